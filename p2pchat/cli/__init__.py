@@ -1,0 +1,1 @@
+"""What the shell sees: one file a command family, heavy imports inside commands."""

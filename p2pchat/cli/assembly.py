@@ -1,0 +1,121 @@
+"""Put the rooms together: the only place that knows which parts a running program has."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import StorageError
+from p2pchat.net.endpoints import Network, SocketNetwork
+from p2pchat.net.loop import Loop
+from p2pchat.net.worker import ThreadWorker
+from p2pchat.peer.events import Event
+from p2pchat.peer.node import Node
+from p2pchat.peer.profile import Profile
+from p2pchat.registry.accounts import Accounts
+from p2pchat.registry.passwords import STANDARD_COST, Cost, Passwords
+from p2pchat.registry.presence import PresenceBook
+from p2pchat.registry.server import Server
+from p2pchat.registry.service import Service
+from p2pchat.ui.chat_app import ChatApp
+
+MakeNode = Callable[[Callable[[Event], None]], Node]
+"""Makes a node that tells its events to the function."""
+
+
+class RunningRegistry:
+    """A registry with its database in `folder`; open doors of `server`, run the loop.
+
+    `patience` is in seconds. Raises StorageError. Call `close` when `stopped`, or on an error.
+    """
+
+    def __init__(
+        self, loop: Loop, folder: Path, *, patience: float, cost: Cost = STANDARD_COST
+    ) -> None:
+        make_folder(folder)
+        self._accounts = Accounts(folder / "accounts.sqlite3", Passwords(cost))
+        self._worker = ThreadWorker(loop, at_thread_end=self._accounts.disconnect)
+        service = Service(self._accounts, PresenceBook(patience), loop.now)
+        self.server = Server(loop, SocketNetwork(loop, self._worker), self._worker, service)
+        self.stopped = False
+
+    def stop(self) -> None:
+        """Begin to stop; the loop must run on until `stopped`."""
+        self.server.stop(self._note_stopped)
+
+    def close(self) -> None:
+        """Close the database, after what is being written."""
+        self._worker.close()
+        self._accounts.close()
+
+    def _note_stopped(self) -> None:
+        self.stopped = True
+
+
+@contextmanager
+def client_side() -> Iterator[tuple[Loop, Network]]:
+    """Give a loop and its network; at the end the last bytes still go out."""
+    loop = Loop()
+    worker = ThreadWorker(loop)
+    try:
+        yield loop, SocketNetwork(loop, worker)
+    finally:
+        loop.run_until(lambda: loop.idle)
+        worker.close()
+        loop.close()
+
+
+@contextmanager
+def open_profile(settings: Settings) -> Iterator[Profile]:
+    """Give the profile; raises StorageError."""
+    make_folder(settings.data_home)
+    with closing(Profile(settings.profile_file)) as profile:
+        yield profile
+
+
+def converse_in_lines(make_node: MakeNode, loop: Loop, *, call: str | None) -> ChatApp:
+    """Let a script, or a screen reader, talk through a node in plain lines.
+
+    Gives the app, which says how it ended; the loop is still to be run until idle.
+    """
+    from p2pchat.ui import plain
+
+    app = ChatApp(plain.PlainView(sys.stdout), call=call, commands_overtake=sys.stdin.isatty())
+    node = make_node(app.on_event)
+    try:
+        app.run(node)
+        plain.run(loop, app, sys.stdin.fileno())
+    finally:
+        app.finish()
+    return app
+
+
+def converse_at_prompt(
+    make_node: MakeNode, loop: Loop, *, call: str | None, history_file: Path | None
+) -> ChatApp:
+    """Let a person talk through a node at the prompt; gives the app, as `converse_in_lines`."""
+    from p2pchat.ui import host
+    from p2pchat.ui.prompt import Prompt
+
+    prompt = Prompt(history_file=history_file)
+    app = ChatApp(prompt, call=call)
+    node = make_node(app.on_event)
+    prompt.attach(node, app.names)
+    try:
+        app.run(node)
+        host.run(loop, app, prompt)
+    finally:
+        app.finish()
+    return app
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for its owner alone; raises StorageError."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make the folder {folder}: {error.strerror}",
+            advice="set P2P_HOME to a folder of yours",
+        ) from error

@@ -1,0 +1,20 @@
+"""`p2p demo`: everything on this machine, alone, leaving nothing behind."""
+
+import sys
+
+import click
+
+
+@click.command()
+def demo() -> None:
+    """Try it: a registry on this machine, a robot to talk to, and you at the prompt.
+
+    Without a terminal it holds a short conversation by itself and prints it. It leaves nothing
+    behind.
+    """
+    from p2pchat.cli.demo_stage import chat_with_robot, hold_conversation
+
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        chat_with_robot()
+    else:
+        hold_conversation()

@@ -1,0 +1,70 @@
+"""The `p2p` command: its families, and the one place where errors become text and exit codes."""
+
+import traceback
+from typing import Any
+
+import click
+
+from p2pchat import __version__
+from p2pchat.cli import account, chat, completion, demo, search, serve, settings
+from p2pchat.errors import P2PError
+
+INTERRUPTED = 130
+
+
+class _Group(click.Group):
+    """The group that shows our errors and gives their exit codes, and 130 for Ctrl-C."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except P2PError as error:
+            if ctx.params.get("debug"):
+                traceback.print_exception(error)
+            _show(error)
+            ctx.exit(error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo(err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def _show(error: P2PError) -> None:
+    """Print what happened, the likeliest cause, and what to try."""
+    click.echo(f"p2p: {error.what}", err=True)
+    if error.likely:
+        click.echo(f"  likely: {error.likely}", err=True)
+    if error.advice:
+        click.echo(f"  try: {error.advice}", err=True)
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error too.")
+@click.version_option(__version__, package_name="p2pchat")
+@click.pass_context
+def cli(ctx: click.Context, /, **_: Any) -> None:
+    """Chat from the terminal, peer to peer, with a registry that you host yourself.
+
+    \b
+    p2p demo               try it on this machine, alone
+    p2p serve              run a registry
+    p2p register alice     make an account there
+    p2p login alice        be online, with a prompt
+    p2p chat bob           call bob
+    """
+    ctx.obj = settings.from_environment()
+
+
+for command in (
+    serve.serve,
+    account.register,
+    chat.login,
+    chat.chat,
+    search.search,
+    demo.demo,
+    completion.completion,
+):
+    cli.add_command(command)

@@ -1,0 +1,70 @@
+"""Options that several commands share, and how a password is got."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from p2pchat.cli.settings import Settings, from_environment
+from p2pchat.errors import LoginNeeded, UsageError
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+registry: Decorator = click.option(
+    "--registry",
+    metavar="URL",
+    help="Which registry: original://HOST[:1235][?udp=4322&hello=60].  [env: P2P_REGISTRY;"
+    " default: this machine's]",
+)
+
+password_file: Decorator = click.option(
+    "--password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Read the password from the first line of FILE.  [env, as the last resort: P2P_PASSWORD]",
+)
+
+
+def known_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete names from the local profile, never from the network."""
+    settings = from_environment()
+    if not settings.profile_file.exists():
+        return []
+    from p2pchat.peer.profile import Profile
+    from p2pchat.peer.registry_url import parse_registry_url
+
+    url = parse_registry_url(ctx.params.get("registry") or settings.registry)
+    profile = Profile(settings.profile_file)
+    try:
+        names = profile.known_names(str(url))
+    finally:
+        profile.close()
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def get_password(settings: Settings, file: Path | None, username: str, *, twice: bool) -> str:
+    """Give the password: of the file, of P2P_PASSWORD, or asked for without showing it.
+
+    Raises LoginNeeded where nobody can be asked, UsageError where it is empty.
+    """
+    if file is not None:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        password = lines[0] if lines else ""
+    elif settings.password is not None:
+        password = settings.password
+    elif sys.stdin.isatty():
+        password = click.prompt(
+            f"Password of {username}", hide_input=True, confirmation_prompt=twice, err=True
+        )
+    else:
+        raise LoginNeeded(
+            f"the password of {username} is needed",
+            likely="stdin is no terminal, so nobody can be asked",
+            advice="give --password-file FILE, or set P2P_PASSWORD",
+        )
+    if not password:
+        raise UsageError("an empty password is none", advice="choose one")
+    return password

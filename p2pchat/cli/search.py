@@ -1,0 +1,53 @@
+"""`p2p search`: look somebody up."""
+
+import json
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import ContactOffline
+
+
+@click.command()
+@click.argument("user", shell_complete=options.known_names)
+@options.registry
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def search(ctx: click.Context, user: str, registry: str | None, as_json: bool) -> None:
+    """See whether USER is online, and where.
+
+    \b
+    p2p search bob
+    p2p search bob --json
+
+    Exit code: 0 online, 5 no such user, 6 offline.
+    """
+    from p2pchat.cli.assembly import client_side, open_profile
+    from p2pchat.errors import NoSuchUser
+    from p2pchat.net.address import Address
+    from p2pchat.peer import errands
+    from p2pchat.peer.node import check_username
+    from p2pchat.peer.registry_url import parse_registry_url
+    from p2pchat.protocol.messages import Presence
+
+    settings: Settings = ctx.obj
+    url = parse_registry_url(registry or settings.registry)
+    check_username(user)
+    with client_side() as (loop, network):
+        result = errands.search(loop, network, url, user)
+    if result.presence is not Presence.NOT_FOUND:
+        with open_profile(settings) as profile:
+            profile.note_name(str(url), user)
+    said, exit_code = {
+        Presence.ONLINE: (f"{user} is online at {Address(result.host, result.port)}", 0),
+        Presence.OFFLINE: (f"{user} is offline", ContactOffline.exit_code),
+        Presence.NOT_FOUND: (f"there is no user named {user}", NoSuchUser.exit_code),
+    }[result.presence]
+    if as_json:
+        found: dict[str, object] = {"user": user, "presence": result.presence.lower()}
+        if result.presence is Presence.ONLINE:
+            found |= {"host": result.host, "port": result.port}
+        said = json.dumps(found, ensure_ascii=False)
+    click.echo(said)
+    ctx.exit(exit_code)

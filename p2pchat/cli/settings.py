@@ -1,0 +1,53 @@
+"""What the environment says, read once: the only reader of `os.environ`.
+
+Lower rooms get plain values. Flags outrank what is here; `options` sees to that.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
+
+DEFAULT_REGISTRY = "original://localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where we keep things, which registry is meant, and the password of last resort."""
+
+    data_home: Path
+    state_home: Path
+    registry: str
+    password: str | None = field(repr=False)
+    complete_home: Path
+    """Where shells look for a user's own completions: XDG_DATA_HOME and the like."""
+
+    @property
+    def registry_folder(self) -> Path:
+        """Where `p2p serve` keeps its accounts."""
+        return self.data_home / "registry"
+
+    @property
+    def profile_file(self) -> Path:
+        """What our own end knows: accounts and names."""
+        return self.data_home / "profile.sqlite3"
+
+    @property
+    def input_history_file(self) -> Path:
+        """What was typed at the prompt."""
+        return self.state_home / "input-history"
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Give the settings; `P2P_HOME` moves everything that we keep."""
+    home = environment.get("P2P_HOME")
+    directories = platformdirs.PlatformDirs("p2pchat", appauthor=False)
+    return Settings(
+        data_home=Path(home) / "data" if home else directories.user_data_path,
+        state_home=Path(home) / "state" if home else directories.user_state_path,
+        registry=environment.get("P2P_REGISTRY") or DEFAULT_REGISTRY,
+        password=environment.get("P2P_PASSWORD") or None,
+        complete_home=Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"),
+    )

@@ -1,0 +1,121 @@
+"""Every exception of p2pchat, each with its exit code and its advice.
+
+P2PError                          exit 1
+├── UsageError                         2   what was asked for makes no sense
+├── LocalProtocolError                 1   we broke the rules of a dialogue: our bug
+├── RemoteProtocolError                1   they broke them: their link is closed, nothing else
+├── BindError                          1   an address cannot be listened on
+├── StorageError                       1   a file or a database cannot be used
+├── RegistrationRefused                1   the registry did not make the account
+├── LinkLost                           3   an open link broke
+├── Unreachable                        3   a registry or a contact cannot be dialled
+├── LoginRefused                       4   wrong name or password
+├── LoginNeeded                        4   who, or with which password?
+├── NoSuchUser                         5
+├── ContactOffline                     6
+├── CallRejected                       7
+├── ContactBusy                        8
+└── TimedOut                           9
+
+Knows nothing of terminals: it gives sentences, `cli` prints them.
+"""
+
+from typing import ClassVar
+
+
+class P2PError(Exception):
+    """Say what happened, the likeliest cause, and what to try next.
+
+    `what` is a sentence without a full stop that names the address or user tried; `likely` and
+    `advice` (the exact command, where there is one) may be empty.
+    """
+
+    exit_code: ClassVar[int] = 1
+    likely: str = ""
+    advice: str = ""
+
+    def __init__(self, what: str, *, likely: str = "", advice: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.likely = likely or type(self).likely
+        self.advice = advice or type(self).advice
+
+
+class UsageError(P2PError):
+    """What was asked for makes no sense."""
+
+    exit_code = 2
+
+
+class LocalProtocolError(P2PError):
+    """Our own code tried to say what the dialogue does not allow. Let it crash the test."""
+
+
+class RemoteProtocolError(P2PError):
+    """The remote broke a rule of PROTOCOL. Close its link; nothing else is touched."""
+
+
+class BindError(P2PError):
+    """An address cannot be listened on."""
+
+
+class StorageError(P2PError):
+    """A file or a database cannot be used."""
+
+
+class RegistrationRefused(P2PError):
+    """The registry did not make the account."""
+
+
+class LinkLost(P2PError):
+    """An open link broke or was closed by the remote."""
+
+    exit_code = 3
+
+
+class Unreachable(P2PError):
+    """A registry or a contact cannot be dialled."""
+
+    exit_code = 3
+
+
+class LoginRefused(P2PError):
+    """The registry refused the name and password."""
+
+    exit_code = 4
+
+
+class LoginNeeded(P2PError):
+    """It is not known who wants to log in, or the password, and nobody can be asked."""
+
+    exit_code = 4
+
+
+class NoSuchUser(P2PError):
+    """The registry knows no such name."""
+
+    exit_code = 5
+
+
+class ContactOffline(P2PError):
+    """The contact has an account but is not logged in."""
+
+    exit_code = 6
+
+
+class CallRejected(P2PError):
+    """The contact does not want to chat."""
+
+    exit_code = 7
+
+
+class ContactBusy(P2PError):
+    """The contact is in a chat, or is being asked by somebody else."""
+
+    exit_code = 8
+
+
+class TimedOut(P2PError):
+    """No answer came in time."""
+
+    exit_code = 9

@@ -1,0 +1,40 @@
+"""A host and a port, and how they are written. Resolves nothing."""
+
+import ipaddress
+from typing import NamedTuple
+
+
+class Address(NamedTuple):
+    """Where a socket is or shall be: a host name or IP address, and a port (0: any free one)."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def from_socket_name(name: tuple[str, int] | tuple[str, int, int, int]) -> Address:
+    """Give the address of what the operating system says of a socket.
+
+    An IPv4 address in IPv6 clothes is given as IPv4, so that a remote has one name whichever
+    kind of socket it came to.
+    """
+    host = name[0].partition("%")[0]
+    if host.startswith("::ffff:") and "." in host:
+        host = host.removeprefix("::ffff:")
+    return Address(host, name[1])
+
+
+def is_ip(host: str) -> bool:
+    """Tell whether the host is an IP address already."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach the IP address."""
+    return ipaddress.ip_address(host).is_loopback

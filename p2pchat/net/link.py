@@ -1,0 +1,141 @@
+"""THE WAIST: messages over a transport, with its deadline.
+
+Above it nobody sees bytes, below it nobody sees messages. Holds both ends to the dialogue: a
+remote that breaks a rule loses this link and nothing else.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, TimedOut
+from p2pchat.net.address import Address
+from p2pchat.net.loop import Loop, Timer
+from p2pchat.net.transport import SEND_HIGH_WATER, Transport
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.messages import Message
+
+RECEIVE_CEILING: Final = 128 * 1024
+"""Bytes kept of a remote that speaks out of turn; more stays in the system's buffers."""
+
+
+class Link:
+    """A transport that speaks a dialogue.
+
+    Set `on_message` and `on_closed` in the turn in which the link is made. `on_closed` comes once,
+    never from within a call: None after an orderly end, else the error that ended the link.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_deadline",
+        "_error",
+        "_loop",
+        "_paused",
+        "_pumping",
+        "_transport",
+        "on_closed",
+        "on_message",
+        "open",
+    )
+
+    def __init__(self, loop: Loop, transport: Transport, connection: Connection) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._connection = connection
+        self._deadline: Timer | None = None
+        self._error: P2PError | None = None
+        self._pumping = False
+        self._paused = False
+        self.open = True
+        self.on_message: Callable[[Message], None] = _ignore
+        self.on_closed: Callable[[P2PError | None], None] = _ignore
+        transport.on_data = self._pump
+        transport.on_drained = self._go_on
+        transport.on_closed = self._closed
+
+    @property
+    def local(self) -> Address:
+        """Our end."""
+        return self._transport.local
+
+    @property
+    def remote(self) -> Address:
+        """The other end."""
+        return self._transport.remote
+
+    def may_send(self, kind: type[Message]) -> bool:
+        """Tell whether it is our turn to say that."""
+        return self.open and self._connection.may_send(kind)
+
+    def send(self, message: Message) -> None:
+        """Say it; ignored on a closed link. Raises LocalProtocolError where it is not our turn.
+
+        What the remote had said before its turn is heard in a later turn of the loop.
+        """
+        if not self.open:
+            return
+        self._transport.write(self._connection.send(message))
+        if self._connection.waiting and not self._pumping:
+            self._loop.call_soon(self._go_on)
+
+    def expect(self, timeout: float, what: str) -> None:
+        """End the link with TimedOut unless `relax` comes within `timeout` seconds."""
+        self.relax()
+        self._deadline = self._loop.call_later(timeout, lambda: self._fail(TimedOut(what)))
+
+    def relax(self) -> None:
+        """Lift the deadline."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def close(self) -> None:
+        """Send what was said, then end."""
+        self._stop()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """End at once."""
+        self._stop()
+        self._transport.abort()
+
+    def _pump(self, data: bytes) -> None:
+        """Hand up messages until bytes run out, it is our turn, or the remote does not read."""
+        self._pumping = True
+        try:
+            for message in self._connection.feed(data):
+                self.on_message(message)
+                if not self.open or self._transport.queued > SEND_HIGH_WATER:
+                    break
+        except RemoteProtocolError as error:
+            self._fail(error)
+        finally:
+            self._pumping = False
+        if not self.open:
+            return
+        crowded = self._connection.waiting > RECEIVE_CEILING
+        if crowded and not self._paused:
+            self._transport.pause_reading()
+        elif self._paused and not crowded:
+            self._transport.resume_reading()
+        self._paused = crowded
+
+    def _go_on(self) -> None:
+        if self.open and self._connection.waiting:
+            self._pump(b"")
+
+    def _fail(self, error: P2PError) -> None:
+        self._error = error
+        self.close()
+
+    def _stop(self) -> None:
+        self.open = False
+        self.relax()
+
+    def _closed(self, error: LinkLost | None) -> None:
+        self._stop()
+        self.on_closed(self._error or error)
+
+
+def _ignore(_: object) -> None:
+    """Stand in until somebody listens."""

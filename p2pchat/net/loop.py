@@ -1,0 +1,179 @@
+"""The one loop: a selector, deadlines, and wake-up from other threads and signal handlers.
+
+Knows nothing of who else runs a loop: a host nests it by `fileno` and `next_deadline`, everybody
+else calls `run_until`. A callback that raises is a bug, and the exception goes to whoever runs us.
+"""
+
+import heapq
+import itertools
+import selectors
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from p2pchat.errors import P2PError
+
+T = TypeVar("T")
+Callback = Callable[[], None]
+Ready = Callable[[int], None]
+
+READ = selectors.EVENT_READ
+WRITE = selectors.EVENT_WRITE
+
+
+class Timer:
+    """A call that is due at a deadline unless cancelled."""
+
+    __slots__ = ("_callback", "deadline")
+
+    def __init__(self, deadline: float, callback: Callback) -> None:
+        self.deadline = deadline
+        self._callback: Callback | None = callback
+
+    @property
+    def live(self) -> bool:
+        """Whether the call is still to come."""
+        return self._callback is not None
+
+    def cancel(self) -> None:
+        """Do not call; harmless after the call."""
+        self._callback = None
+
+    def fire(self) -> None:
+        """Call, once."""
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            callback()
+
+
+class Loop:
+    """Everything that happens in a process happens in a turn of its loop.
+
+    `clock` gives seconds that never go back; tests hand in one that they move by hand.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.now = clock
+        self._selector = selectors.DefaultSelector()
+        self._soon: deque[Callback] = deque()
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._count = itertools.count()
+        self._plain_files: dict[int, Ready] = {}
+        self._from_threads: deque[Callback] = deque()
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
+        self.watch(self._wake_in.fileno(), READ, self._woken)
+
+    def fileno(self) -> int:
+        """Give a descriptor that is readable whenever a turn has something to read or write.
+
+        epoll and kqueue have one; on other systems this raises AttributeError.
+        """
+        return self._selector.fileno()
+
+    def call_soon(self, callback: Callback) -> None:
+        """Call at the end of this turn; from such a call or between turns, of the next one."""
+        self._soon.append(callback)
+
+    def call_at(self, deadline: float, callback: Callback) -> Timer:
+        """Call once `now()` has reached the deadline."""
+        timer = Timer(deadline, callback)
+        heapq.heappush(self._timers, (deadline, next(self._count), timer))
+        return timer
+
+    def call_later(self, timeout: float, callback: Callback) -> Timer:
+        """Call after `timeout` seconds."""
+        return self.call_at(self.now() + timeout, callback)
+
+    def call_from_thread(self, callback: Callback) -> None:
+        """Call on the loop's own thread; for worker threads and signal handlers."""
+        self._from_threads.append(callback)
+        with suppress(BlockingIOError):  # the buffer is full of wake-ups: it is awake enough
+            self._wake_out.send(b"\0")
+
+    def watch(self, descriptor: int, events: int, ready: Ready) -> None:
+        """Call `ready(events)` in each turn in which the descriptor is ready for READ or WRITE.
+
+        Takes plain files too (a redirected stdin), which epoll refuses: they are always ready.
+        """
+        try:
+            self._selector.register(descriptor, events, ready)
+        except PermissionError:
+            self._plain_files[descriptor] = ready
+
+    def rewatch(self, descriptor: int, events: int, ready: Ready) -> None:
+        """Watch for other events."""
+        self._selector.modify(descriptor, events, ready)
+
+    def unwatch(self, descriptor: int) -> None:
+        """Watch no more; call before closing the descriptor."""
+        if self._plain_files.pop(descriptor, None) is None:
+            self._selector.unregister(descriptor)
+
+    def next_deadline(self) -> float | None:
+        """Give the instant at which a turn is due even if nothing can be read or written."""
+        if self._soon or self._plain_files:
+            return self.now()
+        while self._timers and not self._timers[0][2].live:
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    def run_once(self, timeout: float | None = None) -> None:
+        """Run one turn, after waiting at most `timeout` seconds (None: as long as it takes)."""
+        deadline = self.next_deadline()
+        if deadline is not None:
+            until = max(0.0, deadline - self.now())
+            timeout = until if timeout is None else min(timeout, until)
+        for key, events in self._selector.select(timeout):
+            key.data(events)
+        for descriptor, ready in tuple(self._plain_files.items()):
+            if descriptor in self._plain_files:
+                ready(READ)
+        now = self.now()
+        while self._timers and self._timers[0][0] <= now:
+            heapq.heappop(self._timers)[2].fire()
+        for _ in range(len(self._soon)):
+            self._soon.popleft()()
+
+    def run_until(self, done: Callable[[], bool]) -> None:
+        """Run turns until `done()`."""
+        while not done():
+            self.run_once()
+
+    def wait_for(
+        self, start: Callable[[Callable[[T], None], Callable[[P2PError], None]], None]
+    ) -> T:
+        """Call `start(then, failed)`, run turns until one of them is called, give or raise that."""
+        results: list[T] = []
+        errors: list[P2PError] = []
+        start(results.append, errors.append)
+        self.run_until(lambda: bool(results or errors))
+        if errors:
+            raise errors[0]
+        return results[0]
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is watched: every socket is closed, every last byte has gone."""
+        return len(self._selector.get_map()) == 1 and not self._plain_files
+
+    def close(self) -> None:
+        """Give back the loop's own descriptors; nothing may be watched any more."""
+        self.unwatch(self._wake_in.fileno())
+        self._selector.close()
+        self._wake_in.close()
+        self._wake_out.close()
+
+    def _woken(self, _: int) -> None:
+        while True:
+            try:
+                if len(self._wake_in.recv(4096)) < 4096:
+                    break
+            except BlockingIOError:
+                break
+        while self._from_threads:
+            self._from_threads.popleft()()

@@ -1,0 +1,230 @@
+"""Move bytes over TCP: buffered, with a ceiling, under the one contract of every transport.
+
+Knows no frame. The contract, which `tests/net/transport_contract.py` holds every transport to:
+callbacks never come from within a call; `on_data` gives bytes in order; after `close` nothing more
+comes but `on_closed`, once, when all that was written has gone (or cannot go any more); after
+`abort` the same at once. `on_closed(None)` is an orderly end, whoever wished it.
+"""
+
+import errno
+import os
+import socket
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from p2pchat.errors import LinkLost
+from p2pchat.net.address import Address
+from p2pchat.net.loop import READ, WRITE, Loop, Timer
+
+SEND_CEILING: Final = 256 * 1024
+"""Bytes that a reader may leave unread; several messages of the largest size."""
+
+SEND_HIGH_WATER: Final = 64 * 1024
+"""With more than this queued, whoever answers requests should wait for `on_drained`."""
+
+_RECEIVE_BYTES: Final = 65536
+_LINGER_TIMEOUT: Final = 5.0  # for the last bytes to a remote that has stopped reading
+
+
+class Transport(Protocol):
+    """What everything above needs of a wire."""
+
+    local: Address
+    remote: Address
+    on_data: Callable[[bytes], None]
+    on_drained: Callable[[], None]
+    on_closed: Callable[[LinkLost | None], None]
+
+    @property
+    def queued(self) -> int:
+        """Bytes written and not yet taken by the system."""
+
+    def write(self, data: bytes) -> None:
+        """Send, in order, at the end of this turn; ignored after `close` or the end.
+
+        More than SEND_CEILING queued ends the transport with LinkLost.
+        """
+
+    def pause_reading(self) -> None:
+        """Leave what comes in the system's buffers; an end is not seen either."""
+
+    def resume_reading(self) -> None:
+        """Read again."""
+
+    def close(self) -> None:
+        """Send what was written, then end."""
+
+    def abort(self) -> None:
+        """End at once; what was written and has not gone is lost."""
+
+
+class TcpTransport:
+    """A connected, non-blocking TCP socket, which it owns."""
+
+    __slots__ = (
+        "_closing",
+        "_events",
+        "_flush_due",
+        "_linger",
+        "_loop",
+        "_out",
+        "_reading",
+        "_socket",
+        "local",
+        "on_closed",
+        "on_data",
+        "on_drained",
+        "queued",
+        "remote",
+    )
+
+    def __init__(self, loop: Loop, sock: socket.socket, local: Address, remote: Address) -> None:
+        self._loop = loop
+        self._socket: socket.socket | None = sock
+        self.local = local
+        self.remote = remote
+        self.on_data: Callable[[bytes], None] = _ignore_data
+        self.on_drained: Callable[[], None] = _ignore
+        self.on_closed: Callable[[LinkLost | None], None] = _ignore_closed
+        self.queued = 0
+        self._out: list[bytes] = []
+        self._flush_due = False
+        self._reading = True
+        self._closing = False
+        self._linger: Timer | None = None
+        self._events = READ
+        loop.watch(sock.fileno(), READ, self._ready)
+
+    def write(self, data: bytes) -> None:
+        """Send at the end of this turn."""
+        if self._closing:
+            return
+        self._out.append(data)
+        self.queued += len(data)
+        if self.queued > SEND_CEILING:
+            self._end(LinkLost(f"{self.remote} does not read what it is sent"))
+        else:
+            self._flush_soon()
+
+    def pause_reading(self) -> None:
+        """Leave what comes in the system's buffers."""
+        self._reading = False
+        self._watch()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        self._reading = not self._closing
+        self._watch()
+
+    def close(self) -> None:
+        """Send what was written, then end."""
+        if self._closing:
+            return
+        self._closing = True
+        self._reading = False
+        self._watch()
+        self._linger = self._loop.call_later(_LINGER_TIMEOUT, self._give_up)
+        self._flush_soon()
+
+    def abort(self) -> None:
+        """End at once."""
+        self._end(None)
+
+    def _ready(self, events: int) -> None:
+        if events & WRITE and self._socket is not None:
+            self._flush()
+        if events & READ and self._reading:
+            self._receive()
+
+    def _receive(self) -> None:
+        assert self._socket is not None
+        try:
+            data = self._socket.recv(_RECEIVE_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._end(_lost(self.remote, error))
+            return
+        if data:
+            self.on_data(data)
+        else:
+            self.close()
+
+    def _flush_soon(self) -> None:
+        if not self._flush_due and not self._events & WRITE:
+            self._flush_due = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        if self._socket is None:
+            return
+        if self._out:
+            data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+            try:
+                sent = self._socket.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError as error:
+                self._end(_lost(self.remote, error))
+                return
+            self.queued = len(data) - sent
+            self._out = [data[sent:]] if self.queued else []
+        self._watch()
+        if not self.queued:
+            if self._closing:
+                self._end(None)
+            else:
+                self.on_drained()
+
+    def _watch(self) -> None:
+        """Ask for writability only after a short send."""
+        if self._socket is None:
+            return
+        events = (READ if self._reading else 0) | (
+            WRITE if self._out and not self._flush_due else 0
+        )
+        if events == self._events:
+            return
+        descriptor = self._socket.fileno()
+        if not events:
+            self._loop.unwatch(descriptor)
+        elif not self._events:
+            self._loop.watch(descriptor, events, self._ready)
+        else:
+            self._loop.rewatch(descriptor, events, self._ready)
+        self._events = events
+
+    def _give_up(self) -> None:
+        self._end(LinkLost(f"{self.remote} does not take the last bytes"))
+
+    def _end(self, error: LinkLost | None) -> None:
+        if self._socket is None:
+            return
+        self._closing, self._reading, self._out = True, False, []
+        self.queued = 0
+        self._watch()
+        self._socket.close()
+        self._socket = None
+        if self._linger is not None:
+            self._linger.cancel()
+        self._loop.call_soon(lambda: self.on_closed(error))
+
+
+def _lost(remote: Address, error: OSError) -> LinkLost:
+    if error.errno in {errno.ECONNRESET, errno.EPIPE}:
+        return LinkLost(f"{remote} broke the connection off")
+    why = os.strerror(error.errno) if error.errno else str(error)
+    return LinkLost(f"the connection to {remote} broke: {why}")
+
+
+def _ignore() -> None:
+    """Stand in until somebody listens."""
+
+
+def _ignore_data(_: bytes) -> None:
+    """Stand in until somebody listens."""
+
+
+def _ignore_closed(_: LinkLost | None) -> None:
+    """Stand in until somebody listens."""

@@ -1,0 +1,123 @@
+"""Before a chat: asking somebody, and being asked. Ends in an accepted link or in an error."""
+
+from collections.abc import Callable
+from typing import Final
+
+from p2pchat.errors import CallRejected, ContactBusy, P2PError, Unreachable
+from p2pchat.net.address import Address
+from p2pchat.net.endpoints import Closable, Network
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.net.transport import Transport
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.messages import ChatReply, ChatRequest, Message, Reply
+from p2pchat.protocol.original import ORIGINAL
+from p2pchat.protocol.states import PEER_DIALOGUE, Speaker
+
+DIAL_TIMEOUT: Final = 10.0
+REPLY_TIMEOUT: Final = 120.0
+"""Seconds for a person to say yes or no."""
+
+
+class OutgoingCall:
+    """Ask a contact, whose peer server is at `address`, for a chat.
+
+    Either `on_accepted(link)` with the link on which we then talk, or `on_failed(error)`, comes
+    once, unless `cancel` came first.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        contact: str,
+        address: Address,
+        request: ChatRequest,
+        *,
+        on_accepted: Callable[[Link], None],
+        on_failed: Callable[[P2PError], None],
+    ) -> None:
+        self.contact = contact
+        self._loop = loop
+        self._address = address
+        self._request = request
+        self._on_accepted = on_accepted
+        self._on_failed = on_failed
+        self._link: Link | None = None
+        self._dial: Closable = network.dial(
+            address, DIAL_TIMEOUT, self._connected, self._unreachable
+        )
+
+    def cancel(self) -> None:
+        """Hang up; nothing is called any more."""
+        self._dial.close()
+        if self._link is not None:
+            self._link.on_message = _ignore
+            self._link.on_closed = _ignore
+            self._link.close()
+
+    def _connected(self, transport: Transport) -> None:
+        connection = Connection(PEER_DIALOGUE, ORIGINAL, Speaker.DIALLER)
+        self._link = Link(self._loop, transport, connection)
+        self._link.on_message = self._replied
+        self._link.on_closed = self._closed
+        self._link.send(self._request)
+        self._link.expect(REPLY_TIMEOUT, f"{self.contact} did not answer")
+
+    def _unreachable(self, error: P2PError) -> None:
+        self._on_failed(
+            Unreachable(
+                f"cannot reach {self.contact} at {self._address}: {error.what.rpartition(': ')[2]}",
+                likely=f"{self.contact} is behind a firewall, or has just left",
+                advice="try again in a minute",
+            )
+        )
+
+    def _replied(self, message: Message) -> None:
+        assert isinstance(message, ChatReply)
+        assert self._link is not None
+        if message.reply is Reply.ACCEPT:
+            self._link.relax()
+            self._on_accepted(self._link)
+            return
+        self.cancel()
+        if message.reply is Reply.BUSY:
+            self._on_failed(ContactBusy(f"{self.contact} is busy"))
+        else:
+            self._on_failed(CallRejected(f"{self.contact} rejected your request"))
+
+    def _closed(self, error: P2PError | None) -> None:
+        gone = Unreachable(
+            f"{self.contact} hung up without an answer", advice="try again in a minute"
+        )
+        self._on_failed(error or gone)
+
+
+class IncomingCall:
+    """Somebody waits on `link` for our reply; `on_gone` comes if they do not wait."""
+
+    def __init__(self, link: Link, request: ChatRequest, on_gone: Callable[[], None]) -> None:
+        self.contact = request.username
+        self.link = link
+        self.call_back = Address(link.remote.host, request.port)
+        """Where the caller's own peer server is: their address, and the port that they announce."""
+        self._on_gone = on_gone
+        link.on_message = _ignore
+        link.on_closed = self._closed
+
+    def accept(self) -> None:
+        """Say yes; whoever talks then takes over the link."""
+        self.link.send(ChatReply(Reply.ACCEPT))
+
+    def refuse(self, reply: Reply) -> None:
+        """Say REJECT or BUSY and hang up."""
+        self.link.on_closed = _ignore
+        self.link.send(ChatReply(reply))
+        self.link.close()
+
+    def _closed(self, _: P2PError | None) -> None:
+        self._on_gone()
+
+
+def _ignore(_: object) -> None:
+    """Stand in where nothing that comes matters any more."""

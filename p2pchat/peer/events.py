@@ -1,0 +1,139 @@
+"""What a person may be told: one frozen class for each event. Knows no wording."""
+
+from dataclasses import dataclass, field
+
+from p2pchat.errors import P2PError
+from p2pchat.net.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """The registry knows us, and where we listen."""
+
+    username: str
+    registry: str
+    listening: Address
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFailed:
+    """We are not logged in, and trying again would not help."""
+
+    error: P2PError
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryLost:
+    """The registry is gone; it is tried again in `retry_in` seconds. Open chats go on."""
+
+    error: P2PError
+    retry_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryBack:
+    """Logged in again after RegistryLost."""
+
+    registry: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where somebody is who was searched for: an address, or offline (None)."""
+
+    username: str
+    address: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFailed:
+    """A search has no answer, or the answer that there is no such user."""
+
+    username: str
+    error: P2PError
+
+
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """The contact was found and is being asked for a chat."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed:
+    """No chat came of a call of ours."""
+
+    contact: str
+    error: P2PError
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """Somebody wants to chat with us."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallWithdrawn:
+    """Whoever called has hung up before we answered."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallTurnedAway:
+    """Somebody called while we were busy, and was told so."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatStarted:
+    """We are in a chat."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextReceived:
+    """The contact says something; `text` is safe to show and may have line feeds."""
+
+    contact: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatEnded:
+    """The chat is over; `unsent` was written but could not go out. No error: somebody left."""
+
+    contact: str
+    error: P2PError | None
+    unsent: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something of our own does not work; everything else goes on."""
+
+    error: P2PError
+
+
+Event = (
+    LoggedIn
+    | LoginFailed
+    | RegistryLost
+    | RegistryBack
+    | Found
+    | SearchFailed
+    | Calling
+    | CallFailed
+    | Called
+    | CallWithdrawn
+    | CallTurnedAway
+    | ChatStarted
+    | TextReceived
+    | ChatEnded
+    | Trouble
+)

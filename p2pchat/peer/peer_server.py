@@ -1,0 +1,105 @@
+"""Our own door: who dials in, until they have said what they want.
+
+Knows no chat: a link that calls, or that brings a text, is handed on with what it said.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from p2pchat.errors import P2PError
+from p2pchat.net.address import Address
+from p2pchat.net.endpoints import Listener, Network
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.net.transport import Transport
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.messages import ChatRequest, ChatText, Message
+from p2pchat.protocol.original import ORIGINAL
+from p2pchat.protocol.states import PEER_DIALOGUE, Speaker
+
+MAX_SILENT_LINKS: Final = 64
+MAX_SILENT_LINKS_PER_HOST: Final = 8
+"""Links that have said nothing yet; one more is hung up on, so that one host's silence cannot keep
+the others out. Whoever calls says so at once, and a contact's connection back is one link."""
+
+SPEAK_TIMEOUT: Final = 30.0
+"""Seconds until a silent link must have spoken, if nobody at its host may be silent."""
+
+
+class PeerServer:
+    """Listen, and hand on each link with its first message.
+
+    The connection that a contact opens back says nothing for as long as its person types nothing;
+    `may_be_silent(host)` tells whether a chat with somebody at that host is open.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        *,
+        on_call: Callable[[Link, ChatRequest], None],
+        on_text: Callable[[Link, ChatText], None],
+        may_be_silent: Callable[[str], bool],
+    ) -> None:
+        self._loop = loop
+        self._network = network
+        self._on_call = on_call
+        self._on_text = on_text
+        self._may_be_silent = may_be_silent
+        self._listener: Listener | None = None
+        self._silent: set[Link] = set()
+
+    @property
+    def address(self) -> Address | None:
+        """Where we listen."""
+        return self._listener.address if self._listener is not None else None
+
+    def open(self, address: Address) -> Address:
+        """Listen there, and no longer elsewhere; gives the real address; raises BindError."""
+        listener = self._network.listen(address, self._came)
+        if self._listener is not None:
+            self._listener.close()
+        self._listener = listener
+        return listener.address
+
+    def close(self) -> None:
+        """Listen no more, and hang up on whoever has said nothing."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        for link in tuple(self._silent):
+            link.close()
+
+    def _came(self, transport: Transport) -> None:
+        link = Link(self._loop, transport, Connection(PEER_DIALOGUE, ORIGINAL, Speaker.LISTENER))
+        of_that_host = sum(link.remote.host == other.remote.host for other in self._silent)
+        if len(self._silent) >= MAX_SILENT_LINKS or of_that_host >= MAX_SILENT_LINKS_PER_HOST:
+            link.abort()
+            return
+        self._silent.add(link)
+        link.on_message = partial(self._spoke, link)
+        link.on_closed = partial(self._gone, link)
+        self._watch_silence(link)
+
+    def _watch_silence(self, link: Link) -> None:
+        self._loop.call_later(SPEAK_TIMEOUT, partial(self._check_silence, link))
+
+    def _check_silence(self, link: Link) -> None:
+        if link not in self._silent:
+            return
+        if self._may_be_silent(link.remote.host):
+            self._watch_silence(link)
+        else:
+            link.close()
+
+    def _spoke(self, link: Link, message: Message) -> None:
+        self._silent.discard(link)
+        if isinstance(message, ChatRequest):
+            self._on_call(link, message)
+        elif isinstance(message, ChatText):
+            self._on_text(link, message)
+
+    def _gone(self, link: Link, _: P2PError | None) -> None:
+        self._silent.discard(link)

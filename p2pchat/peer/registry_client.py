@@ -1,0 +1,131 @@
+"""One connection to the registry: a question, and one answer or an error by a deadline.
+
+Knows neither heartbeats nor how to come back; `registry_session` does.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NamedTuple
+
+from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, Unreachable
+from p2pchat.net.address import Address
+from p2pchat.net.endpoints import Closable, Network
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.net.transport import Transport
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.messages import Logout, Message
+from p2pchat.protocol.original import ORIGINAL
+from p2pchat.protocol.states import REGISTRY_DIALOGUE, Speaker
+
+DIAL_TIMEOUT: Final = 10.0
+ANSWER_TIMEOUT: Final = 15.0
+"""A registry that is checking many passwords may take its time."""
+
+Failed = Callable[[P2PError], None]
+
+
+class _Question(NamedTuple):
+    request: Message
+    then: Callable[[Message], None]
+    failed: Failed
+
+
+class RegistryClient:
+    """Ask the registry at `address`; questions wait for each other.
+
+    `on_lost(error)` is called once if the open connection ends by itself, after every open
+    question's `failed`. After `close` nothing is called any more.
+    """
+
+    def __init__(self, loop: Loop, network: Network, address: Address) -> None:
+        self._loop = loop
+        self._network = network
+        self._address = address
+        self._dial: Closable | None = None
+        self._link: Link | None = None
+        self._questions: deque[_Question] = deque()
+        self._asked: _Question | None = None
+        self._lost: P2PError | None = None
+        self.on_lost: Failed = _ignore
+
+    def connect(self, then: Callable[[Link], None], failed: Failed) -> None:
+        """Dial; then `then(link)`, to be asked who and where the two ends are, or `failed`."""
+
+        def connected(transport: Transport) -> None:
+            connection = Connection(REGISTRY_DIALOGUE, ORIGINAL, Speaker.DIALLER)
+            self._link = Link(self._loop, transport, connection)
+            self._link.on_message = self._answered
+            self._link.on_closed = self._closed
+            then(self._link)
+
+        def unreachable(error: P2PError) -> None:
+            failed(
+                Unreachable(
+                    f"cannot reach the registry at {self._address}: {_reason(error)}",
+                    likely="no registry runs there, or a firewall is between",
+                    advice="p2p serve, or name another one with --registry",
+                )
+            )
+
+        self._dial = self._network.dial(self._address, DIAL_TIMEOUT, connected, unreachable)
+
+    def ask(self, request: Message, then: Callable[[Message], None], failed: Failed) -> None:
+        """Ask; then `then(answer)`, or `failed(error)` where the connection ends before."""
+        if self._lost is not None:
+            self._loop.call_soon(partial(failed, self._lost))
+            return
+        self._questions.append(_Question(request, then, failed))
+        self._ask_next()
+
+    def close(self) -> None:
+        """Log out and hang up."""
+        self._questions.clear()
+        self._asked = None
+        self.on_lost = _ignore
+        if self._dial is not None:
+            self._dial.close()
+        if self._link is not None and self._link.open:
+            self._link.on_closed = _ignore_end
+            if self._link.may_send(Logout):
+                self._link.send(Logout())
+            self._link.close()
+
+    def _ask_next(self) -> None:
+        link = self._link
+        if self._asked is None and self._questions and link is not None and link.open:
+            self._asked = self._questions.popleft()
+            link.send(self._asked.request)
+            link.expect(ANSWER_TIMEOUT, f"the registry at {self._address} does not answer")
+
+    def _answered(self, answer: Message) -> None:
+        if self._asked is None:
+            raise RemoteProtocolError("an answer came that nobody asked for")
+        assert self._link is not None
+        self._link.relax()
+        question, self._asked = self._asked, None
+        question.then(answer)
+        self._ask_next()
+
+    def _closed(self, error: P2PError | None) -> None:
+        self._lost = error or LinkLost(f"the registry at {self._address} hung up")
+        unanswered = [self._asked] if self._asked is not None else []
+        unanswered += self._questions
+        self._asked = None
+        self._questions.clear()
+        for question in unanswered:
+            question.failed(self._lost)
+        self.on_lost(self._lost)
+
+
+def _reason(error: P2PError) -> str:
+    return error.what.rpartition(": ")[2]
+
+
+def _ignore(_: P2PError) -> None:
+    """Stand in until somebody listens."""
+
+
+def _ignore_end(_: P2PError | None) -> None:
+    """Stand in where the end is our own wish."""

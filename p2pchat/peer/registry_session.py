@@ -1,0 +1,236 @@
+"""Stay logged in: log in, announce the port, say HELLO, come back when the registry was lost.
+
+Knows no contact and no chat; a chat that is open goes on whatever happens here.
+"""
+
+import random
+from collections.abc import Callable
+from enum import Enum
+from functools import partial
+from typing import Final
+
+from p2pchat.errors import LoginRefused, P2PError, Unreachable, UsageError
+from p2pchat.net.address import Address
+from p2pchat.net.endpoints import Datagrams, Network
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop, Timer
+from p2pchat.peer.events import Event, LoggedIn, LoginFailed, RegistryBack, RegistryLost
+from p2pchat.peer.registry_client import Failed, RegistryClient
+from p2pchat.peer.registry_url import RegistryUrl
+from p2pchat.protocol.messages import (
+    AnnouncePort,
+    AnnouncePortResult,
+    Hello,
+    Login,
+    LoginResult,
+    Message,
+    Outcome,
+    Presence,
+    Search,
+    SearchResult,
+)
+from p2pchat.protocol.original import encode_hello
+
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 60.0
+_STEADY_AFTER: Final = 60.0  # logged in for so long, the next loss starts with a short pause again
+_PORT_TRIES: Final = 5
+
+
+class Standing(Enum):
+    """How we stand with the registry."""
+
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    WAITING = "waiting"
+    STOPPED = "stopped"
+
+
+class RegistrySession:
+    """One account's standing with one registry, from `start` to `stop`.
+
+    `open_port(local_host, again)` opens the peer server where contacts can reach us if they reach
+    the address by which the registry sees us, and gives its address; `again`: the port was taken.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        url: RegistryUrl,
+        username: str,
+        password: str,
+        *,
+        open_port: Callable[[str, bool], Address],
+        on_event: Callable[[Event], None],
+        rng: random.Random,
+    ) -> None:
+        self._loop = loop
+        self._network = network
+        self._url = url
+        self._username = username
+        self._password = password
+        self._open_port = open_port
+        self._on_event = on_event
+        self._rng = rng
+        self._client: RegistryClient | None = None
+        self._datagrams: Datagrams | None = None
+        self._timer: Timer | None = None
+        self._listening: Address | None = None
+        self._was_online = False
+        self._online_since = 0.0
+        self._losses = 0
+        self.standing = Standing.CONNECTING
+        self.next_try: float | None = None
+        """When WAITING: the instant of the next try, in the loop's time."""
+
+    def start(self) -> None:
+        """Begin to log in; LoggedIn or LoginFailed follows."""
+        self._connect()
+
+    def stop(self) -> None:
+        """Log out and hang up; no event follows."""
+        self.standing = Standing.STOPPED
+        self._let_go()
+
+    def search(self, username: str, then: Callable[[SearchResult], None], failed: Failed) -> None:
+        """Ask where somebody is; `then` or `failed` in a later turn."""
+        if self.standing is not Standing.ONLINE or self._client is None:
+            error = Unreachable(
+                f"cannot ask the registry at {self._url.address}: it is lost",
+                advice="wait until it is back",
+            )
+            self._loop.call_soon(partial(failed, error))
+            return
+
+        def answered(answer: Message) -> None:
+            assert isinstance(answer, SearchResult)
+            then(answer)
+
+        self._client.ask(Search(username), answered, failed)
+
+    def _connect(self) -> None:
+        self.standing = Standing.CONNECTING
+        self.next_try = None
+        self._client = RegistryClient(self._loop, self._network, self._url.address)
+        self._client.on_lost = self._lost
+        self._client.connect(self._connected, self._lost)
+
+    def _connected(self, link: Link) -> None:
+        if self._was_online:
+            self._ask(Search(self._username), partial(self._see_who_i_am, link))
+        else:
+            self._log_in(link)
+
+    def _see_who_i_am(self, link: Link, answer: Message) -> None:
+        """Keep two nodes of one user from throwing each other out for ever.
+
+        A second login replaces the first, and nothing tells the first why it was hung up on. If
+        the registry has us online at another port than ours, that is what happened.
+        """
+        assert isinstance(answer, SearchResult)
+        ours = self._listening
+        if answer.presence is Presence.ONLINE and ours is not None and answer.port != ours.port:
+            self._give_up(
+                LoginRefused(
+                    f"{self._username} has logged in at {Address(answer.host, answer.port)}",
+                    likely="you started p2p a second time, and the second login replaced this one",
+                    advice="leave one of the two",
+                )
+            )
+        else:
+            self._log_in(link)
+
+    def _log_in(self, link: Link) -> None:
+        self._ask(Login(self._username, self._password), partial(self._log_in_answered, link))
+
+    def _log_in_answered(self, link: Link, answer: Message) -> None:
+        # The original program refuses with RegisterResult, see PROTOCOL.
+        if isinstance(answer, LoginResult) and answer.outcome is Outcome.OK:
+            self._announce(link, tries=0)
+        else:
+            self._give_up(
+                LoginRefused(
+                    f"the registry at {self._url.address} refused the login of {self._username}",
+                    likely="the password is wrong, or there is no such account",
+                    advice=f"p2p register {self._username}, if there is none",
+                )
+            )
+
+    def _announce(self, link: Link, tries: int) -> None:
+        try:
+            self._listening = self._open_port(link.local.host, tries > 0)
+        except P2PError as error:
+            self._give_up(error)
+            return
+        announce = AnnouncePort(self._listening.port)
+        self._ask(announce, partial(self._announce_answered, link, tries))
+
+    def _announce_answered(self, link: Link, tries: int, answer: Message) -> None:
+        assert isinstance(answer, AnnouncePortResult)
+        if answer.outcome is Outcome.OK:
+            self._online(link.remote.host)
+        elif tries < _PORT_TRIES:
+            self._announce(link, tries + 1)
+        else:
+            self._give_up(UsageError("the registry takes none of the ports that were tried"))
+
+    def _online(self, registry_host: str) -> None:
+        assert self._listening is not None
+        self.standing = Standing.ONLINE
+        self._online_since = self._loop.now()
+        any_port = Address("::" if ":" in registry_host else "0.0.0.0", 0)  # noqa: S104  # sends only
+        self._datagrams = self._network.open_udp(any_port, _ignore_datagram)
+        self._say_hello(Address(registry_host, self._url.udp_port))
+        if self._was_online:
+            self._on_event(RegistryBack(str(self._url)))
+        else:
+            self._was_online = True
+            self._on_event(LoggedIn(self._username, str(self._url), self._listening))
+
+    def _say_hello(self, to: Address) -> None:
+        assert self._datagrams is not None
+        self._datagrams.send(encode_hello(Hello(self._username)), to)
+        again = partial(self._say_hello, to)
+        self._timer = self._loop.call_later(self._url.hello_interval, again)
+
+    def _lost(self, error: P2PError) -> None:
+        if not self._was_online:
+            self._give_up(error)
+            return
+        if self.standing is Standing.ONLINE:
+            steady = self._loop.now() - self._online_since >= _STEADY_AFTER
+            self._losses = 0 if steady else self._losses
+        self._let_go()
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._losses) * self._rng.uniform(0.5, 1.0)
+        self._losses = min(self._losses + 1, 10)
+        self.standing = Standing.WAITING
+        self.next_try = self._loop.now() + pause
+        self._timer = self._loop.call_at(self.next_try, self._connect)
+        self._on_event(RegistryLost(error, pause))
+
+    def _give_up(self, error: P2PError) -> None:
+        self.stop()
+        self._on_event(LoginFailed(error))
+
+    def _let_go(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._datagrams is not None:
+            self._datagrams.close()
+            self._datagrams = None
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _ask(self, request: Message, then: Callable[[Message], None]) -> None:
+        assert self._client is not None
+        self._client.ask(request, then, _ignore_failure)
+
+
+def _ignore_failure(_: P2PError) -> None:
+    """Stand in where `on_lost` says it all."""
+
+
+def _ignore_datagram(_: bytes, __: Address) -> None:
+    """Stand in: the original registry sends none."""

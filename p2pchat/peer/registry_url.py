@@ -1,0 +1,69 @@
+"""The one URL that names a registry, its dialect and its settings. Opens nothing."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+from p2pchat.errors import UsageError
+from p2pchat.net.address import Address
+
+ORIGINAL_TCP_PORT: Final = 1235
+ORIGINAL_UDP_PORT: Final = 4322
+HELLO_INTERVAL: Final = 60.0
+
+_FORM: Final = "original://HOST[:1235][?udp=4322&hello=60]"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryUrl:
+    """Where a registry's original door is; `hello_interval` in seconds (DESIGN, "command line")."""
+
+    host: str
+    port: int = ORIGINAL_TCP_PORT
+    udp_port: int = ORIGINAL_UDP_PORT
+    hello_interval: float = HELLO_INTERVAL
+
+    @property
+    def address(self) -> Address:
+        """The TCP address."""
+        return Address(self.host, self.port)
+
+    def __str__(self) -> str:
+        """Give the registry's name: the same however its URL was written, settings left out."""
+        return f"original://{self.address}"
+
+
+def parse_registry_url(text: str) -> RegistryUrl:
+    """Read a registry's URL; raises UsageError, saying what is wrong with it."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+        settings = dict(
+            parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        )
+    except ValueError as error:
+        raise _malformed(text, str(error)) from error
+    if parts.scheme != "original":
+        raise _malformed(text, "a registry's URL begins with original://")
+    if not parts.hostname or parts.path not in {"", "/"} or parts.fragment or "@" in parts.netloc:
+        raise _malformed(text, "it names a host, perhaps a port, and nothing more")
+    udp_port = _number(text, "udp", settings.pop("udp", str(ORIGINAL_UDP_PORT)))
+    hello = _number(text, "hello", settings.pop("hello", f"{HELLO_INTERVAL:g}"))
+    if settings:
+        raise _malformed(text, f"it has no setting {next(iter(settings))!r}")
+    if not 0 < udp_port < 65536 or udp_port != int(udp_port) or port == 0:
+        raise _malformed(text, "a port is 1 to 65535")
+    if hello <= 0:
+        raise _malformed(text, "hello is a number of seconds, more than 0")
+    return RegistryUrl(parts.hostname, port or ORIGINAL_TCP_PORT, int(udp_port), hello)
+
+
+def _number(text: str, name: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise _malformed(text, f"{name} is a number, not {value!r}") from None
+
+
+def _malformed(text: str, why: str) -> UsageError:
+    return UsageError(f"{text!r} names no registry: {why}", advice=f"write {_FORM}")

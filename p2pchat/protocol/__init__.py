@@ -1,0 +1,1 @@
+"""What is said. No socket, clock, file, log, database or terminal."""

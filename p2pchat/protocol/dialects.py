@@ -1,0 +1,62 @@
+"""Frame <-> message: what a dialect is. The dialects themselves are tables of codecs.
+
+Knows no order of speech (`states`) and no stream (`framing`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from p2pchat.errors import LocalProtocolError, RemoteProtocolError
+from p2pchat.protocol.framing import Frame, pad, write_frame
+from p2pchat.protocol.messages import Message
+
+
+class Codec(NamedTuple):
+    """How one message type is written and read; `limit` caps its payload in bytes.
+
+    `read` takes a payload's text and raises ValueError, saying why, where it makes no message.
+    """
+
+    message: type[Message]
+    command: str
+    limit: int
+    write: Callable[[Any], str]
+    read: Callable[[str], Message]
+
+
+class Dialect:
+    """One codec of the whole catalogue that travels in frames.
+
+    `limits` is what a `FrameReader` needs: the known commands and their caps.
+    """
+
+    def __init__(self, name: str, codecs: Sequence[Codec]) -> None:
+        self.name = name
+        self._writers = {c.message: (pad(c.command), c.write, c.limit) for c in codecs}
+        self._readers = {pad(c.command): c.read for c in codecs}
+        self.limits = {pad(c.command): c.limit for c in codecs}
+
+    def encode(self, message: Message) -> bytes:
+        """Give the frame of the message.
+
+        Raises LocalProtocolError where this dialect cannot say it: a type it does not have, a
+        payload over the cap.
+        """
+        writer = self._writers.get(type(message))
+        if writer is None:
+            raise LocalProtocolError(f"the {self.name} dialect cannot say {message!r}")
+        command, write, limit = writer
+        payload = write(message).encode()
+        if len(payload) > limit:
+            raise LocalProtocolError(f"{message!r} has {len(payload)} bytes of at most {limit}")
+        return write_frame(command, payload)
+
+    def decode(self, frame: Frame) -> Message:
+        """Give the message of the frame; raises RemoteProtocolError where it makes none."""
+        try:
+            return self._readers[frame.command](frame.payload.decode())
+        except UnicodeDecodeError:
+            why = "the payload is not UTF-8"
+        except ValueError as error:
+            why = str(error)
+        raise RemoteProtocolError(f"{frame.command.decode().rstrip()}: {why}")

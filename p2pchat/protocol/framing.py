@@ -1,0 +1,103 @@
+"""Byte stream <-> frames: the 25-byte header of PROTOCOL's "Framing", and its caps.
+
+Knows no message: a frame is a command and a payload, both bytes.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from p2pchat.errors import RemoteProtocolError
+
+HEADER_BYTES: Final = 25
+_SIZE_BYTES: Final = 10
+_COMMAND_BYTES: Final = 15
+_COMMAND_CHARACTERS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+
+
+class Frame(NamedTuple):
+    """A delimited run of bytes: `command` padded to 15 bytes as on the wire, and the payload."""
+
+    command: bytes
+    payload: bytes
+
+
+def pad(command: str) -> bytes:
+    """Give the command's 15 bytes in a header, left-justified and padded with spaces."""
+    return command.encode("ascii").ljust(_COMMAND_BYTES)
+
+
+def write_frame(padded_command: bytes, payload: bytes) -> bytes:
+    """Give the frame's bytes, for one write: the original reads a header with one `recv`."""
+    return b"%-10d%b%b" % (len(payload), padded_command, payload)
+
+
+class FrameReader:
+    """Take bytes as they come, give frames as they complete, in time linear in the bytes.
+
+    `limits` maps each known command (padded) to the most payload bytes it may have. What is
+    incomplete is kept in a growing buffer and looked at again only when enough has come, so one
+    byte at a time costs what a thousand frames at once cost.
+    """
+
+    __slots__ = ("_at", "_data", "_limits", "_needed", "_tail")
+
+    def __init__(self, limits: Mapping[bytes, int]) -> None:
+        self._limits = limits
+        self._data = b""  # complete or not yet looked at, from _at on
+        self._at = 0
+        self._tail = bytearray()  # what came while a frame was incomplete
+        self._needed = HEADER_BYTES
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that came and were not yet given out as frames."""
+        return len(self._data) - self._at + len(self._tail)
+
+    def push(self, data: bytes) -> None:
+        """Take bytes from the wire; `pull` gives what they complete."""
+        if self.waiting:
+            self._tail += data
+        else:
+            self._data, self._at = data, 0
+
+    def pull(self) -> Frame | None:
+        """Give the next frame, or None where more bytes are needed.
+
+        Raises RemoteProtocolError, naming the reason, at a header that PROTOCOL refuses; the
+        stream has no meaning after that.
+        """
+        while True:
+            if len(self._data) - self._at < self._needed:
+                if self.waiting < self._needed:
+                    return None
+                self._data = self._data[self._at :] + self._tail
+                self._at = 0
+                self._tail.clear()
+            start = self._at + HEADER_BYTES
+            command = self._data[self._at + _SIZE_BYTES : start]
+            end = start + self._payload_size(self._data[self._at : self._at + _SIZE_BYTES], command)
+            if len(self._data) >= end:
+                self._at = end
+                self._needed = HEADER_BYTES
+                return Frame(command, self._data[start:end])
+            self._needed = end - self._at
+
+    def _payload_size(self, size_field: bytes, command: bytes) -> int:
+        digits = size_field.rstrip(b" ")
+        if not digits.isdigit():  # of bytes: ASCII digits alone, where int() would take "+23"
+            raise RemoteProtocolError(f"the size field {size_field!r} is no decimal number")
+        limit = self._limits.get(command)
+        if limit is None:
+            raise RemoteProtocolError(_why_unknown(command))
+        size = int(digits)
+        if size > limit:
+            name = command.decode().rstrip()
+            raise RemoteProtocolError(f"{size} bytes of payload, where {name} has at most {limit}")
+        return size
+
+
+def _why_unknown(command: bytes) -> str:
+    name = command.rstrip(b" ")
+    if not name or not _COMMAND_CHARACTERS.issuperset(name):
+        return f"the command field {command!r} is malformed"
+    return f"the command {name.decode()} is unknown here"

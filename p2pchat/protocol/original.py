@@ -1,0 +1,175 @@
+"""The original dialect: space-separated UTF-8 text (PROTOCOL, "Original dialect").
+
+What an unchanged client could send by a slip of its user (no password, a port that is none, an
+unspeakable name) is read as a message, so that it gets an answer; only what no user could have
+meant is a violation.
+"""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Final, TypeVar
+
+from p2pchat.errors import LocalProtocolError, RemoteProtocolError
+from p2pchat.protocol.dialects import Codec, Dialect
+from p2pchat.protocol.messages import (
+    AnnouncePort,
+    AnnouncePortResult,
+    ChatReply,
+    ChatRequest,
+    ChatText,
+    Hello,
+    Login,
+    LoginResult,
+    Logout,
+    Outcome,
+    Presence,
+    Register,
+    RegisterResult,
+    Reply,
+    Search,
+    SearchResult,
+    check_port,
+)
+from p2pchat.protocol.text import is_username
+
+MAX_TEXT_BYTES: Final = 65536
+"""Of one chat message; the original reads a payload with one `recv`, so long ones are at risk."""
+
+_SHORT: Final = 64  # of an outcome, a port, an address: none has more
+_NAMED: Final = 512  # of a payload with a username: more than any name that can be had
+_CREDENTIALS: Final = 2048  # of a username and a password: a pass phrase of a page fits
+
+_HELLO: Final = b"HELLO "
+
+
+_Credentials = TypeVar("_Credentials", Register, Login)
+_Result = TypeVar("_Result", RegisterResult, LoginResult, AnnouncePortResult)
+
+
+def encode_hello(message: Hello) -> bytes:
+    """Give the datagram of a heartbeat: no header."""
+    return _HELLO + message.username.encode()
+
+
+def decode_hello(datagram: bytes) -> Hello:
+    """Give the heartbeat of a datagram; raises RemoteProtocolError where it is none."""
+    if not datagram.startswith(_HELLO):
+        raise RemoteProtocolError("the datagram is no HELLO")
+    try:
+        username = datagram.removeprefix(_HELLO).decode()
+    except UnicodeDecodeError:
+        raise RemoteProtocolError("HELLO: the username is not UTF-8") from None
+    if not is_username(username):
+        raise RemoteProtocolError("HELLO: no username")
+    return Hello(username)
+
+
+def _write_credentials(message: Register | Login) -> str:
+    if not is_username(message.username):  # a space in it would give a part of it away as password
+        raise LocalProtocolError(f"{message.username!r} is no username")
+    return f"{message.username} {message.password}"
+
+
+def _credentials_reader(make: Callable[[str, str], _Credentials]) -> Callable[[str], _Credentials]:
+    def read(payload: str) -> _Credentials:
+        username, _, password = payload.partition(" ")
+        return make(username, password)
+
+    return read
+
+
+def _write_result(message: RegisterResult | LoginResult | AnnouncePortResult) -> str:
+    return message.outcome
+
+
+def _result_reader(make: Callable[[Outcome], _Result]) -> Callable[[str], _Result]:
+    return lambda payload: make(Outcome(payload))
+
+
+def _read_port(payload: str) -> int:
+    """Give the port; raises ValueError where int() alone would take a sign or other digits."""
+    if not (payload.isascii() and payload.isdigit()):
+        raise ValueError("the port is no decimal number")
+    port = int(payload)
+    check_port(port)
+    return port
+
+
+def _write_announce(message: AnnouncePort) -> str:
+    if message.port is None:
+        raise LocalProtocolError("no port to announce")
+    return str(message.port)
+
+
+def _read_announce(payload: str) -> AnnouncePort:
+    try:
+        return AnnouncePort(_read_port(payload))
+    except ValueError:
+        return AnnouncePort(None)
+
+
+def _write_search_result(message: SearchResult) -> str:
+    if message.presence is Presence.ONLINE:
+        return f"{message.host} {message.port}"
+    return message.presence
+
+
+def _read_search_result(payload: str) -> SearchResult:
+    host, _, port = payload.partition(" ")
+    if port:
+        return SearchResult(Presence.ONLINE, host, _read_port(port))
+    return SearchResult(Presence(payload))
+
+
+def _read_chat_request(payload: str) -> ChatRequest:
+    username, _, port = payload.partition(" ")
+    if not is_username(username):
+        raise ValueError("no username")
+    return ChatRequest(username, _read_port(port))
+
+
+def _write_nothing(_: Logout) -> str:
+    return ""
+
+
+def _read_nothing(payload: str) -> Logout:
+    if payload:
+        raise ValueError("a payload where none is due")
+    return Logout()
+
+
+ORIGINAL: Final = Dialect(
+    "original",
+    (
+        Codec(Register, "REG", _CREDENTIALS, _write_credentials, _credentials_reader(Register)),
+        Codec(RegisterResult, "REG_RESP", _SHORT, _write_result, _result_reader(RegisterResult)),
+        Codec(Login, "LOG", _CREDENTIALS, _write_credentials, _credentials_reader(Login)),
+        Codec(LoginResult, "LOG_RESP", _SHORT, _write_result, _result_reader(LoginResult)),
+        Codec(AnnouncePort, "PS_PORT", _SHORT, _write_announce, _read_announce),
+        Codec(
+            AnnouncePortResult,
+            "PS_PORT_RESP",
+            _SHORT,
+            _write_result,
+            _result_reader(AnnouncePortResult),
+        ),
+        Codec(Search, "SEARCH", _NAMED, attrgetter("username"), Search),
+        Codec(SearchResult, "SEARCH_RESP", _SHORT, _write_search_result, _read_search_result),
+        Codec(Logout, "LOGOUT", _SHORT, _write_nothing, _read_nothing),
+        Codec(
+            ChatRequest,
+            "CHAT_REQ",
+            _NAMED,
+            lambda message: f"{message.username} {message.port}",
+            _read_chat_request,
+        ),
+        Codec(
+            ChatReply,
+            "CHAT_REQ_RESP",
+            _SHORT,
+            attrgetter("reply"),
+            lambda payload: ChatReply(Reply(payload)),
+        ),
+        Codec(ChatText, "MSG", MAX_TEXT_BYTES, attrgetter("text"), ChatText),
+    ),
+)

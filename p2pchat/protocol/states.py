@@ -1,0 +1,126 @@
+"""Who may say what when: every dialogue of PROTOCOL as a table.
+
+Two rules for editors. Every transition of every dialogue is in this file, and nothing here knows
+which of the two speakers we are: `connection` does. A dialogue is in one state at both ends; a
+message leads to the next one, or to one that depends on its outcome. Where a state has no line for
+a speaker, it is not that speaker's turn: what comes from it meanwhile waits, in order.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final, NamedTuple
+
+from p2pchat.protocol.messages import (
+    AnnouncePort,
+    AnnouncePortResult,
+    ChatReply,
+    ChatRequest,
+    ChatText,
+    Login,
+    LoginResult,
+    Logout,
+    Message,
+    Outcome,
+    Register,
+    RegisterResult,
+    Reply,
+    Search,
+    SearchResult,
+)
+
+
+class Speaker(Enum):
+    """The two ends of a link."""
+
+    DIALLER = "dialler"
+    LISTENER = "listener"
+
+    @property
+    def other(self) -> "Speaker":
+        """Give the other end."""
+        return Speaker.LISTENER if self is Speaker.DIALLER else Speaker.DIALLER
+
+
+class State(Enum):
+    """Where a dialogue stands."""
+
+    # with the registry
+    ANONYMOUS = "anonymous"
+    REGISTERING = "registering"
+    LOGGING_IN = "logging in"
+    LOGGED_IN = "logged in"
+    ANNOUNCING = "announcing"
+    SEARCHING_ANONYMOUSLY = "searching, not logged in"
+    SEARCHING = "searching"
+    # between peers
+    CONNECTED = "connected"
+    ASKED = "asked"
+    TALKING = "talking"
+    # either
+    OVER = "over"
+
+
+Next = State | Mapping[Enum, State]
+Turn = Mapping[type[Message], Next]
+
+
+class Dialogue(NamedTuple):
+    """A dialogue: where it starts, and what each speaker may say in each state."""
+
+    start: State
+    turns: Mapping[tuple[State, Speaker], Turn]
+
+    def turn(self, state: State, speaker: Speaker) -> Turn:
+        """Give what the speaker may say in that state; empty where it is not its turn."""
+        return self.turns.get((state, speaker), {})
+
+
+def _by_outcome(ok: State, fail: State) -> Mapping[Enum, State]:
+    return {Outcome.OK: ok, Outcome.FAIL: fail}
+
+
+_S, _D, _L = State, Speaker.DIALLER, Speaker.LISTENER
+
+REGISTRY_DIALOGUE: Final = Dialogue(
+    _S.ANONYMOUS,
+    {
+        (_S.ANONYMOUS, _D): {
+            Register: _S.REGISTERING,
+            Login: _S.LOGGING_IN,
+            Search: _S.SEARCHING_ANONYMOUSLY,
+            Logout: _S.OVER,
+        },
+        (_S.REGISTERING, _L): {RegisterResult: _by_outcome(_S.LOGGED_IN, _S.ANONYMOUS)},
+        (_S.LOGGING_IN, _L): {
+            LoginResult: _by_outcome(_S.LOGGED_IN, _S.ANONYMOUS),
+            # The original program refuses a login with the other answer, by mistake.
+            RegisterResult: {Outcome.FAIL: _S.ANONYMOUS},
+        },
+        (_S.SEARCHING_ANONYMOUSLY, _L): {SearchResult: _S.ANONYMOUS},
+        (_S.LOGGED_IN, _D): {
+            AnnouncePort: _S.ANNOUNCING,
+            Search: _S.SEARCHING,
+            Logout: _S.OVER,
+        },
+        (_S.ANNOUNCING, _L): {AnnouncePortResult: _S.LOGGED_IN},
+        (_S.SEARCHING, _L): {SearchResult: _S.LOGGED_IN},
+    },
+)
+"""Client (dialler) and registry (listener): strictly ask and answer."""
+
+PEER_DIALOGUE: Final = Dialogue(
+    _S.CONNECTED,
+    {
+        # A text without a request: the connection that the accepted caller's contact opens back.
+        (_S.CONNECTED, _D): {ChatRequest: _S.ASKED, ChatText: _S.TALKING},
+        (_S.ASKED, _L): {
+            ChatReply: {
+                Reply.ACCEPT: _S.TALKING,
+                Reply.REJECT: _S.OVER,
+                Reply.BUSY: _S.OVER,
+            }
+        },
+        (_S.TALKING, _D): {ChatText: _S.TALKING},
+    },
+)
+"""Node (dialler) and peer server (listener): each side talks only on the link that it opened."""

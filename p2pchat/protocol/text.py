@@ -1,0 +1,57 @@
+"""Usernames, and strangers' text made safe to show.
+
+The one place through which foreign text passes, once, on its way in. Knows no terminal: it removes
+what any terminal or log could mistake for an instruction or a disguise.
+"""
+
+import unicodedata
+from typing import Final
+
+MAX_USERNAME_BYTES: Final = 64
+"""Room for 16 characters of any script and far more ASCII; a log line and a toolbar hold it."""
+
+_MAX_MARKS: Final = 4
+"""Combining marks kept per character; living languages need at most three or four."""
+
+_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+# Categories that move the cursor, hide, reorder or have no glyph of their own: controls (ESC and
+# C1 among them), format (bidi, zero-width), lone surrogates, private use, unassigned, separators.
+_UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def is_username(name: str) -> bool:
+    """Tell whether an account of the original dialect may have this name.
+
+    Any script, no spaces, no controls, nothing invisible, at most MAX_USERNAME_BYTES in UTF-8
+    (PROTOCOL, "Original dialect"; DESIGN, "Names").
+    """
+    return (
+        0 < len(name) <= MAX_USERNAME_BYTES
+        and (name.isascii() or len(name.encode("utf-8", "replace")) <= MAX_USERNAME_BYTES)
+        and not any(c.isspace() or unicodedata.category(c) in _UNSAFE for c in name)
+        and not unicodedata.combining(name[0])
+    )
+
+
+def printable(text: str) -> str:
+    """Give the text with everything harmful replaced; line feeds stay, tabs become spaces.
+
+    Whoever shows the result must still decide what a line feed means there.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    shown: list[str] = []
+    marks = 0
+    for c in text.replace("\r\n", "\n").expandtabs(4):
+        marks = marks + 1 if unicodedata.category(c) in {"Mn", "Me"} else 0
+        if marks > _MAX_MARKS:
+            continue
+        harmful = c != "\n" and unicodedata.category(c) in _UNSAFE
+        shown.append(_REPLACEMENT if harmful else c)
+    return "".join(shown)
+
+
+def one_line(text: str) -> str:
+    """Give printable text without line feeds, for names, reasons and log lines."""
+    return printable(text).replace("\n", _REPLACEMENT)

@@ -1,0 +1,1 @@
+"""The server's mind and memory. No socket except in `server`."""

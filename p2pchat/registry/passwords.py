@@ -1,0 +1,57 @@
+"""Hash and verify passwords with Argon2id (RFC 9106). Knows no account.
+
+Both block for as long as the cost says: call them on a worker thread.
+"""
+
+import os
+from typing import Final, NamedTuple
+
+from cryptography.exceptions import InvalidKey
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+
+class Cost(NamedTuple):
+    """What one hash costs: memory in KiB, and passes over it."""
+
+    memory_kib: int
+    passes: int
+
+
+STANDARD_COST: Final = Cost(memory_kib=19 * 1024, passes=2)
+"""OWASP's first choice of parameters for Argon2id; about 20 ms."""
+
+_SALT_BYTES: Final = 16
+_HASH_BYTES: Final = 32
+
+
+class Passwords:
+    """Make and check PHC strings at one cost."""
+
+    def __init__(self, cost: Cost = STANDARD_COST) -> None:
+        self._cost = cost
+        self._nobodys = self.hash("nobody's")
+
+    def hash(self, password: str) -> str:
+        """Give the PHC string of the password, under a fresh salt."""
+        return self._kdf().derive_phc_encoded(password.encode())
+
+    def verify(self, password: str, password_hash: str | None) -> bool:
+        """Tell whether the password made the hash.
+
+        Without a hash (no such account) it takes as long, and is False: an answer's time must not
+        tell which names exist.
+        """
+        try:
+            Argon2id.verify_phc_encoded(password.encode(), password_hash or self._nobodys)
+        except InvalidKey:
+            return False
+        return password_hash is not None
+
+    def _kdf(self) -> Argon2id:
+        return Argon2id(
+            salt=os.urandom(_SALT_BYTES),
+            length=_HASH_BYTES,
+            iterations=self._cost.passes,
+            lanes=1,
+            memory_cost=self._cost.memory_kib,
+        )

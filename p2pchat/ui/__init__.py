@@ -1,0 +1,1 @@
+"""What the person sees. Talks to node and events, never to sockets."""

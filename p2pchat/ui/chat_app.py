@@ -1,0 +1,197 @@
+"""Commands down to the node, events up to the screen: what happens in between.
+
+Knows no terminal: a view shows. The same for the prompt and for plain lines.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from p2pchat.errors import P2PError, UsageError
+from p2pchat.peer.events import (
+    Called,
+    CallFailed,
+    Calling,
+    ChatEnded,
+    Event,
+    Found,
+    LoggedIn,
+    LoginFailed,
+    SearchFailed,
+)
+from p2pchat.peer.node import Node
+from p2pchat.ui.commands import Order, Say, help_lines, parse
+from p2pchat.ui.render import error_sentence
+
+
+class View(Protocol):
+    """Where things are shown."""
+
+    def show(self, event: Event) -> None:
+        """Show what happened."""
+
+    def tell(self, sentence: str) -> None:
+        """Show a sentence of ours."""
+
+
+class _EndOfInput:
+    """Nothing more will be typed."""
+
+
+_END: Final = _EndOfInput()
+
+
+class ChatApp:
+    """One person at one node, until `done`; then `exit_code`, or `error` to be raised, says how.
+
+    `call`: go straight into a chat with that user, and be done when it ends. What is typed is done
+    in order: a text waits while a call is unanswered, and so does what comes after it, unless
+    `commands_overtake` (a person at a keyboard means a command now, a script means it in order).
+    """
+
+    def __init__(
+        self, view: View, *, call: str | None = None, commands_overtake: bool = True
+    ) -> None:
+        self._view = view
+        self._call = call
+        self._commands_overtake = commands_overtake
+        self._node: Node | None = None
+        self._inputs: deque[Say | Order | _EndOfInput] = deque()
+        self._searching = 0
+        self._ready = False
+        self._handlers: dict[str, Callable[[str], None]] = {
+            "accept": lambda _: self.node.accept(),
+            "chat": self._start_call,
+            "help": lambda _: self._show_help(),
+            "leave": lambda _: self._leave(),
+            "quit": lambda _: self.finish(),
+            "reject": lambda _: self.node.reject(),
+            "search": self._search,
+        }
+        self.names: set[str] = set()
+        """Names met at this registry, for completion."""
+        self.done = False
+        self.exit_code = 0
+        self.error: P2PError | None = None
+
+    @property
+    def node(self) -> Node:
+        """The node that `run` was given."""
+        assert self._node is not None
+        return self._node
+
+    def run(self, node: Node) -> None:
+        """Begin to log in."""
+        self._node = node
+        node.start()
+
+    def submit(self, line: str) -> None:
+        """Take a typed line."""
+        try:
+            meant = parse(line)
+        except UsageError as error:
+            self._view.tell(error_sentence(error))
+            return
+        if isinstance(meant, Order) and self._commands_overtake:
+            self._do(meant)
+        elif meant is not None:
+            self._inputs.append(meant)
+            self._work_off()
+
+    def end_input(self) -> None:
+        """Nothing more will be typed: do what was, then leave."""
+        self._inputs.append(_END)
+        self._work_off()
+
+    def on_event(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
+        """Take what the node tells."""
+        if isinstance(event, LoginFailed) and not self._ready:
+            self.finish(error=event.error)
+            return
+        self._view.show(event)
+        match event:
+            case LoggedIn():
+                self._ready = True
+                self._begin()
+            case Found(username, _):
+                self.names.add(username)
+                self._searching -= 1
+            case SearchFailed():
+                self._searching -= 1
+            case Calling(contact) | Called(contact):
+                self.names.add(contact)
+            case CallFailed(_, error) if self._call is not None:
+                self.finish(exit_code=error.exit_code)
+            case LoginFailed(error) if self.node.in_chat_with is None:
+                self.finish(error=error)
+            case ChatEnded(_, error, unsent) if self._call is not None:
+                self.finish(exit_code=error.exit_code if error is not None and unsent else 0)
+            case _:
+                pass
+        self._work_off()
+
+    def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:
+        """Log out and be done; what was said still goes out while the loop runs until idle."""
+        if not self.done:
+            self.done = True
+            self.exit_code = exit_code
+            self.error = error
+            self.node.stop()
+
+    def _begin(self) -> None:
+        try:
+            self.names.update(self.node.known_names)
+            if self._call is not None:
+                self.node.call(self._call)
+        except P2PError as error:
+            self.finish(error=error)
+
+    def _work_off(self) -> None:
+        while self._inputs and not self.done and self._may_go_on(self._inputs[0]):
+            meant = self._inputs.popleft()
+            if isinstance(meant, _EndOfInput):
+                self._leave_at_end()
+            else:
+                self._do(meant)
+
+    def _may_go_on(self, meant: Say | Order | _EndOfInput) -> bool:
+        if not self._ready:
+            return False
+        if isinstance(meant, Order):
+            return True
+        return self.node.calling is None and not (meant is _END and self._searching)
+
+    def _leave_at_end(self) -> None:
+        if self._call is not None and self.node.in_chat_with is not None:
+            self.node.leave()  # ChatEnded then finishes
+        else:
+            self.finish()
+
+    def _do(self, meant: Say | Order) -> None:
+        if isinstance(meant, Say):
+            self._try(lambda: self.node.say(meant.text))
+        else:
+            self._try(lambda: self._handlers[meant.word](meant.argument))
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except UsageError as error:
+            self._view.tell(error_sentence(error))
+
+    def _start_call(self, name: str) -> None:
+        self.node.call(name)
+
+    def _search(self, name: str) -> None:
+        self.node.search(name)
+        self._searching += 1
+
+    def _leave(self) -> None:
+        if not self.node.leave():
+            raise UsageError("you are in no chat")
+        if self._call is not None and self.node.in_chat_with is None:
+            self.finish()
+
+    def _show_help(self) -> None:
+        for line in help_lines():
+            self._view.tell(line)

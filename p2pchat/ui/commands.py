@@ -1,0 +1,99 @@
+"""What a typed line means: "/chat bob" -> a value. Help and completion come from the same table.
+
+Pure: knows neither node nor terminal.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Final, NamedTuple
+
+from p2pchat.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Say the text to the contact."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Do what the command says; `argument` is empty where it takes none."""
+
+    word: str
+    argument: str = ""
+
+
+class Command(NamedTuple):
+    """A row of the table; `takes` names the argument, empty where there is none."""
+
+    word: str
+    takes: str
+    help: str
+
+
+NAME: Final = "NAME"
+
+COMMANDS: Final = (
+    Command("chat", NAME, "ask somebody for a chat"),
+    Command("accept", "", "accept the chat that you are asked for"),
+    Command("reject", "", "reject it"),
+    Command("leave", "", "leave the chat, or give up calling"),
+    Command("search", NAME, "see whether somebody is online, and where"),
+    Command("help", "", "show this"),
+    Command("quit", "", "log out and leave"),
+)
+
+_BY_WORD: Final = {command.word: command for command in COMMANDS}
+
+
+def parse(line: str) -> Say | Order | None:
+    """Give what the line means; None for a blank one.
+
+    A line that begins with a slash is a command and never sent as text; two slashes send a text
+    that begins with one. Raises UsageError for an unknown command, or a wrong argument.
+    """
+    stripped = line.strip()
+    if not stripped:
+        return None
+    if not stripped.startswith("/"):
+        return Say(line)
+    if stripped.startswith("//"):
+        return Say(line.replace("//", "/", 1))
+    word, _, argument = stripped[1:].partition(" ")
+    argument = argument.strip()
+    command = _BY_WORD.get(word)
+    if command is None:
+        raise _unknown(word)
+    if bool(argument) != bool(command.takes) or " " in argument:
+        usage = f"/{command.word} {command.takes}".strip()
+        raise UsageError(f"/{word} was not understood", advice=usage)
+    return Order(word, argument)
+
+
+def help_lines() -> list[str]:
+    """Give the table as text."""
+    width = max(len(c.word) + len(c.takes) for c in COMMANDS) + 3
+    lines = [f"{f'/{c.word} {c.takes}':<{width}} {c.help}" for c in COMMANDS]
+    return [*lines, f"{'//text':<{width}} say a text that begins with a slash"]
+
+
+def complete(before_cursor: str, names: Iterable[str]) -> list[tuple[str, str]]:
+    """Give what could stand instead of the last word, each with what it means."""
+    word, space, argument = before_cursor.partition(" ")
+    if not word.startswith("/"):
+        return []
+    if not space:
+        return [(f"/{c.word}", c.help) for c in COMMANDS if c.word.startswith(word[1:])]
+    command = _BY_WORD.get(word[1:])
+    if command is None or command.takes != NAME or " " in argument:
+        return []
+    return [(name, "") for name in names if name.startswith(argument)]
+
+
+def _unknown(word: str) -> UsageError:
+    close = get_close_matches(word, _BY_WORD, n=1)
+    advice = f"did you mean /{close[0]}?" if close else "/help shows what there is"
+    return UsageError(f"there is no command /{word}; nothing was sent", advice=advice)

@@ -1,0 +1,70 @@
+"""Run our loop inside prompt_toolkit's, which is asyncio's: one thread, no polling.
+
+Our selector's own descriptor is a reader of the asyncio loop, our next deadline a call of it.
+What a callback of ours raises would be swallowed there and leave the prompt hanging, so it is
+caught, ends the prompt, and is raised from `run`. The only room that knows asyncio.
+"""
+
+import asyncio
+
+from p2pchat.net.loop import Loop
+from p2pchat.ui.chat_app import ChatApp
+from p2pchat.ui.prompt import Prompt
+
+
+def run(loop: Loop, app: ChatApp, prompt: Prompt) -> None:
+    """Run prompt and loop until the app is done or input ends; Ctrl-C raises KeyboardInterrupt."""
+    asyncio.run(_Host(loop, app, prompt).main())
+
+
+class _Host:
+    def __init__(self, loop: Loop, app: ChatApp, prompt: Prompt) -> None:
+        self._loop = loop
+        self._app = app
+        self._session = prompt.session
+        self._failure: BaseException | None = None
+        self._due: asyncio.TimerHandle | None = None
+
+    async def main(self) -> None:
+        self._asyncio = asyncio.get_running_loop()
+        self._asyncio.add_reader(self._loop.fileno(), self._turn)
+        try:
+            self._turn()
+            while not self._over:
+                try:
+                    line = await self._session.prompt_async()
+                except EOFError:
+                    self._app.finish()
+                else:
+                    if line is not None:  # None: ended by _turn
+                        self._app.submit(line)
+                self._turn()
+        finally:
+            self._asyncio.remove_reader(self._loop.fileno())
+            if self._due is not None:
+                self._due.cancel()
+        if self._failure is not None:
+            raise self._failure
+
+    @property
+    def _over(self) -> bool:
+        return self._app.done or self._failure is not None
+
+    def _turn(self) -> None:
+        """Run one turn of ours, say when the next is due, and keep the screen in step."""
+        try:
+            self._loop.run_once(0)
+        except BaseException as error:  # noqa: BLE001  # raised from main, once the prompt has ended
+            self._failure = error
+        if self._due is not None:
+            self._due.cancel()
+        deadline = self._loop.next_deadline()
+        if deadline is not None and self._failure is None:
+            self._due = self._asyncio.call_later(max(0.0, deadline - self._loop.now()), self._turn)
+        application = self._session.app
+        if not application.is_running:
+            return
+        if not self._over:
+            application.invalidate()
+        elif application.future is not None and not application.future.done():
+            application.exit()

@@ -1,0 +1,73 @@
+"""The same conversation as plain lines, for pipes, screen readers and tests.
+
+A message is `bob: text`, everything else a line that begins with `* `.
+"""
+
+import codecs
+import os
+from typing import IO
+
+from p2pchat.net.loop import READ, Loop
+from p2pchat.peer.events import Event
+from p2pchat.ui.chat_app import ChatApp
+from p2pchat.ui.render import NOTICE, plain_lines
+
+
+class PlainView:
+    """Write lines to a text stream, each at once."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+
+    def show(self, event: Event) -> None:
+        """Write what happened."""
+        for line in plain_lines(event):
+            self._write(line)
+
+    def tell(self, sentence: str) -> None:
+        """Write a sentence of ours."""
+        self._write(NOTICE + sentence)
+
+    def _write(self, line: str) -> None:
+        self._out.write(line + "\n")
+        self._out.flush()
+
+
+class LineInput:
+    """Read lines from a descriptor, which may be a pipe, a terminal or a file, without blocking."""
+
+    def __init__(self, loop: Loop, descriptor: int, app: ChatApp) -> None:
+        self._loop = loop
+        self._descriptor = descriptor
+        self._app = app
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._partial = ""
+        self._watching = True
+        loop.watch(descriptor, READ, self._ready)
+
+    def close(self) -> None:
+        """Read no more; the descriptor stays open."""
+        if self._watching:
+            self._watching = False
+            self._loop.unwatch(self._descriptor)
+
+    def _ready(self, _: int) -> None:
+        data = os.read(self._descriptor, 65536)
+        lines = (self._partial + self._decoder.decode(data, final=not data)).split("\n")
+        self._partial = lines.pop()
+        for line in lines:
+            self._app.submit(line.removesuffix("\r"))
+        if not data:
+            self.close()
+            if self._partial:
+                self._app.submit(self._partial)
+            self._app.end_input()
+
+
+def run(loop: Loop, app: ChatApp, descriptor: int) -> None:
+    """Run the loop with lines from the descriptor until the app is done."""
+    lines = LineInput(loop, descriptor, app)
+    try:
+        loop.run_until(lambda: app.done)
+    finally:
+        lines.close()

@@ -1,0 +1,144 @@
+"""The prompt_toolkit session: what is typed, completed, remembered, and shown around it.
+
+Reads the state of the node; commands go through the app. Foreign text is shown as fragments, never
+parsed as markup.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+
+from prompt_toolkit import PromptSession, print_formatted_text
+from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.input import Input
+from prompt_toolkit.output import Output
+from prompt_toolkit.styles import Style
+
+from p2pchat.peer.events import Event
+from p2pchat.peer.node import Node
+from p2pchat.peer.registry_session import Standing
+from p2pchat.ui.commands import complete
+from p2pchat.ui.render import Fragments, notice, styled_lines
+
+_STYLE = Style.from_dict(
+    {
+        "contact": "bold",
+        "notice": "italic",
+        "bottom-toolbar": "noreverse bg:ansibrightblack fg:ansiwhite",
+        "bottom-toolbar.trouble": "bold",
+    }
+)
+
+_STANDINGS = {
+    Standing.CONNECTING: "connecting",
+    Standing.ONLINE: "connected",
+    Standing.WAITING: "registry lost, trying again",
+    Standing.STOPPED: "not logged in",
+}
+
+
+class Prompt:
+    """One line being typed, everything that happens above it, and a toolbar below."""
+
+    def __init__(
+        self,
+        *,
+        history_file: Path | None,
+        input: Input | None = None,  # noqa: A002  # prompt_toolkit's own name
+        output: Output | None = None,
+    ) -> None:
+        self._node: Node | None = None
+        self._names: Collection[str] = ()
+        self._pending: list[Fragments] = []
+        self.session: PromptSession[str] = PromptSession(
+            self._message,
+            completer=_CommandCompleter(lambda: self._names),
+            complete_while_typing=True,
+            history=_history(history_file),
+            bottom_toolbar=self._toolbar,
+            style=_STYLE,
+            input=input,
+            output=output,
+        )
+
+    def attach(self, node: Node, names: Collection[str]) -> None:
+        """Show this node's state from now on, and complete these names, which may grow."""
+        self._node = node
+        self._names = names
+
+    def show(self, event: Event) -> None:
+        """Show what happened, above the line being typed."""
+        self._print(styled_lines(event))
+
+    def tell(self, sentence: str) -> None:
+        """Show a sentence of ours."""
+        self._print([notice(sentence)])
+
+    def _print(self, lines: list[Fragments]) -> None:
+        """Print with what else comes before the terminal is ours: one redrawing for a burst."""
+        first = not self._pending
+        self._pending += lines
+        if not self.session.app.is_running:
+            self._print_pending()
+        elif first:
+            run_in_terminal(self._print_pending)
+
+    def _print_pending(self) -> None:
+        pending, self._pending = self._pending, []
+        for line in pending:
+            print_formatted_text(FormattedText(line), style=_STYLE, output=self.session.app.output)
+
+    def _message(self) -> StyleAndTextTuples:
+        node = self._node
+        if node is None:
+            return [("", "> ")]
+        whom = f" to {node.in_chat_with}" if node.in_chat_with else ""
+        return [("class:prompt", f"{node.username}{whom}> ")]
+
+    def _toolbar(self) -> StyleAndTextTuples:
+        node = self._node
+        if node is None:
+            return []
+        online = node.standing is Standing.ONLINE
+        return [
+            ("", f" {node.username} at {node.url.address} | "),
+            ("" if online else "class:bottom-toolbar.trouble", _STANDINGS[node.standing]),
+            ("", f" | {_conversation(node)}"),
+        ]
+
+
+class _CommandCompleter(Completer):
+    """Complete commands and names; what to complete is decided by `commands.complete`."""
+
+    def __init__(self, names: Callable[[], Iterable[str]]) -> None:
+        self._names = names
+
+    def get_completions(
+        self,
+        document: Document,
+        complete_event: CompleteEvent,  # noqa: ARG002  # the signature is prompt_toolkit's
+    ) -> Iterable[Completion]:
+        before = document.text_before_cursor
+        typed = len(before.rpartition(" ")[2])
+        for text, meaning in complete(before, sorted(self._names())):
+            yield Completion(text, start_position=-typed, display_meta=meaning)
+
+
+def _conversation(node: Node) -> str:
+    if node.in_chat_with:
+        state = f"in chat with {node.in_chat_with}"
+    elif node.calling:
+        state = f"calling {node.calling}"
+    else:
+        state = "in no chat"
+    return f"{state}, {node.called_by} is calling: /accept or /reject" if node.called_by else state
+
+
+def _history(file: Path | None) -> History:
+    if file is None:
+        return InMemoryHistory()
+    file.touch(mode=0o600)
+    return FileHistory(str(file))

@@ -1,0 +1,103 @@
+"""Event -> words: the one place where what a person is told is put in English.
+
+Two forms of the same sentences: plain lines, and styled fragments for the prompt. Style carries no
+meaning that the words do not.
+"""
+
+from typing import Final
+
+from p2pchat.errors import P2PError
+from p2pchat.peer.events import (
+    Called,
+    CallFailed,
+    Calling,
+    CallTurnedAway,
+    CallWithdrawn,
+    ChatEnded,
+    ChatStarted,
+    Event,
+    Found,
+    LoggedIn,
+    LoginFailed,
+    RegistryBack,
+    RegistryLost,
+    SearchFailed,
+    TextReceived,
+    Trouble,
+)
+
+Fragments = list[tuple[str, str]]
+"""Style and text, in prompt_toolkit's form."""
+
+NOTICE: Final = "* "
+
+
+def plain_lines(event: Event) -> list[str]:
+    """Give an event as lines: `bob: text` for what somebody says, else lines that begin with `* `.
+
+    Each line of a text gets its speaker's name, so that no text can pass for a notice.
+    """
+    if isinstance(event, TextReceived):
+        return [f"{event.contact}: {line}" for line in event.text.split("\n")]
+    return [NOTICE + sentence for sentence in sentences(event)]
+
+
+def styled_lines(event: Event) -> list[Fragments]:
+    """Give an event as styled lines; foreign text stands in fragments of its own, never parsed."""
+    if isinstance(event, TextReceived):
+        first, *rest = event.text.split("\n")
+        indent = " " * (len(event.contact) + 2)
+        return [
+            [("class:contact", event.contact), ("", f": {first}")],
+            *([("", indent + line)] for line in rest),
+        ]
+    return [notice(sentence) for sentence in sentences(event)]
+
+
+def notice(sentence: str) -> Fragments:
+    """Give a styled line for a sentence of ours."""
+    return [("class:notice", NOTICE + sentence)]
+
+
+def error_sentence(error: P2PError) -> str:
+    """Give an error on one line: what happened, the likeliest cause, what to try."""
+    parts = [error.what]
+    if error.likely:
+        parts.append(f"likely: {error.likely}")
+    if error.advice:
+        parts.append(f"try: {error.advice}")
+    return "; ".join(parts)
+
+
+def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a table, a row an event
+    """Give what an event says, without a mark."""
+    match event:
+        case LoggedIn(username, registry, listening):
+            return [f"logged in as {username} at {registry}, listening on {listening}"]
+        case RegistryLost(error, retry_in):
+            return [f"registry lost: {error.what}; trying again in {retry_in:.0f} s"]
+        case RegistryBack(registry):
+            return [f"registry is back: logged in again at {registry}"]
+        case Found(username, None):
+            return [f"{username} is offline"]
+        case Found(username, address):
+            return [f"{username} is online at {address}"]
+        case Calling(contact):
+            return [f"calling {contact}, waiting for an answer: /leave gives it up"]
+        case Called(contact):
+            return [f"{contact} wants to chat with you: /accept or /reject"]
+        case CallWithdrawn(contact):
+            return [f"{contact} does not wait any more"]
+        case CallTurnedAway(contact):
+            return [f"{contact} called, and was told that you are busy"]
+        case ChatStarted(contact):
+            return [f"chat with {contact} started"]
+        case ChatEnded(contact, error, unsent):
+            said = [f"not sent: {text}" for text in unsent]
+            if error is not None:
+                said.append(error_sentence(error))
+            return [*said, f"chat with {contact} ended"]
+        case LoginFailed(error) | CallFailed(_, error) | SearchFailed(_, error) | Trouble(error):
+            return [error_sentence(error)]
+        case TextReceived(contact, text):
+            return [f"{contact}: {text}"]
