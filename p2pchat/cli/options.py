@@ -51,7 +51,7 @@ def get_password(settings: Settings, file: Path | None, username: str, *, twice:
     Raises LoginNeeded where nobody can be asked, UsageError where it is empty.
     """
     if file is not None:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
         password = lines[0] if lines else ""
     elif settings.password is not None:
         password = settings.password
@@ -67,4 +67,8 @@ def get_password(settings: Settings, file: Path | None, username: str, *, twice:
         )
     if not password:
         raise UsageError("an empty password is none", advice="choose one")
+    try:
+        password.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("the password is not UTF-8", advice="look at your locale") from error
     return password

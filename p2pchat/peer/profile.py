@@ -29,12 +29,20 @@ class Profile:
             pragmas={"journal_mode": "wal", "synchronous": "full"},
             timeout=_BUSY_TIMEOUT_S,
         )
+        try:
+            self._open()
+        except StorageError:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        """Bring the file to our schema."""
         with self._storage_errors():
-            file.touch(mode=0o600)
+            self._file.touch(mode=0o600)
             version = self._database.pragma("user_version")
             if version > SCHEMA_VERSION:
                 raise StorageError(
-                    f"{file} was written by a newer p2pchat (schema {version})",
+                    f"{self._file} was written by a newer p2pchat (schema {version})",
                     advice="use that version, or set P2P_HOME to another folder",
                 )
             with self._database.bind_ctx(TABLES):

@@ -39,19 +39,28 @@ class Accounts:
             pragmas={"journal_mode": "wal", "synchronous": "full"},
             timeout=_BUSY_TIMEOUT_S,
         )
+        try:
+            self._names = self._open()
+        except StorageError:
+            self.close()
+            raise
+
+    def _open(self) -> set[str]:
+        """Bring the file to our schema; give the names in it."""
         with self._storage_errors():
-            file.touch(mode=0o600)
+            self._file.touch(mode=0o600)
             version = self._database.pragma("user_version")
             if version > SCHEMA_VERSION:
                 raise StorageError(
-                    f"{file} was written by a newer p2pchat (schema {version})",
+                    f"{self._file} was written by a newer p2pchat (schema {version})",
                     advice="use that version, or another --data-dir",
                 )
             with self._database.bind_ctx(TABLES):
                 self._database.create_tables(TABLES)
             rows = Account.select(Account.username).tuples().execute(self._database)
-            self._names = {username for (username,) in rows}
+            names = {username for (username,) in rows}
             self._database.pragma("user_version", SCHEMA_VERSION)
+        return names
 
     def __contains__(self, username: str) -> bool:
         """Tell whether there is such an account; loop's thread, at once."""

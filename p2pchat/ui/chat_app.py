@@ -86,9 +86,9 @@ class ChatApp:
         node.start()
 
     def submit(self, line: str) -> None:
-        """Take a typed line."""
+        """Take a typed line; bytes that are no UTF-8 (terminals give surrogates) are replaced."""
         try:
-            meant = parse(line)
+            meant = parse(line.encode("utf-8", "replace").decode())
         except UsageError as error:
             self._view.tell(error_sentence(error))
             return

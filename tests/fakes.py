@@ -1,0 +1,286 @@
+"""What tests hand in instead of time, wires and threads."""
+
+from collections.abc import Callable
+from typing import Any
+
+from p2pchat.errors import BindError, LinkLost, P2PError, Unreachable
+from p2pchat.net.address import Address
+from p2pchat.net.loop import Loop
+from p2pchat.net.transport import SEND_CEILING
+
+
+class FakeClock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def settle(loop: Loop) -> None:
+    """Run turns until nothing is due at this instant."""
+    for _ in range(10_000):
+        deadline = loop.next_deadline()
+        if deadline is None or deadline > loop.now():
+            return
+        loop.run_once(0)
+    raise AssertionError("the loop does not come to rest")
+
+
+def advance(loop: Loop, seconds: float) -> None:
+    """Move a FakeClock on, stopping at each deadline on the way."""
+    clock = loop.now
+    assert isinstance(clock, FakeClock)
+    settle(loop)
+    until = clock.time + seconds
+    while (deadline := loop.next_deadline()) is not None and deadline <= until:
+        clock.time = max(clock.time, deadline)
+        settle(loop)
+    clock.time = until
+
+
+class InlineWorker:
+    """Do the work in the next turn, on the loop; `held` keeps it until `release`."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self.held: list[Callable[[], None]] | None = None
+        self.full = False
+
+    def submit(
+        self,
+        job: Callable[[], Any],
+        then: Callable[[Any], None],
+        failed: Callable[[P2PError], None],
+    ) -> bool:
+        def work() -> None:
+            try:
+                result = job()
+            except P2PError as error:
+                failed(error)
+            else:
+                then(result)
+
+        if self.full:
+            return False
+        if self.held is None:
+            self._loop.call_soon(work)
+        else:
+            self.held.append(work)
+        return True
+
+    def hold(self) -> None:
+        self.held = []
+
+    def release(self) -> None:
+        held, self.held = self.held or [], None
+        for work in held:
+            self._loop.call_soon(work)
+
+
+class MemoryTransport:
+    """One end of a wire made of memory, under the contract of every transport."""
+
+    def __init__(self, loop: Loop, local: Address, remote: Address) -> None:
+        self._loop = loop
+        self.local = local
+        self.remote = remote
+        self.other: MemoryTransport
+        self.on_data: Callable[[bytes], None] = lambda _: None
+        self.on_drained: Callable[[], None] = lambda: None
+        self.on_closed: Callable[[LinkLost | None], None] = lambda _: None
+        self.queued = 0
+        self._inbox: list[bytes] = []
+        self._out: list[bytes] = []
+        self._reading = True
+        self._closing = False
+        self._ended = False
+        self._remote_closed = False
+        self._due = False
+
+    def write(self, data: bytes) -> None:
+        if self._closing:
+            return
+        self._out.append(data)
+        self.queued += len(data)
+        if self.queued > SEND_CEILING:
+            self.end(LinkLost(f"{self.remote} does not read what it is sent"))
+        else:
+            self._soon()
+
+    def pause_reading(self) -> None:
+        self._reading = False
+
+    def resume_reading(self) -> None:
+        self._reading = not self._closing
+        self._soon()
+
+    def close(self) -> None:
+        if not self._closing:
+            self._closing, self._reading = True, False
+            self._soon()
+
+    def abort(self) -> None:
+        self.end(None)
+
+    def cut(self) -> None:
+        """Break the wire: what has not arrived is lost, both ends are told."""
+        self.end(LinkLost("the wire was cut"))
+        self.other.end(LinkLost("the wire was cut"))
+
+    def end(self, error: LinkLost | None) -> None:
+        if self._ended:
+            return
+        self._ended = self._closing = True
+        self._reading = False
+        self._out, self.queued = [], 0
+        self.other._remote_closed = True
+        self.other._soon()
+        self._loop.call_soon(lambda: self.on_closed(error))
+
+    def _soon(self) -> None:
+        if not self._due:
+            self._due = True
+            self._loop.call_soon(self._move)
+
+    def _move(self) -> None:
+        self._due = False
+        if self._ended:
+            return
+        self._send()
+        if self._inbox and self._reading:
+            data, self._inbox = b"".join(self._inbox), []
+            self.other._soon()
+            self.on_data(data)
+        if self._remote_closed and not self._inbox and not self._ended:
+            self.close() if self._reading else None
+        if self._closing and (not self.queued or self._remote_closed):
+            self.end(None)
+
+    def _send(self) -> None:
+        if not self._out:
+            return
+        if self.other._ended:
+            self._out, self.queued = [], 0
+        elif sum(map(len, self.other._inbox)) < 65536:
+            self.other._inbox.append(b"".join(self._out))
+            self._out, self.queued = [], 0
+            self.other._soon()
+            self._loop.call_soon(self._drained)
+
+    def _drained(self) -> None:
+        if not self._closing:
+            self.on_drained()
+
+
+def wire(
+    loop: Loop, a: Address = Address("10.0.0.1", 1), b: Address = Address("10.0.0.2", 2)
+) -> tuple[MemoryTransport, MemoryTransport]:
+    """Give the two ends of a wire."""
+    left, right = MemoryTransport(loop, a, b), MemoryTransport(loop, b, a)
+    left.other, right.other = right, left
+    return left, right
+
+
+class _Closable:
+    def __init__(self, address: Address, close: Callable[[], None]) -> None:
+        self.address = address
+        self.close = close
+
+
+class _Datagrams(_Closable):
+    def __init__(
+        self,
+        address: Address,
+        close: Callable[[], None],
+        send: Callable[[bytes, Address], None],
+    ) -> None:
+        super().__init__(address, close)
+        self.send = send
+
+
+class MemoryInternet:
+    """Machines with addresses, and every wire between them."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.wires: list[tuple[MemoryTransport, MemoryTransport]] = []
+        self.listeners: dict[Address, Callable[[Any], None]] = {}
+        self.sockets: dict[Address, Callable[[bytes, Address], None]] = {}
+        self.ports = iter(range(40_000, 60_000))
+
+    def machine(self, host: str) -> "MemoryNetwork":
+        return MemoryNetwork(self, host)
+
+    def cut_all(self, host: str) -> None:
+        """Cut every wire of a machine."""
+        for pair in self.wires:
+            if host in {pair[0].local.host, pair[1].local.host}:
+                pair[0].cut()
+
+
+class MemoryNetwork:
+    """One machine's network."""
+
+    def __init__(self, internet: MemoryInternet, host: str) -> None:
+        self._internet = internet
+        self._loop = internet.loop
+        self.host = host
+
+    def listen(self, address: Address, on_transport: Callable[[Any], None]) -> _Closable:
+        here = self._free(address)
+        if here in self._internet.listeners:
+            raise BindError(f"cannot listen on tcp {here}: address already in use")
+        self._internet.listeners[here] = on_transport
+        return _Closable(here, lambda: self._internet.listeners.pop(here, None) and None)
+
+    def dial(
+        self,
+        address: Address,
+        timeout: float,
+        on_transport: Callable[[Any], None],
+        on_failed: Callable[[P2PError], None],
+    ) -> _Closable:
+        given_up = False
+
+        def connect() -> None:
+            accept = self._internet.listeners.get(address)
+            if given_up:
+                return
+            if accept is None:
+                on_failed(Unreachable(f"cannot reach {address}: connection refused"))
+                return
+            local = Address(self.host, next(self._internet.ports))
+            pair = wire(self._loop, local, address)
+            self._internet.wires.append(pair)
+            accept(pair[1])
+            on_transport(pair[0])
+
+        def give_up() -> None:
+            nonlocal given_up
+            given_up = True
+
+        self._loop.call_soon(connect)
+        return _Closable(address, give_up)
+
+    def open_udp(
+        self, address: Address, on_datagram: Callable[[bytes, Address], None]
+    ) -> _Datagrams:
+        here = self._free(address)
+        self._internet.sockets[here] = on_datagram
+
+        def send(datagram: bytes, to: Address) -> None:
+            def arrive() -> None:
+                receiver = self._internet.sockets.get(to)
+                if receiver is not None:
+                    receiver(datagram, here)
+
+            self._loop.call_soon(arrive)
+
+        return _Datagrams(here, lambda: self._internet.sockets.pop(here, None) and None, send)
+
+    def _free(self, address: Address) -> Address:
+        host = self.host if address.host in {"0.0.0.0", "::"} else address.host
+        return Address(host, address.port or next(self._internet.ports))

@@ -1,0 +1,155 @@
+"""Listen and dial on real sockets: errors named, every address tried, descriptors running out."""
+
+import os
+import resource
+import socket
+
+import pytest
+
+from p2pchat.errors import BindError, P2PError, Unreachable
+from p2pchat.net.address import Address
+from p2pchat.net.endpoints import SocketNetwork
+from p2pchat.net.loop import Loop
+from p2pchat.net.transport import Transport
+from p2pchat.net.worker import ThreadWorker
+from tests.fakes import InlineWorker
+
+ANY = Address("127.0.0.1", 0)
+
+
+@pytest.fixture
+def network(real_loop: Loop) -> SocketNetwork:
+    """A network whose name look-ups happen at once."""
+    return SocketNetwork(real_loop, InlineWorker(real_loop))
+
+
+def dial(loop: Loop, network: SocketNetwork, address: Address, timeout: float = 5) -> Transport:
+    def start(then: object, failed: object) -> None:
+        network.dial(address, timeout, then, failed)  # type: ignore[arg-type]
+
+    return loop.wait_for(start)
+
+
+def test_a_taken_port_is_named(network: SocketNetwork) -> None:
+    """Which address, and why."""
+    listener = network.listen(ANY, lambda t: t.abort())
+    with pytest.raises(BindError, match=f"tcp {listener.address}: address already in use") as e:
+        network.listen(listener.address, lambda t: t.abort())
+    assert "another program" in e.value.likely
+    listener.close()
+
+
+def test_an_address_of_another_machine_is_named(network: SocketNetwork) -> None:
+    """TCP and UDP alike."""
+    with pytest.raises(BindError, match=r"192\.0\.2\.1"):
+        network.listen(Address("192.0.2.1", 0), lambda t: t.abort())
+    with pytest.raises(BindError, match=r"udp 192\.0\.2\.1"):
+        network.open_udp(Address("192.0.2.1", 0), lambda *_: None)
+
+
+def test_a_refused_dial_fails_with_its_reason(real_loop: Loop, network: SocketNetwork) -> None:
+    """In a later turn, once."""
+    with socket.socket() as unused:
+        unused.bind(ANY)
+        address = Address(*unused.getsockname())
+    with pytest.raises(Unreachable, match=f"{address}: connection refused"):
+        dial(real_loop, network, address)
+
+
+def test_every_address_of_a_name_is_tried(
+    real_loop: Loop, network: SocketNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """localhost may be ::1 first, and nobody may listen there."""
+    accepted: list[Transport] = []
+    listener = network.listen(ANY, accepted.append)
+    port = listener.address.port
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda *_, **__: [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
+        ],
+    )
+    transport = dial(real_loop, network, Address("somewhere", port))
+    assert transport.remote == listener.address
+    real_loop.run_until(lambda: bool(accepted))
+    transport.abort()
+    accepted[0].abort()
+    listener.close()
+
+
+def test_an_unknown_name_is_an_error_that_says_so(real_loop: Loop) -> None:
+    """Looked up on a thread."""
+    worker = ThreadWorker(real_loop, threads=1)
+    network = SocketNetwork(real_loop, worker)
+    with pytest.raises(Unreachable, match=r"cannot reach a..b:1: "):
+        dial(real_loop, network, Address("a..b", 1))
+    worker.close()
+
+
+def test_a_dial_ends_at_its_deadline(loop: Loop) -> None:
+    """Even if the look-up of the name never ends."""
+    worker = InlineWorker(loop)
+    worker.hold()
+    errors: list[P2PError] = []
+    SocketNetwork(loop, worker).dial(Address("slow", 1), 10, lambda _: None, errors.append)
+    from tests.fakes import advance
+
+    advance(loop, 9.9)
+    assert not errors
+    advance(loop, 0.2)
+    assert "no answer" in errors[0].what
+    worker.release()
+    advance(loop, 1)
+    assert len(errors) == 1
+
+
+def test_datagrams_go_both_ways(real_loop: Loop, network: SocketNetwork) -> None:
+    """With the address of whoever sent them."""
+    heard: list[tuple[bytes, Address]] = []
+    server = network.open_udp(ANY, lambda d, a: heard.append((d, a)))
+    client = network.open_udp(ANY, lambda d, a: heard.append((d, a)))
+    client.send(b"hello", server.address)
+    real_loop.run_until(lambda: len(heard) == 1)
+    server.send(b"back", heard[0][1])
+    real_loop.run_until(lambda: len(heard) == 2)
+    assert heard == [(b"hello", client.address), (b"back", server.address)]
+    client.send(b"x" * 70_000, server.address)
+    client.close()
+    server.close()
+
+
+def test_out_of_descriptors_callers_are_hung_up_on_and_the_loop_rests(
+    real_loop: Loop, network: SocketNetwork
+) -> None:
+    """No spinning at 100 % CPU; those who are in stay in; it goes on when there is room again."""
+    accepted: list[Transport] = []
+    listener = network.listen(ANY, accepted.append)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    callers = [socket.create_connection(listener.address) for _ in range(3)]
+    real_loop.run_until(lambda: len(accepted) == 3)
+    late = [socket.socket() for _ in range(3)]
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        for caller in late:
+            caller.connect(listener.address)
+        real_loop.run_once(0)
+        assert len(accepted) == 3
+        turns = 0
+        resting_until = real_loop.next_deadline()
+        while real_loop.now() < (resting_until or 0):
+            real_loop.run_once()
+            turns += 1
+        assert turns <= 3, "the loop spins"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    again = socket.create_connection(listener.address)
+    real_loop.run_until(lambda: any(t.remote == again.getsockname() for t in accepted))
+    for sock in (*callers, *late, again):
+        sock.close()
+    for transport in accepted:
+        transport.abort()
+    listener.close()

@@ -1,0 +1,168 @@
+"""The waist: messages over a transport, and what ends a link."""
+
+from typing import Any
+
+import pytest
+
+from p2pchat.errors import LinkLost, LocalProtocolError, P2PError, RemoteProtocolError, TimedOut
+from p2pchat.net.link import RECEIVE_CEILING, Link
+from p2pchat.net.loop import Loop
+from p2pchat.net.transport import SEND_HIGH_WATER
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.messages import (
+    Login,
+    LoginResult,
+    Logout,
+    Message,
+    Outcome,
+    Presence,
+    Search,
+    SearchResult,
+)
+from p2pchat.protocol.original import ORIGINAL
+from p2pchat.protocol.states import REGISTRY_DIALOGUE, Speaker
+from tests.fakes import MemoryTransport, advance, settle, wire
+
+ANSWER = SearchResult(Presence.ONLINE, "x" * 40, 41000)
+
+
+class Recorder:
+    """Record what a link hands up."""
+
+    def __init__(self, link: Link) -> None:
+        self.messages: list[Message] = []
+        self.closed: list[P2PError | None] = []
+        link.on_message = self.messages.append
+        link.on_closed = self.closed.append
+
+
+def registry_link(loop: Loop) -> tuple[Link, MemoryTransport]:
+    """Give the registry's end as a link, the client's as a bare wire."""
+    left, right = wire(loop)
+    return Link(loop, right, Connection(REGISTRY_DIALOGUE, ORIGINAL, Speaker.LISTENER)), left
+
+
+def test_messages_go_over_the_wire(loop: Loop) -> None:
+    """Both ways, and the end is an end."""
+    left, right = wire(loop)
+    client = Link(loop, left, Connection(REGISTRY_DIALOGUE, ORIGINAL, Speaker.DIALLER))
+    server = Link(loop, right, Connection(REGISTRY_DIALOGUE, ORIGINAL, Speaker.LISTENER))
+    at_client, at_server = Recorder(client), Recorder(server)
+    client.send(Login("a", "p"))
+    assert not client.may_send(Search)
+    settle(loop)
+    server.send(LoginResult(Outcome.OK))
+    settle(loop)
+    assert at_server.messages == [Login("a", "p")]
+    assert at_client.messages == [LoginResult(Outcome.OK)]
+    assert client.may_send(Logout)
+    client.close()
+    settle(loop)
+    assert at_client.closed == at_server.closed == [None]
+    client.send(Search("ignored on a closed link"))
+
+
+def test_a_violation_ends_this_link_with_its_reason(loop: Loop) -> None:
+    """And what came before it was heard."""
+    link, stranger = registry_link(loop)
+    heard = Recorder(link)
+    link.on_message = lambda m: (heard.messages.append(m), link.send(ANSWER))  # type: ignore[assignment]
+    stranger.write(ORIGINAL.encode(Search("bob")) + b"x" * 30)
+    settle(loop)
+    assert heard.messages == [Search("bob")]
+    assert isinstance(heard.closed[0], RemoteProtocolError)
+    assert "size field" in heard.closed[0].what
+    assert not link.open
+
+
+def test_a_bug_of_ours_is_not_taken_for_theirs(loop: Loop) -> None:
+    """It crashes."""
+    link, stranger = registry_link(loop)
+    link.on_message = lambda _: link.send(LoginResult(Outcome.OK))
+    stranger.write(ORIGINAL.encode(Search("bob")))
+    with pytest.raises(LocalProtocolError):
+        settle(loop)
+
+
+def test_a_deadline_ends_the_link_unless_relaxed(loop: Loop) -> None:
+    """By the hand-moved clock."""
+    link, _ = registry_link(loop)
+    heard = Recorder(link)
+    link.expect(10, "no login came")
+    link.relax()
+    advance(loop, 20)
+    assert link.open
+    link.expect(10, "no login came")
+    link.expect(5, "no login came soon")
+    advance(loop, 5)
+    assert isinstance(heard.closed[0], TimedOut)
+    assert heard.closed[0].what == "no login came soon"
+
+
+def test_a_cut_wire_is_a_lost_link(loop: Loop) -> None:
+    """Told once."""
+    link, stranger = registry_link(loop)
+    heard = Recorder(link)
+    stranger.cut()
+    settle(loop)
+    assert len(heard.closed) == 1
+    assert isinstance(heard.closed[0], LinkLost)
+
+
+def test_whoever_speaks_out_of_turn_is_held_back_and_then_heard(loop: Loop) -> None:
+    """While a login is checked, a flood stays in the sender's own buffers."""
+    link, stranger = registry_link(loop)
+    heard = Recorder(link)
+    stranger.write(ORIGINAL.encode(Login("a", "p")))
+    flood = ORIGINAL.encode(Search("b" * 100)) * 500
+    written = 0
+    for _ in range(12):
+        if stranger.queued < 128 * 1024:
+            stranger.write(flood)
+            written += 500
+        settle(loop)
+    assert heard.messages == [Login("a", "p")]
+    assert link._connection.waiting <= RECEIVE_CEILING + 2 * len(flood)
+    assert stranger.queued
+
+    def answer(message: Message) -> None:
+        heard.messages.append(message)
+        link.send(ANSWER)
+
+    link.on_message = answer
+    stranger.on_data = lambda _: None
+    link.send(LoginResult(Outcome.OK))
+    settle(loop)
+    assert len(heard.messages) == 1 + written
+
+
+def test_whoever_does_not_read_its_answers_is_asked_no_more(loop: Loop) -> None:
+    """Answers queue up to the high-water mark, not to the ceiling, and nothing is lost."""
+    link, stranger = registry_link(loop)
+    answered = 0
+    most = 0
+
+    def answer(_: Message) -> None:
+        nonlocal answered, most
+        link.send(ANSWER)
+        answered += 1
+        most = max(most, link._transport.queued)
+
+    link.on_message = answer
+    heard = Recorder.__new__(Recorder)
+    heard.closed = []
+    link.on_closed = heard.closed.append
+    received: list[Any] = []
+    stranger.on_data = received.append
+    stranger.pause_reading()
+    for _ in range(50):
+        if stranger.queued < 100_000:
+            stranger.write(ORIGINAL.encode(Search("b")) * 2000)
+        settle(loop)
+    assert most <= SEND_HIGH_WATER + 50 * len(ORIGINAL.encode(ANSWER))
+    assert not heard.closed
+    before = answered
+    stranger.resume_reading()
+    settle(loop)
+    assert answered > before
+    assert b"".join(received) == ORIGINAL.encode(ANSWER) * answered

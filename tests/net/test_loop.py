@@ -1,0 +1,128 @@
+"""The loop: order of a turn, deadlines by a hand-moved clock, wake-up, plain files."""
+
+import os
+import threading
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from p2pchat.errors import TimedOut
+from p2pchat.net.loop import READ, WRITE, Loop
+from tests.fakes import advance, settle
+
+
+def test_soon_calls_run_in_order_and_new_ones_in_the_next_turn(loop: Loop) -> None:
+    """A call that calls again does not starve what can be read."""
+    said: list[str] = []
+    loop.call_soon(lambda: (said.append("a"), loop.call_soon(partial(said.append, "c"))))
+    loop.call_soon(partial(said.append, "b"))
+    loop.run_once(0)
+    assert said == ["a", "b"]
+    loop.run_once(0)
+    assert said == ["a", "b", "c"]
+
+
+def test_deadlines_come_in_order_and_not_before(loop: Loop) -> None:
+    """By the clock that is handed in."""
+    said: list[str] = []
+    loop.call_later(2, partial(said.append, "late"))
+    loop.call_later(1, partial(said.append, "early"))
+    cancelled = loop.call_later(1.5, partial(said.append, "never"))
+    cancelled.cancel()
+    advance(loop, 0.9)
+    assert said == []
+    advance(loop, 0.2)
+    assert said == ["early"]
+    assert loop.next_deadline() == pytest.approx(loop.now() + 0.9)
+    advance(loop, 1)
+    assert said == ["early", "late"]
+    assert loop.next_deadline() is None
+    assert not cancelled.live
+
+
+def test_a_thread_wakes_the_loop(real_loop: Loop) -> None:
+    """Its call runs on the loop's own thread, while the loop waits without a deadline."""
+    called_on: list[int] = []
+    here = threading.get_ident()
+    thread = threading.Thread(
+        target=lambda: real_loop.call_from_thread(lambda: called_on.append(threading.get_ident()))
+    )
+    thread.start()
+    real_loop.run_until(lambda: bool(called_on))
+    thread.join()
+    assert called_on == [here]
+
+
+def test_more_wake_ups_than_a_pipe_holds(loop: Loop) -> None:
+    """None is lost, and nobody blocks."""
+    calls: list[int] = []
+    for i in range(100_000):
+        loop.call_from_thread(partial(calls.append, i))
+    loop.run_once(0)
+    assert calls == list(range(100_000))
+
+
+def test_its_descriptor_is_readable_when_a_turn_has_something(loop: Loop) -> None:
+    """That is how another loop hosts this one."""
+    outer = Loop()
+    ready: list[int] = []
+    outer.watch(loop.fileno(), READ, ready.append)
+    outer.run_once(0)
+    assert ready == []
+    loop.call_from_thread(lambda: None)
+    outer.run_once(0)
+    assert ready == [READ]
+    outer.unwatch(loop.fileno())
+    outer.close()
+
+
+def test_watching_a_pipe(loop: Loop) -> None:
+    """READ and WRITE, changed and ended."""
+    r, w = os.pipe()
+    events: list[tuple[str, int]] = []
+    loop.watch(r, READ, lambda e: events.append(("r", e)))
+    loop.watch(w, WRITE, lambda e: events.append(("w", e)))
+    loop.run_once(0)
+    assert events == [("w", WRITE)]
+    os.write(w, b"x")
+    loop.unwatch(w)
+    loop.run_once(0)
+    assert events == [("w", WRITE), ("r", READ)]
+    loop.unwatch(r)
+    assert loop.idle
+    os.close(r)
+    os.close(w)
+
+
+def test_a_plain_file_is_always_ready(loop: Loop, tmp_path: Path) -> None:
+    """epoll refuses plain files, but stdin may be one."""
+    (tmp_path / "file").write_text("x")
+    descriptor = os.open(tmp_path / "file", os.O_RDONLY)
+    events: list[int] = []
+    loop.watch(descriptor, READ, events.append)
+    assert not loop.idle
+    assert loop.next_deadline() == loop.now()
+    loop.run_once()
+    assert events == [READ]
+    loop.unwatch(descriptor)
+    assert loop.idle
+    os.close(descriptor)
+
+
+def test_a_callback_that_raises_is_not_swallowed(loop: Loop) -> None:
+    """Bugs crash, and the loop goes on if somebody runs it on."""
+    said: list[str] = []
+    loop.call_soon(lambda: 1 // 0)
+    loop.call_soon(partial(said.append, "next"))
+    with pytest.raises(ZeroDivisionError):
+        loop.run_once(0)
+    settle(loop)
+    assert said == ["next"]
+
+
+def test_wait_for_gives_the_result_or_raises(loop: Loop) -> None:
+    """One of the two callbacks, in a later turn."""
+    assert loop.wait_for(lambda then, _: loop.call_soon(partial(then, 5))) == 5
+    with pytest.raises(TimedOut, match="too late"):
+        loop.wait_for(lambda _, failed: loop.call_soon(partial(failed, TimedOut("too late"))))

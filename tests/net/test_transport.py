@@ -1,0 +1,68 @@
+"""The transports keep the contract; what only TCP has."""
+
+import socket
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from p2pchat.errors import LinkLost
+from p2pchat.net.address import Address
+from p2pchat.net.endpoints import SocketNetwork
+from p2pchat.net.loop import Loop
+from p2pchat.net.transport import Transport
+from tests.fakes import InlineWorker, wire
+from tests.net.transport_contract import Pair, TransportContract
+
+
+class TestMemoryTransport(TransportContract):
+    """The tests' own wire is worth what it shares with the real one."""
+
+    @pytest.fixture
+    def pair(self, loop: Loop) -> Pair:
+        def run_until(condition: object) -> None:
+            for _ in range(1000):
+                if condition():  # type: ignore[operator]
+                    return
+                loop.run_once(0)
+            raise AssertionError("never")
+
+        return Pair(loop, *wire(loop), run_until)
+
+
+class TestTcpTransport(TransportContract):
+    """Real sockets on loopback."""
+
+    @pytest.fixture
+    def pair(self, real_loop: Loop) -> Iterator[Pair]:
+        accepted: list[Transport] = []
+        network = SocketNetwork(real_loop, InlineWorker(real_loop))
+        listener = network.listen(Address("127.0.0.1", 0), accepted.append)
+        dialled = real_loop.wait_for(lambda then, failed: network.dial(listener.address, 5, then, failed) and None)
+        real_loop.run_until(lambda: bool(accepted))
+        listener.close()
+        pair = Pair(real_loop, dialled, accepted[0], real_loop.run_until)
+        yield pair
+        pair.a.abort()
+        pair.b.abort()
+
+    def test_the_two_ends_know_their_addresses(self, pair: Pair) -> None:
+        """Each end's local is the other's remote."""
+        assert pair.a.local == pair.b.remote
+        assert pair.a.remote == pair.b.local
+
+    def test_a_reset_is_an_error(self, real_loop: Loop) -> None:
+        """A remote that breaks off is told from one that ends."""
+        accepted: list[Transport] = []
+        network = SocketNetwork(real_loop, InlineWorker(real_loop))
+        listener = network.listen(Address("127.0.0.1", 0), accepted.append)
+        caller = socket.create_connection(listener.address)
+        real_loop.run_until(lambda: bool(accepted))
+        listener.close()
+        closed: list[LinkLost | None] = []
+        accepted[0].on_closed = closed.append
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        caller.close()
+        real_loop.run_until(lambda: bool(closed))
+        assert closed[0] is not None
+        assert "broke the connection off" in closed[0].what

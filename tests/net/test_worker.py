@@ -1,0 +1,98 @@
+"""Blocking work off the loop, its results back on it."""
+
+import threading
+
+import pytest
+
+from p2pchat.errors import StorageError
+from p2pchat.net.loop import Loop
+from p2pchat.net.worker import ThreadWorker
+
+
+def test_work_runs_elsewhere_and_its_result_comes_back(real_loop: Loop) -> None:
+    """The job on a thread, what follows on the loop."""
+    worker = ThreadWorker(real_loop, threads=1)
+    threads: list[int] = []
+    done: list[int] = []
+
+    def job() -> int:
+        threads.append(threading.get_ident())
+        return 5
+
+    def then(result: int) -> None:
+        threads.append(threading.get_ident())
+        done.append(result)
+
+    assert worker.submit(job, then, lambda _: None)
+    real_loop.run_until(lambda: bool(done))
+    assert done == [5]
+    assert threads[0] != threads[1] == threading.get_ident()
+    worker.close()
+
+
+def test_an_error_of_ours_is_an_answer_and_a_bug_is_raised(real_loop: Loop) -> None:
+    """On the loop, both."""
+    worker = ThreadWorker(real_loop, threads=1)
+    errors: list[Exception] = []
+
+    def full() -> None:
+        raise StorageError("the disk is full")
+
+    worker.submit(full, lambda _: None, errors.append)
+    real_loop.run_until(lambda: bool(errors))
+    assert isinstance(errors[0], StorageError)
+
+    worker.submit(lambda: 1 // 0, lambda _: None, errors.append)
+    with pytest.raises(ZeroDivisionError):
+        real_loop.run_until(lambda: False)
+    worker.close()
+
+
+def test_a_full_pool_is_an_answer(real_loop: Loop) -> None:
+    """Not a queue without end; and room comes back."""
+    worker = ThreadWorker(real_loop, threads=1, waiting=1)
+    go = threading.Event()
+    done: list[bool] = []
+    assert worker.submit(go.wait, done.append, lambda _: None)
+    assert worker.submit(go.wait, done.append, lambda _: None)
+    assert not worker.submit(go.wait, done.append, lambda _: None)
+    go.set()
+    real_loop.run_until(lambda: len(done) == 2)
+    assert worker.submit(go.wait, done.append, lambda _: None)
+    real_loop.run_until(lambda: len(done) == 3)
+    worker.close()
+
+
+def test_closing_finishes_what_has_begun_and_each_thread_gives_back_what_it_holds(
+    real_loop: Loop,
+) -> None:
+    """What has not begun is dropped."""
+    ended: list[int] = []
+    begun, go = threading.Event(), threading.Event()
+    finished: list[str] = []
+    worker = ThreadWorker(
+        real_loop, threads=1, at_thread_end=lambda: ended.append(threading.get_ident())
+    )
+
+    def job() -> None:
+        begun.set()
+        go.wait()
+        finished.append("first")
+
+    worker.submit(job, lambda _: None, lambda _: None)
+    worker.submit(lambda: finished.append("second"), lambda _: None, lambda _: None)
+    begun.wait()
+    closer = threading.Timer(0, go.set)
+    closer.start()
+    worker.close()
+    closer.join()
+    assert finished[0] == "first"
+    assert len(ended) == 1
+
+
+def test_a_worker_that_was_never_needed_starts_no_thread(real_loop: Loop) -> None:
+    """One-shot commands are quick."""
+    before = threading.active_count()
+    worker = ThreadWorker(real_loop)
+    assert threading.active_count() == before
+    worker.close()

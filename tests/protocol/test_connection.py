@@ -1,0 +1,198 @@
+"""Dialogues: who may say what when, both ends back to back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pchat.errors import LocalProtocolError, RemoteProtocolError
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.messages import (
+    AnnouncePort,
+    AnnouncePortResult,
+    ChatReply,
+    ChatRequest,
+    ChatText,
+    Login,
+    LoginResult,
+    Logout,
+    Message,
+    Outcome,
+    Presence,
+    Register,
+    RegisterResult,
+    Reply,
+    Search,
+    SearchResult,
+)
+from p2pchat.protocol.original import ORIGINAL
+from p2pchat.protocol.states import PEER_DIALOGUE, REGISTRY_DIALOGUE, Dialogue, Speaker, State
+
+OK, FAIL = Outcome.OK, Outcome.FAIL
+D, L = Speaker.DIALLER, Speaker.LISTENER
+
+
+def ends(dialogue: Dialogue) -> dict[Speaker, Connection]:
+    return {speaker: Connection(dialogue, ORIGINAL, speaker) for speaker in Speaker}
+
+
+def play(dialogue: Dialogue, script: list[tuple[Speaker, Message]]) -> State:
+    """Let the two ends say the script to each other; give the state in which both are."""
+    connections = ends(dialogue)
+    for speaker, message in script:
+        data = connections[speaker].send(message)
+        assert list(connections[speaker.other].feed(data)) == [message]
+    assert connections[D].state is connections[L].state
+    return connections[D].state
+
+
+@pytest.mark.parametrize(
+    ("script", "state"),
+    [
+        ([], State.ANONYMOUS),
+        ([(D, Register("a", "p")), (L, RegisterResult(OK))], State.LOGGED_IN),
+        ([(D, Register("a", "p")), (L, RegisterResult(FAIL))], State.ANONYMOUS),
+        ([(D, Login("a", "p")), (L, LoginResult(FAIL)), (D, Login("a", "q"))], State.LOGGING_IN),
+        ([(D, Login("a", "p")), (L, RegisterResult(FAIL))], State.ANONYMOUS),
+        ([(D, Search("b")), (L, SearchResult(Presence.OFFLINE))], State.ANONYMOUS),
+        (
+            [
+                (D, Login("a", "p")),
+                (L, LoginResult(OK)),
+                (D, AnnouncePort(1)),
+                (L, AnnouncePortResult(FAIL)),
+                (D, AnnouncePort(2)),
+                (L, AnnouncePortResult(OK)),
+                (D, Search("b")),
+                (L, SearchResult(Presence.ONLINE, "::1", 5)),
+                (D, Logout()),
+            ],
+            State.OVER,
+        ),
+        ([(D, Logout())], State.OVER),
+    ],
+)
+def test_what_the_registry_dialogue_allows(
+    script: list[tuple[Speaker, Message]], state: State
+) -> None:
+    """PROTOCOL, "client and registry"."""
+    assert play(REGISTRY_DIALOGUE, script) is state
+
+
+@pytest.mark.parametrize(
+    ("script", "state"),
+    [
+        ([(D, ChatRequest("a", 5)), (L, ChatReply(Reply.ACCEPT))], State.TALKING),
+        ([(D, ChatRequest("a", 5)), (L, ChatReply(Reply.BUSY))], State.OVER),
+        ([(D, ChatRequest("a", 5)), (L, ChatReply(Reply.REJECT))], State.OVER),
+        (
+            [
+                (D, ChatRequest("a", 5)),
+                (L, ChatReply(Reply.ACCEPT)),
+                (D, ChatText("x")),
+                (D, ChatText("y")),
+            ],
+            State.TALKING,
+        ),
+        ([(D, ChatText("back"))], State.TALKING),
+    ],
+)
+def test_what_the_peer_dialogue_allows(script: list[tuple[Speaker, Message]], state: State) -> None:
+    """PROTOCOL, "peer and peer"; the connection back carries texts alone."""
+    assert play(PEER_DIALOGUE, script) is state
+
+
+@pytest.mark.parametrize(
+    ("dialogue", "script", "message"),
+    [
+        (REGISTRY_DIALOGUE, [], AnnouncePort(5)),
+        (REGISTRY_DIALOGUE, [], LoginResult(OK)),
+        (REGISTRY_DIALOGUE, [], ChatText("x")),
+        (
+            REGISTRY_DIALOGUE,
+            [(D, Register("a", "p")), (L, RegisterResult(OK))],
+            Register("b", "p"),
+        ),
+        (REGISTRY_DIALOGUE, [(D, Login("a", "p")), (L, LoginResult(OK))], Login("a", "p")),
+        (PEER_DIALOGUE, [], ChatReply(Reply.ACCEPT)),
+        (PEER_DIALOGUE, [], Search("x")),
+        (
+            PEER_DIALOGUE,
+            [(D, ChatRequest("a", 5)), (L, ChatReply(Reply.ACCEPT))],
+            ChatRequest("a", 5),
+        ),
+    ],
+)
+def test_out_of_order_is_their_violation_and_our_bug(
+    dialogue: Dialogue, script: list[tuple[Speaker, Message]], message: Message
+) -> None:
+    """The listener refuses it, and the dialler's own connection would not have said it."""
+    connections = ends(dialogue)
+    for speaker, said in script:
+        list(connections[speaker.other].feed(connections[speaker].send(said)))
+    with pytest.raises(LocalProtocolError):
+        connections[D].send(message)
+    with pytest.raises(RemoteProtocolError, match=type(message).__name__):
+        list(connections[L].feed(ORIGINAL.encode(message)))
+
+
+def test_a_login_cannot_be_granted_by_the_wrong_answer() -> None:
+    """The original's mistake refuses; nobody may use it to say OK."""
+    dialler = Connection(REGISTRY_DIALOGUE, ORIGINAL, D)
+    dialler.send(Login("a", "p"))
+    with pytest.raises(RemoteProtocolError, match="cannot say OK"):
+        list(dialler.feed(ORIGINAL.encode(RegisterResult(OK))))
+
+
+def test_what_comes_out_of_turn_waits_in_order() -> None:
+    """A client that pipelines is answered as if it had waited."""
+    listener = Connection(REGISTRY_DIALOGUE, ORIGINAL, L)
+    said = [Login("a", "p"), AnnouncePort(5), Search("b")]
+    data = b"".join(map(ORIGINAL.encode, said))
+    assert list(listener.feed(data)) == said[:1]
+    listener.send(LoginResult(OK))
+    assert list(listener.feed(b"")) == said[1:2]
+    listener.send(AnnouncePortResult(OK))
+    assert list(listener.feed(b"")) == said[2:]
+    assert not listener.waiting
+
+
+def test_answers_given_at_once_let_a_whole_batch_through() -> None:
+    """Sixteen searches in one receive are sixteen messages in one feed."""
+    listener = Connection(REGISTRY_DIALOGUE, ORIGINAL, L)
+    count = 0
+    for message in listener.feed(ORIGINAL.encode(Search("b")) * 16):
+        assert message == Search("b")
+        listener.send(SearchResult(Presence.OFFLINE))
+        count += 1
+    assert count == 16
+
+
+def test_after_the_end_nothing_is_heard() -> None:
+    """What comes after a LOGOUT is nobody's business."""
+    listener = Connection(REGISTRY_DIALOGUE, ORIGINAL, L)
+    data = ORIGINAL.encode(Logout()) + b"garbage that is no frame at all"
+    assert list(listener.feed(data)) == [Logout()]
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise_anything_but_a_violation(data: bytes) -> None:
+    """A stranger's bytes can end their own link and nothing else."""
+    for dialogue in (REGISTRY_DIALOGUE, PEER_DIALOGUE):
+        listener = Connection(dialogue, ORIGINAL, L)
+        try:
+            for message in listener.feed(data):
+                assert isinstance(message, Message)
+        except RemoteProtocolError:
+            pass
+
+
+@pytest.mark.parametrize("dialogue", [REGISTRY_DIALOGUE, PEER_DIALOGUE])
+def test_every_state_can_be_left_or_is_the_end(dialogue: Dialogue) -> None:
+    """No dialogue can hang in a state in which nobody may speak, but the end."""
+    reachable = {dialogue.start}
+    for turn in dialogue.turns.values():
+        for step in turn.values():
+            reachable |= {step} if isinstance(step, State) else set(step.values())
+    for state in reachable - {State.OVER}:
+        speakers = [speaker for speaker in Speaker if dialogue.turn(state, speaker)]
+        assert len(speakers) == 1, state

@@ -1,0 +1,131 @@
+"""Framing: exact to the byte, the same however bytes are cut or glued (PROTOCOL, "Framing")."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pchat.errors import RemoteProtocolError
+from p2pchat.protocol.framing import Frame, FrameReader, pad, write_frame
+
+LIMITS = {pad("SEARCH"): 100, pad("MSG"): 70_000, pad("A_COMMAND_OF_15"): 5}
+
+
+def read_all(pieces: list[bytes]) -> list[Frame]:
+    reader = FrameReader(LIMITS)
+    frames = []
+    for piece in pieces:
+        reader.push(piece)
+        while (frame := reader.pull()) is not None:
+            frames.append(frame)
+    return frames
+
+
+def test_the_example_of_the_protocol() -> None:
+    """`SEARCH` for `bob`, byte by byte as PROTOCOL prints it."""
+    assert write_frame(pad("SEARCH"), b"bob") == b"3         SEARCH         bob"
+
+
+def test_the_size_counts_bytes() -> None:
+    """Not characters."""
+    assert write_frame(pad("MSG"), "ü".encode()).startswith(b"2 ")
+
+
+FRAMES = st.lists(
+    st.one_of(
+        st.tuples(st.just(pad("SEARCH")), st.binary(max_size=100)),
+        st.tuples(st.just(pad("MSG")), st.binary(max_size=300)),
+        st.tuples(st.just(pad("A_COMMAND_OF_15")), st.binary(max_size=5)),
+    ),
+    max_size=8,
+)
+
+
+@given(FRAMES, st.lists(st.integers(min_value=0, max_value=3000), max_size=20))
+def test_cut_and_glued_give_the_same_frames(
+    frames: list[tuple[bytes, bytes]], cuts: list[int]
+) -> None:
+    """One byte at a time, all at once, cut anywhere."""
+    data = b"".join(write_frame(*frame) for frame in frames)
+    edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    pieces = [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    expected = [Frame(*frame) for frame in frames]
+    assert read_all(pieces) == expected
+    assert read_all([data]) == expected
+    assert read_all([data[i : i + 1] for i in range(len(data))]) == expected
+
+
+def test_one_byte_at_a_time_is_linear() -> None:
+    """What is incomplete is not copied at each byte: the tail alone grows, by that byte."""
+    reader = FrameReader(LIMITS)
+    frame = write_frame(pad("MSG"), bytes(70_000))
+    kept = None
+    for i in range(len(frame) - 1):
+        reader.push(frame[i : i + 1])
+        assert reader.pull() is None
+        if i == 100:
+            kept = reader._data
+    assert reader._data is kept
+    reader.push(frame[-1:])
+    assert reader.pull() == Frame(pad("MSG"), bytes(70_000))
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        b"",
+        b"+3",
+        b"-3",
+        b" 3",
+        b"1 2",
+        b"1_0",
+        b"0x3",
+        b"3.0",
+        "٣".encode(),
+        b"\x003",
+        b"3\t",
+        b"three",
+    ],
+)
+def test_a_size_that_is_no_decimal_is_refused(size: bytes) -> None:
+    """One to ten ASCII digits followed only by spaces, nothing else that int() would take."""
+    with pytest.raises(RemoteProtocolError, match="size field"):
+        read_all([size.ljust(10)[:10] + pad("SEARCH") + b"bob"])
+
+
+@pytest.mark.parametrize("size", [b"0000000003", b"3         "])
+def test_ten_digits_are_a_size(size: bytes) -> None:
+    """Up to ten digits."""
+    assert read_all([size + pad("SEARCH") + b"bob"]) == [Frame(pad("SEARCH"), b"bob")]
+
+
+def test_each_command_has_its_own_limit() -> None:
+    """Refused before the payload is waited for."""
+    assert read_all([b"101       " + pad("MSG")]) == []
+    with pytest.raises(RemoteProtocolError, match="101 bytes of payload, where SEARCH has at most"):
+        read_all([b"101       " + pad("SEARCH")])
+    with pytest.raises(RemoteProtocolError, match="at most"):
+        read_all([b"9999999999" + pad("MSG")])
+
+
+@pytest.mark.parametrize(
+    "command", [b"search", b" SEARCH", b"SEA RCH", b"", b"S\xc3\x89ARCH", b"SEARCH\x00", b"\x16\x03"]
+)
+def test_other_characters_are_no_command(command: bytes) -> None:
+    """Upper case, digits and `_`, left-justified."""
+    with pytest.raises(RemoteProtocolError, match="malformed"):
+        read_all([b"3         " + command.ljust(15) + b"bob"])
+
+
+def test_a_command_out_of_the_catalogue_is_named() -> None:
+    """The error says which."""
+    with pytest.raises(RemoteProtocolError, match="LAUNCH is unknown"):
+        read_all([b"3         " + pad("LAUNCH") + b"bob"])
+
+
+def test_frames_before_a_bad_one_are_given() -> None:
+    """What was right before the violation counts."""
+    reader = FrameReader(LIMITS)
+    reader.push(write_frame(pad("SEARCH"), b"bob") + b"x" * 25)
+    assert reader.pull() == Frame(pad("SEARCH"), b"bob")
+    with pytest.raises(RemoteProtocolError):
+        reader.pull()

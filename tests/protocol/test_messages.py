@@ -1,0 +1,46 @@
+"""Messages refuse nonsense and hide secrets."""
+
+import pytest
+
+from p2pchat.protocol.messages import (
+    AnnouncePort,
+    ChatRequest,
+    ChatText,
+    Login,
+    Presence,
+    Register,
+    Search,
+    SearchResult,
+)
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_a_port_is_1_to_65535(port: int) -> None:
+    """Sender and receiver build the same class, so neither can name another port."""
+    for build in (AnnouncePort, lambda p: ChatRequest("a", p)):
+        with pytest.raises(ValueError, match="no port"):
+            build(port)
+
+
+def test_online_has_an_address() -> None:
+    """An answer that says where somebody is says it whole."""
+    with pytest.raises(ValueError, match="no port"):
+        SearchResult(Presence.ONLINE)
+    with pytest.raises(ValueError, match="no host"):
+        SearchResult(Presence.ONLINE, "a b", 1)
+
+
+@pytest.mark.parametrize(
+    "message", [Login("bob", "hush-hush"), Register("bob", "hush-hush"), ChatText("hush-hush")]
+)
+def test_secrets_never_show(message: Login | Register | ChatText) -> None:
+    """No password or text in a repr, hence in no log and no traceback."""
+    assert "hush" not in repr(message)
+    assert "..." in repr(message)
+
+
+def test_messages_are_values() -> None:
+    """Equal when they say the same, and nobody changes them on the way."""
+    assert Search("bob") == Search("bob")
+    with pytest.raises(AttributeError):
+        Search("bob").username = "eve"  # type: ignore[misc]

@@ -1,0 +1,148 @@
+"""The original dialect, message by message, exact to the byte (PROTOCOL's tables)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pchat.errors import LocalProtocolError, RemoteProtocolError
+from p2pchat.protocol.framing import FrameReader, pad, write_frame
+from p2pchat.protocol.messages import (
+    AnnouncePort,
+    AnnouncePortResult,
+    ChatReply,
+    ChatRequest,
+    ChatText,
+    Hello,
+    Login,
+    LoginResult,
+    Logout,
+    Message,
+    Outcome,
+    Presence,
+    Register,
+    RegisterResult,
+    Reply,
+    Search,
+    SearchResult,
+)
+from p2pchat.protocol.original import MAX_TEXT_BYTES, ORIGINAL, decode_hello, encode_hello
+from p2pchat.protocol.text import is_username
+
+TABLE: list[tuple[Message, bytes]] = [
+    (Register("alice", "pass word"), b"15        REG            alice pass word"),
+    (RegisterResult(Outcome.OK), b"2         REG_RESP       OK"),
+    (RegisterResult(Outcome.FAIL), b"4         REG_RESP       FAIL"),
+    (Login("alice", " "), b"7         LOG            alice  "),
+    (LoginResult(Outcome.FAIL), b"4         LOG_RESP       FAIL"),
+    (AnnouncePort(41000), b"5         PS_PORT        41000"),
+    (AnnouncePortResult(Outcome.OK), b"2         PS_PORT_RESP   OK"),
+    (Search("bob"), b"3         SEARCH         bob"),
+    (
+        SearchResult(Presence.ONLINE, "127.0.0.1", 41000),
+        b"15        SEARCH_RESP    127.0.0.1 41000",
+    ),
+    (SearchResult(Presence.OFFLINE), b"7         SEARCH_RESP    OFFLINE"),
+    (SearchResult(Presence.NOT_FOUND), b"9         SEARCH_RESP    NOT_FOUND"),
+    (Logout(), b"0         LOGOUT         "),
+    (ChatRequest("alice", 41000), b"11        CHAT_REQ       alice 41000"),
+    (ChatReply(Reply.ACCEPT), b"6         CHAT_REQ_RESP  ACCEPT"),
+    (ChatReply(Reply.BUSY), b"4         CHAT_REQ_RESP  BUSY"),
+    (ChatText("hi  there "), b"10        MSG            hi  there "),
+    (ChatText(""), b"0         MSG            "),
+]
+
+
+def decode(data: bytes) -> Message:
+    reader = FrameReader(ORIGINAL.limits)
+    reader.push(data)
+    frame = reader.pull()
+    assert frame is not None
+    return ORIGINAL.decode(frame)
+
+
+@pytest.mark.parametrize(("message", "data"), TABLE)
+def test_every_message_to_the_byte_both_ways(message: Message, data: bytes) -> None:
+    """What PROTOCOL's tables print."""
+    assert ORIGINAL.encode(message) == data
+    assert decode(data) == message
+
+
+@given(st.text().filter(lambda t: len(t.encode()) <= MAX_TEXT_BYTES))
+def test_any_text_survives_the_trip(text: str) -> None:
+    """Text is never mistaken for a command, nor changed."""
+    assert decode(ORIGINAL.encode(ChatText(text))) == ChatText(text)
+
+
+@given(st.text(min_size=1).filter(is_username), st.text(max_size=200))
+def test_any_credentials_survive_the_trip(username: str, password: str) -> None:
+    """The username ends at the first space; the password may hold spaces."""
+    assert decode(ORIGINAL.encode(Login(username, password))) == Login(username, password)
+
+
+@given(st.sampled_from(sorted(ORIGINAL.limits)), st.binary(max_size=64))
+def test_any_payload_is_a_message_or_a_violation(command: bytes, payload: bytes) -> None:
+    """No payload of a stranger's raises anything else."""
+    try:
+        message = decode(write_frame(command, payload))
+    except RemoteProtocolError as error:
+        assert command.decode().strip() in error.what
+    else:
+        assert isinstance(message, Message)
+
+
+@pytest.mark.parametrize("payload", [b"", b"0", b"65536", b"+5", b"1_0", b"x", "٣".encode(), b"5 "])
+def test_what_is_no_port_is_a_message_all_the_same(payload: bytes) -> None:
+    """`PS_PORT` of no port is answered FAIL, so it must come through."""
+    assert decode(write_frame(pad("PS_PORT"), payload)) == AnnouncePort(None)
+
+
+def test_a_slip_in_credentials_comes_through() -> None:
+    """A user who typed no password gets an answer."""
+    assert decode(write_frame(pad("LOG"), b"alice")) == Login("alice", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "payload"),
+    [
+        ("CHAT_REQ", b"alice"),
+        ("CHAT_REQ", b"alice 0"),
+        ("CHAT_REQ", b"al\x1bice 5"),
+        ("CHAT_REQ_RESP", b"MAYBE"),
+        ("REG_RESP", b"ok"),
+        ("SEARCH_RESP", b"127.0.0.1 x"),
+        ("SEARCH_RESP", b"ONLINE"),
+        ("LOGOUT", b"now"),
+        ("MSG", b"\xff"),
+        ("LOG", b"\xff \xff"),
+    ],
+)
+def test_what_nobody_can_have_meant_is_a_violation(command: str, payload: bytes) -> None:
+    """And the error names the command."""
+    with pytest.raises(RemoteProtocolError, match=command):
+        decode(write_frame(pad(command), payload))
+
+
+def test_what_cannot_be_said_is_our_own_bug() -> None:
+    """A name that would give a part of itself away as password, a text over the cap."""
+    with pytest.raises(LocalProtocolError):
+        ORIGINAL.encode(Login("al ice", "x"))
+    with pytest.raises(LocalProtocolError, match="65537 bytes"):
+        ORIGINAL.encode(ChatText("x" * (MAX_TEXT_BYTES + 1)))
+    with pytest.raises(LocalProtocolError):
+        ORIGINAL.encode(Hello("alice"))
+
+
+def test_the_heartbeat_is_a_bare_datagram() -> None:
+    """`HELLO username`, no header."""
+    assert encode_hello(Hello("alice")) == b"HELLO alice"
+    assert decode_hello(b"HELLO alice") == Hello("alice")
+
+
+@given(st.binary(max_size=80))
+def test_any_other_datagram_is_a_violation(datagram: bytes) -> None:
+    """Garbage is told apart, and raises nothing else."""
+    try:
+        hello = decode_hello(datagram)
+    except RemoteProtocolError:
+        return
+    assert encode_hello(hello) == datagram

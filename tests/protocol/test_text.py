@@ -1,0 +1,69 @@
+"""Foreign text: what may be a name, and what is left of a text that wants to harm."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pchat.protocol.text import is_username, one_line, printable
+
+
+@pytest.mark.parametrize("name", ["alice", "a", "Bob_99", "o'neil", "Ünal", "李雷", "x" * 64])
+def test_names_of_any_script_are_names(name: str) -> None:
+    """The original dialect's accounts keep any name without spaces and controls."""
+    assert is_username(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "a b",
+        "a\tb",
+        "a\u00a0b",
+        "a\x1bb",
+        "a\x9bb",
+        "a\u200bb",
+        "a\u202eb",
+        "\u0301a",
+        "x" * 65,
+        "ü" * 33,
+        "a\ud800b",
+        "a\nb",
+    ],
+)
+def test_names_that_hide_or_disguise_are_none(name: str) -> None:
+    """No space, control, zero-width, bidi or overlong name."""
+    assert not is_username(name)
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b[2J", "\x9b31m", "\x1b]52;c;aGk=\x07", "a\u202eb", "a\u200bb", "\x00", "\u2028"]
+)
+def test_no_instruction_to_a_terminal_survives(text: str) -> None:
+    """ESC, C1, OSC 52, bidi and zero-width characters are replaced, the rest stays."""
+    shown = printable(text)
+    assert not set(shown) & {"\x1b", "\x9b", "\x07", "\u202e", "\u200b", "\x00", "\u2028"}
+    assert "\N{REPLACEMENT CHARACTER}" in shown
+
+
+def test_line_feeds_stay_and_tabs_become_spaces() -> None:
+    """Whoever shows a text decides what a line feed means."""
+    assert printable("a\r\nb\n\tc") == "a\nb\n    c"
+    assert one_line("a\nb") == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_a_hundred_combining_marks_become_a_few() -> None:
+    """A tower of marks must not paint over the lines above."""
+    assert printable("a" + "\u0301" * 100) == "a" + "\u0301" * 4
+
+
+@given(st.text())
+def test_ordinary_text_is_left_alone_and_all_else_is_harmless(text: str) -> None:
+    """Whatever comes, what is shown has no control or format character but line feeds."""
+    shown = printable(text)
+    assert all(
+        c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in shown
+    )
+    assert printable(shown) == shown

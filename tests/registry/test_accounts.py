@@ -1,0 +1,133 @@
+"""Accounts in a real SQLite file."""
+
+import os
+import sqlite3
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from p2pchat.errors import StorageError
+from p2pchat.registry.accounts import Accounts
+from p2pchat.registry.passwords import Cost, Passwords
+
+CHEAP = Passwords(Cost(memory_kib=64, passes=1))
+
+
+def test_an_account_outlives_its_process(tmp_path: Path) -> None:
+    """On disk when `create` returns, known again after a restart."""
+    accounts = Accounts(tmp_path / "a.sqlite3", CHEAP)
+    assert accounts.create("bob", "secret")
+    accounts.admit("bob")
+    assert "bob" in accounts
+    assert not accounts.create("bob", "other")
+    accounts.close()
+
+    again = Accounts(tmp_path / "a.sqlite3", CHEAP)
+    assert "bob" in again
+    assert again.verify("bob", "secret")
+    assert not again.verify("bob", "other")
+    assert not again.verify("eve", "secret")
+    again.close()
+
+
+def test_names_are_exact(tmp_path: Path) -> None:
+    """The original tells Bob from bob."""
+    accounts = Accounts(tmp_path / "a.sqlite3", CHEAP)
+    assert accounts.create("bob", "1")
+    assert accounts.create("Bob", "2")
+    assert accounts.verify("Bob", "2")
+    assert not accounts.verify("Bob", "1")
+    accounts.close()
+
+
+def test_the_database_is_as_safe_as_it_can_be(tmp_path: Path) -> None:
+    """WAL with synchronous=FULL; for its owner's eyes; no password in it."""
+    file = tmp_path / "a.sqlite3"
+    accounts = Accounts(file, CHEAP)
+    accounts.create("bob", "hush-hush")
+    assert accounts._database.pragma("journal_mode") == "wal"
+    assert accounts._database.pragma("synchronous") == 2
+    accounts.close()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert b"hush-hush" not in file.read_bytes()
+
+
+def test_two_registries_in_one_process_do_not_see_each_other(tmp_path: Path) -> None:
+    """Nothing is global, even with both at work on threads at once."""
+    stores = [Accounts(tmp_path / f"{i}.sqlite3", CHEAP) for i in range(2)]
+    made: list[bool] = []
+
+    def work(store: Accounts, name: str) -> None:
+        for i in range(20):
+            made.append(store.create(f"{name}{i}", "x"))
+        store.disconnect()
+
+    threads = [
+        threading.Thread(target=work, args=(store, name))
+        for store, name in zip(stores, ("a", "b"), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [True] * 40
+    assert stores[0].verify("a7", "x")
+    assert not stores[0].verify("b7", "x")
+    assert stores[1].verify("b7", "x")
+    for store in stores:
+        store.close()
+
+
+def test_the_database_decides_who_was_first(tmp_path: Path) -> None:
+    """Ten threads register one name; one of them has it."""
+    accounts = Accounts(tmp_path / "a.sqlite3", CHEAP)
+    outcomes: list[bool] = []
+
+    def work() -> None:
+        outcomes.append(accounts.create("bob", "x"))
+        accounts.disconnect()
+
+    threads = [threading.Thread(target=work) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == [False] * 9 + [True]
+    accounts.close()
+
+
+def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
+    """It would not see the names that the first one makes."""
+    accounts = Accounts(tmp_path / "a.sqlite3", CHEAP)
+    with pytest.raises(StorageError, match="another registry is using"):
+        Accounts(tmp_path / "a.sqlite3", CHEAP)
+    accounts.close()
+    Accounts(tmp_path / "a.sqlite3", CHEAP).close()
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    """An older program would not know what it does not see."""
+    with sqlite3.connect(tmp_path / "a.sqlite3") as database:
+        database.execute("pragma user_version = 99")
+    database.close()
+    with pytest.raises(StorageError, match="newer p2pchat"):
+        Accounts(tmp_path / "a.sqlite3", CHEAP)
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    """The error says which file, and nothing is written to it."""
+    file = tmp_path / "a.sqlite3"
+    file.write_bytes(b"not a database" * 100)
+    with pytest.raises(StorageError, match=r"a\.sqlite3"):
+        Accounts(file, CHEAP)
+    assert file.read_bytes() == b"not a database" * 100
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_of_somebody_else_is_named(tmp_path: Path) -> None:
+    """No traceback for a mode that is wrong."""
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageError, match=r"a\.sqlite3"):
+        Accounts(tmp_path / "a.sqlite3", CHEAP)

@@ -1,0 +1,219 @@
+"""The registry at work on memory wires: doors, order of answers, stopping, logs."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from p2pchat.errors import BindError, StorageError
+from p2pchat.net.address import Address
+from p2pchat.net.loop import Loop
+from p2pchat.protocol.messages import (
+    AnnouncePort,
+    Login,
+    Logout,
+    Message,
+    Register,
+    Search,
+)
+from p2pchat.protocol.original import ORIGINAL
+from p2pchat.registry.accounts import Accounts
+from p2pchat.registry.passwords import Cost, Passwords
+from p2pchat.registry.presence import PresenceBook
+from p2pchat.registry.server import STOP_TIMEOUT, Server
+from p2pchat.registry.service import Service
+from tests.fakes import InlineWorker, MemoryInternet, MemoryTransport, advance, settle
+
+TCP, UDP = Address("10.0.0.1", 1235), Address("10.0.0.1", 4322)
+
+
+class Client:
+    """A bare wire to the registry."""
+
+    def __init__(self, world: "World", host: str) -> None:
+        self.loop = world.loop
+        self.heard = b""
+        self.closed = False
+        opened: list[MemoryTransport] = []
+        world.internet.machine(host).dial(TCP, 5, opened.append, lambda e: None)
+        settle(self.loop)
+        self.transport = opened[0]
+        self.transport.on_data = self._on_data
+        self.transport.on_closed = self._on_closed
+
+    def say(self, *messages: Message) -> bytes:
+        self.heard = b""
+        self.transport.write(b"".join(map(ORIGINAL.encode, messages)))
+        settle(self.loop)
+        return self.heard
+
+    def _on_data(self, data: bytes) -> None:
+        self.heard += data
+
+    def _on_closed(self, _: object) -> None:
+        self.closed = True
+
+
+class World:
+    """A registry on a memory internet."""
+
+    def __init__(self, loop: Loop, accounts: Accounts) -> None:
+        self.loop = loop
+        self.accounts = accounts
+        self.internet = MemoryInternet(loop)
+        self.worker = InlineWorker(loop)
+        service = Service(accounts, PresenceBook(150), loop.now)
+        self.server = Server(loop, self.internet.machine(TCP.host), self.worker, service)
+        self.door = self.server.open_original(TCP, UDP)
+
+    def client(self, host: str = "10.0.0.2") -> Client:
+        return Client(self, host)
+
+
+@pytest.fixture
+def world(loop: Loop, tmp_path: Path) -> Iterator[World]:
+    """A registry with its door open."""
+    accounts = Accounts(tmp_path / "a.sqlite3", Passwords(Cost(64, 1)))
+    yield World(loop, accounts)
+    accounts.close()
+
+
+def test_a_search_is_answered_at_once_while_logins_are_checked(world: World) -> None:
+    """Argon2 and commits happen off the loop."""
+    waiting, searching = world.client(), world.client()
+    world.worker.hold()
+    assert waiting.say(Register("alice", "pw"), AnnouncePort(4000), Search("bob")) == b""
+    assert searching.say(Search("bob")).endswith(b"NOT_FOUND")
+    world.worker.release()
+    assert waiting.say() == b"".join(
+        (
+            b"2         REG_RESP       OK",
+            b"2         PS_PORT_RESP   OK",
+            b"9         SEARCH_RESP    NOT_FOUND",
+        )
+    )
+
+
+def test_a_full_worker_is_a_refusal(world: World) -> None:
+    """Not a queue without end; the client may try again."""
+    client = world.client()
+    world.worker.full = True
+    assert client.say(Login("alice", "pw")) == b"4         LOG_RESP       FAIL"
+    world.worker.full = False
+    assert client.say(Register("alice", "pw")) == b"2         REG_RESP       OK"
+
+
+def test_a_database_that_fails_is_a_refusal(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And the operator reads why; nobody else is touched."""
+
+    def fail(*_: str) -> bool:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(world.accounts, "create", fail)
+    client = world.client()
+    assert client.say(Register("alice", "pw")).endswith(b"FAIL")
+    assert "the disk is full" in caplog.text
+    assert client.say(Search("alice")).endswith(b"NOT_FOUND")
+
+
+def test_logout_is_at_once(world: World) -> None:
+    """Offline for the next search, and the registry closes the connection."""
+    client, other = world.client(), world.client()
+    client.say(Register("alice", "pw"), AnnouncePort(4000))
+    assert other.say(Search("alice")).endswith(b"10.0.0.2 4000")
+    client.say(Logout())
+    assert client.closed
+    assert other.say(Search("alice")).endswith(b"OFFLINE")
+
+
+def test_silence_closes_the_connection_and_hello_keeps_it(world: World) -> None:
+    """HELLO counts from the user's own host; garbage does nothing."""
+    client, other = world.client("10.0.0.2"), world.client("10.0.0.3")
+    client.say(Register("alice", "pw"), AnnouncePort(4000))
+    friend = world.internet.machine("10.0.0.2").open_udp(Address("0.0.0.0", 0), lambda *_: None)
+    enemy = world.internet.machine("10.0.0.3").open_udp(Address("0.0.0.0", 0), lambda *_: None)
+    advance(world.loop, 140)
+    friend.send(b"HELLO alice", UDP)
+    for garbage in (b"", b"HELLO", b"HELLO ", b"HELLO \xff", b"HELLO a b", b"x" * 2000):
+        enemy.send(garbage, UDP)
+    advance(world.loop, 140)
+    enemy.send(b"HELLO alice", UDP)
+    assert not client.closed
+    advance(world.loop, 9)
+    assert not client.closed
+    advance(world.loop, 2)
+    assert client.closed
+    assert other.say(Search("alice")).endswith(b"OFFLINE")
+
+
+def test_a_stranger_loses_only_their_own_connection(world: World) -> None:
+    """Whatever they send."""
+    good, bad = world.client(), world.client()
+    good.say(Register("alice", "pw"))
+    bad.transport.write(b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n")
+    settle(world.loop)
+    assert bad.closed
+    assert good.say(Search("alice")).endswith(b"OFFLINE")
+
+
+def test_stopping_sends_open_answers_and_lets_nobody_in(world: World) -> None:
+    """Then it says that it has stopped."""
+    waiting, idle = world.client(), world.client()
+    world.worker.hold()
+    waiting.say(Register("alice", "pw"))
+    stopped: list[bool] = []
+    world.server.stop(lambda: stopped.append(True))
+    settle(world.loop)
+    assert idle.closed
+    assert not stopped
+    assert TCP not in world.internet.listeners
+    world.worker.release()
+    assert waiting.say() == b"2         REG_RESP       OK"
+    assert waiting.closed
+    assert stopped == [True]
+
+
+def test_stopping_does_not_wait_for_ever(world: World) -> None:
+    """An answer that never comes is given up."""
+    waiting = world.client()
+    world.worker.hold()
+    waiting.say(Register("alice", "pw"))
+    stopped: list[bool] = []
+    world.server.stop(lambda: stopped.append(True))
+    advance(world.loop, STOP_TIMEOUT - 0.1)
+    assert not stopped
+    advance(world.loop, 0.2)
+    assert stopped == [True]
+
+
+def test_a_door_opens_whole_or_not_at_all(world: World) -> None:
+    """If the UDP port cannot be had, the TCP port is given back."""
+
+    def taken(*_: object) -> None:
+        raise BindError("taken")
+
+    network = world.internet.machine("10.0.0.8")
+    network.open_udp = taken  # type: ignore[method-assign,assignment]
+    service = Service(world.accounts, PresenceBook(1), world.loop.now)
+    server = Server(world.loop, network, world.worker, service)
+    with pytest.raises(BindError):
+        server.open_original(Address("10.0.0.8", 1235), UDP)
+    assert Address("10.0.0.8", 1235) not in world.internet.listeners
+
+
+def test_the_log_says_who_and_never_what(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Who came, logged in and left; no password, and no control character of a stranger's."""
+    caplog.set_level(logging.DEBUG)
+    client = world.client()
+    client.say(Register("alice", "hush-hush"), AnnouncePort(4000))
+    client.say(Logout())
+    stranger = world.client()
+    stranger.transport.write(b"\x1b[31m     \x1b]52;c;aGk=\x07       ")
+    settle(world.loop)
+    assert "alice at 10.0.0.2" in caplog.text
+    assert "left: logged out" in caplog.text
+    assert "hush" not in caplog.text
+    assert "\x1b" not in caplog.text
