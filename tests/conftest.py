@@ -1,11 +1,13 @@
 """Fixtures that every floor's tests share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from p2pchat.net.loop import Loop
 from tests.fakes import FakeClock
+from tests.world import World
 
 
 @pytest.fixture
@@ -23,3 +25,11 @@ def real_loop() -> Iterator[Loop]:
     yield loop
     assert loop.idle, "a descriptor is still watched"
     loop.close()
+
+
+@pytest.fixture
+def world(loop: Loop, tmp_path: Path) -> Iterator[World]:
+    """A registry and an internet of memory."""
+    world = World(loop, tmp_path)
+    yield world
+    world.close()

@@ -24,7 +24,7 @@ MAX_UNSENT: Final = 1000
 
 
 class ChatSession:
-    """A chat from its acceptance to its end; `on_over` comes once, after ChatEnded.
+    """A chat from its acceptance to its end; `on_over` comes once, just before ChatEnded.
 
     Give it its links with `speak_on` and `hear_on`, in any order.
     """
@@ -48,6 +48,7 @@ class ChatSession:
         self._unsent: list[str] = []
         self._leaving = False
         self._over = False
+        self._nothing_to_hear = False
         self._last_words: Timer | None = None
 
     @property
@@ -112,9 +113,19 @@ class ChatSession:
         """No link could be opened on which to speak."""
         self._cannot_speak(error)
 
+    def nothing_to_hear(self) -> None:
+        """The connection that the contact opened back has ended without a word."""
+        if self._hearing is None:
+            self._nothing_to_hear = True
+            if self._last_words is not None:
+                self._end(None)
+
     def _cannot_speak(self, error: P2PError | None) -> None:
         self._speaking = None
         if self._over or self._last_words is not None:
+            return
+        if self._nothing_to_hear:
+            self._end(error)
             return
         self._last_words = self._loop.call_later(LAST_WORDS_TIMEOUT, lambda: self._end(error))
 
@@ -130,8 +141,8 @@ class ChatSession:
         for link in (self._speaking, self._hearing):
             if link is not None:
                 link.close()
-        self._on_event(ChatEnded(self.contact, error, tuple(self._unsent)))
         self._on_over()
+        self._on_event(ChatEnded(self.contact, error, tuple(self._unsent)))
 
 
 def _ignore(_: object) -> None:

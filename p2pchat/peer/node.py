@@ -87,6 +87,7 @@ class Node:
             network,
             on_call=self._called,
             on_text=self._text_came,
+            on_silent_gone=self._silent_gone,
             may_be_silent=self._chats_with_host,
         )
         self._sought: str | None = None
@@ -309,6 +310,10 @@ class Node:
             return
         chat.hear_on(link)
         chat.hear(message)
+
+    def _silent_gone(self, host: str) -> None:
+        if self._chat is not None and self._chats_with_host(host):
+            self._chat.nothing_to_hear()
 
     def _chats_with_host(self, host: str) -> bool:
         return self._chat is not None and self._chat.contact_host == host

@@ -31,7 +31,8 @@ class PeerServer:
     """Listen, and hand on each link with its first message.
 
     The connection that a contact opens back says nothing for as long as its person types nothing;
-    `may_be_silent(host)` tells whether a chat with somebody at that host is open.
+    `may_be_silent(host)` tells whether a chat with somebody at that host is open, and
+    `on_silent_gone(host)` is told when the last silent link from there has ended.
     """
 
     def __init__(
@@ -41,12 +42,14 @@ class PeerServer:
         *,
         on_call: Callable[[Link, ChatRequest], None],
         on_text: Callable[[Link, ChatText], None],
+        on_silent_gone: Callable[[str], None],
         may_be_silent: Callable[[str], bool],
     ) -> None:
         self._loop = loop
         self._network = network
         self._on_call = on_call
         self._on_text = on_text
+        self._on_silent_gone = on_silent_gone
         self._may_be_silent = may_be_silent
         self._listener: Listener | None = None
         self._silent: set[Link] = set()
@@ -103,3 +106,6 @@ class PeerServer:
 
     def _gone(self, link: Link, _: P2PError | None) -> None:
         self._silent.discard(link)
+        host = link.remote.host
+        if all(other.remote.host != host for other in self._silent):
+            self._on_silent_gone(host)

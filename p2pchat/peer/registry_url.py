@@ -1,5 +1,6 @@
 """The one URL that names a registry, its dialect and its settings. Opens nothing."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
@@ -53,7 +54,7 @@ def parse_registry_url(text: str) -> RegistryUrl:
         raise _malformed(text, f"it has no setting {next(iter(settings))!r}")
     if not 0 < udp_port < 65536 or udp_port != int(udp_port) or port == 0:
         raise _malformed(text, "a port is 1 to 65535")
-    if hello <= 0:
+    if not 0 < hello < math.inf:
         raise _malformed(text, "hello is a number of seconds, more than 0")
     return RegistryUrl(parts.hostname, port or ORIGINAL_TCP_PORT, int(udp_port), hello)
 

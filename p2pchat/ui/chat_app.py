@@ -59,6 +59,7 @@ class ChatApp:
         self._inputs: deque[Say | Order | _EndOfInput] = deque()
         self._searching = 0
         self._ready = False
+        self._refused: P2PError | None = None
         self._handlers: dict[str, Callable[[str], None]] = {
             "accept": lambda _: self.node.accept(),
             "chat": self._start_call,
@@ -122,12 +123,14 @@ class ChatApp:
                 self.names.add(contact)
             case CallFailed(_, error) if self._call is not None:
                 self.finish(exit_code=error.exit_code)
-            case LoginFailed(error) if self.node.in_chat_with is None:
-                self.finish(error=error)
+            case LoginFailed(error):
+                self._refused = error  # an open chat goes on all the same
             case ChatEnded(_, error, unsent) if self._call is not None:
                 self.finish(exit_code=error.exit_code if error is not None and unsent else 0)
             case _:
                 pass
+        if self._refused is not None and self.node.in_chat_with is None:
+            self.finish(error=self._refused)
         self._work_off()
 
     def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:

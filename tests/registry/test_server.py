@@ -31,7 +31,7 @@ TCP, UDP = Address("10.0.0.1", 1235), Address("10.0.0.1", 4322)
 class Client:
     """A bare wire to the registry."""
 
-    def __init__(self, world: "World", host: str) -> None:
+    def __init__(self, world: "Registry", host: str) -> None:
         self.loop = world.loop
         self.heard = b""
         self.closed = False
@@ -55,7 +55,7 @@ class Client:
         self.closed = True
 
 
-class World:
+class Registry:
     """A registry on a memory internet."""
 
     def __init__(self, loop: Loop, accounts: Accounts) -> None:
@@ -72,14 +72,14 @@ class World:
 
 
 @pytest.fixture
-def world(loop: Loop, tmp_path: Path) -> Iterator[World]:
+def world(loop: Loop, tmp_path: Path) -> Iterator[Registry]:
     """A registry with its door open."""
     accounts = Accounts(tmp_path / "a.sqlite3", Passwords(Cost(64, 1)))
-    yield World(loop, accounts)
+    yield Registry(loop, accounts)
     accounts.close()
 
 
-def test_a_search_is_answered_at_once_while_logins_are_checked(world: World) -> None:
+def test_a_search_is_answered_at_once_while_logins_are_checked(world: Registry) -> None:
     """Argon2 and commits happen off the loop."""
     waiting, searching = world.client(), world.client()
     world.worker.hold()
@@ -95,7 +95,7 @@ def test_a_search_is_answered_at_once_while_logins_are_checked(world: World) -> 
     )
 
 
-def test_a_full_worker_is_a_refusal(world: World) -> None:
+def test_a_full_worker_is_a_refusal(world: Registry) -> None:
     """Not a queue without end; the client may try again."""
     client = world.client()
     world.worker.full = True
@@ -105,7 +105,7 @@ def test_a_full_worker_is_a_refusal(world: World) -> None:
 
 
 def test_a_database_that_fails_is_a_refusal(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    world: Registry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And the operator reads why; nobody else is touched."""
 
@@ -119,7 +119,7 @@ def test_a_database_that_fails_is_a_refusal(
     assert client.say(Search("alice")).endswith(b"NOT_FOUND")
 
 
-def test_logout_is_at_once(world: World) -> None:
+def test_logout_is_at_once(world: Registry) -> None:
     """Offline for the next search, and the registry closes the connection."""
     client, other = world.client(), world.client()
     client.say(Register("alice", "pw"), AnnouncePort(4000))
@@ -129,7 +129,7 @@ def test_logout_is_at_once(world: World) -> None:
     assert other.say(Search("alice")).endswith(b"OFFLINE")
 
 
-def test_silence_closes_the_connection_and_hello_keeps_it(world: World) -> None:
+def test_silence_closes_the_connection_and_hello_keeps_it(world: Registry) -> None:
     """HELLO counts from the user's own host; garbage does nothing."""
     client, other = world.client("10.0.0.2"), world.client("10.0.0.3")
     client.say(Register("alice", "pw"), AnnouncePort(4000))
@@ -149,7 +149,7 @@ def test_silence_closes_the_connection_and_hello_keeps_it(world: World) -> None:
     assert other.say(Search("alice")).endswith(b"OFFLINE")
 
 
-def test_a_stranger_loses_only_their_own_connection(world: World) -> None:
+def test_a_stranger_loses_only_their_own_connection(world: Registry) -> None:
     """Whatever they send."""
     good, bad = world.client(), world.client()
     good.say(Register("alice", "pw"))
@@ -159,7 +159,7 @@ def test_a_stranger_loses_only_their_own_connection(world: World) -> None:
     assert good.say(Search("alice")).endswith(b"OFFLINE")
 
 
-def test_stopping_sends_open_answers_and_lets_nobody_in(world: World) -> None:
+def test_stopping_sends_open_answers_and_lets_nobody_in(world: Registry) -> None:
     """Then it says that it has stopped."""
     waiting, idle = world.client(), world.client()
     world.worker.hold()
@@ -176,7 +176,7 @@ def test_stopping_sends_open_answers_and_lets_nobody_in(world: World) -> None:
     assert stopped == [True]
 
 
-def test_stopping_does_not_wait_for_ever(world: World) -> None:
+def test_stopping_does_not_wait_for_ever(world: Registry) -> None:
     """An answer that never comes is given up."""
     waiting = world.client()
     world.worker.hold()
@@ -189,7 +189,7 @@ def test_stopping_does_not_wait_for_ever(world: World) -> None:
     assert stopped == [True]
 
 
-def test_a_door_opens_whole_or_not_at_all(world: World) -> None:
+def test_a_door_opens_whole_or_not_at_all(world: Registry) -> None:
     """If the UDP port cannot be had, the TCP port is given back."""
 
     def taken(*_: object) -> None:
@@ -204,7 +204,7 @@ def test_a_door_opens_whole_or_not_at_all(world: World) -> None:
     assert Address("10.0.0.8", 1235) not in world.internet.listeners
 
 
-def test_the_log_says_who_and_never_what(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_says_who_and_never_what(world: Registry, caplog: pytest.LogCaptureFixture) -> None:
     """Who came, logged in and left; no password, and no control character of a stranger's."""
     caplog.set_level(logging.DEBUG)
     client = world.client()

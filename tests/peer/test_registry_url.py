@@ -1,0 +1,64 @@
+"""The URL that names a registry."""
+
+import pytest
+
+from p2pchat.errors import UsageError
+from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("original://localhost", RegistryUrl("localhost")),
+        ("original://localhost/", RegistryUrl("localhost")),
+        ("original://h:99", RegistryUrl("h", 99)),
+        ("original://h?udp=1&hello=6", RegistryUrl("h", 1235, 1, 6.0)),
+        ("original://h?hello=0.5", RegistryUrl("h", hello_interval=0.5)),
+        ("original://[::1]:5", RegistryUrl("::1", 5)),
+        ("original://EXAMPLE.org", RegistryUrl("example.org")),
+    ],
+)
+def test_what_it_says(text: str, url: RegistryUrl) -> None:
+    """`original://host[:1235][?udp=4322&hello=60]`."""
+    assert parse_registry_url(text) == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "localhost",
+        "localhost:1235",
+        "http://h",
+        "p2p://h",
+        "original://",
+        "original://h:0",
+        "original://h:70000",
+        "original://h:x",
+        "original://h/path",
+        "original://h#frag",
+        "original://me@h",
+        "original://h?udp=0",
+        "original://h?udp=1.5",
+        "original://h?udp=x",
+        "original://h?hello=0",
+        "original://h?hello=-1",
+        "original://h?hello=nan",
+        "original://h?hello=inf",
+        "original://h?helo=6",
+        "original://h?hello",
+        "original://[::1",
+    ],
+)
+def test_what_is_none_is_refused_with_how_to_write_it(text: str) -> None:
+    """The error shows the text and the form."""
+    with pytest.raises(UsageError) as error:
+        parse_registry_url(text)
+    assert repr(text) in error.value.what
+    assert "original://HOST" in error.value.advice
+
+
+def test_a_registry_has_one_name() -> None:
+    """However its URL was written; that is what accounts are remembered under."""
+    names = {str(parse_registry_url(f"original://h{rest}")) for rest in ("", ":1235", "?hello=6", "/")}
+    assert names == {"original://h:1235"}

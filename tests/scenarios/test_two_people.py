@@ -1,0 +1,435 @@
+"""Whole nodes and a registry on memory wires: who sees what, in which order."""
+
+import pytest
+
+from p2pchat.errors import (
+    CallRejected,
+    ContactBusy,
+    ContactOffline,
+    LoginRefused,
+    NoSuchUser,
+    TimedOut,
+    Unreachable,
+    UsageError,
+)
+from p2pchat.net.address import Address
+from p2pchat.peer.calls import REPLY_TIMEOUT
+from p2pchat.peer.events import (
+    Called,
+    CallFailed,
+    Calling,
+    CallTurnedAway,
+    CallWithdrawn,
+    ChatEnded,
+    ChatStarted,
+    Found,
+    LoggedIn,
+    LoginFailed,
+    RegistryBack,
+    RegistryLost,
+    SearchFailed,
+    TextReceived,
+)
+from p2pchat.peer.registry_session import Standing
+from tests.world import Person, World
+
+A, B, C = "10.0.0.2", "10.0.0.3", "10.0.0.4"
+
+
+def chatting(world: World) -> tuple[Person, Person]:
+    """Give alice and bob, in a chat."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    alice.told()
+    bob.told()
+    return alice, bob
+
+
+def texts(person: Person) -> list[str]:
+    return [e.text for e in person.events if isinstance(e, TextReceived)]
+
+
+def test_log_in(world: World) -> None:
+    """The registry knows us, our peer server listens, and the profile remembers the account."""
+    alice = world.person("alice", A)
+    (event,) = alice.told()
+    assert isinstance(event, LoggedIn)
+    assert event.username == "alice"
+    assert event.listening.port in {a.port for a in world.internet.listeners if a.host == A}
+    assert world.profile.last_account(str(world.url)) == "alice"
+    assert alice.node.standing is Standing.ONLINE
+
+
+def test_a_wrong_password_is_a_refusal(world: World) -> None:
+    """And nothing is left open."""
+    world.person("alice", A).node.stop()
+    other = world.person("alice", B, password="wrong")
+    (event,) = other.told()
+    assert isinstance(event, LoginFailed)
+    assert isinstance(event.error, LoginRefused)
+    world.settle()
+    assert not [a for a in world.internet.listeners if a.host in {A, B}]
+
+
+def test_search(world: World) -> None:
+    """Three outcomes."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.told()
+    for name in ("bob", "nobody"):
+        alice.node.search(name)
+    world.settle()
+    bob.node.stop()
+    world.settle()
+    alice.node.search("bob")
+    world.settle()
+    found, failed, offline = alice.told()
+    assert isinstance(found, Found)
+    assert found.address is not None
+    assert found.address.host == B
+    assert isinstance(failed, SearchFailed)
+    assert isinstance(failed.error, NoSuchUser)
+    assert offline == Found("bob", None)
+    assert world.profile.known_names(str(world.url)) == ["bob"]
+
+
+def test_a_chat_from_call_to_goodbye(world: World) -> None:
+    """Both see it start, hear each other in order, and see it end."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.told()
+    bob.told()
+    alice.node.call("bob")
+    world.settle()
+    assert alice.told() == [Calling("bob")]
+    assert bob.told() == [Called("alice")]
+    assert bob.node.called_by == "alice"
+    bob.node.accept()
+    world.settle()
+    assert alice.told() == [ChatStarted("bob")]
+    assert bob.told() == [ChatStarted("alice")]
+    for i in range(3):
+        alice.node.say(f"a{i}")
+        bob.node.say(f"b{i}")
+    world.settle()
+    assert texts(alice) == ["b0", "b1", "b2"]
+    assert texts(bob) == ["a0", "a1", "a2"]
+    alice.told()
+    bob.told()
+    assert bob.node.leave()
+    world.settle()
+    assert alice.told() == [ChatEnded("bob", None)]
+    assert bob.told() == [ChatEnded("alice", None)]
+    assert alice.node.in_chat_with is bob.node.in_chat_with is None
+
+
+def test_the_last_words_are_heard(world: World) -> None:
+    """Whoever says something and leaves at once was heard, in both roles."""
+    alice, bob = chatting(world)
+    alice.node.say("bye")
+    alice.node.leave()
+    world.advance(5)
+    assert texts(bob) == ["bye"]
+    alice, bob = chatting(world)
+    bob.node.say("bye")
+    bob.node.stop()
+    world.advance(5)
+    assert texts(alice) == ["bye"]
+    assert isinstance(alice.events[-1], ChatEnded)
+
+
+def test_what_is_said_before_the_way_back_is_open_goes_out(world: World) -> None:
+    """The callee may accept, speak and leave in one breath."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    world.settle()
+    alice.told()
+    bob.node.accept()
+    bob.node.say("one")
+    bob.node.say("two")
+    bob.node.leave()
+    world.advance(5)
+    assert texts(alice) == ["one", "two"]
+    assert alice.told()[-1] == ChatEnded("bob", None)
+    assert bob.told()[-1] == ChatEnded("alice", None)
+
+
+def test_a_caller_whose_port_is_closed_is_heard_all_the_same(world: World) -> None:
+    """What could not be said back is shown as unsent."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    world.settle()
+    for address in [a for a in world.internet.listeners if a.host == A]:
+        del world.internet.listeners[address]
+    bob.node.accept()
+    bob.node.say("can you hear me")
+    world.settle()
+    alice.node.say("hello?")
+    world.settle()
+    assert texts(bob) == ["hello?"]
+    world.advance(5)
+    ended = bob.told()[-1]
+    assert isinstance(ended, ChatEnded)
+    assert isinstance(ended.error, Unreachable)
+    assert ended.unsent == ("can you hear me",)
+
+
+def test_rejected(world: World) -> None:
+    """No chat, and both are free again."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    world.settle()
+    bob.node.reject()
+    world.settle()
+    failed = alice.told()[-1]
+    assert isinstance(failed, CallFailed)
+    assert isinstance(failed.error, CallRejected)
+    assert failed.error.what == "bob rejected your request"
+    assert alice.node.calling is bob.node.called_by is None
+
+
+@pytest.mark.parametrize("when", ["being asked", "chatting", "calling"])
+def test_busy(world: World, when: str) -> None:
+    """While one chats, calls or is being asked, a further caller gets BUSY."""
+    alice, bob, carol = world.person("alice", A), world.person("bob", B), world.person("carol", C)
+    if when == "calling":
+        bob.node.call("alice")
+    else:
+        alice.node.call("bob")
+    world.settle()
+    if when == "chatting":
+        bob.node.accept()
+        world.settle()
+    bob.told()
+    carol.node.call("bob")
+    world.settle()
+    failed = carol.told()[-1]
+    assert isinstance(failed, CallFailed)
+    assert isinstance(failed.error, ContactBusy)
+    assert bob.told() == [CallTurnedAway("carol")]
+    if when == "chatting":
+        alice.node.say("still here")
+        world.settle()
+        assert texts(bob) == ["still here"]
+
+
+def test_offline_and_unknown_contacts(world: World) -> None:
+    """Told apart."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    bob.node.stop()
+    world.settle()
+    errors = []
+    for name in ("bob", "nobody"):
+        alice.node.call(name)
+        world.settle()
+        event = alice.told()[-1]
+        assert isinstance(event, CallFailed)
+        errors.append(event.error)
+    assert isinstance(errors[0], ContactOffline)
+    assert isinstance(errors[1], NoSuchUser)
+
+
+def test_a_contact_that_cannot_be_dialled(world: World) -> None:
+    """The registry thinks them online, their door is closed."""
+    alice, _ = world.person("alice", A), world.person("bob", B)
+    for address in [a for a in world.internet.listeners if a.host == B]:
+        del world.internet.listeners[address]
+    alice.node.call("bob")
+    world.settle()
+    failed = alice.told()[-1]
+    assert isinstance(failed, CallFailed)
+    assert isinstance(failed.error, Unreachable)
+    assert f"bob at {B}" in failed.error.what
+
+
+def test_nobody_answers(world: World) -> None:
+    """The caller gives up after a while, and the callee is told."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    world.settle()
+    bob.told()
+    world.advance(REPLY_TIMEOUT + 1)
+    failed = alice.told()[-1]
+    assert isinstance(failed, CallFailed)
+    assert isinstance(failed.error, TimedOut)
+    assert bob.told() == [CallWithdrawn("alice")]
+    with pytest.raises(UsageError, match="nobody is calling"):
+        bob.node.accept()
+
+
+def test_giving_up_a_call(world: World) -> None:
+    """/leave while it rings."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    assert alice.node.leave()
+    world.settle()
+    assert alice.node.calling is None
+    alice.node.call("bob")
+    world.settle()
+    assert alice.node.leave()
+    world.settle()
+    assert bob.told()[-1] == CallWithdrawn("alice")
+    assert not alice.node.leave()
+
+
+def test_two_call_each_other_at_once(world: World) -> None:
+    """They wish the same chat, and get it."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    bob.node.call("alice")
+    world.settle()
+    assert alice.node.in_chat_with == "bob"
+    assert bob.node.in_chat_with == "alice"
+    alice.node.say("hi")
+    bob.node.say("ho")
+    world.settle()
+    assert texts(bob) == ["hi"]
+    assert texts(alice) == ["ho"]
+    assert not [e for e in alice.events + bob.events if isinstance(e, CallFailed | CallTurnedAway)]
+
+
+def test_calling_back_whoever_is_calling_accepts(world: World) -> None:
+    """/chat alice while alice rings."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    world.settle()
+    bob.node.call("alice")
+    world.settle()
+    assert alice.node.in_chat_with == "bob"
+
+
+@pytest.mark.parametrize(
+    ("wish", "why"),
+    [
+        (lambda n: n.call("alice"), "yourself"),
+        (lambda n: n.call("b b"), "no username"),
+        (lambda n: n.search("\x1b"), "no username"),
+        (lambda n: n.say("x"), "in no chat"),
+        (lambda n: n.accept(), "nobody is calling"),
+        (lambda n: n.reject(), "nobody is calling"),
+    ],
+)
+def test_wishes_that_make_no_sense(world: World, wish: object, why: str) -> None:
+    """An error that says so, and nothing happens."""
+    alice = world.person("alice", A)
+    with pytest.raises(UsageError, match=why):
+        wish(alice.node)  # type: ignore[operator]
+
+
+def test_one_conversation_at_a_time(world: World) -> None:
+    """In this dialect."""
+    alice, bob = chatting(world)
+    world.person("carol", C)
+    with pytest.raises(UsageError, match="in a chat with bob"):
+        alice.node.call("carol")
+    bob.node.leave()
+    world.settle()
+    alice.node.call("carol")
+    with pytest.raises(UsageError, match="calling carol"):
+        alice.node.call("bob")
+
+
+def test_a_text_too_long_is_not_sent(world: World) -> None:
+    """And the chat goes on."""
+    alice, bob = chatting(world)
+    with pytest.raises(UsageError, match="65537 bytes was not sent"):
+        alice.node.say("x" * 65537)
+    alice.node.say("ü" * 32768)
+    world.settle()
+    assert texts(bob) == ["ü" * 32768]
+
+
+def test_texts_are_made_harmless_on_the_way_in(world: World) -> None:
+    """Once, at ingress."""
+    alice, bob = chatting(world)
+    alice.node.say("\x1b[31mred\x07 \u202eevil")
+    world.settle()
+    assert texts(bob) == ["\ufffd[31mred\ufffd \ufffdevil"]
+
+
+def test_an_open_chat_survives_the_registry(world: World) -> None:
+    """The node says that it is lost, tries again with growing pauses, and says that it is back."""
+    alice, bob = chatting(world)
+    world.kill_registry()
+    (lost,) = alice.told()
+    assert isinstance(lost, RegistryLost)
+    assert 0.5 <= lost.retry_in <= 1.0
+    assert alice.node.standing is Standing.WAITING
+    alice.node.say("can you hear me?")
+    world.settle()
+    assert texts(bob) == ["can you hear me?"]
+    alice.node.search("bob")
+    world.settle()
+    failed = alice.told()[-1]
+    assert isinstance(failed, SearchFailed)
+    assert "lost" in failed.error.what
+    world.advance(60)
+    pauses = [e.retry_in for e in alice.told() if isinstance(e, RegistryLost)]
+    assert len(pauses) >= 3
+    assert pauses == sorted(pauses)
+    assert max(pauses) <= 60
+    world.start_registry()
+    world.advance(61)
+    assert alice.told()[-1] == RegistryBack(str(world.url))
+    assert world.presence.find("alice") is not None
+    assert alice.node.in_chat_with == "bob"
+
+
+def test_heartbeats_keep_one_online(world: World) -> None:
+    """And without them one is hung up on, sees it, and comes back."""
+    alice = world.person("alice", A)
+    world.advance(1000)
+    assert world.presence.find("alice") is not None
+    assert [type(e) for e in alice.told()] == [LoggedIn]
+    del world.internet.sockets[Address("10.0.0.1", 4322)]
+    world.advance(152)
+    assert [type(e) for e in alice.told()] == [RegistryLost, RegistryBack]
+
+
+def test_a_second_login_ends_the_first_one_without_a_fight(world: World) -> None:
+    """The first node sees who took its place and does not throw it out again."""
+    first, second = world.person("alice", A), world.person("alice", B)
+    world.advance(300)
+    lost, gone = [e for e in first.told() if not isinstance(e, LoggedIn)]
+    assert isinstance(lost, RegistryLost)
+    assert isinstance(gone, LoginFailed)
+    assert f"alice has logged in at {B}" in gone.error.what
+    assert [type(e) for e in second.told()] == [LoggedIn]
+
+
+def test_a_password_that_changed_meanwhile_stops_the_tries(world: World) -> None:
+    """Trying again would not help."""
+    alice = world.person("alice", A)
+    alice.node._registry._password = "old"
+    world.kill_registry()
+    world.start_registry()
+    world.advance(300)
+    assert isinstance(alice.told()[-1], LoginFailed)
+    assert alice.node.standing is Standing.STOPPED
+
+
+def test_a_port_that_is_taken_is_changed(world: World) -> None:
+    """Two nodes behind one address, by chance at one port."""
+    alice = world.person("alice", A)
+    event = alice.told()[0]
+    assert isinstance(event, LoggedIn)
+    taken = event.listening.port
+    del world.internet.listeners[Address(A, taken)]
+    world.internet.ports = iter([50_000, taken, 50_001, *range(50_002, 50_100)])
+    bob = world.person("bob", A)
+    event = bob.told()[0]
+    assert isinstance(event, LoggedIn)
+    assert event.listening.port not in {taken}
+
+
+def test_stopping_leaves_nothing(world: World) -> None:
+    """Out of a chat, a call and the registry; no listener, no socket, no wire."""
+    alice, bob = chatting(world)
+    carol = world.person("carol", C)
+    for person in (alice, bob, carol):
+        person.node.stop()
+    world.advance(5)
+    assert {a.host for a in (*world.internet.listeners, *world.internet.sockets)} == {"10.0.0.1"}
+    assert all(a._ended and b._ended for a, b in world.internet.wires)
+    assert len(world.presence) == 0

@@ -1,0 +1,230 @@
+"""Commands down, events up: a person or a script at a node, on memory wires."""
+
+import random
+from collections.abc import Callable
+
+from p2pchat.errors import LoginRefused
+from p2pchat.peer.events import Event
+from p2pchat.peer.node import Node
+from p2pchat.ui.chat_app import ChatApp
+from p2pchat.ui.render import plain_lines
+from tests.world import Person, World
+
+A, B = "10.0.0.2", "10.0.0.3"
+
+
+class Screen:
+    """A view that keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def show(self, event: Event) -> None:
+        self.lines += plain_lines(event)
+
+    def tell(self, sentence: str) -> None:
+        self.lines.append(f"* {sentence}")
+
+
+def start(world: World, password: str = "pw", **how: object) -> tuple[ChatApp, Screen]:
+    """Give alice's app, logged in."""
+    if "alice" not in world.accounts:
+        world.accounts.create("alice", "pw")
+        world.accounts.admit("alice")
+    screen = Screen()
+    app = ChatApp(screen, **how)  # type: ignore[arg-type]
+    node = Node(
+        world.loop,
+        world.internet.machine(A),
+        world.url,
+        "alice",
+        password,
+        profile=world.profile,
+        on_event=app.on_event,
+        rng=random.Random(1),
+    )
+    app.run(node)
+    world.settle()
+    return app, screen
+
+
+def heard(person: Person) -> list[str]:
+    return [line for event in person.events for line in plain_lines(event)]
+
+
+def test_a_person_chats(world: World) -> None:
+    """Search, chat, say, leave, quit."""
+    bob = world.person("bob", B)
+    app, screen = start(world)
+    app.submit("/search bob")
+    app.submit("/chat bob")
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    app.submit("hello")
+    world.settle()
+    app.submit("/leave")
+    world.settle()
+    app.submit("/quit")
+    world.settle()
+    assert app.done
+    assert app.exit_code == 0
+    assert [line for line in screen.lines if "bob" in line] == [
+        f"* bob is online at {B}:{bob.node._peer_server.address.port}",  # type: ignore[union-attr]
+        "* calling bob, waiting for an answer: /leave gives it up",
+        "* chat with bob started",
+        "* chat with bob ended",
+    ]
+    assert "alice: hello" in heard(bob)
+    assert app.names == {"bob"}
+
+
+def test_mistakes_are_told_and_nothing_happens(world: World) -> None:
+    """Unknown commands, text without a chat."""
+    app, screen = start(world)
+    screen.lines.clear()
+    for line in ("hello?", "/accept", "/leave", "/lave", "/chat alice"):
+        app.submit(line)
+    assert screen.lines == [
+        "* you are in no chat; try: /chat NAME starts one",
+        "* nobody is calling you",
+        "* you are in no chat",
+        "* there is no command /lave; nothing was sent; try: did you mean /leave?",
+        "* you cannot chat with yourself",
+    ]
+    assert not app.done
+
+
+def test_help(world: World) -> None:
+    """On request."""
+    app, screen = start(world)
+    app.submit("/help")
+    assert any(line.startswith("* /chat NAME") for line in screen.lines)
+
+
+def test_a_script_is_done_in_order(world: World) -> None:
+    """What follows a call waits for its answer, commands too, and the end as well."""
+    bob = world.person("bob", B)
+    app, _ = start(world, commands_overtake=False)
+    for line in ("/chat bob", "one", "two", "/leave"):
+        app.submit(line)
+    app.end_input()
+    world.settle()
+    assert not app.done
+    assert "* alice wants to chat with you: /accept or /reject" in heard(bob)
+    bob.node.accept()
+    world.advance(2)
+    assert heard(bob)[-4:] == [
+        "* chat with alice started",
+        "alice: one",
+        "alice: two",
+        "* chat with alice ended",
+    ]
+    assert app.done
+
+
+def test_a_person_at_a_keyboard_can_give_up(world: World) -> None:
+    """A command is meant now, even if a text waits for an answer."""
+    world.person("bob", B)
+    app, screen = start(world)
+    app.submit("/chat bob")
+    app.submit("are you there?")
+    world.settle()
+    app.submit("/leave")
+    world.settle()
+    assert app.node.calling is None
+    app.submit("/quit")
+    assert app.done
+
+
+def test_the_end_of_input_waits_for_a_search(world: World) -> None:
+    """`echo /search bob | p2p login` shows the answer."""
+    world.person("bob", B)
+    app, screen = start(world)
+    app.submit("/search bob")
+    app.submit("/search eve")
+    app.end_input()
+    assert not app.done
+    world.settle()
+    assert app.done
+    assert screen.lines[-1] == "* there is no user named eve"
+
+
+def test_one_call_and_out(world: World) -> None:
+    """`p2p chat bob`: leaves when the chat ends, whoever ends it."""
+    bob = world.person("bob", B)
+    app, screen = start(world, call="bob")
+    bob.node.accept()
+    world.settle()
+    app.submit("hi")
+    world.settle()
+    assert not app.done
+    bob.node.leave()
+    world.settle()
+    assert app.done
+    assert app.exit_code == 0
+    assert screen.lines[-1] == "* chat with bob ended"
+
+
+def test_one_call_and_the_end_of_input(world: World) -> None:
+    """`echo hi | p2p chat bob`: what is left is sent, then it leaves."""
+    bob = world.person("bob", B)
+    app, _ = start(world, call="bob")
+    app.submit("hi")
+    app.submit("there")
+    app.end_input()
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    assert app.done
+    assert app.exit_code == 0
+    assert heard(bob)[-3:] == ["alice: hi", "alice: there", "* chat with alice ended"]
+
+
+def test_one_call_that_fails_says_so_by_its_code(world: World) -> None:
+    """Offline 6, unknown 5, rejected 7, busy 8."""
+    bob, _ = world.person("bob", B), world.person("carol", "10.0.0.4")
+
+    def call(name: str, then: Callable[[], None] = lambda: None) -> int:
+        app, _ = start(world, call=name)
+        then()
+        world.settle()
+        assert app.done
+        return app.exit_code
+
+    assert call("nobody") == 5
+    assert call("bob", bob.node.reject) == 7
+    bob.node.call("carol")
+    world.settle()
+    assert call("bob") == 8
+    bob.node.stop()
+    world.settle()
+    assert call("bob") == 6
+
+
+def test_a_login_that_fails_is_an_error_to_raise(world: World) -> None:
+    """Not a line among others."""
+    app, screen = start(world, password="wrong")
+    assert app.done
+    assert isinstance(app.error, LoginRefused)
+    assert screen.lines == []
+
+
+def test_a_chat_outlives_a_refused_login(world: World) -> None:
+    """A node that was replaced leaves when its chat has ended, not before."""
+    bob = world.person("bob", B)
+    app, screen = start(world)
+    app.submit("/chat bob")
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    world.person("alice", "10.0.0.7")
+    world.advance(10)
+    assert not app.done
+    app.submit("still here")
+    world.settle()
+    assert "alice: still here" in heard(bob)
+    bob.node.leave()
+    world.settle()
+    assert app.done
+    assert isinstance(app.error, LoginRefused)

@@ -1,0 +1,79 @@
+"""What a typed line means."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pchat.errors import UsageError
+from p2pchat.ui.commands import COMMANDS, Order, Say, complete, help_lines, parse
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("", None),
+        ("   ", None),
+        ("hello", Say("hello")),
+        ("  indented", Say("  indented")),
+        ("what about /quit", Say("what about /quit")),
+        ("//etc/passwd", Say("/etc/passwd")),
+        ("/chat bob", Order("chat", "bob")),
+        ("  /chat   bob  ", Order("chat", "bob")),
+        ("/quit", Order("quit")),
+        ("OK", Say("OK")),
+        ("REJECT", Say("REJECT")),
+    ],
+)
+def test_what_a_line_means(line: str, meant: object) -> None:
+    """Text, or a command; typing a word of the protocol is typing a word."""
+    assert parse(line) == meant
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("/chta bob", "did you mean /chat?"),
+        ("/xyzzy", "/help"),
+        ("/", "/help"),
+        ("/chat", "/chat NAME"),
+        ("/chat bob and carol", "/chat NAME"),
+        ("/quit now", "/quit"),
+        ("  /password hunter2", "/help"),
+    ],
+)
+def test_what_is_not_understood_is_never_sent(line: str, advice: str) -> None:
+    """It may hold a secret; the error says what could be meant."""
+    with pytest.raises(UsageError) as error:
+        parse(line)
+    assert advice in error.value.advice
+    assert "hunter2" not in error.value.what
+
+
+@given(st.text())
+def test_any_line_is_something(line: str) -> None:
+    """A text keeps its every character."""
+    try:
+        meant = parse(line)
+    except UsageError:
+        assert line.strip().startswith("/")
+        return
+    if isinstance(meant, Say) and not line.strip().startswith("//"):
+        assert meant.text == line
+
+
+def test_completion_of_commands_and_names() -> None:
+    """Commands at the start, names after those that take one."""
+    names = ["alice", "bob", "bobby"]
+    assert [c for c, _ in complete("/", names)] == [f"/{c.word}" for c in COMMANDS]
+    assert complete("/se", names) == [("/search", "see whether somebody is online, and where")]
+    assert [c for c, _ in complete("/chat bo", names)] == ["bob", "bobby"]
+    assert [c for c, _ in complete("/search ", names)] == names
+    assert complete("/quit ", names) == []
+    assert complete("/chat bob c", names) == []
+    assert complete("bo", names) == []
+
+
+def test_help_shows_every_command() -> None:
+    """From the same table."""
+    text = "\n".join(help_lines())
+    assert all(f"/{c.word}" in text and c.help in text for c in COMMANDS)
