@@ -8,6 +8,8 @@ from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import SEND_CEILING
 
+HERE, THERE = Address("10.0.0.1", 1), Address("10.0.0.2", 2)
+
 
 class FakeClock:
     """A clock that is moved by hand."""
@@ -176,7 +178,7 @@ class MemoryTransport:
 
 
 def wire(
-    loop: Loop, a: Address = Address("10.0.0.1", 1), b: Address = Address("10.0.0.2", 2)
+    loop: Loop, a: Address = HERE, b: Address = THERE
 ) -> tuple[MemoryTransport, MemoryTransport]:
     """Give the two ends of a wire."""
     left, right = MemoryTransport(loop, a, b), MemoryTransport(loop, b, a)

@@ -3,8 +3,11 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from io import UnsupportedOperation
 from pathlib import Path
+from typing import IO
 
+from p2pchat.cli.options import is_terminal
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import StorageError
 from p2pchat.net.endpoints import Network, SocketNetwork
@@ -81,11 +84,11 @@ def converse_in_lines(make_node: MakeNode, loop: Loop, *, call: str | None) -> C
     """
     from p2pchat.ui import plain
 
-    app = ChatApp(plain.PlainView(sys.stdout), call=call, commands_overtake=sys.stdin.isatty())
+    app = ChatApp(plain.PlainView(sys.stdout), call=call, commands_overtake=is_terminal(sys.stdin))
     node = make_node(app.on_event)
     try:
         app.run(node)
-        plain.run(loop, app, sys.stdin.fileno())
+        plain.run(loop, app, _descriptor(sys.stdin))
     finally:
         app.finish()
     return app
@@ -108,6 +111,14 @@ def converse_at_prompt(
     finally:
         app.finish()
     return app
+
+
+def _descriptor(stream: IO[str] | None) -> int | None:
+    """Give what a selector can watch, None where there is nothing to read from."""
+    try:
+        return None if stream is None else stream.fileno()
+    except UnsupportedOperation:
+        return None
 
 
 def make_folder(folder: Path) -> None:

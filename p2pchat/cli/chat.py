@@ -124,7 +124,7 @@ def _be_online(
         def make_node(on_event: Callable[[Event], None]) -> Node:
             return node(on_event=on_event)
 
-        if plain or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if plain or not (options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)):
             app = converse_in_lines(make_node, loop, call=call)
         else:
             make_folder(settings.state_home)

@@ -4,6 +4,8 @@ import sys
 
 import click
 
+from p2pchat.cli.options import is_terminal
+
 
 @click.command()
 def demo() -> None:
@@ -14,7 +16,7 @@ def demo() -> None:
     """
     from p2pchat.cli.demo_stage import chat_with_robot, hold_conversation
 
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    if is_terminal(sys.stdin) and is_terminal(sys.stdout):
         chat_with_robot()
     else:
         hold_conversation()

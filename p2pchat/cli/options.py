@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -26,6 +26,11 @@ password_file: Decorator = click.option(
     metavar="FILE",
     help="Read the password from the first line of FILE.  [env, as the last resort: P2P_PASSWORD]",
 )
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Tell whether a person is at the other end; a closed standard stream is None."""
+    return stream is not None and stream.isatty()
 
 
 def known_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -55,7 +60,7 @@ def get_password(settings: Settings, file: Path | None, username: str, *, twice:
         password = lines[0] if lines else ""
     elif settings.password is not None:
         password = settings.password
-    elif sys.stdin.isatty():
+    elif is_terminal(sys.stdin):
         password = click.prompt(
             f"Password of {username}", hide_input=True, confirmation_prompt=twice, err=True
         )

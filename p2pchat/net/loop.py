@@ -158,8 +158,9 @@ class Loop:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is watched: every socket is closed, every last byte has gone."""
-        return len(self._selector.get_map()) == 1 and not self._plain_files
+        """Whether nothing is watched or due soon: all sockets closed, every last byte gone."""
+        watched = len(self._selector.get_map()) - 1  # but for our own wake-up
+        return not (watched or self._plain_files or self._soon)
 
     def close(self) -> None:
         """Give back the loop's own descriptors; nothing may be watched any more."""

@@ -64,10 +64,13 @@ class LineInput:
             self._app.end_input()
 
 
-def run(loop: Loop, app: ChatApp, descriptor: int) -> None:
-    """Run the loop with lines from the descriptor until the app is done."""
-    lines = LineInput(loop, descriptor, app)
+def run(loop: Loop, app: ChatApp, descriptor: int | None) -> None:
+    """Run the loop with lines from the descriptor, or with none, until the app is done."""
+    lines = LineInput(loop, descriptor, app) if descriptor is not None else None
+    if lines is None:
+        app.end_input()
     try:
         loop.run_until(lambda: app.done)
     finally:
-        lines.close()
+        if lines is not None:
+            lines.close()

@@ -14,6 +14,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import Output
 from prompt_toolkit.styles import Style
 
@@ -53,9 +54,11 @@ class Prompt:
         self._node: Node | None = None
         self._names: Collection[str] = ()
         self._pending: list[Fragments] = []
+        completer = _CommandCompleter(lambda: self._names)
         self.session: PromptSession[str] = PromptSession(
             self._message,
-            completer=_CommandCompleter(lambda: self._names),
+            completer=completer,
+            key_bindings=_bindings(completer),
             complete_while_typing=True,
             history=_history(history_file),
             bottom_toolbar=self._toolbar,
@@ -127,6 +130,25 @@ class _CommandCompleter(Completer):
             yield Completion(text, start_position=-typed, display_meta=meaning)
 
 
+def _bindings(completer: Completer) -> KeyBindings:
+    """Let Tab finish the word where one thing alone could stand, however fast it was typed."""
+    bindings = KeyBindings()
+
+    @bindings.add("tab")
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        asked = CompleteEvent(completion_requested=True)
+        choices = list(completer.get_completions(buffer.document, asked))
+        if len(choices) == 1:
+            buffer.apply_completion(choices[0])
+        elif buffer.complete_state is not None:
+            buffer.complete_next()
+        else:
+            buffer.start_completion(insert_common_part=True)
+
+    return bindings
+
+
 def _conversation(node: Node) -> str:
     if node.in_chat_with:
         state = f"in chat with {node.in_chat_with}"
@@ -134,7 +156,7 @@ def _conversation(node: Node) -> str:
         state = f"calling {node.calling}"
     else:
         state = "in no chat"
-    return f"{state}, {node.called_by} is calling: /accept or /reject" if node.called_by else state
+    return f"{state}, {node.called_by} is calling" if node.called_by else state
 
 
 def _history(file: Path | None) -> History:

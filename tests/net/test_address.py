@@ -7,7 +7,11 @@ from p2pchat.net.address import Address, from_socket_name, is_ip, is_loopback
 
 @pytest.mark.parametrize(
     ("address", "text"),
-    [(Address("127.0.0.1", 5), "127.0.0.1:5"), (Address("::1", 5), "[::1]:5"), (Address("a.b", 0), "a.b:0")],
+    [
+        (Address("127.0.0.1", 5), "127.0.0.1:5"),
+        (Address("::1", 5), "[::1]:5"),
+        (Address("a.b", 0), "a.b:0"),
+    ],
 )
 def test_written_as_people_write_it(address: Address, text: str) -> None:
     """IPv6 in brackets."""

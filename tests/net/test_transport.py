@@ -38,7 +38,9 @@ class TestTcpTransport(TransportContract):
         accepted: list[Transport] = []
         network = SocketNetwork(real_loop, InlineWorker(real_loop))
         listener = network.listen(Address("127.0.0.1", 0), accepted.append)
-        dialled = real_loop.wait_for(lambda then, failed: network.dial(listener.address, 5, then, failed) and None)
+        dialled = real_loop.wait_for(
+            lambda then, failed: network.dial(listener.address, 5, then, failed) and None
+        )
         real_loop.run_until(lambda: bool(accepted))
         listener.close()
         pair = Pair(real_loop, dialled, accepted[0], real_loop.run_until)

@@ -74,7 +74,9 @@ def test_questions_wait_for_each_other(registry: Scripted) -> None:
 
 def test_a_question_asked_in_an_answer_is_asked_once(registry: Scripted) -> None:
     """Whoever is told may ask on."""
-    again = partial(registry.client.ask, Search("b"), registry.answers.append, registry.errors.append)
+    again = partial(
+        registry.client.ask, Search("b"), registry.answers.append, registry.errors.append
+    )
     registry.client.ask(Search("a"), lambda _: again(), registry.errors.append)
     settle(registry.loop)
     registry.answer(OFFLINE)

@@ -60,5 +60,7 @@ def test_what_is_none_is_refused_with_how_to_write_it(text: str) -> None:
 
 def test_a_registry_has_one_name() -> None:
     """However its URL was written; that is what accounts are remembered under."""
-    names = {str(parse_registry_url(f"original://h{rest}")) for rest in ("", ":1235", "?hello=6", "/")}
+    names = {
+        str(parse_registry_url(f"original://h{rest}")) for rest in ("", ":1235", "?hello=6", "/")
+    }
     assert names == {"original://h:1235"}

@@ -1,5 +1,7 @@
 """Framing: exact to the byte, the same however bytes are cut or glued (PROTOCOL, "Framing")."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +49,7 @@ def test_cut_and_glued_give_the_same_frames(
     """One byte at a time, all at once, cut anywhere."""
     data = b"".join(write_frame(*frame) for frame in frames)
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    pieces = [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [data[a:b] for a, b in pairwise(edges)]
     expected = [Frame(*frame) for frame in frames]
     assert read_all(pieces) == expected
     assert read_all([data]) == expected
@@ -108,7 +110,8 @@ def test_each_command_has_its_own_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [b"search", b" SEARCH", b"SEA RCH", b"", b"S\xc3\x89ARCH", b"SEARCH\x00", b"\x16\x03"]
+    "command",
+    [b"search", b" SEARCH", b"SEA RCH", b"", b"S\xc3\x89ARCH", b"SEARCH\x00", b"\x16\x03"],
 )
 def test_other_characters_are_no_command(command: bytes) -> None:
     """Upper case, digits and `_`, left-justified."""

@@ -83,11 +83,10 @@ def test_any_credentials_survive_the_trip(username: str, password: str) -> None:
 def test_any_payload_is_a_message_or_a_violation(command: bytes, payload: bytes) -> None:
     """No payload of a stranger's raises anything else."""
     try:
-        message = decode(write_frame(command, payload))
+        outcome: object = decode(write_frame(command, payload))
     except RemoteProtocolError as error:
-        assert command.decode().strip() in error.what
-    else:
-        assert isinstance(message, Message)
+        outcome = error.what
+    assert isinstance(outcome, Message) or command.decode().strip() in str(outcome)
 
 
 @pytest.mark.parametrize("payload", [b"", b"0", b"65536", b"+5", b"1_0", b"x", "٣".encode(), b"5 "])

@@ -60,8 +60,7 @@ def test_two_registries_in_one_process_do_not_see_each_other(tmp_path: Path) -> 
     made: list[bool] = []
 
     def work(store: Accounts, name: str) -> None:
-        for i in range(20):
-            made.append(store.create(f"{name}{i}", "x"))
+        made.extend(store.create(f"{name}{i}", "x") for i in range(20))
         store.disconnect()
 
     threads = [

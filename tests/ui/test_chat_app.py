@@ -126,7 +126,7 @@ def test_a_script_is_done_in_order(world: World) -> None:
 def test_a_person_at_a_keyboard_can_give_up(world: World) -> None:
     """A command is meant now, even if a text waits for an answer."""
     world.person("bob", B)
-    app, screen = start(world)
+    app, _ = start(world)
     app.submit("/chat bob")
     app.submit("are you there?")
     world.settle()
@@ -213,7 +213,7 @@ def test_a_login_that_fails_is_an_error_to_raise(world: World) -> None:
 def test_a_chat_outlives_a_refused_login(world: World) -> None:
     """A node that was replaced leaves when its chat has ended, not before."""
     bob = world.person("bob", B)
-    app, screen = start(world)
+    app, _ = start(world)
     app.submit("/chat bob")
     world.settle()
     bob.node.accept()

@@ -40,8 +40,14 @@ CASES: list[tuple[Event, list[str]]] = [
     ),
     (Found("bob", Address("::1", 5)), ["* bob is online at [::1]:5"]),
     (Found("bob", None), ["* bob is offline"]),
-    (SearchFailed("eve", NoSuchUser("there is no user named eve")), ["* there is no user named eve"]),
-    (RegistryLost(LinkLost("it hung up"), 7.2), ["* registry lost: it hung up; trying again in 7 s"]),
+    (
+        SearchFailed("eve", NoSuchUser("there is no user named eve")),
+        ["* there is no user named eve"],
+    ),
+    (
+        RegistryLost(LinkLost("it hung up"), 7.2),
+        ["* registry lost: it hung up; trying again in 7 s"],
+    ),
     (
         CallFailed("bob", Unreachable("cannot reach bob", likely="a firewall", advice="wait")),
         ["* cannot reach bob; likely: a firewall; try: wait"],

@@ -1,0 +1,282 @@
+"""Every command and every error, in-process with CliRunner, at a real registry process."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from p2pchat import __version__
+from p2pchat.cli.main import cli
+from tests.programs import Serve
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """A registry for this module."""
+    serve = Serve(tmp_path_factory.mktemp("registry"), "--quiet")
+    yield serve
+    serve.kill()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run `p2p` with an empty home."""
+
+    def invoke(*arguments: str, input: str | None = None, **env: str) -> Result:  # noqa: A002
+        return CliRunner(env={"P2P_HOME": str(tmp_path)} | env).invoke(
+            cli, arguments, input=input, prog_name="p2p"
+        )
+
+    return invoke
+
+
+def test_help_shows_examples_first(run: Run) -> None:
+    """For the group and each command, with -h and --help."""
+    for command in ([], *([name] for name in cli.commands)):
+        for flag in ("-h", "--help"):
+            result = run(*command, flag)
+            assert result.exit_code == 0
+            assert "Usage" in result.stdout
+    text = run("login", "--help").stdout
+    assert text.index("p2p login alice") < text.index("--registry")
+
+
+def test_version(run: Run) -> None:
+    """Of the package."""
+    assert __version__ in run("--version").stdout
+
+
+def test_register_search_and_their_codes(run: Run, registry: Serve) -> None:
+    """0 done, 1 refused, 5 no such user, 6 offline."""
+    where = {"P2P_REGISTRY": registry.url, "P2P_PASSWORD": "x"}
+    result = run("register", "alice", **where)
+    assert (result.exit_code, result.stdout) == (
+        0,
+        f"registered alice at original://{registry.tcp[0]}:{registry.tcp[1]}\n",
+    )
+    taken = run("register", "alice", **where)
+    assert taken.exit_code == 1
+    assert taken.stdout == ""
+    assert taken.stderr.startswith("p2p: the registry at")
+    assert "likely: the name is taken" in taken.stderr
+
+    result = run("search", "alice", **where)
+    assert (result.exit_code, result.stdout) == (6, "alice is offline\n")
+    result = run("search", "eve", **where)
+    assert (result.exit_code, result.stdout) == (5, "there is no user named eve\n")
+    client = registry.dial()
+    client.ask("LOG", "alice x")
+    client.ask("PS_PORT", "41000")
+    result = run("search", "alice", **where)
+    assert (result.exit_code, result.stdout) == (0, "alice is online at 127.0.0.1:41000\n")
+    result = run("search", "alice", "--json", **where)
+    assert json.loads(result.stdout) == {
+        "user": "alice",
+        "presence": "online",
+        "host": "127.0.0.1",
+        "port": 41000,
+    }
+    result = run("search", "eve", "--json", **where)
+    assert json.loads(result.stdout) == {"user": "eve", "presence": "not_found"}
+
+
+def test_the_registry_option_outranks_the_environment(run: Run, registry: Serve) -> None:
+    """Flags first."""
+    result = run(
+        "search", "nobody", "--registry", registry.url, P2P_REGISTRY="original://127.0.0.1:1"
+    )
+    assert result.exit_code == 5
+
+
+def test_passwords_come_from_a_file_or_the_environment(
+    run: Run, registry: Serve, tmp_path: Path
+) -> None:
+    """The file outranks; its first line is the password, spaces and all."""
+    file = tmp_path / "password"
+    file.write_text(" a b \nsecond line\n")
+    where = {"P2P_REGISTRY": registry.url, "P2P_PASSWORD": "other"}
+    assert run("register", "pia", "--password-file", str(file), **where).exit_code == 0
+    client = registry.dial()
+    assert client.ask("LOG", "pia  a b ") == ("LOG_RESP", "OK")
+    file.write_text("")
+    empty = run("register", "pius", "--password-file", str(file), **where)
+    assert empty.exit_code == 2
+    assert "empty password" in empty.stderr
+
+
+@pytest.mark.parametrize("command", ["register", "login"])
+def test_no_terminal_no_prompt(run: Run, command: str) -> None:
+    """Exit 4, and how to give a password."""
+    result = run(command, "alice", input="secret\n")
+    assert result.exit_code == 4
+    assert "--password-file" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["login"], ["chat", "bob"]])
+def test_who_am_i_is_asked_for(run: Run, command: list[str]) -> None:
+    """Without an account at that registry."""
+    result = run(*command, P2P_PASSWORD="x")
+    assert result.exit_code == 4
+    assert "you have no account at original://localhost:1235 yet" in result.stderr
+    assert "p2p register NAME" in result.stderr
+
+
+def test_who_am_i_is_the_account_used_last(run: Run, registry: Serve) -> None:
+    """On that registry."""
+    where = {"P2P_REGISTRY": registry.url, "P2P_PASSWORD": "x"}
+    run("register", "first", **where)
+    run("register", "second", **where)
+    said = run("login", input="", **where)
+    assert said.exit_code == 0
+    assert "* logged in as second at" in said.stdout
+    run("login", "first", input="", **where)
+    assert "* logged in as first at" in run("login", input="", **where).stdout
+
+
+def test_a_refused_login(run: Run, registry: Serve) -> None:
+    """Exit 4; on stderr, with what to do; nothing on stdout."""
+    result = run("login", "nobody-here", P2P_REGISTRY=registry.url, P2P_PASSWORD="x", input="")
+    assert result.exit_code == 4
+    assert result.stdout == ""
+    assert "refused the login of nobody-here" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["register", "a"], ["login", "a"], ["search", "a"], ["chat", "b", "--as", "a"]],
+)
+def test_no_registry(run: Run, command: list[str]) -> None:
+    """Exit 3, the address that was tried, and what to start."""
+    result = run(*command, P2P_REGISTRY="original://127.0.0.1:1", P2P_PASSWORD="x", input="")
+    assert result.exit_code == 3
+    assert "cannot reach the registry at 127.0.0.1:1: connection refused" in result.stderr
+    assert "p2p serve" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        (["search", "a b"], "'a b' is no username"),
+        (["register", ""], "'' is no username"),
+        (["chat", "\x1b[2J", "--as", "a"], "is no username"),
+        (["login", "a\u202eb"], "is no username"),
+        (["search", "a", "--registry", "http://x"], "names no registry"),
+        (["search"], "Missing argument"),
+        (["serve", "--original-port", "70000"], "70000"),
+        (["serve", "--hello-patience", "0"], "0"),
+        (["launch"], "No such command"),
+        (["login", "a", "--password", "x"], "No such option"),
+    ],
+)
+def test_wrong_usage(run: Run, command: list[str], what: str) -> None:
+    """Exit 2, and no control character of the argument's comes back."""
+    result = run(*command, P2P_PASSWORD="x")
+    assert result.exit_code == 2
+    assert what in result.stderr
+    assert "\x1b" not in result.stderr
+
+
+def test_calls_that_fail(run: Run, registry: Serve) -> None:
+    """The line on stdout, the code from the table."""
+    where = {"P2P_REGISTRY": registry.url, "P2P_PASSWORD": "x"}
+    run("register", "caller", **where)
+    run("register", "sleeper", **where)
+    result = run("chat", "sleeper", "--as", "caller", input="", **where)
+    assert result.exit_code == 6
+    assert result.stdout.splitlines()[-1] == "* sleeper is offline"
+    result = run("chat", "nobody-here", "--as", "caller", input="", **where)
+    assert result.exit_code == 5
+    result = run("chat", "caller", "--as", "caller", input="", **where)
+    assert result.exit_code == 2
+    assert "yourself" in result.stderr
+
+
+def test_debug_adds_the_traceback(run: Run) -> None:
+    """Only then."""
+    where = {"P2P_REGISTRY": "original://127.0.0.1:1"}
+    assert "Traceback" not in run("search", "a", **where).stderr
+    result = run("--debug", "search", "a", **where)
+    assert "Traceback" in result.stderr
+    assert result.exit_code == 3
+
+
+def test_a_home_that_cannot_be_used_is_named(run: Run, tmp_path: Path) -> None:
+    """Not a traceback."""
+    (tmp_path / "file").write_text("")
+    result = run("login", "a", P2P_HOME=str(tmp_path / "file"), P2P_PASSWORD="x")
+    assert result.exit_code == 1
+    assert "cannot make the folder" in result.stderr
+    assert "P2P_HOME" in result.stderr
+
+
+def test_everything_kept_is_below_p2p_home_for_its_owner_alone(
+    run: Run, registry: Serve, tmp_path: Path
+) -> None:
+    """Folders 0700, files 0600."""
+    run(
+        "register",
+        "keeper",
+        P2P_REGISTRY=registry.url,
+        P2P_PASSWORD="x",
+        P2P_HOME=str(tmp_path / "h"),
+    )
+    kept = list((tmp_path / "h").rglob("*"))
+    assert any(path.name == "profile.sqlite3" for path in kept)
+    for path in kept:
+        assert not path.stat().st_mode & 0o077 or path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_completion_scripts_are_current(run: Run) -> None:
+    """The committed ones are what the program generates."""
+    for shell in ("bash", "zsh", "fish"):
+        committed = Path(__file__).parents[2] / "completions" / f"p2p.{shell}"
+        assert run("completion", shell).stdout == committed.read_text()
+
+
+@pytest.mark.parametrize(
+    ("shell", "file"),
+    [
+        ("bash", "bash-completion/completions/p2p"),
+        ("zsh", "zsh/site-functions/_p2p"),
+        ("fish", "fish/vendor_completions.d/p2p.fish"),
+    ],
+)
+def test_completion_installs(run: Run, tmp_path: Path, shell: str, file: str) -> None:
+    """Where the shell looks for it."""
+    result = run("completion", shell, "--install", XDG_DATA_HOME=str(tmp_path / "share"))
+    assert result.exit_code == 0
+    assert (tmp_path / "share" / file).read_text() == run("completion", shell).stdout
+    assert str(tmp_path / "share" / file) in result.stdout
+
+
+def test_names_complete_from_the_profile(run: Run, registry: Serve) -> None:
+    """Never from the network: the registry of the second call does not exist."""
+    where = {"P2P_REGISTRY": registry.url, "P2P_PASSWORD": "x"}
+    run("register", "zoe", **where)
+    run("search", "zoe", **where)
+    for words in ("p2p search z", "p2p chat zo"):
+        result = run(_P2P_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD="2", **where)
+        assert result.stdout == "plain,zoe\n"
+
+
+def test_completing_without_a_profile_makes_none(run: Run, tmp_path: Path) -> None:
+    """Looking leaves no traces."""
+    result = run(_P2P_COMPLETE="bash_complete", COMP_WORDS="p2p search z", COMP_CWORD="2")
+    assert result.stdout.strip() == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_without_a_terminal(run: Run) -> None:
+    """A short conversation, over real sockets, and exit 0."""
+    result = run("demo")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[2] == "* chat with robot started"
+    assert "you: hello" in lines
+    assert re.match("robot: Hello, you!", lines[4])
+    assert lines[-1] == "* chat with robot ended"

@@ -1,0 +1,79 @@
+"""`p2p --help` loads nothing heavy, and the process behaves at its edges."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.programs import P2P, Program, Serve, environment, running
+
+HEAVY = (
+    "peewee",
+    "sqlite3",
+    "prompt_toolkit",
+    "asyncio",
+    "msgspec",
+    "cryptography",
+    "ssl",
+    "selectors",
+    "p2pchat.net",
+    "p2pchat.protocol",
+    "p2pchat.peer",
+    "p2pchat.registry",
+    "p2pchat.ui",
+)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """No database, terminal, crypto or network before a command needs it."""
+    script = (
+        "import sys; from p2pchat.cli.main import cli\n"
+        "try: cli(['--help'])\nexcept SystemExit: pass\n"
+        f"print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert "Usage" in done.stdout
+    assert done.stderr == "[]\n"
+
+
+def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
+    """`p2p --help | true`."""
+    done = subprocess.run(
+        f"{P2P} --help | true",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env=environment(tmp_path),
+        check=False,
+    )
+    assert done.stderr == ""
+
+
+def test_ctrl_c_is_130_without_a_traceback(tmp_path: Path) -> None:
+    """And the registry sees the user leave at once."""
+    serve = Serve(tmp_path / "r", "--quiet")
+    with running(serve):
+        env = environment(tmp_path, P2P_REGISTRY=serve.url, P2P_PASSWORD="x")
+        assert Program("register", "alice", env=env).end()[0] == 0
+        ours = Program("login", "alice", env=env)
+        with running(ours):
+            ours.wait_for("logged in as alice")
+            client = serve.dial()
+            assert client.ask("SEARCH", "alice")[1].startswith("127.0.0.1 ")
+            ours.signal(signal.SIGINT)
+            code, err = ours.end()
+        assert code == 130
+        assert err.strip() == ""
+        assert client.ask("SEARCH", "alice") == ("SEARCH_RESP", "OFFLINE")
+
+
+def test_the_demo_leaves_nothing_behind(tmp_path: Path) -> None:
+    """No file in the temporary folder, none in the home."""
+    scratch = tmp_path / "tmp"
+    scratch.mkdir()
+    program = Program("demo", env=environment(tmp_path / "home", TMPDIR=str(scratch)))
+    assert program.end() == (0, "")
+    assert list(scratch.iterdir()) == []
+    assert not (tmp_path / "home").exists()

@@ -1,0 +1,44 @@
+"""The registry under test, a real process, and users with names of their own for each test."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.programs import Raw, Serve
+
+_count = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """One registry for all tests that do not end it."""
+    serve = Serve(tmp_path_factory.mktemp("registry"), "--quiet")
+    yield serve
+    serve.kill()
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that nobody has yet."""
+    return f"user{next(_count)}"
+
+
+@pytest.fixture
+def connect(registry: Serve) -> Iterator[Callable[[], Raw]]:
+    """Dial the registry, as often as wanted."""
+    opened: list[Raw] = []
+
+    def dial() -> Raw:
+        opened.append(Raw(registry.tcp))
+        return opened[-1]
+
+    yield dial
+    for raw in opened:
+        raw.close()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port number that no other test announces."""
+    return 20_000 + next(_count)

@@ -1,0 +1,192 @@
+"""Peer and peer (PROTOCOL): the real `p2p` with an original peer at the other end, both roles."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.original import OriginalPeer
+from tests.programs import Program, Raw, Serve, environment, running
+
+
+@pytest.fixture
+def original() -> Iterator[OriginalPeer]:
+    """A peer of the original system."""
+    peer = OriginalPeer()
+    yield peer
+    peer.close()
+
+
+@pytest.fixture
+def env(registry: Serve, tmp_path: Path) -> dict[str, str]:
+    """The environment of one of our own users."""
+    return environment(tmp_path, P2P_REGISTRY=registry.url, P2P_PASSWORD="secret")
+
+
+def log_in(name: str, env: dict[str, str]) -> tuple[Program, int]:
+    """Register and log in with our own program; give it and its peer server's port."""
+    assert Program("register", name, env=env).end()[0] == 0
+    program = Program("login", name, env=env)
+    return program, int(program.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1])
+
+
+def test_an_original_caller(name: str, env: dict[str, str], original: OriginalPeer) -> None:
+    """Accepted, chats both ways; a second caller gets `BUSY`; the end is an end."""
+    ours, port = log_in(name, env)
+    with running(ours):
+        caller = original.dial(port)
+        caller.say("CHAT_REQ", f"olga {original.port}")
+        ours.wait_for(r"^\* olga wants to chat with you: /accept or /reject$")
+        early = original.dial(port)
+        assert early.ask("CHAT_REQ", "early 1") == ("CHAT_REQ_RESP", "BUSY")
+        ours.type("/accept")
+        assert original.receive(caller) == ("CHAT_REQ_RESP", "ACCEPT")
+        back = original.accept()
+        ours.wait_for(r"^\* chat with olga started$")
+        caller.say("MSG", "merhaba dünya")
+        ours.wait_for("^olga: merhaba dünya$")
+        ours.type("hello olga")
+        assert original.receive(back) == ("MSG", "hello olga")
+        second = original.dial(port)
+        assert second.ask("CHAT_REQ", "late 1") == ("CHAT_REQ_RESP", "BUSY")
+        caller.say("MSG", "still here")
+        ours.wait_for("^olga: still here$")
+        caller.close()
+        back.close()
+        ours.wait_for(r"^\* chat with olga ended$")
+        third = original.dial(port)
+        third.say("CHAT_REQ", f"third {original.port}")
+        ours.wait_for(r"^\* third wants to chat")
+        ours.type("/reject")
+        assert original.receive(third) == ("CHAT_REQ_RESP", "REJECT")
+        ours.type("/quit")
+        assert ours.end()[0] == 0
+
+
+def test_a_caller_that_says_nothing_more(
+    name: str, env: dict[str, str], original: OriginalPeer
+) -> None:
+    """It may go away before it is answered, and others may call then."""
+    ours, port = log_in(name, env)
+    with running(ours):
+        caller = original.dial(port)
+        caller.say("CHAT_REQ", f"ghost {original.port}")
+        ours.wait_for("ghost wants to chat")
+        caller.close()
+        ours.wait_for(r"^\* ghost does not wait any more$")
+        caller = original.dial(port)
+        caller.say("CHAT_REQ", f"olga {original.port}")
+        ours.wait_for("olga wants to chat")
+
+
+def test_bad_bytes_at_the_peer_server(
+    name: str, env: dict[str, str], original: OriginalPeer
+) -> None:
+    """Cost their own link; a chat goes on."""
+    ours, port = log_in(name, env)
+    with running(ours):
+        caller = original.dial(port)
+        caller.say("CHAT_REQ", f"olga {original.port}")
+        ours.wait_for("olga wants to chat")
+        ours.type("/accept")
+        original.accept()
+        for data in (
+            b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"9999999999MSG            ",
+            b"5         CHAT_REQ       alice",
+            b"4         CHAT_REQ_RESP  BUSY",
+            b"3         SEARCH         bob",
+            b"\x16\x03\x01" + bytes(40),
+        ):
+            stranger = original.dial(port)
+            stranger.socket.sendall(data)
+            assert stranger.closed_by_remote()
+        for i, data in enumerate((b"1         ", b"MSG            ", b"x")):
+            caller.socket.sendall(data[: i + 1])
+            caller.socket.sendall(data[i + 1 :])
+        ours.wait_for("^olga: x$")
+
+
+@pytest.mark.parametrize(
+    ("reply", "line", "code"),
+    [("REJECT", "rejected your request", 7), ("BUSY", "is busy", 8)],
+)
+def test_an_original_callee_that_does_not_want(
+    registry: Serve,
+    name: str,
+    env: dict[str, str],
+    original: OriginalPeer,
+    reply: str,
+    line: str,
+    code: int,
+) -> None:
+    """REJECT and BUSY, told apart by line and exit code."""
+    olga = f"olga-{name}"
+    session = Raw(registry.tcp)
+    session.ask("REG", f"{olga} x")
+    session.ask("PS_PORT", str(original.port))
+    Program("register", name, env=env).end()
+    ours = Program("chat", olga, env=env)
+    with running(ours):
+        asked = original.accept()
+        command, payload = original.receive(asked)
+        assert (command, payload.split()[0]) == ("CHAT_REQ", name)
+        asked.say("CHAT_REQ_RESP", reply)
+        ours.wait_for(rf"^\* {olga} {line}$")
+        assert ours.end()[0] == code
+    session.close()
+
+
+def test_an_original_callee(
+    registry: Serve, name: str, env: dict[str, str], original: OriginalPeer
+) -> None:
+    """It accepts, dials back, and each side says only on the link that it opened."""
+    olga = f"olga-{name}"
+    session = Raw(registry.tcp)
+    session.ask("REG", f"{olga} x")
+    session.ask("PS_PORT", str(original.port))
+    Program("register", name, env=env).end()
+    ours = Program("chat", olga, env=env)
+    with running(ours):
+        asked = original.accept()
+        _, payload = original.receive(asked)
+        asked.say("CHAT_REQ_RESP", "ACCEPT")
+        back = original.dial(int(payload.split()[1]))
+        ours.wait_for(rf"^\* chat with {olga} started$")
+        back.say("MSG", "one")
+        back.say("MSG", "two")
+        ours.wait_for(f"^{olga}: one$")
+        ours.wait_for(f"^{olga}: two$")
+        ours.type("three")
+        assert original.receive(asked) == ("MSG", "three")
+        back.close()
+        ours.wait_for(rf"^\* chat with {olga} ended$")
+        assert ours.end()[0] == 0
+        assert asked.closed_by_remote()
+    session.close()
+
+
+def test_at_the_end_of_input_what_is_left_is_sent(
+    registry: Serve, name: str, env: dict[str, str], original: OriginalPeer
+) -> None:
+    """`p2p chat` from a pipe: every line, then the end, exit 0."""
+    olga = f"olga-{name}"
+    session = Raw(registry.tcp)
+    session.ask("REG", f"{olga} x")
+    session.ask("PS_PORT", str(original.port))
+    Program("register", name, env=env).end()
+    ours = Program("chat", olga, env=env)
+    with running(ours):
+        assert ours.process.stdin is not None
+        ours.process.stdin.write("".join(f"line {i}\n" for i in range(500)) + "no newline")
+        ours.process.stdin.close()
+        ours.process.stdin = None
+        asked = original.accept()
+        original.receive(asked)
+        asked.say("CHAT_REQ_RESP", "ACCEPT")
+        for i in range(500):
+            assert asked.hear() == ("MSG", f"line {i}")
+        assert asked.hear() == ("MSG", "no newline")
+        assert asked.closed_by_remote()
+        assert ours.end()[0] == 0
+    session.close()

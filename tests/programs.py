@@ -1,0 +1,176 @@
+"""The real `p2p` in processes of its own, and raw sockets that speak PROTOCOL's tables to it.
+
+Nothing here uses the package: what is checked is what is on the wire and on the streams.
+"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+P2P = str(Path(sys.executable).with_name("p2p"))
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """Give an environment in which nothing of this machine's user counts."""
+    kept = {
+        k: v
+        for k, v in os.environ.items()  # noqa: TID251  # what a child needs of ours
+        if k in {"PATH", "LANG", "LC_ALL", "VIRTUAL_ENV"}
+    }
+    return kept | {"P2P_HOME": str(home), "HOME": str(home), "LC_ALL": "C.UTF-8"} | more
+
+
+class Program:
+    """A running `p2p`, its streams pipes; `said` is what came on stdout so far."""
+
+    def __init__(self, *arguments: str, env: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [P2P, *arguments],
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            bufsize=1,
+        )
+        self.said: list[str] = []
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Read stdout until a line matches; the test's own timeout is the deadline."""
+        assert self.process.stdout is not None
+        while line := self.process.stdout.readline():
+            self.said.append(line.rstrip("\n"))
+            if match := re.search(pattern, line):
+                return match
+        raise AssertionError(f"no {pattern!r} in {self.said}; stderr: {self.end()[1]}")
+
+    def type(self, line: str) -> None:
+        """Write a line to stdin."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    def end(self) -> tuple[int, str]:
+        """Close stdin, wait for the end; give the exit code and what came on stderr."""
+        out, err = self.process.communicate()
+        self.said += out.splitlines()
+        return self.process.returncode, err
+
+    def kill(self) -> None:
+        """End it for good."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+class Serve(Program):
+    """A running registry; `tcp` and `udp` are the addresses that it printed."""
+
+    def __init__(self, data_dir: Path, *options: str, tcp_port: int = 0, udp_port: int = 0) -> None:
+        super().__init__(
+            "serve",
+            "--data-dir",
+            str(data_dir),
+            "--original-port",
+            str(tcp_port),
+            "--original-udp-port",
+            str(udp_port),
+            *options,
+            env=environment(data_dir / "home"),
+        )
+        self._dialled: list[Raw] = []
+        ready = self.wait_for(r"^listening original tcp ([\d.]+):(\d+) udp ([\d.]+):(\d+)$")
+        self.tcp = (ready[1], int(ready[2]))
+        self.udp = (ready[3], int(ready[4]))
+
+    def dial(self) -> "Raw":
+        """Give a connection, which is closed with the registry."""
+        self._dialled.append(Raw(self.tcp))
+        return self._dialled[-1]
+
+    def kill(self) -> None:
+        """End it and every connection to it."""
+        for raw in self._dialled:
+            raw.close()
+        super().kill()
+
+    @property
+    def url(self) -> str:
+        """The URL for our own clients."""
+        return f"original://{self.tcp[0]}:{self.tcp[1]}?udp={self.udp[1]}"
+
+
+@contextmanager
+def running(program: Program) -> Iterator[Program]:
+    """End the program whatever happens."""
+    try:
+        yield program
+    finally:
+        program.kill()
+
+
+def frame(command: str, payload: str | bytes = b"") -> bytes:
+    """Give a frame's bytes, by PROTOCOL's table and not by our code."""
+    data = payload.encode() if isinstance(payload, str) else payload
+    return str(len(data)).ljust(10).encode() + command.ljust(15).encode() + data
+
+
+class Raw:
+    """A bare TCP connection that speaks frames."""
+
+    def __init__(self, address: tuple[str, int], source: tuple[str, int] | None = None) -> None:
+        self.socket = socket.create_connection(address, timeout=20, source_address=source)
+
+    @classmethod
+    def of(cls, sock: socket.socket) -> "Raw":
+        """Wrap an accepted connection."""
+        raw = cls.__new__(cls)
+        raw.socket = sock
+        sock.settimeout(20)
+        return raw
+
+    def say(self, command: str, payload: str | bytes = b"") -> None:
+        """Send a frame."""
+        self.socket.sendall(frame(command, payload))
+
+    def hear(self) -> tuple[str, str]:
+        """Receive a frame."""
+        header = self._exactly(25)
+        assert re.fullmatch(rb"\d+ *[A-Z_]+ *", header), header
+        return header[10:].decode().rstrip(), self._exactly(int(header[:10])).decode()
+
+    def ask(self, command: str, payload: str | bytes = b"") -> tuple[str, str]:
+        """Send a frame, receive one."""
+        self.say(command, payload)
+        return self.hear()
+
+    def closed_by_remote(self) -> bool:
+        """Wait for the end of the connection; False if something else comes."""
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def close(self) -> None:
+        """Hang up."""
+        self.socket.close()
+
+    def _exactly(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            piece = self.socket.recv(size - len(data))
+            if not piece:
+                raise AssertionError(f"the connection ended after {data!r}")
+            data += piece
+        return data

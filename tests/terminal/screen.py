@@ -1,0 +1,117 @@
+"""The real `p2p` on a pseudo-terminal, and the screen that a person would see."""
+
+import os
+import re
+import select
+from collections.abc import Callable
+
+import pexpect
+import pyte
+
+from tests.programs import P2P
+
+_TIMEOUT = 20
+_WHERE_IS_THE_CURSOR = b"\x1b[6n"
+
+
+class Screen:
+    """A terminal with a program in it, on a desk with others.
+
+    Waiting for one lets all of them go on: a program that asks its terminal something waits for
+    the answer.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        env: dict[str, str],
+        desk: "list[Screen]",
+        columns: int = 80,
+        rows: int = 24,
+    ) -> None:
+        self._desk = desk
+        desk.append(self)
+        self.ended = False
+        self.child = pexpect.spawn(
+            P2P,
+            list(arguments),
+            env=env | {"TERM": "xterm-256color"},
+            dimensions=(rows, columns),
+            timeout=_TIMEOUT,
+            encoding=None,
+        )
+        self.child.delaybeforesend = None
+        self.screen = pyte.HistoryScreen(columns, rows, history=2000)
+        self._stream = pyte.ByteStream(self.screen)
+
+    def type(self, text: str) -> None:
+        """Press keys."""
+        self.child.send(text.encode())
+
+    def enter(self, line: str) -> None:
+        """Type a line and press Enter."""
+        self.type(line + "\r")
+
+    @property
+    def lines(self) -> list[str]:
+        """What is on the screen, without the empty lines."""
+        return [line.rstrip() for line in self.screen.display if line.strip()]
+
+    @property
+    def text(self) -> str:
+        """The same as one text."""
+        return "\n".join(self.lines)
+
+    @property
+    def toolbar(self) -> str:
+        """The last line."""
+        return self.screen.display[-1].strip()
+
+    @property
+    def prompt_line(self) -> str:
+        """The line that the cursor is in."""
+        return self.screen.display[self.screen.cursor.y].rstrip()
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Let everybody's program write until this screen is as wanted."""
+        while not condition():
+            running = {screen.child.child_fd: screen for screen in self._desk if not screen.ended}
+            ready, _, _ = select.select(list(running), [], [], _TIMEOUT)
+            if not ready or self.ended:
+                raise AssertionError(f"the screen never came to be; it is:\n{self.text}")
+            for descriptor in ready:
+                running[descriptor].read()
+
+    def read(self) -> None:
+        """Take what the program has written, and answer as terminals do."""
+        try:
+            data = os.read(self.child.child_fd, 65536)
+        except OSError:  # how Linux says that the program has closed its terminal
+            data = b""
+        if not data:
+            self.ended = True
+            return
+        self._stream.feed(data)
+        for _ in range(data.count(_WHERE_IS_THE_CURSOR)):
+            cursor = self.screen.cursor
+            self.type(f"\x1b[{cursor.y + 1};{cursor.x + 1}R")
+
+    def wait_for(self, pattern: str) -> None:
+        """Wait until a line on the screen matches."""
+        self.wait_until(lambda: any(re.search(pattern, line) for line in self.lines))
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the window's size."""
+        self.screen.resize(rows, columns)
+        self.child.setwinsize(rows, columns)
+
+    def end(self) -> int:
+        """Wait for the end of the program; give its exit code."""
+        while not self.ended:
+            self.read()
+        self.child.wait()
+        return int(self.child.exitstatus if self.child.exitstatus is not None else -1)
+
+    def kill(self) -> None:
+        """End it for good."""
+        self.child.close(force=True)

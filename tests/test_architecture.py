@@ -1,0 +1,72 @@
+"""The house stands as drawn: floors, rooms of outside libraries, small files, mirrored tests."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "p2pchat").rglob("*.py"))
+MAX_LINES = 400
+
+TESTED_ELSEWHERE = {
+    "p2pchat/protocol/dialects.py": "tests/protocol/test_original.py",
+    "p2pchat/protocol/states.py": "tests/protocol/test_connection.py",
+    "p2pchat/registry/models.py": "tests/registry/test_accounts.py",
+    "p2pchat/peer/models.py": "tests/peer/test_profile.py",
+    "p2pchat/peer/events.py": "tests/ui/test_render.py",
+    "p2pchat/peer/calls.py": "tests/scenarios/test_two_people.py",
+    "p2pchat/peer/chat_session.py": "tests/scenarios/test_two_people.py",
+    "p2pchat/peer/node.py": "tests/scenarios/test_two_people.py",
+    "p2pchat/peer/registry_session.py": "tests/scenarios/test_two_people.py",
+}
+
+
+def test_imports_go_down_only_and_outside_libraries_keep_to_their_rooms() -> None:
+    """The contracts of pyproject.toml."""
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_every_file_is_one_idea(file: Path) -> None:
+    """It opens with what it is responsible for, and is short enough to be read."""
+    text = file.read_text()
+    assert ast.get_docstring(ast.parse(text)), "no docstring"
+    assert text.count("\n") <= MAX_LINES
+
+
+def test_the_tests_mirror_the_source() -> None:
+    """Each file has a test file of its own, or one that says the same at a higher floor."""
+    missing = []
+    for file in SOURCES:
+        name = str(file.relative_to(ROOT))
+        mirror = ROOT / "tests" / file.relative_to(ROOT / "p2pchat").parent / f"test_{file.name}"
+        if file.name == "__init__.py" or "/cli/" in name or mirror.exists():
+            continue
+        other = TESTED_ELSEWHERE.get(name)
+        if other is None or not (ROOT / other).exists():
+            missing.append(name)
+    assert missing == []
+
+
+def test_the_top_of_the_repository_holds_what_it_may() -> None:
+    """Nothing else, dotfiles apart."""
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    top = {name.partition("/")[0] for name in tracked if name and not name.startswith(".")}
+    assert top <= {
+        "p2pchat",
+        "tests",
+        "completions",
+        "pyproject.toml",
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE",
+    }

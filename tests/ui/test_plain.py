@@ -1,0 +1,107 @@
+"""Plain lines: from a pipe or a file, whole, in pieces, and at the end."""
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from p2pchat.net.loop import Loop
+from p2pchat.peer.events import TextReceived
+from p2pchat.ui.plain import LineInput, PlainView
+from tests.fakes import settle
+
+
+class Typed:
+    """Stands for the app: keeps what is submitted."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.ended = False
+
+    def submit(self, line: str) -> None:
+        assert not self.ended
+        self.lines.append(line)
+
+    def end_input(self) -> None:
+        self.ended = True
+
+
+def turns(loop: Loop) -> None:
+    for _ in range(5):
+        loop.run_once(0)
+
+
+def test_lines_from_a_pipe(loop: Loop) -> None:
+    """Cut anywhere, in the middle of a character too; the last line needs no line feed."""
+    r, w = os.pipe()
+    app = Typed()
+    LineInput(loop, r, app)  # type: ignore[arg-type]
+    data = "bir\niki — üç\r\n\ndört".encode()
+    for i in range(len(data)):
+        os.write(w, data[i : i + 1])
+        loop.run_once(0)
+    assert app.lines == ["bir", "iki — üç", ""]
+    os.close(w)
+    turns(loop)
+    assert app.lines[-1] == "dört"
+    assert app.ended
+    assert loop.idle
+    os.close(r)
+
+
+def test_lines_from_a_file(loop: Loop, tmp_path: Path) -> None:
+    """A redirected stdin, which epoll refuses."""
+    (tmp_path / "in").write_text("one\ntwo\n")
+    descriptor = os.open(tmp_path / "in", os.O_RDONLY)
+    app = Typed()
+    LineInput(loop, descriptor, app)  # type: ignore[arg-type]
+    settle(loop)
+    assert app.lines == ["one", "two"]
+    assert app.ended
+    os.close(descriptor)
+
+
+def test_bytes_that_are_no_text_are_replaced(loop: Loop) -> None:
+    """Not a crash."""
+    r, w = os.pipe()
+    app = Typed()
+    LineInput(loop, r, app)  # type: ignore[arg-type]
+    os.write(w, b"\xff\xfe\n")
+    os.close(w)
+    turns(loop)
+    assert app.lines == ["\N{REPLACEMENT CHARACTER}" * 2]
+    os.close(r)
+
+
+def test_each_line_is_written_at_once() -> None:
+    """Whoever reads the pipe waits for it."""
+
+    class Flushed(io.StringIO):
+        flushes = 0
+
+        def flush(self) -> None:
+            self.flushes += 1
+
+    out = Flushed()
+    view = PlainView(out)
+    view.tell("you are in no chat")
+    view.show(TextReceived("bob", "hi\nthere"))
+    assert out.getvalue() == "* you are in no chat\nbob: hi\nbob: there\n"
+    assert out.flushes == 3
+
+
+@pytest.mark.parametrize("closes", [1, 2])
+def test_closing_stops_reading_and_leaves_the_descriptor(loop: Loop, closes: int) -> None:
+    """It is stdin's, not ours."""
+    r, w = os.pipe()
+    app = Typed()
+    lines = LineInput(loop, r, app)  # type: ignore[arg-type]
+    for _ in range(closes):
+        lines.close()
+    os.write(w, b"x\n")
+    turns(loop)
+    assert app.lines == []
+    assert os.read(r, 10) == b"x\n"
+    os.close(r)
+    os.close(w)

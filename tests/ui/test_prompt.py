@@ -1,0 +1,63 @@
+"""The prompt around a real node: its message, its toolbar, its completion, its history."""
+
+import stat
+from pathlib import Path
+
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import fragment_list_to_text, to_formatted_text
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+
+from p2pchat.ui.prompt import Prompt
+from tests.world import World
+
+
+def text_of(formatted: object) -> str:
+    return fragment_list_to_text(to_formatted_text(formatted))  # type: ignore[arg-type]
+
+
+def test_the_toolbar_tells_who_where_and_with_whom(world: World) -> None:
+    """And changes with the node."""
+    alice, bob = world.person("alice", "10.0.0.2"), world.person("bob", "10.0.0.3")
+    with create_pipe_input() as keyboard:
+        prompt = Prompt(history_file=None, input=keyboard, output=DummyOutput())
+        prompt.attach(alice.node, set())
+
+        def toolbar() -> str:
+            return text_of(prompt.session.bottom_toolbar)
+
+        def message() -> str:
+            return text_of(prompt.session.message)
+
+        assert toolbar() == " alice at 10.0.0.1:1235 | connected | in no chat"
+        assert message() == "alice> "
+        bob.node.call("alice")
+        world.settle()
+        assert toolbar().endswith("in no chat, bob is calling")
+        alice.node.accept()
+        world.settle()
+        assert toolbar().endswith("| in chat with bob")
+        assert message() == "alice to bob> "
+        world.kill_registry()
+        assert "registry lost, trying again" in toolbar()
+
+
+def test_completion_and_a_private_history(tmp_path: Path, world: World) -> None:
+    """Commands and known names; what was typed is its owner's."""
+    alice = world.person("alice", "10.0.0.2")
+    file = tmp_path / "input-history"
+    with create_pipe_input() as keyboard:
+        prompt = Prompt(history_file=file, input=keyboard, output=DummyOutput())
+        prompt.attach(alice.node, {"bob", "bea"})
+        completer = prompt.session.completer
+        assert completer is not None
+
+        def offered(text: str) -> list[str]:
+            document = Document(text, len(text))
+            return [c.text for c in completer.get_completions(document, CompleteEvent())]
+
+        assert offered("/chat b") == ["bea", "bob"]
+        assert offered("/qu") == ["/quit"]
+        assert offered("hello b") == []
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
