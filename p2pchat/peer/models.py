@@ -1,4 +1,4 @@
-"""The profile's tables, bound to nothing: `profile` says at each execution on which database."""
+"""The profile's tables, bound to nothing (see `storage`)."""
 
 from peewee import CompositeKey, Model, TextField, TimestampField
 

@@ -1,8 +1,6 @@
-"""The facade of our own end: one account at one registry, its peer server, its calls and its chat.
+"""The facade of our own end: one account at one registry, its peer server, its switchboard.
 
-What a person wishes comes in as a method call, what they are told goes out as an event. In the
-original dialect a node has one conversation at a time: being called, calling or chatting, it is
-busy for everybody else.
+What a person wishes comes in as a method call, what they are told goes out as an event.
 """
 
 import random
@@ -12,18 +10,11 @@ from typing import Final
 
 from p2pchat.errors import ContactOffline, NoSuchUser, P2PError, StorageError, UsageError
 from p2pchat.net.address import Address, is_loopback
-from p2pchat.net.endpoints import Closable, Network
-from p2pchat.net.link import Link
+from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
-from p2pchat.net.transport import Transport
-from p2pchat.peer.calls import DIAL_TIMEOUT, IncomingCall, OutgoingCall
-from p2pchat.peer.chat_session import ChatSession
 from p2pchat.peer.events import (
     Called,
-    CallFailed,
     Calling,
-    CallTurnedAway,
-    CallWithdrawn,
     Event,
     Found,
     LoggedIn,
@@ -34,10 +25,8 @@ from p2pchat.peer.peer_server import PeerServer
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_session import RegistrySession, Standing
 from p2pchat.peer.registry_url import RegistryUrl
-from p2pchat.protocol.connection import Connection
-from p2pchat.protocol.messages import ChatRequest, ChatText, Presence, Reply, SearchResult
-from p2pchat.protocol.original import ORIGINAL
-from p2pchat.protocol.states import PEER_DIALOGUE, Speaker
+from p2pchat.peer.switchboard import Switchboard
+from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.protocol.text import is_username
 
 ANY_PORT: Final = 0
@@ -66,8 +55,6 @@ class Node:
     ) -> None:
         self.username = username
         self.url = url
-        self._loop = loop
-        self._network = network
         self._profile = profile
         self._on_event = on_event
         self._peer_host = peer_host
@@ -79,22 +66,18 @@ class Node:
             username,
             password,
             open_port=self._open_port,
-            on_event=self._registry_says,
+            on_event=self._tell,
             rng=rng,
         )
+        self._switchboard = Switchboard(loop, network, username, self._tell)
         self._peer_server = PeerServer(
             loop,
             network,
-            on_call=self._called,
-            on_text=self._text_came,
-            on_silent_gone=self._silent_gone,
-            may_be_silent=self._chats_with_host,
+            on_call=self._switchboard.take_call,
+            on_text=self._switchboard.take_text,
+            on_silent_gone=self._switchboard.silent_gone,
+            may_be_silent=self._switchboard.chats_with_host,
         )
-        self._sought: str | None = None
-        self._outgoing: OutgoingCall | None = None
-        self._incoming: IncomingCall | None = None
-        self._chat: ChatSession | None = None
-        self._calling_back: Closable | None = None
 
     @property
     def known_names(self) -> list[str]:
@@ -107,24 +90,19 @@ class Node:
         return self._registry.standing
 
     @property
-    def next_try(self) -> float | None:
-        """The instant of the next try to reach a lost registry, in the loop's time."""
-        return self._registry.next_try
-
-    @property
     def in_chat_with(self) -> str | None:
         """The contact of the open chat."""
-        return self._chat.contact if self._chat is not None else None
+        return self._switchboard.in_chat_with
 
     @property
     def calling(self) -> str | None:
         """Whom we are calling."""
-        return self._outgoing.contact if self._outgoing is not None else self._sought
+        return self._switchboard.calling
 
     @property
     def called_by(self) -> str | None:
         """Who waits for our answer."""
-        return self._incoming.contact if self._incoming is not None else None
+        return self._switchboard.called_by
 
     def start(self) -> None:
         """Begin to log in; LoggedIn or LoginFailed follows."""
@@ -132,9 +110,7 @@ class Node:
 
     def stop(self) -> None:
         """Leave the chat, refuse who waits, log out; run the loop until it is idle."""
-        if self._incoming is not None:
-            self.reject()
-        self.leave()
+        self._switchboard.close()
         self._peer_server.close()
         self._registry.stop()
 
@@ -146,51 +122,38 @@ class Node:
         )
 
     def call(self, username: str) -> None:
-        """Ask somebody for a chat; Calling and ChatStarted, or CallFailed, follow."""
+        """Ask somebody for a chat; Calling and ChatStarted, or CallFailed, follow.
+
+        If that somebody is calling us, it is the same wish, and their call is taken.
+        """
         check_username(username)
         if username == self.username:
             raise UsageError("you cannot chat with yourself")
         if self.called_by == username:
             self.accept()
             return
-        self._check_free()
-        self._sought = username
+        self._switchboard.seek(username)
         self._registry.search(
             username,
             partial(self._found_for_call, username),
-            partial(self._search_for_call_failed, username),
+            partial(self._switchboard.call_failed, username),
         )
 
     def accept(self) -> None:
         """Take the call that waits; ChatStarted follows."""
-        call = self._waiting_call()
-        self._incoming = None
-        chat = self._open_chat(call.contact, call.call_back.host)
-        call.accept()
-        chat.hear_on(call.link)
-        chat.start()
-        self._call_back(chat, call.call_back)
+        self._switchboard.accept()
 
     def reject(self) -> None:
         """Refuse the call that waits."""
-        call = self._waiting_call()
-        self._incoming = None
-        call.refuse(Reply.REJECT)
+        self._switchboard.reject()
 
     def say(self, text: str) -> None:
         """Say it in the open chat."""
-        if self._chat is None:
-            raise UsageError("you are in no chat", advice="/chat NAME starts one")
-        self._chat.say(text)
+        self._switchboard.say(text)
 
     def leave(self) -> bool:
         """Leave the chat (ChatEnded follows), or give up calling; False where there is neither."""
-        if self._chat is not None:
-            self._chat.leave()
-            return True
-        was_calling = self.calling is not None
-        self._stop_calling()
-        return was_calling
+        return self._switchboard.leave()
 
     def _open_port(self, local_host: str, again: bool) -> Address:
         current = self._peer_server.address
@@ -205,9 +168,15 @@ class Node:
             )
         return self._peer_server.open(Address(host, self._peer_port))
 
-    def _registry_says(self, event: Event) -> None:
-        if isinstance(event, LoggedIn):
-            self._remember(self._profile.note_account, event.username)
+    def _tell(self, event: Event) -> None:
+        """Remember whom we meet, and pass the event on."""
+        match event:
+            case LoggedIn(username):
+                self._remember(self._profile.note_account, username)
+            case Found(name) | Calling(name) | Called(name):
+                self._remember(self._profile.note_name, name)
+            case _:
+                pass
         self._on_event(event)
 
     def _remember(self, note: Callable[[str, str], None], username: str) -> None:
@@ -219,148 +188,22 @@ class Node:
 
     def _found(self, username: str, result: SearchResult) -> None:
         if result.presence is Presence.NOT_FOUND:
-            self._search_failed(username, no_such_user(username))
+            self._search_failed(username, _no_such_user(username))
             return
-        self._remember(self._profile.note_name, username)
         online = result.presence is Presence.ONLINE
-        self._on_event(Found(username, Address(result.host, result.port) if online else None))
+        self._tell(Found(username, Address(result.host, result.port) if online else None))
 
     def _search_failed(self, username: str, error: P2PError) -> None:
-        self._on_event(SearchFailed(username, error))
+        self._tell(SearchFailed(username, error))
 
     def _found_for_call(self, username: str, result: SearchResult) -> None:
-        if self._sought != username:
-            return  # given up meanwhile
-        if result.presence is Presence.ONLINE:
-            self._dial(username, Address(result.host, result.port))
-        elif result.presence is Presence.OFFLINE:
-            self._call_failed(ContactOffline(f"{username} is offline"))
-        else:
-            self._call_failed(no_such_user(username))
-
-    def _search_for_call_failed(self, username: str, error: P2PError) -> None:
-        if self._sought == username:
-            self._call_failed(error)
-
-    def _dial(self, username: str, address: Address) -> None:
         here = self._peer_server.address
-        assert here is not None
-        self._sought = None
-        self._outgoing = OutgoingCall(
-            self._loop,
-            self._network,
-            username,
-            address,
-            ChatRequest(self.username, here.port),
-            on_accepted=self._accepted,
-            on_failed=self._call_failed,
-        )
-        self._remember(self._profile.note_name, username)
-        self._on_event(Calling(username))
-
-    def _accepted(self, link: Link) -> None:
-        assert self._outgoing is not None
-        contact = self._outgoing.contact
-        self._outgoing = None
-        chat = self._open_chat(contact, link.remote.host)
-        chat.speak_on(link)
-        chat.start()
-
-    def _call_failed(self, error: P2PError) -> None:
-        contact = self.calling
-        if contact is None:
-            return  # given up meanwhile
-        self._sought = self._outgoing = None
-        self._on_event(CallFailed(contact, error))
-
-    def _called(self, link: Link, request: ChatRequest) -> None:
-        call = IncomingCall(link, request, self._withdrawn)
-        if self._yields_to(call.contact):
-            self._stop_calling()
-            self._incoming = call
-            self.accept()
-        elif self._chat or self._incoming or self.calling is not None:
-            call.refuse(Reply.BUSY)
-            if call.contact != self.calling:  # they take our call then, see _yields_to
-                self._on_event(CallTurnedAway(call.contact))
+        if result.presence is Presence.NOT_FOUND:
+            self._switchboard.call_failed(username, _no_such_user(username))
+        elif result.presence is Presence.OFFLINE or here is None:
+            self._switchboard.call_failed(username, ContactOffline(f"{username} is offline"))
         else:
-            self._incoming = call
-            self._remember(self._profile.note_name, call.contact)
-            self._on_event(Called(call.contact))
-
-    def _yields_to(self, caller: str) -> bool:
-        """Tell whether our call to the caller gives way to theirs.
-
-        When two call each other at once, both would be busy for each other; so the one whose name
-        sorts first goes on calling, and the other, who wishes the same chat, takes that call.
-        """
-        return self.calling == caller and caller < self.username
-
-    def _withdrawn(self) -> None:
-        if self._incoming is not None:
-            contact = self._incoming.contact
-            self._incoming = None
-            self._on_event(CallWithdrawn(contact))
-
-    def _text_came(self, link: Link, message: ChatText) -> None:
-        """Take the connection that our accepted contact has opened back, see PROTOCOL."""
-        chat = self._chat
-        if chat is None or chat.heard or link.remote.host != chat.contact_host:
-            link.close()
-            return
-        chat.hear_on(link)
-        chat.hear(message)
-
-    def _silent_gone(self, host: str) -> None:
-        if self._chat is not None and self._chats_with_host(host):
-            self._chat.nothing_to_hear()
-
-    def _chats_with_host(self, host: str) -> bool:
-        return self._chat is not None and self._chat.contact_host == host
-
-    def _call_back(self, chat: ChatSession, address: Address) -> None:
-        def connected(transport: Transport) -> None:
-            connection = Connection(PEER_DIALOGUE, ORIGINAL, Speaker.DIALLER)
-            chat.speak_on(Link(self._loop, transport, connection))
-
-        self._calling_back = self._network.dial(
-            address, DIAL_TIMEOUT, connected, chat.cannot_call_back
-        )
-
-    def _open_chat(self, contact: str, host: str) -> ChatSession:
-        self._chat = ChatSession(
-            self._loop, contact, host, on_event=self._on_event, on_over=self._chat_over
-        )
-        return self._chat
-
-    def _chat_over(self) -> None:
-        self._chat = None
-        if self._calling_back is not None:
-            self._calling_back.close()
-            self._calling_back = None
-
-    def _stop_calling(self) -> None:
-        self._sought = None
-        if self._outgoing is not None:
-            self._outgoing.cancel()
-            self._outgoing = None
-
-    def _waiting_call(self) -> IncomingCall:
-        if self._incoming is None:
-            raise UsageError("nobody is calling you")
-        return self._incoming
-
-    def _check_free(self) -> None:
-        if self._chat is not None:
-            raise UsageError(
-                f"you are in a chat with {self._chat.contact}", advice="/leave it first"
-            )
-        if self.called_by is not None:
-            raise UsageError(
-                f"{self.called_by} is waiting for your answer", advice="/accept or /reject first"
-            )
-        if self.calling is not None:
-            raise UsageError(f"you are calling {self.calling} already", advice="/leave gives it up")
+            self._switchboard.call(username, Address(result.host, result.port), here.port)
 
 
 def check_username(username: str) -> None:
@@ -372,8 +215,7 @@ def check_username(username: str) -> None:
         )
 
 
-def no_such_user(username: str) -> NoSuchUser:
-    """Give the error for a name that the registry does not know."""
+def _no_such_user(username: str) -> NoSuchUser:
     return NoSuchUser(f"there is no user named {username}")
 
 

@@ -1,4 +1,4 @@
-"""The registry's tables, bound to nothing: `accounts` says at each execution on which database."""
+"""The registry's tables, bound to nothing (see `storage`)."""
 
 from peewee import Model, TextField, TimestampField
 

@@ -47,8 +47,8 @@ def test_the_database_is_as_safe_as_it_can_be(tmp_path: Path) -> None:
     file = tmp_path / "a.sqlite3"
     accounts = Accounts(file, CHEAP)
     accounts.create("bob", "hush-hush")
-    assert accounts._database.pragma("journal_mode") == "wal"
-    assert accounts._database.pragma("synchronous") == 2
+    assert accounts._store.database.pragma("journal_mode") == "wal"
+    assert accounts._store.database.pragma("synchronous") == 2
     accounts.close()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert b"hush-hush" not in file.read_bytes()

@@ -1,0 +1,226 @@
+"""Who calls whom, and the one chat: calls out and in, busy, accepted, ended.
+
+In the original dialect a node has one conversation at a time: being called, calling or chatting,
+it is busy for everybody else. Knows no registry: whoever is called comes with an address.
+"""
+
+from collections.abc import Callable
+
+from p2pchat.errors import P2PError, UsageError
+from p2pchat.net.address import Address
+from p2pchat.net.endpoints import Closable, Network
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.net.transport import Transport
+from p2pchat.peer.calls import DIAL_TIMEOUT, IncomingCall, OutgoingCall
+from p2pchat.peer.chat_session import ChatSession
+from p2pchat.peer.events import (
+    Called,
+    CallFailed,
+    Calling,
+    CallTurnedAway,
+    CallWithdrawn,
+    Event,
+)
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.messages import ChatRequest, ChatText, Reply
+from p2pchat.protocol.original import ORIGINAL
+from p2pchat.protocol.states import PEER_DIALOGUE, Speaker
+
+
+class Switchboard:
+    """Our calls and our chat; `username` is ours. Methods raise UsageError as Node's do."""
+
+    def __init__(
+        self, loop: Loop, network: Network, username: str, on_event: Callable[[Event], None]
+    ) -> None:
+        self._loop = loop
+        self._network = network
+        self._username = username
+        self._on_event = on_event
+        self._sought: str | None = None
+        self._outgoing: OutgoingCall | None = None
+        self._incoming: IncomingCall | None = None
+        self._chat: ChatSession | None = None
+        self._calling_back: Closable | None = None
+
+    @property
+    def in_chat_with(self) -> str | None:
+        """The contact of the open chat."""
+        return self._chat.contact if self._chat is not None else None
+
+    @property
+    def calling(self) -> str | None:
+        """Whom we are calling."""
+        return self._outgoing.contact if self._outgoing is not None else self._sought
+
+    @property
+    def called_by(self) -> str | None:
+        """Who waits for our answer."""
+        return self._incoming.contact if self._incoming is not None else None
+
+    def seek(self, contact: str) -> None:
+        """Begin a call whose address is still to be found; `call` or `call_failed` goes on."""
+        if self._chat is not None:
+            raise UsageError(
+                f"you are in a chat with {self._chat.contact}", advice="/leave it first"
+            )
+        if self.called_by is not None:
+            raise UsageError(
+                f"{self.called_by} is waiting for your answer", advice="/accept or /reject first"
+            )
+        if self.calling is not None:
+            raise UsageError(f"you are calling {self.calling} already", advice="/leave gives it up")
+        self._sought = contact
+
+    def call(self, contact: str, address: Address, our_port: int) -> None:
+        """Dial the contact that was sought, unless it was given up meanwhile; Calling follows."""
+        if self._sought != contact:
+            return
+        self._sought = None
+        self._outgoing = OutgoingCall(
+            self._loop,
+            self._network,
+            contact,
+            address,
+            ChatRequest(self._username, our_port),
+            on_accepted=self._accepted,
+            on_failed=self._outgoing_failed,
+        )
+        self._on_event(Calling(contact))
+
+    def call_failed(self, contact: str, error: P2PError) -> None:
+        """The contact that was sought cannot be called; CallFailed follows."""
+        if self._sought == contact:
+            self._sought = None
+            self._on_event(CallFailed(contact, error))
+
+    def accept(self) -> None:
+        """Take the call that waits; ChatStarted follows."""
+        call = self._waiting_call()
+        self._incoming = None
+        chat = self._open_chat(call.contact, call.call_back.host)
+        call.accept()
+        chat.hear_on(call.link)
+        chat.start()
+        self._call_back(chat, call.call_back)
+
+    def reject(self) -> None:
+        """Refuse the call that waits."""
+        call = self._waiting_call()
+        self._incoming = None
+        call.refuse(Reply.REJECT)
+
+    def say(self, text: str) -> None:
+        """Say it in the open chat."""
+        if self._chat is None:
+            raise UsageError("you are in no chat", advice="/chat NAME starts one")
+        self._chat.say(text)
+
+    def leave(self) -> bool:
+        """Leave the chat (ChatEnded follows), or give up calling; False where there is neither."""
+        if self._chat is not None:
+            self._chat.leave()
+            return True
+        was_calling = self.calling is not None
+        self._stop_calling()
+        return was_calling
+
+    def close(self) -> None:
+        """Refuse who waits, leave the chat."""
+        if self._incoming is not None:
+            self.reject()
+        self.leave()
+
+    def take_call(self, link: Link, request: ChatRequest) -> None:
+        """Take a link on which somebody asks for a chat."""
+        call = IncomingCall(link, request, self._withdrawn)
+        if self._yields_to(call.contact):
+            self._stop_calling()
+            self._incoming = call
+            self.accept()
+        elif self._chat or self._incoming or self.calling is not None:
+            call.refuse(Reply.BUSY)
+            if call.contact != self.calling:  # they take our call then, see _yields_to
+                self._on_event(CallTurnedAway(call.contact))
+        else:
+            self._incoming = call
+            self._on_event(Called(call.contact))
+
+    def take_text(self, link: Link, message: ChatText) -> None:
+        """Take the connection that our accepted contact has opened back (PROTOCOL, "peer")."""
+        chat = self._chat
+        if chat is None or chat.heard or link.remote.host != chat.contact_host:
+            link.close()
+            return
+        chat.hear_on(link)
+        chat.hear(message)
+
+    def silent_gone(self, host: str) -> None:
+        """The last link from the host that had said nothing has ended."""
+        if self._chat is not None and self.chats_with_host(host):
+            self._chat.nothing_to_hear()
+
+    def chats_with_host(self, host: str) -> bool:
+        """Tell whether a chat with somebody at that host is open."""
+        return self._chat is not None and self._chat.contact_host == host
+
+    def _accepted(self, link: Link) -> None:
+        assert self._outgoing is not None
+        contact = self._outgoing.contact
+        self._outgoing = None
+        chat = self._open_chat(contact, link.remote.host)
+        chat.speak_on(link)
+        chat.start()
+
+    def _outgoing_failed(self, error: P2PError) -> None:
+        assert self._outgoing is not None
+        contact = self._outgoing.contact
+        self._outgoing = None
+        self._on_event(CallFailed(contact, error))
+
+    def _yields_to(self, caller: str) -> bool:
+        """Tell whether our call to the caller gives way to theirs.
+
+        When two call each other at once, both would be busy for each other; so the one whose name
+        sorts first goes on calling, and the other, who wishes the same chat, takes that call.
+        """
+        return self.calling == caller and caller < self._username
+
+    def _withdrawn(self) -> None:
+        if self._incoming is not None:
+            contact = self._incoming.contact
+            self._incoming = None
+            self._on_event(CallWithdrawn(contact))
+
+    def _call_back(self, chat: ChatSession, address: Address) -> None:
+        def connected(transport: Transport) -> None:
+            connection = Connection(PEER_DIALOGUE, ORIGINAL, Speaker.DIALLER)
+            chat.speak_on(Link(self._loop, transport, connection))
+
+        self._calling_back = self._network.dial(
+            address, DIAL_TIMEOUT, connected, chat.cannot_call_back
+        )
+
+    def _open_chat(self, contact: str, host: str) -> ChatSession:
+        self._chat = ChatSession(
+            self._loop, contact, host, on_event=self._on_event, on_over=self._chat_over
+        )
+        return self._chat
+
+    def _chat_over(self) -> None:
+        self._chat = None
+        if self._calling_back is not None:
+            self._calling_back.close()
+            self._calling_back = None
+
+    def _stop_calling(self) -> None:
+        self._sought = None
+        if self._outgoing is not None:
+            self._outgoing.cancel()
+            self._outgoing = None
+
+    def _waiting_call(self) -> IncomingCall:
+        if self._incoming is None:
+            raise UsageError("nobody is calling you")
+        return self._incoming

@@ -1,0 +1,70 @@
+"""One SQLite file, opened safely and brought to a schema: what the registry's and the profile's
+databases have in common. Knows no table and no query.
+
+Models are bound to nothing and the database is named at each execution: binding is not safe
+between threads, nor between two stores in one process.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import peewee
+
+from p2pchat.errors import StorageError
+
+_BUSY_TIMEOUT_S = 5
+
+
+class SqliteFile:
+    """The file, made for its owner's eyes where it is not; in WAL, every commit on the disk.
+
+    `schema_version` is kept in user_version. Raises StorageError, with `advice`, where it cannot
+    be opened or was written by a newer p2pchat. Each thread that executes on `database` gets a
+    connection of its own, which `disconnect` closes on that thread.
+    """
+
+    def __init__(
+        self, file: Path, tables: Sequence[type[peewee.Model]], schema_version: int, advice: str
+    ) -> None:
+        self._file = file
+        self._advice = advice
+        self.database = peewee.SqliteDatabase(
+            str(file),
+            pragmas={"journal_mode": "wal", "synchronous": "full"},
+            timeout=_BUSY_TIMEOUT_S,
+        )
+        try:
+            self._bring_to(schema_version, tables)
+        except StorageError:
+            self.disconnect()
+            raise
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Raise what the database raises as StorageError; for queries and what reads them."""
+        try:
+            yield
+        except (peewee.DatabaseError, OSError) as error:
+            raise StorageError(
+                f"{self._file} cannot be used: {error}",
+                likely="the disk is full, the file is no database, or it is not yours",
+                advice=self._advice,
+            ) from error
+
+    def disconnect(self) -> None:
+        """Close the calling thread's connection."""
+        self.database.close()
+
+    def _bring_to(self, schema_version: int, tables: Sequence[type[peewee.Model]]) -> None:
+        with self.errors():
+            self._file.touch(mode=0o600)
+            found = self.database.pragma("user_version")
+            if found > schema_version:
+                raise StorageError(
+                    f"{self._file} was written by a newer p2pchat (schema {found})",
+                    advice=f"use that version, or: {self._advice}",
+                )
+            with self.database.bind_ctx(tables):
+                self.database.create_tables(tables)
+            self.database.pragma("user_version", schema_version)
