@@ -6,6 +6,8 @@ caught, ends the prompt, and is raised from `run`. The only room that knows asyn
 """
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
 from p2pchat.net.loop import Loop
 from p2pchat.ui.chat_app import ChatApp
@@ -21,7 +23,7 @@ class _Host:
     def __init__(self, loop: Loop, app: ChatApp, prompt: Prompt) -> None:
         self._loop = loop
         self._app = app
-        self._session = prompt.session
+        self._prompt = prompt
         self._failure: BaseException | None = None
         self._due: asyncio.TimerHandle | None = None
 
@@ -29,16 +31,12 @@ class _Host:
         self._asyncio = asyncio.get_running_loop()
         self._asyncio.add_reader(self._loop.fileno(), self._turn)
         try:
+            self._prompt.on_line = self._entered
             self._turn()
-            while not self._over:
-                try:
-                    line = await self._session.prompt_async()
-                except EOFError:
-                    self._app.finish()
-                else:
-                    if line is not None:  # None: ended by _turn
-                        self._app.submit(line)
-                self._turn()
+            if not self._over:
+                await self._prompt.session.prompt_async()
+        except EOFError:
+            self._app.finish()
         finally:
             self._asyncio.remove_reader(self._loop.fileno())
             if self._due is not None:
@@ -50,9 +48,15 @@ class _Host:
     def _over(self) -> bool:
         return self._app.done or self._failure is not None
 
-    def _turn(self) -> None:
+    def _entered(self, line: str) -> None:
+        if not self._over:
+            self._turn(partial(self._app.submit, line))
+
+    def _turn(self, first: Callable[[], None] | None = None) -> None:
         """Run one turn of ours, say when the next is due, and keep the screen in step."""
         try:
+            if first is not None:
+                first()
             self._loop.run_once(0)
         except BaseException as error:  # noqa: BLE001  # raised from main, once the prompt has ended
             self._failure = error
@@ -61,7 +65,7 @@ class _Host:
         deadline = self._loop.next_deadline()
         if deadline is not None and self._failure is None:
             self._due = self._asyncio.call_later(max(0.0, deadline - self._loop.now()), self._turn)
-        application = self._session.app
+        application = self._prompt.session.app
         if not application.is_running:
             return
         if not self._over:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from prompt_toolkit import PromptSession, print_formatted_text
 from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
+from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -42,7 +43,12 @@ _STANDINGS = {
 
 
 class Prompt:
-    """One line being typed, everything that happens above it, and a toolbar below."""
+    """One line being typed, everything that happens above it, and a toolbar below.
+
+    It is one prompt for its whole life: a line that is entered moves up among the rest, and
+    `on_line` gets it. Between two prompts the terminal would be out of our hands, and what is
+    typed ahead would be shown twice.
+    """
 
     def __init__(
         self,
@@ -56,16 +62,18 @@ class Prompt:
         self._pending: list[Fragments] = []
         completer = _CommandCompleter(lambda: self._names)
         self.session: PromptSession[str] = PromptSession(
-            self._message,
+            lambda: FormattedText(self._message()),
             completer=completer,
             key_bindings=_bindings(completer),
             complete_while_typing=True,
             history=_history(history_file),
-            bottom_toolbar=self._toolbar,
+            bottom_toolbar=lambda: FormattedText(self._toolbar()),
             style=_STYLE,
             input=input,
             output=output,
         )
+        self.session.default_buffer.accept_handler = self._entered
+        self.on_line: Callable[[str], None] = _ignore
 
     def attach(self, node: Node, names: Collection[str]) -> None:
         """Show this node's state from now on, and complete these names, which may grow."""
@@ -79,6 +87,12 @@ class Prompt:
     def tell(self, sentence: str) -> None:
         """Show a sentence of ours."""
         self._print([notice(sentence)])
+
+    def _entered(self, buffer: Buffer) -> bool:
+        line = buffer.text
+        self._print([[*self._message(), ("", line)]])
+        self.on_line(line)
+        return False
 
     def _print(self, lines: list[Fragments]) -> None:
         """Print with what else comes before the terminal is ours: one redrawing for a burst."""
@@ -94,14 +108,14 @@ class Prompt:
         for line in pending:
             print_formatted_text(FormattedText(line), style=_STYLE, output=self.session.app.output)
 
-    def _message(self) -> StyleAndTextTuples:
+    def _message(self) -> Fragments:
         node = self._node
         if node is None:
             return [("", "> ")]
         whom = f" to {node.in_chat_with}" if node.in_chat_with else ""
         return [("class:prompt", f"{node.username}{whom}> ")]
 
-    def _toolbar(self) -> StyleAndTextTuples:
+    def _toolbar(self) -> Fragments:
         node = self._node
         if node is None:
             return []
@@ -157,6 +171,10 @@ def _conversation(node: Node) -> str:
     else:
         state = "in no chat"
     return f"{state}, {node.called_by} is calling" if node.called_by else state
+
+
+def _ignore(_: str) -> None:
+    """Stand in until somebody listens."""
 
 
 def _history(file: Path | None) -> History:

@@ -85,6 +85,15 @@ def test_a_bug_in_a_callback_ends_the_prompt_and_is_raised(real_loop: Loop, prom
         host.run(real_loop, App(), prompt)  # type: ignore[arg-type]
 
 
+def test_a_bug_in_a_command_is_raised_too(
+    real_loop: Loop, prompt: Prompt, keyboard: PipeInput
+) -> None:
+    """What the app does with a line runs inside the other loop as well."""
+    keyboard.send_text("divide\n")
+    with pytest.raises(ZeroDivisionError):
+        host.run(real_loop, App(lambda *_: 1 // 0), prompt)  # type: ignore[arg-type,return-value]
+
+
 def test_ctrl_d_finishes_and_ctrl_c_interrupts(
     real_loop: Loop, prompt: Prompt, keyboard: PipeInput
 ) -> None:
