@@ -140,7 +140,8 @@ def test_out_of_descriptors_callers_are_hung_up_on_and_the_loop_rests(
         assert len(accepted) == 3
         turns = 0
         resting_until = real_loop.next_deadline()
-        while real_loop.now() < (resting_until or 0):
+        assert resting_until is not None, "nobody was hung up on"
+        while real_loop.now() < resting_until:
             real_loop.run_once()
             turns += 1
         assert turns <= 3, "the loop spins"

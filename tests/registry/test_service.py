@@ -147,6 +147,7 @@ def test_whoever_went_while_being_checked_is_not_online(registry: Registry) -> N
     made = work.job()
     registry.service.leave(visitor)
     work.then(made)
+    assert visitor.attendance is None
     assert registry.ask(registry.visitor(), Search("alice")) == SearchResult(Presence.OFFLINE)
     assert registry.ask(registry.visitor(), Login("alice", "pw")) == LoginResult(OK)
 
