@@ -7,7 +7,7 @@ remote that breaks a rule loses this link and nothing else.
 from collections.abc import Callable
 from typing import Final
 
-from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, TimedOut
+from p2pchat.errors import P2PError, RemoteProtocolError, TimedOut
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.transport import SEND_HIGH_WATER, Transport
@@ -132,7 +132,7 @@ class Link:
         self.open = False
         self.relax()
 
-    def _closed(self, error: LinkLost | None) -> None:
+    def _closed(self, error: P2PError | None) -> None:
         self._stop()
         self.on_closed(self._error or error)
 

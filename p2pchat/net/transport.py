@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from p2pchat.errors import LinkLost
+from p2pchat.errors import LinkLost, P2PError
 from p2pchat.net.address import Address
 from p2pchat.net.loop import READ, WRITE, Loop, Timer
 
@@ -33,7 +33,7 @@ class Transport(Protocol):
     remote: Address
     on_data: Callable[[bytes], None]
     on_drained: Callable[[], None]
-    on_closed: Callable[[LinkLost | None], None]
+    on_closed: Callable[[P2PError | None], None]
 
     @property
     def queued(self) -> int:
@@ -85,7 +85,7 @@ class TcpTransport:
         self.remote = remote
         self.on_data: Callable[[bytes], None] = _ignore_data
         self.on_drained: Callable[[], None] = _ignore
-        self.on_closed: Callable[[LinkLost | None], None] = _ignore_closed
+        self.on_closed: Callable[[P2PError | None], None] = _ignore_closed
         self.queued = 0
         self._out: list[bytes] = []
         self._flush_due = False
@@ -226,5 +226,5 @@ def _ignore_data(_: bytes) -> None:
     """Stand in until somebody listens."""
 
 
-def _ignore_closed(_: LinkLost | None) -> None:
+def _ignore_closed(_: P2PError | None) -> None:
     """Stand in until somebody listens."""

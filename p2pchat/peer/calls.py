@@ -99,7 +99,7 @@ class IncomingCall:
     def __init__(self, link: Link, request: ChatRequest, on_gone: Callable[[], None]) -> None:
         self.contact = request.username
         self.link = link
-        self.call_back = Address(link.remote.host, request.port)
+        self.call_back = Address(link.remote.host, request.port or 0)
         """Where the caller's own peer server is: their address, and the port that they announce."""
         self._on_gone = on_gone
         link.on_message = _ignore

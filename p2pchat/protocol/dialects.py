@@ -14,14 +14,14 @@ from p2pchat.protocol.messages import Message
 class Codec(NamedTuple):
     """How one message type is written and read; `limit` caps its payload in bytes.
 
-    `read` takes a payload's text and raises ValueError, saying why, where it makes no message.
+    `read` raises ValueError, saying why, where a payload makes no message.
     """
 
     message: type[Message]
     command: str
     limit: int
-    write: Callable[[Any], str]
-    read: Callable[[str], Message]
+    write: Callable[[Any], bytes]
+    read: Callable[[bytes], Message]
 
 
 class Dialect:
@@ -46,7 +46,7 @@ class Dialect:
         if writer is None:
             raise LocalProtocolError(f"the {self.name} dialect cannot say {message!r}")
         command, write, limit = writer
-        payload = write(message).encode()
+        payload = write(message)
         if len(payload) > limit:
             raise LocalProtocolError(f"{message!r} has {len(payload)} bytes of at most {limit}")
         return write_frame(command, payload)
@@ -54,7 +54,7 @@ class Dialect:
     def decode(self, frame: Frame) -> Message:
         """Give the message of the frame; raises RemoteProtocolError where it makes none."""
         try:
-            return self._readers[frame.command](frame.payload.decode())
+            return self._readers[frame.command](frame.payload)
         except UnicodeDecodeError:
             why = "the payload is not UTF-8"
         except ValueError as error:

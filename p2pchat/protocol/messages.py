@@ -33,8 +33,24 @@ class Reply(StrEnum):
     BUSY = "BUSY"
 
 
-class Message(msgspec.Struct, frozen=True):
-    """What is said. Fields named in `hidden` never show in `repr`, logs or tracebacks."""
+class Reason(StrEnum):
+    """Why an answer is a refusal, for programs; the original dialect cannot say it."""
+
+    NAME_TAKEN = "NAME_TAKEN"
+    BAD_NAME = "BAD_NAME"
+    WEAK_PASSWORD = "WEAK_PASSWORD"
+    WRONG_PASSWORD = "WRONG_PASSWORD"
+    BAD_TOKEN = "BAD_TOKEN"
+    BAD_KEY = "BAD_KEY"
+    PORT_TAKEN = "PORT_TAKEN"
+    SLOW_DOWN = "SLOW_DOWN"
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is said. Fields named in `hidden` never show in `repr`, logs or tracebacks.
+
+    Fields with a default that the original dialect cannot say are absent there.
+    """
 
     hidden: ClassVar[frozenset[str]] = frozenset()
 
@@ -46,35 +62,69 @@ class Message(msgspec.Struct, frozen=True):
         return f"{type(self).__name__}({', '.join(fields)})"
 
 
-class Register(Message, frozen=True):
-    """Make an account, and be logged in as it."""
+class Request(Message, frozen=True, kw_only=True):
+    """What a client asks of the registry; its answer repeats the `id`."""
+
+    id: int | None = None
+
+
+class Answer(Message, frozen=True, kw_only=True):
+    """What the registry answers."""
+
+    id: int | None = None
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What a login gives: a token for the next ones, and what the heartbeat needs.
+
+    `session` names the login in heartbeats, `hello_key` signs them, `hello_interval` is in seconds.
+    """
+
+    token: str
+    session: bytes
+    hello_key: bytes
+    hello_interval: float
+
+    def __repr__(self) -> str:
+        return "Grant(...)"
+
+
+class Register(Request, frozen=True):
+    """Make an account, and be logged in as it; `key` is the identity's public key (32 bytes)."""
 
     username: str
     password: str
+    key: bytes | None = None
     hidden = frozenset({"password"})
 
 
-class RegisterResult(Message, frozen=True):
+class RegisterResult(Answer, frozen=True):
     """FAIL: the name is taken or cannot be had."""
 
     outcome: Outcome
+    reason: Reason | None = None
+    grant: Grant | None = None
 
 
-class Login(Message, frozen=True):
-    """Be logged in."""
+class Login(Request, frozen=True):
+    """Be logged in, by password or, with an empty password, by a token."""
 
     username: str
-    password: str
-    hidden = frozenset({"password"})
+    password: str = ""
+    token: str = ""
+    key: bytes | None = None
+    hidden = frozenset({"password", "token"})
 
 
-class LoginResult(Message, frozen=True):
-    """FAIL: name and password do not match."""
+class LoginResult(Answer, frozen=True):
+    """FAIL: name and password, or name, token and key, do not match."""
 
     outcome: Outcome
+    reason: Reason | None = None
+    grant: Grant | None = None
 
 
-class AnnouncePort(Message, frozen=True):
+class AnnouncePort(Request, frozen=True):
     """Tell the registry where one's peer server listens; None where what came is no port."""
 
     port: int | None
@@ -84,24 +134,26 @@ class AnnouncePort(Message, frozen=True):
             check_port(self.port)
 
 
-class AnnouncePortResult(Message, frozen=True):
+class AnnouncePortResult(Answer, frozen=True):
     """FAIL: the port is taken at that address, or is no port."""
 
     outcome: Outcome
+    reason: Reason | None = None
 
 
-class Search(Message, frozen=True):
+class Search(Request, frozen=True):
     """Ask where a user is."""
 
     username: str
 
 
-class SearchResult(Message, frozen=True):
-    """Where the user is; host and port with ONLINE only."""
+class SearchResult(Answer, frozen=True):
+    """Where the user is: host and port with ONLINE only; and the user's public key, if any."""
 
     presence: Presence
     host: str = ""
     port: int = 0
+    key: bytes | None = None
 
     def __post_init__(self) -> None:
         if self.presence is Presence.ONLINE:
@@ -110,7 +162,7 @@ class SearchResult(Message, frozen=True):
                 raise ValueError(f"{self.host!r} is no host")
 
 
-class Logout(Message, frozen=True):
+class Logout(Request, frozen=True):
     """Be offline; the registry closes the connection."""
 
 
@@ -121,13 +173,17 @@ class Hello(Message, frozen=True):
 
 
 class ChatRequest(Message, frozen=True):
-    """Ask the person who listens here for a chat; `port` is the caller's own peer server's."""
+    """Ask the person who listens here for a chat.
+
+    `port`: the caller's own peer server's, where each side talks on a connection of its own.
+    """
 
     username: str
-    port: int
+    port: int | None = None
 
     def __post_init__(self) -> None:
-        check_port(self.port)
+        if self.port is not None:
+            check_port(self.port)
 
 
 class ChatReply(Message, frozen=True):

@@ -7,7 +7,7 @@ meant is a violation.
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from p2pchat.errors import LocalProtocolError, RemoteProtocolError
 from p2pchat.protocol.dialects import Codec, Dialect
@@ -21,6 +21,7 @@ from p2pchat.protocol.messages import (
     Login,
     LoginResult,
     Logout,
+    Message,
     Outcome,
     Presence,
     Register,
@@ -121,6 +122,12 @@ def _read_search_result(payload: str) -> SearchResult:
     return SearchResult(Presence(payload))
 
 
+def _write_chat_request(message: ChatRequest) -> str:
+    if message.port is None:
+        raise LocalProtocolError("a request of the original dialect names the caller's port")
+    return f"{message.username} {message.port}"
+
+
 def _read_chat_request(payload: str) -> ChatRequest:
     username, _, port = payload.partition(" ")
     if not is_username(username):
@@ -138,38 +145,43 @@ def _read_nothing(payload: str) -> Logout:
     return Logout()
 
 
+def _text(
+    message: type[Message],
+    command: str,
+    limit: int,
+    write: Callable[[Any], str],
+    read: Callable[[str], Message],
+) -> Codec:
+    """Give the codec of a payload that is text; what is not UTF-8 is a ValueError too."""
+    return Codec(message, command, limit, lambda m: write(m).encode(), lambda p: read(p.decode()))
+
+
 ORIGINAL: Final = Dialect(
     "original",
     (
-        Codec(Register, "REG", _CREDENTIALS, _write_credentials, _credentials_reader(Register)),
-        Codec(RegisterResult, "REG_RESP", _SHORT, _write_result, _result_reader(RegisterResult)),
-        Codec(Login, "LOG", _CREDENTIALS, _write_credentials, _credentials_reader(Login)),
-        Codec(LoginResult, "LOG_RESP", _SHORT, _write_result, _result_reader(LoginResult)),
-        Codec(AnnouncePort, "PS_PORT", _SHORT, _write_announce, _read_announce),
-        Codec(
+        _text(Register, "REG", _CREDENTIALS, _write_credentials, _credentials_reader(Register)),
+        _text(RegisterResult, "REG_RESP", _SHORT, _write_result, _result_reader(RegisterResult)),
+        _text(Login, "LOG", _CREDENTIALS, _write_credentials, _credentials_reader(Login)),
+        _text(LoginResult, "LOG_RESP", _SHORT, _write_result, _result_reader(LoginResult)),
+        _text(AnnouncePort, "PS_PORT", _SHORT, _write_announce, _read_announce),
+        _text(
             AnnouncePortResult,
             "PS_PORT_RESP",
             _SHORT,
             _write_result,
             _result_reader(AnnouncePortResult),
         ),
-        Codec(Search, "SEARCH", _NAMED, attrgetter("username"), Search),
-        Codec(SearchResult, "SEARCH_RESP", _SHORT, _write_search_result, _read_search_result),
-        Codec(Logout, "LOGOUT", _SHORT, _write_nothing, _read_nothing),
-        Codec(
-            ChatRequest,
-            "CHAT_REQ",
-            _NAMED,
-            lambda message: f"{message.username} {message.port}",
-            _read_chat_request,
-        ),
-        Codec(
+        _text(Search, "SEARCH", _NAMED, attrgetter("username"), Search),
+        _text(SearchResult, "SEARCH_RESP", _SHORT, _write_search_result, _read_search_result),
+        _text(Logout, "LOGOUT", _SHORT, _write_nothing, _read_nothing),
+        _text(ChatRequest, "CHAT_REQ", _NAMED, _write_chat_request, _read_chat_request),
+        _text(
             ChatReply,
             "CHAT_REQ_RESP",
             _SHORT,
             attrgetter("reply"),
             lambda payload: ChatReply(Reply(payload)),
         ),
-        Codec(ChatText, "MSG", MAX_TEXT_BYTES, attrgetter("text"), ChatText),
+        _text(ChatText, "MSG", MAX_TEXT_BYTES, attrgetter("text"), ChatText),
     ),
 )

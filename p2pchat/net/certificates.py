@@ -1,0 +1,97 @@
+"""Certificates and TLS contexts: made, read, told apart by their keys' fingerprints.
+
+Knows no wire. A certificate is a wrapping of a key here: what is pinned is the key, so that a
+renewed certificate over the same key is the same registry.
+"""
+
+import base64
+import datetime as dt
+import hashlib
+import ssl
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from cryptography.x509.oid import NameOID
+
+from p2pchat.errors import StorageError
+from p2pchat.protocol.secure import ALPN
+
+_LIFETIME: Final = dt.timedelta(days=3650)  # trust is in the key, which has no date
+
+
+def make_certificate(certificate_file: Path, key_file: Path, name: str) -> None:
+    """Make a self-signed certificate and its key, for the owner's eyes; raises StorageError."""
+    key = generate_private_key(SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + _LIFETIME)
+        .sign(key, SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        key_file.touch(mode=0o600)
+        key_file.write_bytes(pem)
+        certificate_file.write_bytes(certificate.public_bytes(Encoding.PEM))
+    except OSError as error:
+        raise StorageError(f"cannot write {error.filename}: {error.strerror}") from error
+
+
+def fingerprint(certificate: bytes) -> str:
+    """Give the SHA-256 of the certificate's (DER) public key, in base32, lower case, unpadded."""
+    key = x509.load_der_x509_certificate(certificate).public_key()
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b32encode(hashlib.sha256(spki).digest()).decode().rstrip("=").lower()
+
+
+def fingerprint_of_file(certificate_file: Path) -> str:
+    """Give the fingerprint of the first certificate of a PEM file; raises StorageError."""
+    try:
+        certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{certificate_file} holds no certificate: {error}") from error
+    return fingerprint(certificate.public_bytes(Encoding.DER))
+
+
+def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
+    """Give the registry's side: TLS 1.3 only, our ALPN; raises StorageError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols([ALPN])
+    context.num_tickets = 0  # a session is as long as its connection
+    try:
+        context.load_cert_chain(certificate_file, key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise StorageError(
+            f"{certificate_file} and {key_file} cannot be used: {error}",
+            likely="one of them is no PEM file, or they do not belong together",
+        ) from error
+    return context
+
+
+def client_context(*, checked: bool) -> ssl.SSLContext:
+    """Give a client's side: by this machine's authorities, or for a pin to decide (`checked`)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols([ALPN])
+    if checked:
+        context.load_default_certs()
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,294 @@
+"""TLS around any transport, by memory buffers: itself a transport.
+
+Why memory buffers: a TLS socket holds bytes back that `select` says nothing of, and it owns the
+socket. Here an engine is given what came and says what is to be sent; whatever it has decrypted is
+handed up in the same turn, until it has no more.
+
+Two engines: Python's own `ssl` for the registry's door, which can check a CA chain and is small;
+pyOpenSSL for peers, because Python's cannot accept a client certificate that no CA signed. Which
+certificate is right is for whoever sets `on_secured` to say; nothing is heard before.
+"""
+
+import ssl
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from p2pchat.errors import P2PError, RemoteProtocolError, TimedOut
+from p2pchat.net.address import Address
+from p2pchat.net.loop import Loop
+from p2pchat.net.transport import Transport
+
+HANDSHAKE_TIMEOUT: Final = 15.0
+_CHUNK: Final = 65536
+
+
+class Engine(Protocol):
+    """One end of a TLS session, without a wire.
+
+    After the handshake: the protocol agreed on, and the remote's certificate (DER). `ended` once
+    the remote has said goodbye.
+    """
+
+    alpn: str | None
+    remote_certificate: bytes | None
+    ended: bool
+
+    def take(self, data: bytes) -> None:
+        """Take what came from the wire."""
+
+    def give(self) -> bytes:
+        """Give what is to go on the wire."""
+
+    def handshake(self) -> bool:
+        """Go on with it; True once it is done. Raises RemoteProtocolError where it fails."""
+
+    def read(self) -> bytes:
+        """Give decrypted bytes, empty where there are none yet; raises RemoteProtocolError."""
+
+    def write(self, data: bytes) -> None:
+        """Encrypt."""
+
+    def close(self) -> None:
+        """Say goodbye."""
+
+
+class StandardEngine:
+    """Python's own TLS, for the registry's door, from either side.
+
+    `server_name` is the client's: which name the certificate must be for, where it is checked.
+    """
+
+    def __init__(self, context: ssl.SSLContext, *, server_name: str | None = None) -> None:
+        self._in = ssl.MemoryBIO()
+        self._out = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(
+            self._in, self._out, server_side=server_name is None, server_hostname=server_name
+        )
+        self.alpn: str | None = None
+        self.remote_certificate: bytes | None = None
+        self.ended = False
+
+    def take(self, data: bytes) -> None:
+        """Take what came from the wire."""
+        self._in.write(data)
+
+    def give(self) -> bytes:
+        """Give what is to go on the wire."""
+        return self._out.read()
+
+    def handshake(self) -> bool:
+        """Go on with it; the certificate is known afterwards."""
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        except ssl.SSLCertVerificationError as error:
+            raise CertificateNotTrusted(error.verify_message) from error
+        except ssl.SSLError as error:
+            raise RemoteProtocolError(f"no TLS came about: {error.reason or error}") from error
+        self.alpn = self._tls.selected_alpn_protocol()
+        self.remote_certificate = self._tls.getpeercert(binary_form=True)
+        return True
+
+    def read(self) -> bytes:
+        """Give decrypted bytes."""
+        try:
+            return self._tls.read(_CHUNK)
+        except ssl.SSLWantReadError:
+            return b""
+        except ssl.SSLZeroReturnError:
+            self.ended = True
+            return b""
+        except ssl.SSLError as error:
+            raise RemoteProtocolError(f"TLS broke: {error.reason or error}") from error
+
+    def write(self, data: bytes) -> None:
+        """Encrypt."""
+        self._tls.write(data)
+
+    def close(self) -> None:
+        """Say goodbye, without waiting for theirs."""
+        try:
+            self._tls.unwrap()
+        except ssl.SSLError:
+            return  # theirs has not come, or no handshake was done: ours is on its way if it can
+
+
+class CertificateNotTrusted(RemoteProtocolError):
+    """No authority that this machine trusts vouches for the registry's certificate."""
+
+
+class TlsTransport:
+    """A transport over a transport.
+
+    `on_secured` comes once, in the turn in which the handshake is done; close the transport there
+    if the certificate or the protocol agreed on is wrong. What is written before goes out after.
+    """
+
+    __slots__ = (
+        "_closing",
+        "_deadline",
+        "_engine",
+        "_error",
+        "_inner",
+        "_loop",
+        "_reading",
+        "_secured",
+        "_unsent",
+        "local",
+        "on_closed",
+        "on_data",
+        "on_drained",
+        "on_secured",
+        "remote",
+    )
+
+    def __init__(self, loop: Loop, inner: Transport, engine: Engine) -> None:
+        self._loop = loop
+        self._inner = inner
+        self._engine = engine
+        self.local: Address = inner.local
+        self.remote: Address = inner.remote
+        self.on_data: Callable[[bytes], None] = _ignore_data
+        self.on_drained: Callable[[], None] = _ignore
+        self.on_closed: Callable[[P2PError | None], None] = _ignore_closed
+        self.on_secured: Callable[[Engine], None] = _ignore_engine
+        self._secured = False
+        self._reading = True
+        self._closing = False
+        self._unsent: list[bytes] = []
+        self._error: P2PError | None = None
+        inner.on_data = self._received
+        inner.on_drained = self._drained
+        inner.on_closed = self._ended
+        what = f"{self.remote} did not finish the TLS handshake"
+        self._deadline = loop.call_later(HANDSHAKE_TIMEOUT, lambda: self._fail(TimedOut(what)))
+        loop.call_soon(self._shake)
+
+    @property
+    def queued(self) -> int:
+        """Bytes written and not yet taken by the system."""
+        return self._inner.queued + sum(map(len, self._unsent))
+
+    def write(self, data: bytes) -> None:
+        """Encrypt and send."""
+        if self._closing:
+            return
+        if self._secured:
+            self._engine.write(data)
+            self._flush()
+        else:
+            self._unsent.append(data)
+
+    def pause_reading(self) -> None:
+        """Leave what comes in the system's buffers."""
+        self._reading = False
+        self._inner.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again, first what OpenSSL already holds."""
+        self._reading = not self._closing
+        self._inner.resume_reading()
+        self._loop.call_soon(self._hear)
+
+    def close(self) -> None:
+        """Send what was written and a goodbye, then end; the handshake may have to come first."""
+        if self._closing:
+            return
+        self._closing = True
+        self._reading = False
+        if self._secured or not self._unsent:
+            self._say_goodbye()
+
+    def abort(self) -> None:
+        """End at once."""
+        self._closing = True
+        self._reading = False
+        self._deadline.cancel()
+        self._inner.abort()
+
+    def _say_goodbye(self) -> None:
+        self._deadline.cancel()
+        if self._secured:
+            self._engine.close()
+        self._flush()
+        self._inner.close()
+
+    def _received(self, data: bytes) -> None:
+        self._engine.take(data)
+        if self._secured:
+            self._hear()
+        else:
+            self._shake()
+
+    def _shake(self) -> None:
+        if self._secured or (self._closing and not self._unsent):
+            return
+        try:
+            self._secured = self._engine.handshake()
+        except RemoteProtocolError as error:
+            self._fail(error)
+            return
+        self._flush()
+        if not self._secured:
+            return
+        self._deadline.cancel()
+        self.on_secured(self._engine)
+        for data in self._unsent:
+            self._engine.write(data)
+        self._unsent.clear()
+        self._flush()
+        if self._closing:
+            self._say_goodbye()
+        else:
+            self._hear()
+
+    def _hear(self) -> None:
+        """Hand up all that can be decrypted: select knows nothing of what OpenSSL still holds."""
+        try:
+            while self._secured and self._reading and (data := self._engine.read()):
+                self.on_data(data)
+        except RemoteProtocolError as error:
+            self._fail(error)
+            return
+        self._flush()
+        if self._engine.ended:
+            self.close()
+
+    def _flush(self) -> None:
+        data = self._engine.give()
+        if data:
+            self._inner.write(data)
+
+    def _drained(self) -> None:
+        if self._secured and not self._closing:
+            self.on_drained()
+
+    def _fail(self, error: P2PError) -> None:
+        """End, after telling the remote why if TLS has words for it."""
+        self._error = self._error or error
+        self._unsent.clear()
+        self._flush()
+        self.close()
+
+    def _ended(self, error: P2PError | None) -> None:
+        self._closing = True
+        self._reading = False
+        self._deadline.cancel()
+        self.on_closed(self._error or error)
+
+
+def _ignore() -> None:
+    """Stand in until somebody listens."""
+
+
+def _ignore_data(_: bytes) -> None:
+    """Stand in until somebody listens."""
+
+
+def _ignore_closed(_: P2PError | None) -> None:
+    """Stand in until somebody listens."""
+
+
+def _ignore_engine(_: Engine) -> None:
+    """Stand in until somebody listens."""

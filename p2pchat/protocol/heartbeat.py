@@ -1,0 +1,72 @@
+"""The secure dialect's heartbeat: a datagram with a MAC, and its answer (PROTOCOL, "Secure").
+
+    HELLO   b"P2PH"  session (8)  counter (8)  MAC (16)                      36 bytes
+    answer  b"P2PA"  counter (8)  port (2)  IP address (4 or 16)             18 or 30 bytes
+
+The MAC is HMAC-SHA-256 over what stands before it, cut to 16 bytes, keyed by the `hello_key` that
+the login gave. The counter grows with each, so that none counts twice. The answer is shorter than
+the question: nobody can make the registry a louder voice against somebody else.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import struct
+from typing import Final, NamedTuple
+
+from p2pchat.errors import RemoteProtocolError
+
+SESSION_BYTES: Final = 8
+KEY_BYTES: Final = 32
+
+_HELLO: Final = struct.Struct("!4s8sQ")
+_ANSWER: Final = struct.Struct("!4sQH")
+_MAC_BYTES: Final = 16
+_HELLO_MARK: Final = b"P2PH"
+_ANSWER_MARK: Final = b"P2PA"
+
+
+class SealedHello(NamedTuple):
+    """A heartbeat as it came: not yet known to be true. `signed` is what `mac` speaks for."""
+
+    session: bytes
+    counter: int
+    signed: bytes
+    mac: bytes
+
+    def is_true(self, key: bytes) -> bool:
+        """Tell whether whoever holds the key has made it."""
+        return hmac.compare_digest(self.mac, _mac(key, self.signed))
+
+
+def seal_hello(session: bytes, counter: int, key: bytes) -> bytes:
+    """Give the datagram."""
+    signed = _HELLO.pack(_HELLO_MARK, session, counter)
+    return signed + _mac(key, signed)
+
+
+def open_hello(datagram: bytes) -> SealedHello:
+    """Take it apart; raises RemoteProtocolError where it is none."""
+    if len(datagram) != _HELLO.size + _MAC_BYTES or not datagram.startswith(_HELLO_MARK):
+        raise RemoteProtocolError("the datagram is no HELLO")
+    signed = datagram[: _HELLO.size]
+    _, session, counter = _HELLO.unpack(signed)
+    return SealedHello(session, counter, signed, datagram[_HELLO.size :])
+
+
+def write_answer(counter: int, host: str, port: int) -> bytes:
+    """Give the registry's answer: where it saw that heartbeat come from."""
+    return _ANSWER.pack(_ANSWER_MARK, counter, port) + ipaddress.ip_address(host).packed
+
+
+def read_answer(datagram: bytes) -> tuple[int, str, int]:
+    """Give counter, host and port; raises RemoteProtocolError where it is no answer."""
+    address = datagram[_ANSWER.size :]
+    if not datagram.startswith(_ANSWER_MARK) or len(address) not in {4, 16}:
+        raise RemoteProtocolError("the datagram is no answer to a HELLO")
+    _, counter, port = _ANSWER.unpack(datagram[: _ANSWER.size])
+    return counter, str(ipaddress.ip_address(address)), port
+
+
+def _mac(key: bytes, signed: bytes) -> bytes:
+    return hmac.digest(key, signed, hashlib.sha256)[:_MAC_BYTES]

@@ -1,0 +1,69 @@
+"""The secure dialect: the same messages as JSON objects, inside TLS (PROTOCOL, "Secure dialect").
+
+Unknown fields are ignored, missing or wrongly typed ones refused by name. Knows no TLS.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from p2pchat.protocol.dialects import Codec, Dialect
+from p2pchat.protocol.messages import (
+    AnnouncePort,
+    AnnouncePortResult,
+    ChatReply,
+    ChatRequest,
+    ChatText,
+    Login,
+    LoginResult,
+    Logout,
+    Message,
+    Register,
+    RegisterResult,
+    Search,
+    SearchResult,
+)
+
+ALPN: Final = "p2pchat/2"
+"""What both ends must agree on in the TLS handshake, so that there is nothing to downgrade."""
+
+_BEFORE_LOGIN: Final = 8 * 1024  # what somebody may send whom we do not know yet
+_TEXT: Final = 400 * 1024  # 64 KiB of text at worst escaped as JSON (six bytes each)
+
+_encoder = msgspec.json.Encoder()
+
+
+def _reader(message: type[Message]) -> Callable[[bytes], Message]:
+    decoder = msgspec.json.Decoder(message)
+
+    def read(payload: bytes) -> Message:
+        try:
+            return decoder.decode(payload)
+        except msgspec.DecodeError as error:
+            raise ValueError(str(error)) from None
+
+    return read
+
+
+def _json(message: type[Message], command: str, limit: int = _BEFORE_LOGIN) -> Codec:
+    return Codec(message, command, limit, _encoder.encode, _reader(message))
+
+
+SECURE: Final = Dialect(
+    "secure",
+    (
+        _json(Register, "REG"),
+        _json(RegisterResult, "REG_RESP"),
+        _json(Login, "LOG"),
+        _json(LoginResult, "LOG_RESP"),
+        _json(AnnouncePort, "PS_PORT"),
+        _json(AnnouncePortResult, "PS_PORT_RESP"),
+        _json(Search, "SEARCH"),
+        _json(SearchResult, "SEARCH_RESP"),
+        _json(Logout, "LOGOUT"),
+        _json(ChatRequest, "CHAT_REQ"),
+        _json(ChatReply, "CHAT_REQ_RESP"),
+        _json(ChatText, "MSG", _TEXT),
+    ),
+)

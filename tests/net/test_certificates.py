@@ -1,0 +1,35 @@
+"""Certificates on disk: private, and told apart by their keys."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from p2pchat.errors import StorageError
+from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
+
+
+def test_the_key_is_for_its_owner_and_each_is_another(tmp_path: Path) -> None:
+    """Mode 0600; two registries have two fingerprints."""
+    prints = set()
+    for name in ("a", "b"):
+        certificate, key = tmp_path / f"{name}.pem", tmp_path / f"{name}.key"
+        make_certificate(certificate, key, "registry")
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        prints.add(fingerprint_of_file(certificate))
+    assert len(prints) == 2
+
+
+def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    """No certificate, no file, or two that do not belong together."""
+    for name in ("a", "b"):
+        make_certificate(tmp_path / f"{name}.pem", tmp_path / f"{name}.key", "registry")
+    with pytest.raises(StorageError, match=r"b\.key"):
+        server_context(tmp_path / "a.pem", tmp_path / "b.key")
+    with pytest.raises(StorageError, match="nowhere"):
+        server_context(tmp_path / "nowhere", tmp_path / "b.key")
+    (tmp_path / "junk").write_text("junk")
+    with pytest.raises(StorageError, match="junk"):
+        fingerprint_of_file(tmp_path / "junk")
+    with pytest.raises(StorageError, match="cannot write"):
+        make_certificate(tmp_path / "no" / "c", tmp_path / "no" / "k", "registry")

@@ -1,0 +1,48 @@
+"""The sealed heartbeat: true ones are true, and nothing else is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pchat.errors import RemoteProtocolError
+from p2pchat.protocol.heartbeat import open_hello, read_answer, seal_hello, write_answer
+
+KEY, OTHER = b"k" * 32, b"o" * 32
+SESSION = b"12345678"
+
+
+def test_whoever_holds_the_key_is_believed() -> None:
+    """And the session and counter are what they said."""
+    hello = open_hello(seal_hello(SESSION, 7, KEY))
+    assert (hello.session, hello.counter) == (SESSION, 7)
+    assert hello.is_true(KEY)
+    assert not hello.is_true(OTHER)
+
+
+@given(st.integers(0, 35), st.integers(1, 255))
+def test_one_changed_bit_is_a_lie(position: int, change: int) -> None:
+    """Wherever it is."""
+    datagram = bytearray(seal_hello(SESSION, 7, KEY))
+    datagram[position] ^= change
+    try:
+        assert not open_hello(bytes(datagram)).is_true(KEY)
+    except RemoteProtocolError:
+        assert position < 4
+
+
+@given(st.binary(max_size=60))
+def test_garbage_is_refused(datagram: bytes) -> None:
+    """Without another exception."""
+    for take in (open_hello, read_answer):
+        try:
+            take(datagram)
+        except RemoteProtocolError:
+            continue
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "2001:db8::1"])
+def test_the_answer_is_no_longer_than_the_question(host: str) -> None:
+    """Nobody can make the registry a louder voice."""
+    answer = write_answer(7, host, 41000)
+    assert read_answer(answer) == (7, host, 41000)
+    assert len(answer) <= len(seal_hello(SESSION, 7, KEY))

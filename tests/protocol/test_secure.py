@@ -1,0 +1,116 @@
+"""The secure dialect: JSON objects of the same messages."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pchat.errors import RemoteProtocolError
+from p2pchat.protocol.framing import FrameReader, pad, write_frame
+from p2pchat.protocol.messages import (
+    AnnouncePort,
+    ChatReply,
+    ChatRequest,
+    ChatText,
+    Grant,
+    Login,
+    LoginResult,
+    Logout,
+    Message,
+    Outcome,
+    Presence,
+    Reason,
+    Register,
+    RegisterResult,
+    Reply,
+    Search,
+    SearchResult,
+)
+from p2pchat.protocol.original import MAX_TEXT_BYTES
+from p2pchat.protocol.secure import SECURE
+
+KEY = bytes(range(32))
+
+
+def decode(data: bytes) -> Message:
+    reader = FrameReader(SECURE.limits)
+    reader.push(data)
+    frame = reader.pull()
+    assert frame is not None
+    return SECURE.decode(frame)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Register("alice", "pass word", KEY, id=7),
+        RegisterResult(Outcome.FAIL, Reason.NAME_TAKEN, id=7),
+        Login("alice", token="t", key=KEY),
+        LoginResult(Outcome.OK, grant=Grant("t", b"session!", KEY, 60.0)),
+        AnnouncePort(5),
+        Search("bob", id=1),
+        SearchResult(Presence.ONLINE, "::1", 5, KEY),
+        Logout(),
+        ChatRequest("alice"),
+        ChatReply(Reply.BUSY),
+        ChatText("a\nb \x00 \u202e"),
+    ],
+)
+def test_every_message_survives_the_trip(message: Message) -> None:
+    """With its id, its reason, its key."""
+    assert decode(SECURE.encode(message)) == message
+
+
+def test_a_payload_is_one_json_object_without_what_is_not_said() -> None:
+    """So that any language can speak it."""
+    data = SECURE.encode(Search("bob"))
+    assert data[10:25] == b"SEARCH         "
+    assert json.loads(data[25:]) == {"username": "bob"}
+
+
+def test_unknown_fields_are_ignored() -> None:
+    """A newer client may say more."""
+    payload = b'{"username":"bob","colour":"blue"}'
+    assert decode(write_frame(pad("SEARCH"), payload)) == Search("bob")
+
+
+@pytest.mark.parametrize(
+    ("command", "payload", "why"),
+    [
+        ("SEARCH", b"{}", "username"),
+        ("SEARCH", b'{"username":5}', r"\$\.username"),
+        ("SEARCH", b"bob", "JSON is malformed"),
+        ("SEARCH", b'["bob"]', "object"),
+        ("SEARCH", b'{"username":"\xff"}', "SEARCH"),
+        ("PS_PORT", b'{"port":0}', "no port"),
+        ("LOG_RESP", b'{"outcome":"MAYBE"}', r"\$\.outcome"),
+        ("LOG", b'{"username":"a","key":"not base64!"}', r"\$\.key"),
+    ],
+)
+def test_wrong_fields_are_refused_by_name(command: str, payload: bytes, why: str) -> None:
+    """The error says which."""
+    with pytest.raises(RemoteProtocolError, match=why):
+        decode(write_frame(pad(command), payload))
+
+
+@given(st.sampled_from(sorted(SECURE.limits)), st.binary(max_size=80))
+def test_any_payload_is_a_message_or_a_violation(command: bytes, payload: bytes) -> None:
+    """Nothing else is raised."""
+    try:
+        outcome: object = decode(write_frame(command, payload))
+    except RemoteProtocolError as error:
+        outcome = error.what
+    assert isinstance(outcome, Message | str)
+
+
+def test_the_longest_text_fits_however_it_is_escaped() -> None:
+    """A control character is six bytes of JSON."""
+    text = "\x01" * MAX_TEXT_BYTES
+    assert decode(SECURE.encode(ChatText(text))) == ChatText(text)
+
+
+def test_a_grant_never_shows() -> None:
+    """Token and key are secrets."""
+    shown = repr(LoginResult(Outcome.OK, grant=Grant("hush-hush", b"s", b"hush", 60.0)))
+    assert "hush" not in shown
