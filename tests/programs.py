@@ -86,9 +86,17 @@ class Serve(Program):
             str(tcp_port),
             "--original-udp-port",
             str(udp_port),
+            "--port",
+            "0",
+            "--join-host",
+            "127.0.0.1",
             *options,
             env=environment(data_dir / "home"),
         )
+        secure = self.wait_for(r"^listening secure tcp \[::\]:(\d+) udp \[::\]:(\d+)$")
+        self.secure_tcp = ("127.0.0.1", int(secure[1]))
+        self.secure_udp = ("127.0.0.1", int(secure[2]))
+        self.join = self.wait_for(r"^join (p2p://127\.0\.0\.1:\d+#[a-z2-7]{52})$")[1]
         self._dialled: list[Raw] = []
         ready = self.wait_for(r"^listening original tcp ([\d.]+):(\d+) udp ([\d.]+):(\d+)$")
         self.tcp = (ready[1], int(ready[2]))

@@ -10,8 +10,11 @@ from typing import IO
 from p2pchat.cli.options import is_terminal
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import StorageError
+from p2pchat.net.address import Address
+from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
 from p2pchat.net.endpoints import Network, SocketNetwork
 from p2pchat.net.loop import Loop
+from p2pchat.net.tls import StandardEngine
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.peer.events import Event
 from p2pchat.peer.node import Node
@@ -19,7 +22,7 @@ from p2pchat.peer.profile import Profile
 from p2pchat.registry.accounts import Accounts
 from p2pchat.registry.passwords import STANDARD_COST, Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
-from p2pchat.registry.server import Server
+from p2pchat.registry.server import Door, Server
 from p2pchat.registry.service import Service
 from p2pchat.ui.chat_app import ChatApp
 
@@ -34,14 +37,38 @@ class RunningRegistry:
     """
 
     def __init__(
-        self, loop: Loop, folder: Path, *, patience: float, cost: Cost = STANDARD_COST
+        self,
+        loop: Loop,
+        folder: Path,
+        *,
+        hello_interval: float = 60.0,
+        patience: float = 150.0,
+        cost: Cost = STANDARD_COST,
     ) -> None:
         make_folder(folder)
+        self._folder = folder
         self._accounts = Accounts(folder / "accounts.sqlite3", Passwords(cost))
         self._worker = ThreadWorker(loop, at_thread_end=self._accounts.disconnect)
-        service = Service(self._accounts, PresenceBook(patience), loop.now)
+        presence = PresenceBook(patience)
+        service = Service(self._accounts, presence, loop.now, hello_interval)
         self.server = Server(loop, SocketNetwork(loop, self._worker), self._worker, service)
         self.stopped = False
+
+    def open_secure(
+        self, tcp: Address, udp_port: int | None, certificate: tuple[Path, Path] | None = None
+    ) -> tuple[Door, str]:
+        """Open the secure door; give it, and its certificate's fingerprint.
+
+        `certificate`: the files of a certificate and its key; without them, our own, which are made
+        where they are not. Raises BindError, StorageError.
+        """
+        if certificate is None:
+            certificate = self._folder / "registry-cert.pem", self._folder / "registry-key.pem"
+            if not all(file.exists() for file in certificate):
+                make_certificate(*certificate, "p2pchat registry")
+        context = server_context(*certificate)
+        door = self.server.open_secure(tcp, udp_port, lambda: StandardEngine(context))
+        return door, fingerprint_of_file(certificate[0])
 
     def stop(self) -> None:
         """Begin to stop; the loop must run on until `stopped`."""

@@ -1,18 +1,42 @@
 """`p2p serve`: run the registry until somebody ends it."""
 
 import logging
+import platform
 import signal
 from pathlib import Path
 
 import click
 
 from p2pchat.cli.settings import Settings
+from p2pchat.errors import UsageError
 
 _PORT = click.IntRange(0, 65535)
 _SECONDS = click.FloatRange(min=0, min_open=True)
 
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
 @click.command()
+@click.option(
+    "--host", metavar="HOST", help="Where the secure door listens.  [default: every address]"
+)
+@click.option(
+    "--port", default=7117, show_default=True, type=_PORT, help="Its TCP port; 0: any free one."
+)
+@click.option(
+    "--udp-port", type=_PORT, help="Its UDP port, for heartbeats.  [default: as the TCP port]"
+)
+@click.option(
+    "--join-host",
+    metavar="NAME",
+    help="By which name others reach this machine.  [default: its own]",
+)
+@click.option(
+    "--tls-cert", type=_FILE, help="Your own certificate (PEM).  [default: made and kept]"
+)
+@click.option("--tls-key", type=_FILE, help="The key of that certificate (PEM).")
+@click.option("--no-original", is_flag=True, help="Shut the original dialect's door.")
 @click.option(
     "--original-host",
     default="127.0.0.1",
@@ -61,6 +85,13 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @click.pass_obj
 def serve(
     settings: Settings,
+    host: str | None,
+    port: int,
+    udp_port: int | None,
+    join_host: str | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    no_original: bool,
     original_host: str,
     original_port: int,
     original_udp_port: int,
@@ -72,47 +103,66 @@ def serve(
     """Run a registry: accounts, logins, who is online at which address.
 
     \b
-    p2p serve                            on this machine, for this machine
-    p2p serve --original-host 0.0.0.0    for others too; names and passwords travel in clear
+    p2p serve                                     for everybody who can reach this machine
+    p2p serve --tls-cert cert.pem --tls-key key.pem
+    p2p serve --host 127.0.0.1 --no-original      for this machine alone
 
-    Prints a line when it is ready, and logs to stderr. End it with Ctrl-C or SIGTERM.
+    Prints a line for each door when it is ready, and the link by which others join; logs to stderr.
+    End it with Ctrl-C or SIGTERM.
     """
     from p2pchat.cli.assembly import RunningRegistry
-    from p2pchat.net.address import Address, is_ip, is_loopback
+    from p2pchat.net.address import Address
+    from p2pchat.net.endpoints import every_host
     from p2pchat.net.loop import Loop
 
     logging.basicConfig(
         level=level or logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s"
     )
-    log = logging.getLogger(__name__)
+    if (tls_cert is None) != (tls_key is None):
+        raise UsageError("--tls-cert and --tls-key go together", advice="give both, or neither")
     loop = Loop()
-    registry = RunningRegistry(loop, data_dir or settings.registry_folder, patience=hello_patience)
+    registry = RunningRegistry(
+        loop,
+        data_dir or settings.registry_folder,
+        hello_interval=hello_interval,
+        patience=hello_patience,
+    )
     try:
-        door = registry.server.open_original(
-            Address(original_host, original_port), Address(original_host, original_udp_port)
-        )
+        lines = []
+        here = Address(host or every_host(), port)
+        certificate = (tls_cert, tls_key) if tls_cert and tls_key else None
+        door, fingerprint = registry.open_secure(here, udp_port, certificate)
+        lines.append(f"listening {door.dialect} tcp {door.tcp.address} udp {door.udp.address}")
+        join = Address(join_host or platform.node() or "localhost", door.tcp.address.port)
+        lines.append(f"join p2p://{join}#{fingerprint}")
+        if not no_original:
+            door = registry.server.open_original(
+                Address(original_host, original_port), Address(original_host, original_udp_port)
+            )
+            lines.append(f"listening {door.dialect} tcp {door.tcp.address} udp {door.udp.address}")
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.call_from_thread(registry.stop))
-        if hello_patience <= hello_interval:
-            log.warning(
-                "clients say HELLO every %g s but are hung up on after %g s of silence",
-                hello_interval,
-                hello_patience,
-            )
-        if not (is_ip(original_host) and is_loopback(original_host)):
-            log.warning(
-                "the original door is open to other machines: names, passwords and who talks to"
-                " whom travel in clear"
-            )
-        tcp, udp = door.tcp.address, door.udp.address
-        log.info(
-            "people join with --registry 'original://%s?udp=%d&hello=%g'",
-            tcp,
-            udp.port,
-            hello_interval,
-        )
-        click.echo(f"listening {door.dialect} tcp {tcp} udp {udp}")
+        _warn(hello_interval, hello_patience, None if no_original else original_host)
+        click.echo("\n".join(lines))
         loop.run_until(lambda: registry.stopped)
     finally:
         registry.close()
         loop.close()
+
+
+def _warn(hello_interval: float, hello_patience: float, original_host: str | None) -> None:
+    """Say in plain words what the operator may not have meant."""
+    from p2pchat.net.address import is_ip, is_loopback
+
+    log = logging.getLogger(__name__)
+    if hello_patience <= hello_interval:
+        log.warning(
+            "clients say HELLO every %g s but are hung up on after %g s of silence",
+            hello_interval,
+            hello_patience,
+        )
+    if original_host and not (is_ip(original_host) and is_loopback(original_host)):
+        log.warning(
+            "the original door is open to other machines: names, passwords and who talks to whom"
+            " travel there in clear"
+        )

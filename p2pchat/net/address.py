@@ -10,6 +10,10 @@ class Address(NamedTuple):
     host: str
     port: int
 
+    def at_port(self, port: int | None) -> "Address":
+        """Give the same host at another port; None: at this one."""
+        return self if port is None else Address(self.host, port)
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

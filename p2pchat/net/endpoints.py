@@ -268,8 +268,11 @@ class UdpSocket:
 
     def send(self, datagram: bytes, to: Address) -> None:
         """Send one datagram; what cannot be sent is lost, as UDP may lose it anyway."""
+        host = to.host
+        if self._socket.family == socket.AF_INET6 and ":" not in host:
+            host = f"::ffff:{host}"
         with suppress(OSError):
-            self._socket.sendto(datagram, to)
+            self._socket.sendto(datagram, (host, to.port))
 
     def close(self) -> None:
         """Read no more."""
@@ -288,17 +291,27 @@ class UdpSocket:
             self._on_datagram(datagram, from_socket_name(name))
 
 
+def every_host() -> str:
+    """Give the host that stands for every address of this machine, IPv6's too where it has them."""
+    return "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104  # that is what it says
+
+
 def _bound(kind: int, address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    sock = socket.socket(family, kind)
+    name = "tcp" if kind == socket.SOCK_STREAM else "udp"
+    try:
+        sock = socket.socket(family, kind)
+    except OSError as error:  # a machine without IPv6
+        raise _bind_error(name, address, error) from error
     try:
         if kind == socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:  # [::] is every address of this machine, IPv4's too
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address.host != "::")
         sock.setblocking(False)
         sock.bind(address)
     except OSError as error:
         sock.close()
-        name = "tcp" if kind == socket.SOCK_STREAM else "udp"
         raise _bind_error(name, address, error) from error
     except OverflowError as error:
         sock.close()

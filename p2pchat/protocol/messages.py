@@ -90,12 +90,17 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Register(Request, frozen=True):
-    """Make an account, and be logged in as it; `key` is the identity's public key (32 bytes)."""
+    """Make an account, and be logged in as it; further fields as in Login."""
 
     username: str
     password: str
     key: bytes | None = None
+    allow_original: bool = False
+    errand: bool = False
     hidden = frozenset({"password"})
+
+    def __post_init__(self) -> None:
+        check_key(self.key)
 
 
 class RegisterResult(Answer, frozen=True):
@@ -107,13 +112,23 @@ class RegisterResult(Answer, frozen=True):
 
 
 class Login(Request, frozen=True):
-    """Be logged in, by password or, with an empty password, by a token."""
+    """Be logged in, by password or, if there is one, by a token.
+
+    `key` is the identity's public key (32 bytes). `allow_original`: the account may use the
+    original door, and be found there. `errand`: only to ask something; neither be online, nor
+    replace whoever of this account is.
+    """
 
     username: str
     password: str = ""
     token: str = ""
     key: bytes | None = None
+    allow_original: bool = False
+    errand: bool = False
     hidden = frozenset({"password", "token"})
+
+    def __post_init__(self) -> None:
+        check_key(self.key)
 
 
 class LoginResult(Answer, frozen=True):
@@ -125,13 +140,18 @@ class LoginResult(Answer, frozen=True):
 
 
 class AnnouncePort(Request, frozen=True):
-    """Tell the registry where one's peer server listens; None where what came is no port."""
+    """Tell the registry where one's peer server listens; None where what came is no port.
+
+    `clear_port`: where it listens for callers of the original dialect, if it does so too.
+    """
 
     port: int | None
+    clear_port: int | None = None
 
     def __post_init__(self) -> None:
-        if self.port is not None:
-            check_port(self.port)
+        for port in (self.port, self.clear_port):
+            if port is not None:
+                check_port(port)
 
 
 class AnnouncePortResult(Answer, frozen=True):
@@ -148,18 +168,51 @@ class Search(Request, frozen=True):
 
 
 class SearchResult(Answer, frozen=True):
-    """Where the user is: host and port with ONLINE only; and the user's public key, if any."""
+    """Where the user is: host and port with ONLINE only; and the user's public key, if any.
+
+    `in_clear`: the user is at the original door, and can be talked to in clear only.
+    """
 
     presence: Presence
     host: str = ""
     port: int = 0
     key: bytes | None = None
+    in_clear: bool = False
 
     def __post_init__(self) -> None:
         if self.presence is Presence.ONLINE:
             check_port(self.port)
             if not self.host or " " in self.host:
                 raise ValueError(f"{self.host!r} is no host")
+
+
+class ChangePassword(Request, frozen=True):
+    """Set a new password, knowing the old one; every token of the account ends."""
+
+    old: str
+    new: str
+    hidden = frozenset({"old", "new"})
+
+
+class ChangePasswordResult(Answer, frozen=True):
+    """FAIL: the old password does not match, or the new one cannot be had."""
+
+    outcome: Outcome
+    reason: Reason | None = None
+
+
+class RevokeTokens(Request, frozen=True):
+    """End a token, or (without one) every token of the account."""
+
+    token: str = ""
+    hidden = frozenset({"token"})
+
+
+class RevokeTokensResult(Answer, frozen=True):
+    """Done."""
+
+    outcome: Outcome
+    reason: Reason | None = None
 
 
 class Logout(Request, frozen=True):
@@ -197,6 +250,12 @@ class ChatText(Message, frozen=True):
 
     text: str
     hidden = frozenset({"text"})
+
+
+def check_key(key: bytes | None) -> None:
+    """Raise ValueError where a public key is not an Ed25519 key's 32 bytes."""
+    if key is not None and len(key) != 32:
+        raise ValueError("an Ed25519 key has 32 bytes")
 
 
 def check_port(port: int) -> None:

@@ -12,6 +12,8 @@ from p2pchat.protocol.dialects import Codec, Dialect
 from p2pchat.protocol.messages import (
     AnnouncePort,
     AnnouncePortResult,
+    ChangePassword,
+    ChangePasswordResult,
     ChatReply,
     ChatRequest,
     ChatText,
@@ -21,6 +23,8 @@ from p2pchat.protocol.messages import (
     Message,
     Register,
     RegisterResult,
+    RevokeTokens,
+    RevokeTokensResult,
     Search,
     SearchResult,
 )
@@ -61,6 +65,10 @@ SECURE: Final = Dialect(
         _json(AnnouncePortResult, "PS_PORT_RESP"),
         _json(Search, "SEARCH"),
         _json(SearchResult, "SEARCH_RESP"),
+        _json(ChangePassword, "PASSWD"),
+        _json(ChangePasswordResult, "PASSWD_RESP"),
+        _json(RevokeTokens, "REVOKE"),
+        _json(RevokeTokensResult, "REVOKE_RESP"),
         _json(Logout, "LOGOUT"),
         _json(ChatRequest, "CHAT_REQ"),
         _json(ChatReply, "CHAT_REQ_RESP"),

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 from p2pchat.protocol.messages import (
     AnnouncePort,
     AnnouncePortResult,
+    ChangePassword,
+    ChangePasswordResult,
     ChatReply,
     ChatRequest,
     ChatText,
@@ -24,6 +26,8 @@ from p2pchat.protocol.messages import (
     Register,
     RegisterResult,
     Reply,
+    RevokeTokens,
+    RevokeTokensResult,
     Search,
     SearchResult,
 )
@@ -52,6 +56,8 @@ class State(Enum):
     ANNOUNCING = "announcing"
     SEARCHING_ANONYMOUSLY = "searching, not logged in"
     SEARCHING = "searching"
+    CHANGING_PASSWORD = "changing the password"
+    REVOKING = "revoking tokens"
     # between peers
     CONNECTED = "connected"
     ASKED = "asked"
@@ -100,13 +106,30 @@ REGISTRY_DIALOGUE: Final = Dialogue(
         (_S.LOGGED_IN, _D): {
             AnnouncePort: _S.ANNOUNCING,
             Search: _S.SEARCHING,
+            ChangePassword: _S.CHANGING_PASSWORD,
+            RevokeTokens: _S.REVOKING,
             Logout: _S.OVER,
         },
+        (_S.CHANGING_PASSWORD, _L): {ChangePasswordResult: _S.LOGGED_IN},
+        (_S.REVOKING, _L): {RevokeTokensResult: _S.LOGGED_IN},
         (_S.ANNOUNCING, _L): {AnnouncePortResult: _S.LOGGED_IN},
         (_S.SEARCHING, _L): {SearchResult: _S.LOGGED_IN},
     },
 )
 """Client (dialler) and registry (listener): strictly ask and answer."""
+
+SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
+    _S.ANONYMOUS,
+    {
+        **REGISTRY_DIALOGUE.turns,
+        (_S.ANONYMOUS, _D): {
+            Register: _S.REGISTERING,
+            Login: _S.LOGGING_IN,
+            Logout: _S.OVER,
+        },
+    },
+)
+"""The same in the secure dialect, where only who is logged in learns who is online."""
 
 PEER_DIALOGUE: Final = Dialogue(
     _S.CONNECTED,
@@ -124,3 +147,14 @@ PEER_DIALOGUE: Final = Dialogue(
     },
 )
 """Node (dialler) and peer server (listener): each side talks only on the link that it opened."""
+
+SECURE_PEER_DIALOGUE: Final = Dialogue(
+    _S.CONNECTED,
+    {
+        (_S.CONNECTED, _D): {ChatRequest: _S.ASKED},
+        (_S.ASKED, _L): PEER_DIALOGUE.turns[(_S.ASKED, _L)],
+        (_S.TALKING, _D): {ChatText: _S.TALKING},
+        (_S.TALKING, _L): {ChatText: _S.TALKING},
+    },
+)
+"""The same in the secure dialect: one connection, on which both sides talk."""

@@ -4,11 +4,14 @@ The one place through which foreign text passes, once, on its way in. Knows no t
 what any terminal or log could mistake for an instruction or a disguise.
 """
 
+import re
 import unicodedata
 from typing import Final
 
 MAX_USERNAME_BYTES: Final = 64
 """Room for 16 characters of any script and far more ASCII; a log line and a toolbar hold it."""
+
+_PLAIN_USERNAME: Final = re.compile("[a-z0-9][a-z0-9._-]{0,31}")
 
 _MAX_MARKS: Final = 4
 """Combining marks kept per character; living languages need at most three or four."""
@@ -32,6 +35,14 @@ def is_username(name: str) -> bool:
         and not any(c.isspace() or unicodedata.category(c) in _UNSAFE for c in name)
         and not unicodedata.combining(name[0])
     )
+
+
+def is_plain_username(name: str) -> bool:
+    """Tell whether a new account of the secure dialect may have this name (DESIGN, "Names").
+
+    Lower-case ASCII, so that no two names look alike.
+    """
+    return _PLAIN_USERNAME.fullmatch(name) is not None
 
 
 def printable(text: str) -> str:

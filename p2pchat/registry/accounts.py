@@ -1,51 +1,80 @@
-"""Create, verify and know accounts: the only user of the registry's tables.
+"""Create, verify and know accounts and their tokens: the only user of the registry's tables.
 
 Every name is in memory, so that a search never waits for the disk; hashes stay on it. Methods say
 which thread they are for. Gives plain values, never rows.
 """
 
 import fcntl
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Final, NamedTuple
 
 import peewee
 
 from p2pchat.errors import StorageError
-from p2pchat.registry.models import SCHEMA_VERSION, TABLES, Account
+from p2pchat.registry.models import SCHEMA_VERSION, TABLES, Account, Token
 from p2pchat.registry.passwords import Passwords
 from p2pchat.storage import SqliteFile
+
+TOKEN_LIFETIME_S: Final = 30 * 24 * 3600
+"""How long a token lives after it was used last."""
+
+_TOKEN_BYTES: Final = 32
+
+
+class Standing(NamedTuple):
+    """What is known of an account without asking the disk."""
+
+    key: bytes | None
+    allows_original: bool
+
+
+NO_KEY: Final = Standing(None, allows_original=False)
 
 
 class Accounts:
     """The accounts in one SQLite file, which is made where it is not.
 
-    One process at a time has them, since the names are in its memory. Raises StorageError where
-    that is another, or where the file cannot be used.
+    One process at a time has them, since the names are in its memory. `wall_clock` gives seconds
+    since the epoch: tokens outlive the process. Raises StorageError where another process has the
+    file, or where it cannot be used.
     """
 
-    def __init__(self, file: Path, passwords: Passwords) -> None:
+    def __init__(
+        self, file: Path, passwords: Passwords, wall_clock: Callable[[], float] = time.time
+    ) -> None:
         self._passwords = passwords
+        self._wall_clock = wall_clock
         self._lock = _lock(file.with_suffix(".lock"))
         try:
             self._store = SqliteFile(file, TABLES, SCHEMA_VERSION, "choose another --data-dir")
         except StorageError:
             self._lock.close()
             raise
+        self._known: dict[str, Standing] = {}
+        query = Account.select(Account.username, Account.key, Account.allows_original)
         with self._store.errors():
-            rows = Account.select(Account.username).tuples().execute(self._store.database)
-            self._names = {username for (username,) in rows}
+            for username, key, allows_original in query.tuples().execute(self._store.database):
+                self._known[username] = Standing(_bytes(key), allows_original)
 
     def __contains__(self, username: str) -> bool:
         """Tell whether there is such an account; loop's thread, at once."""
-        return username in self._names
+        return username in self._known
 
-    def create(self, username: str, password: str) -> bool:
+    def standing(self, username: str) -> Standing:
+        """Give what is known of the account; loop's thread, at once. KeyError if there is none."""
+        return self._known[username]
+
+    def create(self, username: str, password: str, key: bytes | None = None) -> bool:
         """Make the account, on disk when this returns; worker thread.
 
         False where the name is taken; the database decides who was first. Follow it with `admit`.
         """
         password_hash = self._passwords.hash(password)
-        account = Account.insert(username=username, password_hash=password_hash)
+        account = Account.insert(username=username, password_hash=password_hash, key=key)
         with self._store.errors():
             try:
                 account.execute(self._store.database)
@@ -53,9 +82,9 @@ class Accounts:
                 return False
         return True
 
-    def admit(self, username: str) -> None:
-        """Know the name that was created; loop's thread."""
-        self._names.add(username)
+    def admit(self, username: str, standing: Standing = NO_KEY) -> None:
+        """Know the account that was created or enrolled; loop's thread."""
+        self._known[username] = standing
 
     def verify(self, username: str, password: str) -> bool:
         """Tell whether name and password match, as slowly if there is no such name; worker."""
@@ -63,6 +92,56 @@ class Accounts:
         with self._store.errors():
             rows = list(hashes.tuples().execute(self._store.database))
         return self._passwords.verify(password, rows[0][0] if rows else None)
+
+    def enrol(self, username: str, standing: Standing) -> None:
+        """Note with which key the account logged in; another one ends the old one's tokens; worker.
+
+        Follow it with `admit`.
+        """
+        noted = Account.update(**standing._asdict()).where(Account.username == username)
+        stale = Token.delete().where((Token.username == username) & (Token.key != standing.key))
+        with self._store.errors(), self._store.database.atomic():
+            noted.execute(self._store.database)
+            stale.execute(self._store.database)
+
+    def change_password(self, username: str, password: str) -> None:
+        """Set the password, and end every token of the account; worker."""
+        password_hash = self._passwords.hash(password)
+        changed = Account.update(password_hash=password_hash).where(Account.username == username)
+        stale = Token.delete().where(Token.username == username)
+        with self._store.errors(), self._store.database.atomic():
+            changed.execute(self._store.database)
+            stale.execute(self._store.database)
+
+    def issue_token(self, username: str, key: bytes | None) -> str:
+        """Give a new token, bound to the account and the key; worker."""
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        row = Token.insert(
+            token_hash=_hash(token), username=username, key=key, expires_at=self._expiry()
+        )
+        with self._store.errors():
+            row.execute(self._store.database)
+        return token
+
+    def redeem_token(self, token: str, username: str, key: bytes | None) -> bool:
+        """Tell whether the token is good for that account and key, and let it live on; worker."""
+        same_key = Token.key.is_null() if key is None else Token.key == key
+        used = Token.update(expires_at=self._expiry()).where(
+            (Token.token_hash == _hash(token))
+            & (Token.username == username)
+            & same_key
+            & (Token.expires_at > self._wall_clock())
+        )
+        with self._store.errors():
+            return bool(used.execute(self._store.database))
+
+    def revoke_tokens(self, username: str, token: str | None) -> None:
+        """End that token, or (None) every token of the account; worker."""
+        which = Token.username == username
+        if token is not None:
+            which &= Token.token_hash == _hash(token)
+        with self._store.errors():
+            Token.delete().where(which).execute(self._store.database)
 
     def disconnect(self) -> None:
         """Close the calling thread's connection."""
@@ -72,6 +151,18 @@ class Accounts:
         """Close the loop's connection and let another process have the accounts."""
         self.disconnect()
         self._lock.close()
+
+    def _expiry(self) -> int:
+        return int(self._wall_clock()) + TOKEN_LIFETIME_S
+
+
+def _hash(token: str) -> bytes:
+    """Give what is kept of a token; it is random enough to need no salt and no slow hash."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _bytes(blob: bytes | memoryview | None) -> bytes | None:
+    return None if blob is None else bytes(blob)
 
 
 def _lock(file: Path) -> IO[str]:

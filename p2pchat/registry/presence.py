@@ -6,23 +6,52 @@ deadlines: one ordered queue, and each heartbeat moves its sender to the end.
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import NamedTuple
+
+from p2pchat.protocol.heartbeat import SealedHello
+
+
+class Seal(NamedTuple):
+    """What heartbeats of a login through a secure door are known by."""
+
+    session: bytes
+    hello_key: bytes
 
 
 class Attendance:
-    """One user's being online: where from, at which port (0: none accepted yet), last heard when.
+    """One user's being online: where from, at which ports (0: none accepted yet), heard when.
 
+    `seal` is None for who came by the original door. `port` is where such callers find the user
+    as it speaks, `clear_port` where a user of a secure door also takes calls in clear.
     `hang_up(why)` closes the connection that the user came by.
     """
 
-    __slots__ = ("hang_up", "heard_at", "host", "port", "username")
+    __slots__ = (
+        "clear_port",
+        "counter",
+        "hang_up",
+        "heard_at",
+        "host",
+        "port",
+        "seal",
+        "username",
+    )
 
     def __init__(
-        self, username: str, host: str, now: float, hang_up: Callable[[str], None]
+        self,
+        username: str,
+        host: str,
+        now: float,
+        hang_up: Callable[[str], None],
+        seal: Seal | None = None,
     ) -> None:
         self.username = username
         self.host = host
         self.port = 0
+        self.clear_port = 0
         self.heard_at = now
+        self.counter = 0
+        self.seal = seal
         self.hang_up = hang_up
 
 
@@ -33,6 +62,7 @@ class PresenceBook:
         self._patience = patience
         self._by_name: OrderedDict[str, Attendance] = OrderedDict()  # longest silent first
         self._by_address: dict[tuple[str, int], Attendance] = {}
+        self._by_session: dict[bytes, Attendance] = {}
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -43,24 +73,45 @@ class PresenceBook:
         if replaced is not None:
             self.leave(replaced)
         self._by_name[attendance.username] = attendance
+        if attendance.seal is not None:
+            self._by_session[attendance.seal.session] = attendance
         return replaced
 
-    def announce(self, attendance: Attendance, port: int) -> bool:
-        """Give the user an address; False where another user holds it (PROTOCOL, `PS_PORT`)."""
-        address = (attendance.host, port)
-        if self._by_address.get(address, attendance) is not attendance:
+    def announce(self, attendance: Attendance, port: int, clear_port: int = 0) -> bool:
+        """Give the user its addresses; False where another holds one (PROTOCOL, `PS_PORT`)."""
+        wanted = [(attendance.host, p) for p in (port, clear_port) if p]
+        if any(self._by_address.get(a, attendance) is not attendance for a in wanted):
             return False
-        self._by_address.pop((attendance.host, attendance.port), None)
-        self._by_address[address] = attendance
+        self._give_addresses_back(attendance)
+        for address in wanted:
+            self._by_address[address] = attendance
         attendance.port = port
+        attendance.clear_port = clear_port
         return True
 
     def hear(self, username: str, host: str, now: float) -> None:
-        """Note a heartbeat; it counts only from the host that the user logged in from."""
+        """Note a heartbeat in clear; it counts only from the host that the user logged in from.
+
+        It says nothing of who came by a secure door: anybody can write it.
+        """
         attendance = self._by_name.get(username)
-        if attendance is not None and attendance.host == host:
-            attendance.heard_at = now
-            self._by_name.move_to_end(username)
+        if attendance is not None and attendance.host == host and attendance.seal is None:
+            self._heard(attendance, now)
+
+    def hear_sealed(self, hello: SealedHello, host: str, now: float) -> bool:
+        """Note a sealed heartbeat; False where it is forged, repeated, or from elsewhere."""
+        attendance = self._by_session.get(hello.session)
+        if (
+            attendance is None
+            or attendance.seal is None
+            or attendance.host != host
+            or hello.counter <= attendance.counter
+            or not hello.is_true(attendance.seal.hello_key)
+        ):
+            return False
+        attendance.counter = hello.counter
+        self._heard(attendance, now)
+        return True
 
     def find(self, username: str) -> Attendance | None:
         """Give the attendance of a user who is online."""
@@ -70,8 +121,9 @@ class PresenceBook:
         """Put the user offline; harmless if replaced or gone already."""
         if self._by_name.get(attendance.username) is attendance:
             del self._by_name[attendance.username]
-            if attendance.port:
-                del self._by_address[(attendance.host, attendance.port)]
+            self._give_addresses_back(attendance)
+            if attendance.seal is not None:
+                del self._by_session[attendance.seal.session]
 
     def next_deadline(self) -> float | None:
         """Give the instant at which the longest silent user's patience ends."""
@@ -89,3 +141,11 @@ class PresenceBook:
         for attendance in expired:
             self.leave(attendance)
         return expired
+
+    def _heard(self, attendance: Attendance, now: float) -> None:
+        attendance.heard_at = now
+        self._by_name.move_to_end(attendance.username)
+
+    def _give_addresses_back(self, attendance: Attendance) -> None:
+        for port in (attendance.port, attendance.clear_port):
+            self._by_address.pop((attendance.host, port), None)

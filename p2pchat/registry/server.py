@@ -6,19 +6,26 @@ came, logged in and left, never a password or a message.
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
+
+import msgspec
 
 from p2pchat.errors import P2PError, RemoteProtocolError
 from p2pchat.net.address import Address
-from p2pchat.net.endpoints import Datagrams, Listener, Network
+from p2pchat.net.endpoints import Datagrams, Listener, Network, OnTransport
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
+from p2pchat.net.tls import Engine, TlsTransport
 from p2pchat.net.transport import Transport
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.connection import Connection
-from p2pchat.protocol.messages import Logout, Message
+from p2pchat.protocol.dialects import Dialect
+from p2pchat.protocol.heartbeat import open_hello, write_answer
+from p2pchat.protocol.messages import Logout, Message, Request
 from p2pchat.protocol.original import ORIGINAL, decode_hello
-from p2pchat.protocol.states import REGISTRY_DIALOGUE, Speaker
+from p2pchat.protocol.secure import ALPN, SECURE
+from p2pchat.protocol.states import REGISTRY_DIALOGUE, SECURE_REGISTRY_DIALOGUE, Speaker
 from p2pchat.protocol.text import one_line
 from p2pchat.registry.service import Service, Visitor, Work
 
@@ -46,20 +53,29 @@ class Server:
         self._service = service
         self._doors: list[Door] = []
         self._clients: set[_Client] = set()
+        self._handshakes: set[TlsTransport] = set()
         self._silence: Timer | None = None
         self._on_stopped: Callable[[], None] | None = None
 
     def open_original(self, tcp: Address, udp: Address) -> Door:
         """Open the original dialect's door; raises BindError."""
-        listener = self._network.listen(tcp, self._came)
-        try:
-            datagrams = self._network.open_udp(udp, self._heard)
-        except P2PError:
-            listener.close()
-            raise
-        door = Door(ORIGINAL.name, listener, datagrams)
-        self._doors.append(door)
-        return door
+        return self._open(ORIGINAL, tcp, udp, partial(self._came, ORIGINAL), self._heard)
+
+    def open_secure(
+        self, tcp: Address, udp_port: int | None, new_engine: Callable[[], Engine]
+    ) -> Door:
+        """Open the secure dialect's door, with a TLS engine for each caller; raises BindError.
+
+        `udp_port` None: the one that TCP has, as clients expect where nobody tells them.
+        """
+        came = partial(self._came_to_tls, new_engine)
+        return self._open(
+            SECURE,
+            tcp,
+            None if udp_port is None else tcp.at_port(udp_port),
+            came,
+            self._heard_sealed,
+        )
 
     def stop(self, on_stopped: Callable[[], None]) -> None:
         """Let nobody in any more, send the open answers, then hang up and call `on_stopped`."""
@@ -72,6 +88,8 @@ class Server:
         if self._silence is not None:
             self._silence.cancel()
         self._loop.call_later(STOP_TIMEOUT, self._hang_up_on_all)
+        for tls in tuple(self._handshakes):
+            tls.abort()
         for client in tuple(self._clients):
             client.close_when_answered()
         self._loop.call_soon(self._check_stopped)
@@ -86,12 +104,62 @@ class Server:
         self._clients.discard(client)
         self._check_stopped()
 
-    def _came(self, transport: Transport) -> None:
-        connection = Connection(REGISTRY_DIALOGUE, ORIGINAL, Speaker.LISTENER)
-        link = Link(self._loop, transport, connection)
-        self._clients.add(_Client(self, self._service, self._worker, link))
+    def _open(
+        self,
+        dialect: Dialect,
+        tcp: Address,
+        udp: Address | None,
+        on_transport: OnTransport,
+        on_datagram: Callable[[Datagrams, bytes, Address], None],
+    ) -> Door:
+        listener = self._network.listen(tcp, on_transport)
+        try:
+            datagrams = self._network.open_udp(
+                udp or listener.address, lambda d, a: on_datagram(datagrams, d, a)
+            )
+        except P2PError:
+            listener.close()
+            raise
+        door = Door(dialect.name, listener, datagrams)
+        self._doors.append(door)
+        return door
 
-    def _heard(self, datagram: bytes, remote: Address) -> None:
+    def _came(self, dialect: Dialect, transport: Transport) -> None:
+        secure = dialect is SECURE
+        dialogue = SECURE_REGISTRY_DIALOGUE if secure else REGISTRY_DIALOGUE
+        link = Link(self._loop, transport, Connection(dialogue, dialect, Speaker.LISTENER))
+        self._clients.add(_Client(self, self._service, self._worker, link, secure=secure))
+
+    def _came_to_tls(self, new_engine: Callable[[], Engine], transport: Transport) -> None:
+        tls = TlsTransport(self._loop, transport, new_engine())
+        self._handshakes.add(tls)
+
+        def secured(engine: Engine) -> None:
+            self._handshakes.discard(tls)
+            if engine.alpn == ALPN:
+                self._came(SECURE, tls)
+            else:
+                _log.info("%s hung up on: it does not speak %s", tls.remote, ALPN)
+                tls.abort()
+
+        def ended(error: P2PError | None) -> None:
+            self._handshakes.discard(tls)
+            _log.info("%s left: %s", tls.remote, one_line(error.what) if error else "hung up")
+
+        tls.on_secured = secured
+        tls.on_closed = ended
+
+    def _heard_sealed(self, datagrams: Datagrams, datagram: bytes, remote: Address) -> None:
+        """Answer a true heartbeat with where it came from; say nothing to any other."""
+        try:
+            hello = open_hello(datagram)
+        except RemoteProtocolError as error:
+            _log.debug("datagram from %s ignored: %s", remote, error.what)
+            return
+        if self._service.hear_sealed(hello, remote.host):
+            datagrams.send(write_answer(hello.counter, remote.host, remote.port), remote)
+
+    def _heard(self, _: Datagrams, datagram: bytes, remote: Address) -> None:
         try:
             hello = decode_hello(datagram)
         except RemoteProtocolError as error:
@@ -120,6 +188,7 @@ class _Client:
         "_answering",
         "_link",
         "_name",
+        "_request_id",
         "_server",
         "_service",
         "_stopping",
@@ -128,14 +197,17 @@ class _Client:
         "_worker",
     )
 
-    def __init__(self, server: Server, service: Service, worker: Worker, link: Link) -> None:
+    def __init__(
+        self, server: Server, service: Service, worker: Worker, link: Link, *, secure: bool
+    ) -> None:
         self._server = server
         self._service = service
         self._worker = worker
         self._link = link
         self._name = str(link.remote)
-        self._visitor = Visitor(link.remote.host, self._leave)
+        self._visitor = Visitor(link.remote.host, self._leave, secure=secure)
         self._answering = False
+        self._request_id: int | None = None
         self._stopping = False
         self._why_left = ""
         link.on_message = self._asked
@@ -157,8 +229,9 @@ class _Client:
             self._leave("logged out")
             return
         answer = self._service.answer(self._visitor, request)
+        self._request_id = request.id if isinstance(request, Request) else None
         if not isinstance(answer, Work):
-            self._link.send(answer)
+            self._send(answer)
             return
         work = answer
         self._answering = True
@@ -176,16 +249,20 @@ class _Client:
 
     def _answered(self, answer: Message) -> None:
         self._answering = False
-        self._link.send(answer)
-        attendance = self._visitor.attendance
-        if attendance is not None:
-            self._name = f"{attendance.username} at {self._link.remote}"
+        self._send(answer)
+        if self._visitor.username is None:
+            _log.info("%s refused", self._name)
+        else:
+            self._name = f"{self._visitor.username} at {self._link.remote}"
             _log.info("%s logged in", self._name)
             self._server.attend_silence()
-        else:
-            _log.info("%s refused", self._name)
         if self._stopping:
             self._link.close()
+
+    def _send(self, answer: Message) -> None:
+        if self._request_id is not None:
+            answer = msgspec.structs.replace(answer, id=self._request_id)
+        self._link.send(answer)
 
     def _leave(self, why: str) -> None:
         """Put the user offline now; the last bytes may take a while."""

@@ -1,44 +1,61 @@
 """A request in, an answer out: what the registry decides. No socket, no thread, no clock.
 
-What blocks is not done here but given as `Work`, which whoever asked runs where it may block.
+What blocks is not done here but given as `Work`, which whoever asked runs where it may block. The
+same decisions serve both doors; what the original dialect cannot say is not written there.
 """
 
+import secrets
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from p2pchat.protocol.heartbeat import KEY_BYTES, SESSION_BYTES, SealedHello
 from p2pchat.protocol.messages import (
     AnnouncePort,
     AnnouncePortResult,
+    ChangePassword,
+    ChangePasswordResult,
+    Grant,
     Hello,
     Login,
     LoginResult,
     Message,
     Outcome,
     Presence,
+    Reason,
     Register,
     RegisterResult,
+    RevokeTokens,
+    RevokeTokensResult,
     Search,
     SearchResult,
 )
-from p2pchat.protocol.text import is_username
-from p2pchat.registry.accounts import Accounts
-from p2pchat.registry.presence import Attendance, PresenceBook
+from p2pchat.protocol.text import is_plain_username, is_username
+from p2pchat.registry.accounts import Accounts, Standing
+from p2pchat.registry.presence import Attendance, PresenceBook, Seal
 
 _OFFLINE: Final = SearchResult(Presence.OFFLINE)
 _NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
 
+MIN_PASSWORD: Final = 6
+"""Characters that a password must have at a secure door, where guesses are counted; the original
+door takes what its clients always could."""
+
 
 class Visitor:
-    """Whoever is at the other end of one connection; logged in while `attendance` is set.
+    """Whoever is at the other end of one connection.
 
-    `hang_up(why)` closes that connection; `gone` once it has ended.
+    Logged in as `username` if that is set, and online while `attendance` is. `secure`: it came by
+    a secure door. `hang_up(why)` closes that connection; `gone` once it has
+    ended.
     """
 
-    __slots__ = ("attendance", "gone", "hang_up", "host")
+    __slots__ = ("attendance", "gone", "hang_up", "host", "secure", "username")
 
-    def __init__(self, host: str, hang_up: Callable[[str], None]) -> None:
+    def __init__(self, host: str, hang_up: Callable[[str], None], *, secure: bool = False) -> None:
         self.host = host
         self.hang_up = hang_up
+        self.secure = secure
+        self.username: str | None = None
         self.attendance: Attendance | None = None
         self.gone = False
 
@@ -58,21 +75,28 @@ class Work(NamedTuple):
 class Service:
     """The registry's decisions over its accounts and its presence book.
 
-    `now` gives the loop's time in seconds. Which request is allowed when is the dialogue's table's
-    to say: a request that comes here is in order.
+    `now` gives the loop's time in seconds, `hello_interval` is what secure clients are told. Which
+    request is allowed when is the dialogue's table's to say: a request that comes here is in order.
     """
 
     def __init__(
-        self, accounts: Accounts, presence: PresenceBook, now: Callable[[], float]
+        self,
+        accounts: Accounts,
+        presence: PresenceBook,
+        now: Callable[[], float],
+        hello_interval: float = 60.0,
     ) -> None:
         self._accounts = accounts
         self._presence = presence
         self._now = now
+        self._hello_interval = hello_interval
         self._handlers: dict[type[Message], Callable[[Visitor, Any], Message | Work]] = {
             Register: self._register,
             Login: self._login,
             AnnouncePort: self._announce_port,
             Search: self._search,
+            ChangePassword: self._change_password,
+            RevokeTokens: self._revoke_tokens,
         }
 
     def answer(self, visitor: Visitor, request: Message) -> Message | Work:
@@ -80,8 +104,12 @@ class Service:
         return self._handlers[type(request)](visitor, request)
 
     def hear(self, hello: Hello, host: str) -> None:
-        """Take a heartbeat that came from `host`."""
+        """Take a heartbeat in clear that came from `host`."""
         self._presence.hear(hello.username, host, self._now())
+
+    def hear_sealed(self, hello: SealedHello, host: str) -> bool:
+        """Take a sealed heartbeat that came from `host`; tell whether it deserves an answer."""
+        return self._presence.hear_sealed(hello, host, self._now())
 
     def leave(self, visitor: Visitor) -> None:
         """Put the visitor offline; its connection has ended or is about to."""
@@ -97,59 +125,148 @@ class Service:
         return self._presence.next_deadline()
 
     def _register(self, visitor: Visitor, request: Register) -> Message | Work:
-        refused = RegisterResult(Outcome.FAIL)
-        if not is_username(request.username) or not request.password:
-            return refused
-        if request.username in self._accounts:
-            return refused
+        username, password = request.username, request.password
+        nameable = is_plain_username if visitor.secure else is_username
+        if not nameable(username):
+            return RegisterResult(Outcome.FAIL, Reason.BAD_NAME)
+        if len(password) < (MIN_PASSWORD if visitor.secure else 1):
+            return RegisterResult(Outcome.FAIL, Reason.WEAK_PASSWORD)
+        taken = RegisterResult(Outcome.FAIL, Reason.NAME_TAKEN)
+        if username in self._accounts:
+            return taken
+        standing = Standing(request.key, request.allow_original)
 
-        def created(is_new: bool) -> Message:
-            if not is_new:
-                return refused
-            self._accounts.admit(request.username)
-            self._arrive(visitor, request.username)
-            return RegisterResult(Outcome.OK)
+        def create() -> str | None:
+            if not self._accounts.create(username, password):
+                return None
+            return self._enrol(visitor, username, standing)
 
-        def create() -> bool:
-            return self._accounts.create(request.username, request.password)
+        def created(token: str | None) -> Message:
+            if token is None:
+                return taken
+            self._accounts.admit(username, standing)
+            grant = self._enter(visitor, username, token, errand=request.errand)
+            return RegisterResult(Outcome.OK, grant=grant)
 
-        return Work(create, created, refused)
+        return Work(create, created, RegisterResult(Outcome.FAIL, Reason.SLOW_DOWN))
 
     def _login(self, visitor: Visitor, request: Login) -> Work:
-        refused = LoginResult(Outcome.FAIL)
+        username, standing = request.username, Standing(request.key, request.allow_original)
+        reason = Reason.BAD_TOKEN if request.token else Reason.WRONG_PASSWORD
 
-        def verified(matches: bool) -> Message:
-            if not matches:
-                return refused
-            self._arrive(visitor, request.username)
-            return LoginResult(Outcome.OK)
+        def check() -> str | None:
+            if request.token:
+                redeemed = self._accounts.redeem_token(request.token, username, request.key)
+                return request.token if redeemed else None
+            if not self._accounts.verify(username, request.password):
+                return None
+            return self._enrol(visitor, username, standing)
 
-        def verify() -> bool:
-            return self._accounts.verify(request.username, request.password)
+        def checked(token: str | None) -> Message:
+            if token is None or not self._may_enter(visitor, username):
+                return LoginResult(Outcome.FAIL, reason)
+            if visitor.secure:
+                self._accounts.admit(username, standing)
+            grant = self._enter(visitor, username, token, errand=request.errand)
+            return LoginResult(Outcome.OK, grant=grant)
 
-        return Work(verify, verified, refused)
+        return Work(check, checked, LoginResult(Outcome.FAIL, Reason.SLOW_DOWN))
+
+    def _enrol(self, visitor: Visitor, username: str, standing: Standing) -> str:
+        """Note the key of a login by password, and give its token; on a worker thread.
+
+        The original dialect has neither, and gets an empty one.
+        """
+        if not visitor.secure:
+            return ""
+        self._accounts.enrol(username, standing)
+        return self._accounts.issue_token(username, standing.key)
+
+    def _may_enter(self, visitor: Visitor, username: str) -> bool:
+        """Keep accounts with a key out of the door that anybody can listen at, unless allowed."""
+        standing = self._accounts.standing(username)
+        return visitor.secure or standing.key is None or standing.allows_original
 
     def _announce_port(self, visitor: Visitor, request: AnnouncePort) -> Message:
         attendance = visitor.attendance
         accepted = (
             attendance is not None
             and request.port is not None
-            and self._presence.announce(attendance, request.port)
+            and self._presence.announce(attendance, request.port, request.clear_port or 0)
         )
-        return AnnouncePortResult(Outcome.OK if accepted else Outcome.FAIL)
+        if accepted:
+            return AnnouncePortResult(Outcome.OK)
+        return AnnouncePortResult(Outcome.FAIL, Reason.PORT_TAKEN)
 
-    def _search(self, _: Visitor, request: Search) -> Message:
-        attendance = self._presence.find(request.username)
-        if attendance is not None and attendance.port:
-            return SearchResult(Presence.ONLINE, attendance.host, attendance.port)
-        if attendance is not None or request.username in self._accounts:
-            return _OFFLINE
-        return _NOT_FOUND
+    def _search(self, visitor: Visitor, request: Search) -> Message:
+        username = request.username
+        attendance = self._presence.find(username)
+        if username not in self._accounts:
+            return _NOT_FOUND
+        if not visitor.secure:
+            return _found_in_clear(attendance)
+        key = self._accounts.standing(username).key
+        if attendance is None or not attendance.port:
+            return SearchResult(Presence.OFFLINE, key=key)
+        in_clear = attendance.seal is None
+        return SearchResult(Presence.ONLINE, attendance.host, attendance.port, key, in_clear)
 
-    def _arrive(self, visitor: Visitor, username: str) -> None:
+    def _change_password(self, visitor: Visitor, request: ChangePassword) -> Message | Work:
+        username = visitor.username
+        assert username is not None
+        if len(request.new) < MIN_PASSWORD:
+            return ChangePasswordResult(Outcome.FAIL, Reason.WEAK_PASSWORD)
+
+        def change() -> bool:
+            matches = self._accounts.verify(username, request.old)
+            if matches:
+                self._accounts.change_password(username, request.new)
+            return matches
+
+        def changed(done: bool) -> Message:
+            if not done:
+                return ChangePasswordResult(Outcome.FAIL, Reason.WRONG_PASSWORD)
+            return ChangePasswordResult(Outcome.OK)
+
+        return Work(change, changed, ChangePasswordResult(Outcome.FAIL, Reason.SLOW_DOWN))
+
+    def _revoke_tokens(self, visitor: Visitor, request: RevokeTokens) -> Work:
+        username = visitor.username
+        assert username is not None
+
+        def revoke() -> None:
+            self._accounts.revoke_tokens(username, request.token or None)
+
+        return Work(
+            revoke,
+            lambda _: RevokeTokensResult(Outcome.OK),
+            RevokeTokensResult(Outcome.FAIL, Reason.SLOW_DOWN),
+        )
+
+    def _enter(self, visitor: Visitor, username: str, token: str, *, errand: bool) -> Grant | None:
+        """Let the visitor in, and online unless for an errand; give what a secure login gives."""
         if visitor.gone:
-            return
-        visitor.attendance = Attendance(username, visitor.host, self._now(), visitor.hang_up)
+            return None
+        visitor.username = username
+        seal = None
+        if visitor.secure:
+            seal = Seal(secrets.token_bytes(SESSION_BYTES), secrets.token_bytes(KEY_BYTES))
+        if not errand:
+            self._arrive(visitor, username, seal)
+        if seal is None:
+            return None
+        return Grant(token, seal.session, seal.hello_key, self._hello_interval)
+
+    def _arrive(self, visitor: Visitor, username: str, seal: Seal | None) -> None:
+        visitor.attendance = Attendance(username, visitor.host, self._now(), visitor.hang_up, seal)
         replaced = self._presence.arrive(visitor.attendance)
         if replaced is not None:
             replaced.hang_up("the same user logged in again")
+
+
+def _found_in_clear(attendance: Attendance | None) -> SearchResult:
+    """Give what a searcher at the original door is told: only who can be talked to in clear."""
+    if attendance is None:
+        return _OFFLINE
+    port = attendance.port if attendance.seal is None else attendance.clear_port
+    return SearchResult(Presence.ONLINE, attendance.host, port) if port else _OFFLINE

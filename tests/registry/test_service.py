@@ -5,17 +5,23 @@ from pathlib import Path
 
 import pytest
 
+from p2pchat.protocol.heartbeat import open_hello, seal_hello
 from p2pchat.protocol.messages import (
     AnnouncePort,
     AnnouncePortResult,
+    ChangePassword,
+    ChangePasswordResult,
+    Grant,
     Hello,
     Login,
     LoginResult,
     Message,
     Outcome,
     Presence,
+    Reason,
     Register,
     RegisterResult,
+    RevokeTokens,
     Search,
     SearchResult,
 )
@@ -31,13 +37,14 @@ OK, FAIL = Outcome.OK, Outcome.FAIL
 class Registry:
     """A service, and the visitors that were hung up on."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, wall_clock: FakeClock) -> None:
+        self.wall_clock = wall_clock
         self.clock = FakeClock()
         self.service = Service(accounts, PresenceBook(150), self.clock)
         self.hung_up: list[tuple[Visitor, str]] = []
 
-    def visitor(self, host: str = "10.0.0.1") -> Visitor:
-        visitor = Visitor(host, lambda why: self.hung_up.append((visitor, why)))
+    def visitor(self, host: str = "10.0.0.1", *, secure: bool = False) -> Visitor:
+        visitor = Visitor(host, lambda why: self.hung_up.append((visitor, why)), secure=secure)
         return visitor
 
     def ask(self, visitor: Visitor, request: Message) -> Message:
@@ -54,8 +61,9 @@ class Registry:
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
     """A registry with no accounts."""
-    accounts = Accounts(tmp_path / "a.sqlite3", Passwords(Cost(64, 1)))
-    yield Registry(accounts)
+    wall_clock = FakeClock()
+    accounts = Accounts(tmp_path / "a.sqlite3", Passwords(Cost(64, 1)), wall_clock)
+    yield Registry(accounts, wall_clock)
     accounts.close()
 
 
@@ -64,19 +72,27 @@ def test_registering_logs_in(registry: Registry) -> None:
     visitor = registry.visitor()
     assert registry.ask(visitor, Register("alice", "a b")) == RegisterResult(OK)
     assert visitor.attendance is not None
-    assert registry.ask(registry.visitor(), Register("alice", "x")) == RegisterResult(FAIL)
+    assert registry.ask(registry.visitor(), Register("alice", "x")) == RegisterResult(
+        FAIL, Reason.NAME_TAKEN
+    )
 
 
 @pytest.mark.parametrize("username", ["", "a\x1bb", "x" * 65, "a\u202eb"])
 def test_unspeakable_names_are_refused(registry: Registry, username: str) -> None:
     """With an answer, not a violation: somebody typed that."""
-    assert registry.ask(registry.visitor(), Register(username, "pw")) == RegisterResult(FAIL)
-    assert registry.ask(registry.visitor(), Login(username, "pw")) == LoginResult(FAIL)
+    assert registry.ask(registry.visitor(), Register(username, "pw")) == RegisterResult(
+        FAIL, Reason.BAD_NAME
+    )
+    assert registry.ask(registry.visitor(), Login(username, "pw")) == LoginResult(
+        FAIL, Reason.WRONG_PASSWORD
+    )
 
 
 def test_an_empty_password_is_refused(registry: Registry) -> None:
     """No account without one."""
-    assert registry.ask(registry.visitor(), Register("alice", "")) == RegisterResult(FAIL)
+    assert registry.ask(registry.visitor(), Register("alice", "")) == RegisterResult(
+        FAIL, Reason.WEAK_PASSWORD
+    )
 
 
 def test_logging_in_takes_the_right_password(registry: Registry) -> None:
@@ -84,7 +100,9 @@ def test_logging_in_takes_the_right_password(registry: Registry) -> None:
     registry.ask(registry.visitor(), Register("alice", "a b "))
     for password in ("a", "a b", "", "x"):
         visitor = registry.visitor()
-        assert registry.ask(visitor, Login("alice", password)) == LoginResult(FAIL)
+        assert registry.ask(visitor, Login("alice", password)) == LoginResult(
+            FAIL, Reason.WRONG_PASSWORD
+        )
         assert visitor.attendance is None
     assert registry.ask(registry.visitor(), Login("alice", "a b ")) == LoginResult(OK)
 
@@ -108,8 +126,8 @@ def test_ports(registry: Registry) -> None:
     registry.online("alice", 4000)
     bob = registry.visitor()
     registry.ask(bob, Register("bob", "pw"))
-    assert registry.ask(bob, AnnouncePort(4000)) == AnnouncePortResult(FAIL)
-    assert registry.ask(bob, AnnouncePort(None)) == AnnouncePortResult(FAIL)
+    assert registry.ask(bob, AnnouncePort(4000)) == AnnouncePortResult(FAIL, Reason.PORT_TAKEN)
+    assert registry.ask(bob, AnnouncePort(None)) == AnnouncePortResult(FAIL, Reason.PORT_TAKEN)
     assert registry.ask(bob, AnnouncePort(4001)) == AnnouncePortResult(OK)
 
 
@@ -157,5 +175,173 @@ def test_two_register_one_name_at_once(registry: Registry) -> None:
     one, two = registry.visitor(), registry.visitor()
     works = [registry.service.answer(v, Register("alice", v.host)) for v in (one, two)]
     answers = [work.then(work.job()) for work in works if isinstance(work, Work)]
-    assert answers == [RegisterResult(OK), RegisterResult(FAIL)]
+    assert answers == [RegisterResult(OK), RegisterResult(FAIL, Reason.NAME_TAKEN)]
     assert two.attendance is None
+
+
+KEY, OTHER_KEY = b"k" * 32, b"o" * 32
+
+
+class TestSecureDoor:
+    """What the registry decides for visitors of the secure door."""
+
+    def secure(self, registry: Registry, host: str = "10.0.0.1") -> Visitor:
+        return registry.visitor(host, secure=True)
+
+    def register(self, registry: Registry, name: str = "alice", **more: object) -> Grant:
+        request = Register(name, "password", KEY, **more)  # type: ignore[arg-type]
+        answer = registry.ask(self.secure(registry), request)
+        assert isinstance(answer, RegisterResult)
+        assert answer.grant is not None
+        return answer.grant
+
+    @pytest.mark.parametrize(
+        ("name", "password", "reason"),
+        [
+            ("Alice", "password", Reason.BAD_NAME),
+            ("pаypal", "password", Reason.BAD_NAME),  # noqa: RUF001  # a Cyrillic letter in it
+            ("a b", "password", Reason.BAD_NAME),
+            ("x" * 33, "password", Reason.BAD_NAME),
+            ("alice", "short", Reason.WEAK_PASSWORD),
+        ],
+    )
+    def test_reasons(self, registry: Registry, name: str, password: str, reason: Reason) -> None:
+        """A refusal says why."""
+        answer = registry.ask(self.secure(registry), Register(name, password))
+        assert answer == RegisterResult(FAIL, reason)
+
+    def test_a_token_logs_in(self, registry: Registry) -> None:
+        """For its account and key; not for another account, not with another key, not made up."""
+        grant = self.register(registry)
+        self.register(registry, "bob")
+        good = Login("alice", token=grant.token, key=KEY)
+        answer = registry.ask(self.secure(registry), good)
+        assert isinstance(answer, LoginResult)
+        assert answer.outcome is OK
+        for bad in (
+            Login("bob", token=grant.token, key=KEY),
+            Login("alice", token=grant.token, key=OTHER_KEY),
+            Login("alice", token=grant.token),
+            Login("alice", token="made up", key=KEY),
+        ):
+            visitor = self.secure(registry)
+            assert registry.ask(visitor, bad) == LoginResult(FAIL, Reason.BAD_TOKEN)
+            assert visitor.username is None
+
+    def test_a_token_ends_by_revocation_and_by_a_new_password(self, registry: Registry) -> None:
+        """One, or all; a replayed one does not work."""
+        tokens = [self.register(registry).token]
+        for _ in range(2):
+            answer = registry.ask(self.secure(registry), Login("alice", "password", key=KEY))
+            assert isinstance(answer, LoginResult)
+            assert answer.grant is not None
+            tokens.append(answer.grant.token)
+
+        def good(token: str) -> bool:
+            login = Login("alice", token=token, key=KEY, errand=True)
+            answer = registry.ask(self.secure(registry), login)
+            assert isinstance(answer, LoginResult)
+            return answer.outcome is OK
+
+        visitor = self.secure(registry)
+        registry.ask(visitor, Login("alice", token=tokens[0], key=KEY))
+        registry.ask(visitor, RevokeTokens(tokens[0]))
+        assert [good(token) for token in tokens] == [False, True, True]
+        wrong = registry.ask(visitor, ChangePassword("wrong", "new password"))
+        assert wrong == ChangePasswordResult(FAIL, Reason.WRONG_PASSWORD)
+        weak = registry.ask(visitor, ChangePassword("password", "new"))
+        assert weak == ChangePasswordResult(FAIL, Reason.WEAK_PASSWORD)
+        assert good(tokens[1])
+        done = registry.ask(visitor, ChangePassword("password", "new password"))
+        assert done == ChangePasswordResult(OK)
+        assert not any(map(good, tokens))
+        answer = registry.ask(self.secure(registry), Login("alice", "new password", key=KEY))
+        assert isinstance(answer, LoginResult)
+        assert answer.outcome is OK
+
+    def test_a_token_that_is_not_used_dies(self, registry: Registry) -> None:
+        """Thirty days after its last use."""
+        token = self.register(registry).token
+        login = Login("alice", token=token, key=KEY, errand=True)
+        for days, outcome in ((29, OK), (29, OK), (31, FAIL)):
+            registry.wall_clock.time += days * 24 * 3600
+            answer = registry.ask(self.secure(registry), login)
+            assert isinstance(answer, LoginResult)
+            assert answer.outcome is outcome
+
+    def test_another_key_ends_the_old_ones_tokens(self, registry: Registry) -> None:
+        """Whoever knows the password may come with a new key; the search publishes that one."""
+        old = self.register(registry)
+        registry.ask(self.secure(registry), Login("alice", "password", key=OTHER_KEY))
+        answer = registry.ask(self.secure(registry), Login("alice", token=old.token, key=KEY))
+        assert answer == LoginResult(FAIL, Reason.BAD_TOKEN)
+        found = registry.ask(self.secure(registry), Search("alice"))
+        assert isinstance(found, SearchResult)
+        assert found.key == OTHER_KEY
+
+    def test_an_errand_disturbs_nobody(self, registry: Registry) -> None:
+        """It is not online and replaces no session."""
+        online = self.secure(registry)
+        registry.ask(online, Register("alice", "password", KEY))
+        registry.ask(online, AnnouncePort(4000))
+        errand = self.secure(registry)
+        registry.ask(errand, Login("alice", "password", key=KEY, errand=True))
+        assert errand.username == "alice"
+        assert errand.attendance is None
+        registry.service.leave(errand)
+        assert registry.hung_up == []
+        found = registry.ask(self.secure(registry), Search("alice"))
+        assert found == SearchResult(Presence.ONLINE, "10.0.0.1", 4000, KEY)
+
+    def test_an_account_with_a_key_keeps_out_of_the_original_door(self, registry: Registry) -> None:
+        """Neither logged in there, nor found there, unless its owner allows it."""
+        visitor = self.secure(registry)
+        registry.ask(visitor, Register("alice", "password", KEY))
+        registry.ask(visitor, AnnouncePort(4000))
+        stranger = registry.visitor()
+        assert registry.ask(stranger, Search("alice")) == SearchResult(Presence.OFFLINE)
+        refused = registry.ask(registry.visitor(), Login("alice", "password"))
+        assert isinstance(refused, LoginResult)
+        assert refused.outcome is FAIL
+
+        visitor = self.secure(registry)
+        registry.ask(visitor, Login("alice", "password", key=KEY, allow_original=True))
+        registry.ask(visitor, AnnouncePort(4000, clear_port=4001))
+        assert registry.ask(stranger, Search("alice")) == SearchResult(
+            Presence.ONLINE, "10.0.0.1", 4001
+        )
+        answer = registry.ask(registry.visitor(), Login("alice", "password"))
+        assert isinstance(answer, LoginResult)
+        assert answer.outcome is OK
+
+    def test_who_is_at_the_original_door_is_marked(self, registry: Registry) -> None:
+        """So that nobody talks in clear without knowing."""
+        registry.online("bob", 5000)
+        found = registry.ask(self.secure(registry), Search("bob"))
+        assert found == SearchResult(Presence.ONLINE, "10.0.0.1", 5000, None, in_clear=True)
+
+    def test_heartbeats_must_be_sealed(self, registry: Registry) -> None:
+        """Forged, repeated, from elsewhere, in clear: no effect, no answer."""
+        visitor = self.secure(registry)
+        answer = registry.ask(visitor, Register("alice", "password", KEY))
+        assert isinstance(answer, RegisterResult)
+        grant = answer.grant
+        assert grant is not None
+
+        def hear(counter: int, key: bytes = grant.hello_key, host: str = "10.0.0.1") -> bool:
+            hello = open_hello(seal_hello(grant.session, counter, key))
+            return registry.service.hear_sealed(hello, host)
+
+        registry.clock.time += 100
+        assert hear(5)
+        assert not hear(5)
+        assert not hear(4)
+        assert not hear(6, key=b"x" * 32)
+        assert not hear(6, host="10.0.0.66")
+        registry.clock.time += 100
+        assert not hear(5)
+        registry.service.hear(Hello("alice"), "10.0.0.1")
+        registry.clock.time += 50
+        registry.service.hang_up_on_the_silent()
+        assert [why for _, why in registry.hung_up] == ["no HELLO came in time"]
+        assert not hear(7)

@@ -1,0 +1,172 @@
+"""The secure door (PROTOCOL, "Secure dialect"), spoken to by Python's own TLS and plain JSON."""
+
+import base64
+import hashlib
+import json
+import signal
+import socket
+import ssl
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.programs import Raw, Serve, frame, running
+
+KEY = base64.b64encode(b"k" * 32).decode()
+
+
+def context(alpn: list[str] | None = None) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = False
+    made.verify_mode = ssl.CERT_NONE
+    made.set_alpn_protocols(alpn if alpn is not None else ["p2pchat/2"])
+    return made
+
+
+class Secure(Raw):
+    """A connection that speaks frames of JSON inside TLS."""
+
+    def __init__(self, serve: Serve) -> None:
+        plain = socket.create_connection(serve.secure_tcp, timeout=20)
+        self.socket = context().wrap_socket(plain)
+
+    def tell(self, command: str, **fields: Any) -> tuple[str, dict[str, Any]]:
+        """Ask, and give the answer."""
+        answer, payload = self.ask(command, json.dumps(fields))
+        return answer, json.loads(payload)
+
+
+@pytest.fixture
+def client(registry: Serve) -> Iterator[Secure]:
+    """A connection."""
+    secure = Secure(registry)
+    yield secure
+    secure.close()
+
+
+def test_the_join_link_names_the_key(registry: Serve, client: Secure) -> None:
+    """SHA-256 of the public key (SubjectPublicKeyInfo, DER), base32, lower case, unpadded."""
+    assert isinstance(client.socket, ssl.SSLSocket)
+    assert client.socket.version() == "TLSv1.3"
+    certificate = client.socket.getpeercert(binary_form=True)
+    assert certificate is not None
+    spki = (
+        x509.load_der_x509_certificate(certificate)
+        .public_key()
+        .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    )
+    expected = base64.b32encode(hashlib.sha256(spki).digest()).decode().rstrip("=").lower()
+    assert registry.join.rpartition("#")[2] == expected
+
+
+def test_register_login_search(registry: Serve, client: Secure, name: str) -> None:
+    """With ids, reasons, a grant; the search tells address and key."""
+    answer, said = client.tell("REG", username=name, password="password", key=KEY, id=7)
+    assert (answer, said["outcome"], said["id"]) == ("REG_RESP", "OK", 7)
+    grant = said["grant"]
+    assert set(grant) == {"token", "session", "hello_key", "hello_interval"}
+    assert client.tell("PS_PORT", port=41000) == ("PS_PORT_RESP", {"outcome": "OK"})
+    _, found = client.tell("SEARCH", username=name)
+    assert found == {"presence": "ONLINE", "host": "127.0.0.1", "port": 41000, "key": KEY}
+
+    other = Secure(registry)
+    _, said = other.tell("REG", username=name, password="password")
+    assert said == {"outcome": "FAIL", "reason": "NAME_TAKEN"}
+    _, said = other.tell("LOG", username=name, password="wrong")
+    assert said == {"outcome": "FAIL", "reason": "WRONG_PASSWORD"}
+    _, said = other.tell("LOG", username=name, token=grant["token"], key=KEY, errand=True)
+    assert said["outcome"] == "OK"
+    other.close()
+    assert client.tell("SEARCH", username=name)[1]["presence"] == "ONLINE"
+
+
+def test_only_who_is_logged_in_may_search(client: Secure, name: str) -> None:
+    """Out of order costs the link."""
+    client.say("SEARCH", json.dumps({"username": name}))
+    assert client.closed_by_remote()
+
+
+def test_a_user_of_the_secure_door_is_offline_at_the_other(
+    registry: Serve, client: Secure, name: str
+) -> None:
+    """And cannot log in there."""
+    client.tell("REG", username=name, password="password", key=KEY)
+    client.tell("PS_PORT", port=41001)
+    original = Raw(registry.tcp)
+    assert original.ask("SEARCH", name) == ("SEARCH_RESP", "OFFLINE")
+    assert original.ask("LOG", f"{name} password") == ("LOG_RESP", "FAIL")
+    original.close()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame("SEARCH", "bob"),
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"\x16\x03\x01\x02\x00" + b"\x01" * 600,
+        bytes(100),
+    ],
+)
+def test_plain_bytes_are_refused_at_once(registry: Serve, data: bytes) -> None:
+    """At the secure door; nothing is guessed from the first bytes."""
+    plain = Raw(registry.secure_tcp)
+    plain.socket.sendall(data)
+    while plain.socket.recv(100):
+        pass
+    plain.close()
+
+
+def test_other_versions_and_protocols_are_refused(registry: Serve) -> None:
+    """TLS 1.2; another ALPN; none."""
+    old = context()
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    with socket.create_connection(registry.secure_tcp, timeout=20) as plain:
+        with pytest.raises(ssl.SSLError):
+            old.wrap_socket(plain)
+    for wrong in (["http/1.1"], []):
+        with socket.create_connection(registry.secure_tcp, timeout=20) as plain:
+            try:
+                with context(wrong).wrap_socket(plain) as tls:
+                    assert tls.recv(1) == b""
+            except (ssl.SSLError, ConnectionResetError):
+                continue
+
+
+@pytest.mark.parametrize(
+    "payload", [b"{}", b"[]", b'{"username":5,"password":"x"}', b"not json", b"\xff"]
+)
+def test_wrong_json_costs_the_link(client: Secure, payload: bytes) -> None:
+    """Missing or wrongly typed fields."""
+    client.say("REG", payload)
+    assert client.closed_by_remote()
+
+
+def test_the_certificate_is_made_once_and_kept(tmp_path: Path) -> None:
+    """Its key for its owner's eyes; the same link after a restart."""
+    links = []
+    for _ in range(2):
+        serve = Serve(tmp_path, "--quiet")
+        with running(serve):
+            links.append(serve.join.rpartition("#")[2])
+            serve.signal(signal.SIGTERM)
+            assert serve.end()[0] == 0
+    assert links[0] == links[1]
+    mode = stat.S_IMODE((tmp_path / "registry-key.pem").stat().st_mode)
+    assert mode == 0o600
+
+
+def test_without_the_original_door(tmp_path: Path) -> None:
+    """`--no-original` shuts it: its two lines are all that is printed."""
+    from tests.programs import Program, environment
+
+    program = Program("serve", "--no-original", "--port", "0", "--quiet", env=environment(tmp_path))
+    with running(program):
+        program.wait_for("^join ")
+        program.signal(signal.SIGTERM)
+        assert program.end()[0] == 0
+    assert [line.split()[0] for line in program.said] == ["listening", "join"]
