@@ -15,7 +15,8 @@ P2PError                          exit 1
 ├── ContactOffline                     6
 ├── CallRejected                       7
 ├── ContactBusy                        8
-└── TimedOut                           9
+├── TimedOut                           9
+└── NotTrusted                        10   a key is another than the one that we know
 
 Knows nothing of terminals: it gives sentences, `cli` prints them.
 """
@@ -119,3 +120,9 @@ class TimedOut(P2PError):
     """No answer came in time."""
 
     exit_code = 9
+
+
+class NotTrusted(P2PError):
+    """A registry or a contact shows another key than the one that we know."""
+
+    exit_code = 10

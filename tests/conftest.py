@@ -29,9 +29,25 @@ def real_loop() -> Iterator[Loop]:
     loop.close()
 
 
-@pytest.fixture
-def world(loop: Loop, tmp_path: Path) -> Iterator[World]:
-    """A registry and an internet of memory."""
-    world = World(loop, tmp_path)
+def _world(loop: Loop, folder: Path, *, secure: bool) -> Iterator[World]:
+    world = World(loop, folder, secure=secure)
     yield world
     world.close()
+
+
+@pytest.fixture(params=[False, True], ids=["original", "secure"])
+def world(request: pytest.FixtureRequest, loop: Loop, tmp_path: Path) -> Iterator[World]:
+    """A registry and an internet of memory, where people use one dialect, then the other."""
+    yield from _world(loop, tmp_path, secure=request.param)
+
+
+@pytest.fixture
+def original_world(loop: Loop, tmp_path: Path) -> Iterator[World]:
+    """The same, in the original dialect only."""
+    yield from _world(loop, tmp_path, secure=False)
+
+
+@pytest.fixture
+def secure_world(loop: Loop, tmp_path: Path) -> Iterator[World]:
+    """The same, in the secure dialect only."""
+    yield from _world(loop, tmp_path, secure=True)

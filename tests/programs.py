@@ -75,32 +75,39 @@ class Program:
 
 
 class Serve(Program):
-    """A running registry; `tcp` and `udp` are the addresses that it printed."""
+    """A running registry; `tcp` and `udp` are the addresses that it printed.
 
-    def __init__(self, data_dir: Path, *options: str, tcp_port: int = 0, udp_port: int = 0) -> None:
+    With `secure` its secure door is open too: `secure_tcp`, `secure_udp` and the `join` link.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *options: str,
+        tcp_port: int = 0,
+        udp_port: int = 0,
+        secure: bool = False,
+    ) -> None:
+        ports = ("--original-port", str(tcp_port), "--original-udp-port", str(udp_port))
+        if secure:
+            ports += ("--secure", "--port", "0", "--join-host", "127.0.0.1")
         super().__init__(
             "serve",
             "--data-dir",
             str(data_dir),
-            "--original-port",
-            str(tcp_port),
-            "--original-udp-port",
-            str(udp_port),
-            "--port",
-            "0",
-            "--join-host",
-            "127.0.0.1",
+            *ports,
             *options,
             env=environment(data_dir / "home"),
         )
-        secure = self.wait_for(r"^listening secure tcp \[::\]:(\d+) udp \[::\]:(\d+)$")
-        self.secure_tcp = ("127.0.0.1", int(secure[1]))
-        self.secure_udp = ("127.0.0.1", int(secure[2]))
-        self.join = self.wait_for(r"^join (p2p://127\.0\.0\.1:\d+#[a-z2-7]{52})$")[1]
         self._dialled: list[Raw] = []
         ready = self.wait_for(r"^listening original tcp ([\d.]+):(\d+) udp ([\d.]+):(\d+)$")
         self.tcp = (ready[1], int(ready[2]))
         self.udp = (ready[3], int(ready[4]))
+        if secure:
+            ready = self.wait_for(r"^listening secure tcp \[::\]:(\d+) udp \[::\]:(\d+)$")
+            self.secure_tcp = ("127.0.0.1", int(ready[1]))
+            self.secure_udp = ("127.0.0.1", int(ready[2]))
+            self.join = self.wait_for(r"^join (p2p://127\.0\.0\.1:\d+#[a-z2-7]{52})$")[1]
 
     def dial(self) -> "Raw":
         """Give a connection, which is closed with the registry."""

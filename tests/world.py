@@ -1,44 +1,64 @@
 """A registry and whole nodes in one process, on memory wires, by a hand-moved clock."""
 
+import functools
 import random
+import tempfile
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 from p2pchat.net.address import Address
+from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
 from p2pchat.net.loop import Loop
+from p2pchat.net.tls import StandardEngine
+from p2pchat.peer.credentials import Credentials
+from p2pchat.peer.errands import Errands
 from p2pchat.peer.events import Event
+from p2pchat.peer.identity import Identity, load_identity
 from p2pchat.peer.node import Node
 from p2pchat.peer.profile import Profile
+from p2pchat.peer.registry_link import RegistryDialer
 from p2pchat.peer.registry_url import RegistryUrl
 from p2pchat.registry.accounts import Accounts
 from p2pchat.registry.passwords import Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.server import Server
 from p2pchat.registry.service import Service
-from tests.fakes import InlineWorker, MemoryInternet, advance, settle
+from tests.fakes import InlineWorker, MemoryInternet, MemoryNetwork, advance, settle
 
 REGISTRY = "10.0.0.1"
-URL = RegistryUrl(REGISTRY)
+ORIGINAL_URL = RegistryUrl(REGISTRY)
 PATIENCE = 150.0
+
+
+@functools.cache
+def certificate() -> tuple[Path, Path]:
+    """Make a registry's certificate, once for all tests; pytest's folder goes with the machine."""
+    folder = Path(tempfile.mkdtemp(prefix="p2pchat-tests-"))
+    files = folder / "cert.pem", folder / "key.pem"
+    make_certificate(*files, "registry")
+    return files
+
+
+class Home:
+    """What a person has on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700)
+        self.profile = Profile(folder / "profile.sqlite3")
+        self.identity: Identity = load_identity(folder / "identity.pem")
 
 
 class Person:
     """A node, and everything that it told."""
 
-    def __init__(self, world: "World", name: str, host: str, password: str) -> None:
+    def __init__(
+        self, world: "World", name: str, host: str, password: str, home: Home, **how: object
+    ) -> None:
         self.name = name
         self.host = host
+        self.home = home
         self.events: list[Event] = []
-        self.node = Node(
-            world.loop,
-            world.internet.machine(host),
-            world.url,
-            name,
-            password,
-            profile=world.profile,
-            on_event=self.events.append,
-            rng=random.Random(1),
-        )
+        self.node = world.node(name, host, password, home, self.events.append, **how)
 
     def told(self) -> list[Event]:
         """Give what was told since the last time."""
@@ -47,17 +67,24 @@ class Person:
 
 
 class World:
-    """An internet with a registry on it, which can die and come back."""
+    """An internet with a registry on it, which can die and come back.
 
-    def __init__(self, loop: Loop, folder: Path) -> None:
+    `secure`: people use its secure door; the original one is open too.
+    """
+
+    def __init__(self, loop: Loop, folder: Path, *, secure: bool) -> None:
         self.loop = loop
-        self.url = URL
         self.internet = MemoryInternet(loop)
         self.worker = InlineWorker(loop)
+        self.trusted_at_first: list[str] = []
+        self._folder = folder
+        self._homes: dict[str, Home] = {}
         self._stack = ExitStack()
         self.accounts = Accounts(folder / "accounts.sqlite3", Passwords(Cost(64, 1)))
         self._stack.callback(self.accounts.close)
-        self.profile = self._stack.enter_context(closing(Profile(folder / "profile.sqlite3")))
+        fingerprint = fingerprint_of_file(certificate()[0])
+        secure_url = RegistryUrl(REGISTRY, 7117, 7117, secure=True, fingerprint=fingerprint)
+        self.url = secure_url if secure else ORIGINAL_URL
         self.start_registry()
 
     def start_registry(self) -> None:
@@ -65,21 +92,88 @@ class World:
         self.presence = PresenceBook(PATIENCE)
         service = Service(self.accounts, self.presence, self.loop.now)
         self.server = Server(self.loop, self.internet.machine(REGISTRY), self.worker, service)
-        self.server.open_original(Address(REGISTRY, URL.port), Address(REGISTRY, URL.udp_port))
+        self.server.open_original(ORIGINAL_URL.address, Address(REGISTRY, ORIGINAL_URL.udp_port))
+        context = server_context(*certificate())
+        self.server.open_secure(Address(REGISTRY, 7117), None, lambda: StandardEngine(context))
 
     def kill_registry(self) -> None:
         """Let it vanish, as by `kill -9`."""
-        self.internet.listeners.pop(Address(REGISTRY, URL.port))
-        self.internet.sockets.pop(Address(REGISTRY, URL.udp_port))
+        for open_ones in (self.internet.listeners, self.internet.sockets):
+            for address in [a for a in open_ones if a.host == REGISTRY]:
+                del open_ones[address]
         self.internet.cut_all(REGISTRY)
         settle(self.loop)
 
-    def person(self, name: str, host: str, password: str = "pw") -> Person:
-        """Give somebody with an account, and their node, logged in."""
+    def home(self, name: str) -> Home:
+        """Give a person's home, made where it is not."""
+        if name not in self._homes:
+            self._homes[name] = Home(self._folder / f"home-{name}")
+            self._stack.enter_context(closing(self._homes[name].profile))
+        return self._homes[name]
+
+    def dialer(
+        self, network: MemoryNetwork, home: Home, url: RegistryUrl | None = None
+    ) -> RegistryDialer:
+        """Give what dials the registry."""
+        return RegistryDialer(
+            self.loop, network, url or self.url, home.profile, self.trusted_at_first.append
+        )
+
+    def credentials(
+        self, name: str, password: str | None = "pw", home: Home | None = None
+    ) -> Credentials:
+        """Give what an account logs in with."""
+        home = home or self.home(name)
+        return Credentials(self.url, name, password, profile=home.profile, identity=home.identity)
+
+    def errands(self, host: str, home: Home) -> Errands:
+        """Give errands from a machine."""
+        network = self.internet.machine(host)
+        return Errands(self.loop, network, self.dialer(network, home))
+
+    def node(
+        self,
+        name: str,
+        host: str,
+        password: str | None,
+        home: Home,
+        on_event: object,
+        *,
+        url: RegistryUrl | None = None,
+        allow_original: bool = False,
+    ) -> Node:
+        """Make a node on a machine."""
+        network = self.internet.machine(host)
+        credentials = Credentials(
+            url or self.url,
+            name,
+            password,
+            profile=home.profile,
+            identity=home.identity,
+            allow_original=allow_original,
+        )
+        return Node(
+            self.loop,
+            network,
+            self.dialer(network, home, url),
+            credentials,
+            profile=home.profile,
+            on_event=on_event,  # type: ignore[arg-type]
+            rng=random.Random(1),
+        )
+
+    def make_account(self, name: str, password: str = "pw") -> None:
+        """Make an account, if there is none."""
         if name not in self.accounts:
             self.accounts.create(name, password)
             self.accounts.admit(name)
-        person = Person(self, name, host, password)
+
+    def person(
+        self, name: str, host: str, password: str = "pw", home: Home | None = None, **how: object
+    ) -> Person:
+        """Give somebody with an account, and their node, logged in."""
+        self.make_account(name)
+        person = Person(self, name, host, password, home or self.home(name), **how)
         person.node.start()
         settle(self.loop)
         return person

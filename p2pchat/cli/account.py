@@ -1,4 +1,4 @@
-"""`p2p register`: make an account."""
+"""`p2p register`, `p2p passwd`, `p2p logout`: the account at the registry."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import click
 
 from p2pchat.cli import options
 from p2pchat.cli.settings import Settings
+from p2pchat.errors import UsageError
 
 
 @click.command()
@@ -20,17 +21,74 @@ def register(
 
     \b
     p2p register alice
-    p2p register alice --registry original://chat.example.org
+    p2p register alice --registry 'p2p://chat.example.org#FINGERPRINT'
     """
-    from p2pchat.cli.assembly import client_side, open_profile
-    from p2pchat.peer import errands
-    from p2pchat.peer.node import check_username
-    from p2pchat.peer.registry_url import parse_registry_url
+    from p2pchat.cli.our_side import our_side
 
-    url = parse_registry_url(registry or settings.registry)
-    check_username(user)
-    password = options.get_password(settings, password_file, user, twice=True)
-    with open_profile(settings) as profile, client_side() as (loop, network):
-        errands.register(loop, network, url, user, password)
-        profile.note_account(str(url), user)
-    click.echo(f"registered {user} at {url}")
+    with our_side(settings, registry) as us:
+        username = us.named(user)
+        password = options.get_password(settings, password_file, username, twice=True)
+        us.errands.register(us.credentials(username, password), password)
+        us.profile.note_account(str(us.url), username)
+    click.echo(f"registered {username} at {us.url}")
+
+
+@click.command()
+@click.argument("user", required=False)
+@options.registry
+@options.password_file
+@click.option(
+    "--new-password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Read the new password from the first line of FILE.",
+)
+@click.pass_obj
+def passwd(
+    settings: Settings,
+    user: str | None,
+    registry: str | None,
+    password_file: Path | None,
+    new_password_file: Path | None,
+) -> None:
+    """Change the password of USER (else of the account used last); every login ends.
+
+    \b
+    p2p passwd
+    """
+    from p2pchat.cli.our_side import our_side
+
+    with our_side(settings, registry) as us:
+        if not us.url.secure:
+            raise UsageError("the original dialect cannot change a password")
+        username = us.who_am_i(user)
+        old = options.get_password(settings, password_file, username, twice=False)
+        new = None
+        if new_password_file is not None:
+            new = options.given_password(settings, new_password_file)
+        if new is None:
+            new = options.ask_password(f"New password of {username}", twice=True)
+        us.errands.change_password(us.credentials(username, old), old, new)
+    click.echo(f"the password of {username} is changed; log in again everywhere")
+
+
+@click.command()
+@click.argument("user", required=False)
+@options.registry
+@click.option("--everywhere", is_flag=True, help="End every login of the account, not this one's.")
+@click.pass_obj
+def logout(settings: Settings, user: str | None, registry: str | None, everywhere: bool) -> None:
+    """End the login of USER (else of the account used last): the next one asks for the password.
+
+    \b
+    p2p logout
+    p2p logout --everywhere
+    """
+    from p2pchat.cli.our_side import our_side
+
+    with our_side(settings, registry) as us:
+        username = us.who_am_i(user)
+        credentials = us.credentials(username, settings.password)
+        if us.url.secure and (credentials.token or everywhere):
+            us.errands.log_out(credentials, everywhere=everywhere)
+    click.echo(f"logged {username} out{' everywhere' if everywhere else ''}")

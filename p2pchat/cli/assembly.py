@@ -1,30 +1,27 @@
 """Put the rooms together: the only place that knows which parts a running program has."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from io import UnsupportedOperation
 from pathlib import Path
 from typing import IO
 
 from p2pchat.cli.options import is_terminal
-from p2pchat.cli.settings import Settings
-from p2pchat.errors import StorageError
+from p2pchat.cli.settings import make_folder
 from p2pchat.net.address import Address
 from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
-from p2pchat.net.endpoints import Network, SocketNetwork
+from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.loop import Loop
 from p2pchat.net.tls import StandardEngine
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.peer.events import Event
 from p2pchat.peer.node import Node
-from p2pchat.peer.profile import Profile
 from p2pchat.registry.accounts import Accounts
 from p2pchat.registry.passwords import STANDARD_COST, Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.server import Door, Server
 from p2pchat.registry.service import Service
-from p2pchat.ui.chat_app import ChatApp
+from p2pchat.ui.chat_app import Call, ChatApp
 
 MakeNode = Callable[[Callable[[Event], None]], Node]
 """Makes a node that tells its events to the function."""
@@ -83,28 +80,7 @@ class RunningRegistry:
         self.stopped = True
 
 
-@contextmanager
-def client_side() -> Iterator[tuple[Loop, Network]]:
-    """Give a loop and its network; at the end the last bytes still go out."""
-    loop = Loop()
-    worker = ThreadWorker(loop)
-    try:
-        yield loop, SocketNetwork(loop, worker)
-    finally:
-        loop.run_until(lambda: loop.idle)
-        worker.close()
-        loop.close()
-
-
-@contextmanager
-def open_profile(settings: Settings) -> Iterator[Profile]:
-    """Give the profile; raises StorageError."""
-    make_folder(settings.data_home)
-    with closing(Profile(settings.profile_file)) as profile:
-        yield profile
-
-
-def converse_in_lines(make_node: MakeNode, loop: Loop, *, call: str | None) -> ChatApp:
+def converse_in_lines(make_node: MakeNode, loop: Loop, *, call: Call | None) -> ChatApp:
     """Let a script, or a screen reader, talk through a node in plain lines.
 
     Gives the app, which says how it ended; the loop is still to be run until idle.
@@ -122,7 +98,7 @@ def converse_in_lines(make_node: MakeNode, loop: Loop, *, call: str | None) -> C
 
 
 def converse_at_prompt(
-    make_node: MakeNode, loop: Loop, *, call: str | None, history_file: Path | None
+    make_node: MakeNode, loop: Loop, *, call: Call | None, history_file: Path | None
 ) -> ChatApp:
     """Let a person talk through a node at the prompt; gives the app, as `converse_in_lines`."""
     from p2pchat.ui import host
@@ -146,14 +122,3 @@ def _descriptor(stream: IO[str] | None) -> int | None:
         return None if stream is None else stream.fileno()
     except UnsupportedOperation:
         return None
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder for its owner alone; raises StorageError."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"cannot make the folder {folder}: {error.strerror}",
-            advice="set P2P_HOME to a folder of yours",
-        ) from error

@@ -2,15 +2,13 @@
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from p2pchat.cli import options
-from p2pchat.cli.settings import Settings
-from p2pchat.errors import LoginNeeded
+from p2pchat.cli.settings import Settings, make_folder
 
 
 def _online_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,6 +29,11 @@ def _online_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 type=click.IntRange(0, 65535),
                 help="The port for it.  [default: any free one]",
             ),
+            click.option(
+                "--allow-original",
+                is_flag=True,
+                help="Be found and called by users of the original system too, in clear.",
+            ),
         )
     ):
         command = option(command)
@@ -46,7 +49,7 @@ def login(ctx: click.Context, /, user: str | None, **online: Any) -> None:
 
     \b
     p2p login alice
-    p2p login --registry original://chat.example.org
+    p2p login --registry 'p2p://chat.example.org#FINGERPRINT'
 
     Type /help there. Without a terminal, or with --plain, it speaks plain lines.
     """
@@ -55,7 +58,10 @@ def login(ctx: click.Context, /, user: str | None, **online: Any) -> None:
 
 @click.command()
 @click.argument("user", shell_complete=options.known_names)
-@click.option("--as", "me", metavar="ME", help="Who you are.  [default: the account used last]")
+@options.me
+@click.option(
+    "--in-clear", is_flag=True, help="Call a user of the original system, for everybody to read."
+)
 @_online_options
 @click.pass_context
 def chat(ctx: click.Context, /, user: str, me: str | None, **online: Any) -> None:
@@ -66,7 +72,7 @@ def chat(ctx: click.Context, /, user: str, me: str | None, **online: Any) -> Non
     p2p chat bob --as alice
     echo "dinner is ready" | p2p chat bob
 
-    Exit code: 5 no such user, 6 offline, 7 rejected, 8 busy.
+    Exit code: 5 no such user, 6 offline, 7 rejected, 8 busy, 10 not trusted.
     """
     _be_online(ctx, me, call=user, **online)
 
@@ -81,55 +87,34 @@ def _be_online(
     plain: bool,
     peer_host: str | None,
     peer_port: int,
+    allow_original: bool,
+    in_clear: bool = False,
 ) -> None:
-    from random import Random
-
-    from p2pchat.cli.assembly import (
-        client_side,
-        converse_at_prompt,
-        converse_in_lines,
-        make_folder,
-        open_profile,
-    )
+    from p2pchat.cli.assembly import converse_at_prompt, converse_in_lines
+    from p2pchat.cli.our_side import our_side
     from p2pchat.peer.events import Event
-    from p2pchat.peer.node import Node, check_username
-    from p2pchat.peer.registry_url import parse_registry_url
+    from p2pchat.peer.node import Node
+    from p2pchat.ui.chat_app import Call
 
     settings: Settings = ctx.obj
-    url = parse_registry_url(registry or settings.registry)
-    with open_profile(settings) as profile, client_side() as (loop, network):
-        username = me or profile.last_account(str(url))
-        if username is None:
-            raise LoginNeeded(
-                f"you have no account at {url} yet",
-                advice="p2p register NAME, or say which: p2p login NAME",
-            )
-        for name in filter(None, (username, call)):
-            check_username(name)
-        password = options.get_password(settings, password_file, username, twice=False)
-
-        node = partial(
-            Node,
-            loop,
-            network,
-            url,
-            username,
-            password,
-            profile=profile,
-            rng=Random(),
-            peer_host=peer_host,
-            peer_port=peer_port,
-        )
+    with our_side(settings, registry) as us:
+        username = us.who_am_i(me)
+        to_call = None if call is None else Call(us.named(call), in_clear=in_clear)
+        password = options.given_password(settings, password_file)
+        credentials = us.credentials(username, password, allow_original=allow_original)
+        if password is None and not credentials.token:
+            password = options.get_password(settings, password_file, username, twice=False)
+            credentials = us.credentials(username, password, allow_original=allow_original)
 
         def make_node(on_event: Callable[[Event], None]) -> Node:
-            return node(on_event=on_event)
+            return us.node(credentials, on_event, peer_host=peer_host, peer_port=peer_port)
 
         if plain or not (options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)):
-            app = converse_in_lines(make_node, loop, call=call)
+            app = converse_in_lines(make_node, us.loop, call=to_call)
         else:
             make_folder(settings.state_home)
             history_file = settings.input_history_file
-            app = converse_at_prompt(make_node, loop, call=call, history_file=history_file)
+            app = converse_at_prompt(make_node, us.loop, call=to_call, history_file=history_file)
     if app.error is not None:
         raise app.error
     ctx.exit(app.exit_code)

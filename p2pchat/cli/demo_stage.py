@@ -1,27 +1,27 @@
 """What `p2p demo` plays on: a registry in a temporary folder, a robot, and the person, on one loop.
 
-All real: the sockets, the database, the two nodes.
+All real: the sockets, the database, the two nodes, the encryption.
 """
 
 import secrets
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Final
 
-from p2pchat.cli.assembly import RunningRegistry, client_side, converse_at_prompt
+from p2pchat.cli.assembly import MakeNode, RunningRegistry, converse_at_prompt
+from p2pchat.cli.our_side import OurSide, running_loop
 from p2pchat.net.address import Address
-from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
-from p2pchat.peer import errands
 from p2pchat.peer.events import Called, ChatEnded, ChatStarted, Event, LoggedIn, TextReceived
+from p2pchat.peer.identity import load_identity
 from p2pchat.peer.node import Node
 from p2pchat.peer.profile import Profile
-from p2pchat.peer.registry_url import HELLO_INTERVAL, RegistryUrl
+from p2pchat.peer.registry_url import RegistryUrl
+from p2pchat.ui.chat_app import Call
 from p2pchat.ui.plain import PlainView
 
 ROBOT: Final = "robot"
@@ -29,13 +29,12 @@ PERSON: Final = "you"
 SCRIPT: Final = ("hello", "is anybody reading along?", "goodbye")
 
 _LOOPBACK: Final = Address("127.0.0.1", 0)
-_PATIENCE: Final = 150.0
 
 
 def chat_with_robot() -> None:
     """Put the person at the prompt, in a chat with the robot."""
     with _stage() as stage:
-        app = converse_at_prompt(stage.person, stage.loop, call=ROBOT, history_file=None)
+        app = converse_at_prompt(stage.person, stage.loop, call=Call(ROBOT), history_file=None)
     if app.error is not None:
         raise app.error
 
@@ -77,7 +76,7 @@ def hold_conversation() -> None:
 class _Stage:
     """The registry is open, the robot waits; `person(on_event)` makes the person's node."""
 
-    def __init__(self, loop: Loop, person: Callable[[Callable[[Event], None]], Node]) -> None:
+    def __init__(self, loop: Loop, person: MakeNode) -> None:
         self.loop = loop
         self.person = person
 
@@ -86,36 +85,34 @@ class _Stage:
 def _stage() -> Iterator[_Stage]:
     with (
         tempfile.TemporaryDirectory(prefix="p2pchat-demo-") as folder,
-        client_side() as (loop, network),
+        running_loop() as (loop, network),
+        ExitStack() as stack,
     ):
-        registry = RunningRegistry(loop, Path(folder), patience=_PATIENCE)
-        profile = Profile(Path(folder) / "profile.sqlite3")
-        try:
-            door = registry.server.open_original(_LOOPBACK, _LOOPBACK)
-            url = RegistryUrl(
-                _LOOPBACK.host, door.tcp.address.port, door.udp.address.port, HELLO_INTERVAL
-            )
-            robot = _start_robot(loop, network, url, profile)
-            yield _Stage(loop, _account(loop, network, url, profile, PERSON))
-            robot.stop()
-        finally:
-            registry.stop()
-            loop.run_until(lambda: registry.stopped)
-            registry.close()
-            profile.close()
+        registry = RunningRegistry(loop, Path(folder) / "registry")
+        stack.callback(registry.close)
+        stack.callback(loop.run_until, lambda: registry.stopped)
+        stack.callback(registry.stop)
+        door, fingerprint = registry.open_secure(_LOOPBACK, None)
+        port = door.tcp.address.port
+        url = RegistryUrl(_LOOPBACK.host, port, port, secure=True, fingerprint=fingerprint)
+
+        def join(username: str) -> MakeNode:
+            """Make an account, with a profile of its own; give what makes its node."""
+            home = Path(folder) / username
+            home.mkdir(mode=0o700)
+            profile = stack.enter_context(closing(Profile(home / "profile.sqlite3")))
+            us = OurSide(loop, network, url, profile, load_identity(home / "identity.pem"))
+            password = secrets.token_urlsafe()
+            credentials = us.credentials(username, password)
+            us.errands.register(credentials, password)
+            return partial(us.node, credentials)
+
+        robot = _start_robot(loop, join(ROBOT))
+        stack.callback(robot.stop)
+        yield _Stage(loop, join(PERSON))
 
 
-def _account(
-    loop: Loop, network: Network, url: RegistryUrl, profile: Profile, username: str
-) -> Callable[[Callable[[Event], None]], Node]:
-    """Make an account; give what makes its node."""
-    password = secrets.token_urlsafe()
-    errands.register(loop, network, url, username, password)
-    node = partial(Node, loop, network, url, username, password, profile=profile, rng=Random())
-    return lambda on_event: node(on_event=on_event)
-
-
-def _start_robot(loop: Loop, network: Network, url: RegistryUrl, profile: Profile) -> Node:
+def _start_robot(loop: Loop, make_node: MakeNode) -> Node:
     ready = False
 
     def on_event(event: Event) -> None:
@@ -130,7 +127,7 @@ def _start_robot(loop: Loop, network: Network, url: RegistryUrl, profile: Profil
             case _:
                 pass
 
-    robot = _account(loop, network, url, profile, ROBOT)(on_event)
+    robot = make_node(on_event)
     robot.start()
     loop.run_until(lambda: ready)
     return robot
@@ -144,5 +141,7 @@ def answer(contact: str, text: str) -> str:
     if any(word in said for word in ("bye", "see you")):
         return "Goodbye! /quit takes you back to your shell."
     if said.endswith("?"):
-        return "I am only a small robot, but everything between us went over real sockets."
+        return (
+            "I am only a small robot, but everything between us went over real sockets, encrypted."
+        )
     return f"You said: {text}"

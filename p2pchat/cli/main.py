@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from p2pchat import __version__
-from p2pchat.cli import account, chat, completion, demo, search, serve, settings
+from p2pchat.cli import account, chat, completion, contacts, demo, search, serve, settings
 from p2pchat.errors import P2PError
 
 INTERRUPTED = 130
@@ -61,9 +61,13 @@ def cli(ctx: click.Context, /, **_: Any) -> None:
 for command in (
     serve.serve,
     account.register,
+    account.passwd,
+    account.logout,
     chat.login,
     chat.chat,
     search.search,
+    contacts.contacts,
+    contacts.verify,
     demo.demo,
     completion.completion,
 ):

@@ -16,8 +16,8 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 registry: Decorator = click.option(
     "--registry",
     metavar="URL",
-    help="Which registry: original://HOST[:1235][?udp=4322&hello=60].  [env: P2P_REGISTRY;"
-    " default: this machine's]",
+    help="Which registry: its join link, p2p://HOST[:7117][#FINGERPRINT]; or original://HOST."
+    "  [env: P2P_REGISTRY; default: this machine's]",
 )
 
 password_file: Decorator = click.option(
@@ -25,6 +25,10 @@ password_file: Decorator = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Read the password from the first line of FILE.  [env, as the last resort: P2P_PASSWORD]",
+)
+
+me: Decorator = click.option(
+    "--as", "me", metavar="ME", help="Who you are.  [default: the account used last]"
 )
 
 
@@ -50,26 +54,39 @@ def known_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-def get_password(settings: Settings, file: Path | None, username: str, *, twice: bool) -> str:
-    """Give the password: of the file, of P2P_PASSWORD, or asked for without showing it.
+def given_password(settings: Settings, file: Path | None) -> str | None:
+    """Give the password of the file's first line, or of P2P_PASSWORD; None: of neither.
 
-    Raises LoginNeeded where nobody can be asked, UsageError where it is empty.
+    Raises UsageError where it cannot be one.
     """
+    password = settings.password
     if file is not None:
         lines = file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
         password = lines[0] if lines else ""
-    elif settings.password is not None:
-        password = settings.password
-    elif is_terminal(sys.stdin):
-        password = click.prompt(
-            f"Password of {username}", hide_input=True, confirmation_prompt=twice, err=True
-        )
-    else:
+    return None if password is None else _checked(password)
+
+
+def get_password(settings: Settings, file: Path | None, username: str, *, twice: bool) -> str:
+    """Give the password, asking for it without showing it where it is not given.
+
+    Raises LoginNeeded where nobody can be asked, UsageError where it cannot be one.
+    """
+    password = given_password(settings, file)
+    return ask_password(f"Password of {username}", twice=twice) if password is None else password
+
+
+def ask_password(question: str, *, twice: bool) -> str:
+    """Ask for a password at the terminal; raises LoginNeeded where there is none."""
+    if not is_terminal(sys.stdin):
         raise LoginNeeded(
-            f"the password of {username} is needed",
+            f"{question[0].lower()}{question[1:]} is needed",
             likely="stdin is no terminal, so nobody can be asked",
             advice="give --password-file FILE, or set P2P_PASSWORD",
         )
+    return _checked(click.prompt(question, hide_input=True, confirmation_prompt=twice, err=True))
+
+
+def _checked(password: str) -> str:
     if not password:
         raise UsageError("an empty password is none", advice="choose one")
     try:

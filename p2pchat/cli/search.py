@@ -6,15 +6,18 @@ import click
 
 from p2pchat.cli import options
 from p2pchat.cli.settings import Settings
-from p2pchat.errors import ContactOffline
+from p2pchat.errors import ContactOffline, NoSuchUser
 
 
 @click.command()
 @click.argument("user", shell_complete=options.known_names)
 @options.registry
+@options.me
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def search(ctx: click.Context, user: str, registry: str | None, as_json: bool) -> None:
+def search(
+    ctx: click.Context, user: str, registry: str | None, me: str | None, as_json: bool
+) -> None:
     """See whether USER is online, and where.
 
     \b
@@ -23,22 +26,19 @@ def search(ctx: click.Context, user: str, registry: str | None, as_json: bool) -
 
     Exit code: 0 online, 5 no such user, 6 offline.
     """
-    from p2pchat.cli.assembly import client_side, open_profile
-    from p2pchat.errors import NoSuchUser
+    from p2pchat.cli.our_side import our_side
     from p2pchat.net.address import Address
-    from p2pchat.peer import errands
-    from p2pchat.peer.node import check_username
-    from p2pchat.peer.registry_url import parse_registry_url
     from p2pchat.protocol.messages import Presence
 
     settings: Settings = ctx.obj
-    url = parse_registry_url(registry or settings.registry)
-    check_username(user)
-    with client_side() as (loop, network):
-        result = errands.search(loop, network, url, user)
-    if result.presence is not Presence.NOT_FOUND:
-        with open_profile(settings) as profile:
-            profile.note_name(str(url), user)
+    with our_side(settings, registry) as us:
+        user = us.named(user)
+        credentials = None
+        if us.url.secure:
+            credentials = us.credentials(us.who_am_i(me), settings.password)
+        result = us.errands.search(user, credentials)
+        if result.presence is not Presence.NOT_FOUND:
+            us.contacts.note(user)
     said, exit_code = {
         Presence.ONLINE: (f"{user} is online at {Address(result.host, result.port)}", 0),
         Presence.OFFLINE: (f"{user} is offline", ContactOffline.exit_code),

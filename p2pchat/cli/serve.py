@@ -18,6 +18,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
+@click.option("--secure", is_flag=True, help="Open the secure dialect's door too (a preview).")
 @click.option(
     "--host", metavar="HOST", help="Where the secure door listens.  [default: every address]"
 )
@@ -85,6 +86,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.pass_obj
 def serve(
     settings: Settings,
+    secure: bool,
     host: str | None,
     port: int,
     udp_port: int | None,
@@ -103,12 +105,11 @@ def serve(
     """Run a registry: accounts, logins, who is online at which address.
 
     \b
-    p2p serve                                     for everybody who can reach this machine
-    p2p serve --tls-cert cert.pem --tls-key key.pem
-    p2p serve --host 127.0.0.1 --no-original      for this machine alone
+    p2p serve                            on this machine, for this machine
+    p2p serve --secure                   for others too, encrypted; prints the link to join by
+    p2p serve --original-host 0.0.0.0    for others too; names and passwords travel in clear
 
-    Prints a line for each door when it is ready, and the link by which others join; logs to stderr.
-    End it with Ctrl-C or SIGTERM.
+    Prints a line for each door when it is ready, and logs to stderr. End it with Ctrl-C or SIGTERM.
     """
     from p2pchat.cli.assembly import RunningRegistry
     from p2pchat.net.address import Address
@@ -120,6 +121,8 @@ def serve(
     )
     if (tls_cert is None) != (tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together", advice="give both, or neither")
+    if no_original and not secure:
+        raise UsageError("no door is left to open", advice="--no-original goes with --secure")
     loop = Loop()
     registry = RunningRegistry(
         loop,
@@ -129,17 +132,18 @@ def serve(
     )
     try:
         lines = []
-        here = Address(host or every_host(), port)
-        certificate = (tls_cert, tls_key) if tls_cert and tls_key else None
-        door, fingerprint = registry.open_secure(here, udp_port, certificate)
-        lines.append(f"listening {door.dialect} tcp {door.tcp.address} udp {door.udp.address}")
-        join = Address(join_host or platform.node() or "localhost", door.tcp.address.port)
-        lines.append(f"join p2p://{join}#{fingerprint}")
         if not no_original:
             door = registry.server.open_original(
                 Address(original_host, original_port), Address(original_host, original_udp_port)
             )
             lines.append(f"listening {door.dialect} tcp {door.tcp.address} udp {door.udp.address}")
+        if secure:
+            here = Address(host or every_host(), port)
+            certificate = (tls_cert, tls_key) if tls_cert and tls_key else None
+            door, fingerprint = registry.open_secure(here, udp_port, certificate)
+            lines.append(f"listening {door.dialect} tcp {door.tcp.address} udp {door.udp.address}")
+            join = Address(join_host or platform.node() or "localhost", door.tcp.address.port)
+            lines.append(f"join p2p://{join}#{fingerprint}")
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.call_from_thread(registry.stop))
         _warn(hello_interval, hello_patience, None if no_original else original_host)

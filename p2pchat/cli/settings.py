@@ -10,6 +10,8 @@ from pathlib import Path
 
 import platformdirs
 
+from p2pchat.errors import StorageError
+
 DEFAULT_REGISTRY = "original://localhost"
 
 
@@ -35,9 +37,25 @@ class Settings:
         return self.data_home / "profile.sqlite3"
 
     @property
+    def identity_file(self) -> Path:
+        """The key by which others know us."""
+        return self.data_home / "identity.pem"
+
+    @property
     def input_history_file(self) -> Path:
         """What was typed at the prompt."""
         return self.state_home / "input-history"
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for its owner alone; raises StorageError."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make the folder {folder}: {error.strerror}",
+            advice="set P2P_HOME to a folder of yours",
+        ) from error
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:

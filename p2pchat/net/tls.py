@@ -166,6 +166,11 @@ class TlsTransport:
         loop.call_soon(self._shake)
 
     @property
+    def secured(self) -> bool:
+        """Whether the handshake is done."""
+        return self._secured
+
+    @property
     def queued(self) -> int:
         """Bytes written and not yet taken by the system."""
         return self._inner.queued + sum(map(len, self._unsent))

@@ -3,16 +3,12 @@
 from collections.abc import Callable
 from typing import Final
 
-from p2pchat.errors import CallRejected, ContactBusy, P2PError, Unreachable
+from p2pchat.errors import CallRejected, ContactBusy, NotTrusted, P2PError, Unreachable
 from p2pchat.net.address import Address
-from p2pchat.net.endpoints import Closable, Network
+from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
-from p2pchat.net.loop import Loop
-from p2pchat.net.transport import Transport
-from p2pchat.protocol.connection import Connection
+from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import ChatReply, ChatRequest, Message, Reply
-from p2pchat.protocol.original import ORIGINAL
-from p2pchat.protocol.states import PEER_DIALOGUE, Speaker
 
 DIAL_TIMEOUT: Final = 10.0
 REPLY_TIMEOUT: Final = 120.0
@@ -22,31 +18,30 @@ REPLY_TIMEOUT: Final = 120.0
 class OutgoingCall:
     """Ask a contact, whose peer server is at `address`, for a chat.
 
+    `key` is the one that the contact must prove to hold; None in the dialect that proves none.
     Either `on_accepted(link)` with the link on which we then talk, or `on_failed(error)`, comes
     once, unless `cancel` came first.
     """
 
     def __init__(
         self,
-        loop: Loop,
-        network: Network,
+        links: PeerLinks,
         contact: str,
         address: Address,
+        key: bytes | None,
         request: ChatRequest,
         *,
         on_accepted: Callable[[Link], None],
         on_failed: Callable[[P2PError], None],
     ) -> None:
         self.contact = contact
-        self._loop = loop
+        self.key = key
         self._address = address
         self._request = request
         self._on_accepted = on_accepted
         self._on_failed = on_failed
         self._link: Link | None = None
-        self._dial: Closable = network.dial(
-            address, DIAL_TIMEOUT, self._connected, self._unreachable
-        )
+        self._dial: Closable = links.dial(address, DIAL_TIMEOUT, self._connected, self._unreachable)
 
     def cancel(self) -> None:
         """Hang up; nothing is called any more."""
@@ -56,13 +51,17 @@ class OutgoingCall:
             self._link.on_closed = _ignore
             self._link.close()
 
-    def _connected(self, transport: Transport) -> None:
-        connection = Connection(PEER_DIALOGUE, ORIGINAL, Speaker.DIALLER)
-        self._link = Link(self._loop, transport, connection)
-        self._link.on_message = self._replied
-        self._link.on_closed = self._closed
-        self._link.send(self._request)
-        self._link.expect(REPLY_TIMEOUT, f"{self.contact} did not answer")
+    def _connected(self, link: Link, key: bytes | None) -> None:
+        if key != self.key:
+            link.on_closed = _ignore
+            link.abort()
+            self._on_failed(another_key(self.contact))
+            return
+        self._link = link
+        link.on_message = self._replied
+        link.on_closed = self._closed
+        link.send(self._request)
+        link.expect(REPLY_TIMEOUT, f"{self.contact} did not answer")
 
     def _unreachable(self, error: P2PError) -> None:
         self._on_failed(
@@ -96,9 +95,18 @@ class OutgoingCall:
 class IncomingCall:
     """Somebody waits on `link` for our reply; `on_gone` comes if they do not wait."""
 
-    def __init__(self, link: Link, request: ChatRequest, on_gone: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        links: PeerLinks,
+        link: Link,
+        request: ChatRequest,
+        key: bytes | None,
+        on_gone: Callable[["IncomingCall"], None],
+    ) -> None:
+        self.links = links
         self.contact = request.username
         self.link = link
+        self.key = key
         self.call_back = Address(link.remote.host, request.port or 0)
         """Where the caller's own peer server is: their address, and the port that they announce."""
         self._on_gone = on_gone
@@ -116,7 +124,16 @@ class IncomingCall:
         self.link.close()
 
     def _closed(self, _: P2PError | None) -> None:
-        self._on_gone()
+        self._on_gone(self)
+
+
+def another_key(contact: str) -> NotTrusted:
+    """Give the error for a contact who does not prove to hold the key that we know."""
+    return NotTrusted(
+        f"{contact} shows another key than the one we know",
+        likely=f"{contact} has a new profile or machine; or somebody is between you",
+        advice=f"ask {contact} by another way; /trust {contact} takes the new key",
+    )
 
 
 def _ignore(_: object) -> None:

@@ -1,8 +1,9 @@
-"""One conversation with one contact, over the two links of the original dialect.
+"""One conversation with one contact.
 
-We say on the link that we opened and hear on the one that the contact opened (PROTOCOL, "peer and
-peer"). There is no goodbye: a link that ends, ends the chat, but not before everything that the
-contact had said is heard.
+In the secure dialect over one link; in the original one we say on the link that we opened and hear
+on the one that the contact opened (PROTOCOL, "peer and peer"). There is no
+goodbye: a link that ends, ends the chat, but not before everything that the contact had said is
+heard.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Final
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
-from p2pchat.peer.events import ChatEnded, ChatStarted, Event, TextReceived
+from p2pchat.peer.events import ChatEnded, ChatStarted, Event, Security, TextReceived
 from p2pchat.protocol.messages import ChatText, Message
 from p2pchat.protocol.original import MAX_TEXT_BYTES
 from p2pchat.protocol.text import printable
@@ -26,7 +27,7 @@ MAX_UNSENT: Final = 1000
 class ChatSession:
     """A chat from its acceptance to its end; `on_over` comes once, just before ChatEnded.
 
-    Give it its links with `speak_on` and `hear_on`, in any order.
+    Give it its links with `speak_on` and `hear_on`, in any order, or one for both with `talk_on`.
     """
 
     def __init__(
@@ -34,12 +35,14 @@ class ChatSession:
         loop: Loop,
         contact: str,
         contact_host: str,
+        security: Security,
         *,
         on_event: Callable[[Event], None],
         on_over: Callable[[], None],
     ) -> None:
         self.contact = contact
         self.contact_host = contact_host
+        self.security = security
         self._loop = loop
         self._on_event = on_event
         self._on_over = on_over
@@ -58,7 +61,7 @@ class ChatSession:
 
     def start(self) -> None:
         """Tell that the chat has started."""
-        self._on_event(ChatStarted(self.contact))
+        self._on_event(ChatStarted(self.contact, self.security))
 
     def speak_on(self, link: Link) -> None:
         """Talk on this link, first what waited for it."""
@@ -73,6 +76,12 @@ class ChatSession:
             link.send(ChatText(text))
         if self._leaving:
             self._end(None)
+
+    def talk_on(self, link: Link) -> None:
+        """Talk and listen on this one link."""
+        self._speaking = self._hearing = link
+        link.on_message = self.hear
+        link.on_closed = self._cannot_hear
 
     def hear_on(self, link: Link) -> None:
         """Listen on this link."""

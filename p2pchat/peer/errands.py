@@ -1,60 +1,155 @@
-"""Errands at the registry that need no node: make an account, look somebody up.
+"""Errands at the registry that need no node: make an account, look somebody up, and the like.
 
-Each runs the loop until it is done.
+Each runs the loop until it is done, and logs out. In the secure dialect they log in as errands, so
+that a node of the same account that runs elsewhere stays online.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
-from p2pchat.errors import RegistrationRefused
+from p2pchat.errors import LoginNeeded, P2PError, RegistrationRefused, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
+from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.registry_client import RegistryClient
-from p2pchat.peer.registry_url import RegistryUrl
+from p2pchat.peer.registry_link import RegistryDialer
 from p2pchat.protocol.messages import (
     AnnouncePort,
+    ChangePassword,
+    ChangePasswordResult,
     Message,
     Outcome,
+    Reason,
     Register,
     RegisterResult,
+    RevokeTokens,
     Search,
     SearchResult,
 )
 
 
-def register(loop: Loop, network: Network, url: RegistryUrl, username: str, password: str) -> None:
-    """Make the account.
+class Errands:
+    """What can be asked of the registry that `dialer` dials.
 
-    Raises RegistrationRefused where the registry says no, Unreachable, LinkLost, TimedOut.
+    Every method raises Unreachable, LinkLost, TimedOut or NotTrusted where the registry cannot be
+    asked, and LoginNeeded or LoginRefused where it does not let us in.
     """
-    client = RegistryClient(loop, network, url.address)
-    try:
-        link = loop.wait_for(client.connect)
-        answer: Message = loop.wait_for(partial(client.ask, Register(username, password)))
-        if not isinstance(answer, RegisterResult) or answer.outcome is not Outcome.OK:
-            raise RegistrationRefused(
-                f"the registry at {url.address} refused to register {username}",
-                likely="the name is taken",
-                advice="p2p register with another name, or p2p login if it is yours",
-            )
-        # The original program reads a port next, and nothing else: a LOGOUT without it would be
-        # lost, and leave a ghost online that later searches find.
-        port = network.listen(Address(link.local.host, 0), lambda transport: transport.abort())
+
+    def __init__(self, loop: Loop, network: Network, dialer: RegistryDialer) -> None:
+        self._loop = loop
+        self._network = network
+        self._dialer = dialer
+
+    def register(self, credentials: Credentials, password: str) -> None:
+        """Make the account; raises RegistrationRefused where the registry says no."""
+        secure = self._dialer.url.secure
+        request = Register(
+            credentials.username,
+            password,
+            key=credentials.identity.public if secure else None,
+            errand=secure,
+        )
+        with self._connected() as client:
+            answer = self._ask(client, request)
+            if not isinstance(answer, RegisterResult) or answer.outcome is not Outcome.OK:
+                raise self._not_registered(credentials.username, answer)
+            if answer.grant is not None:
+                credentials.keep(answer.grant)
+            if not secure:
+                self._announce_some_port(client)
+
+    def search(self, username: str, credentials: Credentials | None) -> SearchResult:
+        """Look somebody up; the original dialect needs no login for it."""
+        with self._connected() as client:
+            if self._dialer.url.secure:
+                self._log_in(client, credentials)
+            answer = self._ask(client, Search(username))
+            assert isinstance(answer, SearchResult)
+            return answer
+
+    def change_password(self, credentials: Credentials, old: str, new: str) -> None:
+        """Set a new password; every token of the account ends. Raises UsageError if refused."""
+        with self._connected() as client:
+            self._log_in(client, credentials)
+            answer = self._ask(client, ChangePassword(old, new))
+            assert isinstance(answer, ChangePasswordResult)
+            if answer.outcome is not Outcome.OK:
+                raise _not_changed(answer)
+            credentials.forget()
+
+    def log_out(self, credentials: Credentials, *, everywhere: bool) -> None:
+        """End our token, or every token of the account."""
+        with self._connected() as client:
+            self._log_in(client, credentials)
+            self._ask(client, RevokeTokens("" if everywhere else credentials.token))
+            credentials.forget()
+
+    @contextmanager
+    def _connected(self) -> Iterator[RegistryClient]:
+        client = RegistryClient(self._loop, self._dialer)
         try:
-            loop.wait_for(partial(client.ask, AnnouncePort(port.address.port)))
+            self._link = self._loop.wait_for(client.connect)
+            yield client
+        finally:
+            client.close()
+
+    def _ask(self, client: RegistryClient, request: Message) -> Message:
+        answer: Message = self._loop.wait_for(partial(client.ask, request))
+        return answer
+
+    def _log_in(self, client: RegistryClient, credentials: Credentials | None) -> None:
+        if credentials is None:
+            raise LoginNeeded(
+                f"you have no account at {self._dialer.url} yet", advice="p2p register NAME"
+            )
+        answer = self._ask(client, credentials.request(errand=True))
+        if credentials.try_again(answer):
+            answer = self._ask(client, credentials.request(errand=True))
+        error = credentials.refusal(answer)
+        if error is not None:
+            raise error
+        grant = getattr(answer, "grant", None)
+        if grant is not None:
+            credentials.keep(grant)
+
+    def _announce_some_port(self, client: RegistryClient) -> None:
+        """Do what the original program waits for after it has registered somebody.
+
+        It reads a port next, and nothing else: a LOGOUT without it would be lost, and leave a
+        ghost online that later searches find.
+        """
+        here = Address(self._link.local.host, 0)
+        port = self._network.listen(here, lambda transport: transport.abort())
+        try:
+            self._ask(client, AnnouncePort(port.address.port))
         finally:
             port.close()
-    finally:
-        client.close()
+
+    def _not_registered(self, username: str, answer: Message) -> P2PError:
+        reason = answer.reason if isinstance(answer, RegisterResult) else None
+        likely, advice = {
+            Reason.BAD_NAME: (
+                "a name has lower-case letters, digits, '.', '_' and '-', at most 32",
+                "choose another name",
+            ),
+            Reason.WEAK_PASSWORD: ("the password is too short", "choose a longer one"),
+            Reason.SLOW_DOWN: ("it has too much to do", "try again in a minute"),
+        }.get(
+            reason or Reason.NAME_TAKEN,
+            ("the name is taken", "p2p register with another name, or p2p login if it is yours"),
+        )
+        return RegistrationRefused(
+            f"the registry at {self._dialer.url.address} refused to register {username}",
+            likely=likely,
+            advice=advice,
+        )
 
 
-def search(loop: Loop, network: Network, url: RegistryUrl, username: str) -> SearchResult:
-    """Look somebody up, without being logged in; raises Unreachable, LinkLost, TimedOut."""
-    client = RegistryClient(loop, network, url.address)
-    try:
-        loop.wait_for(client.connect)
-        answer: Message = loop.wait_for(partial(client.ask, Search(username)))
-        assert isinstance(answer, SearchResult)
-        return answer
-    finally:
-        client.close()
+def _not_changed(answer: ChangePasswordResult) -> UsageError:
+    weak = answer.reason is Reason.WEAK_PASSWORD
+    return UsageError(
+        "the password was not changed",
+        likely="the new one is too short" if weak else "the old one is wrong",
+    )

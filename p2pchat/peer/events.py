@@ -1,6 +1,7 @@
 """What a person may be told: one frozen class for each event. Knows no wording."""
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from p2pchat.errors import P2PError
 from p2pchat.net.address import Address
@@ -89,11 +90,20 @@ class CallTurnedAway:
     contact: str
 
 
+class Security(Enum):
+    """How well a chat is protected."""
+
+    CLEAR = "in clear"
+    UNVERIFIED = "encrypted, unverified"
+    VERIFIED = "encrypted, verified"
+
+
 @dataclass(frozen=True, slots=True)
 class ChatStarted:
     """We are in a chat."""
 
     contact: str
+    security: Security = Security.CLEAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,21 @@ class ChatEnded:
     contact: str
     error: P2PError | None
     unsent: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRefused:
+    """Somebody called with another key than we know of that name, and was hung up on."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryTrusted:
+    """A registry's key is taken for its own because it is the first that we see."""
+
+    registry: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,5 +160,7 @@ Event = (
     | ChatStarted
     | TextReceived
     | ChatEnded
+    | KeyRefused
+    | RegistryTrusted
     | Trouble
 )

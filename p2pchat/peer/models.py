@@ -1,14 +1,15 @@
 """The profile's tables, bound to nothing (see `storage`)."""
 
-from peewee import CompositeKey, Model, TextField, TimestampField
+from peewee import BigIntegerField, BlobField, BooleanField, CompositeKey, Model, TextField
 
 
 class Account(Model):
-    """An account of ours at a registry, and when it was last logged in as."""
+    """An account of ours at a registry, when it was last logged in as, and its token there."""
 
     registry = TextField()
     username = TextField()
-    used_at = TimestampField(resolution=10**6, utc=True)
+    used_at = BigIntegerField()  # nanoseconds since the epoch
+    token = TextField(default="")
 
     class Meta:
         """One row for each account."""
@@ -17,20 +18,39 @@ class Account(Model):
         primary_key = CompositeKey("registry", "username")
 
 
-class KnownName(Model):
-    """A user of a registry whom we met: found, called, or called by."""
+class Registry(Model):
+    """A registry whose key we have pinned; `fingerprint` is that of its certificate's key."""
+
+    registry = TextField(primary_key=True)
+    fingerprint = TextField()
+
+    class Meta:
+        """One row for each registry."""
+
+        table_name = "registry"
+
+
+class Contact(Model):
+    """A user of a registry whom we met: found, called, or called by.
+
+    `key` is the one that we talked to (None: never, or in clear), `verified` if its safety number
+    was compared, `blocked` if we do not want to hear from them.
+    """
 
     registry = TextField()
     username = TextField()
+    key = BlobField(null=True)
+    verified = BooleanField(default=False)
+    blocked = BooleanField(default=False)
 
     class Meta:
         """One row for each name."""
 
-        table_name = "known_name"
+        table_name = "contact"
         primary_key = CompositeKey("registry", "username")
 
 
-TABLES = (Account, KnownName)
+TABLES = (Account, Registry, Contact)
 
 SCHEMA_VERSION = 1
 """Kept in SQLite's user_version; a newer one is refused."""

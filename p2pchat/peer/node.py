@@ -8,23 +8,35 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from p2pchat.errors import ContactOffline, NoSuchUser, P2PError, StorageError, UsageError
+from p2pchat.errors import (
+    ContactOffline,
+    NoSuchUser,
+    NotTrusted,
+    P2PError,
+    StorageError,
+    UsageError,
+)
 from p2pchat.net.address import Address, is_loopback
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
+from p2pchat.peer.contacts import Contacts
+from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.events import (
     Called,
     Calling,
     Event,
     Found,
+    KeyRefused,
     LoggedIn,
     SearchFailed,
+    Security,
     Trouble,
 )
+from p2pchat.peer.peer_links import ClearLinks, PeerLinks, SecureLinks
 from p2pchat.peer.peer_server import PeerServer
 from p2pchat.peer.profile import Profile
+from p2pchat.peer.registry_link import RegistryDialer
 from p2pchat.peer.registry_session import RegistrySession, Standing
-from p2pchat.peer.registry_url import RegistryUrl
 from p2pchat.peer.switchboard import Switchboard
 from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.protocol.text import is_username
@@ -43,9 +55,8 @@ class Node:
         self,
         loop: Loop,
         network: Network,
-        url: RegistryUrl,
-        username: str,
-        password: str,
+        dialer: RegistryDialer,
+        credentials: Credentials,
         *,
         profile: Profile,
         on_event: Callable[[Event], None],
@@ -53,36 +64,37 @@ class Node:
         peer_host: str | None = None,
         peer_port: int = ANY_PORT,
     ) -> None:
-        self.username = username
-        self.url = url
+        self.username = credentials.username
+        self.url = dialer.url
+        self.contacts = Contacts(profile, str(self.url))
+        self._identity = credentials.identity
         self._profile = profile
         self._on_event = on_event
         self._peer_host = peer_host
         self._peer_port = peer_port
+        self._allows_original = credentials.allow_original
         self._registry = RegistrySession(
             loop,
             network,
-            url,
-            username,
-            password,
+            dialer,
+            credentials,
             open_port=self._open_port,
             on_event=self._tell,
             rng=rng,
         )
-        self._switchboard = Switchboard(loop, network, username, self._tell)
-        self._peer_server = PeerServer(
-            loop,
-            network,
-            on_call=self._switchboard.take_call,
-            on_text=self._switchboard.take_text,
-            on_silent_gone=self._switchboard.silent_gone,
-            may_be_silent=self._switchboard.chats_with_host,
-        )
+        self._switchboard = Switchboard(loop, self.username, self, self._tell)
+        self._clear_links = ClearLinks(loop, network)
+        self._clear_server = self._peer_server(loop, network, self._clear_links)
+        self._links: PeerLinks = self._clear_links
+        self._server = self._clear_server
+        if self.url.secure:
+            self._links = SecureLinks(loop, network, self._identity)
+            self._server = self._peer_server(loop, network, self._links)
 
     @property
     def known_names(self) -> list[str]:
         """Everybody whom we met at this registry; raises StorageError."""
-        return self._profile.known_names(str(self.url))
+        return [contact.username for contact in self.contacts.all()]
 
     @property
     def standing(self) -> Standing:
@@ -93,6 +105,11 @@ class Node:
     def in_chat_with(self) -> str | None:
         """The contact of the open chat."""
         return self._switchboard.in_chat_with
+
+    @property
+    def security(self) -> Security | None:
+        """How well the open chat is protected."""
+        return self._switchboard.security
 
     @property
     def calling(self) -> str | None:
@@ -111,7 +128,8 @@ class Node:
     def stop(self) -> None:
         """Leave the chat, refuse who waits, log out; run the loop until it is idle."""
         self._switchboard.close()
-        self._peer_server.close()
+        self._server.close()
+        self._clear_server.close()
         self._registry.stop()
 
     def search(self, username: str) -> None:
@@ -121,10 +139,11 @@ class Node:
             username, partial(self._found, username), partial(self._search_failed, username)
         )
 
-    def call(self, username: str) -> None:
+    def call(self, username: str, *, in_clear: bool = False) -> None:
         """Ask somebody for a chat; Calling and ChatStarted, or CallFailed, follow.
 
-        If that somebody is calling us, it is the same wish, and their call is taken.
+        If that somebody is calling us, it is the same wish, and their call is taken. Who is at the
+        original door is called only with `in_clear`.
         """
         check_username(username)
         if username == self.username:
@@ -135,7 +154,7 @@ class Node:
         self._switchboard.seek(username)
         self._registry.search(
             username,
-            partial(self._found_for_call, username),
+            partial(self._found_for_call, username, in_clear),
             partial(self._switchboard.call_failed, username),
         )
 
@@ -155,18 +174,62 @@ class Node:
         """Leave the chat (ChatEnded follows), or give up calling; False where there is neither."""
         return self._switchboard.leave()
 
-    def _open_port(self, local_host: str, again: bool) -> Address:
-        current = self._peer_server.address
+    def safety_number(self, username: str) -> str:
+        """Give the number that the contact must see too."""
+        return self.contacts.safety_number(username, self._identity.public)
+
+    def introduce(self, caller: str, key: bytes | None, then: Callable[[bool], None]) -> None:
+        """Tell whether a caller is who they say, and may call us; see Trust.
+
+        Whom we know must prove the key that we pinned; of a stranger the registry must say that it
+        is theirs. In clear nobody can prove anything.
+        """
+        if self.contacts.get(caller).blocked:
+            then(False)
+        elif key is None:
+            then(True)
+        else:
+            self._check_key(caller, key, then)
+
+    def pin(self, contact: str, key: bytes | None) -> Security:
+        """A chat with that key begins; see Trust."""
+        return self.contacts.pin(contact, key)
+
+    def _check_key(self, caller: str, key: bytes, then: Callable[[bool], None]) -> None:
+        def judged(right: bool) -> None:
+            if not right:
+                self._tell(KeyRefused(caller))
+            then(right)
+
+        known = self.contacts.is_known_by(caller, key)
+        if known is not None:
+            judged(known)
+            return
+        self._registry.search(caller, lambda r: judged(r.key == key), lambda _: judged(False))
+
+    def _peer_server(self, loop: Loop, network: Network, links: PeerLinks) -> PeerServer:
+        return PeerServer(
+            loop,
+            network,
+            links,
+            on_call=self._switchboard.take_call,
+            on_text=self._switchboard.take_text,
+            on_silent_gone=self._switchboard.silent_gone,
+            may_be_silent=self._switchboard.chats_with_host,
+        )
+
+    def _open_port(self, local_host: str, again: bool) -> tuple[Address, int | None]:
         host = self._peer_host or _reachable_by(local_host)
-        if current is not None and not again and host in {current.host, self._peer_host}:
-            return current
+        clear_port = None
+        if self.url.secure and self._allows_original:
+            clear_port = self._clear_server.ensure_open(host, ANY_PORT, again=again).port
         if again and self._peer_port != ANY_PORT:
             raise UsageError(
                 f"the registry says that port {self._peer_port} is taken",
                 likely="another user at this address has announced it",
                 advice="choose another --peer-port, or none",
             )
-        return self._peer_server.open(Address(host, self._peer_port))
+        return self._server.ensure_open(host, self._peer_port, again=again), clear_port
 
     def _tell(self, event: Event) -> None:
         """Remember whom we meet, and pass the event on."""
@@ -196,14 +259,36 @@ class Node:
     def _search_failed(self, username: str, error: P2PError) -> None:
         self._tell(SearchFailed(username, error))
 
-    def _found_for_call(self, username: str, result: SearchResult) -> None:
-        here = self._peer_server.address
+    def _found_for_call(self, username: str, in_clear: bool, result: SearchResult) -> None:
+        try:
+            self._call_found(username, in_clear, result)
+        except P2PError as error:
+            self._switchboard.call_failed(username, error)
+
+    def _call_found(self, username: str, in_clear: bool, result: SearchResult) -> None:
+        here = self._server.address
         if result.presence is Presence.NOT_FOUND:
-            self._switchboard.call_failed(username, _no_such_user(username))
-        elif result.presence is Presence.OFFLINE or here is None:
-            self._switchboard.call_failed(username, ContactOffline(f"{username} is offline"))
+            raise _no_such_user(username)
+        if result.presence is Presence.OFFLINE or here is None:
+            raise ContactOffline(f"{username} is offline")
+        address = Address(result.host, result.port)
+        if not self.url.secure:
+            self._switchboard.call(self._links, username, address, None, here.port)
+        elif result.in_clear:
+            self._call_in_clear(username, address, in_clear, here.host)
         else:
-            self._switchboard.call(username, Address(result.host, result.port), here.port)
+            key = self.contacts.key_to_call(username, result.key)
+            self._switchboard.call(self._links, username, address, key, None)
+
+    def _call_in_clear(self, username: str, address: Address, agreed: bool, host: str) -> None:
+        if not agreed:
+            raise NotTrusted(
+                f"{username} can be talked to in clear only",
+                likely=f"{username} uses the original system",
+                advice=f"/chat {username} --in-clear, for everybody to read",
+            )
+        port = self._clear_server.ensure_open(host, ANY_PORT, again=False).port
+        self._switchboard.call(self._clear_links, username, address, None, port)
 
 
 def check_username(username: str) -> None:

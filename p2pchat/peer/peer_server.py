@@ -9,14 +9,13 @@ from typing import Final
 
 from p2pchat.errors import P2PError
 from p2pchat.net.address import Address
-from p2pchat.net.endpoints import Listener, Network
+from p2pchat.net.endpoints import Closable, Listener, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
+from p2pchat.net.tls import HANDSHAKE_TIMEOUT
 from p2pchat.net.transport import Transport
-from p2pchat.protocol.connection import Connection
+from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import ChatRequest, ChatText, Message
-from p2pchat.protocol.original import ORIGINAL
-from p2pchat.protocol.states import PEER_DIALOGUE, Speaker
 
 MAX_SILENT_LINKS: Final = 64
 MAX_SILENT_LINKS_PER_HOST: Final = 8
@@ -28,7 +27,7 @@ SPEAK_TIMEOUT: Final = 30.0
 
 
 class PeerServer:
-    """Listen, and hand on each link with its first message.
+    """Listen, and hand on each link with its first message, and with the key if it proved one.
 
     The connection that a contact opens back says nothing for as long as its person types nothing;
     `may_be_silent(host)` tells whether a chat with somebody at that host is open, and
@@ -39,29 +38,40 @@ class PeerServer:
         self,
         loop: Loop,
         network: Network,
+        links: PeerLinks,
         *,
-        on_call: Callable[[Link, ChatRequest], None],
+        on_call: Callable[[PeerLinks, Link, ChatRequest, bytes | None], None],
         on_text: Callable[[Link, ChatText], None],
         on_silent_gone: Callable[[str], None],
         may_be_silent: Callable[[str], bool],
     ) -> None:
         self._loop = loop
         self._network = network
+        self._links = links
         self._on_call = on_call
         self._on_text = on_text
         self._on_silent_gone = on_silent_gone
         self._may_be_silent = may_be_silent
         self._listener: Listener | None = None
+        self._host = ""
         self._silent: set[Link] = set()
+        self._handshakes: dict[Transport, Closable] = {}
 
     @property
     def address(self) -> Address | None:
         """Where we listen."""
         return self._listener.address if self._listener is not None else None
 
-    def open(self, address: Address) -> Address:
-        """Listen there, and no longer elsewhere; gives the real address; raises BindError."""
-        listener = self._network.listen(address, self._came)
+    def ensure_open(self, host: str, port: int, *, again: bool) -> Address:
+        """Listen at the host, and no longer elsewhere; gives the real address; raises BindError.
+
+        Where it listens there already it stays, unless `again`: at another port.
+        """
+        here = self.address
+        if here is not None and self._host == host and not again:
+            return here
+        listener = self._network.listen(Address(host, port), self._came)
+        self._host = host
         if self._listener is not None:
             self._listener.close()
         self._listener = listener
@@ -72,19 +82,33 @@ class PeerServer:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+        for handshake in self._handshakes.values():
+            handshake.close()
+        self._handshakes.clear()
         for link in tuple(self._silent):
             link.close()
 
     def _came(self, transport: Transport) -> None:
-        link = Link(self._loop, transport, Connection(PEER_DIALOGUE, ORIGINAL, Speaker.LISTENER))
-        of_that_host = sum(link.remote.host == other.remote.host for other in self._silent)
-        if len(self._silent) >= MAX_SILENT_LINKS or of_that_host >= MAX_SILENT_LINKS_PER_HOST:
-            link.abort()
+        hosts = [link.remote.host for link in self._silent]
+        hosts += [other.remote.host for other in self._handshakes]
+        of_that_host = hosts.count(transport.remote.host)
+        if len(hosts) >= MAX_SILENT_LINKS or of_that_host >= MAX_SILENT_LINKS_PER_HOST:
+            transport.abort()
             return
+        under_way = self._links.take(transport, partial(self._linked, transport))
+        if self._links.secure:
+            self._handshakes[transport] = under_way
+            self._loop.call_later(HANDSHAKE_TIMEOUT, partial(self._forget, transport))
+
+    def _linked(self, transport: Transport, link: Link, key: bytes | None) -> None:
+        self._forget(transport)
         self._silent.add(link)
-        link.on_message = partial(self._spoke, link)
+        link.on_message = partial(self._spoke, link, key)
         link.on_closed = partial(self._gone, link)
         self._watch_silence(link)
+
+    def _forget(self, transport: Transport) -> None:
+        self._handshakes.pop(transport, None)
 
     def _watch_silence(self, link: Link) -> None:
         self._loop.call_later(SPEAK_TIMEOUT, partial(self._check_silence, link))
@@ -97,10 +121,10 @@ class PeerServer:
         else:
             link.close()
 
-    def _spoke(self, link: Link, message: Message) -> None:
+    def _spoke(self, link: Link, key: bytes | None, message: Message) -> None:
         self._silent.discard(link)
         if isinstance(message, ChatRequest):
-            self._on_call(link, message)
+            self._on_call(self._links, link, message, key)
         elif isinstance(message, ChatText):
             self._on_text(link, message)
 

@@ -1,12 +1,23 @@
-"""The profile on disk: which accounts are ours, and which names we have met.
+"""The profile on disk: our accounts, the registries and contacts that we know, and by which keys.
 
 The only user of the profile's tables. Several processes may have it open at once.
 """
 
+import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from p2pchat.peer.models import SCHEMA_VERSION, TABLES, Account, KnownName
+from p2pchat.peer.models import SCHEMA_VERSION, TABLES, Account, Contact, Registry
 from p2pchat.storage import SqliteFile
+
+
+class KnownContact(NamedTuple):
+    """What we know of somebody; see models.Contact."""
+
+    username: str
+    key: bytes | None = None
+    verified: bool = False
+    blocked: bool = False
 
 
 class Profile:
@@ -23,41 +34,87 @@ class Profile:
 
     def note_account(self, registry: str, username: str) -> None:
         """Remember that this account is ours and was used now."""
-        account = Account.insert(registry=registry, username=username).on_conflict_replace()
-        with self._store.errors():
-            account.execute(self._store.database)
+        self._execute(
+            Account.insert(
+                registry=registry, username=username, used_at=time.time_ns()
+            ).on_conflict(
+                conflict_target=(Account.registry, Account.username), preserve=(Account.used_at,)
+            )
+        )
 
     def last_account(self, registry: str) -> str | None:
         """Give the account that was used last at the registry."""
-        query = (
-            Account.select(Account.username)
-            .where(Account.registry == registry)
-            .order_by(Account.used_at.desc())
-            .limit(1)
-            .tuples()
-        )
-        with self._store.errors():
-            for (username,) in query.execute(self._store.database):
-                return str(username)
+        query = Account.select(Account.username).where(Account.registry == registry)
+        for (username,) in self._rows(query.order_by(Account.used_at.desc()).limit(1)):
+            return str(username)
         return None
+
+    def token(self, registry: str, username: str) -> str:
+        """Give the account's token; empty where there is none."""
+        query = Account.select(Account.token).where(
+            (Account.registry == registry) & (Account.username == username)
+        )
+        return next((str(token) for (token,) in self._rows(query)), "")
+
+    def keep_token(self, registry: str, username: str, token: str) -> None:
+        """Keep the account's token; an empty one forgets it."""
+        self.note_account(registry, username)
+        self._execute(
+            Account.update(token=token).where(
+                (Account.registry == registry) & (Account.username == username)
+            )
+        )
+
+    def pinned_registry(self, registry: str) -> str | None:
+        """Give the fingerprint that the registry must show, if we have seen it before."""
+        query = Registry.select(Registry.fingerprint).where(Registry.registry == registry)
+        return next((str(found) for (found,) in self._rows(query)), None)
+
+    def pin_registry(self, registry: str, fingerprint: str) -> None:
+        """Know the registry by that fingerprint from now on."""
+        self._execute(
+            Registry.insert(registry=registry, fingerprint=fingerprint).on_conflict_replace()
+        )
 
     def note_name(self, registry: str, username: str) -> None:
         """Remember a user whom we met."""
-        name = KnownName.insert(registry=registry, username=username).on_conflict_ignore()
-        with self._store.errors():
-            name.execute(self._store.database)
+        self._execute(Contact.insert(registry=registry, username=username).on_conflict_ignore())
 
     def known_names(self, registry: str) -> list[str]:
         """Give everybody whom we met at the registry, sorted."""
+        return [contact.username for contact in self.contacts(registry)]
+
+    def contacts(self, registry: str) -> list[KnownContact]:
+        """Give everybody whom we met at the registry, with what we know of them, sorted."""
         query = (
-            KnownName.select(KnownName.username)
-            .where(KnownName.registry == registry)
-            .order_by(KnownName.username)
-            .tuples()
+            Contact.select(Contact.username, Contact.key, Contact.verified, Contact.blocked)
+            .where(Contact.registry == registry)
+            .order_by(Contact.username)
         )
-        with self._store.errors():
-            return [username for (username,) in query.execute(self._store.database)]
+        return [
+            KnownContact(name, None if key is None else bytes(key), verified, blocked)
+            for name, key, verified, blocked in self._rows(query)
+        ]
+
+    def contact(self, registry: str, username: str) -> KnownContact:
+        """Give what we know of somebody; of a stranger, nothing."""
+        for contact in self.contacts(registry):
+            if contact.username == username:
+                return contact
+        return KnownContact(username)
+
+    def keep_contact(self, registry: str, contact: KnownContact) -> None:
+        """Keep what we know of somebody."""
+        self._execute(Contact.insert(registry=registry, **contact._asdict()).on_conflict_replace())
 
     def close(self) -> None:
         """Close the database."""
         self._store.disconnect()
+
+    def _rows(self, query: Any) -> list[Any]:
+        with self._store.errors():
+            return list(query.tuples().execute(self._store.database))
+
+    def _execute(self, query: Any) -> None:
+        with self._store.errors():
+            query.execute(self._store.database)

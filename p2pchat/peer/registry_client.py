@@ -8,22 +8,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
 
-from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, Unreachable
-from p2pchat.net.address import Address
-from p2pchat.net.endpoints import Closable, Network
+from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError
+from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.net.transport import Transport
-from p2pchat.protocol.connection import Connection
-from p2pchat.protocol.messages import Logout, Message
-from p2pchat.protocol.original import ORIGINAL
-from p2pchat.protocol.states import REGISTRY_DIALOGUE, Speaker
+from p2pchat.peer.registry_link import Failed, RegistryDialer
+from p2pchat.protocol.messages import Goodbye, Logout, Message
 
-DIAL_TIMEOUT: Final = 10.0
 ANSWER_TIMEOUT: Final = 15.0
 """A registry that is checking many passwords may take its time."""
-
-Failed = Callable[[P2PError], None]
 
 
 class _Question(NamedTuple):
@@ -33,43 +26,35 @@ class _Question(NamedTuple):
 
 
 class RegistryClient:
-    """Ask the registry at `address`; questions wait for each other.
+    """Ask the registry that `dialer` dials; questions wait for each other.
 
     `on_lost(error)` is called once if the open connection ends by itself, after every open
-    question's `failed`. After `close` nothing is called any more.
+    question's `failed`; `on_goodbye` before that, where the registry says why. After `close`
+    nothing is called any more.
     """
 
-    def __init__(self, loop: Loop, network: Network, address: Address) -> None:
+    def __init__(self, loop: Loop, dialer: RegistryDialer) -> None:
         self._loop = loop
-        self._network = network
-        self._address = address
+        self._dialer = dialer
+        self._address = dialer.url.address
         self._dial: Closable | None = None
         self._link: Link | None = None
         self._questions: deque[_Question] = deque()
         self._asked: _Question | None = None
         self._lost: P2PError | None = None
         self.on_lost: Failed = _ignore
+        self.on_goodbye: Callable[[Goodbye], None] = _ignore_goodbye
 
     def connect(self, then: Callable[[Link], None], failed: Failed) -> None:
         """Dial; then `then(link)`, to be asked who and where the two ends are, or `failed`."""
 
-        def connected(transport: Transport) -> None:
-            connection = Connection(REGISTRY_DIALOGUE, ORIGINAL, Speaker.DIALLER)
-            self._link = Link(self._loop, transport, connection)
-            self._link.on_message = self._answered
-            self._link.on_closed = self._closed
-            then(self._link)
+        def linked(link: Link) -> None:
+            self._link = link
+            link.on_message = self._answered
+            link.on_closed = self._closed
+            then(link)
 
-        def unreachable(error: P2PError) -> None:
-            failed(
-                Unreachable(
-                    f"cannot reach the registry at {self._address}: {_reason(error)}",
-                    likely="no registry runs there, or a firewall is between",
-                    advice="p2p serve, or name another one with --registry",
-                )
-            )
-
-        self._dial = self._network.dial(self._address, DIAL_TIMEOUT, connected, unreachable)
+        self._dial = self._dialer.dial(linked, failed)
 
     def ask(self, request: Message, then: Callable[[Message], None], failed: Failed) -> None:
         """Ask; then `then(answer)`, or `failed(error)` where the connection ends before."""
@@ -100,6 +85,9 @@ class RegistryClient:
             link.expect(ANSWER_TIMEOUT, f"the registry at {self._address} does not answer")
 
     def _answered(self, answer: Message) -> None:
+        if isinstance(answer, Goodbye):
+            self.on_goodbye(answer)
+            return
         if self._asked is None:
             raise RemoteProtocolError("an answer came that nobody asked for")
         assert self._link is not None
@@ -119,11 +107,11 @@ class RegistryClient:
         self.on_lost(self._lost)
 
 
-def _reason(error: P2PError) -> str:
-    return error.what.rpartition(": ")[2]
-
-
 def _ignore(_: P2PError) -> None:
+    """Stand in until somebody listens."""
+
+
+def _ignore_goodbye(_: Goodbye) -> None:
     """Stand in until somebody listens."""
 
 

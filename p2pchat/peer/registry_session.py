@@ -3,29 +3,34 @@
 Knows no contact and no chat; a chat that is open goes on whatever happens here.
 """
 
+import itertools
 import random
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
 from typing import Final
 
-from p2pchat.errors import LoginRefused, P2PError, Unreachable, UsageError
+from p2pchat.errors import LoginRefused, NotTrusted, P2PError, Unreachable, UsageError
 from p2pchat.net.address import Address
-from p2pchat.net.endpoints import Datagrams, Network
+from p2pchat.net.endpoints import Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
+from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.events import Event, LoggedIn, LoginFailed, RegistryBack, RegistryLost
-from p2pchat.peer.registry_client import Failed, RegistryClient
-from p2pchat.peer.registry_url import RegistryUrl
+from p2pchat.peer.registry_client import RegistryClient
+from p2pchat.peer.registry_link import Failed, RegistryDialer
+from p2pchat.protocol.heartbeat import seal_hello
 from p2pchat.protocol.messages import (
     AnnouncePort,
     AnnouncePortResult,
+    Goodbye,
+    Grant,
     Hello,
-    Login,
     LoginResult,
     Message,
     Outcome,
     Presence,
+    Reason,
     Search,
     SearchResult,
 )
@@ -50,33 +55,35 @@ class RegistrySession:
     """One account's standing with one registry, from `start` to `stop`.
 
     `open_port(local_host, again)` opens the peer server where contacts can reach us if they reach
-    the address by which the registry sees us, and gives its address; `again`: the port was taken.
+    the address by which the registry sees us; `again`: the port was taken. It gives its address,
+    and the port for callers in clear, if it listens for them too.
     """
 
     def __init__(
         self,
         loop: Loop,
         network: Network,
-        url: RegistryUrl,
-        username: str,
-        password: str,
+        dialer: RegistryDialer,
+        credentials: Credentials,
         *,
-        open_port: Callable[[str, bool], Address],
+        open_port: Callable[[str, bool], tuple[Address, int | None]],
         on_event: Callable[[Event], None],
         rng: random.Random,
     ) -> None:
         self._loop = loop
         self._network = network
-        self._url = url
-        self._username = username
-        self._password = password
+        self._dialer = dialer
+        self._url = dialer.url
+        self._credentials = credentials
+        self._username = credentials.username
         self._open_port = open_port
         self._on_event = on_event
         self._rng = rng
         self._client: RegistryClient | None = None
-        self._datagrams: Datagrams | None = None
+        self._heartbeat: Heartbeat | None = None
         self._timer: Timer | None = None
         self._listening: Address | None = None
+        self._grant: Grant | None = None
         self._was_online = False
         self._online_since = 0.0
         self._losses = 0
@@ -112,12 +119,19 @@ class RegistrySession:
     def _connect(self) -> None:
         self.standing = Standing.CONNECTING
         self.next_try = None
-        self._client = RegistryClient(self._loop, self._network, self._url.address)
+        self._client = RegistryClient(self._loop, self._dialer)
         self._client.on_lost = self._lost
-        self._client.connect(self._connected, self._lost)
+        self._client.on_goodbye = self._told_goodbye
+        self._client.connect(self._connected, self._not_connected)
+
+    def _not_connected(self, error: P2PError) -> None:
+        if isinstance(error, NotTrusted):
+            self._give_up(error)
+        else:
+            self._lost(error)
 
     def _connected(self, link: Link) -> None:
-        if self._was_online:
+        if self._was_online and not self._url.secure:
             self._ask(Search(self._username), partial(self._see_who_i_am, link))
         else:
             self._log_in(link)
@@ -125,45 +139,55 @@ class RegistrySession:
     def _see_who_i_am(self, link: Link, answer: Message) -> None:
         """Keep two nodes of one user from throwing each other out for ever.
 
-        A second login replaces the first, and nothing tells the first why it was hung up on. If
-        the registry has us online at another port than ours, that is what happened.
+        A second login replaces the first, and nothing in the original dialect tells the first why
+        it was hung up on. If the registry has us online at another port, that is what happened.
         """
         assert isinstance(answer, SearchResult)
         ours = self._listening
         if answer.presence is Presence.ONLINE and ours is not None and answer.port != ours.port:
-            self._give_up(
-                LoginRefused(
-                    f"{self._username} has logged in at {Address(answer.host, answer.port)}",
-                    likely="you started p2p a second time, and the second login replaced this one",
-                    advice="leave one of the two",
-                )
-            )
+            self._give_up(self._replaced(f" at {Address(answer.host, answer.port)}"))
         else:
             self._log_in(link)
 
+    def _told_goodbye(self, goodbye: Goodbye) -> None:
+        if goodbye.reason is Reason.REPLACED:
+            self._give_up(self._replaced(""))
+
+    def _replaced(self, where: str) -> LoginRefused:
+        return LoginRefused(
+            f"{self._username} has logged in{where or ' elsewhere'}",
+            likely="you started p2p a second time, and the second login replaced this one",
+            advice="leave one of the two",
+        )
+
     def _log_in(self, link: Link) -> None:
-        self._ask(Login(self._username, self._password), partial(self._log_in_answered, link))
-
-    def _log_in_answered(self, link: Link, answer: Message) -> None:
-        # The original program refuses with RegisterResult, see PROTOCOL.
-        if isinstance(answer, LoginResult) and answer.outcome is Outcome.OK:
-            self._announce(link, tries=0)
-        else:
-            self._give_up(
-                LoginRefused(
-                    f"the registry at {self._url.address} refused the login of {self._username}",
-                    likely="the password is wrong, or there is no such account",
-                    advice=f"p2p register {self._username}, if there is none",
-                )
-            )
-
-    def _announce(self, link: Link, tries: int) -> None:
         try:
-            self._listening = self._open_port(link.local.host, tries > 0)
+            request = self._credentials.request()
         except P2PError as error:
             self._give_up(error)
             return
-        announce = AnnouncePort(self._listening.port)
+        self._ask(request, partial(self._log_in_answered, link))
+
+    def _log_in_answered(self, link: Link, answer: Message) -> None:
+        if self._credentials.try_again(answer):
+            self._log_in(link)
+            return
+        error = self._credentials.refusal(answer)
+        if error is not None:
+            self._give_up(error)
+            return
+        self._grant = answer.grant if isinstance(answer, LoginResult) else None
+        if self._grant is not None:
+            self._credentials.keep(self._grant)
+        self._announce(link, tries=0)
+
+    def _announce(self, link: Link, tries: int) -> None:
+        try:
+            self._listening, clear_port = self._open_port(link.local.host, tries > 0)
+        except P2PError as error:
+            self._give_up(error)
+            return
+        announce = AnnouncePort(self._listening.port, clear_port)
         self._ask(announce, partial(self._announce_answered, link, tries))
 
     def _announce_answered(self, link: Link, tries: int, answer: Message) -> None:
@@ -179,20 +203,22 @@ class RegistrySession:
         assert self._listening is not None
         self.standing = Standing.ONLINE
         self._online_since = self._loop.now()
-        any_port = Address("::" if ":" in registry_host else "0.0.0.0", 0)  # noqa: S104  # sends only
-        self._datagrams = self._network.open_udp(any_port, _ignore_datagram)
-        self._say_hello(Address(registry_host, self._url.udp_port))
+        to = Address(registry_host, self._url.udp_port)
+        interval = self._grant.hello_interval if self._grant else self._url.hello_interval
+        self._heartbeat = Heartbeat(self._loop, self._network, to, interval, self._next_hello())
         if self._was_online:
             self._on_event(RegistryBack(str(self._url)))
         else:
             self._was_online = True
             self._on_event(LoggedIn(self._username, str(self._url), self._listening))
 
-    def _say_hello(self, to: Address) -> None:
-        assert self._datagrams is not None
-        self._datagrams.send(encode_hello(Hello(self._username)), to)
-        again = partial(self._say_hello, to)
-        self._timer = self._loop.call_later(self._url.hello_interval, again)
+    def _next_hello(self) -> Callable[[], bytes]:
+        """Give what makes the next heartbeat's datagram."""
+        grant = self._grant
+        if grant is None:
+            return lambda: encode_hello(Hello(self._username))
+        counter = itertools.count(1)
+        return lambda: seal_hello(grant.session, next(counter), grant.hello_key)
 
     def _lost(self, error: P2PError) -> None:
         if not self._was_online:
@@ -216,9 +242,9 @@ class RegistrySession:
     def _let_go(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self._datagrams is not None:
-            self._datagrams.close()
-            self._datagrams = None
+        if self._heartbeat is not None:
+            self._heartbeat.close()
+            self._heartbeat = None
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -228,9 +254,38 @@ class RegistrySession:
         self._client.ask(request, then, _ignore_failure)
 
 
+class Heartbeat:
+    """Say HELLO at once and every `interval` seconds, until closed."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        to: Address,
+        interval: float,
+        next_datagram: Callable[[], bytes],
+    ) -> None:
+        self._loop = loop
+        self._to = to
+        self._interval = interval
+        self._next_datagram = next_datagram
+        here = Address("::" if ":" in to.host else "0.0.0.0", 0)  # noqa: S104  # sends only
+        self._datagrams = network.open_udp(here, _ignore_datagram)
+        self._say()
+
+    def close(self) -> None:
+        """Say no more."""
+        self._timer.cancel()
+        self._datagrams.close()
+
+    def _say(self) -> None:
+        self._datagrams.send(self._next_datagram(), self._to)
+        self._timer = self._loop.call_later(self._interval, self._say)
+
+
 def _ignore_failure(_: P2PError) -> None:
     """Stand in where `on_lost` says it all."""
 
 
 def _ignore_datagram(_: bytes, __: Address) -> None:
-    """Stand in: the original registry sends none."""
+    """Stand in: the answer tells our public address, which nobody asks for yet."""

@@ -1,6 +1,7 @@
 """The one URL that names a registry, its dialect and its settings. Opens nothing."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
@@ -10,19 +11,27 @@ from p2pchat.net.address import Address
 
 ORIGINAL_TCP_PORT: Final = 1235
 ORIGINAL_UDP_PORT: Final = 4322
+SECURE_PORT: Final = 7117
 HELLO_INTERVAL: Final = 60.0
 
-_FORM: Final = "original://HOST[:1235][?udp=4322&hello=60]"
+_FINGERPRINT: Final = re.compile("[a-z2-7]{52}")
+_FORM: Final = "p2p://HOST[:7117][#FINGERPRINT] or original://HOST[:1235][?udp=4322&hello=60]"
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryUrl:
-    """Where a registry's original door is; `hello_interval` in seconds (DESIGN, "command line")."""
+    """Where a registry's door is, and which dialect is spoken there (DESIGN, "command line").
+
+    `fingerprint` is what the join link says of a secure registry's key. `hello_interval`, in
+    seconds, is for the original dialect; a secure registry tells its own.
+    """
 
     host: str
     port: int = ORIGINAL_TCP_PORT
     udp_port: int = ORIGINAL_UDP_PORT
     hello_interval: float = HELLO_INTERVAL
+    secure: bool = False
+    fingerprint: str | None = None
 
     @property
     def address(self) -> Address:
@@ -31,7 +40,7 @@ class RegistryUrl:
 
     def __str__(self) -> str:
         """Give the registry's name: the same however its URL was written, settings left out."""
-        return f"original://{self.address}"
+        return f"{'p2p' if self.secure else 'original'}://{self.address}"
 
 
 def parse_registry_url(text: str) -> RegistryUrl:
@@ -39,24 +48,44 @@ def parse_registry_url(text: str) -> RegistryUrl:
     try:
         parts = urlsplit(text)
         port = parts.port
-        settings = dict(
-            parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-        )
+        strict = bool(parts.query)
+        settings = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=strict))
     except ValueError as error:
         raise _malformed(text, str(error)) from error
-    if parts.scheme != "original":
-        raise _malformed(text, "a registry's URL begins with original://")
-    if not parts.hostname or parts.path not in {"", "/"} or parts.fragment or "@" in parts.netloc:
-        raise _malformed(text, "it names a host, perhaps a port, and nothing more")
+    if parts.scheme not in {"p2p", "original"}:
+        raise _malformed(text, "it begins with p2p:// or original://")
+    if not parts.hostname or parts.path not in {"", "/"} or "@" in parts.netloc:
+        raise _malformed(text, "it names a host, perhaps a port, and no path")
+    if port == 0:
+        raise _malformed(text, "a port is 1 to 65535")
+    if parts.scheme == "p2p":
+        return _secure(text, parts.hostname, port or SECURE_PORT, settings, parts.fragment)
+    if parts.fragment:
+        raise _malformed(text, "a fingerprint goes with p2p://")
+    return _original(text, parts.hostname, port or ORIGINAL_TCP_PORT, settings)
+
+
+def _secure(
+    text: str, host: str, port: int, settings: dict[str, str], fragment: str
+) -> RegistryUrl:
+    if settings:
+        raise _malformed(text, "p2p:// takes no settings")
+    fingerprint = fragment.lower() or None
+    if fingerprint is not None and not _FINGERPRINT.fullmatch(fingerprint):
+        raise _malformed(text, "a fingerprint has 52 letters and digits")
+    return RegistryUrl(host, port, port, secure=True, fingerprint=fingerprint)
+
+
+def _original(text: str, host: str, port: int, settings: dict[str, str]) -> RegistryUrl:
     udp_port = _number(text, "udp", settings.pop("udp", str(ORIGINAL_UDP_PORT)))
     hello = _number(text, "hello", settings.pop("hello", f"{HELLO_INTERVAL:g}"))
     if settings:
         raise _malformed(text, f"it has no setting {next(iter(settings))!r}")
-    if not 0 < udp_port < 65536 or udp_port != int(udp_port) or port == 0:
+    if not 0 < udp_port < 65536 or udp_port != int(udp_port):
         raise _malformed(text, "a port is 1 to 65535")
     if not 0 < hello < math.inf:
         raise _malformed(text, "hello is a number of seconds, more than 0")
-    return RegistryUrl(parts.hostname, port or ORIGINAL_TCP_PORT, int(udp_port), hello)
+    return RegistryUrl(host, port, int(udp_port), hello)
 
 
 def _number(text: str, name: str, value: str) -> float:

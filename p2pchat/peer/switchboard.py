@@ -1,17 +1,18 @@
 """Who calls whom, and the one chat: calls out and in, busy, accepted, ended.
 
-In the original dialect a node has one conversation at a time: being called, calling or chatting,
-it is busy for everybody else. Knows no registry: whoever is called comes with an address.
+A node has one conversation at a time: being called, calling or chatting, it is busy for everybody
+else. Knows no registry: whoever is called comes with an address and a key.
 """
 
 from collections.abc import Callable
+from functools import partial
+from typing import Protocol
 
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.address import Address
-from p2pchat.net.endpoints import Closable, Network
+from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.net.transport import Transport
 from p2pchat.peer.calls import DIAL_TIMEOUT, IncomingCall, OutgoingCall
 from p2pchat.peer.chat_session import ChatSession
 from p2pchat.peer.events import (
@@ -21,22 +22,31 @@ from p2pchat.peer.events import (
     CallTurnedAway,
     CallWithdrawn,
     Event,
+    Security,
 )
-from p2pchat.protocol.connection import Connection
+from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import ChatRequest, ChatText, Reply
-from p2pchat.protocol.original import ORIGINAL
-from p2pchat.protocol.states import PEER_DIALOGUE, Speaker
+
+
+class Trust(Protocol):
+    """What the switchboard must know of keys."""
+
+    def introduce(self, caller: str, key: bytes | None, then: Callable[[bool], None]) -> None:
+        """Tell whether the caller is who they say and may call; `then` at once, or later."""
+
+    def pin(self, contact: str, key: bytes | None) -> Security:
+        """A chat with that key begins; tell how well it is protected."""
 
 
 class Switchboard:
     """Our calls and our chat; `username` is ours. Methods raise UsageError as Node's do."""
 
     def __init__(
-        self, loop: Loop, network: Network, username: str, on_event: Callable[[Event], None]
+        self, loop: Loop, username: str, trust: Trust, on_event: Callable[[Event], None]
     ) -> None:
         self._loop = loop
-        self._network = network
         self._username = username
+        self._trust = trust
         self._on_event = on_event
         self._sought: str | None = None
         self._outgoing: OutgoingCall | None = None
@@ -59,6 +69,11 @@ class Switchboard:
         """Who waits for our answer."""
         return self._incoming.contact if self._incoming is not None else None
 
+    @property
+    def security(self) -> Security | None:
+        """How well the open chat is protected."""
+        return self._chat.security if self._chat is not None else None
+
     def seek(self, contact: str) -> None:
         """Begin a call whose address is still to be found; `call` or `call_failed` goes on."""
         if self._chat is not None:
@@ -73,16 +88,26 @@ class Switchboard:
             raise UsageError(f"you are calling {self.calling} already", advice="/leave gives it up")
         self._sought = contact
 
-    def call(self, contact: str, address: Address, our_port: int) -> None:
-        """Dial the contact that was sought, unless it was given up meanwhile; Calling follows."""
+    def call(
+        self,
+        links: PeerLinks,
+        contact: str,
+        address: Address,
+        key: bytes | None,
+        our_port: int | None,
+    ) -> None:
+        """Dial the contact that was sought, unless it was given up meanwhile; Calling follows.
+
+        `key` is the contact's, None in clear, where `our_port` is where they dial back.
+        """
         if self._sought != contact:
             return
         self._sought = None
         self._outgoing = OutgoingCall(
-            self._loop,
-            self._network,
+            links,
             contact,
             address,
+            key,
             ChatRequest(self._username, our_port),
             on_accepted=self._accepted,
             on_failed=self._outgoing_failed,
@@ -99,11 +124,15 @@ class Switchboard:
         """Take the call that waits; ChatStarted follows."""
         call = self._waiting_call()
         self._incoming = None
-        chat = self._open_chat(call.contact, call.call_back.host)
+        chat = self._open_chat(call.contact, call.link.remote.host, call.key)
         call.accept()
-        chat.hear_on(call.link)
+        if call.key is None:
+            chat.hear_on(call.link)
+        else:
+            chat.talk_on(call.link)
         chat.start()
-        self._call_back(chat, call.call_back)
+        if call.key is None:
+            self._call_back(chat, call)
 
     def reject(self) -> None:
         """Refuse the call that waits."""
@@ -132,10 +161,19 @@ class Switchboard:
             self.reject()
         self.leave()
 
-    def take_call(self, link: Link, request: ChatRequest) -> None:
-        """Take a link on which somebody asks for a chat."""
-        call = IncomingCall(link, request, self._withdrawn)
-        if self._yields_to(call.contact):
+    def take_call(
+        self, links: PeerLinks, link: Link, request: ChatRequest, key: bytes | None
+    ) -> None:
+        """Take a link on which somebody asks for a chat, once we know who they are."""
+        call = IncomingCall(links, link, request, key, self._withdrawn)
+        self._trust.introduce(call.contact, key, partial(self._introduced, call))
+
+    def _introduced(self, call: IncomingCall, welcome: bool) -> None:
+        if not call.link.open:
+            return
+        if not welcome:
+            call.refuse(Reply.REJECT)
+        elif self._yields_to(call.contact):
             self._stop_calling()
             self._incoming = call
             self.accept()
@@ -167,10 +205,13 @@ class Switchboard:
 
     def _accepted(self, link: Link) -> None:
         assert self._outgoing is not None
-        contact = self._outgoing.contact
+        contact, key = self._outgoing.contact, self._outgoing.key
         self._outgoing = None
-        chat = self._open_chat(contact, link.remote.host)
-        chat.speak_on(link)
+        chat = self._open_chat(contact, link.remote.host, key)
+        if key is None:
+            chat.speak_on(link)
+        else:
+            chat.talk_on(link)
         chat.start()
 
     def _outgoing_failed(self, error: P2PError) -> None:
@@ -187,24 +228,28 @@ class Switchboard:
         """
         return self.calling == caller and caller < self._username
 
-    def _withdrawn(self) -> None:
-        if self._incoming is not None:
-            contact = self._incoming.contact
+    def _withdrawn(self, call: IncomingCall) -> None:
+        if self._incoming is call:
             self._incoming = None
-            self._on_event(CallWithdrawn(contact))
+            self._on_event(CallWithdrawn(call.contact))
 
-    def _call_back(self, chat: ChatSession, address: Address) -> None:
-        def connected(transport: Transport) -> None:
-            connection = Connection(PEER_DIALOGUE, ORIGINAL, Speaker.DIALLER)
-            chat.speak_on(Link(self._loop, transport, connection))
-
-        self._calling_back = self._network.dial(
-            address, DIAL_TIMEOUT, connected, chat.cannot_call_back
+    def _call_back(self, chat: ChatSession, call: IncomingCall) -> None:
+        """Open the connection on which we talk in clear (PROTOCOL, "peer and peer")."""
+        self._calling_back = call.links.dial(
+            call.call_back,
+            DIAL_TIMEOUT,
+            lambda link, _: chat.speak_on(link),
+            chat.cannot_call_back,
         )
 
-    def _open_chat(self, contact: str, host: str) -> ChatSession:
+    def _open_chat(self, contact: str, host: str, key: bytes | None) -> ChatSession:
         self._chat = ChatSession(
-            self._loop, contact, host, on_event=self._on_event, on_over=self._chat_over
+            self._loop,
+            contact,
+            host,
+            self._trust.pin(contact, key),
+            on_event=self._on_event,
+            on_over=self._chat_over,
         )
         return self._chat
 

@@ -44,6 +44,8 @@ class Reason(StrEnum):
     BAD_KEY = "BAD_KEY"
     PORT_TAKEN = "PORT_TAKEN"
     SLOW_DOWN = "SLOW_DOWN"
+    REPLACED = "REPLACED"
+    SILENT = "SILENT"
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -217,6 +219,12 @@ class RevokeTokensResult(Answer, frozen=True):
 
 class Logout(Request, frozen=True):
     """Be offline; the registry closes the connection."""
+
+
+class Goodbye(Message, frozen=True):
+    """The registry hangs up, and says why: REPLACED by another login, or SILENT for too long."""
+
+    reason: Reason
 
 
 class Hello(Message, frozen=True):

@@ -18,6 +18,7 @@ from p2pchat.protocol.messages import (
     ChatReply,
     ChatRequest,
     ChatText,
+    Goodbye,
     Login,
     LoginResult,
     Logout,
@@ -127,9 +128,11 @@ SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
             Login: _S.LOGGING_IN,
             Logout: _S.OVER,
         },
+        (_S.LOGGED_IN, _L): {Goodbye: _S.OVER},
     },
 )
-"""The same in the secure dialect, where only who is logged in learns who is online."""
+"""The same in the secure dialect, where only who is logged in learns who is online, and where the
+registry says why it hangs up."""
 
 PEER_DIALOGUE: Final = Dialogue(
     _S.CONNECTED,

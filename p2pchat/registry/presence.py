@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from p2pchat.protocol.heartbeat import SealedHello
+from p2pchat.protocol.messages import Reason
 
 
 class Seal(NamedTuple):
@@ -23,7 +24,7 @@ class Attendance:
 
     `seal` is None for who came by the original door. `port` is where such callers find the user
     as it speaks, `clear_port` where a user of a secure door also takes calls in clear.
-    `hang_up(why)` closes the connection that the user came by.
+    `hang_up(reason)` closes the connection that the user came by.
     """
 
     __slots__ = (
@@ -42,7 +43,7 @@ class Attendance:
         username: str,
         host: str,
         now: float,
-        hang_up: Callable[[str], None],
+        hang_up: Callable[[Reason], None],
         seal: Seal | None = None,
     ) -> None:
         self.username = username

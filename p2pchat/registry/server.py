@@ -22,7 +22,7 @@ from p2pchat.net.worker import Worker
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.dialects import Dialect
 from p2pchat.protocol.heartbeat import open_hello, write_answer
-from p2pchat.protocol.messages import Logout, Message, Request
+from p2pchat.protocol.messages import Goodbye, Logout, Message, Reason, Request
 from p2pchat.protocol.original import ORIGINAL, decode_hello
 from p2pchat.protocol.secure import ALPN, SECURE
 from p2pchat.protocol.states import REGISTRY_DIALOGUE, SECURE_REGISTRY_DIALOGUE, Speaker
@@ -205,7 +205,7 @@ class _Client:
         self._worker = worker
         self._link = link
         self._name = str(link.remote)
-        self._visitor = Visitor(link.remote.host, self._leave, secure=secure)
+        self._visitor = Visitor(link.remote.host, self._hang_up, secure=secure)
         self._answering = False
         self._request_id: int | None = None
         self._stopping = False
@@ -263,6 +263,11 @@ class _Client:
         if self._request_id is not None:
             answer = msgspec.structs.replace(answer, id=self._request_id)
         self._link.send(answer)
+
+    def _hang_up(self, reason: Reason) -> None:
+        if self._link.may_send(Goodbye):
+            self._link.send(Goodbye(reason))
+        self._leave(f"hung up on, {reason.lower()}")
 
     def _leave(self, why: str) -> None:
         """Put the user offline now; the last bytes may take a while."""

@@ -45,13 +45,15 @@ class Visitor:
     """Whoever is at the other end of one connection.
 
     Logged in as `username` if that is set, and online while `attendance` is. `secure`: it came by
-    a secure door. `hang_up(why)` closes that connection; `gone` once it has
+    a secure door. `hang_up(reason)` closes that connection; `gone` once it has
     ended.
     """
 
     __slots__ = ("attendance", "gone", "hang_up", "host", "secure", "username")
 
-    def __init__(self, host: str, hang_up: Callable[[str], None], *, secure: bool = False) -> None:
+    def __init__(
+        self, host: str, hang_up: Callable[[Reason], None], *, secure: bool = False
+    ) -> None:
         self.host = host
         self.hang_up = hang_up
         self.secure = secure
@@ -121,7 +123,7 @@ class Service:
     def hang_up_on_the_silent(self) -> float | None:
         """Put offline and hang up on whoever was silent for too long; give the next deadline."""
         for attendance in self._presence.expire(self._now()):
-            attendance.hang_up("no HELLO came in time")
+            attendance.hang_up(Reason.SILENT)
         return self._presence.next_deadline()
 
     def _register(self, visitor: Visitor, request: Register) -> Message | Work:
@@ -261,7 +263,7 @@ class Service:
         visitor.attendance = Attendance(username, visitor.host, self._now(), visitor.hang_up, seal)
         replaced = self._presence.arrive(visitor.attendance)
         if replaced is not None:
-            replaced.hang_up("the same user logged in again")
+            replaced.hang_up(Reason.REPLACED)
 
 
 def _found_in_clear(attendance: Attendance | None) -> SearchResult:

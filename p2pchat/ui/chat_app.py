@@ -5,9 +5,9 @@ Knows no terminal: a view shows. The same for the prompt and for plain lines.
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
-from p2pchat.errors import P2PError, UsageError
+from p2pchat.errors import P2PError, StorageError, UsageError
 from p2pchat.peer.events import (
     Called,
     CallFailed,
@@ -19,7 +19,7 @@ from p2pchat.peer.events import (
     LoginFailed,
     SearchFailed,
 )
-from p2pchat.peer.node import Node
+from p2pchat.peer.node import Node, check_username
 from p2pchat.ui.commands import Order, Say, help_lines, parse
 from p2pchat.ui.render import error_sentence
 
@@ -32,6 +32,13 @@ class View(Protocol):
 
     def tell(self, sentence: str) -> None:
         """Show a sentence of ours."""
+
+
+class Call(NamedTuple):
+    """Whom to call; `in_clear`: even if for everybody to read."""
+
+    username: str
+    in_clear: bool = False
 
 
 class _EndOfInput:
@@ -50,7 +57,7 @@ class ChatApp:
     """
 
     def __init__(
-        self, view: View, *, call: str | None = None, commands_overtake: bool = True
+        self, view: View, *, call: Call | None = None, commands_overtake: bool = True
     ) -> None:
         self._view = view
         self._call = call
@@ -60,14 +67,18 @@ class ChatApp:
         self._searching = 0
         self._ready = False
         self._refused: P2PError | None = None
-        self._handlers: dict[str, Callable[[str], None]] = {
+        self._handlers: dict[str, Callable[[Order], None]] = {
             "accept": lambda _: self.node.accept(),
-            "chat": self._start_call,
+            "block": lambda order: self._block(order.argument, blocked=True),
+            "chat": lambda order: self.node.call(order.argument, in_clear=bool(order.extra)),
             "help": lambda _: self._show_help(),
             "leave": lambda _: self._leave(),
             "quit": lambda _: self.finish(),
             "reject": lambda _: self.node.reject(),
-            "search": self._search,
+            "search": lambda order: self._search(order.argument),
+            "trust": lambda order: self._trust(order.argument),
+            "unblock": lambda order: self._block(order.argument, blocked=False),
+            "verify": self._verify,
         }
         self.names: set[str] = set()
         """Names met at this registry, for completion."""
@@ -145,7 +156,7 @@ class ChatApp:
         try:
             self.names.update(self.node.known_names)
             if self._call is not None:
-                self.node.call(self._call)
+                self.node.call(self._call.username, in_clear=self._call.in_clear)
         except P2PError as error:
             self.finish(error=error)
 
@@ -174,20 +185,34 @@ class ChatApp:
         if isinstance(meant, Say):
             self._try(lambda: self.node.say(meant.text))
         else:
-            self._try(lambda: self._handlers[meant.word](meant.argument))
+            self._try(lambda: self._handlers[meant.word](meant))
 
     def _try(self, action: Callable[[], None]) -> None:
         try:
             action()
-        except UsageError as error:
+        except (UsageError, StorageError) as error:
             self._view.tell(error_sentence(error))
-
-    def _start_call(self, name: str) -> None:
-        self.node.call(name)
 
     def _search(self, name: str) -> None:
         self.node.search(name)
         self._searching += 1
+
+    def _verify(self, order: Order) -> None:
+        self._view.tell(self.node.safety_number(order.argument))
+        if order.extra:
+            self.node.contacts.mark_verified(order.argument)
+            self._view.tell(f"{order.argument} is verified")
+        else:
+            self._view.tell(f"if {order.argument} sees the same: /verify {order.argument} yes")
+
+    def _trust(self, name: str) -> None:
+        self.node.contacts.trust(name)
+        self._view.tell(f"the new key of {name} is taken: /verify {name}")
+
+    def _block(self, name: str, *, blocked: bool) -> None:
+        check_username(name)
+        self.node.contacts.block(name, blocked=blocked)
+        self._view.tell(f"{name} is {'blocked' if blocked else 'not blocked any more'}")
 
     def _leave(self) -> None:
         if not self.node.leave():

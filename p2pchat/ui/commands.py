@@ -20,28 +20,43 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Do what the command says; `argument` is empty where it takes none."""
+    """Do what the command says; `argument` is empty where it takes none, `extra` if not given."""
 
     word: str
     argument: str = ""
+    extra: str = ""
 
 
 class Command(NamedTuple):
-    """A row of the table; `takes` names the argument, empty where there is none."""
+    """A row of the table; `takes` names the argument, empty where there is none.
+
+    `extra` is the one further word that may follow.
+    """
 
     word: str
     takes: str
     help: str
+    extra: str = ""
+
+    @property
+    def usage(self) -> str:
+        """How it is typed."""
+        extra = f"[{self.extra}]" if self.extra else ""
+        return " ".join(filter(None, (f"/{self.word}", self.takes, extra)))
 
 
 NAME: Final = "NAME"
 
 COMMANDS: Final = (
-    Command("chat", NAME, "ask somebody for a chat"),
+    Command("chat", NAME, "ask somebody for a chat", "--in-clear"),
     Command("accept", "", "accept the chat that you are asked for"),
     Command("reject", "", "reject it"),
     Command("leave", "", "leave the chat, or give up calling"),
     Command("search", NAME, "see whether somebody is online, and where"),
+    Command("verify", NAME, "show the safety number; with yes: we both see the same", "yes"),
+    Command("trust", NAME, "take the new key of somebody whose key has changed"),
+    Command("block", NAME, "do not hear from somebody any more"),
+    Command("unblock", NAME, "hear from them again"),
     Command("help", "", "show this"),
     Command("quit", "", "log out and leave"),
 )
@@ -62,21 +77,20 @@ def parse(line: str) -> Say | Order | None:
         return Say(line)
     if stripped.startswith("//"):
         return Say(line.replace("//", "/", 1))
-    word, _, argument = stripped[1:].partition(" ")
-    argument = argument.strip()
+    word, *arguments = stripped[1:].split() or [""]
     command = _BY_WORD.get(word)
     if command is None:
         raise _unknown(word)
-    if bool(argument) != bool(command.takes) or " " in argument:
-        usage = f"/{command.word} {command.takes}".strip()
-        raise UsageError(f"/{word} was not understood", advice=usage)
-    return Order(word, argument)
+    extra = arguments.pop() if command.extra and arguments[1:] == [command.extra] else ""
+    if len(arguments) != bool(command.takes):
+        raise UsageError(f"/{word} was not understood", advice=command.usage)
+    return Order(word, arguments[0] if arguments else "", extra)
 
 
 def help_lines() -> list[str]:
     """Give the table as text."""
-    width = max(len(c.word) + len(c.takes) for c in COMMANDS) + 3
-    lines = [f"{f'/{c.word} {c.takes}':<{width}} {c.help}" for c in COMMANDS]
+    width = max(len(c.usage) for c in COMMANDS)
+    lines = [f"{c.usage:<{width}} {c.help}" for c in COMMANDS]
     return [*lines, f"{'//text':<{width}} say a text that begins with a slash"]
 
 

@@ -165,7 +165,8 @@ def _bindings(completer: Completer) -> KeyBindings:
 
 def _conversation(node: Node) -> str:
     if node.in_chat_with:
-        state = f"in chat with {node.in_chat_with}"
+        protection = node.security.value if node.security is not None else ""
+        state = f"in chat with {node.in_chat_with}, {protection}"
     elif node.calling:
         state = f"calling {node.calling}"
     else:

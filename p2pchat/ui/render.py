@@ -17,11 +17,14 @@ from p2pchat.peer.events import (
     ChatStarted,
     Event,
     Found,
+    KeyRefused,
     LoggedIn,
     LoginFailed,
     RegistryBack,
     RegistryLost,
+    RegistryTrusted,
     SearchFailed,
+    Security,
     TextReceived,
     Trouble,
 )
@@ -69,6 +72,13 @@ def error_sentence(error: P2PError) -> str:
     return "; ".join(parts)
 
 
+def _how_protected(contact: str, security: Security) -> list[str]:
+    """Say what a person must know of an encrypted chat; the toolbar says it of every chat."""
+    if security is Security.UNVERIFIED:
+        return [f"it is encrypted; to make sure that it is {contact}: /verify {contact}"]
+    return []
+
+
 def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a table, a row an event
     """Give what an event says, without a mark."""
     match event:
@@ -90,8 +100,15 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             return [f"{contact} does not wait any more"]
         case CallTurnedAway(contact):
             return [f"{contact} called, and was told that you are busy"]
-        case ChatStarted(contact):
-            return [f"chat with {contact} started"]
+        case ChatStarted(contact, security):
+            return [f"chat with {contact} started", *_how_protected(contact, security)]
+        case KeyRefused(contact):
+            return [
+                f"somebody called as {contact} with another key than we know, and was hung up on;"
+                f" ask {contact} by another way: /trust {contact} takes the new key"
+            ]
+        case RegistryTrusted(registry, fingerprint):
+            return [f"first contact with {registry}: its key is {fingerprint}, from now on"]
         case ChatEnded(contact, error, unsent):
             said = [f"not sent: {text}" for text in unsent]
             if error is not None:

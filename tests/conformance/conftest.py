@@ -13,7 +13,7 @@ _count = itertools.count()
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """One registry for all tests that do not end it."""
-    serve = Serve(tmp_path_factory.mktemp("registry"), "--quiet")
+    serve = Serve(tmp_path_factory.mktemp("registry"), "--quiet", secure=True)
     yield serve
     serve.kill()
 

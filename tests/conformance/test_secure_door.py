@@ -125,9 +125,11 @@ def test_other_versions_and_protocols_are_refused(registry: Serve) -> None:
     """TLS 1.2; another ALPN; none."""
     old = context()
     old.maximum_version = ssl.TLSVersion.TLSv1_2
-    with socket.create_connection(registry.secure_tcp, timeout=20) as plain:
-        with pytest.raises(ssl.SSLError):
-            old.wrap_socket(plain)
+    with (
+        socket.create_connection(registry.secure_tcp, timeout=20) as plain,
+        pytest.raises(ssl.SSLError),
+    ):
+        old.wrap_socket(plain)
     for wrong in (["http/1.1"], []):
         with socket.create_connection(registry.secure_tcp, timeout=20) as plain:
             try:
@@ -150,7 +152,7 @@ def test_the_certificate_is_made_once_and_kept(tmp_path: Path) -> None:
     """Its key for its owner's eyes; the same link after a restart."""
     links = []
     for _ in range(2):
-        serve = Serve(tmp_path, "--quiet")
+        serve = Serve(tmp_path, "--quiet", secure=True)
         with running(serve):
             links.append(serve.join.rpartition("#")[2])
             serve.signal(signal.SIGTERM)
@@ -164,7 +166,9 @@ def test_without_the_original_door(tmp_path: Path) -> None:
     """`--no-original` shuts it: its two lines are all that is printed."""
     from tests.programs import Program, environment
 
-    program = Program("serve", "--no-original", "--port", "0", "--quiet", env=environment(tmp_path))
+    program = Program(
+        "serve", "--secure", "--no-original", "--port", "0", "--quiet", env=environment(tmp_path)
+    )
     with running(program):
         program.wait_for("^join ")
         program.signal(signal.SIGTERM)

@@ -23,7 +23,7 @@ def test_a_line_a_door_on_stdout_and_the_rest_on_stderr(tmp_path: Path) -> None:
         serve.signal(signal.SIGTERM)
         code, err = serve.end()
     assert code == 0
-    assert [line.split()[0] for line in serve.said] == ["listening", "join", "listening"]
+    assert len(serve.said) == 1
     assert "alice at 127.0.0.1" in err
     assert "logged in" in err
     assert "logged out" in err
@@ -63,9 +63,7 @@ def test_a_taken_address_is_named(tmp_path: Path, door: str) -> None:
         port = str(taken.getsockname()[1])
         option = "--original-port" if door == "tcp" else "--original-udp-port"
         other = "--original-udp-port" if door == "tcp" else "--original-port"
-        program = Program(
-            "serve", option, port, other, "0", "--port", "0", env=environment(tmp_path)
-        )
+        program = Program("serve", option, port, other, "0", env=environment(tmp_path))
         code, err = program.end()
     assert code == 1
     assert program.said == []
@@ -143,8 +141,6 @@ def test_a_second_registry_on_the_same_folder_is_refused(tmp_path: Path) -> None
             "--original-port",
             "0",
             "--original-udp-port",
-            "0",
-            "--port",
             "0",
             env=environment(tmp_path),
         )

@@ -46,8 +46,9 @@ class Stranger:
         self.closed = True
 
 
-def test_a_silent_stranger_is_hung_up_on_in_time(world: World) -> None:
+def test_a_silent_stranger_is_hung_up_on_in_time(original_world: World) -> None:
     """If there is no chat with anybody at that host."""
+    world = original_world
     alice = world.person("alice", A)
     stranger = Stranger(world, alice, "10.0.0.9")
     world.advance(SPEAK_TIMEOUT - 1)
@@ -56,8 +57,9 @@ def test_a_silent_stranger_is_hung_up_on_in_time(world: World) -> None:
     assert stranger.closed
 
 
-def test_a_contact_may_be_silent(world: World) -> None:
+def test_a_contact_may_be_silent(original_world: World) -> None:
     """The connection back says nothing for as long as its person types nothing."""
+    world = original_world
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.settle()
@@ -68,8 +70,9 @@ def test_a_contact_may_be_silent(world: World) -> None:
     assert TextReceived("bob", "at last") in alice.events
 
 
-def test_silent_hosts_cannot_keep_callers_out(world: World) -> None:
+def test_silent_hosts_cannot_keep_callers_out(original_world: World) -> None:
     """One host has its few links; everybody together has many more."""
+    world = original_world
     alice = world.person("alice", A)
     silent = [Stranger(world, alice, "10.6.6.6") for _ in range(MAX_SILENT_LINKS_PER_HOST + 3)]
     world.settle()
@@ -82,8 +85,9 @@ def test_silent_hosts_cannot_keep_callers_out(world: World) -> None:
     assert [s.closed for s in many].count(True) == MAX_SILENT_LINKS_PER_HOST
 
 
-def test_nonsense_ends_its_own_link_alone(world: World) -> None:
+def test_nonsense_ends_its_own_link_alone(original_world: World) -> None:
     """In a chat, while being asked, and before."""
+    world = original_world
     alice, bob = world.person("alice", A), world.person("bob", B)
     for _ in range(2):
         stranger = Stranger(world, alice, "10.0.0.9")
@@ -101,8 +105,9 @@ def test_nonsense_ends_its_own_link_alone(world: World) -> None:
     assert alice.node.in_chat_with == "bob"
 
 
-def test_nobody_speaks_in_a_contacts_name(world: World) -> None:
+def test_nobody_speaks_in_a_contacts_name(original_world: World) -> None:
     """A text without a request counts from the contact's host alone, and only once."""
+    world = original_world
     alice, bob = world.person("alice", A), world.person("bob", B)
     before = Stranger(world, alice, B)
     before.say(ChatText("no chat yet"))
@@ -122,8 +127,9 @@ def test_nobody_speaks_in_a_contacts_name(world: World) -> None:
     assert [e.text for e in alice.events if isinstance(e, TextReceived)] == ["no, I am"]
 
 
-def test_an_original_caller_that_takes_its_time(world: World) -> None:
+def test_an_original_caller_that_takes_its_time(original_world: World) -> None:
     """One connection, a request, an accept; it hears us at the port that it named."""
+    world = original_world
     alice = world.person("alice", A)
     heard: list[bytes] = []
     came: list[MemoryTransport] = []
@@ -148,8 +154,9 @@ def test_an_original_caller_that_takes_its_time(world: World) -> None:
     assert alice.events[-1] == CallTurnedAway("late")
 
 
-def test_a_caller_that_keeps_a_rejected_connection_open(world: World) -> None:
+def test_a_caller_that_keeps_a_rejected_connection_open(original_world: World) -> None:
     """The original does; we close our end, and it does no harm."""
+    world = original_world
     alice = world.person("alice", A)
     caller = Stranger(world, alice, "10.0.0.9")
     caller.say(ChatRequest("bob", 5))

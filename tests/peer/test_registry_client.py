@@ -1,13 +1,19 @@
 """Questions to a registry that answers late, wrongly, or not at all."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, TimedOut, Unreachable
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
+from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_client import ANSWER_TIMEOUT, RegistryClient
+from p2pchat.peer.registry_link import RegistryDialer
+from p2pchat.peer.registry_url import RegistryUrl
 from p2pchat.protocol.messages import (
     Login,
     LoginResult,
@@ -27,7 +33,7 @@ OFFLINE = SearchResult(Presence.OFFLINE)
 class Scripted:
     """A client, and the bare wire of a registry that says what the test says."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, profile: Profile) -> None:
         self.loop = loop
         self.heard = b""
         self.answers: list[Message] = []
@@ -36,7 +42,7 @@ class Scripted:
         internet = MemoryInternet(loop)
         opened: list[MemoryTransport] = []
         internet.machine("10.0.0.1").listen(HERE, opened.append)
-        self.client = RegistryClient(loop, internet.machine("10.0.0.2"), HERE)
+        self.client = RegistryClient(loop, dialer(loop, internet, profile))
         self.client.on_lost = self.lost.append
         self.client.connect(lambda _: None, self.errors.append)
         settle(loop)
@@ -55,10 +61,23 @@ class Scripted:
         self.heard += data
 
 
+def dialer(loop: Loop, internet: MemoryInternet, profile: Profile) -> RegistryDialer:
+    return RegistryDialer(
+        loop, internet.machine("10.0.0.2"), RegistryUrl(HERE.host), profile, lambda _: None
+    )
+
+
 @pytest.fixture
-def registry(loop: Loop) -> Scripted:
+def profile(tmp_path: Path) -> Iterator[Profile]:
+    """A profile without anything in it."""
+    with closing(Profile(tmp_path / "p.sqlite3")) as profile:
+        yield profile
+
+
+@pytest.fixture
+def registry(loop: Loop, profile: Profile) -> Scripted:
     """A connected client."""
-    return Scripted(loop)
+    return Scripted(loop, profile)
 
 
 def test_questions_wait_for_each_other(registry: Scripted) -> None:
@@ -122,11 +141,11 @@ def test_a_registry_that_breaks_the_rules_is_hung_up_on(
     assert registry.answers == []
 
 
-def test_nobody_home(loop: Loop) -> None:
+def test_nobody_home(loop: Loop, profile: Profile) -> None:
     """The error names the address, and what to try."""
     errors: list[P2PError] = []
-    network = MemoryInternet(loop).machine("10.0.0.2")
-    RegistryClient(loop, network, HERE).connect(lambda _: None, errors.append)
+    client = RegistryClient(loop, dialer(loop, MemoryInternet(loop), profile))
+    client.connect(lambda _: None, errors.append)
     settle(loop)
     assert isinstance(errors[0], Unreachable)
     assert errors[0].what == f"cannot reach the registry at {HERE}: connection refused"

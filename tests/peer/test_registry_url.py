@@ -16,6 +16,8 @@ from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
         ("original://h?hello=0.5", RegistryUrl("h", hello_interval=0.5)),
         ("original://[::1]:5", RegistryUrl("::1", 5)),
         ("original://EXAMPLE.org", RegistryUrl("example.org")),
+        ("p2p://h", RegistryUrl("h", 7117, 7117, secure=True)),
+        ("p2p://h:5#" + "A2" * 26, RegistryUrl("h", 5, 5, secure=True, fingerprint="a2" * 26)),
     ],
 )
 def test_what_it_says(text: str, url: RegistryUrl) -> None:
@@ -30,7 +32,9 @@ def test_what_it_says(text: str, url: RegistryUrl) -> None:
         "localhost",
         "localhost:1235",
         "http://h",
-        "p2p://h",
+        "p2p://h?udp=5",
+        "p2p://h#short",
+        "p2p://h:0",
         "original://",
         "original://h:0",
         "original://h:70000",

@@ -41,7 +41,7 @@ class Registry:
         self.wall_clock = wall_clock
         self.clock = FakeClock()
         self.service = Service(accounts, PresenceBook(150), self.clock)
-        self.hung_up: list[tuple[Visitor, str]] = []
+        self.hung_up: list[tuple[Visitor, Reason]] = []
 
     def visitor(self, host: str = "10.0.0.1", *, secure: bool = False) -> Visitor:
         visitor = Visitor(host, lambda why: self.hung_up.append((visitor, why)), secure=secure)
@@ -138,7 +138,7 @@ def test_a_second_login_hangs_up_on_the_first(registry: Registry) -> None:
     assert registry.hung_up == []
     second = registry.visitor("10.0.0.2")
     assert registry.ask(second, Login("alice", "pw")) == LoginResult(OK)
-    assert registry.hung_up == [(first, "the same user logged in again")]
+    assert registry.hung_up == [(first, Reason.REPLACED)]
     registry.service.leave(first)
     assert registry.ask(second, AnnouncePort(5000)) == AnnouncePortResult(OK)
 
@@ -343,5 +343,5 @@ class TestSecureDoor:
         registry.service.hear(Hello("alice"), "10.0.0.1")
         registry.clock.time += 50
         registry.service.hang_up_on_the_silent()
-        assert [why for _, why in registry.hung_up] == ["no HELLO came in time"]
+        assert [why for _, why in registry.hung_up] == [Reason.SILENT]
         assert not hear(7)

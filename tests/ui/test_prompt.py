@@ -30,14 +30,15 @@ def test_the_toolbar_tells_who_where_and_with_whom(world: World) -> None:
         def message() -> str:
             return text_of(prompt.session.message)
 
-        assert toolbar() == " alice at 10.0.0.1:1235 | connected | in no chat"
+        assert toolbar() == f" alice at {world.url.address} | connected | in no chat"
         assert message() == "alice> "
         bob.node.call("alice")
         world.settle()
         assert toolbar().endswith("in no chat, bob is calling")
         alice.node.accept()
         world.settle()
-        assert toolbar().endswith("| in chat with bob")
+        protection = "encrypted, unverified" if world.url.secure else "in clear"
+        assert toolbar().endswith(f"| in chat with bob, {protection}")
         assert message() == "alice to bob> "
         world.kill_registry()
         assert "registry lost, trying again" in toolbar()

@@ -1,0 +1,95 @@
+"""Who we know at one registry: their pinned keys, how far we trust them, whom we block.
+
+The first key that a name talks to us with is the name's key from then on; another one is refused
+until the person takes it. A verified contact is never softened by itself.
+"""
+
+from p2pchat.errors import NotTrusted, UsageError
+from p2pchat.peer.calls import another_key
+from p2pchat.peer.events import Security
+from p2pchat.peer.identity import safety_number
+from p2pchat.peer.profile import KnownContact, Profile
+
+
+class Contacts:
+    """The contacts of a profile at a registry; every method may raise StorageError."""
+
+    def __init__(self, profile: Profile, registry: str) -> None:
+        self._profile = profile
+        self._registry = registry
+        self._shown: dict[str, bytes] = {}  # keys that were refused, for `trust`
+
+    def get(self, username: str) -> KnownContact:
+        """Give what we know of somebody; of a stranger, nothing."""
+        return self._profile.contact(self._registry, username)
+
+    def all(self) -> list[KnownContact]:
+        """Give everybody whom we met, sorted."""
+        return self._profile.contacts(self._registry)
+
+    def note(self, username: str) -> None:
+        """Remember a name."""
+        self._profile.note_name(self._registry, username)
+
+    def key_to_call(self, username: str, published: bytes | None) -> bytes:
+        """Give the key that the contact must prove; raises NotTrusted.
+
+        `published` is what the registry says; it cannot change what we have pinned.
+        """
+        pinned = self.get(username).key
+        if published is None and pinned is None:
+            raise NotTrusted(
+                f"the registry knows no key of {username}",
+                likely=f"{username} has never logged in through its secure door",
+                advice=f"/chat {username} --in-clear, for everybody to read",
+            )
+        if pinned is not None and published is not None and published != pinned:
+            self._shown[username] = published
+            raise another_key(username)
+        return pinned or published or b""
+
+    def is_known_by(self, username: str, key: bytes) -> bool | None:
+        """Tell whether a caller is who they say; None: we never met, so ask the registry."""
+        pinned = self.get(username).key
+        if pinned is None:
+            return None
+        if pinned != key:
+            self._shown[username] = key
+        return pinned == key
+
+    def pin(self, username: str, key: bytes | None) -> Security:
+        """Know the contact by the key of a chat that has begun; tell how well that is protected."""
+        if key is None:
+            return Security.CLEAR
+        contact = self.get(username)
+        if contact.key is None:
+            contact = contact._replace(key=key)
+            self._profile.keep_contact(self._registry, contact)
+        return Security.VERIFIED if contact.verified else Security.UNVERIFIED
+
+    def trust(self, username: str) -> None:
+        """Take the key that was refused last, unverified; raises UsageError where there is none."""
+        key = self._shown.pop(username, None)
+        if key is None:
+            raise UsageError(f"no other key of {username} has been seen")
+        contact = self.get(username)._replace(key=key, verified=False)
+        self._profile.keep_contact(self._registry, contact)
+
+    def safety_number(self, username: str, ours: bytes) -> str:
+        """Give the number that both of us must see; raises UsageError where there is no key."""
+        key = self.get(username).key
+        if key is None:
+            raise UsageError(
+                f"you have no key of {username} yet", advice=f"chat with {username} first"
+            )
+        return safety_number(ours, key)
+
+    def mark_verified(self, username: str) -> None:
+        """Note that the safety numbers were the same."""
+        contact = self.get(username)._replace(verified=True)
+        self._profile.keep_contact(self._registry, contact)
+
+    def block(self, username: str, *, blocked: bool) -> None:
+        """Do not hear from somebody any more, or again."""
+        contact = self.get(username)._replace(blocked=blocked)
+        self._profile.keep_contact(self._registry, contact)

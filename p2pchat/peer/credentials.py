@@ -1,0 +1,100 @@
+"""How one account of ours logs in at one registry: by its token, else by its password.
+
+Knows what a refusal means to the person. Touches no wire.
+"""
+
+from p2pchat.errors import LoginNeeded, LoginRefused, P2PError
+from p2pchat.peer.identity import Identity
+from p2pchat.peer.profile import Profile
+from p2pchat.peer.registry_url import RegistryUrl
+from p2pchat.protocol.messages import Grant, Login, LoginResult, Outcome, Reason
+
+
+class Credentials:
+    """An account, and what proves that it is ours; `password` None: the token alone."""
+
+    def __init__(
+        self,
+        url: RegistryUrl,
+        username: str,
+        password: str | None,
+        *,
+        profile: Profile,
+        identity: Identity,
+        allow_original: bool = False,
+    ) -> None:
+        self.url = url
+        self.username = username
+        self.identity = identity
+        self.allow_original = allow_original
+        self._password = password
+        self._profile = profile
+
+    def request(self, *, errand: bool = False) -> Login:
+        """Give the login to send; raises LoginNeeded where there is nothing to log in with."""
+        if not self.url.secure:
+            return Login(self.username, self._known_password())
+        key = self.identity.public
+        token = self.token
+        return Login(
+            self.username,
+            "" if token else self._known_password(),
+            token,
+            key,
+            allow_original=self.allow_original,
+            errand=errand,
+        )
+
+    def keep(self, grant: Grant) -> None:
+        """Keep the token for the next login."""
+        self._profile.keep_token(str(self.url), self.username, grant.token)
+
+    @property
+    def token(self) -> str:
+        """The token that the next login uses; empty where there is none."""
+        return self._profile.token(str(self.url), self.username)
+
+    def forget(self) -> None:
+        """Forget the token, which has ended."""
+        self._profile.keep_token(str(self.url), self.username, "")
+
+    def try_again(self, answer: object) -> bool:
+        """Tell whether to ask again: the token was refused, but there is a password."""
+        if isinstance(answer, LoginResult) and answer.reason is Reason.BAD_TOKEN:
+            self.forget()
+            return self._password is not None
+        return False
+
+    def refusal(self, answer: object) -> P2PError | None:
+        """Give what a login's answer means as an error; None where it is a yes."""
+        # The original program refuses with RegisterResult, see PROTOCOL.
+        if not isinstance(answer, LoginResult):
+            return self._wrong()
+        if answer.outcome is Outcome.OK:
+            return None
+        if answer.reason is Reason.BAD_TOKEN:
+            return LoginNeeded(
+                f"your login as {self.username} at {self.url} has ended",
+                likely="it was not used for a month, or was ended from elsewhere",
+                advice=f"p2p login {self.username}",
+            )
+        if answer.reason is Reason.SLOW_DOWN:
+            return LoginRefused(
+                f"the registry at {self.url.address} is too busy to log {self.username} in",
+                advice="try again in a minute",
+            )
+        return self._wrong()
+
+    def _wrong(self) -> LoginRefused:
+        return LoginRefused(
+            f"the registry at {self.url.address} refused the login of {self.username}",
+            likely="the password is wrong, or there is no such account",
+            advice=f"p2p register {self.username}, if there is none",
+        )
+
+    def _known_password(self) -> str:
+        if self._password is None:
+            raise LoginNeeded(
+                f"the password of {self.username} is needed", advice=f"p2p login {self.username}"
+            )
+        return self._password

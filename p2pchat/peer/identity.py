@@ -1,0 +1,84 @@
+"""Who we are to others: one Ed25519 key for each profile, and the safety number of two keys.
+
+The key is a file for its owner's eyes; one that others can read is refused. Knows no wire.
+"""
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from p2pchat.errors import StorageError
+
+_ROUNDS: Final = 5200  # as Signal's fingerprints: a near miss costs an attacker that much more
+_GROUPS: Final = 12
+_DIGITS: Final = 5
+
+
+class Identity:
+    """A profile's key; `public` is its 32 bytes, which others pin."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self.key = key
+        self.public = key.public_key().public_bytes_raw()
+
+
+def load_identity(file: Path) -> Identity:
+    """Give the identity in the file, which is made where it is not.
+
+    Raises StorageError where the file or its folder can be read by others, or is no such key.
+    """
+    try:
+        if not file.exists():
+            _make(file)
+        refuse_if_others_can_read(file.parent)
+        refuse_if_others_can_read(file)
+        key = load_pem_private_key(file.read_bytes(), password=None)
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{file} holds no key of ours: {error}") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise StorageError(f"{file} holds another kind of key than ours")
+    return Identity(key)
+
+
+def refuse_if_others_can_read(path: Path) -> None:
+    """Raise StorageError where group or others have any right to the path."""
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        mode = "700" if path.is_dir() else "600"
+        raise StorageError(
+            f"others can read {path}", likely="its mode was changed", advice=f"chmod {mode} {path}"
+        )
+
+
+def safety_number(ours: bytes, theirs: bytes) -> str:
+    """Give the 60 digits, in groups of five, by which two people make sure of their two keys.
+
+    The same at both ends; another key at either end gives another number.
+    """
+    both = b"".join(sorted((ours, theirs)))
+    digest = b""
+    for _ in range(_ROUNDS):
+        digest = hashlib.sha512(digest + both).digest()
+    groups = (digest[i * _DIGITS : (i + 1) * _DIGITS] for i in range(_GROUPS))
+    return " ".join(f"{int.from_bytes(group) % 10**_DIGITS:0{_DIGITS}d}" for group in groups)
+
+
+def _make(file: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    unfinished = file.with_suffix(".new")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as out:
+        out.write(pem)
+        out.flush()
+        os.fsync(descriptor)
+    unfinished.replace(file)  # a key that others pin is never half there

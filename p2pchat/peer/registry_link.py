@@ -1,0 +1,166 @@
+"""A link to the registry, in the dialect of its URL, once it is the registry that we know.
+
+A secure registry is known by the key that its join link names, else by the one that we saw last
+time, else by an authority of this machine's, else by its first word: then we say so, and hold it
+to that from now on. Asks nothing.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from p2pchat.errors import NotTrusted, P2PError, RemoteProtocolError, Unreachable
+from p2pchat.net.certificates import client_context, fingerprint
+from p2pchat.net.endpoints import Closable, Network
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.net.tls import CertificateNotTrusted, Engine, StandardEngine, TlsTransport
+from p2pchat.net.transport import Transport
+from p2pchat.peer.profile import Profile
+from p2pchat.peer.registry_url import RegistryUrl
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.original import ORIGINAL
+from p2pchat.protocol.secure import ALPN, SECURE
+from p2pchat.protocol.states import REGISTRY_DIALOGUE, SECURE_REGISTRY_DIALOGUE, Speaker
+
+DIAL_TIMEOUT: Final = 10.0
+
+OnLink = Callable[[Link], None]
+Failed = Callable[[P2PError], None]
+
+
+class RegistryDialer:
+    """Dial one registry, as often as wanted.
+
+    `on_first_use(fingerprint)` is told when a key is trusted because it is the first that we see.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        url: RegistryUrl,
+        profile: Profile,
+        on_first_use: Callable[[str], None],
+    ) -> None:
+        self.url = url
+        self._loop = loop
+        self._network = network
+        self._profile = profile
+        self._on_first_use = on_first_use
+
+    def dial(self, then: OnLink, failed: Failed) -> Closable:
+        """Give `then` a link, or `failed` the reason why there is none, in a later turn."""
+        if not self.url.secure:
+            return self._reach(lambda transport: then(self._link(transport)), failed)
+        pinned = self.url.fingerprint or self._profile.pinned_registry(str(self.url))
+        attempt = _SecureAttempt(pinned)
+
+        def connected(transport: Transport) -> None:
+            attempt.transport = self._shake(transport, attempt, then, failed)
+
+        def again() -> None:
+            attempt.dial = self._reach(connected, failed)
+
+        attempt.again = again
+        again()
+        return attempt
+
+    def _reach(self, connected: Callable[[Transport], None], failed: Failed) -> Closable:
+        def unreachable(error: P2PError) -> None:
+            failed(
+                Unreachable(
+                    f"cannot reach the registry at {self.url.address}: {_reason(error)}",
+                    likely="no registry runs there, or a firewall is between",
+                    advice="p2p serve, or name another one with --registry",
+                )
+            )
+
+        return self._network.dial(self.url.address, DIAL_TIMEOUT, connected, unreachable)
+
+    def _shake(
+        self, transport: Transport, attempt: "_SecureAttempt", then: OnLink, failed: Failed
+    ) -> Transport:
+        engine = StandardEngine(
+            client_context(checked=attempt.by_authority), server_name=self.url.host
+        )
+        tls = TlsTransport(self._loop, transport, engine)
+
+        def secured(engine: Engine) -> None:
+            try:
+                self._check(engine, attempt)
+            except P2PError as error:
+                tls.on_closed = lambda _: None
+                tls.abort()
+                failed(error)
+                return
+            then(self._link(tls))
+
+        def ended(error: P2PError | None) -> None:
+            if isinstance(error, CertificateNotTrusted) and attempt.by_authority:
+                attempt.by_authority = False  # no authority knows it: then by its first word
+                attempt.again()
+            else:
+                failed(self._no_handshake(error))
+
+        tls.on_secured = secured
+        tls.on_closed = ended
+        return tls
+
+    def _check(self, engine: Engine, attempt: "_SecureAttempt") -> None:
+        if engine.alpn != ALPN or engine.remote_certificate is None:
+            raise RemoteProtocolError(f"{self.url.address} does not speak {ALPN}")
+        shown = fingerprint(engine.remote_certificate)
+        if attempt.pinned is not None and shown != attempt.pinned:
+            raise NotTrusted(
+                f"the registry at {self.url.address} shows another key than the one we know",
+                likely="it was set up anew; or somebody is between you and it",
+                advice="ask its operator for the join link, and give that with --registry",
+            )
+        if not attempt.by_authority:
+            if attempt.pinned is None:
+                self._on_first_use(shown)
+            self._profile.pin_registry(str(self.url), shown)
+
+    def _link(self, transport: Transport) -> Link:
+        dialogue = SECURE_REGISTRY_DIALOGUE if self.url.secure else REGISTRY_DIALOGUE
+        dialect = SECURE if self.url.secure else ORIGINAL
+        return Link(self._loop, transport, Connection(dialogue, dialect, Speaker.DIALLER))
+
+    def _no_handshake(self, error: P2PError | None) -> P2PError:
+        why = error.what if error is not None else "it hung up"
+        return Unreachable(
+            f"no secure connection to the registry at {self.url.address}: {why}",
+            likely="another program listens there, or a registry's original door",
+            advice=f"look at the port; an original door is original://{self.url.host}",
+        )
+
+
+class _SecureAttempt:
+    """How far a dial has come: which key is due, and whether an authority is asked."""
+
+    def __init__(self, pinned: str | None) -> None:
+        self.pinned = pinned
+        self.by_authority = pinned is None
+        self.dial: Closable | None = None
+        self.transport: Transport | None = None
+        self.again: Callable[[], None] = _nothing
+
+    def close(self) -> None:
+        """Give it up; a link that was given out is not ours any more."""
+        if self.dial is not None:
+            self.dial.close()
+        if isinstance(self.transport, TlsTransport) and not self.transport.secured:
+            self.transport.on_closed = _ignore
+            self.transport.abort()
+
+
+def _reason(error: P2PError) -> str:
+    return error.what.rpartition(": ")[2]
+
+
+def _nothing() -> None:
+    """Stand in until there is something to do again."""
+
+
+def _ignore(_: P2PError | None) -> None:
+    """Stand in where the end is our own wish."""

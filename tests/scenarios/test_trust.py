@@ -1,0 +1,278 @@
+"""Who is whom: pinned keys, impostors, lying registries, verified, blocked, in clear."""
+
+import dataclasses
+
+import pytest
+
+from p2pchat.errors import CallRejected, ContactOffline, NotTrusted, UsageError
+from p2pchat.net.loop import Loop
+from p2pchat.peer.events import (
+    Called,
+    CallFailed,
+    ChatStarted,
+    KeyRefused,
+    LoggedIn,
+    LoginFailed,
+    Security,
+    TextReceived,
+)
+from p2pchat.peer.registry_url import RegistryUrl
+from p2pchat.registry.accounts import Standing
+from tests.world import ORIGINAL_URL, Person, World
+
+A, B, C = "10.0.0.2", "10.0.0.3", "10.0.0.4"
+
+
+@pytest.fixture
+def world(secure_world: World) -> World:
+    """The secure dialect."""
+    return secure_world
+
+
+def chat(world: World, caller: Person, callee: Person) -> None:
+    caller.node.call(callee.name)
+    world.settle()
+    callee.node.accept()
+    world.settle()
+
+
+def last_failure(person: Person) -> Exception:
+    event = person.told()[-1]
+    assert isinstance(event, CallFailed), event
+    return event.error
+
+
+def leave(world: World, *people: Person) -> None:
+    for person in people:
+        person.node.stop()
+    world.advance(3)
+    for person in people:
+        person.told()
+
+
+def test_the_first_chat_pins_both_keys(world: World) -> None:
+    """Unverified, until the safety numbers were compared; then for good."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    chat(world, alice, bob)
+    assert ChatStarted("bob", Security.UNVERIFIED) in alice.told()
+    assert alice.node.contacts.get("bob").key == bob.home.identity.public
+    assert bob.node.contacts.get("alice").key == alice.home.identity.public
+    assert alice.node.safety_number("bob") == bob.node.safety_number("alice")
+    alice.node.contacts.mark_verified("bob")
+    alice.node.leave()
+    world.settle()
+    bob.told()
+    chat(world, alice, bob)
+    assert ChatStarted("bob", Security.VERIFIED) in alice.told()
+    assert ChatStarted("alice", Security.UNVERIFIED) in bob.told()
+
+
+def test_nothing_of_a_chat_is_on_the_wire_in_clear(world: World) -> None:
+    """Nor of a login."""
+    seen: list[bytes] = []
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    for left, right in world.internet.wires:
+        for end in (left, right):
+            write = end.write
+            end.write = lambda d, w=write: (seen.append(d), w(d))  # type: ignore[method-assign]
+    chat(world, alice, bob)
+    for left, _ in world.internet.wires[-1:]:
+        write = left.write
+        left.write = lambda d, w=write: (seen.append(d), w(d))  # type: ignore[method-assign]
+    alice.node.say("the-secret-text")
+    world.settle()
+    assert any(isinstance(e, TextReceived) for e in bob.events)
+    assert seen
+    assert not [d for d in seen if b"the-secret-text" in d or b"alice" in d]
+
+
+def test_a_changed_key_of_a_callee_is_refused(world: World) -> None:
+    """Bob comes back with a new profile; the registry publishes the new key; alice is warned."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    chat(world, alice, bob)
+    leave(world, bob)
+    alice.told()
+    new_bob = world.person("bob", B, home=world.home("bob's new machine"))
+    alice.node.call("bob")
+    world.settle()
+    error = last_failure(alice)
+    assert isinstance(error, NotTrusted)
+    assert error.exit_code == 10
+    assert not [e for e in new_bob.events if isinstance(e, Called)]
+    alice.node.contacts.trust("bob")
+    chat(world, alice, new_bob)
+    assert ChatStarted("bob", Security.UNVERIFIED) in alice.told()
+
+
+def test_a_changed_key_of_a_caller_is_refused(world: World) -> None:
+    """The callee is told, and not asked."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    chat(world, alice, bob)
+    leave(world, alice)
+    bob.told()
+    new_alice = world.person("alice", A, home=world.home("alice's new machine"))
+    new_alice.node.call("bob")
+    world.settle()
+    assert isinstance(last_failure(new_alice), CallRejected)
+    assert bob.told() == [KeyRefused("alice")]
+
+
+def test_a_verified_contact_is_not_softened(world: World) -> None:
+    """Taking a new key ends the verification of the old one, and nothing else does."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    chat(world, alice, bob)
+    alice.node.contacts.mark_verified("bob")
+    with pytest.raises(UsageError):
+        alice.node.contacts.trust("bob")
+    leave(world, bob)
+    world.person("bob", B, home=world.home("bob's new machine"))
+    alice.node.call("bob")
+    world.settle()
+    assert isinstance(last_failure(alice), NotTrusted)
+    assert alice.node.contacts.get("bob").verified
+    alice.node.contacts.trust("bob")
+    assert not alice.node.contacts.get("bob").verified
+
+
+def test_an_impostor_is_refused_at_the_first_contact_too(world: World) -> None:
+    """Mallory calls bob as "alice", with mallory's own key: the registry knows alice's."""
+    world.person("alice", A)
+    bob, mallory = world.person("bob", B), world.person("mallory", C)
+    mallory.node._switchboard._username = "alice"
+    mallory.node.call("bob")
+    world.settle()
+    assert isinstance(last_failure(mallory), CallRejected)
+    assert bob.told()[-1] == KeyRefused("alice")
+
+
+def test_an_impostor_who_answers_for_another_is_refused(world: World) -> None:
+    """The right key under another name: somebody else listens at bob's address."""
+    alice, bob, mallory = (
+        world.person("alice", A),
+        world.person("bob", B),
+        world.person("mallory", C),
+    )
+    bobs, mallorys = bob.node._server.address, mallory.node._server.address
+    assert bobs is not None
+    assert mallorys is not None
+    world.internet.listeners[bobs] = world.internet.listeners[mallorys]
+    alice.node.call("bob")
+    world.settle()
+    assert isinstance(last_failure(alice), NotTrusted)
+    assert not [e for e in mallory.events if isinstance(e, Called)]
+
+
+def test_a_registry_that_lies_at_a_later_contact_is_found_out(world: World) -> None:
+    """It publishes its own key for bob."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    chat(world, alice, bob)
+    alice.node.leave()
+    world.settle()
+    alice.told()
+    world.accounts.admit("bob", Standing(b"l" * 32, allows_original=False))
+    alice.node.call("bob")
+    world.settle()
+    assert isinstance(last_failure(alice), NotTrusted)
+    assert alice.node.contacts.get("bob").key == bob.home.identity.public
+
+
+def test_a_key_that_the_registry_does_not_know_is_not_called(world: World) -> None:
+    """Nobody to make sure of."""
+    alice, _ = world.person("alice", A), world.person("bob", B)
+    world.accounts.admit("bob", Standing(None, allows_original=False))
+    alice.node.call("bob")
+    world.settle()
+    assert isinstance(last_failure(alice), NotTrusted)
+
+
+def test_the_blocked_are_not_heard(world: World) -> None:
+    """They see a rejection; unblocking lets them call again."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    bob.told()
+    bob.node.contacts.block("alice", blocked=True)
+    alice.node.call("bob")
+    world.settle()
+    assert isinstance(last_failure(alice), CallRejected)
+    assert bob.told() == []
+    bob.node.contacts.block("alice", blocked=False)
+    alice.node.call("bob")
+    world.settle()
+    assert bob.told() == [Called("alice")]
+
+
+def test_a_user_of_the_original_door_is_called_in_clear_only_on_request(world: World) -> None:
+    """And the chat is marked."""
+    alice = world.person("alice", A)
+    olga = world.person("olga", B, url=ORIGINAL_URL)
+    alice.node.call("olga")
+    world.settle()
+    error = last_failure(alice)
+    assert isinstance(error, NotTrusted)
+    assert "in clear only" in error.what
+    alice.node.call("olga", in_clear=True)
+    world.settle()
+    olga.node.accept()
+    world.settle()
+    assert ChatStarted("olga", Security.CLEAR) in alice.told()
+    alice.node.say("hi")
+    olga.node.say("ho")
+    world.settle()
+    assert TextReceived("alice", "hi") in olga.events
+    assert TextReceived("olga", "ho") in alice.events
+
+
+def test_callers_of_the_original_door_come_through_where_they_are_allowed(world: World) -> None:
+    """Not otherwise: to them the user is offline."""
+    alice = world.person("alice", A)
+    olga = world.person("olga", B, url=ORIGINAL_URL)
+    olga.node.call("alice")
+    world.settle()
+    assert isinstance(last_failure(olga), ContactOffline)
+    leave(world, alice)
+    alice = world.person("alice", A, allow_original=True)
+    olga.node.call("alice")
+    world.settle()
+    alice.node.accept()
+    world.settle()
+    assert ChatStarted("olga", Security.CLEAR) in alice.told()
+
+
+class TestRegistry:
+    """How a client knows its registry."""
+
+    def with_fingerprint(self, world: World, fingerprint: str | None) -> RegistryUrl:
+        return dataclasses.replace(world.url, fingerprint=fingerprint)
+
+    def test_a_join_link_pins_at_once(self, world: World) -> None:
+        """Another key is refused, and nothing was said to it."""
+        wrong = self.with_fingerprint(world, "a" * 52)
+        alice = world.person("alice", A, url=wrong)
+        (event,) = alice.told()
+        assert isinstance(event, LoginFailed)
+        assert isinstance(event.error, NotTrusted)
+        assert len(world.presence) == 0
+
+    def test_trust_on_first_use_is_said_and_then_held(self, world: World, loop: Loop) -> None:
+        """A change stops everything."""
+        alice = world.person("alice", A, url=self.with_fingerprint(world, None))
+        assert isinstance(alice.told()[-1], LoggedIn)
+        assert world.trusted_at_first == [world.url.fingerprint]
+        leave(world, alice)
+        alice = world.person("alice", A, url=self.with_fingerprint(world, None))
+        assert isinstance(alice.told()[-1], LoggedIn)
+        assert len(world.trusted_at_first) == 1
+        leave(world, alice)
+        alice.home.profile.pin_registry(str(world.url), "b" * 52)
+        alice = world.person("alice", A, url=self.with_fingerprint(world, None))
+        (event,) = alice.told()
+        assert isinstance(event, LoginFailed)
+        assert isinstance(event.error, NotTrusted)
+        assert "join link" in event.error.advice
+
+    def test_a_new_join_link_outranks_what_was_pinned(self, world: World) -> None:
+        """That is what the operator gives after a change."""
+        world.home("alice").profile.pin_registry(str(world.url), "b" * 52)
+        alice = world.person("alice", A)
+        assert isinstance(alice.told()[-1], LoggedIn)
+        pinned = alice.home.profile.pinned_registry(str(world.url))
+        assert pinned == world.url.fingerprint
