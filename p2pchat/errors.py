@@ -69,9 +69,13 @@ class RegistrationRefused(P2PError):
 
 
 class LinkLost(P2PError):
-    """An open link broke or was closed by the remote."""
+    """An open link broke or was closed by the remote; `unsent` bytes had not gone out."""
 
     exit_code = 3
+
+    def __init__(self, what: str, *, unsent: int = 0) -> None:
+        super().__init__(what)
+        self.unsent = unsent
 
 
 class Unreachable(P2PError):

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 P2P = str(Path(sys.executable).with_name("p2p"))
@@ -56,6 +56,16 @@ class Program:
         assert self.process.stdin is not None
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
+
+    def write_all(self, text: str) -> None:
+        """Write to stdin and close it, however long the program takes; for a thread."""
+        assert self.process.stdin is not None
+        stdin, self.process.stdin = self.process.stdin, None
+        data = memoryview(text.encode())
+        with suppress(BrokenPipeError):
+            while data:
+                data = data[os.write(stdin.fileno(), data) :]
+        stdin.close()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""

@@ -109,7 +109,8 @@ def _be_online(
         def make_node(on_event: Callable[[Event], None]) -> Node:
             return us.node(credentials, on_event, peer_host=peer_host, peer_port=peer_port)
 
-        if plain or not (options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)):
+        terminal = options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)
+        if plain or settings.dumb_terminal or not terminal:
             app = converse_in_lines(make_node, us.loop, call=to_call)
         else:
             make_folder(settings.state_home)

@@ -1,5 +1,6 @@
 """`p2p demo`: everything on this machine, alone, leaving nothing behind."""
 
+import signal
 import sys
 
 import click
@@ -14,6 +15,8 @@ def demo() -> None:
     Without a terminal it holds a short conversation by itself and prints it. It leaves nothing
     behind.
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):  # to leave nothing behind then either
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
     from p2pchat.cli.demo_stage import chat_with_robot, hold_conversation
 
     if is_terminal(sys.stdin) and is_terminal(sys.stdout):

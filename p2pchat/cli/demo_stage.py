@@ -68,9 +68,11 @@ def hold_conversation() -> None:
 
     with _stage() as stage:
         node = stage.person(on_event)
-        node.start()
-        stage.loop.run_until(lambda: ended)
-        node.stop()
+        try:
+            node.start()
+            stage.loop.run_until(lambda: ended)
+        finally:
+            node.stop()
 
 
 class _Stage:

@@ -1,7 +1,9 @@
 """Options that several commands share, and how a password is got."""
 
+import re
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -9,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from p2pchat.cli.settings import Settings, from_environment
-from p2pchat.errors import LoginNeeded, UsageError
+from p2pchat.errors import LoginNeeded, P2PError, UsageError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -31,27 +33,40 @@ me: Decorator = click.option(
     "--as", "me", metavar="ME", help="Who you are.  [default: the account used last]"
 )
 
+MAX_PASSWORD_BYTES = 1024
+"""What fits into a login of either dialect with room to spare."""
+
 
 def is_terminal(stream: IO[str] | None) -> bool:
     """Tell whether a person is at the other end; a closed standard stream is None."""
     return stream is not None and stream.isatty()
 
 
+_SAFE_IN_A_SHELL = re.compile(r"[\w.@+:,-]+")
+
+
 def known_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete names from the local profile, never from the network."""
+    """Complete names from the local profile, never from the network.
+
+    Only those that mean nothing to a shell: names of the original dialect may be `$(rm -r ~)`.
+    """
     settings = from_environment()
     if not settings.profile_file.exists():
         return []
     from p2pchat.peer.profile import Profile
     from p2pchat.peer.registry_url import parse_registry_url
 
-    url = parse_registry_url(ctx.params.get("registry") or settings.registry)
-    profile = Profile(settings.profile_file)
     try:
-        names = profile.known_names(str(url))
-    finally:
-        profile.close()
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        url = parse_registry_url(ctx.params.get("registry") or settings.registry)
+        with closing(Profile(settings.profile_file)) as profile:
+            names = profile.known_names(str(url))
+    except P2PError:
+        return []  # nobody can be told anything while a word is completed
+    return [
+        CompletionItem(name)
+        for name in names
+        if name.startswith(incomplete) and _SAFE_IN_A_SHELL.fullmatch(name)
+    ]
 
 
 def given_password(settings: Settings, file: Path | None) -> str | None:
@@ -61,8 +76,8 @@ def given_password(settings: Settings, file: Path | None) -> str | None:
     """
     password = settings.password
     if file is not None:
-        lines = file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        password = lines[0] if lines else ""
+        text = file.read_text(encoding="utf-8", errors="surrogateescape")
+        password = text.partition("\n")[0].removesuffix("\r")
     return None if password is None else _checked(password)
 
 
@@ -90,7 +105,11 @@ def _checked(password: str) -> str:
     if not password:
         raise UsageError("an empty password is none", advice="choose one")
     try:
-        password.encode()
+        size = len(password.encode())
     except UnicodeEncodeError as error:
         raise UsageError("the password is not UTF-8", advice="look at your locale") from error
+    if size > MAX_PASSWORD_BYTES:
+        raise UsageError(
+            f"the password has {size} bytes", likely=f"at most {MAX_PASSWORD_BYTES} are taken"
+        )
     return password

@@ -1,6 +1,7 @@
 """`p2p serve`: run the registry until somebody ends it."""
 
 import logging
+import math
 import platform
 import signal
 from pathlib import Path
@@ -11,7 +12,27 @@ from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
 _PORT = click.IntRange(0, 65535)
-_SECONDS = click.FloatRange(min=0, min_open=True)
+
+
+class _Seconds(click.ParamType[float]):
+    """A time that ends: more than 0, and a number."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read it."""
+        try:
+            seconds = float(str(value))
+        except ValueError:
+            seconds = math.nan
+        if not 0 < seconds < math.inf:
+            self.fail(f"{value} is no number of seconds more than 0", param, ctx)
+        return seconds
+
+
+_SECONDS = _Seconds()
 
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

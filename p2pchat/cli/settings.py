@@ -23,6 +23,8 @@ class Settings:
     state_home: Path
     registry: str
     password: str | None = field(repr=False)
+    dumb_terminal: bool
+    """Whether the terminal cannot move its cursor, so that only plain lines can be shown."""
     complete_home: Path
     """Where shells look for a user's own completions: XDG_DATA_HOME and the like."""
 
@@ -67,5 +69,6 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         state_home=Path(home) / "state" if home else directories.user_state_path,
         registry=environment.get("P2P_REGISTRY") or DEFAULT_REGISTRY,
         password=environment.get("P2P_PASSWORD") or None,
+        dumb_terminal=environment.get("TERM", "") in {"dumb", "unknown"},
         complete_home=Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"),
     )

@@ -25,6 +25,11 @@ _BACKLOG: Final = 4096
 _ACCEPTS_PER_TURN: Final = 64  # a flood of callers must not keep the others waiting
 _DATAGRAMS_PER_TURN: Final = 512
 _OUT_OF_DESCRIPTORS_PAUSE: Final = 0.1
+# What Linux hands to accept() of a caller's connection that broke already, see accept(2).
+_BROKEN_ALREADY: Final = frozenset(
+    {errno.ECONNABORTED, errno.ENETDOWN, errno.EPROTO, errno.ENOPROTOOPT, errno.EHOSTDOWN}
+    | {errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EPERM}
+)
 _OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -98,7 +103,8 @@ class TcpListener:
         self._on_transport = on_transport
         self._pause: Timer | None = None
         self._open = True
-        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._spare: int | None = None
+        self._open_spare()
         self.address = from_socket_name(sock.getsockname())
         loop.watch(sock.fileno(), READ, self._ready)
 
@@ -110,7 +116,7 @@ class TcpListener:
         else:
             self._pause.cancel()
         self._socket.close()
-        os.close(self._spare)
+        self._close_spare()
 
     def _ready(self, _: int) -> None:
         for _ in range(_ACCEPTS_PER_TURN):
@@ -120,13 +126,13 @@ class TcpListener:
                 sock, name = self._socket.accept()
             except (BlockingIOError, InterruptedError):
                 return
-            except ConnectionAbortedError:
-                continue  # the caller has gone again
             except OSError as error:
-                if error.errno not in _OUT_OF_DESCRIPTORS:
+                if error.errno in _OUT_OF_DESCRIPTORS:
+                    self._turn_one_away()
+                    return
+                if error.errno not in _BROKEN_ALREADY:
                     raise
-                self._turn_one_away()
-                return
+                continue
             self._on_transport(connected(self._loop, sock, from_socket_name(name)))
 
     def _turn_one_away(self) -> None:
@@ -135,12 +141,21 @@ class TcpListener:
         Without it the caller would wait unseen in the backlog, and the selector would wake us for
         it again and again.
         """
-        os.close(self._spare)
+        self._close_spare()
         with suppress(OSError):  # gone, or the descriptor was taken: all that is left is to rest
             self._socket.accept()[0].close()
-        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._open_spare()
         self._loop.unwatch(self._socket.fileno())
         self._pause = self._loop.call_later(_OUT_OF_DESCRIPTORS_PAUSE, self._go_on)
+
+    def _open_spare(self) -> None:
+        with suppress(OSError):  # somebody was quicker: without one we can only rest
+            self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+    def _close_spare(self) -> None:
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
 
     def _go_on(self) -> None:
         self._pause = None

@@ -34,6 +34,7 @@ class Link:
         "_pumping",
         "_transport",
         "on_closed",
+        "on_drained",
         "on_message",
         "open",
     )
@@ -49,8 +50,9 @@ class Link:
         self.open = True
         self.on_message: Callable[[Message], None] = _ignore
         self.on_closed: Callable[[P2PError | None], None] = _ignore
+        self.on_drained: Callable[[], None] = _nothing
         transport.on_data = self._pump
-        transport.on_drained = self._go_on
+        transport.on_drained = self._drained
         transport.on_closed = self._closed
 
     @property
@@ -62,6 +64,11 @@ class Link:
     def remote(self) -> Address:
         """The other end."""
         return self._transport.remote
+
+    @property
+    def queued(self) -> int:
+        """Bytes that were sent and have not gone out; `on_drained` comes when all have."""
+        return self._transport.queued
 
     def may_send(self, kind: type[Message]) -> bool:
         """Tell whether it is our turn to say that."""
@@ -120,6 +127,11 @@ class Link:
             self._transport.resume_reading()
         self._paused = crowded
 
+    def _drained(self) -> None:
+        self._go_on()
+        if self.open:
+            self.on_drained()
+
     def _go_on(self) -> None:
         if self.open and self._connection.waiting:
             self._pump(b"")
@@ -135,6 +147,10 @@ class Link:
     def _closed(self, error: P2PError | None) -> None:
         self._stop()
         self.on_closed(self._error or error)
+
+
+def _nothing() -> None:
+    """Stand in until somebody listens."""
 
 
 def _ignore(_: object) -> None:

@@ -20,6 +20,8 @@ T = TypeVar("T")
 Callback = Callable[[], None]
 Ready = Callable[[int], None]
 
+_LONGEST_WAIT = 86400.0  # a selector takes no timeout of more than some weeks
+
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 
@@ -62,6 +64,7 @@ class Loop:
         self._timers: list[tuple[float, int, Timer]] = []
         self._count = itertools.count()
         self._plain_files: dict[int, Ready] = {}
+        self._unwatched: set[int] = set()
         self._from_threads: deque[Callback] = deque()
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -113,6 +116,7 @@ class Loop:
         """Watch no more; call before closing the descriptor."""
         if self._plain_files.pop(descriptor, None) is None:
             self._selector.unregister(descriptor)
+            self._unwatched.add(descriptor)
 
     def next_deadline(self) -> float | None:
         """Give the instant at which a turn is due even if nothing can be read or written."""
@@ -126,10 +130,13 @@ class Loop:
         """Run one turn, after waiting at most `timeout` seconds (None: as long as it takes)."""
         deadline = self.next_deadline()
         if deadline is not None:
-            until = max(0.0, deadline - self.now())
+            until = min(max(0.0, deadline - self.now()), _LONGEST_WAIT)
             timeout = until if timeout is None else min(timeout, until)
+        self._unwatched.clear()
         for key, events in self._selector.select(timeout):
-            key.data(events)
+            # A call before this one may have closed it, and its number may be somebody else's now.
+            if key.fd not in self._unwatched:
+                key.data(events)
         for descriptor, ready in tuple(self._plain_files.items()):
             if descriptor in self._plain_files:
                 ready(READ)

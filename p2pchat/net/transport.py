@@ -201,6 +201,8 @@ class TcpTransport:
     def _end(self, error: LinkLost | None) -> None:
         if self._socket is None:
             return
+        if error is not None:
+            error.unsent = self.queued
         self._closing, self._reading, self._out = True, False, []
         self.queued = 0
         self._watch()

@@ -40,7 +40,7 @@ class ThreadWorker:
         loop: Loop,
         *,
         threads: int = 2,
-        waiting: int = 512,
+        waiting: int = 2048,
         at_thread_end: Callable[[], None] | None = None,
     ) -> None:
         self._loop = loop

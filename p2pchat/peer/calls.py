@@ -36,7 +36,7 @@ class OutgoingCall:
     ) -> None:
         self.contact = contact
         self.key = key
-        self._address = address
+        self.address = address
         self._request = request
         self._on_accepted = on_accepted
         self._on_failed = on_failed
@@ -66,7 +66,7 @@ class OutgoingCall:
     def _unreachable(self, error: P2PError) -> None:
         self._on_failed(
             Unreachable(
-                f"cannot reach {self.contact} at {self._address}: {error.what.rpartition(': ')[2]}",
+                f"cannot reach {self.contact} at {self.address}: {error.what.rpartition(': ')[2]}",
                 likely=f"{self.contact} is behind a firewall, or has just left",
                 advice="try again in a minute",
             )

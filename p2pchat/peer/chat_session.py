@@ -27,6 +27,8 @@ MAX_UNSENT: Final = 1000
 class ChatSession:
     """A chat from its acceptance to its end; `on_over` comes once, just before ChatEnded.
 
+    `on_drained` comes when all that was said has gone out, and when the way to say it opens.
+
     Give it its links with `speak_on` and `hear_on`, in any order, or one for both with `talk_on`.
     """
 
@@ -39,6 +41,7 @@ class ChatSession:
         *,
         on_event: Callable[[Event], None],
         on_over: Callable[[], None],
+        on_drained: Callable[[], None],
     ) -> None:
         self.contact = contact
         self.contact_host = contact_host
@@ -46,6 +49,7 @@ class ChatSession:
         self._loop = loop
         self._on_event = on_event
         self._on_over = on_over
+        self._on_drained = on_drained
         self._speaking: Link | None = None
         self._hearing: Link | None = None
         self._unsent: list[str] = []
@@ -71,15 +75,19 @@ class ChatSession:
         self._speaking = link
         link.on_message = _ignore
         link.on_closed = self._cannot_speak
+        link.on_drained = self._on_drained
         unsent, self._unsent = self._unsent, []
         for text in unsent:
             link.send(ChatText(text))
         if self._leaving:
             self._end(None)
+        else:
+            self._loop.call_soon(self._on_drained)
 
     def talk_on(self, link: Link) -> None:
         """Talk and listen on this one link."""
         self._speaking = self._hearing = link
+        link.on_drained = self._on_drained
         link.on_message = self.hear
         link.on_closed = self._cannot_hear
 
@@ -88,6 +96,11 @@ class ChatSession:
         self._hearing = link
         link.on_message = self.hear
         link.on_closed = self._cannot_hear
+
+    @property
+    def queued(self) -> int | None:
+        """Bytes said that have not gone out; None: the way to the contact is not open yet."""
+        return self._speaking.queued if self._speaking is not None else None
 
     def hear(self, message: Message) -> None:
         """Take what the contact says."""

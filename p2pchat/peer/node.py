@@ -22,8 +22,8 @@ from p2pchat.net.loop import Loop
 from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.events import (
-    Called,
     Calling,
+    ChatStarted,
     Event,
     Found,
     KeyRefused,
@@ -120,6 +120,15 @@ class Node:
     def called_by(self) -> str | None:
         """Who waits for our answer."""
         return self._switchboard.called_by
+
+    @property
+    def queued(self) -> int | None:
+        """Bytes said in the chat that have not gone out; None where nothing can go out now."""
+        return self._switchboard.queued
+
+    def when_drained(self, callback: Callable[[], None]) -> None:
+        """Call whenever all that was said has gone out, or the way to say it has opened."""
+        self._switchboard.on_drained = callback
 
     def start(self) -> None:
         """Begin to log in; LoggedIn or LoginFailed follows."""
@@ -236,7 +245,7 @@ class Node:
         match event:
             case LoggedIn(username):
                 self._remember(self._profile.note_account, username)
-            case Found(name) | Calling(name) | Called(name):
+            case Found(name) | Calling(name) | ChatStarted(name):  # not whoever just calls
                 self._remember(self._profile.note_name, name)
             case _:
                 pass

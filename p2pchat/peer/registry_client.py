@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
 
-from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError
+from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, Unreachable
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
@@ -97,6 +97,12 @@ class RegistryClient:
         self._ask_next()
 
     def _closed(self, error: P2PError | None) -> None:
+        if isinstance(error, RemoteProtocolError):
+            error = Unreachable(
+                f"what listens at {self._address} does not speak our protocol: {error.what}",
+                likely="another program listens there, or another door of the registry",
+                advice="look at the registry's URL, and its port",
+            )
         self._lost = error or LinkLost(f"the registry at {self._address} hung up")
         unanswered = [self._asked] if self._asked is not None else []
         unanswered += self._questions

@@ -174,7 +174,8 @@ class RegistrySession:
             return
         error = self._credentials.refusal(answer)
         if error is not None:
-            self._give_up(error)
+            busy = isinstance(answer, LoginResult) and answer.reason is Reason.SLOW_DOWN
+            (self._lost if busy else self._give_up)(error)
             return
         self._grant = answer.grant if isinstance(answer, LoginResult) else None
         if self._grant is not None:
@@ -205,7 +206,11 @@ class RegistrySession:
         self._online_since = self._loop.now()
         to = Address(registry_host, self._url.udp_port)
         interval = self._grant.hello_interval if self._grant else self._url.hello_interval
-        self._heartbeat = Heartbeat(self._loop, self._network, to, interval, self._next_hello())
+        try:
+            self._heartbeat = Heartbeat(self._loop, self._network, to, interval, self._next_hello())
+        except P2PError as error:  # out of descriptors: without it we would be hung up on
+            self._lost(error)
+            return
         if self._was_online:
             self._on_event(RegistryBack(str(self._url)))
         else:

@@ -6,7 +6,7 @@ else. Knows no registry: whoever is called comes with an address and a key.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.address import Address
@@ -25,7 +25,10 @@ from p2pchat.peer.events import (
     Security,
 )
 from p2pchat.peer.peer_links import PeerLinks
-from p2pchat.protocol.messages import ChatRequest, ChatText, Reply
+from p2pchat.protocol.messages import ChatRequest, ChatText, Message, Reply
+
+_MAX_EARLY: Final = 100
+"""Messages kept of a contact whose answer to our call has not come yet."""
 
 
 class Trust(Protocol):
@@ -53,6 +56,8 @@ class Switchboard:
         self._incoming: IncomingCall | None = None
         self._chat: ChatSession | None = None
         self._calling_back: Closable | None = None
+        self._early: _EarlyLink | None = None
+        self.on_drained: Callable[[], None] = _nothing
 
     @property
     def in_chat_with(self) -> str | None:
@@ -73,6 +78,11 @@ class Switchboard:
     def security(self) -> Security | None:
         """How well the open chat is protected."""
         return self._chat.security if self._chat is not None else None
+
+    @property
+    def queued(self) -> int | None:
+        """Bytes said in the chat that have not gone out; None where nothing can go out now."""
+        return self._chat.queued if self._chat is not None else None
 
     def seek(self, contact: str) -> None:
         """Begin a call whose address is still to be found; `call` or `call_failed` goes on."""
@@ -173,7 +183,7 @@ class Switchboard:
             return
         if not welcome:
             call.refuse(Reply.REJECT)
-        elif self._yields_to(call.contact):
+        elif self._yields_to(call):
             self._stop_calling()
             self._incoming = call
             self.accept()
@@ -187,12 +197,14 @@ class Switchboard:
 
     def take_text(self, link: Link, message: ChatText) -> None:
         """Take the connection that our accepted contact has opened back (PROTOCOL, "peer")."""
-        chat = self._chat
-        if chat is None or chat.heard or link.remote.host != chat.contact_host:
+        chat, host = self._chat, link.remote.host
+        if chat is not None and not chat.heard and host == chat.contact_host:
+            chat.hear_on(link)
+            chat.hear(message)
+        elif self._early is None and self._outgoing and host == self._outgoing.address.host:
+            self._early = _EarlyLink(link, message)
+        else:
             link.close()
-            return
-        chat.hear_on(link)
-        chat.hear(message)
 
     def silent_gone(self, host: str) -> None:
         """The last link from the host that had said nothing has ended."""
@@ -213,20 +225,28 @@ class Switchboard:
         else:
             chat.talk_on(link)
         chat.start()
+        if self._early is not None:
+            early, self._early = self._early, None
+            early.join(chat)
 
     def _outgoing_failed(self, error: P2PError) -> None:
         assert self._outgoing is not None
         contact = self._outgoing.contact
         self._outgoing = None
+        self._drop_early()
         self._on_event(CallFailed(contact, error))
 
-    def _yields_to(self, caller: str) -> bool:
+    def _yields_to(self, call: IncomingCall) -> bool:
         """Tell whether our call to the caller gives way to theirs.
 
         When two call each other at once, both would be busy for each other; so the one whose name
-        sorts first goes on calling, and the other, who wishes the same chat, takes that call.
+        sorts first goes on calling, and the other, who wishes the same chat, takes that call. In
+        clear anybody can claim to be them, so it must come from where we call them.
         """
-        return self.calling == caller and caller < self._username
+        ours = self._outgoing
+        if ours is None or ours.contact != call.contact or call.contact > self._username:
+            return False
+        return call.key is not None or call.link.remote.host == ours.address.host
 
     def _withdrawn(self, call: IncomingCall) -> None:
         if self._incoming is call:
@@ -250,6 +270,7 @@ class Switchboard:
             self._trust.pin(contact, key),
             on_event=self._on_event,
             on_over=self._chat_over,
+            on_drained=self._drained,
         )
         return self._chat
 
@@ -264,8 +285,53 @@ class Switchboard:
         if self._outgoing is not None:
             self._outgoing.cancel()
             self._outgoing = None
+            self._drop_early()
+
+    def _drop_early(self) -> None:
+        if self._early is not None:
+            self._early.link.close()
+            self._early = None
+
+    def _drained(self) -> None:
+        self.on_drained()
 
     def _waiting_call(self) -> IncomingCall:
         if self._incoming is None:
             raise UsageError("nobody is calling you")
         return self._incoming
+
+
+class _EarlyLink:
+    """The connection that a contact opened back, here before the answer to our call is.
+
+    Two connections may arrive in either order; what is said on this one waits for the chat.
+    """
+
+    def __init__(self, link: Link, first: ChatText) -> None:
+        self.link = link
+        self._said: list[Message] = [first]
+        self._ended = False
+        link.on_message = self._hear
+        link.on_closed = self._close
+
+    def join(self, chat: ChatSession) -> None:
+        """The chat is here: let it hear what was said, and go on."""
+        if not self._ended:
+            chat.hear_on(self.link)
+        for message in self._said:
+            chat.hear(message)
+        if self._ended:
+            chat.nothing_to_hear()
+
+    def _hear(self, message: Message) -> None:
+        if len(self._said) < _MAX_EARLY:
+            self._said.append(message)
+        else:
+            self.link.close()
+
+    def _close(self, _: P2PError | None) -> None:
+        self._ended = True
+
+
+def _nothing() -> None:
+    """Stand in until somebody listens."""

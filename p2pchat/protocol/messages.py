@@ -184,7 +184,8 @@ class SearchResult(Answer, frozen=True):
     def __post_init__(self) -> None:
         if self.presence is Presence.ONLINE:
             check_port(self.port)
-            if not self.host or " " in self.host:
+            host = self.host
+            if not host or " " in host or not (host.isascii() and host.isprintable()):
                 raise ValueError(f"{self.host!r} is no host")
 
 

@@ -241,11 +241,11 @@ class _Client:
 
         def failed(error: P2PError) -> None:
             _log.error("%s: %s", self._name, error.what)
-            self._answered(work.failed)
+            self._cannot_answer(work.failed)
 
         if not self._worker.submit(work.job, done, failed):
             _log.warning("%s turned away: too many logins are being checked", self._name)
-            self._answered(work.failed)
+            self._cannot_answer(work.failed)
 
     def _answered(self, answer: Message) -> None:
         self._answering = False
@@ -258,6 +258,14 @@ class _Client:
             self._server.attend_silence()
         if self._stopping:
             self._link.close()
+
+    def _cannot_answer(self, slow_down: Message) -> None:
+        """Say so where the dialect can; a FAIL would tell a user that the password is wrong."""
+        if self._visitor.secure:
+            self._answered(slow_down)
+        else:
+            self._answering = False
+            self._leave("hung up on, it could not be answered")
 
     def _send(self, answer: Message) -> None:
         if self._request_id is not None:

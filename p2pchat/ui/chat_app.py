@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
-from p2pchat.errors import P2PError, StorageError, UsageError
+from p2pchat.errors import LinkLost, P2PError, StorageError, UsageError
 from p2pchat.peer.events import (
     Called,
     CallFailed,
@@ -22,6 +22,11 @@ from p2pchat.peer.events import (
 from p2pchat.peer.node import Node, check_username
 from p2pchat.ui.commands import Order, Say, help_lines, parse
 from p2pchat.ui.render import error_sentence
+
+_MAX_QUEUED: Final = 64 * 1024
+"""Bytes on their way to the contact; with more, further lines wait here."""
+
+_MAX_WAITING_LINES: Final = 1000
 
 
 class View(Protocol):
@@ -67,6 +72,7 @@ class ChatApp:
         self._searching = 0
         self._ready = False
         self._refused: P2PError | None = None
+        self.on_input_wanted: Callable[[], None] = _nothing
         self._handlers: dict[str, Callable[[Order], None]] = {
             "accept": lambda _: self.node.accept(),
             "block": lambda order: self._block(order.argument, blocked=True),
@@ -95,6 +101,7 @@ class ChatApp:
     def run(self, node: Node) -> None:
         """Begin to log in."""
         self._node = node
+        node.when_drained(self._work_off)
         node.start()
 
     def submit(self, line: str) -> None:
@@ -137,12 +144,22 @@ class ChatApp:
             case LoginFailed(error):
                 self._refused = error  # an open chat goes on all the same
             case ChatEnded(_, error, unsent) if self._call is not None:
-                self.finish(exit_code=error.exit_code if error is not None and unsent else 0)
+                self._finish_call(error, len(unsent))
             case _:
                 pass
         if self._refused is not None and self.node.in_chat_with is None:
             self.finish(error=self._refused)
         self._work_off()
+
+    def _finish_call(self, error: P2PError | None, unsent: int) -> None:
+        """Be done with the one call, and tell by the exit code whether everything was said."""
+        waiting = sum(isinstance(meant, Say) for meant in self._inputs) + unsent
+        if waiting:
+            self._view.tell(f"{waiting} lines were not sent")
+        if waiting or (isinstance(error, LinkLost) and error.unsent):
+            self.finish(exit_code=LinkLost.exit_code)
+        else:
+            self.finish()
 
     def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:
         """Log out and be done; what was said still goes out while the loop runs until idle."""
@@ -160,20 +177,33 @@ class ChatApp:
         except P2PError as error:
             self.finish(error=error)
 
+    @property
+    def wants_input(self) -> bool:
+        """Whether more lines should be read: not while many wait. `on_input_wanted` tells."""
+        return len(self._inputs) < _MAX_WAITING_LINES
+
     def _work_off(self) -> None:
+        held_back = not self.wants_input
         while self._inputs and not self.done and self._may_go_on(self._inputs[0]):
             meant = self._inputs.popleft()
             if isinstance(meant, _EndOfInput):
                 self._leave_at_end()
             else:
                 self._do(meant)
+        if held_back and self.wants_input:
+            self.on_input_wanted()
 
     def _may_go_on(self, meant: Say | Order | _EndOfInput) -> bool:
         if not self._ready:
             return False
         if isinstance(meant, Order):
             return True
-        return self.node.calling is None and not (meant is _END and self._searching)
+        if self.node.calling is not None:
+            return False
+        in_chat, queued = self.node.in_chat_with is not None, self.node.queued
+        if meant is _END:
+            return not self._searching and (not in_chat or queued == 0)
+        return not in_chat or (queued is not None and queued <= _MAX_QUEUED)
 
     def _leave_at_end(self) -> None:
         if self._call is not None and self.node.in_chat_with is not None:
@@ -223,3 +253,7 @@ class ChatApp:
     def _show_help(self) -> None:
         for line in help_lines():
             self._view.tell(line)
+
+
+def _nothing() -> None:
+    """Stand in until somebody listens."""

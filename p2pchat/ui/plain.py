@@ -5,18 +5,20 @@ A message is `bob: text`, everything else a line that begins with `* `.
 
 import codecs
 import os
-from typing import IO
+from typing import IO, Final
 
 from p2pchat.net.loop import READ, Loop
 from p2pchat.peer.events import Event
 from p2pchat.ui.chat_app import ChatApp
 from p2pchat.ui.render import NOTICE, plain_lines
 
+_READ_BYTES: Final = 65536
+
 
 class PlainView:
-    """Write lines to a text stream, each at once."""
+    """Write lines to a text stream, each at once; None: to nobody, stdout is closed."""
 
-    def __init__(self, out: IO[str]) -> None:
+    def __init__(self, out: IO[str] | None) -> None:
         self._out = out
 
     def show(self, event: Event) -> None:
@@ -29,8 +31,9 @@ class PlainView:
         self._write(NOTICE + sentence)
 
     def _write(self, line: str) -> None:
-        self._out.write(line + "\n")
-        self._out.flush()
+        if self._out is not None:
+            self._out.write(line + "\n")
+            self._out.flush()
 
 
 class LineInput:
@@ -42,17 +45,31 @@ class LineInput:
         self._app = app
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._partial = ""
-        self._watching = True
-        loop.watch(descriptor, READ, self._ready)
+        self._watching = False
+        self._ended = False
+        app.on_input_wanted = self._read_on
+        self._read_on()
 
     def close(self) -> None:
         """Read no more; the descriptor stays open."""
+        self._ended = True
+        self._pause()
+
+    def _read_on(self) -> None:
+        if not self._watching and not self._ended:
+            self._watching = True
+            self._loop.watch(self._descriptor, READ, self._ready)
+
+    def _pause(self) -> None:
         if self._watching:
             self._watching = False
             self._loop.unwatch(self._descriptor)
 
     def _ready(self, _: int) -> None:
-        data = os.read(self._descriptor, 65536)
+        try:
+            data = os.read(self._descriptor, _READ_BYTES)
+        except OSError:  # write-only, as nohup makes it, or a terminal that was closed
+            data = b""
         lines = (self._partial + self._decoder.decode(data, final=not data)).split("\n")
         self._partial = lines.pop()
         for line in lines:
@@ -62,6 +79,8 @@ class LineInput:
             if self._partial:
                 self._app.submit(self._partial)
             self._app.end_input()
+        elif not self._app.wants_input:
+            self._pause()
 
 
 def run(loop: Loop, app: ChatApp, descriptor: int | None) -> None:

@@ -19,6 +19,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import Output
 from prompt_toolkit.styles import Style
 
+from p2pchat.errors import StorageError
 from p2pchat.peer.events import Event
 from p2pchat.peer.node import Node
 from p2pchat.peer.registry_session import Standing
@@ -181,5 +182,12 @@ def _ignore(_: str) -> None:
 def _history(file: Path | None) -> History:
     if file is None:
         return InMemoryHistory()
-    file.touch(mode=0o600)
+    try:
+        file.touch(mode=0o600)
+        file.open("ab").close()
+    except OSError as error:
+        raise StorageError(
+            f"the input history {file} cannot be written: {error.strerror}",
+            advice="look at its folder, or set P2P_HOME to another one",
+        ) from error
     return FileHistory(str(file))

@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -280,3 +282,62 @@ def test_the_demo_without_a_terminal(run: Run) -> None:
     assert "you: hello" in lines
     assert re.match("robot: Hello, you!", lines[lines.index("you: hello") + 1])
     assert lines[-1] == "* chat with robot ended"
+
+
+def test_no_name_is_completed_that_means_something_to_a_shell(run: Run, registry: Serve) -> None:
+    """Names of the original dialect may be anything without spaces."""
+    where = {"P2P_REGISTRY": registry.url, "P2P_PASSWORD": "x"}
+    for name in ("y$(touch${IFS}pwned)", "y`id`", "y;id", "yolanda"):
+        client = registry.dial()
+        client.ask("REG", f"{name} x")
+        assert run("search", name, **where).exit_code == 6
+    result = run(_P2P_COMPLETE="bash_complete", COMP_WORDS="p2p chat y", COMP_CWORD="2", **where)
+    assert result.stdout == "plain,yolanda\n"
+
+
+@pytest.mark.parametrize("url", ["http://x", "original://"])
+def test_completing_with_a_wrong_registry_says_nothing(run: Run, tmp_path: Path, url: str) -> None:
+    """Nobody can be told anything while a word is completed."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "profile.sqlite3").write_bytes(b"no database" * 100)
+    result = run(
+        _P2P_COMPLETE="bash_complete", COMP_WORDS="p2p chat y", COMP_CWORD="2", P2P_REGISTRY=url
+    )
+    assert result.stdout.strip() == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_another_program_at_the_address_is_said_so(run: Run) -> None:
+    """With the address and what to look at."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n<html></html>")
+                connection.recv(100)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        result = run("search", "bob", P2P_REGISTRY=f"original://127.0.0.1:{port}")
+        thread.join()
+    assert result.exit_code == 3
+    assert f"127.0.0.1:{port} does not speak our protocol" in result.stderr
+    assert "likely: another program" in result.stderr
+
+
+def test_a_password_that_fits_nowhere(run: Run, registry: Serve) -> None:
+    """Said as such."""
+    result = run("register", "longy", P2P_REGISTRY=registry.url, P2P_PASSWORD="x" * 3000)
+    assert result.exit_code == 2
+    assert "3000 bytes" in result.stderr
+
+
+def test_a_time_that_never_ends_is_refused(run: Run) -> None:
+    """inf and nan are numbers to a machine alone."""
+    for seconds in ("inf", "nan", "0", "-1", "soon"):
+        result = run("serve", "--hello-patience", seconds)
+        assert result.exit_code == 2
+        assert "no number of seconds" in result.stderr

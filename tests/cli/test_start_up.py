@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.programs import P2P, Program, Serve, environment, running
 
 HEAVY = (
@@ -77,3 +79,40 @@ def test_the_demo_leaves_nothing_behind(tmp_path: Path) -> None:
     assert program.end() == (0, "")
     assert list(scratch.iterdir()) == []
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_demo_leaves_nothing_behind_either(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """Whoever ends it, it ends, and its folder is gone."""
+    scratch = tmp_path / "tmp"
+    scratch.mkdir()
+    program = Program("demo", env=environment(tmp_path / "home", TMPDIR=str(scratch)))
+    with running(program):
+        program.wait_for("logged in as you")
+        program.signal(number)
+        code, err = program.end()
+    assert code in {0, 128 + number}  # it may have been done already
+    assert "Traceback" not in err
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", ["1>&-", "0<&-", "0>/dev/null"])
+def test_closed_and_unreadable_streams_are_no_traceback(tmp_path: Path, how: str) -> None:
+    """As nohup and cron leave them."""
+    serve = Serve(tmp_path / "r", "--quiet")
+    with running(serve):
+        env = environment(tmp_path, P2P_REGISTRY=serve.url, P2P_PASSWORD="x")
+        assert Program("register", "alice", env=env).end()[0] == 0
+        done = subprocess.run(
+            f"echo /quit | {P2P} login alice {how}",
+            shell=True,
+            capture_output=True,
+            text=True,
+            env=env,
+            check=False,
+            timeout=30,
+        )
+    assert done.stderr == ""
+    assert done.returncode == 0

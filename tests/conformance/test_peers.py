@@ -1,5 +1,6 @@
 """Peer and peer (PROTOCOL): the real `p2p` with an original peer at the other end, both roles."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,4 +190,107 @@ def test_at_the_end_of_input_what_is_left_is_sent(
         assert asked.hear() == ("MSG", "no newline")
         assert asked.closed_by_remote()
         assert ours.end()[0] == 0
+    session.close()
+
+
+def test_a_reader_that_takes_its_time_gets_every_line(
+    registry: Serve, name: str, env: dict[str, str], original: OriginalPeer, tmp_path: Path
+) -> None:
+    """A file larger than every buffer on the way: our side reads no faster than the contact."""
+    olga = f"olga-{name}"
+    session = Raw(registry.tcp)
+    session.ask("REG", f"{olga} x")
+    session.ask("PS_PORT", str(original.port))
+    Program("register", name, env=env).end()
+    short = [f"{i} x" for i in range(9000)]
+    long = [f"{i} {'y' * 990}" for i in range(6000)]
+    ours = Program("chat", olga, env=env)
+    with running(ours):
+        writer = threading.Thread(target=ours.write_all, args=("\n".join(short + long) + "\n",))
+        writer.start()
+        asked = original.accept()
+        original.receive(asked)
+        asked.say("CHAT_REQ_RESP", "ACCEPT")
+        ours.wait_for("chat with .* started")
+        assert ours.process.poll() is None
+        stream = asked.socket.makefile("rb")
+        for line in short + long:
+            header = stream.read(25)
+            assert header[10:].strip() == b"MSG"
+            assert stream.read(int(header[:10])).decode() == line
+        assert stream.read(1) == b""
+        stream.close()
+        writer.join()
+        assert ours.end()[0] == 0
+    session.close()
+
+
+def test_a_contact_that_leaves_too_early_is_no_success(
+    registry: Serve, name: str, env: dict[str, str], original: OriginalPeer
+) -> None:
+    """What could not be said is counted, and the exit code tells."""
+    olga = f"olga-{name}"
+    session = Raw(registry.tcp)
+    session.ask("REG", f"{olga} x")
+    session.ask("PS_PORT", str(original.port))
+    Program("register", name, env=env).end()
+    ours = Program("chat", olga, env=env)
+    with running(ours):
+        text = "".join(f"{i} {'y' * 990}\n" for i in range(20000))
+        writer = threading.Thread(target=ours.write_all, args=(text,))
+        writer.start()
+        asked = original.accept()
+        original.receive(asked)
+        asked.say("CHAT_REQ_RESP", "ACCEPT")
+        ours.wait_for("chat with .* started")
+        original.receive(asked)
+        asked.close()
+        ours.wait_for("lines were not sent")
+        assert ours.process.wait(20) == 3
+        writer.join()
+    session.close()
+
+
+def test_a_text_that_overtakes_the_acceptance_is_heard(
+    registry: Serve, name: str, env: dict[str, str], original: OriginalPeer
+) -> None:
+    """Two connections may arrive in either order."""
+    olga = f"olga-{name}"
+    session = Raw(registry.tcp)
+    session.ask("REG", f"{olga} x")
+    session.ask("PS_PORT", str(original.port))
+    Program("register", name, env=env).end()
+    ours = Program("chat", olga, env=env)
+    with running(ours):
+        asked = original.accept()
+        _, payload = original.receive(asked)
+        back = original.dial(int(payload.split()[1]))
+        back.say("MSG", "early")
+        probe = original.dial(int(payload.split()[1]))
+        assert probe.ask("CHAT_REQ", "somebody 5") == ("CHAT_REQ_RESP", "BUSY")
+        asked.say("CHAT_REQ_RESP", "ACCEPT")
+        ours.wait_for("^" + olga + ": early$")
+        back.say("MSG", "later")
+        ours.wait_for("^" + olga + ": later$")
+    session.close()
+
+
+def test_nobody_gets_into_a_chat_by_claiming_to_be_the_one_called(
+    registry: Serve, name: str, env: dict[str, str], original: OriginalPeer
+) -> None:
+    """A crossing call is taken without asking only from where we call."""
+    olga = f"a-{name}"
+    session = Raw(registry.tcp)
+    session.ask("REG", f"{olga} x")
+    session.ask("PS_PORT", str(original.port))
+    Program("register", name, env=env).end()
+    ours = Program("chat", olga, env=env)
+    with running(ours):
+        asked = original.accept()
+        _, payload = original.receive(asked)
+        impostor = Raw(("127.0.0.1", int(payload.split()[1])), source=("127.0.0.9", 0))
+        assert impostor.ask("CHAT_REQ", f"{olga} 1") == ("CHAT_REQ_RESP", "BUSY")
+        impostor.close()
+        asked.say("CHAT_REQ_RESP", "REJECT")
+        ours.wait_for("rejected your request")
     session.close()

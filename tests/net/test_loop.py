@@ -126,3 +126,38 @@ def test_wait_for_gives_the_result_or_raises(loop: Loop) -> None:
     assert loop.wait_for(lambda then, _: loop.call_soon(partial(then, 5))) == 5
     with pytest.raises(TimedOut, match="too late"):
         loop.wait_for(lambda _, failed: loop.call_soon(partial(failed, TimedOut("too late"))))
+
+
+def test_what_was_closed_in_a_turn_is_not_called_in_it(loop: Loop) -> None:
+    """Even if select had named both, and even if the number is somebody else's now."""
+    called: list[str] = []
+    first, second = os.pipe(), os.pipe()
+    ready = {first[0]: "first", second[0]: "second"}
+
+    def close_the_other(descriptor: int) -> None:
+        called.append(ready[descriptor])
+        other = next(d for d in ready if d != descriptor)
+        loop.unwatch(other)
+
+    for r, w in (first, second):
+        os.write(w, b"x")
+        loop.watch(r, READ, lambda _, r=r: close_the_other(r))
+    loop.run_once(0)
+    assert len(called) == 1
+    loop.unwatch(next(d for d, name in ready.items() if name == called[0]))
+    for descriptor in (*first, *second):
+        os.close(descriptor)
+
+
+def test_a_deadline_years_away_is_no_trouble(loop: Loop) -> None:
+    """A selector takes no timeout of more than some weeks."""
+    r, w = os.pipe()
+    read: list[int] = []
+    loop.call_later(1e9, lambda: None)
+    loop.watch(r, READ, read.append)
+    os.write(w, b"x")
+    loop.run_once()
+    assert read == [READ]
+    loop.unwatch(r)
+    os.close(r)
+    os.close(w)

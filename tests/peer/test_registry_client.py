@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, TimedOut, Unreachable
+from p2pchat.errors import LinkLost, P2PError, TimedOut, Unreachable
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
 from p2pchat.peer.profile import Profile
@@ -137,7 +137,8 @@ def test_a_registry_that_breaks_the_rules_is_hung_up_on(
     else:
         registry.ask(Search("bob"))
     registry.answer(answer)
-    assert isinstance(registry.lost[0], RemoteProtocolError)
+    assert isinstance(registry.lost[0], Unreachable)
+    assert "does not speak our protocol" in registry.lost[0].what
     assert registry.answers == []
 
 

@@ -26,8 +26,9 @@ def test_online_has_an_address() -> None:
     """An answer that says where somebody is says it whole."""
     with pytest.raises(ValueError, match="no port"):
         SearchResult(Presence.ONLINE)
-    with pytest.raises(ValueError, match="no host"):
-        SearchResult(Presence.ONLINE, "a b", 1)
+    for host in ("", "a b", "\x1b]0;owned\x07", "a\u202eb", "a\x00"):
+        with pytest.raises(ValueError, match="no host"):
+            SearchResult(Presence.ONLINE, host, 1)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import re
 import signal
 from pathlib import Path
 
+import pexpect
 import pytest
 
-from tests.programs import Program, Serve
+from tests.programs import P2P, Program, Serve
 from tests.terminal.conftest import Person
 from tests.terminal.screen import Screen
 
@@ -198,6 +199,25 @@ def test_plain_lines_on_a_terminal(
     assert "|" not in alice.text
     alice.enter("/quit")
     assert alice.end() == 0
+
+
+def test_a_dumb_terminal_gets_plain_lines(person: Person, env: dict[str, str]) -> None:
+    """One that cannot move its cursor."""
+    Program("register", "alice", env=env).end()
+    child = pexpect.spawn(P2P, ["login", "alice"], env=env | {"TERM": "dumb"}, timeout=20)
+    child.expect(r"\* logged in as alice")
+    child.sendline("/quit")
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert child.exitstatus == 0
+
+
+def test_ctrl_c_in_the_demo(at_terminal: Person) -> None:
+    """It ends."""
+    screen = at_terminal("demo")
+    screen.wait_for("chat with robot started")
+    screen.type("\x03")
+    assert screen.end() == 130
 
 
 def test_the_demo(at_terminal: Person) -> None:

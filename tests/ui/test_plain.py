@@ -18,6 +18,8 @@ class Typed:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.ended = False
+        self.wants_input = True
+        self.on_input_wanted = lambda: None
 
     def submit(self, line: str) -> None:
         assert not self.ended
