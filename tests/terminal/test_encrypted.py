@@ -1,0 +1,160 @@
+"""The secure dialect at a terminal and in a shell: what people are told, and are asked for."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.programs import Program, Serve, environment
+from tests.terminal.screen import Screen
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Serve]:
+    """A registry whose secure door is open."""
+    serve = Serve(tmp_path / "registry", "--quiet", secure=True)
+    yield serve
+    serve.kill()
+
+
+def env_of(name: str, registry: Serve, tmp_path: Path, **more: str) -> dict[str, str]:
+    """Each person has a home of their own."""
+    return environment(tmp_path / f"home-{name}", P2P_REGISTRY=registry.join) | more
+
+
+def register(name: str, env: dict[str, str]) -> None:
+    program = Program("register", name, env=env | {"P2P_PASSWORD": PASSWORD})
+    code, err = program.end()
+    assert (code, err) == (0, "")
+
+
+def run(*arguments: str, env: dict[str, str]) -> tuple[int, list[str], str]:
+    program = Program(*arguments, env=env)
+    code, err = program.end()
+    return code, program.said, err
+
+
+def test_two_people_chat_encrypted_and_verify(registry: Serve, tmp_path: Path) -> None:
+    """No password after the first time; the toolbar says how well the chat is protected."""
+    desk: list[Screen] = []
+    screens = {}
+    for name in ("alice", "bob"):
+        env = env_of(name, registry, tmp_path)
+        register(name, env)
+        screens[name] = Screen("login", env=env, desk=desk, columns=120)
+        screens[name].wait_for(f"logged in as {name} at p2p://127.0.0.1:")
+    alice, bob = screens["alice"], screens["bob"]
+    alice.enter("/chat bob")
+    bob.wait_for("alice wants to chat with you")
+    bob.enter("/accept")
+    alice.wait_for("it is encrypted; to make sure that it is bob: /verify bob")
+    alice.wait_until(lambda: "in chat with bob, encrypted, unverified" in alice.toolbar)
+    alice.enter("çok gizli")
+    bob.wait_for("^alice: çok gizli$")
+    numbers = []
+    for mine, contact in ((alice, "bob"), (bob, "alice")):
+        mine.enter(f"/verify {contact}")
+        mine.wait_for(r"^\* (\d{5} ){11}\d{5}$")
+        numbers.append(re.search(r"^\* ((?:\d{5} ?){12})$", mine.text, re.M)[1])  # type: ignore[index]
+    assert numbers[0] == numbers[1]
+    alice.enter("/verify bob yes")
+    alice.wait_for("bob is verified")
+    bob.enter("/leave")
+    alice.wait_for("chat with bob ended")
+    alice.enter("/chat bob")
+    bob.wait_for("alice wants to chat with you: ")
+    bob.wait_until(lambda: "alice is calling" in bob.toolbar)
+    bob.enter("/accept")
+    alice.wait_until(lambda: "encrypted, verified" in alice.toolbar)
+    for screen in desk:
+        screen.enter("/quit")
+        assert screen.end() == 0
+    code, said, _ = run("contacts", env=env_of("alice", registry, tmp_path))
+    assert code == 0
+    assert re.fullmatch(r"bob +verified +[a-z2-7]{52}", said[0])
+
+
+def test_first_contact_is_said_once_and_a_change_stops_everything(
+    registry: Serve, tmp_path: Path
+) -> None:
+    """Without the link's fingerprint; exit code 10, and what to do."""
+    bare = registry.join.partition("#")[0]
+    env = env_of("alice", registry, tmp_path) | {"P2P_REGISTRY": bare, "P2P_PASSWORD": PASSWORD}
+    code, _, err = run("register", "alice", env=env)
+    assert code == 0
+    assert err.startswith("first contact with this registry: its key is")
+    assert run("search", "alice", env=env)[2] == ""
+    other = Serve(tmp_path / "other", "--quiet", secure=True)
+    changed = f"p2p://127.0.0.1:{other.secure_tcp[1]}#{registry.join.partition('#')[2]}"
+    for command in (["search", "alice"], ["login"], ["chat", "bob"], ["register", "carol"]):
+        arguments = [*command, "--registry", changed]
+        if command[0] in {"search", "chat"}:
+            arguments += ["--as", "alice"]
+        elif command[0] == "login":
+            arguments.insert(1, "alice")
+        code, _, err = run(*arguments, env=env)
+        assert code == 10, (command, err)
+        assert "shows another key" in err
+        assert "join link" in err
+    other.kill()
+
+
+def test_the_account_in_a_shell(registry: Serve, tmp_path: Path) -> None:
+    """Token, new password, logging out: who asks for a password when."""
+    env = env_of("alice", registry, tmp_path)
+    register("alice", env)
+    assert run("search", "alice", env=env)[0] == 6
+    (tmp_path / "new").write_text("new password\n")
+    change = ("passwd", "--new-password-file", str(tmp_path / "new"))
+    code, said, _ = run(*change, env=env | {"P2P_PASSWORD": PASSWORD})
+    assert code == 0, said
+    code, _, err = run("search", "alice", env=env)
+    assert code == 4
+    assert "password of alice" in err
+    assert run("search", "alice", env=env | {"P2P_PASSWORD": PASSWORD})[0] == 4
+    assert run("search", "alice", env=env | {"P2P_PASSWORD": "new password"})[0] == 6
+    assert run("search", "alice", env=env)[0] == 6
+    assert run("logout", env=env)[:2] == (0, ["logged alice out"])
+    assert run("search", "alice", env=env)[0] == 4
+    with_password = env | {"P2P_PASSWORD": "new password"}
+    assert run("logout", "--everywhere", env=with_password)[0] == 0
+    assert run("register", "Alice", env=with_password)[0] == 1
+    code, _, err = run("register", "bob", env=env | {"P2P_PASSWORD": "short"})
+    assert code == 1
+    assert "too short" in err
+
+
+def test_verify_in_a_shell(registry: Serve, tmp_path: Path) -> None:
+    """A contact without a key has no number."""
+    env = env_of("alice", registry, tmp_path)
+    register("alice", env)
+    code, _, err = run("verify", "bob", env=env)
+    assert code == 2
+    assert "no key of bob" in err
+
+
+def test_no_secret_is_in_any_file_or_log(registry: Serve, tmp_path: Path) -> None:
+    """Passwords, tokens and texts that were used, in everything that was kept or written."""
+    alice, bob = (env_of(name, registry, tmp_path) for name in ("alice", "bob"))
+    for name, env in (("alice", alice), ("bob", bob)):
+        register(name, env)
+    called = Program("login", "bob", env=bob)
+    called.wait_for("logged in as bob")
+    calling = Program("chat", "bob", env=alice)
+    called.wait_for("alice wants to chat")
+    called.type("/accept")
+    calling.wait_for("chat with bob started")
+    calling.type("the-secret-text")
+    called.wait_for("alice: the-secret-text")
+    assert calling.end()[0] == 0
+    called.type("/quit")
+    assert called.end()[0] == 0
+    kept = [file for file in tmp_path.rglob("*") if file.is_file()]
+    for file in kept:
+        content = file.read_bytes()
+        assert PASSWORD.encode() not in content, file
+        assert b"the-secret-text" not in content, file
+        assert not file.stat().st_mode & 0o077 or file.parent.stat().st_mode & 0o077 == 0, file
