@@ -17,6 +17,7 @@ from p2pchat.net.worker import ThreadWorker
 from p2pchat.peer.events import Event
 from p2pchat.peer.node import Node
 from p2pchat.registry.accounts import Accounts
+from p2pchat.registry.limits import Limits
 from p2pchat.registry.passwords import STANDARD_COST, Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.server import Door, Server
@@ -41,14 +42,15 @@ class RunningRegistry:
         hello_interval: float = 60.0,
         patience: float = 150.0,
         cost: Cost = STANDARD_COST,
+        limits: Limits = Limits(),  # noqa: B008  # a frozen value
     ) -> None:
         make_folder(folder)
         self._folder = folder
         self._accounts = Accounts(folder / "accounts.sqlite3", Passwords(cost))
         self._worker = ThreadWorker(loop, at_thread_end=self._accounts.disconnect)
         presence = PresenceBook(patience)
-        service = Service(self._accounts, presence, loop.now, hello_interval)
-        self.server = Server(loop, SocketNetwork(loop, self._worker), self._worker, service)
+        service = Service(self._accounts, presence, loop.now, hello_interval, limits)
+        self.server = Server(loop, SocketNetwork(loop, self._worker), self._worker, service, limits)
         self.stopped = False
 
     def open_secure(

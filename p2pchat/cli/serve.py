@@ -32,6 +32,21 @@ class _Seconds(click.ParamType[float]):
         return seconds
 
 
+class _Cost(click.ParamType[tuple[int, int]]):
+    """Memory in KiB and passes, as Argon2id takes them."""
+
+    name = "cost"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Read it."""
+        memory, _, passes = str(value).partition(":")
+        if not (memory.isdecimal() and passes.isdecimal() and int(memory) >= 8 and int(passes)):
+            self.fail(f"{value} is no cost: KIB:PASSES, at least 8:1", param, ctx)
+        return int(memory), int(passes)
+
+
 _SECONDS = _Seconds()
 
 
@@ -102,6 +117,19 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="SECONDS",
     help="How long a client may be silent.",
 )
+@click.option(
+    "--limits",
+    type=click.Choice(["default", "none"]),
+    default="default",
+    show_default=True,
+    help="How much strangers may ask; none is for benchmarks.",
+)
+@click.option(
+    "--password-cost",
+    type=_Cost(),
+    metavar="KIB:PASSES",
+    help="What checking a password costs.  [default: 19456:2; less is for benchmarks]",
+)
 @click.option("--verbose", "level", flag_value=logging.DEBUG, help="Log more.")
 @click.option("--quiet", "level", flag_value=logging.WARNING, help="Log only what is wrong.")
 @click.pass_obj
@@ -121,6 +149,8 @@ def serve(
     data_dir: Path | None,
     hello_interval: float,
     hello_patience: float,
+    limits: str,
+    password_cost: tuple[int, int] | None,
     level: int | None,
 ) -> None:
     """Run a registry: accounts, logins, who is online at which address.
@@ -136,6 +166,8 @@ def serve(
     from p2pchat.net.address import Address
     from p2pchat.net.endpoints import every_host
     from p2pchat.net.loop import Loop
+    from p2pchat.registry.limits import NO_LIMITS, Limits
+    from p2pchat.registry.passwords import STANDARD_COST, Cost
 
     logging.basicConfig(
         level=level or logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s"
@@ -150,6 +182,8 @@ def serve(
         data_dir or settings.registry_folder,
         hello_interval=hello_interval,
         patience=hello_patience,
+        cost=Cost(*password_cost) if password_cost else STANDARD_COST,
+        limits=NO_LIMITS if limits == "none" else Limits(),
     )
     try:
         lines = []

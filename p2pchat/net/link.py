@@ -21,6 +21,7 @@ RECEIVE_CEILING: Final = 128 * 1024
 class Link:
     """A transport that speaks a dialogue.
 
+    A frame must be whole `frame_timeout` seconds after its first byte (0: whenever it likes).
     Set `on_message` and `on_closed` in the turn in which the link is made. `on_closed` comes once,
     never from within a call: None after an orderly end, else the error that ended the link.
     """
@@ -29,21 +30,34 @@ class Link:
         "_connection",
         "_deadline",
         "_error",
+        "_frame_timeout",
+        "_frame_timer",
         "_loop",
         "_paused",
         "_pumping",
         "_transport",
+        "_unfinished_since",
         "on_closed",
         "on_drained",
         "on_message",
         "open",
     )
 
-    def __init__(self, loop: Loop, transport: Transport, connection: Connection) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        transport: Transport,
+        connection: Connection,
+        *,
+        frame_timeout: float = 0,
+    ) -> None:
         self._loop = loop
         self._transport = transport
         self._connection = connection
         self._deadline: Timer | None = None
+        self._frame_timeout = frame_timeout
+        self._frame_timer: Timer | None = None
+        self._unfinished_since: float | None = None
         self._error: P2PError | None = None
         self._pumping = False
         self._paused = False
@@ -109,8 +123,10 @@ class Link:
     def _pump(self, data: bytes) -> None:
         """Hand up messages until bytes run out, it is our turn, or the remote does not read."""
         self._pumping = True
+        heard = False
         try:
             for message in self._connection.feed(data):
+                heard = True
                 self.on_message(message)
                 if not self.open or self._transport.queued > SEND_HIGH_WATER:
                     break
@@ -120,12 +136,36 @@ class Link:
             self._pumping = False
         if not self.open:
             return
+        if self._frame_timeout:
+            self._watch_frame(heard=heard)
         crowded = self._connection.waiting > RECEIVE_CEILING
         if crowded and not self._paused:
             self._transport.pause_reading()
         elif self._paused and not crowded:
             self._transport.resume_reading()
         self._paused = crowded
+
+    def _watch_frame(self, *, heard: bool) -> None:
+        """Note since when a frame of theirs is unfinished; one timer for a link looks at it."""
+        if not self._connection.unfinished:
+            self._unfinished_since = None
+        elif heard or self._unfinished_since is None:
+            self._unfinished_since = self._loop.now()
+            if self._frame_timer is None:
+                self._look_later(self._frame_timeout)
+
+    def _look_later(self, timeout: float) -> None:
+        self._frame_timer = self._loop.call_later(timeout, self._look_at_frame)
+
+    def _look_at_frame(self) -> None:
+        self._frame_timer = None
+        if self._unfinished_since is None:
+            return
+        left = self._unfinished_since + self._frame_timeout - self._loop.now()
+        if left > 0:
+            self._look_later(left)
+        else:
+            self._fail(TimedOut(f"{self.remote} did not finish what it began to say"))
 
     def _drained(self) -> None:
         self._go_on()
@@ -143,6 +183,8 @@ class Link:
     def _stop(self) -> None:
         self.open = False
         self.relax()
+        if self._frame_timer is not None:
+            self._frame_timer.cancel()
 
     def _closed(self, error: P2PError | None) -> None:
         self._stop()

@@ -29,6 +29,11 @@ class Connection:
         """Bytes that came and were not yet given out as messages."""
         return self._frames.waiting
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is the remote's turn, and it has begun a frame and not finished it."""
+        return bool(self._theirs and self._frames.waiting)
+
     def may_send(self, kind: type[Message]) -> bool:
         """Tell whether it is our turn to say that."""
         return kind in self._ours

@@ -106,11 +106,12 @@ class Register(Request, frozen=True):
 
 
 class RegisterResult(Answer, frozen=True):
-    """FAIL: the name is taken or cannot be had."""
+    """FAIL: the name is taken or cannot be had. `seconds`: with SLOW_DOWN, until the next try."""
 
     outcome: Outcome
     reason: Reason | None = None
     grant: Grant | None = None
+    seconds: float | None = None
 
 
 class Login(Request, frozen=True):
@@ -134,11 +135,15 @@ class Login(Request, frozen=True):
 
 
 class LoginResult(Answer, frozen=True):
-    """FAIL: name and password, or name, token and key, do not match."""
+    """FAIL: name and password, or name, token and key, do not match.
+
+    `seconds`: with SLOW_DOWN, until the next try.
+    """
 
     outcome: Outcome
     reason: Reason | None = None
     grant: Grant | None = None
+    seconds: float | None = None
 
 
 class AnnouncePort(Request, frozen=True):

@@ -27,6 +27,7 @@ from p2pchat.protocol.original import ORIGINAL, decode_hello
 from p2pchat.protocol.secure import ALPN, SECURE
 from p2pchat.protocol.states import REGISTRY_DIALOGUE, SECURE_REGISTRY_DIALOGUE, Speaker
 from p2pchat.protocol.text import one_line
+from p2pchat.registry.limits import NO_LIMITS, ConnectionCount, Limits
 from p2pchat.registry.service import Service, Visitor, Work
 
 STOP_TIMEOUT: Final = 4.0
@@ -46,11 +47,20 @@ class Door(NamedTuple):
 class Server:
     """The registry: open its doors, run the loop, stop it."""
 
-    def __init__(self, loop: Loop, network: Network, worker: Worker, service: Service) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        worker: Worker,
+        service: Service,
+        limits: Limits = NO_LIMITS,
+    ) -> None:
         self._loop = loop
         self._network = network
         self._worker = worker
         self._service = service
+        self._limits = limits
+        self._connections = ConnectionCount(limits.connections_per_address)
         self._doors: list[Door] = []
         self._clients: set[_Client] = set()
         self._handshakes: set[TlsTransport] = set()
@@ -102,6 +112,7 @@ class Server:
     def forget(self, client: "_Client") -> None:
         """The client's link has ended."""
         self._clients.discard(client)
+        self._connections.close(client.host)
         self._check_stopped()
 
     def _open(
@@ -112,7 +123,7 @@ class Server:
         on_transport: OnTransport,
         on_datagram: Callable[[Datagrams, bytes, Address], None],
     ) -> Door:
-        listener = self._network.listen(tcp, on_transport)
+        listener = self._network.listen(tcp, partial(self._admit, on_transport))
         try:
             datagrams = self._network.open_udp(
                 udp or listener.address, lambda d, a: on_datagram(datagrams, d, a)
@@ -124,13 +135,33 @@ class Server:
         self._doors.append(door)
         return door
 
+    def _admit(self, on_transport: OnTransport, transport: Transport) -> None:
+        """Let somebody in, who then is counted until `forget` or the end of the handshake."""
+        if self._connections.open(transport.remote.host):
+            on_transport(transport)
+        else:
+            _log.info("%s turned away: too many connections from there", transport.remote)
+            transport.abort()
+
     def _came(self, dialect: Dialect, transport: Transport) -> None:
         secure = dialect is SECURE
         dialogue = SECURE_REGISTRY_DIALOGUE if secure else REGISTRY_DIALOGUE
-        link = Link(self._loop, transport, Connection(dialogue, dialect, Speaker.LISTENER))
+        link = Link(
+            self._loop,
+            transport,
+            Connection(dialogue, dialect, Speaker.LISTENER),
+            frame_timeout=self._limits.frame_timeout,
+        )
+        if secure and self._limits.login_timeout:
+            link.expect(self._limits.login_timeout, "no login came")
         self._clients.add(_Client(self, self._service, self._worker, link, secure=secure))
 
     def _came_to_tls(self, new_engine: Callable[[], Engine], transport: Transport) -> None:
+        if self._limits.handshakes and len(self._handshakes) >= self._limits.handshakes:
+            _log.info("%s turned away: too many handshakes are under way", transport.remote)
+            self._connections.close(transport.remote.host)
+            transport.abort()
+            return
         tls = TlsTransport(self._loop, transport, new_engine())
         self._handshakes.add(tls)
 
@@ -144,6 +175,7 @@ class Server:
 
         def ended(error: P2PError | None) -> None:
             self._handshakes.discard(tls)
+            self._connections.close(tls.remote.host)
             _log.info("%s left: %s", tls.remote, one_line(error.what) if error else "hung up")
 
         tls.on_secured = secured
@@ -195,6 +227,7 @@ class _Client:
         "_visitor",
         "_why_left",
         "_worker",
+        "host",
     )
 
     def __init__(
@@ -205,6 +238,7 @@ class _Client:
         self._worker = worker
         self._link = link
         self._name = str(link.remote)
+        self.host = link.remote.host
         self._visitor = Visitor(link.remote.host, self._hang_up, secure=secure)
         self._answering = False
         self._request_id: int | None = None
@@ -253,6 +287,7 @@ class _Client:
         if self._visitor.username is None:
             _log.info("%s refused", self._name)
         else:
+            self._link.relax()
             self._name = f"{self._visitor.username} at {self._link.remote}"
             _log.info("%s logged in", self._name)
             self._server.attend_silence()

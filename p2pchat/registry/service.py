@@ -31,6 +31,7 @@ from p2pchat.protocol.messages import (
 )
 from p2pchat.protocol.text import is_plain_username, is_username
 from p2pchat.registry.accounts import Accounts, Standing
+from p2pchat.registry.limits import NO_LIMITS, Limits, LoginTries, Registrations
 from p2pchat.registry.presence import Attendance, PresenceBook, Seal
 
 _OFFLINE: Final = SearchResult(Presence.OFFLINE)
@@ -39,6 +40,9 @@ _NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
 MIN_PASSWORD: Final = 6
 """Characters that a password must have at a secure door, where guesses are counted; the original
 door takes what its clients always could."""
+
+
+_NEXT_HOUR: Final = 3600.0
 
 
 class Visitor:
@@ -87,11 +91,14 @@ class Service:
         presence: PresenceBook,
         now: Callable[[], float],
         hello_interval: float = 60.0,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self._accounts = accounts
         self._presence = presence
         self._now = now
         self._hello_interval = hello_interval
+        self._tries = LoginTries(limits)
+        self._registrations = Registrations(limits)
         self._handlers: dict[type[Message], Callable[[Visitor, Any], Message | Work]] = {
             Register: self._register,
             Login: self._login,
@@ -128,14 +135,12 @@ class Service:
 
     def _register(self, visitor: Visitor, request: Register) -> Message | Work:
         username, password = request.username, request.password
-        nameable = is_plain_username if visitor.secure else is_username
-        if not nameable(username):
-            return RegisterResult(Outcome.FAIL, Reason.BAD_NAME)
-        if len(password) < (MIN_PASSWORD if visitor.secure else 1):
-            return RegisterResult(Outcome.FAIL, Reason.WEAK_PASSWORD)
         taken = RegisterResult(Outcome.FAIL, Reason.NAME_TAKEN)
-        if username in self._accounts:
-            return taken
+        reason = self._why_not(visitor, username, password)
+        if reason is not None:
+            return RegisterResult(Outcome.FAIL, reason)
+        if not self._registrations.take(visitor.host, self._now()):
+            return RegisterResult(Outcome.FAIL, Reason.SLOW_DOWN, seconds=_NEXT_HOUR)
         standing = Standing(request.key, request.allow_original)
 
         def create() -> str | None:
@@ -152,7 +157,19 @@ class Service:
 
         return Work(create, created, RegisterResult(Outcome.FAIL, Reason.SLOW_DOWN))
 
-    def _login(self, visitor: Visitor, request: Login) -> Work:
+    def _why_not(self, visitor: Visitor, username: str, password: str) -> Reason | None:
+        """Give why such an account cannot be had, as far as can be told at once."""
+        nameable = is_plain_username if visitor.secure else is_username
+        if not nameable(username):
+            return Reason.BAD_NAME
+        if len(password) < (MIN_PASSWORD if visitor.secure else 1):
+            return Reason.WEAK_PASSWORD
+        return Reason.NAME_TAKEN if username in self._accounts else None
+
+    def _login(self, visitor: Visitor, request: Login) -> Message | Work:
+        wait = self._tries.wait(request.username, visitor.host, self._now())
+        if wait:
+            return LoginResult(Outcome.FAIL, Reason.SLOW_DOWN, seconds=wait)
         username, standing = request.username, Standing(request.key, request.allow_original)
         reason = Reason.BAD_TOKEN if request.token else Reason.WRONG_PASSWORD
 
@@ -166,7 +183,9 @@ class Service:
 
         def checked(token: str | None) -> Message:
             if token is None or not self._may_enter(visitor, username):
+                self._tries.failed(username, visitor.host, self._now())
                 return LoginResult(Outcome.FAIL, reason)
+            self._tries.succeeded(username, visitor.host)
             if visitor.secure:
                 self._accounts.admit(username, standing)
             grant = self._enter(visitor, username, token, errand=request.errand)

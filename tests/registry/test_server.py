@@ -8,7 +8,9 @@ import pytest
 
 from p2pchat.errors import BindError, StorageError
 from p2pchat.net.address import Address
+from p2pchat.net.certificates import client_context, server_context
 from p2pchat.net.loop import Loop
+from p2pchat.net.tls import StandardEngine, TlsTransport
 from p2pchat.protocol.messages import (
     AnnouncePort,
     Login,
@@ -19,11 +21,13 @@ from p2pchat.protocol.messages import (
 )
 from p2pchat.protocol.original import ORIGINAL
 from p2pchat.registry.accounts import Accounts
+from p2pchat.registry.limits import NO_LIMITS, Limits
 from p2pchat.registry.passwords import Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.server import STOP_TIMEOUT, Server
 from p2pchat.registry.service import Service
 from tests.fakes import InlineWorker, MemoryInternet, MemoryTransport, advance, settle
+from tests.world import certificate
 
 TCP, UDP = Address("10.0.0.1", 1235), Address("10.0.0.1", 4322)
 
@@ -31,16 +35,17 @@ TCP, UDP = Address("10.0.0.1", 1235), Address("10.0.0.1", 4322)
 class Client:
     """A bare wire to the registry."""
 
-    def __init__(self, world: "Registry", host: str) -> None:
+    def __init__(self, world: "Registry", host: str, port: int) -> None:
         self.loop = world.loop
         self.heard = b""
         self.closed = False
-        opened: list[MemoryTransport] = []
-        world.internet.machine(host).dial(TCP, 5, opened.append, lambda e: None)
+        world.internet.machine(host).dial(TCP.at_port(port), 5, self._connected, lambda e: None)
         settle(self.loop)
-        self.transport = opened[0]
-        self.transport.on_data = self._on_data
-        self.transport.on_closed = self._on_closed
+
+    def _connected(self, transport: MemoryTransport) -> None:
+        self.transport = transport
+        transport.on_data = self._on_data
+        transport.on_closed = self._on_closed
 
     def say(self, *messages: Message) -> bytes:
         self.heard = b""
@@ -58,17 +63,20 @@ class Client:
 class Registry:
     """A registry on a memory internet."""
 
-    def __init__(self, loop: Loop, accounts: Accounts) -> None:
+    def __init__(self, loop: Loop, accounts: Accounts, limits: Limits = NO_LIMITS) -> None:
         self.loop = loop
         self.accounts = accounts
         self.internet = MemoryInternet(loop)
         self.worker = InlineWorker(loop)
-        service = Service(accounts, PresenceBook(150), loop.now)
-        self.server = Server(loop, self.internet.machine(TCP.host), self.worker, service)
+        service = Service(accounts, PresenceBook(150), loop.now, limits=limits)
+        network = self.internet.machine(TCP.host)
+        self.server = Server(loop, network, self.worker, service, limits)
         self.door = self.server.open_original(TCP, UDP)
+        context = server_context(*certificate())
+        self.server.open_secure(TCP.at_port(7117), None, lambda: StandardEngine(context))
 
-    def client(self, host: str = "10.0.0.2") -> Client:
-        return Client(self, host)
+    def client(self, host: str = "10.0.0.2", port: int = TCP.port) -> Client:
+        return Client(self, host, port)
 
 
 @pytest.fixture
@@ -219,3 +227,71 @@ def test_the_log_says_who_and_never_what(world: Registry, caplog: pytest.LogCapt
     assert "left: logged out" in caplog.text
     assert "hush" not in caplog.text
     assert "\x1b" not in caplog.text
+
+
+class TestLimits:
+    """What the doors do with budgets."""
+
+    @pytest.fixture
+    def limited(self, loop: Loop, tmp_path: Path) -> Iterator[Registry]:
+        accounts = Accounts(tmp_path / "l.sqlite3", Passwords(Cost(64, 1)))
+        limits = Limits(connections_per_address=3, handshakes=2)
+        yield Registry(loop, accounts, limits)
+        accounts.close()
+
+    def test_one_address_has_its_few_connections(self, limited: Registry) -> None:
+        """Whoever leaves makes room; others are not touched."""
+        clients = [limited.client() for _ in range(5)]
+        settle(limited.loop)
+        assert [c.closed for c in clients] == [False] * 3 + [True] * 2
+        assert limited.client("10.0.0.3").say(Search("x")).endswith(b"NOT_FOUND")
+        clients[0].say(Logout())
+        assert limited.client().say(Search("x")).endswith(b"NOT_FOUND")
+
+    def test_half_a_frame_has_a_deadline(self, limited: Registry) -> None:
+        """From its first byte; silence between frames has none at this door."""
+        patient, slow = limited.client(), limited.client()
+        slow.transport.write(b"3         SEARCH ")
+        advance(limited.loop, 5)
+        slow.transport.write(b"  ")
+        advance(limited.loop, 6)
+        assert slow.closed
+        advance(limited.loop, 1000)
+        assert patient.say(Search("x")).endswith(b"NOT_FOUND")
+
+    def test_whoever_goes_on_talking_is_not_late(self, limited: Registry) -> None:
+        """Even if every piece ends in the middle of a frame."""
+        client = limited.client()
+        frame = ORIGINAL.encode(Search("x"))
+        client.transport.write(frame[:5])
+        for _ in range(50):
+            advance(limited.loop, 1)
+            client.transport.write(frame[5:] + frame[:5])
+        settle(limited.loop)
+        assert not client.closed
+
+    def test_silence_at_the_secure_door_has_a_deadline(self, limited: Registry) -> None:
+        """Before the handshake, and between it and the login."""
+        silent = limited.client(port=7117)
+        shaken = limited.client("10.0.0.3", port=7117)
+        engine = StandardEngine(client_context(checked=False), server_name="r")
+        tls = TlsTransport(limited.loop, shaken.transport, engine)
+        ended: list[object] = []
+        tls.on_closed = ended.append
+        settle(limited.loop)
+        assert tls.secured
+        advance(limited.loop, 14)
+        assert not silent.closed
+        assert not ended
+        advance(limited.loop, 2)
+        assert silent.closed
+        assert ended
+
+    def test_handshakes_under_way_have_an_end(self, limited: Registry) -> None:
+        """A flood of callers that say nothing meets a closed door, and leaves it open to others."""
+        flood = [limited.client(f"10.0.1.{i}", port=7117) for i in range(5)]
+        settle(limited.loop)
+        assert [c.closed for c in flood] == [False] * 2 + [True] * 3
+        assert limited.client().say(Search("x")).endswith(b"NOT_FOUND")
+        advance(limited.loop, 16)
+        assert not limited.client("10.0.2.1", port=7117).closed

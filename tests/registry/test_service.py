@@ -26,6 +26,7 @@ from p2pchat.protocol.messages import (
     SearchResult,
 )
 from p2pchat.registry.accounts import Accounts
+from p2pchat.registry.limits import NO_LIMITS, Limits
 from p2pchat.registry.passwords import Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.service import Service, Visitor, Work
@@ -37,10 +38,12 @@ OK, FAIL = Outcome.OK, Outcome.FAIL
 class Registry:
     """A service, and the visitors that were hung up on."""
 
-    def __init__(self, accounts: Accounts, wall_clock: FakeClock) -> None:
+    def __init__(
+        self, accounts: Accounts, wall_clock: FakeClock, limits: Limits = NO_LIMITS
+    ) -> None:
         self.wall_clock = wall_clock
         self.clock = FakeClock()
-        self.service = Service(accounts, PresenceBook(150), self.clock)
+        self.service = Service(accounts, PresenceBook(150), self.clock, limits=limits)
         self.hung_up: list[tuple[Visitor, Reason]] = []
 
     def visitor(self, host: str = "10.0.0.1", *, secure: bool = False) -> Visitor:
@@ -345,3 +348,44 @@ class TestSecureDoor:
         registry.service.hang_up_on_the_silent()
         assert [why for _, why in registry.hung_up] == [Reason.SILENT]
         assert not hear(7)
+
+
+class TestLimits:
+    """What the service does with budgets."""
+
+    @pytest.fixture
+    def limited(self, tmp_path: Path) -> Iterator[Registry]:
+        wall_clock = FakeClock()
+        accounts = Accounts(tmp_path / "l.sqlite3", Passwords(Cost(64, 1)), wall_clock)
+        limits = Limits(free_login_tries=3, registrations_per_address_and_hour=2)
+        yield Registry(accounts, wall_clock, limits)
+        accounts.close()
+
+    def test_a_guesser_waits_and_the_owner_does_not(self, limited: Registry) -> None:
+        """SLOW_DOWN with seconds, and no password is looked at meanwhile."""
+        limited.ask(limited.visitor(secure=True), Register("alice", "password", KEY))
+        guess = Login("alice", "wrong password", key=KEY)
+        reasons = []
+        for _ in range(6):
+            answer = limited.ask(limited.visitor("10.6.6.6", secure=True), guess)
+            assert isinstance(answer, LoginResult)
+            reasons.append(answer.reason)
+        assert reasons == [Reason.WRONG_PASSWORD] * 3 + [Reason.SLOW_DOWN] * 3
+        right = Login("alice", "password", key=KEY)
+        waiting = limited.ask(limited.visitor("10.6.6.6", secure=True), right)
+        assert waiting == LoginResult(FAIL, Reason.SLOW_DOWN, seconds=1.0)
+        owner = limited.ask(limited.visitor("10.0.0.7", secure=True), right)
+        assert isinstance(owner, LoginResult)
+        assert owner.outcome is OK
+        limited.clock.time += 1
+        late = limited.ask(limited.visitor("10.6.6.6", secure=True), right)
+        assert isinstance(late, LoginResult)
+        assert late.outcome is OK
+
+    def test_registrations_from_one_address(self, limited: Registry) -> None:
+        """The next one is told when."""
+        for i, outcome in enumerate((OK, OK, FAIL)):
+            answer = limited.ask(limited.visitor(secure=True), Register(f"user{i}", "password"))
+            assert isinstance(answer, RegisterResult)
+            assert answer.outcome is outcome
+        assert answer == RegisterResult(FAIL, Reason.SLOW_DOWN, seconds=3600.0)
