@@ -5,6 +5,7 @@ import math
 import platform
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,11 @@ from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
 _PORT = click.IntRange(0, 65535)
+
+
+if TYPE_CHECKING:
+    from p2pchat.cli.assembly import RunningRegistry
+    from p2pchat.net.address import Address
 
 
 class _Seconds(click.ParamType[float]):
@@ -186,19 +192,14 @@ def serve(
         limits=NO_LIMITS if limits == "none" else Limits(),
     )
     try:
-        lines = []
+        lines: list[str] = []
         if not no_original:
-            door = registry.server.open_original(
-                Address(original_host, original_port), Address(original_host, original_udp_port)
-            )
-            lines.append(f"listening {door.dialect} tcp {door.tcp.address} udp {door.udp.address}")
+            tcp = Address(original_host, original_port)
+            lines += _open_original(registry, tcp, original_udp_port, hello_interval)
         if secure:
-            here = Address(host or every_host(), port)
             certificate = (tls_cert, tls_key) if tls_cert and tls_key else None
-            door, fingerprint = registry.open_secure(here, udp_port, certificate)
-            lines.append(f"listening {door.dialect} tcp {door.tcp.address} udp {door.udp.address}")
-            join = Address(join_host or platform.node() or "localhost", door.tcp.address.port)
-            lines.append(f"join p2p://{join}#{fingerprint}")
+            here = Address(host or every_host(), port)
+            lines += _open_secure(registry, here, udp_port, certificate, join_host)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.call_from_thread(registry.stop))
         _warn(hello_interval, hello_patience, None if no_original else original_host)
@@ -207,6 +208,34 @@ def serve(
     finally:
         registry.close()
         loop.close()
+
+
+def _open_original(
+    registry: "RunningRegistry", tcp: "Address", udp_port: int, hello_interval: float
+) -> list[str]:
+    """Open the original door; give its ready line. The log tells how others name it."""
+    door = registry.server.open_original(tcp, tcp.at_port(udp_port))
+    tcp, udp = door.tcp.address, door.udp.address
+    host = platform.node() if tcp.host in {"0.0.0.0", "::"} else tcp.host  # noqa: S104  # compared
+    url = f"original://{tcp._replace(host=host)}?udp={udp.port}&hello={hello_interval:g}"
+    logging.getLogger(__name__).info("people join with --registry '%s'", url)
+    return [f"listening {door.dialect} tcp {tcp} udp {udp}"]
+
+
+def _open_secure(
+    registry: "RunningRegistry",
+    tcp: "Address",
+    udp_port: int | None,
+    certificate: tuple[Path, Path] | None,
+    join_host: str | None,
+) -> list[str]:
+    """Open the secure door; give its ready line, and the link by which others join."""
+    door, fingerprint = registry.open_secure(tcp, udp_port, certificate)
+    join = door.tcp.address._replace(host=join_host or platform.node() or "localhost")
+    return [
+        f"listening {door.dialect} tcp {door.tcp.address} udp {door.udp.address}",
+        f"join p2p://{join}#{fingerprint}",
+    ]
 
 
 def _warn(hello_interval: float, hello_patience: float, original_host: str | None) -> None:

@@ -24,6 +24,18 @@ def env(registry: Serve, tmp_path: Path) -> dict[str, str]:
     return environment(tmp_path, P2P_REGISTRY=registry.url, P2P_PASSWORD="secret")
 
 
+@pytest.fixture
+def olga(registry: Serve, name: str, env: dict[str, str], original: OriginalPeer) -> Iterator[str]:
+    """Give the name of a user of the original system who can be called, by us who have one too."""
+    callee = f"a-{name}"  # sorts before ours, whose calls she would take
+    session = Raw(registry.tcp)
+    session.ask("REG", f"{callee} x")
+    session.ask("PS_PORT", str(original.port))
+    assert Program("register", name, env=env).end()[0] == 0
+    yield callee
+    session.close()
+
+
 def log_in(name: str, env: dict[str, str]) -> tuple[Program, int]:
     """Register and log in with our own program; give it and its peer server's port."""
     assert Program("register", name, env=env).end()[0] == 0
@@ -113,7 +125,7 @@ def test_bad_bytes_at_the_peer_server(
     [("REJECT", "rejected your request", 7), ("BUSY", "is busy", 8)],
 )
 def test_an_original_callee_that_does_not_want(
-    registry: Serve,
+    olga: str,
     name: str,
     env: dict[str, str],
     original: OriginalPeer,
@@ -122,11 +134,6 @@ def test_an_original_callee_that_does_not_want(
     code: int,
 ) -> None:
     """REJECT and BUSY, told apart by line and exit code."""
-    olga = f"olga-{name}"
-    session = Raw(registry.tcp)
-    session.ask("REG", f"{olga} x")
-    session.ask("PS_PORT", str(original.port))
-    Program("register", name, env=env).end()
     ours = Program("chat", olga, env=env)
     with running(ours):
         asked = original.accept()
@@ -135,18 +142,10 @@ def test_an_original_callee_that_does_not_want(
         asked.say("CHAT_REQ_RESP", reply)
         ours.wait_for(rf"^\* {olga} {line}$")
         assert ours.end()[0] == code
-    session.close()
 
 
-def test_an_original_callee(
-    registry: Serve, name: str, env: dict[str, str], original: OriginalPeer
-) -> None:
+def test_an_original_callee(olga: str, env: dict[str, str], original: OriginalPeer) -> None:
     """It accepts, dials back, and each side says only on the link that it opened."""
-    olga = f"olga-{name}"
-    session = Raw(registry.tcp)
-    session.ask("REG", f"{olga} x")
-    session.ask("PS_PORT", str(original.port))
-    Program("register", name, env=env).end()
     ours = Program("chat", olga, env=env)
     with running(ours):
         asked = original.accept()
@@ -164,18 +163,12 @@ def test_an_original_callee(
         ours.wait_for(rf"^\* chat with {olga} ended$")
         assert ours.end()[0] == 0
         assert asked.closed_by_remote()
-    session.close()
 
 
 def test_at_the_end_of_input_what_is_left_is_sent(
-    registry: Serve, name: str, env: dict[str, str], original: OriginalPeer
+    olga: str, env: dict[str, str], original: OriginalPeer
 ) -> None:
     """`p2p chat` from a pipe: every line, then the end, exit 0."""
-    olga = f"olga-{name}"
-    session = Raw(registry.tcp)
-    session.ask("REG", f"{olga} x")
-    session.ask("PS_PORT", str(original.port))
-    Program("register", name, env=env).end()
     ours = Program("chat", olga, env=env)
     with running(ours):
         assert ours.process.stdin is not None
@@ -190,18 +183,12 @@ def test_at_the_end_of_input_what_is_left_is_sent(
         assert asked.hear() == ("MSG", "no newline")
         assert asked.closed_by_remote()
         assert ours.end()[0] == 0
-    session.close()
 
 
 def test_a_reader_that_takes_its_time_gets_every_line(
-    registry: Serve, name: str, env: dict[str, str], original: OriginalPeer, tmp_path: Path
+    olga: str, env: dict[str, str], original: OriginalPeer
 ) -> None:
     """A file larger than every buffer on the way: our side reads no faster than the contact."""
-    olga = f"olga-{name}"
-    session = Raw(registry.tcp)
-    session.ask("REG", f"{olga} x")
-    session.ask("PS_PORT", str(original.port))
-    Program("register", name, env=env).end()
     short = [f"{i} x" for i in range(9000)]
     long = [f"{i} {'y' * 990}" for i in range(6000)]
     ours = Program("chat", olga, env=env)
@@ -222,18 +209,12 @@ def test_a_reader_that_takes_its_time_gets_every_line(
         stream.close()
         writer.join()
         assert ours.end()[0] == 0
-    session.close()
 
 
 def test_a_contact_that_leaves_too_early_is_no_success(
-    registry: Serve, name: str, env: dict[str, str], original: OriginalPeer
+    olga: str, env: dict[str, str], original: OriginalPeer
 ) -> None:
     """What could not be said is counted, and the exit code tells."""
-    olga = f"olga-{name}"
-    session = Raw(registry.tcp)
-    session.ask("REG", f"{olga} x")
-    session.ask("PS_PORT", str(original.port))
-    Program("register", name, env=env).end()
     ours = Program("chat", olga, env=env)
     with running(ours):
         text = "".join(f"{i} {'y' * 990}\n" for i in range(20000))
@@ -248,18 +229,12 @@ def test_a_contact_that_leaves_too_early_is_no_success(
         ours.wait_for("lines were not sent")
         assert ours.process.wait(20) == 3
         writer.join()
-    session.close()
 
 
 def test_a_text_that_overtakes_the_acceptance_is_heard(
-    registry: Serve, name: str, env: dict[str, str], original: OriginalPeer
+    olga: str, env: dict[str, str], original: OriginalPeer
 ) -> None:
     """Two connections may arrive in either order."""
-    olga = f"olga-{name}"
-    session = Raw(registry.tcp)
-    session.ask("REG", f"{olga} x")
-    session.ask("PS_PORT", str(original.port))
-    Program("register", name, env=env).end()
     ours = Program("chat", olga, env=env)
     with running(ours):
         asked = original.accept()
@@ -272,18 +247,12 @@ def test_a_text_that_overtakes_the_acceptance_is_heard(
         ours.wait_for("^" + olga + ": early$")
         back.say("MSG", "later")
         ours.wait_for("^" + olga + ": later$")
-    session.close()
 
 
 def test_nobody_gets_into_a_chat_by_claiming_to_be_the_one_called(
-    registry: Serve, name: str, env: dict[str, str], original: OriginalPeer
+    olga: str, env: dict[str, str], original: OriginalPeer
 ) -> None:
     """A crossing call is taken without asking only from where we call."""
-    olga = f"a-{name}"
-    session = Raw(registry.tcp)
-    session.ask("REG", f"{olga} x")
-    session.ask("PS_PORT", str(original.port))
-    Program("register", name, env=env).end()
     ours = Program("chat", olga, env=env)
     with running(ours):
         asked = original.accept()
@@ -293,4 +262,3 @@ def test_nobody_gets_into_a_chat_by_claiming_to_be_the_one_called(
         impostor.close()
         asked.say("CHAT_REQ_RESP", "REJECT")
         ours.wait_for("rejected your request")
-    session.close()
