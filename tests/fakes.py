@@ -92,6 +92,7 @@ class MemoryTransport:
         self.other: MemoryTransport
         self.on_data: Callable[[bytes], None] = lambda _: None
         self.on_drained: Callable[[], None] = lambda: None
+        self.on_end: Callable[[], None] = self.close
         self.on_closed: Callable[[LinkLost | None], None] = lambda _: None
         self.queued = 0
         self._inbox: list[bytes] = []
@@ -156,8 +157,8 @@ class MemoryTransport:
             data, self._inbox = b"".join(self._inbox), []
             self.other._soon()
             self.on_data(data)
-        if self._remote_closed and not self._inbox and not self._ended:
-            self.close() if self._reading else None
+        if self._remote_closed and not self._inbox and not self._ended and self._reading:
+            self.on_end()
         if self._closing and (not self.queued or self._remote_closed):
             self.end(None)
 

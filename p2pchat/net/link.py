@@ -21,6 +21,7 @@ RECEIVE_CEILING: Final = 128 * 1024
 class Link:
     """A transport that speaks a dialogue.
 
+    `answers_to_the_end`: a remote that will send no more still gets the answers that it is owed.
     A frame must be whole `frame_timeout` seconds after its first byte (0: whenever it likes).
     Set `on_message` and `on_closed` in the turn in which the link is made. `on_closed` comes once,
     never from within a call: None after an orderly end, else the error that ended the link.
@@ -29,6 +30,7 @@ class Link:
     __slots__ = (
         "_connection",
         "_deadline",
+        "_ending",
         "_error",
         "_frame_timeout",
         "_frame_timer",
@@ -50,6 +52,7 @@ class Link:
         connection: Connection,
         *,
         frame_timeout: float = 0,
+        answers_to_the_end: bool = False,
     ) -> None:
         self._loop = loop
         self._transport = transport
@@ -65,6 +68,9 @@ class Link:
         self.on_message: Callable[[Message], None] = _ignore
         self.on_closed: Callable[[P2PError | None], None] = _ignore
         self.on_drained: Callable[[], None] = _nothing
+        self._ending = False
+        if answers_to_the_end:
+            transport.on_end = self._end
         transport.on_data = self._pump
         transport.on_drained = self._drained
         transport.on_closed = self._closed
@@ -96,7 +102,7 @@ class Link:
         if not self.open:
             return
         self._transport.write(self._connection.send(message))
-        if self._connection.waiting and not self._pumping:
+        if (self._connection.waiting or self._ending) and not self._pumping:
             self._loop.call_soon(self._go_on)
 
     def expect(self, timeout: float, what: str) -> None:
@@ -175,6 +181,18 @@ class Link:
     def _go_on(self) -> None:
         if self.open and self._connection.waiting:
             self._pump(b"")
+        if self._ending:
+            self._end()
+
+    def _end(self) -> None:
+        """The remote will send no more: close, but not before it has its answers."""
+        self._ending = True
+        if not self.open:
+            return
+        if self._connection.owes or self._transport.queued:
+            self._transport.pause_reading()  # else the end would be seen again and again
+        else:
+            self.close()
 
     def _fail(self, error: P2PError) -> None:
         self._error = error

@@ -139,6 +139,7 @@ class TlsTransport:
         "on_closed",
         "on_data",
         "on_drained",
+        "on_end",
         "on_secured",
         "remote",
     )
@@ -151,6 +152,7 @@ class TlsTransport:
         self.remote: Address = inner.remote
         self.on_data: Callable[[bytes], None] = _ignore_data
         self.on_drained: Callable[[], None] = _ignore
+        self.on_end: Callable[[], None] = self.close
         self.on_closed: Callable[[P2PError | None], None] = _ignore_closed
         self.on_secured: Callable[[Engine], None] = _ignore_engine
         self._secured = False
@@ -258,7 +260,7 @@ class TlsTransport:
             return
         self._flush()
         if self._engine.ended:
-            self.close()
+            self.on_end()
 
     def _flush(self) -> None:
         data = self._engine.give()

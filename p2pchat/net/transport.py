@@ -3,7 +3,9 @@
 Knows no frame. The contract, which `tests/net/transport_contract.py` holds every transport to:
 callbacks never come from within a call; `on_data` gives bytes in order; after `close` nothing more
 comes but `on_closed`, once, when all that was written has gone (or cannot go any more); after
-`abort` the same at once. `on_closed(None)` is an orderly end, whoever wished it.
+`abort` the same at once. `on_end` comes when the remote will send no more, and is `close` unless
+somebody who still owes it something sets another. `on_closed(None)` is an orderly end, whoever
+wished it.
 """
 
 import errno
@@ -33,6 +35,7 @@ class Transport(Protocol):
     remote: Address
     on_data: Callable[[bytes], None]
     on_drained: Callable[[], None]
+    on_end: Callable[[], None]
     on_closed: Callable[[P2PError | None], None]
 
     @property
@@ -74,6 +77,7 @@ class TcpTransport:
         "on_closed",
         "on_data",
         "on_drained",
+        "on_end",
         "queued",
         "remote",
     )
@@ -85,6 +89,7 @@ class TcpTransport:
         self.remote = remote
         self.on_data: Callable[[bytes], None] = _ignore_data
         self.on_drained: Callable[[], None] = _ignore
+        self.on_end: Callable[[], None] = self.close
         self.on_closed: Callable[[P2PError | None], None] = _ignore_closed
         self.queued = 0
         self._out: list[bytes] = []
@@ -148,7 +153,7 @@ class TcpTransport:
         if data:
             self.on_data(data)
         else:
-            self.close()
+            self.on_end()
 
     def _flush_soon(self) -> None:
         if not self._flush_due and not self._events & WRITE:

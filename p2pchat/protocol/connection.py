@@ -34,6 +34,11 @@ class Connection:
         """Whether it is the remote's turn, and it has begun a frame and not finished it."""
         return bool(self._theirs and self._frames.waiting)
 
+    @property
+    def owes(self) -> bool:
+        """Whether it is our turn alone."""
+        return bool(self._ours and not self._theirs)
+
     def may_send(self, kind: type[Message]) -> bool:
         """Tell whether it is our turn to say that."""
         return kind in self._ours

@@ -30,7 +30,7 @@ from p2pchat.protocol.text import one_line
 from p2pchat.registry.limits import NO_LIMITS, ConnectionCount, Limits
 from p2pchat.registry.service import Service, Visitor, Work
 
-STOP_TIMEOUT: Final = 4.0
+STOP_TIMEOUT: Final = 3.5
 """Seconds that a stopping registry waits for open answers and for readers of the last bytes."""
 
 _log = logging.getLogger(__name__)
@@ -151,6 +151,7 @@ class Server:
             transport,
             Connection(dialogue, dialect, Speaker.LISTENER),
             frame_timeout=self._limits.frame_timeout,
+            answers_to_the_end=True,
         )
         if secure and self._limits.login_timeout:
             link.expect(self._limits.login_timeout, "no login came")

@@ -1,5 +1,6 @@
 """Framing at the registry's door (PROTOCOL, "Framing"): cut, glued, and refused."""
 
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -95,3 +96,18 @@ def test_exact_bytes(connect: Connect) -> None:
     client = connect()
     client.socket.sendall(b"6         SEARCH         nobody")
     assert client.socket.recv(4096) == b"9         SEARCH_RESP    NOT_FOUND"
+
+
+def test_a_client_that_will_say_no_more_still_gets_its_answers(
+    connect: Connect, name: str, free_port: int
+) -> None:
+    """It may shut its sending side down, before a password was checked too."""
+    client = connect()
+    client.socket.sendall(
+        frame("REG", f"{name} secret") + frame("PS_PORT", str(free_port)) + frame("SEARCH", name)
+    )
+    client.socket.shutdown(socket.SHUT_WR)
+    assert client.hear() == ("REG_RESP", "OK")
+    assert client.hear() == ("PS_PORT_RESP", "OK")
+    assert client.hear() == ("SEARCH_RESP", f"127.0.0.1 {free_port}")
+    assert client.closed_by_remote()
