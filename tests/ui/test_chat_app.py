@@ -221,3 +221,28 @@ def test_a_chat_outlives_a_refused_login(world: World) -> None:
     world.settle()
     assert app.done
     assert isinstance(app.error, LoginRefused)
+
+
+def test_the_end_of_input_waits_until_all_has_gone_out(world: World) -> None:
+    """However long the contact takes to read it."""
+    bob = world.person("bob", B)
+    app, _ = start(world, call=Call("bob"))
+    bob.node.accept()
+    world.settle()
+    bobs_ends = [end for pair in world.internet.wires for end in pair if end.local.host == B]
+    for end in bobs_ends:
+        end.pause_reading()
+    said = [f"{i}" * 60_000 for i in range(3)]  # two fit on the wire, one waits
+    for text in said:
+        app.submit(text)
+    app.end_input()
+    world.advance(60)
+    assert not app.done
+    for end in bobs_ends:
+        end.resume_reading()
+    world.settle()
+    assert app.done
+    assert app.exit_code == 0
+    assert [line for line in heard(bob) if line.startswith("alice: ")] == [
+        f"alice: {text}" for text in said
+    ]
