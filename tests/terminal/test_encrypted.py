@@ -1,10 +1,16 @@
 """The secure dialect at a terminal and in a shell: what people are told, and are asked for."""
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from tests.programs import Program, Serve, environment
 from tests.terminal.screen import Screen
@@ -158,3 +164,59 @@ def test_no_secret_is_in_any_file_or_log(registry: Serve, tmp_path: Path) -> Non
         assert PASSWORD.encode() not in content, file
         assert b"the-secret-text" not in content, file
         assert not file.stat().st_mode & 0o077 or file.parent.stat().st_mode & 0o077 == 0, file
+
+
+def _signed_certificate(folder: Path) -> tuple[Path, Path, Path]:
+    """Make an authority, and a certificate of its for localhost; give three files."""
+    files = folder / "ca.pem", folder / "cert.pem", folder / "key.pem"
+    now = dt.datetime.now(dt.UTC)
+
+    def builder(
+        subject: str, issuer: str, key: ec.EllipticCurvePrivateKey
+    ) -> x509.CertificateBuilder:
+        names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, n)]) for n in (subject, issuer)]
+        made = x509.CertificateBuilder().subject_name(names[0]).issuer_name(names[1])
+        made = made.public_key(key.public_key()).serial_number(x509.random_serial_number())
+        return made.not_valid_before(now).not_valid_after(now + dt.timedelta(days=1))
+
+    authority, own = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    ca = builder("test authority", "test authority", authority).add_extension(
+        x509.BasicConstraints(ca=True, path_length=None), critical=True
+    )
+    leaf = builder("localhost", "test authority", own).add_extension(
+        x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False
+    )
+    files[0].write_bytes(ca.sign(authority, SHA256()).public_bytes(Encoding.PEM))
+    files[1].write_bytes(leaf.sign(authority, SHA256()).public_bytes(Encoding.PEM))
+    files[2].write_bytes(own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
+
+
+def test_an_authority_that_this_machine_knows_vouches(tmp_path: Path) -> None:
+    """The operator's own certificate; no first contact is said, and another name is not vouched."""
+    ca, certificate, key = _signed_certificate(tmp_path)
+    serve = Serve(
+        tmp_path / "registry",
+        "--quiet",
+        "--tls-cert",
+        str(certificate),
+        "--tls-key",
+        str(key),
+        secure=True,
+    )
+    port = serve.secure_tcp[1]
+    env = environment(
+        tmp_path / "home",
+        P2P_REGISTRY=f"p2p://localhost:{port}",
+        P2P_PASSWORD=PASSWORD,
+        SSL_CERT_FILE=str(ca),
+    )
+    assert run("register", "alice", env=env) == (
+        0,
+        [f"registered alice at p2p://localhost:{port}"],
+        "",
+    )
+    code, _, err = run("register", "bob", "--registry", f"p2p://127.0.0.1:{port}", env=env)
+    assert code == 0
+    assert err.startswith("first contact")
+    serve.kill()
