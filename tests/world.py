@@ -1,7 +1,9 @@
 """A registry and whole nodes in one process, on memory wires, by a hand-moved clock."""
 
+import atexit
 import functools
 import random
+import shutil
 import tempfile
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -32,8 +34,9 @@ PATIENCE = 150.0
 
 @functools.cache
 def certificate() -> tuple[Path, Path]:
-    """Make a registry's certificate, once for all tests; pytest's folder goes with the machine."""
+    """Make a registry's certificate, once for all tests; it goes when they are done."""
     folder = Path(tempfile.mkdtemp(prefix="p2pchat-tests-"))
+    atexit.register(shutil.rmtree, folder)
     files = folder / "cert.pem", folder / "key.pem"
     make_certificate(*files, "registry")
     return files
