@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from p2pchat.errors import StorageError
+from p2pchat.errors import RemoteProtocolError, StorageError
 from p2pchat.protocol.secure import ALPN
 
 _LIFETIME: Final = dt.timedelta(days=3650)  # trust is in the key, which has no date
@@ -53,8 +54,14 @@ def make_certificate(certificate_file: Path, key_file: Path, name: str) -> None:
 
 
 def fingerprint(certificate: bytes) -> str:
-    """Give the SHA-256 of the certificate's (DER) public key, in base32, lower case, unpadded."""
-    key = x509.load_der_x509_certificate(certificate).public_key()
+    """Give the SHA-256 of the certificate's (DER) public key, in base32, lower case, unpadded.
+
+    Raises RemoteProtocolError where it cannot be read.
+    """
+    try:
+        key = x509.load_der_x509_certificate(certificate).public_key()
+    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
+        raise RemoteProtocolError(f"the certificate is malformed: {error}") from error
     spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return base64.b32encode(hashlib.sha256(spki).digest()).decode().rstrip("=").lower()
 

@@ -9,6 +9,7 @@ import datetime as dt
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
@@ -90,8 +91,12 @@ class PeerEngine:
         except SSL.Error as error:
             raise RemoteProtocolError(f"no TLS came about: {_reason(error)}") from error
         self.alpn = self._tls.get_alpn_proto_negotiated().decode() or None
-        certificate = self._only_certificate()
-        key = certificate.public_key()
+        try:
+            certificate = self._only_certificate()
+            key = certificate.public_key()
+        except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
+            # OpenSSL lets through what cryptography then refuses to read
+            raise RemoteProtocolError(f"the certificate is malformed: {error}") from error
         if not isinstance(key, Ed25519PublicKey):
             raise RemoteProtocolError("the certificate's key is no Ed25519 key")
         if self.alpn != ALPN:

@@ -1,12 +1,16 @@
 """Peer links: who is let in by their key, and what is no identity."""
 
 import datetime as dt
+import ssl
+import tempfile
+from collections.abc import Callable
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
@@ -118,9 +122,44 @@ def _no_alpn() -> SSL.Context:
     return context
 
 
+def _malformed(wrong: Callable[[bytes], bytes]) -> SSL.Context:
+    """Give an identity whose certificate OpenSSL sends and takes, but nobody can read."""
+    data = wrong(peer_certificate(ALICE).public_bytes(Encoding.DER))
+    context = _without_certificate()
+    context.set_alpn_select_callback(lambda *_: b"p2pchat/2")
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+        file.write(ssl.DER_cert_to_PEM_cert(data).encode())
+        file.flush()
+        context.use_certificate_file(file.name)
+    context.use_privatekey(ALICE)
+    return context
+
+
+def _impossible_version() -> SSL.Context:
+    version = b"\xa0\x03\x02\x01"
+    return _malformed(lambda data: data.replace(version + b"\x02", version + b"\x05", 1))
+
+
+def _impossible_time() -> SSL.Context:
+    def wrong(data: bytes) -> bytes:
+        at = data.index(b"\x17\x0d") + 2
+        return data[:at] + b"999999999999Z" + data[at + 13 :]
+
+    return _malformed(wrong)
+
+
 @pytest.mark.parametrize(
     "stranger",
-    [_without_certificate, _with_rsa, _with_two, _old, _other_alpn, _no_alpn],
+    [
+        _without_certificate,
+        _with_rsa,
+        _with_two,
+        _old,
+        _other_alpn,
+        _no_alpn,
+        _impossible_version,
+        _impossible_time,
+    ],
     ids=lambda f: f.__name__,
 )
 @pytest.mark.parametrize("dialling", [True, False])
