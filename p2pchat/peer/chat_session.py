@@ -18,7 +18,7 @@ from p2pchat.protocol.original import MAX_TEXT_BYTES
 from p2pchat.protocol.text import printable
 
 LAST_WORDS_TIMEOUT: Final = 1.0
-"""Seconds to hear what was said before the contact hung up on our link."""
+"""Seconds of silence after which a contact who hung up on our link has said everything."""
 
 MAX_UNSENT: Final = 1000
 """Lines kept while the way to the contact is being opened."""
@@ -57,6 +57,7 @@ class ChatSession:
         self._over = False
         self._nothing_to_hear = False
         self._last_words: Timer | None = None
+        self._error: P2PError | None = None
 
     @property
     def heard(self) -> bool:
@@ -105,8 +106,12 @@ class ChatSession:
     def hear(self, message: Message) -> None:
         """Take what the contact says."""
         assert isinstance(message, ChatText)
-        if not self._over:
-            self._on_event(TextReceived(self.contact, printable(message.text)))
+        if self._over:
+            return
+        self._on_event(TextReceived(self.contact, printable(message.text)))
+        if self._last_words is not None:  # there may be more, however long showing this one took
+            self._last_words.cancel()
+            self._wait_for_last_words()
 
     def say(self, text: str) -> None:
         """Say it, or keep it until the way is open; raises UsageError where it is too much."""
@@ -149,7 +154,11 @@ class ChatSession:
         if self._nothing_to_hear:
             self._end(error)
             return
-        self._last_words = self._loop.call_later(LAST_WORDS_TIMEOUT, lambda: self._end(error))
+        self._error = error
+        self._wait_for_last_words()
+
+    def _wait_for_last_words(self) -> None:
+        self._last_words = self._loop.call_later(LAST_WORDS_TIMEOUT, lambda: self._end(self._error))
 
     def _cannot_hear(self, error: P2PError | None) -> None:
         self._end(error)

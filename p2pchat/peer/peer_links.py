@@ -37,8 +37,8 @@ class PeerLinks(Protocol):
     def dial(self, address: Address, timeout: float, then: OnPeerLink, failed: Failed) -> Closable:
         """Give `then` a link with whoever listens there, or `failed` the reason."""
 
-    def take(self, transport: Transport, then: OnPeerLink) -> Closable:
-        """Give `then` the link of somebody who dialled us; nothing, if they are no peer."""
+    def take(self, transport: Transport, then: OnPeerLink, failed: Failed) -> Closable:
+        """Give `then` the link of somebody who dialled us; `failed`, if they are no peer."""
 
 
 class ClearLinks:
@@ -55,7 +55,7 @@ class ClearLinks:
         connected = partial(self._link, then, Speaker.DIALLER)
         return self._network.dial(address, timeout, connected, failed)
 
-    def take(self, transport: Transport, then: OnPeerLink) -> Closable:
+    def take(self, transport: Transport, then: OnPeerLink, _: Failed) -> Closable:
         """Give the link at once."""
         self._link(then, Speaker.LISTENER, transport)
         return _Done()
@@ -84,9 +84,9 @@ class SecureLinks:
         under_way.inner = self._network.dial(address, timeout, connected, failed)
         return under_way
 
-    def take(self, transport: Transport, then: OnPeerLink) -> Closable:
+    def take(self, transport: Transport, then: OnPeerLink, failed: Failed) -> Closable:
         """Shake hands; whoever fails that is gone."""
-        return self._shake(transport, Speaker.LISTENER, then, _ignore)
+        return self._shake(transport, Speaker.LISTENER, then, failed)
 
     def _shake(
         self, transport: Transport, speaker: Speaker, then: OnPeerLink, failed: Failed
@@ -128,7 +128,3 @@ class _UnderWay:
     def close(self) -> None:
         """Give up whatever step it is at."""
         self.inner.close()
-
-
-def _ignore(_: P2PError) -> None:
-    """Stand in where nobody waits."""

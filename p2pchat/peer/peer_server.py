@@ -12,7 +12,6 @@ from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable, Listener, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.net.tls import HANDSHAKE_TIMEOUT
 from p2pchat.net.transport import Transport
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import ChatRequest, ChatText, Message
@@ -95,10 +94,10 @@ class PeerServer:
         if len(hosts) >= MAX_SILENT_LINKS or of_that_host >= MAX_SILENT_LINKS_PER_HOST:
             transport.abort()
             return
-        under_way = self._links.take(transport, partial(self._linked, transport))
+        linked = partial(self._linked, transport)
+        under_way = self._links.take(transport, linked, lambda _: self._forget(transport))
         if self._links.secure:
             self._handshakes[transport] = under_way
-            self._loop.call_later(HANDSHAKE_TIMEOUT, partial(self._forget, transport))
 
     def _linked(self, transport: Transport, link: Link, key: bytes | None) -> None:
         self._forget(transport)

@@ -165,3 +165,16 @@ def test_a_caller_that_keeps_a_rejected_connection_open(original_world: World) -
     assert caller.heard == b"6         CHAT_REQ_RESP  REJECT"
     caller.say(ChatText("but why"))
     assert not [e for e in alice.events if isinstance(e, TextReceived)]
+
+
+def test_a_failed_handshake_gives_its_place_back(secure_world: World) -> None:
+    """Garbage from a host does not keep its people out."""
+    world = secure_world
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    for _ in range(MAX_SILENT_LINKS_PER_HOST + 2):
+        stranger = Stranger(world, alice, B)
+        stranger.send(b"GET / HTTP/1.0\r\n\r\n")
+        assert stranger.closed
+    bob.node.call("alice")
+    world.settle()
+    assert Called("bob") in alice.events

@@ -32,6 +32,7 @@ from p2pchat.peer.events import (
     TextReceived,
 )
 from p2pchat.peer.registry_session import Standing
+from tests.fakes import FakeClock
 from tests.world import Person, World
 
 A, B, C = "10.0.0.2", "10.0.0.3", "10.0.0.4"
@@ -448,3 +449,25 @@ def test_stopping_leaves_nothing(world: World) -> None:
     assert {a.host for a in (*world.internet.listeners, *world.internet.sockets)} == {"10.0.0.1"}
     assert all(a._ended and b._ended for a, b in world.internet.wires)
     assert len(world.presence) == 0
+
+
+def test_a_slow_screen_loses_no_last_words(original_world: World) -> None:
+    """Showing each message takes longer than the last words are waited for."""
+    world = original_world
+    alice, bob = chatting(world)
+    clock = world.loop.now
+    assert isinstance(clock, FakeClock)
+
+    def show(event: object) -> None:
+        bob.events.append(event)  # type: ignore[arg-type]
+        if isinstance(event, TextReceived):
+            clock.time += 2
+
+    bob.node._switchboard._chat._on_event = show  # type: ignore[union-attr]
+    said = [f"{i}" * 60_000 for i in range(3)]
+    for text in said:
+        alice.node.say(text)
+    alice.node.leave()
+    world.advance(5)
+    assert texts(bob) == said
+    assert isinstance(bob.events[-1], ChatEnded)
