@@ -154,8 +154,9 @@ class MemoryTransport:
             return
         self._send()
         if self._inbox and self._reading:
-            data, self._inbox = b"".join(self._inbox), []
+            data = self._inbox.pop(0)
             self.other._soon()
+            self._soon()
             self.on_data(data)
         if self._remote_closed and not self._inbox and not self._ended and self._reading:
             self.on_end()

@@ -465,9 +465,16 @@ def test_a_slow_screen_loses_no_last_words(original_world: World) -> None:
 
     bob.node._switchboard._chat._on_event = show  # type: ignore[union-attr]
     said = [f"{i}" * 60_000 for i in range(3)]
+    bob.node.say("I am listening")  # so that alice hangs up on a link that she knows
+    world.settle()
+    (bobs_end,) = [r for _, r in world.internet.wires if r.local.host == B]
+    bobs_end.pause_reading()
     for text in said:
         alice.node.say(text)
+        world.settle()
     alice.node.leave()
+    world.settle()
+    bobs_end.resume_reading()
     world.advance(5)
     assert texts(bob) == said
     assert isinstance(bob.events[-1], ChatEnded)
