@@ -165,6 +165,7 @@ class TlsTransport:
         inner.on_closed = self._ended
         what = f"{self.remote} did not finish the TLS handshake"
         self._deadline = loop.call_later(HANDSHAKE_TIMEOUT, lambda: self._fail(TimedOut(what)))
+        inner.lingers = True  # both ends talk on it, so the remote may be talking when we close
         loop.call_soon(self._shake)
 
     @property

@@ -5,7 +5,8 @@ callbacks never come from within a call; `on_data` gives bytes in order; after `
 comes but `on_closed`, once, when all that was written has gone (or cannot go any more); after
 `abort` the same at once. `on_end` comes when the remote will send no more, and is `close` unless
 somebody who still owes it something sets another. `on_closed(None)` is an orderly end, whoever
-wished it.
+wished it. `lingers` makes `close` wait, for a while, until the remote has ended too: a socket that
+is closed over unread bytes resets the connection, and the remote loses what it had not read yet.
 """
 
 import errno
@@ -25,7 +26,7 @@ SEND_HIGH_WATER: Final = 64 * 1024
 """With more than this queued, whoever answers requests should wait for `on_drained`."""
 
 _RECEIVE_BYTES: Final = 65536
-_LINGER_TIMEOUT: Final = 5.0  # for the last bytes to a remote that has stopped reading
+_LINGER_TIMEOUT: Final = 5.0  # for the last bytes to a remote that has stopped reading, or its end
 
 
 class Transport(Protocol):
@@ -33,6 +34,7 @@ class Transport(Protocol):
 
     local: Address
     remote: Address
+    lingers: bool
     on_data: Callable[[bytes], None]
     on_drained: Callable[[], None]
     on_end: Callable[[], None]
@@ -66,6 +68,7 @@ class TcpTransport:
 
     __slots__ = (
         "_closing",
+        "_draining",
         "_events",
         "_flush_due",
         "_linger",
@@ -73,6 +76,7 @@ class TcpTransport:
         "_out",
         "_reading",
         "_socket",
+        "lingers",
         "local",
         "on_closed",
         "on_data",
@@ -92,6 +96,8 @@ class TcpTransport:
         self.on_end: Callable[[], None] = self.close
         self.on_closed: Callable[[P2PError | None], None] = _ignore_closed
         self.queued = 0
+        self.lingers = False
+        self._draining = False
         self._out: list[bytes] = []
         self._flush_due = False
         self._reading = True
@@ -138,7 +144,7 @@ class TcpTransport:
     def _ready(self, events: int) -> None:
         if events & WRITE and self._socket is not None:
             self._flush()
-        if events & READ and self._reading:
+        if events & READ and (self._reading or self._draining):
             self._receive()
 
     def _receive(self) -> None:
@@ -150,7 +156,10 @@ class TcpTransport:
         except OSError as error:
             self._end(_lost(self.remote, error))
             return
-        if data:
+        if self._draining:
+            if not data:
+                self._end(None)
+        elif data:
             self.on_data(data)
         else:
             self.on_end()
@@ -176,17 +185,32 @@ class TcpTransport:
             self.queued = len(data) - sent
             self._out = [data[sent:]] if self.queued else []
         self._watch()
-        if not self.queued:
-            if self._closing:
-                self._end(None)
-            else:
-                self.on_drained()
+        if self.queued:
+            return
+        if not self._closing:
+            self.on_drained()
+        elif self.lingers:
+            self._drain()
+        else:
+            self._end(None)
+
+    def _drain(self) -> None:
+        """Say that no more will come from us, and drop what comes until the remote says so too."""
+        if self._draining or self._socket is None:
+            return
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self._end(_lost(self.remote, error))
+            return
+        self._draining = True
+        self._watch()
 
     def _watch(self) -> None:
         """Ask for writability only after a short send."""
         if self._socket is None:
             return
-        events = (READ if self._reading else 0) | (
+        events = (READ if self._reading or self._draining else 0) | (
             WRITE if self._out and not self._flush_due else 0
         )
         if events == self._events:
@@ -201,14 +225,15 @@ class TcpTransport:
         self._events = events
 
     def _give_up(self) -> None:
-        self._end(LinkLost(f"{self.remote} does not take the last bytes"))
+        late = LinkLost(f"{self.remote} does not take the last bytes")
+        self._end(None if self._draining else late)
 
     def _end(self, error: LinkLost | None) -> None:
         if self._socket is None:
             return
         if error is not None:
             error.unsent = self.queued
-        self._closing, self._reading, self._out = True, False, []
+        self._closing, self._reading, self._draining, self._out = True, False, False, []
         self.queued = 0
         self._watch()
         self._socket.close()

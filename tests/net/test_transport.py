@@ -10,8 +10,8 @@ from p2pchat.errors import LinkLost
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.loop import Loop
-from p2pchat.net.transport import Transport
-from tests.fakes import InlineWorker, wire
+from p2pchat.net.transport import TcpTransport, Transport
+from tests.fakes import HERE, THERE, InlineWorker, advance, settle, wire
 from tests.net.transport_contract import Pair, TransportContract
 
 
@@ -52,6 +52,41 @@ class TestTcpTransport(TransportContract):
         """Each end's local is the other's remote."""
         assert pair.a.local == pair.b.remote
         assert pair.a.remote == pair.b.local
+
+    def test_a_lingering_close_loses_nothing_while_both_talk(self, pair: Pair) -> None:
+        """What the remote was saying must not reset away what it has not read yet of ours."""
+        pair.a.lingers = True
+        pair.b.pause_reading()
+        pair.a.pause_reading()
+        for _ in range(100):
+            if pair.a.queued or pair.b.queued:
+                break
+            pair.a.write(b"a" * 100_000)
+            pair.b.write(b"b" * 100_000)
+            pair.turns(1)
+        pair.a.write(b"last words")
+        pair.a.close()
+        pair.turns()
+        pair.b.resume_reading()
+        pair.run_until(lambda: pair.ear_b.closed)
+        assert pair.ear_b.data.endswith(b"last words")
+        pair.run_until(lambda: pair.ear_a.closed)
+
+    def test_a_lingering_close_waits_for_the_remotes_end_only_so_long(self, loop: Loop) -> None:
+        """A remote that neither talks nor ends is left after a while, and that is no error."""
+        left, right = socket.socketpair()
+        left.setblocking(False)
+        transport = TcpTransport(loop, left, HERE, THERE)
+        closed: list[LinkLost | None] = []
+        transport.on_closed = closed.append
+        transport.lingers = True
+        transport.close()
+        settle(loop)
+        assert right.recv(1) == b""
+        assert not closed
+        advance(loop, 5.0)
+        assert closed == [None]
+        right.close()
 
     def test_a_reset_is_an_error(self, real_loop: Loop) -> None:
         """A remote that breaks off is told from one that ends."""
