@@ -9,6 +9,7 @@ P2PError                          exit 1
 ├── RegistrationRefused                1   the registry did not make the account
 ├── LinkLost                           3   an open link broke
 ├── Unreachable                        3   a registry or a contact cannot be dialled
+├── SlowedDown                         3   the registry has too much to do now
 ├── LoginRefused                       4   wrong name or password
 ├── LoginNeeded                        4   who, or with which password?
 ├── NoSuchUser                         5
@@ -82,6 +83,20 @@ class Unreachable(P2PError):
     """A registry or a contact cannot be dialled."""
 
     exit_code = 3
+
+
+class SlowedDown(P2PError):
+    """The registry has too much to do, or we ask for too much; try again in `seconds`."""
+
+    exit_code = 3
+
+    def __init__(self, registry: str, seconds: float) -> None:
+        super().__init__(
+            f"the registry at {registry} asks to slow down",
+            likely="it has too much to do, or too much was asked from your address",
+            advice=f"try again in {seconds:.0f} s",
+        )
+        self.seconds = seconds
 
 
 class LoginRefused(P2PError):

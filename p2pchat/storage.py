@@ -21,7 +21,7 @@ class SqliteFile:
 
     `schema_version` is kept in user_version. Raises StorageError, with `advice`, where it cannot
     be opened or was written by a newer p2pchat. Each thread that executes on `database` gets a
-    connection of its own, which `disconnect` closes on that thread.
+    connection of its own, which `close` closes on that thread.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class SqliteFile:
         try:
             self._bring_to(schema_version, tables)
         except StorageError:
-            self.disconnect()
+            self.close()
             raise
 
     @contextmanager
@@ -52,7 +52,7 @@ class SqliteFile:
                 advice=self._advice,
             ) from error
 
-    def disconnect(self) -> None:
+    def close(self) -> None:
         """Close the calling thread's connection."""
         self.database.close()
 

@@ -56,6 +56,8 @@ class InlineWorker:
         job: Callable[[], Any],
         then: Callable[[Any], None],
         failed: Callable[[P2PError], None],
+        *,
+        rank: int = 0,
     ) -> bool:
         def work() -> None:
             try:

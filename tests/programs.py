@@ -85,9 +85,8 @@ class Program:
 
 
 class Serve(Program):
-    """A running registry; `tcp` and `udp` are the addresses that it printed.
-
-    With `secure` its secure door is open too: `secure_tcp`, `secure_udp` and the `join` link.
+    """A running registry; `tcp` and `udp` are the addresses that it printed of its original door,
+    `secure_tcp`, `secure_udp` and the `join` link those of the secure one.
     """
 
     def __init__(
@@ -96,11 +95,10 @@ class Serve(Program):
         *options: str,
         tcp_port: int = 0,
         udp_port: int = 0,
-        secure: bool = False,
+        secure_port: int = 0,
     ) -> None:
         ports = ("--original-port", str(tcp_port), "--original-udp-port", str(udp_port))
-        if secure:
-            ports += ("--secure", "--port", "0", "--join-host", "127.0.0.1")
+        ports += ("--port", str(secure_port), "--join-host", "127.0.0.1")
         super().__init__(
             "serve",
             "--data-dir",
@@ -113,16 +111,20 @@ class Serve(Program):
         ready = self.wait_for(r"^listening original tcp ([\d.]+):(\d+) udp ([\d.]+):(\d+)$")
         self.tcp = (ready[1], int(ready[2]))
         self.udp = (ready[3], int(ready[4]))
-        if secure:
-            ready = self.wait_for(r"^listening secure tcp \[::\]:(\d+) udp \[::\]:(\d+)$")
-            self.secure_tcp = ("127.0.0.1", int(ready[1]))
-            self.secure_udp = ("127.0.0.1", int(ready[2]))
-            self.join = self.wait_for(r"^join (p2p://127\.0\.0\.1:\d+#[a-z2-7]{52})$")[1]
+        ready = self.wait_for(r"^listening secure tcp \[::\]:(\d+) udp \[::\]:(\d+)$")
+        self.secure_tcp = ("127.0.0.1", int(ready[1]))
+        self.secure_udp = ("127.0.0.1", int(ready[2]))
+        self.join = self.wait_for(r"^join (p2p://127\.0\.0\.1:\d+#[a-z2-7]{52})$")[1]
 
     def dial(self) -> "Raw":
         """Give a connection, which is closed with the registry."""
-        self._dialled.append(Raw(self.tcp))
-        return self._dialled[-1]
+        raw = Raw(self.tcp)
+        self.close_too(raw)
+        return raw
+
+    def close_too(self, raw: "Raw") -> None:
+        """Close that connection too at the end."""
+        self._dialled.append(raw)
 
     def kill(self) -> None:
         """End it and every connection to it."""

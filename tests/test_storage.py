@@ -23,7 +23,7 @@ def test_errors_of_the_database_are_ours(tmp_path: Path) -> None:
     assert error.value.advice == "buy a disk"
     with pytest.raises(ZeroDivisionError), store.errors():
         _ = 1 // 0
-    store.disconnect()
+    store.close()
 
 
 def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
@@ -32,4 +32,4 @@ def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
         store = SqliteFile(tmp_path / "s.sqlite3", (Note,), 1, "")
         Note.insert(text="x").execute(store.database)
         assert Note.select().count(store.database) == expected
-        store.disconnect()
+        store.close()

@@ -13,9 +13,10 @@ from p2pchat.errors import UsageError
 @click.argument("user")
 @options.registry
 @options.password_file
+@click.option("--invite", default="", metavar="CODE", help="What some registries want to see.")
 @click.pass_obj
 def register(
-    settings: Settings, user: str, registry: str | None, password_file: Path | None
+    settings: Settings, user: str, registry: str | None, password_file: Path | None, invite: str
 ) -> None:
     """Make an account named USER at the registry.
 
@@ -28,7 +29,7 @@ def register(
     with our_side(settings, registry) as us:
         username = us.named(user)
         password = options.get_password(settings, password_file, username, twice=True)
-        us.errands.register(us.credentials(username, password), password)
+        us.errands.register(us.credentials(username, password), password, invite)
         us.profile.note_account(str(us.url), username)
     click.echo(f"registered {username} at {us.url}")
 

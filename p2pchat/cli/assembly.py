@@ -6,7 +6,7 @@ from io import UnsupportedOperation
 from pathlib import Path
 from typing import IO
 
-from p2pchat.cli.options import is_terminal
+from p2pchat.cli.options import is_terminal, registry_database
 from p2pchat.cli.settings import make_folder
 from p2pchat.net.address import Address
 from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
@@ -21,7 +21,7 @@ from p2pchat.registry.limits import Limits
 from p2pchat.registry.passwords import STANDARD_COST, Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.server import Door, Server
-from p2pchat.registry.service import Service
+from p2pchat.registry.service import Registration, Service
 from p2pchat.ui.chat_app import Call, ChatApp
 
 MakeNode = Callable[[Callable[[Event], None]], Node]
@@ -43,13 +43,16 @@ class RunningRegistry:
         patience: float = 150.0,
         cost: Cost = STANDARD_COST,
         limits: Limits = Limits(),  # noqa: B008  # a frozen value
+        registration: Registration = Registration.OPEN,
     ) -> None:
         make_folder(folder)
         self._folder = folder
-        self._accounts = Accounts(folder / "accounts.sqlite3", Passwords(cost))
-        self._worker = ThreadWorker(loop, at_thread_end=self._accounts.disconnect)
+        self._accounts = Accounts(registry_database(folder), Passwords(cost))
+        self._worker = ThreadWorker(
+            loop, waiting=limits.password_queue, at_thread_end=self._accounts.disconnect
+        )
         presence = PresenceBook(patience)
-        service = Service(self._accounts, presence, loop.now, hello_interval, limits)
+        service = Service(self._accounts, presence, loop.now, hello_interval, limits, registration)
         self.server = Server(loop, SocketNetwork(loop, self._worker), self._worker, service, limits)
         self.stopped = False
 

@@ -6,7 +6,17 @@ from typing import Any
 import click
 
 from p2pchat import __version__
-from p2pchat.cli import account, chat, completion, contacts, demo, search, serve, settings
+from p2pchat.cli import (
+    account,
+    chat,
+    completion,
+    contacts,
+    demo,
+    search,
+    serve,
+    settings,
+    users,
+)
 from p2pchat.errors import P2PError
 
 INTERRUPTED = 130
@@ -68,6 +78,7 @@ for command in (
     search.search,
     contacts.contacts,
     contacts.verify,
+    users.users,
     demo.demo,
     completion.completion,
 ):

@@ -33,6 +33,19 @@ me: Decorator = click.option(
     "--as", "me", metavar="ME", help="Who you are.  [default: the account used last]"
 )
 
+data_dir: Decorator = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Where the accounts are kept.  [default: below P2P_HOME]",
+)
+
+
+def registry_database(folder: Path) -> Path:
+    """Give the database of the registry in that folder."""
+    return folder / "accounts.sqlite3"
+
+
 MAX_PASSWORD_BYTES = 1024
 """What fits into a login of either dialect with room to spare."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from p2pchat.cli import limit_option, options
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
@@ -60,7 +61,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--secure", is_flag=True, help="Open the secure dialect's door too (a preview).")
+@click.option("--no-secure", is_flag=True, help="Shut the secure dialect's door.")
 @click.option(
     "--host", metavar="HOST", help="Where the secure door listens.  [default: every address]"
 )
@@ -101,11 +102,13 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=_PORT,
     help="Its UDP port, for heartbeats; 0: any free one.",
 )
+@options.data_dir
 @click.option(
-    "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="FOLDER",
-    help="Where the accounts are kept.  [default: below P2P_HOME]",
+    "--registration",
+    type=click.Choice(["open", "closed", "invite"]),
+    default="open",
+    show_default=True,
+    help="Who may make an account; for invite see p2p users invite.",
 )
 @click.option(
     "--hello-interval",
@@ -130,6 +133,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="How much strangers may ask; none is for benchmarks.",
 )
+@limit_option.limit
 @click.option(
     "--password-cost",
     type=_Cost(),
@@ -141,7 +145,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.pass_obj
 def serve(
     settings: Settings,
-    secure: bool,
+    no_secure: bool,
     host: str | None,
     port: int,
     udp_port: int | None,
@@ -153,18 +157,20 @@ def serve(
     original_port: int,
     original_udp_port: int,
     data_dir: Path | None,
+    registration: str,
     hello_interval: float,
     hello_patience: float,
     limits: str,
+    settings_of_limits: tuple[str, ...],
     password_cost: tuple[int, int] | None,
     level: int | None,
 ) -> None:
     """Run a registry: accounts, logins, who is online at which address.
 
     \b
-    p2p serve                            on this machine, for this machine
-    p2p serve --secure                   for others too, encrypted; prints the link to join by
-    p2p serve --original-host 0.0.0.0    for others too; names and passwords travel in clear
+    p2p serve                            encrypted, for everybody who has the link that it prints
+    p2p serve --registration invite      for whom you gave a code: p2p users invite
+    p2p serve --original-host 0.0.0.0    for the original system's users too, in clear
 
     Prints a line for each door when it is ready, and logs to stderr. End it with Ctrl-C or SIGTERM.
     """
@@ -174,14 +180,15 @@ def serve(
     from p2pchat.net.loop import Loop
     from p2pchat.registry.limits import NO_LIMITS, Limits
     from p2pchat.registry.passwords import STANDARD_COST, Cost
+    from p2pchat.registry.service import Registration
 
     logging.basicConfig(
         level=level or logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s"
     )
     if (tls_cert is None) != (tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together", advice="give both, or neither")
-    if no_original and not secure:
-        raise UsageError("no door is left to open", advice="--no-original goes with --secure")
+    if no_original and no_secure:
+        raise UsageError("no door is left to open", advice="shut one of the two")
     loop = Loop()
     registry = RunningRegistry(
         loop,
@@ -189,14 +196,15 @@ def serve(
         hello_interval=hello_interval,
         patience=hello_patience,
         cost=Cost(*password_cost) if password_cost else STANDARD_COST,
-        limits=NO_LIMITS if limits == "none" else Limits(),
+        limits=limit_option.apply(NO_LIMITS if limits == "none" else Limits(), settings_of_limits),
+        registration=Registration(registration),
     )
     try:
         lines: list[str] = []
         if not no_original:
             tcp = Address(original_host, original_port)
             lines += _open_original(registry, tcp, original_udp_port, hello_interval)
-        if secure:
+        if not no_secure:
             certificate = (tls_cert, tls_key) if tls_cert and tls_key else None
             here = Address(host or every_host(), port)
             lines += _open_secure(registry, here, udp_port, certificate, join_host)

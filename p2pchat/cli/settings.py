@@ -12,7 +12,7 @@ import platformdirs
 
 from p2pchat.errors import StorageError
 
-DEFAULT_REGISTRY = "original://localhost"
+DEFAULT_REGISTRY = "p2p://localhost"
 
 
 @dataclass(frozen=True, slots=True)

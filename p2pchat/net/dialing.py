@@ -13,7 +13,7 @@ from typing import Final
 from p2pchat.errors import P2PError, Unreachable
 from p2pchat.net.address import Address, from_socket_name, is_ip
 from p2pchat.net.loop import WRITE, Loop
-from p2pchat.net.transport import TcpTransport, Transport
+from p2pchat.net.transport import TcpTransport, Wire
 from p2pchat.net.worker import Worker
 
 # A link that is half open (a machine that lost its network, a laptop that sleeps) is noticed in
@@ -33,7 +33,7 @@ class TcpDial:
         worker: Worker,
         address: Address,
         timeout: float,
-        on_transport: Callable[[Transport], None],
+        on_transport: Callable[[Wire], None],
         on_failed: Callable[[P2PError], None],
     ) -> None:
         self._loop = loop

@@ -14,10 +14,10 @@ from p2pchat.errors import BindError, P2PError
 from p2pchat.net.address import Address, from_socket_name
 from p2pchat.net.dialing import TcpDial, connected
 from p2pchat.net.loop import READ, Loop, Timer
-from p2pchat.net.transport import Transport
+from p2pchat.net.transport import Wire
 from p2pchat.net.worker import Worker
 
-OnTransport = Callable[[Transport], None]
+OnTransport = Callable[[Wire], None]
 OnDatagram = Callable[[bytes, Address], None]
 OnFailed = Callable[[P2PError], None]
 

@@ -9,6 +9,7 @@ pyOpenSSL for peers, because Python's cannot accept a client certificate that no
 certificate is right is for whoever sets `on_secured` to say; nothing is heard before.
 """
 
+import math
 import ssl
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -16,9 +17,13 @@ from typing import Final, Protocol
 from p2pchat.errors import P2PError, RemoteProtocolError, TimedOut
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
-from p2pchat.net.transport import Transport
+from p2pchat.net.transport import Wire
 
 HANDSHAKE_TIMEOUT: Final = 15.0
+
+MAX_HANDSHAKE_BYTES: Final = 64 * 1024
+"""Of a remote that has proved nothing yet; a chain of certificates fits, a flood does not."""
+
 _CHUNK: Final = 65536
 
 
@@ -123,6 +128,7 @@ class TlsTransport:
 
     `on_secured` comes once, in the turn in which the handshake is done; close the transport there
     if the certificate or the protocol agreed on is wrong. What is written before goes out after.
+    The handshake has `handshake_timeout` seconds (0: any time) and so many bytes of the remote's.
     """
 
     __slots__ = (
@@ -130,6 +136,7 @@ class TlsTransport:
         "_deadline",
         "_engine",
         "_error",
+        "_handshake_bytes",
         "_inner",
         "_loop",
         "_reading",
@@ -144,7 +151,15 @@ class TlsTransport:
         "remote",
     )
 
-    def __init__(self, loop: Loop, inner: Transport, engine: Engine) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        inner: Wire,
+        engine: Engine,
+        *,
+        handshake_timeout: float = HANDSHAKE_TIMEOUT,
+        handshake_bytes: int = MAX_HANDSHAKE_BYTES,
+    ) -> None:
         self._loop = loop
         self._inner = inner
         self._engine = engine
@@ -163,8 +178,8 @@ class TlsTransport:
         inner.on_data = self._received
         inner.on_drained = self._drained
         inner.on_closed = self._ended
-        what = f"{self.remote} did not finish the TLS handshake"
-        self._deadline = loop.call_later(HANDSHAKE_TIMEOUT, lambda: self._fail(TimedOut(what)))
+        self._handshake_bytes = handshake_bytes
+        self._deadline = loop.call_later(handshake_timeout or math.inf, self._too_late)
         inner.lingers = True  # both ends talk on it, so the remote may be talking when we close
         loop.call_soon(self._shake)
 
@@ -223,11 +238,19 @@ class TlsTransport:
         self._inner.close()
 
     def _received(self, data: bytes) -> None:
-        self._engine.take(data)
         if self._secured:
+            self._engine.take(data)
             self._hear()
-        else:
-            self._shake()
+            return
+        self._handshake_bytes -= len(data)
+        if self._handshake_bytes < 0:
+            self._fail(RemoteProtocolError(f"{self.remote} says too much in the TLS handshake"))
+            return
+        self._engine.take(data)
+        self._shake()
+
+    def _too_late(self) -> None:
+        self._fail(TimedOut(f"{self.remote} did not finish the TLS handshake"))
 
     def _shake(self) -> None:
         if self._secured or (self._closing and not self._unsent):

@@ -19,8 +19,8 @@ from p2pchat.errors import LinkLost, P2PError
 from p2pchat.net.address import Address
 from p2pchat.net.loop import READ, WRITE, Loop, Timer
 
-SEND_CEILING: Final = 256 * 1024
-"""Bytes that a reader may leave unread; several messages of the largest size."""
+SEND_CEILING: Final = 512 * 1024
+"""Bytes that a reader may leave unread unless told otherwise; the largest message fits."""
 
 SEND_HIGH_WATER: Final = 64 * 1024
 """With more than this queued, whoever answers requests should wait for `on_drained`."""
@@ -34,7 +34,6 @@ class Transport(Protocol):
 
     local: Address
     remote: Address
-    lingers: bool
     on_data: Callable[[bytes], None]
     on_drained: Callable[[], None]
     on_end: Callable[[], None]
@@ -47,7 +46,7 @@ class Transport(Protocol):
     def write(self, data: bytes) -> None:
         """Send, in order, at the end of this turn; ignored after `close` or the end.
 
-        More than SEND_CEILING queued ends the transport with LinkLost.
+        More queued than a wire's `send_ceiling` bytes ends the transport with LinkLost.
         """
 
     def pause_reading(self) -> None:
@@ -61,6 +60,13 @@ class Transport(Protocol):
 
     def abort(self) -> None:
         """End at once; what was written and has not gone is lost."""
+
+
+class Wire(Transport, Protocol):
+    """A transport of the system's, not one around another; see above what `lingers` does."""
+
+    lingers: bool
+    send_ceiling: int
 
 
 class TcpTransport:
@@ -84,6 +90,7 @@ class TcpTransport:
         "on_end",
         "queued",
         "remote",
+        "send_ceiling",
     )
 
     def __init__(self, loop: Loop, sock: socket.socket, local: Address, remote: Address) -> None:
@@ -97,6 +104,7 @@ class TcpTransport:
         self.on_closed: Callable[[P2PError | None], None] = _ignore_closed
         self.queued = 0
         self.lingers = False
+        self.send_ceiling = SEND_CEILING
         self._draining = False
         self._out: list[bytes] = []
         self._flush_due = False
@@ -112,7 +120,7 @@ class TcpTransport:
             return
         self._out.append(data)
         self.queued += len(data)
-        if self.queued > SEND_CEILING:
+        if self.queued > self.send_ceiling:
             self._end(LinkLost(f"{self.remote} does not read what it is sent"))
         else:
             self._flush_soon()

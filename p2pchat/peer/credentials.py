@@ -78,11 +78,6 @@ class Credentials:
                 likely="it was not used for a month, or was ended from elsewhere",
                 advice=f"p2p login {self.username}",
             )
-        if answer.reason is Reason.SLOW_DOWN:
-            return LoginRefused(
-                f"the registry at {self.url.address} is too busy to log {self.username} in",
-                advice="try again in a minute",
-            )
         return self._wrong()
 
     def _wrong(self) -> LoginRefused:

@@ -42,14 +42,18 @@ class Errands:
         self._network = network
         self._dialer = dialer
 
-    def register(self, credentials: Credentials, password: str) -> None:
-        """Make the account; raises RegistrationRefused where the registry says no."""
+    def register(self, credentials: Credentials, password: str, invite: str = "") -> None:
+        """Make the account; raises RegistrationRefused where the registry says no.
+
+        `invite` is the code that some registries want.
+        """
         secure = self._dialer.url.secure
         request = Register(
             credentials.username,
             password,
             key=credentials.identity.public if secure else None,
             errand=secure,
+            invite=invite,
         )
         with self._connected() as client:
             answer = self._ask(client, request)
@@ -135,7 +139,14 @@ class Errands:
                 "choose another name",
             ),
             Reason.WEAK_PASSWORD: ("the password is too short", "choose a longer one"),
-            Reason.SLOW_DOWN: ("it has too much to do", "try again in a minute"),
+            Reason.REGISTRATION_CLOSED: (
+                "its operator makes the accounts",
+                "ask its operator for one",
+            ),
+            Reason.INVITE_NEEDED: (
+                "it wants an invitation, and a code is good for a while and so many accounts only",
+                f"ask its operator for a code, then p2p register {username} --invite CODE",
+            ),
         }.get(
             reason or Reason.NAME_TAKEN,
             ("the name is taken", "p2p register with another name, or p2p login if it is yours"),

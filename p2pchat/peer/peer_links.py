@@ -16,7 +16,7 @@ from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.net.peer_tls import PeerEngine, peer_context
 from p2pchat.net.tls import Engine, TlsTransport
-from p2pchat.net.transport import Transport
+from p2pchat.net.transport import Wire
 from p2pchat.peer.identity import Identity
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.original import ORIGINAL
@@ -37,7 +37,7 @@ class PeerLinks(Protocol):
     def dial(self, address: Address, timeout: float, then: OnPeerLink, failed: Failed) -> Closable:
         """Give `then` a link with whoever listens there, or `failed` the reason."""
 
-    def take(self, transport: Transport, then: OnPeerLink, failed: Failed) -> Closable:
+    def take(self, transport: Wire, then: OnPeerLink, failed: Failed) -> Closable:
         """Give `then` the link of somebody who dialled us; `failed`, if they are no peer."""
 
 
@@ -55,12 +55,12 @@ class ClearLinks:
         connected = partial(self._link, then, Speaker.DIALLER)
         return self._network.dial(address, timeout, connected, failed)
 
-    def take(self, transport: Transport, then: OnPeerLink, _: Failed) -> Closable:
+    def take(self, transport: Wire, then: OnPeerLink, _: Failed) -> Closable:
         """Give the link at once."""
         self._link(then, Speaker.LISTENER, transport)
         return _Done()
 
-    def _link(self, then: OnPeerLink, speaker: Speaker, transport: Transport) -> None:
+    def _link(self, then: OnPeerLink, speaker: Speaker, transport: Wire) -> None:
         then(Link(self._loop, transport, Connection(PEER_DIALOGUE, ORIGINAL, speaker)), None)
 
 
@@ -78,18 +78,18 @@ class SecureLinks:
         """Connect and shake hands."""
         under_way = _UnderWay()
 
-        def connected(transport: Transport) -> None:
+        def connected(transport: Wire) -> None:
             under_way.inner = self._shake(transport, Speaker.DIALLER, then, failed)
 
         under_way.inner = self._network.dial(address, timeout, connected, failed)
         return under_way
 
-    def take(self, transport: Transport, then: OnPeerLink, failed: Failed) -> Closable:
+    def take(self, transport: Wire, then: OnPeerLink, failed: Failed) -> Closable:
         """Shake hands; whoever fails that is gone."""
         return self._shake(transport, Speaker.LISTENER, then, failed)
 
     def _shake(
-        self, transport: Transport, speaker: Speaker, then: OnPeerLink, failed: Failed
+        self, transport: Wire, speaker: Speaker, then: OnPeerLink, failed: Failed
     ) -> Closable:
         engine = PeerEngine(self._context, dialling=speaker is Speaker.DIALLER)
         tls = TlsTransport(self._loop, transport, engine)

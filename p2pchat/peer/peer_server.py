@@ -12,7 +12,7 @@ from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable, Listener, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.net.transport import Transport
+from p2pchat.net.transport import Wire
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import ChatRequest, ChatText, Message
 
@@ -54,7 +54,7 @@ class PeerServer:
         self._listener: Listener | None = None
         self._host = ""
         self._silent: set[Link] = set()
-        self._handshakes: dict[Transport, Closable] = {}
+        self._handshakes: dict[Wire, Closable] = {}
 
     @property
     def address(self) -> Address | None:
@@ -87,7 +87,7 @@ class PeerServer:
         for link in tuple(self._silent):
             link.close()
 
-    def _came(self, transport: Transport) -> None:
+    def _came(self, transport: Wire) -> None:
         hosts = [link.remote.host for link in self._silent]
         hosts += [other.remote.host for other in self._handshakes]
         of_that_host = hosts.count(transport.remote.host)
@@ -99,14 +99,14 @@ class PeerServer:
         if self._links.secure:
             self._handshakes[transport] = under_way
 
-    def _linked(self, transport: Transport, link: Link, key: bytes | None) -> None:
+    def _linked(self, transport: Wire, link: Link, key: bytes | None) -> None:
         self._forget(transport)
         self._silent.add(link)
         link.on_message = partial(self._spoke, link, key)
         link.on_closed = partial(self._gone, link)
         self._watch_silence(link)
 
-    def _forget(self, transport: Transport) -> None:
+    def _forget(self, transport: Wire) -> None:
         self._handshakes.pop(transport, None)
 
     def _watch_silence(self, link: Link) -> None:

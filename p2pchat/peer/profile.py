@@ -109,7 +109,7 @@ class Profile:
 
     def close(self) -> None:
         """Close the database."""
-        self._store.disconnect()
+        self._store.close()
 
     def _rows(self, query: Any) -> list[Any]:
         with self._store.errors():

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
 
-from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, Unreachable
+from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, SlowedDown, Unreachable
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.registry_link import Failed, RegistryDialer
-from p2pchat.protocol.messages import Goodbye, Logout, Message
+from p2pchat.protocol.messages import Goodbye, Logout, Message, SlowDown
 
 ANSWER_TIMEOUT: Final = 15.0
 """A registry that is checking many passwords may take its time."""
@@ -29,8 +29,8 @@ class RegistryClient:
     """Ask the registry that `dialer` dials; questions wait for each other.
 
     `on_lost(error)` is called once if the open connection ends by itself, after every open
-    question's `failed`; `on_goodbye` before that, where the registry says why. After `close`
-    nothing is called any more.
+    question's `failed`; `on_goodbye` before that, where the registry says why. After `close` they
+    are not called any more, but the open questions still fail.
     """
 
     def __init__(self, loop: Loop, dialer: RegistryDialer) -> None:
@@ -57,7 +57,10 @@ class RegistryClient:
         self._dial = self._dialer.dial(linked, failed)
 
     def ask(self, request: Message, then: Callable[[Message], None], failed: Failed) -> None:
-        """Ask; then `then(answer)`, or `failed(error)` where the connection ends before."""
+        """Ask; then `then(answer)`, or `failed(error)` where the connection ends before.
+
+        A registry that asks to slow down is a failure of this question alone: SlowedDown.
+        """
         if self._lost is not None:
             self._loop.call_soon(partial(failed, self._lost))
             return
@@ -65,10 +68,12 @@ class RegistryClient:
         self._ask_next()
 
     def close(self) -> None:
-        """Log out and hang up."""
-        self._questions.clear()
-        self._asked = None
+        """Log out and hang up; open questions fail in a later turn."""
         self.on_lost = _ignore
+        self.on_goodbye = _ignore_goodbye
+        if self._lost is None:
+            self._lost = LinkLost(f"the connection to the registry at {self._address} was closed")
+            self._loop.call_soon(self._fail_questions)
         if self._dial is not None:
             self._dial.close()
         if self._link is not None and self._link.open:
@@ -93,7 +98,10 @@ class RegistryClient:
         assert self._link is not None
         self._link.relax()
         question, self._asked = self._asked, None
-        question.then(answer)
+        if isinstance(answer, SlowDown):
+            question.failed(SlowedDown(str(self._address), answer.seconds))
+        else:
+            question.then(answer)
         self._ask_next()
 
     def _closed(self, error: P2PError | None) -> None:
@@ -104,13 +112,17 @@ class RegistryClient:
                 advice="look at the registry's URL, and its port",
             )
         self._lost = error or LinkLost(f"the registry at {self._address} hung up")
+        self._fail_questions()
+        self.on_lost(self._lost)
+
+    def _fail_questions(self) -> None:
+        assert self._lost is not None
         unanswered = [self._asked] if self._asked is not None else []
         unanswered += self._questions
         self._asked = None
         self._questions.clear()
         for question in unanswered:
             question.failed(self._lost)
-        self.on_lost(self._lost)
 
 
 def _ignore(_: P2PError) -> None:

@@ -14,7 +14,7 @@ from p2pchat.net.endpoints import Closable, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.net.tls import CertificateNotTrusted, Engine, StandardEngine, TlsTransport
-from p2pchat.net.transport import Transport
+from p2pchat.net.transport import Transport, Wire
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_url import RegistryUrl
 from p2pchat.protocol.connection import Connection
@@ -55,7 +55,7 @@ class RegistryDialer:
         pinned = self.url.fingerprint or self._profile.pinned_registry(str(self.url))
         attempt = _SecureAttempt(pinned)
 
-        def connected(transport: Transport) -> None:
+        def connected(transport: Wire) -> None:
             attempt.transport = self._shake(transport, attempt, then, failed)
 
         def again() -> None:
@@ -65,7 +65,7 @@ class RegistryDialer:
         again()
         return attempt
 
-    def _reach(self, connected: Callable[[Transport], None], failed: Failed) -> Closable:
+    def _reach(self, connected: Callable[[Wire], None], failed: Failed) -> Closable:
         def unreachable(error: P2PError) -> None:
             failed(
                 Unreachable(
@@ -78,8 +78,8 @@ class RegistryDialer:
         return self._network.dial(self.url.address, DIAL_TIMEOUT, connected, unreachable)
 
     def _shake(
-        self, transport: Transport, attempt: "_SecureAttempt", then: OnLink, failed: Failed
-    ) -> Transport:
+        self, transport: Wire, attempt: "_SecureAttempt", then: OnLink, failed: Failed
+    ) -> TlsTransport:
         engine = StandardEngine(
             client_context(checked=attempt.by_authority), server_name=self.url.host
         )
@@ -142,14 +142,14 @@ class _SecureAttempt:
         self.pinned = pinned
         self.by_authority = pinned is None
         self.dial: Closable | None = None
-        self.transport: Transport | None = None
+        self.transport: TlsTransport | None = None
         self.again: Callable[[], None] = _nothing
 
     def close(self) -> None:
         """Give it up; a link that was given out is not ours any more."""
         if self.dial is not None:
             self.dial.close()
-        if isinstance(self.transport, TlsTransport) and not self.transport.secured:
+        if self.transport is not None and not self.transport.secured:
             self.transport.on_closed = _ignore
             self.transport.abort()
 

@@ -10,7 +10,14 @@ from enum import Enum
 from functools import partial
 from typing import Final
 
-from p2pchat.errors import LoginRefused, NotTrusted, P2PError, Unreachable, UsageError
+from p2pchat.errors import (
+    LoginRefused,
+    NotTrusted,
+    P2PError,
+    SlowedDown,
+    Unreachable,
+    UsageError,
+)
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Network
 from p2pchat.net.link import Link
@@ -174,8 +181,7 @@ class RegistrySession:
             return
         error = self._credentials.refusal(answer)
         if error is not None:
-            busy = isinstance(answer, LoginResult) and answer.reason is Reason.SLOW_DOWN
-            (self._lost if busy else self._give_up)(error)
+            self._give_up(error)
             return
         self._grant = answer.grant if isinstance(answer, LoginResult) else None
         if self._grant is not None:
@@ -234,6 +240,8 @@ class RegistrySession:
             self._losses = 0 if steady else self._losses
         self._let_go()
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._losses) * self._rng.uniform(0.5, 1.0)
+        if isinstance(error, SlowedDown):
+            pause += error.seconds
         self._losses = min(self._losses + 1, 10)
         self.standing = Standing.WAITING
         self.next_try = self._loop.now() + pause
@@ -256,7 +264,11 @@ class RegistrySession:
 
     def _ask(self, request: Message, then: Callable[[Message], None]) -> None:
         assert self._client is not None
-        self._client.ask(request, then, _ignore_failure)
+        self._client.ask(request, then, self._unanswered)
+
+    def _unanswered(self, error: P2PError) -> None:
+        if isinstance(error, SlowedDown):  # of a lost connection `on_lost` says it all
+            self._lost(error)
 
 
 class Heartbeat:
@@ -286,10 +298,6 @@ class Heartbeat:
     def _say(self) -> None:
         self._datagrams.send(self._next_datagram(), self._to)
         self._timer = self._loop.call_later(self._interval, self._say)
-
-
-def _ignore_failure(_: P2PError) -> None:
-    """Stand in where `on_lost` says it all."""
 
 
 def _ignore_datagram(_: bytes, __: Address) -> None:

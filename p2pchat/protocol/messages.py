@@ -43,7 +43,8 @@ class Reason(StrEnum):
     BAD_TOKEN = "BAD_TOKEN"
     BAD_KEY = "BAD_KEY"
     PORT_TAKEN = "PORT_TAKEN"
-    SLOW_DOWN = "SLOW_DOWN"
+    REGISTRATION_CLOSED = "REGISTRATION_CLOSED"
+    INVITE_NEEDED = "INVITE_NEEDED"
     REPLACED = "REPLACED"
     SILENT = "SILENT"
 
@@ -92,26 +93,29 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Register(Request, frozen=True):
-    """Make an account, and be logged in as it; further fields as in Login."""
+    """Make an account, and be logged in as it; further fields as in Login.
+
+    `invite` is the code that a registry may want to see.
+    """
 
     username: str
     password: str
     key: bytes | None = None
     allow_original: bool = False
     errand: bool = False
-    hidden = frozenset({"password"})
+    invite: str = ""
+    hidden = frozenset({"password", "invite"})
 
     def __post_init__(self) -> None:
         check_key(self.key)
 
 
 class RegisterResult(Answer, frozen=True):
-    """FAIL: the name is taken or cannot be had. `seconds`: with SLOW_DOWN, until the next try."""
+    """FAIL: the name is taken, or no such account can be had."""
 
     outcome: Outcome
     reason: Reason | None = None
     grant: Grant | None = None
-    seconds: float | None = None
 
 
 class Login(Request, frozen=True):
@@ -135,15 +139,11 @@ class Login(Request, frozen=True):
 
 
 class LoginResult(Answer, frozen=True):
-    """FAIL: name and password, or name, token and key, do not match.
-
-    `seconds`: with SLOW_DOWN, until the next try.
-    """
+    """FAIL: name and password, or name, token and key, do not match."""
 
     outcome: Outcome
     reason: Reason | None = None
     grant: Grant | None = None
-    seconds: float | None = None
 
 
 class AnnouncePort(Request, frozen=True):
@@ -221,6 +221,12 @@ class RevokeTokensResult(Answer, frozen=True):
 
     outcome: Outcome
     reason: Reason | None = None
+
+
+class SlowDown(Answer, frozen=True):
+    """Instead of any answer: too much was asked for; nothing was done. Ask again in `seconds`."""
+
+    seconds: float
 
 
 class Logout(Request, frozen=True):

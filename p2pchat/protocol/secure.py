@@ -28,6 +28,7 @@ from p2pchat.protocol.messages import (
     RevokeTokensResult,
     Search,
     SearchResult,
+    SlowDown,
 )
 
 ALPN: Final = "p2pchat/2"
@@ -70,6 +71,7 @@ SECURE: Final = Dialect(
         _json(ChangePasswordResult, "PASSWD_RESP"),
         _json(RevokeTokens, "REVOKE"),
         _json(RevokeTokensResult, "REVOKE_RESP"),
+        _json(SlowDown, "SLOW_DOWN"),
         _json(Logout, "LOGOUT"),
         _json(Goodbye, "BYE"),
         _json(ChatRequest, "CHAT_REQ"),

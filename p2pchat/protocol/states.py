@@ -31,6 +31,7 @@ from p2pchat.protocol.messages import (
     RevokeTokensResult,
     Search,
     SearchResult,
+    SlowDown,
 )
 
 
@@ -119,6 +120,12 @@ REGISTRY_DIALOGUE: Final = Dialogue(
 )
 """Client (dialler) and registry (listener): strictly ask and answer."""
 
+
+def _or_slow_down(back: State, asked: tuple[State, ...]) -> dict[tuple[State, Speaker], Turn]:
+    """Let the registry say SlowDown instead of the answers that are due; that leads `back`."""
+    return {(state, _L): {**REGISTRY_DIALOGUE.turn(state, _L), SlowDown: back} for state in asked}
+
+
 SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
     _S.ANONYMOUS,
     {
@@ -129,10 +136,14 @@ SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
             Logout: _S.OVER,
         },
         (_S.LOGGED_IN, _L): {Goodbye: _S.OVER},
+        **_or_slow_down(_S.ANONYMOUS, (_S.REGISTERING, _S.LOGGING_IN)),
+        **_or_slow_down(
+            _S.LOGGED_IN, (_S.ANNOUNCING, _S.SEARCHING, _S.CHANGING_PASSWORD, _S.REVOKING)
+        ),
     },
 )
 """The same in the secure dialect, where only who is logged in learns who is online, and where the
-registry says why it hangs up."""
+registry says why it hangs up, and when it has too much to do."""
 
 PEER_DIALOGUE: Final = Dialogue(
     _S.CONNECTED,

@@ -9,15 +9,16 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
+from enum import Enum, auto
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 import peewee
 
 from p2pchat.errors import StorageError
-from p2pchat.registry.models import SCHEMA_VERSION, TABLES, Account, Token
+from p2pchat.registry.invites import Invites, open_store
+from p2pchat.registry.models import Account, Token
 from p2pchat.registry.passwords import Passwords
-from p2pchat.storage import SqliteFile
 
 TOKEN_LIFETIME_S: Final = 30 * 24 * 3600
 """How long a token lives after it was used last."""
@@ -30,6 +31,14 @@ class Standing(NamedTuple):
 
     key: bytes | None
     allows_original: bool
+
+
+class Creation(Enum):
+    """What came of making an account."""
+
+    MADE = auto()
+    NAME_TAKEN = auto()
+    BAD_INVITE = auto()
 
 
 NO_KEY: Final = Standing(None, allows_original=False)
@@ -50,10 +59,11 @@ class Accounts:
         self._wall_clock = wall_clock
         self._lock = _lock(file.with_suffix(".lock"))
         try:
-            self._store = SqliteFile(file, TABLES, SCHEMA_VERSION, "choose another --data-dir")
+            self._store = open_store(file)
         except StorageError:
             self._lock.close()
             raise
+        self._invites = Invites(self._store, wall_clock)
         self._known: dict[str, Standing] = {}
         query = Account.select(Account.username, Account.key, Account.allows_original)
         with self._store.errors():
@@ -68,19 +78,23 @@ class Accounts:
         """Give what is known of the account; loop's thread, at once. KeyError if there is none."""
         return self._known[username]
 
-    def create(self, username: str, password: str, key: bytes | None = None) -> bool:
+    def create(self, username: str, password: str, invite: str | None = None) -> Creation:
         """Make the account, on disk when this returns; worker thread.
 
-        False where the name is taken; the database decides who was first. Follow it with `admit`.
+        `invite`: a code that must be good, and is used up by it. The database decides who was
+        first. Follow it with `admit`.
         """
         password_hash = self._passwords.hash(password)
-        account = Account.insert(username=username, password_hash=password_hash, key=key)
+        account = Account.insert(username=username, password_hash=password_hash)
         with self._store.errors():
             try:
-                account.execute(self._store.database)
+                with self._store.database.atomic():
+                    if invite is not None and not self._invites.use(invite):
+                        return Creation.BAD_INVITE
+                    account.execute(self._store.database)
             except peewee.IntegrityError:
-                return False
-        return True
+                return Creation.NAME_TAKEN
+        return Creation.MADE
 
     def admit(self, username: str, standing: Standing = NO_KEY) -> None:
         """Know the account that was created or enrolled; loop's thread."""
@@ -145,7 +159,7 @@ class Accounts:
 
     def disconnect(self) -> None:
         """Close the calling thread's connection."""
-        self._store.disconnect()
+        self._store.close()
 
     def close(self) -> None:
         """Close the loop's connection and let another process have the accounts."""

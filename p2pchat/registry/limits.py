@@ -1,14 +1,15 @@
-"""How much strangers may ask: budgets per address, and per account and address.
+"""How much strangers may ask of the registry: the numbers, open connections, wrong passwords.
 
-Pure: "now" is handed in. A limit of 0 is off. Addresses of IPv6 count by their /64, which is what
-one customer has. Nothing is ever locked by an account's name alone: whoever guesses at it elsewhere
-does not keep its owner out.
+Pure: "now" is handed in. Addresses count as `group_of` says. Nothing is ever locked by an account's
+name alone: whoever guesses at it elsewhere does not keep its owner out.
 """
 
-import ipaddress
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, fields
-from typing import Final
+from enum import IntEnum
+from typing import Any, Final
+
+from p2pchat.net.budgets import group_of
 
 _MAX_REMEMBERED: Final = 100_000
 """Entries of one table; the oldest are forgotten first, so that memory has an end."""
@@ -16,27 +17,50 @@ _MAX_REMEMBERED: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The numbers; times in seconds."""
+    """The numbers; 0 is without limit. Times in seconds, sizes in bytes."""
 
     connections_per_address: int = 1024
+    new_connections_per_minute: int = 3000
+    """From one address."""
     handshakes: int = 512
+    """Under way at once, from everywhere."""
     login_timeout: float = 15.0
+    """For the TLS handshake, and again from there to the login."""
     frame_timeout: float = 10.0
-    free_login_tries: int = 10
-    free_login_tries_per_address: int = 100
+    """From a frame's first byte to its last."""
+    requests_per_second: int = 100
+    """From one address, after a burst of so many:"""
+    request_burst: int = 1000
+    searches_per_minute: int = 600
+    """By one account, or from one address where nobody need log in."""
+    login_tries: int = 10
+    """Wrong passwords for one account from one address; each one more doubles the wait."""
+    login_tries_per_address: int = 100
     longest_login_delay: float = 300.0
-    registrations_per_address_and_hour: int = 1000
-    registrations_per_hour: int = 10_000
+    registrations_per_hour: int = 1000
+    registrations_per_hour_and_address: int = 100
+    password_queue: int = 1024
+    """Passwords that wait to be checked, of each rank."""
+    send_queue: int = 96 * 1024
+    """Of one connection whose remote does not read."""
 
 
 NO_LIMITS: Final = Limits(**{field.name: 0 for field in fields(Limits)})
 
 
-def group_of(host: str) -> str:
-    """Give what an address counts as: itself, or its /64."""
-    if ":" not in host:
-        return host
-    return str(ipaddress.ip_network((host, 64), strict=False))
+class Rank(IntEnum):
+    """Whose work goes first where much waits; what a stranger can ask for never overtakes.
+
+    A guesser's many addresses each come once as strangers, and then queue behind everybody else.
+    """
+
+    QUICK = 0
+    """Needs no password hash."""
+    KNOWN = 1
+    """This account has logged in from that address before."""
+    STRANGER = 2
+    GUESSER = 3
+    """A wrong password came from that address."""
 
 
 class ConnectionCount:
@@ -71,14 +95,22 @@ class LoginTries:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._tries: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def wait(self, username: str, host: str, now: float) -> float:
         """Give the seconds until the account may be tried from there again; 0: now."""
         group = group_of(host)
         return max(
-            self._wait((username, group), self._limits.free_login_tries, now),
-            self._wait(("", group), self._limits.free_login_tries_per_address, now),
+            self._wait((username, group), self._limits.login_tries, now),
+            self._wait(("", group), self._limits.login_tries_per_address, now),
         )
+
+    def rank(self, username: str, host: str) -> Rank:
+        """Tell when the next try from there should have its turn."""
+        group = group_of(host)
+        if (username, group) in self._known:
+            return Rank.KNOWN
+        return Rank.GUESSER if ("", group) in self._tries else Rank.STRANGER
 
     def failed(self, username: str, host: str, now: float) -> None:
         """Count a wrong password."""
@@ -87,12 +119,16 @@ class LoginTries:
             count, last = self._tries.pop(who, (0, now))
             count = self._cooled(count, now - last) + 1
             self._tries[who] = (count, now)
-        while len(self._tries) > _MAX_REMEMBERED:
-            self._tries.popitem(last=False)
+        self._known.pop((username, group), None)
+        _forget_oldest(self._tries)
 
     def succeeded(self, username: str, host: str) -> None:
         """Forget the wrong ones of this account from there."""
-        self._tries.pop((username, group_of(host)), None)
+        who = username, group_of(host)
+        self._tries.pop(who, None)
+        self._known[who] = None
+        self._known.move_to_end(who)
+        _forget_oldest(self._known)
 
     def _wait(self, who: tuple[str, str], free: int, now: float) -> float:
         count, last = self._tries.get(who, (0, now))
@@ -108,25 +144,6 @@ class LoginTries:
         return max(0, count - int(since / longest)) if longest else count
 
 
-class Registrations:
-    """New accounts in the last hour, per address and in all."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._per_address = limits.registrations_per_address_and_hour
-        self._in_all = limits.registrations_per_hour
-        self._hour = 0
-        self._made: Counter[str] = Counter()
-
-    def take(self, host: str, now: float) -> bool:
-        """Count one more; False, and not counted, where it is too many this hour."""
-        hour = int(now // 3600)
-        if hour != self._hour:
-            self._hour = hour
-            self._made.clear()
-        group = group_of(host)
-        if self._per_address and self._made[group] >= self._per_address:
-            return False
-        if self._in_all and self._made.total() >= self._in_all:
-            return False
-        self._made[group] += 1
-        return True
+def _forget_oldest(table: OrderedDict[tuple[str, str], Any]) -> None:
+    while len(table) > _MAX_REMEMBERED:
+        table.popitem(last=False)

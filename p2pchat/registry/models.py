@@ -1,6 +1,14 @@
 """The registry's tables, bound to nothing (see `storage`)."""
 
-from peewee import BigIntegerField, BlobField, BooleanField, Model, TextField, TimestampField
+from peewee import (
+    BigIntegerField,
+    BlobField,
+    BooleanField,
+    IntegerField,
+    Model,
+    TextField,
+    TimestampField,
+)
 
 
 class Account(Model):
@@ -40,7 +48,21 @@ class Token(Model):
         without_rowid = True
 
 
-TABLES = (Account, Token)
+class Invite(Model):
+    """A code by which accounts may be made; only its SHA-256 is kept."""
+
+    code_hash = BlobField(primary_key=True)
+    uses_left = IntegerField()
+    expires_at = BigIntegerField()
+
+    class Meta:
+        """Keyed by hash alone."""
+
+        table_name = "invite"
+        without_rowid = True
+
+
+TABLES = (Account, Token, Invite)
 
 SCHEMA_VERSION = 1
 """Kept in SQLite's user_version; a newer one is refused."""

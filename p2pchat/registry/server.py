@@ -13,16 +13,24 @@ import msgspec
 
 from p2pchat.errors import P2PError, RemoteProtocolError
 from p2pchat.net.address import Address
+from p2pchat.net.budgets import Budget, group_of
 from p2pchat.net.endpoints import Datagrams, Listener, Network, OnTransport
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.tls import Engine, TlsTransport
-from p2pchat.net.transport import Transport
+from p2pchat.net.transport import Transport, Wire
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.dialects import Dialect
 from p2pchat.protocol.heartbeat import open_hello, write_answer
-from p2pchat.protocol.messages import Goodbye, Logout, Message, Reason, Request
+from p2pchat.protocol.messages import (
+    Goodbye,
+    Logout,
+    Message,
+    Reason,
+    Request,
+    SlowDown,
+)
 from p2pchat.protocol.original import ORIGINAL, decode_hello
 from p2pchat.protocol.secure import ALPN, SECURE
 from p2pchat.protocol.states import REGISTRY_DIALOGUE, SECURE_REGISTRY_DIALOGUE, Speaker
@@ -32,6 +40,9 @@ from p2pchat.registry.service import Service, Visitor, Work
 
 STOP_TIMEOUT: Final = 3.5
 """Seconds that a stopping registry waits for open answers and for readers of the last bytes."""
+
+_BUSY_PAUSE: Final = 5.0
+"""Seconds after which to ask again what could not be worked on: the queue or the disk was full."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,9 +72,10 @@ class Server:
         self._service = service
         self._limits = limits
         self._connections = ConnectionCount(limits.connections_per_address)
+        self._new_connections = Budget.per_minute(limits.new_connections_per_minute)
         self._doors: list[Door] = []
         self._clients: set[_Client] = set()
-        self._handshakes: set[TlsTransport] = set()
+        self._handshakes: dict[TlsTransport, None] = {}  # the oldest first
         self._silence: Timer | None = None
         self._on_stopped: Callable[[], None] | None = None
 
@@ -135,13 +147,17 @@ class Server:
         self._doors.append(door)
         return door
 
-    def _admit(self, on_transport: OnTransport, transport: Transport) -> None:
+    def _admit(self, on_transport: OnTransport, transport: Wire) -> None:
         """Let somebody in, who then is counted until `forget` or the end of the handshake."""
-        if self._connections.open(transport.remote.host):
-            on_transport(transport)
-        else:
+        host = transport.remote.host
+        too_fast = self._new_connections.take(group_of(host), self._loop.now())
+        if too_fast or not self._connections.open(host):
             _log.info("%s turned away: too many connections from there", transport.remote)
             transport.abort()
+            return
+        if self._limits.send_queue:
+            transport.send_ceiling = self._limits.send_queue
+        on_transport(transport)
 
     def _came(self, dialect: Dialect, transport: Transport) -> None:
         secure = dialect is SECURE
@@ -157,17 +173,20 @@ class Server:
             link.expect(self._limits.login_timeout, "no login came")
         self._clients.add(_Client(self, self._service, self._worker, link, secure=secure))
 
-    def _came_to_tls(self, new_engine: Callable[[], Engine], transport: Transport) -> None:
+    def _came_to_tls(self, new_engine: Callable[[], Engine], transport: Wire) -> None:
         if self._limits.handshakes and len(self._handshakes) >= self._limits.handshakes:
-            _log.info("%s turned away: too many handshakes are under way", transport.remote)
-            self._connections.close(transport.remote.host)
-            transport.abort()
-            return
-        tls = TlsTransport(self._loop, transport, new_engine())
-        self._handshakes.add(tls)
+            # An honest handshake takes a round trip, so it is the silent who are the oldest.
+            oldest = next(iter(self._handshakes))
+            _log.info("%s hung up on: too many handshakes are under way", oldest.remote)
+            del self._handshakes[oldest]
+            oldest.abort()
+        tls = TlsTransport(
+            self._loop, transport, new_engine(), handshake_timeout=self._limits.login_timeout
+        )
+        self._handshakes[tls] = None
 
         def secured(engine: Engine) -> None:
-            self._handshakes.discard(tls)
+            self._handshakes.pop(tls, None)
             if engine.alpn == ALPN:
                 self._came(SECURE, tls)
             else:
@@ -175,7 +194,7 @@ class Server:
                 tls.abort()
 
         def ended(error: P2PError | None) -> None:
-            self._handshakes.discard(tls)
+            self._handshakes.pop(tls, None)
             self._connections.close(tls.remote.host)
             _log.info("%s left: %s", tls.remote, one_line(error.what) if error else "hung up")
 
@@ -276,15 +295,17 @@ class _Client:
 
         def failed(error: P2PError) -> None:
             _log.error("%s: %s", self._name, error.what)
-            self._cannot_answer(work.failed)
+            self._answered(SlowDown(_BUSY_PAUSE))
 
-        if not self._worker.submit(work.job, done, failed):
+        if not self._worker.submit(work.job, done, failed, rank=work.rank):
             _log.warning("%s turned away: too many logins are being checked", self._name)
-            self._cannot_answer(work.failed)
+            self._answered(SlowDown(_BUSY_PAUSE))
 
     def _answered(self, answer: Message) -> None:
         self._answering = False
         self._send(answer)
+        if not self._link.open:
+            return
         if self._visitor.username is None:
             _log.info("%s refused", self._name)
         else:
@@ -295,15 +316,11 @@ class _Client:
         if self._stopping:
             self._link.close()
 
-    def _cannot_answer(self, slow_down: Message) -> None:
-        """Say so where the dialect can; a FAIL would tell a user that the password is wrong."""
-        if self._visitor.secure:
-            self._answered(slow_down)
-        else:
-            self._answering = False
-            self._leave("hung up on, it could not be answered")
-
     def _send(self, answer: Message) -> None:
+        if isinstance(answer, SlowDown) and not self._visitor.secure:
+            # The original dialect cannot say it, and a FAIL would tell that the password is wrong.
+            self._leave("hung up on, it asks for too much")
+            return
         if self._request_id is not None:
             answer = msgspec.structs.replace(answer, id=self._request_id)
         self._link.send(answer)

@@ -6,8 +6,10 @@ same decisions serve both doors; what the original dialect cannot say is not wri
 
 import secrets
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from p2pchat.net.budgets import Budget, group_of
 from p2pchat.protocol.heartbeat import KEY_BYTES, SESSION_BYTES, SealedHello
 from p2pchat.protocol.messages import (
     AnnouncePort,
@@ -28,12 +30,17 @@ from p2pchat.protocol.messages import (
     RevokeTokensResult,
     Search,
     SearchResult,
+    SlowDown,
 )
 from p2pchat.protocol.text import is_plain_username, is_username
-from p2pchat.registry.accounts import Accounts, Standing
-from p2pchat.registry.limits import NO_LIMITS, Limits, LoginTries, Registrations
+from p2pchat.registry.accounts import Accounts, Creation, Standing
+from p2pchat.registry.limits import NO_LIMITS, Limits, LoginTries, Rank
 from p2pchat.registry.presence import Attendance, PresenceBook, Seal
 
+_NOT_CREATED: Final = {
+    Creation.NAME_TAKEN: Reason.NAME_TAKEN,
+    Creation.BAD_INVITE: Reason.INVITE_NEEDED,
+}
 _OFFLINE: Final = SearchResult(Presence.OFFLINE)
 _NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
 
@@ -42,23 +49,29 @@ MIN_PASSWORD: Final = 6
 door takes what its clients always could."""
 
 
-_NEXT_HOUR: Final = 3600.0
+class Registration(StrEnum):
+    """Who may make an account."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    INVITE = "invite"
 
 
 class Visitor:
     """Whoever is at the other end of one connection.
 
     Logged in as `username` if that is set, and online while `attendance` is. `secure`: it came by
-    a secure door. `hang_up(reason)` closes that connection; `gone` once it has
-    ended.
+    a secure door. `hang_up(reason)` closes that connection; `gone` once it has ended. `group` is
+    what its address counts as.
     """
 
-    __slots__ = ("attendance", "gone", "hang_up", "host", "secure", "username")
+    __slots__ = ("attendance", "gone", "group", "hang_up", "host", "secure", "username")
 
     def __init__(
         self, host: str, hang_up: Callable[[Reason], None], *, secure: bool = False
     ) -> None:
         self.host = host
+        self.group = group_of(host)
         self.hang_up = hang_up
         self.secure = secure
         self.username: str | None = None
@@ -70,12 +83,12 @@ class Work(NamedTuple):
     """An answer that takes blocking work first.
 
     Run `job` off the loop, and give its result to `then` on it, which gives the answer, even if
-    the visitor has gone meanwhile. `failed` is the answer where the job cannot be run.
+    the visitor has gone meanwhile. Of what waits, the lowest rank goes first.
     """
 
     job: Callable[[], Any]
     then: Callable[[Any], Message]
-    failed: Message
+    rank: Rank
 
 
 class Service:
@@ -83,6 +96,7 @@ class Service:
 
     `now` gives the loop's time in seconds, `hello_interval` is what secure clients are told. Which
     request is allowed when is the dialogue's table's to say: a request that comes here is in order.
+    What is over a budget is answered with SlowDown, whether or not the dialect can say it.
     """
 
     def __init__(
@@ -92,13 +106,18 @@ class Service:
         now: Callable[[], float],
         hello_interval: float = 60.0,
         limits: Limits = NO_LIMITS,
+        registration: Registration = Registration.OPEN,
     ) -> None:
         self._accounts = accounts
         self._presence = presence
         self._now = now
         self._hello_interval = hello_interval
         self._tries = LoginTries(limits)
-        self._registrations = Registrations(limits)
+        self._requests = Budget(limits.requests_per_second, limits.request_burst)
+        self._searches = Budget.per_minute(limits.searches_per_minute)
+        self._registration = registration
+        self._registrations = Budget.per_hour(limits.registrations_per_hour)
+        self._registrations_there = Budget.per_hour(limits.registrations_per_hour_and_address)
         self._handlers: dict[type[Message], Callable[[Visitor, Any], Message | Work]] = {
             Register: self._register,
             Login: self._login,
@@ -110,7 +129,8 @@ class Service:
 
     def answer(self, visitor: Visitor, request: Message) -> Message | Work:
         """Give the answer to the request, or the work that leads to it."""
-        return self._handlers[type(request)](visitor, request)
+        wait = self._requests.take(visitor.group, self._now())
+        return SlowDown(wait) if wait else self._handlers[type(request)](visitor, request)
 
     def hear(self, hello: Hello, host: str) -> None:
         """Take a heartbeat in clear that came from `host`."""
@@ -135,41 +155,50 @@ class Service:
 
     def _register(self, visitor: Visitor, request: Register) -> Message | Work:
         username, password = request.username, request.password
-        taken = RegisterResult(Outcome.FAIL, Reason.NAME_TAKEN)
-        reason = self._why_not(visitor, username, password)
+        reason = self._why_not(visitor, request)
         if reason is not None:
             return RegisterResult(Outcome.FAIL, reason)
-        if not self._registrations.take(visitor.host, self._now()):
-            return RegisterResult(Outcome.FAIL, Reason.SLOW_DOWN, seconds=_NEXT_HOUR)
+        now = self._now()
+        wait = self._registrations_there.take(visitor.group, now) or self._registrations.take(
+            "", now
+        )
+        if wait:
+            return SlowDown(wait)
         standing = Standing(request.key, request.allow_original)
+        invite = request.invite if self._registration is Registration.INVITE else None
 
-        def create() -> str | None:
-            if not self._accounts.create(username, password):
-                return None
-            return self._enrol(visitor, username, standing)
+        def create() -> tuple[Creation, str]:
+            creation = self._accounts.create(username, password, invite)
+            made = creation is Creation.MADE
+            return creation, self._enrol(visitor, username, standing) if made else ""
 
-        def created(token: str | None) -> Message:
-            if token is None:
-                return taken
+        def created(result: tuple[Creation, str]) -> Message:
+            creation, token = result
+            if creation is not Creation.MADE:
+                return RegisterResult(Outcome.FAIL, _NOT_CREATED[creation])
             self._accounts.admit(username, standing)
             grant = self._enter(visitor, username, token, errand=request.errand)
             return RegisterResult(Outcome.OK, grant=grant)
 
-        return Work(create, created, RegisterResult(Outcome.FAIL, Reason.SLOW_DOWN))
+        return Work(create, created, self._tries.rank(username, visitor.host))
 
-    def _why_not(self, visitor: Visitor, username: str, password: str) -> Reason | None:
+    def _why_not(self, visitor: Visitor, request: Register) -> Reason | None:
         """Give why such an account cannot be had, as far as can be told at once."""
         nameable = is_plain_username if visitor.secure else is_username
-        if not nameable(username):
+        if self._registration is Registration.CLOSED:
+            return Reason.REGISTRATION_CLOSED
+        if self._registration is Registration.INVITE and not request.invite:
+            return Reason.INVITE_NEEDED
+        if not nameable(request.username):
             return Reason.BAD_NAME
-        if len(password) < (MIN_PASSWORD if visitor.secure else 1):
+        if len(request.password) < (MIN_PASSWORD if visitor.secure else 1):
             return Reason.WEAK_PASSWORD
-        return Reason.NAME_TAKEN if username in self._accounts else None
+        return Reason.NAME_TAKEN if request.username in self._accounts else None
 
     def _login(self, visitor: Visitor, request: Login) -> Message | Work:
         wait = self._tries.wait(request.username, visitor.host, self._now())
         if wait:
-            return LoginResult(Outcome.FAIL, Reason.SLOW_DOWN, seconds=wait)
+            return SlowDown(wait)
         username, standing = request.username, Standing(request.key, request.allow_original)
         reason = Reason.BAD_TOKEN if request.token else Reason.WRONG_PASSWORD
 
@@ -191,7 +220,8 @@ class Service:
             grant = self._enter(visitor, username, token, errand=request.errand)
             return LoginResult(Outcome.OK, grant=grant)
 
-        return Work(check, checked, LoginResult(Outcome.FAIL, Reason.SLOW_DOWN))
+        rank = Rank.QUICK if request.token else self._tries.rank(username, visitor.host)
+        return Work(check, checked, rank)
 
     def _enrol(self, visitor: Visitor, username: str, standing: Standing) -> str:
         """Note the key of a login by password, and give its token; on a worker thread.
@@ -220,6 +250,9 @@ class Service:
         return AnnouncePortResult(Outcome.FAIL, Reason.PORT_TAKEN)
 
     def _search(self, visitor: Visitor, request: Search) -> Message:
+        wait = self._searches.take(visitor.username or (visitor.group,), self._now())
+        if wait:
+            return SlowDown(wait)
         username = request.username
         attendance = self._presence.find(username)
         if username not in self._accounts:
@@ -249,7 +282,7 @@ class Service:
                 return ChangePasswordResult(Outcome.FAIL, Reason.WRONG_PASSWORD)
             return ChangePasswordResult(Outcome.OK)
 
-        return Work(change, changed, ChangePasswordResult(Outcome.FAIL, Reason.SLOW_DOWN))
+        return Work(change, changed, Rank.KNOWN)
 
     def _revoke_tokens(self, visitor: Visitor, request: RevokeTokens) -> Work:
         username = visitor.username
@@ -258,11 +291,7 @@ class Service:
         def revoke() -> None:
             self._accounts.revoke_tokens(username, request.token or None)
 
-        return Work(
-            revoke,
-            lambda _: RevokeTokensResult(Outcome.OK),
-            RevokeTokensResult(Outcome.FAIL, Reason.SLOW_DOWN),
-        )
+        return Work(revoke, lambda _: RevokeTokensResult(Outcome.OK), Rank.QUICK)
 
     def _enter(self, visitor: Visitor, username: str, token: str, *, errand: bool) -> Grant | None:
         """Let the visitor in, and online unless for an errand; give what a secure login gives."""

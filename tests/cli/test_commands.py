@@ -124,7 +124,7 @@ def test_who_am_i_is_asked_for(run: Run, command: list[str]) -> None:
     """Without an account at that registry."""
     result = run(*command, P2P_PASSWORD="x")
     assert result.exit_code == 4
-    assert "you have no account at original://localhost:1235 yet" in result.stderr
+    assert "you have no account at p2p://localhost:7117 yet" in result.stderr
     assert "p2p register NAME" in result.stderr
 
 

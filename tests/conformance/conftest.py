@@ -13,7 +13,9 @@ _count = itertools.count()
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """One registry for all tests that do not end it."""
-    serve = Serve(tmp_path_factory.mktemp("registry"), "--quiet", secure=True)
+    off = ("requests-per-second=0", "searches-per-minute=0", "new-connections-per-minute=0")
+    limits = [word for limit in off for word in ("--limit", limit)]
+    serve = Serve(tmp_path_factory.mktemp("registry"), "--quiet", *limits)
     yield serve
     serve.kill()
 

@@ -9,36 +9,15 @@ import ssl
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.conformance.secure_client import Secure, context
 from tests.programs import Raw, Serve, frame, running
 
 KEY = base64.b64encode(b"k" * 32).decode()
-
-
-def context(alpn: list[str] | None = None) -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.check_hostname = False
-    made.verify_mode = ssl.CERT_NONE
-    made.set_alpn_protocols(alpn if alpn is not None else ["p2pchat/2"])
-    return made
-
-
-class Secure(Raw):
-    """A connection that speaks frames of JSON inside TLS."""
-
-    def __init__(self, serve: Serve) -> None:
-        plain = socket.create_connection(serve.secure_tcp, timeout=20)
-        self.socket = context().wrap_socket(plain)
-
-    def tell(self, command: str, **fields: Any) -> tuple[str, dict[str, Any]]:
-        """Ask, and give the answer."""
-        answer, payload = self.ask(command, json.dumps(fields))
-        return answer, json.loads(payload)
 
 
 @pytest.fixture
@@ -152,7 +131,7 @@ def test_the_certificate_is_made_once_and_kept(tmp_path: Path) -> None:
     """Its key for its owner's eyes; the same link after a restart."""
     links = []
     for _ in range(2):
-        serve = Serve(tmp_path, "--quiet", secure=True)
+        serve = Serve(tmp_path, "--quiet")
         with running(serve):
             links.append(serve.join.rpartition("#")[2])
             serve.signal(signal.SIGTERM)
@@ -166,9 +145,7 @@ def test_without_the_original_door(tmp_path: Path) -> None:
     """`--no-original` shuts it: its two lines are all that is printed."""
     from tests.programs import Program, environment
 
-    program = Program(
-        "serve", "--secure", "--no-original", "--port", "0", "--quiet", env=environment(tmp_path)
-    )
+    program = Program("serve", "--no-original", "--port", "0", "--quiet", env=environment(tmp_path))
     with running(program):
         program.wait_for("^join ")
         program.signal(signal.SIGTERM)

@@ -171,3 +171,23 @@ def test_garbage_after_the_handshake_ends_it(loop: Loop, files: tuple[Path, Path
     settle(loop)
     assert heard == [b"good"]
     assert isinstance(closed[0], RemoteProtocolError)
+
+
+def test_a_handshake_has_an_end(loop: Loop, files: tuple[Path, Path]) -> None:
+    """One byte a turn, each of a record that could be right: time and bytes are counted."""
+    for bytes_at_once in (1, 10_000):
+        left, right = wire(loop)
+        server = TlsTransport(loop, right, StandardEngine(server_context(*files)))
+        closed: list[P2PError | None] = []
+        server.on_closed = closed.append
+        record = b"\x16\x03\x01\x3f\xff" + b"\x01\x00\xff\xff\x03\x03" + bytes(16377)
+        sent = 0
+        while not closed and sent < 200_000:
+            piece = (record * 20)[sent : sent + bytes_at_once]
+            left.write(piece)
+            sent += len(piece)
+            settle(loop)
+            if bytes_at_once == 1 and sent == 100:
+                advance(loop, HANDSHAKE_TIMEOUT + 1)
+        assert isinstance(closed[0], TimedOut if bytes_at_once == 1 else RemoteProtocolError)
+        assert sent < 100_000

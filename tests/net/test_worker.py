@@ -63,6 +63,22 @@ def test_a_full_pool_is_an_answer(real_loop: Loop) -> None:
     worker.close()
 
 
+def test_the_lowest_rank_goes_first(real_loop: Loop) -> None:
+    """In the order of their coming within a rank; a full rank keeps no other out."""
+    worker = ThreadWorker(real_loop, threads=1, waiting=2)
+    go, done = threading.Event(), []
+    worker.submit(go.wait, lambda _: None, lambda _: None)
+    taken = [
+        worker.submit(lambda n=n: n, done.append, lambda _: None, rank=rank)  # type: ignore[misc]
+        for n, rank in enumerate((2, 2, 1, 2, 2, 1))
+    ]
+    assert taken == [True, True, True, True, False, True][: len(taken)]
+    go.set()
+    real_loop.run_until(lambda: len(done) == 5)
+    assert done == [2, 5, 0, 1, 3]
+    worker.close()
+
+
 def test_closing_finishes_what_has_begun_and_each_thread_gives_back_what_it_holds(
     real_loop: Loop,
 ) -> None:

@@ -154,11 +154,13 @@ def test_nobody_home(loop: Loop, profile: Profile) -> None:
 
 
 def test_closing_says_logout_where_it_may(registry: Scripted) -> None:
-    """And nothing is called any more."""
+    """And what is asked after that fails."""
     registry.client.close()
     settle(registry.loop)
     assert registry.heard == b"0         LOGOUT         "
     assert registry.lost == []
+    registry.ask(Search("bob"))
+    assert [type(e) for e in registry.errors] == [LinkLost]
 
 
 def test_closing_in_the_middle_of_a_login_just_hangs_up(registry: Scripted) -> None:
@@ -167,4 +169,5 @@ def test_closing_in_the_middle_of_a_login_just_hangs_up(registry: Scripted) -> N
     registry.client.close()
     settle(registry.loop)
     assert b"LOGOUT" not in registry.heard
-    assert registry.errors == []
+    assert [type(e) for e in registry.errors] == [LinkLost]
+    assert registry.lost == []

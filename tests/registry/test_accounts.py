@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from p2pchat.errors import StorageError
-from p2pchat.registry.accounts import Accounts
+from p2pchat.registry.accounts import Accounts, Creation
 from p2pchat.registry.passwords import Cost, Passwords
 
 CHEAP = Passwords(Cost(memory_kib=64, passes=1))
@@ -18,10 +18,10 @@ CHEAP = Passwords(Cost(memory_kib=64, passes=1))
 def test_an_account_outlives_its_process(tmp_path: Path) -> None:
     """On disk when `create` returns, known again after a restart."""
     accounts = Accounts(tmp_path / "a.sqlite3", CHEAP)
-    assert accounts.create("bob", "secret")
+    assert accounts.create("bob", "secret") is Creation.MADE
     accounts.admit("bob")
     assert "bob" in accounts
-    assert not accounts.create("bob", "other")
+    assert accounts.create("bob", "other") is Creation.NAME_TAKEN
     accounts.close()
 
     again = Accounts(tmp_path / "a.sqlite3", CHEAP)
@@ -35,8 +35,8 @@ def test_an_account_outlives_its_process(tmp_path: Path) -> None:
 def test_names_are_exact(tmp_path: Path) -> None:
     """The original tells Bob from bob."""
     accounts = Accounts(tmp_path / "a.sqlite3", CHEAP)
-    assert accounts.create("bob", "1")
-    assert accounts.create("Bob", "2")
+    accounts.create("bob", "1")
+    accounts.create("Bob", "2")
     assert accounts.verify("Bob", "2")
     assert not accounts.verify("Bob", "1")
     accounts.close()
@@ -57,7 +57,7 @@ def test_the_database_is_as_safe_as_it_can_be(tmp_path: Path) -> None:
 def test_two_registries_in_one_process_do_not_see_each_other(tmp_path: Path) -> None:
     """Nothing is global, even with both at work on threads at once."""
     stores = [Accounts(tmp_path / f"{i}.sqlite3", CHEAP) for i in range(2)]
-    made: list[bool] = []
+    made: list[Creation] = []
 
     def work(store: Accounts, name: str) -> None:
         made.extend(store.create(f"{name}{i}", "x") for i in range(20))
@@ -71,7 +71,7 @@ def test_two_registries_in_one_process_do_not_see_each_other(tmp_path: Path) -> 
         thread.start()
     for thread in threads:
         thread.join()
-    assert made == [True] * 40
+    assert made == [Creation.MADE] * 40
     assert stores[0].verify("a7", "x")
     assert not stores[0].verify("b7", "x")
     assert stores[1].verify("b7", "x")
@@ -82,7 +82,7 @@ def test_two_registries_in_one_process_do_not_see_each_other(tmp_path: Path) -> 
 def test_the_database_decides_who_was_first(tmp_path: Path) -> None:
     """Ten threads register one name; one of them has it."""
     accounts = Accounts(tmp_path / "a.sqlite3", CHEAP)
-    outcomes: list[bool] = []
+    outcomes: list[Creation] = []
 
     def work() -> None:
         outcomes.append(accounts.create("bob", "x"))
@@ -93,7 +93,8 @@ def test_the_database_decides_who_was_first(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(outcomes) == [False] * 9 + [True]
+    assert outcomes.count(Creation.MADE) == 1
+    assert outcomes.count(Creation.NAME_TAKEN) == 9
     accounts.close()
 
 

@@ -1,29 +1,6 @@
-"""Budgets of strangers; "now" is a number in the test's hand."""
+"""Connections and wrong passwords of strangers; "now" is a number in the test's hand."""
 
-import pytest
-
-from p2pchat.registry.limits import (
-    NO_LIMITS,
-    ConnectionCount,
-    Limits,
-    LoginTries,
-    Registrations,
-    group_of,
-)
-
-
-@pytest.mark.parametrize(
-    ("host", "group"),
-    [
-        ("10.0.0.1", "10.0.0.1"),
-        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff::5", "2001:db8:1:2::/64"),
-        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
-    ],
-)
-def test_ipv6_counts_by_its_64(host: str, group: str) -> None:
-    """One customer is one address."""
-    assert group_of(host) == group
+from p2pchat.registry.limits import NO_LIMITS, ConnectionCount, Limits, LoginTries, Rank
 
 
 def test_connections_are_counted_and_given_back() -> None:
@@ -39,7 +16,7 @@ def test_connections_are_counted_and_given_back() -> None:
 
 def test_guessing_becomes_slow_for_the_guesser_alone() -> None:
     """The owner, elsewhere, is not kept out; nor is another account from the guesser's address."""
-    tries = LoginTries(Limits(free_login_tries=3, free_login_tries_per_address=0))
+    tries = LoginTries(Limits(login_tries=3, login_tries_per_address=0))
     waits = []
     now = 0.0
     for _ in range(8):
@@ -54,7 +31,7 @@ def test_guessing_becomes_slow_for_the_guesser_alone() -> None:
 
 def test_trying_many_accounts_becomes_slow_too() -> None:
     """Per address."""
-    tries = LoginTries(Limits(free_login_tries=3, free_login_tries_per_address=10))
+    tries = LoginTries(Limits(login_tries=3, login_tries_per_address=10))
     for i in range(12):
         tries.failed(f"user{i}", "bad", 0)
     assert tries.wait("somebody", "bad", 0) == 4
@@ -63,7 +40,7 @@ def test_trying_many_accounts_becomes_slow_too() -> None:
 
 def test_a_right_password_clears_and_time_heals() -> None:
     """Whoever mistyped a few times is not punished for days."""
-    limits = Limits(free_login_tries=2, free_login_tries_per_address=0, longest_login_delay=100)
+    limits = Limits(login_tries=2, login_tries_per_address=0, longest_login_delay=100)
     tries = LoginTries(limits)
     for _ in range(30):
         tries.failed("alice", "home", 0)
@@ -74,19 +51,24 @@ def test_a_right_password_clears_and_time_heals() -> None:
     assert tries.wait("alice", "home", 1) == 0
 
 
-def test_registrations_in_an_hour() -> None:
-    """Per address and in all."""
-    limits = Limits(registrations_per_address_and_hour=2, registrations_per_hour=3)
-    made = Registrations(limits)
-    assert [made.take("a", 0) for _ in range(3)] == [True, True, False]
-    assert [made.take("b", 10) for _ in range(2)] == [True, False]
-    assert made.take("a", 3600)
+def test_whose_password_is_looked_at_first() -> None:
+    """Who logged in from there before, then strangers, then addresses that guessed wrong."""
+    tries = LoginTries(Limits())
+    assert tries.rank("alice", "home") is Rank.STRANGER
+    tries.succeeded("alice", "home")
+    assert tries.rank("alice", "home") is Rank.KNOWN
+    assert tries.rank("bob", "home") is Rank.STRANGER
+    tries.failed("alice", "bad", 0)
+    assert tries.rank("alice", "bad") is Rank.GUESSER
+    assert tries.rank("bob", "bad") is Rank.GUESSER
+    tries.failed("alice", "home", 0)
+    assert tries.rank("alice", "home") is Rank.GUESSER
+    assert Rank.QUICK < Rank.KNOWN < Rank.STRANGER < Rank.GUESSER
 
 
 def test_no_limits_limit_nothing() -> None:
     """`--limits none`."""
-    tries, made = LoginTries(NO_LIMITS), Registrations(NO_LIMITS)
+    tries = LoginTries(NO_LIMITS)
     for _ in range(1000):
         tries.failed("a", "b", 0)
-        assert made.take("b", 0)
     assert tries.wait("a", "b", 0) == 0

@@ -1,6 +1,7 @@
 """A request in, an answer out: the registry's decisions, without a wire."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,12 +25,14 @@ from p2pchat.protocol.messages import (
     RevokeTokens,
     Search,
     SearchResult,
+    SlowDown,
 )
 from p2pchat.registry.accounts import Accounts
-from p2pchat.registry.limits import NO_LIMITS, Limits
+from p2pchat.registry.invites import Invites
+from p2pchat.registry.limits import NO_LIMITS, Limits, Rank
 from p2pchat.registry.passwords import Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
-from p2pchat.registry.service import Service, Visitor, Work
+from p2pchat.registry.service import Registration, Service, Visitor, Work
 from tests.fakes import FakeClock
 
 OK, FAIL = Outcome.OK, Outcome.FAIL
@@ -39,11 +42,17 @@ class Registry:
     """A service, and the visitors that were hung up on."""
 
     def __init__(
-        self, accounts: Accounts, wall_clock: FakeClock, limits: Limits = NO_LIMITS
+        self,
+        accounts: Accounts,
+        wall_clock: FakeClock,
+        limits: Limits = NO_LIMITS,
+        registration: Registration = Registration.OPEN,
     ) -> None:
         self.wall_clock = wall_clock
         self.clock = FakeClock()
-        self.service = Service(accounts, PresenceBook(150), self.clock, limits=limits)
+        self.service = Service(
+            accounts, PresenceBook(150), self.clock, limits=limits, registration=registration
+        )
         self.hung_up: list[tuple[Visitor, Reason]] = []
 
     def visitor(self, host: str = "10.0.0.1", *, secure: bool = False) -> Visitor:
@@ -357,23 +366,26 @@ class TestLimits:
     def limited(self, tmp_path: Path) -> Iterator[Registry]:
         wall_clock = FakeClock()
         accounts = Accounts(tmp_path / "l.sqlite3", Passwords(Cost(64, 1)), wall_clock)
-        limits = Limits(free_login_tries=3, registrations_per_address_and_hour=2)
+        limits = Limits(
+            login_tries=3,
+            registrations_per_hour_and_address=2,
+            searches_per_minute=2,
+            requests_per_second=1,
+            request_burst=8,
+        )
         yield Registry(accounts, wall_clock, limits)
         accounts.close()
 
     def test_a_guesser_waits_and_the_owner_does_not(self, limited: Registry) -> None:
-        """SLOW_DOWN with seconds, and no password is looked at meanwhile."""
+        """SlowDown with seconds, and no password is looked at meanwhile."""
         limited.ask(limited.visitor(secure=True), Register("alice", "password", KEY))
         guess = Login("alice", "wrong password", key=KEY)
-        reasons = []
-        for _ in range(6):
-            answer = limited.ask(limited.visitor("10.6.6.6", secure=True), guess)
-            assert isinstance(answer, LoginResult)
-            reasons.append(answer.reason)
-        assert reasons == [Reason.WRONG_PASSWORD] * 3 + [Reason.SLOW_DOWN] * 3
+        answers = [limited.ask(limited.visitor("10.6.6.6", secure=True), guess) for _ in range(6)]
+        wrong = LoginResult(FAIL, Reason.WRONG_PASSWORD)
+        assert answers == [wrong] * 3 + [SlowDown(1.0)] * 3
         right = Login("alice", "password", key=KEY)
         waiting = limited.ask(limited.visitor("10.6.6.6", secure=True), right)
-        assert waiting == LoginResult(FAIL, Reason.SLOW_DOWN, seconds=1.0)
+        assert waiting == SlowDown(1.0)
         owner = limited.ask(limited.visitor("10.0.0.7", secure=True), right)
         assert isinstance(owner, LoginResult)
         assert owner.outcome is OK
@@ -384,8 +396,84 @@ class TestLimits:
 
     def test_registrations_from_one_address(self, limited: Registry) -> None:
         """The next one is told when."""
-        for i, outcome in enumerate((OK, OK, FAIL)):
-            answer = limited.ask(limited.visitor(secure=True), Register(f"user{i}", "password"))
-            assert isinstance(answer, RegisterResult)
-            assert answer.outcome is outcome
-        assert answer == RegisterResult(FAIL, Reason.SLOW_DOWN, seconds=3600.0)
+        answers = [
+            limited.ask(limited.visitor(secure=True), Register(f"user{i}", "password"))
+            for i in range(3)
+        ]
+        assert [type(answer) for answer in answers] == [RegisterResult] * 2 + [SlowDown]
+        assert answers[2] == SlowDown(1800.0)
+
+    def test_searches_by_one_account(self, limited: Registry) -> None:
+        """From wherever it asks; at the original door, by one address."""
+        for host in ("10.0.0.1", "10.0.0.2"):
+            visitor = limited.visitor(host, secure=True)
+            visitor.username = "alice"
+            limited.ask(visitor, Search("bob"))
+        assert limited.ask(visitor, Search("bob")) == SlowDown(30.0)
+        answers = [limited.ask(limited.visitor(), Search("bob")) for _ in range(3)]
+        assert answers[1:] == [SearchResult(Presence.NOT_FOUND), SlowDown(30.0)]
+
+    def test_requests_from_one_address(self, limited: Registry) -> None:
+        """Whatever they ask."""
+        visitor = limited.visitor()
+        answers = [limited.ask(visitor, AnnouncePort(None)) for _ in range(10)]
+        assert answers.count(SlowDown(1.0)) == 2
+        assert not isinstance(limited.ask(limited.visitor("10.0.0.2"), AnnouncePort(1)), SlowDown)
+
+    def test_whose_password_is_looked_at_first(self, limited: Registry) -> None:
+        """Tokens need no hash; whoever has logged in from there goes before the rest."""
+        grant = limited.ask(limited.visitor(secure=True), Register("alice", "password", KEY))
+        assert isinstance(grant, RegisterResult)
+        assert grant.grant is not None
+
+        def rank(host: str, **how: str) -> Rank:
+            request = Login("alice", key=KEY, **how)  # type: ignore[arg-type]
+            work = limited.service.answer(limited.visitor(host, secure=True), request)
+            assert isinstance(work, Work)
+            work.then(work.job())
+            return work.rank
+
+        assert rank("10.6.6.6", password="wrong") is Rank.STRANGER
+        assert rank("10.6.6.6", password="wrong") is Rank.GUESSER
+        assert rank("10.0.0.7", password="password") is Rank.STRANGER
+        assert rank("10.0.0.7", password="password") is Rank.KNOWN
+        assert rank("10.6.6.6", token=grant.grant.token) is Rank.QUICK
+
+
+class TestRegistration:
+    """Who may make an account."""
+
+    @pytest.mark.parametrize(
+        ("registration", "reason"),
+        [
+            (Registration.CLOSED, Reason.REGISTRATION_CLOSED),
+            (Registration.INVITE, Reason.INVITE_NEEDED),
+        ],
+    )
+    def test_not_everybody(
+        self, tmp_path: Path, registration: Registration, reason: Reason
+    ) -> None:
+        """At both doors; a made up code is none."""
+        wall_clock = FakeClock()
+        with closing(Accounts(tmp_path / "r.sqlite3", Passwords(Cost(64, 1)), wall_clock)) as made:
+            registry = Registry(made, wall_clock, registration=registration)
+            for visitor in (registry.visitor(), registry.visitor(secure=True)):
+                for invite in ("", "made up"):
+                    request = Register("alice", "password", invite=invite)
+                    assert registry.ask(visitor, request) == RegisterResult(FAIL, reason)
+
+    def test_by_invitation(self, tmp_path: Path) -> None:
+        """Once."""
+        wall_clock = FakeClock()
+        with closing(Accounts(tmp_path / "r.sqlite3", Passwords(Cost(64, 1)), wall_clock)) as made:
+            registry = Registry(made, wall_clock, registration=Registration.INVITE)
+            code = Invites(made._store, wall_clock).issue(1, 60)
+            answers = [
+                registry.ask(
+                    registry.visitor(secure=True), Register(name, "password", KEY, invite=code)
+                )
+                for name in ("alice", "bob")
+            ]
+            assert isinstance(answers[0], RegisterResult)
+            assert answers[0].grant is not None
+            assert answers[1] == RegisterResult(FAIL, Reason.INVITE_NEEDED)

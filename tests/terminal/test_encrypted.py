@@ -21,7 +21,7 @@ PASSWORD = "correct horse"
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Serve]:
     """A registry whose secure door is open."""
-    serve = Serve(tmp_path / "registry", "--quiet", secure=True)
+    serve = Serve(tmp_path / "registry", "--quiet")
     yield serve
     serve.kill()
 
@@ -93,7 +93,7 @@ def test_first_contact_is_said_once_and_a_change_stops_everything(
     assert code == 0
     assert err.startswith("first contact with this registry: its key is")
     assert run("search", "alice", env=env)[2] == ""
-    other = Serve(tmp_path / "other", "--quiet", secure=True)
+    other = Serve(tmp_path / "other", "--quiet")
     changed = f"p2p://127.0.0.1:{other.secure_tcp[1]}#{registry.join.partition('#')[2]}"
     for command in (["search", "alice"], ["login"], ["chat", "bob"], ["register", "carol"]):
         arguments = [*command, "--registry", changed]
@@ -202,7 +202,6 @@ def test_an_authority_that_this_machine_knows_vouches(tmp_path: Path) -> None:
         str(certificate),
         "--tls-key",
         str(key),
-        secure=True,
     )
     port = serve.secure_tcp[1]
     env = environment(

@@ -1,0 +1,50 @@
+"""How much one remote may ask: token buckets by key, and what an address counts as.
+
+Pure: "now" is handed in. Knows neither what is asked nor what a refusal says.
+"""
+
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Final
+
+_MAX_REMEMBERED: Final = 100_000
+"""Entries of one budget; the oldest are forgotten first, so that memory has an end."""
+
+
+def group_of(host: str) -> str:
+    """Give what an IP address counts as: itself, or its /64, which is what one customer has."""
+    if ":" not in host:
+        return host
+    return str(ipaddress.ip_network((host, 64), strict=False))
+
+
+class Budget:
+    """Each key may take `burst` at once, and `per_second` on; where either is 0, without end."""
+
+    def __init__(self, per_second: float, burst: int) -> None:
+        self._per_second = per_second
+        self._burst = burst
+        self._left: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+
+    @classmethod
+    def per_minute(cls, count: int) -> "Budget":
+        """Give a budget of so many in a minute, all of them at once if need be."""
+        return cls(count / 60, count)
+
+    @classmethod
+    def per_hour(cls, count: int) -> "Budget":
+        """Give a budget of so many in an hour, all of them at once if need be."""
+        return cls(count / 3600, count)
+
+    def take(self, key: Hashable, now: float) -> float:
+        """Take one; give 0, or (nothing is taken) the seconds until one can be had."""
+        if not (self._burst and self._per_second):
+            return 0.0
+        left, at = self._left.pop(key, (float(self._burst), now))
+        left = min(self._burst, left + (now - at) * self._per_second)
+        granted = left >= 1
+        self._left[key] = (left - granted, now)
+        if len(self._left) > _MAX_REMEMBERED:
+            self._left.popitem(last=False)
+        return 0.0 if granted else (1 - left) / self._per_second

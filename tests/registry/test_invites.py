@@ -1,0 +1,28 @@
+"""Invitations in a real SQLite file, from a process beside the registry's."""
+
+from contextlib import closing
+from pathlib import Path
+
+from p2pchat.registry.accounts import Accounts, Creation
+from p2pchat.registry.invites import Invites, open_store
+from p2pchat.registry.passwords import Cost, Passwords
+from tests.fakes import FakeClock
+
+
+def test_a_code_is_good_for_so_many_accounts_and_so_long(tmp_path: Path) -> None:
+    """It can be issued while the registry runs; a name that is taken uses nothing up."""
+    file, clock = tmp_path / "a.sqlite3", FakeClock()
+    with (
+        closing(Accounts(file, Passwords(Cost(64, 1)), clock)) as accounts,
+        closing(open_store(file)) as store,
+    ):
+        invites = Invites(store, clock)
+        code, other = invites.issue(2, 60), invites.issue(1, 60)
+        assert accounts.create("alice", "x", "made up") is Creation.BAD_INVITE
+        assert accounts.create("alice", "x", code) is Creation.MADE
+        assert accounts.create("alice", "x", code) is Creation.NAME_TAKEN
+        assert accounts.create("bob", "x", code) is Creation.MADE
+        assert accounts.create("carol", "x", code) is Creation.BAD_INVITE
+        clock.time += 61
+        assert accounts.create("carol", "x", other) is Creation.BAD_INVITE
+        assert code.encode() not in file.read_bytes()
