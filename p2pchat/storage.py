@@ -5,9 +5,11 @@ Models are bound to nothing and the database is named at each execution: binding
 between threads, nor between two stores in one process.
 """
 
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import peewee
 
@@ -19,13 +21,19 @@ _BUSY_TIMEOUT_S = 5
 class SqliteFile:
     """The file, made for its owner's eyes where it is not; in WAL, every commit on the disk.
 
-    `schema_version` is kept in user_version. Raises StorageError, with `advice`, where it cannot
-    be opened or was written by a newer p2pchat. Each thread that executes on `database` gets a
-    connection of its own, which `close` closes on that thread.
+    `schema_version` is kept in user_version; `steps` are the statements that lead an older file to
+    each version, where making the missing tables is not enough. Raises StorageError, with `advice`,
+    where it cannot be opened, was written by a newer p2pchat, or can be read by others. Each thread
+    that executes on `database` gets a connection of its own, which `close` closes on that thread.
     """
 
     def __init__(
-        self, file: Path, tables: Sequence[type[peewee.Model]], schema_version: int, advice: str
+        self,
+        file: Path,
+        tables: Sequence[type[peewee.Model]],
+        schema_version: int,
+        advice: str,
+        steps: Mapping[int, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         self._file = file
         self._advice = advice
@@ -35,7 +43,7 @@ class SqliteFile:
             timeout=_BUSY_TIMEOUT_S,
         )
         try:
-            self._bring_to(schema_version, tables)
+            self._bring_to(schema_version, tables, steps)
         except StorageError:
             self.close()
             raise
@@ -56,15 +64,35 @@ class SqliteFile:
         """Close the calling thread's connection."""
         self.database.close()
 
-    def _bring_to(self, schema_version: int, tables: Sequence[type[peewee.Model]]) -> None:
+    def _bring_to(
+        self,
+        schema_version: int,
+        tables: Sequence[type[peewee.Model]],
+        steps: Mapping[int, Sequence[str]],
+    ) -> None:
         with self.errors():
             self._file.touch(mode=0o600)
+            refuse_if_others_can_read(self._file)
             found = self.database.pragma("user_version")
             if found > schema_version:
                 raise StorageError(
                     f"{self._file} was written by a newer p2pchat (schema {found})",
                     advice=f"use that version, or: {self._advice}",
                 )
-            with self.database.bind_ctx(tables):
+            if found == schema_version:
+                return
+            with self.database.atomic("immediate"), self.database.bind_ctx(tables):
                 self.database.create_tables(tables)
-            self.database.pragma("user_version", schema_version)
+                for version in range(found + 1, schema_version + 1) if found else ():
+                    for statement in steps.get(version, ()):
+                        self.database.execute_sql(statement)  # type: ignore[no-untyped-call]
+                self.database.pragma("user_version", schema_version)
+
+
+def refuse_if_others_can_read(path: Path) -> None:
+    """Raise StorageError where group or others have any right to the path."""
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        mode = "700" if path.is_dir() else "600"
+        raise StorageError(
+            f"others can read {path}", likely="its mode was changed", advice=f"chmod {mode} {path}"
+        )

@@ -16,6 +16,7 @@ from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.errands import Errands
 from p2pchat.peer.events import Event
 from p2pchat.peer.identity import Identity, load_identity
+from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.node import Node
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_link import RegistryDialer
@@ -144,6 +145,7 @@ class World:
         *,
         url: RegistryUrl | None = None,
         allow_original: bool = False,
+        limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
     ) -> Node:
         """Make a node on a machine."""
         network = self.internet.machine(host)
@@ -163,6 +165,7 @@ class World:
             profile=home.profile,
             on_event=on_event,  # type: ignore[arg-type]
             rng=random.Random(1),
+            limits=limits,
         )
 
     def make_account(self, name: str, password: str = "pw") -> None:

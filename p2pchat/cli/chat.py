@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from p2pchat.cli import options
+from p2pchat.cli import limit_option, options
 from p2pchat.cli.settings import Settings, make_folder
 
 
@@ -34,6 +34,7 @@ def _online_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 is_flag=True,
                 help="Be found and called by users of the original system too, in clear.",
             ),
+            limit_option.limit,
         )
     ):
         command = option(command)
@@ -88,15 +89,18 @@ def _be_online(
     peer_host: str | None,
     peer_port: int,
     allow_original: bool,
+    settings_of_limits: tuple[str, ...],
     in_clear: bool = False,
 ) -> None:
     from p2pchat.cli.assembly import converse_at_prompt, converse_in_lines
     from p2pchat.cli.our_side import our_side
     from p2pchat.peer.events import Event
+    from p2pchat.peer.limits import PeerLimits
     from p2pchat.peer.node import Node
     from p2pchat.ui.chat_app import Call
 
     settings: Settings = ctx.obj
+    limits = limit_option.apply(PeerLimits(), settings_of_limits)
     with our_side(settings, registry) as us:
         username = us.who_am_i(me)
         to_call = None if call is None else Call(us.named(call), in_clear=in_clear)
@@ -107,7 +111,9 @@ def _be_online(
             credentials = us.credentials(username, password, allow_original=allow_original)
 
         def make_node(on_event: Callable[[Event], None]) -> Node:
-            return us.node(credentials, on_event, peer_host=peer_host, peer_port=peer_port)
+            return us.node(
+                credentials, on_event, peer_host=peer_host, peer_port=peer_port, limits=limits
+            )
 
         terminal = options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)
         if plain or settings.dumb_terminal or not terminal:

@@ -1,4 +1,4 @@
-"""`p2p contacts`, `p2p verify`: who we know, and how far we trust them."""
+"""`p2p contacts`, `p2p verify`, `p2p trust`: who we know, and how far we trust them."""
 
 import base64
 import hashlib
@@ -65,6 +65,31 @@ def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> No
         if yes:
             us.contacts.mark_verified(username)
             click.echo(f"{username} is verified", err=True)
+
+
+@click.command()
+@click.argument("user", shell_complete=options.known_names)
+@options.registry
+@click.option("--yes", is_flag=True, help="Take it: do not ask.")
+@click.pass_obj
+def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> None:
+    """Show the safety number of the new key that was refused as USER's, and take that key.
+
+    USER sees the same number for you, with p2p verify, if the key is theirs.
+
+    \b
+    p2p trust bob
+    """
+    from p2pchat.cli.our_side import our_side
+
+    with our_side(settings, registry) as us:
+        username = us.named(user)
+        click.echo(us.contacts.other_number(username, us.identity.public))
+        if not yes and options.is_terminal(sys.stdin):
+            yes = click.confirm(f"Is this the number that {username} sees?", err=True)
+        if yes:
+            us.contacts.trust(username)
+            click.echo(f"the new key of {username} is taken", err=True)
 
 
 def _fingerprint(key: bytes | None) -> str:

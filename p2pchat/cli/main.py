@@ -78,6 +78,7 @@ for command in (
     search.search,
     contacts.contacts,
     contacts.verify,
+    contacts.trust,
     users.users,
     demo.demo,
     completion.completion,

@@ -19,6 +19,7 @@ from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.errands import Errands
 from p2pchat.peer.events import Event, RegistryTrusted
 from p2pchat.peer.identity import Identity, load_identity
+from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.node import Node, check_username
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_link import RegistryDialer
@@ -77,6 +78,7 @@ class OurSide:
         *,
         peer_host: str | None = None,
         peer_port: int = 0,
+        limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
     ) -> Node:
         """Make a node that tells its events to the function."""
 
@@ -93,6 +95,7 @@ class OurSide:
             rng=Random(),
             peer_host=peer_host,
             peer_port=peer_port,
+            limits=limits,
         )
 
     def _dialer(self, on_first_use: Callable[[str], None]) -> RegistryDialer:

@@ -189,6 +189,7 @@ def serve(
         raise UsageError("--tls-cert and --tls-key go together", advice="give both, or neither")
     if no_original and no_secure:
         raise UsageError("no door is left to open", advice="shut one of the two")
+    numbers = limit_option.apply(NO_LIMITS if limits == "none" else Limits(), settings_of_limits)
     loop = Loop()
     registry = RunningRegistry(
         loop,
@@ -196,7 +197,7 @@ def serve(
         hello_interval=hello_interval,
         patience=hello_patience,
         cost=Cost(*password_cost) if password_cost else STANDARD_COST,
-        limits=limit_option.apply(NO_LIMITS if limits == "none" else Limits(), settings_of_limits),
+        limits=numbers,
         registration=Registration(registration),
     )
     try:

@@ -15,16 +15,18 @@ from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.messages import Message
 
 RECEIVE_CEILING: Final = 128 * 1024
-"""Bytes kept of a remote that speaks out of turn; more stays in the system's buffers."""
+"""Bytes kept of a remote that speaks out of turn; more stays in the system's buffers. Must hold
+the longest frame that may come."""
 
 
 class Link:
     """A transport that speaks a dialogue.
 
     `answers_to_the_end`: a remote that will send no more still gets the answers that it is owed.
-    A frame must be whole `frame_timeout` seconds after its first byte (0: whenever it likes).
-    Set `on_message` and `on_closed` in the turn in which the link is made. `on_closed` comes once,
-    never from within a call: None after an orderly end, else the error that ended the link.
+    `receive_ceiling` is how many bytes are kept of what cannot be heard yet. A frame must be whole
+    `frame_timeout` seconds after its first byte (0: whenever it likes). Set `on_message` and
+    `on_closed` in the turn in which the link is made. `on_closed` comes once, never from within a
+    call: None after an orderly end, else the error that ended the link.
     """
 
     __slots__ = (
@@ -37,6 +39,7 @@ class Link:
         "_loop",
         "_paused",
         "_pumping",
+        "_receive_ceiling",
         "_transport",
         "_unfinished_since",
         "on_closed",
@@ -52,6 +55,7 @@ class Link:
         connection: Connection,
         *,
         frame_timeout: float = 0,
+        receive_ceiling: int = RECEIVE_CEILING,
         answers_to_the_end: bool = False,
     ) -> None:
         self._loop = loop
@@ -59,6 +63,7 @@ class Link:
         self._connection = connection
         self._deadline: Timer | None = None
         self._frame_timeout = frame_timeout
+        self._receive_ceiling = receive_ceiling
         self._frame_timer: Timer | None = None
         self._unfinished_since: float | None = None
         self._error: P2PError | None = None
@@ -144,7 +149,7 @@ class Link:
             return
         if self._frame_timeout:
             self._watch_frame(heard=heard)
-        crowded = self._connection.waiting > RECEIVE_CEILING
+        crowded = self._connection.waiting > self._receive_ceiling
         if crowded and not self._paused:
             self._transport.pause_reading()
         elif self._paused and not crowded:

@@ -93,15 +93,10 @@ class OutgoingCall:
 
 
 class IncomingCall:
-    """Somebody waits on `link` for our reply; `on_gone` comes if they do not wait."""
+    """Somebody waits on `link` for our reply; `on_gone(call)` comes if they do not wait."""
 
     def __init__(
-        self,
-        links: PeerLinks,
-        link: Link,
-        request: ChatRequest,
-        key: bytes | None,
-        on_gone: Callable[["IncomingCall"], None],
+        self, links: PeerLinks, link: Link, request: ChatRequest, key: bytes | None
     ) -> None:
         self.links = links
         self.contact = request.username
@@ -109,7 +104,7 @@ class IncomingCall:
         self.key = key
         self.call_back = Address(link.remote.host, request.port or 0)
         """Where the caller's own peer server is: their address, and the port that they announce."""
-        self._on_gone = on_gone
+        self.on_gone: Callable[[IncomingCall], None] = _ignore
         link.on_message = _ignore
         link.on_closed = self._closed
 
@@ -124,7 +119,7 @@ class IncomingCall:
         self.link.close()
 
     def _closed(self, _: P2PError | None) -> None:
-        self._on_gone(self)
+        self.on_gone(self)
 
 
 def another_key(contact: str) -> NotTrusted:
@@ -132,7 +127,15 @@ def another_key(contact: str) -> NotTrusted:
     return NotTrusted(
         f"{contact} shows another key than the one we know",
         likely=f"{contact} has a new profile or machine; or somebody is between you",
-        advice=f"ask {contact} by another way; /trust {contact} takes the new key",
+        advice=f"ask {contact} by another way; /trust {contact} shows the new key's number",
+    )
+
+
+def not_introduced(contact: str, why: str) -> NotTrusted:
+    """Give the error for a stranger of whom the registry does not say that the key is theirs."""
+    return NotTrusted(
+        f"the registry does not say that it is {contact}: {why}",
+        likely=f"it is somebody else; or {contact} has just logged in with another profile",
     )
 
 

@@ -17,7 +17,7 @@ class Contacts:
     def __init__(self, profile: Profile, registry: str) -> None:
         self._profile = profile
         self._registry = registry
-        self._shown: dict[str, bytes] = {}  # keys that were refused, for `trust`
+        self._offered: dict[str, bytes] = {}  # keys whose numbers the person has seen
 
     def get(self, username: str) -> KnownContact:
         """Give what we know of somebody; of a stranger, nothing."""
@@ -44,7 +44,7 @@ class Contacts:
                 advice=f"/chat {username} --in-clear, for everybody to read",
             )
         if pinned is not None and published is not None and published != pinned:
-            self._shown[username] = published
+            self._note_other(username, published)
             raise another_key(username)
         return pinned or published or b""
 
@@ -54,7 +54,7 @@ class Contacts:
         if pinned is None:
             return None
         if pinned != key:
-            self._shown[username] = key
+            self._note_other(username, key)
         return pinned == key
 
     def pin(self, username: str, key: bytes | None) -> Security:
@@ -67,13 +67,34 @@ class Contacts:
             self._profile.keep_contact(self._registry, contact)
         return Security.VERIFIED if contact.verified else Security.UNVERIFIED
 
-    def trust(self, username: str) -> None:
-        """Take the key that was refused last, unverified; raises UsageError where there is none."""
-        key = self._shown.pop(username, None)
+    def other_number(self, username: str, ours: bytes) -> str:
+        """Give the safety number of the other key that was refused last; `trust` may follow.
+
+        Raises UsageError where there is none.
+        """
+        key = self.get(username).other_key
         if key is None:
             raise UsageError(f"no other key of {username} has been seen")
-        contact = self.get(username)._replace(key=key, verified=False)
+        self._offered[username] = key
+        return safety_number(ours, key)
+
+    def trust(self, username: str) -> None:
+        """Take the key whose number `other_number` gave, unverified, whatever came since.
+
+        Raises UsageError where it gave none.
+        """
+        key = self._offered.pop(username, None)
+        if key is None:
+            raise UsageError(
+                f"look at the number of {username}'s new key first", advice=f"/trust {username}"
+            )
+        contact = self.get(username)._replace(key=key, verified=False, other_key=None)
         self._profile.keep_contact(self._registry, contact)
+
+    def _note_other(self, username: str, key: bytes) -> None:
+        contact = self.get(username)
+        if contact.other_key != key:
+            self._profile.keep_contact(self._registry, contact._replace(other_key=key))
 
     def safety_number(self, username: str, ours: bytes) -> str:
         """Give the number that both of us must see; raises UsageError where there is no key."""

@@ -124,10 +124,11 @@ class ChatEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyRefused:
-    """Somebody called with another key than we know of that name, and was hung up on."""
+class CallerRefused:
+    """Somebody who called under that name did not prove to be it, and was hung up on."""
 
     contact: str
+    error: P2PError
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ Event = (
     | ChatStarted
     | TextReceived
     | ChatEnded
-    | KeyRefused
+    | CallerRefused
     | RegistryTrusted
     | Trouble
 )

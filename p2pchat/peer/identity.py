@@ -5,7 +5,6 @@ The key is a file for its owner's eyes; one that others can read is refused. Kno
 
 import hashlib
 import os
-import stat
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from p2pchat.errors import StorageError
+from p2pchat.storage import refuse_if_others_can_read
 
 _ROUNDS: Final = 5200  # as Signal's fingerprints: a near miss costs an attacker that much more
 _GROUPS: Final = 12
@@ -48,15 +48,6 @@ def load_identity(file: Path) -> Identity:
     if not isinstance(key, Ed25519PrivateKey):
         raise StorageError(f"{file} holds another kind of key than ours")
     return Identity(key)
-
-
-def refuse_if_others_can_read(path: Path) -> None:
-    """Raise StorageError where group or others have any right to the path."""
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        mode = "700" if path.is_dir() else "600"
-        raise StorageError(
-            f"others can read {path}", likely="its mode was changed", advice=f"chmod {mode} {path}"
-        )
 
 
 def safety_number(ours: bytes, theirs: bytes) -> str:

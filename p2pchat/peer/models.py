@@ -34,7 +34,8 @@ class Contact(Model):
     """A user of a registry whom we met: found, called, or called by.
 
     `key` is the one that we talked to (None: never, or in clear), `verified` if its safety number
-    was compared, `blocked` if we do not want to hear from them.
+    was compared, `blocked` if we do not want to hear from them. `other_key` is another one that was
+    shown under that name last, and refused.
     """
 
     registry = TextField()
@@ -42,6 +43,7 @@ class Contact(Model):
     key = BlobField(null=True)
     verified = BooleanField(default=False)
     blocked = BooleanField(default=False)
+    other_key = BlobField(null=True)
 
     class Meta:
         """One row for each name."""
@@ -52,5 +54,8 @@ class Contact(Model):
 
 TABLES = (Account, Registry, Contact)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Kept in SQLite's user_version; a newer one is refused."""
+
+STEPS = {2: ("ALTER TABLE contact ADD COLUMN other_key BLOB",)}
+"""What leads an older profile to each version."""

@@ -26,15 +26,16 @@ from p2pchat.peer.events import (
     ChatStarted,
     Event,
     Found,
-    KeyRefused,
     LoggedIn,
     SearchFailed,
     Security,
     Trouble,
 )
+from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.peer_links import ClearLinks, PeerLinks, SecureLinks
 from p2pchat.peer.peer_server import PeerServer
 from p2pchat.peer.profile import Profile
+from p2pchat.peer.reception import Reception
 from p2pchat.peer.registry_link import RegistryDialer
 from p2pchat.peer.registry_session import RegistrySession, Standing
 from p2pchat.peer.switchboard import Switchboard
@@ -63,6 +64,7 @@ class Node:
         rng: random.Random,
         peer_host: str | None = None,
         peer_port: int = ANY_PORT,
+        limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
     ) -> None:
         self.username = credentials.username
         self.url = dialer.url
@@ -82,13 +84,22 @@ class Node:
             on_event=self._tell,
             rng=rng,
         )
-        self._switchboard = Switchboard(loop, self.username, self, self._tell)
+        self._limits = limits
+        self._switchboard = Switchboard(loop, self.username, self.contacts.pin, self._tell)
+        self._reception = Reception(
+            loop,
+            self.contacts,
+            self._registry.search,
+            limits,
+            on_welcome=self._switchboard.take_call,
+            on_event=self._tell,
+        )
         self._clear_links = ClearLinks(loop, network)
         self._clear_server = self._peer_server(loop, network, self._clear_links)
         self._links: PeerLinks = self._clear_links
         self._server = self._clear_server
         if self.url.secure:
-            self._links = SecureLinks(loop, network, self._identity)
+            self._links = SecureLinks(loop, network, self._identity, limits.handshake_bytes)
             self._server = self._peer_server(loop, network, self._links)
 
     @property
@@ -136,6 +147,7 @@ class Node:
 
     def stop(self) -> None:
         """Leave the chat, refuse who waits, log out; run the loop until it is idle."""
+        self._reception.close()
         self._switchboard.close()
         self._server.close()
         self._clear_server.close()
@@ -187,41 +199,17 @@ class Node:
         """Give the number that the contact must see too."""
         return self.contacts.safety_number(username, self._identity.public)
 
-    def introduce(self, caller: str, key: bytes | None, then: Callable[[bool], None]) -> None:
-        """Tell whether a caller is who they say, and may call us; see Trust.
-
-        Whom we know must prove the key that we pinned; of a stranger the registry must say that it
-        is theirs. In clear nobody can prove anything.
-        """
-        if self.contacts.get(caller).blocked:
-            then(False)
-        elif key is None:
-            then(True)
-        else:
-            self._check_key(caller, key, then)
-
-    def pin(self, contact: str, key: bytes | None) -> Security:
-        """A chat with that key begins; see Trust."""
-        return self.contacts.pin(contact, key)
-
-    def _check_key(self, caller: str, key: bytes, then: Callable[[bool], None]) -> None:
-        def judged(right: bool) -> None:
-            if not right:
-                self._tell(KeyRefused(caller))
-            then(right)
-
-        known = self.contacts.is_known_by(caller, key)
-        if known is not None:
-            judged(known)
-            return
-        self._registry.search(caller, lambda r: judged(r.key == key), lambda _: judged(False))
+    def other_number(self, username: str) -> str:
+        """Give the safety number of another key that was shown as the contact's, and refused."""
+        return self.contacts.other_number(username, self._identity.public)
 
     def _peer_server(self, loop: Loop, network: Network, links: PeerLinks) -> PeerServer:
         return PeerServer(
             loop,
             network,
             links,
-            on_call=self._switchboard.take_call,
+            self._limits,
+            on_call=self._reception.take_call,
             on_text=self._switchboard.take_text,
             on_silent_gone=self._switchboard.silent_gone,
             may_be_silent=self._switchboard.chats_with_host,

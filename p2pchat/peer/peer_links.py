@@ -5,6 +5,7 @@ one after a mutual TLS handshake, and comes with the key that the remote has pro
 key that is, is for others to say.
 """
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -20,7 +21,7 @@ from p2pchat.net.transport import Wire
 from p2pchat.peer.identity import Identity
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.original import ORIGINAL
-from p2pchat.protocol.secure import SECURE
+from p2pchat.protocol.secure import MAX_FRAME_BYTES, SECURE
 from p2pchat.protocol.states import PEER_DIALOGUE, SECURE_PEER_DIALOGUE, Speaker
 
 OnPeerLink = Callable[[Link, bytes | None], None]
@@ -65,11 +66,14 @@ class ClearLinks:
 
 
 class SecureLinks:
-    """The secure dialect's, with our identity."""
+    """The secure dialect's, with our identity; a handshake may have so many bytes of theirs."""
 
     secure = True
 
-    def __init__(self, loop: Loop, network: Network, identity: Identity) -> None:
+    def __init__(
+        self, loop: Loop, network: Network, identity: Identity, handshake_bytes: int
+    ) -> None:
+        self._handshake_bytes = handshake_bytes or sys.maxsize
         self._loop = loop
         self._network = network
         self._context = peer_context(identity.key)
@@ -92,10 +96,11 @@ class SecureLinks:
         self, transport: Wire, speaker: Speaker, then: OnPeerLink, failed: Failed
     ) -> Closable:
         engine = PeerEngine(self._context, dialling=speaker is Speaker.DIALLER)
-        tls = TlsTransport(self._loop, transport, engine)
+        tls = TlsTransport(self._loop, transport, engine, handshake_bytes=self._handshake_bytes)
 
         def secured(_: Engine) -> None:
-            link = Link(self._loop, tls, Connection(SECURE_PEER_DIALOGUE, SECURE, speaker))
+            connection = Connection(SECURE_PEER_DIALOGUE, SECURE, speaker)
+            link = Link(self._loop, tls, connection, receive_ceiling=MAX_FRAME_BYTES)
             then(link, engine.remote_key)
 
         def ended(error: P2PError | None) -> None:

@@ -5,7 +5,6 @@ Knows no chat: a link that calls, or that brings a text, is handed on with what 
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
 
 from p2pchat.errors import P2PError
 from p2pchat.net.address import Address
@@ -13,16 +12,9 @@ from p2pchat.net.endpoints import Closable, Listener, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Wire
+from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import ChatRequest, ChatText, Message
-
-MAX_SILENT_LINKS: Final = 64
-MAX_SILENT_LINKS_PER_HOST: Final = 8
-"""Links that have said nothing yet; one more is hung up on, so that one host's silence cannot keep
-the others out. Whoever calls says so at once, and a contact's connection back is one link."""
-
-SPEAK_TIMEOUT: Final = 30.0
-"""Seconds until a silent link must have spoken, if nobody at its host may be silent."""
 
 
 class PeerServer:
@@ -38,6 +30,7 @@ class PeerServer:
         loop: Loop,
         network: Network,
         links: PeerLinks,
+        limits: PeerLimits,
         *,
         on_call: Callable[[PeerLinks, Link, ChatRequest, bytes | None], None],
         on_text: Callable[[Link, ChatText], None],
@@ -47,6 +40,7 @@ class PeerServer:
         self._loop = loop
         self._network = network
         self._links = links
+        self._limits = limits
         self._on_call = on_call
         self._on_text = on_text
         self._on_silent_gone = on_silent_gone
@@ -91,7 +85,10 @@ class PeerServer:
         hosts = [link.remote.host for link in self._silent]
         hosts += [other.remote.host for other in self._handshakes]
         of_that_host = hosts.count(transport.remote.host)
-        if len(hosts) >= MAX_SILENT_LINKS or of_that_host >= MAX_SILENT_LINKS_PER_HOST:
+        limits = self._limits
+        if (limits.silent_links and len(hosts) >= limits.silent_links) or (
+            limits.silent_links_per_host and of_that_host >= limits.silent_links_per_host
+        ):
             transport.abort()
             return
         linked = partial(self._linked, transport)
@@ -110,7 +107,8 @@ class PeerServer:
         self._handshakes.pop(transport, None)
 
     def _watch_silence(self, link: Link) -> None:
-        self._loop.call_later(SPEAK_TIMEOUT, partial(self._check_silence, link))
+        if self._limits.speak_timeout:
+            self._loop.call_later(self._limits.speak_timeout, partial(self._check_silence, link))
 
     def _check_silence(self, link: Link) -> None:
         if link not in self._silent:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from p2pchat.peer.models import SCHEMA_VERSION, TABLES, Account, Contact, Registry
+from p2pchat.peer.models import SCHEMA_VERSION, STEPS, TABLES, Account, Contact, Registry
 from p2pchat.storage import SqliteFile
 
 
@@ -18,6 +18,7 @@ class KnownContact(NamedTuple):
     key: bytes | None = None
     verified: bool = False
     blocked: bool = False
+    other_key: bytes | None = None
 
 
 class Profile:
@@ -29,7 +30,7 @@ class Profile:
 
     def __init__(self, file: Path) -> None:
         self._store = SqliteFile(
-            file, TABLES, SCHEMA_VERSION, f"look at {file.parent}, or set P2P_HOME"
+            file, TABLES, SCHEMA_VERSION, f"look at {file.parent}, or set P2P_HOME", STEPS
         )
 
     def note_account(self, registry: str, username: str) -> None:
@@ -86,22 +87,12 @@ class Profile:
 
     def contacts(self, registry: str) -> list[KnownContact]:
         """Give everybody whom we met at the registry, with what we know of them, sorted."""
-        query = (
-            Contact.select(Contact.username, Contact.key, Contact.verified, Contact.blocked)
-            .where(Contact.registry == registry)
-            .order_by(Contact.username)
-        )
-        return [
-            KnownContact(name, None if key is None else bytes(key), verified, blocked)
-            for name, key, verified, blocked in self._rows(query)
-        ]
+        return self._contacts(Contact.registry == registry)
 
     def contact(self, registry: str, username: str) -> KnownContact:
         """Give what we know of somebody; of a stranger, nothing."""
-        for contact in self.contacts(registry):
-            if contact.username == username:
-                return contact
-        return KnownContact(username)
+        met = self._contacts((Contact.registry == registry) & (Contact.username == username))
+        return met[0] if met else KnownContact(username)
 
     def keep_contact(self, registry: str, contact: KnownContact) -> None:
         """Keep what we know of somebody."""
@@ -111,6 +102,14 @@ class Profile:
         """Close the database."""
         self._store.close()
 
+    def _contacts(self, which: Any) -> list[KnownContact]:
+        columns = [getattr(Contact, name) for name in KnownContact._fields]
+        query = Contact.select(*columns).where(which).order_by(Contact.username)
+        return [
+            KnownContact(name, _bytes(key), verified, blocked, _bytes(other_key))
+            for name, key, verified, blocked, other_key in self._rows(query)
+        ]
+
     def _rows(self, query: Any) -> list[Any]:
         with self._store.errors():
             return list(query.tuples().execute(self._store.database))
@@ -118,3 +117,7 @@ class Profile:
     def _execute(self, query: Any) -> None:
         with self._store.errors():
             query.execute(self._store.database)
+
+
+def _bytes(blob: bytes | memoryview | None) -> bytes | None:
+    return None if blob is None else bytes(blob)

@@ -5,10 +5,9 @@ else. Knows no registry: whoever is called comes with an address and a key.
 """
 
 from collections.abc import Callable
-from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
-from p2pchat.errors import P2PError, UsageError
+from p2pchat.errors import P2PError, StorageError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
@@ -23,6 +22,7 @@ from p2pchat.peer.events import (
     CallWithdrawn,
     Event,
     Security,
+    Trouble,
 )
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import ChatRequest, ChatText, Message, Reply
@@ -31,25 +31,19 @@ _MAX_EARLY: Final = 100
 """Messages kept of a contact whose answer to our call has not come yet."""
 
 
-class Trust(Protocol):
-    """What the switchboard must know of keys."""
-
-    def introduce(self, caller: str, key: bytes | None, then: Callable[[bool], None]) -> None:
-        """Tell whether the caller is who they say and may call; `then` at once, or later."""
-
-    def pin(self, contact: str, key: bytes | None) -> Security:
-        """A chat with that key begins; tell how well it is protected."""
+Pin = Callable[[str, bytes | None], Security]
+"""A chat with that contact and key begins: tells how well it is protected; raises StorageError."""
 
 
 class Switchboard:
     """Our calls and our chat; `username` is ours. Methods raise UsageError as Node's do."""
 
     def __init__(
-        self, loop: Loop, username: str, trust: Trust, on_event: Callable[[Event], None]
+        self, loop: Loop, username: str, pin: Pin, on_event: Callable[[Event], None]
     ) -> None:
         self._loop = loop
         self._username = username
-        self._trust = trust
+        self._pin = pin
         self._on_event = on_event
         self._sought: str | None = None
         self._outgoing: OutgoingCall | None = None
@@ -133,8 +127,8 @@ class Switchboard:
     def accept(self) -> None:
         """Take the call that waits; ChatStarted follows."""
         call = self._waiting_call()
-        self._incoming = None
         chat = self._open_chat(call.contact, call.link.remote.host, call.key)
+        self._incoming = None
         call.accept()
         if call.key is None:
             chat.hear_on(call.link)
@@ -171,22 +165,17 @@ class Switchboard:
             self.reject()
         self.leave()
 
-    def take_call(
-        self, links: PeerLinks, link: Link, request: ChatRequest, key: bytes | None
-    ) -> None:
-        """Take a link on which somebody asks for a chat, once we know who they are."""
-        call = IncomingCall(links, link, request, key, self._withdrawn)
-        self._trust.introduce(call.contact, key, partial(self._introduced, call))
-
-    def _introduced(self, call: IncomingCall, welcome: bool) -> None:
-        if not call.link.open:
-            return
-        if not welcome:
-            call.refuse(Reply.REJECT)
-        elif self._yields_to(call):
+    def take_call(self, call: IncomingCall) -> None:
+        """Take the call of somebody who is who they say."""
+        call.on_gone = self._withdrawn
+        if self._yields_to(call):
             self._stop_calling()
             self._incoming = call
-            self.accept()
+            try:
+                self.accept()
+            except StorageError as error:
+                self.reject()
+                self._on_event(Trouble(error))
         elif self._chat or self._incoming or self.calling is not None:
             call.refuse(Reply.BUSY)
             if call.contact != self.calling:  # they take our call then, see _yields_to
@@ -218,8 +207,13 @@ class Switchboard:
     def _accepted(self, link: Link) -> None:
         assert self._outgoing is not None
         contact, key = self._outgoing.contact, self._outgoing.key
+        try:
+            chat = self._open_chat(contact, link.remote.host, key)
+        except StorageError as error:
+            self._outgoing.cancel()
+            self._outgoing_failed(error)
+            return
         self._outgoing = None
-        chat = self._open_chat(contact, link.remote.host, key)
         if key is None:
             chat.speak_on(link)
         else:
@@ -267,7 +261,7 @@ class Switchboard:
             self._loop,
             contact,
             host,
-            self._trust.pin(contact, key),
+            self._pin(contact, key),
             on_event=self._on_event,
             on_over=self._chat_over,
             on_drained=self._drained,

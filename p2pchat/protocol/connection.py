@@ -3,25 +3,45 @@
 Knows which speaker we are, and holds both to the table. Touches no socket and no clock.
 """
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from p2pchat.errors import LocalProtocolError, RemoteProtocolError
 from p2pchat.protocol.dialects import Dialect
 from p2pchat.protocol.framing import FrameReader
 from p2pchat.protocol.messages import Message
-from p2pchat.protocol.states import Dialogue, Next, Speaker, State
+from p2pchat.protocol.states import Dialogue, Next, Speaker, State, Turn
+
+
+class _Rules(NamedTuple):
+    """What holds in one state: what is ours to say, what theirs, and the caps of their frames."""
+
+    ours: Turn
+    theirs: Turn
+    limits: Mapping[bytes, int]
+
+
+@functools.cache
+def _rules(dialogue: Dialogue, dialect: Dialect, speaker: Speaker) -> Mapping[State, _Rules]:
+    """Give the rules of every state, once for all connections of that kind."""
+
+    def of(state: State) -> _Rules:
+        theirs = dialogue.turn(state, speaker.other)
+        return _Rules(dialogue.turn(state, speaker), theirs, dialect.limits(theirs))
+
+    return {state: of(state) for state in State}
 
 
 class Connection:
     """The rules of one dialogue as seen from `speaker`'s end."""
 
-    __slots__ = ("_dialect", "_dialogue", "_frames", "_ours", "_speaker", "_theirs", "state")
+    __slots__ = ("_dialect", "_frames", "_ours", "_rules", "_theirs", "state")
 
     def __init__(self, dialogue: Dialogue, dialect: Dialect, speaker: Speaker) -> None:
-        self._dialogue = dialogue
         self._dialect = dialect
-        self._speaker = speaker
-        self._frames = FrameReader(dialect.limits)
+        self._rules = _rules(dialogue, dialect, speaker)
+        self._frames = FrameReader({})
         self._enter(dialogue.start)
 
     @property
@@ -68,16 +88,12 @@ class Connection:
             if frame is None:
                 return
             message = self._dialect.decode(frame)
-            step = self._theirs.get(type(message))
-            if step is None:
-                raise RemoteProtocolError(f"{_name(message)} came while {self.state.value}")
-            self._enter(_follow(step, message))
+            self._enter(_follow(self._theirs[type(message)], message))
             yield message
 
     def _enter(self, state: State) -> None:
         self.state = state
-        self._ours = self._dialogue.turn(state, self._speaker)
-        self._theirs = self._dialogue.turn(state, self._speaker.other)
+        self._ours, self._theirs, self._frames.limits = self._rules[state]
 
 
 def _follow(step: Next, message: Message) -> State:
@@ -87,9 +103,5 @@ def _follow(step: Next, message: Message) -> State:
     outcome = getattr(message, message.__struct_fields__[0])
     following = step.get(outcome)
     if following is None:
-        raise RemoteProtocolError(f"{_name(message)} cannot say {outcome} here")
+        raise RemoteProtocolError(f"{type(message).__name__} cannot say {outcome} here")
     return following
-
-
-def _name(message: Message) -> str:
-    return type(message).__name__

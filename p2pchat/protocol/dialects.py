@@ -3,7 +3,7 @@
 Knows no order of speech (`states`) and no stream (`framing`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from p2pchat.errors import LocalProtocolError, RemoteProtocolError
@@ -25,16 +25,22 @@ class Codec(NamedTuple):
 
 
 class Dialect:
-    """One codec of the whole catalogue that travels in frames.
-
-    `limits` is what a `FrameReader` needs: the known commands and their caps.
-    """
+    """One codec of the whole catalogue that travels in frames."""
 
     def __init__(self, name: str, codecs: Sequence[Codec]) -> None:
         self.name = name
         self._writers = {c.message: (pad(c.command), c.write, c.limit) for c in codecs}
         self._readers = {pad(c.command): c.read for c in codecs}
-        self.limits = {pad(c.command): c.limit for c in codecs}
+        self._limits = {c.message: (pad(c.command), c.limit) for c in codecs}
+
+    @property
+    def kinds(self) -> Iterable[type[Message]]:
+        """The messages that it can say."""
+        return self._limits.keys()
+
+    def limits(self, kinds: Iterable[type[Message]]) -> dict[bytes, int]:
+        """Give what a `FrameReader` needs where these may come: their commands and caps."""
+        return dict(self._limits[kind] for kind in kinds if kind in self._limits)
 
     def encode(self, message: Message) -> bytes:
         """Give the frame of the message.

@@ -34,15 +34,16 @@ def write_frame(padded_command: bytes, payload: bytes) -> bytes:
 class FrameReader:
     """Take bytes as they come, give frames as they complete, in time linear in the bytes.
 
-    `limits` maps each known command (padded) to the most payload bytes it may have. What is
-    incomplete is kept in a growing buffer and looked at again only when enough has come, so one
-    byte at a time costs what a thousand frames at once cost.
+    `limits` maps each command (padded) that may come now to the most payload bytes it may have, and
+    may be set anew between frames: who may not say much is not heard out. What is incomplete is
+    kept in a growing buffer and looked at again only when enough has come, so one byte at a time
+    costs what a thousand frames at once cost.
     """
 
-    __slots__ = ("_at", "_data", "_limits", "_needed", "_tail")
+    __slots__ = ("_at", "_data", "_needed", "_tail", "limits")
 
     def __init__(self, limits: Mapping[bytes, int]) -> None:
-        self._limits = limits
+        self.limits = limits
         self._data = b""  # complete or not yet looked at, from _at on
         self._at = 0
         self._tail = bytearray()  # what came while a frame was incomplete
@@ -86,7 +87,7 @@ class FrameReader:
         digits = size_field.rstrip(b" ")
         if not digits.isdigit():  # of bytes: ASCII digits alone, where int() would take "+23"
             raise RemoteProtocolError(f"the size field {size_field!r} is no decimal number")
-        limit = self._limits.get(command)
+        limit = self.limits.get(command)
         if limit is None:
             raise RemoteProtocolError(_why_unknown(command))
         size = int(digits)
@@ -100,4 +101,4 @@ def _why_unknown(command: bytes) -> str:
     name = command.rstrip(b" ")
     if not name or not _COMMAND_CHARACTERS.issuperset(name):
         return f"the command field {command!r} is malformed"
-    return f"the command {name.decode()} is unknown here"
+    return f"the command {name.decode()} has no place here"

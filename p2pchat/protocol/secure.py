@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from p2pchat.protocol.dialects import Codec, Dialect
+from p2pchat.protocol.framing import HEADER_BYTES
 from p2pchat.protocol.messages import (
     AnnouncePort,
     AnnouncePortResult,
@@ -34,8 +35,10 @@ from p2pchat.protocol.messages import (
 ALPN: Final = "p2pchat/2"
 """What both ends must agree on in the TLS handshake, so that there is nothing to downgrade."""
 
+MAX_FRAME_BYTES: Final = HEADER_BYTES + 400 * 1024
+"""Of the longest message, with its header: 64 KiB of text at worst, escaped as JSON."""
+
 _BEFORE_LOGIN: Final = 8 * 1024  # what somebody may send whom we do not know yet
-_TEXT: Final = 400 * 1024  # 64 KiB of text at worst escaped as JSON (six bytes each)
 
 _encoder = msgspec.json.Encoder()
 
@@ -76,6 +79,6 @@ SECURE: Final = Dialect(
         _json(Goodbye, "BYE"),
         _json(ChatRequest, "CHAT_REQ"),
         _json(ChatReply, "CHAT_REQ_RESP"),
-        _json(ChatText, "MSG", _TEXT),
+        _json(ChatText, "MSG", MAX_FRAME_BYTES - HEADER_BYTES),
     ),
 )

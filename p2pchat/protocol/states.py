@@ -7,8 +7,9 @@ a speaker, it is not that speaker's turn: what comes from it meanwhile waits, in
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
 from p2pchat.protocol.messages import (
     AnnouncePort,
@@ -72,7 +73,8 @@ Next = State | Mapping[Enum, State]
 Turn = Mapping[type[Message], Next]
 
 
-class Dialogue(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Dialogue:
     """A dialogue: where it starts, and what each speaker may say in each state."""
 
     start: State

@@ -82,7 +82,7 @@ class ChatApp:
             "quit": lambda _: self.finish(),
             "reject": lambda _: self.node.reject(),
             "search": lambda order: self._search(order.argument),
-            "trust": lambda order: self._trust(order.argument),
+            "trust": self._trust,
             "unblock": lambda order: self._block(order.argument, blocked=False),
             "verify": self._verify,
         }
@@ -127,6 +127,8 @@ class ChatApp:
         if isinstance(event, LoginFailed) and not self._ready:
             self.finish(error=event.error)
             return
+        if self.done and isinstance(event, SearchFailed):
+            return  # nobody waits for it any more
         self._view.show(event)
         match event:
             case LoggedIn():
@@ -235,9 +237,14 @@ class ChatApp:
         else:
             self._view.tell(f"if {order.argument} sees the same: /verify {order.argument} yes")
 
-    def _trust(self, name: str) -> None:
-        self.node.contacts.trust(name)
-        self._view.tell(f"the new key of {name} is taken: /verify {name}")
+    def _trust(self, order: Order) -> None:
+        name = order.argument
+        if order.extra:
+            self.node.contacts.trust(name)
+            self._view.tell(f"the new key of {name} is taken: /verify {name}")
+        else:
+            self._view.tell(self.node.other_number(name))
+            self._view.tell(f"if {name} sees the same for you: /trust {name} yes")
 
     def _block(self, name: str, *, blocked: bool) -> None:
         check_username(name)

@@ -54,7 +54,7 @@ COMMANDS: Final = (
     Command("leave", "", "leave the chat, or give up calling"),
     Command("search", NAME, "see whether somebody is online, and where"),
     Command("verify", NAME, "show the safety number; with yes: we both see the same", "yes"),
-    Command("trust", NAME, "take the new key of somebody whose key has changed"),
+    Command("trust", NAME, "show the number of somebody's new key; with yes: take it", "yes"),
     Command("block", NAME, "do not hear from somebody any more"),
     Command("unblock", NAME, "hear from them again"),
     Command("help", "", "show this"),

@@ -9,6 +9,7 @@ from typing import Final
 from p2pchat.errors import P2PError
 from p2pchat.peer.events import (
     Called,
+    CallerRefused,
     CallFailed,
     Calling,
     CallTurnedAway,
@@ -17,7 +18,6 @@ from p2pchat.peer.events import (
     ChatStarted,
     Event,
     Found,
-    KeyRefused,
     LoggedIn,
     LoginFailed,
     RegistryBack,
@@ -102,11 +102,8 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             return [f"{contact} called, and was told that you are busy"]
         case ChatStarted(contact, security):
             return [f"chat with {contact} started", *_how_protected(contact, security)]
-        case KeyRefused(contact):
-            return [
-                f"somebody called as {contact} with another key than we know, and was hung up on;"
-                f" ask {contact} by another way: /trust {contact} takes the new key"
-            ]
+        case CallerRefused(contact, error):
+            return [f"somebody called as {contact}, and was hung up on: {error_sentence(error)}"]
         case RegistryTrusted(registry, fingerprint):
             return [f"first contact with {registry}: its key is {fingerprint}, from now on"]
         case ChatEnded(contact, error, unsent):

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from p2pchat import __version__
 from p2pchat.cli.main import cli
-from tests.programs import Serve
+from tests.programs import Serve, running
 
 Run = Callable[..., Result]
 
@@ -341,3 +341,37 @@ def test_a_time_that_never_ends_is_refused(run: Run) -> None:
         result = run("serve", "--hello-patience", seconds)
         assert result.exit_code == 2
         assert "no number of seconds" in result.stderr
+
+
+def test_limits_are_settings(run: Run) -> None:
+    """A wrong name lists them all, a wrong value says what is wrong; at both ends."""
+    for command, name in ((["serve"], "handshakes=512"), (["login", "a"], "pending-calls=8")):
+        result = run(*command, "--limit", "nonsense=5")
+        assert result.exit_code == 2
+        assert name in result.stderr
+    for value in ("-1", "x", "", "inf", "nan"):
+        result = run("serve", "--limit", f"login-timeout={value}")
+        assert (result.exit_code, "is no value" in result.stderr) == (2, True)
+
+
+def test_invitations(run: Run, tmp_path: Path) -> None:
+    """Where the registry wants them: none, a wrong one, a good one, used up."""
+    serve = Serve(tmp_path / "invite", "--quiet", "--registration", "invite")
+    with running(serve):
+        where = {"P2P_REGISTRY": serve.join, "P2P_PASSWORD": "password"}
+        refused = run("register", "carol", **where)
+        assert (refused.exit_code, "--invite CODE" in refused.stderr) == (1, True)
+        assert run("register", "carol", "--invite", "wrong", **where).exit_code == 1
+        issued = run("users", "invite", "--data-dir", str(tmp_path / "invite"))
+        code = issued.stdout.strip()
+        assert run("register", "carol", "--invite", code, **where).exit_code == 0
+        assert run("register", "dave", "--invite", code, **where).exit_code == 1
+
+
+def test_a_closed_registry_says_so(run: Run, tmp_path: Path) -> None:
+    """And whom to ask."""
+    serve = Serve(tmp_path / "closed", "--quiet", "--registration", "closed")
+    with running(serve):
+        result = run("register", "carol", P2P_REGISTRY=serve.join, P2P_PASSWORD="password")
+    assert result.exit_code == 1
+    assert "ask its operator" in result.stderr

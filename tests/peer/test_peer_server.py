@@ -2,17 +2,17 @@
 
 from p2pchat.net.address import Address
 from p2pchat.peer.events import Called, CallTurnedAway, TextReceived
-from p2pchat.peer.peer_server import (
-    MAX_SILENT_LINKS,
-    MAX_SILENT_LINKS_PER_HOST,
-    SPEAK_TIMEOUT,
-)
+from p2pchat.peer.limits import PeerLimits
 from p2pchat.protocol.messages import ChatReply, ChatRequest, ChatText, Message, Reply
 from p2pchat.protocol.original import ORIGINAL
 from tests.fakes import MemoryTransport
 from tests.world import Person, World
 
 A, B = "10.0.0.2", "10.0.0.3"
+
+MAX_SILENT_LINKS = PeerLimits().silent_links
+MAX_SILENT_LINKS_PER_HOST = PeerLimits().silent_links_per_host
+SPEAK_TIMEOUT = PeerLimits().speak_timeout
 
 
 class Stranger:

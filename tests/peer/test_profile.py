@@ -2,12 +2,13 @@
 
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from p2pchat.errors import StorageError
-from p2pchat.peer.profile import Profile
+from p2pchat.peer.profile import KnownContact, Profile
 
 HERE, THERE = "original://here:1235", "original://there:1235"
 
@@ -62,5 +63,26 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "new") as database:
         database.execute("pragma user_version = 99")
     database.close()
+    with pytest.raises(StorageError, match="others can read"):
+        Profile(tmp_path / "new")
+    (tmp_path / "new").chmod(0o600)
     with pytest.raises(StorageError, match="newer"):
         Profile(tmp_path / "new")
+
+
+def test_an_older_profile_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Nothing of it is lost."""
+    file = tmp_path / "p.sqlite3"
+    file.touch(mode=0o600)
+    with sqlite3.connect(file) as database:
+        database.executescript(
+            "CREATE TABLE contact (registry TEXT, username TEXT, key BLOB, verified INTEGER,"
+            " blocked INTEGER, PRIMARY KEY (registry, username));"
+            "INSERT INTO contact VALUES ('r', 'bob', x'00ff', 1, 0); PRAGMA user_version = 1"
+        )
+    database.close()
+    for _ in range(2):
+        with closing(Profile(file)) as profile:
+            assert profile.contact("r", "bob") == KnownContact("bob", b"\x00\xff", verified=True)
+            profile.keep_contact("r", KnownContact("eve", other_key=b"k"))
+            assert profile.contact("r", "eve").other_key == b"k"

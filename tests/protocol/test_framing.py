@@ -121,7 +121,7 @@ def test_other_characters_are_no_command(command: bytes) -> None:
 
 def test_a_command_out_of_the_catalogue_is_named() -> None:
     """The error says which."""
-    with pytest.raises(RemoteProtocolError, match="LAUNCH is unknown"):
+    with pytest.raises(RemoteProtocolError, match="LAUNCH has no place here"):
         read_all([b"3         " + pad("LAUNCH") + b"bob"])
 
 

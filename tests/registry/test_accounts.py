@@ -112,6 +112,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "a.sqlite3") as database:
         database.execute("pragma user_version = 99")
     database.close()
+    (tmp_path / "a.sqlite3").chmod(0o600)
     with pytest.raises(StorageError, match="newer p2pchat"):
         Accounts(tmp_path / "a.sqlite3", CHEAP)
 

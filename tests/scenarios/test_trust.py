@@ -8,9 +8,9 @@ from p2pchat.errors import CallRejected, ContactOffline, NotTrusted, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.events import (
     Called,
+    CallerRefused,
     CallFailed,
     ChatStarted,
-    KeyRefused,
     LoggedIn,
     LoginFailed,
     Security,
@@ -86,6 +86,19 @@ def test_nothing_of_a_chat_is_on_the_wire_in_clear(world: World) -> None:
     assert not [d for d in seen if b"the-secret-text" in d or b"alice" in d]
 
 
+def test_the_longest_text_at_its_worst_arrives(world: World) -> None:
+    """64 KiB of what JSON must escape are six times as many on the wire."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    chat(world, alice, bob)
+    for c in ('"', "\x01", "é"):
+        text = c * (65536 // len(c.encode()))
+        alice.node.say(text)
+        world.settle()
+        event = bob.told()[-1]
+        assert isinstance(event, TextReceived)
+        assert len(event.text) == len(text)
+
+
 def test_a_changed_key_of_a_callee_is_refused(world: World) -> None:
     """Bob comes back with a new profile; the registry publishes the new key; alice is warned."""
     alice, bob = world.person("alice", A), world.person("bob", B)
@@ -99,7 +112,12 @@ def test_a_changed_key_of_a_callee_is_refused(world: World) -> None:
     assert isinstance(error, NotTrusted)
     assert error.exit_code == 10
     assert not [e for e in new_bob.events if isinstance(e, Called)]
+    with pytest.raises(UsageError):
+        alice.node.contacts.trust("bob")  # not without having seen its number
+    number = alice.node.other_number("bob")
+    alice.node.contacts.is_known_by("bob", b"m" * 32)  # somebody else calls meanwhile
     alice.node.contacts.trust("bob")
+    assert alice.node.safety_number("bob") == number
     chat(world, alice, new_bob)
     assert ChatStarted("bob", Security.UNVERIFIED) in alice.told()
 
@@ -114,7 +132,9 @@ def test_a_changed_key_of_a_caller_is_refused(world: World) -> None:
     new_alice.node.call("bob")
     world.settle()
     assert isinstance(last_failure(new_alice), CallRejected)
-    assert bob.told() == [KeyRefused("alice")]
+    (refused,) = bob.told()
+    assert isinstance(refused, CallerRefused)
+    assert "another key than the one we know" in refused.error.what
 
 
 def test_a_verified_contact_is_not_softened(world: World) -> None:
@@ -130,6 +150,7 @@ def test_a_verified_contact_is_not_softened(world: World) -> None:
     world.settle()
     assert isinstance(last_failure(alice), NotTrusted)
     assert alice.node.contacts.get("bob").verified
+    alice.node.other_number("bob")
     alice.node.contacts.trust("bob")
     assert not alice.node.contacts.get("bob").verified
 
@@ -142,7 +163,11 @@ def test_an_impostor_is_refused_at_the_first_contact_too(world: World) -> None:
     mallory.node.call("bob")
     world.settle()
     assert isinstance(last_failure(mallory), CallRejected)
-    assert bob.told()[-1] == KeyRefused("alice")
+    refused = bob.told()[-1]
+    assert isinstance(refused, CallerRefused)
+    assert "publishes another key" in refused.error.what
+    with pytest.raises(UsageError):
+        bob.node.other_number("alice")  # nothing is pinned, so there is nothing to change
 
 
 def test_an_impostor_who_answers_for_another_is_refused(world: World) -> None:

@@ -1,0 +1,114 @@
+"""Who calls: strangers and contacts at our door, until we know that they are who they say.
+
+Whom we know must prove the key that we pinned; of a stranger the registry must say that it is
+theirs. In clear nobody can prove anything. Knows nothing of chats: whoever is welcome is handed on.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from p2pchat.errors import P2PError, StorageError
+from p2pchat.net.budgets import Budget, group_of
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.peer.calls import IncomingCall, another_key, not_introduced
+from p2pchat.peer.contacts import Contacts
+from p2pchat.peer.events import CallerRefused, Event
+from p2pchat.peer.limits import PeerLimits
+from p2pchat.peer.peer_links import PeerLinks
+from p2pchat.protocol.messages import ChatRequest, Reply, SearchResult
+
+INTRODUCTION_TIMEOUT: Final = 20.0
+"""Seconds until the registry must have said whose key a stranger has."""
+
+Search = Callable[[str, Callable[[SearchResult], None], Callable[[P2PError], None]], None]
+"""Asks the registry where somebody is, and with which key."""
+
+
+class Reception:
+    """Callers on their way in; each leads to `on_welcome(call)`, or is hung up on."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        contacts: Contacts,
+        search: Search,
+        limits: PeerLimits,
+        *,
+        on_welcome: Callable[[IncomingCall], None],
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self._loop = loop
+        self._contacts = contacts
+        self._search = search
+        self._on_welcome = on_welcome
+        self._on_event = on_event
+        self._limits = limits
+        self._budget = Budget.per_minute(limits.calls_per_minute)
+        self._waiting: set[IncomingCall] = set()
+
+    def take_call(
+        self, links: PeerLinks, link: Link, request: ChatRequest, key: bytes | None
+    ) -> None:
+        """Take a link on which somebody asks for a chat, and has proved to hold that key."""
+        call = IncomingCall(links, link, request, key)
+        pending = self._limits.pending_calls
+        too_fast = self._budget.take(group_of(link.remote.host), self._loop.now())
+        if too_fast or (pending and len(self._waiting) >= pending):
+            call.refuse(Reply.BUSY)
+            return
+        self._waiting.add(call)
+        call.on_gone = self._waiting.discard
+        link.expect(INTRODUCTION_TIMEOUT, f"nobody says in time that it is {call.contact}")
+        try:
+            self._look_at(call)
+        except StorageError as error:
+            self._refuse(call, error)
+
+    def close(self) -> None:
+        """Hang up on everybody who waits."""
+        while self._waiting:
+            self._waiting.pop().refuse(Reply.REJECT)
+
+    def _look_at(self, call: IncomingCall) -> None:
+        if self._contacts.get(call.contact).blocked:
+            self._turn_away(call)
+        elif call.key is None:
+            self._welcome(call)
+        else:
+            self._check(call, call.key)
+
+    def _check(self, call: IncomingCall, key: bytes) -> None:
+        known = self._contacts.is_known_by(call.contact, key)
+        if known is None:
+            found = partial(self._published, call)
+            self._search(call.contact, found, lambda e: self._unknown(call, e.what))
+        elif known:
+            self._welcome(call)
+        else:
+            self._refuse(call, another_key(call.contact))
+
+    def _published(self, call: IncomingCall, result: SearchResult) -> None:
+        if result.key == call.key:
+            self._welcome(call)
+        else:
+            self._unknown(call, "it publishes another key for that name")
+
+    def _unknown(self, call: IncomingCall, why: str) -> None:
+        self._refuse(call, not_introduced(call.contact, why))
+
+    def _welcome(self, call: IncomingCall) -> None:
+        if call in self._waiting:  # else they hung up, or we did
+            self._waiting.discard(call)
+            call.link.relax()
+            self._on_welcome(call)
+
+    def _refuse(self, call: IncomingCall, error: P2PError) -> None:
+        if call in self._waiting:
+            self._turn_away(call)
+            self._on_event(CallerRefused(call.contact, error))
+
+    def _turn_away(self, call: IncomingCall) -> None:
+        self._waiting.discard(call)
+        call.refuse(Reply.REJECT)
