@@ -1,7 +1,10 @@
 """The `p2p` command: its families, and the one place where errors become text and exit codes."""
 
+import errno
+import os
+import sys
 import traceback
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -17,9 +20,11 @@ from p2pchat.cli import (
     settings,
     users,
 )
-from p2pchat.errors import P2PError
+from p2pchat.errors import P2PError, StorageError
 
 INTERRUPTED = 130
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
 
 class _Group(click.Group):
@@ -37,6 +42,18 @@ class _Group(click.Group):
         except (KeyboardInterrupt, click.Abort):
             click.echo(err=True)
             ctx.exit(INTERRUPTED)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program; a full disk behind stdout is an error like others."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.errno not in _FULL:  # files and sockets have errors of ours: it is stdout
+                raise
+            _show(StorageError(f"cannot write to stdout: {os.strerror(error.errno)}"))
+            # What is still buffered goes nowhere, or the interpreter would complain at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(StorageError.exit_code)
 
 
 def _show(error: P2PError) -> None:

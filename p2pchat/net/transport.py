@@ -5,8 +5,9 @@ callbacks never come from within a call; `on_data` gives bytes in order; after `
 comes but `on_closed`, once, when all that was written has gone (or cannot go any more); after
 `abort` the same at once. `on_end` comes when the remote will send no more, and is `close` unless
 somebody who still owes it something sets another. `on_closed(None)` is an orderly end, whoever
-wished it. `lingers` makes `close` wait, for a while, until the remote has ended too: a socket that
-is closed over unread bytes resets the connection, and the remote loses what it had not read yet.
+wished it. A wire that `lingers` lives on for a while after that, unseen, until the remote has ended
+too: a socket that is closed over unread bytes resets the connection, and the remote loses what it
+had not read yet.
 """
 
 import errno
@@ -213,6 +214,7 @@ class TcpTransport:
             return
         self._draining = True
         self._watch()
+        self._tell_closed(None)
 
     def _watch(self) -> None:
         """Ask for writability only after a short send."""
@@ -233,21 +235,25 @@ class TcpTransport:
         self._events = events
 
     def _give_up(self) -> None:
-        late = LinkLost(f"{self.remote} does not take the last bytes")
-        self._end(None if self._draining else late)
+        self._end(LinkLost(f"{self.remote} does not take the last bytes"))
 
     def _end(self, error: LinkLost | None) -> None:
         if self._socket is None:
             return
         if error is not None:
             error.unsent = self.queued
-        self._closing, self._reading, self._draining, self._out = True, False, False, []
+        told, self._draining = self._draining, False
+        self._closing, self._reading, self._out = True, False, []
         self.queued = 0
         self._watch()
         self._socket.close()
         self._socket = None
         if self._linger is not None:
             self._linger.cancel()
+        if not told:
+            self._tell_closed(error)
+
+    def _tell_closed(self, error: LinkLost | None) -> None:
         self._loop.call_soon(lambda: self.on_closed(error))
 
 

@@ -58,7 +58,8 @@ class ChatApp:
 
     `call`: go straight into a chat with that user, and be done when it ends. What is typed is done
     in order: a text waits while a call is unanswered, and so does what comes after it, unless
-    `commands_overtake` (a person at a keyboard means a command now, a script means it in order).
+    `commands_overtake` (a person at a keyboard means a command now, a script means it in order, and
+    is told by the exit code that a line could not be said).
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class ChatApp:
         self._node: Node | None = None
         self._inputs: deque[Say | Order | _EndOfInput] = deque()
         self._searching = 0
+        self._unsaid = 0  # lines that could not be said, whatever the chat
         self._ready = False
         self._refused: P2PError | None = None
         self.on_input_wanted: Callable[[], None] = _nothing
@@ -116,6 +118,11 @@ class ChatApp:
         elif meant is not None:
             self._inputs.append(meant)
             self._work_off()
+
+    def refuse_line(self, why: str) -> None:
+        """A line could not even be read; a script learns it from the exit code too."""
+        self._view.tell(why)
+        self._unsaid += 1
 
     def end_input(self) -> None:
         """Nothing more will be typed: do what was, then leave."""
@@ -167,7 +174,8 @@ class ChatApp:
         """Log out and be done; what was said still goes out while the loop runs until idle."""
         if not self.done:
             self.done = True
-            self.exit_code = exit_code
+            unsaid = self._unsaid and not self._commands_overtake
+            self.exit_code = exit_code or (UsageError.exit_code if unsaid else 0)
             self.error = error
             self.node.stop()
 
@@ -215,9 +223,16 @@ class ChatApp:
 
     def _do(self, meant: Say | Order) -> None:
         if isinstance(meant, Say):
-            self._try(lambda: self.node.say(meant.text))
+            self._say(meant.text)
         else:
             self._try(lambda: self._handlers[meant.word](meant))
+
+    def _say(self, text: str) -> None:
+        try:
+            self.node.say(text)
+        except UsageError as error:
+            self._unsaid += 1
+            self._view.tell(error_sentence(error))
 
     def _try(self, action: Callable[[], None]) -> None:
         try:

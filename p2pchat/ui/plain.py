@@ -14,6 +14,9 @@ from p2pchat.ui.render import NOTICE, plain_lines
 
 _READ_BYTES: Final = 65536
 
+_MAX_LINE: Final = 1024 * 1024
+"""Characters; of a longer line nothing is sent, and it is not kept."""
+
 
 class PlainView:
     """Write lines to a text stream, each at once; None: to nobody, stdout is closed."""
@@ -45,6 +48,7 @@ class LineInput:
         self._app = app
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._partial = ""
+        self._too_long = False  # what is read belongs to a line that is dropped
         self._watching = False
         self._ended = False
         app.on_input_wanted = self._read_on
@@ -73,14 +77,23 @@ class LineInput:
         lines = (self._partial + self._decoder.decode(data, final=not data)).split("\n")
         self._partial = lines.pop()
         for line in lines:
-            self._app.submit(line.removesuffix("\r"))
+            self._enter(line.removesuffix("\r"))
+        if len(self._partial) > _MAX_LINE:
+            self._partial, self._too_long = "", True
         if not data:
             self.close()
-            if self._partial:
-                self._app.submit(self._partial)
+            if self._partial or self._too_long:
+                self._enter(self._partial)
             self._app.end_input()
         elif not self._app.wants_input:
             self._pause()
+
+    def _enter(self, line: str) -> None:
+        if self._too_long:
+            self._too_long = False
+            self._app.refuse_line(f"a line of more than {_MAX_LINE} characters was not sent")
+        else:
+            self._app.submit(line)
 
 
 def run(loop: Loop, app: ChatApp, descriptor: int | None) -> None:

@@ -116,3 +116,20 @@ def test_closed_and_unreadable_streams_are_no_traceback(tmp_path: Path, how: str
         )
     assert done.stderr == ""
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("command", [["--help"], ["completion", "bash"]])
+def test_a_full_disk_behind_stdout_is_said(tmp_path: Path, command: list[str]) -> None:
+    """One sentence, no traceback, exit 1."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [P2P, *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(tmp_path),
+            check=False,
+        )
+    assert done.stderr.startswith("p2p: cannot write to stdout: No space left")
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1

@@ -73,7 +73,7 @@ class TestTcpTransport(TransportContract):
         pair.run_until(lambda: pair.ear_a.closed)
 
     def test_a_lingering_close_waits_for_the_remotes_end_only_so_long(self, loop: Loop) -> None:
-        """A remote that neither talks nor ends is left after a while, and that is no error."""
+        """It is over for us at once; a remote that neither talks nor ends is left after a while."""
         left, right = socket.socketpair()
         left.setblocking(False)
         transport = TcpTransport(loop, left, HERE, THERE)
@@ -83,8 +83,10 @@ class TestTcpTransport(TransportContract):
         transport.close()
         settle(loop)
         assert right.recv(1) == b""
-        assert not closed
+        assert closed == [None]
+        assert not loop.idle
         advance(loop, 5.0)
+        assert loop.idle
         assert closed == [None]
         right.close()
 

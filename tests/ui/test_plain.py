@@ -25,6 +25,9 @@ class Typed:
         assert not self.ended
         self.lines.append(line)
 
+    def refuse_line(self, why: str) -> None:
+        self.lines.append(f"refused: {why}")
+
     def end_input(self) -> None:
         self.ended = True
 
@@ -107,3 +110,20 @@ def test_closing_stops_reading_and_leaves_the_descriptor(loop: Loop, closes: int
     assert os.read(r, 10) == b"x\n"
     os.close(r)
     os.close(w)
+
+
+def test_a_line_without_end_is_not_kept(loop: Loop) -> None:
+    """It is refused at its end, and the next one is taken."""
+    r, w = os.pipe()
+    app = Typed()
+    lines = LineInput(loop, r, app)  # type: ignore[arg-type]
+    for _ in range(100):
+        os.write(w, b"x" * 60_000)
+        loop.run_once(0)
+        assert len(lines._partial) <= 2 * 1024 * 1024
+    os.write(w, b"\nnext\n")
+    turns(loop)
+    assert [line[:20] for line in app.lines] == ["refused: a line of m", "next"]
+    os.close(w)
+    turns(loop)
+    os.close(r)

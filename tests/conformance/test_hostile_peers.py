@@ -1,0 +1,104 @@
+"""Every bad header of PROTOCOL in every state at the real peer server, in both dialects."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conformance.secure_client import PeerIdentity, Secure, SecurePeer
+from tests.conformance.test_framing import BAD
+from tests.programs import Program, Raw, Serve, environment, running
+
+
+class Node:
+    """A person's own `p2p login`, and somebody who calls it with bad intentions."""
+
+    def __init__(self, serve: Serve, factory: pytest.TempPathFactory, *, secure: bool) -> None:
+        self.secure = secure
+        env = environment(
+            factory.mktemp("home"),
+            P2P_REGISTRY=serve.join if secure else serve.url,
+            P2P_PASSWORD="password",
+        )
+        victim = f"victim-{'secure' if secure else 'original'}"
+        assert Program("register", victim, env=env).end()[0] == 0
+        self.program = Program("login", "--limit", "calls-per-minute=0", env=env)
+        self.port = int(self.program.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1])
+        self._identity = PeerIdentity(factory.mktemp("mallory"))
+        if secure:
+            Secure(serve).register("mallory", key=self._identity.public)
+
+    def dial(self) -> Raw:
+        return (
+            SecurePeer(self.port, self._identity) if self.secure else Raw(("127.0.0.1", self.port))
+        )
+
+    def call(self) -> Raw:
+        """Call, and wait until the person is asked."""
+        raw = self.dial()
+        raw.say("CHAT_REQ", '{"username":"mallory"}' if self.secure else "mallory 1")
+        self.program.wait_for(r"^\* mallory wants to chat with you")
+        return raw
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["original", "secure"])
+def node(
+    request: pytest.FixtureRequest, registry: Serve, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Node]:
+    """One node for all of them: none of it may end it, or be seen on stderr."""
+    node = Node(registry, tmp_path_factory, secure=request.param)
+    with running(node.program):
+        yield node
+        node.program.signal(signal.SIGINT)
+        code, err = node.program.end()
+    assert (code, err.strip()) == (130, ""), "a stranger's bytes did more than close their link"
+
+
+EVERY = pytest.mark.parametrize("data", BAD.values(), ids=BAD.keys())
+
+
+@EVERY
+def test_before_anything_was_said(node: Node, data: bytes) -> None:
+    """Costs the link."""
+    stranger = node.dial()
+    stranger.socket.sendall(data)
+    assert stranger.closed_by_remote()
+    stranger.close()
+
+
+@EVERY
+def test_while_the_person_is_asked(node: Node, data: bytes) -> None:
+    """Waits for the answer, and costs the chat then, not the node."""
+    caller = node.call()
+    caller.socket.sendall(data)
+    if b"MSG" in data and not node.secure:  # that is a text, by the original's rules
+        node.program.type("/reject")
+        assert caller.hear() == ("CHAT_REQ_RESP", "REJECT")
+    else:
+        node.program.type("/accept")
+        node.program.wait_for(r"^\* chat with mallory ended$")
+    caller.close()
+
+
+@EVERY
+def test_in_a_chat(node: Node, data: bytes) -> None:
+    """Costs the chat; what was said before it is shown."""
+    caller = node.call()
+    node.program.type("/accept")
+    assert caller.hear()[0] == "CHAT_REQ_RESP"
+    caller.say("MSG", '{"text":"first"}' if node.secure else "first")
+    node.program.wait_for("^mallory: first$")
+    if b"MSG" not in data or node.secure:
+        caller.socket.sendall(data)
+    else:
+        caller.close()
+    node.program.wait_for(r"^\* chat with mallory ended$")
+    caller.close()
+
+
+def test_after_all_that_it_is_still_there(node: Node) -> None:
+    """Calls are taken as ever."""
+    caller = node.call()
+    node.program.type("/reject")
+    assert caller.hear()[0] == "CHAT_REQ_RESP"
+    caller.close()
