@@ -1,0 +1,160 @@
+"""No secret where others can read it: streams, logs, tracebacks, process lists, files."""
+
+import os
+import signal
+import stat
+from pathlib import Path
+
+import pytest
+
+from p2pchat.protocol.messages import (
+    ChangePassword,
+    ChatText,
+    Grant,
+    Login,
+    LoginResult,
+    Outcome,
+    Register,
+    RevokeTokens,
+)
+from tests.programs import Program, Serve, environment
+
+PASSWORD, NEW_PASSWORD, WRONG, TEXT = "Hush-pass-1", "Hush-pass-2", "Hush-pass-3", "Hush-text-4"
+MARK = "Hush"
+
+
+class Everything:
+    """What a registry and two people said and left behind in a session with every kind of error."""
+
+    def __init__(self, folder: Path) -> None:
+        self.seen: dict[str, str] = {}
+        self._folder = folder
+        self.serve = Serve(folder / "registry", "--verbose")
+        for name, secret in (("right", PASSWORD), ("new", NEW_PASSWORD), ("wrong", WRONG)):
+            (folder / name).write_text(secret + "\n")
+            (folder / name).chmod(0o600)
+        self._homes = {name: self._environment(name) for name in ("alice", "bob", "eve")}
+        for name in ("alice", "bob"):
+            self.run(name, "register", name, "--password-file", str(folder / "right"))
+        self.run("eve", "--debug", "login", "bob", "--password-file", str(folder / "wrong"))
+        self.run(
+            "alice",
+            "--debug",
+            "passwd",
+            "--password-file",
+            str(folder / "wrong"),
+            "--new-password-file",
+            str(folder / "new"),
+        )
+        self.run(
+            "alice",
+            "passwd",
+            "--password-file",
+            str(folder / "right"),
+            "--new-password-file",
+            str(folder / "new"),
+        )
+        self.run("alice", "--debug", "search", "bob")
+        self._talk()
+        self.run("alice", "logout", "--everywhere")
+        original = self.serve.dial()
+        original.ask("REG", f"olga {PASSWORD}")
+        original.say("SEARCH", f"{TEXT}\x00")
+        self.serve.signal(signal.SIGTERM)
+        self.seen["serve"] = self.serve.end()[1] + "\n".join(self.serve.said)
+        self.serve.kill()
+
+    def run(self, who: str, *words: str) -> None:
+        program = Program(*words, env=self._homes[who])
+        _, err = program.end()
+        self._note(" ".join([who, *words[:2]]), "\n".join([*program.said, err]))
+
+    def _environment(self, name: str) -> dict[str, str]:
+        return environment(self._folder / f"home-{name}", P2P_REGISTRY=self.serve.join)
+
+    def _talk(self) -> None:
+        """Let alice call bob and say it; bob's terminal is where it may be read."""
+        bob = Program("login", env=self._homes["bob"])
+        bob.wait_for("logged in as bob")
+        self.run("alice", "login", "--password-file", str(self._folder / "new"))
+        alice = Program("--debug", "chat", "bob", env=self._homes["alice"])
+        bob.wait_for("alice wants to chat")
+        self.processes = self._process_list()
+        bob.type("/accept")
+        alice.wait_for("chat with bob started")
+        alice.type(TEXT)
+        bob.wait_for(f"^alice: {TEXT}$")
+        bob.type("/leave")
+        alice.wait_for("ended")
+        for name, program in (("alice", alice), ("bob", bob)):
+            program.type("/quit")
+            _, err = program.end()
+            self._note(f"{name} in the chat", err)
+        self._note("alice's screen", "\n".join(alice.said))
+
+    def _process_list(self) -> str:
+        lines = Path("/proc").glob("[0-9]*/cmdline")
+        return "\n".join(path.read_text("utf-8", "replace") for path in lines if _mine(path))
+
+    def _note(self, what: str, text: str) -> None:
+        assert what not in self.seen
+        self.seen[what] = text
+
+
+def _mine(path: Path) -> bool:
+    return path.exists() and path.stat().st_uid == os.getuid()
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Everything:
+    """The session, played once."""
+    folder = tmp_path_factory.mktemp("secrets")
+    return Everything(folder)
+
+
+def test_no_stream_and_no_traceback_shows_one(everything: Everything) -> None:
+    """The registry's verbose log, everybody's stderr with --debug, the sender's own screen."""
+    assert "Traceback" in everything.seen["alice --debug passwd"]
+    assert "logged in" in everything.seen["serve"]
+    shown = [what for what, text in everything.seen.items() if MARK in text]
+    assert shown == []
+
+
+def test_no_process_list_shows_one(everything: Everything) -> None:
+    """Passwords are never arguments."""
+    assert "--debug" in everything.processes
+    assert MARK not in everything.processes
+
+
+def test_no_file_that_others_can_read_holds_one(everything: Everything) -> None:
+    """Nor a token; and the files that hold tokens are for their owner alone."""
+    folder = everything._folder
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert any(path.name == "profile.sqlite3" for path in files)
+    for path in files:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            assert MARK.encode() not in path.read_bytes(), path
+            assert path.suffix not in {".sqlite3", ".sqlite3-wal", ".pem"} or "cert" in path.name
+    databases = [path.read_bytes() for path in files if "accounts.sqlite3" in path.name]
+    assert databases
+    assert not any(MARK.encode() in data for data in databases)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Register("a", PASSWORD, invite=PASSWORD),
+        Login("a", PASSWORD),
+        Login("a", token=PASSWORD),
+        ChangePassword(PASSWORD, NEW_PASSWORD),
+        RevokeTokens(PASSWORD),
+        ChatText(TEXT),
+        LoginResult(Outcome.OK, grant=Grant(PASSWORD, PASSWORD.encode(), PASSWORD.encode(), 1.0)),
+    ],
+)
+def test_no_repr_shows_one(message: object) -> None:
+    """What a traceback or a log line would print."""
+    assert MARK not in repr(message)
+    assert MARK not in str(message)
+    assert type(message).__name__ in repr(message)
