@@ -8,7 +8,8 @@ from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.peer.peer_links import PeerLinks
-from p2pchat.protocol.messages import ChatReply, ChatRequest, Message, Reply
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.talk import ChatReply, ChatRequest, Reply
 
 DIAL_TIMEOUT: Final = 10.0
 REPLY_TIMEOUT: Final = 120.0

@@ -13,8 +13,9 @@ from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.events import ChatEnded, ChatStarted, Event, Security, TextReceived
-from p2pchat.protocol.messages import ChatText, Message
+from p2pchat.protocol.messages import Message
 from p2pchat.protocol.original import MAX_TEXT_BYTES
+from p2pchat.protocol.talk import ChatText
 from p2pchat.protocol.text import printable
 
 LAST_WORDS_TIMEOUT: Final = 1.0

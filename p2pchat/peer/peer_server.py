@@ -14,7 +14,8 @@ from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Wire
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.peer_links import PeerLinks
-from p2pchat.protocol.messages import ChatRequest, ChatText, Message
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.talk import ChatRequest, ChatText
 
 
 class PeerServer:

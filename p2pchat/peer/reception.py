@@ -17,7 +17,8 @@ from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.events import CallerRefused, Event
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.peer_links import PeerLinks
-from p2pchat.protocol.messages import ChatRequest, Reply, SearchResult
+from p2pchat.protocol.messages import SearchResult
+from p2pchat.protocol.talk import ChatRequest, Reply
 
 INTRODUCTION_TIMEOUT: Final = 20.0
 """Seconds until the registry must have said whose key a stranger has."""

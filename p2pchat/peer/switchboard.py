@@ -25,7 +25,8 @@ from p2pchat.peer.events import (
     Trouble,
 )
 from p2pchat.peer.peer_links import PeerLinks
-from p2pchat.protocol.messages import ChatRequest, ChatText, Message, Reply
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.talk import ChatRequest, ChatText, Reply
 
 _MAX_EARLY: Final = 100
 """Messages kept of a contact whose answer to our call has not come yet."""

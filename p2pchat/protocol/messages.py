@@ -1,11 +1,13 @@
-"""The catalogue: one frozen class for each message, whatever dialect carries it.
+"""What is said to the registry, and by it: one frozen class for each message of either dialect.
+
+What peers say to each other is in `talk`.
 
 A message refuses nonsense when it is built, by sender and receiver alike, and hides secrets from
 `repr`. It knows neither bytes nor who may say it when.
 """
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -23,14 +25,6 @@ class Presence(StrEnum):
     ONLINE = "ONLINE"
     OFFLINE = "OFFLINE"
     NOT_FOUND = "NOT_FOUND"
-
-
-class Reply(StrEnum):
-    """What the person who was called answers."""
-
-    ACCEPT = "ACCEPT"
-    REJECT = "REJECT"
-    BUSY = "BUSY"
 
 
 class Reason(StrEnum):
@@ -194,6 +188,33 @@ class SearchResult(Answer, frozen=True):
                 raise ValueError(f"{self.host!r} is no host")
 
 
+MAX_WATCHED: Final = 256
+"""Names that one login may watch."""
+
+
+class Watch(Request, frozen=True):
+    """Ask to be told where these users are whenever that changes, and of no others any more."""
+
+    usernames: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.usernames) > MAX_WATCHED:
+            raise ValueError(f"at most {MAX_WATCHED} users can be watched")
+
+
+class Sighting(Message, frozen=True):
+    """Where somebody is who is watched; the registry says it unasked."""
+
+    username: str
+    result: SearchResult
+
+
+class WatchResult(Answer, frozen=True):
+    """Where they are now."""
+
+    sightings: tuple[Sighting, ...]
+
+
 class ChangePassword(Request, frozen=True):
     """Set a new password, knowing the old one; every token of the account ends."""
 
@@ -243,33 +264,6 @@ class Hello(Message, frozen=True):
     """The heartbeat: this user is still there."""
 
     username: str
-
-
-class ChatRequest(Message, frozen=True):
-    """Ask the person who listens here for a chat.
-
-    `port`: the caller's own peer server's, where each side talks on a connection of its own.
-    """
-
-    username: str
-    port: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.port is not None:
-            check_port(self.port)
-
-
-class ChatReply(Message, frozen=True):
-    """The answer to a chat request."""
-
-    reply: Reply
-
-
-class ChatText(Message, frozen=True):
-    """What a person says to the other."""
-
-    text: str
-    hidden = frozenset({"text"})
 
 
 def check_key(key: bytes | None) -> None:

@@ -14,9 +14,6 @@ from p2pchat.protocol.dialects import Codec, Dialect
 from p2pchat.protocol.messages import (
     AnnouncePort,
     AnnouncePortResult,
-    ChatReply,
-    ChatRequest,
-    ChatText,
     Hello,
     Login,
     LoginResult,
@@ -26,11 +23,11 @@ from p2pchat.protocol.messages import (
     Presence,
     Register,
     RegisterResult,
-    Reply,
     Search,
     SearchResult,
     check_port,
 )
+from p2pchat.protocol.talk import ChatReply, ChatRequest, ChatText, Reply
 from p2pchat.protocol.text import is_username
 
 MAX_TEXT_BYTES: Final = 65536

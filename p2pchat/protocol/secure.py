@@ -15,9 +15,6 @@ from p2pchat.protocol.messages import (
     AnnouncePortResult,
     ChangePassword,
     ChangePasswordResult,
-    ChatReply,
-    ChatRequest,
-    ChatText,
     Goodbye,
     Login,
     LoginResult,
@@ -29,8 +26,12 @@ from p2pchat.protocol.messages import (
     RevokeTokensResult,
     Search,
     SearchResult,
+    Sighting,
     SlowDown,
+    Watch,
+    WatchResult,
 )
+from p2pchat.protocol.talk import Ack, ChatReply, ChatRequest, ChatText, Skip, Sync
 
 ALPN: Final = "p2pchat/2"
 """What both ends must agree on in the TLS handshake, so that there is nothing to downgrade."""
@@ -39,6 +40,7 @@ MAX_FRAME_BYTES: Final = HEADER_BYTES + 400 * 1024
 """Of the longest message, with its header: 64 KiB of text at worst, escaped as JSON."""
 
 _BEFORE_LOGIN: Final = 8 * 1024  # what somebody may send whom we do not know yet
+_AFTER_LOGIN: Final = 64 * 1024
 
 _encoder = msgspec.json.Encoder()
 
@@ -70,6 +72,9 @@ SECURE: Final = Dialect(
         _json(AnnouncePortResult, "PS_PORT_RESP"),
         _json(Search, "SEARCH"),
         _json(SearchResult, "SEARCH_RESP"),
+        _json(Watch, "WATCH", _AFTER_LOGIN),
+        _json(WatchResult, "WATCH_RESP", _AFTER_LOGIN),
+        _json(Sighting, "PRESENCE"),
         _json(ChangePassword, "PASSWD"),
         _json(ChangePasswordResult, "PASSWD_RESP"),
         _json(RevokeTokens, "REVOKE"),
@@ -79,6 +84,9 @@ SECURE: Final = Dialect(
         _json(Goodbye, "BYE"),
         _json(ChatRequest, "CHAT_REQ"),
         _json(ChatReply, "CHAT_REQ_RESP"),
+        _json(Sync, "SYNC"),
+        _json(Ack, "ACK"),
+        _json(Skip, "SKIP"),
         _json(ChatText, "MSG", MAX_FRAME_BYTES - HEADER_BYTES),
     ),
 )

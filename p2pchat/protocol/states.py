@@ -16,9 +16,6 @@ from p2pchat.protocol.messages import (
     AnnouncePortResult,
     ChangePassword,
     ChangePasswordResult,
-    ChatReply,
-    ChatRequest,
-    ChatText,
     Goodbye,
     Login,
     LoginResult,
@@ -27,13 +24,16 @@ from p2pchat.protocol.messages import (
     Outcome,
     Register,
     RegisterResult,
-    Reply,
     RevokeTokens,
     RevokeTokensResult,
     Search,
     SearchResult,
+    Sighting,
     SlowDown,
+    Watch,
+    WatchResult,
 )
+from p2pchat.protocol.talk import Ack, ChatReply, ChatRequest, ChatText, Reply, Skip, Sync
 
 
 class Speaker(Enum):
@@ -61,6 +61,7 @@ class State(Enum):
     SEARCHING = "searching"
     CHANGING_PASSWORD = "changing the password"
     REVOKING = "revoking tokens"
+    WATCHING = "asking to watch"
     # between peers
     CONNECTED = "connected"
     ASKED = "asked"
@@ -110,12 +111,8 @@ REGISTRY_DIALOGUE: Final = Dialogue(
         (_S.LOGGED_IN, _D): {
             AnnouncePort: _S.ANNOUNCING,
             Search: _S.SEARCHING,
-            ChangePassword: _S.CHANGING_PASSWORD,
-            RevokeTokens: _S.REVOKING,
             Logout: _S.OVER,
         },
-        (_S.CHANGING_PASSWORD, _L): {ChangePasswordResult: _S.LOGGED_IN},
-        (_S.REVOKING, _L): {RevokeTokensResult: _S.LOGGED_IN},
         (_S.ANNOUNCING, _L): {AnnouncePortResult: _S.LOGGED_IN},
         (_S.SEARCHING, _L): {SearchResult: _S.LOGGED_IN},
     },
@@ -123,9 +120,14 @@ REGISTRY_DIALOGUE: Final = Dialogue(
 """Client (dialler) and registry (listener): strictly ask and answer."""
 
 
-def _or_slow_down(back: State, asked: tuple[State, ...]) -> dict[tuple[State, Speaker], Turn]:
-    """Let the registry say SlowDown instead of the answers that are due; that leads `back`."""
-    return {(state, _L): {**REGISTRY_DIALOGUE.turn(state, _L), SlowDown: back} for state in asked}
+def _asked_anonymously(state: State) -> tuple[tuple[State, Speaker], Turn]:
+    """Let the registry say SlowDown instead of the answer that is due."""
+    return (state, _L), {**REGISTRY_DIALOGUE.turn(state, _L), SlowDown: _S.ANONYMOUS}
+
+
+def _asked(state: State, answer: type[Message]) -> tuple[tuple[State, Speaker], Turn]:
+    """The same after the login, when it may also have news in between."""
+    return (state, _L), {answer: _S.LOGGED_IN, SlowDown: _S.LOGGED_IN, Sighting: state}
 
 
 SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
@@ -137,15 +139,30 @@ SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
             Login: _S.LOGGING_IN,
             Logout: _S.OVER,
         },
-        (_S.LOGGED_IN, _L): {Goodbye: _S.OVER},
-        **_or_slow_down(_S.ANONYMOUS, (_S.REGISTERING, _S.LOGGING_IN)),
-        **_or_slow_down(
-            _S.LOGGED_IN, (_S.ANNOUNCING, _S.SEARCHING, _S.CHANGING_PASSWORD, _S.REVOKING)
+        (_S.LOGGED_IN, _D): {
+            AnnouncePort: _S.ANNOUNCING,
+            Search: _S.SEARCHING,
+            Watch: _S.WATCHING,
+            ChangePassword: _S.CHANGING_PASSWORD,
+            RevokeTokens: _S.REVOKING,
+            Logout: _S.OVER,
+        },
+        (_S.LOGGED_IN, _L): {Sighting: _S.LOGGED_IN, Goodbye: _S.OVER},
+        **dict(
+            (
+                _asked_anonymously(_S.REGISTERING),
+                _asked_anonymously(_S.LOGGING_IN),
+                _asked(_S.ANNOUNCING, AnnouncePortResult),
+                _asked(_S.SEARCHING, SearchResult),
+                _asked(_S.WATCHING, WatchResult),
+                _asked(_S.CHANGING_PASSWORD, ChangePasswordResult),
+                _asked(_S.REVOKING, RevokeTokensResult),
+            )
         ),
     },
 )
 """The same in the secure dialect, where only who is logged in learns who is online, and where the
-registry says why it hangs up, and when it has too much to do."""
+registry says why it hangs up, when it has too much to do, and unasked where somebody is."""
 
 PEER_DIALOGUE: Final = Dialogue(
     _S.CONNECTED,
@@ -164,13 +181,15 @@ PEER_DIALOGUE: Final = Dialogue(
 )
 """Node (dialler) and peer server (listener): each side talks only on the link that it opened."""
 
+_TALK: Final[Turn] = dict.fromkeys((Sync, ChatText, Ack, Skip), _S.TALKING)
+
 SECURE_PEER_DIALOGUE: Final = Dialogue(
     _S.CONNECTED,
     {
         (_S.CONNECTED, _D): {ChatRequest: _S.ASKED},
         (_S.ASKED, _L): PEER_DIALOGUE.turns[(_S.ASKED, _L)],
-        (_S.TALKING, _D): {ChatText: _S.TALKING},
-        (_S.TALKING, _L): {ChatText: _S.TALKING},
+        (_S.TALKING, _D): _TALK,
+        (_S.TALKING, _L): _TALK,
     },
 )
 """The same in the secure dialect: one connection, on which both sides talk."""

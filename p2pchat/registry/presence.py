@@ -5,7 +5,7 @@ deadlines: one ordered queue, and each heartbeat moves its sender to the end.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 from p2pchat.protocol.heartbeat import SealedHello
@@ -56,6 +56,10 @@ class Attendance:
         self.hang_up = hang_up
 
 
+OnMoved = Callable[[str], None]
+"""Told the name of a watched user whose addresses have changed."""
+
+
 class PresenceBook:
     """Everybody who is online; `patience` is how long one may be silent, in seconds."""
 
@@ -64,6 +68,8 @@ class PresenceBook:
         self._by_name: OrderedDict[str, Attendance] = OrderedDict()  # longest silent first
         self._by_address: dict[tuple[str, int], Attendance] = {}
         self._by_session: dict[bytes, Attendance] = {}
+        self._watchers: dict[str, dict[Hashable, OnMoved]] = {}
+        self._watched: dict[Hashable, tuple[str, ...]] = {}
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -88,7 +94,23 @@ class PresenceBook:
             self._by_address[address] = attendance
         attendance.port = port
         attendance.clear_port = clear_port
+        self._tell_watchers(attendance.username)
         return True
+
+    def watch(self, watcher: Hashable, usernames: tuple[str, ...], on_moved: OnMoved) -> None:
+        """Tell the watcher of these users from now on, and of no others any more."""
+        self.unwatch(watcher)
+        self._watched[watcher] = usernames
+        for username in usernames:
+            self._watchers.setdefault(username, {})[watcher] = on_moved
+
+    def unwatch(self, watcher: Hashable) -> None:
+        """Tell the watcher nothing any more."""
+        for username in self._watched.pop(watcher, ()):
+            watchers = self._watchers[username]
+            watchers.pop(watcher, None)
+            if not watchers:
+                del self._watchers[username]
 
     def hear(self, username: str, host: str, now: float) -> None:
         """Note a heartbeat in clear; it counts only from the host that the user logged in from.
@@ -125,6 +147,8 @@ class PresenceBook:
             self._give_addresses_back(attendance)
             if attendance.seal is not None:
                 del self._by_session[attendance.seal.session]
+            if attendance.port:
+                self._tell_watchers(attendance.username)
 
     def next_deadline(self) -> float | None:
         """Give the instant at which the longest silent user's patience ends."""
@@ -142,6 +166,10 @@ class PresenceBook:
         for attendance in expired:
             self.leave(attendance)
         return expired
+
+    def _tell_watchers(self, username: str) -> None:
+        for on_moved in tuple(self._watchers.get(username, {}).values()):
+            on_moved(username)
 
     def _heard(self, attendance: Attendance, now: float) -> None:
         attendance.heard_at = now

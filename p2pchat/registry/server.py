@@ -1,15 +1,12 @@
 """Doors in front, the service behind, the heartbeats' deadline between: the registry at work.
 
-The only room of the registry that meets links. Decides nothing that a client is told; logs who
-came, logged in and left, never a password or a message.
+Decides nothing that a client is told.
 """
 
 import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
-
-import msgspec
 
 from p2pchat.errors import P2PError, RemoteProtocolError
 from p2pchat.net.address import Address
@@ -23,26 +20,16 @@ from p2pchat.net.worker import Worker
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.dialects import Dialect
 from p2pchat.protocol.heartbeat import open_hello, write_answer
-from p2pchat.protocol.messages import (
-    Goodbye,
-    Logout,
-    Message,
-    Reason,
-    Request,
-    SlowDown,
-)
 from p2pchat.protocol.original import ORIGINAL, decode_hello
 from p2pchat.protocol.secure import ALPN, SECURE
 from p2pchat.protocol.states import REGISTRY_DIALOGUE, SECURE_REGISTRY_DIALOGUE, Speaker
 from p2pchat.protocol.text import one_line
+from p2pchat.registry.client import Client
 from p2pchat.registry.limits import NO_LIMITS, ConnectionCount, Limits
-from p2pchat.registry.service import Service, Visitor, Work
+from p2pchat.registry.service import Service
 
 STOP_TIMEOUT: Final = 3.5
 """Seconds that a stopping registry waits for open answers and for readers of the last bytes."""
-
-_BUSY_PAUSE: Final = 5.0
-"""Seconds after which to ask again what could not be worked on: the queue or the disk was full."""
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +61,7 @@ class Server:
         self._connections = ConnectionCount(limits.connections_per_address)
         self._new_connections = Budget.per_minute(limits.new_connections_per_minute)
         self._doors: list[Door] = []
-        self._clients: set[_Client] = set()
+        self._clients: set[Client] = set()
         self._handshakes: dict[TlsTransport, None] = {}  # the oldest first
         self._silence: Timer | None = None
         self._on_stopped: Callable[[], None] | None = None
@@ -116,12 +103,12 @@ class Server:
             client.close_when_answered()
         self._loop.call_soon(self._check_stopped)
 
-    def attend_silence(self) -> None:
+    def _attend_silence(self) -> None:
         """See to it that the silent are hung up on in time; called when somebody has logged in."""
         if self._silence is None:
             self._expire()
 
-    def forget(self, client: "_Client") -> None:
+    def _forget(self, client: Client) -> None:
         """The client's link has ended."""
         self._clients.discard(client)
         self._connections.close(client.host)
@@ -171,7 +158,16 @@ class Server:
         )
         if secure and self._limits.login_timeout:
             link.expect(self._limits.login_timeout, "no login came")
-        self._clients.add(_Client(self, self._service, self._worker, link, secure=secure))
+        self._clients.add(
+            Client(
+                self._service,
+                self._worker,
+                link,
+                secure=secure,
+                on_login=self._attend_silence,
+                on_gone=self._forget,
+            )
+        )
 
     def _came_to_tls(self, new_engine: Callable[[], Engine], transport: Wire) -> None:
         if self._limits.handshakes and len(self._handshakes) >= self._limits.handshakes:
@@ -231,116 +227,6 @@ class Server:
         if self._on_stopped is not None and not self._clients:
             on_stopped, self._on_stopped = self._on_stopped, _nothing
             on_stopped()
-
-
-class _Client:
-    """One link at a door: requests to the service, answers back in order."""
-
-    __slots__ = (
-        "_answering",
-        "_link",
-        "_name",
-        "_request_id",
-        "_server",
-        "_service",
-        "_stopping",
-        "_visitor",
-        "_why_left",
-        "_worker",
-        "host",
-    )
-
-    def __init__(
-        self, server: Server, service: Service, worker: Worker, link: Link, *, secure: bool
-    ) -> None:
-        self._server = server
-        self._service = service
-        self._worker = worker
-        self._link = link
-        self._name = str(link.remote)
-        self.host = link.remote.host
-        self._visitor = Visitor(link.remote.host, self._hang_up, secure=secure)
-        self._answering = False
-        self._request_id: int | None = None
-        self._stopping = False
-        self._why_left = ""
-        link.on_message = self._asked
-        link.on_closed = self._closed
-        _log.info("%s came", self._name)
-
-    def close_when_answered(self) -> None:
-        """Hang up as soon as no answer is owed."""
-        self._stopping = True
-        if not self._answering:
-            self._link.close()
-
-    def abort(self) -> None:
-        """Hang up at once."""
-        self._link.abort()
-
-    def _asked(self, request: Message) -> None:
-        if isinstance(request, Logout):
-            self._leave("logged out")
-            return
-        answer = self._service.answer(self._visitor, request)
-        self._request_id = request.id if isinstance(request, Request) else None
-        if not isinstance(answer, Work):
-            self._send(answer)
-            return
-        work = answer
-        self._answering = True
-
-        def done(result: object) -> None:
-            self._answered(work.then(result))
-
-        def failed(error: P2PError) -> None:
-            _log.error("%s: %s", self._name, error.what)
-            self._answered(SlowDown(_BUSY_PAUSE))
-
-        if not self._worker.submit(work.job, done, failed, rank=work.rank):
-            _log.warning("%s turned away: too many logins are being checked", self._name)
-            self._answered(SlowDown(_BUSY_PAUSE))
-
-    def _answered(self, answer: Message) -> None:
-        self._answering = False
-        self._send(answer)
-        if not self._link.open:
-            return
-        if self._visitor.username is None:
-            _log.info("%s refused", self._name)
-        else:
-            self._link.relax()
-            self._name = f"{self._visitor.username} at {self._link.remote}"
-            _log.info("%s logged in", self._name)
-            self._server.attend_silence()
-        if self._stopping:
-            self._link.close()
-
-    def _send(self, answer: Message) -> None:
-        if isinstance(answer, SlowDown) and not self._visitor.secure:
-            # The original dialect cannot say it, and a FAIL would tell that the password is wrong.
-            self._leave("hung up on, it asks for too much")
-            return
-        if self._request_id is not None:
-            answer = msgspec.structs.replace(answer, id=self._request_id)
-        self._link.send(answer)
-
-    def _hang_up(self, reason: Reason) -> None:
-        if self._link.may_send(Goodbye):
-            self._link.send(Goodbye(reason))
-        self._leave(f"hung up on, {reason.lower()}")
-
-    def _leave(self, why: str) -> None:
-        """Put the user offline now; the last bytes may take a while."""
-        self._service.leave(self._visitor)
-        self._why_left = why
-        self._link.close()
-
-    def _closed(self, error: P2PError | None) -> None:
-        self._service.leave(self._visitor)
-        why = self._why_left or (one_line(error.what) if error is not None else "hung up")
-        _log.info("%s left: %s", self._name, why)
-        self._server.forget(self)
 
 
 def _nothing() -> None:

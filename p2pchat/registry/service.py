@@ -30,7 +30,10 @@ from p2pchat.protocol.messages import (
     RevokeTokensResult,
     Search,
     SearchResult,
+    Sighting,
     SlowDown,
+    Watch,
+    WatchResult,
 )
 from p2pchat.protocol.text import is_plain_username, is_username
 from p2pchat.registry.accounts import Accounts, Creation, Standing
@@ -61,18 +64,24 @@ class Visitor:
     """Whoever is at the other end of one connection.
 
     Logged in as `username` if that is set, and online while `attendance` is. `secure`: it came by
-    a secure door. `hang_up(reason)` closes that connection; `gone` once it has ended. `group` is
-    what its address counts as.
+    a secure door. `hang_up(reason)` closes that connection, `tell(news)` says something unasked on
+    it; `gone` once it has ended. `group` is what its address counts as.
     """
 
-    __slots__ = ("attendance", "gone", "group", "hang_up", "host", "secure", "username")
+    __slots__ = ("attendance", "gone", "group", "hang_up", "host", "secure", "tell", "username")
 
     def __init__(
-        self, host: str, hang_up: Callable[[Reason], None], *, secure: bool = False
+        self,
+        host: str,
+        hang_up: Callable[[Reason], None],
+        tell: Callable[[Message], None],
+        *,
+        secure: bool = False,
     ) -> None:
         self.host = host
         self.group = group_of(host)
         self.hang_up = hang_up
+        self.tell = tell
         self.secure = secure
         self.username: str | None = None
         self.attendance: Attendance | None = None
@@ -123,6 +132,7 @@ class Service:
             Login: self._login,
             AnnouncePort: self._announce_port,
             Search: self._search,
+            Watch: self._watch,
             ChangePassword: self._change_password,
             RevokeTokens: self._revoke_tokens,
         }
@@ -143,6 +153,7 @@ class Service:
     def leave(self, visitor: Visitor) -> None:
         """Put the visitor offline; its connection has ended or is about to."""
         visitor.gone = True
+        self._presence.unwatch(visitor)
         if visitor.attendance is not None:
             self._presence.leave(visitor.attendance)
             visitor.attendance = None
@@ -253,11 +264,20 @@ class Service:
         wait = self._searches.take(visitor.username or (visitor.group,), self._now())
         if wait:
             return SlowDown(wait)
-        username = request.username
+        return self._look_up(request.username, secure=visitor.secure)
+
+    def _watch(self, visitor: Visitor, request: Watch) -> Message:
+        def sighting(username: str) -> Sighting:
+            return Sighting(username, self._look_up(username, secure=True))
+
+        self._presence.watch(visitor, request.usernames, lambda n: visitor.tell(sighting(n)))
+        return WatchResult(tuple(map(sighting, request.usernames)))
+
+    def _look_up(self, username: str, *, secure: bool) -> SearchResult:
         attendance = self._presence.find(username)
         if username not in self._accounts:
             return _NOT_FOUND
-        if not visitor.secure:
+        if not secure:
             return _found_in_clear(attendance)
         key = self._accounts.standing(username).key
         if attendance is None or not attendance.port:

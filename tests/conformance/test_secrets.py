@@ -9,7 +9,6 @@ import pytest
 
 from p2pchat.protocol.messages import (
     ChangePassword,
-    ChatText,
     Grant,
     Login,
     LoginResult,
@@ -17,6 +16,7 @@ from p2pchat.protocol.messages import (
     Register,
     RevokeTokens,
 )
+from p2pchat.protocol.talk import ChatText
 from tests.programs import Program, Serve, environment
 
 PASSWORD, NEW_PASSWORD, WRONG, TEXT = "Hush-pass-1", "Hush-pass-2", "Hush-pass-3", "Hush-text-4"

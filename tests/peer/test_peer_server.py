@@ -3,8 +3,9 @@
 from p2pchat.net.address import Address
 from p2pchat.peer.events import Called, CallTurnedAway, TextReceived
 from p2pchat.peer.limits import PeerLimits
-from p2pchat.protocol.messages import ChatReply, ChatRequest, ChatText, Message, Reply
+from p2pchat.protocol.messages import Message
 from p2pchat.protocol.original import ORIGINAL
+from p2pchat.protocol.talk import ChatReply, ChatRequest, ChatText, Reply
 from tests.fakes import MemoryTransport
 from tests.world import Person, World
 

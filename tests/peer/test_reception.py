@@ -6,7 +6,7 @@ from p2pchat.errors import NotTrusted, StorageError
 from p2pchat.peer.events import Called, CallerRefused, CallFailed, CallTurnedAway
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.reception import INTRODUCTION_TIMEOUT
-from p2pchat.protocol.messages import ChatRequest
+from p2pchat.protocol.talk import ChatRequest
 from tests.peer.test_peer_server import Stranger
 from tests.world import World
 

@@ -9,9 +9,6 @@ from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.messages import (
     AnnouncePort,
     AnnouncePortResult,
-    ChatReply,
-    ChatRequest,
-    ChatText,
     Login,
     LoginResult,
     Logout,
@@ -20,12 +17,12 @@ from p2pchat.protocol.messages import (
     Presence,
     Register,
     RegisterResult,
-    Reply,
     Search,
     SearchResult,
 )
 from p2pchat.protocol.original import ORIGINAL
 from p2pchat.protocol.states import PEER_DIALOGUE, REGISTRY_DIALOGUE, Dialogue, Speaker, State
+from p2pchat.protocol.talk import ChatReply, ChatRequest, ChatText, Reply
 
 OK, FAIL = Outcome.OK, Outcome.FAIL
 D, L = Speaker.DIALLER, Speaker.LISTENER

@@ -2,16 +2,8 @@
 
 import pytest
 
-from p2pchat.protocol.messages import (
-    AnnouncePort,
-    ChatRequest,
-    ChatText,
-    Login,
-    Presence,
-    Register,
-    Search,
-    SearchResult,
-)
+from p2pchat.protocol.messages import AnnouncePort, Login, Presence, Register, Search, SearchResult
+from p2pchat.protocol.talk import ChatRequest, ChatText
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])

@@ -9,9 +9,6 @@ from p2pchat.protocol.framing import FrameReader, pad, write_frame
 from p2pchat.protocol.messages import (
     AnnouncePort,
     AnnouncePortResult,
-    ChatReply,
-    ChatRequest,
-    ChatText,
     Hello,
     Login,
     LoginResult,
@@ -21,11 +18,11 @@ from p2pchat.protocol.messages import (
     Presence,
     Register,
     RegisterResult,
-    Reply,
     Search,
     SearchResult,
 )
 from p2pchat.protocol.original import MAX_TEXT_BYTES, ORIGINAL, decode_hello, encode_hello
+from p2pchat.protocol.talk import ChatReply, ChatRequest, ChatText, Reply
 from p2pchat.protocol.text import is_username
 
 TABLE: list[tuple[Message, bytes]] = [

@@ -10,9 +10,6 @@ from p2pchat.errors import RemoteProtocolError
 from p2pchat.protocol.framing import FrameReader, pad, write_frame
 from p2pchat.protocol.messages import (
     AnnouncePort,
-    ChatReply,
-    ChatRequest,
-    ChatText,
     Grant,
     Login,
     LoginResult,
@@ -23,12 +20,16 @@ from p2pchat.protocol.messages import (
     Reason,
     Register,
     RegisterResult,
-    Reply,
     Search,
     SearchResult,
+    Sighting,
+    SlowDown,
+    Watch,
+    WatchResult,
 )
 from p2pchat.protocol.original import MAX_TEXT_BYTES
 from p2pchat.protocol.secure import SECURE
+from p2pchat.protocol.talk import Ack, ChatReply, ChatRequest, ChatText, Reply, Skip, Sync
 
 KEY = bytes(range(32))
 
@@ -57,6 +58,14 @@ def decode(data: bytes) -> Message:
         ChatRequest("alice"),
         ChatReply(Reply.BUSY),
         ChatText("a\nb \x00 \u202e"),
+        ChatText("x", 5, "id", 1_700_000_000_000),
+        Sync(0),
+        Ack(2**62),
+        Skip(7),
+        SlowDown(1.5, id=3),
+        Watch(("bob", "carol")),
+        Sighting("bob", SearchResult(Presence.ONLINE, "::1", 5, KEY)),
+        WatchResult((Sighting("bob", SearchResult(Presence.OFFLINE)),)),
     ],
 )
 def test_every_message_survives_the_trip(message: Message) -> None:

@@ -25,7 +25,10 @@ from p2pchat.protocol.messages import (
     RevokeTokens,
     Search,
     SearchResult,
+    Sighting,
     SlowDown,
+    Watch,
+    WatchResult,
 )
 from p2pchat.registry.accounts import Accounts
 from p2pchat.registry.invites import Invites
@@ -54,9 +57,15 @@ class Registry:
             accounts, PresenceBook(150), self.clock, limits=limits, registration=registration
         )
         self.hung_up: list[tuple[Visitor, Reason]] = []
+        self.told: list[tuple[Visitor, Message]] = []
 
     def visitor(self, host: str = "10.0.0.1", *, secure: bool = False) -> Visitor:
-        visitor = Visitor(host, lambda why: self.hung_up.append((visitor, why)), secure=secure)
+        visitor = Visitor(
+            host,
+            lambda why: self.hung_up.append((visitor, why)),
+            lambda news: self.told.append((visitor, news)),
+            secure=secure,
+        )
         return visitor
 
     def ask(self, visitor: Visitor, request: Message) -> Message:
@@ -331,6 +340,28 @@ class TestSecureDoor:
         registry.online("bob", 5000)
         found = registry.ask(self.secure(registry), Search("bob"))
         assert found == SearchResult(Presence.ONLINE, "10.0.0.1", 5000, None, in_clear=True)
+
+    def test_watchers_are_told(self, registry: Registry) -> None:
+        """Of every change of an address, at once, until they leave or watch others."""
+        watcher, other = self.secure(registry), self.secure(registry)
+        self.register(registry, "bob")
+        here = registry.ask(watcher, Watch(("bob", "nobody")))
+        offline = SearchResult(Presence.OFFLINE, key=KEY)
+        nobody = SearchResult(Presence.NOT_FOUND)
+        assert here == WatchResult((Sighting("bob", offline), Sighting("nobody", nobody)))
+        registry.ask(other, Watch(("bob",)))
+        bob = self.secure(registry)
+        registry.ask(bob, Login("bob", "password", key=KEY))
+        assert registry.told == []
+        registry.ask(bob, AnnouncePort(4000))
+        online = Sighting("bob", SearchResult(Presence.ONLINE, "10.0.0.1", 4000, KEY))
+        assert registry.told == [(watcher, online), (other, online)]
+        registry.ask(other, Watch(()))
+        registry.service.leave(bob)
+        assert registry.told[2:] == [(watcher, Sighting("bob", offline))]
+        registry.service.leave(watcher)
+        registry.ask(self.secure(registry), Login("bob", "password", key=KEY))
+        assert len(registry.told) == 3
 
     def test_heartbeats_must_be_sealed(self, registry: Registry) -> None:
         """Forged, repeated, from elsewhere, in clear: no effect, no answer."""

@@ -1,0 +1,93 @@
+"""What peers say to each other: one frozen class for each message, whatever dialect carries it.
+
+The original dialect has a request, a reply and texts; in the secure one texts are numbered,
+synchronised when a link comes up, and acknowledged (DESIGN, "Nothing lost").
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from p2pchat.protocol.messages import Message, check_port
+
+_LONG_AGO: Final = 10**15
+"""Milliseconds; no clock is that far from the epoch."""
+
+
+class Reply(StrEnum):
+    """What the person who was called answers."""
+
+    ACCEPT = "ACCEPT"
+    REJECT = "REJECT"
+    BUSY = "BUSY"
+
+
+class ChatRequest(Message, frozen=True):
+    """Ask the person who listens here for a chat.
+
+    `port`: the caller's own peer server's, where each side talks on a connection of its own.
+    """
+
+    username: str
+    port: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.port is not None:
+            check_port(self.port)
+
+
+class ChatReply(Message, frozen=True):
+    """The answer to a chat request."""
+
+    reply: Reply
+
+
+class ChatText(Message, frozen=True):
+    """What a person says to the other.
+
+    In the secure dialect with a number that grows by one, an `id` of its own, and when it was
+    written, in milliseconds since the epoch.
+    """
+
+    text: str
+    seq: int = 0
+    id: str = ""
+    at: int = 0
+    hidden = frozenset({"text"})
+
+    def __post_init__(self) -> None:
+        check_count(self.seq)
+        if len(self.id) > 64 or not -_LONG_AGO <= self.at <= _LONG_AGO:
+            raise ValueError("no id, or no time")
+
+
+class Sync(Message, frozen=True):
+    """The link is up: of what you said, everything up to `last_in` is on my disk."""
+
+    last_in: int
+
+    def __post_init__(self) -> None:
+        check_count(self.last_in)
+
+
+class Ack(Message, frozen=True):
+    """Everything that you said up to `seq` is on my disk."""
+
+    seq: int
+
+    def __post_init__(self) -> None:
+        check_count(self.seq)
+
+
+class Skip(Message, frozen=True):
+    """Do not wait for what I said up to `to` and you do not have: I do not have it any more."""
+
+    to: int
+
+    def __post_init__(self) -> None:
+        check_count(self.to)
+
+
+def check_count(count: int) -> None:
+    """Raise ValueError where `count` is not 0 or more, or more than a database can hold."""
+    if not 0 <= count < 2**63:
+        raise ValueError(f"{count} is no number of a message")

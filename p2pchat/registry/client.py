@@ -1,0 +1,145 @@
+"""One link at a door of the registry: requests to the service, answers back in order.
+
+Logs who came, logged in and left, never a password or a message.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from p2pchat.errors import P2PError
+from p2pchat.net.link import Link
+from p2pchat.net.worker import Worker
+from p2pchat.protocol.messages import Goodbye, Logout, Message, Reason, Request, SlowDown
+from p2pchat.protocol.text import one_line
+from p2pchat.registry.service import Service, Visitor, Work
+
+_BUSY_PAUSE: Final = 5.0
+"""Seconds after which to ask again what could not be worked on: the queue or the disk was full."""
+
+_log = logging.getLogger(__name__)
+
+
+class Client:
+    """One link at a door; `on_login()` comes after each login, `on_gone(client)` at the end."""
+
+    __slots__ = (
+        "_answering",
+        "_link",
+        "_name",
+        "_on_gone",
+        "_on_login",
+        "_request_id",
+        "_service",
+        "_stopping",
+        "_visitor",
+        "_why_left",
+        "_worker",
+        "host",
+    )
+
+    def __init__(
+        self,
+        service: Service,
+        worker: Worker,
+        link: Link,
+        *,
+        secure: bool,
+        on_login: Callable[[], None],
+        on_gone: Callable[["Client"], None],
+    ) -> None:
+        self._on_login = on_login
+        self._on_gone = on_gone
+        self._service = service
+        self._worker = worker
+        self._link = link
+        self._name = str(link.remote)
+        self.host = link.remote.host
+        self._visitor = Visitor(link.remote.host, self._hang_up, self._tell, secure=secure)
+        self._answering = False
+        self._request_id: int | None = None
+        self._stopping = False
+        self._why_left = ""
+        link.on_message = self._asked
+        link.on_closed = self._closed
+        _log.info("%s came", self._name)
+
+    def close_when_answered(self) -> None:
+        """Hang up as soon as no answer is owed."""
+        self._stopping = True
+        if not self._answering:
+            self._link.close()
+
+    def abort(self) -> None:
+        """Hang up at once."""
+        self._link.abort()
+
+    def _asked(self, request: Message) -> None:
+        if isinstance(request, Logout):
+            self._leave("logged out")
+            return
+        answer = self._service.answer(self._visitor, request)
+        self._request_id = request.id if isinstance(request, Request) else None
+        if not isinstance(answer, Work):
+            self._send(answer)
+            return
+        work = answer
+        self._answering = True
+
+        def done(result: object) -> None:
+            self._answered(work.then(result))
+
+        def failed(error: P2PError) -> None:
+            _log.error("%s: %s", self._name, error.what)
+            self._answered(SlowDown(_BUSY_PAUSE))
+
+        if not self._worker.submit(work.job, done, failed, rank=work.rank):
+            _log.warning("%s turned away: too many logins are being checked", self._name)
+            self._answered(SlowDown(_BUSY_PAUSE))
+
+    def _answered(self, answer: Message) -> None:
+        self._answering = False
+        self._send(answer)
+        if not self._link.open:
+            return
+        if self._visitor.username is None:
+            _log.info("%s refused", self._name)
+        else:
+            self._link.relax()
+            self._name = f"{self._visitor.username} at {self._link.remote}"
+            _log.info("%s logged in", self._name)
+            self._on_login()
+        if self._stopping:
+            self._link.close()
+
+    def _send(self, answer: Message) -> None:
+        if isinstance(answer, SlowDown) and not self._visitor.secure:
+            # The original dialect cannot say it, and a FAIL would tell that the password is wrong.
+            self._leave("hung up on, it asks for too much")
+            return
+        if self._request_id is not None:
+            answer = msgspec.structs.replace(answer, id=self._request_id)
+        self._link.send(answer)
+
+    def _tell(self, news: Message) -> None:
+        if self._link.may_send(type(news)):
+            self._link.send(news)
+
+    def _hang_up(self, reason: Reason) -> None:
+        if self._link.may_send(Goodbye):
+            self._link.send(Goodbye(reason))
+        self._leave(f"hung up on, {reason.lower()}")
+
+    def _leave(self, why: str) -> None:
+        """Put the user offline now; the last bytes may take a while."""
+        self._service.leave(self._visitor)
+        self._why_left = why
+        self._link.close()
+
+    def _closed(self, error: P2PError | None) -> None:
+        self._service.leave(self._visitor)
+        why = self._why_left or (one_line(error.what) if error is not None else "hung up")
+        _log.info("%s left: %s", self._name, why)
+        self._on_gone(self)
