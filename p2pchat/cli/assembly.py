@@ -17,11 +17,12 @@ from p2pchat.net.worker import ThreadWorker
 from p2pchat.peer.events import Event
 from p2pchat.peer.node import Node
 from p2pchat.registry.accounts import Accounts
+from p2pchat.registry.entrance import Registration
 from p2pchat.registry.limits import Limits
 from p2pchat.registry.passwords import STANDARD_COST, Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.server import Door, Server
-from p2pchat.registry.service import Registration, Service
+from p2pchat.registry.service import Service
 from p2pchat.ui.chat_app import Call, ChatApp
 
 MakeNode = Callable[[Callable[[Event], None]], Node]

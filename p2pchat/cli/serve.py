@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class _Seconds(click.ParamType[float]):
-    """A time that ends: more than 0, and a number."""
+    """A time between heartbeats: at least a tenth of a second, at most a day."""
 
     name = "seconds"
 
@@ -34,8 +34,8 @@ class _Seconds(click.ParamType[float]):
             seconds = float(str(value))
         except ValueError:
             seconds = math.nan
-        if not 0 < seconds < math.inf:
-            self.fail(f"{value} is no number of seconds more than 0", param, ctx)
+        if not 0.1 <= seconds <= 86400:
+            self.fail(f"{value} is no number of seconds from 0.1 to 86400", param, ctx)
         return seconds
 
 
@@ -178,9 +178,9 @@ def serve(
     from p2pchat.net.address import Address
     from p2pchat.net.endpoints import every_host
     from p2pchat.net.loop import Loop
+    from p2pchat.registry.entrance import Registration
     from p2pchat.registry.limits import NO_LIMITS, Limits
     from p2pchat.registry.passwords import STANDARD_COST, Cost
-    from p2pchat.registry.service import Registration
 
     logging.basicConfig(
         level=level or logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s"
@@ -227,7 +227,7 @@ def _open_original(
     tcp, udp = door.tcp.address, door.udp.address
     host = platform.node() if tcp.host in {"0.0.0.0", "::"} else tcp.host  # noqa: S104  # compared
     url = f"original://{tcp._replace(host=host)}?udp={udp.port}&hello={hello_interval:g}"
-    logging.getLogger(__name__).info("people join with --registry '%s'", url)
+    logging.getLogger(__name__).debug("the original door is --registry '%s'", url)
     return [f"listening {door.dialect} tcp {tcp} udp {udp}"]
 
 

@@ -50,9 +50,14 @@ class Settings:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder for its owner alone; raises StorageError."""
+    """Make the folder, and those above that are missing, for their owner alone.
+
+    Raises StorageError.
+    """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for missing in (*reversed(folder.parents), folder):
+            if not missing.exists():  # mkdir's own `parents` would give them the umask's mode
+                missing.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise StorageError(
             f"cannot make the folder {folder}: {error.strerror}",

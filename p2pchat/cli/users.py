@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from p2pchat.cli import options
-from p2pchat.cli.settings import Settings
+from p2pchat.cli.settings import Settings, make_folder
 
 _DAY_S = 24 * 3600
 
@@ -44,6 +44,7 @@ def invite(settings: Settings, data_dir: Path | None, uses: int, days: float) ->
     from p2pchat.registry.invites import Invites, open_store
 
     folder = data_dir or settings.registry_folder
+    make_folder(folder)
     with closing(open_store(options.registry_database(folder))) as store:
         code = Invites(store).issue(uses, days * _DAY_S)
     click.echo(code)

@@ -25,6 +25,7 @@ class Budget:
     def __init__(self, per_second: float, burst: int) -> None:
         self._per_second = per_second
         self._burst = burst
+        self._limited = bool(burst and per_second)
         self._left: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
     @classmethod
@@ -39,12 +40,20 @@ class Budget:
 
     def take(self, key: Hashable, now: float) -> float:
         """Take one; give 0, or (nothing is taken) the seconds until one can be had."""
-        if not (self._burst and self._per_second):
+        wait = self.wait(key, now)
+        if self._limited and not wait:
+            self._left[key] = (self._now_left(key, now) - 1, now)
+            self._left.move_to_end(key)
+            if len(self._left) > _MAX_REMEMBERED:
+                self._left.popitem(last=False)
+        return wait
+
+    def wait(self, key: Hashable, now: float) -> float:
+        """Give the seconds until one can be had, without taking it."""
+        if not self._limited:
             return 0.0
-        left, at = self._left.pop(key, (float(self._burst), now))
-        left = min(self._burst, left + (now - at) * self._per_second)
-        granted = left >= 1
-        self._left[key] = (left - granted, now)
-        if len(self._left) > _MAX_REMEMBERED:
-            self._left.popitem(last=False)
-        return 0.0 if granted else (1 - left) / self._per_second
+        return max(0.0, 1 - self._now_left(key, now)) / self._per_second
+
+    def _now_left(self, key: Hashable, now: float) -> float:
+        left, at = self._left.get(key, (float(self._burst), now))
+        return min(self._burst, left + (now - at) * self._per_second)

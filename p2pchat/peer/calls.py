@@ -111,6 +111,7 @@ class IncomingCall:
 
     def accept(self) -> None:
         """Say yes; whoever talks then takes over the link."""
+        self.link.relax()
         self.link.send(ChatReply(Reply.ACCEPT))
 
     def refuse(self, reply: Reply) -> None:

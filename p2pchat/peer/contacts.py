@@ -17,6 +17,7 @@ class Contacts:
     def __init__(self, profile: Profile, registry: str) -> None:
         self._profile = profile
         self._registry = registry
+        self._shown: dict[str, bytes] = {}  # the same, of the key that we know
         self._offered: dict[str, bytes] = {}  # keys whose numbers the person has seen
 
     def get(self, username: str) -> KnownContact:
@@ -65,7 +66,11 @@ class Contacts:
         if contact.key is None:
             contact = contact._replace(key=key)
             self._profile.keep_contact(self._registry, contact)
-        return Security.VERIFIED if contact.verified else Security.UNVERIFIED
+        return self.security(username)
+
+    def security(self, username: str) -> Security:
+        """Tell how well an encrypted chat with the contact is protected."""
+        return Security.VERIFIED if self.get(username).verified else Security.UNVERIFIED
 
     def other_number(self, username: str, ours: bytes) -> str:
         """Give the safety number of the other key that was refused last; `trust` may follow.
@@ -103,12 +108,20 @@ class Contacts:
             raise UsageError(
                 f"you have no key of {username} yet", advice=f"chat with {username} first"
             )
+        self._shown[username] = key
         return safety_number(ours, key)
 
     def mark_verified(self, username: str) -> None:
-        """Note that the safety numbers were the same."""
-        contact = self.get(username)._replace(verified=True)
-        self._profile.keep_contact(self._registry, contact)
+        """Note that the safety numbers were the same.
+
+        Raises UsageError where the number was not shown, or the key is another one since.
+        """
+        contact = self.get(username)
+        if contact.key is None or self._shown.pop(username, None) != contact.key:
+            raise UsageError(
+                f"look at the safety number of {username} first", advice=f"/verify {username}"
+            )
+        self._profile.keep_contact(self._registry, contact._replace(verified=True))
 
     def block(self, username: str, *, blocked: bool) -> None:
         """Do not hear from somebody any more, or again."""

@@ -5,6 +5,8 @@ The key is a file for its owner's eyes; one that others can read is refused. Kno
 
 import hashlib
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -66,10 +68,13 @@ def safety_number(ours: bytes, theirs: bytes) -> str:
 def _make(file: Path) -> None:
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    unfinished = file.with_suffix(".new")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as out:
-        out.write(pem)
-        out.flush()
-        os.fsync(descriptor)
-    unfinished.replace(file)  # a key that others pin is never half there
+    descriptor, unfinished = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}-")
+    try:
+        with open(descriptor, "wb") as out:
+            out.write(pem)
+            out.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):  # another process was first, and its key is the one
+            os.link(unfinished, file)  # a key that others pin is never half there
+    finally:
+        os.unlink(unfinished)

@@ -199,6 +199,16 @@ class Node:
         """Give the number that the contact must see too."""
         return self.contacts.safety_number(username, self._identity.public)
 
+    def mark_verified(self, username: str) -> None:
+        """Note that the number that was shown is the one that the contact sees."""
+        self.contacts.mark_verified(username)
+        self._switchboard.protected(username, self.contacts.security(username))
+
+    def trust(self, username: str) -> None:
+        """Take the key whose number `other_number` gave."""
+        self.contacts.trust(username)
+        self._switchboard.protected(username, self.contacts.security(username))
+
     def other_number(self, username: str) -> str:
         """Give the safety number of another key that was shown as the contact's, and refused."""
         return self.contacts.other_number(username, self._identity.public)

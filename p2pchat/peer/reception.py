@@ -19,9 +19,13 @@ from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.talk import ChatRequest, Reply
+from p2pchat.protocol.text import is_plain_username
 
 INTRODUCTION_TIMEOUT: Final = 20.0
 """Seconds until the registry must have said whose key a stranger has."""
+
+PATIENCE: Final = 150.0
+"""Seconds for our person to answer; callers of ours wait less, others may hold on for ever."""
 
 Search = Callable[[str, Callable[[SearchResult], None], Callable[[P2PError], None]], None]
 """Asks the registry where somebody is, and with which key."""
@@ -54,6 +58,9 @@ class Reception:
     ) -> None:
         """Take a link on which somebody asks for a chat, and has proved to hold that key."""
         call = IncomingCall(links, link, request, key)
+        if key is not None and not is_plain_username(call.contact):
+            call.refuse(Reply.REJECT)  # no registry has let anybody in under such a name
+            return
         pending = self._limits.pending_calls
         too_fast = self._budget.take(group_of(link.remote.host), self._loop.now())
         if too_fast or (pending and len(self._waiting) >= pending):
@@ -102,7 +109,7 @@ class Reception:
     def _welcome(self, call: IncomingCall) -> None:
         if call in self._waiting:  # else they hung up, or we did
             self._waiting.discard(call)
-            call.link.relax()
+            call.link.expect(PATIENCE, f"{call.contact} was not answered")
             self._on_welcome(call)
 
     def _refuse(self, call: IncomingCall, error: P2PError) -> None:

@@ -8,7 +8,7 @@ to that from now on. Asks nothing.
 from collections.abc import Callable
 from typing import Final
 
-from p2pchat.errors import NotTrusted, P2PError, RemoteProtocolError, Unreachable
+from p2pchat.errors import NotTrusted, P2PError, RemoteProtocolError, TimedOut, Unreachable
 from p2pchat.net.certificates import client_context, fingerprint
 from p2pchat.net.endpoints import Closable, Network
 from p2pchat.net.link import Link
@@ -23,6 +23,9 @@ from p2pchat.protocol.secure import ALPN, SECURE
 from p2pchat.protocol.states import REGISTRY_DIALOGUE, SECURE_REGISTRY_DIALOGUE, Speaker
 
 DIAL_TIMEOUT: Final = 10.0
+
+_BY_AUTHORITY: Final = "vouched for by an authority"
+"""Kept instead of a fingerprint: such a registry may change its key while it is vouched for."""
 
 OnLink = Callable[[Link], None]
 Failed = Callable[[P2PError], None]
@@ -52,8 +55,9 @@ class RegistryDialer:
         """Give `then` a link, or `failed` the reason why there is none, in a later turn."""
         if not self.url.secure:
             return self._reach(lambda transport: then(self._link(transport)), failed)
-        pinned = self.url.fingerprint or self._profile.pinned_registry(str(self.url))
-        attempt = _SecureAttempt(pinned)
+        attempt = _SecureAttempt(
+            self.url.fingerprint or self._profile.pinned_registry(str(self.url))
+        )
 
         def connected(transport: Wire) -> None:
             attempt.transport = self._shake(transport, attempt, then, failed)
@@ -96,11 +100,13 @@ class RegistryDialer:
             then(self._link(tls))
 
         def ended(error: P2PError | None) -> None:
-            if isinstance(error, CertificateNotTrusted) and attempt.by_authority:
+            if not isinstance(error, CertificateNotTrusted):
+                failed(self._no_handshake(error))
+            elif attempt.was_vouched_for:
+                failed(self._another_key())
+            else:
                 attempt.by_authority = False  # no authority knows it: then by its first word
                 attempt.again()
-            else:
-                failed(self._no_handshake(error))
 
         tls.on_secured = secured
         tls.on_closed = ended
@@ -110,16 +116,21 @@ class RegistryDialer:
         if engine.alpn != ALPN or engine.remote_certificate is None:
             raise RemoteProtocolError(f"{self.url.address} does not speak {ALPN}")
         shown = fingerprint(engine.remote_certificate)
-        if attempt.pinned is not None and shown != attempt.pinned:
-            raise NotTrusted(
-                f"the registry at {self.url.address} shows another key than the one we know",
-                likely="it was set up anew; or somebody is between you and it",
-                advice="ask its operator for the join link, and give that with --registry",
-            )
-        if not attempt.by_authority:
-            if attempt.pinned is None:
-                self._on_first_use(shown)
-            self._profile.pin_registry(str(self.url), shown)
+        if attempt.by_authority:
+            self._profile.pin_registry(str(self.url), _BY_AUTHORITY)
+            return
+        if attempt.pinned is None:
+            self._on_first_use(shown)
+        elif shown != attempt.pinned:
+            raise self._another_key()
+        self._profile.pin_registry(str(self.url), shown)
+
+    def _another_key(self) -> NotTrusted:
+        return NotTrusted(
+            f"the registry at {self.url.address} shows another key than the one we know",
+            likely="it was set up anew; or somebody is between you and it",
+            advice="ask its operator for the join link, and give that with --registry",
+        )
 
     def _link(self, transport: Transport) -> Link:
         dialogue = SECURE_REGISTRY_DIALOGUE if self.url.secure else REGISTRY_DIALOGUE
@@ -127,6 +138,12 @@ class RegistryDialer:
         return Link(self._loop, transport, Connection(dialogue, dialect, Speaker.DIALLER))
 
     def _no_handshake(self, error: P2PError | None) -> P2PError:
+        if isinstance(error, TimedOut):
+            return Unreachable(
+                f"the registry at {self.url.address} does not answer",
+                likely="it hangs, or has too much to do",
+                advice="try again in a minute",
+            )
         why = error.what if error is not None else "it hung up"
         return Unreachable(
             f"no secure connection to the registry at {self.url.address}: {why}",
@@ -138,9 +155,10 @@ class RegistryDialer:
 class _SecureAttempt:
     """How far a dial has come: which key is due, and whether an authority is asked."""
 
-    def __init__(self, pinned: str | None) -> None:
-        self.pinned = pinned
-        self.by_authority = pinned is None
+    def __init__(self, known: str | None) -> None:
+        self.was_vouched_for = known == _BY_AUTHORITY
+        self.pinned = None if self.was_vouched_for else known
+        self.by_authority = self.pinned is None
         self.dial: Closable | None = None
         self.transport: TlsTransport | None = None
         self.again: Callable[[], None] = _nothing

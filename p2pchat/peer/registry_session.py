@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from p2pchat.errors import (
+    LoginNeeded,
     LoginRefused,
     NotTrusted,
     P2PError,
@@ -159,6 +160,14 @@ class RegistrySession:
     def _told_goodbye(self, goodbye: Goodbye) -> None:
         if goodbye.reason is Reason.REPLACED:
             self._give_up(self._replaced(""))
+        elif goodbye.reason is Reason.LOGGED_OUT:
+            self._give_up(
+                LoginNeeded(
+                    f"{self._username} was logged out from elsewhere",
+                    likely="the password was changed, or every login was ended",
+                    advice=f"p2p login {self._username}",
+                )
+            )
 
     def _replaced(self, where: str) -> LoginRefused:
         return LoginRefused(

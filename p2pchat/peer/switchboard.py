@@ -79,6 +79,12 @@ class Switchboard:
         """Bytes said in the chat that have not gone out; None where nothing can go out now."""
         return self._chat.queued if self._chat is not None else None
 
+    def protected(self, contact: str, security: Security) -> None:
+        """An open encrypted chat with the contact is so well protected from now on."""
+        chat = self._chat
+        if chat is not None and chat.contact == contact and chat.security is not Security.CLEAR:
+            chat.security = security
+
     def seek(self, contact: str) -> None:
         """Begin a call whose address is still to be found; `call` or `call_failed` goes on."""
         if self._chat is not None:

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     INVITE_NEEDED = "INVITE_NEEDED"
     REPLACED = "REPLACED"
     SILENT = "SILENT"
+    LOGGED_OUT = "LOGGED_OUT"
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -81,6 +82,9 @@ class Grant(msgspec.Struct, frozen=True):
     session: bytes
     hello_key: bytes
     hello_interval: float
+
+    def __post_init__(self) -> None:
+        check_seconds(self.hello_interval, at_least=0.1)
 
     def __repr__(self) -> str:
         return "Grant(...)"
@@ -249,13 +253,18 @@ class SlowDown(Answer, frozen=True):
 
     seconds: float
 
+    def __post_init__(self) -> None:
+        check_seconds(self.seconds, at_least=0)
+
 
 class Logout(Request, frozen=True):
     """Be offline; the registry closes the connection."""
 
 
 class Goodbye(Message, frozen=True):
-    """The registry hangs up, and says why: REPLACED by another login, or SILENT for too long."""
+    """The registry hangs up, and says why: REPLACED by another login, SILENT for too long, or
+    LOGGED_OUT from elsewhere.
+    """
 
     reason: Reason
 
@@ -264,6 +273,12 @@ class Hello(Message, frozen=True):
     """The heartbeat: this user is still there."""
 
     username: str
+
+
+def check_seconds(seconds: float, *, at_least: float) -> None:
+    """Raise ValueError where `seconds` is less than that, or more than a day."""
+    if not at_least <= seconds <= 86400:
+        raise ValueError(f"{seconds:g} s is no time to wait")
 
 
 def check_key(key: bytes | None) -> None:

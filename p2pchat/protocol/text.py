@@ -16,6 +16,9 @@ _PLAIN_USERNAME: Final = re.compile("[a-z0-9][a-z0-9._-]{0,31}")
 _MAX_MARKS: Final = 4
 """Combining marks kept per character; living languages need at most three or four."""
 
+_LOOK_ALIKE: Final = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
+"""Scripts with letters that look the same, by the first word of their characters' names."""
+
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 # Categories that move the cursor, hide, reorder or have no glyph of their own: controls (ESC and
@@ -26,15 +29,27 @@ _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 def is_username(name: str) -> bool:
     """Tell whether an account of the original dialect may have this name.
 
-    Any script, no spaces, no controls, nothing invisible, at most MAX_USERNAME_BYTES in UTF-8
-    (PROTOCOL, "Original dialect"; DESIGN, "Names").
+    One script, no spaces, no controls, nothing invisible, few marks, at most MAX_USERNAME_BYTES in
+    UTF-8 (PROTOCOL, "Original dialect"; DESIGN, "Names").
     """
     return (
         0 < len(name) <= MAX_USERNAME_BYTES
         and (name.isascii() or len(name.encode("utf-8", "replace")) <= MAX_USERNAME_BYTES)
         and not any(c.isspace() or unicodedata.category(c) in _UNSAFE for c in name)
-        and not unicodedata.combining(name[0])
+        and (name.isascii() or _is_one_script(name))
     )
+
+
+def _is_one_script(name: str) -> bool:
+    """Tell whether no letter can pass for one of another script, and marks stand on few letters."""
+    marks = 0
+    scripts = set()
+    for c in name:
+        marks = marks + 1 if unicodedata.combining(c) else 0
+        if marks > _MAX_MARKS:
+            return False
+        scripts |= {unicodedata.name(c, "").partition(" ")[0]} & _LOOK_ALIKE
+    return len(scripts) < 2 and not unicodedata.combining(name[0])
 
 
 def is_plain_username(name: str) -> bool:

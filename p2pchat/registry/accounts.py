@@ -75,23 +75,36 @@ class Accounts:
         return username in self._known
 
     def standing(self, username: str) -> Standing:
-        """Give what is known of the account; loop's thread, at once. KeyError if there is none."""
-        return self._known[username]
+        """Give what is known of the account; loop's thread, at once."""
+        return self._known.get(username, NO_KEY)
 
-    def create(self, username: str, password: str, invite: str | None = None) -> Creation:
-        """Make the account, on disk when this returns; worker thread.
+    def create(
+        self,
+        username: str,
+        password: str,
+        standing: Standing = NO_KEY,
+        *,
+        invite: str | None = None,
+        token: str = "",
+    ) -> Creation:
+        """Make the account and its first token (if any), on disk when this returns; worker thread.
 
         `invite`: a code that must be good, and is used up by it. The database decides who was
         first. Follow it with `admit`.
         """
+        if invite is not None and not self._invites.is_good(invite):
+            return Creation.BAD_INVITE  # before a guess costs a hash
         password_hash = self._passwords.hash(password)
-        account = Account.insert(username=username, password_hash=password_hash)
+        account = Account.insert(
+            username=username, password_hash=password_hash, **standing._asdict()
+        )
         with self._store.errors():
             try:
-                with self._store.database.atomic():
+                with self._store.database.atomic("immediate"):
                     if invite is not None and not self._invites.use(invite):
                         return Creation.BAD_INVITE
                     account.execute(self._store.database)
+                    self._keep_token(token, username, standing.key)
             except peewee.IntegrityError:
                 return Creation.NAME_TAKEN
         return Creation.MADE
@@ -100,42 +113,42 @@ class Accounts:
         """Know the account that was created or enrolled; loop's thread."""
         self._known[username] = standing
 
-    def verify(self, username: str, password: str) -> bool:
-        """Tell whether name and password match, as slowly if there is no such name; worker."""
+    def verify(self, username: str, password: str) -> str | None:
+        """Give the hash that name and password match, as slowly if there is no such name; worker.
+
+        None where they do not.
+        """
         hashes = Account.select(Account.password_hash).where(Account.username == username)
         with self._store.errors():
             rows = list(hashes.tuples().execute(self._store.database))
-        return self._passwords.verify(password, rows[0][0] if rows else None)
+        password_hash = rows[0][0] if rows else None
+        return password_hash if self._passwords.verify(password, password_hash) else None
 
-    def enrol(self, username: str, standing: Standing) -> None:
-        """Note with which key the account logged in; another one ends the old one's tokens; worker.
+    def enrol(self, username: str, password_hash: str, standing: Standing, token: str = "") -> bool:
+        """Note with which key the account logged in, and its new token (if any); worker.
 
-        Follow it with `admit`.
+        Another key ends the old one's tokens. False, and nothing is done, where the password is
+        not that of the hash any more. Follow it with `admit`.
         """
-        noted = Account.update(**standing._asdict()).where(Account.username == username)
+        noted = Account.update(**standing._asdict()).where(
+            (Account.username == username) & (Account.password_hash == password_hash)
+        )
         stale = Token.delete().where((Token.username == username) & (Token.key != standing.key))
-        with self._store.errors(), self._store.database.atomic():
-            noted.execute(self._store.database)
+        with self._store.errors(), self._store.database.atomic("immediate"):
+            if not noted.execute(self._store.database):
+                return False
             stale.execute(self._store.database)
+            self._keep_token(token, username, standing.key)
+        return True
 
     def change_password(self, username: str, password: str) -> None:
         """Set the password, and end every token of the account; worker."""
         password_hash = self._passwords.hash(password)
         changed = Account.update(password_hash=password_hash).where(Account.username == username)
         stale = Token.delete().where(Token.username == username)
-        with self._store.errors(), self._store.database.atomic():
+        with self._store.errors(), self._store.database.atomic("immediate"):
             changed.execute(self._store.database)
             stale.execute(self._store.database)
-
-    def issue_token(self, username: str, key: bytes | None) -> str:
-        """Give a new token, bound to the account and the key; worker."""
-        token = secrets.token_urlsafe(_TOKEN_BYTES)
-        row = Token.insert(
-            token_hash=_hash(token), username=username, key=key, expires_at=self._expiry()
-        )
-        with self._store.errors():
-            row.execute(self._store.database)
-        return token
 
     def redeem_token(self, token: str, username: str, key: bytes | None) -> bool:
         """Tell whether the token is good for that account and key, and let it live on; worker."""
@@ -166,8 +179,20 @@ class Accounts:
         self.disconnect()
         self._lock.close()
 
+    def _keep_token(self, token: str, username: str, key: bytes | None) -> None:
+        if token:
+            row = Token.insert(
+                token_hash=_hash(token), username=username, key=key, expires_at=self._expiry()
+            )
+            row.execute(self._store.database)
+
     def _expiry(self) -> int:
         return int(self._wall_clock()) + TOKEN_LIFETIME_S
+
+
+def new_token() -> str:
+    """Give a token that nobody can guess."""
+    return secrets.token_urlsafe(_TOKEN_BYTES)
 
 
 def _hash(token: str) -> bytes:

@@ -14,7 +14,9 @@ from p2pchat.net.link import Link
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.messages import Goodbye, Logout, Message, Reason, Request, SlowDown
 from p2pchat.protocol.text import one_line
-from p2pchat.registry.service import Service, Visitor, Work
+from p2pchat.registry.entrance import Work
+from p2pchat.registry.service import Service
+from p2pchat.registry.visitor import Visitor
 
 _BUSY_PAUSE: Final = 5.0
 """Seconds after which to ask again what could not be worked on: the queue or the disk was full."""
@@ -23,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class Client:
-    """One link at a door; `on_login()` comes after each login, `on_gone(client)` at the end."""
+    """One link; `on_login(client)` comes after each login, `on_gone(client)` at the end."""
 
     __slots__ = (
         "_answering",
@@ -47,7 +49,7 @@ class Client:
         link: Link,
         *,
         secure: bool,
-        on_login: Callable[[], None],
+        on_login: Callable[["Client"], None],
         on_gone: Callable[["Client"], None],
     ) -> None:
         self._on_login = on_login
@@ -71,6 +73,10 @@ class Client:
         self._stopping = True
         if not self._answering:
             self._link.close()
+
+    def make_room(self) -> None:
+        """Hang up on somebody who has not logged in, for others who may want to."""
+        self._leave("hung up on, too many have not logged in")
 
     def abort(self) -> None:
         """Hang up at once."""
@@ -110,7 +116,7 @@ class Client:
             self._link.relax()
             self._name = f"{self._visitor.username} at {self._link.remote}"
             _log.info("%s logged in", self._name)
-            self._on_login()
+            self._on_login(self)
         if self._stopping:
             self._link.close()
 

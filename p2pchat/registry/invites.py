@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from p2pchat.registry.models import SCHEMA_VERSION, TABLES, Invite
 from p2pchat.storage import SqliteFile
@@ -38,15 +38,22 @@ class Invites:
             row.execute(self._store.database)
         return code
 
+    def is_good(self, code: str) -> bool:
+        """Tell whether the code could be used now."""
+        with self._store.errors():
+            return Invite.select().where(self._good(code)).exists(self._store.database)
+
     def use(self, code: str) -> bool:
         """Use the code for one account; False where it is not good. Within a transaction."""
-        good = (
+        used = Invite.update(uses_left=Invite.uses_left - 1).where(self._good(code))
+        return bool(used.execute(self._store.database))
+
+    def _good(self, code: str) -> Any:
+        return (
             (Invite.code_hash == _hash(code))
             & (Invite.uses_left > 0)
             & (Invite.expires_at > self._wall_clock())
         )
-        used = Invite.update(uses_left=Invite.uses_left - 1).where(good)
-        return bool(used.execute(self._store.database))
 
 
 def open_store(file: Path) -> SqliteFile:

@@ -14,6 +14,9 @@ from p2pchat.net.budgets import group_of
 _MAX_REMEMBERED: Final = 100_000
 """Entries of one table; the oldest are forgotten first, so that memory has an end."""
 
+_MAX_DOUBLINGS: Final = 40
+_DAY: Final = 86400.0
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -26,6 +29,8 @@ class Limits:
     """Under way at once, from everywhere."""
     login_timeout: float = 15.0
     """For the TLS handshake, and again from there to the login."""
+    anonymous_links: int = 512
+    """At the original door, where nothing hurries a login: of more, the oldest goes."""
     frame_timeout: float = 10.0
     """From a frame's first byte to its last."""
     requests_per_second: int = 100
@@ -89,7 +94,9 @@ class ConnectionCount:
 class LoginTries:
     """Wrong passwords, and for how long the next try must wait: twice as long after each.
 
-    Counted for each account from each address, and for each address; a right one clears the first.
+    Counted for each account from each address, and for each address. A try counts as wrong from its
+    beginning, so that many at once are no way around; a right one takes that back, and clears its
+    account's count from there.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -97,51 +104,53 @@ class LoginTries:
         self._tries: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
-    def wait(self, username: str, host: str, now: float) -> float:
-        """Give the seconds until the account may be tried from there again; 0: now."""
+    def begin(self, username: str, host: str, now: float) -> float:
+        """Count a try; give 0, or (it is not counted) the seconds until it may be made."""
         group = group_of(host)
-        return max(
+        wait = max(
             self._wait((username, group), self._limits.login_tries, now),
             self._wait(("", group), self._limits.login_tries_per_address, now),
         )
+        if not wait:
+            self._add((username, group), 1, now)
+            self._add(("", group), 1, now)
+        return wait
 
-    def rank(self, username: str, host: str) -> Rank:
-        """Tell when the next try from there should have its turn."""
+    def rank(self, username: str, host: str, now: float) -> Rank:
+        """Tell when a try from there should have its turn; ask before it begins."""
         group = group_of(host)
         if (username, group) in self._known:
             return Rank.KNOWN
-        return Rank.GUESSER if ("", group) in self._tries else Rank.STRANGER
+        return Rank.GUESSER if self._count(("", group), now) else Rank.STRANGER
 
-    def failed(self, username: str, host: str, now: float) -> None:
-        """Count a wrong password."""
+    def succeeded(self, username: str, host: str, now: float) -> None:
+        """The password was right."""
         group = group_of(host)
-        for who in ((username, group), ("", group)):
-            count, last = self._tries.pop(who, (0, now))
-            count = self._cooled(count, now - last) + 1
-            self._tries[who] = (count, now)
-        self._known.pop((username, group), None)
-        _forget_oldest(self._tries)
-
-    def succeeded(self, username: str, host: str) -> None:
-        """Forget the wrong ones of this account from there."""
-        who = username, group_of(host)
-        self._tries.pop(who, None)
-        self._known[who] = None
-        self._known.move_to_end(who)
+        self._tries.pop((username, group), None)
+        self._add(("", group), -1, now)
+        self._known[username, group] = None
+        self._known.move_to_end((username, group))
         _forget_oldest(self._known)
 
+    def _add(self, who: tuple[str, str], more: int, now: float) -> None:
+        count = max(0, self._count(who, now) + more)
+        self._tries.pop(who, None)
+        if count:
+            self._tries[who] = (count, now)
+            _forget_oldest(self._tries)
+
     def _wait(self, who: tuple[str, str], free: int, now: float) -> float:
-        count, last = self._tries.get(who, (0, now))
-        beyond = self._cooled(count, now - last) - free
+        beyond = self._count(who, now) - free
         if not free or beyond < 0:
             return 0.0
-        delay = min(2.0**beyond, self._limits.longest_login_delay)
-        return max(0.0, last + delay - now)
+        delay = min(2.0 ** min(beyond, _MAX_DOUBLINGS), self._limits.longest_login_delay, _DAY)
+        return max(0.0, self._tries[who][1] + delay - now)
 
-    def _cooled(self, count: int, since: float) -> int:
+    def _count(self, who: tuple[str, str], now: float) -> int:
         """Give what is left of the count: one less for each longest delay that has passed."""
+        count, last = self._tries.get(who, (0, now))
         longest = self._limits.longest_login_delay
-        return max(0, count - int(since / longest)) if longest else count
+        return max(0, count - int((now - last) / longest)) if longest else count
 
 
 def _forget_oldest(table: OrderedDict[tuple[str, str], Any]) -> None:

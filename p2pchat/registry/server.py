@@ -62,6 +62,7 @@ class Server:
         self._new_connections = Budget.per_minute(limits.new_connections_per_minute)
         self._doors: list[Door] = []
         self._clients: set[Client] = set()
+        self._anonymous: dict[Client, None] = {}  # the same, at the original door
         self._handshakes: dict[TlsTransport, None] = {}  # the oldest first
         self._silence: Timer | None = None
         self._on_stopped: Callable[[], None] | None = None
@@ -103,14 +104,16 @@ class Server:
             client.close_when_answered()
         self._loop.call_soon(self._check_stopped)
 
-    def _attend_silence(self) -> None:
-        """See to it that the silent are hung up on in time; called when somebody has logged in."""
+    def _logged_in(self, client: Client) -> None:
+        """Somebody has: see to it that the silent are hung up on in time."""
+        self._anonymous.pop(client, None)
         if self._silence is None:
             self._expire()
 
     def _forget(self, client: Client) -> None:
         """The client's link has ended."""
         self._clients.discard(client)
+        self._anonymous.pop(client, None)
         self._connections.close(client.host)
         self._check_stopped()
 
@@ -158,16 +161,19 @@ class Server:
         )
         if secure and self._limits.login_timeout:
             link.expect(self._limits.login_timeout, "no login came")
-        self._clients.add(
-            Client(
-                self._service,
-                self._worker,
-                link,
-                secure=secure,
-                on_login=self._attend_silence,
-                on_gone=self._forget,
-            )
+        client = Client(
+            self._service,
+            self._worker,
+            link,
+            secure=secure,
+            on_login=self._logged_in,
+            on_gone=self._forget,
         )
+        self._clients.add(client)
+        if not secure:
+            self._anonymous[client] = None
+            if self._limits.anonymous_links < len(self._anonymous) and self._limits.anonymous_links:
+                next(iter(self._anonymous)).make_room()
 
     def _came_to_tls(self, new_engine: Callable[[], Engine], transport: Wire) -> None:
         if self._limits.handshakes and len(self._handshakes) >= self._limits.handshakes:

@@ -245,17 +245,17 @@ class ChatApp:
         self._searching += 1
 
     def _verify(self, order: Order) -> None:
-        self._view.tell(self.node.safety_number(order.argument))
         if order.extra:
-            self.node.contacts.mark_verified(order.argument)
+            self.node.mark_verified(order.argument)
             self._view.tell(f"{order.argument} is verified")
         else:
+            self._view.tell(self.node.safety_number(order.argument))
             self._view.tell(f"if {order.argument} sees the same: /verify {order.argument} yes")
 
     def _trust(self, order: Order) -> None:
         name = order.argument
         if order.extra:
-            self.node.contacts.trust(name)
+            self.node.trust(name)
             self._view.tell(f"the new key of {name} is taken: /verify {name}")
         else:
             self._view.tell(self.node.other_number(name))

@@ -133,3 +133,15 @@ def test_a_full_disk_behind_stdout_is_said(tmp_path: Path, command: list[str]) -
     assert done.stderr.startswith("p2p: cannot write to stdout: No space left")
     assert "Traceback" not in done.stderr
     assert done.returncode == 1
+
+
+def test_folders_that_we_make_are_for_their_owner(tmp_path: Path) -> None:
+    """Below an empty home too, whatever the umask, and those above them."""
+    env = environment(tmp_path) | {"HOME": str(tmp_path)}
+    del env["P2P_HOME"]
+    code = "umask 022; " + P2P + " users invite > /dev/null; exec " + P2P + " contacts"
+    done = subprocess.run(["sh", "-c", code], capture_output=True, text=True, env=env, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    made = [path for path in tmp_path.rglob("*") if path.is_dir()]
+    assert any(path.name == "registry" for path in made)
+    assert all(path.stat().st_mode & 0o077 == 0 for path in made)

@@ -118,7 +118,7 @@ def test_a_reader_that_never_reads_costs_no_memory(tmp_path: Path, secure: bool)
 @pytest.mark.parametrize("secure", [False, True])
 def test_of_logins_that_race_one_lives(tmp_path: Path, secure: bool) -> None:
     """Twenty at once with the right password; at the end one connection is open."""
-    serve = Serve(tmp_path, "--quiet", "--password-cost", "64:1")
+    serve = Serve(tmp_path, "--quiet", "--password-cost", "64:1", "--limit", "login-tries=0")
     with running(serve):
         opened: list[Raw] = [Secure(serve) if secure else serve.dial() for _ in range(20)]
         first = opened[0]

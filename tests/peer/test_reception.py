@@ -5,7 +5,7 @@ import pytest
 from p2pchat.errors import NotTrusted, StorageError
 from p2pchat.peer.events import Called, CallerRefused, CallFailed, CallTurnedAway
 from p2pchat.peer.limits import PeerLimits
-from p2pchat.peer.reception import INTRODUCTION_TIMEOUT
+from p2pchat.peer.reception import INTRODUCTION_TIMEOUT, PATIENCE
 from p2pchat.protocol.talk import ChatRequest
 from tests.peer.test_peer_server import Stranger
 from tests.world import World
@@ -105,3 +105,14 @@ def test_a_profile_that_cannot_be_read_refuses_the_caller(
     bob.node.call("alice")
     world.settle()
     assert alice.told() == [Called("bob")]
+
+
+def test_whoever_waits_for_ever_is_hung_up_on(original_world: World) -> None:
+    """An unattended node is not busy for good."""
+    world = original_world
+    alice = world.person("alice", A)
+    holding = Stranger(world, alice, "10.6.6.6")
+    holding.say(ChatRequest("x", 5))
+    world.advance(PATIENCE + 1)
+    assert holding.closed
+    assert alice.node.called_by is None

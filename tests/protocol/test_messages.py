@@ -2,7 +2,16 @@
 
 import pytest
 
-from p2pchat.protocol.messages import AnnouncePort, Login, Presence, Register, Search, SearchResult
+from p2pchat.protocol.messages import (
+    AnnouncePort,
+    Grant,
+    Login,
+    Presence,
+    Register,
+    Search,
+    SearchResult,
+    SlowDown,
+)
 from p2pchat.protocol.talk import ChatRequest, ChatText
 
 
@@ -37,3 +46,14 @@ def test_messages_are_values() -> None:
     assert Search("bob") == Search("bob")
     with pytest.raises(AttributeError):
         Search("bob").username = "eve"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 1e9, float("inf"), float("nan"), -1e308])
+def test_times_that_nobody_can_wait_are_refused(seconds: float) -> None:
+    """A hostile registry cannot make its clients spin, or sleep for ever."""
+    with pytest.raises(ValueError, match="no time to wait"):
+        SlowDown(seconds)
+    with pytest.raises(ValueError, match="no time to wait"):
+        Grant("t", b"", b"", seconds)
+    with pytest.raises(ValueError, match="no time to wait"):
+        Grant("t", b"", b"", 0)

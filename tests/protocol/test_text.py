@@ -67,3 +67,20 @@ def test_ordinary_text_is_left_alone_and_all_else_is_harmless(text: str) -> None
         c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in shown
     )
     assert printable(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["p\u0430ypal", "\u0391lice", "a" + "\u0301" * 5, "\u0301a", "Αλice", "bоb"],  # noqa: RUF001
+)
+def test_names_that_look_like_others_are_none(name: str) -> None:
+    """Letters of two scripts that look alike, and heaps of marks."""
+    assert not is_username(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["алиса", "Ελένη", "José", "日本たろう", "नमस्ते", "bob-2", "O\u0308zil"]
+)
+def test_names_of_one_script_are_names(name: str) -> None:
+    """Any one, in the original dialect."""
+    assert is_username(name)

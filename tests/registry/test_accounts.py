@@ -4,12 +4,13 @@ import os
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from p2pchat.errors import StorageError
-from p2pchat.registry.accounts import Accounts, Creation
+from p2pchat.registry.accounts import NO_KEY, Accounts, Creation, Standing
 from p2pchat.registry.passwords import Cost, Passwords
 
 CHEAP = Passwords(Cost(memory_kib=64, passes=1))
@@ -27,8 +28,8 @@ def test_an_account_outlives_its_process(tmp_path: Path) -> None:
     again = Accounts(tmp_path / "a.sqlite3", CHEAP)
     assert "bob" in again
     assert again.verify("bob", "secret")
-    assert not again.verify("bob", "other")
-    assert not again.verify("eve", "secret")
+    assert again.verify("bob", "other") is None
+    assert again.verify("eve", "secret") is None
     again.close()
 
 
@@ -132,3 +133,33 @@ def test_a_folder_of_somebody_else_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StorageError, match=r"a\.sqlite3"):
         Accounts(tmp_path / "a.sqlite3", CHEAP)
+
+
+def test_a_login_that_a_new_password_overtakes_gets_no_token(tmp_path: Path) -> None:
+    """Its password was right when it was checked, and is not when the token is written."""
+    with closing(Accounts(tmp_path / "a.sqlite3", CHEAP)) as accounts:
+        standing = Standing(b"k" * 32, allows_original=False)
+        accounts.create("bob", "old", standing, token="first")
+        checked = accounts.verify("bob", "old")
+        assert checked is not None
+        accounts.change_password("bob", "new")
+        assert not accounts.enrol("bob", checked, standing, "second")
+        assert not accounts.redeem_token("first", "bob", standing.key)
+        assert not accounts.redeem_token("second", "bob", standing.key)
+        again = accounts.verify("bob", "new")
+        assert again is not None
+        assert accounts.enrol("bob", again, standing, "third")
+        assert accounts.redeem_token("third", "bob", standing.key)
+
+
+def test_an_account_is_there_with_its_token_or_not_at_all(tmp_path: Path) -> None:
+    """A disk that fails in the middle leaves neither, and the name is free."""
+    with closing(Accounts(tmp_path / "a.sqlite3", CHEAP)) as accounts:
+        accounts._store.database.execute_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON token BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+        with pytest.raises((StorageError, AssertionError)):
+            assert accounts.create("bob", "x", token="t") is Creation.MADE
+        accounts._store.database.execute_sql("DROP TRIGGER full")
+        assert accounts.create("bob", "x", token="t") is Creation.MADE
+        assert accounts.standing("nobody") == NO_KEY

@@ -42,7 +42,7 @@ class Remote:
         self.gone: list[Client] = []
         Client(service, worker, link, secure=True, on_login=self._count, on_gone=self.gone.append)
 
-    def _count(self) -> None:
+    def _count(self, _: Client) -> None:
         self.logins += 1
 
 

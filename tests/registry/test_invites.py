@@ -18,11 +18,11 @@ def test_a_code_is_good_for_so_many_accounts_and_so_long(tmp_path: Path) -> None
     ):
         invites = Invites(store, clock)
         code, other = invites.issue(2, 60), invites.issue(1, 60)
-        assert accounts.create("alice", "x", "made up") is Creation.BAD_INVITE
-        assert accounts.create("alice", "x", code) is Creation.MADE
-        assert accounts.create("alice", "x", code) is Creation.NAME_TAKEN
-        assert accounts.create("bob", "x", code) is Creation.MADE
-        assert accounts.create("carol", "x", code) is Creation.BAD_INVITE
+        assert accounts.create("alice", "x", invite="made up") is Creation.BAD_INVITE
+        assert accounts.create("alice", "x", invite=code) is Creation.MADE
+        assert accounts.create("alice", "x", invite=code) is Creation.NAME_TAKEN
+        assert accounts.create("bob", "x", invite=code) is Creation.MADE
+        assert accounts.create("carol", "x", invite=code) is Creation.BAD_INVITE
         clock.time += 61
-        assert accounts.create("carol", "x", other) is Creation.BAD_INVITE
+        assert accounts.create("carol", "x", invite=other) is Creation.BAD_INVITE
         assert code.encode() not in file.read_bytes()

@@ -20,55 +20,69 @@ def test_guessing_becomes_slow_for_the_guesser_alone() -> None:
     waits = []
     now = 0.0
     for _ in range(8):
-        wait = tries.wait("alice", "bad", now)
+        wait = tries.begin("alice", "bad", now)
         waits.append(wait)
         now += wait
-        tries.failed("alice", "bad", now)
+        if wait:
+            assert tries.begin("alice", "bad", now) == 0
     assert waits == [0, 0, 0, 1, 2, 4, 8, 16]
-    assert tries.wait("alice", "home", now) == 0
-    assert tries.wait("bob", "bad", now) == 0
+    assert tries.begin("alice", "home", now) == 0
+    assert tries.begin("bob", "bad", now) == 0
+
+
+def test_many_guesses_at_once_are_no_way_around() -> None:
+    """A try counts from its beginning."""
+    tries = LoginTries(Limits(login_tries=10))
+    assert [tries.begin("alice", "bad", 0) for _ in range(900)].count(0) == 10
 
 
 def test_trying_many_accounts_becomes_slow_too() -> None:
     """Per address."""
     tries = LoginTries(Limits(login_tries=3, login_tries_per_address=10))
-    for i in range(12):
-        tries.failed(f"user{i}", "bad", 0)
-    assert tries.wait("somebody", "bad", 0) == 4
-    assert tries.wait("somebody", "good", 0) == 0
+    waits = [tries.begin(f"user{i}", "bad", 0) for i in range(11)]
+    assert waits == [0] * 10 + [1]
+    assert tries.begin("somebody", "good", 0) == 0
 
 
 def test_a_right_password_clears_and_time_heals() -> None:
-    """Whoever mistyped a few times is not punished for days."""
-    limits = Limits(login_tries=2, login_tries_per_address=0, longest_login_delay=100)
+    """Whoever mistyped a few times is not punished for days, nor are others at the address."""
+    limits = Limits(login_tries=2, login_tries_per_address=4, longest_login_delay=100)
     tries = LoginTries(limits)
-    for _ in range(30):
-        tries.failed("alice", "home", 0)
-    assert tries.wait("alice", "home", 0) == 100
-    assert tries.wait("alice", "home", 60) == 40
-    assert tries.wait("alice", "home", 3000) == 0
-    tries.succeeded("alice", "home")
-    assert tries.wait("alice", "home", 1) == 0
+    for _ in range(100):
+        assert tries.begin("alice", "home", 0) == 0
+        tries.succeeded("alice", "home", 0)
+    now = 0.0
+    for _ in range(2000):
+        now += tries.begin("alice", "home", now)
+    assert tries.begin("alice", "home", now + 60) <= 100
+    assert tries.begin("alice", "home", now + 1_000_000) == 0
+
+
+def test_no_number_of_guesses_is_too_much_for_the_counter() -> None:
+    """Every one is another doubling, up to the longest delay, or a day."""
+    tries = LoginTries(Limits(login_tries=1, longest_login_delay=1e300))
+    tries._tries["alice", "bad"] = (5000, 0.0)
+    assert tries.begin("alice", "bad", 0) == 86400
 
 
 def test_whose_password_is_looked_at_first() -> None:
     """Who logged in from there before, then strangers, then addresses that guessed wrong."""
-    tries = LoginTries(Limits())
-    assert tries.rank("alice", "home") is Rank.STRANGER
-    tries.succeeded("alice", "home")
-    assert tries.rank("alice", "home") is Rank.KNOWN
-    assert tries.rank("bob", "home") is Rank.STRANGER
-    tries.failed("alice", "bad", 0)
-    assert tries.rank("alice", "bad") is Rank.GUESSER
-    assert tries.rank("bob", "bad") is Rank.GUESSER
-    tries.failed("alice", "home", 0)
-    assert tries.rank("alice", "home") is Rank.GUESSER
+    tries = LoginTries(Limits(longest_login_delay=10))
+    assert tries.rank("alice", "home", 0) is Rank.STRANGER
+    tries.begin("alice", "home", 0)
+    tries.succeeded("alice", "home", 0)
+    assert tries.rank("alice", "home", 0) is Rank.KNOWN
+    assert tries.rank("bob", "home", 0) is Rank.STRANGER
+    tries.begin("alice", "bad", 0)
+    assert tries.rank("alice", "bad", 0) is Rank.GUESSER
+    assert tries.rank("bob", "bad", 0) is Rank.GUESSER
+    assert tries.rank("bob", "bad", 11) is Rank.STRANGER
+    tries.begin("alice", "home", 0)
+    assert tries.rank("alice", "home", 0) is Rank.KNOWN
     assert Rank.QUICK < Rank.KNOWN < Rank.STRANGER < Rank.GUESSER
 
 
 def test_no_limits_limit_nothing() -> None:
     """`--limits none`."""
     tries = LoginTries(NO_LIMITS)
-    for _ in range(1000):
-        tries.failed("a", "b", 0)
-    assert tries.wait("a", "b", 0) == 0
+    assert not any(tries.begin("a", "b", 0) for _ in range(1000))

@@ -118,7 +118,7 @@ def test_a_database_that_fails_is_no_refusal(
 ) -> None:
     """And the operator reads why; nobody else is touched."""
 
-    def fail(*_: str) -> bool:
+    def fail(*_: object, **__: object) -> bool:
         raise StorageError("the disk is full")
 
     monkeypatch.setattr(world.accounts, "create", fail)
@@ -235,7 +235,7 @@ class TestLimits:
     @pytest.fixture
     def limited(self, loop: Loop, tmp_path: Path) -> Iterator[Registry]:
         accounts = Accounts(tmp_path / "l.sqlite3", Passwords(Cost(64, 1)))
-        limits = Limits(connections_per_address=3, handshakes=2)
+        limits = Limits(connections_per_address=3, handshakes=2, anonymous_links=4)
         yield Registry(loop, accounts, limits)
         accounts.close()
 
@@ -247,6 +247,15 @@ class TestLimits:
         assert limited.client("10.0.0.3").say(Search("x")).endswith(b"NOT_FOUND")
         clients[0].say(Logout())
         assert limited.client().say(Search("x")).endswith(b"NOT_FOUND")
+
+    def test_of_too_many_who_have_not_logged_in_the_oldest_goes(self, limited: Registry) -> None:
+        """At the original door, where nothing hurries them; who has logged in stays."""
+        user = limited.client("10.0.2.1")
+        user.say(Register("alice", "password"))
+        silent = [limited.client(f"10.0.3.{i}") for i in range(6)]
+        settle(limited.loop)
+        assert [c.closed for c in silent] == [True] * 2 + [False] * 4
+        assert user.say(Search("x")).endswith(b"NOT_FOUND")
 
     def test_half_a_frame_has_a_deadline(self, limited: Registry) -> None:
         """From its first byte; silence between frames has none at this door."""

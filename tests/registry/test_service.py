@@ -31,11 +31,13 @@ from p2pchat.protocol.messages import (
     WatchResult,
 )
 from p2pchat.registry.accounts import Accounts
+from p2pchat.registry.entrance import Registration, Work
 from p2pchat.registry.invites import Invites
 from p2pchat.registry.limits import NO_LIMITS, Limits, Rank
 from p2pchat.registry.passwords import Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
-from p2pchat.registry.service import Registration, Service, Visitor, Work
+from p2pchat.registry.service import Service
+from p2pchat.registry.visitor import Visitor
 from tests.fakes import FakeClock
 
 OK, FAIL = Outcome.OK, Outcome.FAIL

@@ -58,7 +58,8 @@ def test_the_first_chat_pins_both_keys(world: World) -> None:
     assert alice.node.contacts.get("bob").key == bob.home.identity.public
     assert bob.node.contacts.get("alice").key == alice.home.identity.public
     assert alice.node.safety_number("bob") == bob.node.safety_number("alice")
-    alice.node.contacts.mark_verified("bob")
+    alice.node.mark_verified("bob")
+    assert alice.node.security is Security.VERIFIED
     alice.node.leave()
     world.settle()
     bob.told()
@@ -141,7 +142,10 @@ def test_a_verified_contact_is_not_softened(world: World) -> None:
     """Taking a new key ends the verification of the old one, and nothing else does."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     chat(world, alice, bob)
-    alice.node.contacts.mark_verified("bob")
+    with pytest.raises(UsageError):
+        alice.node.mark_verified("bob")  # not without having seen the number
+    alice.node.safety_number("bob")
+    alice.node.mark_verified("bob")
     with pytest.raises(UsageError):
         alice.node.contacts.trust("bob")
     leave(world, bob)
@@ -151,7 +155,10 @@ def test_a_verified_contact_is_not_softened(world: World) -> None:
     assert isinstance(last_failure(alice), NotTrusted)
     assert alice.node.contacts.get("bob").verified
     alice.node.other_number("bob")
-    alice.node.contacts.trust("bob")
+    alice.node.safety_number("bob")
+    alice.node.trust("bob")
+    with pytest.raises(UsageError):
+        alice.node.mark_verified("bob")  # the number that was seen was the old key's
     assert not alice.node.contacts.get("bob").verified
 
 
@@ -262,6 +269,20 @@ def test_callers_of_the_original_door_come_through_where_they_are_allowed(world:
     assert ChatStarted("olga", Security.CLEAR) in alice.told()
 
 
+def test_a_new_password_ends_every_other_login(world: World) -> None:
+    """Whoever has them may not be the owner."""
+    errands = world.errands(C, world.home("alice"))
+    errands.register(world.credentials("alice", "password"), "password")
+    thief = world.person("alice", A, "password", home=world.home("stolen"))
+    assert isinstance(thief.told()[-1], LoggedIn)
+    errands.change_password(world.credentials("alice", "password"), "password", "new password")
+    world.settle()
+    (event,) = thief.told()
+    assert isinstance(event, LoginFailed)
+    assert "logged out from elsewhere" in event.error.what
+    assert len(world.presence) == 0
+
+
 class TestRegistry:
     """How a client knows its registry."""
 
@@ -293,6 +314,15 @@ class TestRegistry:
         assert isinstance(event, LoginFailed)
         assert isinstance(event.error, NotTrusted)
         assert "join link" in event.error.advice
+
+    def test_a_registry_that_was_vouched_for_must_stay_so(self, world: World) -> None:
+        """Nobody replaces it by one that no authority knows."""
+        world.home("alice").profile.pin_registry(str(world.url), "vouched for by an authority")
+        alice = world.person("alice", A, url=self.with_fingerprint(world, None))
+        (event,) = alice.told()
+        assert isinstance(event, LoginFailed)
+        assert isinstance(event.error, NotTrusted)
+        assert len(world.presence) == 0
 
     def test_a_new_join_link_outranks_what_was_pinned(self, world: World) -> None:
         """That is what the operator gives after a change."""

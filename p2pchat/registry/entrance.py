@@ -1,0 +1,270 @@
+"""Who gets in: accounts made, passwords and tokens checked, changed and ended.
+
+No socket, no thread, no clock. What blocks is not done here but given as `Work`, which whoever
+asked runs where it may block.
+"""
+
+import secrets
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from p2pchat.net.budgets import Budget
+from p2pchat.protocol.heartbeat import KEY_BYTES, SESSION_BYTES
+from p2pchat.protocol.messages import (
+    ChangePassword,
+    ChangePasswordResult,
+    Grant,
+    Login,
+    LoginResult,
+    Message,
+    Outcome,
+    Reason,
+    Register,
+    RegisterResult,
+    RevokeTokens,
+    RevokeTokensResult,
+    SlowDown,
+)
+from p2pchat.protocol.text import is_plain_username, is_username
+from p2pchat.registry.accounts import NO_KEY, Accounts, Creation, Standing, new_token
+from p2pchat.registry.limits import Limits, LoginTries, Rank
+from p2pchat.registry.presence import Attendance, PresenceBook, Seal
+from p2pchat.registry.visitor import Visitor
+
+MIN_PASSWORD: Final = 6
+"""Characters that a password must have at a secure door, where guesses are counted; the original
+door takes what its clients always could."""
+
+_NOT_CREATED: Final = {
+    Creation.NAME_TAKEN: Reason.NAME_TAKEN,
+    Creation.BAD_INVITE: Reason.INVITE_NEEDED,
+}
+
+
+class Registration(StrEnum):
+    """Who may make an account."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    INVITE = "invite"
+
+
+class Work(NamedTuple):
+    """An answer that takes blocking work first.
+
+    Run `job` off the loop, and give its result to `then` on it, which gives the answer, even if
+    the visitor has gone meanwhile. Of what waits, the lowest rank goes first.
+    """
+
+    job: Callable[[], Any]
+    then: Callable[[Any], Message]
+    rank: Rank
+
+
+class Entrance:
+    """The decisions about accounts. What is over a budget is answered with SlowDown."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        presence: PresenceBook,
+        now: Callable[[], float],
+        hello_interval: float,
+        limits: Limits,
+        registration: Registration,
+    ) -> None:
+        self._accounts = accounts
+        self._presence = presence
+        self._now = now
+        self._hello_interval = hello_interval
+        self._tries = LoginTries(limits)
+        self._registration = registration
+        self._registrations = Budget.per_hour(limits.registrations_per_hour)
+        self._registrations_there = Budget.per_hour(limits.registrations_per_hour_and_address)
+        self._errands: dict[str, list[Visitor]] = {}
+
+    def register(self, visitor: Visitor, request: Register) -> Message | Work:
+        """Make an account, and let the visitor in."""
+        username, password, now = request.username, request.password, self._now()
+        reason = self._why_not(visitor, request)
+        if reason is not None:
+            return RegisterResult(Outcome.FAIL, reason)
+        wait = self._registrations.wait("", now) or self._registrations_there.take(
+            visitor.group, now
+        )
+        if wait:
+            return SlowDown(wait)
+        standing = _standing(visitor, request)
+        invite = request.invite if self._registration is Registration.INVITE else None
+        token = new_token() if visitor.secure else ""
+
+        def create() -> Creation:
+            return self._accounts.create(username, password, standing, invite=invite, token=token)
+
+        def created(creation: Creation) -> Message:
+            if creation is not Creation.MADE:
+                return RegisterResult(Outcome.FAIL, _NOT_CREATED[creation])
+            self._registrations.take("", self._now())
+            self._accounts.admit(username, standing)
+            self._tries.succeeded(username, visitor.host, self._now())
+            grant = self._enter(visitor, username, token, errand=request.errand)
+            return RegisterResult(Outcome.OK, grant=grant)
+
+        return Work(create, created, self._tries.rank(username, visitor.host, now))
+
+    def log_in(self, visitor: Visitor, request: Login) -> Message | Work:
+        """Let the visitor in, by password or token."""
+        if visitor.secure and not is_plain_username(request.username):
+            return LoginResult(Outcome.FAIL, Reason.BAD_NAME)
+        return (
+            self._by_token(visitor, request)
+            if request.token
+            else self._by_password(visitor, request)
+        )
+
+    def change_password(self, visitor: Visitor, request: ChangePassword) -> Message | Work:
+        """Set a new password, and hang up on every other login of the account."""
+        username, now = visitor.username, self._now()
+        assert username is not None
+        if len(request.new) < MIN_PASSWORD:
+            return ChangePasswordResult(Outcome.FAIL, Reason.WEAK_PASSWORD)
+        rank = self._tries.rank(username, visitor.host, now)
+        wait = self._tries.begin(username, visitor.host, now)
+        if wait:
+            return SlowDown(wait)
+
+        def change() -> bool:
+            if self._accounts.verify(username, request.old) is None:
+                return False
+            self._accounts.change_password(username, request.new)
+            return True
+
+        def changed(done: bool) -> Message:
+            if not done:
+                return ChangePasswordResult(Outcome.FAIL, Reason.WRONG_PASSWORD)
+            self._tries.succeeded(username, visitor.host, self._now())
+            self._hang_up_on_others(visitor, username)
+            return ChangePasswordResult(Outcome.OK)
+
+        return Work(change, changed, rank)
+
+    def revoke_tokens(self, visitor: Visitor, request: RevokeTokens) -> Work:
+        """End a token; or all, and every other login of the account."""
+        username = visitor.username
+        assert username is not None
+
+        def revoke() -> None:
+            self._accounts.revoke_tokens(username, request.token or None)
+
+        def revoked(_: None) -> Message:
+            if not request.token:
+                self._hang_up_on_others(visitor, username)
+            return RevokeTokensResult(Outcome.OK)
+
+        return Work(revoke, revoked, Rank.QUICK)
+
+    def leave(self, visitor: Visitor) -> None:
+        """The visitor goes."""
+        if visitor.attendance is not None:
+            self._presence.leave(visitor.attendance)
+            visitor.attendance = None
+        elif visitor.username is not None and visitor in self._errands.get(visitor.username, ()):
+            self._errands[visitor.username].remove(visitor)
+            if not self._errands[visitor.username]:
+                del self._errands[visitor.username]
+
+    def _why_not(self, visitor: Visitor, request: Register) -> Reason | None:
+        """Give why such an account cannot be had, as far as can be told at once."""
+        nameable = is_plain_username if visitor.secure else is_username
+        if self._registration is Registration.CLOSED:
+            return Reason.REGISTRATION_CLOSED
+        if self._registration is Registration.INVITE and not request.invite:
+            return Reason.INVITE_NEEDED
+        if not nameable(request.username):
+            return Reason.BAD_NAME
+        if len(request.password) < (MIN_PASSWORD if visitor.secure else 1):
+            return Reason.WEAK_PASSWORD
+        return Reason.NAME_TAKEN if request.username in self._accounts else None
+
+    def _by_token(self, visitor: Visitor, request: Login) -> Work:
+        username, token = request.username, request.token
+
+        def check() -> bool:
+            return self._accounts.redeem_token(token, username, request.key)
+
+        def checked(good: bool) -> Message:
+            if not good:
+                return LoginResult(Outcome.FAIL, Reason.BAD_TOKEN)
+            self._accounts.admit(username, _standing(visitor, request))
+            grant = self._enter(visitor, username, token, errand=request.errand)
+            return LoginResult(Outcome.OK, grant=grant)
+
+        return Work(check, checked, Rank.QUICK)
+
+    def _by_password(self, visitor: Visitor, request: Login) -> Message | Work:
+        username, now = request.username, self._now()
+        rank = self._tries.rank(username, visitor.host, now)
+        wait = self._tries.begin(username, visitor.host, now)
+        if wait:
+            return SlowDown(wait)
+        standing = _standing(visitor, request)
+        token = new_token() if visitor.secure else ""
+
+        def check() -> bool:
+            password_hash = self._accounts.verify(username, request.password)
+            if password_hash is None or not visitor.secure:
+                return password_hash is not None
+            return self._accounts.enrol(username, password_hash, standing, token)
+
+        def checked(right: bool) -> Message:
+            if not right or not self._may_enter(visitor, username):
+                return LoginResult(Outcome.FAIL, Reason.WRONG_PASSWORD)
+            self._tries.succeeded(username, visitor.host, self._now())
+            if visitor.secure or username not in self._accounts:
+                self._accounts.admit(username, standing)
+            grant = self._enter(visitor, username, token, errand=request.errand)
+            return LoginResult(Outcome.OK, grant=grant)
+
+        return Work(check, checked, rank)
+
+    def _may_enter(self, visitor: Visitor, username: str) -> bool:
+        """Keep accounts with a key out of the door that anybody can listen at, unless allowed."""
+        standing = self._accounts.standing(username)
+        return visitor.secure or standing.key is None or standing.allows_original
+
+    def _enter(self, visitor: Visitor, username: str, token: str, *, errand: bool) -> Grant | None:
+        """Let the visitor in, and online unless for an errand; give what a secure login gives."""
+        if visitor.gone:
+            return None
+        visitor.username = username
+        seal = None
+        if visitor.secure:
+            seal = Seal(secrets.token_bytes(SESSION_BYTES), secrets.token_bytes(KEY_BYTES))
+        if errand:
+            self._errands.setdefault(username, []).append(visitor)
+        else:
+            self._arrive(visitor, username, seal)
+        if seal is None:
+            return None
+        return Grant(token, seal.session, seal.hello_key, self._hello_interval)
+
+    def _arrive(self, visitor: Visitor, username: str, seal: Seal | None) -> None:
+        visitor.attendance = Attendance(username, visitor.host, self._now(), visitor.hang_up, seal)
+        replaced = self._presence.arrive(visitor.attendance)
+        if replaced is not None:
+            replaced.hang_up(Reason.REPLACED)
+
+    def _hang_up_on_others(self, visitor: Visitor, username: str) -> None:
+        """End the account's other logins: whoever has them may not be its owner."""
+        online = self._presence.find(username)
+        if online is not None and online is not visitor.attendance:
+            online.hang_up(Reason.LOGGED_OUT)
+        for other in tuple(self._errands.get(username, ())):
+            if other is not visitor:
+                other.hang_up(Reason.LOGGED_OUT)
+
+
+def _standing(visitor: Visitor, request: Register | Login) -> Standing:
+    """Give what the account is to be known by; the original dialect cannot say it."""
+    return Standing(request.key, request.allow_original) if visitor.secure else NO_KEY

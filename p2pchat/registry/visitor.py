@@ -1,0 +1,34 @@
+"""Whoever is at the other end of one connection, as the registry's decisions see them."""
+
+from collections.abc import Callable
+
+from p2pchat.net.budgets import group_of
+from p2pchat.protocol.messages import Message, Reason
+from p2pchat.registry.presence import Attendance
+
+
+class Visitor:
+    """Logged in as `username` if that is set, and online while `attendance` is.
+
+    `secure`: it came by a secure door. `hang_up(reason)` closes that connection, `tell(news)` says
+    something unasked on it; `gone` once it has ended. `group` is what its address counts as.
+    """
+
+    __slots__ = ("attendance", "gone", "group", "hang_up", "host", "secure", "tell", "username")
+
+    def __init__(
+        self,
+        host: str,
+        hang_up: Callable[[Reason], None],
+        tell: Callable[[Message], None],
+        *,
+        secure: bool = False,
+    ) -> None:
+        self.host = host
+        self.group = group_of(host)
+        self.hang_up = hang_up
+        self.tell = tell
+        self.secure = secure
+        self.username: str | None = None
+        self.attendance: Attendance | None = None
+        self.gone = False
