@@ -22,7 +22,8 @@ class SqliteFile:
     """The file, made for its owner's eyes where it is not; in WAL, every commit on the disk.
 
     `schema_version` is kept in user_version; `steps` are the statements that lead an older file to
-    each version, where making the missing tables is not enough. Raises StorageError, with `advice`,
+    each version, where making the missing tables is not enough, and `finish` those that every file
+    needs after them. Raises StorageError, with `advice`,
     where it cannot be opened, was written by a newer p2pchat, or can be read by others. Each thread
     that executes on `database` gets a connection of its own, which `close` closes on that thread.
     """
@@ -34,16 +35,17 @@ class SqliteFile:
         schema_version: int,
         advice: str,
         steps: Mapping[int, Sequence[str]] = MappingProxyType({}),
+        finish: Sequence[str] = (),
     ) -> None:
         self._file = file
         self._advice = advice
         self.database = peewee.SqliteDatabase(
             str(file),
-            pragmas={"journal_mode": "wal", "synchronous": "full"},
+            pragmas={"journal_mode": "wal", "synchronous": "full", "secure_delete": "on"},
             timeout=_BUSY_TIMEOUT_S,
         )
         try:
-            self._bring_to(schema_version, tables, steps)
+            self._bring_to(schema_version, tables, steps, finish)
         except StorageError:
             self.close()
             raise
@@ -69,6 +71,7 @@ class SqliteFile:
         schema_version: int,
         tables: Sequence[type[peewee.Model]],
         steps: Mapping[int, Sequence[str]],
+        finish: Sequence[str],
     ) -> None:
         with self.errors():
             self._file.touch(mode=0o600)
@@ -83,9 +86,10 @@ class SqliteFile:
                 return
             with self.database.atomic("immediate"), self.database.bind_ctx(tables):
                 self.database.create_tables(tables)
-                for version in range(found + 1, schema_version + 1) if found else ():
-                    for statement in steps.get(version, ()):
-                        self.database.execute_sql(statement)  # type: ignore[no-untyped-call]
+                versions = range(found + 1, schema_version + 1) if found else ()
+                statements = [s for version in versions for s in steps.get(version, ())]
+                for statement in (*statements, *finish):
+                    self.database.execute_sql(statement)  # type: ignore[no-untyped-call]
                 self.database.pragma("user_version", schema_version)
 
 

@@ -14,7 +14,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.net.tls import StandardEngine
 from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.errands import Errands
-from p2pchat.peer.events import Event
+from p2pchat.peer.events import ChatEnded, ChatStarted, Event
 from p2pchat.peer.identity import Identity, load_identity
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.node import Node
@@ -62,7 +62,36 @@ class Person:
         self.host = host
         self.home = home
         self.events: list[Event] = []
-        self.node = world.node(name, host, password, home, self.events.append, **how)
+        self.all_events: list[Event] = []
+        self.node = world.node(name, host, password, home, self._hear, **how)
+
+    @property
+    def partner(self) -> str:
+        """The contact of the chat that started last."""
+        return [e.contact for e in self.all_events if isinstance(e, ChatStarted)][-1]
+
+    @property
+    def chats(self) -> list[str]:
+        """Open chats: started and not ended."""
+        open_ones: list[str] = []
+        for event in self.all_events:
+            if isinstance(event, ChatStarted):
+                open_ones.append(event.contact)
+            elif isinstance(event, ChatEnded):
+                open_ones.remove(event.contact)
+        return open_ones
+
+    def say(self, text: str) -> None:
+        """Say it in the chat that started last."""
+        self.node.say(self.partner, text)
+
+    def leave(self) -> bool:
+        """Leave the chat that started last."""
+        return self.node.leave(self.partner)
+
+    def _hear(self, event: Event) -> None:
+        self.events.append(event)
+        self.all_events.append(event)
 
     def told(self) -> list[Event]:
         """Give what was told since the last time."""

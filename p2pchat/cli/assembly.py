@@ -113,7 +113,7 @@ def converse_at_prompt(
     prompt = Prompt(history_file=history_file)
     app = ChatApp(prompt, call=call)
     node = make_node(app.on_event)
-    prompt.attach(node, app.names)
+    prompt.attach(node, app)
     try:
         app.run(node)
         host.run(loop, app, prompt)

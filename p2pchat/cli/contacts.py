@@ -59,7 +59,7 @@ def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> No
 
     with our_side(settings, registry) as us:
         username = us.named(user)
-        click.echo(us.contacts.safety_number(username, us.identity.public))
+        click.echo(us.contacts.safety_number(username))
         if not yes and options.is_terminal(sys.stdin):
             yes = click.confirm(f"Does {username} see the same number?", err=True)
         if yes:
@@ -84,7 +84,7 @@ def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> Non
 
     with our_side(settings, registry) as us:
         username = us.named(user)
-        click.echo(us.contacts.other_number(username, us.identity.public))
+        click.echo(us.contacts.other_number(username))
         if not yes and options.is_terminal(sys.stdin):
             yes = click.confirm(f"Is this the number that {username} sees?", err=True)
         if yes:

@@ -48,10 +48,10 @@ def hold_conversation() -> None:
     def say_next() -> None:
         line = next(lines, None)
         if line is None:
-            node.leave()
+            node.leave(ROBOT)
             return
         view.show(TextReceived(PERSON, line))
-        node.say(line)
+        node.say(ROBOT, line)
 
     def on_event(event: Event) -> None:
         nonlocal ended
@@ -125,7 +125,7 @@ def _start_robot(loop: Loop, make_node: MakeNode) -> Node:
             case Called():
                 loop.call_soon(robot.accept)
             case TextReceived(contact, text):
-                loop.call_soon(lambda: robot.say(answer(contact, text)))
+                loop.call_soon(lambda: robot.say(contact, answer(contact, text)))
             case _:
                 pass
 

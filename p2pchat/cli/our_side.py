@@ -14,13 +14,13 @@ from p2pchat.errors import LoginNeeded
 from p2pchat.net.endpoints import Network, SocketNetwork
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
-from p2pchat.peer.contacts import Contacts
+from p2pchat.peer.contacts import Contacts, check_username
 from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.errands import Errands
 from p2pchat.peer.events import Event, RegistryTrusted
 from p2pchat.peer.identity import Identity, load_identity
 from p2pchat.peer.limits import PeerLimits
-from p2pchat.peer.node import Node, check_username
+from p2pchat.peer.node import Node
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_link import RegistryDialer
 from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
@@ -37,7 +37,7 @@ class OurSide:
         self.url = url
         self.profile = profile
         self.identity = identity
-        self.contacts = Contacts(profile, str(url))
+        self.contacts = Contacts(profile, str(url), identity.public)
         self.errands = Errands(loop, network, self._dialer(_say_first_contact))
 
     def who_am_i(self, said: str | None) -> str:

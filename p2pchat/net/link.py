@@ -95,6 +95,11 @@ class Link:
         """Bytes that were sent and have not gone out; `on_drained` comes when all have."""
         return self._transport.queued
 
+    @property
+    def has_room(self) -> bool:
+        """Whether little enough waits to go out; `on_drained` comes when nothing does."""
+        return self._transport.queued < SEND_HIGH_WATER
+
     def may_send(self, kind: type[Message]) -> bool:
         """Tell whether it is our turn to say that."""
         return self.open and self._connection.may_send(kind)

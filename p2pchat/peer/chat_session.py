@@ -1,121 +1,118 @@
-"""One conversation with one contact.
+"""One conversation with one key of one contact, over whatever links come and go (DESIGN, "Nothing
+lost"). No I/O but the thread of lines that it is handed.
 
-In the secure dialect over one link; in the original one we say on the link that we opened and hear
-on the one that the contact opened (PROTOCOL, "peer and peer"). There is no
-goodbye: a link that ends, ends the chat, but not before everything that the contact had said is
-heard.
+Every line has a number that grows by one. When a link comes up, each side says SYNC with the number
+of the last line that is on its disk, and the other resends what comes after it, in order. A line is
+taken only where it is the next one, and acknowledged once it is on the disk. What happens in one
+turn is one transaction: `flush` makes it, and only then anything is sent, told or acknowledged.
 """
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
-from p2pchat.errors import P2PError, UsageError
-from p2pchat.net.link import Link
-from p2pchat.net.loop import Loop, Timer
-from p2pchat.peer.events import ChatEnded, ChatStarted, Event, Security, TextReceived
+from p2pchat.errors import RemoteProtocolError, StorageError, UsageError
+from p2pchat.peer.history import KeptLine, LineState, NewLine, Progress, new_uid, now_ms
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.original import MAX_TEXT_BYTES
-from p2pchat.protocol.talk import ChatText
-from p2pchat.protocol.text import printable
+from p2pchat.protocol.talk import Ack, ChatText, Skip, Sync
+from p2pchat.protocol.text import one_line, printable
 
-LAST_WORDS_TIMEOUT: Final = 1.0
-"""Seconds of silence after which a contact who hung up on our link has said everything."""
+_READ_AT_ONCE: Final = 200
+"""Lines read from the disk at once when they are sent again."""
 
-MAX_UNSENT: Final = 1000
-"""Lines kept while the way to the contact is being opened."""
+
+class Thread(Protocol):
+    """What a session needs of `history.Thread`."""
+
+    def progress(self) -> Progress:
+        """Give how far it has come."""
+
+    def write(
+        self,
+        progress: Progress,
+        *,
+        said: Sequence[NewLine] = (),
+        said_state: LineState = LineState.QUEUED,
+        heard: Sequence[NewLine] = (),
+    ) -> list[KeptLine]:
+        """Keep all of it or nothing; give what was heard and is new."""
+
+    def waiting(self, after: int, limit: int) -> list[KeptLine]:
+        """Give our lines after that number."""
+
+    def renumber(self, progress: Progress, after: int) -> Progress:
+        """Number what waits anew; give how far we are then."""
+
+
+class Wire(Protocol):
+    """The link of the moment, as a session sees it."""
+
+    def send(self, message: Message) -> None:
+        """Say it."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more should be said now; `go_on` is called when there is room again."""
+
+
+class Listener(Protocol):
+    """Who is told."""
+
+    def on_heard(self, lines: Sequence[KeptLine]) -> None:
+        """These are on our disk."""
+
+    def on_delivered(self, up_to: int) -> None:
+        """Everything up to that number of ours is on the contact's."""
+
+    def on_not_kept(self, error: StorageError, texts: Sequence[str]) -> None:
+        """The disk failed: these texts of ours are not kept, and the link should be closed."""
 
 
 class ChatSession:
-    """A chat from its acceptance to its end; `on_over` comes once, just before ChatEnded.
+    """The rules; `soon(callback)` calls at the end of the turn. Raises StorageError when made.
 
-    `on_drained` comes when all that was said has gone out, and when the way to say it opens.
-
-    Give it its links with `speak_on` and `hear_on`, in any order, or one for both with `talk_on`.
+    After each call that returns, `flush` follows by itself at the end of the turn.
     """
 
     def __init__(
-        self,
-        loop: Loop,
-        contact: str,
-        contact_host: str,
-        security: Security,
-        *,
-        on_event: Callable[[Event], None],
-        on_over: Callable[[], None],
-        on_drained: Callable[[], None],
+        self, thread: Thread, listener: Listener, soon: Callable[[Callable[[], None]], None]
     ) -> None:
-        self.contact = contact
-        self.contact_host = contact_host
-        self.security = security
-        self._loop = loop
-        self._on_event = on_event
-        self._on_over = on_over
-        self._on_drained = on_drained
-        self._speaking: Link | None = None
-        self._hearing: Link | None = None
-        self._unsent: list[str] = []
-        self._leaving = False
-        self._over = False
-        self._nothing_to_hear = False
-        self._last_words: Timer | None = None
-        self._error: P2PError | None = None
+        self._thread = thread
+        self._listener = listener
+        self._soon = soon
+        self._progress = thread.progress()
+        self._said: list[NewLine] = []
+        self._heard: list[NewLine] = []
+        self._last_in = self._progress.last_in
+        self._acked = self._progress.acked
+        self._ack_due = False
+        self._flush_due = False
+        self._wire: Wire | None = None
+        self._synced = False
+        self._sent = 0  # the last number that was said on this link
 
     @property
-    def heard(self) -> bool:
-        """Whether the contact's own link is here."""
-        return self._hearing is not None
+    def waiting(self) -> int:
+        """Lines of ours that the contact has not acknowledged."""
+        return self._progress.last_out + len(self._said) - self._progress.acked
 
-    def start(self) -> None:
-        """Tell that the chat has started."""
-        self._on_event(ChatStarted(self.contact, self.security))
+    def link_up(self, wire: Wire) -> None:
+        """Talk on this link from now on."""
+        self.flush()
+        self._wire = wire
+        self._synced = False
+        wire.send(Sync(self._progress.last_in))
 
-    def speak_on(self, link: Link) -> None:
-        """Talk on this link, first what waited for it."""
-        if self._over:
-            link.close()
-            return
-        self._speaking = link
-        link.on_message = _ignore
-        link.on_closed = self._cannot_speak
-        link.on_drained = self._on_drained
-        unsent, self._unsent = self._unsent, []
-        for text in unsent:
-            link.send(ChatText(text))
-        if self._leaving:
-            self._end(None)
-        else:
-            self._loop.call_soon(self._on_drained)
+    def link_down(self) -> None:
+        """There is no link any more; what is said is queued."""
+        self._wire = None
+        self._synced = False
 
-    def talk_on(self, link: Link) -> None:
-        """Talk and listen on this one link."""
-        self._speaking = self._hearing = link
-        link.on_drained = self._on_drained
-        link.on_message = self.hear
-        link.on_closed = self._cannot_hear
+    def say(self, text: str) -> str:
+        """Keep it and send it when that can be done; give its uid. Raises UsageError if too long.
 
-    def hear_on(self, link: Link) -> None:
-        """Listen on this link."""
-        self._hearing = link
-        link.on_message = self.hear
-        link.on_closed = self._cannot_hear
-
-    @property
-    def queued(self) -> int | None:
-        """Bytes said that have not gone out; None: the way to the contact is not open yet."""
-        return self._speaking.queued if self._speaking is not None else None
-
-    def hear(self, message: Message) -> None:
-        """Take what the contact says."""
-        assert isinstance(message, ChatText)
-        if self._over:
-            return
-        self._on_event(TextReceived(self.contact, printable(message.text)))
-        if self._last_words is not None:  # there may be more, however long showing this one took
-            self._last_words.cancel()
-            self._wait_for_last_words()
-
-    def say(self, text: str) -> None:
-        """Say it, or keep it until the way is open; raises UsageError where it is too much."""
+        It is on the disk after `flush`, or `on_not_kept` tells.
+        """
         size = len(text.encode())
         if size > MAX_TEXT_BYTES:
             raise UsageError(
@@ -123,59 +120,125 @@ class ChatSession:
                 likely=f"a message has at most {MAX_TEXT_BYTES}",
                 advice="send it in parts",
             )
-        if self._speaking is not None:
-            self._speaking.send(ChatText(text))
-        elif len(self._unsent) < MAX_UNSENT:
-            self._unsent.append(text)
-        else:
-            raise UsageError(f"{self.contact} cannot be reached yet; the line was not sent")
+        seq = self._progress.last_out + len(self._said) + 1
+        self._said.append(NewLine(seq, new_uid(), now_ms(), text))
+        self._flush_soon()
+        return self._said[-1].uid
 
-    def leave(self) -> None:
-        """Hang up, once what waits has been said."""
-        if self._unsent and self._speaking is None:
-            self._leaving = True
-        else:
-            self._end(None)
+    def receive(self, message: Message) -> None:
+        """Take what the contact says; raises RemoteProtocolError, and then close the link."""
+        try:
+            self._receive(message)
+        except StorageError as error:
+            self._listener.on_not_kept(error, ())
 
-    def cannot_call_back(self, error: P2PError) -> None:
-        """No link could be opened on which to speak."""
-        self._cannot_speak(error)
+    def _receive(self, message: Message) -> None:
+        match message:
+            case ChatText():
+                self._take(message)
+            case Sync(last_in):
+                self._sync(last_in)
+            case Skip(to):
+                self._last_in = max(self._last_in, to)
+                self._ack_due = True
+            case Ack(seq):
+                if seq > self._sent:
+                    raise RemoteProtocolError(f"line {seq} is acknowledged and was not sent")
+                self._acked = max(self._acked, seq)
+            case _:
+                raise RemoteProtocolError(f"{type(message).__name__} has no place in a chat")
+        self._flush_soon()
 
-    def nothing_to_hear(self) -> None:
-        """The connection that the contact opened back has ended without a word."""
-        if self._hearing is None:
-            self._nothing_to_hear = True
-            if self._last_words is not None:
-                self._end(None)
+    def go_on(self) -> None:
+        """There is room on the link again."""
+        if self._synced:
+            try:
+                self._send_rest()
+            except StorageError as error:
+                self._listener.on_not_kept(error, ())
 
-    def _cannot_speak(self, error: P2PError | None) -> None:
-        self._speaking = None
-        if self._over or self._last_words is not None:
-            return
-        if self._nothing_to_hear:
-            self._end(error)
-            return
-        self._error = error
-        self._wait_for_last_words()
+    def flush(self) -> None:
+        """Put on the disk what this turn has brought; then send, acknowledge and tell."""
+        self._flush_due = False
+        said, self._said = self._said, []
+        heard, self._heard = self._heard, []
+        before = self._progress
+        progress = Progress(self._last_in, before.last_out + len(said), self._acked)
+        new: list[KeptLine] = []
+        if progress != before:
+            try:
+                new = self._thread.write(progress, said=said, heard=heard)
+            except StorageError as error:
+                self._last_in, self._acked = before.last_in, before.acked
+                self._ack_due = False
+                self._listener.on_not_kept(error, [line.text for line in said])
+                return
+        self._progress = progress
+        self._tell(new, delivered=progress.acked > before.acked)
+        if self._synced:
+            if said and self._sent == said[0].seq - 1:
+                self._send(said)
+            self.go_on()
 
-    def _wait_for_last_words(self) -> None:
-        self._last_words = self._loop.call_later(LAST_WORDS_TIMEOUT, lambda: self._end(self._error))
+    def _tell(self, new: list[KeptLine], *, delivered: bool) -> None:
+        if self._ack_due and self._wire is not None:
+            self._wire.send(Ack(self._progress.last_in))
+        self._ack_due = False
+        if delivered:
+            self._listener.on_delivered(self._progress.acked)
+        if new:
+            self._listener.on_heard(new)
 
-    def _cannot_hear(self, error: P2PError | None) -> None:
-        self._end(error)
+    def _take(self, text: ChatText) -> None:
+        if not text.seq or len(text.text.encode()) > MAX_TEXT_BYTES:
+            raise RemoteProtocolError("a line has no number, or is too long")
+        self._ack_due = True
+        if text.seq <= self._last_in:
+            return  # they did not know that we have it
+        if text.seq != self._last_in + 1:
+            raise RemoteProtocolError(f"line {text.seq} came where {self._last_in + 1} is due")
+        self._last_in = text.seq
+        self._heard.append(NewLine(text.seq, one_line(text.id), text.at, printable(text.text)))
 
-    def _end(self, error: P2PError | None) -> None:
-        if self._over:
-            return
-        self._over = True
-        if self._last_words is not None:
-            self._last_words.cancel()
-        for link in (self._speaking, self._hearing):
-            if link is not None:
-                link.close()
-        self._on_over()
-        self._on_event(ChatEnded(self.contact, error, tuple(self._unsent)))
+    def _sync(self, last_in: int) -> None:
+        if self._synced:
+            raise RemoteProtocolError("SYNC came twice")
+        self.flush()
+        if last_in > self._progress.last_out:  # our disk is an older copy: they have more of us
+            self._progress = self._thread.renumber(self._progress, last_in)
+        self._acked = max(self._acked, last_in)
+        self._sent = last_in
+        self._synced = True
 
+    def _send_rest(self) -> None:
+        """Send what is on the disk and was not sent on this link, as long as there is room."""
+        while self._sent < self._progress.last_out and self._wire and self._wire.has_room:
+            lines = self._thread.waiting(self._sent, _READ_AT_ONCE)
+            self._send(lines)
+            if len(lines) < _READ_AT_ONCE and self._has_sent(lines):
+                self._skip_to(self._progress.last_out)  # the last ones were given up
 
-def _ignore(_: object) -> None:
-    """Stand in: nothing comes on the link on which we speak."""
+    def _send(self, lines: Sequence[NewLine | KeptLine]) -> None:
+        for line in lines:
+            if self._wire is None or not self._wire.has_room:
+                return
+            self._skip_to(line.seq - 1)
+            self._wire.send(ChatText(line.text, line.seq, line.uid, line.at))
+            self._sent = line.seq
+
+    def _has_sent(self, lines: Sequence[KeptLine]) -> bool:
+        return not lines or self._sent >= lines[-1].seq
+
+    def _skip_to(self, seq: int) -> None:
+        if self._sent < seq and self._wire is not None:
+            self._wire.send(Skip(seq))
+            self._sent = seq
+
+    def _flush_soon(self) -> None:
+        if not self._flush_due:
+            self._flush_due = True
+            self._soon(self._flush_if_due)
+
+    def _flush_if_due(self) -> None:
+        if self._flush_due:
+            self.flush()

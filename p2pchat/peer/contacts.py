@@ -9,12 +9,17 @@ from p2pchat.peer.calls import another_key
 from p2pchat.peer.events import Security
 from p2pchat.peer.identity import safety_number
 from p2pchat.peer.profile import KnownContact, Profile
+from p2pchat.protocol.text import is_username
 
 
 class Contacts:
-    """The contacts of a profile at a registry; every method may raise StorageError."""
+    """The contacts of a profile, whose public key is `ours`, at a registry.
 
-    def __init__(self, profile: Profile, registry: str) -> None:
+    Every method may raise StorageError.
+    """
+
+    def __init__(self, profile: Profile, registry: str, ours: bytes) -> None:
+        self._ours = ours
         self._profile = profile
         self._registry = registry
         self._shown: dict[str, bytes] = {}  # the same, of the key that we know
@@ -58,21 +63,25 @@ class Contacts:
             self._note_other(username, key)
         return pinned == key
 
-    def pin(self, username: str, key: bytes | None) -> Security:
-        """Know the contact by the key of a chat that has begun; tell how well that is protected."""
-        if key is None:
-            return Security.CLEAR
+    def meet(self, username: str, key: bytes) -> None:
+        """Know the contact by that key from now on, if we know none."""
         contact = self.get(username)
         if contact.key is None:
-            contact = contact._replace(key=key)
-            self._profile.keep_contact(self._registry, contact)
-        return self.security(username)
+            self._profile.keep_contact(self._registry, contact._replace(key=key))
+
+    def accept(self, username: str, key: bytes) -> None:
+        """We talk with the contact, who holds that key: know them by it, and do not ask again."""
+        contact = self.get(username)
+        if contact.key is None or not contact.accepted:
+            self._profile.keep_contact(
+                self._registry, contact._replace(key=contact.key or key, accepted=True)
+            )
 
     def security(self, username: str) -> Security:
         """Tell how well an encrypted chat with the contact is protected."""
         return Security.VERIFIED if self.get(username).verified else Security.UNVERIFIED
 
-    def other_number(self, username: str, ours: bytes) -> str:
+    def other_number(self, username: str) -> str:
         """Give the safety number of the other key that was refused last; `trust` may follow.
 
         Raises UsageError where there is none.
@@ -81,7 +90,7 @@ class Contacts:
         if key is None:
             raise UsageError(f"no other key of {username} has been seen")
         self._offered[username] = key
-        return safety_number(ours, key)
+        return safety_number(self._ours, key)
 
     def trust(self, username: str) -> None:
         """Take the key whose number `other_number` gave, unverified, whatever came since.
@@ -101,7 +110,7 @@ class Contacts:
         if contact.other_key != key:
             self._profile.keep_contact(self._registry, contact._replace(other_key=key))
 
-    def safety_number(self, username: str, ours: bytes) -> str:
+    def safety_number(self, username: str) -> str:
         """Give the number that both of us must see; raises UsageError where there is no key."""
         key = self.get(username).key
         if key is None:
@@ -109,7 +118,7 @@ class Contacts:
                 f"you have no key of {username} yet", advice=f"chat with {username} first"
             )
         self._shown[username] = key
-        return safety_number(ours, key)
+        return safety_number(self._ours, key)
 
     def mark_verified(self, username: str) -> None:
         """Note that the safety numbers were the same.
@@ -127,3 +136,12 @@ class Contacts:
         """Do not hear from somebody any more, or again."""
         contact = self.get(username)._replace(blocked=blocked)
         self._profile.keep_contact(self._registry, contact)
+
+
+def check_username(username: str) -> None:
+    """Raise UsageError where nobody can have that name."""
+    if not is_username(username):
+        raise UsageError(
+            f"{username!r} is no username",
+            likely="a name has no spaces and nothing invisible, and at most 64 bytes",
+        )

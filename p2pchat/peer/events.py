@@ -112,6 +112,49 @@ class TextReceived:
 
     contact: str
     text: str = field(repr=False)
+    id: int = field(default=0, compare=False)
+    """The line's in our history; 0 in clear."""
+    at: int = field(default=0, compare=False)
+    """When it was written, in milliseconds since the epoch by the contact's clock; 0 in clear."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactAway:
+    """The chat is open, but the contact is offline: what is written waits."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactLost:
+    """The link of an open chat is gone, and is sought again; None: the contact's program ended."""
+
+    contact: str
+    error: P2PError | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactBack:
+    """The link of an open chat is there again."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Lines of ours have come onto the contact's disk; so many still wait."""
+
+    contact: str
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotKept:
+    """Our disk failed: these texts were not kept and will not be sent."""
+
+    contact: str
+    error: P2PError
+    texts: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +203,11 @@ Event = (
     | CallTurnedAway
     | ChatStarted
     | TextReceived
+    | ContactAway
+    | ContactLost
+    | ContactBack
+    | Delivered
+    | NotKept
     | ChatEnded
     | CallerRefused
     | RegistryTrusted

@@ -1,6 +1,14 @@
 """The profile's tables, bound to nothing (see `storage`)."""
 
-from peewee import BigIntegerField, BlobField, BooleanField, CompositeKey, Model, TextField
+from peewee import (
+    BigIntegerField,
+    BlobField,
+    BooleanField,
+    CompositeKey,
+    Model,
+    TextField,
+    fn,
+)
 
 
 class Account(Model):
@@ -35,7 +43,8 @@ class Contact(Model):
 
     `key` is the one that we talked to (None: never, or in clear), `verified` if its safety number
     was compared, `blocked` if we do not want to hear from them. `other_key` is another one that was
-    shown under that name last, and refused.
+    shown under that name last, and refused. `accepted` if we have talked: their links come up
+    without asking.
     """
 
     registry = TextField()
@@ -44,6 +53,7 @@ class Contact(Model):
     verified = BooleanField(default=False)
     blocked = BooleanField(default=False)
     other_key = BlobField(null=True)
+    accepted = BooleanField(default=False)
 
     class Meta:
         """One row for each name."""
@@ -52,10 +62,74 @@ class Contact(Model):
         primary_key = CompositeKey("registry", "username")
 
 
-TABLES = (Account, Registry, Contact)
+class Conversation(Model):
+    """How far the talk with a contact has come, for each key of theirs (empty: in clear).
 
-SCHEMA_VERSION = 2
+    `last_in` and `last_out` number the last line that is on our disk in each direction, `acked` the
+    last one of ours that is on the contact's.
+    """
+
+    registry = TextField()
+    username = TextField()
+    key = BlobField()
+    last_in = BigIntegerField(default=0)
+    last_out = BigIntegerField(default=0)
+    acked = BigIntegerField(default=0)
+
+    class Meta:
+        """One row for each key of each contact."""
+
+        table_name = "conversation"
+        primary_key = CompositeKey("registry", "username", "key")
+
+
+class Line(Model):
+    """What somebody said. `state` is one of `history.LineState`; `uid` is the sender's name for it.
+
+    `at` is when it was written, by the sender's clock, in milliseconds since the epoch.
+    """
+
+    id = BigIntegerField(primary_key=True)
+    registry = TextField()
+    username = TextField()
+    key = BlobField()
+    outgoing = BooleanField()
+    seq = BigIntegerField()
+    uid = TextField()
+    at = BigIntegerField()
+    text = TextField()
+    state = TextField()
+
+    class Meta:
+        """In the order of their coming; each number of a conversation once."""
+
+        table_name = "line"
+        indexes = (
+            (("registry", "username", "key", "outgoing", "seq"), True),
+            (("registry", "username", "id"), False),
+            (("state", "registry", "username"), False),
+        )
+
+
+LINE_COUNT = fn.COUNT(Line.id)
+
+TABLES = (Account, Registry, Contact, Conversation, Line)
+
+SCHEMA_VERSION = 3
 """Kept in SQLite's user_version; a newer one is refused."""
 
-STEPS = {2: ("ALTER TABLE contact ADD COLUMN other_key BLOB",)}
+STEPS = {
+    2: ("ALTER TABLE contact ADD COLUMN other_key BLOB",),
+    3: ("ALTER TABLE contact ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0",),
+}
 """What leads an older profile to each version."""
+
+FINISH = (
+    "CREATE VIRTUAL TABLE IF NOT EXISTS line_words USING fts5"
+    "(text, content='line', content_rowid='id', tokenize='unicode61 remove_diacritics 2')",
+    "CREATE TRIGGER IF NOT EXISTS line_added AFTER INSERT ON line BEGIN"
+    " INSERT INTO line_words(rowid, text) VALUES (new.id, new.text); END",
+    "CREATE TRIGGER IF NOT EXISTS line_gone AFTER DELETE ON line BEGIN"
+    " INSERT INTO line_words(line_words, rowid, text) VALUES ('delete', old.id, old.text); END",
+)
+"""What a profile has besides tables: the words of all lines, for searching."""

@@ -1,55 +1,72 @@
-"""The facade of our own end: one account at one registry, its peer server, its switchboard.
+"""The facade of our own end: one account at one registry, its peer server, its conversations.
 
-What a person wishes comes in as a method call, what they are told goes out as an event.
+What a person wishes comes in as a method call, what they are told goes out as an event. In the
+secure dialect there are as many conversations as wanted; in the original one, one chat at a time.
 """
 
 import random
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from p2pchat.errors import (
-    ContactOffline,
     NoSuchUser,
-    NotTrusted,
     P2PError,
     StorageError,
     UsageError,
 )
-from p2pchat.net.address import Address, is_loopback
+from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
-from p2pchat.peer.contacts import Contacts
+from p2pchat.net.transport import SEND_HIGH_WATER
+from p2pchat.peer.calls import IncomingCall
+from p2pchat.peer.clear_side import ClearSide
+from p2pchat.peer.contacts import Contacts, check_username
+from p2pchat.peer.conversations import Conversations
 from p2pchat.peer.credentials import Credentials
+from p2pchat.peer.doorway import Doorway
 from p2pchat.peer.events import (
     Calling,
     ChatStarted,
     Event,
     Found,
     LoggedIn,
+    RegistryBack,
+    RegistryLost,
     SearchFailed,
     Security,
     Trouble,
 )
+from p2pchat.peer.history import History, KeptLine, LineState
 from p2pchat.peer.limits import PeerLimits
-from p2pchat.peer.peer_links import ClearLinks, PeerLinks, SecureLinks
+from p2pchat.peer.peer_links import SecureLinks
 from p2pchat.peer.peer_server import PeerServer
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.reception import Reception
 from p2pchat.peer.registry_link import RegistryDialer
 from p2pchat.peer.registry_session import RegistrySession, Standing
-from p2pchat.peer.switchboard import Switchboard
 from p2pchat.protocol.messages import Presence, SearchResult
-from p2pchat.protocol.text import is_username
 
 ANY_PORT: Final = 0
+
+_MAX_WAITING: Final = 1000
+"""Lines that wait for an acknowledgement; a script is read no further."""
+
+
+class ChatState(NamedTuple):
+    """How an open chat stands: how well protected, how many lines wait, whether they are away."""
+
+    security: Security
+    waiting: int
+    away: bool
 
 
 class Node:
     """Our own end of everything, from `start` to `stop`.
 
     `peer_host` None: the peer server listens on loopback for a registry on this machine, else on
-    every interface. Methods raise UsageError where what is wished makes no sense now.
+    every interface. `on_room` is called whenever more can be said than before. Methods raise
+    UsageError where what is wished makes no sense now, and StorageError.
     """
 
     def __init__(
@@ -65,16 +82,15 @@ class Node:
         peer_host: str | None = None,
         peer_port: int = ANY_PORT,
         limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
+        keep_history: bool = True,
     ) -> None:
         self.username = credentials.username
         self.url = dialer.url
-        self.contacts = Contacts(profile, str(self.url))
-        self._identity = credentials.identity
+        self.contacts = Contacts(profile, str(self.url), credentials.identity.public)
+        self.history: History = profile.history(keep=keep_history)
+        self.on_room: Callable[[], None] = _nothing
         self._profile = profile
         self._on_event = on_event
-        self._peer_host = peer_host
-        self._peer_port = peer_port
-        self._allows_original = credentials.allow_original
         self._registry = RegistrySession(
             loop,
             network,
@@ -84,23 +100,49 @@ class Node:
             on_event=self._tell,
             rng=rng,
         )
-        self._limits = limits
-        self._switchboard = Switchboard(loop, self.username, self.contacts.pin, self._tell)
         self._reception = Reception(
             loop,
             self.contacts,
             self._registry.search,
             limits,
-            on_welcome=self._switchboard.take_call,
+            on_welcome=self._take_call,
             on_event=self._tell,
         )
-        self._clear_links = ClearLinks(loop, network)
-        self._clear_server = self._peer_server(loop, network, self._clear_links)
-        self._links: PeerLinks = self._clear_links
-        self._server = self._clear_server
+        self._clear = ClearSide(
+            loop,
+            network,
+            self.username,
+            self._registry.search,
+            limits,
+            among_secure=self.url.secure,
+            on_call=self._reception.take_call,
+            on_event=self._tell,
+            on_drained=self._has_room,
+        )
+        links = SecureLinks(loop, network, credentials.identity, limits.handshake_bytes)
+        self._calls = self._clear.calls
+        self._server = self._clear.server
         if self.url.secure:
-            self._links = SecureLinks(loop, network, self._identity, limits.handshake_bytes)
-            self._server = self._peer_server(loop, network, self._links)
+            on_call = self._reception.take_call
+            self._server = PeerServer(loop, network, links, limits, on_call=on_call)
+        in_clear_too = self.url.secure and credentials.allow_original
+        self._doorway = Doorway(
+            self._server, self._clear.server if in_clear_too else None, peer_host, peer_port
+        )
+        self._conversations = Conversations(
+            loop,
+            self.username,
+            str(self.url),
+            self.contacts,
+            self.history,
+            links,
+            self._registry.search,
+            self._registry.watch,
+            on_event=self._tell,
+            on_room=self._has_room,
+            rng=rng,
+        )
+        self._registry.on_sighting = self._conversations.seen
 
     @property
     def known_names(self) -> list[str]:
@@ -113,44 +155,59 @@ class Node:
         return self._registry.standing
 
     @property
-    def in_chat_with(self) -> str | None:
-        """The contact of the open chat."""
-        return self._switchboard.in_chat_with
-
-    @property
-    def security(self) -> Security | None:
-        """How well the open chat is protected."""
-        return self._switchboard.security
-
-    @property
     def calling(self) -> str | None:
-        """Whom we are calling."""
-        return self._switchboard.calling
+        """Whom we are calling, and who has not answered yet."""
+        return self._calls.calling or self._conversations.sought
 
     @property
-    def called_by(self) -> str | None:
-        """Who waits for our answer."""
-        return self._switchboard.called_by
+    def called_by(self) -> list[str]:
+        """Who waits for our answer, the first one first."""
+        in_clear = [self._calls.called_by] if self._calls.called_by else []
+        return in_clear + self._conversations.asking
 
     @property
-    def queued(self) -> int | None:
-        """Bytes said in the chat that have not gone out; None where nothing can go out now."""
-        return self._switchboard.queued
+    def do_not_disturb(self) -> bool:
+        """Whether callers hear that we are busy."""
+        return self._conversations.do_not_disturb
 
-    def when_drained(self, callback: Callable[[], None]) -> None:
-        """Call whenever all that was said has gone out, or the way to say it has opened."""
-        self._switchboard.on_drained = callback
+    @do_not_disturb.setter
+    def do_not_disturb(self, value: bool) -> None:
+        self._conversations.do_not_disturb = value
+
+    def chat(self, contact: str) -> ChatState | None:
+        """Give how the chat with somebody stands; None where there is none."""
+        if self._calls.in_chat_with == contact:
+            return ChatState(Security.CLEAR, 0, away=False)
+        conversation = self._conversations.get(contact)
+        if conversation is None:
+            return None
+        return ChatState(conversation.security, conversation.waiting, conversation.is_away)
+
+    def has_room(self, contact: str) -> bool:
+        """Tell whether more should be said to somebody now; `on_room` is called when it may be."""
+        if self._calls.in_chat_with == contact:
+            queued = self._calls.queued
+            return queued is not None and queued <= SEND_HIGH_WATER
+        conversation = self._conversations.get(contact)
+        return conversation is None or conversation.waiting < _MAX_WAITING
+
+    def has_said_all(self, contact: str) -> bool:
+        """Tell whether all that we said to somebody has come to them, as far as can be known."""
+        if self._calls.in_chat_with == contact:
+            return self._calls.queued == 0
+        conversation = self._conversations.get(contact)
+        return conversation is None or conversation.waiting == 0
 
     def start(self) -> None:
         """Begin to log in; LoggedIn or LoginFailed follows."""
         self._registry.start()
 
     def stop(self) -> None:
-        """Leave the chat, refuse who waits, log out; run the loop until it is idle."""
+        """Leave every chat, refuse who waits, log out; run the loop until it is idle."""
         self._reception.close()
-        self._switchboard.close()
+        self._clear.close()
+        self._conversations.close()
         self._server.close()
-        self._clear_server.close()
         self._registry.stop()
 
     def search(self, username: str) -> None:
@@ -161,7 +218,7 @@ class Node:
         )
 
     def call(self, username: str, *, in_clear: bool = False) -> None:
-        """Ask somebody for a chat; Calling and ChatStarted, or CallFailed, follow.
+        """Wish to chat with somebody; Calling, ContactAway, ChatStarted or CallFailed follow.
 
         If that somebody is calling us, it is the same wish, and their call is taken. Who is at the
         original door is called only with `in_clear`.
@@ -169,80 +226,94 @@ class Node:
         check_username(username)
         if username == self.username:
             raise UsageError("you cannot chat with yourself")
-        if self.called_by == username:
-            self.accept()
-            return
-        self._switchboard.seek(username)
-        self._registry.search(
-            username,
-            partial(self._found_for_call, username, in_clear),
-            partial(self._switchboard.call_failed, username),
-        )
+        if self._calls.called_by == username:
+            self.accept(username)
+        elif self.url.secure and not in_clear:
+            self._conversations.open(username)
+        else:
+            here = self._server.address
+            if here is None:
+                raise UsageError("you are not logged in yet")
+            self._clear.call(username, here.host)
 
-    def accept(self) -> None:
-        """Take the call that waits; ChatStarted follows."""
-        self._switchboard.accept()
+    def accept(self, username: str = "") -> None:
+        """Take the call that waits (of somebody, else the first); ChatStarted follows."""
+        caller = self._caller(username)
+        if caller == self._calls.called_by:
+            self._calls.accept()
+        else:
+            self._conversations.accept(caller)
 
-    def reject(self) -> None:
-        """Refuse the call that waits."""
-        self._switchboard.reject()
+    def reject(self, username: str = "") -> None:
+        """Refuse the call that waits (of somebody, else the first)."""
+        caller = self._caller(username)
+        if caller == self._calls.called_by:
+            self._calls.reject()
+        else:
+            self._conversations.reject(caller)
 
-    def say(self, text: str) -> None:
-        """Say it in the open chat."""
-        self._switchboard.say(text)
+    def say(self, contact: str, text: str) -> None:
+        """Say it in the open chat with the contact; in the secure dialect it is kept at once."""
+        if self._calls.in_chat_with == contact:
+            self._calls.say(text)
+        else:
+            self._conversations.say(contact, text)
 
-    def leave(self) -> bool:
-        """Leave the chat (ChatEnded follows), or give up calling; False where there is neither."""
-        return self._switchboard.leave()
+    def leave(self, contact: str) -> bool:
+        """Leave a chat (ChatEnded follows), or give up calling; False where there is neither."""
+        if contact in {self._calls.in_chat_with, self._calls.calling}:
+            return self._calls.leave()
+        return self._conversations.leave(contact)
 
-    def safety_number(self, username: str) -> str:
-        """Give the number that the contact must see too."""
-        return self.contacts.safety_number(username, self._identity.public)
+    def seen(self, contact: str, line_id: int) -> None:
+        """The person has seen everything that the contact said up to that line."""
+        if line_id:
+            self.history.mark_read(str(self.url), contact, line_id)
+
+    def unread(self, contact: str | None = None) -> list[KeptLine]:
+        """Give what somebody (or anybody) said that has not been seen."""
+        return self.history.lines(str(self.url), contact, states=[LineState.UNREAD])
+
+    def trust(self, username: str) -> None:
+        """Take the key whose number `other_number` gave; see Contacts."""
+        self.contacts.trust(username)
+        self._conversations.trusted(username)
 
     def mark_verified(self, username: str) -> None:
         """Note that the number that was shown is the one that the contact sees."""
         self.contacts.mark_verified(username)
-        self._switchboard.protected(username, self.contacts.security(username))
-
-    def trust(self, username: str) -> None:
-        """Take the key whose number `other_number` gave."""
-        self.contacts.trust(username)
-        self._switchboard.protected(username, self.contacts.security(username))
-
-    def other_number(self, username: str) -> str:
-        """Give the safety number of another key that was shown as the contact's, and refused."""
-        return self.contacts.other_number(username, self._identity.public)
-
-    def _peer_server(self, loop: Loop, network: Network, links: PeerLinks) -> PeerServer:
-        return PeerServer(
-            loop,
-            network,
-            links,
-            self._limits,
-            on_call=self._reception.take_call,
-            on_text=self._switchboard.take_text,
-            on_silent_gone=self._switchboard.silent_gone,
-            may_be_silent=self._switchboard.chats_with_host,
-        )
+        self._conversations.protected(username)
 
     def _open_port(self, local_host: str, again: bool) -> tuple[Address, int | None]:
-        host = self._peer_host or _reachable_by(local_host)
-        clear_port = None
-        if self.url.secure and self._allows_original:
-            clear_port = self._clear_server.ensure_open(host, ANY_PORT, again=again).port
-        if again and self._peer_port != ANY_PORT:
-            raise UsageError(
-                f"the registry says that port {self._peer_port} is taken",
-                likely="another user at this address has announced it",
-                advice="choose another --peer-port, or none",
-            )
-        return self._server.ensure_open(host, self._peer_port, again=again), clear_port
+        return self._doorway.open(local_host, again)
+
+    def _take_call(self, call: IncomingCall) -> None:
+        if call.key is None:
+            self._calls.take_call(call)
+        else:
+            self._conversations.take_call(call)
+
+    def _caller(self, username: str) -> str:
+        waiting = self.called_by
+        if username and username not in waiting:
+            raise UsageError(f"{username} is not calling you")
+        if not waiting:
+            raise UsageError("nobody is calling you")
+        return username or waiting[0]
+
+    def _has_room(self) -> None:
+        self.on_room()
 
     def _tell(self, event: Event) -> None:
         """Remember whom we meet, and pass the event on."""
         match event:
             case LoggedIn(username):
                 self._remember(self._profile.note_account, username)
+                self._go_online()
+            case RegistryBack():
+                self._go_online()
+            case RegistryLost():
+                self._conversations.offline()
             case Found(name) | Calling(name) | ChatStarted(name):  # not whoever just calls
                 self._remember(self._profile.note_name, name)
             case _:
@@ -258,7 +329,7 @@ class Node:
 
     def _found(self, username: str, result: SearchResult) -> None:
         if result.presence is Presence.NOT_FOUND:
-            self._search_failed(username, _no_such_user(username))
+            self._search_failed(username, NoSuchUser(f"there is no user named {username}"))
             return
         online = result.presence is Presence.ONLINE
         self._tell(Found(username, Address(result.host, result.port) if online else None))
@@ -266,53 +337,14 @@ class Node:
     def _search_failed(self, username: str, error: P2PError) -> None:
         self._tell(SearchFailed(username, error))
 
-    def _found_for_call(self, username: str, in_clear: bool, result: SearchResult) -> None:
-        try:
-            self._call_found(username, in_clear, result)
-        except P2PError as error:
-            self._switchboard.call_failed(username, error)
-
-    def _call_found(self, username: str, in_clear: bool, result: SearchResult) -> None:
-        here = self._server.address
-        if result.presence is Presence.NOT_FOUND:
-            raise _no_such_user(username)
-        if result.presence is Presence.OFFLINE or here is None:
-            raise ContactOffline(f"{username} is offline")
-        address = Address(result.host, result.port)
+    def _go_online(self) -> None:
         if not self.url.secure:
-            self._switchboard.call(self._links, username, address, None, here.port)
-        elif result.in_clear:
-            self._call_in_clear(username, address, in_clear, here.host)
-        else:
-            key = self.contacts.key_to_call(username, result.key)
-            self._switchboard.call(self._links, username, address, key, None)
-
-    def _call_in_clear(self, username: str, address: Address, agreed: bool, host: str) -> None:
-        if not agreed:
-            raise NotTrusted(
-                f"{username} can be talked to in clear only",
-                likely=f"{username} uses the original system",
-                advice=f"/chat {username} --in-clear, for everybody to read",
-            )
-        port = self._clear_server.ensure_open(host, ANY_PORT, again=False).port
-        self._switchboard.call(self._clear_links, username, address, None, port)
+            return
+        try:
+            self._conversations.online()
+        except StorageError as error:
+            self._on_event(Trouble(error))
 
 
-def check_username(username: str) -> None:
-    """Raise UsageError where nobody can have that name."""
-    if not is_username(username):
-        raise UsageError(
-            f"{username!r} is no username",
-            likely="a name has no spaces and nothing invisible, and at most 64 bytes",
-        )
-
-
-def _no_such_user(username: str) -> NoSuchUser:
-    return NoSuchUser(f"there is no user named {username}")
-
-
-def _reachable_by(local_host: str) -> str:
-    """Give where to listen so that whoever sees us at `local_host` can reach us, and no wider."""
-    if is_loopback(local_host):
-        return local_host
-    return "::" if ":" in local_host else "0.0.0.0"  # noqa: S104  # contacts come from anywhere
+def _nothing() -> None:
+    """Stand in until somebody listens."""

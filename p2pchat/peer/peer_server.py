@@ -17,13 +17,17 @@ from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatRequest, ChatText
 
+OnCall = Callable[[PeerLinks, Link, ChatRequest, bytes | None], None]
+"""Takes a link on which somebody asks for a chat, and the key that they proved."""
+
 
 class PeerServer:
     """Listen, and hand on each link with its first message, and with the key if it proved one.
 
-    The connection that a contact opens back says nothing for as long as its person types nothing;
-    `may_be_silent(host)` tells whether a chat with somebody at that host is open, and
-    `on_silent_gone(host)` is told when the last silent link from there has ended.
+    The rest is for the original dialect alone. The connection that a contact opens back says
+    nothing for as long as its person types nothing; `may_be_silent(host)` tells whether a chat with
+    somebody at that host is open, and `on_silent_gone(host)` is told when the last silent link from
+    there has ended.
     """
 
     def __init__(
@@ -33,19 +37,19 @@ class PeerServer:
         links: PeerLinks,
         limits: PeerLimits,
         *,
-        on_call: Callable[[PeerLinks, Link, ChatRequest, bytes | None], None],
-        on_text: Callable[[Link, ChatText], None],
-        on_silent_gone: Callable[[str], None],
-        may_be_silent: Callable[[str], bool],
+        on_call: OnCall,
+        on_text: Callable[[Link, ChatText], None] | None = None,
+        on_silent_gone: Callable[[str], None] | None = None,
+        may_be_silent: Callable[[str], bool] | None = None,
     ) -> None:
         self._loop = loop
         self._network = network
         self._links = links
         self._limits = limits
         self._on_call = on_call
-        self._on_text = on_text
-        self._on_silent_gone = on_silent_gone
-        self._may_be_silent = may_be_silent
+        self._on_text = on_text or _hang_up
+        self._on_silent_gone = on_silent_gone or _ignore
+        self._may_be_silent = may_be_silent or _never
         self._listener: Listener | None = None
         self._host = ""
         self._silent: set[Link] = set()
@@ -131,3 +135,17 @@ class PeerServer:
         host = link.remote.host
         if all(other.remote.host != host for other in self._silent):
             self._on_silent_gone(host)
+
+
+def _hang_up(link: Link, _: ChatText) -> None:
+    """Stand in where no text may come first."""
+    link.close()
+
+
+def _ignore(_: str) -> None:
+    """Stand in where silence means nothing."""
+
+
+def _never(_: str) -> bool:
+    """Stand in where nobody may be silent."""
+    return False

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from p2pchat.peer.models import SCHEMA_VERSION, STEPS, TABLES, Account, Contact, Registry
+from p2pchat.peer.history import History
+from p2pchat.peer.models import FINISH, SCHEMA_VERSION, STEPS, TABLES, Account, Contact, Registry
 from p2pchat.storage import SqliteFile
 
 
@@ -19,6 +20,7 @@ class KnownContact(NamedTuple):
     verified: bool = False
     blocked: bool = False
     other_key: bytes | None = None
+    accepted: bool = False
 
 
 class Profile:
@@ -30,7 +32,7 @@ class Profile:
 
     def __init__(self, file: Path) -> None:
         self._store = SqliteFile(
-            file, TABLES, SCHEMA_VERSION, f"look at {file.parent}, or set P2P_HOME", STEPS
+            file, TABLES, SCHEMA_VERSION, f"look at {file.parent}, or set P2P_HOME", STEPS, FINISH
         )
 
     def note_account(self, registry: str, username: str) -> None:
@@ -98,6 +100,10 @@ class Profile:
         """Keep what we know of somebody."""
         self._execute(Contact.insert(registry=registry, **contact._asdict()).on_conflict_replace())
 
+    def history(self, *, keep: bool = True) -> History:
+        """Give what was said, in the same file; see History."""
+        return History(self._store, keep=keep)
+
     def close(self) -> None:
         """Close the database."""
         self._store.close()
@@ -106,8 +112,8 @@ class Profile:
         columns = [getattr(Contact, name) for name in KnownContact._fields]
         query = Contact.select(*columns).where(which).order_by(Contact.username)
         return [
-            KnownContact(name, _bytes(key), verified, blocked, _bytes(other_key))
-            for name, key, verified, blocked, other_key in self._rows(query)
+            KnownContact(name, _bytes(key), verified, blocked, _bytes(other_key), accepted)
+            for name, key, verified, blocked, other_key, accepted in self._rows(query)
         ]
 
     def _rows(self, query: Any) -> list[Any]:

@@ -110,7 +110,11 @@ class Reception:
         if call in self._waiting:  # else they hung up, or we did
             self._waiting.discard(call)
             call.link.expect(PATIENCE, f"{call.contact} was not answered")
-            self._on_welcome(call)
+            try:
+                self._on_welcome(call)
+            except StorageError as error:
+                call.refuse(Reply.REJECT)
+                self._on_event(CallerRefused(call.contact, error))
 
     def _refuse(self, call: IncomingCall, error: P2PError) -> None:
         if call in self._waiting:

@@ -13,7 +13,7 @@ from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.registry_link import Failed, RegistryDialer
-from p2pchat.protocol.messages import Goodbye, Logout, Message, SlowDown
+from p2pchat.protocol.messages import Goodbye, Logout, Message, Sighting, SlowDown
 
 ANSWER_TIMEOUT: Final = 15.0
 """A registry that is checking many passwords may take its time."""
@@ -29,7 +29,8 @@ class RegistryClient:
     """Ask the registry that `dialer` dials; questions wait for each other.
 
     `on_lost(error)` is called once if the open connection ends by itself, after every open
-    question's `failed`; `on_goodbye` before that, where the registry says why. After `close` they
+    question's `failed`; `on_goodbye` before that, where the registry says why. `on_sighting` comes
+    with the news of somebody who is watched. After `close` they
     are not called any more, but the open questions still fail.
     """
 
@@ -44,6 +45,7 @@ class RegistryClient:
         self._lost: P2PError | None = None
         self.on_lost: Failed = _ignore
         self.on_goodbye: Callable[[Goodbye], None] = _ignore_goodbye
+        self.on_sighting: Callable[[Sighting], None] = _ignore_sighting
 
     def connect(self, then: Callable[[Link], None], failed: Failed) -> None:
         """Dial; then `then(link)`, to be asked who and where the two ends are, or `failed`."""
@@ -71,6 +73,7 @@ class RegistryClient:
         """Log out and hang up; open questions fail in a later turn."""
         self.on_lost = _ignore
         self.on_goodbye = _ignore_goodbye
+        self.on_sighting = _ignore_sighting
         if self._lost is None:
             self._lost = LinkLost(f"the connection to the registry at {self._address} was closed")
             self._loop.call_soon(self._fail_questions)
@@ -92,6 +95,9 @@ class RegistryClient:
     def _answered(self, answer: Message) -> None:
         if isinstance(answer, Goodbye):
             self.on_goodbye(answer)
+            return
+        if isinstance(answer, Sighting):
+            self.on_sighting(answer)
             return
         if self._asked is None:
             raise RemoteProtocolError("an answer came that nobody asked for")
@@ -130,6 +136,10 @@ def _ignore(_: P2PError) -> None:
 
 
 def _ignore_goodbye(_: Goodbye) -> None:
+    """Stand in until somebody listens."""
+
+
+def _ignore_sighting(_: Sighting) -> None:
     """Stand in until somebody listens."""
 
 

@@ -41,6 +41,9 @@ from p2pchat.protocol.messages import (
     Reason,
     Search,
     SearchResult,
+    Sighting,
+    Watch,
+    WatchResult,
 )
 from p2pchat.protocol.original import encode_hello
 
@@ -95,6 +98,7 @@ class RegistrySession:
         self._was_online = False
         self._online_since = 0.0
         self._losses = 0
+        self.on_sighting: Callable[[Sighting], None] = _ignore_sighting
         self.standing = Standing.CONNECTING
         self.next_try: float | None = None
         """When WAITING: the instant of the next try, in the loop's time."""
@@ -124,12 +128,29 @@ class RegistrySession:
 
         self._client.ask(Search(username), answered, failed)
 
+    def watch(self, usernames: list[str]) -> None:
+        """Be told where these users are, now and whenever that changes: `on_sighting`.
+
+        Only until the registry is lost; ask again when it is back.
+        """
+        if self._client is not None:
+            self._client.ask(Watch(tuple(usernames)), self._watching, _ignore_failure)
+
+    def _seen(self, sighting: Sighting) -> None:
+        self.on_sighting(sighting)
+
+    def _watching(self, answer: Message) -> None:
+        assert isinstance(answer, WatchResult)
+        for sighting in answer.sightings:
+            self.on_sighting(sighting)
+
     def _connect(self) -> None:
         self.standing = Standing.CONNECTING
         self.next_try = None
         self._client = RegistryClient(self._loop, self._dialer)
         self._client.on_lost = self._lost
         self._client.on_goodbye = self._told_goodbye
+        self._client.on_sighting = self._seen
         self._client.connect(self._connected, self._not_connected)
 
     def _not_connected(self, error: P2PError) -> None:
@@ -307,6 +328,14 @@ class Heartbeat:
     def _say(self) -> None:
         self._datagrams.send(self._next_datagram(), self._to)
         self._timer = self._loop.call_later(self._interval, self._say)
+
+
+def _ignore_sighting(_: Sighting) -> None:
+    """Stand in until somebody listens."""
+
+
+def _ignore_failure(_: P2PError) -> None:
+    """Stand in where `on_lost` says it all, or it is asked again."""
 
 
 def _ignore_datagram(_: bytes, __: Address) -> None:

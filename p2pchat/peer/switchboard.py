@@ -1,19 +1,19 @@
-"""Who calls whom, and the one chat: calls out and in, busy, accepted, ended.
+"""The original dialect's calls and its one chat: out and in, busy, accepted, ended.
 
-A node has one conversation at a time: being called, calling or chatting, it is busy for everybody
-else. Knows no registry: whoever is called comes with an address and a key.
+There is one conversation at a time: being called, calling or chatting, we are busy for everybody
+else. Knows no registry: whoever is called comes with an address.
 """
 
 from collections.abc import Callable
 from typing import Final
 
-from p2pchat.errors import P2PError, StorageError, UsageError
+from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls import DIAL_TIMEOUT, IncomingCall, OutgoingCall
-from p2pchat.peer.chat_session import ChatSession
+from p2pchat.peer.clear_chat import ClearChat
 from p2pchat.peer.events import (
     Called,
     CallFailed,
@@ -21,8 +21,6 @@ from p2pchat.peer.events import (
     CallTurnedAway,
     CallWithdrawn,
     Event,
-    Security,
-    Trouble,
 )
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import Message
@@ -32,24 +30,17 @@ _MAX_EARLY: Final = 100
 """Messages kept of a contact whose answer to our call has not come yet."""
 
 
-Pin = Callable[[str, bytes | None], Security]
-"""A chat with that contact and key begins: tells how well it is protected; raises StorageError."""
-
-
 class Switchboard:
     """Our calls and our chat; `username` is ours. Methods raise UsageError as Node's do."""
 
-    def __init__(
-        self, loop: Loop, username: str, pin: Pin, on_event: Callable[[Event], None]
-    ) -> None:
+    def __init__(self, loop: Loop, username: str, on_event: Callable[[Event], None]) -> None:
         self._loop = loop
         self._username = username
-        self._pin = pin
         self._on_event = on_event
         self._sought: str | None = None
         self._outgoing: OutgoingCall | None = None
         self._incoming: IncomingCall | None = None
-        self._chat: ChatSession | None = None
+        self._chat: ClearChat | None = None
         self._calling_back: Closable | None = None
         self._early: _EarlyLink | None = None
         self.on_drained: Callable[[], None] = _nothing
@@ -70,20 +61,9 @@ class Switchboard:
         return self._incoming.contact if self._incoming is not None else None
 
     @property
-    def security(self) -> Security | None:
-        """How well the open chat is protected."""
-        return self._chat.security if self._chat is not None else None
-
-    @property
     def queued(self) -> int | None:
         """Bytes said in the chat that have not gone out; None where nothing can go out now."""
         return self._chat.queued if self._chat is not None else None
-
-    def protected(self, contact: str, security: Security) -> None:
-        """An open encrypted chat with the contact is so well protected from now on."""
-        chat = self._chat
-        if chat is not None and chat.contact == contact and chat.security is not Security.CLEAR:
-            chat.security = security
 
     def seek(self, contact: str) -> None:
         """Begin a call whose address is still to be found; `call` or `call_failed` goes on."""
@@ -104,12 +84,11 @@ class Switchboard:
         links: PeerLinks,
         contact: str,
         address: Address,
-        key: bytes | None,
-        our_port: int | None,
+        our_port: int,
     ) -> None:
         """Dial the contact that was sought, unless it was given up meanwhile; Calling follows.
 
-        `key` is the contact's, None in clear, where `our_port` is where they dial back.
+        `our_port` is where they dial back.
         """
         if self._sought != contact:
             return
@@ -118,7 +97,7 @@ class Switchboard:
             links,
             contact,
             address,
-            key,
+            None,
             ChatRequest(self._username, our_port),
             on_accepted=self._accepted,
             on_failed=self._outgoing_failed,
@@ -134,16 +113,12 @@ class Switchboard:
     def accept(self) -> None:
         """Take the call that waits; ChatStarted follows."""
         call = self._waiting_call()
-        chat = self._open_chat(call.contact, call.link.remote.host, call.key)
         self._incoming = None
+        chat = self._open_chat(call.contact, call.link.remote.host)
         call.accept()
-        if call.key is None:
-            chat.hear_on(call.link)
-        else:
-            chat.talk_on(call.link)
+        chat.hear_on(call.link)
         chat.start()
-        if call.key is None:
-            self._call_back(chat, call)
+        self._call_back(chat, call)
 
     def reject(self) -> None:
         """Refuse the call that waits."""
@@ -178,11 +153,7 @@ class Switchboard:
         if self._yields_to(call):
             self._stop_calling()
             self._incoming = call
-            try:
-                self.accept()
-            except StorageError as error:
-                self.reject()
-                self._on_event(Trouble(error))
+            self.accept()
         elif self._chat or self._incoming or self.calling is not None:
             call.refuse(Reply.BUSY)
             if call.contact != self.calling:  # they take our call then, see _yields_to
@@ -213,18 +184,10 @@ class Switchboard:
 
     def _accepted(self, link: Link) -> None:
         assert self._outgoing is not None
-        contact, key = self._outgoing.contact, self._outgoing.key
-        try:
-            chat = self._open_chat(contact, link.remote.host, key)
-        except StorageError as error:
-            self._outgoing.cancel()
-            self._outgoing_failed(error)
-            return
+        contact = self._outgoing.contact
         self._outgoing = None
-        if key is None:
-            chat.speak_on(link)
-        else:
-            chat.talk_on(link)
+        chat = self._open_chat(contact, link.remote.host)
+        chat.speak_on(link)
         chat.start()
         if self._early is not None:
             early, self._early = self._early, None
@@ -241,20 +204,20 @@ class Switchboard:
         """Tell whether our call to the caller gives way to theirs.
 
         When two call each other at once, both would be busy for each other; so the one whose name
-        sorts first goes on calling, and the other, who wishes the same chat, takes that call. In
-        clear anybody can claim to be them, so it must come from where we call them.
+        sorts first goes on calling, and the other, who wishes the same chat, takes that call.
+        Anybody can claim to be them, so it must come from where we call them.
         """
         ours = self._outgoing
         if ours is None or ours.contact != call.contact or call.contact > self._username:
             return False
-        return call.key is not None or call.link.remote.host == ours.address.host
+        return call.link.remote.host == ours.address.host
 
     def _withdrawn(self, call: IncomingCall) -> None:
         if self._incoming is call:
             self._incoming = None
             self._on_event(CallWithdrawn(call.contact))
 
-    def _call_back(self, chat: ChatSession, call: IncomingCall) -> None:
+    def _call_back(self, chat: ClearChat, call: IncomingCall) -> None:
         """Open the connection on which we talk in clear (PROTOCOL, "peer and peer")."""
         self._calling_back = call.links.dial(
             call.call_back,
@@ -263,12 +226,11 @@ class Switchboard:
             chat.cannot_call_back,
         )
 
-    def _open_chat(self, contact: str, host: str, key: bytes | None) -> ChatSession:
-        self._chat = ChatSession(
+    def _open_chat(self, contact: str, host: str) -> ClearChat:
+        self._chat = ClearChat(
             self._loop,
             contact,
             host,
-            self._pin(contact, key),
             on_event=self._on_event,
             on_over=self._chat_over,
             on_drained=self._drained,
@@ -315,7 +277,7 @@ class _EarlyLink:
         link.on_message = self._hear
         link.on_closed = self._close
 
-    def join(self, chat: ChatSession) -> None:
+    def join(self, chat: ClearChat) -> None:
         """The chat is here: let it hear what was said, and go on."""
         if not self._ended:
             chat.hear_on(self.link)

@@ -31,7 +31,7 @@ from p2pchat.protocol.messages import (
     Watch,
     WatchResult,
 )
-from p2pchat.protocol.talk import Ack, ChatReply, ChatRequest, ChatText, Skip, Sync
+from p2pchat.protocol.talk import Ack, ChatReply, ChatRequest, ChatText, Here, Skip, Sync
 
 ALPN: Final = "p2pchat/2"
 """What both ends must agree on in the TLS handshake, so that there is nothing to downgrade."""
@@ -85,6 +85,7 @@ SECURE: Final = Dialect(
         _json(ChatRequest, "CHAT_REQ"),
         _json(ChatReply, "CHAT_REQ_RESP"),
         _json(Sync, "SYNC"),
+        _json(Here, "HERE"),
         _json(Ack, "ACK"),
         _json(Skip, "SKIP"),
         _json(ChatText, "MSG", MAX_FRAME_BYTES - HEADER_BYTES),

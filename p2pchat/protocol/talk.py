@@ -69,6 +69,12 @@ class Sync(Message, frozen=True):
         check_count(self.last_in)
 
 
+class Here(Message, frozen=True):
+    """Whether my person has this conversation open."""
+
+    here: bool
+
+
 class Ack(Message, frozen=True):
     """Everything that you said up to `seq` is on my disk."""
 

@@ -4,39 +4,34 @@ Knows no terminal: a view shows. The same for the prompt and for plain lines.
 """
 
 from collections import deque
-from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
-from p2pchat.errors import LinkLost, P2PError, StorageError, UsageError
+from p2pchat.errors import ContactOffline, LinkLost, P2PError, StorageError, UsageError
 from p2pchat.peer.events import (
     Called,
     CallFailed,
     Calling,
     ChatEnded,
+    ChatStarted,
+    ContactAway,
+    ContactBack,
+    ContactLost,
+    Delivered,
     Event,
     Found,
     LoggedIn,
     LoginFailed,
     SearchFailed,
+    TextReceived,
 )
-from p2pchat.peer.node import Node, check_username
+from p2pchat.peer.node import Node
 from p2pchat.ui.commands import Order, Say, help_lines, parse
+from p2pchat.ui.foreground import Foreground, View
 from p2pchat.ui.render import error_sentence
-
-_MAX_QUEUED: Final = 64 * 1024
-"""Bytes on their way to the contact; with more, further lines wait here."""
+from p2pchat.ui.trust_orders import TrustOrders
 
 _MAX_WAITING_LINES: Final = 1000
-
-
-class View(Protocol):
-    """Where things are shown."""
-
-    def show(self, event: Event) -> None:
-        """Show what happened."""
-
-    def tell(self, sentence: str) -> None:
-        """Show a sentence of ours."""
 
 
 class Call(NamedTuple):
@@ -76,18 +71,17 @@ class ChatApp:
         self._refused: P2PError | None = None
         self.on_input_wanted: Callable[[], None] = _nothing
         self._handlers: dict[str, Callable[[Order], None]] = {
-            "accept": lambda _: self.node.accept(),
-            "block": lambda order: self._block(order.argument, blocked=True),
-            "chat": lambda order: self.node.call(order.argument, in_clear=bool(order.extra)),
+            "accept": lambda order: self.node.accept(order.argument),
+            "chat": self._chat,
+            "dnd": lambda _: self._toggle_dnd(),
             "help": lambda _: self._show_help(),
             "leave": lambda _: self._leave(),
             "quit": lambda _: self.finish(),
-            "reject": lambda _: self.node.reject(),
+            "reject": lambda order: self.node.reject(order.argument),
             "search": lambda order: self._search(order.argument),
-            "trust": self._trust,
-            "unblock": lambda order: self._block(order.argument, blocked=False),
-            "verify": self._verify,
+            **TrustOrders(view, lambda: self.node).handlers,
         }
+        self._foreground: Foreground | None = None
         self.names: set[str] = set()
         """Names met at this registry, for completion."""
         self.done = False
@@ -100,10 +94,26 @@ class ChatApp:
         assert self._node is not None
         return self._node
 
+    @property
+    def _front(self) -> Foreground:
+        assert self._foreground is not None
+        return self._foreground
+
+    @property
+    def front(self) -> str | None:
+        """With whom what is typed is said."""
+        return self._foreground.front if self._foreground is not None else None
+
+    @property
+    def unread(self) -> Mapping[str, int]:
+        """Lines of others that were not shown, by contact."""
+        return self._foreground.unread if self._foreground is not None else {}
+
     def run(self, node: Node) -> None:
         """Begin to log in."""
         self._node = node
-        node.when_drained(self._work_off)
+        self._foreground = Foreground(self._view, node)
+        node.on_room = self._work_off
         node.start()
 
     def submit(self, line: str) -> None:
@@ -129,14 +139,33 @@ class ChatApp:
         self._inputs.append(_END)
         self._work_off()
 
-    def on_event(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
+    def on_event(self, event: Event) -> None:
         """Take what the node tells."""
         if isinstance(event, LoginFailed) and not self._ready:
             self.finish(error=event.error)
             return
         if self.done and isinstance(event, SearchFailed):
             return  # nobody waits for it any more
-        self._view.show(event)
+        if self._is_to_be_shown(event):
+            self._view.show(event)
+        self._take(event)
+        if self._refused is not None and self.front is None:
+            self.finish(error=self._refused)
+        self._work_off()
+
+    def _is_to_be_shown(self, event: Event) -> bool:
+        """Tell what concerns a conversation that is not in front and can be read later."""
+        match event:
+            case TextReceived(contact, _, line_id):
+                return not line_id or contact == self.front
+            case ContactLost(contact) | ContactBack(contact):
+                return contact == self.front
+            case ContactAway(contact):
+                return contact != self.front
+            case _:
+                return True
+
+    def _take(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
         match event:
             case LoggedIn():
                 self._ready = True
@@ -146,29 +175,58 @@ class ChatApp:
                 self._searching -= 1
             case SearchFailed():
                 self._searching -= 1
-            case Calling(contact) | Called(contact):
+            case Called(contact):
                 self.names.add(contact)
-            case CallFailed(_, error) if self._call is not None:
-                self.finish(exit_code=error.exit_code)
+            case Calling(contact) | ContactAway(contact) | ChatStarted(contact):
+                self.names.add(contact)
+                if self.node.chat(contact) is not None:
+                    self._front.bring(contact)
+            case TextReceived(contact, _, line_id) if line_id:
+                self._front.heard(contact, line_id)
+            case Delivered(contact, 0):
+                self._front.delivered(contact)
             case LoginFailed(error):
                 self._refused = error  # an open chat goes on all the same
-            case ChatEnded(_, error, unsent) if self._call is not None:
-                self._finish_call(error, len(unsent))
+            case CallFailed(contact, error):
+                self._call_failed(contact, error)
+            case ChatEnded(contact, error, unsent):
+                self._chat_ended(contact, error, len(unsent))
             case _:
                 pass
-        if self._refused is not None and self.node.in_chat_with is None:
-            self.finish(error=self._refused)
-        self._work_off()
 
-    def _finish_call(self, error: P2PError | None, unsent: int) -> None:
+    def _call_failed(self, contact: str, error: P2PError) -> None:
+        chat = self.node.chat(contact)
+        self._front.leave(contact)
+        if self._call is not None:
+            self._tell_unsent(chat.waiting if chat is not None else 0)
+            self.finish(exit_code=error.exit_code)
+
+    def _chat_ended(self, contact: str, error: P2PError | None, unsent: int) -> None:
+        self._front.leave(contact)
+        if self._call is not None and contact == self._call.username:
+            self._finish_call(contact, error, unsent)
+
+    def _finish_call(self, contact: str, error: P2PError | None, unsent: int) -> None:
         """Be done with the one call, and tell by the exit code whether everything was said."""
-        waiting = sum(isinstance(meant, Say) for meant in self._inputs) + unsent
-        if waiting:
-            self._view.tell(f"{waiting} lines were not sent")
-        if waiting or (isinstance(error, LinkLost) and error.unsent):
+        chat = self.node.chat(contact)
+        queued = chat.waiting if chat is not None else 0
+        if queued:
+            self._tell_queued(queued)
+        lost = self._tell_unsent(unsent)
+        if lost or (isinstance(error, LinkLost) and error.unsent):
             self.finish(exit_code=LinkLost.exit_code)
         else:
-            self.finish()
+            self.finish(exit_code=ContactOffline.exit_code if queued else 0)
+
+    def _tell_unsent(self, more: int) -> int:
+        """Tell how many lines were read and not said; give that."""
+        unsent = sum(isinstance(meant, Say) for meant in self._inputs) + more
+        if unsent:
+            self._view.tell(f"{unsent} lines were not sent")
+        return unsent
+
+    def _tell_queued(self, count: int) -> None:
+        self._view.tell(f"{count} lines wait: they go out when you are both online")
 
     def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:
         """Log out and be done; what was said still goes out while the loop runs until idle."""
@@ -182,6 +240,7 @@ class ChatApp:
     def _begin(self) -> None:
         try:
             self.names.update(self.node.known_names)
+            self._front.begin()
             if self._call is not None:
                 self.node.call(self._call.username, in_clear=self._call.in_clear)
         except P2PError as error:
@@ -207,17 +266,23 @@ class ChatApp:
         if not self._ready:
             return False
         if isinstance(meant, Order):
-            return True
-        if self.node.calling is not None:
-            return False
-        in_chat, queued = self.node.in_chat_with is not None, self.node.queued
+            return meant.word not in {"leave", "quit"} or self._has_said_all()
         if meant is _END:
-            return not self._searching and (not in_chat or queued == 0)
-        return not in_chat or (queued is not None and queued <= _MAX_QUEUED)
+            return not self._searching and self._has_said_all()
+        if self.front is None:
+            return self.node.calling is None
+        return self.node.has_room(self.front)
+
+    def _has_said_all(self) -> bool:
+        """Tell whether nothing is under way that is worth waiting for."""
+        if self.front is None or self.node.calling is not None:
+            return self.node.calling is None
+        chat = self.node.chat(self.front)
+        return self.node.has_said_all(self.front) or (chat is not None and chat.away)
 
     def _leave_at_end(self) -> None:
-        if self._call is not None and self.node.in_chat_with is not None:
-            self.node.leave()  # ChatEnded then finishes
+        if self._call is not None and self.front is not None:
+            self.node.leave(self.front)  # ChatEnded then finishes
         else:
             self.finish()
 
@@ -229,10 +294,14 @@ class ChatApp:
 
     def _say(self, text: str) -> None:
         try:
-            self.node.say(text)
+            if self.front is None:
+                raise UsageError("you are in no chat", advice="/chat NAME starts one")
+            self.node.say(self.front, text)
         except UsageError as error:
             self._unsaid += 1
             self._view.tell(error_sentence(error))
+            return
+        self._front.said(self.front)
 
     def _try(self, action: Callable[[], None]) -> None:
         try:
@@ -244,32 +313,22 @@ class ChatApp:
         self.node.search(name)
         self._searching += 1
 
-    def _verify(self, order: Order) -> None:
-        if order.extra:
-            self.node.mark_verified(order.argument)
-            self._view.tell(f"{order.argument} is verified")
-        else:
-            self._view.tell(self.node.safety_number(order.argument))
-            self._view.tell(f"if {order.argument} sees the same: /verify {order.argument} yes")
+    def _chat(self, order: Order) -> None:
+        contact, in_clear = order.argument, bool(order.extra)
+        if self.node.chat(contact) is not None and not in_clear:
+            self._front.bring(contact)
+        self.node.call(contact, in_clear=in_clear)
 
-    def _trust(self, order: Order) -> None:
-        name = order.argument
-        if order.extra:
-            self.node.trust(name)
-            self._view.tell(f"the new key of {name} is taken: /verify {name}")
-        else:
-            self._view.tell(self.node.other_number(name))
-            self._view.tell(f"if {name} sees the same for you: /trust {name} yes")
-
-    def _block(self, name: str, *, blocked: bool) -> None:
-        check_username(name)
-        self.node.contacts.block(name, blocked=blocked)
-        self._view.tell(f"{name} is {'blocked' if blocked else 'not blocked any more'}")
+    def _toggle_dnd(self) -> None:
+        self.node.do_not_disturb = not self.node.do_not_disturb
+        quiet = self.node.do_not_disturb
+        self._view.tell("callers hear that you are busy" if quiet else "callers are let through")
 
     def _leave(self) -> None:
-        if not self.node.leave():
+        whom = self.front or self.node.calling
+        if whom is None or not self.node.leave(whom):
             raise UsageError("you are in no chat")
-        if self._call is not None and self.node.in_chat_with is None:
+        if self._call is not None and self.front is None:
             self.finish()
 
     def _show_help(self) -> None:

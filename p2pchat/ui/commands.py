@@ -30,28 +30,31 @@ class Order:
 class Command(NamedTuple):
     """A row of the table; `takes` names the argument, empty where there is none.
 
-    `extra` is the one further word that may follow.
+    `extra` is the one further word that may follow. `optional`: the argument may be left out.
     """
 
     word: str
     takes: str
     help: str
     extra: str = ""
+    optional: bool = False
 
     @property
     def usage(self) -> str:
         """How it is typed."""
+        takes = f"[{self.takes}]" if self.optional else self.takes
         extra = f"[{self.extra}]" if self.extra else ""
-        return " ".join(filter(None, (f"/{self.word}", self.takes, extra)))
+        return " ".join(filter(None, (f"/{self.word}", takes, extra)))
 
 
 NAME: Final = "NAME"
 
 COMMANDS: Final = (
-    Command("chat", NAME, "ask somebody for a chat", "--in-clear"),
-    Command("accept", "", "accept the chat that you are asked for"),
-    Command("reject", "", "reject it"),
+    Command("chat", NAME, "chat with somebody, or go back to that chat", "--in-clear"),
+    Command("accept", NAME, "accept the chat that you are asked for", optional=True),
+    Command("reject", NAME, "reject it", optional=True),
     Command("leave", "", "leave the chat, or give up calling"),
+    Command("dnd", "", "do not be disturbed by callers, or be again"),
     Command("search", NAME, "see whether somebody is online, and where"),
     Command("verify", NAME, "show the safety number; with yes: we both see the same", "yes"),
     Command("trust", NAME, "show the number of somebody's new key; with yes: take it", "yes"),
@@ -82,7 +85,8 @@ def parse(line: str) -> Say | Order | None:
     if command is None:
         raise _unknown(word)
     extra = arguments.pop() if command.extra and arguments[1:] == [command.extra] else ""
-    if len(arguments) != bool(command.takes):
+    due = len(arguments) == bool(command.takes) or (command.optional and not arguments)
+    if not due:
         raise UsageError(f"/{word} was not understood", advice=command.usage)
     return Order(word, arguments[0] if arguments else "", extra)
 

@@ -4,8 +4,9 @@ Reads the state of the node; commands go through the app. Foreign text is shown 
 parsed as markup.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from prompt_toolkit import PromptSession, print_formatted_text
 from prompt_toolkit.application import run_in_terminal
@@ -43,6 +44,22 @@ _STANDINGS = {
 }
 
 
+class Shown(Protocol):
+    """What the prompt shows of the app."""
+
+    @property
+    def front(self) -> str | None:
+        """With whom what is typed is said."""
+
+    @property
+    def unread(self) -> Mapping[str, int]:
+        """Lines of others that were not shown, by contact."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """Names to complete."""
+
+
 class Prompt:
     """One line being typed, everything that happens above it, and a toolbar below.
 
@@ -59,9 +76,9 @@ class Prompt:
         output: Output | None = None,
     ) -> None:
         self._node: Node | None = None
-        self._names: Collection[str] = ()
+        self._app: Shown | None = None
         self._pending: list[Fragments] = []
-        completer = _CommandCompleter(lambda: self._names)
+        completer = _CommandCompleter(lambda: self._app.names if self._app is not None else ())
         self.session: PromptSession[str] = PromptSession(
             lambda: FormattedText(self._message()),
             completer=completer,
@@ -76,10 +93,10 @@ class Prompt:
         self.session.default_buffer.accept_handler = self._entered
         self.on_line: Callable[[str], None] = _ignore
 
-    def attach(self, node: Node, names: Collection[str]) -> None:
-        """Show this node's state from now on, and complete these names, which may grow."""
+    def attach(self, node: Node, app: Shown) -> None:
+        """Show the state of both from now on."""
         self._node = node
-        self._names = names
+        self._app = app
 
     def show(self, event: Event) -> None:
         """Show what happened, above the line being typed."""
@@ -113,18 +130,18 @@ class Prompt:
         node = self._node
         if node is None:
             return [("", "> ")]
-        whom = f" to {node.in_chat_with}" if node.in_chat_with else ""
+        whom = f" to {self._app.front}" if self._app is not None and self._app.front else ""
         return [("class:prompt", f"{node.username}{whom}> ")]
 
     def _toolbar(self) -> Fragments:
-        node = self._node
-        if node is None:
+        node, app = self._node, self._app
+        if node is None or app is None:
             return []
         online = node.standing is Standing.ONLINE
         return [
             ("", f" {node.username} at {node.url.address} | "),
             ("" if online else "class:bottom-toolbar.trouble", _STANDINGS[node.standing]),
-            ("", f" | {_conversation(node)}"),
+            ("", f" | {_conversation(node, app.front)}{_unread(app.unread)}"),
         ]
 
 
@@ -164,15 +181,22 @@ def _bindings(completer: Completer) -> KeyBindings:
     return bindings
 
 
-def _conversation(node: Node) -> str:
-    if node.in_chat_with:
-        protection = node.security.value if node.security is not None else ""
-        state = f"in chat with {node.in_chat_with}, {protection}"
+def _conversation(node: Node, front: str | None) -> str:
+    chat = node.chat(front) if front is not None else None
+    if chat is not None:
+        away = ", away" if chat.away else ""
+        waiting = f", {chat.waiting} not delivered yet" if chat.waiting else ""
+        state = f"in chat with {front}, {chat.security.value}{away}{waiting}"
     elif node.calling:
         state = f"calling {node.calling}"
     else:
         state = "in no chat"
-    return f"{state}, {node.called_by} is calling" if node.called_by else state
+    asking = "".join(f", {caller} is calling" for caller in node.called_by)
+    return f"{state}{asking}{', not to be disturbed' if node.do_not_disturb else ''}"
+
+
+def _unread(unread: Mapping[str, int]) -> str:
+    return "".join(f" | {contact}: {count} unread" for contact, count in unread.items())
 
 
 def _ignore(_: str) -> None:

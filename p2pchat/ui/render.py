@@ -16,10 +16,15 @@ from p2pchat.peer.events import (
     CallWithdrawn,
     ChatEnded,
     ChatStarted,
+    ContactAway,
+    ContactBack,
+    ContactLost,
+    Delivered,
     Event,
     Found,
     LoggedIn,
     LoginFailed,
+    NotKept,
     RegistryBack,
     RegistryLost,
     RegistryTrusted,
@@ -106,6 +111,20 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             return [f"somebody called as {contact}, and was hung up on: {error_sentence(error)}"]
         case RegistryTrusted(registry, fingerprint):
             return [f"first contact with {registry}: its key is {fingerprint}, from now on"]
+        case ContactAway(contact):
+            return [f"{contact} is offline: what you write waits until you are both online"]
+        case ContactLost(contact, error):
+            why = "" if error is None else f" ({error.what})"
+            return [f"{contact} is gone{why}: what you write waits until you are both online"]
+        case ContactBack(contact):
+            return [f"{contact} is back"]
+        case Delivered():
+            return []
+        case NotKept(contact, error, texts):
+            return [
+                *(f"not sent to {contact}: {text}" for text in texts),
+                error_sentence(error),
+            ]
         case ChatEnded(contact, error, unsent):
             said = [f"not sent: {text}" for text in unsent]
             if error is not None:

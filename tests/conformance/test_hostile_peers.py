@@ -1,5 +1,6 @@
 """Every bad header of PROTOCOL in every state at the real peer server, in both dialects."""
 
+import itertools
 import signal
 from collections.abc import Iterator
 
@@ -8,6 +9,8 @@ import pytest
 from tests.conformance.secure_client import PeerIdentity, Secure, SecurePeer
 from tests.conformance.test_framing import BAD
 from tests.programs import Program, Raw, Serve, environment, running
+
+_count = itertools.count()
 
 
 class Node:
@@ -24,9 +27,16 @@ class Node:
         assert Program("register", victim, env=env).end()[0] == 0
         self.program = Program("login", "--limit", "calls-per-minute=0", env=env)
         self.port = int(self.program.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1])
-        self._identity = PeerIdentity(factory.mktemp("mallory"))
-        if secure:
-            Secure(serve).register("mallory", key=self._identity.public)
+        self._serve = serve
+        self._folder = factory.mktemp("mallory")
+        self._meet_somebody_else()
+
+    def _meet_somebody_else(self) -> None:
+        """Be a stranger again: whom the person has accepted once is not asked about."""
+        self.name = f"mallory{next(_count)}"
+        self._identity = PeerIdentity(self._folder)
+        if self.secure:
+            Secure(self._serve).register(self.name, key=self._identity.public)
 
     def dial(self) -> Raw:
         return (
@@ -35,10 +45,15 @@ class Node:
 
     def call(self) -> Raw:
         """Call, and wait until the person is asked."""
+        self._meet_somebody_else()
         raw = self.dial()
-        raw.say("CHAT_REQ", '{"username":"mallory"}' if self.secure else "mallory 1")
-        self.program.wait_for(r"^\* mallory wants to chat with you")
+        raw.say("CHAT_REQ", f'{{"username":"{self.name}"}}' if self.secure else f"{self.name} 1")
+        self.program.wait_for(rf"^\* {self.name} wants to chat with you")
         return raw
+
+    def wait_for_the_end(self) -> None:
+        """Wait until the person is told that the link is gone."""
+        self.program.wait_for(rf"^\* ({self.name} is gone|chat with {self.name} ended)")
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["original", "secure"])
@@ -76,7 +91,7 @@ def test_while_the_person_is_asked(node: Node, data: bytes) -> None:
         assert caller.hear() == ("CHAT_REQ_RESP", "REJECT")
     else:
         node.program.type("/accept")
-        node.program.wait_for(r"^\* chat with mallory ended$")
+        node.wait_for_the_end()
     caller.close()
 
 
@@ -86,13 +101,17 @@ def test_in_a_chat(node: Node, data: bytes) -> None:
     caller = node.call()
     node.program.type("/accept")
     assert caller.hear()[0] == "CHAT_REQ_RESP"
-    caller.say("MSG", '{"text":"first"}' if node.secure else "first")
-    node.program.wait_for("^mallory: first$")
+    if node.secure:
+        assert caller.hear()[0] == "SYNC"
+        assert caller.hear()[0] == "HERE"
+        caller.say("SYNC", '{"last_in":0}')
+    caller.say("MSG", '{"text":"first","seq":1}' if node.secure else "first")
+    node.program.wait_for(f"^{node.name}: first$")
     if b"MSG" not in data or node.secure:
         caller.socket.sendall(data)
     else:
         caller.close()
-    node.program.wait_for(r"^\* chat with mallory ended$")
+    node.wait_for_the_end()
     caller.close()
 
 

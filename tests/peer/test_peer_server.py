@@ -66,7 +66,7 @@ def test_a_contact_may_be_silent(original_world: World) -> None:
     world.settle()
     bob.node.accept()
     world.advance(100)
-    bob.node.say("at last")
+    bob.say("at last")
     world.settle()
     assert TextReceived("bob", "at last") in alice.events
 
@@ -103,7 +103,7 @@ def test_nonsense_ends_its_own_link_alone(original_world: World) -> None:
     stranger = Stranger(world, alice, "10.0.0.9")
     stranger.send(b"9999999999MSG            ")
     assert stranger.closed
-    assert alice.node.in_chat_with == "bob"
+    assert alice.chats == ["bob"]
 
 
 def test_nobody_speaks_in_a_contacts_name(original_world: World) -> None:
@@ -120,7 +120,7 @@ def test_nobody_speaks_in_a_contacts_name(original_world: World) -> None:
     elsewhere = Stranger(world, alice, "10.0.0.9")
     elsewhere.say(ChatText("I am bob"))
     assert elsewhere.closed
-    bob.node.say("no, I am")
+    bob.say("no, I am")
     world.settle()
     late = Stranger(world, alice, B)
     late.say(ChatText("me too"))
@@ -146,7 +146,7 @@ def test_an_original_caller_that_takes_its_time(original_world: World) -> None:
     world.settle()
     assert caller.heard == b"6         CHAT_REQ_RESP  ACCEPT"
     assert len(came) == 1
-    alice.node.say("welcome")
+    alice.say("welcome")
     caller.say(ChatText("thanks"))
     assert heard == [b"7         MSG            welcome"]
     assert TextReceived("old-timer", "thanks") in alice.events

@@ -152,7 +152,7 @@ def test_one_call_and_out(world: World) -> None:
     app.submit("hi")
     world.settle()
     assert not app.done
-    bob.node.leave()
+    bob.leave()
     world.settle()
     assert app.done
     assert app.exit_code == 0
@@ -187,12 +187,38 @@ def test_one_call_that_fails_says_so_by_its_code(world: World) -> None:
 
     assert call("nobody") == 5
     assert call("bob", bob.node.reject) == 7
-    bob.node.call("carol")
-    world.settle()
+    if world.url.secure:
+        bob.node.do_not_disturb = True
+    else:
+        bob.node.call("carol")
+        world.settle()
     assert call("bob") == 8
     bob.node.stop()
     world.settle()
-    assert call("bob") == 6
+    if not world.url.secure:
+        assert call("bob") == 6
+
+
+def test_one_call_to_somebody_offline_waits_on_the_disk(secure_world: World) -> None:
+    """`echo hi | p2p chat bob` says that it waits, by its exit code too; nothing is lost."""
+    world = secure_world
+    bob = world.person("bob", B)
+    bob.node.stop()
+    world.settle()
+    app, screen = start(world, call=Call("bob"))
+    assert not app.done  # a person may want to write all the same
+    app.submit("hi")
+    app.end_input()
+    world.settle()
+    assert app.done
+    assert app.exit_code == 6
+    assert "* 1 lines wait: they go out when you are both online" in screen.lines
+    app, screen = start(world)
+    bob = world.person("bob", B)
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    assert "alice: hi" in heard(bob)
 
 
 def test_a_login_that_fails_is_an_error_to_raise(world: World) -> None:
@@ -217,7 +243,7 @@ def test_a_chat_outlives_a_refused_login(world: World) -> None:
     app.submit("still here")
     world.settle()
     assert "alice: still here" in heard(bob)
-    bob.node.leave()
+    bob.leave()
     world.settle()
     assert app.done
     assert isinstance(app.error, LoginRefused)

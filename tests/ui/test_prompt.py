@@ -1,6 +1,7 @@
 """The prompt around a real node: its message, its toolbar, its completion, its history."""
 
 import stat
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prompt_toolkit.completion import CompleteEvent
@@ -13,6 +14,15 @@ from p2pchat.ui.prompt import Prompt
 from tests.world import World
 
 
+@dataclass
+class Shown:
+    """Stands for the app."""
+
+    front: str | None = None
+    unread: dict[str, int] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+
+
 def text_of(formatted: object) -> str:
     return fragment_list_to_text(to_formatted_text(formatted))  # type: ignore[arg-type]
 
@@ -22,7 +32,8 @@ def test_the_toolbar_tells_who_where_and_with_whom(world: World) -> None:
     alice, bob = world.person("alice", "10.0.0.2"), world.person("bob", "10.0.0.3")
     with create_pipe_input() as keyboard:
         prompt = Prompt(history_file=None, input=keyboard, output=DummyOutput())
-        prompt.attach(alice.node, set())
+        shown = Shown()
+        prompt.attach(alice.node, shown)
 
         def toolbar() -> str:
             return text_of(prompt.session.bottom_toolbar)
@@ -37,9 +48,14 @@ def test_the_toolbar_tells_who_where_and_with_whom(world: World) -> None:
         assert toolbar().endswith("in no chat, bob is calling")
         alice.node.accept()
         world.settle()
+        shown.front = "bob"
         protection = "encrypted, unverified" if world.url.secure else "in clear"
         assert toolbar().endswith(f"| in chat with bob, {protection}")
         assert message() == "alice to bob> "
+        shown.unread["carol"] = 3
+        assert toolbar().endswith("| carol: 3 unread")
+        alice.node.do_not_disturb = True
+        assert "not to be disturbed" in toolbar()
         world.kill_registry()
         assert "registry lost, trying again" in toolbar()
 
@@ -50,7 +66,7 @@ def test_completion_and_a_private_history(tmp_path: Path, world: World) -> None:
     file = tmp_path / "input-history"
     with create_pipe_input() as keyboard:
         prompt = Prompt(history_file=file, input=keyboard, output=DummyOutput())
-        prompt.attach(alice.node, {"bob", "bea"})
+        prompt.attach(alice.node, Shown(names={"bob", "bea"}))
         completer = prompt.session.completer
         assert completer is not None
 

@@ -1,0 +1,346 @@
+"""One conversation's link: sought, lost and found again, under a session that outlives it.
+
+Knows one contact and one key. Where the contact is, it is told; what is said and heard is the
+session's.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from p2pchat.errors import (
+    CallRejected,
+    ContactBusy,
+    NotTrusted,
+    P2PError,
+    StorageError,
+    TimedOut,
+)
+from p2pchat.net.address import Address
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop, Timer
+from p2pchat.peer.calls import OutgoingCall
+from p2pchat.peer.chat_session import ChatSession
+from p2pchat.peer.events import (
+    CallFailed,
+    Calling,
+    ChatEnded,
+    ChatStarted,
+    ContactAway,
+    ContactBack,
+    ContactLost,
+    Delivered,
+    Event,
+    NotKept,
+    Security,
+    TextReceived,
+)
+from p2pchat.peer.history import KeptLine, Thread
+from p2pchat.peer.peer_links import PeerLinks
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.talk import ChatRequest, Here
+
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 60.0
+_LONG_PAUSE: Final = 600.0
+"""Seconds until somebody is called again who did not answer, or did not want to be disturbed."""
+
+
+class Conversation:
+    """See above. `wished`: the person wants to talk, and not only that what waits goes out.
+
+    `on_accepted` comes when the contact has taken a call of ours, `on_rejected` when they do not
+    want one, `on_room` when more can be said.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        username: str,
+        contact: str,
+        key: bytes,
+        thread: Thread,
+        links: PeerLinks,
+        *,
+        on_event: Callable[[Event], None],
+        on_room: Callable[[], None],
+        on_accepted: Callable[["Conversation"], Security],
+        on_rejected: Callable[["Conversation"], None],
+        rng: random.Random,
+    ) -> None:
+        self.contact = contact
+        self.key = key
+        self.wished = False
+        self.security = Security.UNVERIFIED
+        self._loop = loop
+        self._username = username
+        self._links = links
+        self._on_event = on_event
+        self._on_room = on_room
+        self._on_accepted = on_accepted
+        self._on_rejected = on_rejected
+        self._rng = rng
+        self._session = ChatSession(thread, self, loop.call_soon)
+        self._address: Address | None = None
+        self._outgoing: OutgoingCall | None = None
+        self._link: Link | None = None
+        self._retry: Timer | None = None
+        self._losses = 0
+        self._started = False  # the wish to talk has been fulfilled
+        self._is_stranger = False  # who has to be asked, and may say no
+        self._is_here = False  # the contact has the conversation open too
+        self._said_here = False  # the contact knows that we have
+        self._closed = False
+
+    @property
+    def up(self) -> bool:
+        """Whether the link is there."""
+        return self._link is not None
+
+    @property
+    def is_calling(self) -> bool:
+        """Whether we wait for the contact's answer."""
+        return self._outgoing is not None
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a person at the other end has to say yes to us first."""
+        return self.is_calling and self.wished and not self._started and self._is_stranger
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the contact is not known to be online."""
+        return self._link is None and self._address is None
+
+    @property
+    def waiting(self) -> int:
+        """Lines of ours that the contact has not acknowledged."""
+        return self._session.waiting
+
+    def wish_to_talk(self, *, stranger: bool) -> None:
+        """Wish it; `at` or `away` tells where the contact is."""
+        self.wished = True
+        self._stop_waiting()
+        self._started = False
+        self._is_stranger = stranger
+        if self._link is not None:
+            self._say_here()
+            self._start()
+
+    def say(self, text: str) -> str:
+        """Say it, now or later; give the line's uid. Raises UsageError where it is too long."""
+        uid = self._session.say(text)
+        self.seek_link()
+        return uid
+
+    def leave(self) -> None:
+        """Wish to talk no more; the link ends when nothing waits."""
+        self._end_chat()
+        self._session.flush()
+        self._loop.call_soon(self._end_if_done)
+
+    def at(self, address: Address) -> None:
+        """The contact is online there."""
+        if self._address != address:
+            self._address = address
+            self._losses = 0
+            self._stop_waiting()
+        self.seek_link()
+
+    def away(self) -> None:
+        """The contact is offline, so far as is known."""
+        was_there, self._address = self._address is not None, None
+        self._stop_waiting()
+        if was_there and self._link is None and self._started and self.wished:
+            self._on_event(ContactAway(self.contact))
+
+    def hold(self, error: P2PError) -> None:
+        """The contact must not be called until the person has said what to do."""
+        self.away()
+        self._fail(error)
+
+    def seek_link(self) -> None:
+        """Dial, if there is a reason to, and it is known where."""
+        needed = self.wished or self._session.waiting
+        busy = self._link or self._outgoing or self._retry or self._closed
+        if busy or self._address is None or not needed:
+            return
+        self._outgoing = OutgoingCall(
+            self._links,
+            self.contact,
+            self._address,
+            self.key,
+            ChatRequest(self._username),
+            on_accepted=self._accepted,
+            on_failed=self._not_accepted,
+        )
+        if self.is_asking:
+            self._on_event(Calling(self.contact))
+
+    def attach(self, link: Link, security: Security) -> None:
+        """Talk on this link from now on; an older one is dead, or they would not have called."""
+        if self._outgoing is not None:
+            self._outgoing.cancel()
+            self._outgoing = None
+        self._stop_waiting()
+        self._drop_link()
+        self.security = security
+        self._link = link
+        link.on_message = self._received
+        link.on_closed = self._lost
+        link.on_drained = self._has_room_again
+        self._is_here = False
+        self._session.link_up(link)
+        self._said_here = False
+        if self.wished:
+            self._say_here()
+            if self._started:
+                self._on_event(ContactBack(self.contact))
+            else:
+                self._start()
+
+    def close(self) -> None:
+        """Be over: what was said is on the disk, and what can go out still does."""
+        self._closed = True
+        self._stop_waiting()
+        if self._outgoing is not None:
+            self._outgoing.cancel()
+            self._outgoing = None
+        self._session.flush()
+        if self.wished and self._started:
+            self._end_chat()
+        if self._link is not None:
+            self._link.send(Here(here=False))
+            self._link.close()
+
+    def on_heard(self, lines: Sequence[KeptLine]) -> None:
+        """Tell them; see chat_session.Listener."""
+        for line in lines:
+            self._on_event(TextReceived(self.contact, line.text, line.id, line.at))
+
+    def on_delivered(self, up_to: int) -> None:  # noqa: ARG002  # how many wait says as much
+        """Tell how many still wait."""
+        self._losses = 0
+        self._on_event(Delivered(self.contact, self._session.waiting))
+        self._on_room()
+        self._end_if_done()
+
+    def on_not_kept(self, error: StorageError, texts: Sequence[str]) -> None:
+        """The disk failed: the link must begin anew, from what is on it."""
+        self._on_event(NotKept(self.contact, error, tuple(texts)))
+        if self._link is not None:
+            self._link.abort()
+
+    def _received(self, message: Message) -> None:
+        if not isinstance(message, Here):
+            self._session.receive(message)
+            return
+        left = self._is_here and not message.here
+        self._is_here = message.here
+        if left and self.wished and self._started:
+            self._session.flush()  # what they said before
+            self._end_chat()
+            self._end_if_done()
+
+    def _say_here(self) -> None:
+        assert self._link is not None
+        self._said_here = True
+        self._link.send(Here(here=True))
+
+    def _end_chat(self) -> None:
+        self.wished = False
+        self._on_event(ChatEnded(self.contact, None))
+
+    def _start(self) -> None:
+        self._started = True
+        self._on_event(ChatStarted(self.contact, self.security))
+        self._loop.call_soon(self._on_room)
+
+    def _accepted(self, link: Link) -> None:
+        self._outgoing = None
+        try:
+            security = self._on_accepted(self)
+        except StorageError as error:
+            link.on_closed = _ignore
+            link.close()
+            self._fail(error)
+            return
+        self._is_stranger = False
+        self.attach(link, security)
+
+    def _not_accepted(self, error: P2PError) -> None:
+        self._outgoing = None
+        if isinstance(error, NotTrusted):
+            self.hold(error)
+            return
+        if isinstance(error, CallRejected):
+            self._fail(error)
+            self._on_rejected(self)
+            return
+        if not self._started:
+            self._fail(error)
+        self._try_again(long=isinstance(error, ContactBusy | TimedOut))
+
+    def _fail(self, error: P2PError) -> None:
+        """The wish to talk cannot be fulfilled."""
+        if self.wished:
+            self.wished = False
+            self._on_event(CallFailed(self.contact, error))
+
+    def _lost(self, error: P2PError | None) -> None:
+        self._link = None
+        self._session.link_down()
+        if self._closed:
+            return
+        if self.wished and self._started:
+            self._on_event(ContactLost(self.contact, error))
+        self._on_room()
+        if self.wished or self._session.waiting:
+            self._try_again()
+
+    def _try_again(self, *, long: bool = False) -> None:
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._losses) * self._rng.uniform(0.5, 1.0)
+        self._losses = min(self._losses + 1, 10)
+        self._stop_waiting()
+        self._retry = self._loop.call_later(_LONG_PAUSE if long else pause, self._retry_now)
+
+    def _retry_now(self) -> None:
+        self._retry = None
+        self.seek_link()
+
+    def _stop_waiting(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+
+    def _drop_link(self) -> None:
+        if self._link is not None:
+            self._link.on_closed = _ignore
+            self._link.abort()
+            self._link = None
+            self._session.link_down()
+
+    def _end_if_done(self) -> None:
+        """End a link that neither side needs; whoever needs it later dials.
+
+        That we are not here any more is said after everything that we said before.
+        """
+        if self.wished or self._session.waiting or self._closed:
+            return
+        if self._outgoing is not None:
+            self._outgoing.cancel()
+            self._outgoing = None
+        if self._link is not None:
+            if self._said_here:
+                self._said_here = False
+                self._link.send(Here(here=False))
+            if not self._is_here:
+                self._link.close()
+
+    def _has_room_again(self) -> None:
+        self._session.go_on()
+        self._on_room()
+
+
+def _ignore(_: P2PError | None) -> None:
+    """Stand in where the end is our own wish."""

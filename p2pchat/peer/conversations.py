@@ -1,0 +1,312 @@
+"""Everybody with whom we talk in the secure dialect: links that come and go, lines that stay.
+
+A conversation is with one key of one contact. Its link comes up when we wish to talk, or have lines
+that wait, and the registry says that the contact is online; and without asking when a contact calls
+whom we have accepted once. Knows no screen: which conversation is looked at is not told here.
+"""
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+from p2pchat.errors import NoSuchUser, NotTrusted, P2PError, UsageError
+from p2pchat.net.address import Address
+from p2pchat.net.loop import Loop
+from p2pchat.peer.calls import IncomingCall
+from p2pchat.peer.contacts import Contacts
+from p2pchat.peer.conversation import Conversation
+from p2pchat.peer.events import Called, CallFailed, CallWithdrawn, ContactAway, Event, Security
+from p2pchat.peer.history import History
+from p2pchat.peer.peer_links import PeerLinks
+from p2pchat.peer.reception import Search
+from p2pchat.protocol.messages import MAX_WATCHED, Presence, SearchResult, Sighting
+from p2pchat.protocol.talk import Reply
+
+_MAX_ASKING: Final = 8
+"""Strangers who wait for an answer; one more hears that we are busy."""
+
+
+class Conversations:
+    """All of them, at one registry, from `start` to `stop`.
+
+    `watch(names)` asks the registry to tell where these users are, to `seen`. Methods raise
+    UsageError where what is wished makes no sense now, and StorageError.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        username: str,
+        registry: str,
+        contacts: Contacts,
+        history: History,
+        links: PeerLinks,
+        search: Search,
+        watch: Callable[[list[str]], None],
+        *,
+        on_event: Callable[[Event], None],
+        on_room: Callable[[], None],
+        rng: random.Random,
+    ) -> None:
+        self._loop = loop
+        self._username = username
+        self._registry = registry
+        self._contacts = contacts
+        self._history = history
+        self._links = links
+        self._search = search
+        self._watch = watch
+        self._on_event = on_event
+        self._on_room = on_room
+        self._rng = rng
+        self._by_name: dict[str, Conversation] = {}
+        self._sought: set[str] = set()
+        self._asking: dict[str, IncomingCall] = {}
+        self._watched: list[str] = []
+        self._online = False
+        self.do_not_disturb = False
+
+    @property
+    def asking(self) -> list[str]:
+        """Strangers who wait for our answer, the first one first."""
+        return list(self._asking)
+
+    @property
+    def sought(self) -> str | None:
+        """Somebody whom we wish to talk to and who is still to be found, or has not answered."""
+        for contact in self._sought:
+            return contact
+        for conversation in self._by_name.values():
+            if conversation.is_asking:
+                return conversation.contact
+        return None
+
+    def get(self, contact: str) -> Conversation | None:
+        """Give the conversation with somebody, if there is one in this run."""
+        return self._by_name.get(contact)
+
+    def online(self) -> None:
+        """We are logged in: have the registry tell of everybody who matters."""
+        self._online = True
+        for contact in self._history.waiting(self._registry):
+            self._with_pinned(contact)
+        self._watch_all()
+
+    def offline(self) -> None:
+        """We are not logged in any more; what the registry said of others still may hold."""
+        self._online = False
+
+    def seen(self, sighting: Sighting) -> None:
+        """The registry says where somebody is."""
+        conversation = self._by_name.get(sighting.username)
+        if conversation is None:
+            return
+        if sighting.result.presence is Presence.ONLINE:
+            self._found(conversation, sighting.result)
+        else:
+            conversation.away()
+
+    def open(self, contact: str) -> None:
+        """Wish to talk to somebody; ChatStarted, ContactAway or CallFailed follows."""
+        conversation = self._by_name.get(contact)
+        if conversation is not None and conversation.wished:
+            return
+        if contact in self._sought:
+            raise UsageError(f"you are calling {contact} already", advice="/leave gives it up")
+        if contact in self._asking:
+            self.accept(contact)
+            return
+        if conversation is not None and conversation.up:
+            conversation.wish_to_talk(stranger=False)
+            return
+        self._sought.add(contact)
+        self._search(
+            contact,
+            lambda result: self._opened(contact, result),
+            lambda error: self._not_opened(contact, error),
+        )
+
+    def say(self, contact: str, text: str) -> str:
+        """Say it, now or when that can be done; give the line's uid."""
+        conversation = self._by_name.get(contact)
+        if conversation is None:
+            raise UsageError(f"you are in no chat with {contact}", advice=f"/chat {contact}")
+        return conversation.say(text)
+
+    def queue(self, contact: str, text: str) -> str:
+        """Say it to a contact whose key we have, whether or not a chat is open."""
+        conversation = self._with_pinned(contact)
+        if conversation is None:
+            raise UsageError(f"you have no key of {contact} yet", advice=f"p2p chat {contact}")
+        self._watch_all()
+        uid = conversation.say(text)
+        conversation.seek_link()
+        return uid
+
+    def leave(self, contact: str) -> bool:
+        """Wish to talk no more; what waits goes out all the same. False: there was no such wish."""
+        if contact in self._sought:
+            self._sought.discard(contact)
+            return True
+        conversation = self._by_name.get(contact)
+        if conversation is None or not conversation.wished:
+            return False
+        conversation.leave()
+        return True
+
+    def take_call(self, call: IncomingCall) -> None:
+        """Take the call of somebody who has proved to be who they say."""
+        contact = call.contact
+        conversation = self._by_name.get(contact)
+        if conversation is not None and conversation.is_calling:
+            # Two call each other at once: the one whose name sorts first goes on calling.
+            if self._username < contact:
+                call.refuse(Reply.BUSY)
+            else:
+                self._accept(call)
+        elif contact in self._sought or self._contacts.get(contact).accepted:
+            if self.do_not_disturb:
+                call.refuse(Reply.BUSY)
+            else:
+                self._accept(call)
+        elif self.do_not_disturb or len(self._asking) >= _MAX_ASKING or contact in self._asking:
+            call.refuse(Reply.BUSY)
+        else:
+            self._asking[contact] = call
+            call.on_gone = self._withdrawn
+            self._on_event(Called(contact))
+
+    def accept(self, contact: str) -> None:
+        """Take the call of a stranger who waits; ChatStarted follows."""
+        conversation = self._accept(self._asking[contact])
+        self._watch_all()
+        del self._asking[contact]
+        conversation.wish_to_talk(stranger=False)
+
+    def reject(self, contact: str) -> None:
+        """Refuse it."""
+        self._asking.pop(contact).refuse(Reply.REJECT)
+
+    def trusted(self, contact: str) -> None:
+        """The contact has a new key: begin anew, when there is something to say."""
+        conversation = self._by_name.pop(contact, None)
+        if conversation is not None:
+            conversation.close()
+
+    def protected(self, contact: str) -> None:
+        """How well an open chat with the contact is protected may have changed."""
+        conversation = self._by_name.get(contact)
+        if conversation is not None:
+            conversation.security = self._contacts.security(contact)
+
+    def close(self) -> None:
+        """Refuse who waits, close every link once what was said has gone out."""
+        while self._asking:
+            self._asking.popitem()[1].refuse(Reply.REJECT)
+        for conversation in self._by_name.values():
+            conversation.close()
+
+    def _accept(self, call: IncomingCall) -> Conversation:
+        assert call.key is not None
+        conversation = self._with_key(call.contact, call.key)
+        self._contacts.accept(call.contact, call.key)
+        call.accept()
+        conversation.attach(call.link, self._contacts.security(call.contact))
+        return conversation
+
+    def _withdrawn(self, call: IncomingCall) -> None:
+        if self._asking.get(call.contact) is call:
+            del self._asking[call.contact]
+            self._on_event(CallWithdrawn(call.contact))
+
+    def _opened(self, contact: str, result: SearchResult) -> None:
+        if contact not in self._sought:
+            return  # given up
+        self._sought.discard(contact)
+        try:
+            if result.presence is Presence.NOT_FOUND:
+                raise NoSuchUser(f"there is no user named {contact}")
+            if result.in_clear and self._contacts.get(contact).key is None:
+                raise NotTrusted(
+                    f"{contact} can be talked to in clear only",
+                    likely=f"{contact} uses the original system",
+                    advice=f"/chat {contact} --in-clear, for everybody to read",
+                )
+            key = self._contacts.key_to_call(contact, result.key)
+            self._contacts.meet(contact, key)
+            conversation = self._with_key(contact, key)
+        except P2PError as error:
+            self._on_event(CallFailed(contact, error))
+            return
+        conversation.wish_to_talk(stranger=not self._contacts.get(contact).accepted)
+        self._watch_all()
+        if result.presence is Presence.ONLINE:
+            self._found(conversation, result)
+        elif not conversation.up:
+            conversation.away()
+            self._on_event(ContactAway(contact))
+
+    def _not_opened(self, contact: str, error: P2PError) -> None:
+        if contact in self._sought:
+            self._sought.discard(contact)
+            self._on_event(CallFailed(contact, error))
+
+    def _found(self, conversation: Conversation, result: SearchResult) -> None:
+        try:
+            key = self._contacts.key_to_call(conversation.contact, result.key)
+        except P2PError as error:
+            conversation.hold(error)
+            return
+        if key == conversation.key and not result.in_clear:
+            conversation.at(Address(result.host, result.port))
+
+    def _with_pinned(self, contact: str) -> Conversation | None:
+        key = self._contacts.get(contact).key
+        return None if key is None else self._with_key(contact, key)
+
+    def _with_key(self, contact: str, key: bytes) -> Conversation:
+        conversation = self._by_name.get(contact)
+        if conversation is None or conversation.key != key:
+            if conversation is not None:
+                conversation.close()
+            conversation = Conversation(
+                self._loop,
+                self._username,
+                contact,
+                key,
+                self._history.thread(self._registry, contact, key),
+                self._links,
+                on_event=self._on_event,
+                on_room=self._on_room,
+                on_accepted=self._accepted,
+                on_rejected=self._rejected,
+                rng=self._rng,
+            )
+            self._by_name[contact] = conversation
+        return conversation
+
+    def _accepted(self, conversation: Conversation) -> Security:
+        """The contact has taken our call: we know each other from now on."""
+        self._contacts.accept(conversation.contact, conversation.key)
+        return self._contacts.security(conversation.contact)
+
+    def _rejected(self, conversation: Conversation) -> None:
+        """The contact does not want us: what waits for them has failed."""
+        conversation.close()
+        del self._by_name[conversation.contact]
+        self._history.drop_queued(self._registry, conversation.contact)
+
+    def _watch_all(self) -> None:
+        """Have the registry tell of all with whom we talk, and then of those whom we know."""
+        if not self._online:
+            return
+        names = list(self._by_name)
+        names += [
+            contact.username
+            for contact in self._contacts.all()
+            if contact.accepted and not contact.blocked and contact.username not in self._by_name
+        ]
+        names = names[:MAX_WATCHED]
+        if names != self._watched:
+            self._watched = names
+            self._watch(names)

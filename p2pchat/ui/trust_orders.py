@@ -1,0 +1,49 @@
+"""What the person orders about keys: /verify, /trust, /block, /unblock."""
+
+from collections.abc import Callable, Mapping
+
+from p2pchat.peer.contacts import check_username
+from p2pchat.peer.node import Node
+from p2pchat.ui.commands import Order
+from p2pchat.ui.foreground import View
+
+
+class TrustOrders:
+    """Done at the node that `node()` gives, told to the view; raises UsageError, StorageError."""
+
+    def __init__(self, view: View, node: Callable[[], Node]) -> None:
+        self._view = view
+        self._node = node
+
+    @property
+    def handlers(self) -> Mapping[str, Callable[[Order], None]]:
+        """What to do for each word."""
+        return {
+            "verify": self._verify,
+            "trust": self._trust,
+            "block": lambda order: self._block(order.argument, blocked=True),
+            "unblock": lambda order: self._block(order.argument, blocked=False),
+        }
+
+    def _verify(self, order: Order) -> None:
+        name = order.argument
+        if order.extra:
+            self._node().mark_verified(name)
+            self._view.tell(f"{name} is verified")
+        else:
+            self._view.tell(self._node().contacts.safety_number(name))
+            self._view.tell(f"if {name} sees the same: /verify {name} yes")
+
+    def _trust(self, order: Order) -> None:
+        name = order.argument
+        if order.extra:
+            self._node().trust(name)
+            self._view.tell(f"the new key of {name} is taken: /verify {name}")
+        else:
+            self._view.tell(self._node().contacts.other_number(name))
+            self._view.tell(f"if {name} sees the same for you: /trust {name} yes")
+
+    def _block(self, name: str, *, blocked: bool) -> None:
+        check_username(name)
+        self._node().contacts.block(name, blocked=blocked)
+        self._view.tell(f"{name} is {'blocked' if blocked else 'not blocked any more'}")

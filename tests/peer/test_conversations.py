@@ -1,0 +1,260 @@
+"""Everybody with whom we talk, on memory wires: who is asked, who is not, what waits."""
+
+import pytest
+
+from p2pchat.errors import CallRejected, ContactBusy, LinkLost, StorageError
+from p2pchat.peer.events import (
+    Called,
+    CallFailed,
+    Calling,
+    ChatEnded,
+    ChatStarted,
+    ContactAway,
+    ContactBack,
+    ContactLost,
+    Delivered,
+    Event,
+    NotKept,
+    Security,
+    TextReceived,
+)
+from p2pchat.peer.history import LineState
+from tests.world import Person, World
+
+A, B, C = "10.0.0.2", "10.0.0.3", "10.0.0.4"
+
+
+@pytest.fixture
+def world(secure_world: World) -> World:
+    """The secure dialect."""
+    return secure_world
+
+
+def friends(world: World) -> tuple[Person, Person]:
+    """Give alice and bob, who have talked before and do not now."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    alice.leave()
+    world.advance(2)
+    alice.told()
+    bob.told()
+    return alice, bob
+
+
+def texts(events: list[Event]) -> list[str]:
+    return [e.text for e in events if isinstance(e, TextReceived)]
+
+
+def states(person: Person, contact: str) -> list[LineState]:
+    lines = person.node.history.lines(str(person.node.url), contact)
+    return [line.state for line in lines if line.outgoing]
+
+
+def test_who_was_accepted_once_is_not_asked_about_again(world: World) -> None:
+    """The link comes up, and what is said is unread until the person looks."""
+    alice, bob = friends(world)
+    alice.node.call("bob")
+    world.settle()
+    assert alice.told() == [ChatStarted("bob", Security.UNVERIFIED)]
+    alice.say("hello")
+    world.settle()
+    assert bob.told() == [TextReceived("alice", "hello")]
+    assert [line.text for line in bob.node.unread("alice")] == ["hello"]
+    bob.node.seen("alice", bob.node.unread("alice")[-1].id)
+    assert bob.node.unread() == []
+
+
+def test_strangers_still_ask(world: World) -> None:
+    """Several at once, each by name; the first one first."""
+    alice = world.person("alice", A)
+    bob, carol = world.person("bob", B), world.person("carol", C)
+    for caller in (bob, carol):
+        caller.node.call("alice")
+        world.settle()
+        assert caller.told()[-1] == Calling("alice")
+    assert alice.node.called_by == ["bob", "carol"]
+    alice.node.accept("carol")
+    alice.node.reject()
+    world.settle()
+    assert carol.told()[-1] == ChatStarted("alice", Security.UNVERIFIED)
+    failed = bob.told()[-1]
+    assert isinstance(failed, CallFailed)
+    assert isinstance(failed.error, CallRejected)
+
+
+def test_what_is_written_to_somebody_offline_goes_out_by_itself(world: World) -> None:
+    """When both are online, whoever comes last; nobody polls for it."""
+    alice, bob = friends(world)
+    bob.node.stop()
+    world.settle()
+    alice.node.call("bob")
+    world.settle()
+    assert alice.told()[-1] == ContactAway("bob")
+    alice.node.say("bob", "one")
+    alice.node.say("bob", "two")
+    world.advance(1000)
+    assert states(alice, "bob") == [LineState.QUEUED] * 2
+    bob = world.person("bob", B)
+    world.settle()
+    assert texts(bob.told()) == ["one", "two"]
+    assert Delivered("bob", 0) in alice.told()
+    assert states(alice, "bob") == [LineState.DELIVERED] * 2
+
+
+def test_it_goes_out_after_a_restart_too(world: World) -> None:
+    """What waits is on the disk."""
+    alice, bob = friends(world)
+    bob.node.stop()
+    world.settle()
+    alice.node.call("bob")
+    world.settle()
+    alice.node.say("bob", "one")
+    alice.node.stop()
+    world.advance(5)
+    bob = world.person("bob", B)
+    assert texts(bob.told()) == []
+    alice = world.person("alice", A)
+    world.settle()
+    assert texts(bob.told()) == ["one"]
+
+
+def test_a_lost_link_is_sought_again_and_nothing_is_lost(world: World) -> None:
+    """The chat goes on, and the person is told both."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    alice.told()
+    alice.say("before")
+    for pair in world.internet.wires:
+        if {pair[0].local.host, pair[1].local.host} == {A, B}:
+            pair[0].cut()
+    alice.say("during")
+    world.settle()
+    lost = [e for e in alice.told() if isinstance(e, ContactLost)]
+    assert [type(e.error) for e in lost] == [LinkLost]
+    world.advance(3)
+    assert ContactBack("bob") in alice.told()
+    assert texts(bob.told()) == ["before", "during"]
+    alice.say("after")
+    world.settle()
+    assert texts(bob.told()) == ["after"]
+
+
+def test_two_who_lost_each_other_find_each_other_once(world: World) -> None:
+    """Both dial; one link stays."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    for _ in range(5):
+        for pair in world.internet.wires:
+            if {pair[0].local.host, pair[1].local.host} == {A, B}:
+                pair[0].cut()
+        alice.say("x")
+        bob.say("y")
+        world.advance(5)
+    assert len(texts(bob.told())) == len(texts(alice.told())) == 5
+
+
+def test_rejected_lines_have_failed(world: World) -> None:
+    """They are not sent another time."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    world.settle()
+    alice.node.say("bob", "please")
+    bob.node.reject()
+    world.advance(2000)
+    assert states(alice, "bob") == [LineState.FAILED]
+    assert [e for e in bob.told() if isinstance(e, Called)] == [Called("alice")]
+
+
+def test_do_not_disturb(world: World) -> None:
+    """Callers hear that we are busy, friends too; what they say waits."""
+    alice, bob = friends(world)
+    bob.node.do_not_disturb = True
+    alice.node.call("bob")
+    world.settle()
+    failed = alice.told()[-1]
+    assert isinstance(failed, CallFailed)
+    assert isinstance(failed.error, ContactBusy)
+
+
+def test_leaving_is_told_after_what_was_said(world: World) -> None:
+    """And the link ends when nobody needs it."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    bob.told()
+    alice.say("bye")
+    alice.leave()
+    world.settle()
+    assert [e for e in bob.told() if not isinstance(e, Delivered)] == [
+        TextReceived("alice", "bye"),
+        ChatEnded("alice", None),
+    ]
+    ends = [
+        end
+        for pair in world.internet.wires
+        for end in pair
+        if end.local.host == A and end.remote.host == B
+    ]
+    assert all(end._ended for end in ends)
+
+
+def test_a_changed_key_holds_the_outbox(world: World) -> None:
+    """What was written to the old key is never sent to the new one unasked."""
+    alice, bob = friends(world)
+    bob.node.stop()
+    world.settle()
+    alice.node.call("bob")
+    world.settle()
+    alice.node.say("bob", "for the old bob")
+    new_bob = world.person("bob", B, home=world.home("bob's new machine"))
+    world.advance(1000)
+    assert texts(new_bob.told()) == []
+    failed = [e for e in alice.told() if isinstance(e, CallFailed)]
+    assert len(failed) == 1
+    alice.node.contacts.other_number("bob")
+    alice.node.trust("bob")
+    alice.node.call("bob")
+    world.settle()
+    new_bob.node.accept()
+    alice.node.say("bob", "for the new one")
+    world.advance(1000)
+    assert texts(new_bob.told()) == ["for the new one"]
+
+
+def test_a_full_disk_is_told_and_what_comes_later_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that could not be kept is shown as not sent."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    conversation = alice.node._conversations.get("bob")
+    assert conversation is not None
+
+    def full(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full")
+
+    alice.told()
+    with monkeypatch.context() as patched:
+        patched.setattr(conversation._session._thread, "write", full)
+        alice.say("lost?")
+        world.settle()
+    told = [e for e in alice.told() if isinstance(e, NotKept)]
+    assert [e.texts for e in told] == [("lost?",)]
+    world.advance(5)
+    alice.say("kept")
+    world.settle()
+    assert texts(bob.told()) == ["kept"]

@@ -1,0 +1,138 @@
+"""Every line in a real SQLite file: kept, found, forgotten for good."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from p2pchat.errors import UsageError
+from p2pchat.peer.history import History, LineState, NewLine, Progress, Thread
+from p2pchat.peer.profile import Profile
+
+HERE, KEY, OTHER = "p2p://here:1", b"k" * 32, b"o" * 32
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Iterator[Profile]:
+    """A profile of nobody."""
+    with closing(Profile(tmp_path / "p.sqlite3")) as profile:
+        yield profile
+
+
+def line(seq: int, text: str = "", uid: str = "", at: int = 0) -> NewLine:
+    return NewLine(seq, uid or f"u{seq}", at or seq * 1000, text or f"line {seq}")
+
+
+def threads(profile: Profile, *names: str) -> tuple[History, list[Thread]]:
+    history = profile.history()
+    return history, [history.thread(HERE, name, KEY) for name in names]
+
+
+def test_lines_and_progress_are_kept_together(profile: Profile, tmp_path: Path) -> None:
+    """And are there in the next process."""
+    _, (bob,) = threads(profile, "bob")
+    assert bob.progress() == Progress()
+    bob.write(Progress(0, 2), said=[line(1), line(2)])
+    heard = bob.write(Progress(1, 2, 1), heard=[line(1, "hello")])
+    assert [(kept.text, kept.state) for kept in heard] == [("hello", LineState.UNREAD)]
+    with closing(Profile(tmp_path / "p.sqlite3")) as again:
+        history, (bob,) = threads(again, "bob")
+        assert bob.progress() == Progress(1, 2, 1)
+        assert [(kept.text, kept.state.value) for kept in history.lines(HERE)] == [
+            ("line 1", "delivered"),
+            ("line 2", "queued"),
+            ("hello", "unread"),
+        ]
+        assert history.waiting(HERE) == {"bob": 1}
+        assert history.unread(HERE) == {"bob": 1}
+        history.mark_read(HERE, "bob", heard[0].id)
+        assert history.unread(HERE) == {}
+
+
+def test_conversations_do_not_mix(profile: Profile) -> None:
+    """Neither contacts nor keys nor registries."""
+    history, (bob,) = threads(profile, "bob")
+    others = [
+        history.thread(HERE, "bob", OTHER),
+        history.thread(HERE, "carol", KEY),
+        history.thread("p2p://there:1", "bob", KEY),
+    ]
+    for n, thread in enumerate([bob, *others], start=1):
+        thread.write(Progress(n, n), said=[line(1)], heard=[line(1)])
+    assert [t.progress().last_in for t in (bob, *others)] == [1, 2, 3, 4]
+    assert all(len(t.waiting(0, 10)) == 1 for t in (bob, *others))
+
+
+def test_a_line_that_comes_again_is_not_kept_again(profile: Profile) -> None:
+    """Its uid is known, whatever its number is now."""
+    _, (bob,) = threads(profile, "bob")
+    assert len(bob.write(Progress(1), heard=[line(1, uid="a")])) == 1
+    again = bob.write(Progress(3), heard=[line(2, uid="a"), line(3, uid="b")])
+    assert [kept.uid for kept in again] == ["b"]
+
+
+def test_what_waits_can_be_numbered_anew_and_given_up(profile: Profile) -> None:
+    """In their order; what was given up is not sent."""
+    history, (bob,) = threads(profile, "bob")
+    bob.write(Progress(0, 3, 1), said=[line(1), line(2), line(3)])
+    assert bob.renumber(Progress(0, 3, 1), 7) == Progress(0, 9, 1) == bob.progress()
+    assert [(kept.seq, kept.text) for kept in bob.waiting(1, 10)] == [(8, "line 2"), (9, "line 3")]
+    assert history.drop_queued(HERE, "bob") == 2
+    assert bob.waiting(1, 10) == []
+    assert [kept.state.value for kept in history.lines(HERE)] == ["delivered", "failed", "failed"]
+
+
+def test_lines_are_found(profile: Profile) -> None:
+    """By contact, time, number and words, whatever their accents; words are not a language."""
+    history, (bob, carol) = threads(profile, "bob", "carol")
+    texts = ["the cat sat", "the dog ran", "un café noir", 'quotes " and * stars']
+    bob.write(Progress(4), heard=[line(n, text) for n, text in enumerate(texts, start=1)])
+    carol.write(Progress(0, 1), said=[line(1, "a cat too", at=10_000)])
+
+    def found(**how: object) -> list[str]:
+        return [kept.text for kept in history.lines(HERE, **how)]  # type: ignore[arg-type]
+
+    assert found(words="cat") == ["the cat sat", "a cat too"]
+    assert found(words="CAFE") == ["un café noir"]
+    assert found(words="the ca") == ["the cat sat"]
+    assert found(username="bob", words="cat") == ["the cat sat"]
+    assert found(words="cat OR dog") == []
+    assert found(words='" stars') == ['quotes " and * stars']
+    assert found(since=2000, until=4000) == ["the dog ran", "un café noir"]
+    assert found(username="bob", limit=2) == texts[2:]
+    with pytest.raises(UsageError, match="no words"):
+        found(words='"')
+
+
+def test_forgetting_really_deletes(profile: Profile, tmp_path: Path) -> None:
+    """Nothing of it is left in any file; others' lines and the numbers stay."""
+    history, (bob, carol) = threads(profile, "bob", "carol")
+    bob.write(Progress(50), heard=[line(n, f"verysecret{n}") for n in range(1, 51)])
+    carol.write(Progress(1), heard=[line(1, "public")])
+    assert history.forget(HERE, "bob") == 50
+    left = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"public" in left
+    assert b"verysecret" not in left
+    assert history.lines(HERE, words="verysecret1") == []
+    assert bob.progress() == Progress(50)
+
+
+def test_what_is_old_and_done_is_forgotten(profile: Profile) -> None:
+    """What waits or was not seen stays, however old."""
+    history, (bob,) = threads(profile, "bob")
+    bob.write(Progress(0, 3, 1), said=[line(1), line(2), line(3, at=10**12)], heard=[line(1)])
+    assert history.forget_before(10**10) == 1
+    assert [kept.state.value for kept in history.lines(HERE)] == ["queued", "queued", "unread"]
+
+
+def test_without_history_lines_go_when_they_are_done(profile: Profile) -> None:
+    """Delivered or seen; not before."""
+    history = profile.history(keep=False)
+    bob = history.thread(HERE, "bob", KEY)
+    heard = bob.write(Progress(1, 2), said=[line(1), line(2)], heard=[line(1, "hello")])
+    assert len(history.lines(HERE)) == 3
+    bob.write(Progress(1, 2, 1))
+    history.mark_read(HERE, "bob", heard[0].id)
+    assert [kept.text for kept in history.lines(HERE)] == ["line 2"]
+    assert bob.progress() == Progress(1, 2, 1)

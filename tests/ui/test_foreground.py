@@ -1,0 +1,45 @@
+"""What is in front, and what waits behind it."""
+
+from p2pchat.ui.foreground import Foreground
+from tests.peer.test_conversations import friends
+from tests.ui.test_chat_app import Screen
+from tests.world import World
+
+
+def test_missed_lines_are_shown_once_when_their_contact_is_brought_to_front(
+    secure_world: World,
+) -> None:
+    """In their order, after a mark; in the next run they are not unread any more."""
+    world = secure_world
+    alice, bob = friends(world)
+    alice.node.call("bob")
+    world.settle()
+    for text in ("one", "two"):
+        alice.say(text)
+    world.settle()
+    screen = Screen()
+    foreground = Foreground(screen, bob.node)
+    foreground.begin()
+    assert screen.lines == ["* alice: 2 unread: /chat alice"]
+    foreground.bring("alice")
+    foreground.bring("alice")
+    assert screen.lines[1:] == ["* unread of alice:", "alice: one", "alice: two"]
+    assert foreground.unread == {}
+    assert bob.node.unread() == []
+
+
+def test_what_comes_behind_the_front_is_told_once_and_counted(secure_world: World) -> None:
+    """Who is in front is seen at once."""
+    screen = Screen()
+    _, bob = friends(secure_world)
+    foreground = Foreground(screen, bob.node)
+    foreground.front = "carol"
+    for line_id in (1, 2):
+        foreground.heard("alice", line_id)
+    foreground.heard("carol", 3)
+    assert screen.lines == ["* alice has written: /chat alice"]
+    assert foreground.unread == {"alice": 2}
+    foreground.leave("alice")
+    assert foreground.front == "carol"
+    foreground.leave("carol")
+    assert foreground.front is None
