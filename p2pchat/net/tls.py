@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from p2pchat.errors import P2PError, RemoteProtocolError, TimedOut
+from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, TimedOut
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Wire
@@ -98,14 +98,13 @@ class StandardEngine:
     def read(self) -> bytes:
         """Give decrypted bytes."""
         try:
-            return self._tls.read(_CHUNK)
+            data = self._tls.read(_CHUNK)
         except ssl.SSLWantReadError:
-            return b""
-        except ssl.SSLZeroReturnError:
-            self.ended = True
             return b""
         except ssl.SSLError as error:
             raise RemoteProtocolError(f"TLS broke: {error.reason or error}") from error
+        self.ended = not data
+        return data
 
     def write(self, data: bytes) -> None:
         """Encrypt."""
@@ -303,6 +302,9 @@ class TlsTransport:
         self.close()
 
     def _ended(self, error: P2PError | None) -> None:
+        if error is None and self._secured and not self._closing and not self._engine.ended:
+            # Without TLS's own goodbye anybody on the way could have cut it short (RFC 8446, 6.1).
+            error = LinkLost(f"{self.remote} broke the connection off")
         self._closing = True
         self._reading = False
         self._deadline.cancel()

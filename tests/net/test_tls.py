@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pchat.errors import P2PError, RemoteProtocolError, TimedOut
+from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, TimedOut
 from p2pchat.net.certificates import (
     client_context,
     fingerprint,
@@ -191,3 +191,23 @@ def test_a_handshake_has_an_end(loop: Loop, files: tuple[Path, Path]) -> None:
                 advance(loop, HANDSHAKE_TIMEOUT + 1)
         assert isinstance(closed[0], TimedOut if bytes_at_once == 1 else RemoteProtocolError)
         assert sent < 100_000
+
+
+def test_an_end_without_a_goodbye_is_no_orderly_end(loop: Loop, files: tuple[Path, Path]) -> None:
+    """A process that was killed, or somebody on the way who cuts."""
+    for cut in (True, False):
+        left, right = wire(loop)
+        client = TlsTransport(
+            loop, left, StandardEngine(client_context(checked=False), server_name="r")
+        )
+        server = TlsTransport(loop, right, StandardEngine(server_context(*files)))
+        closed: list[P2PError | None] = []
+        server.on_closed = closed.append
+        settle(loop)
+        assert client.secured
+        if cut:
+            left.close()
+        else:
+            client.close()
+        settle(loop)
+        assert isinstance(closed[0], LinkLost) is cut
