@@ -63,6 +63,7 @@ class Conversations:
         self._sought: set[str] = set()
         self._asking: dict[str, IncomingCall] = {}
         self._watched: list[str] = []
+        self._sightings: dict[str, SearchResult] = {}  # of everybody who is watched
         self._online = False
         self.do_not_disturb = False
 
@@ -87,7 +88,7 @@ class Conversations:
 
     def online(self) -> None:
         """We are logged in: have the registry tell of everybody who matters."""
-        self._online = True
+        self._online, self._watched = True, []  # a registry that is back knows of no watch
         for contact in self._history.waiting(self._registry):
             self._with_pinned(contact)
         self._watch_all()
@@ -98,6 +99,7 @@ class Conversations:
 
     def seen(self, sighting: Sighting) -> None:
         """The registry says where somebody is."""
+        self._sightings[sighting.username] = sighting.result
         conversation = self._by_name.get(sighting.username)
         if conversation is None:
             return
@@ -283,6 +285,9 @@ class Conversations:
                 rng=self._rng,
             )
             self._by_name[contact] = conversation
+            seen = self._sightings.get(contact)
+            if seen is not None and seen.presence is Presence.ONLINE:
+                self._found(conversation, seen)
         return conversation
 
     def _accepted(self, conversation: Conversation) -> Security:

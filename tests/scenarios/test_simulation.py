@@ -1,0 +1,172 @@
+"""Whatever is cut and whoever crashes: every line that was kept comes, once, in order.
+
+`P2PCHAT_SCHEDULES=50000` runs so many schedules; a failing one names its seeds, and
+`P2PCHAT_SEEDS=300:325:2` runs those alone (from, to, people), which replays it.
+"""
+
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from p2pchat.errors import UsageError
+from p2pchat.net.address import Address
+from p2pchat.peer.chat_session import ChatSession, Wire
+from p2pchat.peer.contacts import Contacts
+from p2pchat.peer.conversation import Conversation
+from p2pchat.peer.conversations import Conversations
+from p2pchat.peer.history import KeptLine, Thread
+from p2pchat.protocol.messages import SearchResult
+from p2pchat.protocol.talk import Ack, ChatText
+from tests.peer import test_conversations
+from tests.scenarios.simulation import Simulation
+from tests.world import World
+
+_ENVIRONMENT = os.environ  # noqa: TID251  # how many, and which
+SCHEDULES = int(_ENVIRONMENT.get("P2PCHAT_SCHEDULES", "5000"))
+_CHUNK = 25  # schedules that one world lives through
+
+
+def run_chunk(chunk: tuple[int, int, int]) -> str:
+    """Run the schedules of some seeds in one world; give what went wrong first."""
+    first, last, people = chunk
+    shared_memory = Path("/dev/shm")  # noqa: S108  # disks are slow, and may fail elsewhere
+    where = shared_memory if shared_memory.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=where) as folder:
+        simulation = Simulation(Path(folder), people)
+        try:
+            for seed in range(first, last):
+                simulation.run(seed)
+                wrong = simulation.check()
+                if wrong:
+                    return f"seed {seed} of {first}:{last}:{people}: {'; '.join(wrong)}"
+        except AssertionError as error:
+            return f"seed {seed} of {first}:{last}:{people}: {error}"
+        finally:
+            simulation.close()
+    return ""
+
+
+def chunks(count: int) -> list[tuple[int, int, int]]:
+    """Give the seeds of so many schedules: of two people, and of three in every fifth world."""
+    return [
+        (first, min(first + _CHUNK, count), 3 if n % 5 == 4 else 2)
+        for n, first in enumerate(range(0, count, _CHUNK))
+    ]
+
+
+@pytest.mark.timeout(3600)
+def test_every_line_comes_once_and_in_order() -> None:
+    """On two processors, where there are two."""
+    wanted = chunks(SCHEDULES)
+    if "P2PCHAT_SEEDS" in _ENVIRONMENT:
+        first, last, people = map(int, _ENVIRONMENT["P2PCHAT_SEEDS"].split(":"))
+        wanted = [(first, last, people)]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        wrong = [said for said in pool.map(run_chunk, wanted) if said]
+    assert not wrong, "\n".join(wrong)
+
+
+def no_dedupe(patch: pytest.MonkeyPatch) -> None:
+    """A session forgets what it has, and takes it again."""
+
+    def link_up(self: ChatSession, wire: Wire) -> None:
+        self._last_in = 0
+        self._progress = self._progress._replace(last_in=0)
+        original(self, wire)
+
+    original = ChatSession.link_up
+    patch.setattr(ChatSession, "link_up", link_up)
+    patch.setattr(Thread, "_unknown", lambda _, heard: list(heard))
+
+
+def ack_before_commit(patch: pytest.MonkeyPatch) -> None:
+    """A line is acknowledged when it comes, and a slow disk keeps it a few turns later."""
+
+    def take(self: ChatSession, text: ChatText) -> None:
+        original(self, text)
+        if self._wire is not None:
+            self._wire.send(Ack(self._last_in))
+
+    def flush_soon(self: ChatSession) -> None:
+        def later(turns: int) -> None:
+            self._soon(lambda: later(turns - 1) if turns else self._flush_if_due())
+
+        if not self._flush_due:
+            self._flush_due = True
+            later(20)
+
+    original = ChatSession._take
+    patch.setattr(ChatSession, "_take", take)
+    patch.setattr(ChatSession, "_flush_soon", flush_soon)
+
+
+def resend_out_of_order(patch: pytest.MonkeyPatch) -> None:
+    """The last line first."""
+
+    def waiting(self: Thread, after: int, limit: int) -> list[KeptLine]:
+        return original(self, after, limit)[::-1]
+
+    original = Thread.waiting
+    patch.setattr(Thread, "waiting", waiting)
+
+
+def lost_queue_on_reconnect(patch: pytest.MonkeyPatch) -> None:
+    """What waited when the link came up is not sent on it."""
+
+    def sync(self: ChatSession, last_in: int) -> None:
+        original(self, last_in)
+        self._sent = self._progress.last_out
+
+    original = ChatSession._sync
+    patch.setattr(ChatSession, "_sync", sync)
+
+
+def run_here(count: int) -> str:
+    """Run some schedules in this process; give what went wrong first."""
+    for chunk in chunks(count):
+        said = run_chunk(chunk)
+        if said:
+            return said
+    return ""
+
+
+@pytest.mark.parametrize(
+    "bug", [no_dedupe, ack_before_commit, resend_out_of_order, lost_queue_on_reconnect]
+)
+def test_a_seeded_bug_is_caught(
+    bug: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checker can fail."""
+    bug(monkeypatch)
+    said = run_here(500)
+    print(said)
+    assert said
+
+
+def test_without_the_bugs_the_same_schedules_are_fine() -> None:
+    """So it was the bug."""
+    assert run_here(50) == ""
+
+
+def test_a_seeded_wrong_key_is_caught(secure_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is published under a name gets what was written to another key."""
+
+    def key_to_call(self: Contacts, username: str, published: bytes | None) -> bytes:
+        return published or b""
+
+    monkeypatch.setattr(Contacts, "key_to_call", key_to_call)
+    monkeypatch.setattr(Conversations, "_found", _found_anybody)
+    with pytest.raises((AssertionError, UsageError)):
+        test_conversations.test_a_changed_key_holds_the_outbox(secure_world)
+
+
+def _found_anybody(self: Conversations, conversation: Conversation, result: SearchResult) -> None:
+    assert result.key is not None
+    conversation.key = result.key
+    conversation.at(Address(result.host, result.port))
