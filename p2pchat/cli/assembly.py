@@ -1,7 +1,9 @@
 """Put the rooms together: the only place that knows which parts a running program has."""
 
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from io import UnsupportedOperation
 from pathlib import Path
 from typing import IO
@@ -25,8 +27,8 @@ from p2pchat.registry.server import Door, Server
 from p2pchat.registry.service import Service
 from p2pchat.ui.chat_app import Call, ChatApp
 
-MakeNode = Callable[[Callable[[Event], None]], Node]
-"""Makes a node that tells its events to the function."""
+MakeNode = Callable[[Callable[[Event], None]], AbstractContextManager[Node]]
+"""Makes a node that tells its events to the function, for as long as the context lasts."""
 
 
 class RunningRegistry:
@@ -94,12 +96,12 @@ def converse_in_lines(make_node: MakeNode, loop: Loop, *, call: Call | None) -> 
     from p2pchat.ui import plain
 
     app = ChatApp(plain.PlainView(sys.stdout), call=call, commands_overtake=is_terminal(sys.stdin))
-    node = make_node(app.on_event)
-    try:
-        app.run(node)
-        plain.run(loop, app, _descriptor(sys.stdin))
-    finally:
-        app.finish()
+    with make_node(app.on_event) as node:
+        try:
+            app.run(node)
+            plain.run(loop, app, _descriptor(sys.stdin))
+        finally:
+            app.finish()
     return app
 
 
@@ -112,14 +114,37 @@ def converse_at_prompt(
 
     prompt = Prompt(history_file=history_file)
     app = ChatApp(prompt, call=call)
-    node = make_node(app.on_event)
-    prompt.attach(node, app)
-    try:
-        app.run(node)
-        host.run(loop, app, prompt)
-    finally:
-        app.finish()
+    with make_node(app.on_event) as node:
+        prompt.attach(node, app)
+        try:
+            app.run(node)
+            host.run(loop, app, prompt)
+        finally:
+            app.finish()
     return app
+
+
+def stay_online(make_node: MakeNode, loop: Loop) -> None:
+    """Be a node without a screen until SIGTERM or SIGINT; raises what ends it otherwise."""
+    from p2pchat.ui.headless import Headless
+
+    ended = False
+
+    def end() -> None:
+        nonlocal ended
+        ended = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: loop.call_from_thread(end))
+    screen = Headless(sys.stdout)
+    with make_node(screen.on_event) as node:
+        try:
+            node.start()
+            loop.run_until(lambda: ended or screen.error is not None)
+        finally:
+            node.stop()
+    if screen.error is not None:
+        raise screen.error
 
 
 def _descriptor(stream: IO[str] | None) -> int | None:

@@ -1,7 +1,8 @@
 """`p2p login` and `p2p chat`: be online, and talk."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ def _online_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="Be found and called by users of the original system too, in clear.",
             ),
             limit_option.limit,
+            click.option(
+                "--no-history",
+                is_flag=True,
+                help="Keep lines only until they are delivered or seen.",
+            ),
         )
     ):
         command = option(command)
@@ -43,6 +49,7 @@ def _online_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @click.argument("user", required=False)
+@click.option("--headless", is_flag=True, help="No screen: for systemd, or behind p2p send.")
 @_online_options
 @click.pass_context
 def login(ctx: click.Context, /, user: str | None, **online: Any) -> None:
@@ -90,9 +97,12 @@ def _be_online(
     peer_port: int,
     allow_original: bool,
     settings_of_limits: tuple[str, ...],
+    no_history: bool,
     in_clear: bool = False,
+    headless: bool = False,
 ) -> None:
-    from p2pchat.cli.assembly import converse_at_prompt, converse_in_lines
+    from p2pchat.cli.assembly import converse_at_prompt, converse_in_lines, stay_online
+    from p2pchat.cli.node_access import node_of_ours
     from p2pchat.cli.our_side import our_side
     from p2pchat.peer.events import Event
     from p2pchat.peer.limits import PeerLimits
@@ -110,12 +120,24 @@ def _be_online(
             password = options.get_password(settings, password_file, username, twice=False)
             credentials = us.credentials(username, password, allow_original=allow_original)
 
-        def make_node(on_event: Callable[[Event], None]) -> Node:
-            return us.node(
-                credentials, on_event, peer_host=peer_host, peer_port=peer_port, limits=limits
-            )
+        @contextmanager
+        def make_node(on_event: Callable[[Event], None]) -> Iterator[Node]:
+            with node_of_ours(
+                settings,
+                us,
+                credentials,
+                on_event,
+                peer_host=peer_host,
+                peer_port=peer_port,
+                limits=limits,
+                keep_history=not no_history,
+            ) as node:
+                yield node
 
         terminal = options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)
+        if headless:
+            stay_online(make_node, us.loop)
+            return
         if plain or settings.dumb_terminal or not terminal:
             app = converse_in_lines(make_node, us.loop, call=to_call)
         else:

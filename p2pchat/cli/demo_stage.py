@@ -7,8 +7,7 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from functools import partial
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -66,8 +65,7 @@ def hold_conversation() -> None:
             case _:
                 pass
 
-    with _stage() as stage:
-        node = stage.person(on_event)
+    with _stage() as stage, stage.person(on_event) as node:
         try:
             node.start()
             stage.loop.run_until(lambda: ended)
@@ -107,14 +105,14 @@ def _stage() -> Iterator[_Stage]:
             password = secrets.token_urlsafe()
             credentials = us.credentials(username, password)
             us.errands.register(credentials, password)
-            return partial(us.node, credentials)
+            return lambda on_event: nullcontext(us.node(credentials, on_event))
 
-        robot = _start_robot(loop, join(ROBOT))
+        robot = _start_robot(loop, stack, join(ROBOT))
         stack.callback(robot.stop)
         yield _Stage(loop, join(PERSON))
 
 
-def _start_robot(loop: Loop, make_node: MakeNode) -> Node:
+def _start_robot(loop: Loop, stack: ExitStack, make_node: MakeNode) -> Node:
     ready = False
 
     def on_event(event: Event) -> None:
@@ -129,7 +127,7 @@ def _start_robot(loop: Loop, make_node: MakeNode) -> Node:
             case _:
                 pass
 
-    robot = make_node(on_event)
+    robot = stack.enter_context(make_node(on_event))
     robot.start()
     loop.run_until(lambda: ready)
     return robot

@@ -15,9 +15,12 @@ from p2pchat.cli import (
     completion,
     contacts,
     demo,
+    history,
     search,
+    send,
     serve,
     settings,
+    status,
     users,
 )
 from p2pchat.errors import P2PError, StorageError
@@ -80,7 +83,9 @@ def cli(ctx: click.Context, /, **_: Any) -> None:
     p2p serve              run a registry
     p2p register alice     make an account there
     p2p login alice        be online, with a prompt
-    p2p chat bob           call bob
+    p2p chat bob           talk to bob
+    p2p send bob "hello"   say something without a prompt
+    p2p history bob        see what was said
     """
     ctx.obj = settings.from_environment()
 
@@ -93,6 +98,10 @@ for command in (
     chat.login,
     chat.chat,
     search.search,
+    send.send,
+    send.outbox,
+    history.history,
+    status.status,
     contacts.contacts,
     contacts.verify,
     contacts.trust,

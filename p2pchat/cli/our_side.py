@@ -79,6 +79,7 @@ class OurSide:
         peer_host: str | None = None,
         peer_port: int = 0,
         limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
+        keep_history: bool = True,
     ) -> Node:
         """Make a node that tells its events to the function."""
 
@@ -96,6 +97,7 @@ class OurSide:
             peer_host=peer_host,
             peer_port=peer_port,
             limits=limits,
+            keep_history=keep_history,
         )
 
     def _dialer(self, on_first_use: Callable[[str], None]) -> RegistryDialer:

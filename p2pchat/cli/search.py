@@ -1,12 +1,17 @@
 """`p2p search`: look somebody up."""
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from p2pchat.cli import options
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import ContactOffline, NoSuchUser
+
+if TYPE_CHECKING:
+    from p2pchat.cli.our_side import OurSide
+    from p2pchat.protocol.messages import SearchResult
 
 
 @click.command()
@@ -36,7 +41,7 @@ def search(
         credentials = None
         if us.url.secure:
             credentials = us.credentials(us.who_am_i(me), settings.password)
-        result = us.errands.search(user, credentials)
+        result = _through_node(settings, us, me, user) or us.errands.search(user, credentials)
         if result.presence is not Presence.NOT_FOUND:
             us.contacts.note(user)
     said, exit_code = {
@@ -51,3 +56,18 @@ def search(
         said = json.dumps(found, ensure_ascii=False)
     click.echo(said)
     ctx.exit(exit_code)
+
+
+def _through_node(
+    settings: Settings, us: "OurSide", me: str | None, user: str
+) -> "SearchResult | None":
+    """Ask the node that is running, so that nobody logs in a second time; None if none answers."""
+    from p2pchat.cli.node_access import search_by_node
+    from p2pchat.protocol.messages import SearchResult
+
+    if not us.url.secure:
+        return None
+    found = search_by_node(settings, us, us.who_am_i(me), user)
+    if found is None or found.presence is None:
+        return None
+    return SearchResult(found.presence, found.host, found.port)

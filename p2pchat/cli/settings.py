@@ -21,6 +21,8 @@ class Settings:
 
     data_home: Path
     state_home: Path
+    run_folder: Path
+    """Where the running node's control socket is."""
     registry: str
     password: str | None = field(repr=False)
     dumb_terminal: bool
@@ -72,8 +74,19 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         data_home=Path(home) / "data" if home else directories.user_data_path,
         state_home=Path(home) / "state" if home else directories.user_state_path,
+        run_folder=_run_folder(environment, home, directories),
         registry=environment.get("P2P_REGISTRY") or DEFAULT_REGISTRY,
         password=environment.get("P2P_PASSWORD") or None,
         dumb_terminal=environment.get("TERM", "") in {"dumb", "unknown"},
         complete_home=Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"),
     )
+
+
+def _run_folder(
+    environment: Mapping[str, str], home: str | None, directories: platformdirs.PlatformDirs
+) -> Path:
+    """Give XDG_RUNTIME_DIR's, or a folder of ours where the system has none."""
+    if home:
+        return Path(home) / "run"
+    runtime = environment.get("XDG_RUNTIME_DIR")
+    return Path(runtime) / "p2pchat" if runtime else directories.user_state_path / "run"

@@ -73,6 +73,12 @@ class Conversations:
         return list(self._asking)
 
     @property
+    def online_contacts(self) -> list[str]:
+        """Who is online, of those who are watched."""
+        seen = self._sightings.items()
+        return [name for name, result in seen if result.presence is Presence.ONLINE]
+
+    @property
     def sought(self) -> str | None:
         """Somebody whom we wish to talk to and who is still to be found, or has not answered."""
         for contact in self._sought:

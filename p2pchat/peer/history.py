@@ -126,6 +126,10 @@ class History:
         """Delete every line with a contact, for good; give how many there were."""
         return self._forget((Line.registry == registry) & (Line.username == username))
 
+    def forget_lines(self, ids: Sequence[int]) -> int:
+        """Delete these lines, for good."""
+        return self._forget(Line.id.in_(list(ids)))
+
     def forget_before(self, at: int) -> int:
         """Delete lines that were delivered or read and are older than that."""
         done = [LineState.DELIVERED, LineState.SENT, LineState.READ]

@@ -129,7 +129,7 @@ class Node:
         self._doorway = Doorway(
             self._server, self._clear.server if in_clear_too else None, peer_host, peer_port
         )
-        self._conversations = Conversations(
+        self.conversations = Conversations(
             loop,
             self.username,
             str(self.url),
@@ -142,12 +142,7 @@ class Node:
             on_room=self._has_room,
             rng=rng,
         )
-        self._registry.on_sighting = self._conversations.seen
-
-    @property
-    def known_names(self) -> list[str]:
-        """Everybody whom we met at this registry; raises StorageError."""
-        return [contact.username for contact in self.contacts.all()]
+        self._registry.on_sighting = self.conversations.seen
 
     @property
     def standing(self) -> Standing:
@@ -157,28 +152,19 @@ class Node:
     @property
     def calling(self) -> str | None:
         """Whom we are calling, and who has not answered yet."""
-        return self._calls.calling or self._conversations.sought
+        return self._calls.calling or self.conversations.sought
 
     @property
     def called_by(self) -> list[str]:
         """Who waits for our answer, the first one first."""
         in_clear = [self._calls.called_by] if self._calls.called_by else []
-        return in_clear + self._conversations.asking
-
-    @property
-    def do_not_disturb(self) -> bool:
-        """Whether callers hear that we are busy."""
-        return self._conversations.do_not_disturb
-
-    @do_not_disturb.setter
-    def do_not_disturb(self, value: bool) -> None:
-        self._conversations.do_not_disturb = value
+        return in_clear + self.conversations.asking
 
     def chat(self, contact: str) -> ChatState | None:
         """Give how the chat with somebody stands; None where there is none."""
         if self._calls.in_chat_with == contact:
             return ChatState(Security.CLEAR, 0, away=False)
-        conversation = self._conversations.get(contact)
+        conversation = self.conversations.get(contact)
         if conversation is None:
             return None
         return ChatState(conversation.security, conversation.waiting, conversation.is_away)
@@ -188,14 +174,14 @@ class Node:
         if self._calls.in_chat_with == contact:
             queued = self._calls.queued
             return queued is not None and queued <= SEND_HIGH_WATER
-        conversation = self._conversations.get(contact)
+        conversation = self.conversations.get(contact)
         return conversation is None or conversation.waiting < _MAX_WAITING
 
     def has_said_all(self, contact: str) -> bool:
         """Tell whether all that we said to somebody has come to them, as far as can be known."""
         if self._calls.in_chat_with == contact:
             return self._calls.queued == 0
-        conversation = self._conversations.get(contact)
+        conversation = self.conversations.get(contact)
         return conversation is None or conversation.waiting == 0
 
     def start(self) -> None:
@@ -206,16 +192,28 @@ class Node:
         """Leave every chat, refuse who waits, log out; run the loop until it is idle."""
         self._reception.close()
         self._clear.close()
-        self._conversations.close()
+        self.conversations.close()
         self._server.close()
         self._registry.stop()
+
+    @property
+    def contacts_online(self) -> list[str]:
+        """Contacts of whom the registry says that they are online."""
+        return self.conversations.online_contacts
+
+    def find(
+        self,
+        username: str,
+        then: Callable[[SearchResult], None],
+        failed: Callable[[P2PError], None],
+    ) -> None:
+        """Ask where somebody is, for another command of ours; no event follows."""
+        self._registry.search(username, then, failed)
 
     def search(self, username: str) -> None:
         """Ask where somebody is; Found or SearchFailed follows."""
         check_username(username)
-        self._registry.search(
-            username, partial(self._found, username), partial(self._search_failed, username)
-        )
+        self.find(username, partial(self._found, username), partial(self._search_failed, username))
 
     def call(self, username: str, *, in_clear: bool = False) -> None:
         """Wish to chat with somebody; Calling, ContactAway, ChatStarted or CallFailed follow.
@@ -229,7 +227,7 @@ class Node:
         if self._calls.called_by == username:
             self.accept(username)
         elif self.url.secure and not in_clear:
-            self._conversations.open(username)
+            self.conversations.open(username)
         else:
             here = self._server.address
             if here is None:
@@ -242,7 +240,7 @@ class Node:
         if caller == self._calls.called_by:
             self._calls.accept()
         else:
-            self._conversations.accept(caller)
+            self.conversations.accept(caller)
 
     def reject(self, username: str = "") -> None:
         """Refuse the call that waits (of somebody, else the first)."""
@@ -250,20 +248,20 @@ class Node:
         if caller == self._calls.called_by:
             self._calls.reject()
         else:
-            self._conversations.reject(caller)
+            self.conversations.reject(caller)
 
     def say(self, contact: str, text: str) -> None:
         """Say it in the open chat with the contact; in the secure dialect it is kept at once."""
         if self._calls.in_chat_with == contact:
             self._calls.say(text)
         else:
-            self._conversations.say(contact, text)
+            self.conversations.say(contact, text)
 
     def leave(self, contact: str) -> bool:
         """Leave a chat (ChatEnded follows), or give up calling; False where there is neither."""
         if contact in {self._calls.in_chat_with, self._calls.calling}:
             return self._calls.leave()
-        return self._conversations.leave(contact)
+        return self.conversations.leave(contact)
 
     def seen(self, contact: str, line_id: int) -> None:
         """The person has seen everything that the contact said up to that line."""
@@ -277,12 +275,12 @@ class Node:
     def trust(self, username: str) -> None:
         """Take the key whose number `other_number` gave; see Contacts."""
         self.contacts.trust(username)
-        self._conversations.trusted(username)
+        self.conversations.trusted(username)
 
     def mark_verified(self, username: str) -> None:
         """Note that the number that was shown is the one that the contact sees."""
         self.contacts.mark_verified(username)
-        self._conversations.protected(username)
+        self.conversations.protected(username)
 
     def _open_port(self, local_host: str, again: bool) -> tuple[Address, int | None]:
         return self._doorway.open(local_host, again)
@@ -291,7 +289,7 @@ class Node:
         if call.key is None:
             self._calls.take_call(call)
         else:
-            self._conversations.take_call(call)
+            self.conversations.take_call(call)
 
     def _caller(self, username: str) -> str:
         waiting = self.called_by
@@ -313,7 +311,7 @@ class Node:
             case RegistryBack():
                 self._go_online()
             case RegistryLost():
-                self._conversations.offline()
+                self.conversations.offline()
             case Found(name) | Calling(name) | ChatStarted(name):  # not whoever just calls
                 self._remember(self._profile.note_name, name)
             case _:
@@ -341,7 +339,7 @@ class Node:
         if not self.url.secure:
             return
         try:
-            self._conversations.online()
+            self.conversations.online()
         except StorageError as error:
             self._on_event(Trouble(error))
 

@@ -57,37 +57,38 @@ def _reader(message: type[Message]) -> Callable[[bytes], Message]:
     return read
 
 
-def _json(message: type[Message], command: str, limit: int = _BEFORE_LOGIN) -> Codec:
+def json_codec(message: type[Message], command: str, limit: int = _BEFORE_LOGIN) -> Codec:
+    """Give the codec of a message as a JSON object; `limit` caps it in bytes."""
     return Codec(message, command, limit, _encoder.encode, _reader(message))
 
 
 SECURE: Final = Dialect(
     "secure",
     (
-        _json(Register, "REG"),
-        _json(RegisterResult, "REG_RESP"),
-        _json(Login, "LOG"),
-        _json(LoginResult, "LOG_RESP"),
-        _json(AnnouncePort, "PS_PORT"),
-        _json(AnnouncePortResult, "PS_PORT_RESP"),
-        _json(Search, "SEARCH"),
-        _json(SearchResult, "SEARCH_RESP"),
-        _json(Watch, "WATCH", _AFTER_LOGIN),
-        _json(WatchResult, "WATCH_RESP", _AFTER_LOGIN),
-        _json(Sighting, "PRESENCE"),
-        _json(ChangePassword, "PASSWD"),
-        _json(ChangePasswordResult, "PASSWD_RESP"),
-        _json(RevokeTokens, "REVOKE"),
-        _json(RevokeTokensResult, "REVOKE_RESP"),
-        _json(SlowDown, "SLOW_DOWN"),
-        _json(Logout, "LOGOUT"),
-        _json(Goodbye, "BYE"),
-        _json(ChatRequest, "CHAT_REQ"),
-        _json(ChatReply, "CHAT_REQ_RESP"),
-        _json(Sync, "SYNC"),
-        _json(Here, "HERE"),
-        _json(Ack, "ACK"),
-        _json(Skip, "SKIP"),
-        _json(ChatText, "MSG", MAX_FRAME_BYTES - HEADER_BYTES),
+        json_codec(Register, "REG"),
+        json_codec(RegisterResult, "REG_RESP"),
+        json_codec(Login, "LOG"),
+        json_codec(LoginResult, "LOG_RESP"),
+        json_codec(AnnouncePort, "PS_PORT"),
+        json_codec(AnnouncePortResult, "PS_PORT_RESP"),
+        json_codec(Search, "SEARCH"),
+        json_codec(SearchResult, "SEARCH_RESP"),
+        json_codec(Watch, "WATCH", _AFTER_LOGIN),
+        json_codec(WatchResult, "WATCH_RESP", _AFTER_LOGIN),
+        json_codec(Sighting, "PRESENCE"),
+        json_codec(ChangePassword, "PASSWD"),
+        json_codec(ChangePasswordResult, "PASSWD_RESP"),
+        json_codec(RevokeTokens, "REVOKE"),
+        json_codec(RevokeTokensResult, "REVOKE_RESP"),
+        json_codec(SlowDown, "SLOW_DOWN"),
+        json_codec(Logout, "LOGOUT"),
+        json_codec(Goodbye, "BYE"),
+        json_codec(ChatRequest, "CHAT_REQ"),
+        json_codec(ChatReply, "CHAT_REQ_RESP"),
+        json_codec(Sync, "SYNC"),
+        json_codec(Here, "HERE"),
+        json_codec(Ack, "ACK"),
+        json_codec(Skip, "SKIP"),
+        json_codec(ChatText, "MSG", MAX_FRAME_BYTES - HEADER_BYTES),
     ),
 )

@@ -66,7 +66,10 @@ class State(Enum):
     CONNECTED = "connected"
     ASKED = "asked"
     TALKING = "talking"
-    # either
+    # with our own node
+    READY = "ready"
+    SENDING = "sending"
+    # any
     OVER = "over"
 
 

@@ -239,7 +239,7 @@ class ChatApp:
 
     def _begin(self) -> None:
         try:
-            self.names.update(self.node.known_names)
+            self.names.update(c.username for c in self.node.contacts.all())
             self._front.begin()
             if self._call is not None:
                 self.node.call(self._call.username, in_clear=self._call.in_clear)
@@ -320,8 +320,8 @@ class ChatApp:
         self.node.call(contact, in_clear=in_clear)
 
     def _toggle_dnd(self) -> None:
-        self.node.do_not_disturb = not self.node.do_not_disturb
-        quiet = self.node.do_not_disturb
+        self.node.conversations.do_not_disturb = not self.node.conversations.do_not_disturb
+        quiet = self.node.conversations.do_not_disturb
         self._view.tell("callers hear that you are busy" if quiet else "callers are let through")
 
     def _leave(self) -> None:

@@ -192,7 +192,7 @@ def _conversation(node: Node, front: str | None) -> str:
     else:
         state = "in no chat"
     asking = "".join(f", {caller} is calling" for caller in node.called_by)
-    return f"{state}{asking}{', not to be disturbed' if node.do_not_disturb else ''}"
+    return f"{state}{asking}{', not to be disturbed' if node.conversations.do_not_disturb else ''}"
 
 
 def _unread(unread: Mapping[str, int]) -> str:

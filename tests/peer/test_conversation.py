@@ -20,15 +20,15 @@ def test_a_contact_that_cannot_be_dialled_is_tried_with_growing_pauses(
     world.settle()
     alice.node.call("bob")
     world.settle()
-    alice.node._conversations.get("bob").say("hello")  # type: ignore[union-attr]
+    alice.node.conversations.get("bob").say("hello")  # type: ignore[union-attr]
     tries: list[float] = []
-    dial = alice.node._conversations._links.dial
+    dial = alice.node.conversations._links.dial
 
     def counted(*arguments: object, **more: object) -> object:
         tries.append(world.loop.now())
         return dial(*arguments, **more)  # type: ignore[arg-type]
 
-    alice.node._conversations._links.dial = counted  # type: ignore[assignment, method-assign]
+    alice.node.conversations._links.dial = counted  # type: ignore[assignment, method-assign]
     world.advance(200)
     pauses = [b - a for a, b in itertools.pairwise(tries)]
     assert len(pauses) >= 4

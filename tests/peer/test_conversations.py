@@ -177,7 +177,7 @@ def test_rejected_lines_have_failed(world: World) -> None:
 def test_do_not_disturb(world: World) -> None:
     """Callers hear that we are busy, friends too; what they say waits."""
     alice, bob = friends(world)
-    bob.node.do_not_disturb = True
+    bob.node.conversations.do_not_disturb = True
     alice.node.call("bob")
     world.settle()
     failed = alice.told()[-1]
@@ -241,7 +241,7 @@ def test_a_full_disk_is_told_and_what_comes_later_goes_on(
     world.settle()
     bob.node.accept()
     world.settle()
-    conversation = alice.node._conversations.get("bob")
+    conversation = alice.node.conversations.get("bob")
     assert conversation is not None
 
     def full(*_: object, **__: object) -> None:

@@ -54,7 +54,7 @@ def test_the_toolbar_tells_who_where_and_with_whom(world: World) -> None:
         assert message() == "alice to bob> "
         shown.unread["carol"] = 3
         assert toolbar().endswith("| carol: 3 unread")
-        alice.node.do_not_disturb = True
+        alice.node.conversations.do_not_disturb = True
         assert "not to be disturbed" in toolbar()
         world.kill_registry()
         assert "registry lost, trying again" in toolbar()

@@ -1,0 +1,99 @@
+"""`p2p history`: what was said, found again."""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import UsageError
+
+if TYPE_CHECKING:
+    from p2pchat.peer.history import KeptLine
+
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
+
+
+@click.command()
+@click.argument("user", required=False, shell_complete=options.known_names)
+@options.registry
+@click.option("--search", "words", default="", metavar="WORDS", help="Only lines with these words.")
+@click.option("--since", type=click.DateTime(_TIMES), help="Only what was said from then on.")
+@click.option("--until", type=click.DateTime(_TIMES), help="Only what was said before that.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the last N lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
+@click.option("--delete", is_flag=True, help="Delete every line with USER, for good.")
+@click.pass_obj
+def history(
+    settings: Settings,
+    user: str | None,
+    registry: str | None,
+    words: str,
+    since: dt.datetime | None,
+    until: dt.datetime | None,
+    limit: int | None,
+    as_json: bool,
+    delete: bool,
+) -> None:
+    """Show what was said with USER, or (with --search) with anybody.
+
+    \b
+    p2p history bob --limit 20
+    p2p history --search "pizza friday"
+    p2p history bob --json > bob.jsonl
+    """
+    from p2pchat.cli.our_side import our_side
+
+    if user is None and not words:
+        raise UsageError("whose history?", advice="p2p history NAME, or --search WORDS")
+    with our_side(settings, registry) as us:
+        name = None if user is None else us.named(user)
+        kept = us.profile.history()
+        if delete:
+            _delete(kept.forget, str(us.url), name)
+            return
+        lines = kept.lines(
+            str(us.url), name, since=_ms(since), until=_ms(until), limit=limit, words=words
+        )
+        me = us.profile.last_account(str(us.url)) or "me"
+    print_lines(lines, me=me, as_json=as_json)
+
+
+def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool) -> None:
+    """Print each line as text, or as a JSON object."""
+    for line in lines:
+        sender, receiver = (me, line.username) if line.outgoing else (line.username, me)
+        at = dt.datetime.fromtimestamp(line.at / 1000, tz=dt.UTC)
+        if as_json:
+            fields = {
+                "id": line.id,
+                "at": at.isoformat(timespec="milliseconds"),
+                "from": sender,
+                "to": receiver,
+                "text": line.text,
+                "state": line.state.value,
+            }
+            click.echo(json.dumps(fields, ensure_ascii=False))
+            continue
+        mark = f"  ({line.state.value})" if line.outgoing or line.state.value == "unread" else ""
+        when = at.astimezone().strftime("%Y-%m-%d %H:%M")
+        first, *rest = line.text.split("\n")
+        whom = f" to {receiver}" if line.outgoing else ""
+        click.echo(f"{when} {sender}{whom}: {first}{'' if rest else mark}")
+        for n, more in enumerate(rest, start=1):
+            click.echo(f"{'':>16} {more}{mark if n == len(rest) else ''}")
+
+
+def _delete(forget: "object", registry: str, name: str | None) -> None:
+    if name is None:
+        raise UsageError("whose history is to be deleted?", advice="p2p history NAME --delete")
+    assert callable(forget)
+    click.echo(f"{forget(registry, name)} lines with {name} are deleted")
+
+
+def _ms(moment: dt.datetime | None) -> int | None:
+    """Give a local time as milliseconds since the epoch."""
+    return None if moment is None else int(moment.astimezone().timestamp() * 1000)

@@ -1,0 +1,176 @@
+"""A command's way to the person's node: the one that runs, else one of its own for a moment."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from p2pchat.cli.our_side import OurSide, our_side
+from p2pchat.cli.settings import Settings, make_folder
+from p2pchat.errors import P2PError, Unreachable, UsageError
+from p2pchat.peer.control import ControlClient, ControlServer, socket_of
+from p2pchat.peer.credentials import Credentials
+from p2pchat.peer.delivery import Delivery
+from p2pchat.peer.events import Event, LoggedIn, LoginFailed
+from p2pchat.peer.limits import PeerLimits
+from p2pchat.peer.node import Node
+from p2pchat.protocol.control import (
+    Find,
+    FindResult,
+    Send,
+    Sent,
+    Status,
+    StatusResult,
+)
+
+
+def control_path(settings: Settings, us: OurSide, username: str) -> Path:
+    """Give where the account's node listens."""
+    make_folder(settings.run_folder)
+    return socket_of(settings.run_folder, str(us.url), username)
+
+
+@contextmanager
+def running_node(settings: Settings, us: OurSide, username: str) -> Iterator[ControlClient | None]:
+    """Give the way to the account's node; None where none is running."""
+    try:
+        client = ControlClient(us.loop, control_path(settings, us, username))
+    except Unreachable:
+        yield None
+        return
+    with closing(client):
+        yield client
+
+
+@contextmanager
+def node_of_ours(
+    settings: Settings,
+    us: OurSide,
+    credentials: Credentials,
+    on_event: Callable[[Event], None],
+    *,
+    peer_host: str | None = None,
+    peer_port: int = 0,
+    limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
+    keep_history: bool = True,
+) -> Iterator[Node]:
+    """Be the account's node, which other commands then use; raises UsageError if another is."""
+    path = control_path(settings, us, credentials.username)
+    with closing(ControlServer(us.loop, path)) as control:
+
+        def told(event: Event) -> None:
+            on_event(event)
+            control.on_event(event)
+
+        node = us.node(
+            credentials,
+            told,
+            peer_host=peer_host,
+            peer_port=peer_port,
+            limits=limits,
+            keep_history=keep_history,
+        )
+        control.serve(node)
+        yield node
+
+
+def deliver(
+    settings: Settings,
+    registry: str | None,
+    me: str | None,
+    contact: str,
+    texts: tuple[str, ...],
+    wait: float,
+) -> tuple[int, str]:
+    """Say the texts; give the exit code of `p2p send`, and why it is not 0."""
+    with our_side(settings, registry) as us:
+        if not us.url.secure:
+            raise UsageError(
+                "the original dialect acknowledges nothing", advice=f"p2p chat {contact}"
+            )
+        username, contact = us.who_am_i(me), us.named(contact)
+        with running_node(settings, us, username) as running:
+            if running is not None:
+                answer = running.ask(Send(contact, texts, wait))
+                assert isinstance(answer, Sent)
+                return answer.exit_code, answer.why
+        return _deliver_ourselves(settings, us, username, contact, texts, wait)
+
+
+def search_by_node(
+    settings: Settings, us: OurSide, username: str, wanted: str
+) -> FindResult | None:
+    """Ask where somebody is through the running node; None where none is."""
+    with running_node(settings, us, username) as running:
+        if running is None:
+            return None
+        answer = running.ask(Find(wanted))
+        assert isinstance(answer, FindResult)
+        return answer
+
+
+def ask_status(settings: Settings, registry: str | None, me: str | None) -> dict[str, object]:
+    """Give what `p2p status` tells."""
+    with our_side(settings, registry) as us:
+        username = us.who_am_i(me)
+        with running_node(settings, us, username) as running:
+            if running is not None:
+                answer = running.ask(Status())
+                assert isinstance(answer, StatusResult)
+                return {
+                    "user": answer.username,
+                    "registry": answer.registry,
+                    "standing": answer.standing,
+                    "online": list(answer.online),
+                    "unread": answer.unread,
+                    "waiting": answer.waiting,
+                }
+        history = us.profile.history()
+        return {
+            "user": username,
+            "registry": str(us.url),
+            "standing": None,
+            "online": [],
+            "unread": history.unread(str(us.url)),
+            "waiting": history.waiting(str(us.url)),
+        }
+
+
+def _deliver_ourselves(
+    settings: Settings,
+    us: OurSide,
+    username: str,
+    contact: str,
+    texts: tuple[str, ...],
+    wait: float,
+) -> tuple[int, str]:
+    results: list[tuple[int, str]] = []
+    errors: list[P2PError] = []
+    deliveries: list[Delivery] = []
+
+    def on_event(event: Event) -> None:
+        match event:
+            case LoggedIn():
+                us.loop.call_soon(begin)
+            case LoginFailed(error):
+                errors.append(error)
+            case _:
+                pass
+        for delivery in deliveries:
+            delivery.on_event(event)
+
+    def begin() -> None:
+        def done(exit_code: int, why: str) -> None:
+            results.append((exit_code, why))
+
+        deliveries.append(Delivery(us.loop, node, contact, texts, wait, done))
+
+    credentials = us.credentials(username, settings.password)
+    with node_of_ours(settings, us, credentials, on_event) as node:
+        try:
+            node.start()
+            us.loop.run_until(lambda: bool(results or errors))
+        finally:
+            node.stop()
+    if errors:
+        raise errors[0]
+    return results[0]

@@ -1,0 +1,154 @@
+"""`p2p send`, `p2p outbox`: say something without a prompt, and what waits to be delivered."""
+
+import json
+import sys
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import UsageError
+
+_PART_BYTES = 60_000  # of a long text from stdin; a message has at most 65,536
+
+
+@click.command()
+@click.argument("user", shell_complete=options.known_names)
+@click.argument("text", required=False)
+@options.registry
+@options.me
+@click.option(
+    "--wait",
+    default=15.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="How long to wait for the acknowledgement.",
+)
+@click.option("--queue", is_flag=True, help="Do not wait: it goes out when you are both online.")
+@click.pass_context
+def send(
+    ctx: click.Context,
+    user: str,
+    text: str | None,
+    registry: str | None,
+    me: str | None,
+    wait: float,
+    queue: bool,
+) -> None:
+    """Say TEXT (else what comes on stdin) to USER.
+
+    \b
+    p2p send bob "dinner is ready"
+    make 2>&1 | p2p send bob
+
+    Through your node, if one is running; else it logs in for as long as it takes.
+
+    Exit code: 0 if USER's node has acknowledged it, 6 if it waits in the outbox, 5 no such user,
+    7 rejected.
+    """
+    from p2pchat.cli.node_access import deliver
+
+    texts = _texts(text)
+    exit_code, why = deliver(ctx.obj, registry, me, user, texts, 0.0 if queue else wait)
+    if why:
+        click.echo(f"p2p: {why}", err=True)
+    if exit_code == 6:
+        click.echo("  it waits in the outbox: p2p outbox", err=True)
+    ctx.exit(exit_code)
+
+
+@click.group(invoke_without_command=True)
+@options.registry
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
+@click.pass_context
+def outbox(ctx: click.Context, registry: str | None, as_json: bool) -> None:
+    """List what waits to be delivered, and what has failed.
+
+    \b
+    p2p outbox
+    p2p outbox cancel bob
+    p2p outbox retry bob
+    """
+    ctx.obj = (ctx.obj, registry)
+    if ctx.invoked_subcommand is not None:
+        return
+    from p2pchat.cli.history import print_lines
+    from p2pchat.cli.our_side import our_side
+    from p2pchat.peer.history import LineState
+
+    settings, registry = ctx.obj
+    with our_side(settings, registry) as us:
+        states = (LineState.QUEUED, LineState.FAILED)
+        lines = us.profile.history().lines(str(us.url), states=states)
+    print_lines(lines, me="me", as_json=as_json)
+
+
+@outbox.command()
+@click.argument("user", shell_complete=options.known_names)
+@click.pass_obj
+def cancel(given: tuple[Settings, str | None], user: str) -> None:
+    """Do not deliver what waits for USER."""
+    from p2pchat.cli.our_side import our_side
+
+    with our_side(*given) as us:
+        count = us.profile.history().drop_queued(str(us.url), us.named(user))
+    click.echo(f"{count} lines will not be delivered")
+
+
+@outbox.command()
+@click.argument("user", shell_complete=options.known_names)
+@click.pass_context
+def retry(ctx: click.Context, user: str) -> None:
+    """Send again what has failed, to the key that USER has now."""
+    from p2pchat.cli.node_access import deliver
+    from p2pchat.cli.our_side import our_side
+    from p2pchat.peer.history import LineState
+
+    settings, registry = ctx.obj
+    with our_side(settings, registry) as us:
+        history, name = us.profile.history(), us.named(user)
+        failed = history.lines(str(us.url), name, states=[LineState.FAILED])
+    if not failed:
+        raise UsageError(f"nothing for {name} has failed")
+    texts = tuple(line.text for line in failed)
+    exit_code, why = deliver(settings, registry, None, user, texts, 15.0)
+    if exit_code in {0, 6}:
+        with our_side(settings, registry) as us:
+            us.profile.history().forget_lines([line.id for line in failed])
+    if why:
+        click.echo(f"p2p: {why}", err=True)
+    click.echo(json.dumps({"sent": len(texts)}) if exit_code == 0 else f"{len(texts)} lines wait")
+    ctx.exit(exit_code)
+
+
+def _texts(text: str | None) -> tuple[str, ...]:
+    """Give the messages: the argument, or stdin in parts that end with a line where they can."""
+    if text is None:
+        if options.is_terminal(sys.stdin):
+            raise UsageError("nothing to send", advice='p2p send NAME "TEXT", or give it on stdin')
+        text = sys.stdin.read().rstrip("\n")
+    if not text.strip():
+        raise UsageError("nothing to send", likely="the text is empty")
+    parts: list[str] = []
+    current: list[str] = []
+    size = 0
+    for line in _pieces(text):
+        length = len(line.encode("utf-8", "replace"))
+        if current and size + length > _PART_BYTES:
+            parts.append("".join(current))
+            current, size = [], 0
+        current.append(line)
+        size += length
+    parts.append("".join(current))
+    return tuple(part.removesuffix("\n") for part in parts)
+
+
+def _pieces(text: str) -> list[str]:
+    """Give the lines, and the parts of those that are too long for one message."""
+    step = _PART_BYTES // 4  # the most bytes of a character
+    return [
+        line[start : start + step]
+        for line in text.encode("utf-8", "replace").decode().splitlines(keepends=True)
+        for start in range(0, len(line), step)
+    ]

@@ -1,0 +1,75 @@
+"""Sockets of this machine alone, with a name in the file system: only their owner comes to them."""
+
+import errno
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from p2pchat.errors import BindError, Unreachable
+from p2pchat.net.address import Address
+from p2pchat.net.loop import READ, Loop
+from p2pchat.net.transport import TcpTransport, Wire
+
+_HERE: Final = Address("local", 0)
+_BACKLOG: Final = 16
+
+
+class LocalListener:
+    """Accept connections at a path, with mode 0600, until closed; raises BindError.
+
+    A name that a dead process left is taken over.
+    """
+
+    def __init__(self, loop: Loop, path: Path, on_transport: Callable[[Wire], None]) -> None:
+        self._loop = loop
+        self._path = path
+        self._on_transport = on_transport
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.setblocking(False)
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            unfinished.unlink(missing_ok=True)
+            self._socket.bind(str(unfinished))
+            unfinished.chmod(0o600)
+            self._socket.listen(_BACKLOG)
+            unfinished.replace(path)
+        except OSError as error:
+            self._socket.close()
+            unfinished.unlink(missing_ok=True)
+            why = error.strerror or str(error)
+            raise BindError(
+                f"cannot listen at {path}: {why.lower()}",
+                likely="the folder is not yours, or the path is too long",
+                advice="set P2P_HOME to a short path of yours",
+            ) from error
+        loop.watch(self._socket.fileno(), READ, self._ready)
+
+    def close(self) -> None:
+        """Accept no more, and take the name away."""
+        self._loop.unwatch(self._socket.fileno())
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+    def _ready(self, _: int) -> None:
+        try:
+            sock, _name = self._socket.accept()
+        except OSError as error:
+            if error.errno in {errno.EAGAIN, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE}:
+                return
+            raise
+        sock.setblocking(False)
+        self._on_transport(TcpTransport(self._loop, sock, _HERE, _HERE))
+
+
+def dial_local(loop: Loop, path: Path) -> Wire:
+    """Give a wire to whoever listens at the path; raises Unreachable where nobody does."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.connect(str(path))
+    except OSError as error:
+        sock.close()
+        raise Unreachable(f"nobody listens at {path}") from error
+    sock.setblocking(False)
+    return TcpTransport(loop, sock, _HERE, _HERE)

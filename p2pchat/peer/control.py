@@ -1,0 +1,167 @@
+"""The control socket of a running node: other commands of the same person use it, not a login.
+
+One node an account: the socket's name is that of the account, and the lock beside it is held by the
+process that is its node.
+"""
+
+import fcntl
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from p2pchat.errors import P2PError, UsageError
+from p2pchat.net.link import Link
+from p2pchat.net.local import LocalListener, dial_local
+from p2pchat.net.loop import Loop
+from p2pchat.net.transport import Wire
+from p2pchat.peer.delivery import Delivery
+from p2pchat.peer.events import Event
+from p2pchat.peer.node import Node
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.control import (
+    CONTROL,
+    CONTROL_DIALOGUE,
+    Find,
+    FindResult,
+    Send,
+    Sent,
+    Status,
+    StatusResult,
+)
+from p2pchat.protocol.messages import Answer, Message, Request, SearchResult
+from p2pchat.protocol.states import Speaker
+
+
+def socket_of(folder: Path, registry: str, username: str) -> Path:
+    """Give where the node of an account listens, in the run-time folder; a short name."""
+    digest = hashlib.sha256(f"{username} {registry}".encode()).hexdigest()
+    return folder / f"{digest[:16]}.sock"
+
+
+class ControlServer:
+    """Hold the account's place, and serve other commands; feed it the node's events.
+
+    Raises UsageError where another process is the account's node.
+    """
+
+    def __init__(self, loop: Loop, path: Path) -> None:
+        self._loop = loop
+        self._lock = _hold(path.with_suffix(".lock"))
+        self._node: Node | None = None
+        self._deliveries: set[Delivery] = set()
+        try:
+            self._listener = LocalListener(loop, path, self._came)
+        except P2PError:
+            self._lock.close()
+            raise
+
+    def serve(self, node: Node) -> None:
+        """Serve this node from now on."""
+        self._node = node
+
+    def on_event(self, event: Event) -> None:
+        """Take what the node tells."""
+        for delivery in tuple(self._deliveries):
+            delivery.on_event(event)
+
+    def close(self) -> None:
+        """Serve no more, and let another process be the node."""
+        self._listener.close()
+        self._lock.close()
+
+    def _came(self, transport: Wire) -> None:
+        link = _link(self._loop, transport, Speaker.LISTENER)
+        link.on_message = partial(self._asked, link)
+
+    def _asked(self, link: Link, request: Message) -> None:
+        node = self._node
+        assert node is not None
+        match request:
+            case Send():
+                self._send(link, node, request)
+            case Find(username):
+                node.find(
+                    username,
+                    lambda r: link.send(_found(r)),
+                    lambda error: link.send(FindResult(None, why=error.what)),
+                )
+            case Status():
+                link.send(
+                    StatusResult(
+                        node.username,
+                        str(node.url),
+                        node.standing.value,
+                        tuple(node.contacts_online),
+                        node.history.unread(str(node.url)),
+                        node.history.waiting(str(node.url)),
+                    )
+                )
+            case _:
+                raise AssertionError(request)
+
+    def _send(self, link: Link, node: Node, request: Send) -> None:
+        def done(exit_code: int, why: str) -> None:
+            self._deliveries.discard(delivery)
+            link.send(Sent(exit_code, why))
+
+        try:
+            delivery = Delivery(
+                self._loop, node, request.contact, request.texts, request.wait, done
+            )
+        except P2PError as error:
+            link.send(Sent(error.exit_code, error.what))
+            return
+        self._deliveries.add(delivery)
+
+
+class ControlClient:
+    """Ask the node that listens at the path; raises Unreachable where none does."""
+
+    def __init__(self, loop: Loop, path: Path) -> None:
+        self._loop = loop
+        self._link = _link(loop, dial_local(loop, path), Speaker.DIALLER)
+
+    def ask(self, request: Request) -> Answer:
+        """Give the answer; raises UsageError where the node goes away meanwhile."""
+
+        def start(then: Callable[[Answer], None], failed: Callable[[P2PError], None]) -> None:
+            def heard(message: Message) -> None:
+                assert isinstance(message, Answer)
+                then(message)
+
+            self._link.on_message = heard
+            self._link.on_closed = lambda error: failed(
+                error or UsageError("the node has ended", advice="try again")
+            )
+            self._link.send(request)
+
+        return self._loop.wait_for(start)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._link.on_closed = lambda _: None
+        self._link.close()
+
+
+def _link(loop: Loop, transport: Wire, speaker: Speaker) -> Link:
+    return Link(loop, transport, Connection(CONTROL_DIALOGUE, CONTROL, speaker))
+
+
+def _found(result: SearchResult) -> FindResult:
+    return FindResult(result.presence, result.host, result.port)
+
+
+def _hold(file: Path) -> IO[str]:
+    lock = file.open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise UsageError(
+            "you are online already, in another process",
+            likely="p2p login is running in another terminal, or p2p login --headless",
+            advice="p2p send, p2p search and p2p status use it; or leave it first",
+        ) from None
+    return lock

@@ -1,0 +1,87 @@
+"""What other commands of a person say to the person's running node, through its control socket.
+
+On one machine, between processes of one owner; the same frames and rules as everywhere.
+"""
+
+from typing import Final
+
+from p2pchat.protocol.dialects import Dialect
+from p2pchat.protocol.messages import Answer, Presence, Request
+from p2pchat.protocol.secure import json_codec
+from p2pchat.protocol.states import Dialogue, Speaker, State
+
+_LARGE: Final = 8 * 1024 * 1024
+
+
+class Send(Request, frozen=True):
+    """Say these texts to a contact, and wait so many seconds for the acknowledgement."""
+
+    contact: str
+    texts: tuple[str, ...]
+    wait: float
+    hidden = frozenset({"texts"})
+
+
+class Sent(Answer, frozen=True):
+    """What has become of them, as an exit code of `p2p send`, and why."""
+
+    exit_code: int
+    why: str = ""
+
+
+class Find(Request, frozen=True):
+    """Ask the registry where somebody is."""
+
+    username: str
+
+
+class FindResult(Answer, frozen=True):
+    """Where they are; `why` where the registry could not be asked."""
+
+    presence: Presence | None
+    host: str = ""
+    port: int = 0
+    why: str = ""
+
+
+class Status(Request, frozen=True):
+    """Ask how the node stands."""
+
+
+class StatusResult(Answer, frozen=True):
+    """How it stands: with the registry, who is online, what is unread and what waits."""
+
+    username: str
+    registry: str
+    standing: str
+    online: tuple[str, ...]
+    unread: dict[str, int]
+    waiting: dict[str, int]
+
+
+CONTROL: Final = Dialect(
+    "control",
+    (
+        json_codec(Send, "SEND", _LARGE),
+        json_codec(Sent, "SEND_RESP"),
+        json_codec(Find, "FIND"),
+        json_codec(FindResult, "FIND_RESP"),
+        json_codec(Status, "STATUS"),
+        json_codec(StatusResult, "STATUS_RESP", _LARGE),
+    ),
+)
+
+CONTROL_DIALOGUE: Final = Dialogue(
+    State.READY,
+    {
+        (State.READY, Speaker.DIALLER): {
+            Send: State.SENDING,
+            Find: State.SEARCHING,
+            Status: State.ASKED,
+        },
+        (State.SENDING, Speaker.LISTENER): {Sent: State.READY},
+        (State.SEARCHING, Speaker.LISTENER): {FindResult: State.READY},
+        (State.ASKED, Speaker.LISTENER): {StatusResult: State.READY},
+    },
+)
+"""A command (dialler) and the node (listener)."""

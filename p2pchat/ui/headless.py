@@ -1,0 +1,22 @@
+"""A node without a screen: what happens is a line in a log, what is said waits to be read."""
+
+from typing import IO
+
+from p2pchat.errors import P2PError
+from p2pchat.peer.events import Event, LoginFailed, TextReceived
+from p2pchat.ui.plain import PlainView
+
+
+class Headless:
+    """Takes the node's events; `error` is why it is over, if it is."""
+
+    def __init__(self, out: IO[str] | None) -> None:
+        self._view = PlainView(out)
+        self.error: P2PError | None = None
+
+    def on_event(self, event: Event) -> None:
+        """Write it down, but for what contacts say: that stays unread."""
+        if isinstance(event, LoginFailed):
+            self.error = event.error
+        elif not isinstance(event, TextReceived):
+            self._view.show(event)

@@ -1,0 +1,151 @@
+"""send, outbox, history, status: from scripts, with real processes, with and without a node."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.programs import Program, Serve, environment, running
+
+
+class People:
+    """Alice and bob, who know each other, each with a home."""
+
+    def __init__(self, serve: Serve, folder: Path) -> None:
+        self.env = {}
+        for name in ("alice", "bob"):
+            self.env[name] = environment(
+                folder / name, P2P_REGISTRY=serve.join, P2P_PASSWORD="password"
+            )
+            assert self.run(name, "register", name)[0] == 0
+        with running(self.start("bob")) as bob:
+            alice = Program("chat", "bob", env=self.env["alice"])
+            bob.wait_for("alice wants to chat")
+            bob.type("/accept")
+            alice.wait_for("chat with bob started")
+            alice.type("hello there")
+            bob.wait_for("^alice: hello there$")
+            assert alice.end()[0] == 0
+            bob.type("/quit")
+            assert bob.end()[0] == 0
+
+    def start(self, name: str, *options: str) -> Program:
+        program = Program("login", *options, env=self.env[name])
+        program.wait_for(f"logged in as {name}")
+        return program
+
+    def run(self, name: str, *words: str, stdin: str = "") -> tuple[int, list[str], str]:
+        program = Program(*words, env=self.env[name])
+        if stdin:
+            program.write_all(stdin)
+        code, err = program.end()
+        return code, program.said, err
+
+    def texts(self, name: str, *words: str) -> list[tuple[str, str, str]]:
+        code, said, _ = self.run(name, "history", *words, "--json")
+        assert code == 0
+        lines = [json.loads(line) for line in said]
+        return [(line["from"], line["text"], line["state"]) for line in lines]
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Iterator[People]:
+    """Two who have talked before."""
+    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")
+    with running(serve):
+        yield People(serve, tmp_path)
+
+
+def test_sending_to_a_node_without_a_screen(people: People) -> None:
+    """Exit 0 once it is on the contact's disk, where it waits to be read; long texts in parts."""
+    with running(people.start("bob", "--headless")) as bob:
+        assert people.run("alice", "send", "bob", "one line") == (0, [], "")
+        long = "".join(f"line {n}\n" for n in range(20_000))
+        assert people.run("alice", "send", "bob", stdin=long) == (0, [], "")
+        code, said, _ = people.run("bob", "status", "--json")
+        assert code == 0
+        status = json.loads(said[0])
+        assert status["standing"] == "online"
+        assert status["unread"] == {"alice": 5}
+        bob.signal(signal.SIGTERM)
+        assert bob.end()[0] == 0
+    received = people.texts("bob", "alice")
+    assert received[:2] == [("alice", "hello there", "read"), ("alice", "one line", "unread")]
+    assert "\n".join(text for _, text, _ in received[2:]) + "\n" == long
+    with running(people.start("bob")) as bob:
+        bob.wait_for("alice: 5 unread")
+
+
+def test_somebody_offline_gets_it_later(people: People) -> None:
+    """Exit 6; the outbox shows it; a node that runs delivers it by itself."""
+    code, _, err = people.run("alice", "send", "bob", "later")
+    assert code == 6
+    assert "waits in the outbox" in err
+    code, said, _ = people.run("alice", "outbox")
+    assert (code, len(said)) == (0, 1)
+    assert said[0].endswith("to bob: later  (queued)")
+    with running(people.start("alice", "--headless")):
+        with running(people.start("bob")) as bob:
+            bob.wait_for("alice has written: /chat alice")
+            bob.type("/chat alice")
+            bob.wait_for("^alice: later$")
+        code, said, _ = people.run("alice", "status")
+        assert code == 0
+        assert "waiting" not in "".join(said)
+    assert people.texts("alice", "bob")[-1] == ("alice", "later", "delivered")
+
+
+def test_other_commands_use_the_node_that_runs(people: People) -> None:
+    """Without a second login, and without a password; a second node is refused."""
+    with running(people.start("bob")), running(people.start("alice")) as alice:
+        del people.env["alice"]["P2P_PASSWORD"]
+        assert people.run("alice", "send", "bob", "through the node")[0] == 0
+        code, said, _ = people.run("alice", "search", "bob")
+        assert (code, "bob is online" in said[0]) == (0, True)
+        code, _, err = people.run("alice", "login")
+        assert (code, "online already" in err) == (2, True)
+        alice.type("/quit")
+        assert alice.end()[0] == 0
+        assert "logged in elsewhere" not in "\n".join(alice.said)
+
+
+def test_a_node_that_was_killed_leaves_nothing_in_the_way(people: People) -> None:
+    """Its socket is stale, its lock is free."""
+    with running(people.start("alice")) as alice:
+        alice.signal(signal.SIGKILL)
+        alice.process.wait()
+    code, said, _ = people.run("alice", "status")
+    assert (code, "no node is running" in said[0]) == (0, True)
+    people.start("alice").kill()
+
+
+def test_cancel_and_retry(people: People) -> None:
+    """What was cancelled has failed, and may be sent again."""
+    assert people.run("alice", "send", "bob", "maybe")[0] == 6
+    assert people.run("alice", "outbox", "cancel", "bob")[1] == ["1 lines will not be delivered"]
+    with running(people.start("bob", "--headless")):
+        said = people.run("alice", "outbox")[1]
+        assert said[0].endswith("(failed)")
+        assert people.run("alice", "outbox", "retry", "bob")[0] == 0
+        assert people.run("alice", "outbox") == (0, [], "")
+    assert people.texts("bob", "alice")[-1][1] == "maybe"
+    assert people.run("alice", "outbox", "retry", "bob")[0] == 2
+
+
+def test_history_is_found_and_deleted(people: People) -> None:
+    """By words, over everybody; deleting is for good."""
+    assert people.texts("alice", "--search", "HELLO") == [("alice", "hello there", "delivered")]
+    assert people.texts("alice", "bob", "--since", "2100-01-01") == []
+    assert people.run("alice", "history")[0] == 2
+    assert people.run("alice", "history", "bob", "--delete")[1] == ["1 lines with bob are deleted"]
+    assert people.texts("alice", "bob") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["nobody", "x"], 5), (["alice", "x"], 2), (["bob", ""], 2), (["bob"], 2)]
+)
+def test_what_cannot_be_sent(people: People, words: list[str], code: int) -> None:
+    """No such user, oneself, nothing."""
+    assert people.run("alice", "send", *words)[0] == code

@@ -1,0 +1,96 @@
+"""Real processes, a wire that is cut at any byte, and `kill -9`: no line lost, twice, or moved.
+
+`P2PCHAT_LINES=10000 P2PCHAT_KILLS=100` makes it long.
+"""
+
+import json
+import os
+import random
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_send import People
+from tests.faults.proxy import Proxy
+from tests.programs import Program, Serve, running
+
+_ENVIRONMENT = os.environ  # noqa: TID251  # how long
+LINES = int(_ENVIRONMENT.get("P2PCHAT_LINES", "1500"))
+KILLS = int(_ENVIRONMENT.get("P2PCHAT_KILLS", "6"))
+SEED = int(_ENVIRONMENT.get("P2PCHAT_SEED", "1"))
+_PER_LIFE = LINES // (KILLS + 1)
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Iterator[People]:
+    """Two who have talked before."""
+    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1", "--limits", "none")
+    with running(serve):
+        yield People(serve, tmp_path)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.2", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def start_bob(people: People, port: int) -> Program:
+    """Bob listens at one address and is published at another, where the proxy is."""
+    where = ("--peer-host", "127.0.0.2", "--peer-port", str(port))
+    return people.start("bob", "--headless", "--limit", "calls-per-minute=0", *where)
+
+
+@pytest.mark.timeout(3600)
+def test_lines_through_a_bad_wire_and_kill_9(people: People) -> None:
+    """Either side dies at random moments; every line that a sender kept comes, once, in order."""
+    rng = random.Random(SEED)
+    print(f"seed {SEED}")
+    port = free_port()
+    proxy = Proxy(("127.0.0.1", port), ("127.0.0.2", port), SEED, longest=30_000)
+    bob = start_bob(people, port)
+    try:
+        n = 0
+        for kill in range(KILLS + 1):
+            alice = people.start("alice", "--limit", "calls-per-minute=0")
+            alice.type("/chat bob")
+            typed = _PER_LIFE if kill < KILLS else LINES - n
+            for _ in range(typed):
+                n += 1
+                alice.type(f"line {n}")
+            if kill == KILLS:
+                proxy.gentle = True
+                assert alice.end()[0] == 0  # at the end of input everything is delivered
+            else:
+                if rng.random() < 0.7:
+                    wait_for_some(people, rng.randrange(n))
+                victim = rng.choice((alice, bob))
+                victim.kill()
+                if victim is bob:
+                    bob = start_bob(people, port)
+                    alice.kill()
+        bob.kill()
+    finally:
+        proxy.close()
+        bob.kill()
+    kept = [text for _, text, state in outgoing(people) if state == "delivered"]
+    assert len(kept) == len(outgoing(people)), "a line is not known to be delivered"
+    received = [text for sender, text, _ in people.texts("bob", "alice") if sender == "alice"]
+    print(f"{len(kept)} lines kept of {LINES} typed, {proxy.cuts} cuts, {KILLS} kills")
+    assert received == kept
+    assert len(set(received)) == len(received)
+    assert proxy.cuts > 0
+
+
+def outgoing(people: People) -> list[tuple[str, str, str]]:
+    return [line for line in people.texts("alice", "bob") if line[0] == "alice"]
+
+
+def wait_for_some(people: People, count: int) -> None:
+    """Wait until bob's disk has so many of the lines that were typed, if they come at all."""
+    for _ in range(20):
+        status = people.run("bob", "status", "--json")[1]
+        if json.loads(status[0])["unread"].get("alice", 0) >= count:
+            return

@@ -1,0 +1,51 @@
+"""Sockets with a name in the file system: their owner's alone, and stale ones are taken over."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from p2pchat.errors import BindError, Unreachable
+from p2pchat.net.local import LocalListener, dial_local
+from p2pchat.net.loop import Loop
+from p2pchat.net.transport import Wire
+
+
+def test_two_processes_of_one_owner_talk(real_loop: Loop, tmp_path: Path) -> None:
+    """Mode 0600; the name goes with the listener."""
+    path = tmp_path / "node.sock"
+    came: list[Wire] = []
+    listener = LocalListener(real_loop, path, came.append)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    wire = dial_local(real_loop, path)
+    real_loop.run_until(lambda: bool(came))
+    heard: list[bytes] = []
+    came[0].on_data = heard.append
+    wire.write(b"hello")
+    real_loop.run_until(lambda: bool(heard))
+    assert heard == [b"hello"]
+    wire.close()
+    came[0].close()
+    listener.close()
+    assert not path.exists()
+    with pytest.raises(Unreachable):
+        dial_local(real_loop, path)
+
+
+def test_the_name_of_a_dead_process_is_taken_over(real_loop: Loop, tmp_path: Path) -> None:
+    """It is there, and nobody listens."""
+    path = tmp_path / "node.sock"
+    dead = LocalListener(real_loop, path, lambda _: None)
+    real_loop.unwatch(dead._socket.fileno())
+    dead._socket.close()
+    assert path.exists()
+    with pytest.raises(Unreachable):
+        dial_local(real_loop, path)
+    LocalListener(real_loop, path, lambda _: None).close()
+
+
+def test_a_path_that_cannot_be_is_named(real_loop: Loop, tmp_path: Path) -> None:
+    """Too long, or in no folder."""
+    for path in (tmp_path / ("x" * 200), tmp_path / "nowhere" / "node.sock"):
+        with pytest.raises((BindError, OSError)):
+            LocalListener(real_loop, path, lambda _: None)

@@ -1,0 +1,89 @@
+"""The control socket: one node an account, and others that use it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from p2pchat.errors import P2PError, Unreachable, UsageError
+from p2pchat.net.local import dial_local
+from p2pchat.net.loop import Loop
+from p2pchat.peer.control import ControlServer, _link, socket_of
+from p2pchat.protocol.control import Find, FindResult, Send, Sent, Status, StatusResult
+from p2pchat.protocol.messages import Answer, Presence, Request
+from p2pchat.protocol.states import Speaker
+from tests.peer.test_conversations import friends
+from tests.world import World
+
+
+@pytest.fixture
+def control(secure_world: World, tmp_path: Path) -> Iterator[ControlServer]:
+    """The control socket of a node, at a real path."""
+    with closing(ControlServer(secure_world.loop, tmp_path / "n.sock")) as server:
+        yield server
+
+
+def ask(world: World, path: Path, *requests: Request) -> list[Answer]:
+    """Ask one after the other on one link, on the world's own loop and clock."""
+    link = _link(world.loop, dial_local(world.loop, path), Speaker.DIALLER)
+    answers: list[Answer] = []
+    link.on_message = answers.append  # type: ignore[assignment]
+    for n, request in enumerate(requests, start=1):
+        link.send(request)
+        for _ in range(1000):
+            world.loop.run_once(0)
+            if len(answers) == n:
+                break
+    link.close()
+    for _ in range(5):
+        world.loop.run_once(0)
+    return answers
+
+
+def test_others_use_the_node(secure_world: World, control: ControlServer, tmp_path: Path) -> None:
+    """To send, to search, and to see how it stands."""
+    alice, bob = friends(secure_world)
+    hear = alice.node._on_event
+    alice.node._on_event = lambda e: (hear(e), control.on_event(e))  # type: ignore[assignment]
+    control.serve(alice.node)
+    answers = ask(
+        secure_world,
+        tmp_path / "n.sock",
+        Send("bob", ("hello",), 5.0),
+        Send("al ice", ("x",), 5.0),
+        Find("bob"),
+        Find("nobody"),
+        Status(),
+    )
+    assert answers[0] == Sent(0)
+    assert isinstance(answers[1], Sent)
+    assert answers[1].exit_code == 2
+    assert isinstance(answers[2], FindResult)
+    assert (answers[2].presence, answers[2].host) == (Presence.ONLINE, "10.0.0.3")
+    assert answers[3] == FindResult(Presence.NOT_FOUND)
+    url = str(secure_world.url)
+    assert answers[4] == StatusResult("alice", url, "online", ("bob",), {}, {})
+    assert [line.text for line in bob.node.unread("alice")] == ["hello"]
+
+
+def test_a_second_process_is_told(control: ControlServer, loop: Loop, tmp_path: Path) -> None:
+    """And takes over when the first has ended, however it ended."""
+    with pytest.raises(UsageError, match="online already"):
+        ControlServer(loop, tmp_path / "n.sock")
+    control._lock.close()  # as by kill -9: the name stays
+    second = ControlServer(loop, tmp_path / "n.sock")
+    second.close()
+    with pytest.raises((Unreachable, P2PError)):
+        dial_local(loop, tmp_path / "n.sock")
+
+
+def test_each_account_has_a_name_of_its_own(tmp_path: Path) -> None:
+    """Short, whatever the account is called."""
+    names = {
+        socket_of(tmp_path, registry, username).name
+        for registry in ("p2p://a", "p2p://b" + "b" * 200)
+        for username in ("alice", "bob", "x" * 64)
+    }
+    assert len(names) == 6
+    assert max(map(len, names)) < 30

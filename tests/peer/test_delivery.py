@@ -1,0 +1,74 @@
+"""`p2p send`'s way: delivered, queued, refused, and never lost by giving up."""
+
+import pytest
+
+from p2pchat.errors import UsageError
+from p2pchat.peer.delivery import Delivery
+from p2pchat.peer.events import TextReceived
+from tests.peer.test_conversations import A, B, friends
+from tests.world import Person, World
+
+
+class Sender:
+    """A delivery of alice's, and what came of it."""
+
+    def __init__(self, world: World, alice: Person, contact: str, wait: float = 10) -> None:
+        self.result: list[tuple[int, str]] = []
+        delivery = Delivery(
+            world.loop,
+            alice.node,
+            contact,
+            ("one", "two"),
+            wait,
+            lambda code, why: self.result.append((code, why)),
+        )
+        hear = alice.node._on_event
+        alice.node._on_event = lambda e: (hear(e), delivery.on_event(e))  # type: ignore[assignment]
+        world.settle()
+
+
+def texts(person: Person) -> list[str]:
+    return [e.text for e in person.all_events if isinstance(e, TextReceived)]
+
+
+def test_delivered(secure_world: World) -> None:
+    """The contact's node has acknowledged it; the chat that is open is used if there is one."""
+    alice, bob = friends(secure_world)
+    for _ in range(2):
+        assert Sender(secure_world, alice, "bob").result == [(0, "")]
+    assert texts(bob) == ["one", "two"] * 2
+
+
+def test_offline_is_queued_and_goes_out_later(secure_world: World) -> None:
+    """At once, without waiting for the time to pass."""
+    alice, bob = friends(secure_world)
+    bob.node.stop()
+    secure_world.settle()
+    assert Sender(secure_world, alice, "bob").result == [(6, "bob is offline")]
+    bob = secure_world.person("bob", B)
+    secure_world.settle()
+    assert texts(bob) == ["one", "two"]
+
+
+def test_a_stranger_who_does_not_answer_in_time(secure_world: World) -> None:
+    """It stays in the outbox, and is delivered if they accept later."""
+    alice, bob = secure_world.person("alice", A), secure_world.person("bob", B)
+    sender = Sender(secure_world, alice, "bob")
+    assert sender.result == []
+    secure_world.advance(11)
+    assert sender.result[0][0] == 6
+    bob.node.accept()
+    secure_world.settle()
+    assert texts(bob) == ["one", "two"]
+
+
+def test_refusals(secure_world: World) -> None:
+    """No such user, rejected: by their own codes; nonsense is said so."""
+    alice, bob = secure_world.person("alice", A), secure_world.person("bob", B)
+    assert Sender(secure_world, alice, "nobody").result[0][0] == 5
+    sender = Sender(secure_world, alice, "bob")
+    bob.node.reject()
+    secure_world.settle()
+    assert sender.result[0][0] == 7
+    with pytest.raises(UsageError):
+        Sender(secure_world, alice, "alice")

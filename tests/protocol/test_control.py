@@ -1,0 +1,35 @@
+"""What commands say to the node: each survives the trip, and texts do not show."""
+
+import pytest
+
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.control import (
+    CONTROL,
+    CONTROL_DIALOGUE,
+    Find,
+    FindResult,
+    Send,
+    Sent,
+    Status,
+    StatusResult,
+)
+from p2pchat.protocol.messages import Answer, Presence, Request
+from p2pchat.protocol.states import Speaker
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (Send("bob", ("one", "two\nthree"), 5.0), Sent(6, "bob is offline")),
+        (Find("bob"), FindResult(Presence.ONLINE, "::1", 5)),
+        (Find("bob"), FindResult(None, why="lost")),
+        (Status(), StatusResult("me", "p2p://r", "online", ("bob",), {"bob": 2}, {"carol": 1})),
+    ],
+)
+def test_question_and_answer(question: Request, answer: Answer) -> None:
+    """Through both ends of the dialogue, twice."""
+    ask, give = (Connection(CONTROL_DIALOGUE, CONTROL, speaker) for speaker in Speaker)
+    for _ in range(2):
+        assert list(give.feed(ask.send(question))) == [question]
+        assert list(ask.feed(give.send(answer))) == [answer]
+    assert "two" not in repr(question)
