@@ -64,10 +64,12 @@ def history(
 
 def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool) -> None:
     """Print each line as text, or as a JSON object."""
+    from p2pchat.ui.render import kept_lines
+
     for line in lines:
-        sender, receiver = (me, line.username) if line.outgoing else (line.username, me)
-        at = dt.datetime.fromtimestamp(line.at / 1000, tz=dt.UTC)
         if as_json:
+            sender, receiver = (me, line.username) if line.outgoing else (line.username, me)
+            at = dt.datetime.fromtimestamp(line.at / 1000, tz=dt.UTC)
             fields = {
                 "id": line.id,
                 "at": at.isoformat(timespec="milliseconds"),
@@ -78,13 +80,8 @@ def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool) -> None:
             }
             click.echo(json.dumps(fields, ensure_ascii=False))
             continue
-        mark = f"  ({line.state.value})" if line.outgoing or line.state.value == "unread" else ""
-        when = at.astimezone().strftime("%Y-%m-%d %H:%M")
-        first, *rest = line.text.split("\n")
-        whom = f" to {receiver}" if line.outgoing else ""
-        click.echo(f"{when} {sender}{whom}: {first}{'' if rest else mark}")
-        for n, more in enumerate(rest, start=1):
-            click.echo(f"{'':>16} {more}{mark if n == len(rest) else ''}")
+        for text in kept_lines(line, me):
+            click.echo(text)
 
 
 def _delete(forget: "object", registry: str, name: str | None) -> None:

@@ -82,7 +82,7 @@ class ControlServer:
             case Send():
                 self._send(link, node, request)
             case Find(username):
-                node.find(
+                node.registry.search(
                     username,
                     lambda r: link.send(_found(r)),
                     lambda error: link.send(FindResult(None, why=error.what)),

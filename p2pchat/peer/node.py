@@ -91,7 +91,7 @@ class Node:
         self.on_room: Callable[[], None] = _nothing
         self._profile = profile
         self._on_event = on_event
-        self._registry = RegistrySession(
+        self.registry = RegistrySession(
             loop,
             network,
             dialer,
@@ -103,7 +103,7 @@ class Node:
         self._reception = Reception(
             loop,
             self.contacts,
-            self._registry.search,
+            self.registry.search,
             limits,
             on_welcome=self._take_call,
             on_event=self._tell,
@@ -112,7 +112,7 @@ class Node:
             loop,
             network,
             self.username,
-            self._registry.search,
+            self.registry.search,
             limits,
             among_secure=self.url.secure,
             on_call=self._reception.take_call,
@@ -136,18 +136,18 @@ class Node:
             self.contacts,
             self.history,
             links,
-            self._registry.search,
-            self._registry.watch,
+            self.registry.search,
+            self.registry.watch,
             on_event=self._tell,
             on_room=self._has_room,
             rng=rng,
         )
-        self._registry.on_sighting = self.conversations.seen
+        self.registry.on_sighting = self.conversations.seen
 
     @property
     def standing(self) -> Standing:
         """How we stand with the registry."""
-        return self._registry.standing
+        return self.registry.standing
 
     @property
     def calling(self) -> str | None:
@@ -186,7 +186,7 @@ class Node:
 
     def start(self) -> None:
         """Begin to log in; LoggedIn or LoginFailed follows."""
-        self._registry.start()
+        self.registry.start()
 
     def stop(self) -> None:
         """Leave every chat, refuse who waits, log out; run the loop until it is idle."""
@@ -194,26 +194,19 @@ class Node:
         self._clear.close()
         self.conversations.close()
         self._server.close()
-        self._registry.stop()
+        self.registry.stop()
 
     @property
     def contacts_online(self) -> list[str]:
         """Contacts of whom the registry says that they are online."""
         return self.conversations.online_contacts
 
-    def find(
-        self,
-        username: str,
-        then: Callable[[SearchResult], None],
-        failed: Callable[[P2PError], None],
-    ) -> None:
-        """Ask where somebody is, for another command of ours; no event follows."""
-        self._registry.search(username, then, failed)
-
     def search(self, username: str) -> None:
         """Ask where somebody is; Found or SearchFailed follows."""
         check_username(username)
-        self.find(username, partial(self._found, username), partial(self._search_failed, username))
+        self.registry.search(
+            username, partial(self._found, username), partial(self._search_failed, username)
+        )
 
     def call(self, username: str, *, in_clear: bool = False) -> None:
         """Wish to chat with somebody; Calling, ContactAway, ChatStarted or CallFailed follow.

@@ -103,6 +103,11 @@ class RegistrySession:
         self.next_try: float | None = None
         """When WAITING: the instant of the next try, in the loop's time."""
 
+    @property
+    def next_try_in(self) -> float | None:
+        """Seconds until the registry that was lost is tried again."""
+        return None if self.next_try is None else max(0.0, self.next_try - self._loop.now())
+
     def start(self) -> None:
         """Begin to log in; LoggedIn or LoginFailed follows."""
         self._connect()

@@ -28,6 +28,7 @@ from p2pchat.peer.events import (
 from p2pchat.peer.node import Node
 from p2pchat.ui.commands import Order, Say, help_lines, parse
 from p2pchat.ui.foreground import Foreground, View
+from p2pchat.ui.history_orders import HistoryOrders
 from p2pchat.ui.render import error_sentence
 from p2pchat.ui.trust_orders import TrustOrders
 
@@ -80,6 +81,7 @@ class ChatApp:
             "reject": lambda order: self.node.reject(order.argument),
             "search": lambda order: self._search(order.argument),
             **TrustOrders(view, lambda: self.node).handlers,
+            **HistoryOrders(view, lambda: self.node, lambda: self.front).handlers,
         }
         self._foreground: Foreground | None = None
         self.names: set[str] = set()

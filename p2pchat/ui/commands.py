@@ -48,6 +48,8 @@ class Command(NamedTuple):
 
 
 NAME: Final = "NAME"
+WORDS: Final = "WORDS"
+"""Takes the rest of the line."""
 
 COMMANDS: Final = (
     Command("chat", NAME, "chat with somebody, or go back to that chat", "--in-clear"),
@@ -60,6 +62,8 @@ COMMANDS: Final = (
     Command("trust", NAME, "show the number of somebody's new key; with yes: take it", "yes"),
     Command("block", NAME, "do not hear from somebody any more"),
     Command("unblock", NAME, "hear from them again"),
+    Command("history", NAME, "show the last lines with somebody", optional=True),
+    Command("search-history", WORDS, "show lines with these words, whoever said them"),
     Command("help", "", "show this"),
     Command("quit", "", "log out and leave"),
 )
@@ -84,6 +88,8 @@ def parse(line: str) -> Say | Order | None:
     command = _BY_WORD.get(word)
     if command is None:
         raise _unknown(word)
+    if command.takes == WORDS and arguments:
+        arguments = [" ".join(arguments)]
     extra = arguments.pop() if command.extra and arguments[1:] == [command.extra] else ""
     due = len(arguments) == bool(command.takes) or (command.optional and not arguments)
     if not due:

@@ -36,10 +36,12 @@ _STYLE = Style.from_dict(
     }
 )
 
+_REFRESH_S = 1.0  # the toolbar counts seconds
+
 _STANDINGS = {
     Standing.CONNECTING: "connecting",
     Standing.ONLINE: "connected",
-    Standing.WAITING: "registry lost, trying again",
+    Standing.WAITING: "registry lost",
     Standing.STOPPED: "not logged in",
 }
 
@@ -85,6 +87,7 @@ class Prompt:
             key_bindings=_bindings(completer),
             complete_while_typing=True,
             history=_history(history_file),
+            refresh_interval=_REFRESH_S,
             bottom_toolbar=lambda: FormattedText(self._toolbar()),
             style=_STYLE,
             input=input,
@@ -140,7 +143,7 @@ class Prompt:
         online = node.standing is Standing.ONLINE
         return [
             ("", f" {node.username} at {node.url.address} | "),
-            ("" if online else "class:bottom-toolbar.trouble", _STANDINGS[node.standing]),
+            ("" if online else "class:bottom-toolbar.trouble", _standing(node)),
             ("", f" | {_conversation(node, app.front)}{_unread(app.unread)}"),
         ]
 
@@ -193,6 +196,11 @@ def _conversation(node: Node, front: str | None) -> str:
         state = "in no chat"
     asking = "".join(f", {caller} is calling" for caller in node.called_by)
     return f"{state}{asking}{', not to be disturbed' if node.conversations.do_not_disturb else ''}"
+
+
+def _standing(node: Node) -> str:
+    wait = node.registry.next_try_in
+    return _STANDINGS[node.standing] + ("" if wait is None else f", next try in {wait:.0f} s")
 
 
 def _unread(unread: Mapping[str, int]) -> str:

@@ -4,6 +4,7 @@ Two forms of the same sentences: plain lines, and styled fragments for the promp
 meaning that the words do not.
 """
 
+import datetime as dt
 from typing import Final
 
 from p2pchat.errors import P2PError
@@ -33,6 +34,7 @@ from p2pchat.peer.events import (
     TextReceived,
     Trouble,
 )
+from p2pchat.peer.history import KeptLine, LineState
 
 Fragments = list[tuple[str, str]]
 """Style and text, in prompt_toolkit's form."""
@@ -60,6 +62,17 @@ def styled_lines(event: Event) -> list[Fragments]:
             *([("", indent + line)] for line in rest),
         ]
     return [notice(sentence) for sentence in sentences(event)]
+
+
+def kept_lines(line: KeptLine, me: str) -> list[str]:
+    """Give a line of the history, with when it was written, and what has become of ours."""
+    when = dt.datetime.fromtimestamp(line.at / 1000, tz=dt.UTC).astimezone()
+    whom = f"{me} to {line.username}" if line.outgoing else line.username
+    told = line.outgoing or line.state is LineState.UNREAD
+    first, *rest = line.text.split("\n")
+    lines = [f"{when:%Y-%m-%d %H:%M} {whom}: {first}", *(f"{'':>16} {more}" for more in rest)]
+    lines[-1] += f"  ({line.state})" if told else ""
+    return lines
 
 
 def notice(sentence: str) -> Fragments:

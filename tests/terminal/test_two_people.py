@@ -119,7 +119,7 @@ def test_the_registry_dies_and_comes_back(person: Person, registry: Serve, tmp_p
     registry.signal(signal.SIGKILL)
     registry.process.wait()
     alice.wait_for("registry lost")
-    alice.wait_until(lambda: "registry lost, trying again" in alice.toolbar)
+    alice.wait_until(lambda: "registry lost, next try in" in alice.toolbar)
     alice.enter("can you hear me?")
     bob.wait_for("^alice: can you hear me\\?$")
     again = Serve(

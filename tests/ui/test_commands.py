@@ -20,6 +20,9 @@ from p2pchat.ui.commands import COMMANDS, Order, Say, complete, help_lines, pars
         ("/chat bob", Order("chat", "bob")),
         ("  /chat   bob  ", Order("chat", "bob")),
         ("/quit", Order("quit")),
+        ("/accept", Order("accept")),
+        ("/accept bob", Order("accept", "bob")),
+        ("/search-history pizza  friday", Order("search-history", "pizza friday")),
         ("OK", Say("OK")),
         ("REJECT", Say("REJECT")),
     ],
@@ -65,7 +68,7 @@ def test_completion_of_commands_and_names() -> None:
     """Commands at the start, names after those that take one."""
     names = ["alice", "bob", "bobby"]
     assert [c for c, _ in complete("/", names)] == [f"/{c.word}" for c in COMMANDS]
-    assert complete("/se", names) == [("/search", "see whether somebody is online, and where")]
+    assert complete("/se", names)[0] == ("/search", "see whether somebody is online, and where")
     assert [c for c, _ in complete("/chat bo", names)] == ["bob", "bobby"]
     assert [c for c, _ in complete("/search ", names)] == names
     assert complete("/quit ", names) == []

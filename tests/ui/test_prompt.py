@@ -57,7 +57,7 @@ def test_the_toolbar_tells_who_where_and_with_whom(world: World) -> None:
         alice.node.conversations.do_not_disturb = True
         assert "not to be disturbed" in toolbar()
         world.kill_registry()
-        assert "registry lost, trying again" in toolbar()
+        assert "registry lost, next try in" in toolbar()
 
 
 def test_completion_and_a_private_history(tmp_path: Path, world: World) -> None:

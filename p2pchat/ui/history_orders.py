@@ -1,0 +1,47 @@
+"""What the person orders about what was said: /history, /search-history."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from p2pchat.errors import UsageError
+from p2pchat.peer.history import KeptLine
+from p2pchat.peer.node import Node
+from p2pchat.ui.commands import Order
+from p2pchat.ui.foreground import View
+from p2pchat.ui.render import kept_lines
+
+_LAST: Final = 20
+
+
+class HistoryOrders:
+    """Done at the node that `node()` gives, told to the view; `front()` is whom is meant unsaid."""
+
+    def __init__(
+        self, view: View, node: Callable[[], Node], front: Callable[[], str | None]
+    ) -> None:
+        self._view = view
+        self._node = node
+        self._front = front
+
+    @property
+    def handlers(self) -> Mapping[str, Callable[[Order], None]]:
+        """What to do for each word."""
+        return {"history": self._history, "search-history": self._search}
+
+    def _history(self, order: Order) -> None:
+        contact = order.argument or self._front()
+        if contact is None:
+            raise UsageError("whose history?", advice="/history NAME")
+        node = self._node()
+        self._tell(node.history.lines(str(node.url), contact, limit=_LAST))
+
+    def _search(self, order: Order) -> None:
+        node = self._node()
+        self._tell(node.history.lines(str(node.url), words=order.argument, limit=_LAST))
+
+    def _tell(self, lines: list[KeptLine]) -> None:
+        for line in lines:
+            for sentence in kept_lines(line, self._node().username):
+                self._view.tell(sentence)
+        if not lines:
+            self._view.tell("nothing was found")
