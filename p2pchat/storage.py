@@ -56,8 +56,11 @@ class SqliteFile:
         try:
             yield
         except (peewee.DatabaseError, OSError) as error:
+            reason: BaseException = error
+            while reason.__context__ is not None:  # a rollback that fails is but the consequence
+                reason = reason.__context__
             raise StorageError(
-                f"{self._file} cannot be used: {error}",
+                f"{self._file} cannot be used: {reason}",
                 likely="the disk is full, the file is no database, or it is not yours",
                 advice=self._advice,
             ) from error

@@ -103,9 +103,9 @@ class Conversation:
         return self._outgoing is not None
 
     @property
-    def is_asking(self) -> bool:
-        """Whether a person at the other end has to say yes to us first."""
-        return self.is_calling and self.wished and not self._started and self._is_stranger
+    def is_opening(self) -> bool:
+        """Whether the chat that is wished is not there yet, but may be in a moment."""
+        return self.is_calling and self.wished and not self._started
 
     @property
     def is_away(self) -> bool:
@@ -174,7 +174,7 @@ class Conversation:
             on_accepted=self._accepted,
             on_failed=self._not_accepted,
         )
-        if self.is_asking:
+        if self.is_opening and self._is_stranger:  # who has to be asked
             self._on_event(Calling(self.contact))
 
     def attach(self, link: Link, security: Security) -> None:

@@ -84,7 +84,7 @@ class Conversations:
         for contact in self._sought:
             return contact
         for conversation in self._by_name.values():
-            if conversation.is_asking:
+            if conversation.is_opening:
                 return conversation.contact
         return None
 

@@ -22,6 +22,7 @@ from p2pchat.peer.events import (
     Found,
     LoggedIn,
     LoginFailed,
+    NotKept,
     SearchFailed,
     TextReceived,
 )
@@ -167,7 +168,7 @@ class ChatApp:
             case _:
                 return True
 
-    def _take(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
+    def _take(self, event: Event) -> None:  # noqa: C901, PLR0912  # a table, a row an event
         match event:
             case LoggedIn():
                 self._ready = True
@@ -187,6 +188,8 @@ class ChatApp:
                 self._front.heard(contact, line_id)
             case Delivered(contact, 0):
                 self._front.delivered(contact)
+            case NotKept(_, error, texts):
+                self._not_kept(error, len(texts))
             case LoginFailed(error):
                 self._refused = error  # an open chat goes on all the same
             case CallFailed(contact, error):
@@ -195,6 +198,12 @@ class ChatApp:
                 self._chat_ended(contact, error, len(unsent))
             case _:
                 pass
+
+    def _not_kept(self, error: P2PError, count: int) -> None:
+        """Our disk fails: a script that has said everything need not wait for better times."""
+        self._unsaid += count
+        if _END in self._inputs:
+            self.finish(error=error)
 
     def _call_failed(self, contact: str, error: P2PError) -> None:
         chat = self.node.chat(contact)
@@ -213,7 +222,7 @@ class ChatApp:
         chat = self.node.chat(contact)
         queued = chat.waiting if chat is not None else 0
         if queued:
-            self._tell_queued(queued)
+            self._view.tell(f"{queued} lines wait: they go out when you are both online")
         lost = self._tell_unsent(unsent)
         if lost or (isinstance(error, LinkLost) and error.unsent):
             self.finish(exit_code=LinkLost.exit_code)
@@ -226,9 +235,6 @@ class ChatApp:
         if unsent:
             self._view.tell(f"{unsent} lines were not sent")
         return unsent
-
-    def _tell_queued(self, count: int) -> None:
-        self._view.tell(f"{count} lines wait: they go out when you are both online")
 
     def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:
         """Log out and be done; what was said still goes out while the loop runs until idle."""

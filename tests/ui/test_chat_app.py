@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 
-from p2pchat.errors import LoginRefused
+import pytest
+
+from p2pchat.errors import LoginRefused, StorageError
 from p2pchat.peer.events import Event
+from p2pchat.peer.history import Thread
 from p2pchat.ui.chat_app import Call, ChatApp
 from p2pchat.ui.render import plain_lines
+from tests.peer.test_conversations import friends
 from tests.world import Person, World
 
 A, B = "10.0.0.2", "10.0.0.3"
@@ -114,6 +118,45 @@ def test_a_script_is_done_in_order(world: World) -> None:
         "* chat with alice ended",
     ]
     assert app.done
+
+
+def test_what_is_typed_while_a_friend_is_dialled_waits(secure_world: World) -> None:
+    """Nobody is asked, but it takes a moment."""
+    alice, bob = friends(secure_world)
+    alice.node.stop()
+    secure_world.settle()
+    app, screen = start(secure_world, commands_overtake=False)
+    for line in ("/chat bob", "one", "two"):
+        app.submit(line)
+        for _ in range(3):
+            secure_world.loop.run_once(0)
+    app.end_input()
+    secure_world.settle()
+    assert app.done
+    assert heard(bob)[-2:] == ["alice: one", "alice: two"]
+    assert not [line for line in screen.lines if "in no chat" in line]
+
+
+def test_a_script_does_not_wait_for_a_disk_that_is_full(
+    secure_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told what was not sent, and why, by its exit too."""
+    friends(secure_world)[0].node.stop()
+    secure_world.settle()
+    app, screen = start(secure_world, commands_overtake=False)
+    app.submit("/chat bob")
+    secure_world.settle()
+
+    def full(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(Thread, "write", full)
+    app.submit("lost")
+    app.end_input()
+    secure_world.settle()
+    assert app.done
+    assert isinstance(app.error, StorageError)
+    assert "* not sent to bob: lost" in screen.lines
 
 
 def test_a_person_at_a_keyboard_can_give_up(world: World) -> None:
