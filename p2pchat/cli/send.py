@@ -100,7 +100,7 @@ def cancel(given: tuple[Settings, str | None], user: str) -> None:
 @click.argument("user", shell_complete=options.known_names)
 @click.pass_context
 def retry(ctx: click.Context, user: str) -> None:
-    """Send again what has failed, to the key that USER has now."""
+    """Send again what has failed, or waits for an older key of USER, to the key of now."""
     from p2pchat.cli.node_access import deliver
     from p2pchat.cli.our_side import our_side
     from p2pchat.peer.history import LineState
@@ -108,6 +108,7 @@ def retry(ctx: click.Context, user: str) -> None:
     settings, registry = ctx.obj
     with our_side(settings, registry) as us:
         history, name = us.profile.history(), us.named(user)
+        history.drop_queued(str(us.url), name, other_than=us.contacts.get(name).key)
         failed = history.lines(str(us.url), name, states=[LineState.FAILED])
     if not failed:
         raise UsageError(f"nothing for {name} has failed")

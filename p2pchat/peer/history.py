@@ -145,9 +145,15 @@ class History:
             else:
                 Line.delete().where(seen).execute(self._store.database)
 
-    def drop_queued(self, registry: str, username: str) -> int:
-        """Do not deliver what waits for a contact: it has failed."""
-        change = Line.update(state=LineState.FAILED).where(_waiting(registry, username))
+    def drop_queued(self, registry: str, username: str, other_than: bytes | None = None) -> int:
+        """Do not deliver what waits for a contact: it has failed.
+
+        `other_than`: only what waits for another key of theirs.
+        """
+        which = _waiting(registry, username)
+        if other_than is not None:
+            which &= Line.key != other_than
+        change = Line.update(state=LineState.FAILED).where(which)
         with self._store.errors():
             return int(change.execute(self._store.database))
 

@@ -78,6 +78,7 @@ def test_what_waits_can_be_numbered_anew_and_given_up(profile: Profile) -> None:
     bob.write(Progress(0, 3, 1), said=[line(1), line(2), line(3)])
     assert bob.renumber(Progress(0, 3, 1), 7) == Progress(0, 9, 1) == bob.progress()
     assert [(kept.seq, kept.text) for kept in bob.waiting(1, 10)] == [(8, "line 2"), (9, "line 3")]
+    assert history.drop_queued(HERE, "bob", other_than=KEY) == 0
     assert history.drop_queued(HERE, "bob") == 2
     assert bob.waiting(1, 10) == []
     assert [kept.state.value for kept in history.lines(HERE)] == ["delivered", "failed", "failed"]

@@ -1,0 +1,66 @@
+"""How long a search in a large history takes, against reading all of it.
+
+python -m tests.bench.history [--lines 1000000]
+"""
+
+import argparse
+import random
+import statistics
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+from p2pchat.peer.history import History, NewLine, Progress
+from p2pchat.peer.profile import Profile
+
+_AT_ONCE = 10_000
+
+
+def main() -> None:
+    """Fill a profile, and search it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=1_000_000)
+    count = parser.parse_args().lines
+    rng = random.Random(1)
+    vocabulary = [f"word{n}" for n in range(20_000)]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(Profile(Path(folder) / "p.sqlite3")) as profile,
+    ):
+        history = profile.history()
+        began = time.perf_counter()
+        _fill(history, rng, vocabulary, count)
+        print(f"{count} lines kept, {count / (time.perf_counter() - began):.0f} a second")
+        times = [_timed(history, words=rng.choice(vocabulary)) for _ in range(20)]
+        both = [_timed(history, words=" ".join(rng.sample(vocabulary, 2))) for _ in range(20)]
+        last = [_timed(history, username="bob7", limit=20) for _ in range(20)]
+        everything = _timed(history, username="bob7")
+        for what, measured in (("a word", times), ("two words", both), ("the last 20", last)):
+            median = statistics.median(measured)
+            print(
+                f"{what}: {median * 1000:.1f} ms, 1/{everything / median:.0f} of reading one"
+                f" contact's {count // 10} lines"
+            )
+
+
+def _fill(history: History, rng: random.Random, vocabulary: list[str], count: int) -> None:
+    threads = [history.thread("r", f"bob{n}", b"k" * 32) for n in range(10)]
+    per_thread = count // len(threads)
+    for thread in threads:
+        for start in range(0, per_thread, _AT_ONCE):
+            lines = [
+                NewLine(seq, f"u{seq}", seq, " ".join(rng.choices(vocabulary, k=8)))
+                for seq in range(start + 1, min(start + _AT_ONCE, per_thread) + 1)
+            ]
+            thread.write(Progress(lines[-1].seq), heard=lines)
+
+
+def _timed(history: History, **how: object) -> float:
+    began = time.perf_counter()
+    history.lines("r", **how)  # type: ignore[arg-type]
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
