@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from p2pchat.errors import UsageError
-from p2pchat.peer.models import LINE_COUNT, Conversation, Line
+from p2pchat.peer.models import LINE_COUNT, Conversation, Line, ids_matching
 from p2pchat.storage import SqliteFile
 
 CLEAR: Final = b""
@@ -114,7 +114,7 @@ class History:
         if states:
             which &= Line.state.in_(list(states))
         if words:
-            which &= Line.id.in_(self._with_words(words))
+            which &= Line.id.in_(ids_matching(_all_of(words)))
         query = Line.select(*_COLUMNS).where(which).order_by(Line.id.desc())
         if limit is not None:
             query = query.limit(limit)
@@ -165,17 +165,6 @@ class History:
         )
         with self._store.errors():
             return dict(query.tuples().execute(self._store.database))
-
-    def _with_words(self, words: str) -> Any:
-        quoted = [f'"{word.replace(chr(34), "")}"' for word in words.split() if word.strip('"')]
-        if not quoted:
-            raise UsageError("no words to look for were given")
-        statement = "SELECT rowid FROM line_words WHERE line_words MATCH ?"
-        with self._store.errors():
-            found = self._store.database.execute_sql(  # type: ignore[no-untyped-call]
-                statement, (" ".join(quoted) + "*",)
-            )
-            return [rowid for (rowid,) in found]
 
     def _forget(self, which: Any) -> int:
         with self._store.errors():
@@ -318,6 +307,14 @@ def _parts(rows: list[Any]) -> Iterator[list[Any]]:
 
 def _kept(row: tuple[Any, ...]) -> KeptLine:
     return KeptLine._make((*row[:-1], LineState(row[-1])))
+
+
+def _all_of(words: str) -> str:
+    """Give FTS5's query for lines with all of these words, the last perhaps a beginning."""
+    quoted = [f'"{word.replace(chr(34), "")}"' for word in words.split() if word.strip('"')]
+    if not quoted:
+        raise UsageError("no words to look for were given")
+    return " ".join(quoted) + "*"
 
 
 def _is(state: LineState) -> Any:

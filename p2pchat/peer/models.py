@@ -1,6 +1,7 @@
 """The profile's tables, bound to nothing (see `storage`)."""
 
 from peewee import (
+    SQL,
     BigIntegerField,
     BlobField,
     BooleanField,
@@ -112,6 +113,12 @@ class Line(Model):
 
 
 LINE_COUNT = fn.COUNT(Line.id)
+
+
+def ids_matching(query: str) -> SQL:
+    """Give the set of ids of lines whose words match, in FTS5's language."""
+    return SQL("(SELECT rowid FROM line_words WHERE line_words MATCH ?)", (query,))
+
 
 TABLES = (Account, Registry, Contact, Conversation, Line)
 

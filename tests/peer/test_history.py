@@ -106,6 +106,15 @@ def test_lines_are_found(profile: Profile) -> None:
         found(words='"')
 
 
+def test_a_word_that_very_many_lines_have(profile: Profile) -> None:
+    """More than a statement of SQLite takes parameters; and what is no word finds nothing."""
+    history, (bob,) = threads(profile, "bob")
+    bob.write(Progress(40_000), heard=[line(n, f"common {n}") for n in range(1, 40_001)])
+    assert [kept.seq for kept in history.lines(HERE, words="common", limit=1)] == [40_000]
+    assert len(history.lines(HERE, words="common")) == 40_000
+    assert history.lines(HERE, words="...") == []
+
+
 def test_forgetting_really_deletes(profile: Profile, tmp_path: Path) -> None:
     """Nothing of it is left in any file; others' lines and the numbers stay."""
     history, (bob, carol) = threads(profile, "bob", "carol")
