@@ -126,7 +126,7 @@ def retry(ctx: click.Context, user: str) -> None:
 def _texts(text: str | None) -> tuple[str, ...]:
     """Give the messages: the argument, or stdin in parts that end with a line where they can."""
     if text is None:
-        if options.is_terminal(sys.stdin):
+        if sys.stdin is None or options.is_terminal(sys.stdin):
             raise UsageError("nothing to send", advice='p2p send NAME "TEXT", or give it on stdin')
         text = sys.stdin.read().rstrip("\n")
     if not text.strip():

@@ -114,6 +114,11 @@ class IncomingCall:
         self.link.relax()
         self.link.send(ChatReply(Reply.ACCEPT))
 
+    def hang_up(self) -> None:
+        """Say neither yes nor no: they may call again."""
+        self.link.on_closed = _ignore
+        self.link.close()
+
     def refuse(self, reply: Reply) -> None:
         """Say REJECT or BUSY and hang up."""
         self.link.on_closed = _ignore

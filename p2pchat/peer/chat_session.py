@@ -108,8 +108,8 @@ class ChatSession:
         self._wire = None
         self._synced = False
 
-    def say(self, text: str) -> str:
-        """Keep it and send it when that can be done; give its uid. Raises UsageError if too long.
+    def say(self, text: str) -> int:
+        """Keep it, send it when that can be done; give its number. Raises UsageError if too long.
 
         It is on the disk after `flush`, or `on_not_kept` tells.
         """
@@ -123,7 +123,7 @@ class ChatSession:
         seq = self._progress.last_out + len(self._said) + 1
         self._said.append(NewLine(seq, new_uid(), now_ms(), text))
         self._flush_soon()
-        return self._said[-1].uid
+        return seq
 
     def receive(self, message: Message) -> None:
         """Take what the contact says; raises RemoteProtocolError, and then close the link."""

@@ -4,11 +4,12 @@ The first key that a name talks to us with is the name's key from then on; anoth
 until the person takes it. A verified contact is never softened by itself.
 """
 
-from p2pchat.errors import NotTrusted, UsageError
+from p2pchat.errors import NoSuchUser, NotTrusted, UsageError
 from p2pchat.peer.calls import another_key
 from p2pchat.peer.events import Security
 from p2pchat.peer.identity import safety_number
 from p2pchat.peer.profile import KnownContact, Profile
+from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.protocol.text import is_username
 
 
@@ -63,11 +64,21 @@ class Contacts:
             self._note_other(username, key)
         return pinned == key
 
-    def meet(self, username: str, key: bytes) -> None:
-        """Know the contact by that key from now on, if we know none."""
+    def meet(self, username: str, found: SearchResult) -> bytes:
+        """Give the key of somebody who was looked up, and know them by it; raises P2PError."""
+        if found.presence is Presence.NOT_FOUND:
+            raise NoSuchUser(f"there is no user named {username}")
         contact = self.get(username)
+        if found.in_clear and contact.key is None:
+            raise NotTrusted(
+                f"{username} can be talked to in clear only",
+                likely=f"{username} uses the original system",
+                advice=f"/chat {username} --in-clear, for everybody to read",
+            )
+        key = self.key_to_call(username, found.key)
         if contact.key is None:
             self._profile.keep_contact(self._registry, contact._replace(key=key))
+        return key
 
     def accept(self, username: str, key: bytes) -> None:
         """We talk with the contact, who holds that key: know them by it, and do not ask again."""

@@ -42,8 +42,9 @@ from p2pchat.protocol.talk import ChatRequest, Here
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 60.0
+_BUSY_PAUSE: Final = 30.0
 _LONG_PAUSE: Final = 600.0
-"""Seconds until somebody is called again who did not answer, or did not want to be disturbed."""
+"""Seconds until somebody is asked again who did not answer."""
 
 
 class Conversation:
@@ -65,7 +66,7 @@ class Conversation:
         on_event: Callable[[Event], None],
         on_room: Callable[[], None],
         on_accepted: Callable[["Conversation"], Security],
-        on_rejected: Callable[["Conversation"], None],
+        on_rejected: Callable[["Conversation", P2PError], None],
         rng: random.Random,
     ) -> None:
         self.contact = contact
@@ -90,6 +91,7 @@ class Conversation:
         self._is_stranger = False  # who has to be asked, and may say no
         self._is_here = False  # the contact has the conversation open too
         self._said_here = False  # the contact knows that we have
+        self._held = False  # because of another key
         self._closed = False
 
     @property
@@ -127,11 +129,11 @@ class Conversation:
             self._say_here()
             self._start()
 
-    def say(self, text: str) -> str:
-        """Say it, now or later; give the line's uid. Raises UsageError where it is too long."""
-        uid = self._session.say(text)
+    def say(self, text: str) -> int:
+        """Say it, now or later; give the line's number. Raises UsageError where it is too long."""
+        number = self._session.say(text)
         self.seek_link()
-        return uid
+        return number
 
     def leave(self) -> None:
         """Wish to talk no more; the link ends when nothing waits."""
@@ -157,6 +159,9 @@ class Conversation:
     def hold(self, error: P2PError) -> None:
         """The contact must not be called until the person has said what to do."""
         self.away()
+        if self._session.waiting and not self._held:
+            self.wished = True  # the person is told once, though nobody looks
+        self._held = True
         self._fail(error)
 
     def seek_link(self) -> None:
@@ -218,10 +223,10 @@ class Conversation:
         for line in lines:
             self._on_event(TextReceived(self.contact, line.text, line.id, line.at))
 
-    def on_delivered(self, up_to: int) -> None:  # noqa: ARG002  # how many wait says as much
+    def on_delivered(self, up_to: int) -> None:
         """Tell how many still wait."""
         self._losses = 0
-        self._on_event(Delivered(self.contact, self._session.waiting))
+        self._on_event(Delivered(self.contact, self._session.waiting, up_to))
         self._on_room()
         self._end_if_done()
 
@@ -261,7 +266,7 @@ class Conversation:
         try:
             security = self._on_accepted(self)
         except StorageError as error:
-            link.on_closed = _ignore
+            link.on_closed = lambda _: None
             link.close()
             self._fail(error)
             return
@@ -275,11 +280,14 @@ class Conversation:
             return
         if isinstance(error, CallRejected):
             self._fail(error)
-            self._on_rejected(self)
+            self._on_rejected(self, error)
             return
         if not self._started:
             self._fail(error)
-        self._try_again(long=isinstance(error, ContactBusy | TimedOut))
+        if isinstance(error, ContactBusy):
+            self._try_again(_BUSY_PAUSE)
+        else:
+            self._try_again(_LONG_PAUSE if isinstance(error, TimedOut) else None)
 
     def _fail(self, error: P2PError) -> None:
         """The wish to talk cannot be fulfilled."""
@@ -298,11 +306,11 @@ class Conversation:
         if self.wished or self._session.waiting:
             self._try_again()
 
-    def _try_again(self, *, long: bool = False) -> None:
+    def _try_again(self, after: float | None = None) -> None:
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._losses) * self._rng.uniform(0.5, 1.0)
         self._losses = min(self._losses + 1, 10)
         self._stop_waiting()
-        self._retry = self._loop.call_later(_LONG_PAUSE if long else pause, self._retry_now)
+        self._retry = self._loop.call_later(after or pause, self._retry_now)
 
     def _retry_now(self) -> None:
         self._retry = None
@@ -315,7 +323,7 @@ class Conversation:
 
     def _drop_link(self) -> None:
         if self._link is not None:
-            self._link.on_closed = _ignore
+            self._link.on_closed = lambda _: None
             self._link.abort()
             self._link = None
             self._session.link_down()
@@ -340,7 +348,3 @@ class Conversation:
     def _has_room_again(self) -> None:
         self._session.go_on()
         self._on_room()
-
-
-def _ignore(_: P2PError | None) -> None:
-    """Stand in where the end is our own wish."""

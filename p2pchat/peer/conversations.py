@@ -6,16 +6,24 @@ whom we have accepted once. Knows no screen: which conversation is looked at is 
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from p2pchat.errors import NoSuchUser, NotTrusted, P2PError, UsageError
+from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls import IncomingCall
-from p2pchat.peer.contacts import Contacts
+from p2pchat.peer.contacts import Contacts, check_username
 from p2pchat.peer.conversation import Conversation
-from p2pchat.peer.events import Called, CallFailed, CallWithdrawn, ContactAway, Event, Security
+from p2pchat.peer.events import (
+    Called,
+    CallFailed,
+    CallWithdrawn,
+    ContactAway,
+    Event,
+    OutboxFailed,
+    Security,
+)
 from p2pchat.peer.history import History
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.reception import Search
@@ -134,22 +142,48 @@ class Conversations:
             lambda error: self._not_opened(contact, error),
         )
 
-    def say(self, contact: str, text: str) -> str:
-        """Say it, now or when that can be done; give the line's uid."""
+    def say(self, contact: str, text: str) -> None:
+        """Say it, now or when that can be done."""
         conversation = self._by_name.get(contact)
         if conversation is None:
             raise UsageError(f"you are in no chat with {contact}", advice=f"/chat {contact}")
-        return conversation.say(text)
+        conversation.say(text)
 
-    def queue(self, contact: str, text: str) -> str:
-        """Say it to a contact whose key we have, whether or not a chat is open."""
-        conversation = self._with_pinned(contact)
-        if conversation is None:
-            raise UsageError(f"you have no key of {contact} yet", advice=f"p2p chat {contact}")
-        self._watch_all()
-        uid = conversation.say(text)
-        conversation.seek_link()
-        return uid
+    def queue(
+        self,
+        contact: str,
+        texts: Sequence[str],
+        then: Callable[[int], None],
+        failed: Callable[[P2PError], None],
+    ) -> None:
+        """Say these without a chat; `then(number of the last)` in a later turn, or `failed`."""
+
+        def put() -> None:
+            try:
+                conversation = self._with_pinned(contact)
+                assert conversation is not None
+                self._watch_all()
+                numbers = [conversation.say(text) for text in texts]
+            except P2PError as error:
+                failed(error)
+                return
+            self._loop.call_soon(lambda: then(numbers[-1]))  # after they are on the disk
+
+        def found(result: SearchResult) -> None:
+            try:
+                self._contacts.meet(contact, result)
+            except P2PError as error:
+                failed(error)
+                return
+            put()
+
+        check_username(contact)
+        if contact == self._username:
+            raise UsageError("you cannot chat with yourself")
+        if self._contacts.get(contact).key is not None:
+            self._loop.call_soon(put)
+        else:
+            self._search(contact, found, failed)
 
     def leave(self, contact: str) -> bool:
         """Wish to talk no more; what waits goes out all the same. False: there was no such wish."""
@@ -210,7 +244,7 @@ class Conversations:
     def close(self) -> None:
         """Refuse who waits, close every link once what was said has gone out."""
         while self._asking:
-            self._asking.popitem()[1].refuse(Reply.REJECT)
+            self._asking.popitem()[1].hang_up()
         for conversation in self._by_name.values():
             conversation.close()
 
@@ -232,17 +266,7 @@ class Conversations:
             return  # given up
         self._sought.discard(contact)
         try:
-            if result.presence is Presence.NOT_FOUND:
-                raise NoSuchUser(f"there is no user named {contact}")
-            if result.in_clear and self._contacts.get(contact).key is None:
-                raise NotTrusted(
-                    f"{contact} can be talked to in clear only",
-                    likely=f"{contact} uses the original system",
-                    advice=f"/chat {contact} --in-clear, for everybody to read",
-                )
-            key = self._contacts.key_to_call(contact, result.key)
-            self._contacts.meet(contact, key)
-            conversation = self._with_key(contact, key)
+            conversation = self._with_key(contact, self._contacts.meet(contact, result))
         except P2PError as error:
             self._on_event(CallFailed(contact, error))
             return
@@ -301,11 +325,14 @@ class Conversations:
         self._contacts.accept(conversation.contact, conversation.key)
         return self._contacts.security(conversation.contact)
 
-    def _rejected(self, conversation: Conversation) -> None:
+    def _rejected(self, conversation: Conversation, error: P2PError) -> None:
         """The contact does not want us: what waits for them has failed."""
+        contact = conversation.contact
         conversation.close()
-        del self._by_name[conversation.contact]
-        self._history.drop_queued(self._registry, conversation.contact)
+        del self._by_name[contact]
+        count = self._history.drop_queued(self._registry, contact, only=conversation.key)
+        if count:
+            self._on_event(OutboxFailed(contact, error, count))
 
     def _watch_all(self) -> None:
         """Have the registry tell of all with whom we talk, and then of those whom we know."""

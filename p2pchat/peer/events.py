@@ -142,10 +142,20 @@ class ContactBack:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Lines of ours have come onto the contact's disk; so many still wait."""
+    """Lines of ours, up to that number, are on the contact's disk; so many still wait."""
 
     contact: str
     waiting: int
+    up_to: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxFailed:
+    """The contact does not want what waited for them; so many lines will not be delivered."""
+
+    contact: str
+    error: P2PError
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +218,7 @@ Event = (
     | ContactBack
     | Delivered
     | NotKept
+    | OutboxFailed
     | ChatEnded
     | CallerRefused
     | RegistryTrusted

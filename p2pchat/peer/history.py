@@ -145,12 +145,21 @@ class History:
             else:
                 Line.delete().where(seen).execute(self._store.database)
 
-    def drop_queued(self, registry: str, username: str, other_than: bytes | None = None) -> int:
+    def drop_queued(
+        self,
+        registry: str,
+        username: str,
+        *,
+        only: bytes | None = None,
+        other_than: bytes | None = None,
+    ) -> int:
         """Do not deliver what waits for a contact: it has failed.
 
-        `other_than`: only what waits for another key of theirs.
+        `only`: what waits for that key of theirs; `other_than`: for another one.
         """
         which = _waiting(registry, username)
+        if only is not None:
+            which &= Line.key == only
         if other_than is not None:
             which &= Line.key != other_than
         change = Line.update(state=LineState.FAILED).where(which)

@@ -109,6 +109,7 @@ class Line(Model):
             (("registry", "username", "key", "outgoing", "seq"), True),
             (("registry", "username", "id"), False),
             (("state", "registry", "username"), False),
+            (("uid",), False),
         )
 
 
@@ -122,7 +123,7 @@ def ids_matching(query: str) -> SQL:
 
 TABLES = (Account, Registry, Contact, Conversation, Line)
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Kept in SQLite's user_version; a newer one is refused."""
 
 STEPS = {

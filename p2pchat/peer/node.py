@@ -261,14 +261,20 @@ class Node:
         if line_id:
             self.history.mark_read(str(self.url), contact, line_id)
 
-    def unread(self, contact: str | None = None) -> list[KeptLine]:
-        """Give what somebody (or anybody) said that has not been seen."""
-        return self.history.lines(str(self.url), contact, states=[LineState.UNREAD])
+    def unread(self, contact: str | None = None, limit: int | None = None) -> list[KeptLine]:
+        """Give what somebody (or anybody) said that has not been seen; the last so many."""
+        states = [LineState.UNREAD]
+        return self.history.lines(str(self.url), contact, limit=limit, states=states)
 
-    def trust(self, username: str) -> None:
-        """Take the key whose number `other_number` gave; see Contacts."""
+    def trust(self, username: str) -> int:
+        """Take the key whose number `other_number` gave; see Contacts.
+
+        What waits for the old one has failed then; gives how many lines.
+        """
         self.contacts.trust(username)
         self.conversations.trusted(username)
+        key = self.contacts.get(username).key
+        return self.history.drop_queued(str(self.url), username, other_than=key)
 
     def mark_verified(self, username: str) -> None:
         """Note that the number that was shown is the one that the contact sees."""

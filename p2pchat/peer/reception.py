@@ -77,7 +77,11 @@ class Reception:
     def close(self) -> None:
         """Hang up on everybody who waits."""
         while self._waiting:
-            self._waiting.pop().refuse(Reply.REJECT)
+            call = self._waiting.pop()
+            if call.key is None:
+                call.refuse(Reply.REJECT)
+            else:
+                call.hang_up()
 
     def _look_at(self, call: IncomingCall) -> None:
         if self._contacts.get(call.contact).blocked:
@@ -91,7 +95,7 @@ class Reception:
         known = self._contacts.is_known_by(call.contact, key)
         if known is None:
             found = partial(self._published, call)
-            self._search(call.contact, found, lambda e: self._unknown(call, e.what))
+            self._search(call.contact, found, lambda e: self._cannot_ask(call, e.what))
         elif known:
             self._welcome(call)
         else:
@@ -102,6 +106,13 @@ class Reception:
             self._welcome(call)
         else:
             self._unknown(call, "it publishes another key for that name")
+
+    def _cannot_ask(self, call: IncomingCall, why: str) -> None:
+        """Nobody can say who they are now: no reason to tell them that they are not wanted."""
+        if call in self._waiting:
+            self._waiting.discard(call)
+            call.hang_up()
+            self._on_event(CallerRefused(call.contact, not_introduced(call.contact, why)))
 
     def _unknown(self, call: IncomingCall, why: str) -> None:
         self._refuse(call, not_introduced(call.contact, why))

@@ -9,8 +9,11 @@ from typing import Final
 
 from p2pchat.protocol.messages import Message, check_port
 
-_LONG_AGO: Final = 10**15
-"""Milliseconds; no clock is that far from the epoch."""
+_LATEST: Final = 4_102_444_800_000
+"""Milliseconds since the epoch: the year 2100, which every calendar can show."""
+
+_MOST_LINES: Final = 2**48
+"""Nobody has said more; what comes after it must still be a number of a database."""
 
 
 class Reply(StrEnum):
@@ -55,8 +58,8 @@ class ChatText(Message, frozen=True):
     hidden = frozenset({"text"})
 
     def __post_init__(self) -> None:
-        check_count(self.seq)
-        if len(self.id) > 64 or not -_LONG_AGO <= self.at <= _LONG_AGO:
+        check_count(self.seq // 2)  # after a SYNC that is as high as can be there is still room
+        if len(self.id) > 64 or not 0 <= self.at <= _LATEST:
             raise ValueError("no id, or no time")
 
 
@@ -81,7 +84,7 @@ class Ack(Message, frozen=True):
     seq: int
 
     def __post_init__(self) -> None:
-        check_count(self.seq)
+        check_count(self.seq // 2)
 
 
 class Skip(Message, frozen=True):
@@ -94,6 +97,6 @@ class Skip(Message, frozen=True):
 
 
 def check_count(count: int) -> None:
-    """Raise ValueError where `count` is not 0 or more, or more than a database can hold."""
-    if not 0 <= count < 2**63:
+    """Raise ValueError where `count` is not 0 or more, or more than anybody has said."""
+    if not 0 <= count <= _MOST_LINES:
         raise ValueError(f"{count} is no number of a message")

@@ -67,13 +67,14 @@ class ChatApp:
         self._commands_overtake = commands_overtake
         self._node: Node | None = None
         self._inputs: deque[Say | Order | _EndOfInput] = deque()
+        self._wanted: str | None = None if call is None else call.username
         self._searching = 0
         self._unsaid = 0  # lines that could not be said, whatever the chat
         self._ready = False
         self._refused: P2PError | None = None
-        self.on_input_wanted: Callable[[], None] = _nothing
+        self.on_input_wanted: Callable[[], None] = lambda: None
         self._handlers: dict[str, Callable[[Order], None]] = {
-            "accept": lambda order: self.node.accept(order.argument),
+            "accept": self._accept,
             "chat": self._chat,
             "dnd": lambda _: self._toggle_dnd(),
             "help": lambda _: self._show_help(),
@@ -182,7 +183,7 @@ class ChatApp:
                 self.names.add(contact)
             case Calling(contact) | ContactAway(contact) | ChatStarted(contact):
                 self.names.add(contact)
-                if self.node.chat(contact) is not None:
+                if contact == self._wanted and self.node.chat(contact) is not None:
                     self._front.bring(contact)
             case TextReceived(contact, _, line_id) if line_id:
                 self._front.heard(contact, line_id)
@@ -208,7 +209,7 @@ class ChatApp:
     def _call_failed(self, contact: str, error: P2PError) -> None:
         chat = self.node.chat(contact)
         self._front.leave(contact)
-        if self._call is not None:
+        if self._call is not None and contact == self._call.username:
             self._tell_unsent(chat.waiting if chat is not None else 0)
             self.finish(exit_code=error.exit_code)
 
@@ -321,8 +322,13 @@ class ChatApp:
         self.node.search(name)
         self._searching += 1
 
+    def _accept(self, order: Order) -> None:
+        self._wanted = order.argument or next(iter(self.node.called_by), None)
+        self.node.accept(order.argument)
+
     def _chat(self, order: Order) -> None:
         contact, in_clear = order.argument, bool(order.extra)
+        self._wanted = contact
         if self.node.chat(contact) is not None and not in_clear:
             self._front.bring(contact)
         self.node.call(contact, in_clear=in_clear)
@@ -342,7 +348,3 @@ class ChatApp:
     def _show_help(self) -> None:
         for line in help_lines():
             self._view.tell(line)
-
-
-def _nothing() -> None:
-    """Stand in until somebody listens."""

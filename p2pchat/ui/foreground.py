@@ -3,7 +3,7 @@
 Knows the node's lines and the view; what is typed is the app's.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from p2pchat.peer.events import Event, TextReceived
 from p2pchat.peer.node import Node
@@ -19,6 +19,10 @@ class View(Protocol):
         """Show a sentence of ours."""
 
 
+_MOST_SHOWN: Final = 200
+"""Lines that are shown at once of a contact who has said very much."""
+
+
 class Foreground:
     """`front` is with whom what is typed is said; `unread` counts lines not shown, by contact."""
 
@@ -31,8 +35,7 @@ class Foreground:
 
     def begin(self) -> None:
         """Say what came while we were not there."""
-        for line in self._node.unread():
-            self.unread[line.username] = self.unread.get(line.username, 0) + 1
+        self.unread.update(self._node.history.unread(str(self._node.url)))
         for contact, count in self.unread.items():
             self._view.tell(f"{contact}: {count} unread: /chat {contact}")
 
@@ -42,10 +45,12 @@ class Foreground:
             return
         self.front = contact
         self.unread.pop(contact, None)
-        missed = self._node.unread(contact)
+        missed = self._node.unread(contact, limit=_MOST_SHOWN)
         if not missed:
             return
-        self._view.tell(f"unread of {contact}:")
+        count = self._node.history.unread(str(self._node.url)).get(contact, 0)
+        more = f" (the last {len(missed)} of {count}; p2p history {contact} shows all)"
+        self._view.tell(f"unread of {contact}:{more if count > len(missed) else ''}")
         for line in missed:
             self._view.show(TextReceived(contact, line.text, line.id, line.at))
         self._node.seen(contact, missed[-1].id)

@@ -26,6 +26,7 @@ from p2pchat.peer.events import (
     LoggedIn,
     LoginFailed,
     NotKept,
+    OutboxFailed,
     RegistryBack,
     RegistryLost,
     RegistryTrusted,
@@ -133,6 +134,8 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             return [f"{contact} is back"]
         case Delivered():
             return []
+        case OutboxFailed(contact, error, count):
+            return [f"{count} lines to {contact} will not be delivered: {error.what}"]
         case NotKept(contact, error, texts):
             return [
                 *(f"not sent to {contact}: {text}" for text in texts),

@@ -37,8 +37,13 @@ class TrustOrders:
     def _trust(self, order: Order) -> None:
         name = order.argument
         if order.extra:
-            self._node().trust(name)
+            failed = self._node().trust(name)
             self._view.tell(f"the new key of {name} is taken: /verify {name}")
+            if failed:
+                self._view.tell(
+                    f"{failed} lines for the old key were not delivered; to the new one:"
+                    f" p2p outbox retry {name}"
+                )
         else:
             self._view.tell(self._node().contacts.other_number(name))
             self._view.tell(f"if {name} sees the same for you: /trust {name} yes")

@@ -2,12 +2,13 @@
 
 import json
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.programs import Program, Serve, environment, running
+from tests.programs import P2P, Program, Serve, environment, running
 
 
 class People:
@@ -96,6 +97,23 @@ def test_somebody_offline_gets_it_later(people: People) -> None:
         assert code == 0
         assert "waiting" not in "".join(said)
     assert people.texts("alice", "bob")[-2] == ("alice", "later", "delivered")
+
+
+def test_queueing_without_a_node(people: People) -> None:
+    """For somebody whom we never met, too: exit 6 means that it is on the disk."""
+    assert Program("register", "carol", env=people.env["bob"]).end()[0] == 0
+    assert people.run("alice", "send", "carol", "hello", "--queue")[0] == 6
+    assert people.run("alice", "send", "bob", "hello", "--queue")[0] == 6
+    said = people.run("alice", "outbox")[1]
+    assert [line.partition(" to ")[2] for line in said] == [
+        "carol: hello  (queued)",
+        "bob: hello  (queued)",
+    ]
+    assert people.run("alice", "send", "nobody", "hello", "--queue")[0] == 5
+    done = subprocess.run(
+        f"{P2P} send bob <&-", shell=True, capture_output=True, env=people.env["alice"], check=False
+    )
+    assert (done.returncode, b"nothing to send" in done.stderr) == (2, True)
 
 
 def test_other_commands_use_the_node_that_runs(people: People) -> None:

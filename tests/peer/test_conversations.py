@@ -18,7 +18,8 @@ from p2pchat.peer.events import (
     Security,
     TextReceived,
 )
-from p2pchat.peer.history import LineState
+from p2pchat.peer.history import LineState, Progress
+from p2pchat.protocol.talk import Sync
 from tests.world import Person, World
 
 A, B, C = "10.0.0.2", "10.0.0.3", "10.0.0.4"
@@ -223,7 +224,8 @@ def test_a_changed_key_holds_the_outbox(world: World) -> None:
     failed = [e for e in alice.told() if isinstance(e, CallFailed)]
     assert len(failed) == 1
     alice.node.contacts.other_number("bob")
-    alice.node.trust("bob")
+    assert alice.node.trust("bob") == 1
+    assert states(alice, "bob")[-1] is LineState.FAILED
     alice.node.call("bob")
     world.settle()
     new_bob.node.accept()
@@ -258,3 +260,38 @@ def test_a_full_disk_is_told_and_what_comes_later_goes_on(
     alice.say("kept")
     world.settle()
     assert texts(bob.told()) == ["kept"]
+
+
+def test_who_quits_rejects_nobody(world: World) -> None:
+    """What was written to them waits; they are asked when they are back."""
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    world.settle()
+    alice.node.say("bob", "hello")
+    world.settle()
+    bob.node.stop()
+    world.settle()
+    assert states(alice, "bob") == [LineState.QUEUED]
+    bob = world.person("bob", B)
+    world.advance(60)
+    bob.node.accept()
+    world.settle()
+    assert texts(bob.told()) == ["hello"]
+
+
+def test_absurd_numbers_of_a_contact_break_nothing(world: World) -> None:
+    """The most that a SYNC may say leaves room for lines after it."""
+    alice, bob = friends(world)
+    bob.node.conversations.queue("alice", ("x",), lambda _: None, lambda _: None)
+    world.settle()
+    conversation = bob.node.conversations.get("alice")
+    assert conversation is not None
+    conversation._session._progress = Progress(2**48, 1, 1)
+    alice.node.call("bob")
+    world.settle()
+    for text in ("one", "two"):
+        alice.say(text)
+        world.settle()
+    assert states(alice, "bob") == [LineState.DELIVERED] * 2
+    with pytest.raises(ValueError, match="no number"):
+        Sync(2**48 + 1)

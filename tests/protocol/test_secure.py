@@ -60,7 +60,7 @@ def decode(data: bytes) -> Message:
         ChatText("a\nb \x00 \u202e"),
         ChatText("x", 5, "id", 1_700_000_000_000),
         Sync(0),
-        Ack(2**62),
+        Ack(2**48),
         Skip(7),
         SlowDown(1.5, id=3),
         Watch(("bob", "carol")),

@@ -247,7 +247,10 @@ class Simulation:
         contact = rng.choice([other for other in self.names if other != name])
         for _ in range(rng.choice((1, 1, 2, 5))):
             self.said += 1
-            self.lives[name].node.conversations.queue(contact, f"{name} {self.said}")
+            text = f"{name} {self.said}"
+            self.lives[name].node.conversations.queue(
+                contact, (text,), lambda _: None, lambda _: None
+            )
 
     def _wish(self, rng: random.Random) -> None:
         """Everybody wishes to talk to everybody, at once."""

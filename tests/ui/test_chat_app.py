@@ -315,3 +315,32 @@ def test_the_end_of_input_waits_until_all_has_gone_out(world: World) -> None:
     assert [line for line in heard(bob) if line.startswith("alice: ")] == [
         f"alice: {text}" for text in said
     ]
+
+
+def test_nothing_but_the_person_moves_the_front(secure_world: World) -> None:
+    """Whatever happens behind it: what is typed goes to whom it was meant for."""
+    world = secure_world
+    friends(world)[0].node.stop()
+    carol = world.person("carol", "10.0.0.4")
+    app, screen = start(world)
+    app.submit("/chat carol")
+    world.settle()
+    carol.node.accept()
+    world.settle()
+    assert app.front == "carol"
+    app.submit("/chat bob")
+    app.submit("/chat carol")
+    world.settle()
+    assert app.front == "carol"
+    app.node.conversations.queue("bob", ("from cron",), lambda _: None, lambda _: None)
+    for pair in world.internet.wires:
+        if B in {pair[0].local.host, pair[1].local.host}:
+            pair[0].cut()
+    world.advance(10)
+    assert app.front == "carol"
+    app.submit("for carol")
+    world.settle()
+    assert "alice: for carol" in heard(carol)
+    app.submit("/leave")
+    app.submit("lost?")
+    assert screen.lines[-1].startswith("* you are in no chat")
