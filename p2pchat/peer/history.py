@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from p2pchat.errors import UsageError
-from p2pchat.peer.models import LINE_COUNT, Conversation, Line, ids_matching
+from p2pchat.peer.models import LINE_COUNT, Conversation, Line, LineWords
 from p2pchat.storage import SqliteFile
 
 CLEAR: Final = b""
@@ -113,9 +113,13 @@ class History:
             which &= Line.at < until
         if states:
             which &= Line.state.in_(list(states))
+        query = Line.select(*_COLUMNS)
+        newest_first = Line.id.desc()
         if words:
-            which &= Line.id.in_(ids_matching(_all_of(words)))
-        query = Line.select(*_COLUMNS).where(which).order_by(Line.id.desc())
+            query = query.join(LineWords, on=LineWords.rowid == Line.id)
+            which &= LineWords.match(_all_of(words))
+            newest_first = LineWords.rowid.desc()
+        query = query.where(which).order_by(newest_first)
         if limit is not None:
             query = query.limit(limit)
         with self._store.errors():

@@ -1,11 +1,11 @@
 """The profile's tables, bound to nothing (see `storage`)."""
 
 from peewee import (
-    SQL,
     BigIntegerField,
     BlobField,
     BooleanField,
     CompositeKey,
+    Expression,
     Model,
     TextField,
     fn,
@@ -116,9 +116,21 @@ class Line(Model):
 LINE_COUNT = fn.COUNT(Line.id)
 
 
-def ids_matching(query: str) -> SQL:
-    """Give the set of ids of lines whose words match, in FTS5's language."""
-    return SQL("(SELECT rowid FROM line_words WHERE line_words MATCH ?)", (query,))
+class LineWords(Model):
+    """The words of all lines, as FTS5 keeps them (see FINISH); its rowid is the line's id."""
+
+    rowid = BigIntegerField(primary_key=True)
+    line_words = TextField()  # what FTS5 calls all of a row's columns
+
+    class Meta:
+        """Made by FINISH."""
+
+        table_name = "line_words"
+
+    @classmethod
+    def match(cls, query: str) -> Expression:
+        """Give the condition that a line's words match, in FTS5's language."""
+        return Expression(cls.line_words, "MATCH", query)
 
 
 TABLES = (Account, Registry, Contact, Conversation, Line)
