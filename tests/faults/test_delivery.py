@@ -17,8 +17,8 @@ from tests.faults.proxy import Proxy
 from tests.programs import Program, Serve, running
 
 _ENVIRONMENT = os.environ  # noqa: TID251  # how long
-LINES = int(_ENVIRONMENT.get("P2PCHAT_LINES", "1500"))
-KILLS = int(_ENVIRONMENT.get("P2PCHAT_KILLS", "6"))
+LINES = int(_ENVIRONMENT.get("P2PCHAT_LINES", "1000"))
+KILLS = int(_ENVIRONMENT.get("P2PCHAT_KILLS", "4"))
 SEED = int(_ENVIRONMENT.get("P2PCHAT_SEED", "1"))
 _PER_LIFE = LINES // (KILLS + 1)
 
