@@ -11,6 +11,8 @@ import click
 from p2pchat.cli import limit_option, options
 from p2pchat.cli.settings import Settings, make_folder
 
+_DAY_MS = 24 * 3600 * 1000
+
 
 def _online_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
@@ -36,6 +38,12 @@ def _online_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="Be found and called by users of the original system too, in clear.",
             ),
             limit_option.limit,
+            click.option(
+                "--keep-days",
+                type=click.FloatRange(0, min_open=True),
+                metavar="DAYS",
+                help="Forget lines that are done and older than that.  [default: keep them]",
+            ),
             click.option(
                 "--no-history",
                 is_flag=True,
@@ -98,6 +106,7 @@ def _be_online(
     allow_original: bool,
     settings_of_limits: tuple[str, ...],
     no_history: bool,
+    keep_days: float | None,
     in_clear: bool = False,
     headless: bool = False,
 ) -> None:
@@ -105,6 +114,7 @@ def _be_online(
     from p2pchat.cli.node_access import node_of_ours
     from p2pchat.cli.our_side import our_side
     from p2pchat.peer.events import Event
+    from p2pchat.peer.history import now_ms
     from p2pchat.peer.limits import PeerLimits
     from p2pchat.peer.node import Node
     from p2pchat.ui.chat_app import Call
@@ -113,6 +123,8 @@ def _be_online(
     limits = limit_option.apply(PeerLimits(), settings_of_limits)
     with our_side(settings, registry) as us:
         username = us.who_am_i(me)
+        if keep_days is not None:
+            us.profile.history().forget_before(now_ms() - int(keep_days * _DAY_MS))
         to_call = None if call is None else Call(us.named(call), in_clear=in_clear)
         password = options.given_password(settings, password_file)
         credentials = us.credentials(username, password, allow_original=allow_original)

@@ -43,11 +43,8 @@ class Call(NamedTuple):
     in_clear: bool = False
 
 
-class _EndOfInput:
-    """Nothing more will be typed."""
-
-
-_END: Final = _EndOfInput()
+_END: Final = Order("")
+"""Stands for the end of input, which nobody can type."""
 
 
 class ChatApp:
@@ -66,7 +63,7 @@ class ChatApp:
         self._call = call
         self._commands_overtake = commands_overtake
         self._node: Node | None = None
-        self._inputs: deque[Say | Order | _EndOfInput] = deque()
+        self._inputs: deque[Say | Order] = deque()
         self._wanted: str | None = None if call is None else call.username
         self._searching = 0
         self._unsaid = 0  # lines that could not be said, whatever the chat
@@ -79,6 +76,7 @@ class ChatApp:
             "dnd": lambda _: self._toggle_dnd(),
             "help": lambda _: self._show_help(),
             "leave": lambda _: self._leave(),
+            "next": lambda _: self._chat(Order("chat", self._front.next_unread())),
             "quit": lambda _: self.finish(),
             "reject": lambda order: self.node.reject(order.argument),
             "search": lambda order: self._search(order.argument),
@@ -148,8 +146,8 @@ class ChatApp:
         if isinstance(event, LoginFailed) and not self._ready:
             self.finish(error=event.error)
             return
-        if self.done and isinstance(event, SearchFailed):
-            return  # nobody waits for it any more
+        if self.done and isinstance(event, SearchFailed):  # nobody waits for it any more
+            return
         if self._is_to_be_shown(event):
             self._view.show(event)
         self._take(event)
@@ -264,20 +262,20 @@ class ChatApp:
         held_back = not self.wants_input
         while self._inputs and not self.done and self._may_go_on(self._inputs[0]):
             meant = self._inputs.popleft()
-            if isinstance(meant, _EndOfInput):
+            if meant is _END:
                 self._leave_at_end()
             else:
                 self._do(meant)
         if held_back and self.wants_input:
             self.on_input_wanted()
 
-    def _may_go_on(self, meant: Say | Order | _EndOfInput) -> bool:
+    def _may_go_on(self, meant: Say | Order) -> bool:
         if not self._ready:
             return False
-        if isinstance(meant, Order):
-            return meant.word not in {"leave", "quit"} or self._has_said_all()
         if meant is _END:
             return not self._searching and self._has_said_all()
+        if isinstance(meant, Order):
+            return meant.word not in {"leave", "quit"} or self._has_said_all()
         if self.front is None:
             return self.node.calling is None
         return self.node.has_room(self.front)
@@ -334,8 +332,8 @@ class ChatApp:
         self.node.call(contact, in_clear=in_clear)
 
     def _toggle_dnd(self) -> None:
-        self.node.conversations.do_not_disturb = not self.node.conversations.do_not_disturb
-        quiet = self.node.conversations.do_not_disturb
+        quiet = not self.node.conversations.do_not_disturb
+        self.node.conversations.do_not_disturb = quiet
         self._view.tell("callers hear that you are busy" if quiet else "callers are let through")
 
     def _leave(self) -> None:

@@ -53,6 +53,7 @@ WORDS: Final = "WORDS"
 
 COMMANDS: Final = (
     Command("chat", NAME, "chat with somebody, or go back to that chat", "--in-clear"),
+    Command("next", "", "go to the next conversation with unread lines (Alt-A)"),
     Command("accept", NAME, "accept the chat that you are asked for", optional=True),
     Command("reject", NAME, "reject it", optional=True),
     Command("leave", "", "leave the chat, or give up calling"),

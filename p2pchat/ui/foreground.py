@@ -5,6 +5,7 @@ Knows the node's lines and the view; what is typed is the app's.
 
 from typing import Final, Protocol
 
+from p2pchat.errors import UsageError
 from p2pchat.peer.events import Event, TextReceived
 from p2pchat.peer.node import Node
 
@@ -54,6 +55,12 @@ class Foreground:
         for line in missed:
             self._view.show(TextReceived(contact, line.text, line.id, line.at))
         self._node.seen(contact, missed[-1].id)
+
+    def next_unread(self) -> str:
+        """Give the contact whose lines have waited longest; raises UsageError if there is none."""
+        for contact in self.unread:
+            return contact
+        raise UsageError("nothing is unread")
 
     def leave(self, contact: str) -> None:
         """The conversation is over, if it was in front."""

@@ -84,7 +84,7 @@ class Prompt:
         self.session: PromptSession[str] = PromptSession(
             lambda: FormattedText(self._message()),
             completer=completer,
-            key_bindings=_bindings(completer),
+            key_bindings=_bindings(completer, lambda: self.on_line("/next")),
             complete_while_typing=True,
             history=_history(history_file),
             refresh_interval=_REFRESH_S,
@@ -165,9 +165,16 @@ class _CommandCompleter(Completer):
             yield Completion(text, start_position=-typed, display_meta=meaning)
 
 
-def _bindings(completer: Completer) -> KeyBindings:
-    """Let Tab finish the word where one thing alone could stand, however fast it was typed."""
+def _bindings(completer: Completer, on_next: Callable[[], None]) -> KeyBindings:
+    """Let Tab finish the word where one thing alone could stand, however fast it was typed.
+
+    Alt-A goes to the next unread conversation; what is being typed stays.
+    """
     bindings = KeyBindings()
+
+    @bindings.add("escape", "a")
+    def _(_: KeyPressEvent) -> None:
+        on_next()
 
     @bindings.add("tab")
     def _(event: KeyPressEvent) -> None:

@@ -158,6 +158,11 @@ def test_history_is_found_and_deleted(people: People) -> None:
     assert people.texts("alice", "--search", "HELLO") == [("alice", "hello there", "delivered")]
     assert people.texts("alice", "bob", "--since", "2100-01-01") == []
     assert people.run("alice", "history")[0] == 2
+    people.start("alice", "--keep-days", "1").kill()
+    assert len(people.texts("alice", "bob")) == 1
+    people.start("alice", "--keep-days", "0.000001").kill()
+    assert people.texts("alice", "bob") == []
+    assert people.run("alice", "send", "bob", "hello again")[0] == 6
     assert people.run("alice", "history", "bob", "--delete")[1] == ["1 lines with bob are deleted"]
     assert people.texts("alice", "bob") == []
 

@@ -1,5 +1,8 @@
 """What is in front, and what waits behind it."""
 
+import pytest
+
+from p2pchat.errors import UsageError
 from p2pchat.ui.foreground import Foreground
 from tests.peer.test_conversations import friends
 from tests.ui.test_chat_app import Screen
@@ -39,6 +42,11 @@ def test_what_comes_behind_the_front_is_told_once_and_counted(secure_world: Worl
     foreground.heard("carol", 3)
     assert screen.lines == ["* alice has written: /chat alice"]
     assert foreground.unread == {"alice": 2}
+    assert foreground.next_unread() == "alice"
+    foreground.bring("alice")
+    with pytest.raises(UsageError, match="nothing is unread"):
+        foreground.next_unread()
+    foreground.front = "carol"
     foreground.leave("alice")
     assert foreground.front == "carol"
     foreground.leave("carol")

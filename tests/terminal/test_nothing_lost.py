@@ -1,0 +1,67 @@
+"""Written to somebody offline, on a terminal: it waits, it arrives, and the screen says so."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.programs import Program, Serve, running
+from tests.terminal.screen import Screen
+from tests.terminal.test_encrypted import env_of, register
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Serve]:
+    """A registry of this test's own."""
+    serve = Serve(tmp_path / "registry", "--quiet", "--password-cost", "64:1")
+    with running(serve):
+        yield serve
+
+
+def test_a_line_to_somebody_offline(registry: Serve, tmp_path: Path) -> None:
+    """The toolbar counts what is not delivered; it arrives when they come, in both restarts."""
+    env = {name: env_of(name, registry, tmp_path) for name in ("alice", "bob")}
+    for name, theirs in env.items():
+        register(name, theirs)
+    with running(Program("login", env=env["bob"])) as bob:
+        bob.wait_for("logged in")
+        caller = Program("chat", "bob", env=env["alice"])
+        bob.wait_for("wants to chat")
+        bob.type("/accept")
+        caller.wait_for("started")
+        assert caller.end()[0] == 0
+        bob.type("/quit")
+        assert bob.end()[0] == 0
+
+    desk: list[Screen] = []
+    alice = Screen("login", env=env["alice"], desk=desk, columns=120)
+    alice.wait_for("logged in as alice")
+    alice.enter("/chat bob")
+    alice.wait_for("bob is offline: what you write waits until you are both online")
+    alice.enter("see you at eight")
+    alice.wait_until(lambda: "away, 1 not delivered yet" in alice.toolbar)
+    alice.enter("/quit")
+    assert alice.end() == 0
+
+    alice = Screen("login", env=env["alice"], desk=desk, columns=120)
+    alice.wait_for("logged in as alice")
+    alice.enter("/chat bob")
+    alice.wait_until(lambda: "1 not delivered yet" in alice.toolbar)
+    bob_screen = Screen("login", env=env["bob"], desk=desk, columns=120)
+    bob_screen.wait_for("alice has written: /chat alice")
+    alice.wait_until(lambda: "not delivered" not in alice.toolbar)
+    bob_screen.enter("/chat alice")
+    bob_screen.wait_for("unread of alice:")
+    bob_screen.wait_for("^alice: see you at eight$")
+    bob_screen.enter("/leave")
+    alice.wait_for("chat with bob ended")
+    alice.enter("/chat bob")
+    alice.enter("one more")
+    bob_screen.wait_until(lambda: "alice: 1 unread" in bob_screen.toolbar)
+    bob_screen.type("\x1ba")
+    bob_screen.wait_for("^alice: one more$")
+    alice.enter("/history bob")
+    alice.wait_for(r"alice to bob: see you at eight  \(delivered\)")
+    for screen in (alice, bob_screen):
+        screen.enter("/quit")
+        assert screen.end() == 0
