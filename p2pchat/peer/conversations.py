@@ -229,8 +229,8 @@ class Conversations:
         """Refuse it."""
         self._asking.pop(contact).refuse(Reply.REJECT)
 
-    def trusted(self, contact: str) -> None:
-        """The contact has a new key: begin anew, when there is something to say."""
+    def drop(self, contact: str) -> None:
+        """Hang up on a contact who has a new key, or is blocked; what is said later begins anew."""
         conversation = self._by_name.pop(contact, None)
         if conversation is not None:
             conversation.close()

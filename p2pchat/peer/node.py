@@ -272,7 +272,7 @@ class Node:
         What waits for the old one has failed then; gives how many lines.
         """
         self.contacts.trust(username)
-        self.conversations.trusted(username)
+        self.conversations.drop(username)
         key = self.contacts.get(username).key
         return self.history.drop_queued(str(self.url), username, other_than=key)
 

@@ -51,4 +51,6 @@ class TrustOrders:
     def _block(self, name: str, *, blocked: bool) -> None:
         check_username(name)
         self._node().contacts.block(name, blocked=blocked)
+        if blocked:
+            self._node().conversations.drop(name)
         self._view.tell(f"{name} is {'blocked' if blocked else 'not blocked any more'}")

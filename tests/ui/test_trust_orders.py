@@ -32,6 +32,21 @@ def test_blocking(secure_world: World) -> None:
     handlers = TrustOrders(screen, lambda: alice.node).handlers
     handlers["block"](Order("block", "bob"))
     assert alice.node.contacts.get("bob").blocked
+    assert alice.node.conversations.get("bob") is None
     handlers["unblock"](Order("unblock", "bob"))
     assert not alice.node.contacts.get("bob").blocked
     assert screen.lines == ["* bob is blocked", "* bob is not blocked any more"]
+
+
+def test_the_blocked_are_hung_up_on(secure_world: World) -> None:
+    """In the middle of a chat; they are not heard, and their next call is rejected."""
+    alice, bob = friends(secure_world)
+    bob.node.call("alice")
+    secure_world.settle()
+    TrustOrders(Screen(), lambda: alice.node).handlers["block"](Order("block", "bob"))
+    secure_world.settle()
+    alice.told()
+    bob.node.conversations.queue("alice", ("let me in",), lambda _: None, lambda _: None)
+    secure_world.advance(200)
+    assert alice.told() == []
+    assert alice.node.unread() == []
