@@ -6,7 +6,7 @@ On one machine, between processes of one owner; the same frames and rules as eve
 from typing import Final
 
 from p2pchat.protocol.dialects import Dialect
-from p2pchat.protocol.messages import Answer, Presence, Request
+from p2pchat.protocol.messages import Answer, Presence, Request, check_seconds
 from p2pchat.protocol.secure import json_codec
 from p2pchat.protocol.states import Dialogue, Speaker, State
 
@@ -20,6 +20,11 @@ class Send(Request, frozen=True):
     texts: tuple[str, ...]
     wait: float
     hidden = frozenset({"texts"})
+
+    def __post_init__(self) -> None:
+        if not self.texts:
+            raise ValueError("no texts")
+        check_seconds(self.wait, at_least=0)
 
 
 class Sent(Answer, frozen=True):

@@ -33,3 +33,10 @@ def test_question_and_answer(question: Request, answer: Answer) -> None:
         assert list(give.feed(ask.send(question))) == [question]
         assert list(ask.feed(give.send(answer))) == [answer]
     assert "two" not in repr(question)
+
+
+@pytest.mark.parametrize(("texts", "wait"), [((), 1.0), (("x",), -1.0), (("x",), float("nan"))])
+def test_nonsense_is_refused(texts: tuple[str, ...], wait: float) -> None:
+    """A command cannot bring its node down."""
+    with pytest.raises(ValueError, match="no t"):
+        Send("bob", texts, wait)
