@@ -159,10 +159,10 @@ class Conversation:
     def hold(self, error: P2PError) -> None:
         """The contact must not be called until the person has said what to do."""
         self.away()
-        if self._session.waiting and not self._held:
-            self.wished = True  # the person is told once, though nobody looks
-        self._held = True
-        self._fail(error)
+        news = self.wished or (self._session.waiting and not self._held)
+        self._held, self.wished = True, False
+        if news:
+            self._on_event(CallFailed(self.contact, error))
 
     def seek_link(self) -> None:
         """Dial, if there is a reason to, and it is known where."""
