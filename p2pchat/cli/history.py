@@ -12,7 +12,7 @@ from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
 if TYPE_CHECKING:
-    from p2pchat.peer.history import KeptLine
+    from p2pchat.peer.history import History, KeptLine
 
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
 
@@ -53,7 +53,7 @@ def history(
         name = None if user is None else us.named(user)
         kept = us.profile.history()
         if delete:
-            _delete(kept.forget, str(us.url), name)
+            _delete(kept, str(us.url), name)
             return
         lines = kept.lines(
             str(us.url), name, since=_ms(since), until=_ms(until), limit=limit, words=words
@@ -84,11 +84,10 @@ def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool) -> None:
             click.echo(text)
 
 
-def _delete(forget: "object", registry: str, name: str | None) -> None:
+def _delete(kept: "History", registry: str, name: str | None) -> None:
     if name is None:
         raise UsageError("whose history is to be deleted?", advice="p2p history NAME --delete")
-    assert callable(forget)
-    click.echo(f"{forget(registry, name)} lines with {name} are deleted")
+    click.echo(f"{kept.forget(registry, name)} lines with {name} are deleted")
 
 
 def _ms(moment: dt.datetime | None) -> int | None:

@@ -13,9 +13,6 @@ from p2pchat.errors import UsageError
 from p2pchat.peer.models import LINE_COUNT, Conversation, Line, LineWords
 from p2pchat.storage import SqliteFile
 
-CLEAR: Final = b""
-"""Stands for a key where a conversation is in clear."""
-
 _UID_BYTES: Final = 12
 
 
@@ -23,8 +20,6 @@ class LineState(StrEnum):
     """What has become of a line: outgoing ones are queued first, incoming ones unread."""
 
     QUEUED = "queued"
-    SENT = "sent"
-    """Given to a contact of the original dialect, who never says that it has come."""
     DELIVERED = "delivered"
     FAILED = "failed"
     UNREAD = "unread"
@@ -136,7 +131,7 @@ class History:
 
     def forget_before(self, at: int) -> int:
         """Delete lines that were delivered or read and are older than that."""
-        done = [LineState.DELIVERED, LineState.SENT, LineState.READ]
+        done = [LineState.DELIVERED, LineState.READ]
         return self._forget((Line.at < at) & Line.state.in_(done))
 
     def mark_read(self, registry: str, username: str, up_to: int) -> None:
@@ -222,7 +217,6 @@ class Thread:
         progress: Progress,
         *,
         said: Sequence[NewLine] = (),
-        said_state: LineState = LineState.QUEUED,
         heard: Sequence[NewLine] = (),
     ) -> list[KeptLine]:
         """Keep lines of both directions and how far we are, all or nothing.
@@ -233,7 +227,7 @@ class Thread:
         """
         with self._store.errors(), self._store.database.atomic("immediate"):
             self._keep_progress(progress)
-            self._insert(said, outgoing=True, state=said_state)
+            self._insert(said, outgoing=True, state=LineState.QUEUED)
             new = self._unknown(heard)
             self._insert(new, outgoing=False, state=LineState.UNREAD)
             self._note_delivered(progress.acked)

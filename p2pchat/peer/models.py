@@ -64,7 +64,7 @@ class Contact(Model):
 
 
 class Conversation(Model):
-    """How far the talk with a contact has come, for each key of theirs (empty: in clear).
+    """How far the talk with a contact has come, for each key of theirs.
 
     `last_in` and `last_out` number the last line that is on our disk in each direction, `acked` the
     last one of ours that is on the contact's.
