@@ -18,7 +18,7 @@ from p2pchat.errors import (
 )
 from p2pchat.net.address import Address
 from p2pchat.net.link import Link
-from p2pchat.net.loop import Loop, Timer
+from p2pchat.net.loop import Loop
 from p2pchat.peer.calls import OutgoingCall
 from p2pchat.peer.chat_session import ChatSession
 from p2pchat.peer.events import (
@@ -37,6 +37,7 @@ from p2pchat.peer.events import (
 )
 from p2pchat.peer.history import KeptLine, Thread
 from p2pchat.peer.peer_links import PeerLinks
+from p2pchat.peer.retries import Retries
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatRequest, Here
 
@@ -80,13 +81,11 @@ class Conversation:
         self._on_room = on_room
         self._on_accepted = on_accepted
         self._on_rejected = on_rejected
-        self._rng = rng
+        self._retries = Retries(loop, rng, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
         self._session = ChatSession(thread, self, loop.call_soon)
         self._address: Address | None = None
         self._outgoing: OutgoingCall | None = None
         self._link: Link | None = None
-        self._retry: Timer | None = None
-        self._losses = 0
         self._started = False  # the wish to talk has been fulfilled
         self._is_stranger = False  # who has to be asked, and may say no
         self._is_here = False  # the contact has the conversation open too
@@ -122,7 +121,7 @@ class Conversation:
     def wish_to_talk(self, *, stranger: bool) -> None:
         """Wish it; `at` or `away` tells where the contact is."""
         self.wished = True
-        self._stop_waiting()
+        self._retries.stop()
         self._started = False
         self._is_stranger = stranger
         if self._link is not None:
@@ -145,14 +144,14 @@ class Conversation:
         """The contact is online there."""
         if self._address != address:
             self._address = address
-            self._losses = 0
-            self._stop_waiting()
+            self._retries.reset()
+            self._retries.stop()
         self.seek_link()
 
     def away(self) -> None:
         """The contact is offline, so far as is known."""
         was_there, self._address = self._address is not None, None
-        self._stop_waiting()
+        self._retries.stop()
         if was_there and self._link is None and self._started and self.wished:
             self._on_event(ContactAway(self.contact))
 
@@ -164,10 +163,14 @@ class Conversation:
         if news:
             self._on_event(CallFailed(self.contact, error))
 
+    def wake(self) -> None:
+        """We are online again: what was waited for may be there."""
+        self._retries.hurry()
+
     def seek_link(self) -> None:
         """Dial, if there is a reason to, and it is known where."""
         needed = self.wished or self._session.waiting
-        busy = self._link or self._outgoing or self._retry or self._closed
+        busy = self._link or self._outgoing or self._retries.waiting or self._closed
         if busy or self._address is None or not needed:
             return
         self._outgoing = OutgoingCall(
@@ -187,7 +190,7 @@ class Conversation:
         if self._outgoing is not None:
             self._outgoing.cancel()
             self._outgoing = None
-        self._stop_waiting()
+        self._retries.stop()
         self._drop_link()
         self.security = security
         self._link = link
@@ -207,7 +210,7 @@ class Conversation:
     def close(self) -> None:
         """Be over: what was said is on the disk, and what can go out still does."""
         self._closed = True
-        self._stop_waiting()
+        self._retries.stop()
         if self._outgoing is not None:
             self._outgoing.cancel()
             self._outgoing = None
@@ -225,7 +228,7 @@ class Conversation:
 
     def on_delivered(self, up_to: int) -> None:
         """Tell how many still wait."""
-        self._losses = 0
+        self._retries.reset()
         self._on_event(Delivered(self.contact, self._session.waiting, up_to))
         self._on_room()
         self._end_if_done()
@@ -285,9 +288,10 @@ class Conversation:
         if not self._started:
             self._fail(error)
         if isinstance(error, ContactBusy):
-            self._try_again(_BUSY_PAUSE)
+            pause: float | None = _BUSY_PAUSE
         else:
-            self._try_again(_LONG_PAUSE if isinstance(error, TimedOut) else None)
+            pause = _LONG_PAUSE if isinstance(error, TimedOut) else None
+        self._retries.later(self.seek_link, instead=pause)
 
     def _fail(self, error: P2PError) -> None:
         """The wish to talk cannot be fulfilled."""
@@ -304,22 +308,7 @@ class Conversation:
             self._on_event(ContactLost(self.contact, error))
         self._on_room()
         if self.wished or self._session.waiting:
-            self._try_again()
-
-    def _try_again(self, after: float | None = None) -> None:
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._losses) * self._rng.uniform(0.5, 1.0)
-        self._losses = min(self._losses + 1, 10)
-        self._stop_waiting()
-        self._retry = self._loop.call_later(after or pause, self._retry_now)
-
-    def _retry_now(self) -> None:
-        self._retry = None
-        self.seek_link()
-
-    def _stop_waiting(self) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
+            self._retries.later(self.seek_link)
 
     def _drop_link(self) -> None:
         if self._link is not None:

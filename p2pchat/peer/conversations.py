@@ -7,7 +7,6 @@ whom we have accepted once. Knows no screen: which conversation is looked at is 
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.address import Address
@@ -16,9 +15,7 @@ from p2pchat.peer.calls import IncomingCall
 from p2pchat.peer.contacts import Contacts, check_username
 from p2pchat.peer.conversation import Conversation
 from p2pchat.peer.events import (
-    Called,
     CallFailed,
-    CallWithdrawn,
     ContactAway,
     Event,
     OutboxFailed,
@@ -27,11 +24,9 @@ from p2pchat.peer.events import (
 from p2pchat.peer.history import History
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.reception import Search
+from p2pchat.peer.strangers import Strangers
 from p2pchat.protocol.messages import MAX_WATCHED, Presence, SearchResult, Sighting
 from p2pchat.protocol.talk import Reply
-
-_MAX_ASKING: Final = 8
-"""Strangers who wait for an answer; one more hears that we are busy."""
 
 
 class Conversations:
@@ -69,7 +64,7 @@ class Conversations:
         self._rng = rng
         self._by_name: dict[str, Conversation] = {}
         self._sought: set[str] = set()
-        self._asking: dict[str, IncomingCall] = {}
+        self._strangers = Strangers(on_event)
         self._watched: list[str] = []
         self._sightings: dict[str, SearchResult] = {}  # of everybody who is watched
         self._online = False
@@ -78,7 +73,7 @@ class Conversations:
     @property
     def asking(self) -> list[str]:
         """Strangers who wait for our answer, the first one first."""
-        return list(self._asking)
+        return self._strangers.names
 
     @property
     def online_contacts(self) -> list[str]:
@@ -103,6 +98,8 @@ class Conversations:
     def online(self) -> None:
         """We are logged in: have the registry tell of everybody who matters."""
         self._online, self._watched = True, []  # a registry that is back knows of no watch
+        for conversation in self._by_name.values():
+            conversation.wake()
         for contact in self._history.waiting(self._registry):
             self._with_pinned(contact)
         self._watch_all()
@@ -129,7 +126,7 @@ class Conversations:
             return
         if contact in self._sought:
             raise UsageError(f"you are calling {contact} already", advice="/leave gives it up")
-        if contact in self._asking:
+        if contact in self.asking:
             self.accept(contact)
             return
         if conversation is not None and conversation.up:
@@ -211,23 +208,21 @@ class Conversations:
                 call.refuse(Reply.BUSY)
             else:
                 self._accept(call)
-        elif self.do_not_disturb or len(self._asking) >= _MAX_ASKING or contact in self._asking:
+        elif self.do_not_disturb:
             call.refuse(Reply.BUSY)
         else:
-            self._asking[contact] = call
-            call.on_gone = self._withdrawn
-            self._on_event(Called(contact))
+            self._strangers.take(call)
 
     def accept(self, contact: str) -> None:
         """Take the call of a stranger who waits; ChatStarted follows."""
-        conversation = self._accept(self._asking[contact])
+        conversation = self._accept(self._strangers.get(contact))
         self._watch_all()
-        del self._asking[contact]
+        self._strangers.remove(contact)
         conversation.wish_to_talk(stranger=False)
 
     def reject(self, contact: str) -> None:
         """Refuse it."""
-        self._asking.pop(contact).refuse(Reply.REJECT)
+        self._strangers.remove(contact).refuse(Reply.REJECT)
 
     def drop(self, contact: str) -> None:
         """Hang up on a contact who has a new key, or is blocked; what is said later begins anew."""
@@ -243,8 +238,7 @@ class Conversations:
 
     def close(self) -> None:
         """Refuse who waits, close every link once what was said has gone out."""
-        while self._asking:
-            self._asking.popitem()[1].hang_up()
+        self._strangers.close()
         for conversation in self._by_name.values():
             conversation.close()
 
@@ -255,11 +249,6 @@ class Conversations:
         call.accept()
         conversation.attach(call.link, self._contacts.security(call.contact))
         return conversation
-
-    def _withdrawn(self, call: IncomingCall) -> None:
-        if self._asking.get(call.contact) is call:
-            del self._asking[call.contact]
-            self._on_event(CallWithdrawn(call.contact))
 
     def _opened(self, contact: str, result: SearchResult) -> None:
         if contact not in self._sought:

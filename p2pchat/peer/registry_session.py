@@ -5,12 +5,14 @@ Knows no contact and no chat; a chat that is open goes on whatever happens here.
 
 import itertools
 import random
+import time
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
 from typing import Final
 
 from p2pchat.errors import (
+    LinkLost,
     LoginNeeded,
     LoginRefused,
     NotTrusted,
@@ -22,11 +24,14 @@ from p2pchat.errors import (
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Network
 from p2pchat.net.link import Link
-from p2pchat.net.loop import Loop, Timer
+from p2pchat.net.loop import Loop
 from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.events import Event, LoggedIn, LoginFailed, RegistryBack, RegistryLost
+from p2pchat.peer.heartbeat import Heartbeat
 from p2pchat.peer.registry_client import RegistryClient
 from p2pchat.peer.registry_link import Failed, RegistryDialer
+from p2pchat.peer.retries import Retries
+from p2pchat.peer.sleep_watch import SleepWatch
 from p2pchat.protocol.heartbeat import seal_hello
 from p2pchat.protocol.messages import (
     AnnouncePort,
@@ -80,6 +85,7 @@ class RegistrySession:
         open_port: Callable[[str, bool], tuple[Address, int | None]],
         on_event: Callable[[Event], None],
         rng: random.Random,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._loop = loop
         self._network = network
@@ -89,33 +95,41 @@ class RegistrySession:
         self._username = credentials.username
         self._open_port = open_port
         self._on_event = on_event
-        self._rng = rng
+        self._retries = Retries(loop, rng, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
         self._client: RegistryClient | None = None
         self._heartbeat: Heartbeat | None = None
-        self._timer: Timer | None = None
         self._listening: Address | None = None
         self._grant: Grant | None = None
         self._was_online = False
         self._online_since = 0.0
-        self._losses = 0
+        self._wall = wall
+        self._sleep_watch: SleepWatch | None = None
         self.on_sighting: Callable[[Sighting], None] = _ignore_sighting
         self.standing = Standing.CONNECTING
-        self.next_try: float | None = None
-        """When WAITING: the instant of the next try, in the loop's time."""
 
     @property
     def next_try_in(self) -> float | None:
         """Seconds until the registry that was lost is tried again."""
-        return None if self.next_try is None else max(0.0, self.next_try - self._loop.now())
+        return self._retries.due_in
 
     def start(self) -> None:
         """Begin to log in; LoggedIn or LoginFailed follows."""
+        self._sleep_watch = SleepWatch(self._loop, self._wall, self.wake)
         self._connect()
 
     def stop(self) -> None:
         """Log out and hang up; no event follows."""
         self.standing = Standing.STOPPED
+        if self._sleep_watch is not None:
+            self._sleep_watch.close()
         self._let_go()
+
+    def wake(self) -> None:
+        """The machine has slept: the registry has hung up, or will, and need not be waited for."""
+        if self.standing is Standing.ONLINE:
+            self._lost(LinkLost("this machine has slept"))
+        if self.standing is Standing.WAITING:
+            self._retries.hurry()
 
     def search(self, username: str, then: Callable[[SearchResult], None], failed: Failed) -> None:
         """Ask where somebody is; `then` or `failed` in a later turn."""
@@ -151,7 +165,6 @@ class RegistrySession:
 
     def _connect(self) -> None:
         self.standing = Standing.CONNECTING
-        self.next_try = None
         self._client = RegistryClient(self._loop, self._dialer)
         self._client.on_lost = self._lost
         self._client.on_goodbye = self._told_goodbye
@@ -270,17 +283,13 @@ class RegistrySession:
         if not self._was_online:
             self._give_up(error)
             return
-        if self.standing is Standing.ONLINE:
-            steady = self._loop.now() - self._online_since >= _STEADY_AFTER
-            self._losses = 0 if steady else self._losses
+        steady = self._loop.now() - self._online_since >= _STEADY_AFTER
+        if self.standing is Standing.ONLINE and steady:
+            self._retries.reset()
         self._let_go()
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._losses) * self._rng.uniform(0.5, 1.0)
-        if isinstance(error, SlowedDown):
-            pause += error.seconds
-        self._losses = min(self._losses + 1, 10)
         self.standing = Standing.WAITING
-        self.next_try = self._loop.now() + pause
-        self._timer = self._loop.call_at(self.next_try, self._connect)
+        more = error.seconds if isinstance(error, SlowedDown) else 0.0
+        pause = self._retries.later(self._connect, more=more)
         self._on_event(RegistryLost(error, pause))
 
     def _give_up(self, error: P2PError) -> None:
@@ -288,8 +297,7 @@ class RegistrySession:
         self._on_event(LoginFailed(error))
 
     def _let_go(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._retries.stop()
         if self._heartbeat is not None:
             self._heartbeat.close()
             self._heartbeat = None
@@ -306,42 +314,9 @@ class RegistrySession:
             self._lost(error)
 
 
-class Heartbeat:
-    """Say HELLO at once and every `interval` seconds, until closed."""
-
-    def __init__(
-        self,
-        loop: Loop,
-        network: Network,
-        to: Address,
-        interval: float,
-        next_datagram: Callable[[], bytes],
-    ) -> None:
-        self._loop = loop
-        self._to = to
-        self._interval = interval
-        self._next_datagram = next_datagram
-        here = Address("::" if ":" in to.host else "0.0.0.0", 0)  # noqa: S104  # sends only
-        self._datagrams = network.open_udp(here, _ignore_datagram)
-        self._say()
-
-    def close(self) -> None:
-        """Say no more."""
-        self._timer.cancel()
-        self._datagrams.close()
-
-    def _say(self) -> None:
-        self._datagrams.send(self._next_datagram(), self._to)
-        self._timer = self._loop.call_later(self._interval, self._say)
-
-
 def _ignore_sighting(_: Sighting) -> None:
     """Stand in until somebody listens."""
 
 
 def _ignore_failure(_: P2PError) -> None:
     """Stand in where `on_lost` says it all, or it is asked again."""
-
-
-def _ignore_datagram(_: bytes, __: Address) -> None:
-    """Stand in: the answer tells our public address, which nobody asks for yet."""
