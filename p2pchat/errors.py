@@ -22,8 +22,6 @@ P2PError                          exit 1
 Knows nothing of terminals: it gives sentences, `cli` prints them.
 """
 
-from typing import ClassVar
-
 
 class P2PError(Exception):
     """Say what happened, the likeliest cause, and what to try next.
@@ -32,7 +30,7 @@ class P2PError(Exception):
     `advice` (the exact command, where there is one) may be empty.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
     likely: str = ""
     advice: str = ""
 

@@ -2,22 +2,24 @@
 
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from io import UnsupportedOperation
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple, Protocol
 
 from p2pchat.cli.options import is_terminal, registry_database
 from p2pchat.cli.settings import make_folder
+from p2pchat.errors import P2PError
 from p2pchat.net.address import Address
 from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
 from p2pchat.net.endpoints import SocketNetwork
+from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.net.tls import StandardEngine
 from p2pchat.net.worker import ThreadWorker
-from p2pchat.peer.events import Event
 from p2pchat.peer.node import Node
+from p2pchat.protocol.screen import Attach
 from p2pchat.registry.accounts import Accounts
 from p2pchat.registry.entrance import Registration
 from p2pchat.registry.limits import Limits
@@ -25,10 +27,13 @@ from p2pchat.registry.passwords import STANDARD_COST, Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.server import Door, Server
 from p2pchat.registry.service import Service
+from p2pchat.ui.attached import Attached
 from p2pchat.ui.chat_app import Call, ChatApp
+from p2pchat.ui.screens import Screens, Watcher
+from p2pchat.ui.view import View
 
-MakeNode = Callable[[Callable[[Event], None]], AbstractContextManager[Node]]
-"""Makes a node that tells its events to the function, for as long as the context lasts."""
+MakeNode = Callable[[Watcher], AbstractContextManager[Node]]
+"""Makes a node that the watcher is told of, for as long as the context lasts."""
 
 
 class RunningRegistry:
@@ -88,39 +93,77 @@ class RunningRegistry:
         self.stopped = True
 
 
-def converse_in_lines(make_node: MakeNode, loop: Loop, *, call: Call | None) -> ChatApp:
-    """Let a script, or a screen reader, talk through a node in plain lines.
+class AtPrompt(NamedTuple):
+    """Somebody sits at a terminal, with a prompt; the file keeps what was typed."""
+
+    history_file: Path | None
+
+
+class Talk(Protocol):
+    """How a talk through a node has ended."""
+
+    error: P2PError | None
+    exit_code: int
+
+
+def converse(
+    make_node: MakeNode, loop: Loop, call: Call | None, at_prompt: AtPrompt | None
+) -> ChatApp:
+    """Let somebody talk through a node: at the prompt, or in plain lines (a script, say).
 
     Gives the app, which says how it ended; the loop is still to be run until idle.
     """
+    screens = Screens()
+    if at_prompt is not None:
+        from p2pchat.ui import host
+        from p2pchat.ui.around import around
+        from p2pchat.ui.prompt import Prompt
+
+        prompt = Prompt(lambda: around(app), history_file=at_prompt.history_file)
+        app = ChatApp(View(prompt.write, plain=False), call=call)
+        with _node_of(make_node, screens, app):
+            host.run(loop, app, prompt)
+        return app
     from p2pchat.ui import plain
 
-    app = ChatApp(plain.PlainView(sys.stdout), call=call, commands_overtake=is_terminal(sys.stdin))
-    with make_node(app.on_event) as node:
-        try:
-            app.run(node)
-            plain.run(loop, app, _descriptor(sys.stdin))
-        finally:
-            app.finish()
+    overtake = is_terminal(sys.stdin)
+    app = ChatApp(plain.plain_view(sys.stdout), call=call, commands_overtake=overtake)
+    with _node_of(make_node, screens, app):
+        plain.run(loop, app, _descriptor(sys.stdin))
     return app
 
 
-def converse_at_prompt(
-    make_node: MakeNode, loop: Loop, *, call: Call | None, history_file: Path | None
-) -> ChatApp:
-    """Let a person talk through a node at the prompt; gives the app, as `converse_in_lines`."""
-    from p2pchat.ui import host
-    from p2pchat.ui.prompt import Prompt
-
-    prompt = Prompt(history_file=history_file)
-    app = ChatApp(prompt, call=call)
-    with make_node(app.on_event) as node:
-        prompt.attach(node, app)
+@contextmanager
+def _node_of(make_node: MakeNode, screens: Screens, app: ChatApp) -> Iterator[None]:
+    """Run a node under the app: it logs out when the app is done."""
+    with make_node(screens) as node:
+        screens.add(app)
+        app.on_done = node.stop
+        node.on_room = screens.on_room
         try:
             app.run(node)
-            host.run(loop, app, prompt)
+            node.start()
+            yield
         finally:
             app.finish()
+
+
+def attach(link: Link, loop: Loop, request: Attach, at_prompt: AtPrompt | None) -> Attached:
+    """The same as `converse`, at a node in another process: the one at the link's other end."""
+    if at_prompt is not None:
+        from p2pchat.ui import host
+        from p2pchat.ui.prompt import Prompt
+
+        prompt = Prompt(lambda: app.around, history_file=at_prompt.history_file)
+        app = Attached(link, prompt.write)
+        app.attach(request)
+        host.run(loop, app, prompt)
+        return app
+    from p2pchat.ui import plain
+
+    app = Attached(link, plain.LineWriter(sys.stdout).write)
+    app.attach(Attach(request.call, request.in_clear, True, is_terminal(sys.stdin)))
+    plain.run(loop, app, _descriptor(sys.stdin))
     return app
 
 
@@ -137,7 +180,10 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.call_from_thread(end))
     screen = Headless(sys.stdout)
-    with make_node(screen.on_event) as node:
+    screens = Screens()
+    screens.add(screen)
+    with make_node(screens) as node:
+        node.on_room = screens.on_room
         try:
             node.start()
             loop.run_until(lambda: ended or screen.error is not None)

@@ -1,75 +1,38 @@
 """`p2p login` and `p2p chat`: be online, and talk."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from p2pchat.cli import limit_option, options
+from p2pchat.cli import options
+from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
 from p2pchat.cli.settings import Settings, make_folder
 
-_DAY_MS = 24 * 3600 * 1000
+_PLAIN = click.option("--plain", is_flag=True, help="Plain lines instead of the prompt.")
 
 
-def _online_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(
-        (
-            options.registry,
-            options.password_file,
-            click.option("--plain", is_flag=True, help="Plain lines instead of the prompt."),
-            click.option(
-                "--peer-host",
-                metavar="HOST",
-                help="Where contacts reach us.  [default: this machine alone for a registry on"
-                " it, else every interface]",
-            ),
-            click.option(
-                "--peer-port",
-                default=0,
-                type=click.IntRange(0, 65535),
-                help="The port for it.  [default: any free one]",
-            ),
-            click.option(
-                "--allow-original",
-                is_flag=True,
-                help="Be found and called by users of the original system too, in clear.",
-            ),
-            limit_option.limit,
-            click.option(
-                "--keep-days",
-                type=click.FloatRange(0, min_open=True),
-                metavar="DAYS",
-                help="Forget lines that are done and older than that.  [default: keep them]",
-            ),
-            click.option(
-                "--no-history",
-                is_flag=True,
-                help="Keep lines only until they are delivered or seen.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+def _screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    return options.registry(_PLAIN(node_options(command)))
 
 
 @click.command()
 @click.argument("user", required=False)
 @click.option("--headless", is_flag=True, help="No screen: for systemd, or behind p2p send.")
-@_online_options
+@_screen_options
 @click.pass_context
-def login(ctx: click.Context, /, user: str | None, **online: Any) -> None:
+def login(ctx: click.Context, /, user: str | None, **how: Any) -> None:
     """Be online as USER (else the account that was used last), with a prompt.
 
     \b
     p2p login alice
     p2p login --registry 'p2p://chat.example.org#FINGERPRINT'
 
-    Type /help there. Without a terminal, or with --plain, it speaks plain lines.
+    Type /help there. Without a terminal, or with --plain, it speaks plain lines. Where USER is
+    online on this machine already, it is one more screen of that.
     """
-    _be_online(ctx, user, call=None, **online)
+    _be_online(ctx, user, call=None, **how)
 
 
 @click.command()
@@ -78,9 +41,9 @@ def login(ctx: click.Context, /, user: str | None, **online: Any) -> None:
 @click.option(
     "--in-clear", is_flag=True, help="Call a user of the original system, for everybody to read."
 )
-@_online_options
+@_screen_options
 @click.pass_context
-def chat(ctx: click.Context, /, user: str, me: str | None, **online: Any) -> None:
+def chat(ctx: click.Context, /, user: str, me: str | None, **how: Any) -> None:
     """Log in, and ask USER for a chat; leave when it ends.
 
     \b
@@ -88,9 +51,11 @@ def chat(ctx: click.Context, /, user: str, me: str | None, **online: Any) -> Non
     p2p chat bob --as alice
     echo "dinner is ready" | p2p chat bob
 
+    Where p2p login is running already, its connection is used, and stays.
+
     Exit code: 5 no such user, 6 offline, 7 rejected, 8 busy, 10 not trusted.
     """
-    _be_online(ctx, me, call=user, **online)
+    _be_online(ctx, me, call=user, **how)
 
 
 def _be_online(
@@ -99,63 +64,39 @@ def _be_online(
     *,
     call: str | None,
     registry: str | None,
-    password_file: Path | None,
     plain: bool,
-    peer_host: str | None,
-    peer_port: int,
-    allow_original: bool,
-    settings_of_limits: tuple[str, ...],
-    no_history: bool,
-    keep_days: float | None,
     in_clear: bool = False,
     headless: bool = False,
+    **how_the_node_is: Any,
 ) -> None:
-    from p2pchat.cli.assembly import converse_at_prompt, converse_in_lines, stay_online
-    from p2pchat.cli.node_access import node_of_ours
+    """Attach a screen to the account's node where one runs, else be it."""
+    from p2pchat.cli.assembly import AtPrompt, Talk, attach, converse, stay_online
+    from p2pchat.cli.node_access import running_node
     from p2pchat.cli.our_side import our_side
-    from p2pchat.peer.events import Event
-    from p2pchat.peer.history import now_ms
-    from p2pchat.peer.limits import PeerLimits
-    from p2pchat.peer.node import Node
+    from p2pchat.protocol.screen import Attach
     from p2pchat.ui.chat_app import Call
 
     settings: Settings = ctx.obj
-    limits = limit_option.apply(PeerLimits(), settings_of_limits)
+    terminal = options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)
+    talk: Talk
     with our_side(settings, registry) as us:
         username = us.who_am_i(me)
-        if keep_days is not None:
-            us.profile.history().forget_before(now_ms() - int(keep_days * _DAY_MS))
-        to_call = None if call is None else Call(us.named(call), in_clear=in_clear)
-        password = options.given_password(settings, password_file)
-        credentials = us.credentials(username, password, allow_original=allow_original)
-        if password is None and not credentials.token:
-            password = options.get_password(settings, password_file, username, twice=False)
-            credentials = us.credentials(username, password, allow_original=allow_original)
-
-        @contextmanager
-        def make_node(on_event: Callable[[Event], None]) -> Iterator[Node]:
-            with node_of_ours(
-                settings,
-                us,
-                credentials,
-                on_event,
-                peer_host=peer_host,
-                peer_port=peer_port,
-                limits=limits,
-                keep_history=not no_history,
-            ) as node:
-                yield node
-
-        terminal = options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)
-        if headless:
-            stay_online(make_node, us.loop)
-            return
-        if plain or settings.dumb_terminal or not terminal:
-            app = converse_in_lines(make_node, us.loop, call=to_call)
-        else:
+        whom = None if call is None else us.named(call)
+        at_prompt = None
+        if terminal and not plain and not settings.dumb_terminal:
             make_folder(settings.state_home)
-            history_file = settings.input_history_file
-            app = converse_at_prompt(make_node, us.loop, call=to_call, history_file=history_file)
-    if app.error is not None:
-        raise app.error
-    ctx.exit(app.exit_code)
+            at_prompt = AtPrompt(settings.input_history_file)
+        with running_node(settings, us, username) as running:
+            if running is not None and not headless:
+                refuse_node_options(ctx)
+                talk = attach(running.link, us.loop, Attach(whom or "", in_clear), at_prompt)
+            else:
+                make_node = node_maker(settings, us, username, **how_the_node_is)
+                if headless:
+                    stay_online(make_node, us.loop)
+                    return
+                to_call = None if whom is None else Call(whom, in_clear)
+                talk = converse(make_node, us.loop, to_call, at_prompt)
+    if talk.error is not None:
+        raise talk.error
+    ctx.exit(talk.exit_code)

@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
-from p2pchat.cli.assembly import MakeNode, RunningRegistry, converse_at_prompt
+from p2pchat.cli.assembly import AtPrompt, MakeNode, RunningRegistry, converse
 from p2pchat.cli.our_side import OurSide, running_loop
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
@@ -21,7 +21,8 @@ from p2pchat.peer.node import Node
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_url import RegistryUrl
 from p2pchat.ui.chat_app import Call
-from p2pchat.ui.plain import PlainView
+from p2pchat.ui.plain import plain_view
+from p2pchat.ui.screens import Listening
 
 ROBOT: Final = "robot"
 PERSON: Final = "you"
@@ -33,14 +34,14 @@ _LOOPBACK: Final = Address("127.0.0.1", 0)
 def chat_with_robot() -> None:
     """Put the person at the prompt, in a chat with the robot."""
     with _stage() as stage:
-        app = converse_at_prompt(stage.person, stage.loop, call=Call(ROBOT), history_file=None)
+        app = converse(stage.person, stage.loop, Call(ROBOT), AtPrompt(None))
     if app.error is not None:
         raise app.error
 
 
 def hold_conversation() -> None:
     """Say the script's lines to the robot, each after its answer, and print what is said."""
-    view = PlainView(sys.stdout)
+    view = plain_view(sys.stdout)
     lines = iter(SCRIPT)
     ended = False
 
@@ -65,7 +66,7 @@ def hold_conversation() -> None:
             case _:
                 pass
 
-    with _stage() as stage, stage.person(on_event) as node:
+    with _stage() as stage, stage.person(Listening(on_event)) as node:
         try:
             node.start()
             stage.loop.run_until(lambda: ended)
@@ -105,7 +106,7 @@ def _stage() -> Iterator[_Stage]:
             password = secrets.token_urlsafe()
             credentials = us.credentials(username, password)
             us.errands.register(credentials, password)
-            return lambda on_event: nullcontext(us.node(credentials, on_event))
+            return lambda watcher: nullcontext(us.node(credentials, watcher.on_event))
 
         robot = _start_robot(loop, stack, join(ROBOT))
         stack.callback(robot.stop)
@@ -127,7 +128,7 @@ def _start_robot(loop: Loop, stack: ExitStack, make_node: MakeNode) -> Node:
             case _:
                 pass
 
-    robot = stack.enter_context(make_node(on_event))
+    robot = stack.enter_context(make_node(Listening(on_event)))
     robot.start()
     loop.run_until(lambda: ready)
     return robot

@@ -51,13 +51,11 @@ def history(
         raise UsageError("whose history?", advice="p2p history NAME, or --search WORDS")
     with our_side(settings, registry) as us:
         name = None if user is None else us.named(user)
-        kept = us.profile.history()
+        kept = us.history
         if delete:
-            _delete(kept, str(us.url), name)
+            _delete(kept, name)
             return
-        lines = kept.lines(
-            str(us.url), name, since=_ms(since), until=_ms(until), limit=limit, words=words
-        )
+        lines = kept.lines(name, since=_ms(since), until=_ms(until), limit=limit, words=words)
         me = us.profile.last_account(str(us.url)) or "me"
     print_lines(lines, me=me, as_json=as_json)
 
@@ -84,10 +82,10 @@ def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool) -> None:
             click.echo(text)
 
 
-def _delete(kept: "History", registry: str, name: str | None) -> None:
+def _delete(kept: "History", name: str | None) -> None:
     if name is None:
         raise UsageError("whose history is to be deleted?", advice="p2p history NAME --delete")
-    click.echo(f"{kept.forget(registry, name)} lines with {name} are deleted")
+    click.echo(f"{kept.forget(name)} lines with {name} are deleted")
 
 
 def _ms(moment: dt.datetime | None) -> int | None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from p2pchat.cli.our_side import OurSide, our_side
 from p2pchat.cli.settings import Settings, make_folder
 from p2pchat.errors import P2PError, Unreachable, UsageError
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
 from p2pchat.peer.control import ControlClient, ControlServer, socket_of
 from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.delivery import Delivery
@@ -21,6 +24,9 @@ from p2pchat.protocol.control import (
     Status,
     StatusResult,
 )
+from p2pchat.protocol.screen import Attach, Detached
+from p2pchat.ui.remote_screen import RemoteScreen
+from p2pchat.ui.screens import Listening, Screens, Watcher
 
 
 def control_path(settings: Settings, us: OurSide, username: str) -> Path:
@@ -46,19 +52,22 @@ def node_of_ours(
     settings: Settings,
     us: OurSide,
     credentials: Credentials,
-    on_event: Callable[[Event], None],
+    watcher: Watcher,
     *,
     peer_host: str | None = None,
     peer_port: int = 0,
     limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
     keep_history: bool = True,
 ) -> Iterator[Node]:
-    """Be the account's node, which other commands then use; raises UsageError if another is."""
+    """Be the account's node, which other commands then use; raises UsageError if another is.
+
+    Where it tells its events to `Screens`, those of other processes may join them.
+    """
     path = control_path(settings, us, credentials.username)
     with closing(ControlServer(us.loop, path)) as control:
 
         def told(event: Event) -> None:
-            on_event(event)
+            watcher.on_event(event)
             control.on_event(event)
 
         node = us.node(
@@ -69,8 +78,25 @@ def node_of_ours(
             limits=limits,
             keep_history=keep_history,
         )
-        control.serve(node)
+        control.serve(node, partial(_attach, us.loop, node, watcher))
         yield node
+
+
+def _attach(
+    loop: Loop,
+    node: Node,
+    watcher: Watcher,
+    link: Link,
+    request: Attach,
+    on_done: Callable[[], None],
+) -> None:
+    if isinstance(watcher, Screens):
+        RemoteScreen(loop, link, request, node, watcher, on_done)
+    else:
+        what = "another command of yours is online for a moment"
+        link.send(Detached(UsageError.exit_code, what, advice="try again"))
+        link.close()
+        on_done()
 
 
 def deliver(
@@ -123,15 +149,17 @@ def ask_status(settings: Settings, registry: str | None, me: str | None) -> dict
                     "online": list(answer.online),
                     "unread": answer.unread,
                     "waiting": answer.waiting,
+                    "links": answer.links,
                 }
-        history = us.profile.history()
+        history = us.history
         return {
             "user": username,
             "registry": str(us.url),
             "standing": None,
             "online": [],
-            "unread": history.unread(str(us.url)),
-            "waiting": history.waiting(str(us.url)),
+            "unread": history.unread(),
+            "waiting": history.waiting(),
+            "links": {},
         }
 
 
@@ -165,7 +193,7 @@ def _deliver_ourselves(
         deliveries.append(Delivery(us.loop, node, contact, texts, wait, done))
 
     credentials = us.credentials(username, settings.password)
-    with node_of_ours(settings, us, credentials, on_event) as node:
+    with node_of_ours(settings, us, credentials, Listening(on_event)) as node:
         try:
             node.start()
             us.loop.run_until(lambda: bool(results or errors))

@@ -38,6 +38,7 @@ class OurSide:
         self.profile = profile
         self.identity = identity
         self.contacts = Contacts(profile, str(url), identity.public)
+        self.history = profile.history(str(url))
         self.errands = Errands(loop, network, self._dialer(_say_first_contact))
 
     def who_am_i(self, said: str | None) -> str:

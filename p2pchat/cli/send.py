@@ -71,16 +71,26 @@ def outbox(ctx: click.Context, registry: str | None, as_json: bool) -> None:
     p2p outbox retry bob
     """
     ctx.obj = (ctx.obj, registry)
-    if ctx.invoked_subcommand is not None:
-        return
+    if ctx.invoked_subcommand is None:
+        _list(*ctx.obj, as_json=as_json)
+
+
+@outbox.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
+@click.pass_obj
+def list_outbox(given: tuple[Settings, str | None], *, as_json: bool) -> None:
+    """List it; the same as p2p outbox alone."""
+    _list(*given, as_json=as_json)
+
+
+def _list(settings: Settings, registry: str | None, *, as_json: bool) -> None:
     from p2pchat.cli.history import print_lines
     from p2pchat.cli.our_side import our_side
     from p2pchat.peer.history import LineState
 
-    settings, registry = ctx.obj
     with our_side(settings, registry) as us:
         states = (LineState.QUEUED, LineState.FAILED)
-        lines = us.profile.history().lines(str(us.url), states=states)
+        lines = us.history.lines(states=states)
     print_lines(lines, me="me", as_json=as_json)
 
 
@@ -92,7 +102,7 @@ def cancel(given: tuple[Settings, str | None], user: str) -> None:
     from p2pchat.cli.our_side import our_side
 
     with our_side(*given) as us:
-        count = us.profile.history().drop_queued(str(us.url), us.named(user))
+        count = us.history.drop_queued(us.named(user))
     click.echo(f"{count} lines will not be delivered")
 
 
@@ -107,16 +117,16 @@ def retry(ctx: click.Context, user: str) -> None:
 
     settings, registry = ctx.obj
     with our_side(settings, registry) as us:
-        history, name = us.profile.history(), us.named(user)
-        history.drop_queued(str(us.url), name, other_than=us.contacts.get(name).key)
-        failed = history.lines(str(us.url), name, states=[LineState.FAILED])
+        history, name = us.history, us.named(user)
+        history.drop_queued(name, other_than=us.contacts.get(name).key)
+        failed = history.lines(name, states=[LineState.FAILED])
     if not failed:
         raise UsageError(f"nothing for {name} has failed")
     texts = tuple(line.text for line in failed)
     exit_code, why = deliver(settings, registry, None, user, texts, 15.0)
     if exit_code in {0, 6}:
         with our_side(settings, registry) as us:
-            us.profile.history().forget_lines([line.id for line in failed])
+            us.history.forget_lines([line.id for line in failed])
     if why:
         click.echo(f"p2p: {why}", err=True)
     click.echo(json.dumps({"sent": len(texts)}) if exit_code == 0 else f"{len(texts)} lines wait")

@@ -32,6 +32,10 @@ def status(settings: Settings, registry: str | None, me: str | None, as_json: bo
     assert isinstance(online, list)
     if online:
         click.echo(f"online: {', '.join(online)}")
+    links = fields["links"]
+    assert isinstance(links, dict)
+    for contact, path in links.items():
+        click.echo(f"link: {contact} {path}")
     for name in ("unread", "waiting"):
         counts = fields[name]
         assert isinstance(counts, dict)

@@ -57,6 +57,9 @@ class Wire(Protocol):
 class Listener(Protocol):
     """Who is told."""
 
+    def on_kept(self, lines: Sequence[NewLine]) -> None:
+        """These lines of ours are on our disk."""
+
     def on_heard(self, lines: Sequence[KeptLine]) -> None:
         """These are on our disk."""
 
@@ -94,6 +97,11 @@ class ChatSession:
     def waiting(self) -> int:
         """Lines of ours that the contact has not acknowledged."""
         return self._progress.last_out + len(self._said) - self._progress.acked
+
+    @property
+    def sent(self) -> int:
+        """The number up to which our lines are acknowledged, or on their way on this link."""
+        return self._sent if self._synced else self._progress.acked
 
     def link_up(self, wire: Wire) -> None:
         """Talk on this link from now on."""
@@ -173,6 +181,8 @@ class ChatSession:
                 self._listener.on_not_kept(error, [line.text for line in said])
                 return
         self._progress = progress
+        if said:
+            self._listener.on_kept(said)
         self._tell(new, delivered=progress.acked > before.acked)
         if self._synced:
             if said and self._sent == said[0].seq - 1:

@@ -31,7 +31,11 @@ from p2pchat.protocol.control import (
     StatusResult,
 )
 from p2pchat.protocol.messages import Answer, Message, Request, SearchResult
+from p2pchat.protocol.screen import Attach
 from p2pchat.protocol.states import Speaker
+
+OnAttach = Callable[[Link, Attach, Callable[[], None]], None]
+"""Takes the link of a screen that attaches, and what to call when it is done with it."""
 
 
 def socket_of(folder: Path, registry: str, username: str) -> Path:
@@ -50,6 +54,8 @@ class ControlServer:
         self._loop = loop
         self._lock = _hold(path.with_suffix(".lock"))
         self._node: Node | None = None
+        self._on_attach: OnAttach | None = None
+        self._links: set[Link] = set()
         self._deliveries: set[Delivery] = set()
         try:
             self._listener = LocalListener(loop, path, self._came)
@@ -57,9 +63,10 @@ class ControlServer:
             self._lock.close()
             raise
 
-    def serve(self, node: Node) -> None:
-        """Serve this node from now on."""
+    def serve(self, node: Node, on_attach: OnAttach) -> None:
+        """Serve this node from now on; `on_attach` takes the links of screens that come."""
         self._node = node
+        self._on_attach = on_attach
 
     def on_event(self, event: Event) -> None:
         """Take what the node tells."""
@@ -69,11 +76,18 @@ class ControlServer:
     def close(self) -> None:
         """Serve no more, and let another process be the node."""
         self._listener.close()
+        for link in tuple(self._links):
+            link.close()
         self._lock.close()
 
     def _came(self, transport: Wire) -> None:
         link = _link(self._loop, transport, Speaker.LISTENER)
+        self._links.add(link)
         link.on_message = partial(self._asked, link)
+        link.on_closed = partial(self._gone, link)
+
+    def _gone(self, link: Link, _: P2PError | None = None) -> None:
+        self._links.discard(link)
 
     def _asked(self, link: Link, request: Message) -> None:
         node = self._node
@@ -81,6 +95,8 @@ class ControlServer:
         match request:
             case Send():
                 self._send(link, node, request)
+            case Attach() if self._on_attach is not None:
+                self._on_attach(link, request, partial(self._gone, link))
             case Find(username):
                 node.registry.search(
                     username,
@@ -93,9 +109,10 @@ class ControlServer:
                         node.username,
                         str(node.url),
                         node.standing.value,
-                        tuple(node.contacts_online),
-                        node.history.unread(str(node.url)),
-                        node.history.waiting(str(node.url)),
+                        tuple(node.conversations.online_contacts),
+                        node.history.unread(),
+                        node.history.waiting(),
+                        node.conversations.links,
                     )
                 )
             case _:
@@ -121,7 +138,7 @@ class ControlClient:
 
     def __init__(self, loop: Loop, path: Path) -> None:
         self._loop = loop
-        self._link = _link(loop, dial_local(loop, path), Speaker.DIALLER)
+        self.link = _link(loop, dial_local(loop, path), Speaker.DIALLER)
 
     def ask(self, request: Request) -> Answer:
         """Give the answer; raises UsageError where the node goes away meanwhile."""
@@ -131,18 +148,18 @@ class ControlClient:
                 assert isinstance(message, Answer)
                 then(message)
 
-            self._link.on_message = heard
-            self._link.on_closed = lambda error: failed(
+            self.link.on_message = heard
+            self.link.on_closed = lambda error: failed(
                 error or UsageError("the node has ended", advice="try again")
             )
-            self._link.send(request)
+            self.link.send(request)
 
         return self._loop.wait_for(start)
 
     def close(self) -> None:
         """Hang up."""
-        self._link.on_closed = lambda _: None
-        self._link.close()
+        self.link.on_closed = lambda _: None
+        self.link.close()
 
 
 def _link(loop: Loop, transport: Wire, speaker: Speaker) -> Link:

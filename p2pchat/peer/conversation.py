@@ -8,14 +8,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from p2pchat.errors import (
-    CallRejected,
-    ContactBusy,
-    NotTrusted,
-    P2PError,
-    StorageError,
-    TimedOut,
-)
+from p2pchat.errors import CallRejected, ContactBusy, NotTrusted, P2PError, StorageError, TimedOut
 from p2pchat.net.address import Address
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
@@ -32,10 +25,11 @@ from p2pchat.peer.events import (
     Delivered,
     Event,
     NotKept,
+    Said,
     Security,
     TextReceived,
 )
-from p2pchat.peer.history import KeptLine, Thread
+from p2pchat.peer.history import KeptLine, NewLine, Thread
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.retries import Retries
 from p2pchat.protocol.messages import Message
@@ -99,6 +93,11 @@ class Conversation:
         return self._link is not None
 
     @property
+    def remote(self) -> Address | None:
+        """Where the link goes, if there is one."""
+        return None if self._link is None else self._link.remote
+
+    @property
     def is_calling(self) -> bool:
         """Whether we wait for the contact's answer."""
         return self._outgoing is not None
@@ -117,6 +116,11 @@ class Conversation:
     def waiting(self) -> int:
         """Lines of ours that the contact has not acknowledged."""
         return self._session.waiting
+
+    @property
+    def sent(self) -> int:
+        """The number up to which our lines are on their way, or there."""
+        return self._session.sent
 
     def wish_to_talk(self, *, stranger: bool) -> None:
         """Wish it; `at` or `away` tells where the contact is."""
@@ -221,8 +225,13 @@ class Conversation:
             self._link.send(Here(here=False))
             self._link.close()
 
-    def on_heard(self, lines: Sequence[KeptLine]) -> None:
+    def on_kept(self, lines: Sequence[NewLine]) -> None:
         """Tell them; see chat_session.Listener."""
+        for line in lines:
+            self._on_event(Said(self.contact, line.text, line.seq))
+
+    def on_heard(self, lines: Sequence[KeptLine]) -> None:
+        """Tell them."""
         for line in lines:
             self._on_event(TextReceived(self.contact, line.text, line.id, line.at))
 

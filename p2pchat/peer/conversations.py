@@ -40,7 +40,6 @@ class Conversations:
         self,
         loop: Loop,
         username: str,
-        registry: str,
         contacts: Contacts,
         history: History,
         links: PeerLinks,
@@ -53,7 +52,6 @@ class Conversations:
     ) -> None:
         self._loop = loop
         self._username = username
-        self._registry = registry
         self._contacts = contacts
         self._history = history
         self._links = links
@@ -82,6 +80,12 @@ class Conversations:
         return [name for name, result in seen if result.presence is Presence.ONLINE]
 
     @property
+    def links(self) -> dict[str, str]:
+        """To whom there is a link now: where it goes, and how well it is protected."""
+        conversations = self._by_name.values()
+        return {c.contact: f"at {c.remote}, {c.security.value}" for c in conversations if c.remote}
+
+    @property
     def sought(self) -> str | None:
         """Somebody whom we wish to talk to and who is still to be found, or has not answered."""
         for contact in self._sought:
@@ -100,7 +104,7 @@ class Conversations:
         self._online, self._watched = True, []  # a registry that is back knows of no watch
         for conversation in self._by_name.values():
             conversation.wake()
-        for contact in self._history.waiting(self._registry):
+        for contact in self._history.waiting():
             self._with_pinned(contact)
         self._watch_all()
 
@@ -125,7 +129,7 @@ class Conversations:
         if conversation is not None and conversation.wished:
             return
         if contact in self._sought:
-            raise UsageError(f"you are calling {contact} already", advice="/leave gives it up")
+            return
         if contact in self.asking:
             self.accept(contact)
             return
@@ -295,7 +299,7 @@ class Conversations:
                 self._username,
                 contact,
                 key,
-                self._history.thread(self._registry, contact, key),
+                self._history.thread(contact, key),
                 self._links,
                 on_event=self._on_event,
                 on_room=self._on_room,
@@ -319,7 +323,7 @@ class Conversations:
         contact = conversation.contact
         conversation.close()
         del self._by_name[contact]
-        count = self._history.drop_queued(self._registry, contact, only=conversation.key)
+        count = self._history.drop_queued(contact, only=conversation.key)
         if count:
             self._on_event(OutboxFailed(contact, error, count))
 

@@ -119,6 +119,23 @@ class TextReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A line of ours, from whichever screen or command, is on our disk; in clear: it goes out."""
+
+    contact: str
+    text: str = field(repr=False)
+    number: int = 0
+    """Its place in the conversation; 0 in clear, where nothing is acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the contact had said was seen, on whichever screen."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContactAway:
     """The chat is open, but the contact is offline: what is written waits."""
 
@@ -213,6 +230,8 @@ Event = (
     | CallTurnedAway
     | ChatStarted
     | TextReceived
+    | Said
+    | Seen
     | ContactAway
     | ContactLost
     | ContactBack

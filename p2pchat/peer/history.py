@@ -62,30 +62,33 @@ def new_uid() -> str:
 
 
 class History:
-    """The lines of one profile; `keep` False: only as long as they are undelivered or unread.
+    """The lines of one profile at one registry.
+
+    `keep` False: only as long as they are undelivered or unread.
 
     Raises StorageError everywhere.
     """
 
-    def __init__(self, store: SqliteFile, *, keep: bool = True) -> None:
+    def __init__(self, store: SqliteFile, registry: str, *, keep: bool = True) -> None:
         self._store = store
+        self._registry = registry
+        self._here = Line.registry == registry
         self._keep = keep
 
-    def thread(self, registry: str, username: str, key: bytes) -> "Thread":
+    def thread(self, username: str, key: bytes) -> "Thread":
         """Give what one conversation may do here."""
-        return Thread(self._store, registry, username, key, keep=self._keep)
+        return Thread(self._store, self._registry, username, key, keep=self._keep)
 
-    def waiting(self, registry: str) -> dict[str, int]:
+    def waiting(self) -> dict[str, int]:
         """Give who has lines of ours waiting, and how many."""
-        return self._counts(registry, LineState.QUEUED)
+        return self._counts(LineState.QUEUED)
 
-    def unread(self, registry: str) -> dict[str, int]:
+    def unread(self) -> dict[str, int]:
         """Give whose lines we have not seen, and how many."""
-        return self._counts(registry, LineState.UNREAD)
+        return self._counts(LineState.UNREAD)
 
     def lines(
         self,
-        registry: str,
         username: str | None = None,
         *,
         since: int | None = None,
@@ -99,7 +102,7 @@ class History:
         `words` must all be in it (the last one may be the beginning of one). Raises UsageError
         where there is nothing to look for in them.
         """
-        which = Line.registry == registry
+        which = self._here
         if username is not None:
             which &= Line.username == username
         if since is not None:
@@ -121,9 +124,9 @@ class History:
             rows = list(query.tuples().execute(self._store.database))
         return [_kept(row) for row in reversed(rows)]
 
-    def forget(self, registry: str, username: str) -> int:
+    def forget(self, username: str) -> int:
         """Delete every line with a contact, for good; give how many there were."""
-        return self._forget((Line.registry == registry) & (Line.username == username))
+        return self._forget(self._here & (Line.username == username))
 
     def forget_lines(self, ids: Sequence[int]) -> int:
         """Delete these lines, for good."""
@@ -132,11 +135,11 @@ class History:
     def forget_before(self, at: int) -> int:
         """Delete lines that were delivered or read and are older than that."""
         done = [LineState.DELIVERED, LineState.READ]
-        return self._forget((Line.at < at) & Line.state.in_(done))
+        return self._forget(self._here & (Line.at < at) & Line.state.in_(done))
 
-    def mark_read(self, registry: str, username: str, up_to: int) -> None:
+    def mark_read(self, username: str, up_to: int) -> None:
         """Note that everything that a contact said up to that id has been seen."""
-        seen = (Line.registry == registry) & (Line.username == username) & (Line.id <= up_to)
+        seen = self._here & (Line.username == username) & (Line.id <= up_to)
         seen &= _is(LineState.UNREAD)
         with self._store.errors():
             if self._keep:
@@ -146,7 +149,6 @@ class History:
 
     def drop_queued(
         self,
-        registry: str,
         username: str,
         *,
         only: bytes | None = None,
@@ -156,7 +158,7 @@ class History:
 
         `only`: what waits for that key of theirs; `other_than`: for another one.
         """
-        which = _waiting(registry, username)
+        which = self._here & (Line.username == username) & _is(LineState.QUEUED)
         if only is not None:
             which &= Line.key == only
         if other_than is not None:
@@ -165,10 +167,10 @@ class History:
         with self._store.errors():
             return int(change.execute(self._store.database))
 
-    def _counts(self, registry: str, state: LineState) -> dict[str, int]:
+    def _counts(self, state: LineState) -> dict[str, int]:
         query = (
             Line.select(Line.username, LINE_COUNT)
-            .where((Line.state == state) & (Line.registry == registry))
+            .where(self._here & _is(state))
             .group_by(Line.username)
         )
         with self._store.errors():
@@ -326,10 +328,6 @@ def _all_of(words: str) -> str:
 
 def _is(state: LineState) -> Any:
     return Line.state == state
-
-
-def _waiting(registry: str, username: str) -> Any:
-    return _is(LineState.QUEUED) & (Line.registry == registry) & (Line.username == username)
 
 
 def now_ms() -> int:

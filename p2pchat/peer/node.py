@@ -9,12 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
 
-from p2pchat.errors import (
-    NoSuchUser,
-    P2PError,
-    StorageError,
-    UsageError,
-)
+from p2pchat.errors import NoSuchUser, P2PError, StorageError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
@@ -33,8 +28,10 @@ from p2pchat.peer.events import (
     LoggedIn,
     RegistryBack,
     RegistryLost,
+    Said,
     SearchFailed,
     Security,
+    Seen,
     Trouble,
 )
 from p2pchat.peer.history import History, KeptLine, LineState
@@ -54,11 +51,15 @@ _MAX_WAITING: Final = 1000
 
 
 class ChatState(NamedTuple):
-    """How an open chat stands: how well protected, how many lines wait, whether they are away."""
+    """How an open chat stands: how well protected, how many lines wait, whether they are away.
+
+    Lines up to the number `sent` are on their way, or there.
+    """
 
     security: Security
     waiting: int
     away: bool
+    sent: int = 0
 
 
 class Node:
@@ -87,7 +88,7 @@ class Node:
         self.username = credentials.username
         self.url = dialer.url
         self.contacts = Contacts(profile, str(self.url), credentials.identity.public)
-        self.history: History = profile.history(keep=keep_history)
+        self.history: History = profile.history(str(self.url), keep=keep_history)
         self.on_room: Callable[[], None] = _nothing
         self._profile = profile
         self._on_event = on_event
@@ -132,7 +133,6 @@ class Node:
         self.conversations = Conversations(
             loop,
             self.username,
-            str(self.url),
             self.contacts,
             self.history,
             links,
@@ -167,7 +167,9 @@ class Node:
         conversation = self.conversations.get(contact)
         if conversation is None:
             return None
-        return ChatState(conversation.security, conversation.waiting, conversation.is_away)
+        return ChatState(
+            conversation.security, conversation.waiting, conversation.is_away, conversation.sent
+        )
 
     def has_room(self, contact: str) -> bool:
         """Tell whether more should be said to somebody now; `on_room` is called when it may be."""
@@ -195,11 +197,6 @@ class Node:
         self.conversations.close()
         self._server.close()
         self.registry.stop()
-
-    @property
-    def contacts_online(self) -> list[str]:
-        """Contacts of whom the registry says that they are online."""
-        return self.conversations.online_contacts
 
     def search(self, username: str) -> None:
         """Ask where somebody is; Found or SearchFailed follows."""
@@ -247,6 +244,7 @@ class Node:
         """Say it in the open chat with the contact; in the secure dialect it is kept at once."""
         if self._calls.in_chat_with == contact:
             self._calls.say(text)
+            self._tell(Said(contact, text))
         else:
             self.conversations.say(contact, text)
 
@@ -259,12 +257,13 @@ class Node:
     def seen(self, contact: str, line_id: int) -> None:
         """The person has seen everything that the contact said up to that line."""
         if line_id:
-            self.history.mark_read(str(self.url), contact, line_id)
+            self.history.mark_read(contact, line_id)
+            self._on_event(Seen(contact))
 
     def unread(self, contact: str | None = None, limit: int | None = None) -> list[KeptLine]:
         """Give what somebody (or anybody) said that has not been seen; the last so many."""
         states = [LineState.UNREAD]
-        return self.history.lines(str(self.url), contact, limit=limit, states=states)
+        return self.history.lines(contact, limit=limit, states=states)
 
     def trust(self, username: str) -> int:
         """Take the key whose number `other_number` gave; see Contacts.
@@ -274,7 +273,7 @@ class Node:
         self.contacts.trust(username)
         self.conversations.drop(username)
         key = self.contacts.get(username).key
-        return self.history.drop_queued(str(self.url), username, other_than=key)
+        return self.history.drop_queued(username, other_than=key)
 
     def mark_verified(self, username: str) -> None:
         """Note that the number that was shown is the one that the contact sees."""

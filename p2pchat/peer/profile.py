@@ -100,9 +100,9 @@ class Profile:
         """Keep what we know of somebody."""
         self._execute(Contact.insert(registry=registry, **contact._asdict()).on_conflict_replace())
 
-    def history(self, *, keep: bool = True) -> History:
-        """Give what was said, in the same file; see History."""
-        return History(self._store, keep=keep)
+    def history(self, registry: str, *, keep: bool = True) -> History:
+        """Give what was said at a registry, in the same file; see History."""
+        return History(self._store, registry, keep=keep)
 
     def close(self) -> None:
         """Close the database."""

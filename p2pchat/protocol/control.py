@@ -7,6 +7,7 @@ from typing import Final
 
 from p2pchat.protocol.dialects import Dialect
 from p2pchat.protocol.messages import Answer, Presence, Request, check_seconds
+from p2pchat.protocol.screen import Around, Attach, Detached, Shown, Taken, Typed, TypedAll
 from p2pchat.protocol.secure import json_codec
 from p2pchat.protocol.states import Dialogue, Speaker, State
 
@@ -54,7 +55,7 @@ class Status(Request, frozen=True):
 
 
 class StatusResult(Answer, frozen=True):
-    """How it stands: with the registry, who is online, what is unread and what waits."""
+    """How it stands: with the registry, who is online, what is unread, what waits, which links."""
 
     username: str
     registry: str
@@ -62,6 +63,7 @@ class StatusResult(Answer, frozen=True):
     online: tuple[str, ...]
     unread: dict[str, int]
     waiting: dict[str, int]
+    links: dict[str, str]
 
 
 CONTROL: Final = Dialect(
@@ -73,6 +75,13 @@ CONTROL: Final = Dialect(
         json_codec(FindResult, "FIND_RESP"),
         json_codec(Status, "STATUS"),
         json_codec(StatusResult, "STATUS_RESP", _LARGE),
+        json_codec(Attach, "ATTACH"),
+        json_codec(Typed, "TYPED", _LARGE),
+        json_codec(TypedAll, "TYPED_ALL"),
+        json_codec(Taken, "TAKEN"),
+        json_codec(Shown, "SHOWN", _LARGE),
+        json_codec(Around, "AROUND", _LARGE),
+        json_codec(Detached, "DETACHED", _LARGE),
     ),
 )
 
@@ -83,10 +92,16 @@ CONTROL_DIALOGUE: Final = Dialogue(
             Send: State.SENDING,
             Find: State.SEARCHING,
             Status: State.ASKED,
+            Attach: State.ATTACHED,
         },
         (State.SENDING, Speaker.LISTENER): {Sent: State.READY},
         (State.SEARCHING, Speaker.LISTENER): {FindResult: State.READY},
         (State.ASKED, Speaker.LISTENER): {StatusResult: State.READY},
+        (State.ATTACHED, Speaker.DIALLER): dict.fromkeys((Typed, TypedAll), State.ATTACHED),
+        (State.ATTACHED, Speaker.LISTENER): {
+            **dict.fromkeys((Taken, Shown, Around), State.ATTACHED),
+            Detached: State.OVER,
+        },
     },
 )
 """A command (dialler) and the node (listener)."""

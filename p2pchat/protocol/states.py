@@ -69,6 +69,7 @@ class State(Enum):
     # with our own node
     READY = "ready"
     SENDING = "sending"
+    ATTACHED = "attached"
     # any
     OVER = "over"
 

@@ -3,9 +3,8 @@
 Knows no terminal: a view shows. The same for the prompt and for plain lines.
 """
 
-from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from p2pchat.errors import ContactOffline, LinkLost, P2PError, StorageError, UsageError
 from p2pchat.peer.events import (
@@ -15,25 +14,22 @@ from p2pchat.peer.events import (
     ChatEnded,
     ChatStarted,
     ContactAway,
-    ContactBack,
-    ContactLost,
-    Delivered,
     Event,
     Found,
     LoggedIn,
     LoginFailed,
     NotKept,
     SearchFailed,
-    TextReceived,
 )
 from p2pchat.peer.node import Node
 from p2pchat.ui.commands import Order, Say, help_lines, parse
-from p2pchat.ui.foreground import Foreground, View
+from p2pchat.ui.foreground import Foreground
 from p2pchat.ui.history_orders import HistoryOrders
 from p2pchat.ui.render import error_sentence
+from p2pchat.ui.screens import Watcher
 from p2pchat.ui.trust_orders import TrustOrders
-
-_MAX_WAITING_LINES: Final = 1000
+from p2pchat.ui.typed_ahead import END, TypedAhead
+from p2pchat.ui.view import View
 
 
 class Call(NamedTuple):
@@ -43,40 +39,44 @@ class Call(NamedTuple):
     in_clear: bool = False
 
 
-_END: Final = Order("")
-"""Stands for the end of input, which nobody can type."""
-
-
-class ChatApp:
+class ChatApp(Watcher):
     """One person at one node, until `done`; then `exit_code`, or `error` to be raised, says how.
 
     `call`: go straight into a chat with that user, and be done when it ends. What is typed is done
     in order: a text waits while a call is unanswered, and so does what comes after it, unless
     `commands_overtake` (a person at a keyboard means a command now, a script means it in order, and
     is told by the exit code that a line could not be said).
+
+    There may be several at one node, on different screens: `is_elsewhere(contact)` tells whether
+    another has that conversation open, which then goes on when this one is done. `on_done` is
+    called once.
     """
 
     def __init__(
-        self, view: View, *, call: Call | None = None, commands_overtake: bool = True
+        self,
+        view: View,
+        *,
+        call: Call | None = None,
+        commands_overtake: bool = True,
+        is_elsewhere: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._view = view
         self._call = call
         self._commands_overtake = commands_overtake
+        self._is_elsewhere = is_elsewhere
         self._node: Node | None = None
-        self._inputs: deque[Say | Order] = deque()
-        self._wanted: str | None = None if call is None else call.username
+        self._typed = TypedAhead(self._may_go_on, self._do)
         self._searching = 0
         self._unsaid = 0  # lines that could not be said, whatever the chat
         self._ready = False
         self._refused: P2PError | None = None
-        self.on_input_wanted: Callable[[], None] = lambda: None
+        self.on_done: Callable[[], None] = lambda: None
         self._handlers: dict[str, Callable[[Order], None]] = {
             "accept": self._accept,
             "chat": self._chat,
-            "dnd": lambda _: self._toggle_dnd(),
             "help": lambda _: self._show_help(),
             "leave": lambda _: self._leave(),
-            "next": lambda _: self._chat(Order("chat", self._front.next_unread())),
+            "next": lambda _: self._chat(Order("chat", self.foreground.next_unread())),
             "quit": lambda _: self.finish(),
             "reject": lambda order: self.node.reject(order.argument),
             "search": lambda order: self._search(order.argument),
@@ -97,7 +97,13 @@ class ChatApp:
         return self._node
 
     @property
-    def _front(self) -> Foreground:
+    def running(self) -> bool:
+        """Whether there is a node."""
+        return self._node is not None
+
+    @property
+    def foreground(self) -> Foreground:
+        """What of the node is looked at; when `running`."""
         assert self._foreground is not None
         return self._foreground
 
@@ -107,29 +113,44 @@ class ChatApp:
         return self._foreground.front if self._foreground is not None else None
 
     @property
-    def unread(self) -> Mapping[str, int]:
-        """Lines of others that were not shown, by contact."""
-        return self._foreground.unread if self._foreground is not None else {}
+    def prompt(self) -> str:
+        """What stands before the line being typed."""
+        if not self.running:
+            return "> "
+        return f"{self.node.username}{f' to {self.front}' if self.front else ''}> "
 
-    def run(self, node: Node) -> None:
-        """Begin to log in."""
+    def talks_to(self, contact: str) -> bool:
+        """Tell whether that conversation is open here."""
+        return contact in self.foreground.opened
+
+    @property
+    def unsettled(self) -> list[tuple[str, str]]:
+        """Texts of ours that are not delivered, or not even said, each with its state."""
+        unsaid = [(text, "waits for an answer") for text in self._typed.texts]
+        return self.foreground.ours.unsettled + unsaid
+
+    def run(self, node: Node, *, ready: bool = False) -> None:
+        """Show this node; `ready`: it is logged in already, else that is waited for."""
         self._node = node
         self._foreground = Foreground(self._view, node)
-        node.on_room = self._work_off
-        node.start()
+        if ready:
+            self._begin()
 
     def submit(self, line: str) -> None:
         """Take a typed line; bytes that are no UTF-8 (terminals give surrogates) are replaced."""
+        line = line.encode("utf-8", "replace").decode()
         try:
-            meant = parse(line.encode("utf-8", "replace").decode())
+            meant = parse(line)
         except UsageError as error:
+            self._view.ours(self.prompt, line, "")
             self._view.tell(error_sentence(error))
             return
+        if isinstance(meant, Order):
+            self._view.ours(self.prompt, line, "")
         if isinstance(meant, Order) and self._commands_overtake:
             self._do(meant)
         elif meant is not None:
-            self._inputs.append(meant)
-            self._work_off()
+            self._typed.put(meant)
 
     def refuse_line(self, why: str) -> None:
         """A line could not even be read; a script learns it from the exit code too."""
@@ -138,8 +159,11 @@ class ChatApp:
 
     def end_input(self) -> None:
         """Nothing more will be typed: do what was, then leave."""
-        self._inputs.append(_END)
-        self._work_off()
+        self._typed.put(END)
+
+    def on_room(self) -> None:
+        """More can be said than before."""
+        self._typed.work_off()
 
     def on_event(self, event: Event) -> None:
         """Take what the node tells."""
@@ -148,45 +172,25 @@ class ChatApp:
             return
         if self.done and isinstance(event, SearchFailed):  # nobody waits for it any more
             return
-        if self._is_to_be_shown(event):
+        if self.foreground.is_to_be_shown(event):
             self._view.show(event)
+        self.foreground.on_event(event)
         self._take(event)
         if self._refused is not None and self.front is None:
             self.finish(error=self._refused)
-        self._work_off()
+        self._typed.work_off()
 
-    def _is_to_be_shown(self, event: Event) -> bool:
-        """Tell what concerns a conversation that is not in front and can be read later."""
-        match event:
-            case TextReceived(contact, _, line_id):
-                return not line_id or contact == self.front
-            case ContactLost(contact) | ContactBack(contact):
-                return contact == self.front
-            case ContactAway(contact):
-                return contact != self.front
-            case _:
-                return True
-
-    def _take(self, event: Event) -> None:  # noqa: C901, PLR0912  # a table, a row an event
+    def _take(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
         match event:
             case LoggedIn():
-                self._ready = True
                 self._begin()
             case Found(username, _):
                 self.names.add(username)
                 self._searching -= 1
             case SearchFailed():
                 self._searching -= 1
-            case Called(contact):
-                self.names.add(contact)
-            case Calling(contact) | ContactAway(contact) | ChatStarted(contact):
-                self.names.add(contact)
-                if contact == self._wanted and self.node.chat(contact) is not None:
-                    self._front.bring(contact)
-            case TextReceived(contact, _, line_id) if line_id:
-                self._front.heard(contact, line_id)
-            case Delivered(contact, 0):
-                self._front.delivered(contact)
+            case Called(name) | Calling(name) | ContactAway(name) | ChatStarted(name):
+                self.names.add(name)
             case NotKept(_, error, texts):
                 self._not_kept(error, len(texts))
             case LoginFailed(error):
@@ -201,18 +205,18 @@ class ChatApp:
     def _not_kept(self, error: P2PError, count: int) -> None:
         """Our disk fails: a script that has said everything need not wait for better times."""
         self._unsaid += count
-        if _END in self._inputs:
+        if self._typed.ended:
             self.finish(error=error)
 
     def _call_failed(self, contact: str, error: P2PError) -> None:
         chat = self.node.chat(contact)
-        self._front.leave(contact)
+        self.foreground.leave(contact)
         if self._call is not None and contact == self._call.username:
             self._tell_unsent(chat.waiting if chat is not None else 0)
             self.finish(exit_code=error.exit_code)
 
     def _chat_ended(self, contact: str, error: P2PError | None, unsent: int) -> None:
-        self._front.leave(contact)
+        self.foreground.leave(contact)
         if self._call is not None and contact == self._call.username:
             self._finish_call(contact, error, unsent)
 
@@ -230,49 +234,49 @@ class ChatApp:
 
     def _tell_unsent(self, more: int) -> int:
         """Tell how many lines were read and not said; give that."""
-        unsent = sum(isinstance(meant, Say) for meant in self._inputs) + more
+        unsent = len(self._typed.texts) + more
         if unsent:
             self._view.tell(f"{unsent} lines were not sent")
         return unsent
 
     def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:
-        """Log out and be done; what was said still goes out while the loop runs until idle."""
+        """Be done."""
         if not self.done:
             self.done = True
             unsaid = self._unsaid and not self._commands_overtake
             self.exit_code = exit_code or (UsageError.exit_code if unsaid else 0)
             self.error = error
-            self.node.stop()
+            self.on_done()
+            self.settle()
+
+    def settle(self) -> None:
+        """Show what is known of our lines that are not delivered."""
+        if self.running:
+            self.foreground.ours.bring(None)
 
     def _begin(self) -> None:
+        self._ready = True
         try:
             self.names.update(c.username for c in self.node.contacts.all())
-            self._front.begin()
+            self.foreground.begin()
             if self._call is not None:
-                self.node.call(self._call.username, in_clear=self._call.in_clear)
+                self._go_to(*self._call)
         except P2PError as error:
             self.finish(error=error)
 
     @property
     def wants_input(self) -> bool:
-        """Whether more lines should be read: not while many wait. `on_input_wanted` tells."""
-        return len(self._inputs) < _MAX_WAITING_LINES
+        """Whether more lines should be read: not while many wait."""
+        return self._typed.has_room
 
-    def _work_off(self) -> None:
-        held_back = not self.wants_input
-        while self._inputs and not self.done and self._may_go_on(self._inputs[0]):
-            meant = self._inputs.popleft()
-            if meant is _END:
-                self._leave_at_end()
-            else:
-                self._do(meant)
-        if held_back and self.wants_input:
-            self.on_input_wanted()
+    def when_input_is_wanted(self, callback: Callable[[], None]) -> None:
+        """Call it whenever `wants_input` again."""
+        self._typed.on_room = callback
 
     def _may_go_on(self, meant: Say | Order) -> bool:
-        if not self._ready:
+        if not self._ready or self.done:
             return False
-        if meant is _END:
+        if meant is END:
             return not self._searching and self._has_said_all()
         if isinstance(meant, Order):
             return meant.word not in {"leave", "quit"} or self._has_said_all()
@@ -288,13 +292,17 @@ class ChatApp:
         return self.node.has_said_all(self.front) or (chat is not None and chat.away)
 
     def _leave_at_end(self) -> None:
-        if self._call is not None and self.front is not None:
-            self.node.leave(self.front)  # ChatEnded then finishes
-        else:
+        if self._call is None or self.front is None:
             self.finish()
+        elif self._is_elsewhere(self.front):
+            self._finish_call(self.front, None, 0)
+        else:
+            self.node.leave(self.front)  # ChatEnded then finishes
 
     def _do(self, meant: Say | Order) -> None:
-        if isinstance(meant, Say):
+        if meant is END:
+            self._leave_at_end()
+        elif isinstance(meant, Say):
             self._say(meant.text)
         else:
             self._try(lambda: self._handlers[meant.word](meant))
@@ -306,9 +314,8 @@ class ChatApp:
             self.node.say(self.front, text)
         except UsageError as error:
             self._unsaid += 1
+            self._view.ours(self.prompt, text, "not sent")
             self._view.tell(error_sentence(error))
-            return
-        self._front.said(self.front)
 
     def _try(self, action: Callable[[], None]) -> None:
         try:
@@ -321,20 +328,19 @@ class ChatApp:
         self._searching += 1
 
     def _accept(self, order: Order) -> None:
-        self._wanted = order.argument or next(iter(self.node.called_by), None)
+        self.foreground.want(order.argument or next(iter(self.node.called_by), None))
         self.node.accept(order.argument)
 
     def _chat(self, order: Order) -> None:
-        contact, in_clear = order.argument, bool(order.extra)
-        self._wanted = contact
-        if self.node.chat(contact) is not None and not in_clear:
-            self._front.bring(contact)
+        self._go_to(order.argument, bool(order.extra))
+
+    def _go_to(self, contact: str, in_clear: bool) -> None:
+        self.foreground.want(contact)
         self.node.call(contact, in_clear=in_clear)
 
-    def _toggle_dnd(self) -> None:
-        quiet = not self.node.conversations.do_not_disturb
-        self.node.conversations.do_not_disturb = quiet
-        self._view.tell("callers hear that you are busy" if quiet else "callers are let through")
+    def _show_help(self) -> None:
+        for line in help_lines():
+            self._view.tell(line)
 
     def _leave(self) -> None:
         whom = self.front or self.node.calling
@@ -342,7 +348,3 @@ class ChatApp:
             raise UsageError("you are in no chat")
         if self._call is not None and self.front is None:
             self.finish()
-
-    def _show_help(self) -> None:
-        for line in help_lines():
-            self._view.tell(line)

@@ -3,53 +3,70 @@
 Knows the node's lines and the view; what is typed is the app's.
 """
 
-from typing import Final, Protocol
+from typing import Final
 
 from p2pchat.errors import UsageError
-from p2pchat.peer.events import Event, TextReceived
+from p2pchat.peer.events import (
+    Calling,
+    ChatStarted,
+    ContactAway,
+    ContactBack,
+    ContactLost,
+    Delivered,
+    Event,
+    OutboxFailed,
+    Said,
+    Seen,
+    TextReceived,
+)
 from p2pchat.peer.node import Node
-
-
-class View(Protocol):
-    """Where things are shown."""
-
-    def show(self, event: Event) -> None:
-        """Show what happened."""
-
-    def tell(self, sentence: str) -> None:
-        """Show a sentence of ours."""
-
+from p2pchat.ui.our_lines import OurLines
+from p2pchat.ui.view import View
 
 _MOST_SHOWN: Final = 200
 """Lines that are shown at once of a contact who has said very much."""
 
 
 class Foreground:
-    """`front` is with whom what is typed is said; `unread` counts lines not shown, by contact."""
+    """`front` is with whom what is typed is said; `unread` counts lines not shown, by contact.
+
+    `opened` are the contacts who were brought to front and whose chat has not ended.
+    """
 
     def __init__(self, view: View, node: Node) -> None:
         self._view = view
         self._node = node
         self._late: set[str] = set()  # to whom something was said that had to wait
+        self._wanted: str | None = None
         self.front: str | None = None
+        self.opened: set[str] = set()
         self.unread: dict[str, int] = {}
+        self.ours = OurLines(view, node)
 
     def begin(self) -> None:
         """Say what came while we were not there."""
-        self.unread.update(self._node.history.unread(str(self._node.url)))
+        self.unread.update(self._node.history.unread())
         for contact, count in self.unread.items():
             self._view.tell(f"{contact}: {count} unread: /chat {contact}")
+
+    def want(self, contact: str | None) -> None:
+        """Bring that conversation to front, now or as soon as there is one."""
+        self._wanted = contact
+        if contact is not None and self._node.chat(contact) is not None:
+            self.bring(contact)
 
     def bring(self, contact: str) -> None:
         """Show what of the contact was not seen, and say what is typed to them from now on."""
         if self.front == contact:
             return
         self.front = contact
+        self.opened.add(contact)
+        self.ours.bring(contact)
         self.unread.pop(contact, None)
         missed = self._node.unread(contact, limit=_MOST_SHOWN)
         if not missed:
             return
-        count = self._node.history.unread(str(self._node.url)).get(contact, 0)
+        count = self._node.history.unread().get(contact, 0)
         more = f" (the last {len(missed)} of {count}; p2p history {contact} shows all)"
         self._view.tell(f"unread of {contact}:{more if count > len(missed) else ''}")
         for line in missed:
@@ -63,11 +80,44 @@ class Foreground:
         raise UsageError("nothing is unread")
 
     def leave(self, contact: str) -> None:
-        """The conversation is over, if it was in front."""
+        """The conversation is over."""
+        self.opened.discard(contact)
         if self.front == contact:
             self.front = None
+            self.ours.bring(None)
 
-    def heard(self, contact: str, line_id: int) -> None:
+    def is_to_be_shown(self, event: Event) -> bool:
+        """Tell what does not only concern a conversation that can be read later."""
+        match event:
+            case TextReceived(contact, _, line_id):
+                return not line_id or contact == self.front
+            case ContactLost(contact) | ContactBack(contact):
+                return contact == self.front
+            case ContactAway(contact):
+                return contact != self.front
+            case _:
+                return True
+
+    def on_event(self, event: Event) -> None:
+        """Take what concerns lines."""
+        match event:
+            case Calling(contact) | ContactAway(contact) | ChatStarted(contact):
+                if contact == self._wanted:
+                    self.want(contact)
+            case TextReceived(contact, _, line_id) if line_id:
+                self._heard(contact, line_id)
+            case Seen(contact):
+                self.unread.pop(contact, None)
+            case Said(contact, text, number):
+                self._said(contact, text, number)
+            case Delivered(contact, waiting, up_to):
+                self._delivered(contact, waiting, up_to)
+            case OutboxFailed(contact):
+                self.ours.failed(contact)
+            case _:
+                pass
+
+    def _heard(self, contact: str, line_id: int) -> None:
         """A line has come: it was seen if its contact is in front, else it counts as unread."""
         if contact == self.front:
             self._node.seen(contact, line_id)
@@ -76,14 +126,16 @@ class Foreground:
         if self.unread[contact] == 1:
             self._view.tell(f"{contact} has written: /chat {contact}")
 
-    def said(self, contact: str) -> None:
+    def _said(self, contact: str, text: str, number: int) -> None:
         """A line was said: whether it must wait decides whether its delivery is told."""
+        self.ours.said(contact, text, number)
         chat = self._node.chat(contact)
         if chat is not None and chat.away:
             self._late.add(contact)
 
-    def delivered(self, contact: str) -> None:
-        """Nothing waits for the contact any more."""
-        if contact in self._late:
+    def _delivered(self, contact: str, waiting: int, up_to: int) -> None:
+        """Lines are there; perhaps nothing waits for the contact any more."""
+        self.ours.delivered(contact, up_to)
+        if not waiting and contact in self._late:
             self._late.discard(contact)
             self._view.tell(f"all that waited for {contact} is delivered")

@@ -7,8 +7,8 @@ from p2pchat.errors import UsageError
 from p2pchat.peer.history import KeptLine
 from p2pchat.peer.node import Node
 from p2pchat.ui.commands import Order
-from p2pchat.ui.foreground import View
 from p2pchat.ui.render import kept_lines
+from p2pchat.ui.view import View
 
 _LAST: Final = 20
 
@@ -33,11 +33,11 @@ class HistoryOrders:
         if contact is None:
             raise UsageError("whose history?", advice="/history NAME")
         node = self._node()
-        self._tell(node.history.lines(str(node.url), contact, limit=_LAST))
+        self._tell(node.history.lines(contact, limit=_LAST))
 
     def _search(self, order: Order) -> None:
         node = self._node()
-        self._tell(node.history.lines(str(node.url), words=order.argument, limit=_LAST))
+        self._tell(node.history.lines(words=order.argument, limit=_LAST))
 
     def _tell(self, lines: list[KeptLine]) -> None:
         for line in lines:

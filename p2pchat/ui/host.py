@@ -10,17 +10,17 @@ from collections.abc import Callable
 from functools import partial
 
 from p2pchat.net.loop import Loop
-from p2pchat.ui.chat_app import ChatApp
 from p2pchat.ui.prompt import Prompt
+from p2pchat.ui.typed_ahead import TakesInput
 
 
-def run(loop: Loop, app: ChatApp, prompt: Prompt) -> None:
+def run(loop: Loop, app: TakesInput, prompt: Prompt) -> None:
     """Run prompt and loop until the app is done or input ends; Ctrl-C raises KeyboardInterrupt."""
     asyncio.run(_Host(loop, app, prompt).main())
 
 
 class _Host:
-    def __init__(self, loop: Loop, app: ChatApp, prompt: Prompt) -> None:
+    def __init__(self, loop: Loop, app: TakesInput, prompt: Prompt) -> None:
         self._loop = loop
         self._app = app
         self._prompt = prompt

@@ -5,12 +5,12 @@ A message is `bob: text`, everything else a line that begins with `* `.
 
 import codecs
 import os
+from collections.abc import Iterable
 from typing import IO, Final
 
 from p2pchat.net.loop import READ, Loop
-from p2pchat.peer.events import Event
-from p2pchat.ui.chat_app import ChatApp
-from p2pchat.ui.render import NOTICE, plain_lines
+from p2pchat.ui.typed_ahead import TakesInput
+from p2pchat.ui.view import View
 
 _READ_BYTES: Final = 65536
 
@@ -18,31 +18,30 @@ _MAX_LINE: Final = 1024 * 1024
 """Characters; of a longer line nothing is sent, and it is not kept."""
 
 
-class PlainView:
+class LineWriter:
     """Write lines to a text stream, each at once; None: to nobody, stdout is closed."""
 
     def __init__(self, out: IO[str] | None) -> None:
         self._out = out
 
-    def show(self, event: Event) -> None:
-        """Write what happened."""
-        for line in plain_lines(event):
-            self._write(line)
-
-    def tell(self, sentence: str) -> None:
-        """Write a sentence of ours."""
-        self._write(NOTICE + sentence)
-
-    def _write(self, line: str) -> None:
-        if self._out is not None:
-            self._out.write(line + "\n")
+    def write(self, lines: Iterable[Iterable[tuple[str, str]]]) -> None:
+        """Write what is in the fragments of each line, without its style."""
+        if self._out is None:
+            return
+        for line in lines:
+            self._out.write("".join(text for _, text in line) + "\n")
             self._out.flush()
+
+
+def plain_view(out: IO[str] | None) -> View:
+    """Give a view that writes plain lines to a stream."""
+    return View(LineWriter(out).write, plain=True)
 
 
 class LineInput:
     """Read lines from a descriptor, which may be a pipe, a terminal or a file, without blocking."""
 
-    def __init__(self, loop: Loop, descriptor: int, app: ChatApp) -> None:
+    def __init__(self, loop: Loop, descriptor: int, app: TakesInput) -> None:
         self._loop = loop
         self._descriptor = descriptor
         self._app = app
@@ -51,7 +50,7 @@ class LineInput:
         self._too_long = False  # what is read belongs to a line that is dropped
         self._watching = False
         self._ended = False
-        app.on_input_wanted = self._read_on
+        app.when_input_is_wanted(self._read_on)
         self._read_on()
 
     def close(self) -> None:
@@ -96,7 +95,7 @@ class LineInput:
             self._app.submit(line)
 
 
-def run(loop: Loop, app: ChatApp, descriptor: int | None) -> None:
+def run(loop: Loop, app: TakesInput, descriptor: int | None) -> None:
     """Run the loop with lines from the descriptor, or with none, until the app is done."""
     lines = LineInput(loop, descriptor, app) if descriptor is not None else None
     if lines is None:

@@ -1,12 +1,11 @@
 """The prompt_toolkit session: what is typed, completed, remembered, and shown around it.
 
-Reads the state of the node; commands go through the app. Foreign text is shown as fragments, never
+Knows no node: what stands around the line is given. Foreign text is shown as fragments, never
 parsed as markup.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from prompt_toolkit import PromptSession, print_formatted_text
 from prompt_toolkit.application import run_in_terminal
@@ -21,11 +20,9 @@ from prompt_toolkit.output import Output
 from prompt_toolkit.styles import Style
 
 from p2pchat.errors import StorageError
-from p2pchat.peer.events import Event
-from p2pchat.peer.node import Node
-from p2pchat.peer.registry_session import Standing
+from p2pchat.protocol.screen import Around, Fragment
 from p2pchat.ui.commands import complete
-from p2pchat.ui.render import Fragments, notice, styled_lines
+from p2pchat.ui.render import NOTICE, Fragments, our_lines
 
 _STYLE = Style.from_dict(
     {
@@ -38,49 +35,26 @@ _STYLE = Style.from_dict(
 
 _REFRESH_S = 1.0  # the toolbar counts seconds
 
-_STANDINGS = {
-    Standing.CONNECTING: "connecting",
-    Standing.ONLINE: "connected",
-    Standing.WAITING: "registry lost",
-    Standing.STOPPED: "not logged in",
-}
-
-
-class Shown(Protocol):
-    """What the prompt shows of the app."""
-
-    @property
-    def front(self) -> str | None:
-        """With whom what is typed is said."""
-
-    @property
-    def unread(self) -> Mapping[str, int]:
-        """Lines of others that were not shown, by contact."""
-
-    @property
-    def names(self) -> Collection[str]:
-        """Names to complete."""
-
 
 class Prompt:
     """One line being typed, everything that happens above it, and a toolbar below.
 
     It is one prompt for its whole life: a line that is entered moves up among the rest, and
     `on_line` gets it. Between two prompts the terminal would be out of our hands, and what is
-    typed ahead would be shown twice.
+    typed ahead would be shown twice. `around()` gives what stands around the line.
     """
 
     def __init__(
         self,
+        around: Callable[[], Around],
         *,
         history_file: Path | None,
         input: Input | None = None,  # noqa: A002  # prompt_toolkit's own name
         output: Output | None = None,
     ) -> None:
-        self._node: Node | None = None
-        self._app: Shown | None = None
-        self._pending: list[Fragments] = []
-        completer = _CommandCompleter(lambda: self._app.names if self._app is not None else ())
+        self._around = around
+        self._pending: list[Sequence[Fragment]] = []
+        completer = _CommandCompleter(lambda: around().names)
         self.session: PromptSession[str] = PromptSession(
             lambda: FormattedText(self._message()),
             completer=completer,
@@ -88,7 +62,7 @@ class Prompt:
             complete_while_typing=True,
             history=_history(history_file),
             refresh_interval=_REFRESH_S,
-            bottom_toolbar=lambda: FormattedText(self._toolbar()),
+            bottom_toolbar=lambda: FormattedText(around().toolbar),
             style=_STYLE,
             input=input,
             output=output,
@@ -96,27 +70,12 @@ class Prompt:
         self.session.default_buffer.accept_handler = self._entered
         self.on_line: Callable[[str], None] = _ignore
 
-    def attach(self, node: Node, app: Shown) -> None:
-        """Show the state of both from now on."""
-        self._node = node
-        self._app = app
-
-    def show(self, event: Event) -> None:
-        """Show what happened, above the line being typed."""
-        self._print(styled_lines(event))
-
-    def tell(self, sentence: str) -> None:
-        """Show a sentence of ours."""
-        self._print([notice(sentence)])
-
     def _entered(self, buffer: Buffer) -> bool:
-        line = buffer.text
-        self._print([[*self._message(), ("", line)]])
-        self.on_line(line)
+        self.on_line(buffer.text)
         return False
 
-    def _print(self, lines: list[Fragments]) -> None:
-        """Print with what else comes before the terminal is ours: one redrawing for a burst."""
+    def write(self, lines: Iterable[Sequence[Fragment]]) -> None:
+        """Print these lines above the one being typed, whatever else is due: one redrawing."""
         first = not self._pending
         self._pending += lines
         if not self.session.app.is_running:
@@ -127,25 +86,19 @@ class Prompt:
     def _print_pending(self) -> None:
         pending, self._pending = self._pending, []
         for line in pending:
-            print_formatted_text(FormattedText(line), style=_STYLE, output=self.session.app.output)
+            print_formatted_text(
+                FormattedText(list(line)), style=_STYLE, output=self.session.app.output
+            )
 
     def _message(self) -> Fragments:
-        node = self._node
-        if node is None:
-            return [("", "> ")]
-        whom = f" to {self._app.front}" if self._app is not None and self._app.front else ""
-        return [("class:prompt", f"{node.username}{whom}> ")]
-
-    def _toolbar(self) -> Fragments:
-        node, app = self._node, self._app
-        if node is None or app is None:
-            return []
-        online = node.standing is Standing.ONLINE
-        return [
-            ("", f" {node.username} at {node.url.address} | "),
-            ("" if online else "class:bottom-toolbar.trouble", _standing(node)),
-            ("", f" | {_conversation(node, app.front)}{_unread(app.unread)}"),
-        ]
+        around = self._around()
+        above: Fragments = []
+        if around.more_unsettled:
+            above.append(("class:notice", f"{NOTICE}{around.more_unsettled} more lines wait\n"))
+        for text, state in around.unsettled:
+            for line in our_lines(around.prompt, text, state):
+                above += [*line, ("", "\n")]
+        return [*above, ("class:prompt", around.prompt)]
 
 
 class _CommandCompleter(Completer):
@@ -189,29 +142,6 @@ def _bindings(completer: Completer, on_next: Callable[[], None]) -> KeyBindings:
             buffer.start_completion(insert_common_part=True)
 
     return bindings
-
-
-def _conversation(node: Node, front: str | None) -> str:
-    chat = node.chat(front) if front is not None else None
-    if chat is not None:
-        away = ", away" if chat.away else ""
-        waiting = f", {chat.waiting} not delivered yet" if chat.waiting else ""
-        state = f"in chat with {front}, {chat.security.value}{away}{waiting}"
-    elif node.calling:
-        state = f"calling {node.calling}"
-    else:
-        state = "in no chat"
-    asking = "".join(f", {caller} is calling" for caller in node.called_by)
-    return f"{state}{asking}{', not to be disturbed' if node.conversations.do_not_disturb else ''}"
-
-
-def _standing(node: Node) -> str:
-    wait = node.registry.next_try_in
-    return _STANDINGS[node.standing] + ("" if wait is None else f", next try in {wait:.0f} s")
-
-
-def _unread(unread: Mapping[str, int]) -> str:
-    return "".join(f" | {contact}: {count} unread" for contact, count in unread.items())
 
 
 def _ignore(_: str) -> None:

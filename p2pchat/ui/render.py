@@ -30,8 +30,10 @@ from p2pchat.peer.events import (
     RegistryBack,
     RegistryLost,
     RegistryTrusted,
+    Said,
     SearchFailed,
     Security,
+    Seen,
     TextReceived,
     Trouble,
 )
@@ -41,6 +43,9 @@ Fragments = list[tuple[str, str]]
 """Style and text, in prompt_toolkit's form."""
 
 NOTICE: Final = "* "
+
+SENT: Final = "sent"
+"""The state of a line that is on its way; `LineState` has those that a disk knows."""
 
 
 def plain_lines(event: Event) -> list[str]:
@@ -63,6 +68,16 @@ def styled_lines(event: Event) -> list[Fragments]:
             *([("", indent + line)] for line in rest),
         ]
     return [notice(sentence) for sentence in sentences(event)]
+
+
+def our_lines(prompt: str, text: str, state: str) -> list[Fragments]:
+    """Give a line of ours as it was typed, with its state, which is a word or a mark of its own."""
+    first, *rest = text.split("\n")
+    lines: list[Fragments] = [[("class:prompt", prompt), ("", first)]]
+    lines += [[("", " " * len(prompt) + line)] for line in rest]
+    mark = {"": "", LineState.DELIVERED: "  ✓"}.get(state, f"  ({state})")
+    lines[-1].append((f"class:state.{state}", mark))
+    return lines
 
 
 def kept_lines(line: KeptLine, me: str) -> list[str]:
@@ -132,7 +147,7 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             return [f"{contact} is gone{why}: what you write waits until you are both online"]
         case ContactBack(contact):
             return [f"{contact} is back"]
-        case Delivered():
+        case Delivered() | Said() | Seen():
             return []
         case OutboxFailed(contact, error, count):
             return [f"{count} lines to {contact} will not be delivered: {error.what}"]

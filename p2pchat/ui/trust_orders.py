@@ -1,11 +1,14 @@
-"""What the person orders about keys: /verify, /trust, /block, /unblock."""
+"""What the person orders about who may reach them, by which key.
+
+/verify, /trust, /block, /unblock, /dnd.
+"""
 
 from collections.abc import Callable, Mapping
 
 from p2pchat.peer.contacts import check_username
 from p2pchat.peer.node import Node
 from p2pchat.ui.commands import Order
-from p2pchat.ui.foreground import View
+from p2pchat.ui.view import View
 
 
 class TrustOrders:
@@ -22,6 +25,7 @@ class TrustOrders:
             "verify": self._verify,
             "trust": self._trust,
             "block": lambda order: self._block(order.argument, blocked=True),
+            "dnd": lambda _: self._toggle_dnd(),
             "unblock": lambda order: self._block(order.argument, blocked=False),
         }
 
@@ -47,6 +51,11 @@ class TrustOrders:
         else:
             self._view.tell(self._node().contacts.other_number(name))
             self._view.tell(f"if {name} sees the same for you: /trust {name} yes")
+
+    def _toggle_dnd(self) -> None:
+        conversations = self._node().conversations
+        quiet = conversations.do_not_disturb = not conversations.do_not_disturb
+        self._view.tell("callers hear that you are busy" if quiet else "callers are let through")
 
     def _block(self, name: str, *, blocked: bool) -> None:
         check_username(name)

@@ -28,7 +28,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         closing(Profile(Path(folder) / "p.sqlite3")) as profile,
     ):
-        history = profile.history()
+        history = profile.history("r")
         began = time.perf_counter()
         _fill(history, rng, vocabulary, count)
         print(f"{count} lines kept, {count / (time.perf_counter() - began):.0f} a second")
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _fill(history: History, rng: random.Random, vocabulary: list[str], count: int) -> None:
-    threads = [history.thread("r", f"bob{n}", b"k" * 32) for n in range(10)]
+    threads = [history.thread(f"bob{n}", b"k" * 32) for n in range(10)]
     per_thread = count // len(threads)
     for thread in threads:
         for start in range(0, per_thread, _AT_ONCE):
@@ -60,7 +60,7 @@ def _fill(history: History, rng: random.Random, vocabulary: list[str], count: in
 
 def _timed(history: History, **how: object) -> float:
     began = time.perf_counter()
-    history.lines("r", **how)  # type: ignore[arg-type]
+    history.lines(**how)  # type: ignore[arg-type]
     return time.perf_counter() - began
 
 

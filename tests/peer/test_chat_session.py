@@ -9,7 +9,7 @@ import pytest
 from p2pchat.errors import RemoteProtocolError, StorageError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.chat_session import ChatSession
-from p2pchat.peer.history import KeptLine, LineState, Progress
+from p2pchat.peer.history import KeptLine, LineState, NewLine, Progress
 from p2pchat.peer.profile import Profile
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import Ack, ChatRequest, ChatText, Skip, Sync
@@ -41,12 +41,16 @@ class Ours:
 
     def __init__(self, loop: Loop, profile: Profile) -> None:
         self.loop = loop
-        self.history = profile.history()
-        self.thread = self.history.thread("r", "bob", KEY)
+        self.history = profile.history("r")
+        self.thread = self.history.thread("bob", KEY)
+        self.kept: list[str] = []
         self.heard: list[str] = []
         self.delivered: list[int] = []
         self.not_kept: list[tuple[str, ...]] = []
         self.session = ChatSession(self.thread, self, loop.call_soon)
+
+    def on_kept(self, lines: Sequence[NewLine]) -> None:
+        self.kept += [line.text for line in lines]
 
     def on_heard(self, lines: Sequence[KeptLine]) -> None:
         self.heard += [line.text for line in lines]
@@ -104,7 +108,7 @@ def test_what_is_said_waits_for_the_link_and_for_its_sync(ours: Ours) -> None:
     ours.hear(Ack(2))
     assert ours.delivered == [2]
     assert ours.session.waiting == 1
-    states = [line.state for line in ours.history.lines("r")]
+    states = [line.state for line in ours.history.lines()]
     assert states == [LineState.DELIVERED, LineState.DELIVERED, LineState.QUEUED]
 
 
@@ -184,12 +188,12 @@ def test_violations(ours: Ours, before: list[Message], message: Message, why: st
 def test_lines_that_are_gone_are_skipped(ours: Ours) -> None:
     """Given up or deleted: the remote need not wait for them."""
     ours.say("one", "two")
-    ours.history.drop_queued("r", "bob")
+    ours.history.drop_queued("bob")
     ours.say("three")
     wire = ours.up()
     assert wire.said == [Sync(0), Skip(2), ChatText("three", 3, *_rest(wire, 2))]
     ours.session.link_down()
-    ours.history.drop_queued("r", "bob")
+    ours.history.drop_queued("bob")
     wire = ours.up()
     assert wire.said == [Sync(0), Skip(3)]
     ours.hear(Skip(9), text(10))

@@ -46,7 +46,7 @@ def test_others_use_the_node(secure_world: World, control: ControlServer, tmp_pa
     alice, bob = friends(secure_world)
     hear = alice.node._on_event
     alice.node._on_event = lambda e: (hear(e), control.on_event(e))  # type: ignore[assignment]
-    control.serve(alice.node)
+    control.serve(alice.node, lambda *_: None)
     answers = ask(
         secure_world,
         tmp_path / "n.sock",
@@ -63,7 +63,7 @@ def test_others_use_the_node(secure_world: World, control: ControlServer, tmp_pa
     assert (answers[2].presence, answers[2].host) == (Presence.ONLINE, "10.0.0.3")
     assert answers[3] == FindResult(Presence.NOT_FOUND)
     url = str(secure_world.url)
-    assert answers[4] == StatusResult("alice", url, "online", ("bob",), {}, {})
+    assert answers[4] == StatusResult("alice", url, "online", ("bob",), {}, {}, {})
     assert [line.text for line in bob.node.unread("alice")] == ["hello"]
 
 

@@ -50,7 +50,7 @@ def texts(events: list[Event]) -> list[str]:
 
 
 def states(person: Person, contact: str) -> list[LineState]:
-    lines = person.node.history.lines(str(person.node.url), contact)
+    lines = person.node.history.lines(contact)
     return [line.state for line in lines if line.outgoing]
 
 

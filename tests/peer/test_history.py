@@ -25,8 +25,8 @@ def line(seq: int, text: str = "", uid: str = "", at: int = 0) -> NewLine:
 
 
 def threads(profile: Profile, *names: str) -> tuple[History, list[Thread]]:
-    history = profile.history()
-    return history, [history.thread(HERE, name, KEY) for name in names]
+    history = profile.history(HERE)
+    return history, [history.thread(name, KEY) for name in names]
 
 
 def test_lines_and_progress_are_kept_together(profile: Profile, tmp_path: Path) -> None:
@@ -39,24 +39,24 @@ def test_lines_and_progress_are_kept_together(profile: Profile, tmp_path: Path) 
     with closing(Profile(tmp_path / "p.sqlite3")) as again:
         history, (bob,) = threads(again, "bob")
         assert bob.progress() == Progress(1, 2, 1)
-        assert [(kept.text, kept.state.value) for kept in history.lines(HERE)] == [
+        assert [(kept.text, kept.state.value) for kept in history.lines()] == [
             ("line 1", "delivered"),
             ("line 2", "queued"),
             ("hello", "unread"),
         ]
-        assert history.waiting(HERE) == {"bob": 1}
-        assert history.unread(HERE) == {"bob": 1}
-        history.mark_read(HERE, "bob", heard[0].id)
-        assert history.unread(HERE) == {}
+        assert history.waiting() == {"bob": 1}
+        assert history.unread() == {"bob": 1}
+        history.mark_read("bob", heard[0].id)
+        assert history.unread() == {}
 
 
 def test_conversations_do_not_mix(profile: Profile) -> None:
     """Neither contacts nor keys nor registries."""
     history, (bob,) = threads(profile, "bob")
     others = [
-        history.thread(HERE, "bob", OTHER),
-        history.thread(HERE, "carol", KEY),
-        history.thread("p2p://there:1", "bob", KEY),
+        history.thread("bob", OTHER),
+        history.thread("carol", KEY),
+        profile.history("p2p://there:1").thread("bob", KEY),
     ]
     for n, thread in enumerate([bob, *others], start=1):
         thread.write(Progress(n, n), said=[line(1)], heard=[line(1)])
@@ -78,10 +78,10 @@ def test_what_waits_can_be_numbered_anew_and_given_up(profile: Profile) -> None:
     bob.write(Progress(0, 3, 1), said=[line(1), line(2), line(3)])
     assert bob.renumber(Progress(0, 3, 1), 7) == Progress(0, 9, 1) == bob.progress()
     assert [(kept.seq, kept.text) for kept in bob.waiting(1, 10)] == [(8, "line 2"), (9, "line 3")]
-    assert history.drop_queued(HERE, "bob", other_than=KEY) == 0
-    assert history.drop_queued(HERE, "bob") == 2
+    assert history.drop_queued("bob", other_than=KEY) == 0
+    assert history.drop_queued("bob") == 2
     assert bob.waiting(1, 10) == []
-    assert [kept.state.value for kept in history.lines(HERE)] == ["delivered", "failed", "failed"]
+    assert [kept.state.value for kept in history.lines()] == ["delivered", "failed", "failed"]
 
 
 def test_lines_are_found(profile: Profile) -> None:
@@ -92,7 +92,7 @@ def test_lines_are_found(profile: Profile) -> None:
     carol.write(Progress(0, 1), said=[line(1, "a cat too", at=10_000)])
 
     def found(**how: object) -> list[str]:
-        return [kept.text for kept in history.lines(HERE, **how)]  # type: ignore[arg-type]
+        return [kept.text for kept in history.lines(**how)]  # type: ignore[arg-type]
 
     assert found(words="cat") == ["the cat sat", "a cat too"]
     assert found(words="CAFE") == ["un café noir"]
@@ -110,9 +110,9 @@ def test_a_word_that_very_many_lines_have(profile: Profile) -> None:
     """More than a statement of SQLite takes parameters; and what is no word finds nothing."""
     history, (bob,) = threads(profile, "bob")
     bob.write(Progress(40_000), heard=[line(n, f"common {n}") for n in range(1, 40_001)])
-    assert [kept.seq for kept in history.lines(HERE, words="common", limit=1)] == [40_000]
-    assert len(history.lines(HERE, words="common")) == 40_000
-    assert history.lines(HERE, words="...") == []
+    assert [kept.seq for kept in history.lines(words="common", limit=1)] == [40_000]
+    assert len(history.lines(words="common")) == 40_000
+    assert history.lines(words="...") == []
 
 
 def test_forgetting_really_deletes(profile: Profile, tmp_path: Path) -> None:
@@ -120,11 +120,11 @@ def test_forgetting_really_deletes(profile: Profile, tmp_path: Path) -> None:
     history, (bob, carol) = threads(profile, "bob", "carol")
     bob.write(Progress(50), heard=[line(n, f"verysecret{n}") for n in range(1, 51)])
     carol.write(Progress(1), heard=[line(1, "public")])
-    assert history.forget(HERE, "bob") == 50
+    assert history.forget("bob") == 50
     left = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"public" in left
     assert b"verysecret" not in left
-    assert history.lines(HERE, words="verysecret1") == []
+    assert history.lines(words="verysecret1") == []
     assert bob.progress() == Progress(50)
 
 
@@ -133,16 +133,16 @@ def test_what_is_old_and_done_is_forgotten(profile: Profile) -> None:
     history, (bob,) = threads(profile, "bob")
     bob.write(Progress(0, 3, 1), said=[line(1), line(2), line(3, at=10**12)], heard=[line(1)])
     assert history.forget_before(10**10) == 1
-    assert [kept.state.value for kept in history.lines(HERE)] == ["queued", "queued", "unread"]
+    assert [kept.state.value for kept in history.lines()] == ["queued", "queued", "unread"]
 
 
 def test_without_history_lines_go_when_they_are_done(profile: Profile) -> None:
     """Delivered or seen; not before."""
-    history = profile.history(keep=False)
-    bob = history.thread(HERE, "bob", KEY)
+    history = profile.history(HERE, keep=False)
+    bob = history.thread("bob", KEY)
     heard = bob.write(Progress(1, 2), said=[line(1), line(2)], heard=[line(1, "hello")])
-    assert len(history.lines(HERE)) == 3
+    assert len(history.lines()) == 3
     bob.write(Progress(1, 2, 1))
-    history.mark_read(HERE, "bob", heard[0].id)
-    assert [kept.text for kept in history.lines(HERE)] == ["line 2"]
+    history.mark_read("bob", heard[0].id)
+    assert [kept.text for kept in history.lines()] == ["line 2"]
     assert bob.progress() == Progress(1, 2, 1)

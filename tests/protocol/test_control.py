@@ -23,7 +23,7 @@ from p2pchat.protocol.states import Speaker
         (Send("bob", ("one", "two\nthree"), 5.0), Sent(6, "bob is offline")),
         (Find("bob"), FindResult(Presence.ONLINE, "::1", 5)),
         (Find("bob"), FindResult(None, why="lost")),
-        (Status(), StatusResult("me", "p2p://r", "online", ("bob",), {"bob": 2}, {"carol": 1})),
+        (Status(), StatusResult("me", "p2p://r", "online", ("b",), {"b": 2}, {"c": 1}, {"b": "x"})),
     ],
 )
 def test_question_and_answer(question: Request, answer: Answer) -> None:

@@ -64,8 +64,8 @@ class Screen:
 
     @property
     def toolbar(self) -> str:
-        """The last line."""
-        return self.screen.display[-1].strip()
+        """The last line in which something stands."""
+        return self.lines[-1].strip() if self.lines else ""
 
     @property
     def prompt_line(self) -> str:

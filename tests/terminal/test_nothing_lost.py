@@ -40,6 +40,7 @@ def test_a_line_to_somebody_offline(registry: Serve, tmp_path: Path) -> None:
     alice.wait_for("bob is offline: what you write waits until you are both online")
     alice.enter("see you at eight")
     alice.wait_until(lambda: "away, 1 not delivered yet" in alice.toolbar)
+    alice.wait_for(r"^alice to bob> see you at eight  \(queued\)$")
     alice.enter("/quit")
     assert alice.end() == 0
 
@@ -50,6 +51,8 @@ def test_a_line_to_somebody_offline(registry: Serve, tmp_path: Path) -> None:
     bob_screen = Screen("login", env=env["bob"], desk=desk, columns=120)
     bob_screen.wait_for("alice has written: /chat alice")
     alice.wait_until(lambda: "not delivered" not in alice.toolbar)
+    alice.wait_for("^alice to bob> see you at eight  ✓$")
+    assert "queued" not in alice.text
     bob_screen.enter("/chat alice")
     bob_screen.wait_for("unread of alice:")
     bob_screen.wait_for("^alice: see you at eight$")
@@ -65,3 +68,35 @@ def test_a_line_to_somebody_offline(registry: Serve, tmp_path: Path) -> None:
     for screen in (alice, bob_screen):
         screen.enter("/quit")
         assert screen.end() == 0
+
+
+def test_a_screen_of_a_node_that_runs_elsewhere(registry: Serve, tmp_path: Path) -> None:
+    """A prompt like any other: toolbar, state of each line, completion; the node stays."""
+    env = {name: env_of(name, registry, tmp_path) for name in ("alice", "bob")}
+    for name, theirs in env.items():
+        register(name, theirs)
+    desk: list[Screen] = []
+    with (
+        running(Program("login", "--headless", env=env["alice"])) as node,
+        running(Program("login", env=env["bob"])) as bob,
+    ):
+        node.wait_for("logged in")
+        bob.wait_for("logged in")
+        screen = Screen("chat", "bob", env=env["alice"], desk=desk, columns=120)
+        bob.wait_for("wants to chat")
+        bob.type("/accept")
+        screen.wait_for("chat with bob started")
+        screen.enter("hello")
+        screen.wait_for("^alice to bob> hello  ✓$")
+        bob.wait_for("alice: hello")
+        bob.type("and you?")
+        screen.wait_for("^bob: and you?")
+        screen.wait_until(lambda: "in chat with bob, encrypted" in screen.toolbar)
+        screen.type("/hel\t")
+        screen.wait_until(lambda: "/help" in screen.prompt_line)
+        screen.type("\r")
+        screen.wait_for("show this")
+        screen.enter("/quit")
+        assert screen.end() == 0
+        bob.wait_for("chat with alice ended")
+        assert node.process.poll() is None

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from p2pchat.errors import LoginRefused, StorageError
-from p2pchat.peer.events import Event
 from p2pchat.peer.history import Thread
 from p2pchat.ui.chat_app import Call, ChatApp
-from p2pchat.ui.render import plain_lines
+from p2pchat.ui.render import Fragments, plain_lines
+from p2pchat.ui.view import View
 from tests.peer.test_conversations import friends
 from tests.world import Person, World
 
@@ -20,17 +20,19 @@ ENCRYPTED = {
 }
 
 
-class Screen:
-    """A view that keeps what it is shown."""
+class Screen(View):
+    """A view that keeps what it is shown, and in `typed` what becomes of what was typed."""
 
     def __init__(self) -> None:
+        super().__init__(self._keep, plain=True)
         self.lines: list[str] = []
+        self.typed: list[tuple[str, str]] = []
 
-    def show(self, event: Event) -> None:
-        self.lines += plain_lines(event)
+    def ours(self, prompt: str, text: str, state: str) -> None:
+        self.typed.append((prompt + text, state))
 
-    def tell(self, sentence: str) -> None:
-        self.lines.append(f"* {sentence}")
+    def _keep(self, lines: list[Fragments]) -> None:
+        self.lines += ["".join(text for _, text in line) for line in lines]
 
 
 def start(world: World, password: str = "pw", **how: object) -> tuple[ChatApp, Screen]:
@@ -39,7 +41,10 @@ def start(world: World, password: str = "pw", **how: object) -> tuple[ChatApp, S
     screen = Screen()
     app = ChatApp(screen, **how)  # type: ignore[arg-type]
     node = world.node("alice", A, password, world.home("alice"), app.on_event)
+    app.on_done = node.stop
+    node.on_room = app.on_room
     app.run(node)
+    node.start()
     world.settle()
     return app, screen
 

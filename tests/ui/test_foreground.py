@@ -3,6 +3,7 @@
 import pytest
 
 from p2pchat.errors import UsageError
+from p2pchat.peer.events import TextReceived
 from p2pchat.ui.foreground import Foreground
 from tests.peer.test_conversations import friends
 from tests.ui.test_chat_app import Screen
@@ -38,8 +39,8 @@ def test_what_comes_behind_the_front_is_told_once_and_counted(secure_world: Worl
     foreground = Foreground(screen, bob.node)
     foreground.front = "carol"
     for line_id in (1, 2):
-        foreground.heard("alice", line_id)
-    foreground.heard("carol", 3)
+        foreground.on_event(TextReceived("alice", "x", line_id))
+    foreground.on_event(TextReceived("carol", "x", 3))
     assert screen.lines == ["* alice has written: /chat alice"]
     assert foreground.unread == {"alice": 2}
     assert foreground.next_unread() == "alice"

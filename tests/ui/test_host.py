@@ -8,7 +8,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from p2pchat.net.loop import Loop
-from p2pchat.peer.events import ChatStarted
+from p2pchat.protocol.screen import Around
 from p2pchat.ui import host
 from p2pchat.ui.prompt import Prompt
 
@@ -39,7 +39,7 @@ def keyboard() -> Iterator[PipeInput]:
 @pytest.fixture
 def prompt(keyboard: PipeInput) -> Prompt:
     """A prompt with a pipe for a keyboard and no screen."""
-    return Prompt(history_file=None, input=keyboard, output=DummyOutput())
+    return Prompt(lambda: Around("> "), history_file=None, input=keyboard, output=DummyOutput())
 
 
 def test_lines_go_to_the_app_until_it_is_done(
@@ -67,7 +67,7 @@ def test_our_descriptors_wake_the_host(real_loop: Loop, prompt: Prompt) -> None:
 
     def arrive() -> None:
         threads.append(threading.active_count())
-        prompt.show(ChatStarted("bob"))
+        prompt.write([[("", "chat with bob started")]])
         app.finish()
 
     other = threading.Thread(target=lambda: real_loop.call_from_thread(arrive))

@@ -2,13 +2,14 @@
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from p2pchat.net.loop import Loop
 from p2pchat.peer.events import TextReceived
-from p2pchat.ui.plain import LineInput, PlainView
+from p2pchat.ui.plain import LineInput, plain_view
 from tests.fakes import settle
 
 
@@ -19,7 +20,9 @@ class Typed:
         self.lines: list[str] = []
         self.ended = False
         self.wants_input = True
-        self.on_input_wanted = lambda: None
+
+    def when_input_is_wanted(self, callback: Callable[[], None]) -> None:
+        self.on_input_wanted = callback
 
     def submit(self, line: str) -> None:
         assert not self.ended
@@ -89,7 +92,7 @@ def test_each_line_is_written_at_once() -> None:
             self.flushes += 1
 
     out = Flushed()
-    view = PlainView(out)
+    view = plain_view(out)
     view.tell("you are in no chat")
     view.show(TextReceived("bob", "hi\nthere"))
     assert out.getvalue() == "* you are in no chat\nbob: hi\nbob: there\n"

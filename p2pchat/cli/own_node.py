@@ -1,0 +1,129 @@
+"""How the person's node is when this process becomes it: its options, and its making."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from click.core import ParameterSource
+
+from p2pchat.cli import limit_option, options
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import UsageError
+
+if TYPE_CHECKING:
+    from p2pchat.cli.assembly import MakeNode
+    from p2pchat.cli.our_side import OurSide
+    from p2pchat.peer.node import Node
+    from p2pchat.ui.screens import Watcher
+
+_OPTIONS: Final = (
+    options.password_file,
+    click.option(
+        "--peer-host",
+        metavar="HOST",
+        help="Where contacts reach us.  [default: this machine alone for a registry on"
+        " it, else every interface]",
+    ),
+    click.option(
+        "--peer-port",
+        default=0,
+        type=click.IntRange(0, 65535),
+        help="The port for it.  [default: any free one]",
+    ),
+    click.option(
+        "--allow-original",
+        is_flag=True,
+        help="Be found and called by users of the original system too, in clear.",
+    ),
+    limit_option.limit,
+    click.option(
+        "--keep-days",
+        type=click.FloatRange(0, min_open=True),
+        metavar="DAYS",
+        help="Forget lines that are done and older than that.  [default: keep them]",
+    ),
+    click.option(
+        "--no-history",
+        is_flag=True,
+        help="Keep lines only until they are delivered or seen.",
+    ),
+)
+
+_NAMES: Final = {
+    "password_file",
+    "peer_host",
+    "peer_port",
+    "allow_original",
+    "settings_of_limits",
+    "keep_days",
+    "no_history",
+}
+
+
+def node_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say how its node is."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def refuse_node_options(ctx: click.Context) -> None:
+    """Say that a node runs already, where an option says how it should be."""
+    for parameter in ctx.command.params:
+        name = parameter.name
+        if name in _NAMES and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"your node runs already, and {parameter.opts[0]} counts where it is started",
+                likely="p2p login is running in another terminal, or p2p login --headless",
+                advice=f"leave the option out, or end that process and start it with"
+                f" {parameter.opts[0]}",
+            )
+
+
+def node_maker(
+    settings: Settings,
+    us: "OurSide",
+    username: str,
+    *,
+    password_file: Path | None,
+    peer_host: str | None,
+    peer_port: int,
+    allow_original: bool,
+    settings_of_limits: tuple[str, ...],
+    keep_days: float | None,
+    no_history: bool,
+) -> "MakeNode":
+    """Give what makes the account's node; asks for the password where it is needed."""
+    from p2pchat.cli.node_access import node_of_ours
+    from p2pchat.peer.limits import PeerLimits
+    from p2pchat.peer.retention import Retention
+
+    limits = limit_option.apply(PeerLimits(), settings_of_limits)
+    password = options.given_password(settings, password_file)
+    credentials = us.credentials(username, password, allow_original=allow_original)
+    if password is None and not credentials.token:
+        password = options.get_password(settings, password_file, username, twice=False)
+        credentials = us.credentials(username, password, allow_original=allow_original)
+
+    @contextmanager
+    def make_node(watcher: "Watcher") -> "Iterator[Node]":
+        with (
+            nullcontext()
+            if keep_days is None
+            else closing(Retention(us.loop, us.history, keep_days)),
+            node_of_ours(
+                settings,
+                us,
+                credentials,
+                watcher,
+                peer_host=peer_host,
+                peer_port=peer_port,
+                limits=limits,
+                keep_history=not no_history,
+            ) as node,
+        ):
+            yield node
+
+    return make_node

@@ -1,0 +1,72 @@
+"""What a screen in another process and the person's node say to each other, once it is attached.
+
+What is typed goes one way as lines; the other way come lines to show, and what stands around the
+line that is being typed. On one machine, between processes of one owner.
+"""
+
+from p2pchat.protocol.messages import Message, Request
+
+Fragment = tuple[str, str]
+"""A style's name and a text in it."""
+
+
+class Attach(Request, frozen=True):
+    """Show what happens from now on, and do what is typed.
+
+    `call`: be in a chat with that user, and end with it; `in_clear`, even for everybody to read.
+    `plain`: without styles. `overtake`: commands do not wait for texts before them.
+    """
+
+    call: str = ""
+    in_clear: bool = False
+    plain: bool = False
+    overtake: bool = True
+
+
+class Typed(Message, frozen=True):
+    """A line was typed; with `refused`, one that could not be read, and why."""
+
+    line: str = ""
+    refused: str = ""
+    hidden = frozenset({"line"})
+
+
+class TypedAll(Message, frozen=True):
+    """Nothing more will be typed."""
+
+
+class Taken(Message, frozen=True):
+    """So many typed lines were taken; not more than a few hundred should be on their way."""
+
+    count: int
+
+
+class Shown(Message, frozen=True):
+    """Show these lines, each of fragments."""
+
+    lines: tuple[tuple[Fragment, ...], ...]
+    hidden = frozenset({"lines"})
+
+
+class Around(Message, frozen=True):
+    """What stands around the line that is being typed, from now on.
+
+    `unsettled`: lines of ours that are not delivered, each with its state, and how many more there
+    are before them. `names`: what can be completed.
+    """
+
+    prompt: str
+    toolbar: tuple[Fragment, ...] = ()
+    unsettled: tuple[tuple[str, str], ...] = ()
+    more_unsettled: int = 0
+    names: tuple[str, ...] = ()
+    hidden = frozenset({"unsettled"})
+
+
+class Detached(Message, frozen=True):
+    """It is over; if by an error, then what, its likeliest cause, and what to try."""
+
+    exit_code: int
+    what: str = ""
+    likely: str = ""
+    advice: str = ""

@@ -1,0 +1,62 @@
+"""What stands around the line that is being typed: the prompt, the toolbar, what is not settled."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from p2pchat.peer.node import Node
+from p2pchat.peer.registry_session import Standing
+from p2pchat.protocol.screen import Around
+from p2pchat.ui.chat_app import ChatApp
+
+_STANDINGS = {
+    Standing.CONNECTING: "connecting",
+    Standing.ONLINE: "connected",
+    Standing.WAITING: "registry lost",
+    Standing.STOPPED: "not logged in",
+}
+
+_MOST_UNSETTLED: Final = 5
+"""Lines; more would push what was said off a small screen."""
+
+
+def around(app: ChatApp) -> Around:
+    """Give it as it is now."""
+    if not app.running:
+        return Around(app.prompt)
+    node = app.node
+    online = node.standing is Standing.ONLINE
+    unsettled = app.unsettled
+    return Around(
+        app.prompt,
+        (
+            ("", f" {node.username} at {node.url.address} | "),
+            ("" if online else "class:bottom-toolbar.trouble", _standing(node)),
+            ("", f" | {_conversation(node, app.front)}{_unread(app.foreground.unread)}"),
+        ),
+        tuple(unsettled[-_MOST_UNSETTLED:]),
+        max(0, len(unsettled) - _MOST_UNSETTLED),
+        tuple(sorted(app.names)),
+    )
+
+
+def _conversation(node: Node, front: str | None) -> str:
+    chat = node.chat(front) if front is not None else None
+    if chat is not None:
+        away = ", away" if chat.away else ""
+        waiting = f", {chat.waiting} not delivered yet" if chat.waiting else ""
+        state = f"in chat with {front}, {chat.security.value}{away}{waiting}"
+    elif node.calling:
+        state = f"calling {node.calling}"
+    else:
+        state = "in no chat"
+    asking = "".join(f", {caller} is calling" for caller in node.called_by)
+    return f"{state}{asking}{', not to be disturbed' if node.conversations.do_not_disturb else ''}"
+
+
+def _standing(node: Node) -> str:
+    wait = node.registry.next_try_in
+    return _STANDINGS[node.standing] + ("" if wait is None else f", next try in {wait:.0f} s")
+
+
+def _unread(unread: Mapping[str, int]) -> str:
+    return "".join(f" | {contact}: {count} unread" for contact, count in unread.items())

@@ -1,0 +1,110 @@
+"""A screen without a node of its own: what is typed goes to the node that runs in another process.
+
+It shows what it is told to show, and knows no command. The other end is `remote_screen`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from p2pchat.errors import P2PError, Unreachable
+from p2pchat.net.link import Link
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.screen import (
+    Around,
+    Attach,
+    Detached,
+    Fragment,
+    Shown,
+    Taken,
+    Typed,
+    TypedAll,
+)
+
+_MOST_UNTAKEN: Final = 500
+
+
+class Attached:
+    """From `attach` until `done`; then `exit_code`, or `error` to be raised, says how it ended.
+
+    `write(lines)` shows lines of fragments.
+    """
+
+    def __init__(self, link: Link, write: Callable[[Iterable[Sequence[Fragment]]], None]) -> None:
+        self._link = link
+        self._write = write
+        self._untaken = 0
+        self._on_input_wanted: Callable[[], None] = lambda: None
+        self.around = Around("> ")
+        self.done = False
+        self.exit_code = 0
+        self.error: P2PError | None = None
+        link.on_message = self._heard
+        link.on_closed = self._lost
+
+    def attach(self, request: Attach) -> None:
+        """Begin."""
+        self._link.send(request)
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether more lines should be read: not while the node has not taken many."""
+        return self._untaken < _MOST_UNTAKEN
+
+    def when_input_is_wanted(self, callback: Callable[[], None]) -> None:
+        """Call it whenever `wants_input` again."""
+        self._on_input_wanted = callback
+
+    def submit(self, line: str) -> None:
+        """Pass on a typed line; terminals give bytes that are no UTF-8 as surrogates: replaced."""
+        self._type(Typed(line.encode("utf-8", "replace").decode()))
+
+    def refuse_line(self, why: str) -> None:
+        """A line could not even be read."""
+        self._type(Typed(refused=why))
+
+    def end_input(self) -> None:
+        """Nothing more will be typed: the node does what was, then ends this."""
+        self._link.send(TypedAll())
+
+    def finish(self) -> None:
+        """Leave; the node stays."""
+        if not self.done:
+            self.done = True
+            self._link.close()
+
+    def _type(self, typed: Typed) -> None:
+        self._untaken += 1
+        self._link.send(typed)
+
+    def _heard(self, message: Message) -> None:
+        match message:
+            case Shown(lines):
+                self._write(lines)
+            case Around():
+                self.around = message
+            case Taken(count):
+                held_back = not self.wants_input
+                self._untaken -= count
+                if held_back and self.wants_input:
+                    self._on_input_wanted()
+            case Detached(exit_code, what, likely, advice):
+                self._detached(exit_code, what, likely, advice)
+            case _:
+                raise AssertionError(message)
+
+    def _detached(self, exit_code: int, what: str, likely: str, advice: str) -> None:
+        self.exit_code = exit_code
+        if what:
+            self.error = P2PError(what, likely=likely, advice=advice)
+            self.error.exit_code = exit_code
+        self.finish()
+
+    def _lost(self, error: P2PError | None) -> None:
+        if not self.done:
+            unsaid = f", and {self._untaken} lines were not said" if self._untaken else ""
+            self.error = Unreachable(
+                f"the process that was your node has ended{unsaid}",
+                likely="it was stopped" if error is None else error.what,
+                advice="start it again: p2p login",
+            )
+            self.finish()

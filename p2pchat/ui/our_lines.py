@@ -1,0 +1,69 @@
+"""Lines of ours in the conversation in front, until it is known what has become of each.
+
+A line that is not delivered yet stands above the prompt with its state; once it is settled it moves
+up among the rest, where nothing changes any more.
+"""
+
+from collections import deque
+from typing import Final
+
+from p2pchat.peer.history import LineState
+from p2pchat.peer.node import Node
+from p2pchat.ui.render import SENT
+from p2pchat.ui.view import View
+
+_MOST_KEPT: Final = 200
+
+
+class OurLines:
+    """Those to one contact at a time: whom `bring` says."""
+
+    def __init__(self, view: View, node: Node) -> None:
+        self._view = view
+        self._node = node
+        self._contact: str | None = None
+        self._lines: deque[tuple[int, str]] = deque(maxlen=_MOST_KEPT)
+
+    @property
+    def unsettled(self) -> list[tuple[str, str]]:
+        """Each text that is not delivered, and its state."""
+        chat = self._node.chat(self._contact) if self._contact is not None else None
+        sent = chat.sent if chat is not None else 0
+        return [(text, SENT if n <= sent else LineState.QUEUED) for n, text in self._lines]
+
+    def bring(self, contact: str | None) -> None:
+        """Look at the lines to that contact from now on; the others' stay as they stand."""
+        if contact == self._contact:
+            return
+        for text, state in self.unsettled:
+            self._show(text, state)
+        self._contact = contact
+        self._lines.clear()
+        if contact is not None:
+            states = [LineState.QUEUED]
+            kept = self._node.history.lines(contact, limit=_MOST_KEPT, states=states)
+            self._lines.extend((line.seq, line.text) for line in kept)
+
+    def said(self, contact: str, text: str, number: int) -> None:
+        """A line is kept; in clear nothing more will be known of it."""
+        if contact != self._contact:
+            return
+        if number:
+            self._lines.append((number, text))
+        else:
+            self._show(text, "")
+
+    def delivered(self, contact: str, up_to: int) -> None:
+        """Lines up to that number are on the contact's disk."""
+        if contact == self._contact:
+            while self._lines and self._lines[0][0] <= up_to:
+                self._show(self._lines.popleft()[1], LineState.DELIVERED)
+
+    def failed(self, contact: str) -> None:
+        """What was not delivered will not be."""
+        if contact == self._contact:
+            while self._lines:
+                self._show(self._lines.popleft()[1], LineState.FAILED)
+
+    def _show(self, text: str, state: str) -> None:
+        self._view.ours(f"{self._node.username} to {self._contact}> ", text, state)

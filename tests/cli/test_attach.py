@@ -1,0 +1,53 @@
+"""`p2p chat` and a second `p2p login` beside a node that runs: one login, several screens."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_send import People
+from tests.programs import Program, Serve, running
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Iterator[People]:
+    """Two who have talked before."""
+    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")
+    with running(serve):
+        yield People(serve, tmp_path)
+
+
+def test_a_pipe_through_the_node_that_runs(people: People) -> None:
+    """No password, no second login, everything delivered at exit 0; the node stays online."""
+    with running(people.start("bob")), running(people.start("alice", "--headless")) as alice:
+        del people.env["alice"]["P2P_PASSWORD"]
+        chat = Program("chat", "bob", env=people.env["alice"])
+        for n in range(2000):
+            chat.type(f"line {n}")
+        assert chat.end()[0] == 0
+        texts = [text for sender, text, _ in people.texts("bob", "alice") if sender == "alice"]
+        assert texts[-2000:] == [f"line {n}" for n in range(2000)]
+        assert people.run("alice", "status")[1][0].endswith(": online")
+        assert alice.process.poll() is None
+        assert people.run("alice", "chat", "nobody")[0] == 5
+
+
+def test_a_second_login_is_a_second_screen(people: People) -> None:
+    """It hears what the first hears, and its end ends nothing else; a second node is refused."""
+    with running(people.start("alice")) as alice:
+        second = Program("login", env=people.env["alice"])
+        second.type("/search bob")
+        second.wait_for("bob is offline")
+        code, _, err = people.run("alice", "login", "--headless")
+        assert (code, "online already" in err) == (2, True)
+        code, _, err = people.run("alice", "login", "--no-history")
+        assert (code, "your node runs already, and --no-history" in err) == (2, True)
+        second.type("/quit")
+        assert second.end()[0] == 0
+        third = Program("login", env=people.env["alice"])
+        third.type("/search bob")
+        third.wait_for("bob is offline")
+        alice.type("/quit")
+        assert alice.end()[0] == 0
+        code, err = third.end()
+        assert (code, "your node has ended" in err) == (3, True)

@@ -1,0 +1,34 @@
+"""Everybody who looks at a node is told."""
+
+from p2pchat.peer.events import Called, Event
+from p2pchat.ui.screens import Listening, Screens, Watcher
+
+
+class Talker(Watcher):
+    """Has a conversation with bob open."""
+
+    def talks_to(self, contact: str) -> bool:
+        return contact == "bob"
+
+
+def test_all_are_told_while_they_look() -> None:
+    """Also those who come or go because of what is told."""
+    heard: list[tuple[int, Event]] = []
+    screens = Screens()
+    first = Listening(lambda event: (heard.append((1, event)), screens.remove(first)))  # type: ignore[arg-type,func-returns-value,return-value]
+    screens.add(first)
+    screens.add(Listening(lambda event: heard.append((2, event))))
+    screens.on_event(Called("bob"))
+    screens.on_event(Called("carol"))
+    assert heard == [(1, Called("bob")), (2, Called("bob")), (2, Called("carol"))]
+    screens.on_room()
+
+
+def test_who_else_talks() -> None:
+    """A conversation that is open elsewhere is not left."""
+    screens, one = Screens(), Talker()
+    screens.add(one)
+    assert not screens.talk_to("bob", besides=one)
+    screens.add(Talker())
+    assert screens.talk_to("bob", besides=one)
+    assert not screens.talk_to("carol", besides=one)
