@@ -1,7 +1,7 @@
 """A command's way to the person's node: the one that runs, else one of its own for a moment."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -38,12 +38,11 @@ def control_path(settings: Settings, us: OurSide, username: str) -> Path:
 @contextmanager
 def running_node(settings: Settings, us: OurSide, username: str) -> Iterator[ControlClient | None]:
     """Give the way to the account's node; None where none is running."""
-    try:
-        client = ControlClient(us.loop, control_path(settings, us, username))
-    except Unreachable:
-        yield None
-        return
-    with closing(client):
+    with ExitStack() as stack:
+        client = None
+        with suppress(Unreachable):
+            client = ControlClient(us.loop, control_path(settings, us, username))
+            stack.callback(client.close)
         yield client
 
 

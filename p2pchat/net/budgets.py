@@ -20,12 +20,15 @@ def group_of(host: str) -> str:
 
 
 class Budget:
-    """Each key may take `burst` at once, and `per_second` on; where either is 0, without end."""
+    """Each key may take `burst` at once, and `per_second` on; where either is 0, without end.
+
+    `limited` tells whether there is an end: nobody need ask where there is none.
+    """
 
     def __init__(self, per_second: float, burst: int) -> None:
         self._per_second = per_second
         self._burst = burst
-        self._limited = bool(burst and per_second)
+        self.limited = bool(burst and per_second)
         self._left: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
     @classmethod
@@ -41,7 +44,7 @@ class Budget:
     def take(self, key: Hashable, now: float) -> float:
         """Take one; give 0, or (nothing is taken) the seconds until one can be had."""
         wait = self.wait(key, now)
-        if self._limited and not wait:
+        if self.limited and not wait:
             self._left[key] = (self._now_left(key, now) - 1, now)
             self._left.move_to_end(key)
             if len(self._left) > _MAX_REMEMBERED:
@@ -50,7 +53,7 @@ class Budget:
 
     def wait(self, key: Hashable, now: float) -> float:
         """Give the seconds until one can be had, without taking it."""
-        if not self._limited:
+        if not self.limited:
             return 0.0
         return max(0.0, 1 - self._now_left(key, now)) / self._per_second
 

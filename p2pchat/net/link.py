@@ -112,7 +112,7 @@ class Link:
         if not self.open:
             return
         self._transport.write(self._connection.send(message))
-        if (self._connection.waiting or self._ending) and not self._pumping:
+        if not self._pumping and (self._connection.waiting or self._ending):
             self._loop.call_soon(self._go_on)
 
     def expect(self, timeout: float, what: str) -> None:

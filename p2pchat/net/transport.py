@@ -193,7 +193,8 @@ class TcpTransport:
                 return
             self.queued = len(data) - sent
             self._out = [data[sent:]] if self.queued else []
-        self._watch()
+        if self.queued or self._events & WRITE:
+            self._watch()
         if self.queued:
             return
         if not self._closing:

@@ -90,6 +90,7 @@ class Node:
         self.contacts = Contacts(profile, str(self.url), credentials.identity.public)
         self.history: History = profile.history(str(self.url), keep=keep_history)
         self.on_room: Callable[[], None] = _nothing
+        self._loop = loop
         self._profile = profile
         self._on_event = on_event
         self.registry = RegistrySession(
@@ -244,7 +245,7 @@ class Node:
         """Say it in the open chat with the contact; in the secure dialect it is kept at once."""
         if self._calls.in_chat_with == contact:
             self._calls.say(text)
-            self._tell(Said(contact, text))
+            self._loop.call_soon(partial(self._tell, Said(contact, text)))
         else:
             self.conversations.say(contact, text)
 

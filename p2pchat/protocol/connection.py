@@ -5,44 +5,64 @@ Knows which speaker we are, and holds both to the table. Touches no socket and n
 
 import functools
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from enum import Enum
 
 from p2pchat.errors import LocalProtocolError, RemoteProtocolError
 from p2pchat.protocol.dialects import Dialect
-from p2pchat.protocol.framing import FrameReader
+from p2pchat.protocol.framing import NOTHING, Caps, FrameReader
 from p2pchat.protocol.messages import Message
-from p2pchat.protocol.states import Dialogue, Next, Speaker, State, Turn
+from p2pchat.protocol.states import Dialogue, Next, Speaker, State
 
 
-class _Rules(NamedTuple):
-    """What holds in one state: what is ours to say, what theirs, and the caps of their frames."""
+class _Rules:
+    """What holds in one state: what is ours to say, what theirs, and where each of it leads."""
 
-    ours: Turn
-    theirs: Turn
-    limits: Mapping[bytes, int]
+    __slots__ = ("caps", "our_turn", "ours", "state", "their_turn", "theirs")
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.ours: dict[type[Message], _Step] = {}
+        self.theirs: dict[type[Message], _Step] = {}
+        self.caps = NOTHING
+        self.our_turn = self.their_turn = False
+
+
+_Step = _Rules | Mapping[Enum, _Rules]
 
 
 @functools.cache
-def _rules(dialogue: Dialogue, dialect: Dialect, speaker: Speaker) -> Mapping[State, _Rules]:
-    """Give the rules of every state, once for all connections of that kind."""
+def _rules(dialogue: Dialogue, dialect: Dialect, speaker: Speaker) -> _Rules:
+    """Give the rules of the first state, which lead to all others; one for all connections."""
+    all_rules = {state: _Rules(state) for state in State}
 
-    def of(state: State) -> _Rules:
-        theirs = dialogue.turn(state, speaker.other)
-        return _Rules(dialogue.turn(state, speaker), theirs, dialect.limits(theirs))
+    def follow(step: Next) -> _Step:
+        if isinstance(step, State):
+            return all_rules[step]
+        return {outcome: all_rules[state] for outcome, state in step.items()}
 
-    return {state: of(state) for state in State}
+    for state, rules in all_rules.items():
+        ours, theirs = dialogue.turn(state, speaker), dialogue.turn(state, speaker.other)
+        rules.ours = {kind: follow(step) for kind, step in ours.items()}
+        rules.theirs = {kind: follow(step) for kind, step in theirs.items()}
+        rules.caps = Caps(dialect.limits(theirs))
+        rules.our_turn, rules.their_turn = bool(ours), bool(theirs)
+    return all_rules[dialogue.start]
 
 
 class Connection:
     """The rules of one dialogue as seen from `speaker`'s end."""
 
-    __slots__ = ("_dialect", "_frames", "_ours", "_rules", "_theirs", "state")
+    __slots__ = ("_dialect", "_frames", "_rules")
 
     def __init__(self, dialogue: Dialogue, dialect: Dialect, speaker: Speaker) -> None:
         self._dialect = dialect
         self._rules = _rules(dialogue, dialect, speaker)
-        self._frames = FrameReader({})
-        self._enter(dialogue.start)
+        self._frames = FrameReader(self._rules.caps)
+
+    @property
+    def state(self) -> State:
+        """Where the dialogue stands."""
+        return self._rules.state
 
     @property
     def waiting(self) -> int:
@@ -52,16 +72,16 @@ class Connection:
     @property
     def unfinished(self) -> bool:
         """Whether it is the remote's turn, and it has begun a frame and not finished it."""
-        return bool(self._theirs and self._frames.waiting)
+        return self._rules.their_turn and bool(self._frames.waiting)
 
     @property
     def owes(self) -> bool:
         """Whether it is our turn alone."""
-        return bool(self._ours and not self._theirs)
+        return self._rules.our_turn and not self._rules.their_turn
 
     def may_send(self, kind: type[Message]) -> bool:
         """Tell whether it is our turn to say that."""
-        return kind in self._ours
+        return kind in self._rules.ours
 
     def send(self, message: Message) -> bytes:
         """Give the bytes of the message; write them in one piece, in this order.
@@ -69,11 +89,11 @@ class Connection:
         Raises LocalProtocolError where it is not ours to say now. If frames were waiting for our
         turn to end, `feed(b"")` gives what they say.
         """
-        step = self._ours.get(type(message))
+        step = self._rules.ours.get(type(message))
         if step is None:
             raise LocalProtocolError(f"{message!r} is not ours to say while {self.state.value}")
         data = self._dialect.encode(message)
-        self._enter(_follow(step, message))
+        self._enter(step, message)
         return data
 
     def feed(self, data: bytes) -> Iterator[Message]:
@@ -83,25 +103,20 @@ class Connection:
         first violation; close the link then. Exhaust it, or close the link.
         """
         self._frames.push(data)
-        while self._theirs:
+        while self._rules.their_turn:
             frame = self._frames.pull()
             if frame is None:
                 return
             message = self._dialect.decode(frame)
-            self._enter(_follow(self._theirs[type(message)], message))
+            self._enter(self._rules.theirs[type(message)], message)
             yield message
 
-    def _enter(self, state: State) -> None:
-        self.state = state
-        self._ours, self._theirs, self._frames.limits = self._rules[state]
-
-
-def _follow(step: Next, message: Message) -> State:
-    """Give the state that the message leads to."""
-    if isinstance(step, State):
-        return step
-    outcome = getattr(message, message.__struct_fields__[0])
-    following = step.get(outcome)
-    if following is None:
-        raise RemoteProtocolError(f"{type(message).__name__} cannot say {outcome} here")
-    return following
+    def _enter(self, step: _Step, message: Message) -> None:
+        """Go to the state to which the message leads."""
+        if not isinstance(step, _Rules):
+            outcome = getattr(message, message.__struct_fields__[0])
+            if outcome not in step:
+                raise RemoteProtocolError(f"{type(message).__name__} cannot say {outcome} here")
+            step = step[outcome]
+        self._rules = step
+        self._frames.caps = step.caps

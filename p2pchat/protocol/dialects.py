@@ -39,7 +39,7 @@ class Dialect:
         return self._limits.keys()
 
     def limits(self, kinds: Iterable[type[Message]]) -> dict[bytes, int]:
-        """Give what a `FrameReader` needs where these may come: their commands and caps."""
+        """Give what `Caps` need where these may come: their commands and limits."""
         return dict(self._limits[kind] for kind in kinds if kind in self._limits)
 
     def encode(self, message: Message) -> bytes:
@@ -59,10 +59,11 @@ class Dialect:
 
     def decode(self, frame: Frame) -> Message:
         """Give the message of the frame; raises RemoteProtocolError where it makes none."""
+        command, payload = frame
         try:
-            return self._readers[frame.command](frame.payload)
+            return self._readers[command](payload)
         except UnicodeDecodeError:
             why = "the payload is not UTF-8"
         except ValueError as error:
             why = str(error)
-        raise RemoteProtocolError(f"{frame.command.decode().rstrip()}: {why}")
+        raise RemoteProtocolError(f"{command.decode().rstrip()}: {why}")

@@ -185,7 +185,10 @@ class SearchResult(Answer, frozen=True):
     in_clear: bool = False
 
     def __post_init__(self) -> None:
-        if self.presence is Presence.ONLINE:
+        if self.presence is not Presence.ONLINE:
+            if self.port:
+                raise ValueError("a port of nobody who is online")
+        else:
             check_port(self.port)
             host = self.host
             if not host or " " in host or not (host.isascii() and host.isprintable()):

@@ -107,9 +107,7 @@ def _read_announce(payload: str) -> AnnouncePort:
 
 
 def _write_search_result(message: SearchResult) -> str:
-    if message.presence is Presence.ONLINE:
-        return f"{message.host} {message.port}"
-    return message.presence
+    return f"{message.host} {message.port}" if message.port else message.presence
 
 
 def _read_search_result(payload: str) -> SearchResult:

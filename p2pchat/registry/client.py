@@ -83,11 +83,12 @@ class Client:
         self._link.abort()
 
     def _asked(self, request: Message) -> None:
+        assert isinstance(request, Request)
         if isinstance(request, Logout):
             self._leave("logged out")
             return
         answer = self._service.answer(self._visitor, request)
-        self._request_id = request.id if isinstance(request, Request) else None
+        self._request_id = request.id
         if not isinstance(answer, Work):
             self._send(answer)
             return

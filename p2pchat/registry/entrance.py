@@ -250,7 +250,10 @@ class Entrance:
         return Grant(token, seal.session, seal.hello_key, self._hello_interval)
 
     def _arrive(self, visitor: Visitor, username: str, seal: Seal | None) -> None:
-        visitor.attendance = Attendance(username, visitor.host, self._now(), visitor.hang_up, seal)
+        key = self._accounts.standing(username).key
+        visitor.attendance = Attendance(
+            username, visitor.host, self._now(), visitor.hang_up, seal, key
+        )
         replaced = self._presence.arrive(visitor.attendance)
         if replaced is not None:
             replaced.hang_up(Reason.REPLACED)

@@ -6,10 +6,12 @@ deadlines: one ordered queue, and each heartbeat moves its sender to the end.
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from p2pchat.protocol.heartbeat import SealedHello
-from p2pchat.protocol.messages import Reason
+from p2pchat.protocol.messages import Presence, Reason, SearchResult
+
+OFFLINE: Final = SearchResult(Presence.OFFLINE)
 
 
 class Seal(NamedTuple):
@@ -24,15 +26,20 @@ class Attendance:
 
     `seal` is None for who came by the original door. `port` is where such callers find the user
     as it speaks, `clear_port` where a user of a secure door also takes calls in clear.
-    `hang_up(reason)` closes the connection that the user came by.
+    `hang_up(reason)` closes the connection that the user came by. `key` is the user's public key.
+    What a searcher is told is made once, when it changes: `found` at a secure door, and at the
+    original one `found_in_clear`, which is of nobody with whom one cannot talk in clear.
     """
 
     __slots__ = (
         "clear_port",
         "counter",
+        "found",
+        "found_in_clear",
         "hang_up",
         "heard_at",
         "host",
+        "key",
         "port",
         "seal",
         "username",
@@ -45,15 +52,29 @@ class Attendance:
         now: float,
         hang_up: Callable[[Reason], None],
         seal: Seal | None = None,
+        key: bytes | None = None,
     ) -> None:
         self.username = username
         self.host = host
-        self.port = 0
-        self.clear_port = 0
+        self.key = key
         self.heard_at = now
         self.counter = 0
         self.seal = seal
         self.hang_up = hang_up
+        self.move(0, 0)
+
+    def move(self, port: int, clear_port: int) -> None:
+        """Listen at these ports from now on."""
+        self.port = port
+        self.clear_port = clear_port
+        in_clear = self.seal is None
+        self.found = (
+            SearchResult(Presence.ONLINE, self.host, port, self.key, in_clear)
+            if port
+            else SearchResult(Presence.OFFLINE, key=self.key)
+        )
+        port = port if in_clear else clear_port
+        self.found_in_clear = SearchResult(Presence.ONLINE, self.host, port) if port else OFFLINE
 
 
 OnMoved = Callable[[str], None]
@@ -92,8 +113,7 @@ class PresenceBook:
         self._give_addresses_back(attendance)
         for address in wanted:
             self._by_address[address] = attendance
-        attendance.port = port
-        attendance.clear_port = clear_port
+        attendance.move(port, clear_port)
         self._tell_watchers(attendance.username)
         return True
 

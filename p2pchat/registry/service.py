@@ -31,10 +31,9 @@ from p2pchat.protocol.messages import (
 from p2pchat.registry.accounts import Accounts
 from p2pchat.registry.entrance import Entrance, Registration, Work
 from p2pchat.registry.limits import NO_LIMITS, Limits
-from p2pchat.registry.presence import Attendance, PresenceBook
+from p2pchat.registry.presence import OFFLINE, PresenceBook
 from p2pchat.registry.visitor import Visitor
 
-_OFFLINE: Final = SearchResult(Presence.OFFLINE)
 _NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
 
 
@@ -73,8 +72,11 @@ class Service:
 
     def answer(self, visitor: Visitor, request: Message) -> Message | Work:
         """Give the answer to the request, or the work that leads to it."""
-        wait = self._requests.take(visitor.group, self._now())
-        return SlowDown(wait) if wait else self._handlers[type(request)](visitor, request)
+        if self._requests.limited:
+            wait = self._requests.take(visitor.group, self._now())
+            if wait:
+                return SlowDown(wait)
+        return self._handlers[type(request)](visitor, request)
 
     def hear(self, hello: Hello, host: str) -> None:
         """Take a heartbeat in clear that came from `host`."""
@@ -108,9 +110,10 @@ class Service:
         return AnnouncePortResult(Outcome.FAIL, Reason.PORT_TAKEN)
 
     def _search(self, visitor: Visitor, request: Search) -> Message:
-        wait = self._searches.take(visitor.username or (visitor.group,), self._now())
-        if wait:
-            return SlowDown(wait)
+        if self._searches.limited:
+            wait = self._searches.take(visitor.username or (visitor.group,), self._now())
+            if wait:
+                return SlowDown(wait)
         return self._look_up(request.username, secure=visitor.secure)
 
     def _watch(self, visitor: Visitor, request: Watch) -> Message:
@@ -122,20 +125,9 @@ class Service:
 
     def _look_up(self, username: str, *, secure: bool) -> SearchResult:
         attendance = self._presence.find(username)
+        if attendance is not None:
+            return attendance.found if secure else attendance.found_in_clear
         if username not in self._accounts:
             return _NOT_FOUND
-        if not secure:
-            return _found_in_clear(attendance)
-        key = self._accounts.standing(username).key
-        if attendance is None or not attendance.port:
-            return SearchResult(Presence.OFFLINE, key=key)
-        in_clear = attendance.seal is None
-        return SearchResult(Presence.ONLINE, attendance.host, attendance.port, key, in_clear)
-
-
-def _found_in_clear(attendance: Attendance | None) -> SearchResult:
-    """Give what a searcher at the original door is told: only who can be talked to in clear."""
-    if attendance is None:
-        return _OFFLINE
-    port = attendance.port if attendance.seal is None else attendance.clear_port
-    return SearchResult(Presence.ONLINE, attendance.host, port) if port else _OFFLINE
+        key = self._accounts.standing(username).key if secure else None
+        return SearchResult(Presence.OFFLINE, key=key) if key else OFFLINE

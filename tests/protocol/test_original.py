@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pchat.errors import LocalProtocolError, RemoteProtocolError
-from p2pchat.protocol.framing import FrameReader, pad, write_frame
+from p2pchat.protocol.framing import Caps, FrameReader, pad, write_frame
 from p2pchat.protocol.messages import (
     AnnouncePort,
     AnnouncePortResult,
@@ -52,7 +52,7 @@ LIMITS = ORIGINAL.limits(ORIGINAL.kinds)
 
 
 def decode(data: bytes) -> Message:
-    reader = FrameReader(LIMITS)
+    reader = FrameReader(Caps(LIMITS))
     reader.push(data)
     frame = reader.pull()
     assert frame is not None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pchat.errors import RemoteProtocolError
-from p2pchat.protocol.framing import FrameReader, pad, write_frame
+from p2pchat.protocol.framing import Caps, FrameReader, pad, write_frame
 from p2pchat.protocol.messages import (
     AnnouncePort,
     Grant,
@@ -37,7 +37,7 @@ LIMITS = SECURE.limits(SECURE.kinds)
 
 
 def decode(data: bytes) -> Message:
-    reader = FrameReader(LIMITS)
+    reader = FrameReader(Caps(LIMITS))
     reader.push(data)
     frame = reader.pull()
     assert frame is not None
