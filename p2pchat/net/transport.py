@@ -169,9 +169,19 @@ class TcpTransport:
             if not data:
                 self._end(None)
         elif data:
-            self.on_data(data)
+            self._hand_up(data)
         else:
             self.on_end()
+
+    def _hand_up(self, data: bytes) -> None:
+        """Give what came; what is written in answer goes out at once, not by way of the loop."""
+        at_once = not self._flush_due and not self._events & WRITE
+        self._flush_due = self._flush_due or at_once
+        self.on_data(data)
+        if at_once:
+            self._flush_due = False
+            if self._out or self._closing:
+                self._flush()
 
     def _flush_soon(self) -> None:
         if not self._flush_due and not self._events & WRITE:
@@ -182,27 +192,32 @@ class TcpTransport:
         self._flush_due = False
         if self._socket is None:
             return
-        if self._out:
-            data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
-            try:
-                sent = self._socket.send(data)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError as error:
-                self._end(_lost(self.remote, error))
-                return
-            self.queued = len(data) - sent
-            self._out = [data[sent:]] if self.queued else []
-        if self.queued or self._events & WRITE:
-            self._watch()
-        if self.queued:
+        if self._out and not self._send(self._socket):
             return
+        if self._events & WRITE:
+            self._watch()
         if not self._closing:
             self.on_drained()
         elif self.lingers:
             self._drain()
         else:
             self._end(None)
+
+    def _send(self, sock: socket.socket) -> bool:
+        """Send what waits; tell whether all of it went."""
+        data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+        try:
+            sent = sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as error:
+            self._end(_lost(self.remote, error))
+            return False
+        self.queued = len(data) - sent
+        self._out = [data[sent:]] if self.queued else []
+        if self.queued:
+            self._watch()
+        return not self.queued
 
     def _drain(self) -> None:
         """Say that no more will come from us, and drop what comes until the remote says so too."""

@@ -57,7 +57,7 @@ class Connection:
     def __init__(self, dialogue: Dialogue, dialect: Dialect, speaker: Speaker) -> None:
         self._dialect = dialect
         self._rules = _rules(dialogue, dialect, speaker)
-        self._frames = FrameReader(self._rules.caps)
+        self._frames = FrameReader()
 
     @property
     def state(self) -> State:
@@ -93,7 +93,7 @@ class Connection:
         if step is None:
             raise LocalProtocolError(f"{message!r} is not ours to say while {self.state.value}")
         data = self._dialect.encode(message)
-        self._enter(step, message)
+        self._rules = step if type(step) is _Rules else _choose(step, message)
         return data
 
     def feed(self, data: bytes) -> Iterator[Message]:
@@ -104,19 +104,20 @@ class Connection:
         """
         self._frames.push(data)
         while self._rules.their_turn:
-            frame = self._frames.pull()
+            frame = self._frames.pull(self._rules.caps)
             if frame is None:
                 return
             message = self._dialect.decode(frame)
-            self._enter(self._rules.theirs[type(message)], message)
+            step = self._rules.theirs[type(message)]
+            self._rules = step if type(step) is _Rules else _choose(step, message)
             yield message
 
-    def _enter(self, step: _Step, message: Message) -> None:
-        """Go to the state to which the message leads."""
-        if not isinstance(step, _Rules):
-            outcome = getattr(message, message.__struct_fields__[0])
-            if outcome not in step:
-                raise RemoteProtocolError(f"{type(message).__name__} cannot say {outcome} here")
-            step = step[outcome]
-        self._rules = step
-        self._frames.caps = step.caps
+
+def _choose(step: "_Step", message: Message) -> _Rules:
+    """Give what holds after a message whose outcome decides it."""
+    if isinstance(step, _Rules):
+        return step
+    outcome = getattr(message, message.__struct_fields__[0])
+    if outcome not in step:
+        raise RemoteProtocolError(f"{type(message).__name__} cannot say {outcome} here")
+    return step[outcome]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from p2pchat.errors import LocalProtocolError, RemoteProtocolError
-from p2pchat.protocol.framing import Frame, pad, write_frame
+from p2pchat.protocol.framing import Frame, FrameWriter, pad
 from p2pchat.protocol.messages import Message
 
 
@@ -29,7 +29,9 @@ class Dialect:
 
     def __init__(self, name: str, codecs: Sequence[Codec]) -> None:
         self.name = name
-        self._writers = {c.message: (pad(c.command), c.write, c.limit) for c in codecs}
+        self._writers = {
+            c.message: (FrameWriter(pad(c.command)).write, c.write, c.limit) for c in codecs
+        }
         self._readers = {pad(c.command): c.read for c in codecs}
         self._limits = {c.message: (pad(c.command), c.limit) for c in codecs}
 
@@ -51,11 +53,11 @@ class Dialect:
         writer = self._writers.get(type(message))
         if writer is None:
             raise LocalProtocolError(f"the {self.name} dialect cannot say {message!r}")
-        command, write, limit = writer
+        frame, write, limit = writer
         payload = write(message)
         if len(payload) > limit:
             raise LocalProtocolError(f"{message!r} has {len(payload)} bytes of at most {limit}")
-        return write_frame(command, payload)
+        return frame(payload)
 
     def decode(self, frame: Frame) -> Message:
         """Give the message of the frame; raises RemoteProtocolError where it makes none."""

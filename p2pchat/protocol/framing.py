@@ -11,6 +11,7 @@ from p2pchat.errors import RemoteProtocolError
 HEADER_BYTES: Final = 25
 _SIZE_BYTES: Final = 10
 _COMMAND_BYTES: Final = 15
+_USUAL_SIZES: Final = 64  # bytes; an answer with an address has about 20
 _MOST_REMEMBERED: Final = 4096  # headers
 _COMMAND_CHARACTERS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
@@ -24,9 +25,22 @@ def pad(command: str) -> bytes:
     return command.encode("ascii").ljust(_COMMAND_BYTES)
 
 
-def write_frame(padded_command: bytes, payload: bytes) -> bytes:
-    """Give the frame's bytes, for one write: the original reads a header with one `recv`."""
-    return b"%-10d%b%b" % (len(payload), padded_command, payload)
+class FrameWriter:
+    """Writes frames of one command, given padded; headers of the usual sizes are made once."""
+
+    __slots__ = ("_command", "_headers")
+
+    def __init__(self, padded_command: bytes) -> None:
+        self._command = padded_command
+        self._headers = [self._header(size) for size in range(_USUAL_SIZES)]
+
+    def write(self, payload: bytes) -> bytes:
+        """Give the frame's bytes, for one write: the original reads a header with one `recv`."""
+        size = len(payload)
+        return (self._headers[size] if size < _USUAL_SIZES else self._header(size)) + payload
+
+    def _header(self, size: int) -> bytes:
+        return b"%-10d%b" % (size, self._command)
 
 
 class Caps:
@@ -36,18 +50,21 @@ class Caps:
     nearly every one has come before: a look-up instead of a check, for as many as are worth it.
     """
 
-    __slots__ = ("_limits", "lengths")
+    __slots__ = ("_limits", "known")
 
     def __init__(self, limits: Mapping[bytes, int]) -> None:
         self._limits = limits
-        self.lengths: dict[bytes, int] = {}
+        self.known: dict[bytes, tuple[int, bytes]] = {}
 
     def __bool__(self) -> bool:
         """Tell whether anything may come."""
         return bool(self._limits)
 
-    def check(self, header: bytes) -> int:
-        """Give the frame's length, with the header; raises RemoteProtocolError, saying why."""
+    def check(self, header: bytes) -> tuple[int, bytes]:
+        """Give the frame's length, with the header, and its command.
+
+        Raises RemoteProtocolError, saying why.
+        """
         size_field, command = header[:_SIZE_BYTES], header[_SIZE_BYTES:]
         digits = size_field.rstrip(b" ")
         if not digits.isdigit():  # of bytes: ASCII digits alone, where int() would take "+23"
@@ -59,10 +76,10 @@ class Caps:
         if size > limit:
             name = command.decode().rstrip()
             raise RemoteProtocolError(f"{size} bytes of payload, where {name} has at most {limit}")
-        length = HEADER_BYTES + size
-        if len(self.lengths) < _MOST_REMEMBERED:
-            self.lengths[header] = length
-        return length
+        found = HEADER_BYTES + size, command
+        if len(self.known) < _MOST_REMEMBERED:
+            self.known[header] = found
+        return found
 
 
 NOTHING: Final = Caps({})
@@ -72,15 +89,13 @@ NOTHING: Final = Caps({})
 class FrameReader:
     """Take bytes as they come, give frames as they complete, in time linear in the bytes.
 
-    `caps` says what may come now, and may be set anew between frames: who may not say much is not
-    heard out. What is incomplete is kept in a growing buffer and looked at again only when enough
-    has come, so one byte at a time costs what a thousand frames at once cost.
+    What is incomplete is kept in a growing buffer and looked at again only when enough has come, so
+    one byte at a time costs what a thousand frames at once cost.
     """
 
-    __slots__ = ("_at", "_data", "_needed", "_tail", "caps")
+    __slots__ = ("_at", "_data", "_needed", "_tail")
 
-    def __init__(self, caps: Caps) -> None:
-        self.caps = caps
+    def __init__(self) -> None:
         self._data = b""  # complete or not yet looked at, from _at on
         self._at = 0
         self._tail = bytearray()  # what came while a frame was incomplete
@@ -98,11 +113,12 @@ class FrameReader:
         else:
             self._data, self._at = data, 0
 
-    def pull(self) -> Frame | None:
+    def pull(self, caps: Caps) -> Frame | None:
         """Give the next frame, or None where more bytes are needed.
 
-        Raises RemoteProtocolError, naming the reason, at a header that PROTOCOL refuses; the
-        stream has no meaning after that.
+        `caps` say what may come now: who may not say much is not heard out. Raises
+        RemoteProtocolError, naming the reason, at a header that PROTOCOL refuses; the stream has no
+        meaning after that.
         """
         while True:
             data, at = self._data, self._at
@@ -114,12 +130,12 @@ class FrameReader:
                 self._tail.clear()
             start = at + HEADER_BYTES
             header = data[at:start]
-            length = self.caps.lengths.get(header) or self.caps.check(header)
+            length, command = caps.known.get(header) or caps.check(header)
             end = at + length
             if len(data) >= end:
                 self._at = end
                 self._needed = HEADER_BYTES
-                return header[_SIZE_BYTES:], data[start:end]
+                return command, data[start:end]
             self._needed = length
 
 

@@ -106,15 +106,25 @@ def _read_announce(payload: str) -> AnnouncePort:
         return AnnouncePort(None)
 
 
-def _write_search_result(message: SearchResult) -> str:
-    return f"{message.host} {message.port}" if message.port else message.presence
+def _write_search(message: Search) -> bytes:
+    return message.username.encode()
 
 
-def _read_search_result(payload: str) -> SearchResult:
-    host, _, port = payload.partition(" ")
+def _read_search(payload: bytes) -> Search:
+    return Search(payload.decode())
+
+
+def _write_search_result(message: SearchResult) -> bytes:
+    text = f"{message.host} {message.port}" if message.port else message.presence
+    return text.encode()
+
+
+def _read_search_result(payload: bytes) -> SearchResult:
+    text = payload.decode()
+    host, _, port = text.partition(" ")
     if port:
         return SearchResult(Presence.ONLINE, host, _read_port(port))
-    return SearchResult(Presence(payload))
+    return SearchResult(Presence(text))
 
 
 def _write_chat_request(message: ChatRequest) -> str:
@@ -166,8 +176,8 @@ ORIGINAL: Final = Dialect(
             _write_result,
             _result_reader(AnnouncePortResult),
         ),
-        _text(Search, "SEARCH", _NAMED, attrgetter("username"), Search),
-        _text(SearchResult, "SEARCH_RESP", _SHORT, _write_search_result, _read_search_result),
+        Codec(Search, "SEARCH", _NAMED, _write_search, _read_search),
+        Codec(SearchResult, "SEARCH_RESP", _SHORT, _write_search_result, _read_search_result),
         _text(Logout, "LOGOUT", _SHORT, _write_nothing, _read_nothing),
         _text(ChatRequest, "CHAT_REQ", _NAMED, _write_chat_request, _read_chat_request),
         _text(

@@ -87,6 +87,8 @@ class PresenceBook:
     def __init__(self, patience: float) -> None:
         self._patience = patience
         self._by_name: OrderedDict[str, Attendance] = OrderedDict()  # longest silent first
+        self.find: Callable[[str], Attendance | None] = self._by_name.get
+        """Gives the attendance of a user who is online: the dictionary's own, asked most of all."""
         self._by_address: dict[tuple[str, int], Attendance] = {}
         self._by_session: dict[bytes, Attendance] = {}
         self._watchers: dict[str, dict[Hashable, OnMoved]] = {}
@@ -155,10 +157,6 @@ class PresenceBook:
         attendance.counter = hello.counter
         self._heard(attendance, now)
         return True
-
-    def find(self, username: str) -> Attendance | None:
-        """Give the attendance of a user who is online."""
-        return self._by_name.get(username)
 
     def leave(self, attendance: Attendance) -> None:
         """Put the user offline; harmless if replaced or gone already."""

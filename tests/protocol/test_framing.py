@@ -7,29 +7,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pchat.errors import RemoteProtocolError
-from p2pchat.protocol.framing import Caps, Frame, FrameReader, pad, write_frame
+from p2pchat.protocol.framing import Caps, Frame, FrameReader, FrameWriter, pad
 
-LIMITS = {pad("SEARCH"): 100, pad("MSG"): 70_000, pad("A_COMMAND_OF_15"): 5}
+CAPS = Caps({pad("SEARCH"): 100, pad("MSG"): 70_000, pad("A_COMMAND_OF_15"): 5})
 
 
 def read_all(pieces: list[bytes]) -> list[Frame]:
-    reader = FrameReader(Caps(LIMITS))
+    reader = FrameReader()
     frames = []
     for piece in pieces:
         reader.push(piece)
-        while (frame := reader.pull()) is not None:
+        while (frame := reader.pull(CAPS)) is not None:
             frames.append(frame)
     return frames
 
 
 def test_the_example_of_the_protocol() -> None:
     """`SEARCH` for `bob`, byte by byte as PROTOCOL prints it."""
-    assert write_frame(pad("SEARCH"), b"bob") == b"3         SEARCH         bob"
+    assert FrameWriter(pad("SEARCH")).write(b"bob") == b"3         SEARCH         bob"
 
 
 def test_the_size_counts_bytes() -> None:
     """Not characters."""
-    assert write_frame(pad("MSG"), "ü".encode()).startswith(b"2 ")
+    assert FrameWriter(pad("MSG")).write("ü".encode()).startswith(b"2 ")
 
 
 FRAMES = st.lists(
@@ -47,7 +47,7 @@ def test_cut_and_glued_give_the_same_frames(
     frames: list[tuple[bytes, bytes]], cuts: list[int]
 ) -> None:
     """One byte at a time, all at once, cut anywhere."""
-    data = b"".join(write_frame(*frame) for frame in frames)
+    data = b"".join(FrameWriter(frame[0]).write(frame[1]) for frame in frames)
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     pieces = [data[a:b] for a, b in pairwise(edges)]
     expected = frames
@@ -58,17 +58,17 @@ def test_cut_and_glued_give_the_same_frames(
 
 def test_one_byte_at_a_time_is_linear() -> None:
     """What is incomplete is not copied at each byte: the tail alone grows, by that byte."""
-    reader = FrameReader(Caps(LIMITS))
-    frame = write_frame(pad("MSG"), bytes(70_000))
+    reader = FrameReader()
+    frame = FrameWriter(pad("MSG")).write(bytes(70_000))
     kept = None
     for i in range(len(frame) - 1):
         reader.push(frame[i : i + 1])
-        assert reader.pull() is None
+        assert reader.pull(CAPS) is None
         if i == 100:
             kept = reader._data
     assert reader._data is kept
     reader.push(frame[-1:])
-    assert reader.pull() == (pad("MSG"), bytes(70_000))
+    assert reader.pull(CAPS) == (pad("MSG"), bytes(70_000))
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_a_command_out_of_the_catalogue_is_named() -> None:
 
 def test_frames_before_a_bad_one_are_given() -> None:
     """What was right before the violation counts."""
-    reader = FrameReader(Caps(LIMITS))
-    reader.push(write_frame(pad("SEARCH"), b"bob") + b"x" * 25)
-    assert reader.pull() == (pad("SEARCH"), b"bob")
+    reader = FrameReader()
+    reader.push(FrameWriter(pad("SEARCH")).write(b"bob") + b"x" * 25)
+    assert reader.pull(CAPS) == (pad("SEARCH"), b"bob")
     with pytest.raises(RemoteProtocolError):
-        reader.pull()
+        reader.pull(CAPS)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pchat.errors import LocalProtocolError, RemoteProtocolError
-from p2pchat.protocol.framing import Caps, FrameReader, pad, write_frame
+from p2pchat.protocol.framing import Caps, FrameReader, FrameWriter, pad
 from p2pchat.protocol.messages import (
     AnnouncePort,
     AnnouncePortResult,
@@ -49,12 +49,13 @@ TABLE: list[tuple[Message, bytes]] = [
 ]
 
 LIMITS = ORIGINAL.limits(ORIGINAL.kinds)
+CAPS = Caps(LIMITS)
 
 
 def decode(data: bytes) -> Message:
-    reader = FrameReader(Caps(LIMITS))
+    reader = FrameReader()
     reader.push(data)
-    frame = reader.pull()
+    frame = reader.pull(CAPS)
     assert frame is not None
     return ORIGINAL.decode(frame)
 
@@ -82,7 +83,7 @@ def test_any_credentials_survive_the_trip(username: str, password: str) -> None:
 def test_any_payload_is_a_message_or_a_violation(command: bytes, payload: bytes) -> None:
     """No payload of a stranger's raises anything else."""
     try:
-        outcome: object = decode(write_frame(command, payload))
+        outcome: object = decode(FrameWriter(command).write(payload))
     except RemoteProtocolError as error:
         outcome = error.what
     assert isinstance(outcome, Message) or command.decode().strip() in str(outcome)
@@ -91,12 +92,12 @@ def test_any_payload_is_a_message_or_a_violation(command: bytes, payload: bytes)
 @pytest.mark.parametrize("payload", [b"", b"0", b"65536", b"+5", b"1_0", b"x", "٣".encode(), b"5 "])
 def test_what_is_no_port_is_a_message_all_the_same(payload: bytes) -> None:
     """`PS_PORT` of no port is answered FAIL, so it must come through."""
-    assert decode(write_frame(pad("PS_PORT"), payload)) == AnnouncePort(None)
+    assert decode(FrameWriter(pad("PS_PORT")).write(payload)) == AnnouncePort(None)
 
 
 def test_a_slip_in_credentials_comes_through() -> None:
     """A user who typed no password gets an answer."""
-    assert decode(write_frame(pad("LOG"), b"alice")) == Login("alice", "")
+    assert decode(FrameWriter(pad("LOG")).write(b"alice")) == Login("alice", "")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_a_slip_in_credentials_comes_through() -> None:
 def test_what_nobody_can_have_meant_is_a_violation(command: str, payload: bytes) -> None:
     """And the error names the command."""
     with pytest.raises(RemoteProtocolError, match=command):
-        decode(write_frame(pad(command), payload))
+        decode(FrameWriter(pad(command)).write(payload))
 
 
 def test_what_cannot_be_said_is_our_own_bug() -> None:

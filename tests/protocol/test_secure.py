@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pchat.errors import RemoteProtocolError
-from p2pchat.protocol.framing import Caps, FrameReader, pad, write_frame
+from p2pchat.protocol.framing import Caps, FrameReader, FrameWriter, pad
 from p2pchat.protocol.messages import (
     AnnouncePort,
     Grant,
@@ -34,12 +34,13 @@ from p2pchat.protocol.talk import Ack, ChatReply, ChatRequest, ChatText, Reply, 
 KEY = bytes(range(32))
 
 LIMITS = SECURE.limits(SECURE.kinds)
+CAPS = Caps(LIMITS)
 
 
 def decode(data: bytes) -> Message:
-    reader = FrameReader(Caps(LIMITS))
+    reader = FrameReader()
     reader.push(data)
-    frame = reader.pull()
+    frame = reader.pull(CAPS)
     assert frame is not None
     return SECURE.decode(frame)
 
@@ -83,7 +84,7 @@ def test_a_payload_is_one_json_object_without_what_is_not_said() -> None:
 def test_unknown_fields_are_ignored() -> None:
     """A newer client may say more."""
     payload = b'{"username":"bob","colour":"blue"}'
-    assert decode(write_frame(pad("SEARCH"), payload)) == Search("bob")
+    assert decode(FrameWriter(pad("SEARCH")).write(payload)) == Search("bob")
 
 
 @pytest.mark.parametrize(
@@ -102,14 +103,14 @@ def test_unknown_fields_are_ignored() -> None:
 def test_wrong_fields_are_refused_by_name(command: str, payload: bytes, why: str) -> None:
     """The error says which."""
     with pytest.raises(RemoteProtocolError, match=why):
-        decode(write_frame(pad(command), payload))
+        decode(FrameWriter(pad(command)).write(payload))
 
 
 @given(st.sampled_from(sorted(LIMITS)), st.binary(max_size=80))
 def test_any_payload_is_a_message_or_a_violation(command: bytes, payload: bytes) -> None:
     """Nothing else is raised."""
     try:
-        outcome: object = decode(write_frame(command, payload))
+        outcome: object = decode(FrameWriter(command).write(payload))
     except RemoteProtocolError as error:
         outcome = error.what
     assert isinstance(outcome, Message | str)
