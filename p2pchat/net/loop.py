@@ -133,7 +133,9 @@ class Loop:
             until = min(max(0.0, deadline - self.now()), _LONGEST_WAIT)
             timeout = until if timeout is None else min(timeout, until)
         self._unwatched.clear()
-        for key, events in self._selector.select(timeout):
+        # A process that was stopped wakes with nothing (EINTR), whatever has come. Look again: what
+        # came in time is heard before a deadline counts.
+        for key, events in self._selector.select(timeout) or self._selector.select(0):
             # A call before this one may have closed it, and its number may be somebody else's now.
             if key.fd not in self._unwatched:
                 key.data(events)

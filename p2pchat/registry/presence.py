@@ -174,6 +174,11 @@ class PresenceBook:
             return attendance.heard_at + self._patience
         return None
 
+    def begin_anew(self, now: float) -> None:
+        """Let everybody's patience begin now: nobody could be heard."""
+        for attendance in self._by_name.values():
+            attendance.heard_at = now
+
     def expire(self, now: float) -> list[Attendance]:
         """Put offline, and give, everybody who has been silent for too long."""
         expired: list[Attendance] = []

@@ -222,7 +222,8 @@ class Server:
         self._service.hear(hello, remote.host)
 
     def _expire(self) -> None:
-        deadline = self._service.hang_up_on_the_silent()
+        late = 0.0 if self._silence is None else self._loop.now() - self._silence.deadline
+        deadline = self._service.hang_up_on_the_silent(late)
         self._silence = None if deadline is None else self._loop.call_at(deadline, self._expire)
 
     def _hang_up_on_all(self) -> None:

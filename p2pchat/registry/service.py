@@ -34,6 +34,10 @@ from p2pchat.registry.limits import NO_LIMITS, Limits
 from p2pchat.registry.presence import OFFLINE, PresenceBook
 from p2pchat.registry.visitor import Visitor
 
+_STOOD_STILL: Final = 1.0
+"""Seconds by which a deadline must be missed for heartbeats to be missing too."""
+
+_NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
 _NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
 
 
@@ -92,9 +96,16 @@ class Service:
         self._presence.unwatch(visitor)
         self._entrance.leave(visitor)
 
-    def hang_up_on_the_silent(self) -> float | None:
-        """Put offline and hang up on whoever was silent for too long; give the next deadline."""
-        for attendance in self._presence.expire(self._now()):
+    def hang_up_on_the_silent(self, late: float = 0.0) -> float | None:
+        """Put offline and hang up on whoever was silent for too long; give the next deadline.
+
+        `late` is how long ago the last one was. By much, and the registry stood still: who knows
+        whose heartbeats the system could not keep meanwhile.
+        """
+        now = self._now()
+        if late > _STOOD_STILL:
+            self._presence.begin_anew(now)
+        for attendance in self._presence.expire(now):
             attendance.hang_up(Reason.SILENT)
         return self._presence.next_deadline()
 

@@ -180,6 +180,17 @@ def test_the_silent_are_hung_up_on(registry: Registry) -> None:
     assert [visitor for visitor, _ in registry.hung_up] == [bob, alice]
 
 
+def test_a_registry_that_stood_still_begins_patience_anew(registry: Registry) -> None:
+    """Not after a moment, which the system's buffers bridge."""
+    alice = registry.online("alice", 1)
+    registry.clock.time += 151
+    assert registry.service.hang_up_on_the_silent(late=1.1) == registry.clock.time + 150
+    assert registry.hung_up == []
+    registry.clock.time += 151
+    assert registry.service.hang_up_on_the_silent(late=0.9) is None
+    assert registry.hung_up == [(alice, Reason.SILENT)]
+
+
 def test_whoever_went_while_being_checked_is_not_online(registry: Registry) -> None:
     """But the account that was made meanwhile is there."""
     visitor = registry.visitor()

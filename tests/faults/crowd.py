@@ -1,0 +1,87 @@
+"""What the fault tests of the registry measure it with, and sealed heartbeats by PROTOCOL."""
+
+import base64
+import hmac
+import os
+import select
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.conformance.secure_client import Secure
+from tests.programs import Raw, Serve
+
+CHEAP = ("--quiet", "--password-cost", "64:1", "--limits", "none")
+"""A registry at which a test's many accounts cost little."""
+
+
+class Member(Secure):
+    """Somebody with an account, who comes by the secure door: online, or on an `errand` only."""
+
+    def __init__(
+        self, serve: Serve, name: str, *, port: int = 0, token: str = "", errand: bool = False
+    ) -> None:
+        super().__init__(serve)
+        self.name = name
+        self._counter = 0
+        known = {"token": token} if token else {"password": "password"}
+        answer = self.tell("LOG" if token else "REG", username=name, errand=errand, **known)
+        assert answer[1]["outcome"] == "OK", answer
+        self.grant: dict[str, Any] = answer[1]["grant"]
+        if port:
+            assert self.tell("PS_PORT", port=port)[1]["outcome"] == "OK"
+
+    def hello(self) -> bytes:
+        """Give the next heartbeat."""
+        self._counter += 1
+        session = base64.b64decode(self.grant["session"])
+        signed = struct.pack("!4s8sQ", b"P2PH", session, self._counter)
+        key = base64.b64decode(self.grant["hello_key"])
+        return signed + hmac.digest(key, signed, "sha256")[:16]
+
+    def finds(self, name: str) -> str:
+        """Look somebody up; give OFFLINE or the like."""
+        command, found = self.tell("SEARCH", username=name)
+        assert command == "SEARCH_RESP", (command, found)
+        return str(found["presence"])
+
+
+def let_pass(seconds: float) -> None:
+    """Let time pass where nothing can happen that could be waited for: somebody is stopped."""
+    select.select([], [], [], max(0.0, seconds))
+
+
+def until(deadline: float) -> float:
+    """Give the seconds that are left to an instant of `time.monotonic`."""
+    return max(0.0, deadline - time.monotonic())
+
+
+def wait_until_stopped(pid: int) -> None:
+    """Wait until the process has taken its SIGSTOP."""
+    found = os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+    assert found is not None
+
+
+def look_up_s(client: Raw, times: int = 50) -> float:
+    """Give the median time of looking somebody up at the original door."""
+    taken: list[float] = []
+    for _ in range(times):
+        began = time.perf_counter()
+        assert client.ask("SEARCH", "nobody") == ("SEARCH_RESP", "NOT_FOUND")
+        taken.append(time.perf_counter() - began)
+    return sorted(taken)[times // 2]
+
+
+def cpu_s(serve: Serve) -> float:
+    """Give the CPU seconds that the registry has used."""
+    fields = Path(f"/proc/{serve.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_kib(serve: Serve) -> int:
+    """Give the registry's memory."""
+    for line in Path(f"/proc/{serve.process.pid}/status").read_text("utf-8").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise AssertionError("no VmRSS")

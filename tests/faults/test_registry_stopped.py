@@ -1,0 +1,95 @@
+"""SIGSTOP and SIGCONT, of the registry and of a client: nobody is lost who need not be."""
+
+import json
+import select
+import signal
+import socket
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.faults.crowd import CHEAP, Member, let_pass, until, wait_until_stopped
+from tests.programs import Program, Serve, environment, running
+
+PATIENCE = 0.9
+MEMBERS = 10
+_TIMES = ("--hello-interval", "0.2", "--hello-patience", str(PATIENCE))
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["that waited", "that the system dropped"])
+def test_who_cannot_be_heard_is_not_silent(tmp_path: Path, kept: bool) -> None:
+    """The registry stands still until all patience is over. HELLOs that came in time are read
+    before anybody is put offline; if it stood still for so long that some may have been dropped,
+    patience begins anew. Who says nothing then either is hung up on.
+    """
+    serve = Serve(tmp_path / "r", *CHEAP, *_TIMES)
+    with running(serve), ExitStack() as stack:
+        udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        members = [Member(serve, f"user{i}", port=40_000 + i) for i in range(MEMBERS)]
+        silent = Member(serve, "silent", port=50_000)
+        for client in (*members, silent):
+            stack.callback(client.close)
+        olga = serve.dial()
+        assert olga.ask("REG", "olga password") == ("REG_RESP", "OK")
+        assert olga.ask("PS_PORT", "50001") == ("PS_PORT_RESP", "OK")
+
+        def all_say_hello() -> None:
+            for member in members:
+                udp.sendto(member.hello(), serve.secure_udp)
+            udp.sendto(b"HELLO olga", serve.udp)
+
+        def all_are_there() -> None:
+            there = [member.finds(member.name) for member in members]
+            assert there == ["ONLINE"] * MEMBERS
+            assert olga.ask("SEARCH", "olga") == ("SEARCH_RESP", "127.0.0.1 50001")
+
+        all_say_hello()
+        let_pass(0.1)  # and the registry waits in its select, as it nearly always does
+        _stop(serve)
+        stopped = time.monotonic()
+        if kept:
+            all_say_hello()
+        let_pass(until(stopped + PATIENCE + (0.1 if kept else 1.1)))
+        serve.signal(signal.SIGCONT)
+        all_are_there()
+        while not select.select([silent.socket], [], [], 0.3)[0]:
+            all_say_hello()
+        assert silent.hear() == ("BYE", '{"reason":"SILENT"}')
+        all_are_there()
+        print(f"{MEMBERS + 1} of {MEMBERS + 1} online after the registry stood still")
+
+
+def test_a_client_that_was_stopped_comes_back(tmp_path: Path) -> None:
+    """The real node: online while its patience lasts, offline after that, and back by itself."""
+    serve = Serve(tmp_path / "r", *CHEAP, *_TIMES)
+    home = environment(tmp_path / "alice", P2P_REGISTRY=serve.join, P2P_PASSWORD="password")
+    with running(serve):
+        assert Program("register", "alice", env=home).end()[0] == 0
+        alice = Program("login", "--headless", env=home)
+        with running(alice):
+            alice.wait_for("logged in as alice")
+            bob = Member(serve, "bob", errand=True)
+            bob.tell("WATCH", usernames=["alice"])
+            alice.signal(signal.SIGSTOP)
+            wait_until_stopped(alice.process.pid)
+            let_pass(PATIENCE / 3)
+            assert bob.finds("alice") == "ONLINE"
+            assert _sighting(bob) == "OFFLINE"
+            continued = time.monotonic()
+            alice.signal(signal.SIGCONT)
+            assert _sighting(bob) == "ONLINE"
+            print(f"back {time.monotonic() - continued:.2f} s after SIGCONT")
+            bob.close()
+
+
+def _sighting(watcher: Member) -> str:
+    command, payload = watcher.hear()
+    assert command == "PRESENCE", command
+    return str(json.loads(payload)["result"]["presence"])
+
+
+def _stop(serve: Serve) -> None:
+    serve.signal(signal.SIGSTOP)
+    wait_until_stopped(serve.process.pid)
