@@ -173,7 +173,9 @@ class Server:
         if not secure:
             self._anonymous[client] = None
             if self._limits.anonymous_links < len(self._anonymous) and self._limits.anonymous_links:
-                next(iter(self._anonymous)).make_room()
+                oldest = next(iter(self._anonymous))
+                del self._anonymous[oldest]  # it ends in a later turn, after more have come
+                oldest.make_room()
 
     def _came_to_tls(self, new_engine: Callable[[], Engine], transport: Wire) -> None:
         if self._limits.handshakes and len(self._handshakes) >= self._limits.handshakes:
