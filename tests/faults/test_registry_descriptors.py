@@ -1,0 +1,61 @@
+"""A registry that has no descriptor left: RLIMIT_NOFILE 64 and 200 who dial."""
+
+import resource
+import socket
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.faults.crowd import CHEAP, Member, cpu_s, look_up_s
+from tests.programs import Raw, Serve, running
+
+DESCRIPTORS = 64
+DIALERS = 200
+WATCHED_S = 1.5
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["original door", "secure door"])
+def test_who_is_in_is_served_while_nobody_can_come_in(tmp_path: Path, secure: bool) -> None:
+    """Without spinning; and once the dialers have gone, new ones come in."""
+    serve = Serve(tmp_path, *CHEAP)
+    with running(serve), ExitStack() as stack:
+        pid = serve.process.pid
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+        alice, asking = Member(serve, "alice", port=40_000), serve.dial()
+        stack.callback(alice.close)
+        alone = look_up_s(asking)
+        with ExitStack() as dialers:
+            door = serve.secure_tcp if secure else serve.tcp
+            for _ in range(DIALERS):
+                dialers.enter_context(socket.create_connection(door, 20))
+            used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+            assert used >= DESCRIPTORS - 1, "the registry has descriptors left"
+            udp = dialers.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            udp.settimeout(20)
+            before, over = cpu_s(serve), time.monotonic() + WATCHED_S
+            took = []
+            while time.monotonic() < over:
+                udp.sendto(alice.hello(), serve.secure_udp)
+                assert udp.recv(100).startswith(b"P2PA")
+                assert alice.finds("alice") == "ONLINE"
+                took.append(look_up_s(asking, 5))
+                udp.settimeout(0.1)  # a pause: what the registry uses now is for the dialers
+                with pytest.raises(TimeoutError):
+                    udp.recv(1)
+                udp.settimeout(20)
+            load = (cpu_s(serve) - before) / WATCHED_S
+        began = time.monotonic()
+        newcomer = Member(serve, "bob")
+        stack.callback(newcomer.close)
+        back = time.monotonic() - began
+        other = Raw(serve.tcp)
+        stack.callback(other.close)
+        assert other.ask("SEARCH", "nobody") == ("SEARCH_RESP", "NOT_FOUND")
+        print(
+            f"{DIALERS} dialers, {used} of {DESCRIPTORS} descriptors: {load:.0%} of a CPU, look-ups"
+            f" {sorted(took)[len(took) // 2] / alone:.1f} times as slow; a newcomer was in"
+            f" {back:.2f} s after they had gone"
+        )
+        assert load < 0.5
