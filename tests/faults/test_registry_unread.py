@@ -1,0 +1,43 @@
+"""A client that never reads what it is told: it costs a bounded memory, and then its own link."""
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.faults.crowd import CHEAP, Member, resident_kib
+from tests.programs import Serve, frame, running
+
+BATCH = 500
+MAX_BATCHES = 200
+SEND_QUEUE = 96 * 1024
+
+
+def test_news_that_nobody_reads(tmp_path: Path) -> None:
+    """Nothing can wait for a question here: the registry tells a watcher unasked. Others go on."""
+    serve = Serve(tmp_path, *CHEAP, "--limit", f"send-queue={SEND_QUEUE}")
+    with running(serve), ExitStack() as stack:
+        moving = Member(serve, "bob", port=30_000)
+        watcher = Member(serve, "alice", errand=True)
+        other = Member(serve, "carol", errand=True)
+        for client in (moving, watcher, other):
+            stack.callback(client.close)
+            client.tell("WATCH", usernames=["bob"] if client is watcher else [])
+        memory, descriptors = resident_kib(serve), _descriptors(serve)
+        told = 0
+        while _descriptors(serve) == descriptors:
+            assert told < MAX_BATCHES * BATCH, "the link of who never reads is still open"
+            ports = range(30_000, 30_000 + BATCH)
+            moving.socket.sendall(b"".join(frame("PS_PORT", f'{{"port":{p}}}') for p in ports))
+            for _ in ports:
+                assert moving.hear() == ("PS_PORT_RESP", '{"outcome":"OK"}')
+            told += BATCH
+        grown = resident_kib(serve) - memory
+        assert other.finds("bob") == "ONLINE"
+        print(f"closed after {told} pieces of news that nobody read, {grown} KiB more")
+        assert grown < 2048
+        while watcher.socket.recv(65536):  # what the system had taken, and then the end
+            pass
+
+
+def _descriptors(serve: Serve) -> int:
+    return len(os.listdir(f"/proc/{serve.process.pid}/fd"))
