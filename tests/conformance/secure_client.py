@@ -29,6 +29,8 @@ class Secure(Raw):
 
     def __init__(self, serve: Serve) -> None:
         plain = socket.create_connection(serve.secure_tcp, timeout=20)
+        # Else the first request waits until the end of the handshake is acknowledged, 40 ms later.
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = context().wrap_socket(plain)
         serve.close_too(self)
 
