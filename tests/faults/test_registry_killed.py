@@ -1,0 +1,107 @@
+"""`kill -9` of the registry, again and again, while people register at both doors."""
+
+import random
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.secure_client import Secure
+from tests.faults.crowd import CHEAP
+from tests.programs import Raw, Serve, running
+
+CLIENTS = 8
+MOST_BETWEEN_KILLS = 40
+
+
+class Registering(threading.Thread):
+    """Somebody who makes one account after another at one door, until the registry dies.
+
+    `made` are the names for which an OK came, each with its token (none at the original door).
+    """
+
+    def __init__(self, serve: Serve, name: str, one_more: threading.Semaphore) -> None:
+        super().__init__()
+        self._serve = serve
+        self._name = name
+        self._one_more = one_more
+        self.made: dict[str, str] = {}
+
+    def run(self) -> None:
+        try:
+            while True:
+                self._register(f"{self._name}-{len(self.made)}")
+                self._one_more.release()
+        except (OSError, AssertionError):
+            return  # it has died
+
+    def _register(self, name: str) -> None:
+        if name.startswith("secure"):
+            with closing(Secure(self._serve)) as client:
+                answer, said = client.tell("REG", username=name, password="password")
+            assert (answer, said["outcome"]) == ("REG_RESP", "OK")
+            self.made[name] = said["grant"]["token"]
+        else:
+            with closing(Raw(self._serve.tcp)) as raw:
+                heard = raw.ask("REG", f"{name} password")
+            assert heard == ("REG_RESP", "OK")
+            self.made[name] = ""
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.long)])
+def test_every_account_that_was_acknowledged_is_there(tmp_path: Path, kills: int) -> None:
+    """And whole: each of the secure door with its token, and no token without its account."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    made: dict[str, str] = {}
+    latest: dict[str, str] = {}
+    for life in range(kills + 1):
+        serve = Serve(tmp_path, *CHEAP)
+        with running(serve):
+            there = _accounts(tmp_path)
+            assert made.keys() <= there
+            _all_can_log_in(serve, latest)
+            if life == kills:
+                break
+            one_more = threading.Semaphore(0)
+            names = [f"{('secure', 'original')[i % 2]}{life}-{i}" for i in range(CLIENTS)]
+            clients = [Registering(serve, name, one_more) for name in names]
+            for client in clients:
+                client.start()
+            for _ in range(rng.randrange(1, MOST_BETWEEN_KILLS)):
+                assert one_more.acquire(timeout=20)
+            serve.process.kill()
+            for client in clients:
+                client.join()
+            latest = {name: token for client in clients for name, token in client.made.items()}
+            made |= latest
+    print(
+        f"{kills} kills: {len(made)} of {len(made)} acknowledged accounts are there,"
+        f" {len(there - made.keys())} more whose answer was cut off, none of them half"
+    )
+
+
+def _all_can_log_in(serve: Serve, made: dict[str, str]) -> None:
+    """By token where there is one, by password elsewhere."""
+    for name, token in made.items():
+        if token:
+            with closing(Secure(serve)) as client:
+                answer = client.tell("LOG", username=name, token=token)
+            assert answer[1]["outcome"] == "OK", name
+        else:
+            with closing(Raw(serve.tcp)) as raw:
+                assert raw.ask("LOG", f"{name} password") == ("LOG_RESP", "OK"), name
+
+
+def _accounts(folder: Path) -> set[str]:
+    """Read who has an account, after a look at the whole file and at the tokens."""
+    with closing(sqlite3.connect(folder / "accounts.sqlite3")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        named = {name for (name,) in database.execute("SELECT username FROM account")}
+        with_token = {name for (name,) in database.execute("SELECT username FROM token")}
+        assert with_token == {name for name in named if name.startswith("secure")}
+        return named
