@@ -29,9 +29,11 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 class Program:
     """A running `p2p`, its streams pipes; `said` is what came on stdout so far."""
 
+    command: tuple[str, ...] = (P2P,)
+
     def __init__(self, *arguments: str, env: dict[str, str]) -> None:
         self.process = subprocess.Popen(
-            [P2P, *arguments],
+            [*self.command, *arguments],
             env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
