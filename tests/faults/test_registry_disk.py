@@ -39,7 +39,9 @@ def locked_database(serve: Serve, folder: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("fault", [full_disk, locked_database])
 def test_registrations_are_refused_honestly_and_nothing_else(tmp_path: Path, fault: Fault) -> None:
-    """At both doors, while look-ups go on; the same names can be had afterwards."""
+    """At both doors, while look-ups go on, and logins by token; the same names can be had
+    afterwards.
+    """
     serve = Serve(tmp_path, *CHEAP)
     with running(serve), ExitStack() as stack:
         alice = Member(serve, "alice", port=40_000)
@@ -61,6 +63,8 @@ def test_registrations_are_refused_honestly_and_nothing_else(tmp_path: Path, fau
             assert original.closed_by_remote()
             refused = time.monotonic() - began
             assert alice.finds("new") == "NOT_FOUND"
+            back = Member(serve, "alice", token=alice.grant["token"], errand=True)
+            back.close()
         assert _accounts(tmp_path) == {"alice", "olga"}
         again = serve.dial()
         assert again.ask("LOG", "new password") == ("LOG_RESP", "FAIL")

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from p2pchat.errors import StorageError
-from p2pchat.registry.accounts import NO_KEY, Accounts, Creation, Standing
+from p2pchat.registry.accounts import NO_KEY, TOKEN_LIFETIME_S, Accounts, Creation, Standing
 from p2pchat.registry.passwords import Cost, Passwords
+from tests.fakes import FakeClock
 
 CHEAP = Passwords(Cost(memory_kib=64, passes=1))
 
@@ -163,3 +164,22 @@ def test_an_account_is_there_with_its_token_or_not_at_all(tmp_path: Path) -> Non
         accounts._store.database.execute_sql("DROP TRIGGER full")
         assert accounts.create("bob", "x", token="t") is Creation.MADE
         assert accounts.standing("nobody") == NO_KEY
+
+
+def test_a_token_that_is_used_lives_on_and_is_seldom_written(tmp_path: Path) -> None:
+    """So that it is good where nothing can be written; its age counts from its renewal."""
+    day, now = 24 * 3600, FakeClock()
+    with closing(Accounts(tmp_path / "a.sqlite3", CHEAP, now)) as accounts:
+        accounts.create("bob", "x", token="t")
+        database = accounts._store.database
+        database.execute_sql(
+            "CREATE TRIGGER full BEFORE UPDATE ON token BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+        now.time += day - 1
+        assert accounts.redeem_token("t", "bob", None)
+        database.execute_sql("DROP TRIGGER full")
+        for _ in range(3):
+            now.time += TOKEN_LIFETIME_S - day
+            assert accounts.redeem_token("t", "bob", None)
+        now.time += TOKEN_LIFETIME_S
+        assert not accounts.redeem_token("t", "bob", None)
