@@ -13,7 +13,7 @@ from tests.programs import Raw, Serve, running
 
 DESCRIPTORS = 64
 DIALERS = 200
-WATCHED_S = 1.5
+WATCHED_S = 1.0
 
 
 def test_who_is_in_is_served_while_nobody_can_come_in(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.faults.crowd import Member
 from tests.programs import Raw, Serve, frame, running
 
-CLIENTS = 20
+CLIENTS = 10
 BOUND_S = 3.5 + 2.0
 """What the registry gives to those who do not read, and what a busy machine may need besides."""
 
@@ -67,7 +67,9 @@ def test_every_answer_is_whole(tmp_path: Path, stuck: bool) -> None:
         registering = [serve.dial() for _ in range(CLIENTS)]
         for i, client in enumerate(registering):
             client.say("REG", f"r{i} password")
-        _talk(talkers)  # each has another answer: the registrations have been read, too
+        _talk(talkers)
+        # Who came after them has an answer: the registrations have been read, too.
+        assert serve.dial().ask("SEARCH", "x") == ("SEARCH_RESP", "NOT_FOUND")
         began = time.monotonic()
         serve.signal(signal.SIGTERM)
         _hear_to_the_end(talkers)
