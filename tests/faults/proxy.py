@@ -1,15 +1,27 @@
-"""A TCP proxy that treats its wires badly: cuts them at any byte, and drips; by a seed."""
+"""A TCP proxy that treats its wires badly, by a seed: cuts them at any byte, drips, delays, stalls.
 
+It never sleeps: what is held waits in a heap, and the selector wakes up when the first is due.
+"""
+
+import heapq
 import random
 import selectors
 import socket
 import threading
+import time
+
+_DELAY_SHARE = 0.4
+_DELAY = (0.002, 0.04)
+_STALL_SHARE = 0.5
+_STALL = (1.0, 1.5)
 
 
 class Proxy:
     """Passes on from one address to another, until a wire has carried its share of bytes.
 
-    With `gentle` it cuts nothing any more.
+    Of both directions of a wire each has its own fate: some bytes are held for milliseconds, and
+    some directions are silent for a second or more before they are cut. With `gentle` nothing is
+    cut and no direction falls silent any more.
     """
 
     def __init__(
@@ -21,9 +33,13 @@ class Proxy:
         self._selector = selectors.DefaultSelector()
         self._others: dict[socket.socket, socket.socket] = {}
         self._left: dict[socket.socket, int] = {}
+        self._stall_at: dict[socket.socket, int] = {}  # with so few bytes left
+        self._held: list[tuple[float, int, socket.socket, bytes]] = []
         self._stop, self._stopped = socket.socketpair()
         self._listener = socket.create_server(here)
         self.cuts = 0
+        self.delays = 0
+        self.stalls = 0
         self.gentle = False
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -37,7 +53,7 @@ class Proxy:
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._stopped, selectors.EVENT_READ)
         while True:
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(self._until_due()):
                 end = key.fileobj
                 assert isinstance(end, socket.socket)
                 if end is self._stopped:
@@ -46,7 +62,8 @@ class Proxy:
                 if end is self._listener:
                     self._take()
                 elif end in self._others:
-                    self._pass_on(end)
+                    self._receive(end)
+            self._let_go()
 
     def _take(self) -> None:
         came, _ = self._listener.accept()
@@ -57,27 +74,66 @@ class Proxy:
             return
         for end, other in ((came, onward), (onward, came)):
             self._others[end] = other
-            self._left[end] = self._rng.randrange(self._longest)
+            self._left[end] = self._rng.randrange(1, self._longest)
+            if self._rng.random() < _STALL_SHARE:
+                self._stall_at[end] = self._rng.randrange(self._left[end])
             self._selector.register(end, selectors.EVENT_READ)
 
-    def _pass_on(self, end: socket.socket) -> None:
+    def _receive(self, end: socket.socket) -> None:
         try:
             data = end.recv(self._rng.choice((1, 100, 5000)))
-            if data:
-                self._others[end].sendall(data)
         except OSError:
             data = b""
-        self._left[end] -= len(data)
         if not data:
             self._cut(end)
-        elif self._left[end] <= 0 and not self.gentle:
+        elif pause := self._pause(end, len(data)):
+            # Nobody reads this end meanwhile, so that nothing overtakes what is held.
+            self._selector.unregister(end)
+            heapq.heappush(self._held, (time.monotonic() + pause, id(end), end, data))
+        else:
+            self._pass_on(end, data)
+
+    def _pause(self, end: socket.socket, size: int) -> float:
+        """Give for how long these bytes are held."""
+        if self.gentle:
+            return 0
+        if self._left[end] - size <= self._stall_at.get(end, -self._longest):
+            del self._stall_at[end]
+            self.stalls += 1
+            return self._rng.uniform(*_STALL)
+        if self._rng.random() < _DELAY_SHARE:
+            self.delays += 1
+            return self._rng.uniform(*_DELAY)
+        return 0
+
+    def _until_due(self) -> float | None:
+        return max(0, self._held[0][0] - time.monotonic()) if self._held else None
+
+    def _let_go(self) -> None:
+        """Pass on what was held long enough, unless its wire was cut meanwhile."""
+        while self._held and self._held[0][0] <= time.monotonic():
+            _, _, end, data = heapq.heappop(self._held)
+            if end in self._others:
+                self._selector.register(end, selectors.EVENT_READ)
+                self._pass_on(end, data)
+
+    def _pass_on(self, end: socket.socket, data: bytes) -> None:
+        try:
+            self._others[end].sendall(data)
+        except OSError:
+            self._cut(end)
+            return
+        self._left[end] -= len(data)
+        if self._left[end] <= 0 and not self.gentle:
             self.cuts += 1
             self._cut(end)
 
     def _cut(self, end: socket.socket) -> None:
         for each in (end, self._others[end]):
-            self._selector.unregister(each)
+            if each in self._selector.get_map():  # not while it is held
+                self._selector.unregister(each)
             del self._others[each], self._left[each]
+            self._stall_at.pop(each, None)
             each.close()
 
     def _end(self) -> None:
