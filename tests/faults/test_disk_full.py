@@ -1,0 +1,78 @@
+"""A disk that is full, at either side of two real nodes: what was accepted is not lost."""
+
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_send import People
+from tests.programs import Program, Serve, running
+
+LINES = 400
+_AT_ONCE = 40
+_MORE = 60_000  # bytes that a file may grow by before the disk is full
+_TYPED = [f"line {n} {'x' * 300}" for n in range(LINES)]
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux's")
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Iterator[People]:
+    """Two who have talked before."""
+    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1", "--limits", "none")
+    with running(serve):
+        yield People(serve, tmp_path)
+
+
+@pytest.mark.parametrize("full", ["alice", "bob"])
+def test_nothing_accepted_is_lost(people: People, full: str) -> None:
+    """Every line is kept or told as not sent; what is kept comes once, in order, and the rest of
+    it comes when there is room again.
+    """
+    bob = people.start("bob", "--headless")
+    alice = people.start("alice")
+    alice.type("/chat bob")
+    alice.wait_for("chat with bob started")
+    fill(people, full, {"alice": alice, "bob": bob}[full])
+    try:
+        for start in range(0, LINES, _AT_ONCE):
+            for line in _TYPED[start : start + _AT_ONCE]:
+                alice.type(line)
+            alice.type("/search bob")  # is answered after the lines before it were done
+            alice.wait_for("bob is online")
+        if full == "bob":
+            if not any(line.startswith("* bob is gone") for line in alice.said):
+                alice.wait_for(r"^\* bob is gone")
+            bob.kill()
+            bob = people.start("bob", "--headless")
+        alice.end()
+        refused = told_as_not_sent(alice)
+        with running(people.start("alice")) as again:
+            again.type("/chat bob")
+            again.wait_for("chat with bob started")
+            assert again.end()[0] == 0, "a line is not known to be delivered"
+    finally:
+        alice.kill()
+        bob.kill()
+    kept = [text for name, text, _ in people.texts("alice", "bob")[1:] if name == "alice"]
+    received = [text for name, text, _ in people.texts("bob", "alice")[1:] if name == "alice"]
+    print(f"{len(kept)} lines kept of {LINES}, {len(refused)} told as not sent")
+    assert received == kept
+    assert kept, "the disk was full before the first line"
+    assert sorted(kept + refused) == sorted(_TYPED)
+    assert kept == [line for line in _TYPED if line in set(kept)]
+    assert bool(refused) == (full == "alice")
+
+
+def fill(people: People, name: str, program: Program) -> None:
+    """Leave a little room in the files of a node that runs."""
+    files = Path(people.env[name]["P2P_HOME"]).rglob("*.sqlite3*")
+    size = max(file.stat().st_size for file in files) + _MORE
+    resource.prlimit(program.process.pid, resource.RLIMIT_FSIZE, (size, size))
+
+
+def told_as_not_sent(program: Program) -> list[str]:
+    start = "* not sent to bob: "
+    return [line.removeprefix(start) for line in program.said if line.startswith(start)]
