@@ -18,10 +18,10 @@ from p2pchat.net.worker import Worker
 
 # A link that is half open (a machine that lost its network, a laptop that sleeps) is noticed in
 # about 30 s; without these the system waits for hours.
-_KEEPALIVE_IDLE: Final = 15
+_KEEPALIVE_IDLE: Final = 10
 _KEEPALIVE_INTERVAL: Final = 5
 _KEEPALIVE_COUNT: Final = 3
-_USER_TIMEOUT_MS: Final = 30_000
+_USER_TIMEOUT_MS: Final = 25_000
 
 
 class TcpDial:
