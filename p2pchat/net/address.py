@@ -24,9 +24,11 @@ def from_socket_name(name: tuple[str, int] | tuple[str, int, int, int]) -> Addre
     An IPv4 address in IPv6 clothes is given as IPv4, so that a remote has one name whichever
     kind of socket it came to.
     """
-    host = name[0].partition("%")[0]
-    if host.startswith("::ffff:") and "." in host:
-        host = host.removeprefix("::ffff:")
+    host = name[0]
+    if ":" in host:
+        host = host.partition("%")[0]
+        if host.startswith("::ffff:") and "." in host:
+            host = host.removeprefix("::ffff:")
     return Address(host, name[1])
 
 

@@ -24,6 +24,8 @@ OnFailed = Callable[[P2PError], None]
 _BACKLOG: Final = 4096
 _ACCEPTS_PER_TURN: Final = 64  # a flood of callers must not keep the others waiting
 _DATAGRAMS_PER_TURN: Final = 512
+_UDP_REST: Final = 0.05  # seconds
+_UDP_BUFFER: Final = 4 * 1024 * 1024
 _OUT_OF_DESCRIPTORS_PAUSE: Final = 0.1
 # What Linux hands to accept() of a caller's connection that broke already, see accept(2).
 _BROKEN_ALREADY: Final = frozenset(
@@ -163,14 +165,19 @@ class TcpListener:
 
 
 class UdpSocket:
-    """A UDP socket, read in batches."""
+    """A UDP socket, read in batches: after each it rests, so that ten thousand heartbeats that come
+    one by one do not wake us one by one. The system keeps what comes meanwhile.
+    """
 
     def __init__(self, loop: Loop, sock: socket.socket, on_datagram: OnDatagram) -> None:
         self._loop = loop
         self._socket = sock
         self._on_datagram = on_datagram
         self._open = True
+        self._rest: Timer | None = None
         self.address = from_socket_name(sock.getsockname())
+        with suppress(OSError):  # as much as the system grants
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UDP_BUFFER)
         loop.watch(sock.fileno(), READ, self._ready)
 
     def send(self, datagram: bytes, to: Address) -> None:
@@ -184,7 +191,10 @@ class UdpSocket:
     def close(self) -> None:
         """Read no more."""
         self._open = False
-        self._loop.unwatch(self._socket.fileno())
+        if self._rest is None:
+            self._loop.unwatch(self._socket.fileno())
+        else:
+            self._rest.cancel()
         self._socket.close()
 
     def _ready(self, _: int) -> None:
@@ -194,8 +204,16 @@ class UdpSocket:
             try:
                 datagram, name = self._socket.recvfrom(2048)
             except OSError:
-                return  # nothing left, or an earlier datagram's refusal, which UDP tells here
+                break  # nothing left, or an earlier datagram's refusal, which UDP tells here
             self._on_datagram(datagram, from_socket_name(name))
+        else:
+            return  # there may be more
+        self._loop.unwatch(self._socket.fileno())
+        self._rest = self._loop.call_later(_UDP_REST, self._go_on)
+
+    def _go_on(self) -> None:
+        self._rest = None
+        self._loop.watch(self._socket.fileno(), READ, self._ready)
 
 
 def every_host() -> str:

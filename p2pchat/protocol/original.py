@@ -54,7 +54,7 @@ def decode_hello(datagram: bytes) -> Hello:
     if not datagram.startswith(_HELLO):
         raise RemoteProtocolError("the datagram is no HELLO")
     try:
-        username = datagram.removeprefix(_HELLO).decode()
+        username = datagram[len(_HELLO) :].decode()
     except UnicodeDecodeError:
         raise RemoteProtocolError("HELLO: the username is not UTF-8") from None
     if not is_username(username):

@@ -32,11 +32,14 @@ def is_username(name: str) -> bool:
     One script, no spaces, no controls, nothing invisible, few marks, at most MAX_USERNAME_BYTES in
     UTF-8 (PROTOCOL, "Original dialect"; DESIGN, "Names").
     """
+    if not 0 < len(name) <= MAX_USERNAME_BYTES:
+        return False
+    if name.isascii():  # nearly all are, and each heartbeat in clear asks
+        return name.isprintable() and " " not in name
     return (
-        0 < len(name) <= MAX_USERNAME_BYTES
-        and (name.isascii() or len(name.encode("utf-8", "replace")) <= MAX_USERNAME_BYTES)
+        len(name.encode("utf-8", "replace")) <= MAX_USERNAME_BYTES
         and not any(c.isspace() or unicodedata.category(c) in _UNSAFE for c in name)
-        and (name.isascii() or _is_one_script(name))
+        and _is_one_script(name)
     )
 
 

@@ -38,7 +38,6 @@ _STOOD_STILL: Final = 1.0
 """Seconds by which a deadline must be missed for heartbeats to be missing too."""
 
 _NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
-_NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
 
 
 class Service:
