@@ -155,11 +155,12 @@ class Link:
         if self._frame_timeout:
             self._watch_frame(heard=heard)
         crowded = self._connection.waiting > self._receive_ceiling
-        if crowded and not self._paused:
-            self._transport.pause_reading()
-        elif self._paused and not crowded:
-            self._transport.resume_reading()
-        self._paused = crowded
+        if crowded is not self._paused:
+            self._paused = crowded
+            if crowded:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
 
     def _watch_frame(self, *, heard: bool) -> None:
         """Note since when a frame of theirs is unfinished; one timer for a link looks at it."""
@@ -184,7 +185,8 @@ class Link:
             self._fail(TimedOut(f"{self.remote} did not finish what it began to say"))
 
     def _drained(self) -> None:
-        self._go_on()
+        if self._connection.waiting or self._ending:
+            self._go_on()
         if self.open:
             self.on_drained()
 

@@ -126,11 +126,15 @@ class Loop:
             heapq.heappop(self._timers)
         return self._timers[0][0] if self._timers else None
 
+    def _until_next(self) -> float | None:
+        """Give the seconds until a turn is due."""
+        deadline = self.next_deadline()
+        return None if deadline is None else min(max(0.0, deadline - self.now()), _LONGEST_WAIT)
+
     def run_once(self, timeout: float | None = None) -> None:
         """Run one turn, after waiting at most `timeout` seconds (None: as long as it takes)."""
-        deadline = self.next_deadline()
-        if deadline is not None:
-            until = min(max(0.0, deadline - self.now()), _LONGEST_WAIT)
+        until = self._until_next()
+        if until is not None:
             timeout = until if timeout is None else min(timeout, until)
         self._unwatched.clear()
         # A process that was stopped wakes with nothing (EINTR), whatever has come. Look again: what
@@ -139,14 +143,18 @@ class Loop:
             # A call before this one may have closed it, and its number may be somebody else's now.
             if key.fd not in self._unwatched:
                 key.data(events)
-        for descriptor, ready in tuple(self._plain_files.items()):
-            if descriptor in self._plain_files:
-                ready(READ)
+        if self._plain_files:
+            self._read_plain_files()
         now = self.now()
         while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2].fire()
         for _ in range(len(self._soon)):
             self._soon.popleft()()
+
+    def _read_plain_files(self) -> None:
+        for descriptor, ready in tuple(self._plain_files.items()):
+            if descriptor in self._plain_files:
+                ready(READ)
 
     def run_until(self, done: Callable[[], bool]) -> None:
         """Run turns until `done()`."""

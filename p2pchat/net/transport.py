@@ -153,35 +153,43 @@ class TcpTransport:
     def _ready(self, events: int) -> None:
         if events & WRITE and self._socket is not None:
             self._flush()
-        if events & READ and (self._reading or self._draining):
+        if events & READ and self._reading:
             self._receive()
+        elif self._draining:
+            self._wait_for_the_end()
 
     def _receive(self) -> None:
+        """Hand up what came; what is written in answer goes out at once, not by way of the loop."""
+        data = self._read()
+        if data is None:
+            return
+        if not data:
+            self.on_end()
+            return
+        if self._flush_due or self._events & WRITE:
+            self.on_data(data)
+            return
+        self._flush_due = True
+        self.on_data(data)
+        self._flush_due = False
+        if self._out or self._closing:
+            self._flush()
+
+    def _read(self) -> bytes | None:
+        """Give what came, nothing at the end; None where nothing came, or the wire is broken."""
         assert self._socket is not None
         try:
-            data = self._socket.recv(_RECEIVE_BYTES)
+            return self._socket.recv(_RECEIVE_BYTES)
         except (BlockingIOError, InterruptedError):
-            return
+            return None
         except OSError as error:
             self._end(_lost(self.remote, error))
-            return
-        if self._draining:
-            if not data:
-                self._end(None)
-        elif data:
-            self._hand_up(data)
-        else:
-            self.on_end()
+            return None
 
-    def _hand_up(self, data: bytes) -> None:
-        """Give what came; what is written in answer goes out at once, not by way of the loop."""
-        at_once = not self._flush_due and not self._events & WRITE
-        self._flush_due = self._flush_due or at_once
-        self.on_data(data)
-        if at_once:
-            self._flush_due = False
-            if self._out or self._closing:
-                self._flush()
+    def _wait_for_the_end(self) -> None:
+        """Drop what comes after we have closed, until the remote has closed too."""
+        if self._read() == b"":
+            self._end(None)
 
     def _flush_soon(self) -> None:
         if not self._flush_due and not self._events & WRITE:

@@ -108,7 +108,7 @@ class FrameReader:
 
     def push(self, data: bytes) -> None:
         """Take bytes from the wire; `pull` gives what they complete."""
-        if self.waiting:
+        if self._at < len(self._data) or self._tail:
             self._tail += data
         else:
             self._data, self._at = data, 0
