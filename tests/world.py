@@ -129,6 +129,13 @@ class World:
         context = server_context(*certificate())
         self.server.open_secure(Address(REGISTRY, 7117), None, lambda: StandardEngine(context))
 
+    def lie(self, name: str, key: bytes | None) -> None:
+        """Publish another key of somebody who is online."""
+        attendance = self.presence.find(name)
+        assert attendance is not None
+        attendance.key = key
+        attendance.move(attendance.port, attendance.clear_port)
+
     def kill_registry(self) -> None:
         """Let it vanish, as by `kill -9`."""
         for open_ones in (self.internet.listeners, self.internet.sockets):

@@ -17,7 +17,6 @@ from p2pchat.peer.events import (
     TextReceived,
 )
 from p2pchat.peer.registry_url import RegistryUrl
-from p2pchat.registry.accounts import Standing
 from tests.world import ORIGINAL_URL, Person, World
 
 A, B, C = "10.0.0.2", "10.0.0.3", "10.0.0.4"
@@ -206,7 +205,7 @@ def test_a_registry_that_lies_at_a_later_contact_is_found_out(world: World) -> N
     alice.leave()
     world.settle()
     alice.told()
-    world.accounts.admit("bob", Standing(b"l" * 32, allows_original=False))
+    world.lie("bob", b"l" * 32)
     alice.node.call("bob")
     world.settle()
     assert isinstance(last_failure(alice), NotTrusted)
@@ -216,7 +215,7 @@ def test_a_registry_that_lies_at_a_later_contact_is_found_out(world: World) -> N
 def test_a_key_that_the_registry_does_not_know_is_not_called(world: World) -> None:
     """Nobody to make sure of."""
     alice, _ = world.person("alice", A), world.person("bob", B)
-    world.accounts.admit("bob", Standing(None, allows_original=False))
+    world.lie("bob", None)
     alice.node.call("bob")
     world.settle()
     assert isinstance(last_failure(alice), NotTrusted)
