@@ -3,7 +3,8 @@
 import errno
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,9 @@ from p2pchat.net.transport import TcpTransport, Wire
 
 _HERE: Final = Address("local", 0)
 _BACKLOG: Final = 16
+_LONGEST_NAME: Final = 100
+"""Bytes: sun_path of unix(7) takes 108, of macOS 104."""
+_OPEN_FOLDERS: Final = Path("/proc/self/fd")
 
 
 class LocalListener:
@@ -31,7 +35,8 @@ class LocalListener:
         unfinished = path.with_name(f"{path.name}.{os.getpid()}")
         try:
             unfinished.unlink(missing_ok=True)
-            self._socket.bind(str(unfinished))
+            with _short_name(unfinished) as name:
+                self._socket.bind(name)
             unfinished.chmod(0o600)
             self._socket.listen(_BACKLOG)
             unfinished.replace(path)
@@ -63,11 +68,25 @@ class LocalListener:
         self._on_transport(TcpTransport(self._loop, sock, _HERE, _HERE))
 
 
+@contextmanager
+def _short_name(path: Path) -> Iterator[str]:
+    """Give a name for the path that fits into an address, where the system has one."""
+    if len(os.fsencode(path)) <= _LONGEST_NAME or not _OPEN_FOLDERS.is_dir():
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield str(_OPEN_FOLDERS / str(folder) / path.name)
+    finally:
+        os.close(folder)
+
+
 def dial_local(loop: Loop, path: Path) -> Wire:
     """Give a wire to whoever listens at the path; raises Unreachable where nobody does."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        sock.connect(str(path))
+        with _short_name(path) as name:
+            sock.connect(name)
     except OSError as error:
         sock.close()
         raise Unreachable(f"nobody listens at {path}") from error

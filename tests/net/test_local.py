@@ -11,9 +11,11 @@ from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Wire
 
 
-def test_two_processes_of_one_owner_talk(real_loop: Loop, tmp_path: Path) -> None:
-    """Mode 0600; the name goes with the listener."""
-    path = tmp_path / "node.sock"
+@pytest.mark.parametrize("depth", [0, 200], ids=["short", "long"])
+def test_two_processes_of_one_owner_talk(real_loop: Loop, tmp_path: Path, depth: int) -> None:
+    """Mode 0600; the name goes with the listener, and may be longer than an address of unix(7)."""
+    path = tmp_path / "a folder far below".ljust(depth, "-") / "node.sock"
+    path.parent.mkdir()
     came: list[Wire] = []
     listener = LocalListener(real_loop, path, came.append)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -45,7 +47,7 @@ def test_the_name_of_a_dead_process_is_taken_over(real_loop: Loop, tmp_path: Pat
 
 
 def test_a_path_that_cannot_be_is_named(real_loop: Loop, tmp_path: Path) -> None:
-    """Too long, or in no folder."""
-    for path in (tmp_path / ("x" * 200), tmp_path / "nowhere" / "node.sock"):
+    """Too long for a file, or in no folder."""
+    for path in (tmp_path / ("x" * 300), tmp_path / "nowhere" / "node.sock"):
         with pytest.raises((BindError, OSError)):
             LocalListener(real_loop, path, lambda _: None)
