@@ -40,6 +40,15 @@ data_dir: Decorator = click.option(
     help="Where the accounts are kept.  [default: below P2P_HOME]",
 )
 
+database: Decorator = click.option(
+    "--database",
+    metavar="URL",
+    envvar="P2P_SERVE_DATABASE",
+    show_envvar=True,
+    help="postgresql://..., where several registries share accounts."
+    "  [default: a file in --data-dir]",
+)
+
 
 def registry_database(folder: Path) -> Path:
     """Give the database of the registry in that folder."""

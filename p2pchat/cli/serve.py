@@ -17,7 +17,7 @@ _PORT = click.IntRange(0, 65535)
 
 
 if TYPE_CHECKING:
-    from p2pchat.cli.assembly import RunningRegistry
+    from p2pchat.cli.running_registry import RunningRegistry
     from p2pchat.net.address import Address
 
 
@@ -103,6 +103,15 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Its UDP port, for heartbeats; 0: any free one.",
 )
 @options.data_dir
+@options.database
+@click.option(
+    "--lease",
+    default=15.0,
+    show_default=True,
+    type=_SECONDS,
+    metavar="SECONDS",
+    help="How long a node of a shared database counts that has died.",
+)
 @click.option(
     "--registration",
     type=click.Choice(["open", "closed", "invite"]),
@@ -157,6 +166,8 @@ def serve(
     original_port: int,
     original_udp_port: int,
     data_dir: Path | None,
+    database: str | None,
+    lease: float,
     registration: str,
     hello_interval: float,
     hello_patience: float,
@@ -174,7 +185,7 @@ def serve(
 
     Prints a line for each door when it is ready, and logs to stderr. End it with Ctrl-C or SIGTERM.
     """
-    from p2pchat.cli.assembly import RunningRegistry
+    from p2pchat.cli.running_registry import RunningRegistry
     from p2pchat.net.address import Address
     from p2pchat.net.endpoints import every_host
     from p2pchat.net.loop import Loop
@@ -199,18 +210,23 @@ def serve(
         cost=Cost(*password_cost) if password_cost else STANDARD_COST,
         limits=numbers,
         registration=Registration(registration),
+        database=database,
+        lease=lease,
     )
     try:
         lines: list[str] = []
+        join = ""
         if not no_original:
             tcp = Address(original_host, original_port)
             lines += _open_original(registry, tcp, original_udp_port, hello_interval)
         if not no_secure:
             certificate = (tls_cert, tls_key) if tls_cert and tls_key else None
             here = Address(host or every_host(), port)
-            lines += _open_secure(registry, here, udp_port, certificate, join_host)
+            line, join = _open_secure(registry, here, udp_port, certificate, join_host)
+            lines += [line, f"join {join}"]
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.call_from_thread(registry.stop))
+        registry.begin(join)
         _warn(hello_interval, hello_patience, None if no_original else original_host)
         click.echo("\n".join(lines))
         loop.run_until(lambda: registry.stopped)
@@ -237,14 +253,14 @@ def _open_secure(
     udp_port: int | None,
     certificate: tuple[Path, Path] | None,
     join_host: str | None,
-) -> list[str]:
+) -> tuple[str, str]:
     """Open the secure door; give its ready line, and the link by which others join."""
     door, fingerprint = registry.open_secure(tcp, udp_port, certificate)
     join = door.tcp.address._replace(host=join_host or platform.node() or "localhost")
-    return [
+    return (
         f"listening {door.dialect} tcp {door.tcp.address} udp {door.udp.address}",
-        f"join p2p://{join}#{fingerprint}",
-    ]
+        f"p2p://{join}#{fingerprint}",
+    )
 
 
 def _warn(hello_interval: float, hello_patience: float, original_host: str | None) -> None:

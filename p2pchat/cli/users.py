@@ -41,10 +41,11 @@ def invite(settings: Settings, data_dir: Path | None, uses: int, days: float) ->
     p2p users invite
     p2p register alice --invite CODE
     """
-    from p2pchat.registry.invites import Invites, open_store
+    from p2pchat.registry.invites import Invites
+    from p2pchat.registry.stores import open_file
 
     folder = data_dir or settings.registry_folder
     make_folder(folder)
-    with closing(open_store(options.registry_database(folder))) as store:
+    with closing(open_file(options.registry_database(folder))) as store:
         code = Invites(store).issue(uses, days * _DAY_S)
     click.echo(code)
