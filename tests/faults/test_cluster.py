@@ -124,6 +124,29 @@ def test_a_node_that_dies(nodes: list[Serve], how: signal.Signals) -> None:
     bob.close()
 
 
+def test_people_go_on_at_another_node(nodes: list[Serve], tmp_path: Path) -> None:
+    """Their programs have learned the others' links, and find each other and what waits there."""
+    home = {
+        name: environment(tmp_path / name, P2P_REGISTRY=nodes[0].join, P2P_PASSWORD="password")
+        for name in ("alice", "bob")
+    }
+    for name, env in home.items():
+        assert Program("register", name, env=env).end()[0] == 0
+    bob = Program("login", env=home["bob"])
+    with running(bob):
+        bob.wait_for("logged in as bob")
+        nodes[0].kill()
+        bob.wait_for("registry is back")
+        code, err = Program("search", "bob", env=home["alice"]).end()
+        assert code == 0, err
+        alice = Program("chat", "bob", env=home["alice"])
+        bob.wait_for("alice wants to chat")
+        bob.type("/accept")
+        alice.type("still here")
+        bob.wait_for("^alice: still here$")
+        assert alice.end()[0] == 0
+
+
 def test_a_database_that_hangs(nodes: list[Serve], postgres: Postgres) -> None:
     """Sessions live; what needs it is told to come again; all is well once it goes on."""
     alice = Member(nodes[0], "alice", port=4001)
