@@ -16,6 +16,7 @@ from p2pchat.registry.accounts import Accounts
 from p2pchat.registry.directory import Directory, MemoryDirectory
 from p2pchat.registry.entrance import Registration
 from p2pchat.registry.limits import Limits
+from p2pchat.registry.operator_desk import OperatorDesk
 from p2pchat.registry.passwords import STANDARD_COST, Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.server import Door, Server
@@ -81,6 +82,15 @@ class RunningRegistry:
         if self._shared is not None:
             self._shared.cluster.on_log_out = service.log_out
         self.server = Server(loop, SocketNetwork(loop, self._worker), self._worker, service, limits)
+        self._desk = OperatorDesk(
+            loop,
+            folder,
+            worker=self._worker,
+            accounts=accounts,
+            directory=directory,
+            presence=presence,
+            service=service,
+        )
         self.stopped = False
 
     def open_secure(
@@ -113,6 +123,7 @@ class RunningRegistry:
 
     def close(self) -> None:
         """Close the database, after what is being written."""
+        self._desk.close()
         self._worker.close(None if self._shared is None else _STOP_TIMEOUT)
         if self._shared is not None:
             self._shared.close(_STOP_TIMEOUT)

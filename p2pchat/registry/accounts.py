@@ -70,6 +70,16 @@ class Accounts:
             for username, key, allows_original in query.tuples().execute(self._store.database):
                 yield username, Standing(as_bytes(key), allows_original)
 
+    def standing(self, username: str) -> Standing | None:
+        """Give what is known of the account; None where there is none."""
+        query = Account.select(Account.key, Account.allows_original).where(
+            Account.username == username
+        )
+        with self._store.errors():
+            for key, allows_original in query.tuples().execute(self._store.database):
+                return Standing(as_bytes(key), allows_original)
+        return None
+
     def create(
         self,
         username: str,
@@ -122,10 +132,12 @@ class Accounts:
         """Note with which key the account logged in, and its new token (if any).
 
         Another key ends the old one's tokens. False, and nothing is done, where the password is
-        not that of the hash any more.
+        not that of the hash any more, or the account is disabled.
         """
         noted = Account.update(**standing._asdict()).where(
-            (Account.username == username) & (Account.password_hash == password_hash)
+            (Account.username == username)
+            & (Account.password_hash == password_hash)
+            & (Account.disabled == False)  # noqa: E712  # a condition of SQL
         )
         stale = Token.delete().where((Token.username == username) & (Token.key != standing.key))
         with self._store.transaction():

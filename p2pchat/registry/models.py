@@ -9,6 +9,7 @@ from peewee import (
     Model,
     TextField,
     TimestampField,
+    fn,
 )
 
 
@@ -46,6 +47,9 @@ class Token(Model):
         """Keyed by hash."""
 
         table_name = "token"
+
+
+LAST_EXPIRY = fn.MAX(Token.expires_at)
 
 
 class Invite(Model):

@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from p2pchat.protocol.messages import Presence, SearchResult
+from p2pchat.protocol.operator import Session
 from p2pchat.registry.accounts import as_bytes
 from p2pchat.registry.news import CHANNEL, LoggedOut, Moved, News, encode
 from p2pchat.registry.presence import OFFLINE, Whereabouts, whereabouts
@@ -131,6 +132,15 @@ class PresenceTable:
                 (list(usernames),),
             )
         return {username: _whereabouts(*rest) for username, *rest in rows}
+
+    def sessions(self) -> list[Session]:
+        """Give who is online at any node, by name."""
+        with self._store.errors():
+            rows = self._store.rows(
+                "SELECT p.username, p.host, p.port, p.in_clear FROM presence p JOIN node n"
+                " ON n.id = p.node AND n.lease_until > clock_timestamp() ORDER BY p.username"
+            )
+        return [Session(name, host, port, not clear, 0.0) for name, host, port, clear in rows]
 
     def log_out(self, username: str) -> None:
         """Have every other node end the user's logins."""
