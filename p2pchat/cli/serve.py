@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def serve(
     ctx: click.Context,
     /,
+    log_format: str,
     verbose: bool,
     quiet: bool,
     **options: Any,
@@ -34,13 +35,11 @@ def serve(
 
     Prints a line for each door when it is ready, and logs to stderr. End it with Ctrl-C or SIGTERM.
     """
+    from p2pchat.cli.log_format import start_log
     from p2pchat.cli.serve_configuration import configure
 
     configuration = configure(ctx.obj, **options)
-    logging.basicConfig(
-        level=_level(verbose=verbose, quiet=quiet),
-        format="%(asctime)s %(levelname)-7s %(message)s",
-    )
+    start_log(_level(verbose=verbose, quiet=quiet), as_json=log_format == "json")
     _run(configuration)
 
 

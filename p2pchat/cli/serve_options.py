@@ -130,6 +130,13 @@ _OPTIONS: Final = (
         metavar="KIB:PASSES",
         help="What checking a password costs.  [default: 19456:2; less is for benchmarks]",
     ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="How the log looks; json is one object a line.",
+    ),
     click.option("--verbose", is_flag=True, help="Log more."),
     click.option("--quiet", is_flag=True, help="Log only what is wrong."),
 )
