@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from p2pchat.cli.serve_options import serve_options
+from p2pchat.cli.settings import Settings
 
 if TYPE_CHECKING:
     from p2pchat.cli.assembly import RunningRegistry
@@ -40,7 +41,7 @@ def serve(
 
     configuration = configure(ctx.obj, **options)
     start_log(_level(verbose=verbose, quiet=quiet), as_json=log_format == "json")
-    _run(configuration)
+    _run(configuration, ctx.obj)
 
 
 def _level(*, verbose: bool, quiet: bool) -> int:
@@ -48,11 +49,13 @@ def _level(*, verbose: bool, quiet: bool) -> int:
     return logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
 
 
-def _run(configuration: "Configuration") -> None:
+def _run(configuration: "Configuration", settings: Settings) -> None:
     from p2pchat.cli.assembly import RunningRegistry
     from p2pchat.net.loop import Loop
+    from p2pchat.net.readiness import Readiness
 
     loop = Loop()
+    manager = Readiness(loop, settings.notify_socket, settings.watchdog_s)
     registry = RunningRegistry(
         loop,
         configuration.folder,
@@ -62,6 +65,11 @@ def _run(configuration: "Configuration") -> None:
         limits=configuration.limits,
         registration=configuration.registration,
     )
+
+    def end() -> None:
+        manager.stopping()
+        registry.stop()
+
     try:
         lines: list[str] = []
         if configuration.original:
@@ -69,12 +77,14 @@ def _run(configuration: "Configuration") -> None:
         if configuration.secure:
             lines += _open_secure(registry, configuration.secure, configuration.certificate)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: loop.call_from_thread(registry.stop))
+            signal.signal(number, lambda *_: loop.call_from_thread(end))
         for doubt in configuration.doubts():
             logging.getLogger(__name__).warning("%s", doubt)
         click.echo("\n".join(lines))
+        manager.ready("; ".join(lines))
         loop.run_until(lambda: registry.stopped)
     finally:
+        manager.close()
         registry.close()
         loop.close()
 
