@@ -7,7 +7,7 @@ between threads, nor between two stores in one process.
 
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -50,20 +50,9 @@ class SqliteFile:
             self.close()
             raise
 
-    @contextmanager
-    def errors(self) -> Iterator[None]:
+    def errors(self) -> AbstractContextManager[None]:
         """Raise what the database raises as StorageError; for queries and what reads them."""
-        try:
-            yield
-        except (peewee.DatabaseError, OSError) as error:
-            reason: BaseException = error
-            while reason.__context__ is not None:  # a rollback that fails is but the consequence
-                reason = reason.__context__
-            raise StorageError(
-                f"{self._file} cannot be used: {reason}",
-                likely="the disk is full, the file is no database, or it is not yours",
-                advice=self._advice,
-            ) from error
+        return _errors(self._file, self._advice)
 
     def close(self) -> None:
         """Close the calling thread's connection."""
@@ -80,11 +69,7 @@ class SqliteFile:
             self._file.touch(mode=0o600)
             refuse_if_others_can_read(self._file)
             found = self.database.pragma("user_version")
-            if found > schema_version:
-                raise StorageError(
-                    f"{self._file} was written by a newer p2pchat (schema {found})",
-                    advice=f"use that version, or: {self._advice}",
-                )
+            _refuse_newer(self._file, found, schema_version, self._advice)
             if found == schema_version:
                 return
             with self.database.atomic("immediate"), self.database.bind_ctx(tables):
@@ -96,6 +81,24 @@ class SqliteFile:
                 self.database.pragma("user_version", schema_version)
 
 
+def try_to_open(file: Path, schema_version: int, advice: str) -> None:
+    """Raise StorageError where the file, which is there, could not be used; change nothing.
+
+    An older schema is left as it is.
+    """
+    database = peewee.SqliteDatabase(str(file), timeout=_BUSY_TIMEOUT_S)
+    with _errors(file, advice), closing(database):
+        refuse_if_others_can_read(file)
+        version = database.pragma("user_version")
+        _refuse_newer(file, version, schema_version, advice)
+        with database.atomic("immediate") as transaction:  # which alone succeeds on any file
+            database.pragma("user_version", version)
+            transaction.rollback()
+        found = database.pragma("quick_check", 1)
+        if found != "ok":
+            raise StorageError(f"{file} is damaged: {found}", advice="put back a copy of it")
+
+
 def refuse_if_others_can_read(path: Path) -> None:
     """Raise StorageError where group or others have any right to the path."""
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
@@ -103,3 +106,26 @@ def refuse_if_others_can_read(path: Path) -> None:
         raise StorageError(
             f"others can read {path}", likely="its mode was changed", advice=f"chmod {mode} {path}"
         )
+
+
+def _refuse_newer(file: Path, found: int, schema_version: int, advice: str) -> None:
+    if found > schema_version:
+        raise StorageError(
+            f"{file} was written by a newer p2pchat (schema {found})",
+            advice=f"use that version, or: {advice}",
+        )
+
+
+@contextmanager
+def _errors(file: Path, advice: str) -> Iterator[None]:
+    try:
+        yield
+    except (peewee.DatabaseError, OSError) as error:
+        reason: BaseException = error
+        while reason.__context__ is not None:  # a rollback that fails is but the consequence
+            reason = reason.__context__
+        raise StorageError(
+            f"{file} cannot be used: {reason}",
+            likely="the disk is full, the file is no database, or it is not yours",
+            advice=advice,
+        ) from error

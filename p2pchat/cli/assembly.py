@@ -8,7 +8,7 @@ from io import UnsupportedOperation
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
-from p2pchat.cli.options import is_terminal, registry_database
+from p2pchat.cli.options import is_terminal, own_certificate, registry_database
 from p2pchat.cli.settings import make_folder
 from p2pchat.errors import P2PError
 from p2pchat.net.address import Address
@@ -73,7 +73,7 @@ class RunningRegistry:
         where they are not. Raises BindError, StorageError.
         """
         if certificate is None:
-            certificate = self._folder / "registry-cert.pem", self._folder / "registry-key.pem"
+            certificate = own_certificate(self._folder)
             if not all(file.exists() for file in certificate):
                 make_certificate(*certificate, "p2pchat registry")
         context = server_context(*certificate)

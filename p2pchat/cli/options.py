@@ -46,6 +46,11 @@ def registry_database(folder: Path) -> Path:
     return folder / "accounts.sqlite3"
 
 
+def own_certificate(folder: Path) -> tuple[Path, Path]:
+    """Give the certificate and the key of the registry in that folder, if it is to have its own."""
+    return folder / "registry-cert.pem", folder / "registry-key.pem"
+
+
 MAX_PASSWORD_BYTES = 1024
 """What fits into a login of either dialect with room to spare."""
 

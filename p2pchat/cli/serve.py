@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def serve(
     ctx: click.Context,
     /,
+    check: bool,
     log_format: str,
     verbose: bool,
     quiet: bool,
@@ -33,6 +34,7 @@ def serve(
     p2p serve                            encrypted, for everybody who has the link that it prints
     p2p serve --registration invite      for whom you gave a code: p2p users invite
     p2p serve --original-host 0.0.0.0    for the original system's users too, in clear
+    p2p serve --check                    whether it could run as it is configured
 
     Prints a line for each door when it is ready, and logs to stderr. End it with Ctrl-C or SIGTERM.
     """
@@ -40,6 +42,10 @@ def serve(
     from p2pchat.cli.serve_configuration import configure
 
     configuration = configure(ctx.obj, **options)
+    if check:
+        from p2pchat.cli.serve_check import report
+
+        ctx.exit(report(configuration, None))
     start_log(_level(verbose=verbose, quiet=quiet), as_json=log_format == "json")
     _run(configuration, ctx.obj)
 

@@ -139,6 +139,7 @@ _OPTIONS: Final = (
     ),
     click.option("--verbose", is_flag=True, help="Log more."),
     click.option("--quiet", is_flag=True, help="Log only what is wrong."),
+    click.option("--check", is_flag=True, help="See whether it could run so; do not run it."),
 )
 
 

@@ -227,3 +227,17 @@ def _lock(file: Path) -> IO[str]:
         lock.close()
         raise StorageError(f"another registry is using {file.parent}", advice=advice) from None
     return lock
+
+
+def in_use(file: Path) -> bool:
+    """Tell whether a registry has the accounts in that file; makes nothing."""
+    try:
+        with file.with_suffix(".lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        raise StorageError(f"{error.filename} cannot be read: {error.strerror}") from error
+    return False
