@@ -35,6 +35,8 @@ me: Decorator = click.option(
 
 data_dir: Decorator = click.option(
     "--data-dir",
+    envvar="P2P_SERVE_DATA_DIR",
+    show_envvar=True,
     type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
     help="Where the accounts are kept.  [default: below P2P_HOME]",

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource as Place
 
 from p2pchat.cli.serve_options import serve_options
+from p2pchat.cli.serve_settings import ServeCommand
 from p2pchat.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,12 +18,13 @@ if TYPE_CHECKING:
     from p2pchat.cli.serve_configuration import Configuration, OriginalDoor, SecureDoor
 
 
-@click.command()
+@click.command(cls=ServeCommand)
 @serve_options
 @click.pass_context
 def serve(
     ctx: click.Context,
     /,
+    config: Path | None,
     check: bool,
     log_format: str,
     verbose: bool,
@@ -37,6 +40,11 @@ def serve(
     p2p serve --check                    whether it could run as it is configured
 
     Prints a line for each door when it is ready, and logs to stderr. End it with Ctrl-C or SIGTERM.
+
+    Each option is a setting, too, of the environment and of a TOML file; the option counts before
+    the variable, and that before the file. --hello-interval 30 is P2P_SERVE_HELLO_INTERVAL=30 and
+    hello-interval = 30. --limit handshakes=64 is P2P_SERVE_LIMIT_HANDSHAKES=64, and handshakes = 64
+    below [limits].
     """
     from p2pchat.cli.log_format import start_log
     from p2pchat.cli.serve_configuration import configure
@@ -45,14 +53,20 @@ def serve(
     if check:
         from p2pchat.cli.serve_check import report
 
-        ctx.exit(report(configuration, None))
-    start_log(_level(verbose=verbose, quiet=quiet), as_json=log_format == "json")
+        ctx.exit(report(configuration, config))
+    start_log(_level(ctx, verbose=verbose, quiet=quiet), as_json=log_format == "json")
     _run(configuration, ctx.obj)
 
 
-def _level(*, verbose: bool, quiet: bool) -> int:
-    """Give how much is logged."""
-    return logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+def _level(ctx: click.Context, *, verbose: bool, quiet: bool) -> int:
+    """Give how much is logged; where places contradict each other, the one that outranks counts."""
+    of = ctx.get_parameter_source
+    for place in (Place.COMMANDLINE, Place.ENVIRONMENT, Place.DEFAULT_MAP):
+        if verbose and of("verbose") is place:
+            return logging.DEBUG
+        if quiet and of("quiet") is place:
+            return logging.WARNING
+    return logging.INFO
 
 
 def _run(configuration: "Configuration", settings: Settings) -> None:

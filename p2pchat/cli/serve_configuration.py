@@ -82,7 +82,7 @@ def configure(
     hello_interval: float,
     hello_patience: float,
     limits: str,
-    settings_of_limits: tuple[str, ...],
+    settings_of_limits: tuple[limit_option.Given, ...],
     password_cost: tuple[int, int] | None,
 ) -> Configuration:
     """Give what the options of `p2p serve` come to; raises UsageError where that is nonsense."""

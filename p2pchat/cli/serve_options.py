@@ -1,6 +1,6 @@
 """The options of `p2p serve`: what may be said, and what each of them takes.
 
-Knows neither where their values come from nor what they come to.
+Knows neither where their values come from (see `serve_settings`) nor what they come to.
 """
 
 import math
@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from p2pchat.cli import limit_option, options
+from p2pchat.cli.serve_settings import FILE_NAME
 
 
 class _Seconds(click.ParamType[float]):
@@ -139,6 +140,12 @@ _OPTIONS: Final = (
     ),
     click.option("--verbose", is_flag=True, help="Log more."),
     click.option("--quiet", is_flag=True, help="Log only what is wrong."),
+    click.option(
+        "--config",
+        type=_FILE,
+        metavar="FILE",
+        help=f"Settings in TOML.  [default: {FILE_NAME} in the data folder, if it is there]",
+    ),
     click.option("--check", is_flag=True, help="See whether it could run so; do not run it."),
 )
 

@@ -88,6 +88,11 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     )
 
 
+def variables(prefix: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Give the variables whose names begin so; an empty one is none."""
+    return {name: value for name, value in environment.items() if name.startswith(prefix) and value}
+
+
 def _watchdog(environment: Mapping[str, str]) -> float | None:
     """Give the watchdog's seconds, unless it was set for another process that passed it on."""
     microseconds = environment.get("WATCHDOG_USEC", "")
