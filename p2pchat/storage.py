@@ -8,7 +8,7 @@ between threads, nor between two stores in one process.
 import fcntl
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
@@ -87,12 +87,13 @@ class Store:
         `finish` are the statements that a schema needs after them. Raises StorageError where the
         database cannot be used, or was written by a newer p2pchat.
         """
-        if self._is_at(self._version(), schema_version):
+        if self.is_at(schema_version):
             return
         with self.transaction(), self.database.bind_ctx(tables):
-            found = self._begin_change()
-            if self._is_at(found, schema_version):
+            self._begin_change()
+            if self.is_at(schema_version):
                 return  # another process was faster
+            found = self._version()
             self.database.create_tables(tables)
             versions = range(found + 1, schema_version + 1) if found else ()
             statements = [s for version in versions for s in steps.get(version, ())]
@@ -100,7 +101,9 @@ class Store:
                 self.rows(statement)
             self._note_version(schema_version)
 
-    def _is_at(self, found: int, schema_version: int) -> bool:
+    def is_at(self, schema_version: int) -> bool:
+        """Tell whether that is its schema; raises StorageError where it is newer, or unusable."""
+        found = self._version()
         if found > schema_version:
             raise StorageError(
                 f"{self._name} was written by a newer p2pchat (schema {found})",
@@ -114,9 +117,8 @@ class Store:
     def _after_an_error(self) -> None:
         """Mend what an error may have broken."""
 
-    def _begin_change(self) -> int:
-        """Keep others from changing the schema until the transaction ends; give its version."""
-        return self._version()
+    def _begin_change(self) -> None:
+        """Keep others from changing the schema until the transaction ends."""
 
     def _version(self) -> int:
         """Give the schema's version; 0 where there is none."""
@@ -126,10 +128,35 @@ class Store:
         raise NotImplementedError
 
 
-class SqliteFile(Store):
+class _Sqlite(Store):
+    """A SQLite file, as it is; the schema's version is kept in user_version."""
+
+    def __init__(self, file: Path, advice: str, pragmas: Mapping[str, str]) -> None:
+        self.sqlite = peewee.SqliteDatabase(
+            str(file), pragmas=dict(pragmas), timeout=_BUSY_TIMEOUT_S
+        )
+        super().__init__(
+            self.sqlite,
+            str(file),
+            "the disk is full, the file is no database, or it is not yours",
+            advice,
+        )
+
+    def _atomic(self) -> peewee._atomic:
+        return self.sqlite.atomic("immediate")
+
+    def _version(self) -> int:
+        with self.errors():
+            return int(self.sqlite.pragma("user_version"))
+
+    def _note_version(self, version: int) -> None:
+        self.sqlite.pragma("user_version", version)
+
+
+class SqliteFile(_Sqlite):
     """The file, made for its owner's eyes where it is not; in WAL, every commit on the disk.
 
-    The schema's version is kept in user_version. `alone`: no other process may have it so at the
+    `alone`: no other process may have it so at the
     same time. Raises StorageError, with `advice`, where it cannot be opened, was written by a newer
     p2pchat, can be read by others, or is another's alone.
     """
@@ -145,20 +172,13 @@ class SqliteFile(Store):
         *,
         alone: bool = False,
     ) -> None:
-        self._file = file
         pragmas = {"journal_mode": "wal", "synchronous": "full", "secure_delete": "on"}
-        self._sqlite = peewee.SqliteDatabase(str(file), pragmas=pragmas, timeout=_BUSY_TIMEOUT_S)
-        super().__init__(
-            self._sqlite,
-            str(file),
-            "the disk is full, the file is no database, or it is not yours",
-            advice,
-        )
+        super().__init__(file, advice, pragmas)
         self._lock = _lock(file, advice) if alone else None
         try:
             with self.errors():
-                self._file.touch(mode=0o600)
-                refuse_if_others_can_read(self._file)
+                file.touch(mode=0o600)
+                refuse_if_others_can_read(file)
                 self.bring_to(schema_version, tables, steps, finish)
         except StorageError:
             self.release()
@@ -170,15 +190,22 @@ class SqliteFile(Store):
         if self._lock is not None:
             self._lock.close()
 
-    def _atomic(self) -> peewee._atomic:
-        return self._sqlite.atomic("immediate")
 
-    def _version(self) -> int:
-        with self.errors():
-            return int(self._sqlite.pragma("user_version"))
+def try_to_open(file: Path, schema_version: int, advice: str) -> None:
+    """Raise StorageError where the file, which is there, could not be used; change nothing.
 
-    def _note_version(self, version: int) -> None:
-        self._sqlite.pragma("user_version", version)
+    An older schema is left as it is.
+    """
+    store = _Sqlite(file, advice, {})
+    with store.errors(), closing(store):
+        refuse_if_others_can_read(file)
+        store.is_at(schema_version)
+        with store.sqlite.atomic("immediate") as transaction:  # which alone succeeds on any file
+            store.sqlite.pragma("user_version", store.sqlite.pragma("user_version"))
+            transaction.rollback()
+        found = store.sqlite.pragma("quick_check", 1)
+        if found != "ok":
+            raise StorageError(f"{file} is damaged: {found}", advice="put back a copy of it")
 
 
 def refuse_if_others_can_read(path: Path) -> None:
@@ -203,3 +230,17 @@ def _lock(file: Path, advice: str) -> IO[str]:
         lock.close()
         raise StorageError(f"another registry is using {file.parent}", advice=advice) from None
     return lock
+
+
+def in_use(file: Path) -> bool:
+    """Tell whether another process has the file alone; makes nothing. Raises StorageError."""
+    try:
+        with file.with_suffix(".lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        raise StorageError(f"{error.filename} cannot be read: {error.strerror}") from error
+    return False

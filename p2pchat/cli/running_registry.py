@@ -4,7 +4,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from p2pchat.cli.options import registry_database
+from p2pchat.cli.options import own_certificate, registry_database
 from p2pchat.cli.settings import make_folder
 from p2pchat.net.address import Address
 from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
@@ -102,7 +102,7 @@ class RunningRegistry:
         where they are not. Raises BindError, StorageError.
         """
         if certificate is None:
-            certificate = self._folder / "registry-cert.pem", self._folder / "registry-key.pem"
+            certificate = own_certificate(self._folder)
             if not all(file.exists() for file in certificate):
                 make_certificate(*certificate, "p2pchat registry")
         context = server_context(*certificate)

@@ -40,9 +40,8 @@ class Postgres(Store):
         if not self.database.is_connection_usable():
             self.database.close()
 
-    def _begin_change(self) -> int:
+    def _begin_change(self) -> None:
         self.rows("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
-        return self._version()
 
     def _version(self) -> int:
         with self.errors():

@@ -1,10 +1,14 @@
 """Open a registry's database: one SQLite file of its own, or a PostgreSQL that nodes share."""
 
+from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from p2pchat.errors import StorageError, UsageError
 from p2pchat.registry.models import ACCOUNT_TABLES, SCHEMA_VERSION, SHARED_TABLES, STEPS
-from p2pchat.storage import SqliteFile, Store
+from p2pchat.storage import SqliteFile, Store, try_to_open
+
+_ADVICE: Final = "choose another --data-dir"
 
 
 def open_file(file: Path, *, alone: bool = False) -> SqliteFile:
@@ -12,15 +16,35 @@ def open_file(file: Path, *, alone: bool = False) -> SqliteFile:
 
     Raises StorageError.
     """
-    advice = "choose another --data-dir"
-    return SqliteFile(file, ACCOUNT_TABLES, SCHEMA_VERSION, advice, STEPS, alone=alone)
+    return SqliteFile(file, ACCOUNT_TABLES, SCHEMA_VERSION, _ADVICE, STEPS, alone=alone)
+
+
+def try_file(file: Path) -> None:
+    """Raise StorageError where the file, which is there, could not be opened; change nothing."""
+    try_to_open(file, SCHEMA_VERSION, _ADVICE)
 
 
 def open_shared(url: str) -> Store:
     """Open the database of the URL, `postgresql://...`; raises StorageError, UsageError."""
+    store = _shared(url)
+    try:
+        store.bring_to(SCHEMA_VERSION, SHARED_TABLES, STEPS)
+    except StorageError:
+        store.release()
+        raise
+    return store
+
+
+def try_shared(url: str) -> None:
+    """Raise StorageError, UsageError where it could not be opened; change nothing."""
+    with closing(_shared(url)) as store:
+        store.is_at(SCHEMA_VERSION)
+
+
+def _shared(url: str) -> Store:
     if not url.startswith(("postgresql://", "postgres://")):
         raise UsageError(
-            f"{url} is no database that registries can share",
+            f"{url.partition(':')[0]} is no database that registries can share",
             advice="--database postgresql://USER@HOST/NAME; without it, accounts are in a file",
         )
     try:
@@ -31,10 +55,4 @@ def open_shared(url: str) -> Store:
         ) from error
     from p2pchat.registry.postgres import Postgres
 
-    store = Postgres(url.replace("postgres://", "postgresql://", 1))
-    try:
-        store.bring_to(SCHEMA_VERSION, SHARED_TABLES, STEPS)
-    except StorageError:
-        store.release()
-        raise
-    return store
+    return Postgres(url.replace("postgres://", "postgresql://", 1))

@@ -11,6 +11,7 @@ import pytest
 
 from p2pchat.errors import StorageError
 from p2pchat.registry.accounts import TOKEN_LIFETIME_S, Accounts, Creation, Standing
+from p2pchat.storage import in_use
 from tests.accounts import OpenedAccounts
 from tests.fakes import FakeClock
 
@@ -178,3 +179,15 @@ def test_a_token_that_is_used_lives_on_and_is_seldom_written(tmp_path: Path) -> 
             assert accounts.redeem_token("t", "bob", None)
         now.time += TOKEN_LIFETIME_S
         assert not accounts.redeem_token("t", "bob", None)
+
+
+def test_who_looks_is_told_whether_a_registry_has_the_accounts(tmp_path: Path) -> None:
+    """Looking neither makes a file nor keeps anybody out."""
+    file = tmp_path / "a.sqlite3"
+    assert not in_use(file)
+    assert list(tmp_path.iterdir()) == []
+    accounts = OpenedAccounts(file)
+    assert in_use(file)
+    accounts.close()
+    assert not in_use(file)
+    OpenedAccounts(file).close()
