@@ -1,15 +1,18 @@
 """Put a registry's rooms together: the only place that knows which parts a running one has."""
 
 import secrets
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from p2pchat.cli.options import own_certificate, registry_database
 from p2pchat.cli.settings import make_folder
+from p2pchat.errors import UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
 from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.loop import Loop
+from p2pchat.net.page import PageDoor
 from p2pchat.net.tls import StandardEngine
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.registry.accounts import Accounts
@@ -61,7 +64,7 @@ class RunningRegistry:
             open_shared(database) if database else open_file(registry_database(folder), alone=True)
         )
         accounts = Accounts(self._store, Passwords(cost))
-        presence = PresenceBook(patience)
+        self._presence = presence = PresenceBook(patience)
         self._worker = ThreadWorker(
             loop,
             threads=_SHARED_THREADS if database else 2,
@@ -76,13 +79,14 @@ class RunningRegistry:
             directory = self._shared.cluster
         else:
             directory = MemoryDirectory(accounts.standings())
-        service = Service(
+        self._service = service = Service(
             accounts, directory, presence, loop.now, hello_interval, limits, registration
         )
         if self._shared is not None:
             self._shared.cluster.on_log_out = service.log_out
-        self.server = Server(loop, SocketNetwork(loop, self._worker), self._worker, service, limits)
-        self._desk = OperatorDesk(
+        self._network = SocketNetwork(loop, self._worker)
+        self.server = Server(loop, self._network, self._worker, service, limits)
+        desk = OperatorDesk(
             loop,
             folder,
             worker=self._worker,
@@ -91,6 +95,9 @@ class RunningRegistry:
             presence=presence,
             service=service,
         )
+        self._closing = ExitStack()
+        self._closing.callback(desk.close)
+        self._certificate: tuple[Path, Path] | None = None
         self.stopped = False
 
     def open_secure(
@@ -105,9 +112,41 @@ class RunningRegistry:
             certificate = own_certificate(self._folder)
             if not all(file.exists() for file in certificate):
                 make_certificate(*certificate, "p2pchat registry")
-        context = server_context(*certificate)
-        door = self.server.open_secure(tcp, udp_port, lambda: StandardEngine(context))
+        self._certificate = certificate
+        self._context = server_context(*certificate)
+        door = self.server.open_secure(tcp, udp_port, lambda: StandardEngine(self._context))
         return door, fingerprint_of_file(certificate[0])
+
+    def reload(self, limits: Limits, registration: Registration) -> None:
+        """Take the certificate from its files again, and these settings; nobody is hung up on.
+
+        Raises StorageError, and nothing has changed, where the certificate cannot be used.
+        """
+        if self._certificate is not None:
+            self._context = server_context(*self._certificate)
+        self._worker.limit(limits.password_queue)
+        self._service.limit(limits, registration)
+        self.server.limit(limits)
+
+    def open_metrics(self, address: Address) -> Address:
+        """Let Prometheus read our numbers there; give where. Raises BindError, UsageError."""
+        try:
+            from p2pchat.registry.metrics import CONTENT_TYPE, Metrics
+        except ImportError as error:
+            raise UsageError(
+                "metrics cannot be told", advice="pip install 'p2pchat[metrics]'"
+            ) from error
+        metrics = Metrics(
+            self._loop,
+            presence=self._presence,
+            server=self.server,
+            worker=self._worker,
+            tally=self._service.tally,
+        )
+        self._closing.callback(metrics.close)
+        door = PageDoor(self._loop, self._network, address, "/metrics", CONTENT_TYPE, metrics.page)
+        self._closing.callback(door.close)
+        return door.address
 
     def begin(self, join: str) -> None:
         """Take our place among the nodes, if there are others; `join`: how clients join here.
@@ -123,7 +162,7 @@ class RunningRegistry:
 
     def close(self) -> None:
         """Close the database, after what is being written."""
-        self._desk.close()
+        self._closing.close()
         self._worker.close(None if self._shared is None else _STOP_TIMEOUT)
         if self._shared is not None:
             self._shared.close(_STOP_TIMEOUT)

@@ -3,6 +3,9 @@
 import logging
 import platform
 import signal
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +15,12 @@ from click.core import ParameterSource as Place
 from p2pchat.cli.serve_options import serve_options
 from p2pchat.cli.serve_settings import ServeCommand
 from p2pchat.cli.settings import Settings
+from p2pchat.errors import P2PError
 
 if TYPE_CHECKING:
     from p2pchat.cli.running_registry import RunningRegistry
     from p2pchat.cli.serve_configuration import Configuration, OriginalDoor, SecureDoor
+    from p2pchat.net.readiness import Readiness
 
 
 @click.command(cls=ServeCommand)
@@ -47,7 +52,7 @@ def serve(
     below [limits].
     """
     from p2pchat.cli.log_format import start_log
-    from p2pchat.cli.serve_configuration import configure
+    from p2pchat.cli.serve_configuration import Configuration, configure
 
     configuration = configure(ctx.obj, **options)
     if check:
@@ -55,7 +60,13 @@ def serve(
 
         ctx.exit(report(configuration, config))
     start_log(_level(ctx, verbose=verbose, quiet=quiet), as_json=log_format == "json")
-    _run(configuration, ctx.obj)
+
+    def read_again() -> Configuration:
+        assert isinstance(ctx.command, ServeCommand)
+        params = ctx.command.read_again(ctx)
+        return configure(ctx.obj, **{name: params[name] for name in options})
+
+    _run(configuration, ctx.obj, read_again)
 
 
 def _level(ctx: click.Context, *, verbose: bool, quiet: bool) -> int:
@@ -69,7 +80,9 @@ def _level(ctx: click.Context, *, verbose: bool, quiet: bool) -> int:
     return logging.INFO
 
 
-def _run(configuration: "Configuration", settings: Settings) -> None:
+def _run(
+    configuration: "Configuration", settings: Settings, read_again: Callable[[], "Configuration"]
+) -> None:
     from p2pchat.cli.running_registry import RunningRegistry
     from p2pchat.net.loop import Loop
     from p2pchat.net.readiness import Readiness
@@ -100,9 +113,15 @@ def _run(configuration: "Configuration", settings: Settings) -> None:
         if configuration.secure:
             line, join = _open_secure(registry, configuration.secure, configuration.certificate)
             lines += [line, f"join {join}"]
+        if configuration.metrics is not None:
+            lines.append(f"metrics http://{registry.open_metrics(configuration.metrics)}/metrics")
         registry.begin(join)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: loop.call_from_thread(end))
+        for number, then in (
+            (signal.SIGTERM, end),
+            (signal.SIGINT, end),
+            (signal.SIGHUP, partial(_reload, registry, manager, configuration, read_again)),
+        ):
+            signal.signal(number, lambda *_, then=then: loop.call_from_thread(then))
         for doubt in configuration.doubts():
             logging.getLogger(__name__).warning("%s", doubt)
         click.echo("\n".join(lines))
@@ -112,6 +131,32 @@ def _run(configuration: "Configuration", settings: Settings) -> None:
         manager.close()
         registry.close()
         loop.close()
+
+
+def _reload(
+    registry: "RunningRegistry",
+    manager: "Readiness",
+    before: "Configuration",
+    read_again: Callable[[], "Configuration"],
+) -> None:
+    """Read the settings again, take what can be changed while it runs, and say what came of it.
+
+    Where something is wrong, all stays as it is.
+    """
+    log = logging.getLogger(__name__)
+    manager.reloading()
+    try:
+        now = read_again()
+        registry.reload(now.limits, now.registration)
+    except P2PError as error:
+        log.error("not reloaded: %s", error.what)
+    except click.ClickException as error:
+        log.error("not reloaded: %s", error.format_message())
+    else:
+        log.info("reloaded: certificate, limits, registration")
+        if replace(now, limits=before.limits, registration=before.registration) != before:
+            log.warning("other settings have changed too, and count after a restart")
+    manager.reloaded()
 
 
 def _open_original(

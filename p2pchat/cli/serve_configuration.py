@@ -39,6 +39,7 @@ class Configuration:
     folder: Path
     database: str | None
     lease: float
+    metrics: Address | None
     original: OriginalDoor | None
     secure: SecureDoor | None
     certificate: tuple[Path, Path] | None
@@ -82,6 +83,7 @@ def configure(
     data_dir: Path | None,
     database: str | None,
     lease: float,
+    metrics: Address | None,
     registration: str,
     hello_interval: float,
     hello_patience: float,
@@ -100,6 +102,7 @@ def configure(
         folder=data_dir or settings.registry_folder,
         database=database,
         lease=lease,
+        metrics=metrics,
         original=None if no_original else original,
         secure=None if no_secure else secure,
         certificate=(tls_cert, tls_key) if tls_cert and tls_key else None,

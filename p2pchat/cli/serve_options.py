@@ -6,12 +6,15 @@ Knows neither where their values come from (see `serve_settings`) nor what they 
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from p2pchat.cli import limit_option, options
 from p2pchat.cli.serve_settings import FILE_NAME
+
+if TYPE_CHECKING:
+    from p2pchat.net.address import Address
 
 
 class _Seconds(click.ParamType[float]):
@@ -45,6 +48,25 @@ class _Cost(click.ParamType[tuple[int, int]]):
         if not (memory.isdecimal() and passes.isdecimal() and int(memory) >= 8 and int(passes)):
             self.fail(f"{value} is no cost: KIB:PASSES, at least 8:1", param, ctx)
         return int(memory), int(passes)
+
+
+class _HostAndPort(click.ParamType["Address"]):
+    """Where to listen."""
+
+    name = "address"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "Address":
+        """Read it."""
+        from p2pchat.net.address import Address
+
+        if isinstance(value, Address):
+            return value
+        host, colon, port = str(value).rpartition(":")
+        if not colon or not port.isdecimal() or int(port) > 65535:
+            self.fail(f"{value} is no HOST:PORT", param, ctx)
+        return Address(host.strip("[]") or "127.0.0.1", int(port))
 
 
 _PORT: Final = click.IntRange(0, 65535)
@@ -139,6 +161,12 @@ _OPTIONS: Final = (
         type=_Cost(),
         metavar="KIB:PASSES",
         help="What checking a password costs.  [default: 19456:2; less is for benchmarks]",
+    ),
+    click.option(
+        "--metrics",
+        type=_HostAndPort(),
+        metavar="HOST:PORT",
+        help="Where Prometheus may read this registry's numbers.  [default: nowhere]",
     ),
     click.option(
         "--log-format",

@@ -19,6 +19,7 @@ from p2pchat.errors import UsageError
 FILE_NAME: Final = "serve.toml"
 
 _PREFIX: Final = "P2P_SERVE_"
+_ARGUMENTS: Final = "p2pchat.cli.serve_settings.arguments"
 _Kinds = tuple[type, ...]
 _KINDS: Final[tuple[tuple[_Kinds, _Kinds, str], ...]] = (
     ((click.types.IntParamType,), (int,), "a whole number"),
@@ -50,11 +51,19 @@ class ServeCommand(click.Command):
 
         Raises UsageError.
         """
+        ctx.meta[_ARGUMENTS] = tuple(args)
         if not ctx.resilient_parsing:
             flags, _, _ = self.make_parser(ctx).parse_args(args=list(args))
             if not any(each.is_eager and each.name in flags for each in self.get_params(ctx)):
                 ctx.default_map = self._read(ctx, flags)
         return super().parse_args(ctx, args)
+
+    def read_again(self, ctx: click.Context) -> dict[str, Any]:
+        """Give the values as they are now, by parameter: the file may have changed meanwhile.
+
+        Raises UsageError, click.ClickException.
+        """
+        return self.make_context(ctx.info_name, list(ctx.meta[_ARGUMENTS]), ctx.parent).params
 
     def _read(self, ctx: click.Context, flags: dict[str, Any]) -> dict[str, Any]:
         environment = variables(_PREFIX)

@@ -5,6 +5,7 @@ Knows no manager's name and reads no environment; where nobody asked to be told,
 
 import logging
 import socket
+import time
 from typing import Final
 
 from p2pchat.net.loop import Loop, Timer
@@ -31,6 +32,15 @@ class Readiness:
         self._say("READY=1", f"STATUS={status}")
         if self._watchdog is not None:
             self._give_sign(self._watchdog / 2)
+
+    def reloading(self) -> None:
+        """Settings are being read again; `reloaded` ends it."""
+        microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._say("RELOADING=1", f"MONOTONIC_USEC={microseconds}")
+
+    def reloaded(self) -> None:
+        """They have been, for better or worse."""
+        self._say("READY=1")
 
     def stopping(self) -> None:
         """The end has begun."""

@@ -61,13 +61,17 @@ class ThreadWorker:
         self._loop = loop
         self._jobs: queue.PriorityQueue[_Job] = queue.PriorityQueue()
         self._count = itertools.count()
-        self._capacity = threads + waiting if waiting else sys.maxsize
         self._unfinished: Counter[int] = Counter()
         self._stuck = 0
         self._at_thread_end = at_thread_end
         self._patience = patience
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
         self._started = False
+        self.limit(waiting)
+
+    def limit(self, waiting: int) -> None:
+        """Let so many jobs of a rank wait from now on; 0: without end."""
+        self._capacity = len(self._threads) + waiting if waiting else sys.maxsize
 
     @property
     def waiting(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from p2pchat.net.budgets import Budget
+from p2pchat.net.budgets import HOUR, Budget
 from p2pchat.protocol.heartbeat import KEY_BYTES, SESSION_BYTES
 from p2pchat.protocol.messages import (
     ChangePassword,
@@ -30,6 +30,7 @@ from p2pchat.registry.accounts import NO_KEY, Accounts, Creation, Match, Standin
 from p2pchat.registry.directory import Directory
 from p2pchat.registry.limits import Limits, LoginTries, Rank
 from p2pchat.registry.presence import Attendance, PresenceBook, Seal
+from p2pchat.registry.tally import Tally
 from p2pchat.registry.visitor import Visitor
 from p2pchat.registry.work import Work
 
@@ -63,6 +64,7 @@ class Entrance:
         hello_interval: float,
         limits: Limits,
         registration: Registration,
+        tally: Tally,
     ) -> None:
         self._accounts = accounts
         self._directory = directory
@@ -71,9 +73,20 @@ class Entrance:
         self._hello_interval = hello_interval
         self._tries = LoginTries(limits)
         self._registration = registration
+        self._refusals = tally.refusals
         self._registrations = Budget.per_hour(limits.registrations_per_hour)
         self._registrations_there = Budget.per_hour(limits.registrations_per_hour_and_address)
         self._errands: dict[str, list[Visitor]] = {}
+
+    def limit(self, limits: Limits, registration: Registration) -> None:
+        """Let in so many, and these, from now on."""
+        self._registration = registration
+        self._tries.limits = limits
+        self._registrations.change(
+            limits.registrations_per_hour / HOUR, limits.registrations_per_hour
+        )
+        there = limits.registrations_per_hour_and_address
+        self._registrations_there.change(there / HOUR, there)
 
     def register(self, visitor: Visitor, request: Register) -> Message | Work:
         """Make an account, and let the visitor in."""
@@ -85,6 +98,7 @@ class Entrance:
             visitor.group, now
         )
         if wait:
+            self._refusals["registrations-per-hour"] += 1
             return SlowDown(wait)
         standing = _standing(visitor, request)
         invite = request.invite if self._registration is Registration.INVITE else None
@@ -123,6 +137,7 @@ class Entrance:
         rank = self._tries.rank(username, visitor.host, now)
         wait = self._tries.begin(username, visitor.host, now)
         if wait:
+            self._refusals["login-tries"] += 1
             return SlowDown(wait)
 
         def change() -> bool:
@@ -199,6 +214,7 @@ class Entrance:
         rank = self._tries.rank(username, visitor.host, now)
         wait = self._tries.begin(username, visitor.host, now)
         if wait:
+            self._refusals["login-tries"] += 1
             return SlowDown(wait)
         token = new_token() if visitor.secure else ""
 

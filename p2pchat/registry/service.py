@@ -7,7 +7,7 @@ cannot say is not written there.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from p2pchat.net.budgets import Budget
+from p2pchat.net.budgets import MINUTE, Budget
 from p2pchat.protocol.heartbeat import SealedHello
 from p2pchat.protocol.messages import (
     AnnouncePort,
@@ -32,6 +32,7 @@ from p2pchat.registry.directory import NOWHERE, Directory
 from p2pchat.registry.entrance import Entrance, Registration
 from p2pchat.registry.limits import NO_LIMITS, Limits
 from p2pchat.registry.presence import PresenceBook, Whereabouts
+from p2pchat.registry.tally import Tally
 from p2pchat.registry.visitor import Visitor
 from p2pchat.registry.work import Later, Work
 
@@ -56,12 +57,14 @@ class Service:
         hello_interval: float = 60.0,
         limits: Limits = NO_LIMITS,
         registration: Registration = Registration.OPEN,
+        tally: Tally | None = None,
     ) -> None:
         self._directory = directory
         self._presence = presence
         self._now = now
+        self.tally = tally or Tally()
         self._entrance = Entrance(
-            accounts, directory, presence, now, hello_interval, limits, registration
+            accounts, directory, presence, now, hello_interval, limits, registration, self.tally
         )
         self._requests = Budget(limits.requests_per_second, limits.request_burst)
         self._searches = Budget.per_minute(limits.searches_per_minute)
@@ -75,11 +78,19 @@ class Service:
             RevokeTokens: self._entrance.revoke_tokens,
         }
 
+    def limit(self, limits: Limits, registration: Registration) -> None:
+        """Keep to these limits from now on."""
+        self._requests.change(limits.requests_per_second, limits.request_burst)
+        searches = limits.searches_per_minute
+        self._searches.change(searches / MINUTE, searches)
+        self._entrance.limit(limits, registration)
+
     def answer(self, visitor: Visitor, request: Message) -> Message | Work | Later:
         """Give the answer to the request, or what leads to it."""
         if self._requests.limited:
             wait = self._requests.take(visitor.group, self._now())
             if wait:
+                self.tally.refusals["requests-per-second"] += 1
                 return SlowDown(wait)
         return self._handlers[type(request)](visitor, request)
 
@@ -135,6 +146,7 @@ class Service:
         if self._searches.limited:
             wait = self._searches.take(visitor.username or (visitor.group,), self._now())
             if wait:
+                self.tally.refusals["searches-per-minute"] += 1
                 return SlowDown(wait)
         attendance = self._presence.find(request.username)
         if attendance is not None:
