@@ -33,7 +33,7 @@ class Postgres:
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """SIGSTOP: connections stay open, and nothing is answered on them."""
-        pids = self._pids()
+        pids = self.pids()
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -46,7 +46,8 @@ class Postgres:
         """End it."""
         self._server.cleanup()
 
-    def _pids(self) -> list[int]:
+    def pids(self) -> list[int]:
+        """Give its processes, the first of which is the parent of the others."""
         main = self._server.get_pid()
         assert main is not None
         children = Path(f"/proc/{main}/task/{main}/children").read_text("ascii")
