@@ -131,15 +131,19 @@ class Accounts:
     def enrol(self, username: str, password_hash: str, standing: Standing, token: str = "") -> bool:
         """Note with which key the account logged in, and its new token (if any).
 
-        Another key ends the old one's tokens. False, and nothing is done, where the password is
-        not that of the hash any more, or the account is disabled.
+        Another key ends the old one's tokens, and those that ended are forgotten. False, and
+        nothing is done, where the password is not that of the hash any more, or the account is
+        disabled.
         """
         noted = Account.update(**standing._asdict()).where(
             (Account.username == username)
             & (Account.password_hash == password_hash)
             & (Account.disabled == False)  # noqa: E712  # a condition of SQL
         )
-        stale = Token.delete().where((Token.username == username) & (Token.key != standing.key))
+        stale = Token.delete().where(
+            (Token.username == username)
+            & ((Token.key != standing.key) | (Token.expires_at <= self._wall_clock()))
+        )
         with self._store.transaction():
             if not noted.execute(self._store.database):
                 return False

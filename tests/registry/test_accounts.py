@@ -179,6 +179,10 @@ def test_a_token_that_is_used_lives_on_and_is_seldom_written(tmp_path: Path) -> 
             assert accounts.redeem_token("t", "bob", None)
         now.time += TOKEN_LIFETIME_S
         assert not accounts.redeem_token("t", "bob", None)
+        match = accounts.verify("bob", "x")
+        assert match is not None
+        accounts.enrol("bob", match.password_hash, match.standing, "another")
+        assert accounts.store.rows("SELECT COUNT(*) FROM token") == [(1,)]
 
 
 def test_who_looks_is_told_whether_a_registry_has_the_accounts(tmp_path: Path) -> None:
