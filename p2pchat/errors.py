@@ -19,8 +19,15 @@ P2PError                          exit 1
 ├── TimedOut                           9
 └── NotTrusted                        10   a key is another than the one that we know
 
+Whoever presses Ctrl-C gets 130. The first sentences of those with a code of their own are what
+`p2p help exit-codes` shows.
+
 Knows nothing of terminals: it gives sentences, `cli` prints them.
 """
+
+from typing import Final
+
+INTERRUPTED: Final = 130
 
 
 class P2PError(Exception):
@@ -68,7 +75,10 @@ class RegistrationRefused(P2PError):
 
 
 class LinkLost(P2PError):
-    """An open link broke or was closed by the remote; `unsent` bytes had not gone out."""
+    """An open link broke or was closed by the remote.
+
+    `unsent` bytes had not gone out.
+    """
 
     exit_code = 3
 
@@ -84,7 +94,10 @@ class Unreachable(P2PError):
 
 
 class SlowedDown(P2PError):
-    """The registry has too much to do, or we ask for too much; try again in `seconds`."""
+    """The registry has too much to do, or we ask for too much.
+
+    Try again in `seconds`.
+    """
 
     exit_code = 3
 

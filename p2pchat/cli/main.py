@@ -16,6 +16,7 @@ from p2pchat.cli import (
     completion,
     contacts,
     demo,
+    help_command,
     history,
     search,
     send,
@@ -24,9 +25,7 @@ from p2pchat.cli import (
     status,
     users,
 )
-from p2pchat.errors import P2PError, StorageError
-
-INTERRUPTED = 130
+from p2pchat.errors import INTERRUPTED, P2PError, StorageError
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
@@ -110,5 +109,6 @@ for command in (
     backup.backup,
     demo.demo,
     completion.completion,
+    help_command.help_,
 ):
     cli.add_command(command)

@@ -46,6 +46,15 @@ class ServeCommand(click.Command):
                 option.envvar = _variable(name)
                 option.show_envvar = True
 
+    def environment(self) -> dict[str, str]:
+        """Give every variable, with what it says."""
+        each = {_variable(name): option.help or "" for name, option in self._options.items()}
+        families = {
+            f"{_variable(name)}_NAME": f"As --{name} NAME=VALUE: NAME in capitals, with _ for -."
+            for name in self._families
+        }
+        return each | families
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the file and what click does not read of the environment, then the flags.
 

@@ -7,12 +7,29 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import platformdirs
 
 from p2pchat.errors import StorageError
 
 DEFAULT_REGISTRY = "p2p://localhost"
+
+VARIABLES: Final = {
+    "P2P_HOME": "A folder for everything that we keep, instead of your platform's usual ones.",
+    "P2P_REGISTRY": "Which registry, where --registry does not say it.",
+    "P2P_PASSWORD": "The password, as the last resort: other programs of yours can read it.",
+    "TERM": "With dumb or unknown, plain lines instead of the prompt.",
+    "NO_COLOR": "If set, no colours at the prompt.",
+    "PAGER": "What shows long help.",
+    "XDG_RUNTIME_DIR": "Where the running node's control socket is.",
+    "XDG_DATA_HOME": "Where keys, accounts and history are, and where completions are installed.",
+    "XDG_STATE_HOME": "Where what was typed is remembered.",
+    "NOTIFY_SOCKET": "Where systemd hears that p2p serve is ready.",
+    "WATCHDOG_USEC": "How often systemd wants a sign of life.",
+    "WATCHDOG_PID": "From which process.",
+}
+"""What is read here, or by libraries of ours; `p2p help environment` shows it."""
 
 
 @dataclass(frozen=True, slots=True)

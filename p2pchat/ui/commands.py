@@ -98,11 +98,16 @@ def parse(line: str) -> Say | Order | None:
     return Order(word, arguments[0] if arguments else "", extra)
 
 
+def help_rows() -> list[tuple[str, str]]:
+    """Give how each thing is typed, and what it does."""
+    rows = [(command.usage, command.help) for command in COMMANDS]
+    return [*rows, ("//text", "say a text that begins with a slash")]
+
+
 def help_lines() -> list[str]:
-    """Give the table as text."""
-    width = max(len(c.usage) for c in COMMANDS)
-    lines = [f"{c.usage:<{width}} {c.help}" for c in COMMANDS]
-    return [*lines, f"{'//text':<{width}} say a text that begins with a slash"]
+    """Give the same as text."""
+    width = max(len(usage) for usage, _ in help_rows())
+    return [f"{usage:<{width}} {means}" for usage, means in help_rows()]
 
 
 def complete(before_cursor: str, names: Iterable[str]) -> list[tuple[str, str]]:

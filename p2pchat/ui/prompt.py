@@ -22,6 +22,7 @@ from prompt_toolkit.styles import Style
 from p2pchat.errors import StorageError
 from p2pchat.protocol.screen import Around, Fragment
 from p2pchat.ui.commands import complete
+from p2pchat.ui.keys import COMPLETE, NEXT
 from p2pchat.ui.render import NOTICE, Fragments, our_lines
 
 _STYLE = Style.from_dict(
@@ -125,11 +126,11 @@ def _bindings(completer: Completer, on_next: Callable[[], None]) -> KeyBindings:
     """
     bindings = KeyBindings()
 
-    @bindings.add("escape", "a")
+    @bindings.add(*NEXT.presses)
     def _(_: KeyPressEvent) -> None:
         on_next()
 
-    @bindings.add("tab")
+    @bindings.add(*COMPLETE.presses)
     def _(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         asked = CompleteEvent(completion_requested=True)

@@ -1,0 +1,104 @@
+"""`p2p help`: any command's --help, and the topics, a page at a time where that is needed."""
+
+import shutil
+import sys
+
+import click
+from click.shell_completion import CompletionItem
+
+from p2pchat.cli.options import is_terminal
+from p2pchat.cli.topics import TOPICS, Topic
+from p2pchat.errors import UsageError
+
+
+def _known(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete topics, and commands of where one already is."""
+    words = list(ctx.params.get("topic") or ())
+    found = _find(ctx.find_root(), words)
+    commands = found.command.commands if found and isinstance(found.command, click.Group) else {}
+    choices = [*commands, *([] if words else TOPICS)]
+    return [CompletionItem(name) for name in choices if name.startswith(incomplete)]
+
+
+@click.command("help")
+@click.argument("topic", nargs=-1, metavar="[TOPIC]", shell_complete=_known)
+@click.pass_context
+def help_(ctx: click.Context, topic: tuple[str, ...]) -> None:
+    """Show the help of a command, or of a TOPIC; without one, list both.
+
+    \b
+    p2p help users add
+    p2p help exit-codes
+    """
+    root = ctx.find_root()
+    if not topic:
+        _show(f"{root.get_help()}\n\n{_listed(root)}")
+    elif topic[0] in TOPICS and not topic[1:]:
+        _show(_written(root, TOPICS[topic[0]]))
+    elif (found := _find(root, list(topic))) is not None:
+        _show(found.get_help())
+    else:
+        raise _unknown(root, list(topic))
+
+
+def _find(root: click.Context, words: list[str]) -> click.Context | None:
+    """Give the command that is called so, in a context as if it were run."""
+    found = root
+    for word in words:
+        command = (
+            found.command.commands.get(word) if isinstance(found.command, click.Group) else None
+        )
+        if command is None:
+            return None
+        found = click.Context(command, info_name=word, parent=found)
+    return found
+
+
+def _listed(root: click.Context) -> str:
+    formatter = root.make_formatter()
+    with formatter.section("Topics"):
+        formatter.write_dl([(name, topic.about) for name, topic in TOPICS.items()])
+    formatter.write_paragraph()
+    formatter.write_text("p2p help TOPIC shows one of them, p2p help COMMAND what a command takes.")
+    return formatter.getvalue()
+
+
+def _written(root: click.Context, topic: Topic) -> str:
+    if topic.text_file:
+        return topic.text()
+    formatter = root.make_formatter()
+    for section in topic.sections():
+        with formatter.section(section.title):
+            formatter.write_dl(section.rows)
+        if section.note:
+            formatter.write_paragraph()
+            formatter.write_text(section.note)
+    return formatter.getvalue()
+
+
+def _show(text: str) -> None:
+    """Print it; a page at a time where a person reads and it does not fit."""
+    text = text.rstrip("\n")
+    fits = text.count("\n") < shutil.get_terminal_size().lines - 1
+    if fits or not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
+        click.echo(text)
+    else:
+        click.echo_via_pager(text)
+
+
+def _unknown(root: click.Context, words: list[str]) -> UsageError:
+    import difflib
+
+    assert isinstance(root.command, click.Group)
+    near = difflib.get_close_matches(words[0], [*TOPICS, *root.command.commands], 1)
+    inside = words[1:] and near == words[:1]
+    if inside and (found := _find(root, near)) and isinstance(found.command, click.Group):
+        near = [
+            f"{words[0]} {name}"
+            for name in difflib.get_close_matches(words[1], found.command.commands, 1)
+        ]
+    return UsageError(
+        f"there is no help on {' '.join(words)!r}",
+        likely=f"you mean {near[0]}" if near else "",
+        advice=f"p2p help {near[0]}" if near else "p2p help lists commands and topics",
+    )

@@ -1,0 +1,93 @@
+"""What `p2p help TOPIC` and the manual say beside each command's own --help.
+
+Writes nothing of its own where a room knows better: it asks that room. Knows neither how a
+terminal nor how a manual page looks.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from p2pchat import errors
+from p2pchat.cli import serve, settings
+
+Rows = list[tuple[str, str]]
+"""What is explained, each with what it means."""
+
+
+class Section(NamedTuple):
+    """A table with a title, and what is to be said below it."""
+
+    title: str
+    rows: Rows
+    note: str = ""
+
+
+class Topic(NamedTuple):
+    """One topic: what it is about, and either its tables or its text."""
+
+    about: str
+    sections: Callable[[], list[Section]] = list
+    text_file: str = ""
+
+    def text(self) -> str:
+        """Give the text, which stands beside the room that it is about."""
+        from importlib.resources import files
+
+        return files("p2pchat.protocol").joinpath(self.text_file).read_text(encoding="utf-8")
+
+
+def exit_codes() -> list[Section]:
+    """Give each exit code, with what the errors that have it say of themselves."""
+    meanings: dict[int, list[str]] = {0: ["done"], 1: ["anything else"]}
+    for error in _errors():
+        if error.exit_code != errors.P2PError.exit_code:
+            meanings.setdefault(error.exit_code, []).append(_first_sentence(error))
+    meanings[errors.INTERRUPTED] = ["interrupted by Ctrl-C"]
+    return [
+        Section(
+            "Exit codes",
+            [(str(code), "; ".join(means)) for code, means in sorted(meanings.items())],
+            "Of p2p send and p2p chat, 0 says that the contact's node has acknowledged every line,"
+            " 6 that lines wait in the outbox.",
+        )
+    ]
+
+
+def environment() -> list[Section]:
+    """Give each variable that is read."""
+    return [
+        Section("Environment", list(settings.VARIABLES.items())),
+        Section("For p2p serve", list(serve.serve.environment().items())),
+    ]
+
+
+def keys() -> list[Section]:
+    """Give what may be typed and pressed at the prompt."""
+    from p2pchat.ui.commands import help_rows
+    from p2pchat.ui.keys import KEYS
+
+    return [
+        Section("Commands at the prompt", help_rows()),
+        Section("Keys at the prompt", [(key.name, key.help) for key in KEYS]),
+    ]
+
+
+TOPICS: Final = {
+    "exit-codes": Topic("what p2p's exit code says", exit_codes),
+    "environment": Topic("which variables count", environment),
+    "keys": Topic("commands and keys at the prompt", keys),
+    "security": Topic("what is protected, and what is not", text_file="SECURITY.md"),
+    "protocol": Topic("what goes on the wire", text_file="WIRE.md"),
+}
+
+
+def _errors() -> Iterator[type[errors.P2PError]]:
+    for member in vars(errors).values():
+        if isinstance(member, type) and issubclass(member, errors.P2PError):
+            yield member
+
+
+def _first_sentence(error: type[errors.P2PError]) -> str:
+    sentence = (inspect.getdoc(error) or "").partition(".")[0]
+    return sentence[:1].lower() + sentence[1:]

@@ -1,0 +1,187 @@
+"""`p2p help`: every topic says what the room it is about knows; who errs is told what is meant."""
+
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from p2pchat import errors
+from p2pchat.cli.main import cli
+from p2pchat.cli.settings import VARIABLES, from_environment
+from p2pchat.cli.topics import TOPICS
+from p2pchat.protocol.secure import ALPN, SECURE
+from p2pchat.ui.commands import COMMANDS
+from p2pchat.ui.keys import KEYS
+from tests.programs import environment
+from tests.terminal.screen import Screen
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def run(*arguments: str) -> Result:
+    """Run `p2p help`."""
+    return CliRunner().invoke(cli, ["help", *arguments], prog_name="p2p")
+
+
+def words(*arguments: str) -> str:
+    """Give what it says, however the lines are broken."""
+    result = run(*arguments)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return " ".join(result.stdout.split())
+
+
+def test_without_a_topic_it_lists_commands_and_topics() -> None:
+    """The program's own help, and what else there is."""
+    said = words()
+    for name in (*cli.commands, *TOPICS):
+        assert f" {name} " in said
+
+
+@pytest.mark.parametrize("command", [["send"], ["users", "add"], ["help"]])
+def test_a_command_shows_its_own_help(command: list[str]) -> None:
+    """Also one of a family."""
+    asked = CliRunner().invoke(cli, [*command, "--help"], prog_name="p2p")
+    assert run(*command).stdout == asked.stdout
+
+
+def test_every_exit_code_is_told() -> None:
+    """Those of the errors, and 0 and 130; the README's table has the same."""
+    classes = [cls for _, cls in inspect.getmembers(errors, inspect.isclass)]
+    codes = {0, errors.INTERRUPTED, *(cls.exit_code for cls in classes)}
+    told = re.findall(r"^  (\d+) ", run("exit-codes").stdout, re.MULTILINE)
+    assert [int(code) for code in told] == sorted(codes)
+    assert [int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)] == sorted(
+        codes
+    )
+    assert "the contact does not want to chat" in words("exit-codes")
+
+
+class _Asked(Mapping[str, str]):
+    """An empty environment that remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.names.add(name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def test_every_variable_is_told() -> None:
+    """What settings read, and what options read."""
+    asked = _Asked()
+    from_environment(asked)
+    assert asked.names <= VARIABLES.keys()
+    said = run("environment").stdout.split()
+    assert set(VARIABLES) <= set(said)
+    for command in _every(cli):
+        for option in command.params:
+            assert option.envvar is None or option.envvar in said
+
+
+def test_every_command_and_key_of_the_prompt_is_told() -> None:
+    """From the prompt's own tables."""
+    said = words("keys")
+    for command in COMMANDS:
+        assert f"{command.usage} {command.help}" in said
+    for key in KEYS:
+        assert f"{key.name} {key.help}" in said
+
+
+def test_the_texts_are_about_the_program_as_it_is() -> None:
+    """The wire's words are those of the codecs; lines fit a terminal."""
+    said = words("protocol")
+    assert ALPN in said
+    for command in SECURE.limits(SECURE.kinds):
+        word = command.decode().rstrip()
+        assert word.endswith("_RESP") or re.search(rf"\b{word}\b", said), word
+    for topic in ("protocol", "security"):
+        assert all(len(line) <= 80 for line in run(topic).stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        (["exit-code"], "exit-codes"),
+        (["serv"], "serve"),
+        (["users", "invit"], "users invite"),
+        (["keys", "more"], "keys"),
+    ],
+)
+def test_an_unknown_topic_is_told_what_is_meant(asked: list[str], meant: str) -> None:
+    """Exit 2, in the form of every error."""
+    result = run(*asked)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [
+        f"p2p: there is no help on {' '.join(asked)!r}",
+        f"  likely: you mean {meant}",
+        f"  try: p2p help {meant}",
+    ]
+
+
+def test_nonsense_is_told_where_the_list_is() -> None:
+    """And no control character of it comes back."""
+    result = run("\x1b[2J")
+    assert result.exit_code == 2
+    assert "\x1b" not in result.stderr
+    assert "try: p2p help" in result.stderr
+
+
+def test_topics_complete() -> None:
+    """At the first word both, then the commands of a family."""
+    for typed, offered in (("p2p help e", "environment"), ("p2p help users inv", "invite")):
+        result = CliRunner(
+            env={
+                "_P2P_COMPLETE": "bash_complete",
+                "COMP_WORDS": typed,
+                "COMP_CWORD": str(typed.count(" ")),
+            }
+        ).invoke(cli, [], prog_name="p2p")
+        assert f"plain,{offered}" in result.stdout.splitlines()
+
+
+def test_a_terminal_gets_a_pager_for_what_does_not_fit(tmp_path: Path) -> None:
+    """And none for what does."""
+    pager = tmp_path / "pager"
+    pager.write_text("#!/bin/sh\necho paged\ncat > /dev/null\n")
+    pager.chmod(0o700)
+    env = environment(tmp_path, PAGER=str(pager))
+    for topic, rows, shown in (("exit-codes", 24, "interrupted"), ("keys", 10, "paged")):
+        screen = Screen("help", topic, env=env, desk=[], rows=rows)
+        screen.wait_for(shown)
+        assert screen.end() == 0
+        assert ("paged" in screen.text) == (shown == "paged")
+
+
+def test_help_loads_no_more_than_it_shows() -> None:
+    """Neither prompt nor network for a text."""
+    script = (
+        "import sys; from p2pchat.cli.main import cli\n"
+        "for topic in ('keys', 'exit-codes', 'environment', 'security'):\n"
+        "    try: cli(['help', topic])\n    except SystemExit: pass\n"
+        "heavy = 'prompt_toolkit', 'asyncio', 'peewee', 'cryptography', 'p2pchat.net', 'ssl'\n"
+        "print([m for m in heavy if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == "[]\n"
+
+
+def _every(command: click.Command) -> Iterator[click.Command]:
+    yield command
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            yield from _every(each)
