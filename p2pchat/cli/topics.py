@@ -58,7 +58,7 @@ def environment() -> list[Section]:
     """Give each variable that is read."""
     return [
         Section("Environment", list(settings.VARIABLES.items())),
-        Section("For p2p serve", list(serve.serve.environment().items())),
+        Section("Environment of p2p serve", list(serve.serve.environment().items())),
     ]
 
 
