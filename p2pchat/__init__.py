@@ -14,4 +14,4 @@ the other end of a wire is the *remote*. A *deadline* is an instant, a *timeout*
 *Refused* is an answer, an *error* is a violation.
 """
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
