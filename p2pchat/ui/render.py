@@ -76,7 +76,7 @@ def our_lines(prompt: str, text: str, state: str) -> list[Fragments]:
     lines: list[Fragments] = [[("class:prompt", prompt), ("", first)]]
     lines += [[("", " " * len(prompt) + line)] for line in rest]
     mark = {"": "", LineState.DELIVERED: "  ✓"}.get(state, f"  ({state})")
-    lines[-1].append((f"class:state.{state}", mark))
+    lines[-1].append(("class:state", mark))
     return lines
 
 

@@ -3,6 +3,7 @@
 import stat
 from pathlib import Path
 
+import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import fragment_list_to_text, to_formatted_text
@@ -11,6 +12,7 @@ from prompt_toolkit.output import DummyOutput
 
 from p2pchat.protocol.screen import Around
 from p2pchat.ui.prompt import Prompt
+from p2pchat.ui.render import our_lines
 
 
 def text_of(formatted: object) -> str:
@@ -37,6 +39,16 @@ def test_what_is_given_stands_around_the_line() -> None:
             "alice to bob> ",
         ]
         assert text_of(prompt.session.bottom_toolbar) == "left | right"
+
+
+@pytest.mark.parametrize("state", ["", "sent", "delivered", "not sent", "waits for an answer"])
+def test_a_line_is_shown_whatever_words_its_state_has(state: str) -> None:
+    """A word of it that was taken for a colour once ended the prompt."""
+    with create_pipe_input() as keyboard:
+        prompt = Prompt(
+            lambda: Around("> "), history_file=None, input=keyboard, output=DummyOutput()
+        )
+        prompt.write(our_lines("> ", "bring the cake", state))
 
 
 def test_completion_and_a_private_history(tmp_path: Path) -> None:
