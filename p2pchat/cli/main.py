@@ -14,6 +14,7 @@ from p2pchat.cli import (
     backup,
     chat,
     completion,
+    config,
     contacts,
     demo,
     history,
@@ -74,9 +75,10 @@ def _show(error: P2PError) -> None:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error too.")
+@click.option("--profile", metavar="NAME", help="Be another self: accounts, keys, history.")
 @click.version_option(__version__, package_name="p2pchat")
 @click.pass_context
-def cli(ctx: click.Context, /, **_: Any) -> None:
+def cli(ctx: click.Context, /, profile: str | None, **_: Any) -> None:
     """Chat from the terminal, peer to peer, with a registry that you host yourself.
 
     \b
@@ -88,7 +90,14 @@ def cli(ctx: click.Context, /, **_: Any) -> None:
     p2p send bob "hello"   say something without a prompt
     p2p history bob        see what was said
     """
-    ctx.obj = settings.from_environment()
+    ctx.obj = settings.from_environment(profile=profile)
+    ctx.default_map = {name: _defaults(command, ctx.obj) for name, command in cli.commands.items()}
+
+
+def _defaults(command: click.Command, found: settings.Settings) -> dict[str, Any]:
+    """Give the defaults that the settings have for a command's options."""
+    names = {parameter.name for parameter in command.params}
+    return {name: value for name, value in found.option_defaults.items() if name in names}
 
 
 for command in (
@@ -110,5 +119,6 @@ for command in (
     backup.backup,
     demo.demo,
     completion.completion,
+    config.config,
 ):
     cli.add_command(command)
