@@ -80,12 +80,9 @@ def read_configuration(file: Path, profile: str | None) -> Configuration:
 
     Raises UsageError, naming the file and the key, where it makes no sense.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    text = _text(file)
+    if text is None:
         return NOTHING
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}", advice="look at its mode") from error
     import tomllib
 
     try:
@@ -133,6 +130,25 @@ def write_first(file: Path) -> None:
         new.write(template())
 
 
+def keep_registry(file: Path, registry: str) -> None:
+    """Have the file name that registry, where it names none; what else is in it stays.
+
+    Raises StorageError.
+    """
+    write_first(file)
+    line = f"registry = {shown(registry)}"
+    lines = (_text(file) or "").splitlines()
+    commented = next((i for i, old in enumerate(lines) if old.startswith("# registry = ")), None)
+    if commented is None:
+        lines.insert(0, line)
+    else:
+        lines[commented] = line
+    try:
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{file} cannot be written: {error.strerror}") from error
+
+
 def template() -> str:
     """Give a file in which every setting is a comment that can be taken away."""
     lines = [
@@ -168,6 +184,16 @@ def shown(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f'"{value}"' if isinstance(value, str) else f"{value:g}"
+
+
+def _text(file: Path) -> str | None:
+    """Give what is in the file, None where there is none; raises UsageError."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}", advice="look at its mode") from error
 
 
 class _Reader:
