@@ -90,10 +90,13 @@ class Client:
             return
         answer = self._service.answer(self._visitor, request)
         self._request_id = request.id
-        if not isinstance(answer, Work):
+        if isinstance(answer, Work):
+            self._run(answer)
+        else:
             self._send(answer)
-            return
-        work = answer
+
+    def _run(self, work: Work) -> None:
+        """Do off the loop what the answer takes."""
         self._answering = True
 
         def done(result: object) -> None:
