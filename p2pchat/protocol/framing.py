@@ -99,16 +99,18 @@ class FrameReader:
     def __init__(self) -> None:
         self._data = b""  # complete or not yet looked at, from _at on
         self._at = 0
-        self._tail = bytearray()  # what came while a frame was incomplete
+        self._tail: bytes | bytearray = b""  # what came while a frame was incomplete
         self._needed = HEADER_BYTES
         self.waiting = 0
 
     def push(self, data: bytes) -> None:
         """Take bytes from the wire; `pull` gives what they complete."""
-        if self.waiting:
+        if not self.waiting:
+            self._data, self._at = data, 0
+        elif self._tail:
             self._tail += data
         else:
-            self._data, self._at = data, 0
+            self._tail = bytearray(data)
         self.waiting += len(data)
 
     def pull(self, caps: Caps) -> Frame | None:
@@ -123,7 +125,7 @@ class FrameReader:
             if len(data) - at < self._needed:
                 data, at = data[at:] + self._tail, 0
                 self._data, self._at = data, at
-                self._tail.clear()
+                self._tail = b""
             start = at + HEADER_BYTES
             header = data[at:start]
             length, command = caps.known.get(header) or caps.check(header)
@@ -132,6 +134,8 @@ class FrameReader:
                 self._at = end
                 self._needed = HEADER_BYTES
                 self.waiting -= length
+                if not self.waiting:
+                    self._data = b""
                 return command, data[start:end]
             self._needed = length
         return None
