@@ -63,6 +63,8 @@ class StandardEngine:
     `server_name` is the client's: which name the certificate must be for, where it is checked.
     """
 
+    __slots__ = ("_in", "_out", "_tls", "alpn", "ended", "remote_certificate")
+
     def __init__(self, context: ssl.SSLContext, *, server_name: str | None = None) -> None:
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
@@ -270,6 +272,7 @@ class TlsTransport:
             return
         self._deadline.cancel()
         self.on_secured(self._engine)
+        self.on_secured = _ignore_engine  # it has come, and may hold a good deal
         self._flush()
         if self._closing:
             self._say_goodbye()
