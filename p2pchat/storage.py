@@ -1,15 +1,17 @@
-"""One SQLite file, opened safely and brought to a schema: what the registry's and the profile's
-databases have in common. Knows no table and no query.
+"""A database, opened safely and brought to a schema: what the registry's and the profile's have in
+common. Knows no table and no query.
 
 Models are bound to nothing and the database is named at each execution: binding is not safe
 between threads, nor between two stores in one process.
 """
 
+import fcntl
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import IO, Any
 
 import peewee
 
@@ -17,15 +19,146 @@ from p2pchat.errors import StorageError
 
 _BUSY_TIMEOUT_S = 5
 
+NO_STEPS: Mapping[int, Sequence[str]] = MappingProxyType({})
 
-class SqliteFile:
+
+class Store:
+    """A database that errors name as `name`, with what is `likely` and the `advice`.
+
+    Each thread that executes on `database` gets a connection of its own, which `close` closes on
+    that thread.
+    """
+
+    def __init__(self, database: peewee.Database, name: str, likely: str, advice: str) -> None:
+        self.database = database
+        self._name = name
+        self._likely = likely
+        self._advice = advice
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Raise what the database raises as StorageError; for queries and what reads them.
+
+        But IntegrityError as it is.
+        """
+        try:
+            yield
+        except peewee.IntegrityError:
+            raise  # that there is such a row already is an answer
+        except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
+            reason: BaseException = error
+            while reason.__context__ is not None:  # a rollback that fails is but the consequence
+                reason = reason.__context__
+            self._after_an_error()
+            raise StorageError(
+                f"{self._name} cannot be used: {' '.join(str(reason).split())}",
+                likely=self._likely,
+                advice=self._advice,
+            ) from error
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement; give the rows that it gives."""
+        cursor = self.database.execute_sql(sql, parameters)  # type: ignore[no-untyped-call]
+        return list(cursor.fetchall()) if cursor.description else []
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do all of it or nothing; errors as of `errors`."""
+        with self.errors(), self._atomic():
+            yield
+
+    def close(self) -> None:
+        """Close the calling thread's connection."""
+        self.database.close()
+
+    def release(self) -> None:
+        """Close the calling thread's connection, the last one, and let others have what is ours."""
+        self.close()
+
+    def bring_to(
+        self,
+        schema_version: int,
+        tables: Sequence[type[peewee.Model]],
+        steps: Mapping[int, Sequence[str]] = NO_STEPS,
+        finish: Sequence[str] = (),
+    ) -> None:
+        """Make the missing tables, and run the `steps` that lead an older schema to each version.
+
+        `finish` are the statements that a schema needs after them. Raises StorageError where the
+        database cannot be used, or was written by a newer p2pchat.
+        """
+        if self.is_at(schema_version):
+            return
+        with self.transaction(), self.database.bind_ctx(tables):
+            self._begin_change()
+            if self.is_at(schema_version):
+                return  # another process was faster
+            found = self._version()
+            self.database.create_tables(tables)
+            versions = range(found + 1, schema_version + 1) if found else ()
+            statements = [s for version in versions for s in steps.get(version, ())]
+            for statement in (*statements, *finish):
+                self.rows(statement)
+            self._note_version(schema_version)
+
+    def is_at(self, schema_version: int) -> bool:
+        """Tell whether that is its schema; raises StorageError where it is newer, or unusable."""
+        found = self._version()
+        if found > schema_version:
+            raise StorageError(
+                f"{self._name} was written by a newer p2pchat (schema {found})",
+                advice=f"use that version, or: {self._advice}",
+            )
+        return found == schema_version
+
+    def _atomic(self) -> peewee._atomic:
+        return self.database.atomic()
+
+    def _after_an_error(self) -> None:
+        """Mend what an error may have broken."""
+
+    def _begin_change(self) -> None:
+        """Keep others from changing the schema until the transaction ends."""
+
+    def _version(self) -> int:
+        """Give the schema's version; 0 where there is none."""
+        raise NotImplementedError
+
+    def _note_version(self, version: int) -> None:
+        raise NotImplementedError
+
+
+class _Sqlite(Store):
+    """A SQLite file, as it is; the schema's version is kept in user_version."""
+
+    def __init__(self, file: Path, advice: str, pragmas: Mapping[str, str]) -> None:
+        self.sqlite = peewee.SqliteDatabase(
+            str(file), pragmas=dict(pragmas), timeout=_BUSY_TIMEOUT_S
+        )
+        super().__init__(
+            self.sqlite,
+            str(file),
+            "the disk is full, the file is no database, or it is not yours",
+            advice,
+        )
+
+    def _atomic(self) -> peewee._atomic:
+        return self.sqlite.atomic("immediate")
+
+    def _version(self) -> int:
+        with self.errors():
+            return int(self.sqlite.pragma("user_version"))
+
+    def _note_version(self, version: int) -> None:
+        self.sqlite.pragma("user_version", version)
+
+
+class SqliteFile(_Sqlite):
     """The file, made for its owner's eyes where it is not; in WAL, every commit on the disk.
 
-    `schema_version` is kept in user_version; `steps` are the statements that lead an older file to
-    each version, where making the missing tables is not enough, and `finish` those that every file
-    needs after them. Raises StorageError, with `advice`,
-    where it cannot be opened, was written by a newer p2pchat, or can be read by others. Each thread
-    that executes on `database` gets a connection of its own, which `close` closes on that thread.
+    `alone`: no other process may have it so at the
+    same time. Raises StorageError, with `advice`, where it cannot be opened, was written by a newer
+    p2pchat, can be read by others, or is another's alone.
     """
 
     def __init__(
@@ -34,66 +167,45 @@ class SqliteFile:
         tables: Sequence[type[peewee.Model]],
         schema_version: int,
         advice: str,
-        steps: Mapping[int, Sequence[str]] = MappingProxyType({}),
+        steps: Mapping[int, Sequence[str]] = NO_STEPS,
         finish: Sequence[str] = (),
+        *,
+        alone: bool = False,
     ) -> None:
-        self._file = file
-        self._advice = advice
-        self.database = peewee.SqliteDatabase(
-            str(file),
-            pragmas={"journal_mode": "wal", "synchronous": "full", "secure_delete": "on"},
-            timeout=_BUSY_TIMEOUT_S,
-        )
+        pragmas = {"journal_mode": "wal", "synchronous": "full", "secure_delete": "on"}
+        super().__init__(file, advice, pragmas)
+        self._lock = _lock(file, advice) if alone else None
         try:
-            self._bring_to(schema_version, tables, steps, finish)
+            with self.errors():
+                file.touch(mode=0o600)
+                refuse_if_others_can_read(file)
+                self.bring_to(schema_version, tables, steps, finish)
         except StorageError:
-            self.close()
+            self.release()
             raise
 
-    @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Raise what the database raises as StorageError; for queries and what reads them."""
-        try:
-            yield
-        except (peewee.DatabaseError, OSError) as error:
-            reason: BaseException = error
-            while reason.__context__ is not None:  # a rollback that fails is but the consequence
-                reason = reason.__context__
-            raise StorageError(
-                f"{self._file} cannot be used: {reason}",
-                likely="the disk is full, the file is no database, or it is not yours",
-                advice=self._advice,
-            ) from error
+    def release(self) -> None:
+        """Close the calling thread's connection, the last one; it is ours alone no longer."""
+        self.close()
+        if self._lock is not None:
+            self._lock.close()
 
-    def close(self) -> None:
-        """Close the calling thread's connection."""
-        self.database.close()
 
-    def _bring_to(
-        self,
-        schema_version: int,
-        tables: Sequence[type[peewee.Model]],
-        steps: Mapping[int, Sequence[str]],
-        finish: Sequence[str],
-    ) -> None:
-        with self.errors():
-            self._file.touch(mode=0o600)
-            refuse_if_others_can_read(self._file)
-            found = self.database.pragma("user_version")
-            if found > schema_version:
-                raise StorageError(
-                    f"{self._file} was written by a newer p2pchat (schema {found})",
-                    advice=f"use that version, or: {self._advice}",
-                )
-            if found == schema_version:
-                return
-            with self.database.atomic("immediate"), self.database.bind_ctx(tables):
-                self.database.create_tables(tables)
-                versions = range(found + 1, schema_version + 1) if found else ()
-                statements = [s for version in versions for s in steps.get(version, ())]
-                for statement in (*statements, *finish):
-                    self.database.execute_sql(statement)  # type: ignore[no-untyped-call]
-                self.database.pragma("user_version", schema_version)
+def try_to_open(file: Path, schema_version: int, advice: str) -> None:
+    """Raise StorageError where the file, which is there, could not be used; change nothing.
+
+    An older schema is left as it is.
+    """
+    store = _Sqlite(file, advice, {})
+    with store.errors(), closing(store):
+        refuse_if_others_can_read(file)
+        store.is_at(schema_version)
+        with store.sqlite.atomic("immediate") as transaction:  # which alone succeeds on any file
+            store.sqlite.pragma("user_version", store.sqlite.pragma("user_version"))
+            transaction.rollback()
+        found = store.sqlite.pragma("quick_check", 1)
+        if found != "ok":
+            raise StorageError(f"{file} is damaged: {found}", advice="put back a copy of it")
 
 
 def refuse_if_others_can_read(path: Path) -> None:
@@ -103,3 +215,32 @@ def refuse_if_others_can_read(path: Path) -> None:
         raise StorageError(
             f"others can read {path}", likely="its mode was changed", advice=f"chmod {mode} {path}"
         )
+
+
+def _lock(file: Path, advice: str) -> IO[str]:
+    """Hold the file beside it until the process ends, however it ends; raises StorageError."""
+    name = file.with_suffix(".lock")
+    try:
+        lock = name.open("w")
+    except OSError as error:
+        raise StorageError(f"{name} cannot be written: {error.strerror}", advice=advice) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise StorageError(f"another registry is using {file.parent}", advice=advice) from None
+    return lock
+
+
+def in_use(file: Path) -> bool:
+    """Tell whether another process has the file alone; makes nothing. Raises StorageError."""
+    try:
+        with file.with_suffix(".lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        raise StorageError(f"{error.filename} cannot be read: {error.strerror}") from error
+    return False

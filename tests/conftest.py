@@ -7,6 +7,7 @@ import pytest
 
 from p2pchat.net.loop import Loop
 from tests.fakes import FakeClock
+from tests.postgres import Postgres
 from tests.world import World
 
 
@@ -51,3 +52,17 @@ def original_world(loop: Loop, tmp_path: Path) -> Iterator[World]:
 def secure_world(loop: Loop, tmp_path: Path) -> Iterator[World]:
     """The same, in the secure dialect only."""
     yield from _world(loop, tmp_path, secure=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A real PostgreSQL for all tests that need one."""
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> str:
+    """The URL of a database with nothing in it."""
+    return postgres.new_database()

@@ -9,9 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 P2P = str(Path(sys.executable).with_name("p2p"))
 
@@ -98,6 +99,7 @@ class Serve(Program):
         tcp_port: int = 0,
         udp_port: int = 0,
         secure_port: int = 0,
+        env: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         ports = ("--original-port", str(tcp_port), "--original-udp-port", str(udp_port))
         ports += ("--port", str(secure_port), "--join-host", "127.0.0.1")
@@ -107,7 +109,7 @@ class Serve(Program):
             str(data_dir),
             *ports,
             *options,
-            env=environment(data_dir / "home"),
+            env=environment(data_dir / "home", **env),
         )
         self._dialled: list[Raw] = []
         ready = self.wait_for(r"^listening original tcp ([\d.]+):(\d+) udp ([\d.]+):(\d+)$")

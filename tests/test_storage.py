@@ -6,7 +6,7 @@ import pytest
 from peewee import Model, TextField
 
 from p2pchat.errors import StorageError
-from p2pchat.storage import SqliteFile
+from p2pchat.storage import SqliteFile, try_to_open
 
 
 class Note(Model):
@@ -33,3 +33,36 @@ def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
         Note.insert(text="x").execute(store.database)
         assert Note.select().count(store.database) == expected
         store.close()
+
+
+def test_trying_changes_nothing(tmp_path: Path) -> None:
+    """Neither an older file nor what it finds wrong."""
+    file = tmp_path / "s #1?.sqlite3"
+    SqliteFile(file, (Note,), 1, "").close()
+    content = file.read_bytes()
+    try_to_open(file, 2, "")
+    assert file.read_bytes() == content
+    with pytest.raises(StorageError, match="newer p2pchat") as error:
+        try_to_open(file, 0, "buy another")
+    assert "buy another" in error.value.advice
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_trying_finds_damage(tmp_path: Path) -> None:
+    """Also where the file's head is whole."""
+    file = tmp_path / "s.sqlite3"
+    store = SqliteFile(file, (Note,), 1, "")
+    Note.insert_many([(f"{i}" * 500,) for i in range(50)]).execute(store.database)
+    store.close()
+    content = bytearray(file.read_bytes())
+    content[8192:12288] = b"\xff" * 4096
+    file.write_bytes(content)
+    with pytest.raises(StorageError, match=r"damaged|malformed"):
+        try_to_open(file, 1, "")
+
+
+def test_trying_waits_for_no_file(tmp_path: Path) -> None:
+    """One that is not there is not made."""
+    with pytest.raises(StorageError, match="cannot be used"):
+        try_to_open(tmp_path / "none.sqlite3", 1, "")
+    assert list(tmp_path.iterdir()) == []

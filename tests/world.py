@@ -19,13 +19,13 @@ from p2pchat.peer.identity import Identity, load_identity
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.node import Node
 from p2pchat.peer.profile import Profile
-from p2pchat.peer.registry_link import RegistryDialer
+from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_url import RegistryUrl
-from p2pchat.registry.accounts import Accounts
-from p2pchat.registry.passwords import Cost, Passwords
+from p2pchat.registry.directory import MemoryDirectory
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.server import Server
 from p2pchat.registry.service import Service
+from tests.accounts import OpenedAccounts
 from tests.fakes import InlineWorker, MemoryInternet, MemoryNetwork, advance, settle
 
 REGISTRY = "10.0.0.1"
@@ -113,7 +113,7 @@ class World:
         self._folder = folder
         self._homes: dict[str, Home] = {}
         self._stack = ExitStack()
-        self.accounts = Accounts(folder / "accounts.sqlite3", Passwords(Cost(64, 1)))
+        self.accounts = OpenedAccounts(folder / "accounts.sqlite3")
         self._stack.callback(self.accounts.close)
         fingerprint = fingerprint_of_file(certificate()[0])
         secure_url = RegistryUrl(REGISTRY, 7117, 7117, secure=True, fingerprint=fingerprint)
@@ -123,7 +123,8 @@ class World:
     def start_registry(self) -> None:
         """Open a registry's doors, with nobody online."""
         self.presence = PresenceBook(PATIENCE)
-        service = Service(self.accounts, self.presence, self.loop.now)
+        self.directory = MemoryDirectory(self.accounts.standings())
+        service = Service(self.accounts, self.directory, self.presence, self.loop.now)
         self.server = Server(self.loop, self.internet.machine(REGISTRY), self.worker, service)
         self.server.open_original(ORIGINAL_URL.address, Address(REGISTRY, ORIGINAL_URL.udp_port))
         context = server_context(*certificate())
@@ -206,9 +207,9 @@ class World:
 
     def make_account(self, name: str, password: str = "pw") -> None:
         """Make an account, if there is none."""
-        if name not in self.accounts:
+        if not self.directory.knows(name):
             self.accounts.create(name, password)
-            self.accounts.admit(name)
+            self.directory.admit(name)
 
     def person(
         self, name: str, host: str, password: str = "pw", home: Home | None = None, **how: object

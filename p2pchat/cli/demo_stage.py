@@ -11,8 +11,9 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
-from p2pchat.cli.assembly import AtPrompt, MakeNode, RunningRegistry, converse
+from p2pchat.cli.assembly import AtPrompt, MakeNode, converse
 from p2pchat.cli.our_side import OurSide, running_loop
+from p2pchat.cli.running_registry import RunningRegistry
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
 from p2pchat.peer.events import Called, ChatEnded, ChatStarted, Event, LoggedIn, TextReceived

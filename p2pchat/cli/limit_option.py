@@ -1,11 +1,12 @@
 """`--limit NAME=VALUE`: any number of a room's limits as a setting, without an option for each."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from p2pchat.errors import UsageError
 
@@ -14,25 +15,75 @@ if TYPE_CHECKING:
 
     T = TypeVar("T", bound=DataclassInstance)
 
+
+class Given(NamedTuple):
+    """One limit as somebody gave it; `where` names the file or the variable, if it was one."""
+
+    name: str
+    value: str
+    where: str = ""
+
+
+class _NameAndValue(click.ParamType[Given]):
+    """NAME=VALUE, which `apply` looks at more closely."""
+
+    name = "limit"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,  # noqa: ARG002  # as click calls it
+        ctx: click.Context | None,  # noqa: ARG002
+    ) -> Given:
+        """Read it."""
+        if isinstance(value, Given):
+            return value
+        name, _, number = str(value).partition("=")
+        return Given(name, number)
+
+
+class NamedValues(click.Option):
+    """An option of which every name is a setting of its own.
+
+    So what is given in one place adds to the other places instead of hiding them; flags come last,
+    and of one name the last counts.
+    """
+
+    def consume_value(
+        self, ctx: click.Context, opts: Mapping[str, Any]
+    ) -> tuple[Any, ParameterSource]:
+        """Give what every place says."""
+        elsewhere = ctx.lookup_default(self.name or "") or ()
+        flags = opts.get(self.name or "", ())
+        source = ParameterSource.DEFAULT_MAP if elsewhere else ParameterSource.DEFAULT
+        return (*elsewhere, *flags), ParameterSource.COMMANDLINE if flags else source
+
+
 limit: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--limit",
     "settings_of_limits",
+    cls=NamedValues,
+    type=_NameAndValue(),
     multiple=True,
     metavar="NAME=VALUE",
     help="One limit, 0 for none; as often as wanted. A wrong name lists them all.",
 )
 
 
-def apply(limits: "T", settings: Sequence[str]) -> "T":
+def apply(limits: "T", settings: Sequence[Given]) -> "T":
     """Give the limits with these settings; raises UsageError, naming every limit."""
+    import difflib
+
     known = {field.name.replace("_", "-"): field for field in fields(limits)}
-    for setting in settings:
-        name, _, value = setting.partition("=")
+    for name, value, where in settings:
+        place = f"{where}: " if where else ""
         field = known.get(name)
         if field is None:
-            listed = ", ".join(f"{n}={f.default}" for n, f in known.items())
+            near = difflib.get_close_matches(name, known, 1)
             raise UsageError(
-                f"there is no limit {name!r}", likely="it is one of the following", advice=listed
+                f"{place}there is no limit {name!r}",
+                likely=f"you mean {near[0]!r}" if near else "it is one of the following",
+                advice=", ".join(f"{n}={f.default}" for n, f in known.items()),
             )
         number = float if isinstance(field.default, float) else int
         try:
@@ -40,6 +91,8 @@ def apply(limits: "T", settings: Sequence[str]) -> "T":
         except ValueError:
             given = -1
         if not 0 <= given < math.inf:
-            raise UsageError(f"{value!r} is no value of the limit {name}", advice="0 or a number")
+            raise UsageError(
+                f"{place}{value!r} is no value of the limit {name}", advice="0 or a number"
+            )
         limits = replace(limits, **{field.name: given})
     return limits

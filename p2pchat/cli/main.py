@@ -11,6 +11,7 @@ import click
 from p2pchat import __version__
 from p2pchat.cli import (
     account,
+    backup,
     chat,
     completion,
     contacts,
@@ -106,6 +107,7 @@ for command in (
     contacts.verify,
     contacts.trust,
     users.users,
+    backup.backup,
     demo.demo,
     completion.completion,
 ):

@@ -35,15 +35,31 @@ me: Decorator = click.option(
 
 data_dir: Decorator = click.option(
     "--data-dir",
+    envvar="P2P_SERVE_DATA_DIR",
+    show_envvar=True,
     type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
     help="Where the accounts are kept.  [default: below P2P_HOME]",
+)
+
+database: Decorator = click.option(
+    "--database",
+    metavar="URL",
+    envvar="P2P_SERVE_DATABASE",
+    show_envvar=True,
+    help="postgresql://..., where several registries share accounts."
+    "  [default: a file in --data-dir]",
 )
 
 
 def registry_database(folder: Path) -> Path:
     """Give the database of the registry in that folder."""
     return folder / "accounts.sqlite3"
+
+
+def own_certificate(folder: Path) -> tuple[Path, Path]:
+    """Give the certificate and the key of the registry in that folder, if it is to have its own."""
+    return folder / "registry-cert.pem", folder / "registry-key.pem"
 
 
 MAX_PASSWORD_BYTES = 1024

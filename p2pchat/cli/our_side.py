@@ -22,7 +22,7 @@ from p2pchat.peer.identity import Identity, load_identity
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.node import Node
 from p2pchat.peer.profile import Profile
-from p2pchat.peer.registry_link import RegistryDialer
+from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
 
 

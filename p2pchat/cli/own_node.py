@@ -91,7 +91,7 @@ def node_maker(
     peer_host: str | None,
     peer_port: int,
     allow_original: bool,
-    settings_of_limits: tuple[str, ...],
+    settings_of_limits: tuple[limit_option.Given, ...],
     keep_days: float | None,
     no_history: bool,
 ) -> "MakeNode":

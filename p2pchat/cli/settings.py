@@ -29,6 +29,10 @@ class Settings:
     """Whether the terminal cannot move its cursor, so that only plain lines can be shown."""
     complete_home: Path
     """Where shells look for a user's own completions: XDG_DATA_HOME and the like."""
+    notify_socket: str | None = None
+    """Where a service manager wants to hear how we are, see sd_notify(3)."""
+    watchdog_s: float | None = None
+    """Within how many seconds it wants a sign of life each time."""
 
     @property
     def registry_folder(self) -> Path:
@@ -79,7 +83,23 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         password=environment.get("P2P_PASSWORD") or None,
         dumb_terminal=environment.get("TERM", "") in {"dumb", "unknown"},
         complete_home=Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"),
+        notify_socket=environment.get("NOTIFY_SOCKET") or None,
+        watchdog_s=_watchdog(environment),
     )
+
+
+def variables(prefix: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Give the variables whose names begin so; an empty one is none."""
+    return {name: value for name, value in environment.items() if name.startswith(prefix) and value}
+
+
+def _watchdog(environment: Mapping[str, str]) -> float | None:
+    """Give the watchdog's seconds, unless it was set for another process that passed it on."""
+    microseconds = environment.get("WATCHDOG_USEC", "")
+    pid = environment.get("WATCHDOG_PID") or str(os.getpid())
+    if not microseconds.isdecimal() or not int(microseconds) or pid != str(os.getpid()):
+        return None
+    return int(microseconds) / 1e6
 
 
 def _run_folder(

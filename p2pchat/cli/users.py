@@ -1,23 +1,153 @@
-"""`p2p users`: what the operator of a registry does with accounts."""
+"""`p2p users`: what the operator of a registry does with accounts, while it runs or not."""
 
-from contextlib import closing
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from p2pchat.cli import options
-from p2pchat.cli.settings import Settings, make_folder
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import RegistrationRefused, UsageError
+
+if TYPE_CHECKING:
+    from p2pchat.cli.registry_access import OperatedRegistry
 
 _DAY_S = 24 * 3600
 
 
+def _operating(command: Callable[..., None]) -> Callable[..., None]:
+    """Have the command called with the registry that its options name."""
+
+    @functools.wraps(command)
+    def with_registry(
+        settings: Settings, data_dir: Path | None, database: str | None, **more: Any
+    ) -> None:
+        from p2pchat.cli.registry_access import operated
+
+        with operated(settings, data_dir, database) as registry:
+            command(registry, **more)
+
+    taking: Any = with_registry  # `wraps` says that it takes what the command takes
+    return options.data_dir(options.database(click.pass_obj(taking)))
+
+
 @click.group()
 def users() -> None:
-    """Look after the accounts of the registry on this machine."""
+    """Look after the accounts of a registry of yours.
+
+    \b
+    p2p users list
+    p2p users disable mallory
+    p2p users invite --days 7
+    """
+
+
+@users.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
+@_operating
+def list_(registry: "OperatedRegistry", as_json: bool) -> None:
+    """List every account: name, day made, day last used (by the secure door), state."""
+    for entry in registry.roster.entries():
+        fields = {
+            "user": entry.username,
+            "created": f"{entry.created_at:%Y-%m-%d}",
+            "seen": f"{entry.seen_at:%Y-%m-%d}" if entry.seen_at else None,
+            "encrypted": entry.key is not None,
+            "allows_original": entry.allows_original,
+            "disabled": entry.disabled,
+        }
+        if as_json:
+            click.echo(json.dumps(fields, ensure_ascii=False))
+        else:
+            key = "encrypted" if entry.key else "no key yet"
+            state = f"{key}{', disabled' if entry.disabled else ''}"
+            seen = fields["seen"] or "-"
+            click.echo(f"{entry.username:<32} {fields['created']}  {seen:<10}  {state}")
 
 
 @users.command()
-@options.data_dir
+@click.argument("name")
+@options.password_file
+@_operating
+def add(
+    registry: "OperatedRegistry",
+    name: str,
+    password_file: Path | None,
+) -> None:
+    """Make an account, whoever may register by themselves."""
+    from p2pchat.registry.accounts import Creation
+
+    _check_name(name)
+    password = options.get_password(registry.settings, password_file, name, twice=True)
+    if registry.accounts.create(name, password) is not Creation.MADE:
+        raise RegistrationRefused(
+            f"there is an account {name} already", advice="choose another name"
+        )
+    registry.changed(name)
+
+
+@users.command()
+@click.argument("name")
+@options.password_file
+@_operating
+def passwd(
+    registry: "OperatedRegistry",
+    name: str,
+    password_file: Path | None,
+) -> None:
+    """Set a new password; every login of the account ends."""
+    from p2pchat.cli.registry_access import change
+
+    def set_password(username: str) -> bool:
+        if registry.accounts.standing(username) is None:
+            return False
+        password = options.get_password(registry.settings, password_file, username, twice=True)
+        registry.accounts.change_password(username, password)
+        return True
+
+    change(registry, name, set_password, log_out=True)
+
+
+@users.command()
+@click.argument("name")
+@_operating
+def disable(registry: "OperatedRegistry", name: str) -> None:
+    """Keep somebody out, and the name taken; every login of theirs ends."""
+    from p2pchat.cli.registry_access import change
+
+    change(registry, name, registry.roster.disable, log_out=True)
+
+
+@users.command()
+@click.argument("name")
+@_operating
+def enable(registry: "OperatedRegistry", name: str) -> None:
+    """Let somebody in again, with the password of before."""
+    from p2pchat.cli.registry_access import change
+
+    change(registry, name, registry.roster.enable, log_out=False)
+
+
+@users.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_operating
+def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
+    """Forget an account, whose name anybody may then take."""
+    from p2pchat.cli.registry_access import change
+
+    if not yes and not options.is_terminal(sys.stdin):
+        raise UsageError("nobody can be asked whether that is meant", advice="give --yes")
+    if not yes:
+        click.confirm(f"Remove {name} for good?", abort=True, err=True)
+    change(registry, name, registry.roster.remove, log_out=True)
+
+
+@users.command()
 @click.option(
     "--uses",
     default=1,
@@ -32,19 +162,103 @@ def users() -> None:
     type=click.FloatRange(0, min_open=True),
     help="For how long it is good.",
 )
-@click.pass_obj
-def invite(settings: Settings, data_dir: Path | None, uses: int, days: float) -> None:
-    """Print a new code by which accounts can be made, while the registry runs or not.
+@_operating
+def invite(registry: "OperatedRegistry", uses: int, days: float) -> None:
+    """Print a new code by which accounts can be made.
 
     \b
     p2p serve --registration invite
     p2p users invite
     p2p register alice --invite CODE
     """
-    from p2pchat.registry.invites import Invites, open_store
+    click.echo(registry.invites.issue(uses, days * _DAY_S))
 
-    folder = data_dir or settings.registry_folder
-    make_folder(folder)
-    with closing(open_store(options.registry_database(folder))) as store:
-        code = Invites(store).issue(uses, days * _DAY_S)
-    click.echo(code)
+
+@users.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_operating
+def import_(registry: "OperatedRegistry", file: Path) -> None:
+    """Make the accounts of a file of `username password` lines, as the original system has.
+
+    Accounts that are there already stay as they are, and are named on stderr; so are lines that
+    are none. Exits 1 if there were any.
+    """
+    made = 0
+    trouble = False
+    for line, why in _import(registry, file):
+        made += not why
+        if why:
+            trouble = True
+            click.echo(f"{file}, line {line}: {why}", err=True)
+    click.echo(f"{made} accounts made")
+    if trouble:
+        raise SystemExit(1)
+
+
+@users.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
+@_operating
+def sessions(registry: "OperatedRegistry", as_json: bool) -> None:
+    """List who is online: name, address, by which door."""
+    for session in registry.sessions():
+        door = "secure" if session.secure else "original"
+        if as_json:
+            fields = {
+                "user": session.username,
+                "host": session.host,
+                "port": session.port or None,
+                "door": door,
+            }
+            click.echo(json.dumps(fields, ensure_ascii=False))
+        else:
+            port = session.port or "-"
+            click.echo(f"{session.username:<32} {session.host} {port} {door}")
+
+
+@users.command()
+@click.argument("name")
+@_operating
+def kick(registry: "OperatedRegistry", name: str) -> None:
+    """End every login of somebody, who may log in again."""
+    from p2pchat.cli.registry_access import change
+
+    def end_tokens(username: str) -> bool:
+        if registry.accounts.standing(username) is None:
+            return False
+        registry.accounts.revoke_tokens(username, None)
+        return True
+
+    change(registry, name, end_tokens, log_out=True)
+
+
+def _import(registry: "OperatedRegistry", file: Path) -> Iterator[tuple[int, str]]:
+    """Make an account of each line; give the line's number, and why it was none."""
+    from p2pchat.registry.accounts import Creation
+
+    lines = file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        name, _, password = line.partition(" ")
+        why = ""
+        try:
+            _check_name(name)
+        except UsageError as error:
+            why = error.what
+        else:
+            if not password:
+                why = f"{name} has no password"
+            elif registry.accounts.create(name, password) is Creation.NAME_TAKEN:
+                why = f"there is an account {name} already"
+            else:
+                registry.changed(name)
+        yield number, why
+
+
+def _check_name(name: str) -> None:
+    from p2pchat.protocol.text import is_username, one_line
+
+    if not is_username(name):
+        raise UsageError(
+            f"{one_line(name)!r} is no username", advice="letters, digits, '.', '_' and '-'"
+        )

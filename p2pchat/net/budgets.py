@@ -8,6 +8,9 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Final
 
+MINUTE: Final = 60
+HOUR: Final = 3600
+
 _MAX_REMEMBERED: Final = 100_000
 """Entries of one budget; the oldest are forgotten first, so that memory has an end."""
 
@@ -26,20 +29,27 @@ class Budget:
     """
 
     def __init__(self, per_second: float, burst: int) -> None:
-        self._per_second = per_second
-        self._burst = burst
-        self.limited = bool(burst and per_second)
         self._left: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+        self._burst = 0
+        self.change(per_second, burst)
 
     @classmethod
     def per_minute(cls, count: int) -> "Budget":
         """Give a budget of so many in a minute, all of them at once if need be."""
-        return cls(count / 60, count)
+        return cls(count / MINUTE, count)
 
     @classmethod
     def per_hour(cls, count: int) -> "Budget":
         """Give a budget of so many in an hour, all of them at once if need be."""
-        return cls(count / 3600, count)
+        return cls(count / HOUR, count)
+
+    def change(self, per_second: float, burst: int) -> None:
+        """Allow so much from now on; what was taken stays taken."""
+        more = burst - self._burst
+        self._left = OrderedDict((k, (left + more, at)) for k, (left, at) in self._left.items())
+        self._per_second = per_second
+        self._burst = burst
+        self.limited = bool(burst and per_second)
 
     def take(self, key: Hashable, now: float) -> float:
         """Take one; give 0, or (nothing is taken) the seconds until one can be had."""

@@ -68,11 +68,20 @@ def fingerprint(certificate: bytes) -> str:
 
 def fingerprint_of_file(certificate_file: Path) -> str:
     """Give the fingerprint of the first certificate of a PEM file; raises StorageError."""
+    return fingerprint(_first_of(certificate_file).public_bytes(Encoding.DER))
+
+
+def lifetime_of_file(certificate_file: Path) -> tuple[dt.datetime, dt.datetime]:
+    """Give from when until when that certificate is good; raises StorageError."""
+    certificate = _first_of(certificate_file)
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+
+
+def _first_of(certificate_file: Path) -> x509.Certificate:
     try:
-        certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+        return x509.load_pem_x509_certificate(certificate_file.read_bytes())
     except (OSError, ValueError) as error:
         raise StorageError(f"{certificate_file} holds no certificate: {error}") from error
-    return fingerprint(certificate.public_bytes(Encoding.DER))
 
 
 def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:

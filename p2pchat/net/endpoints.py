@@ -221,6 +221,16 @@ def every_host() -> str:
     return "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104  # that is what it says
 
 
+def try_to_bind(tcp: Address, udp_port: int | None) -> None:
+    """Raise BindError where a door could not be opened there; nobody is let in meanwhile.
+
+    `udp_port` None: the one that TCP has.
+    """
+    with _bound(socket.SOCK_STREAM, tcp) as listening:
+        port = from_socket_name(listening.getsockname()).port if udp_port is None else udp_port
+        _bound(socket.SOCK_DGRAM, tcp.at_port(port)).close()
+
+
 def _bound(kind: int, address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     name = "tcp" if kind == socket.SOCK_STREAM else "udp"

@@ -11,10 +11,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from p2pchat.errors import P2PError
-from p2pchat.net.loop import Loop
+from p2pchat.errors import P2PError, TimedOut
+from p2pchat.net.loop import Loop, Timer
 
 T = TypeVar("T")
 
@@ -44,7 +44,9 @@ class Worker(Protocol):
 class ThreadWorker:
     """A small pool of threads, and a queue that is bounded for each rank (`waiting` 0: it is not).
 
-    `at_thread_end` is run by each thread before it ends, to give back what it holds.
+    `at_thread_end` is run by each thread before it ends, to give back what it holds. `patience`, in
+    seconds: a job that has not ended by then has failed, and what comes of it is dropped; while
+    every thread is held up by such jobs, no more are taken. Without it a job may take for ever.
     """
 
     def __init__(
@@ -54,15 +56,27 @@ class ThreadWorker:
         threads: int = 2,
         waiting: int = 2048,
         at_thread_end: Callable[[], None] | None = None,
+        patience: float | None = None,
     ) -> None:
         self._loop = loop
         self._jobs: queue.PriorityQueue[_Job] = queue.PriorityQueue()
         self._count = itertools.count()
-        self._capacity = threads + waiting if waiting else sys.maxsize
         self._unfinished: Counter[int] = Counter()
+        self._stuck = 0
         self._at_thread_end = at_thread_end
+        self._patience = patience
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
         self._started = False
+        self.limit(waiting)
+
+    def limit(self, waiting: int) -> None:
+        """Let so many jobs of a rank wait from now on; 0: without end."""
+        self._capacity = len(self._threads) + waiting if waiting else sys.maxsize
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs have not ended."""
+        return self._unfinished.total()
 
     def submit(
         self,
@@ -73,18 +87,24 @@ class ThreadWorker:
         rank: int = 0,
     ) -> bool:
         """Run the job on a thread; see Worker."""
-        if self._unfinished[rank] >= self._capacity:
+        if self._unfinished[rank] >= self._capacity or self._stuck >= len(self._threads):
             return False
         if not self._started:  # one-shot commands mostly need no thread
             self._started = True
             for thread in self._threads:
                 thread.start()
         self._unfinished[rank] += 1
-        self._put(rank, partial(self._run, job, then, failed, rank))
+        task = _Task(job, then, failed, rank)
+        if self._patience is not None:
+            task.deadline = self._loop.call_later(self._patience, partial(self._too_late, task))
+        self._put(rank, partial(self._run, task))
         return True
 
-    def close(self) -> None:
-        """Drop what has not begun, wait for what has, end the threads."""
+    def close(self, timeout: float | None = None) -> None:
+        """Drop what has not begun, wait for what has, end the threads.
+
+        `timeout`: seconds that each thread is waited for; what takes longer ends with us.
+        """
         while True:
             try:
                 self._jobs.get_nowait()
@@ -94,7 +114,7 @@ class ThreadWorker:
             for _ in self._threads:
                 self._put(sys.maxsize, None)
             for thread in self._threads:
-                thread.join()
+                thread.join(timeout)
 
     def _work(self) -> None:
         while (job := self._jobs.get()[-1]) is not None:
@@ -105,25 +125,54 @@ class ThreadWorker:
     def _put(self, rank: int, run: Callable[[], None] | None) -> None:
         self._jobs.put((rank, next(self._count), run))
 
-    def _run(
+    def _run(self, task: "_Task[T]") -> None:
+        if task.given_up:
+            return
+        task.begun = True
+        outcome: Callable[[], None]
+        try:
+            outcome = partial(task.then, task.job())
+        except P2PError as error:
+            outcome = partial(task.failed, error)
+        except BaseException as error:  # noqa: BLE001  # not swallowed: raised on the loop
+            outcome = partial(_raise, error)
+        self._loop.call_from_thread(partial(self._finish, task, outcome))
+
+    def _finish(self, task: "_Task[T]", outcome: Callable[[], None]) -> None:
+        if task.given_up:
+            self._stuck -= task.stuck
+            return
+        if task.deadline is not None:
+            task.deadline.cancel()
+        self._unfinished[task.rank] -= 1
+        outcome()
+
+    def _too_late(self, task: "_Task[T]") -> None:
+        task.given_up = True
+        task.stuck = task.begun
+        self._stuck += task.stuck
+        self._unfinished[task.rank] -= 1
+        task.failed(TimedOut("it takes too long, and is not waited for"))
+
+
+class _Task(Generic[T]):
+    """One job: the loop gives it up, or a thread begins it; where both at once, it has begun."""
+
+    def __init__(
         self,
         job: Callable[[], T],
         then: Callable[[T], None],
         failed: Callable[[P2PError], None],
         rank: int,
     ) -> None:
-        outcome: Callable[[], None]
-        try:
-            outcome = partial(then, job())
-        except P2PError as error:
-            outcome = partial(failed, error)
-        except BaseException as error:  # noqa: BLE001  # not swallowed: raised on the loop
-            outcome = partial(_raise, error)
-        self._loop.call_from_thread(partial(self._finish, outcome, rank))
-
-    def _finish(self, outcome: Callable[[], None], rank: int) -> None:
-        self._unfinished[rank] -= 1
-        outcome()
+        self.job = job
+        self.then = then
+        self.failed = failed
+        self.rank = rank
+        self.deadline: Timer | None = None
+        self.begun = False
+        self.given_up = False
+        self.stuck = False
 
 
 def _raise(error: BaseException) -> None:

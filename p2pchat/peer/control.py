@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from p2pchat.errors import P2PError, UsageError
+from p2pchat.net.asking import ask
 from p2pchat.net.link import Link
 from p2pchat.net.local import LocalListener, dial_local
 from p2pchat.net.loop import Loop
@@ -142,19 +143,7 @@ class ControlClient:
 
     def ask(self, request: Request) -> Answer:
         """Give the answer; raises UsageError where the node goes away meanwhile."""
-
-        def start(then: Callable[[Answer], None], failed: Callable[[P2PError], None]) -> None:
-            def heard(message: Message) -> None:
-                assert isinstance(message, Answer)
-                then(message)
-
-            self.link.on_message = heard
-            self.link.on_closed = lambda error: failed(
-                error or UsageError("the node has ended", advice="try again")
-            )
-            self.link.send(request)
-
-        return self._loop.wait_for(start)
+        return ask(self._loop, self.link, request)
 
     def close(self) -> None:
         """Hang up."""

@@ -78,6 +78,12 @@ class Credentials:
                 likely="it was not used for a month, or was ended from elsewhere",
                 advice=f"p2p login {self.username}",
             )
+        if answer.reason is Reason.DISABLED:
+            return LoginRefused(
+                f"the account {self.username} at {self.url} is disabled",
+                likely="the registry's operator has disabled it",
+                advice="ask the operator",
+            )
         return self._wrong()
 
     def _wrong(self) -> LoginRefused:

@@ -14,7 +14,7 @@ from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
 from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.registry_client import RegistryClient
-from p2pchat.peer.registry_link import RegistryDialer
+from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.protocol.messages import (
     AnnouncePort,
     ChangePassword,
@@ -61,6 +61,7 @@ class Errands:
                 raise self._not_registered(credentials.username, answer)
             if answer.grant is not None:
                 credentials.keep(answer.grant)
+                self._dialer.learn(answer.grant.nodes)
             if not secure:
                 self._announce_some_port(client)
 
@@ -117,6 +118,7 @@ class Errands:
         grant = getattr(answer, "grant", None)
         if grant is not None:
             credentials.keep(grant)
+            self._dialer.learn(grant.nodes)
 
     def _announce_some_port(self, client: RegistryClient) -> None:
         """Do what the original program waits for after it has registered somebody.

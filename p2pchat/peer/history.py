@@ -227,7 +227,7 @@ class Thread:
         are not known yet: the same one, by its uid, may come again after a remote has gone back to
         an older copy of its disk.
         """
-        with self._store.errors(), self._store.database.atomic("immediate"):
+        with self._store.transaction():
             self._keep_progress(progress)
             self._insert(said, outgoing=True, state=LineState.QUEUED)
             new = self._unknown(heard)
@@ -252,7 +252,7 @@ class Thread:
         Needed where the contact has more of us than we know of: our disk is an older copy.
         """
         query = Line.select(Line.id).where(self._where & _is(LineState.QUEUED)).order_by(Line.seq)
-        with self._store.errors(), self._store.database.atomic("immediate"):
+        with self._store.transaction():
             rows = [line for (line,) in query.tuples().execute(self._store.database)]
             for sign in (-1, 1):  # by way of numbers that nothing has
                 for n, line in enumerate(rows, start=after + 1):

@@ -39,6 +39,19 @@ class Registry(Model):
         table_name = "registry"
 
 
+class Machine(Model):
+    """Another machine of a registry, by the join link that the registry has told us."""
+
+    registry = TextField()
+    url = TextField()
+
+    class Meta:
+        """One row for each of them."""
+
+        table_name = "machine"
+        primary_key = CompositeKey("registry", "url")
+
+
 class Contact(Model):
     """A user of a registry whom we met: found, called, or called by.
 
@@ -133,9 +146,9 @@ class LineWords(Model):
         return Expression(cls.line_words, "MATCH", query)
 
 
-TABLES = (Account, Registry, Contact, Conversation, Line)
+TABLES = (Account, Registry, Machine, Contact, Conversation, Line)
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Kept in SQLite's user_version; a newer one is refused."""
 
 STEPS = {

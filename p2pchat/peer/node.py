@@ -40,7 +40,7 @@ from p2pchat.peer.peer_links import SecureLinks
 from p2pchat.peer.peer_server import PeerServer
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.reception import Reception
-from p2pchat.peer.registry_link import RegistryDialer
+from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_session import RegistrySession, Standing
 from p2pchat.protocol.messages import Presence, SearchResult
 

@@ -4,11 +4,21 @@ The only user of the profile's tables. Several processes may have it open at onc
 """
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from p2pchat.peer.history import History
-from p2pchat.peer.models import FINISH, SCHEMA_VERSION, STEPS, TABLES, Account, Contact, Registry
+from p2pchat.peer.models import (
+    FINISH,
+    SCHEMA_VERSION,
+    STEPS,
+    TABLES,
+    Account,
+    Contact,
+    Machine,
+    Registry,
+)
 from p2pchat.storage import SqliteFile
 
 
@@ -78,6 +88,21 @@ class Profile:
         self._execute(
             Registry.insert(registry=registry, fingerprint=fingerprint).on_conflict_replace()
         )
+
+    def machines(self, registry: str) -> list[str]:
+        """Give the join links of the registry's other machines, as it told them last."""
+        query = Machine.select(Machine.url).where(Machine.registry == registry)
+        return sorted(str(url) for (url,) in self._rows(query))
+
+    def keep_machines(self, registry: str, urls: Iterable[str]) -> None:
+        """Know these, and no others any more; nothing is written if nothing has changed."""
+        wanted = sorted(set(urls))
+        if wanted == self.machines(registry):
+            return
+        with self._store.transaction():
+            Machine.delete().where(Machine.registry == registry).execute(self._store.database)
+            for url in wanted:
+                Machine.insert(registry=registry, url=url).execute(self._store.database)
 
     def note_name(self, registry: str, username: str) -> None:
         """Remember a user whom we met."""

@@ -12,7 +12,8 @@ from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, SlowedDown, 
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.peer.registry_link import Failed, RegistryDialer
+from p2pchat.peer.registry_dialer import RegistryDialer
+from p2pchat.peer.registry_link import Failed
 from p2pchat.protocol.messages import Goodbye, Logout, Message, Sighting, SlowDown
 
 ANSWER_TIMEOUT: Final = 15.0

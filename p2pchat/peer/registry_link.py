@@ -31,8 +31,8 @@ OnLink = Callable[[Link], None]
 Failed = Callable[[P2PError], None]
 
 
-class RegistryDialer:
-    """Dial one registry, as often as wanted.
+class MachineDialer:
+    """Dial one machine of a registry, as often as wanted.
 
     `on_first_use(fingerprint)` is told when a key is trusted because it is the first that we see.
     """

@@ -29,7 +29,8 @@ from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.events import Event, LoggedIn, LoginFailed, RegistryBack, RegistryLost
 from p2pchat.peer.heartbeat import Heartbeat
 from p2pchat.peer.registry_client import RegistryClient
-from p2pchat.peer.registry_link import Failed, RegistryDialer
+from p2pchat.peer.registry_dialer import RegistryDialer
+from p2pchat.peer.registry_link import Failed
 from p2pchat.peer.retries import Retries
 from p2pchat.peer.sleep_watch import SleepWatch
 from p2pchat.protocol.heartbeat import seal_hello
@@ -234,6 +235,7 @@ class RegistrySession:
         self._grant = answer.grant if isinstance(answer, LoginResult) else None
         if self._grant is not None:
             self._credentials.keep(self._grant)
+            self._dialer.learn(self._grant.nodes)
         self._announce(link, tries=0)
 
     def _announce(self, link: Link, tries: int) -> None:
@@ -258,7 +260,7 @@ class RegistrySession:
         assert self._listening is not None
         self.standing = Standing.ONLINE
         self._online_since = self._loop.now()
-        to = Address(registry_host, self._url.udp_port)
+        to = Address(registry_host, self._dialer.reached.udp_port)
         interval = self._grant.hello_interval if self._grant else self._url.hello_interval
         try:
             self._heartbeat = Heartbeat(self._loop, self._network, to, interval, self._next_hello())

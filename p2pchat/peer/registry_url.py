@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -23,7 +23,8 @@ class RegistryUrl:
     """Where a registry's door is, and which dialect is spoken there (DESIGN, "command line").
 
     `fingerprint` is what the join link says of a secure registry's key. `hello_interval`, in
-    seconds, is for the original dialect; a secure registry tells its own.
+    seconds, is for the original dialect; a secure registry tells its own. `others` are further
+    machines of the same registry, which is called by the first.
     """
 
     host: str
@@ -32,6 +33,7 @@ class RegistryUrl:
     hello_interval: float = HELLO_INTERVAL
     secure: bool = False
     fingerprint: str | None = None
+    others: tuple["RegistryUrl", ...] = ()
 
     @property
     def address(self) -> Address:
@@ -44,7 +46,19 @@ class RegistryUrl:
 
 
 def parse_registry_url(text: str) -> RegistryUrl:
-    """Read a registry's URL; raises UsageError, saying what is wrong with it."""
+    """Read a registry's URL, or several with commas or spaces between, of machines that share it.
+
+    Raises UsageError, saying what is wrong with it.
+    """
+    first, *others = [_parse(url) for url in text.replace(",", " ").split()] or [_parse(text)]
+    if any(other.secure != first.secure for other in others):
+        raise UsageError(
+            "one registry has one dialect", advice="name p2p:// machines, or original:// ones"
+        )
+    return replace(first, others=tuple(others))
+
+
+def _parse(text: str) -> RegistryUrl:
     try:
         parts = urlsplit(text)
         port = parts.port

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     REPLACED = "REPLACED"
     SILENT = "SILENT"
     LOGGED_OUT = "LOGGED_OUT"
+    DISABLED = "DISABLED"
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -72,16 +73,18 @@ class Answer(Message, frozen=True, kw_only=True):
     id: int | None = None
 
 
-class Grant(msgspec.Struct, frozen=True):
+class Grant(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a login gives: a token for the next ones, and what the heartbeat needs.
 
     `session` names the login in heartbeats, `hello_key` signs them, `hello_interval` is in seconds.
+    `nodes` are the links by which one joins at the same registry's other nodes.
     """
 
     token: str
     session: bytes
     hello_key: bytes
     hello_interval: float
+    nodes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_seconds(self.hello_interval, at_least=0.1)

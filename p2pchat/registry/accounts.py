@@ -1,24 +1,20 @@
-"""Create, verify and know accounts and their tokens: the only user of the registry's tables.
-
-Every name is in memory, so that a search never waits for the disk; hashes stay on it. Methods say
-which thread they are for. Gives plain values, never rows.
+"""Create and verify accounts and their tokens. Gives plain values, never rows; knows nobody who is
+online, and no wire.
 """
 
-import fcntl
 import hashlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
-from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import peewee
 
-from p2pchat.errors import StorageError
-from p2pchat.registry.invites import Invites, open_store
+from p2pchat.registry.invites import Invites
 from p2pchat.registry.models import Account, Token
 from p2pchat.registry.passwords import Passwords
+from p2pchat.storage import Store
 
 TOKEN_LIFETIME_S: Final = 30 * 24 * 3600
 """How long a token lives after it was used last, or up to `_RENEWAL_S` less."""
@@ -46,39 +42,43 @@ class Creation(Enum):
 NO_KEY: Final = Standing(None, allows_original=False)
 
 
-class Accounts:
-    """The accounts in one SQLite file, which is made where it is not.
+class Match(NamedTuple):
+    """The account that a name and a password belong to, and the hash that the password matches."""
 
-    One process at a time has them, since the names are in its memory. `wall_clock` gives seconds
-    since the epoch: tokens outlive the process. Raises StorageError where another process has the
-    file, or where it cannot be used.
+    password_hash: str
+    standing: Standing
+    disabled: bool
+
+
+class Accounts:
+    """The accounts of one registry. `wall_clock` gives seconds since the epoch: tokens outlive the
+    process. Every method blocks and is for a worker thread; raises StorageError.
     """
 
     def __init__(
-        self, file: Path, passwords: Passwords, wall_clock: Callable[[], float] = time.time
+        self, store: Store, passwords: Passwords, wall_clock: Callable[[], float] = time.time
     ) -> None:
+        self._store = store
         self._passwords = passwords
         self._wall_clock = wall_clock
-        self._lock = _lock(file.with_suffix(".lock"))
-        try:
-            self._store = open_store(file)
-        except StorageError:
-            self._lock.close()
-            raise
-        self._invites = Invites(self._store, wall_clock)
-        self._known: dict[str, Standing] = {}
+        self._invites = Invites(store, wall_clock)
+
+    def standings(self) -> Iterator[tuple[str, Standing]]:
+        """Give everybody who has an account, and what is known of them."""
         query = Account.select(Account.username, Account.key, Account.allows_original)
         with self._store.errors():
             for username, key, allows_original in query.tuples().execute(self._store.database):
-                self._known[username] = Standing(_bytes(key), allows_original)
+                yield username, Standing(as_bytes(key), allows_original)
 
-    def __contains__(self, username: str) -> bool:
-        """Tell whether there is such an account; loop's thread, at once."""
-        return username in self._known
-
-    def standing(self, username: str) -> Standing:
-        """Give what is known of the account; loop's thread, at once."""
-        return self._known.get(username, NO_KEY)
+    def standing(self, username: str) -> Standing | None:
+        """Give what is known of the account; None where there is none."""
+        query = Account.select(Account.key, Account.allows_original).where(
+            Account.username == username
+        )
+        with self._store.errors():
+            for key, allows_original in query.tuples().execute(self._store.database):
+                return Standing(as_bytes(key), allows_original)
+        return None
 
     def create(
         self,
@@ -89,10 +89,10 @@ class Accounts:
         invite: str | None = None,
         token: str = "",
     ) -> Creation:
-        """Make the account and its first token (if any), on disk when this returns; worker thread.
+        """Make the account and its first token (if any), on disk when this returns.
 
         `invite`: a code that must be good, and is used up by it. The database decides who was
-        first. Follow it with `admit`.
+        first.
         """
         if invite is not None and not self._invites.is_good(invite):
             return Creation.BAD_INVITE  # before a guess costs a hash
@@ -100,43 +100,51 @@ class Accounts:
         account = Account.insert(
             username=username, password_hash=password_hash, **standing._asdict()
         )
-        with self._store.errors():
-            try:
-                with self._store.database.atomic("immediate"):
-                    if invite is not None and not self._invites.use(invite):
-                        return Creation.BAD_INVITE
-                    account.execute(self._store.database)
-                    self._keep_token(token, username, standing.key)
-            except peewee.IntegrityError:
-                return Creation.NAME_TAKEN
+        try:
+            with self._store.transaction():
+                if invite is not None and not self._invites.use(invite):
+                    return Creation.BAD_INVITE
+                account.execute(self._store.database)
+                self._keep_token(token, username, standing.key)
+        except peewee.IntegrityError:
+            return Creation.NAME_TAKEN
         return Creation.MADE
 
-    def admit(self, username: str, standing: Standing = NO_KEY) -> None:
-        """Know the account that was created or enrolled; loop's thread."""
-        self._known[username] = standing
-
-    def verify(self, username: str, password: str) -> str | None:
-        """Give the hash that name and password match, as slowly if there is no such name; worker.
+    def verify(self, username: str, password: str) -> Match | None:
+        """Give the account that name and password match, as slowly if there is no such name.
 
         None where they do not.
         """
-        hashes = Account.select(Account.password_hash).where(Account.username == username)
+        query = Account.select(
+            Account.password_hash, Account.key, Account.allows_original, Account.disabled
+        ).where(Account.username == username)
         with self._store.errors():
-            rows = list(hashes.tuples().execute(self._store.database))
-        password_hash = rows[0][0] if rows else None
-        return password_hash if self._passwords.verify(password, password_hash) else None
+            rows = list(query.tuples().execute(self._store.database))
+        if not rows:
+            self._passwords.verify(password, None)
+            return None
+        password_hash, key, allows_original, disabled = rows[0]
+        if not self._passwords.verify(password, password_hash):
+            return None
+        return Match(password_hash, Standing(as_bytes(key), allows_original), disabled)
 
     def enrol(self, username: str, password_hash: str, standing: Standing, token: str = "") -> bool:
-        """Note with which key the account logged in, and its new token (if any); worker.
+        """Note with which key the account logged in, and its new token (if any).
 
-        Another key ends the old one's tokens. False, and nothing is done, where the password is
-        not that of the hash any more. Follow it with `admit`.
+        Another key ends the old one's tokens, and those that ended are forgotten. False, and
+        nothing is done, where the password is not that of the hash any more, or the account is
+        disabled.
         """
         noted = Account.update(**standing._asdict()).where(
-            (Account.username == username) & (Account.password_hash == password_hash)
+            (Account.username == username)
+            & (Account.password_hash == password_hash)
+            & (Account.disabled == False)  # noqa: E712  # a condition of SQL
         )
-        stale = Token.delete().where((Token.username == username) & (Token.key != standing.key))
-        with self._store.errors(), self._store.database.atomic("immediate"):
+        stale = Token.delete().where(
+            (Token.username == username)
+            & ((Token.key != standing.key) | (Token.expires_at <= self._wall_clock()))
+        )
+        with self._store.transaction():
             if not noted.execute(self._store.database):
                 return False
             stale.execute(self._store.database)
@@ -144,16 +152,16 @@ class Accounts:
         return True
 
     def change_password(self, username: str, password: str) -> None:
-        """Set the password, and end every token of the account; worker."""
+        """Set the password, and end every token of the account."""
         password_hash = self._passwords.hash(password)
         changed = Account.update(password_hash=password_hash).where(Account.username == username)
         stale = Token.delete().where(Token.username == username)
-        with self._store.errors(), self._store.database.atomic("immediate"):
+        with self._store.transaction():
             changed.execute(self._store.database)
             stale.execute(self._store.database)
 
     def redeem_token(self, token: str, username: str, key: bytes | None) -> bool:
-        """Tell whether the token is good for that account and key, and let it live on; worker.
+        """Tell whether the token is good for that account and key, and let it live on.
 
         Mostly nothing is written: ten thousand who come back at once wait for no commit, and a disk
         that is full keeps nobody out who was here within the day.
@@ -173,21 +181,12 @@ class Accounts:
             return fresh or bool(renewed.execute(self._store.database))
 
     def revoke_tokens(self, username: str, token: str | None) -> None:
-        """End that token, or (None) every token of the account; worker."""
+        """End that token, or (None) every token of the account."""
         which = Token.username == username
         if token is not None:
             which &= Token.token_hash == _hash(token)
         with self._store.errors():
             Token.delete().where(which).execute(self._store.database)
-
-    def disconnect(self) -> None:
-        """Close the calling thread's connection."""
-        self._store.close()
-
-    def close(self) -> None:
-        """Close the loop's connection and let another process have the accounts."""
-        self.disconnect()
-        self._lock.close()
 
     def _keep_token(self, token: str, username: str, key: bytes | None) -> None:
         if token:
@@ -210,20 +209,6 @@ def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _bytes(blob: bytes | memoryview | None) -> bytes | None:
+def as_bytes(blob: bytes | memoryview | None) -> bytes | None:
+    """Give what a blob's column holds, which databases give as they like."""
     return None if blob is None else bytes(blob)
-
-
-def _lock(file: Path) -> IO[str]:
-    """Hold the file until the process ends, however it ends; raises StorageError."""
-    advice = "choose another --data-dir"
-    try:
-        lock = file.open("w")
-    except OSError as error:
-        raise StorageError(f"{file} cannot be written: {error.strerror}", advice=advice) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise StorageError(f"another registry is using {file.parent}", advice=advice) from None
-    return lock

@@ -14,9 +14,9 @@ from p2pchat.net.link import Link
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.messages import Goodbye, Logout, Message, Reason, Request, SlowDown
 from p2pchat.protocol.text import one_line
-from p2pchat.registry.entrance import Work
 from p2pchat.registry.service import Service
 from p2pchat.registry.visitor import Visitor
+from p2pchat.registry.work import Later, Work
 
 _BUSY_PAUSE: Final = 5.0
 """Seconds after which to ask again what could not be worked on: the queue or the disk was full."""
@@ -29,6 +29,7 @@ class Client:
 
     __slots__ = (
         "_answering",
+        "_is_in",
         "_link",
         "_on_gone",
         "_on_login",
@@ -59,6 +60,7 @@ class Client:
         self.host = link.remote.host
         self._visitor = Visitor(link.remote.host, self._hang_up, self._tell, secure=secure)
         self._answering = False
+        self._is_in = False
         self._request_id: int | None = None
         self._stopping = False
         self._why_left = ""
@@ -93,23 +95,28 @@ class Client:
         answer = self._service.answer(self._visitor, request)
         self._request_id = request.id
         if isinstance(answer, Work):
-            self._run(answer)
+            self._answering = True
+            self._do(answer)
+        elif isinstance(answer, Later):
+            self._answering = True
+            answer.begin(self._answered)
         else:
             self._send(answer)
 
-    def _run(self, work: Work) -> None:
-        """Do off the loop what the answer takes."""
-        self._answering = True
+    def _do(self, work: Work) -> None:
+        """Have the work done where it may block."""
 
         def done(result: object) -> None:
             self._answered(work.then(result))
 
         def failed(error: P2PError) -> None:
             _log.error("%s: %s", self, error.what)
+            self._service.tally.refusals["storage"] += 1
             self._answered(SlowDown(_BUSY_PAUSE))
 
         if not self._worker.submit(work.job, done, failed, rank=work.rank):
-            _log.warning("%s turned away: too many logins are being checked", self)
+            _log.warning("%s turned away: too much work waits", self)
+            self._service.tally.refusals["password-queue"] += 1
             self._answered(SlowDown(_BUSY_PAUSE))
 
     def _answered(self, answer: Message) -> None:
@@ -119,7 +126,8 @@ class Client:
             return
         if self._visitor.username is None:
             _log.info("%s refused", self)
-        else:
+        elif not self._is_in:
+            self._is_in = True
             self._link.relax()
             _log.info("%s logged in", self)
             self._on_login(self)
@@ -127,6 +135,8 @@ class Client:
             self._link.close()
 
     def _send(self, answer: Message) -> None:
+        if self._service.tally.counts_answers:
+            self._service.tally.answered(answer)
         if type(answer) is SlowDown and not self._visitor.secure:
             # The original dialect cannot say it, and a FAIL would tell that the password is wrong.
             self._leave("hung up on, it asks for too much")

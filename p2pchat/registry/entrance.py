@@ -1,15 +1,14 @@
 """Who gets in: accounts made, passwords and tokens checked, changed and ended.
 
-No socket, no thread, no clock. What blocks is not done here but given as `Work`, which whoever
-asked runs where it may block.
+No socket, no thread, no clock. What blocks is not done here but given as `Work`.
 """
 
 import secrets
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-from p2pchat.net.budgets import Budget
+from p2pchat.net.budgets import HOUR, Budget
 from p2pchat.protocol.heartbeat import KEY_BYTES, SESSION_BYTES
 from p2pchat.protocol.messages import (
     ChangePassword,
@@ -27,10 +26,13 @@ from p2pchat.protocol.messages import (
     SlowDown,
 )
 from p2pchat.protocol.text import is_plain_username, is_username
-from p2pchat.registry.accounts import NO_KEY, Accounts, Creation, Standing, new_token
+from p2pchat.registry.accounts import NO_KEY, Accounts, Creation, Match, Standing, new_token
+from p2pchat.registry.directory import Directory
 from p2pchat.registry.limits import Limits, LoginTries, Rank
 from p2pchat.registry.presence import Attendance, PresenceBook, Seal
+from p2pchat.registry.tally import Tally
 from p2pchat.registry.visitor import Visitor
+from p2pchat.registry.work import Work
 
 MIN_PASSWORD: Final = 6
 """Characters that a password must have at a secure door, where guesses are counted; the original
@@ -50,39 +52,41 @@ class Registration(StrEnum):
     INVITE = "invite"
 
 
-class Work(NamedTuple):
-    """An answer that takes blocking work first.
-
-    Run `job` off the loop, and give its result to `then` on it, which gives the answer, even if
-    the visitor has gone meanwhile. Of what waits, the lowest rank goes first.
-    """
-
-    job: Callable[[], Any]
-    then: Callable[[Any], Message]
-    rank: Rank
-
-
 class Entrance:
     """The decisions about accounts. What is over a budget is answered with SlowDown."""
 
     def __init__(
         self,
         accounts: Accounts,
+        directory: Directory,
         presence: PresenceBook,
         now: Callable[[], float],
         hello_interval: float,
         limits: Limits,
         registration: Registration,
+        tally: Tally,
     ) -> None:
         self._accounts = accounts
+        self._directory = directory
         self._presence = presence
         self._now = now
         self._hello_interval = hello_interval
         self._tries = LoginTries(limits)
         self._registration = registration
+        self._refusals = tally.refusals
         self._registrations = Budget.per_hour(limits.registrations_per_hour)
         self._registrations_there = Budget.per_hour(limits.registrations_per_hour_and_address)
         self._errands: dict[str, list[Visitor]] = {}
+
+    def limit(self, limits: Limits, registration: Registration) -> None:
+        """Let in so many, and these, from now on."""
+        self._registration = registration
+        self._tries.limits = limits
+        self._registrations.change(
+            limits.registrations_per_hour / HOUR, limits.registrations_per_hour
+        )
+        there = limits.registrations_per_hour_and_address
+        self._registrations_there.change(there / HOUR, there)
 
     def register(self, visitor: Visitor, request: Register) -> Message | Work:
         """Make an account, and let the visitor in."""
@@ -94,6 +98,7 @@ class Entrance:
             visitor.group, now
         )
         if wait:
+            self._refusals["registrations-per-hour"] += 1
             return SlowDown(wait)
         standing = _standing(visitor, request)
         invite = request.invite if self._registration is Registration.INVITE else None
@@ -106,9 +111,9 @@ class Entrance:
             if creation is not Creation.MADE:
                 return RegisterResult(Outcome.FAIL, _NOT_CREATED[creation])
             self._registrations.take("", self._now())
-            self._accounts.admit(username, standing)
+            self._directory.admit(username, standing)
             self._tries.succeeded(username, visitor.host, self._now())
-            grant = self._enter(visitor, username, token, errand=request.errand)
+            grant = self._enter(visitor, username, standing, token, errand=request.errand)
             return RegisterResult(Outcome.OK, grant=grant)
 
         return Work(create, created, self._tries.rank(username, visitor.host, now))
@@ -132,6 +137,7 @@ class Entrance:
         rank = self._tries.rank(username, visitor.host, now)
         wait = self._tries.begin(username, visitor.host, now)
         if wait:
+            self._refusals["login-tries"] += 1
             return SlowDown(wait)
 
         def change() -> bool:
@@ -144,7 +150,7 @@ class Entrance:
             if not done:
                 return ChangePasswordResult(Outcome.FAIL, Reason.WRONG_PASSWORD)
             self._tries.succeeded(username, visitor.host, self._now())
-            self._hang_up_on_others(visitor, username)
+            self._log_out_others(visitor, username)
             return ChangePasswordResult(Outcome.OK)
 
         return Work(change, changed, rank)
@@ -159,7 +165,7 @@ class Entrance:
 
         def revoked(_: None) -> Message:
             if not request.token:
-                self._hang_up_on_others(visitor, username)
+                self._log_out_others(visitor, username)
             return RevokeTokensResult(Outcome.OK)
 
         return Work(revoke, revoked, Rank.QUICK)
@@ -185,7 +191,7 @@ class Entrance:
             return Reason.BAD_NAME
         if len(request.password) < (MIN_PASSWORD if visitor.secure else 1):
             return Reason.WEAK_PASSWORD
-        return Reason.NAME_TAKEN if request.username in self._accounts else None
+        return Reason.NAME_TAKEN if self._directory.knows(request.username) else None
 
     def _by_token(self, visitor: Visitor, request: Login) -> Work:
         username, token = request.username, request.token
@@ -196,8 +202,9 @@ class Entrance:
         def checked(good: bool) -> Message:
             if not good:
                 return LoginResult(Outcome.FAIL, Reason.BAD_TOKEN)
-            self._accounts.admit(username, _standing(visitor, request))
-            grant = self._enter(visitor, username, token, errand=request.errand)
+            standing = _standing(visitor, request)
+            self._directory.admit(username, standing)
+            grant = self._enter(visitor, username, standing, token, errand=request.errand)
             return LoginResult(Outcome.OK, grant=grant)
 
         return Work(check, checked, Rank.QUICK)
@@ -207,33 +214,33 @@ class Entrance:
         rank = self._tries.rank(username, visitor.host, now)
         wait = self._tries.begin(username, visitor.host, now)
         if wait:
+            self._refusals["login-tries"] += 1
             return SlowDown(wait)
-        standing = _standing(visitor, request)
         token = new_token() if visitor.secure else ""
 
-        def check() -> bool:
-            password_hash = self._accounts.verify(username, request.password)
-            if password_hash is None or not visitor.secure:
-                return password_hash is not None
-            return self._accounts.enrol(username, password_hash, standing, token)
+        def check() -> Match | None:
+            match = self._accounts.verify(username, request.password)
+            if match is None or match.disabled or not visitor.secure:
+                return match
+            match = match._replace(standing=_standing(visitor, request))
+            kept = self._accounts.enrol(username, match.password_hash, match.standing, token)
+            return match if kept else None
 
-        def checked(right: bool) -> Message:
-            if not right or not self._may_enter(visitor, username):
+        def checked(match: Match | None) -> Message:
+            if match is None or not (visitor.secure or _may_be_in_clear(match.standing)):
                 return LoginResult(Outcome.FAIL, Reason.WRONG_PASSWORD)
             self._tries.succeeded(username, visitor.host, self._now())
-            if visitor.secure or username not in self._accounts:
-                self._accounts.admit(username, standing)
-            grant = self._enter(visitor, username, token, errand=request.errand)
+            if match.disabled:
+                return LoginResult(Outcome.FAIL, Reason.DISABLED)
+            self._directory.admit(username, match.standing)
+            grant = self._enter(visitor, username, match.standing, token, errand=request.errand)
             return LoginResult(Outcome.OK, grant=grant)
 
         return Work(check, checked, rank)
 
-    def _may_enter(self, visitor: Visitor, username: str) -> bool:
-        """Keep accounts with a key out of the door that anybody can listen at, unless allowed."""
-        standing = self._accounts.standing(username)
-        return visitor.secure or standing.key is None or standing.allows_original
-
-    def _enter(self, visitor: Visitor, username: str, token: str, *, errand: bool) -> Grant | None:
+    def _enter(
+        self, visitor: Visitor, username: str, standing: Standing, token: str, *, errand: bool
+    ) -> Grant | None:
         """Let the visitor in, and online unless for an errand; give what a secure login gives."""
         if visitor.gone:
             return None
@@ -244,30 +251,44 @@ class Entrance:
         if errand:
             self._errands.setdefault(username, []).append(visitor)
         else:
-            self._arrive(visitor, username, seal)
+            self._arrive(visitor, username, standing, seal)
         if seal is None:
             return None
-        return Grant(token, seal.session, seal.hello_key, self._hello_interval)
+        nodes = self._directory.other_nodes
+        return Grant(token, seal.session, seal.hello_key, self._hello_interval, nodes)
 
-    def _arrive(self, visitor: Visitor, username: str, seal: Seal | None) -> None:
-        key = self._accounts.standing(username).key
+    def _arrive(
+        self, visitor: Visitor, username: str, standing: Standing, seal: Seal | None
+    ) -> None:
         visitor.attendance = Attendance(
-            username, visitor.host, self._now(), visitor.hang_up, seal, key
+            username, visitor.host, self._now(), visitor.hang_up, seal, standing.key
         )
         replaced = self._presence.arrive(visitor.attendance)
         if replaced is not None:
             replaced.hang_up(Reason.REPLACED)
 
-    def _hang_up_on_others(self, visitor: Visitor, username: str) -> None:
-        """End the account's other logins: whoever has them may not be its owner."""
+    def log_out_here(self, username: str, but: Visitor | None = None) -> int:
+        """End the account's logins at this node, but for that one; give how many there were."""
         online = self._presence.find(username)
-        if online is not None and online is not visitor.attendance:
-            online.hang_up(Reason.LOGGED_OUT)
-        for other in tuple(self._errands.get(username, ())):
-            if other is not visitor:
-                other.hang_up(Reason.LOGGED_OUT)
+        hang_ups = []
+        if online is not None and (but is None or online is not but.attendance):
+            hang_ups.append(online.hang_up)
+        hang_ups += [v.hang_up for v in self._errands.get(username, ()) if v is not but]
+        for hang_up in hang_ups:
+            hang_up(Reason.LOGGED_OUT)
+        return len(hang_ups)
+
+    def _log_out_others(self, visitor: Visitor, username: str) -> None:
+        """End the account's other logins: whoever has them may not be its owner."""
+        self.log_out_here(username, but=visitor)
+        self._directory.log_out(username)
 
 
 def _standing(visitor: Visitor, request: Register | Login) -> Standing:
     """Give what the account is to be known by; the original dialect cannot say it."""
     return Standing(request.key, request.allow_original) if visitor.secure else NO_KEY
+
+
+def _may_be_in_clear(standing: Standing) -> bool:
+    """Keep accounts with a key out of the door that anybody can listen at, unless allowed."""
+    return standing.key is None or standing.allows_original

@@ -7,11 +7,10 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
-from p2pchat.registry.models import SCHEMA_VERSION, TABLES, Invite
-from p2pchat.storage import SqliteFile
+from p2pchat.registry.models import Invite
+from p2pchat.storage import Store
 
 _CODE_BYTES: Final = 10  # 80 bits, guessed through a door that counts guesses
 
@@ -22,7 +21,7 @@ class Invites:
     `wall_clock` gives seconds since the epoch. Raises StorageError.
     """
 
-    def __init__(self, store: SqliteFile, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, wall_clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._wall_clock = wall_clock
 
@@ -33,7 +32,7 @@ class Invites:
             code_hash=_hash(code), uses_left=uses, expires_at=int(self._wall_clock() + lifetime_s)
         )
         expired = Invite.delete().where(Invite.expires_at <= self._wall_clock())
-        with self._store.errors(), self._store.database.atomic():
+        with self._store.transaction():
             expired.execute(self._store.database)
             row.execute(self._store.database)
         return code
@@ -54,11 +53,6 @@ class Invites:
             & (Invite.uses_left > 0)
             & (Invite.expires_at > self._wall_clock())
         )
-
-
-def open_store(file: Path) -> SqliteFile:
-    """Open a registry's database, whether or not a registry is running on it."""
-    return SqliteFile(file, TABLES, SCHEMA_VERSION, "choose another --data-dir")
 
 
 def _hash(code: str) -> bytes:

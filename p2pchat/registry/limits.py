@@ -72,13 +72,13 @@ class ConnectionCount:
     """Who has how many connections open."""
 
     def __init__(self, per_address: int) -> None:
-        self._per_address = per_address
+        self.per_address = per_address
         self._open: Counter[str] = Counter()
 
     def open(self, host: str) -> bool:
         """Count one more; False, and not counted, where it is too many."""
         group = group_of(host)
-        if self._per_address and self._open[group] >= self._per_address:
+        if self.per_address and self._open[group] >= self.per_address:
             return False
         self._open[group] += 1
         return True
@@ -100,7 +100,7 @@ class LoginTries:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._tries: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
@@ -108,8 +108,8 @@ class LoginTries:
         """Count a try; give 0, or (it is not counted) the seconds until it may be made."""
         group = group_of(host)
         wait = max(
-            self._wait((username, group), self._limits.login_tries, now),
-            self._wait(("", group), self._limits.login_tries_per_address, now),
+            self._wait((username, group), self.limits.login_tries, now),
+            self._wait(("", group), self.limits.login_tries_per_address, now),
         )
         if not wait:
             self._add((username, group), 1, now)
@@ -143,13 +143,13 @@ class LoginTries:
         beyond = self._count(who, now) - free
         if not free or beyond < 0:
             return 0.0
-        delay = min(2.0 ** min(beyond, _MAX_DOUBLINGS), self._limits.longest_login_delay, _DAY)
+        delay = min(2.0 ** min(beyond, _MAX_DOUBLINGS), self.limits.longest_login_delay, _DAY)
         return max(0.0, self._tries[who][1] + delay - now)
 
     def _count(self, who: tuple[str, str], now: float) -> int:
         """Give what is left of the count: one less for each longest delay that has passed."""
         count, last = self._tries.get(who, (0, now))
-        longest = self._limits.longest_login_delay
+        longest = self.limits.longest_login_delay
         return max(0, count - int((now - last) / longest)) if longest else count
 
 

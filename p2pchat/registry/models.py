@@ -1,18 +1,20 @@
-"""The registry's tables, bound to nothing (see `storage`)."""
+"""The registry's tables, bound to nothing (see `storage`); the same on SQLite and PostgreSQL."""
 
 from peewee import (
     BigIntegerField,
     BlobField,
     BooleanField,
+    DateTimeField,
     IntegerField,
     Model,
     TextField,
     TimestampField,
+    fn,
 )
 
 
 class Account(Model):
-    """Somebody who may log in. `password_hash` is an Argon2id PHC string.
+    """Somebody who may log in, unless `disabled`. `password_hash` is an Argon2id PHC string.
 
     `key` is the public key of the identity that logged in last through a secure door, if any has;
     such an account may use the original door only if its owner allows it.
@@ -23,12 +25,12 @@ class Account(Model):
     key = BlobField(null=True)
     allows_original = BooleanField(default=False)
     created_at = TimestampField(utc=True)
+    disabled = BooleanField(default=False)
 
     class Meta:
-        """Keyed by name alone: without a rowid the name's index is the table."""
+        """Keyed by name."""
 
         table_name = "account"
-        without_rowid = True
 
 
 class Token(Model):
@@ -42,10 +44,12 @@ class Token(Model):
     expires_at = BigIntegerField()
 
     class Meta:
-        """Keyed by hash alone."""
+        """Keyed by hash."""
 
         table_name = "token"
-        without_rowid = True
+
+
+LAST_EXPIRY = fn.MAX(Token.expires_at)
 
 
 class Invite(Model):
@@ -56,13 +60,58 @@ class Invite(Model):
     expires_at = BigIntegerField()
 
     class Meta:
-        """Keyed by hash alone."""
+        """Keyed by hash."""
 
         table_name = "invite"
-        without_rowid = True
 
 
-TABLES = (Account, Token, Invite)
+class InstantField(DateTimeField):
+    """An instant by the database's clock, whatever anybody's time zone."""
 
-SCHEMA_VERSION = 1
-"""Kept in SQLite's user_version; a newer one is refused."""
+    field_type = "TIMESTAMPTZ"
+
+
+class Node(Model):
+    """One of several registry processes that share this database.
+
+    What it says of who is online counts until `lease_until`. `url` is the link by
+    which clients join there; empty without a secure door.
+    """
+
+    id = BigIntegerField(primary_key=True)
+    url = TextField()
+    lease_until = InstantField()
+
+    class Meta:
+        """Keyed by a number that each process draws."""
+
+        table_name = "node"
+
+
+class Presence(Model):
+    """A user who is online at one of the nodes; see `presence.Attendance`."""
+
+    username = TextField(primary_key=True)
+    node = BigIntegerField(index=True)
+    host = TextField()
+    port = IntegerField()
+    clear_port = IntegerField()
+    in_clear = BooleanField()
+    key = BlobField(null=True)
+
+    class Meta:
+        """Keyed by name: who logs in at another node is there and nowhere else."""
+
+        table_name = "presence"
+        indexes = ((("host", "port"), False),)
+
+
+ACCOUNT_TABLES = (Account, Token, Invite)
+SHARED_TABLES = (*ACCOUNT_TABLES, Node, Presence)
+
+SCHEMA_VERSION = 2
+"""Kept in the database; a newer one is refused."""
+
+STEPS = {
+    2: ("ALTER TABLE account ADD COLUMN disabled BOOLEAN NOT NULL DEFAULT FALSE",),
+}

@@ -5,13 +5,31 @@ deadlines: one ordered queue, and each heartbeat moves its sender to the end.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Final, NamedTuple
 
 from p2pchat.protocol.heartbeat import SealedHello
 from p2pchat.protocol.messages import Presence, Reason, SearchResult
 
 OFFLINE: Final = SearchResult(Presence.OFFLINE)
+
+
+class Whereabouts(NamedTuple):
+    """What a searcher is told at a secure door, and what at the original one."""
+
+    found: SearchResult
+    found_in_clear: SearchResult
+
+
+def whereabouts(
+    host: str, port: int, clear_port: int, key: bytes | None, *, in_clear: bool
+) -> Whereabouts:
+    """Give what is told of somebody who is online, if at a port; see Attendance."""
+    if not port:
+        return Whereabouts(SearchResult(Presence.OFFLINE, key=key), OFFLINE)
+    found = SearchResult(Presence.ONLINE, host, port, key, in_clear)
+    port = port if in_clear else clear_port
+    return Whereabouts(found, SearchResult(Presence.ONLINE, host, port) if port else OFFLINE)
 
 
 class Seal(NamedTuple):
@@ -67,18 +85,13 @@ class Attendance:
         """Listen at these ports from now on."""
         self.port = port
         self.clear_port = clear_port
-        in_clear = self.seal is None
-        self.found = (
-            SearchResult(Presence.ONLINE, self.host, port, self.key, in_clear)
-            if port
-            else SearchResult(Presence.OFFLINE, key=self.key)
+        self.found, self.found_in_clear = whereabouts(
+            self.host, port, clear_port, self.key, in_clear=self.seal is None
         )
-        port = port if in_clear else clear_port
-        self.found_in_clear = SearchResult(Presence.ONLINE, self.host, port) if port else OFFLINE
 
 
-OnMoved = Callable[[str], None]
-"""Told the name of a watched user whose addresses have changed."""
+OnMoved = Callable[[str, SearchResult], None]
+"""Told the name of a watched user whose addresses have changed, and what is found now."""
 
 
 class PresenceBook:
@@ -93,9 +106,19 @@ class PresenceBook:
         self._by_session: dict[bytes, Attendance] = {}
         self._watchers: dict[str, dict[Hashable, OnMoved]] = {}
         self._watched: dict[Hashable, tuple[str, ...]] = {}
+        self.on_change: Callable[[str], None] = _nothing
+        """Told the name of whoever has arrived, announced ports, or left."""
 
     def __len__(self) -> int:
         return len(self._by_name)
+
+    def __iter__(self) -> Iterator[Attendance]:
+        return iter(self._by_name.values())
+
+    @property
+    def watched(self) -> list[str]:
+        """The names that anybody watches."""
+        return list(self._watchers)
 
     def arrive(self, attendance: Attendance) -> Attendance | None:
         """Put somebody online; give the attendance that this one replaces, if any."""
@@ -105,6 +128,7 @@ class PresenceBook:
         self._by_name[attendance.username] = attendance
         if attendance.seal is not None:
             self._by_session[attendance.seal.session] = attendance
+        self.on_change(attendance.username)
         return replaced
 
     def announce(self, attendance: Attendance, port: int, clear_port: int = 0) -> bool:
@@ -116,8 +140,16 @@ class PresenceBook:
         for address in wanted:
             self._by_address[address] = attendance
         attendance.move(port, clear_port)
-        self._tell_watchers(attendance.username)
+        self.tell_watchers(attendance.username, attendance.found)
+        self.on_change(attendance.username)
         return True
+
+    def withdraw(self, attendance: Attendance) -> None:
+        """Take the addresses back that were announced."""
+        self._give_addresses_back(attendance)
+        attendance.move(0, 0)
+        self.tell_watchers(attendance.username, attendance.found)
+        self.on_change(attendance.username)
 
     def watch(self, watcher: Hashable, usernames: tuple[str, ...], on_moved: OnMoved) -> None:
         """Tell the watcher of these users from now on, and of no others any more."""
@@ -166,7 +198,9 @@ class PresenceBook:
             if attendance.seal is not None:
                 del self._by_session[attendance.seal.session]
             if attendance.port:
-                self._tell_watchers(attendance.username)
+                offline = SearchResult(Presence.OFFLINE, key=attendance.key)
+                self.tell_watchers(attendance.username, offline)
+            self.on_change(attendance.username)
 
     def next_deadline(self) -> float | None:
         """Give the instant at which the longest silent user's patience ends."""
@@ -190,9 +224,10 @@ class PresenceBook:
             self.leave(attendance)
         return expired
 
-    def _tell_watchers(self, username: str) -> None:
+    def tell_watchers(self, username: str, found: SearchResult) -> None:
+        """Tell whoever watches the user what is found now."""
         for on_moved in tuple(self._watchers.get(username, {}).values()):
-            on_moved(username)
+            on_moved(username, found)
 
     def _heard(self, attendance: Attendance, now: float) -> None:
         attendance.heard_at = now
@@ -201,3 +236,7 @@ class PresenceBook:
     def _give_addresses_back(self, attendance: Attendance) -> None:
         for port in (attendance.port, attendance.clear_port):
             self._by_address.pop((attendance.host, port), None)
+
+
+def _nothing(_: str) -> None:
+    """Stand in until somebody wants to know."""

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from p2pchat.errors import P2PError, RemoteProtocolError
 from p2pchat.net.address import Address
-from p2pchat.net.budgets import Budget, group_of
+from p2pchat.net.budgets import MINUTE, Budget, group_of
 from p2pchat.net.endpoints import Datagrams, Listener, Network, OnTransport
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
@@ -68,6 +68,15 @@ class Server:
         self._silence: Timer | None = None
         self._on_stopped: Callable[[], None] | None = None
 
+    def __len__(self) -> int:
+        """Give how many connections there are, after their handshake."""
+        return len(self._clients)
+
+    @property
+    def handshakes(self) -> int:
+        """How many are under way."""
+        return len(self._handshakes)
+
     def open_original(self, tcp: Address, udp: Address) -> Door:
         """Open the original dialect's door; raises BindError."""
         return self._open(ORIGINAL, tcp, udp, partial(self._came, ORIGINAL), self._heard)
@@ -87,6 +96,13 @@ class Server:
             came,
             self._heard_sealed,
         )
+
+    def limit(self, limits: Limits) -> None:
+        """Keep to these limits from now on; whoever is in stays in."""
+        self._limits = limits
+        self._connections.per_address = limits.connections_per_address
+        new = limits.new_connections_per_minute
+        self._new_connections.change(new / MINUTE, new)
 
     def stop(self, on_stopped: Callable[[], None]) -> None:
         """Let nobody in any more, send the open answers, then hang up and call `on_stopped`."""
@@ -143,6 +159,8 @@ class Server:
         host = transport.remote.host
         too_fast = self._new_connections.take(group_of(host), self._loop.now())
         if too_fast or not self._connections.open(host):
+            limit = "new-connections-per-minute" if too_fast else "connections-per-address"
+            self._service.tally.refusals[limit] += 1
             _log.info("%s turned away: too many connections from there", transport.remote)
             transport.abort()
             return
@@ -176,6 +194,7 @@ class Server:
             if self._limits.anonymous_links < len(self._anonymous) and self._limits.anonymous_links:
                 oldest = next(iter(self._anonymous))
                 del self._anonymous[oldest]  # it ends in a later turn, after more have come
+                self._service.tally.refusals["anonymous-links"] += 1
                 oldest.make_room()
 
     def _came_to_tls(self, new_engine: Callable[[], Engine], transport: Wire) -> None:
@@ -183,6 +202,7 @@ class Server:
             # An honest handshake takes a round trip, so it is the silent who are the oldest.
             oldest = next(iter(self._handshakes))
             _log.info("%s hung up on: too many handshakes are under way", oldest.remote)
+            self._service.tally.refusals["handshakes"] += 1
             del self._handshakes[oldest]
             oldest.abort()
         tls = TlsTransport(

@@ -4,10 +4,10 @@ Who gets in is for `entrance` to say. The same decisions serve both doors; what 
 cannot say is not written there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from p2pchat.net.budgets import Budget
+from p2pchat.net.budgets import MINUTE, Budget
 from p2pchat.protocol.heartbeat import SealedHello
 from p2pchat.protocol.messages import (
     AnnouncePort,
@@ -17,7 +17,6 @@ from p2pchat.protocol.messages import (
     Login,
     Message,
     Outcome,
-    Presence,
     Reason,
     Register,
     RevokeTokens,
@@ -29,15 +28,16 @@ from p2pchat.protocol.messages import (
     WatchResult,
 )
 from p2pchat.registry.accounts import Accounts
-from p2pchat.registry.entrance import Entrance, Registration, Work
+from p2pchat.registry.directory import NOWHERE, Directory
+from p2pchat.registry.entrance import Entrance, Registration
 from p2pchat.registry.limits import NO_LIMITS, Limits
-from p2pchat.registry.presence import OFFLINE, PresenceBook
+from p2pchat.registry.presence import PresenceBook, Whereabouts
+from p2pchat.registry.tally import Tally
 from p2pchat.registry.visitor import Visitor
+from p2pchat.registry.work import Later, Work
 
 _STOOD_STILL: Final = 1.0
 """Seconds by which a deadline must be missed for heartbeats to be missing too."""
-
-_NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
 
 
 class Service:
@@ -51,19 +51,24 @@ class Service:
     def __init__(
         self,
         accounts: Accounts,
+        directory: Directory,
         presence: PresenceBook,
         now: Callable[[], float],
         hello_interval: float = 60.0,
         limits: Limits = NO_LIMITS,
         registration: Registration = Registration.OPEN,
+        tally: Tally | None = None,
     ) -> None:
-        self._accounts = accounts
+        self._directory = directory
         self._presence = presence
         self._now = now
-        self._entrance = Entrance(accounts, presence, now, hello_interval, limits, registration)
+        self.tally = tally or Tally()
+        self._entrance = Entrance(
+            accounts, directory, presence, now, hello_interval, limits, registration, self.tally
+        )
         self._requests = Budget(limits.requests_per_second, limits.request_burst)
         self._searches = Budget.per_minute(limits.searches_per_minute)
-        self._handlers: dict[type[Message], Callable[[Visitor, Any], Message | Work]] = {
+        self._handlers: dict[type[Message], Callable[[Visitor, Any], Message | Work | Later]] = {
             Register: self._entrance.register,
             Login: self._entrance.log_in,
             AnnouncePort: self._announce_port,
@@ -73,11 +78,19 @@ class Service:
             RevokeTokens: self._entrance.revoke_tokens,
         }
 
-    def answer(self, visitor: Visitor, request: Message) -> Message | Work:
-        """Give the answer to the request, or the work that leads to it."""
+    def limit(self, limits: Limits, registration: Registration) -> None:
+        """Keep to these limits from now on."""
+        self._requests.change(limits.requests_per_second, limits.request_burst)
+        searches = limits.searches_per_minute
+        self._searches.change(searches / MINUTE, searches)
+        self._entrance.limit(limits, registration)
+
+    def answer(self, visitor: Visitor, request: Message) -> Message | Work | Later:
+        """Give the answer to the request, or what leads to it."""
         if self._requests.limited:
             wait = self._requests.take(visitor.group, self._now())
             if wait:
+                self.tally.refusals["requests-per-second"] += 1
                 return SlowDown(wait)
         return self._handlers[type(request)](visitor, request)
 
@@ -95,6 +108,10 @@ class Service:
         self._presence.unwatch(visitor)
         self._entrance.leave(visitor)
 
+    def log_out(self, username: str) -> int:
+        """End the user's logins at this node; give how many there were."""
+        return self._entrance.log_out_here(username)
+
     def hang_up_on_the_silent(self, late: float = 0.0) -> float | None:
         """Put offline and hang up on whoever was silent for too long; give the next deadline.
 
@@ -108,36 +125,47 @@ class Service:
             attendance.hang_up(Reason.SILENT)
         return self._presence.next_deadline()
 
-    def _announce_port(self, visitor: Visitor, request: AnnouncePort) -> Message:
+    def _announce_port(self, visitor: Visitor, request: AnnouncePort) -> Message | Later:
         attendance = visitor.attendance
+
+        def answer(accepted: bool) -> Message:
+            if accepted:
+                return AnnouncePortResult(Outcome.OK)
+            return AnnouncePortResult(Outcome.FAIL, Reason.PORT_TAKEN)
+
         accepted = (
             attendance is not None
             and request.port is not None
             and self._presence.announce(attendance, request.port, request.clear_port or 0)
         )
-        if accepted:
-            return AnnouncePortResult(Outcome.OK)
-        return AnnouncePortResult(Outcome.FAIL, Reason.PORT_TAKEN)
+        if attendance is None or not accepted:
+            return answer(False)
+        return self._directory.announced(attendance, answer)
 
-    def _search(self, visitor: Visitor, request: Search) -> Message:
+    def _search(self, visitor: Visitor, request: Search) -> Message | Work:
         if self._searches.limited:
             wait = self._searches.take(visitor.username or (visitor.group,), self._now())
             if wait:
+                self.tally.refusals["searches-per-minute"] += 1
                 return SlowDown(wait)
-        return self._look_up(request.username, secure=visitor.secure)
-
-    def _watch(self, visitor: Visitor, request: Watch) -> Message:
-        def sighting(username: str) -> Sighting:
-            return Sighting(username, self._look_up(username, secure=True))
-
-        self._presence.watch(visitor, request.usernames, lambda n: visitor.tell(sighting(n)))
-        return WatchResult(tuple(map(sighting, request.usernames)))
-
-    def _look_up(self, username: str, *, secure: bool) -> SearchResult:
-        attendance = self._presence.find(username)
+        attendance = self._presence.find(request.username)
         if attendance is not None:
-            return attendance.found if secure else attendance.found_in_clear
-        if username not in self._accounts:
-            return _NOT_FOUND
-        key = self._accounts.standing(username).key if secure else None
-        return SearchResult(Presence.OFFLINE, key=key) if key else OFFLINE
+            return attendance.found if visitor.secure else attendance.found_in_clear
+        return self._directory.look_up(request.username, secure=visitor.secure)
+
+    def _watch(self, visitor: Visitor, request: Watch) -> Message | Work:
+        def moved(username: str, found: SearchResult) -> None:
+            visitor.tell(Sighting(username, found))
+
+        def answer(elsewhere: Mapping[str, Whereabouts]) -> Message:
+            return WatchResult(tuple(sighting(n, elsewhere) for n in request.usernames))
+
+        def sighting(username: str, elsewhere: Mapping[str, Whereabouts]) -> Sighting:
+            here = self._presence.find(username)
+            if here is not None:
+                return Sighting(username, here.found)
+            return Sighting(username, elsewhere.get(username, NOWHERE).found)
+
+        self._presence.watch(visitor, request.usernames, moved)
+        absent = [n for n in request.usernames if self._presence.find(n) is None]
+        return self._directory.look_up_all(absent, answer)

@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from p2pchat.registry.accounts import Accounts
 from p2pchat.registry.passwords import Cost, Passwords
+from p2pchat.registry.stores import open_file
 from tests.bench.smallest import name_of
 from tests.programs import Program, Raw, frame
 
@@ -38,13 +38,12 @@ def fill(folder: Path, accounts: int, *, tokens: int = 0) -> None:
     """Make so many accounts, the first of them with tokens, past the registry: it has not begun."""
     folder.mkdir(parents=True)
     file = folder / "accounts.sqlite3"
-    passwords = Passwords(COST)
-    Accounts(file, passwords).close()
-    password_hash, now = passwords.hash(PASSWORD), int(time.time())
+    open_file(file).close()
+    password_hash, now = Passwords(COST).hash(PASSWORD), int(time.time())
     with closing(sqlite3.connect(file)) as database, database:
         database.executemany(
-            "INSERT INTO account (username, password_hash, allows_original, created_at)"
-            " VALUES (?, ?, 0, ?)",
+            "INSERT INTO account (username, password_hash, allows_original, created_at, disabled)"
+            " VALUES (?, ?, 0, ?, 0)",
             ((name_of(n), password_hash, now) for n in range(accounts)),
         )
         database.executemany(

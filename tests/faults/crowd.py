@@ -17,16 +17,27 @@ CHEAP = ("--quiet", "--password-cost", "64:1", "--limits", "none")
 
 
 class Member(Secure):
-    """Somebody with an account, who comes by the secure door: online, or on an `errand` only."""
+    """Somebody with an account, who comes by the secure door: online, or on an `errand` only.
+
+    An account is made unless it `is_known`, or there is a token for it.
+    """
 
     def __init__(
-        self, serve: Serve, name: str, *, port: int = 0, token: str = "", errand: bool = False
+        self,
+        serve: Serve,
+        name: str,
+        *,
+        port: int = 0,
+        token: str = "",
+        errand: bool = False,
+        is_known: bool = False,
     ) -> None:
         super().__init__(serve)
         self.name = name
         self._counter = 0
         known = {"token": token} if token else {"password": "password"}
-        answer = self.tell("LOG" if token else "REG", username=name, errand=errand, **known)
+        command = "LOG" if token or is_known else "REG"
+        answer = self.tell(command, username=name, errand=errand, **known)
         assert answer[1]["outcome"] == "OK", answer
         self.grant: dict[str, Any] = answer[1]["grant"]
         if port:

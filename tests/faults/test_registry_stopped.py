@@ -27,10 +27,7 @@ def test_who_cannot_be_heard_is_not_silent(tmp_path: Path, kept: bool) -> None:
     serve = Serve(tmp_path / "r", *CHEAP, *_TIMES)
     with running(serve), ExitStack() as stack:
         udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        members = [Member(serve, f"user{i}", port=40_000 + i) for i in range(MEMBERS)]
-        silent = Member(serve, "silent", port=50_000)
-        for client in (*members, silent):
-            stack.callback(client.close)
+        members: list[Member] = []
         olga = serve.dial()
         assert olga.ask("REG", "olga password") == ("REG_RESP", "OK")
         assert olga.ask("PS_PORT", "50001") == ("PS_PORT_RESP", "OK")
@@ -45,6 +42,12 @@ def test_who_cannot_be_heard_is_not_silent(tmp_path: Path, kept: bool) -> None:
             assert there == ["ONLINE"] * MEMBERS
             assert olga.ask("SEARCH", "olga") == ("SEARCH_RESP", "127.0.0.1 50001")
 
+        for i in range(MEMBERS):
+            members.append(Member(serve, f"user{i}", port=40_000 + i))
+            stack.callback(members[-1].close)
+            all_say_hello()
+        silent = Member(serve, "silent", port=50_000)
+        stack.callback(silent.close)
         all_say_hello()
         let_pass(0.1)  # and the registry waits in its select, as it nearly always does
         _stop(serve)

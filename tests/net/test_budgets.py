@@ -50,3 +50,16 @@ def test_memory_has_an_end() -> None:
     assert len(budget._left) == 100_000
     assert budget.take("first", 0) == 0
     assert budget.take(99_999, 0) > 0
+
+
+def test_a_budget_that_is_changed_counts_what_was_taken() -> None:
+    """More is had at once, less is waited for, none is without end."""
+    budget = Budget(1.0, 2)
+    assert [budget.take("a", 0.0) for _ in range(3)] == [0.0, 0.0, 1.0]
+    budget.change(1.0, 4)
+    assert [budget.take("a", 0.0) for _ in range(3)] == [0.0, 0.0, 1.0]
+    budget.change(1.0, 1)
+    assert budget.take("a", 0.0) == 4.0
+    assert budget.take("b", 0.0) == 0.0
+    budget.change(0, 0)
+    assert budget.take("a", 0.0) == 0.0

@@ -8,7 +8,7 @@ import pytest
 
 from p2pchat.errors import BindError, P2PError, Unreachable
 from p2pchat.net.address import Address
-from p2pchat.net.endpoints import SocketNetwork
+from p2pchat.net.endpoints import SocketNetwork, try_to_bind
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Transport
 from p2pchat.net.worker import ThreadWorker
@@ -154,3 +154,19 @@ def test_out_of_descriptors_callers_are_hung_up_on_and_the_loop_rests(
     for transport in accepted:
         transport.abort()
     listener.close()
+
+
+def test_trying_to_bind_tells_what_a_door_would_be_told(network: SocketNetwork) -> None:
+    """TCP or UDP is taken; what is free stays so."""
+    listener = network.listen(ANY, lambda t: t.abort())
+    udp = network.open_udp(ANY, lambda _, __: None)
+    with pytest.raises(BindError, match=f"tcp {listener.address}: address already in use"):
+        try_to_bind(listener.address, 0)
+    with pytest.raises(BindError, match=f"udp {udp.address}: address already in use"):
+        try_to_bind(ANY, udp.address.port)
+    with pytest.raises(BindError, match=f"udp {udp.address}: address already in use"):
+        try_to_bind(udp.address, None)
+    listener.close()
+    udp.close()
+    for _ in range(2):
+        try_to_bind(listener.address, None)

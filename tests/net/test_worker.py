@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from p2pchat.errors import StorageError
+from p2pchat.errors import StorageError, TimedOut
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
 
@@ -111,4 +111,23 @@ def test_a_worker_that_was_never_needed_starts_no_thread(real_loop: Loop) -> Non
     before = threading.active_count()
     worker = ThreadWorker(real_loop)
     assert threading.active_count() == before
+    worker.close()
+
+
+def test_what_is_held_up_is_given_up(real_loop: Loop) -> None:
+    """Its error comes and its result never; nothing more is taken until a thread is free."""
+    worker = ThreadWorker(real_loop, threads=1, patience=0.05)
+    go = threading.Event()
+    done: list[object] = []
+    errors: list[Exception] = []
+    assert worker.submit(go.wait, done.append, errors.append)
+    assert worker.submit(lambda: "queued", done.append, errors.append)
+    real_loop.run_until(lambda: len(errors) == 2)
+    assert all(isinstance(error, TimedOut) for error in errors)
+    assert not worker.submit(lambda: "refused", done.append, errors.append)
+    go.set()
+    while not worker.submit(lambda: "after", done.append, errors.append):
+        real_loop.run_once()
+    real_loop.run_until(lambda: bool(done))
+    assert (done, len(errors), worker.waiting) == (["after"], 2, 0)
     worker.close()

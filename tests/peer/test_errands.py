@@ -16,7 +16,7 @@ def test_register_leaves_nobody_online(world: World) -> None:
     errands = world.errands(HERE, world.home("alice"))
     errands.register(world.credentials("alice", "password"), "password")
     world.settle()
-    assert "alice" in world.accounts
+    assert "alice" in dict(world.accounts.standings())
     assert len(world.presence) == 0
     assert {a.host for a in world.internet.listeners} == {"10.0.0.1"}
     with pytest.raises(RegistrationRefused, match="refused to register alice"):

@@ -12,7 +12,7 @@ from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_client import ANSWER_TIMEOUT, RegistryClient
-from p2pchat.peer.registry_link import RegistryDialer
+from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_url import RegistryUrl
 from p2pchat.protocol.messages import (
     Login,

@@ -25,6 +25,15 @@ def test_what_it_says(text: str, url: RegistryUrl) -> None:
     assert parse_registry_url(text) == url
 
 
+def test_several_machines_of_one_registry() -> None:
+    """The first gives it its name; all speak one dialect."""
+    url = parse_registry_url("p2p://a, p2p://b:5 p2p://c")
+    assert [url.host, *(other.host for other in url.others)] == ["a", "b", "c"]
+    assert str(url) == "p2p://a:7117"
+    with pytest.raises(UsageError, match="one dialect"):
+        parse_registry_url("p2p://a,original://b")
+
+
 @pytest.mark.parametrize(
     "text",
     [

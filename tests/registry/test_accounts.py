@@ -10,24 +10,21 @@ from pathlib import Path
 import pytest
 
 from p2pchat.errors import StorageError
-from p2pchat.registry.accounts import NO_KEY, TOKEN_LIFETIME_S, Accounts, Creation, Standing
-from p2pchat.registry.passwords import Cost, Passwords
+from p2pchat.registry.accounts import TOKEN_LIFETIME_S, Accounts, Creation, Standing
+from p2pchat.storage import in_use
+from tests.accounts import OpenedAccounts
 from tests.fakes import FakeClock
-
-CHEAP = Passwords(Cost(memory_kib=64, passes=1))
 
 
 def test_an_account_outlives_its_process(tmp_path: Path) -> None:
     """On disk when `create` returns, known again after a restart."""
-    accounts = Accounts(tmp_path / "a.sqlite3", CHEAP)
+    accounts = OpenedAccounts(tmp_path / "a.sqlite3")
     assert accounts.create("bob", "secret") is Creation.MADE
-    accounts.admit("bob")
-    assert "bob" in accounts
     assert accounts.create("bob", "other") is Creation.NAME_TAKEN
     accounts.close()
 
-    again = Accounts(tmp_path / "a.sqlite3", CHEAP)
-    assert "bob" in again
+    again = OpenedAccounts(tmp_path / "a.sqlite3")
+    assert [name for name, _ in again.standings()] == ["bob"]
     assert again.verify("bob", "secret")
     assert again.verify("bob", "other") is None
     assert again.verify("eve", "secret") is None
@@ -36,7 +33,7 @@ def test_an_account_outlives_its_process(tmp_path: Path) -> None:
 
 def test_names_are_exact(tmp_path: Path) -> None:
     """The original tells Bob from bob."""
-    accounts = Accounts(tmp_path / "a.sqlite3", CHEAP)
+    accounts = OpenedAccounts(tmp_path / "a.sqlite3")
     accounts.create("bob", "1")
     accounts.create("Bob", "2")
     assert accounts.verify("Bob", "2")
@@ -47,7 +44,7 @@ def test_names_are_exact(tmp_path: Path) -> None:
 def test_the_database_is_as_safe_as_it_can_be(tmp_path: Path) -> None:
     """WAL with synchronous=FULL; for its owner's eyes; no password in it."""
     file = tmp_path / "a.sqlite3"
-    accounts = Accounts(file, CHEAP)
+    accounts = OpenedAccounts(file)
     accounts.create("bob", "hush-hush")
     assert accounts._store.database.pragma("journal_mode") == "wal"
     assert accounts._store.database.pragma("synchronous") == 2
@@ -58,7 +55,7 @@ def test_the_database_is_as_safe_as_it_can_be(tmp_path: Path) -> None:
 
 def test_two_registries_in_one_process_do_not_see_each_other(tmp_path: Path) -> None:
     """Nothing is global, even with both at work on threads at once."""
-    stores = [Accounts(tmp_path / f"{i}.sqlite3", CHEAP) for i in range(2)]
+    stores = [OpenedAccounts(tmp_path / f"{i}.sqlite3") for i in range(2)]
     made: list[Creation] = []
 
     def work(store: Accounts, name: str) -> None:
@@ -83,7 +80,7 @@ def test_two_registries_in_one_process_do_not_see_each_other(tmp_path: Path) -> 
 
 def test_the_database_decides_who_was_first(tmp_path: Path) -> None:
     """Ten threads register one name; one of them has it."""
-    accounts = Accounts(tmp_path / "a.sqlite3", CHEAP)
+    accounts = OpenedAccounts(tmp_path / "a.sqlite3")
     outcomes: list[Creation] = []
 
     def work() -> None:
@@ -102,11 +99,11 @@ def test_the_database_decides_who_was_first(tmp_path: Path) -> None:
 
 def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
     """It would not see the names that the first one makes."""
-    accounts = Accounts(tmp_path / "a.sqlite3", CHEAP)
+    accounts = OpenedAccounts(tmp_path / "a.sqlite3")
     with pytest.raises(StorageError, match="another registry is using"):
-        Accounts(tmp_path / "a.sqlite3", CHEAP)
+        OpenedAccounts(tmp_path / "a.sqlite3")
     accounts.close()
-    Accounts(tmp_path / "a.sqlite3", CHEAP).close()
+    OpenedAccounts(tmp_path / "a.sqlite3").close()
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
@@ -116,7 +113,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     database.close()
     (tmp_path / "a.sqlite3").chmod(0o600)
     with pytest.raises(StorageError, match="newer p2pchat"):
-        Accounts(tmp_path / "a.sqlite3", CHEAP)
+        OpenedAccounts(tmp_path / "a.sqlite3")
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
@@ -124,7 +121,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     file = tmp_path / "a.sqlite3"
     file.write_bytes(b"not a database" * 100)
     with pytest.raises(StorageError, match=r"a\.sqlite3"):
-        Accounts(file, CHEAP)
+        OpenedAccounts(file)
     assert file.read_bytes() == b"not a database" * 100
 
 
@@ -133,29 +130,29 @@ def test_a_folder_of_somebody_else_is_named(tmp_path: Path) -> None:
     """No traceback for a mode that is wrong."""
     tmp_path.chmod(0o500)
     with pytest.raises(StorageError, match=r"a\.sqlite3"):
-        Accounts(tmp_path / "a.sqlite3", CHEAP)
+        OpenedAccounts(tmp_path / "a.sqlite3")
 
 
 def test_a_login_that_a_new_password_overtakes_gets_no_token(tmp_path: Path) -> None:
     """Its password was right when it was checked, and is not when the token is written."""
-    with closing(Accounts(tmp_path / "a.sqlite3", CHEAP)) as accounts:
+    with closing(OpenedAccounts(tmp_path / "a.sqlite3")) as accounts:
         standing = Standing(b"k" * 32, allows_original=False)
         accounts.create("bob", "old", standing, token="first")
         checked = accounts.verify("bob", "old")
         assert checked is not None
         accounts.change_password("bob", "new")
-        assert not accounts.enrol("bob", checked, standing, "second")
+        assert not accounts.enrol("bob", checked.password_hash, standing, "second")
         assert not accounts.redeem_token("first", "bob", standing.key)
         assert not accounts.redeem_token("second", "bob", standing.key)
         again = accounts.verify("bob", "new")
         assert again is not None
-        assert accounts.enrol("bob", again, standing, "third")
+        assert accounts.enrol("bob", again.password_hash, standing, "third")
         assert accounts.redeem_token("third", "bob", standing.key)
 
 
 def test_an_account_is_there_with_its_token_or_not_at_all(tmp_path: Path) -> None:
     """A disk that fails in the middle leaves neither, and the name is free."""
-    with closing(Accounts(tmp_path / "a.sqlite3", CHEAP)) as accounts:
+    with closing(OpenedAccounts(tmp_path / "a.sqlite3")) as accounts:
         accounts._store.database.execute_sql(
             "CREATE TRIGGER full BEFORE INSERT ON token BEGIN SELECT RAISE(ABORT, 'full'); END"
         )
@@ -163,13 +160,12 @@ def test_an_account_is_there_with_its_token_or_not_at_all(tmp_path: Path) -> Non
             assert accounts.create("bob", "x", token="t") is Creation.MADE
         accounts._store.database.execute_sql("DROP TRIGGER full")
         assert accounts.create("bob", "x", token="t") is Creation.MADE
-        assert accounts.standing("nobody") == NO_KEY
 
 
 def test_a_token_that_is_used_lives_on_and_is_seldom_written(tmp_path: Path) -> None:
     """So that it is good where nothing can be written; its age counts from its renewal."""
     day, now = 24 * 3600, FakeClock()
-    with closing(Accounts(tmp_path / "a.sqlite3", CHEAP, now)) as accounts:
+    with closing(OpenedAccounts(tmp_path / "a.sqlite3", now)) as accounts:
         accounts.create("bob", "x", token="t")
         database = accounts._store.database
         database.execute_sql(
@@ -183,3 +179,19 @@ def test_a_token_that_is_used_lives_on_and_is_seldom_written(tmp_path: Path) -> 
             assert accounts.redeem_token("t", "bob", None)
         now.time += TOKEN_LIFETIME_S
         assert not accounts.redeem_token("t", "bob", None)
+        match = accounts.verify("bob", "x")
+        assert match is not None
+        accounts.enrol("bob", match.password_hash, match.standing, "another")
+        assert accounts.store.rows("SELECT COUNT(*) FROM token") == [(1,)]
+
+
+def test_who_looks_is_told_whether_a_registry_has_the_accounts(tmp_path: Path) -> None:
+    """Looking neither makes a file nor keeps anybody out."""
+    file = tmp_path / "a.sqlite3"
+    assert not in_use(file)
+    assert list(tmp_path.iterdir()) == []
+    accounts = OpenedAccounts(file)
+    assert in_use(file)
+    accounts.close()
+    assert not in_use(file)
+    OpenedAccounts(file).close()

@@ -18,11 +18,11 @@ from p2pchat.protocol.messages import (
 )
 from p2pchat.protocol.secure import SECURE
 from p2pchat.protocol.states import SECURE_REGISTRY_DIALOGUE, Speaker
-from p2pchat.registry.accounts import Accounts
 from p2pchat.registry.client import Client
-from p2pchat.registry.passwords import Cost, Passwords
+from p2pchat.registry.directory import MemoryDirectory
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.service import Service
+from tests.accounts import OpenedAccounts
 from tests.fakes import InlineWorker, settle, wire
 
 
@@ -48,9 +48,9 @@ class Remote:
 
 def test_news_come_between_question_and_answer(loop: Loop, tmp_path: Path) -> None:
     """Even while a password is being checked, and every answer finds its question."""
-    accounts = Accounts(tmp_path / "a.sqlite3", Passwords(Cost(64, 1)))
+    accounts = OpenedAccounts(tmp_path / "a.sqlite3")
     worker = InlineWorker(loop)
-    service = Service(accounts, PresenceBook(150), loop.now)
+    service = Service(accounts, MemoryDirectory(), PresenceBook(150), loop.now)
     alice, bob = (Remote(loop, service, worker) for _ in range(2))
     for remote, name in ((alice, "alice"), (bob, "bob")):
         remote.link.send(Register(name, "password"))

@@ -18,10 +18,10 @@ from p2pchat.protocol.messages import (
     RevokeTokens,
     SlowDown,
 )
-from p2pchat.registry.accounts import Accounts
-from p2pchat.registry.entrance import Registration, Work
+from p2pchat.registry.entrance import Registration
 from p2pchat.registry.limits import Limits
-from p2pchat.registry.passwords import Cost, Passwords
+from p2pchat.registry.work import Work
+from tests.accounts import OpenedAccounts
 from tests.fakes import FakeClock
 from tests.registry.test_service import KEY, OTHER_KEY, Registry
 
@@ -32,7 +32,7 @@ OK, FAIL = Outcome.OK, Outcome.FAIL
 def registry(tmp_path: Path) -> Iterator[Registry]:
     """A registry that counts guesses."""
     clock = FakeClock()
-    with closing(Accounts(tmp_path / "a.sqlite3", Passwords(Cost(64, 1)), clock)) as accounts:
+    with closing(OpenedAccounts(tmp_path / "a.sqlite3", clock)) as accounts:
         yield Registry(accounts, clock, Limits(login_tries=3, registrations_per_hour=2))
 
 
@@ -92,7 +92,7 @@ def test_names_of_the_original_dialect_stay_there(registry: Registry) -> None:
 def test_wrong_codes_use_up_nobodys_registrations(tmp_path: Path) -> None:
     """Only accounts that are made count in all."""
     clock = FakeClock()
-    with closing(Accounts(tmp_path / "a.sqlite3", Passwords(Cost(64, 1)), clock)) as accounts:
+    with closing(OpenedAccounts(tmp_path / "a.sqlite3", clock)) as accounts:
         limits = Limits(registrations_per_hour=2)
         registry = Registry(accounts, clock, limits, Registration.INVITE)
         for i in range(20):

@@ -3,9 +3,10 @@
 from contextlib import closing
 from pathlib import Path
 
-from p2pchat.registry.accounts import Accounts, Creation
-from p2pchat.registry.invites import Invites, open_store
-from p2pchat.registry.passwords import Cost, Passwords
+from p2pchat.registry.accounts import Creation
+from p2pchat.registry.invites import Invites
+from p2pchat.registry.stores import open_file
+from tests.accounts import OpenedAccounts
 from tests.fakes import FakeClock
 
 
@@ -13,8 +14,8 @@ def test_a_code_is_good_for_so_many_accounts_and_so_long(tmp_path: Path) -> None
     """It can be issued while the registry runs; a name that is taken uses nothing up."""
     file, clock = tmp_path / "a.sqlite3", FakeClock()
     with (
-        closing(Accounts(file, Passwords(Cost(64, 1)), clock)) as accounts,
-        closing(open_store(file)) as store,
+        closing(OpenedAccounts(file, clock)) as accounts,
+        closing(open_file(file)) as store,
     ):
         invites = Invites(store, clock)
         code, other = invites.issue(2, 60), invites.issue(1, 60)

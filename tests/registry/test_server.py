@@ -21,11 +21,12 @@ from p2pchat.protocol.messages import (
 )
 from p2pchat.protocol.original import ORIGINAL
 from p2pchat.registry.accounts import Accounts
+from p2pchat.registry.directory import MemoryDirectory
 from p2pchat.registry.limits import NO_LIMITS, Limits
-from p2pchat.registry.passwords import Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.server import STOP_TIMEOUT, Server
 from p2pchat.registry.service import Service
+from tests.accounts import OpenedAccounts
 from tests.fakes import InlineWorker, MemoryInternet, MemoryTransport, advance, settle
 from tests.world import certificate
 
@@ -68,7 +69,7 @@ class Registry:
         self.accounts = accounts
         self.internet = MemoryInternet(loop)
         self.worker = InlineWorker(loop)
-        service = Service(accounts, PresenceBook(150), loop.now, limits=limits)
+        service = Service(accounts, MemoryDirectory(), PresenceBook(150), loop.now, limits=limits)
         network = self.internet.machine(TCP.host)
         self.server = Server(loop, network, self.worker, service, limits)
         self.door = self.server.open_original(TCP, UDP)
@@ -82,7 +83,7 @@ class Registry:
 @pytest.fixture
 def world(loop: Loop, tmp_path: Path) -> Iterator[Registry]:
     """A registry with its door open."""
-    accounts = Accounts(tmp_path / "a.sqlite3", Passwords(Cost(64, 1)))
+    accounts = OpenedAccounts(tmp_path / "a.sqlite3")
     yield Registry(loop, accounts)
     accounts.close()
 
@@ -207,7 +208,7 @@ def test_a_door_opens_whole_or_not_at_all(world: Registry) -> None:
 
     network = world.internet.machine("10.0.0.8")
     network.open_udp = taken  # type: ignore[method-assign,assignment]
-    service = Service(world.accounts, PresenceBook(1), world.loop.now)
+    service = Service(world.accounts, MemoryDirectory(), PresenceBook(1), world.loop.now)
     server = Server(world.loop, network, world.worker, service)
     with pytest.raises(BindError):
         server.open_original(Address("10.0.0.8", 1235), UDP)
@@ -234,7 +235,7 @@ class TestLimits:
 
     @pytest.fixture
     def limited(self, loop: Loop, tmp_path: Path) -> Iterator[Registry]:
-        accounts = Accounts(tmp_path / "l.sqlite3", Passwords(Cost(64, 1)))
+        accounts = OpenedAccounts(tmp_path / "l.sqlite3")
         limits = Limits(connections_per_address=3, handshakes=2, anonymous_links=4)
         yield Registry(loop, accounts, limits)
         accounts.close()

@@ -31,13 +31,15 @@ from p2pchat.protocol.messages import (
     WatchResult,
 )
 from p2pchat.registry.accounts import Accounts
-from p2pchat.registry.entrance import Registration, Work
+from p2pchat.registry.directory import MemoryDirectory
+from p2pchat.registry.entrance import Registration
 from p2pchat.registry.invites import Invites
 from p2pchat.registry.limits import NO_LIMITS, Limits, Rank
-from p2pchat.registry.passwords import Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.service import Service
 from p2pchat.registry.visitor import Visitor
+from p2pchat.registry.work import Work
+from tests.accounts import OpenedAccounts
 from tests.fakes import FakeClock
 
 OK, FAIL = Outcome.OK, Outcome.FAIL
@@ -56,7 +58,12 @@ class Registry:
         self.wall_clock = wall_clock
         self.clock = FakeClock()
         self.service = Service(
-            accounts, PresenceBook(150), self.clock, limits=limits, registration=registration
+            accounts,
+            MemoryDirectory(accounts.standings()),
+            PresenceBook(150),
+            self.clock,
+            limits=limits,
+            registration=registration,
         )
         self.hung_up: list[tuple[Visitor, Reason]] = []
         self.told: list[tuple[Visitor, Message]] = []
@@ -72,7 +79,10 @@ class Registry:
 
     def ask(self, visitor: Visitor, request: Message) -> Message:
         answer = self.service.answer(visitor, request)
-        return answer.then(answer.job()) if isinstance(answer, Work) else answer
+        if isinstance(answer, Work):
+            return answer.then(answer.job())
+        assert isinstance(answer, Message)
+        return answer
 
     def online(self, username: str, port: int, host: str = "10.0.0.1") -> Visitor:
         visitor = self.visitor(host)
@@ -85,7 +95,7 @@ class Registry:
 def registry(tmp_path: Path) -> Iterator[Registry]:
     """A registry with no accounts."""
     wall_clock = FakeClock()
-    accounts = Accounts(tmp_path / "a.sqlite3", Passwords(Cost(64, 1)), wall_clock)
+    accounts = OpenedAccounts(tmp_path / "a.sqlite3", wall_clock)
     yield Registry(accounts, wall_clock)
     accounts.close()
 
@@ -409,7 +419,7 @@ class TestLimits:
     @pytest.fixture
     def limited(self, tmp_path: Path) -> Iterator[Registry]:
         wall_clock = FakeClock()
-        accounts = Accounts(tmp_path / "l.sqlite3", Passwords(Cost(64, 1)), wall_clock)
+        accounts = OpenedAccounts(tmp_path / "l.sqlite3", wall_clock)
         limits = Limits(
             login_tries=3,
             registrations_per_hour_and_address=2,
@@ -499,7 +509,7 @@ class TestRegistration:
     ) -> None:
         """At both doors; a made up code is none."""
         wall_clock = FakeClock()
-        with closing(Accounts(tmp_path / "r.sqlite3", Passwords(Cost(64, 1)), wall_clock)) as made:
+        with closing(OpenedAccounts(tmp_path / "r.sqlite3", wall_clock)) as made:
             registry = Registry(made, wall_clock, registration=registration)
             for visitor in (registry.visitor(), registry.visitor(secure=True)):
                 for invite in ("", "made up"):
@@ -509,7 +519,7 @@ class TestRegistration:
     def test_by_invitation(self, tmp_path: Path) -> None:
         """Once."""
         wall_clock = FakeClock()
-        with closing(Accounts(tmp_path / "r.sqlite3", Passwords(Cost(64, 1)), wall_clock)) as made:
+        with closing(OpenedAccounts(tmp_path / "r.sqlite3", wall_clock)) as made:
             registry = Registry(made, wall_clock, registration=Registration.INVITE)
             code = Invites(made._store, wall_clock).issue(1, 60)
             answers = [

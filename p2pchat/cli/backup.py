@@ -1,0 +1,34 @@
+"""`p2p backup`: copy what a registry cannot be without."""
+
+from pathlib import Path
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import UsageError
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@options.data_dir
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.pass_obj
+def backup(settings: Settings, file: Path, data_dir: Path | None, force: bool) -> None:
+    """Write a registry's accounts and its key to a tar archive, while it runs or not.
+
+    \b
+    p2p backup registry.tar
+    tar -xf registry.tar -C FOLDER      and: p2p serve --data-dir FOLDER
+
+    Keep it where nobody reads it. A shared database is backed up with pg_dump.
+    """
+    from p2pchat.registry.backup import back_up
+
+    folder = data_dir or settings.registry_folder
+    database = options.registry_database(folder)
+    if not database.exists():
+        raise UsageError(f"there is no registry in {folder}", advice="give --data-dir")
+    if file.exists() and not force:
+        raise UsageError(f"{file} is there already", advice="name another file, or give --force")
+    back_up(database, file)

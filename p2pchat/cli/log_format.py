@@ -1,0 +1,36 @@
+"""How the log of `p2p serve` looks on stderr: lines for a person, or JSON for a machine.
+
+Knows no message and no logger.
+"""
+
+import datetime as dt
+import json
+import logging
+
+
+class _JsonFormatter(logging.Formatter):
+    """One object a line, whatever is in it; in ASCII, so that no reader finds a line break."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write it."""
+        time = dt.datetime.fromtimestamp(record.created, dt.UTC)
+        entry = {
+            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            "logger": record.name,
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+def start_log(level: int, *, as_json: bool) -> None:
+    """Log to stderr from this level on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        _JsonFormatter()
+        if as_json
+        else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s")
+    )
+    logging.basicConfig(level=level, handlers=[handler])

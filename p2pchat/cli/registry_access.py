@@ -1,0 +1,113 @@
+"""An operator's command's way to a registry: its database, and whoever runs on it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+
+import click
+
+from p2pchat.cli.options import registry_database
+from p2pchat.cli.settings import Settings, make_folder
+from p2pchat.errors import NoSuchUser, Unreachable
+from p2pchat.net.asking import ask
+from p2pchat.net.loop import Loop
+from p2pchat.protocol.operator import (
+    ListSessions,
+    Refresh,
+    Refreshed,
+    Session,
+    SessionList,
+)
+from p2pchat.registry import operator_desk
+from p2pchat.registry.accounts import Accounts
+from p2pchat.registry.invites import Invites
+from p2pchat.registry.passwords import Passwords
+from p2pchat.registry.presence_table import PresenceTable
+from p2pchat.registry.roster import Roster
+from p2pchat.registry.stores import open_file, open_shared
+from p2pchat.storage import Store
+
+
+class OperatedRegistry:
+    """A registry's accounts, and how to tell and to ask whoever runs on them.
+
+    `folder` None: its nodes share the database. `settings` are those of whoever operates it.
+    """
+
+    def __init__(self, settings: Settings, store: Store, folder: Path | None) -> None:
+        self.settings = settings
+        self.accounts = Accounts(store, Passwords())
+        self.roster = Roster(store)
+        self.invites = Invites(store)
+        self._folder = folder
+        self._table = PresenceTable(store, node=0, lease=0.0)
+
+    def changed(self, username: str, *, log_out: bool = False) -> int | None:
+        """Have the account looked at again, and its logins ended; give how many were.
+
+        None where no registry runs, or where it is not told by several.
+        """
+        if self._folder is None:
+            if log_out:
+                self._table.log_out(username)
+            return None
+        with suppress(Unreachable):
+            answer = self._ask(Refresh(username, log_out))
+            assert isinstance(answer, Refreshed)
+            return answer.logged_out
+        return None
+
+    def sessions(self) -> Iterator[Session]:
+        """Give who is online; raises Unreachable where no registry runs."""
+        if self._folder is None:
+            yield from self._table.sessions()
+            return
+        after: str | None = ""
+        while after is not None:
+            answer = self._ask(ListSessions(after))
+            assert isinstance(answer, SessionList)
+            yield from answer.sessions
+            after = answer.sessions[-1].username if answer.sessions else None
+
+    def _ask(self, request: Refresh | ListSessions) -> object:
+        assert self._folder is not None
+        with ExitStack() as stack:
+            loop = Loop()
+            stack.callback(loop.close)
+            try:
+                link = operator_desk.dial(loop, self._folder)
+            except Unreachable as error:
+                raise Unreachable(
+                    f"no registry is running in {self._folder}",
+                    likely="it is not started, or has another --data-dir",
+                    advice="p2p serve",
+                ) from error
+            stack.callback(loop.run_until, lambda: not link.open)
+            stack.callback(link.close)
+            return ask(loop, link, request)
+
+
+@contextmanager
+def operated(
+    settings: Settings, data_dir: Path | None, database: str | None
+) -> Iterator[OperatedRegistry]:
+    """Give the registry in the folder, or the one whose nodes share the database of that URL."""
+    if database:
+        with closing(open_shared(database)) as store:
+            yield OperatedRegistry(settings, store, None)
+        return
+    folder = data_dir or settings.registry_folder
+    make_folder(folder)
+    with closing(open_file(registry_database(folder))) as store:
+        yield OperatedRegistry(settings, store, folder)
+
+
+def change(
+    registry: OperatedRegistry, username: str, how: Callable[[str], bool], *, log_out: bool
+) -> None:
+    """Change an account and have that known; raises NoSuchUser."""
+    if not how(username):
+        raise NoSuchUser(f"there is no account {username}", advice="p2p users list")
+    ended = registry.changed(username, log_out=log_out)
+    if ended:
+        click.echo(f"{ended} login{'s' if ended > 1 else ''} of {username} ended", err=True)

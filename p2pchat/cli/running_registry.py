@@ -1,0 +1,186 @@
+"""Put a registry's rooms together: the only place that knows which parts a running one has."""
+
+import secrets
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from p2pchat.cli.options import own_certificate, registry_database
+from p2pchat.cli.settings import make_folder
+from p2pchat.errors import UsageError
+from p2pchat.net.address import Address
+from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
+from p2pchat.net.endpoints import SocketNetwork
+from p2pchat.net.loop import Loop
+from p2pchat.net.page import PageDoor
+from p2pchat.net.tls import StandardEngine
+from p2pchat.net.worker import ThreadWorker
+from p2pchat.registry.accounts import Accounts
+from p2pchat.registry.directory import Directory, MemoryDirectory
+from p2pchat.registry.entrance import Registration
+from p2pchat.registry.limits import Limits
+from p2pchat.registry.operator_desk import OperatorDesk
+from p2pchat.registry.passwords import STANDARD_COST, Cost, Passwords
+from p2pchat.registry.presence import PresenceBook
+from p2pchat.registry.server import Door, Server
+from p2pchat.registry.service import Service
+from p2pchat.registry.stores import open_file, open_shared
+from p2pchat.storage import Store
+
+if TYPE_CHECKING:  # it needs what is not there without the extra `postgres`
+    from p2pchat.registry.shared import Shared
+
+_SHARED_THREADS: Final = 4
+_SHARED_PATIENCE: Final = 4.0
+_STOP_TIMEOUT: Final = 1.0
+"""Seconds that what cannot be ended is waited for: a database that hangs."""
+
+
+class RunningRegistry:
+    """A registry with its files in `folder`; open doors of `server`, `begin`, run the loop.
+
+    `patience` is in seconds. `database`: the URL of one that is shared with other nodes, each of
+    which has a lease of so many seconds; without it, accounts are in a file in the folder. Raises
+    StorageError, UsageError. Call `close` when `stopped`, or on an error.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        folder: Path,
+        *,
+        hello_interval: float = 60.0,
+        patience: float = 150.0,
+        cost: Cost = STANDARD_COST,
+        limits: Limits = Limits(),  # noqa: B008  # a frozen value
+        registration: Registration = Registration.OPEN,
+        database: str | None = None,
+        lease: float = 15.0,
+    ) -> None:
+        make_folder(folder)
+        self._loop = loop
+        self._folder = folder
+        self._store = (
+            open_shared(database) if database else open_file(registry_database(folder), alone=True)
+        )
+        accounts = Accounts(self._store, Passwords(cost))
+        self._presence = presence = PresenceBook(patience)
+        self._worker = ThreadWorker(
+            loop,
+            threads=_SHARED_THREADS if database else 2,
+            waiting=limits.password_queue,
+            at_thread_end=self._store.close,
+            patience=_SHARED_PATIENCE if database else None,
+        )
+        self._shared: Shared | None = None
+        directory: Directory
+        if database:
+            self._shared = _share(loop, self._store, database, presence, lease)
+            directory = self._shared.cluster
+        else:
+            directory = MemoryDirectory(accounts.standings())
+        self._service = service = Service(
+            accounts, directory, presence, loop.now, hello_interval, limits, registration
+        )
+        if self._shared is not None:
+            self._shared.cluster.on_log_out = service.log_out
+        self._network = SocketNetwork(loop, self._worker)
+        self.server = Server(loop, self._network, self._worker, service, limits)
+        desk = OperatorDesk(
+            loop,
+            folder,
+            worker=self._worker,
+            accounts=accounts,
+            directory=directory,
+            presence=presence,
+            service=service,
+        )
+        self._closing = ExitStack()
+        self._closing.callback(desk.close)
+        self._certificate: tuple[Path, Path] | None = None
+        self.stopped = False
+
+    def open_secure(
+        self, tcp: Address, udp_port: int | None, certificate: tuple[Path, Path] | None = None
+    ) -> tuple[Door, str]:
+        """Open the secure door; give it, and its certificate's fingerprint.
+
+        `certificate`: the files of a certificate and its key; without them, our own, which are made
+        where they are not. Raises BindError, StorageError.
+        """
+        if certificate is None:
+            certificate = own_certificate(self._folder)
+            if not all(file.exists() for file in certificate):
+                make_certificate(*certificate, "p2pchat registry")
+        self._certificate = certificate
+        self._context = server_context(*certificate)
+        door = self.server.open_secure(tcp, udp_port, lambda: StandardEngine(self._context))
+        return door, fingerprint_of_file(certificate[0])
+
+    def reload(self, limits: Limits, registration: Registration) -> None:
+        """Take the certificate from its files again, and these settings; nobody is hung up on.
+
+        Raises StorageError, and nothing has changed, where the certificate cannot be used.
+        """
+        if self._certificate is not None:
+            self._context = server_context(*self._certificate)
+        self._worker.limit(limits.password_queue)
+        self._service.limit(limits, registration)
+        self.server.limit(limits)
+
+    def open_metrics(self, address: Address) -> Address:
+        """Let Prometheus read our numbers there; give where. Raises BindError, UsageError."""
+        try:
+            from p2pchat.registry.metrics import CONTENT_TYPE, Metrics
+        except ImportError as error:
+            raise UsageError(
+                "metrics cannot be told", advice="pip install 'p2pchat[metrics]'"
+            ) from error
+        metrics = Metrics(
+            self._loop,
+            presence=self._presence,
+            server=self.server,
+            worker=self._worker,
+            tally=self._service.tally,
+        )
+        self._closing.callback(metrics.close)
+        door = PageDoor(self._loop, self._network, address, "/metrics", CONTENT_TYPE, metrics.page)
+        self._closing.callback(door.close)
+        return door.address
+
+    def begin(self, join: str) -> None:
+        """Take our place among the nodes, if there are others; `join`: how clients join here.
+
+        Raises StorageError.
+        """
+        if self._shared is not None:
+            self._shared.begin(join)
+
+    def stop(self) -> None:
+        """Begin to stop; the loop must run on until `stopped`."""
+        self.server.stop(self._hung_up)
+
+    def close(self) -> None:
+        """Close the database, after what is being written."""
+        self._closing.close()
+        self._worker.close(None if self._shared is None else _STOP_TIMEOUT)
+        if self._shared is not None:
+            self._shared.close(_STOP_TIMEOUT)
+        self._store.release()
+
+    def _hung_up(self) -> None:
+        if self._shared is None:
+            self._note_stopped()
+        else:
+            self._shared.cluster.stop(self._note_stopped)
+            self._loop.call_later(_STOP_TIMEOUT, self._note_stopped)
+
+    def _note_stopped(self) -> None:
+        self.stopped = True
+
+
+def _share(loop: Loop, store: Store, url: str, presence: PresenceBook, lease: float) -> "Shared":
+    """Give what a node has that shares its database."""
+    from p2pchat.registry.shared import Shared
+
+    return Shared(loop, store, url, presence, node=secrets.randbits(63), lease=lease)

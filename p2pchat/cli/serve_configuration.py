@@ -1,0 +1,114 @@
+"""What a registry is to be: the options of `p2p serve` made sense of, once for whoever needs them.
+
+Opens nothing and knows no option's spelling where it need not name one in an error.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from p2pchat.cli import limit_option
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import UsageError
+from p2pchat.net.address import Address, is_ip, is_loopback
+from p2pchat.net.endpoints import every_host
+from p2pchat.registry.entrance import Registration
+from p2pchat.registry.limits import NO_LIMITS, Limits
+from p2pchat.registry.passwords import STANDARD_COST, Cost
+
+
+class OriginalDoor(NamedTuple):
+    """Where the original dialect is spoken."""
+
+    tcp: Address
+    udp_port: int
+
+
+class SecureDoor(NamedTuple):
+    """Where the secure dialect is spoken; by which name others come, None: by the machine's own."""
+
+    tcp: Address
+    udp_port: int | None
+    join_host: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """A registry that could be run; `certificate` None: our own; `database` None: in the folder."""
+
+    folder: Path
+    database: str | None
+    lease: float
+    metrics: Address | None
+    original: OriginalDoor | None
+    secure: SecureDoor | None
+    certificate: tuple[Path, Path] | None
+    registration: Registration
+    hello_interval: float
+    hello_patience: float
+    limits: Limits
+    cost: Cost
+
+    def doubts(self) -> list[str]:
+        """Say in plain words what the operator may not have meant."""
+        doubts = []
+        if self.hello_patience <= self.hello_interval:
+            doubts.append(
+                f"clients say HELLO every {self.hello_interval:g} s but are hung up on after"
+                f" {self.hello_patience:g} s of silence"
+            )
+        host = self.original.tcp.host if self.original else ""
+        if host and not (is_ip(host) and is_loopback(host)):
+            doubts.append(
+                "the original door is open to other machines: names, passwords and who talks to"
+                " whom travel there in clear"
+            )
+        return doubts
+
+
+def configure(
+    settings: Settings,
+    *,
+    no_secure: bool,
+    host: str | None,
+    port: int,
+    udp_port: int | None,
+    join_host: str | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    no_original: bool,
+    original_host: str,
+    original_port: int,
+    original_udp_port: int,
+    data_dir: Path | None,
+    database: str | None,
+    lease: float,
+    metrics: Address | None,
+    registration: str,
+    hello_interval: float,
+    hello_patience: float,
+    limits: str,
+    settings_of_limits: tuple[limit_option.Given, ...],
+    password_cost: tuple[int, int] | None,
+) -> Configuration:
+    """Give what the options of `p2p serve` come to; raises UsageError where that is nonsense."""
+    if (tls_cert is None) != (tls_key is None):
+        raise UsageError("--tls-cert and --tls-key go together", advice="give both, or neither")
+    if no_original and no_secure:
+        raise UsageError("no door is left to open", advice="shut one of the two")
+    original = OriginalDoor(Address(original_host, original_port), original_udp_port)
+    secure = SecureDoor(Address(host or every_host(), port), udp_port, join_host)
+    return Configuration(
+        folder=data_dir or settings.registry_folder,
+        database=database,
+        lease=lease,
+        metrics=metrics,
+        original=None if no_original else original,
+        secure=None if no_secure else secure,
+        certificate=(tls_cert, tls_key) if tls_cert and tls_key else None,
+        registration=Registration(registration),
+        hello_interval=hello_interval,
+        hello_patience=hello_patience,
+        limits=limit_option.apply(NO_LIMITS if limits == "none" else Limits(), settings_of_limits),
+        cost=Cost(*password_cost) if password_cost else STANDARD_COST,
+    )

@@ -1,0 +1,86 @@
+"""One page over HTTP, for machines that come to read it: GET, the page, hang up.
+
+As little of HTTP/1.1 (RFC 9112) as a scraper needs. Knows nothing of what is on the page.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from p2pchat.net.address import Address
+from p2pchat.net.endpoints import Network
+from p2pchat.net.loop import Loop
+from p2pchat.net.transport import Wire
+
+_LONGEST_REQUEST: Final = 8 * 1024
+_TIMEOUT: Final = 10.0
+
+
+class PageDoor:
+    """Give `page()` to whoever asks for `path` at the address, until closed; raises BindError."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        address: Address,
+        path: str,
+        content_type: str,
+        page: Callable[[], bytes],
+    ) -> None:
+        self._loop = loop
+        self._path = path
+        self._content_type = content_type
+        self._page = page
+        self._wires: set[Wire] = set()
+        self._listener = network.listen(address, self._came)
+        self.address = self._listener.address
+
+    def close(self) -> None:
+        """Let nobody in any more, and hang up."""
+        self._listener.close()
+        for wire in tuple(self._wires):
+            wire.abort()
+
+    def _came(self, wire: Wire) -> None:
+        heard = bytearray()
+        deadline = self._loop.call_later(_TIMEOUT, wire.abort)
+        self._wires.add(wire)
+
+        def on_data(data: bytes) -> None:
+            heard.extend(data)
+            if b"\r\n\r\n" in heard:
+                wire.on_data = _ignore
+                wire.write(self._answer(bytes(heard.split(b"\r\n", 1)[0])))
+                wire.close()
+            elif len(heard) > _LONGEST_REQUEST:
+                wire.abort()
+
+        def on_closed(_: object) -> None:
+            deadline.cancel()
+            self._wires.discard(wire)
+
+        wire.on_data = on_data
+        wire.on_closed = on_closed
+
+    def _answer(self, request_line: bytes) -> bytes:
+        method, _, rest = request_line.partition(b" ")
+        target = rest.partition(b" ")[0].partition(b"?")[0]
+        if method not in {b"GET", b"HEAD"}:
+            return _response("405 Method Not Allowed", "text/plain", b"GET only\n")
+        if target != self._path.encode():
+            return _response("404 Not Found", "text/plain", f"it is at {self._path}\n".encode())
+        body = self._page()
+        response = _response("200 OK", self._content_type, body)
+        return response if method == b"GET" else response.removesuffix(body)
+
+
+def _response(status: str, content_type: str, body: bytes) -> bytes:
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _ignore(_: bytes) -> None:
+    """Hear nothing more from whoever has asked."""

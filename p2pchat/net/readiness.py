@@ -1,0 +1,66 @@
+"""Tell the service manager that started us how we are, in the datagrams of sd_notify(3).
+
+Knows no manager's name and reads no environment; where nobody asked to be told, nothing is.
+"""
+
+import logging
+import socket
+import time
+from typing import Final
+
+from p2pchat.net.loop import Loop, Timer
+
+_TIMEOUT_S: Final = 1.0  # a manager that is busy keeps us waiting; one that hangs must not
+_log = logging.getLogger(__name__)
+
+
+class Readiness:
+    """What is said to the manager at `address`: a path, or `@` and an abstract name; or to nobody.
+
+    `watchdog` is the seconds within which it wants a sign of life each time, once we are ready. The
+    loop gives it, so a loop that hangs gives none.
+    """
+
+    def __init__(self, loop: Loop, address: str | None, watchdog: float | None = None) -> None:
+        self._loop = loop
+        self._name = address and (f"\0{address[1:]}" if address.startswith("@") else address)
+        self._watchdog = watchdog if address else None
+        self._next_sign: Timer | None = None
+
+    def ready(self, status: str) -> None:
+        """All that was to be opened is open; `status` is one line for a person."""
+        self._say("READY=1", f"STATUS={status}")
+        if self._watchdog is not None:
+            self._give_sign(self._watchdog / 2)
+
+    def reloading(self) -> None:
+        """Settings are being read again; `reloaded` ends it."""
+        microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._say("RELOADING=1", f"MONOTONIC_USEC={microseconds}")
+
+    def reloaded(self) -> None:
+        """They have been, for better or worse."""
+        self._say("READY=1")
+
+    def stopping(self) -> None:
+        """The end has begun."""
+        self._say("STOPPING=1", "STATUS=stopping")
+
+    def close(self) -> None:
+        """Give no more signs of life."""
+        if self._next_sign is not None:
+            self._next_sign.cancel()
+
+    def _give_sign(self, interval: float) -> None:
+        self._say("WATCHDOG=1")
+        self._next_sign = self._loop.call_later(interval, lambda: self._give_sign(interval))
+
+    def _say(self, *lines: str) -> None:
+        if not self._name:
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(_TIMEOUT_S)
+                sock.sendto("\n".join(lines).encode(), self._name)
+        except OSError as error:  # whoever does not listen is no reason to stop serving
+            _log.warning("the service manager cannot be told %s: %s", lines[0], error)

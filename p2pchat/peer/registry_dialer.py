@@ -1,0 +1,102 @@
+"""Reach a registry, at the first of its machines that answers: those that its URL names, and those
+that it has told us of. Knows no dialect and no key; `registry_link` does.
+"""
+
+import random
+from collections.abc import Callable
+
+from p2pchat.errors import NotTrusted, P2PError, UsageError
+from p2pchat.net.address import Address
+from p2pchat.net.endpoints import Closable, Network
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.peer.profile import Profile
+from p2pchat.peer.registry_link import Failed, MachineDialer, OnLink
+from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
+
+
+class RegistryDialer:
+    """Dial the registry of the URL, as often as wanted.
+
+    `reached` is the machine that answered last: it is tried first the next time, then the others.
+    `on_first_use(fingerprint)` is told when a key is trusted because it is the first that we see.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        url: RegistryUrl,
+        profile: Profile,
+        on_first_use: Callable[[str], None],
+    ) -> None:
+        self.url = url
+        self.reached = url
+        self._loop = loop
+        self._network = network
+        self._profile = profile
+        self._on_first_use = on_first_use
+
+    def dial(self, then: OnLink, failed: Failed) -> Closable:
+        """Give `then` a link, or `failed` the reason why there is none, in a later turn."""
+        told = self._told()
+        # In any order: when a machine dies, not all who were there come to the same one.
+        told = random.sample(told, len(told))
+        machines: dict[Address, RegistryUrl] = {}
+        for url in (self.reached, self.url, *self.url.others, *told):
+            machines.setdefault(url.address, url)
+        return _Attempt(self, list(machines.values()), then, failed)
+
+    def learn(self, machines: tuple[str, ...]) -> None:
+        """Know the links of the registry's other machines, which it has told."""
+        if self.url.secure:
+            self._profile.keep_machines(str(self.url), machines)
+
+    def machine(self, url: RegistryUrl) -> MachineDialer:
+        """Give what dials one of them."""
+        return MachineDialer(self._loop, self._network, url, self._profile, self._on_first_use)
+
+    def _told(self) -> list[RegistryUrl]:
+        told = []
+        for text in self._profile.machines(str(self.url)):
+            try:
+                told.append(parse_registry_url(text))
+            except UsageError:
+                continue  # a registry may tell nonsense; others of its machines may answer
+        return told
+
+
+class _Attempt:
+    """One round through the machines. What fails first is the reason, if all do."""
+
+    def __init__(
+        self, dialer: RegistryDialer, machines: list[RegistryUrl], then: OnLink, failed: Failed
+    ) -> None:
+        self._dialer = dialer
+        self._left = machines
+        self._then = then
+        self._failed = failed
+        self._why: P2PError | None = None
+        self._dial = self._next()
+
+    def close(self) -> None:
+        """Give it up; a link that was given out is not ours any more."""
+        self._dial.close()
+
+    def _next(self) -> Closable:
+        url = self._left.pop(0)
+
+        def reached(link: Link) -> None:
+            self._dialer.reached = url
+            self._then(link)
+
+        def not_reached(error: P2PError) -> None:
+            if self._why is None or isinstance(error, NotTrusted):
+                self._why = error
+            # A key that has changed at the machine that was asked for stops everything.
+            if not self._left or (isinstance(error, NotTrusted) and url == self._dialer.url):
+                self._failed(self._why)
+            else:
+                self._dial = self._next()
+
+        return self._dialer.machine(url).dial(reached, not_reached)

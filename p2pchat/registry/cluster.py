@@ -1,0 +1,210 @@
+"""Our node among the others that share a database: who is not here is looked up there, what others
+tell is heard, and our lease is renewed, without which nothing counts that we have published.
+
+Runs on the loop and waits for nothing: while the database cannot be used, whoever is here stays,
+and searches for others are told to come again.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final
+
+from p2pchat.errors import P2PError
+from p2pchat.net.loop import Loop, Timer
+from p2pchat.net.worker import Worker
+from p2pchat.protocol.messages import Message, SearchResult, SlowDown
+from p2pchat.registry.accounts import Standing
+from p2pchat.registry.directory import NOWHERE, Answer
+from p2pchat.registry.limits import Rank
+from p2pchat.registry.news import LoggedOut, Moved, decode
+from p2pchat.registry.presence import Attendance, PresenceBook, Whereabouts
+from p2pchat.registry.presence_table import Lease, PresenceTable, Published
+from p2pchat.registry.publisher import Publisher
+from p2pchat.registry.work import Later, Work
+
+_PATIENCE: Final = 4.0
+"""Seconds that an announced port waits to be published."""
+
+_PAUSE: Final = 1.0
+_BUSY_PAUSE: Final = 5.0
+_SWEEP_DELAY: Final = 0.1  # after the end of another's lease
+
+_log = logging.getLogger(__name__)
+
+
+class Cluster:
+    """A node with this number, which renews its lease of so many seconds in time.
+
+    `worker` does what must be done in order and may wait for the database for long; what visitors
+    wait for is `Work`, as everywhere. `on_log_out(username)` is told when another node ends all
+    logins of a user. Call `begin` once; feed `hear` and `listening` from the bulletin.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        worker: Worker,
+        table: PresenceTable,
+        presence: PresenceBook,
+        *,
+        node: int,
+        lease: float,
+    ) -> None:
+        self._loop = loop
+        self._worker = worker
+        self._table = table
+        self._presence = presence
+        self._node = node
+        self._lease = lease
+        self._url = ""
+        self._publisher = Publisher(
+            loop,
+            worker,
+            table.publish,
+            presence,
+            on_no_lease=self._renew,
+            on_failed=self._unwell,
+        )
+        self._renewal: Timer | None = None
+        self._renewing = False
+        self._well = True
+        self.on_log_out: Callable[[str], object] = _nothing
+        self.other_nodes: tuple[str, ...] = ()
+
+    def begin(self, url: str) -> None:
+        """Take a lease for a node where clients join by that link; blocks, raises StorageError."""
+        self._url = url
+        self._renewed(self._table.renew(url))
+
+    def stop(self, then: Callable[[], None]) -> None:
+        """Put offline whoever is here, and call `then` once that is written or cannot be."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+        self._publisher.stop()
+        self._worker.submit(self._table.withdraw, lambda _: then(), lambda _: then())
+
+    # What the service asks
+
+    def knows(self, username: str) -> bool:
+        """Tell only of whom we see; the database decides."""
+        return self._presence.find(username) is not None
+
+    def admit(self, username: str, standing: Standing) -> None:
+        """Keep nothing: the database knows."""
+
+    def forget(self, username: str) -> None:
+        """Keep nothing: the database knows."""
+
+    def look_up(self, username: str, *, secure: bool) -> Work:
+        """Answer a search for somebody who is not online here."""
+
+        def answer(found: dict[str, Whereabouts]) -> SearchResult:
+            where = found.get(username, NOWHERE)
+            return where.found if secure else where.found_in_clear
+
+        return Work(partial(self._table.find, [username]), answer, Rank.QUICK)
+
+    def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message | Work:
+        """Give the answer that is made of where these are, none of whom is online here."""
+        wanted = list(usernames)
+        if not wanted:
+            return answer({})
+        return Work(partial(self._table.find, wanted), answer, Rank.QUICK)
+
+    def announced(self, attendance: Attendance, answer: Callable[[bool], Message]) -> Later:
+        """Give the answer once others can find the user, or cannot."""
+
+        def begin(say: Callable[[Message], None]) -> None:
+            def outcome(published: Published | None) -> None:
+                if timer.live:
+                    timer.cancel()
+                    if published is Published.PORT_TAKEN:
+                        self._presence.withdraw(attendance)
+                    kept = published is Published.KEPT
+                    say(SlowDown(_BUSY_PAUSE) if published is None else answer(kept))
+
+            def too_late() -> None:
+                say(SlowDown(_BUSY_PAUSE))
+
+            timer = self._loop.call_later(_PATIENCE, too_late)
+            self._publisher.publish(attendance.username, outcome)
+
+        return Later(begin)
+
+    def log_out(self, username: str) -> None:
+        """End every login of the account at other nodes."""
+        self._worker.submit(partial(self._table.log_out, username), _nothing, self._unwell)
+
+    # What the others tell
+
+    def hear(self, text: bytes) -> None:
+        """Take what was notified."""
+        for news in decode(text):
+            if news.node == self._node:
+                continue
+            match news:
+                case Moved(username, _, found):
+                    self._moved(username, found)
+                case LoggedOut(username):
+                    self.on_log_out(username)
+
+    def listening(self) -> None:
+        """Others are heard from now on; what they said before may have been missed."""
+        self._publisher.publish_all()
+        watched = [n for n in self._presence.watched if self._presence.find(n) is None]
+
+        def tell(found: dict[str, Whereabouts]) -> None:
+            for username in watched:
+                if self._presence.find(username) is None:
+                    where = found.get(username, NOWHERE)
+                    self._presence.tell_watchers(username, where.found)
+
+        if watched:
+            self._worker.submit(partial(self._table.find, watched), tell, self._unwell)
+
+    def _moved(self, username: str, found: SearchResult) -> None:
+        here = self._presence.find(username)
+        if here is None:
+            self._presence.tell_watchers(username, found)
+        elif self._publisher.is_published(here):
+            self._publisher.publish(username)  # whether the user is still ours, the table says
+
+    # Our lease
+
+    def _renew(self) -> None:
+        if self._renewal is not None:
+            self._renewal.cancel()
+        self._renewal = None
+        if self._renewing:
+            return
+        self._renewing = True
+        self._worker.submit(partial(self._table.renew, self._url), self._renewed, self._not_renewed)
+
+    def _renewed(self, lease: Lease) -> None:
+        self._renewing = False
+        if not self._well:
+            _log.warning("the shared database is back")
+        self._well = True
+        self.other_nodes = lease.other_nodes
+        wait = self._lease / 3
+        if lease.next_end is not None:
+            wait = min(wait, max(lease.next_end, 0) + _SWEEP_DELAY)
+        self._renewal = self._loop.call_later(wait, self._renew)
+        if lease.anew:
+            self._publisher.publish_all()
+
+    def _not_renewed(self, error: P2PError) -> None:
+        self._renewing = False
+        self._unwell(error)
+        self._renewal = self._loop.call_later(_PAUSE, self._renew)
+
+    def _unwell(self, error: P2PError) -> None:
+        """Say once that the database cannot be used."""
+        if self._well:
+            _log.error("%s", error.what)
+        self._well = False
+
+
+def _nothing(_: object) -> None:
+    """Stand in where nothing is to be done."""

@@ -1,0 +1,95 @@
+"""Who has an account, and where they are who are not online here: what a search asks.
+
+Here for a registry that is alone: every name is in memory, so that a search never waits for the
+disk. Knows no socket, no thread and no database; `cluster` is the same for several nodes.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Protocol
+
+from p2pchat.protocol.messages import Message, Presence, SearchResult
+from p2pchat.registry.accounts import NO_KEY, Standing
+from p2pchat.registry.presence import OFFLINE, Attendance, Whereabouts
+from p2pchat.registry.work import Later, Work
+
+NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
+NOWHERE: Final = Whereabouts(NOT_FOUND, NOT_FOUND)
+
+Answer = Callable[[Mapping[str, Whereabouts]], Message]
+
+
+class Directory(Protocol):
+    """What the service needs to know beyond its own presence book."""
+
+    @property
+    def other_nodes(self) -> tuple[str, ...]:
+        """The links by which one joins at the other nodes of this registry."""
+
+    def knows(self, username: str) -> bool:
+        """Tell whether there is such an account, as far as can be told at once."""
+
+    def admit(self, username: str, standing: Standing) -> None:
+        """Know the account that was made, or has logged in."""
+
+    def forget(self, username: str) -> None:
+        """Know the account that was removed no longer."""
+
+    def look_up(self, username: str, *, secure: bool) -> Message | Work:
+        """Answer a search for somebody who is not online here."""
+
+    def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message | Work:
+        """Give the answer that is made of where these are, none of whom is online here."""
+
+    def announced(
+        self, attendance: Attendance, answer: Callable[[bool], Message]
+    ) -> Message | Later:
+        """Give the answer to an announced port that our presence book has accepted."""
+
+    def log_out(self, username: str) -> None:
+        """End every login of the account at other nodes."""
+
+
+class MemoryDirectory:
+    """The accounts of a registry that is alone; `standings` are those that there are."""
+
+    other_nodes: tuple[str, ...] = ()
+
+    def __init__(self, standings: Iterable[tuple[str, Standing]] = ()) -> None:
+        self._known = dict(standings)
+
+    def knows(self, username: str) -> bool:
+        """Tell whether there is such an account."""
+        return username in self._known
+
+    def admit(self, username: str, standing: Standing = NO_KEY) -> None:
+        """Know the account that was made, or has logged in."""
+        self._known[username] = standing
+
+    def forget(self, username: str) -> None:
+        """Know it no longer."""
+        self._known.pop(username, None)
+
+    def look_up(self, username: str, *, secure: bool) -> SearchResult:
+        """Answer a search for somebody who is not online."""
+        standing = self._known.get(username)
+        if standing is None:
+            return NOT_FOUND
+        if secure and standing.key:
+            return SearchResult(Presence.OFFLINE, key=standing.key)
+        return OFFLINE
+
+    def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message:
+        """Give the answer that is made of where these are."""
+        return answer(
+            {
+                name: Whereabouts(self.look_up(name, secure=True), self.look_up(name, secure=False))
+                for name in usernames
+            }
+        )
+
+    def announced(self, _: Attendance, answer: Callable[[bool], Message]) -> Message:
+        """Give the answer: nobody else is to be asked."""
+        return answer(True)
+
+    def log_out(self, username: str) -> None:
+        """End nothing: there are no other nodes."""

@@ -1,0 +1,61 @@
+"""What the nodes of one registry tell each other through their database, as bytes and back.
+
+A hint and not the truth: whoever hears it looks at the table where it matters.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from p2pchat.protocol.messages import SearchResult
+
+CHANNEL: Final = "p2pchat"
+_MOST_BYTES: Final = 7_900
+"""What PostgreSQL takes in one notification is a little more."""
+
+
+class Moved(msgspec.Struct, frozen=True, tag="moved"):
+    """A user of that node has come, moved or gone; what is found now at a secure door."""
+
+    username: str
+    node: int
+    found: SearchResult
+
+
+class LoggedOut(msgspec.Struct, frozen=True, tag="logged out"):
+    """Every login of the user ends, at all nodes but that one."""
+
+    username: str
+    node: int
+
+
+News = Moved | LoggedOut
+
+_decoder: Final = msgspec.json.Decoder(list[News])
+
+
+def encode(news: Iterable[News]) -> Iterator[str]:
+    """Give the news as texts that are short enough for one notification each."""
+    batch: list[bytes] = []
+    size = 0
+    for piece in map(msgspec.json.encode, news):
+        if batch and size + len(piece) > _MOST_BYTES:
+            yield _joined(batch)
+            batch, size = [], 0
+        batch.append(piece)
+        size += len(piece) + 1
+    if batch:
+        yield _joined(batch)
+
+
+def decode(text: bytes) -> list[News]:
+    """Give the news of a text; none where a program that is not ours wrote it."""
+    try:
+        return _decoder.decode(text)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return []
+
+
+def _joined(batch: list[bytes]) -> str:
+    return f"[{b','.join(batch).decode()}]"

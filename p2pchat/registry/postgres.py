@@ -1,0 +1,55 @@
+"""PostgreSQL through peewee and psycopg 3: connections that are given up rather than waited for.
+
+Knows no table of ours but the one that says which schema the others have.
+"""
+
+from typing import Any, Final
+
+import peewee
+
+from p2pchat.storage import Store
+
+CONNECTION: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "application_name": "p2pchat",
+    "options": "-c statement_timeout=5s -c lock_timeout=4s"
+    " -c idle_in_transaction_session_timeout=30s",
+}
+"""How the database is spoken to: what it does not do in time fails, and is asked anew."""
+
+_SCHEMA_LOCK: Final = 0x70327063  # any number, the same in every p2pchat
+
+
+class Postgres(Store):
+    """The database at the URL. A connection that broke is made anew at the next execution."""
+
+    def __init__(self, url: str) -> None:
+        database = peewee.PostgresqlDatabase(url, prefer_psycopg3=True, **CONNECTION)
+        super().__init__(
+            database,
+            "the shared database",
+            "it is down or unreachable, or the URL is not right",
+            "look at it with psql, and at --database",
+        )
+
+    def _after_an_error(self) -> None:
+        if not self.database.is_connection_usable():
+            self.database.close()
+
+    def _begin_change(self) -> None:
+        self.rows("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
+
+    def _version(self) -> int:
+        with self.errors():
+            if not self.database.table_exists("p2pchat_schema"):
+                return 0
+            return int(self.rows("SELECT version FROM p2pchat_schema")[0][0])
+
+    def _note_version(self, version: int) -> None:
+        self.rows("CREATE TABLE IF NOT EXISTS p2pchat_schema (version INTEGER NOT NULL)")
+        self.rows("DELETE FROM p2pchat_schema")
+        self.rows("INSERT INTO p2pchat_schema VALUES (%s)", (version,))

@@ -1,0 +1,92 @@
+"""What the operator does with accounts, beside the registry that runs or without one.
+
+Every method blocks, and raises StorageError. Whoever changes an account here tells the registry.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from p2pchat.registry.accounts import TOKEN_LIFETIME_S, as_bytes
+from p2pchat.registry.models import LAST_EXPIRY, Account, Token
+from p2pchat.storage import Store
+
+
+class Entry(NamedTuple):
+    """An account as the operator sees it.
+
+    `seen_at`: when it logged in last by the secure door, to the day; None: not for a month.
+    """
+
+    username: str
+    created_at: datetime
+    seen_at: datetime | None
+    key: bytes | None
+    allows_original: bool
+    disabled: bool
+
+
+class Roster:
+    """The accounts of the registry whose database is `store`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def entries(self) -> Iterator[Entry]:
+        """Give every account, by name."""
+        query = (
+            Account.select(
+                Account.username,
+                Account.created_at,
+                LAST_EXPIRY,
+                Account.key,
+                Account.allows_original,
+                Account.disabled,
+            )
+            .left_outer_join(Token, on=(Token.username == Account.username))
+            .group_by(Account.username)
+            .order_by(Account.username)
+        )
+        with self._store.errors():
+            for row in query.tuples().execute(self._store.database):
+                username, created_at, expires_at, key, allows_original, disabled = row
+                yield Entry(
+                    username,
+                    created_at.replace(tzinfo=UTC),
+                    _last_use(expires_at),
+                    as_bytes(key),
+                    allows_original,
+                    disabled,
+                )
+
+    def disable(self, username: str) -> bool:
+        """Keep the account, and let nobody in by it; False where there is none."""
+        return self._set_disabled(username, disabled=True)
+
+    def enable(self, username: str) -> bool:
+        """Let its owner in again; False where there is none."""
+        return self._set_disabled(username, disabled=False)
+
+    def remove(self, username: str) -> bool:
+        """Forget the account, and let anybody have the name; False where there is none."""
+        with self._store.transaction():
+            self._end_tokens(username)
+            gone = Account.delete().where(Account.username == username)
+            return bool(gone.execute(self._store.database))
+
+    def _set_disabled(self, username: str, *, disabled: bool) -> bool:
+        changed = Account.update(disabled=disabled).where(Account.username == username)
+        with self._store.transaction():
+            if disabled:
+                self._end_tokens(username)
+            return bool(changed.execute(self._store.database))
+
+    def _end_tokens(self, username: str) -> None:
+        Token.delete().where(Token.username == username).execute(self._store.database)
+
+
+def _last_use(expires_at: int | None) -> datetime | None:
+    """Tell by when a token ends when it was used."""
+    if expires_at is None:
+        return None
+    return datetime.fromtimestamp(expires_at - TOKEN_LIFETIME_S, UTC)

@@ -1,0 +1,29 @@
+"""What the registry has answered and refused, counted: cheap to add to, for whoever asks."""
+
+from collections import Counter
+
+from p2pchat.protocol.messages import Message, SearchResult, SlowDown
+
+
+class Tally:
+    """`refusals` by the limit's name; `answers` by what was asked and the outcome.
+
+    Answers are counted only if `counts_answers`: nobody need pay for what nobody reads.
+    """
+
+    def __init__(self) -> None:
+        self.refusals: Counter[str] = Counter()
+        self.answers: Counter[tuple[str, str]] = Counter()
+        self.counts_answers = False
+
+    def answered(self, answer: Message) -> None:
+        """Count an answer."""
+        kind = type(answer)
+        if isinstance(answer, SearchResult):
+            outcome = answer.presence.value
+        elif isinstance(answer, SlowDown):
+            outcome = "SLOW_DOWN"
+        else:
+            reason = getattr(answer, "reason", None)
+            outcome = str(reason or getattr(answer, "outcome", "OK"))
+        self.answers[kind.__name__.removesuffix("Result"), outcome] += 1

@@ -1,0 +1,25 @@
+"""Answers that take a while: blocking work first, or something else that must happen before."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from p2pchat.protocol.messages import Message
+from p2pchat.registry.limits import Rank
+
+
+class Work(NamedTuple):
+    """An answer that takes blocking work first.
+
+    Run `job` off the loop, and give its result to `then` on it, which gives the answer, even if
+    the visitor has gone meanwhile. Of what waits, the lowest rank goes first.
+    """
+
+    job: Callable[[], Any]
+    then: Callable[[Any], Message]
+    rank: Rank
+
+
+class Later(NamedTuple):
+    """An answer that `begin(answer)` leads to: it calls `answer(message)` in a later turn, once."""
+
+    begin: Callable[[Callable[[Message], None]], None]

@@ -1,0 +1,27 @@
+"""Accounts in a file of their own, at the least cost of a password."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from p2pchat.registry.accounts import Accounts
+from p2pchat.registry.passwords import Cost, Passwords
+from p2pchat.registry.stores import open_file
+
+CHEAP = Passwords(Cost(memory_kib=64, passes=1))
+
+
+class OpenedAccounts(Accounts):
+    """The accounts of the file, which is theirs alone until they are closed."""
+
+    def __init__(self, file: Path, wall_clock: Callable[[], float] = time.time) -> None:
+        self.store = open_file(file, alone=True)
+        super().__init__(self.store, CHEAP, wall_clock)
+
+    def disconnect(self) -> None:
+        """Close the calling thread's connection."""
+        self.store.close()
+
+    def close(self) -> None:
+        """Let others have the file."""
+        self.store.release()

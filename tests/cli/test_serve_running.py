@@ -1,0 +1,117 @@
+"""A registry that runs: its numbers over HTTP, and SIGHUP, by which nobody is dropped."""
+
+import signal
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from p2pchat.net.certificates import make_certificate
+from tests.faults.crowd import Member
+from tests.programs import Program, Serve, environment, running
+
+CHEAP = ("--password-cost", "64:1")
+
+
+def numbers(url: str) -> dict[tuple[str, ...], float]:
+    """Read the page as Prometheus does; by name and labels."""
+    with urllib.request.urlopen(url, timeout=10) as page:  # noqa: S310  # of our own
+        text = page.read().decode()
+    return {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_prometheus_reads_what_happened(tmp_path: Path) -> None:
+    """Who is online, what was answered, what a limit has refused."""
+    limits = ("--limit", "searches-per-minute=3", "--limit", "login-tries=1")
+    serve = Serve(tmp_path, *CHEAP, "--quiet", "--metrics", "127.0.0.1:0", *limits)
+    with running(serve):
+        url = serve.wait_for("^metrics (http://.*)$")[1]
+        alice = Member(serve, "alice", port=4001)
+        assert [alice.tell("SEARCH", username="bob")[0] for _ in range(4)][-1] == "SLOW_DOWN"
+        raw = serve.dial()
+        assert raw.ask("LOG", "alice wrong") == ("LOG_RESP", "FAIL")
+        raw.say("LOG", "alice wrong")
+        assert raw.closed_by_remote()
+        seen = numbers(url)
+        assert seen["p2pchat_users_online",] == 1
+        assert seen["p2pchat_connections",] == 1
+        assert seen["p2pchat_answers_total", "OK", "Register"] == 1
+        assert seen["p2pchat_answers_total", "NOT_FOUND", "Search"] == 3
+        assert seen["p2pchat_answers_total", "Login", "WRONG_PASSWORD"] == 1
+        assert seen["p2pchat_refusals_total", "searches-per-minute"] == 1
+        assert seen["p2pchat_refusals_total", "login-tries"] == 1
+        assert 0 <= seen["p2pchat_loop_lag_seconds",] < 60
+        assert seen["p2pchat_work_waiting",] == 0
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(url.replace("/metrics", "/"), timeout=10)  # noqa: S310
+        alice.close()
+
+
+def test_sighup_takes_the_settings_anew(tmp_path: Path) -> None:
+    """Limits, who may register, and a renewed certificate; whoever is in stays in."""
+    file = tmp_path / "serve.toml"
+    file.write_text("[limits]\nsearches-per-minute = 2\n")
+    serve = Serve(tmp_path, *CHEAP)
+    with running(serve):
+        alice = Member(serve, "alice", port=4001)
+        assert [alice.tell("SEARCH", username="x")[0] for _ in range(3)][-1] == "SLOW_DOWN"
+        before = alice.socket.getpeercert(binary_form=True)
+        for name in ("registry-cert.pem", "registry-key.pem"):
+            (tmp_path / name).unlink()
+        make_certificate(tmp_path / "registry-cert.pem", tmp_path / "registry-key.pem", "renewed")
+        file.write_text('registration = "closed"\nhello-interval = 7\n')
+        _reload(serve, "reloaded: certificate, limits, registration")
+        _heard(serve, "other settings have changed too")
+        assert [alice.tell("SEARCH", username="x")[0] for _ in range(3)][-1] == "SEARCH_RESP"
+        with pytest.raises(AssertionError, match="REGISTRATION_CLOSED"):
+            Member(serve, "bob")
+        assert Member(serve, "alice", is_known=True).socket.getpeercert(binary_form=True) != before
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        ("registration = 5\n", "not reloaded: .*serve.toml: registration"),
+        ("nonsense\n", "not reloaded: .*malformed"),
+    ],
+)
+def test_settings_that_are_wrong_change_nothing(tmp_path: Path, damage: str, why: str) -> None:
+    """It runs on as before, and says what is wrong."""
+    serve = Serve(tmp_path, *CHEAP)
+    with running(serve):
+        alice = Member(serve, "alice", port=4001)
+        (tmp_path / "serve.toml").write_text(damage)
+        _reload(serve, why)
+        assert alice.finds("alice") == "ONLINE"
+        bob = Member(serve, "bob")
+        bob.close()
+        alice.close()
+
+
+def test_metrics_at_no_address_are_refused(tmp_path: Path) -> None:
+    """With what is wrong."""
+    program = Program("serve", "--metrics", "here", env=environment(tmp_path))
+    code, err = program.end()
+    assert code == 2
+    assert "here is no HOST:PORT" in err
+
+
+def _reload(serve: Serve, why: str) -> None:
+    serve.signal(signal.SIGHUP)
+    _heard(serve, why)
+
+
+def _heard(serve: Serve, what: str) -> None:
+    import re
+
+    assert serve.process.stderr is not None
+    while line := serve.process.stderr.readline():
+        if re.search(what, line):
+            return
+    raise AssertionError(f"no {what!r} in the log")

