@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from p2pchat import errors
 from p2pchat.cli import serve, settings
+from p2pchat.cli.config_file import KEYS
 
 Rows = list[tuple[str, str]]
 """What is explained, each with what it means."""
@@ -57,7 +58,10 @@ def exit_codes() -> list[Section]:
 def environment() -> list[Section]:
     """Give each variable that is read."""
     return [
-        Section("Environment", list(settings.VARIABLES.items())),
+        Section(
+            "Environment",
+            [*((key.variable, key.meaning) for key in KEYS), *settings.VARIABLES.items()],
+        ),
         Section("Environment of p2p serve", list(serve.serve.environment().items())),
     ]
 
