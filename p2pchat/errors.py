@@ -10,6 +10,7 @@ P2PError                          exit 1
 │   └── InviteNeeded                   1   it makes none without a code that is good
 ├── LinkLost                           3   an open link broke
 ├── Unreachable                        3   a registry or a contact cannot be dialled
+│   └── HungUp                         3   a contact was, and hung up without an answer
 ├── SlowedDown                         3   the registry has too much to do now
 ├── LoginRefused                       4   wrong name or password
 ├── LoginNeeded                        4   who, or with which password?
@@ -86,6 +87,10 @@ class Unreachable(P2PError):
     """A registry or a contact cannot be dialled."""
 
     exit_code = 3
+
+
+class HungUp(Unreachable):
+    """A contact was dialled, and hung up without an answer."""
 
 
 class SlowedDown(P2PError):

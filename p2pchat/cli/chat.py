@@ -73,6 +73,7 @@ def _be_online(
     from p2pchat.cli.assembly import AtPrompt, Talk, attach, converse, stay_online
     from p2pchat.cli.node_access import running_node
     from p2pchat.cli.our_side import our_side
+    from p2pchat.peer.control import socket_of
     from p2pchat.protocol.screen import Attach
     from p2pchat.ui.chat_app import Call
 
@@ -85,7 +86,9 @@ def _be_online(
         at_prompt = None
         if terminal and not plain and not settings.dumb_terminal:
             make_folder(settings.state_home)
-            at_prompt = AtPrompt(settings.input_history_file)
+            account = socket_of(settings.state_home, str(us.url), username).stem
+            drafts_file = settings.state_home / f"drafts-{account}.json"
+            at_prompt = AtPrompt(settings.input_history_file, drafts_file, settings.look)
         with running_node(settings, us, username) as running:
             if running is not None and not headless:
                 refuse_node_options(ctx)
