@@ -24,6 +24,7 @@ from p2pchat.cli import (
     status,
     users,
 )
+from p2pchat.cli.family import Family
 from p2pchat.errors import P2PError, StorageError
 
 INTERRUPTED = 130
@@ -31,7 +32,7 @@ INTERRUPTED = 130
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
 
-class _Group(click.Group):
+class _Group(Family):
     """The group that shows our errors and gives their exit codes, and 130 for Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
