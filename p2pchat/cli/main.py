@@ -16,6 +16,7 @@ from p2pchat.cli import (
     completion,
     contacts,
     demo,
+    doctor,
     history,
     invite,
     search,
@@ -111,6 +112,7 @@ for command in (
     contacts.trust,
     users.users,
     backup.backup,
+    doctor.doctor,
     demo.demo,
     completion.completion,
 ):

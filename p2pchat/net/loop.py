@@ -6,6 +6,7 @@ else calls `run_until`. A callback that raises is a bug, and the exception goes 
 
 import heapq
 import itertools
+import math
 import selectors
 import socket
 import time
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from p2pchat.errors import P2PError
+from p2pchat.errors import P2PError, TimedOut
 
 T = TypeVar("T")
 Callback = Callable[[], None]
@@ -162,13 +163,23 @@ class Loop:
             self.run_once()
 
     def wait_for(
-        self, start: Callable[[Callable[[T], None], Callable[[P2PError], None]], None]
+        self,
+        start: Callable[[Callable[[T], None], Callable[[P2PError], None]], None],
+        timeout: float = math.inf,
     ) -> T:
-        """Call `start(then, failed)`, run turns until one of them is called, give or raise that."""
+        """Call `start(then, failed)`, run turns until one of them is called, give or raise that.
+
+        Raises TimedOut after so many seconds; what was started is then still to be ended.
+        """
         results: list[T] = []
         errors: list[P2PError] = []
-        start(results.append, errors.append)
-        self.run_until(lambda: bool(results or errors))
+        late = TimedOut(f"no answer came within {timeout:g} s")
+        timer = self.call_later(timeout, lambda: errors.append(late))
+        try:
+            start(results.append, errors.append)
+            self.run_until(lambda: bool(results or errors))
+        finally:
+            timer.cancel()
         if errors:
             raise errors[0]
         return results[0]
