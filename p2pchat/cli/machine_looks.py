@@ -26,7 +26,7 @@ def versions() -> Iterator[Finding]:
 def files(settings: Settings) -> Iterator[Finding]:
     """See whether what we keep is for its owner's eyes; makes nothing."""
     secrets = (settings.data_home, settings.profile_file, settings.identity_file)
-    others = (settings.state_home, settings.input_history_file, settings.run_folder)
+    others = (settings.state_home, settings.run_folder, settings.input_history_file)
     doubts = [
         doubt
         for path in (*secrets, *others)
