@@ -1,6 +1,7 @@
 """`p2p doctor`: what is well, what is not, within its time, and without disturbing anybody."""
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -175,6 +176,17 @@ def test_others_can_read_our_files(tmp_path: Path) -> None:
         f"  try: chmod 600 {identity}",
         "skip profile: not opened, see above",
     ]
+
+
+def test_a_clock_that_is_behind_what_it_wrote_is_doubted(tmp_path: Path) -> None:
+    """Which is all that can be known of it here."""
+    patient = Patient(tmp_path, "p2p://127.0.0.1:1")
+    assert Program("status", "--as", "alice", env=patient.env).end()[0] == 0
+    assert patient.look()[1]["clock"][0] == "ok"
+    identity = tmp_path / "data" / "identity.pem"
+    os.utime(identity, (4e9, 4e9))
+    mark, what = patient.look()[1]["clock"]
+    assert (mark, f"before {identity} was written" in what) == ("warn", True)
 
 
 def test_the_original_dialect_can_tell_little(alice: Patient, registry: Serve) -> None:
