@@ -21,8 +21,11 @@ P2PError                          exit 1
 ├── TimedOut                           9
 └── NotTrusted                        10   a key is another than the one that we know
 
-Knows nothing of terminals: it gives sentences, `cli` prints them.
+Knows nothing of terminals: it gives sentences, `cli` prints them. Also gives the word
+that was meant where somebody made a slip, for those sentences.
 """
+
+from collections.abc import Iterable
 
 
 class P2PError(Exception):
@@ -153,3 +156,10 @@ class NotTrusted(P2PError):
     """A registry or a contact shows another key than the one that we know."""
 
     exit_code = 10
+
+
+def nearest(slip: str, known: Iterable[str]) -> str:
+    """Give the known word that was probably meant, or nothing."""
+    from difflib import get_close_matches  # only a slip pays for it
+
+    return next(iter(get_close_matches(slip, list(known), 1)), "")

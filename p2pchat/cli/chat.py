@@ -9,6 +9,7 @@ import click
 from p2pchat.cli import options
 from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
 from p2pchat.cli.settings import Settings, make_folder
+from p2pchat.errors import NoSuchUser
 
 _PLAIN = click.option("--plain", is_flag=True, help="Plain lines instead of the prompt.")
 
@@ -100,6 +101,9 @@ def _be_online(
                     return
                 to_call = None if whom is None else Call(whom, in_clear)
                 talk = converse(make_node, us.loop, to_call, at_prompt)
+        meant = us.meant(whom) if whom is not None else ""
     if talk.error is not None:
         raise talk.error
+    if meant and talk.exit_code == NoSuchUser.exit_code:  # the screen has said that there is none
+        click.echo(f"  likely: {meant}", err=True)
     ctx.exit(talk.exit_code)

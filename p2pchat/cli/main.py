@@ -17,7 +17,9 @@ from p2pchat.cli import (
     config,
     contacts,
     demo,
+    doctor,
     history,
+    invite,
     search,
     send,
     serve,
@@ -25,6 +27,7 @@ from p2pchat.cli import (
     status,
     users,
 )
+from p2pchat.cli.family import Family
 from p2pchat.errors import P2PError, StorageError
 
 INTERRUPTED = 130
@@ -32,7 +35,7 @@ INTERRUPTED = 130
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
 
-class _Group(click.Group):
+class _Group(Family):
     """The group that shows our errors and gives their exit codes, and 130 for Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -122,6 +125,7 @@ for command in (
     account.register,
     account.passwd,
     account.logout,
+    invite.invite,
     chat.login,
     chat.chat,
     search.search,
@@ -134,6 +138,7 @@ for command in (
     contacts.trust,
     users.users,
     backup.backup,
+    doctor.doctor,
     demo.demo,
     completion.completion,
     config.config,

@@ -5,10 +5,9 @@ Pure: knows neither node nor terminal.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Final, NamedTuple
 
-from p2pchat.errors import UsageError
+from p2pchat.errors import UsageError, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +136,6 @@ def complete(before_cursor: str, names: Mapping[str, str]) -> list[tuple[str, st
 
 
 def _unknown(word: str) -> UsageError:
-    close = get_close_matches(word, _BY_WORD, n=1)
-    advice = f"did you mean /{close[0]}?" if close else "/help shows what there is"
+    near = nearest(word, _BY_WORD)
+    advice = f"did you mean /{near}?" if near else "/help shows what there is"
     return UsageError(f"there is no command /{word}; nothing was sent", advice=advice)
