@@ -10,6 +10,7 @@ P2PError                          exit 1
 │   └── InviteNeeded                   1   it makes none without a code that is good
 ├── LinkLost                           3   an open link broke
 ├── Unreachable                        3   a registry or a contact cannot be dialled
+│   └── HungUp                         3   a contact was, and hung up without an answer
 ├── SlowedDown                         3   the registry has too much to do now
 ├── LoginRefused                       4   wrong name or password
 ├── LoginNeeded                        4   who, or with which password?
@@ -23,9 +24,11 @@ P2PError                          exit 1
 Whoever presses Ctrl-C gets 130. The first sentences of those with a code of their own are what
 `p2p help exit-codes` shows.
 
-Knows nothing of terminals: it gives sentences, `cli` prints them.
+Knows nothing of terminals: it gives sentences, `cli` prints them. Also gives the word
+that was meant where somebody made a slip, for those sentences.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 INTERRUPTED: Final = 130
@@ -98,6 +101,10 @@ class Unreachable(P2PError):
     exit_code = 3
 
 
+class HungUp(Unreachable):
+    """A contact was dialled, and hung up without an answer."""
+
+
 class SlowedDown(P2PError):
     """The registry has too much to do, or we ask for too much.
 
@@ -161,3 +168,10 @@ class NotTrusted(P2PError):
     """A registry or a contact shows another key than the one that we know."""
 
     exit_code = 10
+
+
+def nearest(slip: str, known: Iterable[str]) -> str:
+    """Give the known word that was probably meant, or nothing."""
+    from difflib import get_close_matches  # only a slip pays for it
+
+    return next(iter(get_close_matches(slip, list(known), 1)), "")

@@ -8,7 +8,7 @@ from click.shell_completion import CompletionItem
 
 from p2pchat.cli.options import is_terminal
 from p2pchat.cli.topics import TOPICS, Topic
-from p2pchat.errors import UsageError
+from p2pchat.errors import UsageError, nearest
 
 
 def _known(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -87,18 +87,13 @@ def _show(text: str) -> None:
 
 
 def _unknown(root: click.Context, words: list[str]) -> UsageError:
-    import difflib
-
     assert isinstance(root.command, click.Group)
-    near = difflib.get_close_matches(words[0], [*TOPICS, *root.command.commands], 1)
-    inside = words[1:] and near == words[:1]
-    if inside and (found := _find(root, near)) and isinstance(found.command, click.Group):
-        near = [
-            f"{words[0]} {name}"
-            for name in difflib.get_close_matches(words[1], found.command.commands, 1)
-        ]
+    near = nearest(words[0], [*TOPICS, *root.command.commands])
+    family = root.command.commands.get(words[0])
+    if words[1:] and isinstance(family, click.Group):
+        near = f"{words[0]} {nearest(words[1], family.commands)}".rstrip()
     return UsageError(
         f"there is no help on {' '.join(words)!r}",
-        likely=f"you mean {near[0]}" if near else "",
-        advice=f"p2p help {near[0]}" if near else "p2p help lists commands and topics",
+        likely=near and f"did you mean {near}?",
+        advice=f"p2p help {near}" if near else "p2p help lists commands and topics",
     )

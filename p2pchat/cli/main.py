@@ -17,8 +17,10 @@ from p2pchat.cli import (
     config,
     contacts,
     demo,
+    doctor,
     help_command,
     history,
+    invite,
     search,
     send,
     serve,
@@ -26,12 +28,13 @@ from p2pchat.cli import (
     status,
     users,
 )
+from p2pchat.cli.family import Family
 from p2pchat.errors import INTERRUPTED, P2PError, StorageError
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
 
-class _Group(click.Group):
+class _Group(Family):
     """The group that shows our errors and gives their exit codes, and 130 for Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -121,6 +124,7 @@ for command in (
     account.register,
     account.passwd,
     account.logout,
+    invite.invite,
     chat.login,
     chat.chat,
     search.search,
@@ -133,6 +137,7 @@ for command in (
     contacts.trust,
     users.users,
     backup.backup,
+    doctor.doctor,
     demo.demo,
     completion.completion,
     config.config,

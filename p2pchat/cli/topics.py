@@ -73,7 +73,7 @@ def keys() -> list[Section]:
 
     return [
         Section("Commands at the prompt", help_rows()),
-        Section("Keys at the prompt", [(key.name, key.help) for key in KEYS]),
+        Section("Keys at the prompt", list(KEYS)),
     ]
 
 

@@ -1,28 +1,50 @@
-"""Which keys do more at the prompt than type: bindings and help come from here.
+"""What keys do at the prompt besides editing, which is prompt_toolkit's own in emacs and vi mode.
 
-Pure: knows no terminal, so that the shell's help can name them too.
+The table is what `p2p help keys` shows.
 """
 
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final
 
-
-class Key(NamedTuple):
-    """What somebody presses, the same as prompt_toolkit calls it, and what it does."""
-
-    name: str
-    presses: tuple[str, ...]
-    help: str
-
-
-COMPLETE: Final = Key("Tab", ("tab",), "complete a command, or the name of somebody you have met")
-NEXT: Final = Key("Alt-A", ("escape", "a"), "go to the next conversation with unread lines")
+from prompt_toolkit.completion import CompleteEvent, Completer
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 KEYS: Final = (
-    COMPLETE,
-    NEXT,
-    Key("Up", ("up",), "the line that you typed before"),
-    Key("Ctrl-R", ("c-r",), "look among the lines that you have typed"),
-    Key("Ctrl-D", ("c-d",), "log out and leave, on an empty line"),
-    Key("Ctrl-C", ("c-c",), "log out and leave at once, with exit code 130"),
+    ("Tab", "complete a command or a name"),
+    ("Alt-A", "go to the next conversation with unread lines; what you type stays with its own"),
+    ("Alt-Enter", "begin a new line of the same text"),
+    ("Right, Ctrl-E", "take the grey text: what you typed before that begins so"),
+    ("Up, Down", "what you typed before"),
+    ("Ctrl-R", "search in it"),
+    ("Ctrl-X Ctrl-E (vi: v)", "write the text in $EDITOR, which sends it when it ends"),
+    ("Enter, again", "send what you were asked about; any other key goes back to it"),
+    ("Ctrl-C, Ctrl-D on an empty line", "leave"),
 )
-"""Those of ours, and of the library's those that are worth knowing."""
+"""Each key, and what it does."""
+
+
+def bindings(completer: Completer, on_next: Callable[[], None]) -> KeyBindings:
+    """Give them. Tab finishes the word where one thing alone could stand, however fast it came."""
+    made = KeyBindings()
+
+    @made.add("escape", "a")
+    def _(_: KeyPressEvent) -> None:
+        on_next()
+
+    @made.add("escape", "enter")
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @made.add("tab")
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        asked = CompleteEvent(completion_requested=True)
+        choices = list(completer.get_completions(buffer.document, asked))
+        if len(choices) == 1:
+            buffer.apply_completion(choices[0])
+        elif buffer.complete_state is not None:
+            buffer.complete_next()
+        else:
+            buffer.start_completion(insert_common_part=True)
+
+    return made

@@ -13,7 +13,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.peer.events import Event
 from p2pchat.peer.node import Node
 from p2pchat.protocol.messages import Message
-from p2pchat.protocol.screen import Around, Attach, Detached, Shown, Taken, Typed, TypedAll
+from p2pchat.protocol.screen import Alert, Around, Attach, Detached, Shown, Taken, Typed, TypedAll
 from p2pchat.ui.around import around
 from p2pchat.ui.chat_app import Call, ChatApp
 from p2pchat.ui.render import Fragments
@@ -49,7 +49,12 @@ class RemoteScreen(Watcher):
         self._untold = 0  # lines that were taken, and the other end does not know it
         self._timer = loop.call_later(0, self._look)
         self._app = ChatApp(
-            View(self._show, plain=request.plain),
+            View(
+                self._show,
+                plain=request.plain,
+                alert=lambda contact, sentence: link.send(Alert(contact, sentence)),
+                timestamps=request.timestamps,
+            ),
             call=Call(request.call, request.in_clear) if request.call else None,
             commands_overtake=request.overtake,
             is_elsewhere=lambda contact: screens.talk_to(contact, besides=self),

@@ -54,7 +54,7 @@ def test_a_line_is_shown_whatever_words_its_state_has(state: str) -> None:
 def test_completion_and_a_private_history(tmp_path: Path) -> None:
     """Commands and known names; what was typed is its owner's."""
     file = tmp_path / "input-history"
-    given = Around("> ", names=("bea", "bob"))
+    given = Around("> ", names=(("bea", ""), ("bob", "online")))
     with create_pipe_input() as keyboard:
         prompt = Prompt(lambda: given, history_file=file, input=keyboard, output=DummyOutput())
         completer = prompt.session.completer
