@@ -199,6 +199,7 @@ class Thread:
         self._registry = registry
         self.username = username
         self._key = key
+        self._noted: int | None = None  # up to which number lines are marked as delivered
         self._where = (Line.registry == registry) & (Line.username == username) & (Line.key == key)
 
     def progress(self) -> Progress:
@@ -232,8 +233,11 @@ class Thread:
             self._insert(said, outgoing=True, state=LineState.QUEUED)
             new = self._unknown(heard)
             self._insert(new, outgoing=False, state=LineState.UNREAD)
-            self._note_delivered(progress.acked)
-            return self._just_inserted(len(new), outgoing=False) if new else []
+            if progress.acked != self._noted:
+                self._note_delivered(progress.acked)
+            kept = self._just_inserted(len(new), outgoing=False) if new else []
+        self._noted = progress.acked
+        return kept
 
     def waiting(self, after: int, limit: int) -> list[KeptLine]:
         """Give our lines after that number, in order, without those that were given up."""
@@ -262,20 +266,13 @@ class Thread:
             return renumbered
 
     def _keep_progress(self, progress: Progress) -> None:
-        Conversation.insert(
-            registry=self._registry, username=self.username, key=self._key, **progress._asdict()
-        ).on_conflict_replace().execute(self._store.database)
+        whose = (self._registry, self.username, self._key)
+        self._store.rows(_KEEP_PROGRESS, (*whose, *progress))
 
     def _insert(self, lines: Sequence[NewLine], *, outgoing: bool, state: LineState) -> None:
-        shared = {
-            "registry": self._registry,
-            "username": self.username,
-            "key": self._key,
-            "outgoing": outgoing,
-            "state": state,
-        }
-        for part in _parts([shared | line._asdict() for line in lines]):
-            Line.insert_many(part).execute(self._store.database)
+        whose = (self._registry, self.username, self._key, outgoing, state.value)
+        for line in lines:
+            self._store.rows(_INSERT, (*whose, *line))
 
     def _unknown(self, heard: Sequence[NewLine]) -> list[NewLine]:
         new: list[NewLine] = []
@@ -305,6 +302,16 @@ class Thread:
 
 
 _COLUMNS: Final = [getattr(Line, name) for name in KeptLine._fields]
+
+# Written at each turn in which something is said: peewee would take longer than the disk.
+_KEEP_PROGRESS: Final = (
+    f"INSERT OR REPLACE INTO conversation (registry, username, key, {', '.join(Progress._fields)})"  # noqa: S608  # names of ours
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
+_INSERT: Final = (
+    "INSERT INTO line (registry, username, key, outgoing, state,"  # noqa: S608  # names of ours
+    f" {', '.join(NewLine._fields)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 _ROWS_AT_ONCE: Final = 500  # SQLite takes so many parameters in a statement and not more
 
