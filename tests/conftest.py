@@ -1,5 +1,6 @@
 """Fixtures that every floor's tests share."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,11 +56,13 @@ def secure_world(loop: Loop, tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """A real PostgreSQL for all tests that need one."""
-    server = Postgres(tmp_path_factory.mktemp("postgres"))
-    yield server
-    server.close()
+    # Not below pytest's own folder: where we are root, it runs as somebody who may not look there.
+    with tempfile.TemporaryDirectory(prefix="p2pchat-postgres-") as folder:
+        server = Postgres(Path(folder))
+        yield server
+        server.close()
 
 
 @pytest.fixture
