@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from prompt_toolkit import PromptSession, print_formatted_text
+from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.buffer import Buffer
@@ -18,6 +18,7 @@ from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.output import Output
+from prompt_toolkit.renderer import print_formatted_text
 
 from p2pchat.errors import StorageError
 from p2pchat.protocol.screen import Around, Fragment
@@ -66,6 +67,7 @@ class Prompt:
         self._front = ""
         self._draft_kept_at = 0.0
         self._asked_about: str | None = None
+        self._has_moved = False  # on the screen, by what was printed above
         completer = CommandCompleter(lambda: dict(around().names))
         self.session: PromptSession[str] = PromptSession(
             lambda: FormattedText(self._message()),
@@ -103,13 +105,23 @@ class Prompt:
         self._asked_about = None
 
     def write(self, lines: Iterable[Sequence[Fragment]]) -> None:
-        """Print these lines above the one being typed, whatever else is due: one redrawing."""
+        """Print these lines above the one being typed.
+
+        The terminal stays as it is meanwhile: were it given back, as prompt_toolkit does for other
+        programs' output, it would echo what is typed at that moment.
+        """
+        app = self.session.app
         first = not self._pending
         self._pending += lines
-        if not self.session.app.is_running:
-            self._print_pending()
-        elif first:
-            run_in_terminal(self._print_pending)
+        if app._running_in_terminal:  # the editor has it, and gives it back when it ends
+            if first:
+                run_in_terminal(self._print_pending)
+            return
+        if app.is_running:
+            app.renderer.erase()
+            self._has_moved = True
+        self._print_pending()
+        app.invalidate()
 
     def alert(self, contact: str, sentence: str) -> None:
         """Draw the person's attention, as they wish: somebody wants something."""
@@ -130,10 +142,14 @@ class Prompt:
         width = output.get_size().columns
         for line in pending:
             for piece in wrapped(line, width, hanging(line)):
-                print_formatted_text(FormattedText(piece), style=self._style, output=output)
+                print_formatted_text(output, FormattedText([*piece, ("", "\n")]), self._style)
+        output.flush()
 
     def _keep_up(self) -> None:
         """Put the draft aside when another conversation comes to front, and keep it meanwhile."""
+        if self._has_moved:
+            self._has_moved = False
+            self.session.app.renderer.request_absolute_cursor_position()
         buffer = self.session.default_buffer
         front = self._around().front
         now = time.monotonic()
