@@ -2,9 +2,10 @@
 
 import errno
 import os
+import signal
 import sys
 import traceback
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -17,6 +18,7 @@ from p2pchat.cli import (
     contacts,
     demo,
     history,
+    listen,
     search,
     send,
     serve,
@@ -43,6 +45,8 @@ class _Group(click.Group):
                 traceback.print_exception(error)
             _show(error)
             ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            _end_as_others_do()
         except (KeyboardInterrupt, click.Abort):
             click.echo(err=True)
             ctx.exit(INTERRUPTED)
@@ -58,6 +62,17 @@ class _Group(click.Group):
             # What is still buffered goes nowhere, or the interpreter would complain at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(StorageError.exit_code)
+
+
+def _end_as_others_do() -> NoReturn:
+    """Nobody reads stdout any more, `p2p history bob | head` say: end as SIGPIPE ends programs.
+
+    By the signal itself, so that the shell sees what it is used to. It was ignored until now,
+    because it would come for sockets too, and nobody would be logged out.
+    """
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGPIPE)
+    sys.exit(128 + signal.SIGPIPE)  # where the signal is blocked
 
 
 def _show(error: P2PError) -> None:
@@ -86,6 +101,7 @@ def cli(ctx: click.Context, /, **_: Any) -> None:
     p2p login alice        be online, with a prompt
     p2p chat bob           talk to bob
     p2p send bob "hello"   say something without a prompt
+    p2p listen             see what is said, without a prompt
     p2p history bob        see what was said
     """
     ctx.obj = settings.from_environment()
@@ -101,6 +117,7 @@ for command in (
     search.search,
     send.send,
     send.outbox,
+    listen.listen,
     history.history,
     status.status,
     contacts.contacts,

@@ -24,7 +24,8 @@ from p2pchat.protocol.control import (
     Status,
     StatusResult,
 )
-from p2pchat.protocol.screen import Attach, Detached
+from p2pchat.protocol.screen import Attach, AttachProgram, Detached
+from p2pchat.ui.remote_program import RemoteProgram
 from p2pchat.ui.remote_screen import RemoteScreen
 from p2pchat.ui.screens import Listening, Screens, Watcher
 
@@ -86,11 +87,14 @@ def _attach(
     node: Node,
     watcher: Watcher,
     link: Link,
-    request: Attach,
+    request: Attach | AttachProgram,
     on_done: Callable[[], None],
 ) -> None:
     if isinstance(watcher, Screens):
-        RemoteScreen(loop, link, request, node, watcher, on_done)
+        if isinstance(request, AttachProgram):
+            RemoteProgram(loop, link, request, node, watcher, on_done)
+        else:
+            RemoteScreen(loop, link, request, node, watcher, on_done)
     else:
         what = "another command of yours is online for a moment"
         link.send(Detached(UsageError.exit_code, what, advice="try again"))

@@ -1,4 +1,4 @@
-"""A screen without a node of its own: what is typed goes to the node that runs in another process.
+"""A screen or a program without a node of its own: what is typed goes to one in another process.
 
 It shows what it is told to show, and knows no command. The other end is `remote_screen`.
 """
@@ -12,6 +12,7 @@ from p2pchat.protocol.messages import Message
 from p2pchat.protocol.screen import (
     Around,
     Attach,
+    AttachProgram,
     Detached,
     Fragment,
     Shown,
@@ -33,6 +34,7 @@ class Attached:
         self._link = link
         self._write = write
         self._untaken = 0
+        self._tells_what_is_written = False
         self._on_input_wanted: Callable[[], None] = lambda: None
         self.around = Around("> ")
         self.done = False
@@ -41,8 +43,9 @@ class Attached:
         link.on_message = self._heard
         link.on_closed = self._lost
 
-    def attach(self, request: Attach) -> None:
+    def attach(self, request: Attach | AttachProgram) -> None:
         """Begin."""
+        self._tells_what_is_written = isinstance(request, AttachProgram)
         self._link.send(request)
 
     @property
@@ -80,6 +83,8 @@ class Attached:
         match message:
             case Shown(lines):
                 self._write(lines)
+                if self._tells_what_is_written:
+                    self._link.send(Taken(len(lines)))
             case Around():
                 self.around = message
             case Taken(count):

@@ -85,8 +85,8 @@ def event_object(event: Event, now: int) -> dict[str, Any]:
     return json_object(NAMES[type(event)], at, **_fields(event))
 
 
-def json_object(name: str, at: int, **fields: Any) -> dict[str, Any]:
-    """Give an object with what each has."""
+def json_object(name: str, at: int, /, **fields: Any) -> dict[str, Any]:
+    """Give an object with what each has; the fields may bring an `at` of their own."""
     return {"v": VERSION, "event": name, "at": timestamp(at), **fields}
 
 
