@@ -7,6 +7,7 @@ P2PError                          exit 1
 ├── BindError                          1   an address cannot be listened on
 ├── StorageError                       1   a file or a database cannot be used
 ├── RegistrationRefused                1   the registry did not make the account
+│   └── InviteNeeded                   1   it makes none without a code that is good
 ├── LinkLost                           3   an open link broke
 ├── Unreachable                        3   a registry or a contact cannot be dialled
 ├── SlowedDown                         3   the registry has too much to do now
@@ -65,6 +66,10 @@ class StorageError(P2PError):
 
 class RegistrationRefused(P2PError):
     """The registry did not make the account."""
+
+
+class InviteNeeded(RegistrationRefused):
+    """The registry makes no account without an invitation, and the code was none, or not good."""
 
 
 class LinkLost(P2PError):

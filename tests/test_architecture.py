@@ -18,6 +18,7 @@ TESTED_ELSEWHERE = {
     "p2pchat/registry/cluster.py": "tests/faults/test_cluster.py",
     "p2pchat/registry/shared.py": "tests/faults/test_cluster.py",
     "p2pchat/registry/postgres.py": "tests/registry/test_stores.py",
+    "p2pchat/ui/look.py": "tests/cli/test_config.py",
     "p2pchat/registry/metrics.py": "tests/cli/test_serve_running.py",
     "p2pchat/registry/operator_desk.py": "tests/cli/test_users.py",
     "p2pchat/protocol/operator.py": "tests/cli/test_users.py",

@@ -10,7 +10,7 @@ from p2pchat.errors import P2PError, Unreachable
 def test_the_drawing_is_the_tree() -> None:
     """Every class is drawn, with its exit code."""
     drawn = dict(
-        re.findall(r"^(?:[├└]── )?(\w+) +(?:exit )?(\d+)", p2pchat.errors.__doc__ or "", re.M)
+        re.findall(r"^(?:[│ ]*[├└]── )?(\w+) +(?:exit )?(\d+)", p2pchat.errors.__doc__ or "", re.M)
     )
     classes = {
         name: str(cls.exit_code)

@@ -15,6 +15,7 @@ from p2pchat.cli import (
     backup,
     chat,
     completion,
+    config,
     contacts,
     demo,
     history,
@@ -87,14 +88,17 @@ def _show(error: P2PError) -> None:
 @click.group(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error too.")
+@click.option("--profile", metavar="NAME", help="Be another self: accounts, keys, history.")
 @click.version_option(__version__, package_name="p2pchat")
 @click.pass_context
-def cli(ctx: click.Context, /, **_: Any) -> None:
+def cli(ctx: click.Context, /, profile: str | None, **_: Any) -> None:
     """Chat from the terminal, peer to peer, with a registry that you host yourself.
 
     \b
+    p2p                    begin: asks what it needs to know, then be online
     p2p demo               try it on this machine, alone
     p2p serve              run a registry
     p2p register alice     make an account there
@@ -104,7 +108,29 @@ def cli(ctx: click.Context, /, **_: Any) -> None:
     p2p listen             see what is said, without a prompt
     p2p history bob        see what was said
     """
-    ctx.obj = settings.from_environment()
+    ctx.obj = settings.from_environment(profile=profile)
+    ctx.default_map = {name: _defaults(command, ctx.obj) for name, command in cli.commands.items()}
+    if ctx.invoked_subcommand is None:
+        _begin(ctx)
+
+
+def _begin(ctx: click.Context) -> None:
+    """Be online, where somebody can be asked what that takes; else say what there is."""
+    from p2pchat.cli.options import is_terminal
+
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
+        raise click.UsageError("nobody can be asked here, so name a command", ctx)
+    from p2pchat.cli.first_minute import begin
+
+    username = begin(ctx.obj)
+    ctx.obj = settings.from_environment(profile=ctx.params["profile"])
+    ctx.invoke(chat.login, user=username)
+
+
+def _defaults(command: click.Command, found: settings.Settings) -> dict[str, Any]:
+    """Give the defaults that the settings have for a command's options."""
+    names = {parameter.name for parameter in command.params}
+    return {name: value for name, value in found.option_defaults.items() if name in names}
 
 
 for command in (
@@ -127,5 +153,6 @@ for command in (
     backup.backup,
     demo.demo,
     completion.completion,
+    config.config,
 ):
     cli.add_command(command)

@@ -79,7 +79,7 @@ def known_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list
 
     Only those that mean nothing to a shell: names of the original dialect may be `$(rm -r ~)`.
     """
-    settings = from_environment()
+    settings = from_environment(profile=ctx.find_root().params.get("profile"))
     if not settings.profile_file.exists():
         return []
     from p2pchat.peer.profile import Profile

@@ -9,6 +9,7 @@ from random import Random
 
 import click
 
+from p2pchat.cli.config_file import write_first
 from p2pchat.cli.settings import Settings, make_folder
 from p2pchat.errors import LoginNeeded
 from p2pchat.net.endpoints import Network, SocketNetwork
@@ -113,6 +114,8 @@ def our_side(settings: Settings, registry: str | None) -> Iterator[OurSide]:
     """
     url = parse_registry_url(registry or settings.registry)
     make_folder(settings.data_home)
+    make_folder(settings.config_file.parent)
+    write_first(settings.config_file)
     with ExitStack() as stack:
         profile = stack.enter_context(closing(Profile(settings.profile_file)))
         identity = load_identity(settings.identity_file)

@@ -1,18 +1,26 @@
-"""What the environment says, read once: the only reader of `os.environ`.
+"""What the environment and the configuration file say, read once: the only reader of `os.environ`.
 
-Lower rooms get plain values. Flags outrank what is here; `options` sees to that.
+Lower rooms get plain values. Options of the command line outrank what is here.
 """
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
-from p2pchat.errors import StorageError
-
-DEFAULT_REGISTRY = "p2p://localhost"
+from p2pchat.cli.config_file import (
+    KEYS,
+    PROFILE_NAME,
+    Configuration,
+    Value,
+    read_configuration,
+    value_of,
+)
+from p2pchat.errors import StorageError, UsageError
+from p2pchat.ui.look import Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +31,15 @@ class Settings:
     state_home: Path
     run_folder: Path
     """Where the running node's control socket is."""
+    config_file: Path
+    profile: str | None
+    """Which of several; None: the one without a name."""
+    resolved: Mapping[str, tuple[Value | None, str]]
+    """Each setting of the configuration file as it counts, and where it comes from."""
     registry: str
+    look: Look
+    hooks: Mapping[str, str]
+    """What to run when something happens, by event."""
     password: str | None = field(repr=False)
     dumb_terminal: bool
     """Whether the terminal cannot move its cursor, so that only plain lines can be shown."""
@@ -33,6 +49,15 @@ class Settings:
     """Where a service manager wants to hear how we are, see sd_notify(3)."""
     watchdog_s: float | None = None
     """Within how many seconds it wants a sign of life each time."""
+
+    @property
+    def option_defaults(self) -> dict[str, Value]:
+        """Give what counts for options that are not given, by parameter."""
+        return {
+            name.replace("-", "_"): value
+            for name, (value, _) in self.resolved.items()
+            if value is not None and name != "registry"
+        }
 
     @property
     def registry_folder(self) -> Path:
@@ -71,21 +96,78 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
-def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Give the settings; `P2P_HOME` moves everything that we keep."""
+def from_environment(
+    environment: Mapping[str, str] = os.environ, profile: str | None = None
+) -> Settings:
+    """Give the settings of a profile (else of the one that P2P_PROFILE names, else of none).
+
+    `P2P_HOME` moves everything that we keep. Raises UsageError where the file or a variable makes
+    no sense.
+    """
     home = environment.get("P2P_HOME")
     directories = platformdirs.PlatformDirs("p2pchat", appauthor=False)
+    profile = profile or environment.get("P2P_PROFILE") or None
+    below = _below(profile)
+    config_home = Path(home) / "config" if home else directories.user_config_path
+    config_file = config_home / "config.toml"
+    configuration = read_configuration(config_file, profile)
+    resolved = _resolve(environment, configuration, config_file)
+    values = {name: value for name, (value, _) in resolved.items()}
     return Settings(
-        data_home=Path(home) / "data" if home else directories.user_data_path,
-        state_home=Path(home) / "state" if home else directories.user_state_path,
-        run_folder=_run_folder(environment, home, directories),
-        registry=environment.get("P2P_REGISTRY") or DEFAULT_REGISTRY,
+        data_home=(Path(home) / "data" if home else directories.user_data_path) / below,
+        state_home=(Path(home) / "state" if home else directories.user_state_path) / below,
+        run_folder=_run_folder(environment, home, directories) / below,
+        config_file=config_file,
+        profile=profile,
+        resolved=resolved,
+        registry=str(values["registry"]),
+        look=_look(values, configuration.quiet),
+        hooks=configuration.hooks,
         password=environment.get("P2P_PASSWORD") or None,
         dumb_terminal=environment.get("TERM", "") in {"dumb", "unknown"},
         complete_home=Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"),
         notify_socket=environment.get("NOTIFY_SOCKET") or None,
         watchdog_s=_watchdog(environment),
     )
+
+
+def _below(profile: str | None) -> Path:
+    """Give where a profile's files are, below where those of no profile are."""
+    if profile is None:
+        return Path()
+    if not PROFILE_NAME.fullmatch(profile):
+        raise UsageError(
+            f"{profile!r} is no name of a profile",
+            advice="lower-case letters, digits, '.', '_', '-'",
+        )
+    return Path("profiles") / profile
+
+
+def _resolve(
+    environment: Mapping[str, str], configuration: Configuration, file: Path
+) -> dict[str, tuple[Value | None, str]]:
+    """Give each setting's value, and where it comes from."""
+    resolved: dict[str, tuple[Value | None, str]] = {}
+    for key in KEYS:
+        text = environment.get(key.variable)
+        if text:
+            value = value_of(key, text, key.variable)
+            resolved[key.name] = value, key.variable
+        elif key.name in configuration.values:
+            resolved[key.name] = configuration.values[key.name], str(file)
+        else:
+            resolved[key.name] = key.default, "default"
+    return resolved
+
+
+def _look(values: Mapping[str, Any], quiet: frozenset[str]) -> Look:
+    """Give how the prompt is to be."""
+    prompt = {
+        name.removeprefix("prompt.").replace("-", "_"): value
+        for name, value in values.items()
+        if name.startswith("prompt.")
+    }
+    return Look(quiet=quiet, **prompt)
 
 
 def variables(prefix: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -7,7 +7,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from p2pchat.errors import P2PError, Unreachable
@@ -22,6 +22,8 @@ _KEEPALIVE_IDLE: Final = 10
 _KEEPALIVE_INTERVAL: Final = 5
 _KEEPALIVE_COUNT: Final = 3
 _USER_TIMEOUT_MS: Final = 25_000
+
+_local_address = lru_cache(from_socket_name)  # one object for all that come to the same door
 
 
 class TcpDial:
@@ -138,7 +140,7 @@ def connected(loop: Loop, sock: socket.socket, remote: Address) -> TcpTransport:
     ):
         if hasattr(socket, name):  # not all of them are on macOS
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return TcpTransport(loop, sock, from_socket_name(sock.getsockname()), remote)
+    return TcpTransport(loop, sock, _local_address(sock.getsockname()), remote)
 
 
 def _resolve(address: Address) -> list[Address]:

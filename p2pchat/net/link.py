@@ -152,9 +152,10 @@ class Link:
             self._pumping = False
         if not self.open:
             return
-        if self._frame_timeout:
+        waiting = self._connection.waiting
+        if self._frame_timeout and (waiting or self._unfinished_since is not None):
             self._watch_frame(heard=heard)
-        crowded = self._connection.waiting > self._receive_ceiling
+        crowded = waiting > self._receive_ceiling
         if crowded is not self._paused:
             self._paused = crowded
             if crowded:

@@ -6,6 +6,7 @@ else calls `run_until`. A callback that raises is a bug, and the exception goes 
 
 import heapq
 import itertools
+import math
 import selectors
 import socket
 import time
@@ -83,9 +84,10 @@ class Loop:
         self._soon.append(callback)
 
     def call_at(self, deadline: float, callback: Callback) -> Timer:
-        """Call once `now()` has reached the deadline."""
+        """Call once `now()` has reached the deadline; at infinity, never."""
         timer = Timer(deadline, callback)
-        heapq.heappush(self._timers, (deadline, next(self._count), timer))
+        if deadline < math.inf:
+            heapq.heappush(self._timers, (deadline, next(self._count), timer))
         return timer
 
     def call_later(self, timeout: float, callback: Callback) -> Timer:

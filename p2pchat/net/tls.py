@@ -63,6 +63,8 @@ class StandardEngine:
     `server_name` is the client's: which name the certificate must be for, where it is checked.
     """
 
+    __slots__ = ("_in", "_out", "_tls", "alpn", "ended", "remote_certificate")
+
     def __init__(self, context: ssl.SSLContext, *, server_name: str | None = None) -> None:
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
@@ -97,6 +99,8 @@ class StandardEngine:
 
     def read(self) -> bytes:
         """Give decrypted bytes."""
+        if not (self._in.pending or self._tls.pending()):
+            return b""  # as OpenSSL would say by an error, which costs more than the bytes did
         try:
             data = self._tls.read(_CHUNK)
         except ssl.SSLWantReadError:
@@ -136,11 +140,13 @@ class TlsTransport:
         "_engine",
         "_error",
         "_handshake_bytes",
+        "_hearing",
         "_inner",
         "_loop",
         "_reading",
         "_secured",
         "_unsent",
+        "_unsent_bytes",
         "local",
         "on_closed",
         "on_data",
@@ -172,7 +178,9 @@ class TlsTransport:
         self._secured = False
         self._reading = True
         self._closing = False
+        self._hearing = False
         self._unsent: list[bytes] = []
+        self._unsent_bytes = 0
         self._error: P2PError | None = None
         inner.on_data = self._received
         inner.on_drained = self._drained
@@ -190,17 +198,16 @@ class TlsTransport:
     @property
     def queued(self) -> int:
         """Bytes written and not yet taken by the system."""
-        return self._inner.queued + sum(map(len, self._unsent))
+        return self._inner.queued + self._unsent_bytes
 
     def write(self, data: bytes) -> None:
-        """Encrypt and send."""
+        """Encrypt and send; what answers one piece of theirs is encrypted in one piece too."""
         if self._closing:
             return
-        if self._secured:
-            self._engine.write(data)
+        self._unsent.append(data)
+        self._unsent_bytes += len(data)
+        if self._secured and not self._hearing:
             self._flush()
-        else:
-            self._unsent.append(data)
 
     def pause_reading(self) -> None:
         """Leave what comes in the system's buffers."""
@@ -232,6 +239,7 @@ class TlsTransport:
     def _say_goodbye(self) -> None:
         self._deadline.cancel()
         if self._secured:
+            self._encrypt()
             self._engine.close()
         self._flush()
         self._inner.close()
@@ -264,9 +272,7 @@ class TlsTransport:
             return
         self._deadline.cancel()
         self.on_secured(self._engine)
-        for data in self._unsent:
-            self._engine.write(data)
-        self._unsent.clear()
+        self.on_secured = _ignore_engine  # it has come, and may hold a good deal
         self._flush()
         if self._closing:
             self._say_goodbye()
@@ -277,7 +283,10 @@ class TlsTransport:
         """Hand up all that can be decrypted: select knows nothing of what OpenSSL still holds."""
         try:
             while self._secured and self._reading and (data := self._engine.read()):
+                self._hearing = True
                 self.on_data(data)
+                self._hearing = False
+                self._encrypt()
         except RemoteProtocolError as error:
             self._fail(error)
             return
@@ -286,9 +295,20 @@ class TlsTransport:
             self.on_end()
 
     def _flush(self) -> None:
+        if self._secured:
+            self._encrypt()
         data = self._engine.give()
         if data:
             self._inner.write(data)
+
+    def _encrypt(self) -> None:
+        if self._unsent:
+            self._engine.write(b"".join(self._unsent))
+            self._forget_unsent()
+
+    def _forget_unsent(self) -> None:
+        self._unsent.clear()
+        self._unsent_bytes = 0
 
     def _drained(self) -> None:
         if self._secured and not self._closing:
@@ -297,7 +317,7 @@ class TlsTransport:
     def _fail(self, error: P2PError) -> None:
         """End, after telling the remote why if TLS has words for it."""
         self._error = self._error or error
-        self._unsent.clear()
+        self._forget_unsent()
         self._flush()
         self.close()
 

@@ -123,7 +123,7 @@ class TcpTransport:
         self.queued += len(data)
         if self.queued > self.send_ceiling:
             self._end(LinkLost(f"{self.remote} does not read what it is sent"))
-        else:
+        elif not self._flush_due:
             self._flush_soon()
 
     def pause_reading(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from p2pchat.errors import LoginNeeded, P2PError, RegistrationRefused, UsageError
+from p2pchat.errors import InviteNeeded, LoginNeeded, P2PError, RegistrationRefused, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
@@ -64,6 +64,11 @@ class Errands:
                 self._dialer.learn(answer.grant.nodes)
             if not secure:
                 self._announce_some_port(client)
+
+    def log_in(self, credentials: Credentials) -> None:
+        """See whether the account lets us in, and keep what the next login needs."""
+        with self._connected() as client:
+            self._log_in(client, credentials)
 
     def search(self, username: str, credentials: Credentials | None) -> SearchResult:
         """Look somebody up; the original dialect needs no login for it."""
@@ -153,7 +158,8 @@ class Errands:
             reason or Reason.NAME_TAKEN,
             ("the name is taken", "p2p register with another name, or p2p login if it is yours"),
         )
-        return RegistrationRefused(
+        refusal = InviteNeeded if reason is Reason.INVITE_NEEDED else RegistrationRefused
+        return refusal(
             f"the registry at {self._dialer.url.address} refused to register {username}",
             likely=likely,
             advice=advice,

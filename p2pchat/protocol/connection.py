@@ -102,9 +102,10 @@ class Connection:
         Stops where it becomes our turn: what is left waits. Raises RemoteProtocolError at the
         first violation; close the link then. Exhaust it, or close the link.
         """
-        self._frames.push(data)
-        while self._rules.their_turn:
-            frame = self._frames.pull(self._rules.caps)
+        frames = self._frames
+        frames.push(data)
+        while frames.waiting and self._rules.their_turn:
+            frame = frames.pull(self._rules.caps)
             if frame is None:
                 return
             message = self._dialect.decode(frame)

@@ -90,28 +90,28 @@ class FrameReader:
     """Take bytes as they come, give frames as they complete, in time linear in the bytes.
 
     What is incomplete is kept in a growing buffer and looked at again only when enough has come, so
-    one byte at a time costs what a thousand frames at once cost.
+    one byte at a time costs what a thousand frames at once cost. `waiting` is how many bytes came
+    and were not yet given out as frames.
     """
 
-    __slots__ = ("_at", "_data", "_needed", "_tail")
+    __slots__ = ("_at", "_data", "_needed", "_tail", "waiting")
 
     def __init__(self) -> None:
         self._data = b""  # complete or not yet looked at, from _at on
         self._at = 0
-        self._tail = bytearray()  # what came while a frame was incomplete
+        self._tail: bytes | bytearray = b""  # what came while a frame was incomplete
         self._needed = HEADER_BYTES
-
-    @property
-    def waiting(self) -> int:
-        """Bytes that came and were not yet given out as frames."""
-        return len(self._data) - self._at + len(self._tail)
+        self.waiting = 0
 
     def push(self, data: bytes) -> None:
         """Take bytes from the wire; `pull` gives what they complete."""
-        if self._at < len(self._data) or self._tail:
+        if not self.waiting:
+            self._data, self._at = data, 0
+        elif self._tail:
             self._tail += data
         else:
-            self._data, self._at = data, 0
+            self._tail = bytearray(data)
+        self.waiting += len(data)
 
     def pull(self, caps: Caps) -> Frame | None:
         """Give the next frame, or None where more bytes are needed.
@@ -120,14 +120,12 @@ class FrameReader:
         RemoteProtocolError, naming the reason, at a header that PROTOCOL refuses; the stream has no
         meaning after that.
         """
-        while True:
+        while self.waiting >= self._needed:
             data, at = self._data, self._at
             if len(data) - at < self._needed:
-                if self.waiting < self._needed:
-                    return None
                 data, at = data[at:] + self._tail, 0
                 self._data, self._at = data, at
-                self._tail.clear()
+                self._tail = b""
             start = at + HEADER_BYTES
             header = data[at:start]
             length, command = caps.known.get(header) or caps.check(header)
@@ -135,8 +133,12 @@ class FrameReader:
             if len(data) >= end:
                 self._at = end
                 self._needed = HEADER_BYTES
+                self.waiting -= length
+                if not self.waiting:
+                    self._data = b""
                 return command, data[start:end]
             self._needed = length
+        return None
 
 
 def _why_unknown(command: bytes) -> str:

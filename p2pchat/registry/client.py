@@ -31,7 +31,6 @@ class Client:
         "_answering",
         "_is_in",
         "_link",
-        "_name",
         "_on_gone",
         "_on_login",
         "_request_id",
@@ -58,7 +57,6 @@ class Client:
         self._service = service
         self._worker = worker
         self._link = link
-        self._name = str(link.remote)
         self.host = link.remote.host
         self._visitor = Visitor(link.remote.host, self._hang_up, self._tell, secure=secure)
         self._answering = False
@@ -68,7 +66,11 @@ class Client:
         self._why_left = ""
         link.on_message = self._asked
         link.on_closed = self._closed
-        _log.info("%s came", self._name)
+        _log.info("%s came", self)
+
+    def __str__(self) -> str:
+        username, remote = self._visitor.username, self._link.remote
+        return str(remote) if username is None else f"{username} at {remote}"
 
     def close_when_answered(self) -> None:
         """Hang up as soon as no answer is owed."""
@@ -108,12 +110,12 @@ class Client:
             self._answered(work.then(result))
 
         def failed(error: P2PError) -> None:
-            _log.error("%s: %s", self._name, error.what)
+            _log.error("%s: %s", self, error.what)
             self._service.tally.refusals["storage"] += 1
             self._answered(SlowDown(_BUSY_PAUSE))
 
         if not self._worker.submit(work.job, done, failed, rank=work.rank):
-            _log.warning("%s turned away: too much work waits", self._name)
+            _log.warning("%s turned away: too much work waits", self)
             self._service.tally.refusals["password-queue"] += 1
             self._answered(SlowDown(_BUSY_PAUSE))
 
@@ -123,12 +125,11 @@ class Client:
         if not self._link.open:
             return
         if self._visitor.username is None:
-            _log.info("%s refused", self._name)
+            _log.info("%s refused", self)
         elif not self._is_in:
             self._is_in = True
             self._link.relax()
-            self._name = f"{self._visitor.username} at {self._link.remote}"
-            _log.info("%s logged in", self._name)
+            _log.info("%s logged in", self)
             self._on_login(self)
         if self._stopping:
             self._link.close()
@@ -162,5 +163,5 @@ class Client:
     def _closed(self, error: P2PError | None) -> None:
         self._service.leave(self._visitor)
         why = self._why_left or (one_line(error.what) if error is not None else "hung up")
-        _log.info("%s left: %s", self._name, why)
+        _log.info("%s left: %s", self, why)
         self._on_gone(self)

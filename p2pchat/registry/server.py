@@ -64,6 +64,7 @@ class Server:
         self._clients: set[Client] = set()
         self._anonymous: dict[Client, None] = {}  # the same, at the original door
         self._handshakes: dict[TlsTransport, None] = {}  # the oldest first
+        self._on_login, self._on_gone = self._logged_in, self._forget  # the same for every client
         self._silence: Timer | None = None
         self._on_stopped: Callable[[], None] | None = None
 
@@ -184,8 +185,8 @@ class Server:
             self._worker,
             link,
             secure=secure,
-            on_login=self._logged_in,
-            on_gone=self._forget,
+            on_login=self._on_login,
+            on_gone=self._on_gone,
         )
         self._clients.add(client)
         if not secure:

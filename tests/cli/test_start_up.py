@@ -22,7 +22,8 @@ HEAVY = (
     "p2pchat.protocol",
     "p2pchat.peer",
     "p2pchat.registry",
-    "p2pchat.ui",
+    "p2pchat.ui.commands",
+    "p2pchat.ui.prompt",
 )
 
 

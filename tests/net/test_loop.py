@@ -1,5 +1,6 @@
 """The loop: order of a turn, deadlines by a hand-moved clock, wake-up, plain files."""
 
+import math
 import os
 import threading
 from functools import partial
@@ -39,6 +40,14 @@ def test_deadlines_come_in_order_and_not_before(loop: Loop) -> None:
     assert said == ["early", "late"]
     assert loop.next_deadline() is None
     assert not cancelled.live
+
+
+def test_what_is_never_due_is_not_kept(loop: Loop) -> None:
+    """A deadline at infinity costs nothing, however many there are."""
+    never = loop.call_later(math.inf, partial(pytest.fail, "called"))
+    assert loop.next_deadline() is None
+    assert never.live
+    never.cancel()
 
 
 def test_a_thread_wakes_the_loop(real_loop: Loop) -> None:

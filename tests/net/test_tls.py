@@ -102,6 +102,25 @@ def test_more_than_one_receive_holds(loop: Loop, files: tuple[Path, Path]) -> No
     assert sum(map(len, heard)) == 150_000
 
 
+def test_answers_to_one_piece_go_out_in_one(loop: Loop, files: tuple[Path, Path]) -> None:
+    """In order, and before the goodbye."""
+    client, server = ends(loop, files)
+    heard: list[bytes] = []
+
+    def answer(data: bytes) -> None:
+        for n in range(3):
+            server.write(data * n)
+        assert server.queued == 3 * len(data)
+        server.close()
+
+    client.on_data = heard.append
+    server.on_data = answer
+    settle(loop)
+    client.write(b"ab")
+    settle(loop)
+    assert heard == [b"ababab"]
+
+
 @pytest.mark.parametrize(
     "data",
     [b"3         SEARCH         bob", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05xxxxx"],

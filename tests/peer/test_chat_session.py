@@ -112,12 +112,12 @@ def test_what_is_said_waits_for_the_link_and_for_its_sync(ours: Ours) -> None:
     assert states == [LineState.DELIVERED, LineState.DELIVERED, LineState.QUEUED]
 
 
-def test_a_new_link_resends_what_the_remote_does_not_have(ours: Ours) -> None:
+def test_a_new_link_resends_what_the_remote_does_not_have(ours: Ours, tmp_path: Path) -> None:
     """And nothing else, also after a restart."""
     ours.say("one", "two", "three")
     ours.up()
     ours.session.link_down()
-    again = Ours(ours.loop, Profile(ours.history._store._file))
+    again = Ours(ours.loop, Profile(tmp_path / "p.sqlite3"))
     wire = again.up(last_in=1)
     assert wire.numbers() == [2, 3]
     assert again.delivered == [1]

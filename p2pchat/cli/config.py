@@ -1,0 +1,71 @@
+"""`p2p config`: see which settings count, and why; and change them."""
+
+import json
+
+import click
+
+from p2pchat.cli.settings import Settings, make_folder
+from p2pchat.errors import UsageError
+
+
+@click.group()
+def config() -> None:
+    """See and change your settings.
+
+    \b
+    p2p config list --origin
+    p2p config edit
+    """
+
+
+@config.command("list")
+@click.option("--origin", is_flag=True, help="Say where each comes from.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
+@click.pass_obj
+def list_(settings: Settings, origin: bool, as_json: bool) -> None:
+    """List every setting as it counts without an option of the command line."""
+    from p2pchat.cli.config_file import shown
+
+    for name, (value, where) in settings.resolved.items():
+        if as_json:
+            click.echo(json.dumps({"name": name, "value": value, "origin": where}))
+        else:
+            line = f"{name} = {'none' if value is None else shown(value)}"
+            click.echo(f"{line:<44}  # {where}" if origin else line)
+
+
+@config.command()
+@click.pass_obj
+def path(settings: Settings) -> None:
+    """Print where the file is."""
+    click.echo(settings.config_file)
+
+
+@config.command()
+@click.pass_obj
+def edit(settings: Settings) -> None:
+    """Open the file in your editor, and look at it before it counts."""
+    from p2pchat.cli.config_file import read_configuration, write_first
+
+    file = settings.config_file
+    make_folder(file.parent)
+    write_first(file)
+    text: str | None = file.read_text(encoding="utf-8")
+    while True:
+        text = click.edit(text, extension=".toml", require_save=True)
+        if text is None:
+            click.echo("nothing has changed", err=True)
+            return
+        draft = file.with_suffix(".draft")
+        draft.write_text(text, encoding="utf-8")
+        draft.chmod(0o600)
+        try:
+            read_configuration(draft, settings.profile)
+        except UsageError as error:
+            click.echo(f"{error.what.replace(str(draft), str(file))}", err=True)
+            click.confirm("Edit again? (else nothing changes)", default=True, abort=True, err=True)
+        else:
+            draft.replace(file)
+            return
+        finally:
+            draft.unlink(missing_ok=True)

@@ -1,0 +1,267 @@
+"""The person's configuration file: which settings it may hold, how it is read and first written.
+
+A setting comes from an option, else from the environment, else from this file, else from its
+default. Knows no option; `settings` and `main` put what is here in its place.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from p2pchat.errors import StorageError, UsageError
+
+Value = str | int | float | bool
+
+
+class Key(NamedTuple):
+    """A setting: its name (`table.name` or `name`), default, meaning, and what it may be.
+
+    `default` None: there is none, and `kind` says what it would be. Its environment variable is
+    P2P_ and the last part of the name.
+    """
+
+    name: str
+    default: Value | None
+    meaning: str
+    choices: tuple[str, ...] = ()
+    kind: type = str
+
+    @property
+    def type(self) -> type:
+        """Give what a value is."""
+        return self.kind if self.default is None else type(self.default)
+
+    @property
+    def variable(self) -> str:
+        """Give the environment variable that outranks the file."""
+        return "P2P_" + self.name.rpartition(".")[2].upper().replace("-", "_")
+
+
+KEYS: Final = (
+    Key("registry", "p2p://localhost", "which registry is meant; several links: commas between"),
+    Key("peer-host", None, "where contacts reach you; this machine's every address if not set"),
+    Key("peer-port", 0, "the port for it; 0: any free one"),
+    Key("allow-original", False, "be found and called by users of the original system, in clear"),
+    Key("keep-days", None, "forget lines that are done and older than so many days", kind=float),
+    Key("no-history", False, "keep lines only until they are delivered or seen"),
+    Key("plain", False, "plain lines instead of the prompt, for screen readers too"),
+    Key("prompt.edit-mode", "emacs", "keys for editing", ("emacs", "vi")),
+    Key("prompt.theme", "auto", "colours", ("auto", "dark", "light")),
+    Key("prompt.timestamps", True, "show when each line was said"),
+    Key("prompt.bell", True, "ring when somebody writes to you who is not in front"),
+    Key(
+        "prompt.notifications",
+        "off",
+        "have the terminal notify you then, by OSC 9 (iTerm2, kitty) or 777 (rxvt, foot)",
+        ("off", "osc9", "osc777"),
+    ),
+)
+
+_BY_NAME: Final = {key.name: key for key in KEYS}
+_TABLES: Final = {"prompt"}
+PROFILE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+
+
+class Configuration(NamedTuple):
+    """What a file says: settings by name, commands by event, and whom not to ring for."""
+
+    values: Mapping[str, Value]
+    hooks: Mapping[str, str]
+    quiet: frozenset[str]
+
+
+NOTHING: Final = Configuration({}, {}, frozenset())
+
+
+def read_configuration(file: Path, profile: str | None) -> Configuration:
+    """Give what the file says for the profile; NOTHING where there is no file.
+
+    Raises UsageError, naming the file and the key, where it makes no sense.
+    """
+    text = _text(file)
+    if text is None:
+        return NOTHING
+    import tomllib
+
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(
+            f"{file} is malformed: {error}",
+            likely="text stands without quotes, or a line is no `name = value`",
+            advice="p2p config edit",
+        ) from error
+    profiles = table.pop("profiles", {})
+    found = _Reader(file)
+    found.read(table)
+    if profile is not None and isinstance(profiles, dict):
+        found.read(profiles.get(profile, {}))
+    return Configuration(found.values, found.hooks, frozenset(found.quiet))
+
+
+def value_of(key: Key, text: str, where: str) -> Value:
+    """Read a value that an environment variable gives; raises UsageError."""
+    if key.type is bool:
+        if text.lower() in {"1", "true", "yes", "on"}:
+            return True
+        if text.lower() in {"0", "false", "no", "off"}:
+            return False
+    elif key.type is str:
+        return _checked(key, text, where)
+    else:
+        try:
+            return key.type(text)  # type: ignore[no-any-return]
+        except ValueError:
+            pass
+    raise UsageError(f"{where}: {text!r} is not {_wanted(key)}")
+
+
+def write_first(file: Path) -> None:
+    """Write the file with every setting as a comment, unless there is one; raises StorageError."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StorageError(f"{file} cannot be written: {error.strerror}") from error
+    with os.fdopen(descriptor, "w", encoding="utf-8") as new:
+        new.write(template())
+
+
+def keep_registry(file: Path, registry: str) -> None:
+    """Have the file name that registry, where it names none; what else is in it stays.
+
+    Raises StorageError.
+    """
+    write_first(file)
+    line = f"registry = {shown(registry)}"
+    lines = (_text(file) or "").splitlines()
+    commented = next((i for i, old in enumerate(lines) if old.startswith("# registry = ")), None)
+    if commented is None:
+        lines.insert(0, line)
+    else:
+        lines[commented] = line
+    try:
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{file} cannot be written: {error.strerror}") from error
+
+
+def template() -> str:
+    """Give a file in which every setting is a comment that can be taken away."""
+    lines = [
+        "# p2pchat's settings. What is behind a # counts without this file: take the # away, and",
+        "# change it. An option counts before an environment variable, that before this file.",
+        "# `p2p config list --origin` shows what counts, and why.",
+    ]
+    table = ""
+    for key in KEYS:
+        here, _, name = key.name.rpartition(".")
+        if here != table:
+            table = here
+            lines += ["", f"[{table}]"]
+        choices = f" ({', '.join(key.choices)})" if key.choices else ""
+        lines += ["", f"# {key.meaning}{choices}; or {key.variable}"]
+        lines.append(f"# {name} = {'...' if key.default is None else shown(key.default)}")
+    lines += [
+        "",
+        "# [contacts.bob]",
+        "# quiet = true            # neither ring nor notify",
+        "",
+        "# [hooks]                 # run without a shell; P2P_EVENT, P2P_TEXT, ... tell what",
+        '# message = "notify-send p2pchat"',
+        "",
+        "# [profiles.work]         # counts before what is above, with p2p --profile work",
+        '# registry = "p2p://chat.example.org"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def shown(value: Value) -> str:
+    """Give a value as TOML has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f'"{value}"' if isinstance(value, str) else f"{value:g}"
+
+
+def _text(file: Path) -> str | None:
+    """Give what is in the file, None where there is none; raises UsageError."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}", advice="look at its mode") from error
+
+
+class _Reader:
+    """Takes a file's tables, later ones over earlier ones."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.values: dict[str, Value] = {}
+        self.hooks: dict[str, str] = {}
+        self.quiet: set[str] = set()
+
+    def read(self, table: Mapping[str, Any], inside: str = "") -> None:
+        for name, value in table.items():
+            if not inside and name == "hooks":
+                self._hooks(value)
+            elif not inside and name == "contacts":
+                self._contacts(value)
+            elif not inside and name in _TABLES and isinstance(value, dict):
+                self.read(value, f"{name}.")
+            else:
+                self._take(inside + name, value)
+
+    def _take(self, name: str, value: Any) -> None:
+        key = _BY_NAME.get(name)
+        if key is None:
+            import difflib
+
+            known = [*_BY_NAME, "hooks", "contacts", "profiles"]
+            near = next(iter(difflib.get_close_matches(name, known, 1)), "")
+            raise UsageError(
+                f"{self._file}: there is no setting {name!r}",
+                likely=near and f"you mean {near!r}",
+                advice="p2p config list",
+            )
+        if key.type is float and type(value) is int:
+            value = float(value)
+        if type(value) is not key.type:
+            raise UsageError(f"{self._file}: {name} = {value!r} is not {_wanted(key)}")
+        if isinstance(value, str):
+            value = _checked(key, value, str(self._file))
+        self.values[name] = value
+
+    def _hooks(self, table: Any) -> None:
+        if not isinstance(table, dict) or not all(isinstance(v, str) for v in table.values()):
+            raise UsageError(
+                f"{self._file}: a hook is a command in quotes",
+                advice='message = "notify-send hello"',
+            )
+        self.hooks.update(table)
+
+    def _contacts(self, table: Any) -> None:
+        for name, settings in table.items() if isinstance(table, dict) else [("", None)]:
+            if not isinstance(settings, dict) or set(settings) - {"quiet"}:
+                raise UsageError(
+                    f"{self._file}: of a contact there is only `quiet`", advice="[contacts.bob]"
+                )
+            (self.quiet.add if settings.get("quiet") else self.quiet.discard)(name)
+
+
+def _checked(key: Key, value: str, where: str) -> str:
+    if key.choices and value not in key.choices:
+        raise UsageError(f"{where}: {key.name} = {value!r} is not {_wanted(key)}")
+    return value
+
+
+def _wanted(key: Key) -> str:
+    if key.choices:
+        return f"one of {', '.join(key.choices)}"
+    return {bool: "true or false", int: "a whole number", float: "a number"}.get(
+        key.type, "text in quotes"
+    )

@@ -1,0 +1,141 @@
+"""Settings of a person: flags before the environment before the file; several selves."""
+
+import json
+import stat
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from p2pchat.cli.config_file import KEYS, read_configuration, template
+from p2pchat.cli.main import cli
+from p2pchat.cli.settings import from_environment
+from p2pchat.errors import UsageError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where the file is, in a folder that is there."""
+    (tmp_path / "config").mkdir()
+    return tmp_path / "config" / "config.toml"
+
+
+def run(home: Path, *words: str, **environment: str) -> Result:
+    return CliRunner(env={"P2P_HOME": str(home), **environment}).invoke(cli, list(words))
+
+
+def test_an_option_counts_before_the_environment_before_the_file(
+    tmp_path: Path, file: Path
+) -> None:
+    """And each says where it comes from."""
+    file.write_text('registry = "p2p://file"\npeer-port = 5\n[prompt]\nedit-mode = "vi"\n')
+    listed = run(tmp_path, "config", "list", "--json", P2P_REGISTRY="p2p://variable")
+    settings = {found["name"]: found for found in map(json.loads, listed.output.splitlines())}
+    assert set(settings) == {key.name for key in KEYS}
+    assert settings["registry"] == {
+        "name": "registry",
+        "value": "p2p://variable",
+        "origin": "P2P_REGISTRY",
+    }
+    assert (settings["peer-port"]["value"], settings["peer-port"]["origin"]) == (5, str(file))
+    assert settings["prompt.theme"]["origin"] == "default"
+    given: list[object] = []
+
+    @click.command()
+    @click.option("--peer-port", default=0)
+    def probe(peer_port: int) -> None:
+        given.append(peer_port)
+
+    cli.add_command(probe)
+    try:
+        run(tmp_path, "probe")
+        run(tmp_path, "probe", "--peer-port", "6")
+    finally:
+        del cli.commands["probe"]
+    assert given == [5, 6]
+
+
+def test_the_first_file_says_everything_and_changes_nothing(tmp_path: Path, file: Path) -> None:
+    """Each setting is in it as a comment that could stand so."""
+    before = from_environment({"P2P_HOME": str(tmp_path)}).resolved
+    run(tmp_path, "contacts")
+    assert file.read_text() == template()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert from_environment({"P2P_HOME": str(tmp_path)}).resolved == before
+    lines = [line.removeprefix("# ") for line in template().splitlines()]
+    settings = [line for line in lines if " = " in line and " = ..." not in line]
+    tables = [line.partition("#")[0] for line in lines if line.startswith("[")]
+    assert len(settings) + len(tables) > len(KEYS)
+    uncommented = "\n".join(
+        line for line in lines if line.startswith("[") or (" = " in line and " = ..." not in line)
+    )
+    file.write_text(uncommented)
+    found = read_configuration(file, "work")
+    assert found.hooks
+    assert found.quiet == {"bob"}
+    assert tomllib.loads(uncommented)["profiles"]["work"]
+    run(tmp_path, "contacts")
+    assert file.read_text() == uncommented
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("registri = 'x'", "there is no setting 'registri'"),
+        ("[prompt]\ntheem = 'x'", "there is no setting 'prompt.theem'"),
+        ("peer-port = 'x'", "peer-port = 'x' is not a whole number"),
+        ("no-history = 1", "no-history = 1 is not true or false"),
+        ("[prompt]\ntheme = 'pink'", "is not one of auto, dark, light"),
+        ("[hooks]\nmessage = 5", "a hook is a command in quotes"),
+        ("[contacts.bob]\nloud = true", "of a contact there is only `quiet`"),
+        ("= =", "is malformed"),
+    ],
+)
+def test_what_makes_no_sense_is_named(file: Path, tmp_path: Path, text: str, what: str) -> None:
+    """With the file, and what was meant where that can be guessed."""
+    file.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        read_configuration(file, None)
+    assert what in caught.value.what
+    assert str(file) in caught.value.what
+    result = run(tmp_path, "config", "list")
+    assert result.exit_code == 2
+
+
+def test_a_variable_that_makes_no_sense_is_named(tmp_path: Path) -> None:
+    """Like the file."""
+    with pytest.raises(UsageError, match="P2P_PEER_PORT: 'x' is not a whole number"):
+        from_environment({"P2P_HOME": str(tmp_path), "P2P_PEER_PORT": "x"})
+
+
+def test_profiles_share_nothing_but_the_file(tmp_path: Path, file: Path) -> None:
+    """Each has keys, history and settings of its own."""
+    file.write_text('registry = "p2p://a"\n[profiles.work]\nregistry = "p2p://b"\n')
+    plain = from_environment({"P2P_HOME": str(tmp_path)})
+    work = from_environment({"P2P_HOME": str(tmp_path)}, "work")
+    assert (plain.registry, work.registry) == ("p2p://a", "p2p://b")
+    for name in ("profile_file", "identity_file", "input_history_file", "run_folder"):
+        assert getattr(plain, name) != getattr(work, name)
+    assert from_environment({"P2P_HOME": str(tmp_path), "P2P_PROFILE": "work"}) == work
+    with pytest.raises(UsageError, match="no name of a profile"):
+        from_environment({"P2P_HOME": str(tmp_path)}, "../x")
+    assert run(tmp_path, "--profile", "work", "contacts").exit_code == 0
+    assert (tmp_path / "data" / "profiles" / "work" / "profile.sqlite3").exists()
+
+
+def test_editing_is_looked_at_before_it_counts(tmp_path: Path, file: Path) -> None:
+    """What makes no sense is not kept unless it is mended."""
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\necho 'peer-port = 7' > \"$1\"\n")
+    editor.chmod(0o755)
+    assert run(tmp_path, "config", "edit", EDITOR=str(editor)).exit_code == 0
+    assert file.read_text() == "peer-port = 7\n"
+    editor.write_text('#!/bin/sh\necho nonsense > "$1"\n')
+    result = CliRunner(env={"P2P_HOME": str(tmp_path), "EDITOR": str(editor)}).invoke(
+        cli, ["config", "edit"], input="n\n"
+    )
+    assert result.exit_code != 0
+    assert file.read_text() == "peer-port = 7\n"
+    assert [p.name for p in file.parent.iterdir()] == ["config.toml"]
