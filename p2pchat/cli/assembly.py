@@ -3,13 +3,13 @@
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from io import UnsupportedOperation
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from p2pchat.cli.options import is_terminal
-from p2pchat.errors import P2PError
+from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.node import Node
@@ -114,33 +114,28 @@ def serve_program(
     make_node: MakeNode, loop: Loop, call: Call | None, how: Following
 ) -> "ProgramApp":
     """Let a program talk through a node, or listen to it; SIGTERM ends it in good order."""
-    from p2pchat.ui.plain import LineWriter
+    from p2pchat.ui.line_out import LineOut
     from p2pchat.ui.program_app import ProgramApp
     from p2pchat.ui.stream import Stream
 
-    writer = LineWriter(sys.stdout, loop.call_soon)
-
-    def write(line: str, written: Callable[[], None]) -> None:
-        writer.write([[("", line)]])
-        if not writer.broken:
-            written()
-
-    stream = Stream(write, as_json=how.as_json, only=how.only, seen=how.seen)
-    app = ProgramApp(loop, stream, call=call)
-    _at_signals(loop, (signal.SIGTERM,), app.finish)
-    with _node_of(make_node, Screens(), app):
-        _run_program(loop, app, how)
+    with closing(LineOut(loop, _stdout())) as out:
+        stream = Stream(out.write, as_json=how.as_json, only=how.only, seen=how.seen)
+        app = ProgramApp(loop, stream, call=call)
+        _at_signals(loop, (signal.SIGTERM,), app.finish)
+        with _node_of(make_node, Screens(), app):
+            _run_program(loop, app, how)
     return app
 
 
 def attach_program(link: Link, loop: Loop, call: Call | None, how: Following) -> Attached:
     """The same as `serve_program`, at a node in another process."""
-    from p2pchat.ui.plain import LineWriter
+    from p2pchat.ui.plain import LineWriter, ended_with_reader
 
-    app = Attached(link, LineWriter(sys.stdout).write)
-    whom, in_clear = call or ("", False)
-    app.attach(AttachProgram(whom, in_clear, how.as_json, how.only, how.seen))
-    _run_program(loop, app, how)
+    with ended_with_reader(loop, _stdout()):
+        app = Attached(link, LineWriter(sys.stdout).write)
+        whom, in_clear = call or ("", False)
+        app.attach(AttachProgram(whom, in_clear, how.as_json, how.only, how.seen))
+        _run_program(loop, app, how)
     return app
 
 
@@ -149,9 +144,15 @@ def _run_program(loop: Loop, app: TakesInput, how: Following) -> None:
 
     if how.orders:
         plain.run(loop, app, _descriptor(sys.stdin))
-        return
-    with plain.ended_with_reader(loop, _descriptor(sys.stdout)):
+    else:
         loop.run_until(lambda: app.done)
+
+
+def _stdout() -> int:
+    descriptor = _descriptor(sys.stdout)
+    if descriptor is None:
+        raise UsageError("stdout is closed, and that is where everything is told")
+    return descriptor
 
 
 def stay_online(make_node: MakeNode, loop: Loop) -> None:

@@ -1,7 +1,8 @@
 """How the person's node is when this process becomes it: its options, and its making."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from p2pchat.cli.our_side import OurSide
     from p2pchat.peer.node import Node
     from p2pchat.ui.screens import Watcher
+
+
+def _hook(given: str) -> tuple[str, str]:
+    event, sign, command = given.partition("=")
+    if not sign:
+        raise click.BadParameter(f"{given!r} is no EVENT='COMMAND ...'", param_hint="--hook")
+    return event, command
+
 
 _OPTIONS: Final = (
     options.password_file,
@@ -39,6 +48,15 @@ _OPTIONS: Final = (
     ),
     limit_option.limit,
     click.option(
+        "--hook",
+        "hooks",
+        multiple=True,
+        callback=lambda _, __, given: dict(map(_hook, given)),
+        metavar="EVENT='COMMAND ...'",
+        help="Run it when that happens: message, request, delivered, ...  Without a shell; what"
+        " happened is in P2P_FROM, P2P_TEXT, ... and on its stdin.",
+    ),
+    click.option(
         "--keep-days",
         type=click.FloatRange(0, min_open=True),
         metavar="DAYS",
@@ -57,6 +75,7 @@ _NAMES: Final = {
     "peer_port",
     "allow_original",
     "settings_of_limits",
+    "hooks",
     "keep_days",
     "no_history",
 }
@@ -92,6 +111,7 @@ def node_maker(
     peer_port: int,
     allow_original: bool,
     settings_of_limits: tuple[limit_option.Given, ...],
+    hooks: Mapping[str, str],
     keep_days: float | None,
     no_history: bool,
 ) -> "MakeNode":
@@ -99,7 +119,10 @@ def node_maker(
     from p2pchat.cli.node_access import node_of_ours
     from p2pchat.peer.limits import PeerLimits
     from p2pchat.peer.retention import Retention
+    from p2pchat.ui.hooks import parse_hooks
 
+    settings = replace(settings, hooks={**settings.hooks, **hooks})
+    parse_hooks(settings.hooks)  # what is wrong is said before a password is asked for
     limits = limit_option.apply(PeerLimits(), settings_of_limits)
     password = options.given_password(settings, password_file)
     credentials = us.credentials(username, password, allow_original=allow_original)

@@ -118,12 +118,12 @@ def _nobody_reads() -> None:
 
 
 @contextmanager
-def ended_with_reader(loop: Loop, descriptor: int | None) -> Iterator[None]:
+def ended_with_reader(loop: Loop, descriptor: int) -> Iterator[None]:
     """Have the loop raise BrokenPipeError when nobody reads a pipe any more, not at the next line.
 
-    For who may have nothing to say for long, and reads nothing by which it could end.
+    For who may have nothing to say for long.
     """
-    if descriptor is None or not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+    if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
         yield
         return
 
