@@ -1,18 +1,21 @@
 """A program at a node, on memory wires: each order is answered, and nothing is lost at the end."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from p2pchat.errors import LoginRefused, StorageError
+from p2pchat.peer.events import Called
 from p2pchat.peer.history import Thread
 from p2pchat.ui.chat_app import Call
 from p2pchat.ui.program_app import ProgramApp
 from p2pchat.ui.stream import Stream
 from tests.peer.test_conversations import friends, states, texts
 from tests.ui.test_chat_app import A, B
+from tests.ui.test_json_events import DOCUMENT, documented
 from tests.ui.test_stream import Reader
 from tests.world import Person, World
 
@@ -291,3 +294,66 @@ def test_the_original_dialect(world: World) -> None:
     assert bot.answer("send", to="bob", text="hi")["number"] == 0
     bot.end()
     assert texts(bob.told()) == ["hi"]
+
+
+def test_a_program_that_never_reads_is_let_go(
+    secure_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it was not told is not kept for ever."""
+    bot = Bot(secure_world, slow=True)
+    secure_world.settle()
+    monkeypatch.setattr(Stream, "too_late", True)
+    bot.app.on_event(Called("carol"))
+    assert bot.app.done
+    assert bot.app.error is not None
+    assert bot.app.error.what == "too much has happened that was not read"
+
+
+ANSWERS: list[tuple[str, dict[str, object]]] = [
+    ("send", {"to": "bob", "text": "hi"}),
+    ("seen", {"user": "bob", "up_to": 1}),
+    ("chat", {"user": "bob"}),
+    ("leave", {"user": "bob"}),
+    ("dnd", {}),
+    ("search", {"user": "bob"}),
+    ("verify", {"user": "bob"}),
+    ("block", {"user": "bob"}),
+    ("unblock", {"user": "bob"}),
+    ("history", {"user": "bob"}),
+    ("search-history", {"words": "hi"}),
+    ("quit", {}),
+]
+
+
+def test_the_tables_say_what_is_told(bot: Bot) -> None:
+    """Every kind of object with its fields, and what each answer gives."""
+    table = DOCUMENT.read_text().partition("| command |")[2].partition("\n\n")[0]
+    gives = {
+        cells[1].strip(" `"): re.findall(r"`([a-z_]+)`", cells[3].partition(",")[0])
+        for cells in (line.split("|") for line in table.split("\n")[2:])
+    }
+    objects: dict[str, list[str]] = {}
+    for command, fields in ANSWERS:
+        told = bot.order(command, id=1, **fields)
+        objects |= {t["event"]: list(t)[3:] for t in told}
+        [done] = [t for t in told if t["event"] == "done"]
+        assert [f for f in done if f not in {"v", "event", "at", "id", "command"}] == gives[command]
+    said = documented("told")
+    assert objects["line"] == said["line"]
+    assert objects["done"][:2] == ["id", "command"]
+
+
+def test_errors_and_unread_lines_are_told_as_the_table_says(secure_world: World) -> None:
+    """The other two."""
+    alice, bob = friends(secure_world)
+    bob.node.call("alice")
+    secure_world.settle()
+    bob.say("hello")
+    secure_world.settle()
+    reader = Reader()
+    app = ProgramApp(secure_world.loop, Stream(reader.write))
+    app.run(alice.node, ready=True)
+    app.submit("nonsense")
+    objects = {t["event"]: list(t)[3:] for t in reader.told()}
+    said = documented("told")
+    assert objects == {name: said[name] for name in ("unread", "error")}
