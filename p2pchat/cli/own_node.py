@@ -1,6 +1,6 @@
 """How the person's node is when this process becomes it: its options, and its making."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from p2pchat.cli.our_side import OurSide
     from p2pchat.peer.node import Node
     from p2pchat.ui.screens import Watcher
-
-
-def _hook(given: str) -> tuple[str, str]:
-    event, sign, command = given.partition("=")
-    if not sign:
-        raise click.BadParameter(f"{given!r} is no EVENT='COMMAND ...'", param_hint="--hook")
-    return event, command
 
 
 _OPTIONS: Final = (
@@ -51,7 +44,6 @@ _OPTIONS: Final = (
         "--hook",
         "hooks",
         multiple=True,
-        callback=lambda _, __, given: dict(map(_hook, given)),
         metavar="EVENT='COMMAND ...'",
         help="Run it when that happens: message, request, delivered, ...  Without a shell; what"
         " happened is in P2P_FROM, P2P_TEXT, ... and on its stdin.",
@@ -111,7 +103,7 @@ def node_maker(
     peer_port: int,
     allow_original: bool,
     settings_of_limits: tuple[limit_option.Given, ...],
-    hooks: Mapping[str, str],
+    hooks: tuple[str, ...],
     keep_days: float | None,
     no_history: bool,
 ) -> "MakeNode":
@@ -121,7 +113,7 @@ def node_maker(
     from p2pchat.peer.retention import Retention
     from p2pchat.ui.hooks import parse_hooks
 
-    settings = replace(settings, hooks={**settings.hooks, **hooks})
+    settings = replace(settings, hooks={**settings.hooks, **dict(map(_hook, hooks))})
     parse_hooks(settings.hooks)  # what is wrong is said before a password is asked for
     limits = limit_option.apply(PeerLimits(), settings_of_limits)
     password = options.given_password(settings, password_file)
@@ -150,3 +142,13 @@ def node_maker(
             yield node
 
     return make_node
+
+
+def _hook(given: str) -> tuple[str, str]:
+    event, sign, command = given.partition("=")
+    if not sign:
+        raise UsageError(
+            f"--hook {given!r} is no EVENT='COMMAND ...'",
+            advice="--hook message='notify-send p2pchat'",
+        )
+    return event, command
