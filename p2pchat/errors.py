@@ -10,6 +10,7 @@ P2PError                          exit 1
 │   └── InviteNeeded                   1   it makes none without a code that is good
 ├── LinkLost                           3   an open link broke
 ├── Unreachable                        3   a registry or a contact cannot be dialled
+│   └── HungUp                         3   a contact was, and hung up without an answer
 ├── SlowedDown                         3   the registry has too much to do now
 ├── LoginRefused                       4   wrong name or password
 ├── LoginNeeded                        4   who, or with which password?
@@ -20,8 +21,11 @@ P2PError                          exit 1
 ├── TimedOut                           9
 └── NotTrusted                        10   a key is another than the one that we know
 
-Knows nothing of terminals: it gives sentences, `cli` prints them.
+Knows nothing of terminals: it gives sentences, `cli` prints them. Also gives the word
+that was meant where somebody made a slip, for those sentences.
 """
+
+from collections.abc import Iterable
 
 
 class P2PError(Exception):
@@ -88,6 +92,10 @@ class Unreachable(P2PError):
     exit_code = 3
 
 
+class HungUp(Unreachable):
+    """A contact was dialled, and hung up without an answer."""
+
+
 class SlowedDown(P2PError):
     """The registry has too much to do, or we ask for too much; try again in `seconds`."""
 
@@ -148,3 +156,10 @@ class NotTrusted(P2PError):
     """A registry or a contact shows another key than the one that we know."""
 
     exit_code = 10
+
+
+def nearest(slip: str, known: Iterable[str]) -> str:
+    """Give the known word that was probably meant, or nothing."""
+    from difflib import get_close_matches  # only a slip pays for it
+
+    return next(iter(get_close_matches(slip, list(known), 1)), "")

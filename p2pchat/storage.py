@@ -37,14 +37,9 @@ class Store:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Raise what the database raises as StorageError; for queries and what reads them.
-
-        But IntegrityError as it is.
-        """
+        """Raise what the database raises as StorageError; for queries and what reads them."""
         try:
             yield
-        except peewee.IntegrityError:
-            raise  # that there is such a row already is an answer
         except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
             reason: BaseException = error
             while reason.__context__ is not None:  # a rollback that fails is but the consequence
@@ -64,7 +59,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do all of it or nothing; errors as of `errors`."""
-        with self.errors(), self._atomic():
+        with self.errors(), self.atomic():
             yield
 
     def close(self) -> None:
@@ -111,7 +106,8 @@ class Store:
             )
         return found == schema_version
 
-    def _atomic(self) -> peewee._atomic:
+    def atomic(self) -> peewee._atomic:
+        """Do all of it or nothing; errors come as the database raises them."""
         return self.database.atomic()
 
     def _after_an_error(self) -> None:
@@ -142,7 +138,7 @@ class _Sqlite(Store):
             advice,
         )
 
-    def _atomic(self) -> peewee._atomic:
+    def atomic(self) -> peewee._atomic:
         return self.sqlite.atomic("immediate")
 
     def _version(self) -> int:

@@ -4,7 +4,7 @@ import inspect
 import re
 
 import p2pchat.errors
-from p2pchat.errors import P2PError, Unreachable
+from p2pchat.errors import P2PError, Unreachable, nearest
 
 
 def test_the_drawing_is_the_tree() -> None:
@@ -26,3 +26,10 @@ def test_an_error_says_three_things() -> None:
     assert (error.what, error.likely, error.advice) == ("cannot reach x", "it is off", "turn it on")
     assert str(error) == "cannot reach x"
     assert Unreachable("x").likely == ""
+
+
+def test_a_slip_is_near_to_what_was_meant_or_to_nothing() -> None:
+    """The nearest one, and an empty word where none is near."""
+    assert nearest("serch", ["search", "send"]) == "search"
+    assert nearest("xyzzy", iter(["search"])) == ""
+    assert nearest("bob", []) == ""

@@ -8,29 +8,35 @@ from io import UnsupportedOperation
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
+import msgspec
+
 from p2pchat.cli.options import is_terminal
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.node import Node
-from p2pchat.protocol.screen import Attach, AttachProgram
+from p2pchat.protocol.screen import Around, Attach, AttachProgram
 from p2pchat.ui.attached import Attached
 from p2pchat.ui.chat_app import Call, ChatApp
+from p2pchat.ui.look import Look
 from p2pchat.ui.screens import Screens, Watcher
 from p2pchat.ui.typed_ahead import TakesInput
 from p2pchat.ui.view import View
 
 if TYPE_CHECKING:
     from p2pchat.ui.program_app import ProgramApp
+    from p2pchat.ui.prompt import Prompt
 
 MakeNode = Callable[[Watcher], AbstractContextManager[Node]]
 """Makes a node that the watcher is told of, for as long as the context lasts."""
 
 
 class AtPrompt(NamedTuple):
-    """Somebody sits at a terminal, with a prompt; the file keeps what was typed."""
+    """Somebody sits at a terminal, with a prompt; the files keep what was typed, and begun."""
 
     history_file: Path | None
+    drafts_file: Path | None
+    look: Look
 
 
 class Talk(Protocol):
@@ -51,10 +57,15 @@ def converse(
     if at_prompt is not None:
         from p2pchat.ui import host
         from p2pchat.ui.around import around
-        from p2pchat.ui.prompt import Prompt
 
-        prompt = Prompt(lambda: around(app), history_file=at_prompt.history_file)
-        app = ChatApp(View(prompt.write, plain=False), call=call)
+        prompt = _prompt(lambda: around(app), at_prompt)
+        view = View(
+            prompt.write,
+            plain=False,
+            alert=prompt.alert,
+            timestamps=at_prompt.look.timestamps,
+        )
+        app = ChatApp(view, call=call)
         with _node_of(make_node, screens, app):
             host.run(loop, app, prompt)
         return app
@@ -86,11 +97,11 @@ def attach(link: Link, loop: Loop, request: Attach, at_prompt: AtPrompt | None) 
     """The same as `converse`, at a node in another process: the one at the link's other end."""
     if at_prompt is not None:
         from p2pchat.ui import host
-        from p2pchat.ui.prompt import Prompt
 
-        prompt = Prompt(lambda: app.around, history_file=at_prompt.history_file)
+        prompt = _prompt(lambda: app.around, at_prompt)
         app = Attached(link, prompt.write)
-        app.attach(request)
+        app.alert = prompt.alert
+        app.attach(msgspec.structs.replace(request, timestamps=at_prompt.look.timestamps))
         host.run(loop, app, prompt)
         return app
     from p2pchat.ui import plain
@@ -99,6 +110,17 @@ def attach(link: Link, loop: Loop, request: Attach, at_prompt: AtPrompt | None) 
     app.attach(Attach(request.call, request.in_clear, True, is_terminal(sys.stdin)))
     plain.run(loop, app, _descriptor(sys.stdin))
     return app
+
+
+def _prompt(around: Callable[[], Around], at_prompt: AtPrompt) -> "Prompt":
+    from p2pchat.ui.prompt import Prompt
+
+    return Prompt(
+        around,
+        history_file=at_prompt.history_file,
+        drafts_file=at_prompt.drafts_file,
+        look=at_prompt.look,
+    )
 
 
 class Following(NamedTuple):

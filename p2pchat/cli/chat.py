@@ -9,7 +9,7 @@ import click
 from p2pchat.cli import options
 from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
 from p2pchat.cli.settings import Settings, make_folder
-from p2pchat.errors import UsageError
+from p2pchat.errors import NoSuchUser, UsageError
 
 _PLAIN = click.option("--plain", is_flag=True, help="Plain lines instead of the prompt.")
 
@@ -110,6 +110,7 @@ def _be_online(
     )
     from p2pchat.cli.node_access import running_node
     from p2pchat.cli.our_side import our_side
+    from p2pchat.peer.control import socket_of
     from p2pchat.protocol.screen import Attach
     from p2pchat.ui.chat_app import Call
 
@@ -125,7 +126,9 @@ def _be_online(
         at_prompt = None
         if terminal and not plain and not as_json and not settings.dumb_terminal:
             make_folder(settings.state_home)
-            at_prompt = AtPrompt(settings.input_history_file)
+            account = socket_of(settings.state_home, str(us.url), username).stem
+            drafts_file = settings.state_home / f"drafts-{account}.json"
+            at_prompt = AtPrompt(settings.input_history_file, drafts_file, settings.look)
         with running_node(settings, us, username) as running:
             if running is not None and not headless:
                 refuse_node_options(ctx)
@@ -142,6 +145,9 @@ def _be_online(
                     talk = serve_program(make_node, us.loop, to_call, following)
                 else:
                     talk = converse(make_node, us.loop, to_call, at_prompt)
+        meant = us.meant(whom) if whom is not None else ""
     if talk.error is not None:
         raise talk.error
+    if meant and talk.exit_code == NoSuchUser.exit_code:  # the screen has said that there is none
+        click.echo(f"  likely: {meant}", err=True)
     ctx.exit(talk.exit_code)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from p2pchat.errors import StorageError, UsageError
+from p2pchat.errors import StorageError, UsageError, nearest
 
 Value = str | int | float | bool
 
@@ -219,10 +219,8 @@ class _Reader:
     def _take(self, name: str, value: Any) -> None:
         key = _BY_NAME.get(name)
         if key is None:
-            import difflib
-
             known = [*_BY_NAME, "hooks", "contacts", "profiles"]
-            near = next(iter(difflib.get_close_matches(name, known, 1)), "")
+            near = nearest(name, known)
             raise UsageError(
                 f"{self._file}: there is no setting {name!r}",
                 likely=near and f"you mean {near!r}",

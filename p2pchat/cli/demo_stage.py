@@ -22,6 +22,7 @@ from p2pchat.peer.node import Node
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_url import RegistryUrl
 from p2pchat.ui.chat_app import Call
+from p2pchat.ui.look import Look
 from p2pchat.ui.plain import plain_view
 from p2pchat.ui.screens import Listening
 
@@ -32,10 +33,10 @@ SCRIPT: Final = ("hello", "is anybody reading along?", "goodbye")
 _LOOPBACK: Final = Address("127.0.0.1", 0)
 
 
-def chat_with_robot() -> None:
-    """Put the person at the prompt, in a chat with the robot."""
+def chat_with_robot(look: Look) -> None:
+    """Put the person at the prompt, which is to be so, in a chat with the robot."""
     with _stage() as stage:
-        app = converse(stage.person, stage.loop, Call(ROBOT), AtPrompt(None))
+        app = converse(stage.person, stage.loop, Call(ROBOT), AtPrompt(None, None, look))
     if app.error is not None:
         raise app.error
 

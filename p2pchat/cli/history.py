@@ -8,7 +8,7 @@ import click
 
 from p2pchat.cli import options
 from p2pchat.cli.settings import Settings
-from p2pchat.errors import UsageError
+from p2pchat.errors import NoSuchUser, UsageError
 
 if TYPE_CHECKING:
     from p2pchat.peer.history import History, KeptLine
@@ -51,6 +51,8 @@ def history(
     with our_side(settings, registry) as us:
         name = None if user is None else us.named(user)
         kept = us.history
+        if name is not None and name not in us.known_names and not kept.lines(name, limit=1):
+            raise NoSuchUser(f"you have not met {name} at {us.url}", likely=us.meant(name))
         if delete:
             _delete(kept, name)
             return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 from click.core import ParameterSource
 
-from p2pchat.errors import UsageError
+from p2pchat.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -72,17 +72,15 @@ limit: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
 
 def apply(limits: "T", settings: Sequence[Given]) -> "T":
     """Give the limits with these settings; raises UsageError, naming every limit."""
-    import difflib
-
     known = {field.name.replace("_", "-"): field for field in fields(limits)}
     for name, value, where in settings:
         place = f"{where}: " if where else ""
         field = known.get(name)
         if field is None:
-            near = difflib.get_close_matches(name, known, 1)
+            near = nearest(name, known)
             raise UsageError(
                 f"{place}there is no limit {name!r}",
-                likely=f"you mean {near[0]!r}" if near else "it is one of the following",
+                likely=f"you mean {near!r}" if near else "it is one of the following",
                 advice=", ".join(f"{n}={f.default}" for n, f in known.items()),
             )
         number = float if isinstance(field.default, float) else int

@@ -18,7 +18,9 @@ from p2pchat.cli import (
     config,
     contacts,
     demo,
+    doctor,
     history,
+    invite,
     listen,
     search,
     send,
@@ -27,6 +29,7 @@ from p2pchat.cli import (
     status,
     users,
 )
+from p2pchat.cli.family import Family
 from p2pchat.errors import P2PError, StorageError
 
 INTERRUPTED = 130
@@ -34,7 +37,7 @@ INTERRUPTED = 130
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
 
-class _Group(click.Group):
+class _Group(Family):
     """The group that shows our errors and gives their exit codes, and 130 for Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -138,6 +141,7 @@ for command in (
     account.register,
     account.passwd,
     account.logout,
+    invite.invite,
     chat.login,
     chat.chat,
     search.search,
@@ -151,6 +155,7 @@ for command in (
     contacts.trust,
     users.users,
     backup.backup,
+    doctor.doctor,
     demo.demo,
     completion.completion,
     config.config,

@@ -8,7 +8,7 @@ from pathlib import Path
 from p2pchat.cli.hook_runs import hooks_of
 from p2pchat.cli.our_side import OurSide, our_side
 from p2pchat.cli.settings import Settings, make_folder
-from p2pchat.errors import P2PError, Unreachable, UsageError
+from p2pchat.errors import NoSuchUser, P2PError, Unreachable, UsageError
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.control import ControlClient, ControlServer, socket_of
@@ -118,7 +118,10 @@ def deliver(
     texts: tuple[str, ...],
     wait: float,
 ) -> tuple[int, str]:
-    """Say the texts; give the exit code of `p2p send`, and why it is not 0."""
+    """Say the texts; give the exit code of `p2p send`, and why it is not 0.
+
+    Raises NoSuchUser, with whoever was meant.
+    """
     with our_side(settings, registry) as us:
         if not us.url.secure:
             raise UsageError(
@@ -129,8 +132,12 @@ def deliver(
             if running is not None:
                 answer = running.ask(Send(contact, texts, wait))
                 assert isinstance(answer, Sent)
-                return answer.exit_code, answer.why
-        return _deliver_ourselves(settings, us, username, contact, texts, wait)
+                exit_code, why = answer.exit_code, answer.why
+            else:
+                exit_code, why = _deliver_ourselves(settings, us, username, contact, texts, wait)
+        if exit_code == NoSuchUser.exit_code:
+            raise NoSuchUser(why, likely=us.meant(contact))
+        return exit_code, why
 
 
 def search_by_node(

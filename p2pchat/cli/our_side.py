@@ -11,7 +11,7 @@ import click
 
 from p2pchat.cli.config_file import write_first
 from p2pchat.cli.settings import Settings, make_folder
-from p2pchat.errors import LoginNeeded
+from p2pchat.errors import LoginNeeded, nearest
 from p2pchat.net.endpoints import Network, SocketNetwork
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
@@ -59,6 +59,16 @@ class OurSide:
         """
         check_username(username)
         return username.lower() if self.url.secure else username
+
+    @property
+    def known_names(self) -> list[str]:
+        """Everybody whom we met at the registry."""
+        return self.profile.known_names(str(self.url))
+
+    def meant(self, username: str) -> str:
+        """Say whom of those that we know somebody may have meant; nobody is asked."""
+        near = nearest(username, (name for name in self.known_names if name != username))
+        return near and f"did you mean {near}?"
 
     def credentials(
         self, username: str, password: str | None, *, allow_original: bool = False

@@ -44,6 +44,7 @@ def search(
         result = _through_node(settings, us, me, user) or us.errands.search(user, credentials)
         if result.presence is not Presence.NOT_FOUND:
             us.contacts.note(user)
+        meant = us.meant(user)
     said, exit_code = {
         Presence.ONLINE: (f"{user} is online at {Address(result.host, result.port)}", 0),
         Presence.OFFLINE: (f"{user} is offline", ContactOffline.exit_code),
@@ -55,6 +56,8 @@ def search(
             found |= {"host": result.host, "port": result.port}
         said = json.dumps(found, ensure_ascii=False)
     click.echo(said)
+    if meant and result.presence is Presence.NOT_FOUND:
+        click.echo(f"  likely: {meant}", err=True)
     ctx.exit(exit_code)
 
 

@@ -6,6 +6,7 @@ import sys
 import click
 
 from p2pchat.cli import options
+from p2pchat.cli.family import Family
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
@@ -58,7 +59,7 @@ def send(
     ctx.exit(exit_code)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Family, invoke_without_command=True)
 @options.registry
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
 @click.pass_context

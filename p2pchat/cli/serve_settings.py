@@ -6,7 +6,7 @@ environment and `some-name` in the file. Knows two by name: `--config`, which is
 """
 
 import os.path
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -14,7 +14,7 @@ import click
 
 from p2pchat.cli.limit_option import Given, NamedValues
 from p2pchat.cli.settings import Settings, variables
-from p2pchat.errors import UsageError
+from p2pchat.errors import UsageError, nearest
 
 FILE_NAME: Final = "serve.toml"
 
@@ -90,7 +90,7 @@ class ServeCommand(click.Command):
         for variable in sorted(environment.keys() - own):
             prefix = next((p for p in families if variable.startswith(p)), None)
             if prefix is None:
-                near = _nearest(variable, own)
+                near = nearest(variable, own)
                 raise UsageError(
                     f"{variable} is no setting of p2p serve",
                     likely=near and f"you mean {near}",
@@ -172,7 +172,7 @@ class _File:
         found[option.name or ""] = value
 
     def _refuse_key(self, key: str) -> NoReturn:
-        near = _nearest(key, [*self._options, *self._tables])
+        near = nearest(key, [*self._options, *self._tables])
         raise UsageError(
             f"{self._file}: there is no setting {key!r}",
             likely=near and f"you mean {near!r}",
@@ -182,13 +182,6 @@ class _File:
 
 def _variable(name: str) -> str:
     return _PREFIX + name.upper().replace("-", "_")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """Give what was probably meant, or nothing."""
-    import difflib
-
-    return next(iter(difflib.get_close_matches(name, list(known), 1)), "")
 
 
 def _shown(value: object) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from p2pchat.cli import options
+from p2pchat.cli.family import Family
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import RegistrationRefused, UsageError
 
@@ -35,7 +36,7 @@ def _operating(command: Callable[..., None]) -> Callable[..., None]:
     return options.data_dir(options.database(click.pass_obj(taking)))
 
 
-@click.group()
+@click.group(cls=Family)
 def users() -> None:
     """Look after the accounts of a registry of yours.
 

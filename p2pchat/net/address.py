@@ -41,6 +41,11 @@ def is_ip(host: str) -> bool:
     return True
 
 
+def is_this_machine(host: str) -> bool:
+    """Tell whether the host is whichever machine it is said on."""
+    return host == "localhost" or (is_ip(host) and is_loopback(host))
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine can reach the IP address."""
     return ipaddress.ip_address(host).is_loopback

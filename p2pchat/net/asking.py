@@ -1,5 +1,6 @@
 """Ask on a link and wait for the answer: for commands, which have nothing else to do meanwhile."""
 
+import math
 from collections.abc import Callable
 
 from p2pchat.errors import P2PError, UsageError
@@ -8,8 +9,8 @@ from p2pchat.net.loop import Loop
 from p2pchat.protocol.messages import Answer, Message, Request
 
 
-def ask(loop: Loop, link: Link, request: Request) -> Answer:
-    """Give the answer; raises UsageError where the other process goes away meanwhile."""
+def ask(loop: Loop, link: Link, request: Request, timeout: float = math.inf) -> Answer:
+    """Give the answer; raises UsageError where the other process goes away meanwhile, TimedOut."""
 
     def start(then: Callable[[Answer], None], failed: Callable[[P2PError], None]) -> None:
         def heard(message: Message) -> None:
@@ -22,4 +23,4 @@ def ask(loop: Loop, link: Link, request: Request) -> Answer:
         )
         link.send(request)
 
-    return loop.wait_for(start)
+    return loop.wait_for(start, timeout)

@@ -73,8 +73,21 @@ def fingerprint_of_file(certificate_file: Path) -> str:
 
 def lifetime_of_file(certificate_file: Path) -> tuple[dt.datetime, dt.datetime]:
     """Give from when until when that certificate is good; raises StorageError."""
-    certificate = _first_of(certificate_file)
+    return _lifetime(_first_of(certificate_file))
+
+
+def lifetime(certificate: bytes) -> tuple[dt.datetime, dt.datetime]:
+    """Give from when until when a certificate (DER), whose fingerprint could be read, is good."""
+    return _lifetime(x509.load_der_x509_certificate(certificate))
+
+
+def _lifetime(certificate: x509.Certificate) -> tuple[dt.datetime, dt.datetime]:
     return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+
+
+def openssl_to_the_registry() -> str:
+    """Give the version of what speaks TLS there; `peer_tls` has its own."""
+    return ssl.OPENSSL_VERSION
 
 
 def _first_of(certificate_file: Path) -> x509.Certificate:

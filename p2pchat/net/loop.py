@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from p2pchat.errors import P2PError
+from p2pchat.errors import P2PError, TimedOut
 
 T = TypeVar("T")
 Callback = Callable[[], None]
@@ -164,13 +164,23 @@ class Loop:
             self.run_once()
 
     def wait_for(
-        self, start: Callable[[Callable[[T], None], Callable[[P2PError], None]], None]
+        self,
+        start: Callable[[Callable[[T], None], Callable[[P2PError], None]], None],
+        timeout: float = math.inf,
     ) -> T:
-        """Call `start(then, failed)`, run turns until one of them is called, give or raise that."""
+        """Call `start(then, failed)`, run turns until one of them is called, give or raise that.
+
+        Raises TimedOut after so many seconds; what was started is then still to be ended.
+        """
         results: list[T] = []
         errors: list[P2PError] = []
-        start(results.append, errors.append)
-        self.run_until(lambda: bool(results or errors))
+        late = TimedOut(f"no answer came within {timeout:g} s")
+        timer = self.call_later(timeout, lambda: errors.append(late))
+        try:
+            start(results.append, errors.append)
+            self.run_until(lambda: bool(results or errors))
+        finally:
+            timer.cancel()
         if errors:
             raise errors[0]
         return results[0]

@@ -22,6 +22,11 @@ _LIFETIME: Final = dt.timedelta(days=3650)
 _CHUNK: Final = 65536
 
 
+def openssl_to_contacts() -> str:
+    """Give the version of what speaks TLS there; `certificates` has the registry's."""
+    return SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()
+
+
 def peer_certificate(key: Ed25519PrivateKey) -> x509.Certificate:
     """Give a self-signed certificate over the identity's key; it says nothing else."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "p2pchat peer")])

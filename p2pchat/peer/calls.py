@@ -3,7 +3,15 @@
 from collections.abc import Callable
 from typing import Final
 
-from p2pchat.errors import CallRejected, ContactBusy, NotTrusted, P2PError, Unreachable
+from p2pchat.errors import (
+    CallRejected,
+    ContactBusy,
+    HungUp,
+    NotTrusted,
+    P2PError,
+    TimedOut,
+    Unreachable,
+)
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
@@ -87,9 +95,7 @@ class OutgoingCall:
             self._on_failed(CallRejected(f"{self.contact} rejected your request"))
 
     def _closed(self, error: P2PError | None) -> None:
-        gone = Unreachable(
-            f"{self.contact} hung up without an answer", advice="try again in a minute"
-        )
+        gone = HungUp(f"{self.contact} hung up without an answer", advice="try again in a minute")
         self._on_failed(error or gone)
 
 
@@ -127,6 +133,11 @@ class IncomingCall:
 
     def _closed(self, _: P2PError | None) -> None:
         self.on_gone(self)
+
+
+def pause_after(error: P2PError) -> float | None:
+    """Give the seconds until whoever could not be called so is called again; None: soon."""
+    return {ContactBusy: 30.0, TimedOut: 600.0}.get(type(error))
 
 
 def another_key(contact: str) -> NotTrusted:

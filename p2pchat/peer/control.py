@@ -6,6 +6,7 @@ process that is its node.
 
 import fcntl
 import hashlib
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -141,9 +142,9 @@ class ControlClient:
         self._loop = loop
         self.link = _link(loop, dial_local(loop, path), Speaker.DIALLER)
 
-    def ask(self, request: Request) -> Answer:
-        """Give the answer; raises UsageError where the node goes away meanwhile."""
-        return ask(self._loop, self.link, request)
+    def ask(self, request: Request, timeout: float = math.inf) -> Answer:
+        """Give the answer; raises UsageError where the node goes away meanwhile, TimedOut."""
+        return ask(self._loop, self.link, request, timeout)
 
     def close(self) -> None:
         """Hang up."""

@@ -8,11 +8,11 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from p2pchat.errors import CallRejected, ContactBusy, NotTrusted, P2PError, StorageError, TimedOut
+from p2pchat.errors import CallRejected, HungUp, NotTrusted, P2PError, StorageError
 from p2pchat.net.address import Address
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.peer.calls import OutgoingCall
+from p2pchat.peer.calls import OutgoingCall, pause_after
 from p2pchat.peer.chat_session import ChatSession
 from p2pchat.peer.events import (
     CallFailed,
@@ -37,9 +37,6 @@ from p2pchat.protocol.talk import ChatRequest, Here
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 60.0
-_BUSY_PAUSE: Final = 30.0
-_LONG_PAUSE: Final = 600.0
-"""Seconds until somebody is asked again who did not answer."""
 
 
 class Conversation:
@@ -85,6 +82,7 @@ class Conversation:
         self._is_here = False  # the contact has the conversation open too
         self._said_here = False  # the contact knows that we have
         self._held = False  # because of another key
+        self._crossed = False  # our last call was hung up on for theirs
         self._closed = False
 
     @property
@@ -294,13 +292,13 @@ class Conversation:
             self._fail(error)
             self._on_rejected(self, error)
             return
-        if not self._started:
+        # Who sorts first hangs up on us where their own call has crossed ours, and is on its way.
+        crossed = isinstance(error, HungUp) and self.contact < self._username
+        crossed = crossed and not (self._crossed or self._is_stranger)
+        self._crossed = crossed
+        if not self._started and not crossed:
             self._fail(error)
-        if isinstance(error, ContactBusy):
-            pause: float | None = _BUSY_PAUSE
-        else:
-            pause = _LONG_PAUSE if isinstance(error, TimedOut) else None
-        self._retries.later(self.seek_link, instead=pause)
+        self._retries.later(self.seek_link, instead=pause_after(error))
 
     def _fail(self, error: P2PError) -> None:
         """The wish to talk cannot be fulfilled."""

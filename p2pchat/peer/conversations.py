@@ -204,7 +204,7 @@ class Conversations:
         if conversation is not None and conversation.is_calling:
             # Two call each other at once: the one whose name sorts first goes on calling.
             if self._username < contact:
-                call.refuse(Reply.BUSY)
+                call.hang_up()
             else:
                 self._accept(call)
         elif contact in self._sought or self._contacts.get(contact).accepted:

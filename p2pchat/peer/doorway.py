@@ -25,7 +25,7 @@ class Doorway:
 
     def open(self, local_host: str, again: bool) -> tuple[Address, int | None]:
         """Listen where whoever sees us at `local_host` can reach us; see RegistrySession."""
-        host = self._host or _reachable_by(local_host)
+        host = self._host or reachable_by(local_host)
         clear_port = None
         if self._clear_server is not None:
             clear_port = self._clear_server.ensure_open(host, _ANY_PORT, again=again).port
@@ -38,7 +38,7 @@ class Doorway:
         return self._server.ensure_open(host, self._port, again=again), clear_port
 
 
-def _reachable_by(local_host: str) -> str:
+def reachable_by(local_host: str) -> str:
     """Give where to listen so that whoever sees us at `local_host` can reach us, and no wider."""
     if is_loopback(local_host):
         return local_host

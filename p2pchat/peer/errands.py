@@ -4,9 +4,11 @@ Each runs the loop until it is done, and logs out. In the secure dialect they lo
 that a node of the same account that runs elsewhere stays online.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import NamedTuple
 
 from p2pchat.errors import InviteNeeded, LoginNeeded, P2PError, RegistrationRefused, UsageError
 from p2pchat.net.address import Address
@@ -19,6 +21,7 @@ from p2pchat.protocol.messages import (
     AnnouncePort,
     ChangePassword,
     ChangePasswordResult,
+    Grant,
     Message,
     Outcome,
     Reason,
@@ -30,17 +33,36 @@ from p2pchat.protocol.messages import (
 )
 
 
+class Visit(NamedTuple):
+    """A login for an errand: what it gave, our own address on that way, where heartbeats go."""
+
+    grant: Grant
+    local_host: str
+    heartbeats: Address
+
+
 class Errands:
     """What can be asked of the registry that `dialer` dials.
 
     Every method raises Unreachable, LinkLost, TimedOut or NotTrusted where the registry cannot be
-    asked, and LoginNeeded or LoginRefused where it does not let us in.
+    asked, and LoginNeeded or LoginRefused where it does not let us in. It is dialled, and each
+    answer waited for, no longer than `patience` seconds.
     """
 
     def __init__(self, loop: Loop, network: Network, dialer: RegistryDialer) -> None:
         self._loop = loop
         self._network = network
         self._dialer = dialer
+        self.patience = math.inf
+
+    @contextmanager
+    def visit(self, credentials: Credentials) -> Iterator[Visit]:
+        """Be let in, and out again, for what can be tried meanwhile; in the secure dialect only."""
+        with self._connected() as client:
+            grant = self._log_in(client, credentials)
+            assert grant is not None
+            link, udp_port = self._link, self._dialer.reached.udp_port
+            yield Visit(grant, link.local.host, Address(link.remote.host, udp_port))
 
     def register(self, credentials: Credentials, password: str, invite: str = "") -> None:
         """Make the account; raises RegistrationRefused where the registry says no.
@@ -100,16 +122,16 @@ class Errands:
     def _connected(self) -> Iterator[RegistryClient]:
         client = RegistryClient(self._loop, self._dialer)
         try:
-            self._link = self._loop.wait_for(client.connect)
+            self._link = self._loop.wait_for(client.connect, self.patience)
             yield client
         finally:
             client.close()
 
     def _ask(self, client: RegistryClient, request: Message) -> Message:
-        answer: Message = self._loop.wait_for(partial(client.ask, request))
+        answer: Message = self._loop.wait_for(partial(client.ask, request), self.patience)
         return answer
 
-    def _log_in(self, client: RegistryClient, credentials: Credentials | None) -> None:
+    def _log_in(self, client: RegistryClient, credentials: Credentials | None) -> Grant | None:
         if credentials is None:
             raise LoginNeeded(
                 f"you have no account at {self._dialer.url} yet", advice="p2p register NAME"
@@ -120,10 +142,11 @@ class Errands:
         error = credentials.refusal(answer)
         if error is not None:
             raise error
-        grant = getattr(answer, "grant", None)
+        grant: Grant | None = getattr(answer, "grant", None)
         if grant is not None:
             credentials.keep(grant)
             self._dialer.learn(grant.nodes)
+        return grant
 
     def _announce_some_port(self, client: RegistryClient) -> None:
         """Do what the original program waits for after it has registered somebody.

@@ -24,11 +24,16 @@ from p2pchat.protocol.states import REGISTRY_DIALOGUE, SECURE_REGISTRY_DIALOGUE,
 
 DIAL_TIMEOUT: Final = 10.0
 
-_BY_AUTHORITY: Final = "vouched for by an authority"
+BY_AUTHORITY: Final = "vouched for by an authority"
 """Kept instead of a fingerprint: such a registry may change its key while it is vouched for."""
 
 OnLink = Callable[[Link], None]
 Failed = Callable[[P2PError], None]
+
+
+def due_key(url: RegistryUrl, profile: Profile) -> str | None:
+    """Give the fingerprint that the registry must show, or BY_AUTHORITY; None: any."""
+    return url.fingerprint or profile.pinned_registry(str(url))
 
 
 class MachineDialer:
@@ -55,9 +60,7 @@ class MachineDialer:
         """Give `then` a link, or `failed` the reason why there is none, in a later turn."""
         if not self.url.secure:
             return self._reach(lambda transport: then(self._link(transport)), failed)
-        attempt = _SecureAttempt(
-            self.url.fingerprint or self._profile.pinned_registry(str(self.url))
-        )
+        attempt = _SecureAttempt(due_key(self.url, self._profile))
 
         def connected(transport: Wire) -> None:
             attempt.transport = self._shake(transport, attempt, then, failed)
@@ -117,7 +120,7 @@ class MachineDialer:
             raise RemoteProtocolError(f"{self.url.address} does not speak {ALPN}")
         shown = fingerprint(engine.remote_certificate)
         if attempt.by_authority:
-            self._profile.pin_registry(str(self.url), _BY_AUTHORITY)
+            self._profile.pin_registry(str(self.url), BY_AUTHORITY)
             return
         if attempt.pinned is None:
             self._on_first_use(shown)
@@ -156,7 +159,7 @@ class _SecureAttempt:
     """How far a dial has come: which key is due, and whether an authority is asked."""
 
     def __init__(self, known: str | None) -> None:
-        self.was_vouched_for = known == _BY_AUTHORITY
+        self.was_vouched_for = known == BY_AUTHORITY
         self.pinned = None if self.was_vouched_for else known
         self.by_authority = self.pinned is None
         self.dial: Closable | None = None

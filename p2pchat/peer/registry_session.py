@@ -3,7 +3,6 @@
 Knows no contact and no chat; a chat that is open goes on whatever happens here.
 """
 
-import itertools
 import random
 import time
 from collections.abc import Callable
@@ -27,13 +26,12 @@ from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.events import Event, LoggedIn, LoginFailed, RegistryBack, RegistryLost
-from p2pchat.peer.heartbeat import Heartbeat
+from p2pchat.peer.heartbeat import Heartbeat, sealed_hellos
 from p2pchat.peer.registry_client import RegistryClient
 from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_link import Failed
 from p2pchat.peer.retries import Retries
 from p2pchat.peer.sleep_watch import SleepWatch
-from p2pchat.protocol.heartbeat import seal_hello
 from p2pchat.protocol.messages import (
     AnnouncePort,
     AnnouncePortResult,
@@ -278,8 +276,7 @@ class RegistrySession:
         grant = self._grant
         if grant is None:
             return lambda: encode_hello(Hello(self._username))
-        counter = itertools.count(1)
-        return lambda: seal_hello(grant.session, next(counter), grant.hello_key)
+        return sealed_hellos(grant)
 
     def _lost(self, error: P2PError) -> None:
         if not self._was_online:

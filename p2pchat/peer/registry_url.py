@@ -40,6 +40,22 @@ class RegistryUrl:
         """The TCP address."""
         return Address(self.host, self.port)
 
+    @property
+    def link(self) -> str:
+        """The URL in full, by which others reach the same registry: its first machine."""
+        if self.secure:
+            return f"{self}#{self.fingerprint}" if self.fingerprint else str(self)
+        settings = []
+        if self.udp_port != ORIGINAL_UDP_PORT:
+            settings.append(f"udp={self.udp_port}")
+        if self.hello_interval != HELLO_INTERVAL:
+            settings.append(f"hello={self.hello_interval:g}")
+        return f"{self}?{'&'.join(settings)}" if settings else str(self)
+
+    def with_key(self, fingerprint: str | None) -> "RegistryUrl":
+        """Give the same registry, known by that key."""
+        return replace(self, fingerprint=fingerprint)
+
     def __str__(self) -> str:
         """Give the registry's name: the same however its URL was written, settings left out."""
         return f"{'p2p' if self.secure else 'original'}://{self.address}"

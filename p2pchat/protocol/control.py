@@ -8,6 +8,7 @@ from typing import Final
 from p2pchat.protocol.dialects import Dialect
 from p2pchat.protocol.messages import Answer, Presence, Request, check_seconds
 from p2pchat.protocol.screen import (
+    Alert,
     Around,
     Attach,
     AttachProgram,
@@ -91,6 +92,7 @@ CONTROL: Final = Dialect(
         json_codec(Taken, "TAKEN"),
         json_codec(Shown, "SHOWN", _LARGE),
         json_codec(Around, "AROUND", _LARGE),
+        json_codec(Alert, "ALERT"),
         json_codec(Detached, "DETACHED", _LARGE),
     ),
 )
@@ -110,7 +112,7 @@ CONTROL_DIALOGUE: Final = Dialogue(
         (State.ASKED, Speaker.LISTENER): {StatusResult: State.READY},
         (State.ATTACHED, Speaker.DIALLER): dict.fromkeys((Typed, TypedAll, Taken), State.ATTACHED),
         (State.ATTACHED, Speaker.LISTENER): {
-            **dict.fromkeys((Taken, Shown, Around), State.ATTACHED),
+            **dict.fromkeys((Taken, Shown, Around, Alert), State.ATTACHED),
             Detached: State.OVER,
         },
     },

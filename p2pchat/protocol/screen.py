@@ -14,13 +14,15 @@ class Attach(Request, frozen=True):
     """Show what happens from now on, and do what is typed.
 
     `call`: be in a chat with that user, and end with it; `in_clear`, even for everybody to read.
-    `plain`: without styles. `overtake`: commands do not wait for texts before them.
+    `plain`: without styles. `overtake`: commands do not wait for texts before them. `timestamps`:
+    with when each line was said.
     """
 
     call: str = ""
     in_clear: bool = False
     plain: bool = False
     overtake: bool = True
+    timestamps: bool = False
 
 
 class AttachProgram(Request, frozen=True):
@@ -64,18 +66,27 @@ class Shown(Message, frozen=True):
     hidden = frozenset({"lines"})
 
 
+class Alert(Message, frozen=True):
+    """Draw the person's attention: the contact wants something."""
+
+    contact: str
+    sentence: str
+
+
 class Around(Message, frozen=True):
     """What stands around the line that is being typed, from now on.
 
     `unsettled`: lines of ours that are not delivered, each with its state, and how many more there
-    are before them. `names`: what can be completed.
+    are before them. `names`: what can be completed, each with what is known of it. `front`: with
+    whom what is typed is said.
     """
 
     prompt: str
     toolbar: tuple[Fragment, ...] = ()
     unsettled: tuple[tuple[str, str], ...] = ()
     more_unsettled: int = 0
-    names: tuple[str, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+    front: str = ""
     hidden = frozenset({"unsettled"})
 
 

@@ -102,14 +102,15 @@ class Accounts:
         account = Account.insert(
             username=username, password_hash=password_hash, **standing._asdict()
         )
-        try:
-            with self._store.transaction():
-                if invite is not None and not self._invites.use(invite):
-                    return Creation.BAD_INVITE
-                account.execute(self._store.database)
-                self._keep_token(token, username, standing.key)
-        except peewee.IntegrityError:
-            return Creation.NAME_TAKEN
+        with self._store.errors():
+            try:
+                with self._store.atomic():
+                    if invite is not None and not self._invites.use(invite):
+                        return Creation.BAD_INVITE
+                    account.execute(self._store.database)
+                    self._keep_token(token, username, standing.key)
+            except peewee.IntegrityError:
+                return Creation.NAME_TAKEN
         return Creation.MADE
 
     def verify(self, username: str, password: str) -> Match | None:

@@ -179,6 +179,8 @@ class Entrance:
             self._errands[visitor.username].remove(visitor)
             if not self._errands[visitor.username]:
                 del self._errands[visitor.username]
+            if visitor.errand is not None:
+                self._presence.leave(visitor.errand)
 
     def _why_not(self, visitor: Visitor, request: Register) -> Reason | None:
         """Give why such an account cannot be had, as far as can be told at once."""
@@ -250,6 +252,11 @@ class Entrance:
             seal = Seal(secrets.token_bytes(SESSION_BYTES), secrets.token_bytes(KEY_BYTES))
         if errand:
             self._errands.setdefault(username, []).append(visitor)
+            if (
+                seal is not None
+            ):  # whoever asks by a heartbeat whether UDP comes through is answered
+                visitor.errand = self._attendance(visitor, username, standing, seal)
+                self._presence.visit(visitor.errand)
         else:
             self._arrive(visitor, username, standing, seal)
         if seal is None:
@@ -260,12 +267,15 @@ class Entrance:
     def _arrive(
         self, visitor: Visitor, username: str, standing: Standing, seal: Seal | None
     ) -> None:
-        visitor.attendance = Attendance(
-            username, visitor.host, self._now(), visitor.hang_up, seal, standing.key
-        )
+        visitor.attendance = self._attendance(visitor, username, standing, seal)
         replaced = self._presence.arrive(visitor.attendance)
         if replaced is not None:
             replaced.hang_up(Reason.REPLACED)
+
+    def _attendance(
+        self, visitor: Visitor, username: str, standing: Standing, seal: Seal | None
+    ) -> Attendance:
+        return Attendance(username, visitor.host, self._now(), visitor.hang_up, seal, standing.key)
 
     def log_out_here(self, username: str, but: Visitor | None = None) -> int:
         """End the account's logins at this node, but for that one; give how many there were."""

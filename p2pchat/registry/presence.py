@@ -131,6 +131,11 @@ class PresenceBook:
         self.on_change(attendance.username)
         return replaced
 
+    def visit(self, attendance: Attendance) -> None:
+        """Hear somebody's heartbeats until `leave`, who is not online by that."""
+        assert attendance.seal is not None
+        self._by_session[attendance.seal.session] = attendance
+
     def announce(self, attendance: Attendance, port: int, clear_port: int = 0) -> bool:
         """Give the user its addresses; False where another holds one (PROTOCOL, `PS_PORT`)."""
         wanted = [(attendance.host, p) for p in (port, clear_port) if p]
@@ -187,16 +192,17 @@ class PresenceBook:
         ):
             return False
         attendance.counter = hello.counter
-        self._heard(attendance, now)
+        if self._by_name.get(attendance.username) is attendance:
+            self._heard(attendance, now)
         return True
 
     def leave(self, attendance: Attendance) -> None:
         """Put the user offline; harmless if replaced or gone already."""
+        if attendance.seal is not None:
+            self._by_session.pop(attendance.seal.session, None)
         if self._by_name.get(attendance.username) is attendance:
             del self._by_name[attendance.username]
             self._give_addresses_back(attendance)
-            if attendance.seal is not None:
-                del self._by_session[attendance.seal.session]
             if attendance.port:
                 offline = SearchResult(Presence.OFFLINE, key=attendance.key)
                 self.tell_watchers(attendance.username, offline)

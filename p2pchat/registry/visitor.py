@@ -8,13 +8,23 @@ from p2pchat.registry.presence import Attendance
 
 
 class Visitor:
-    """Logged in as `username` if that is set, and online while `attendance` is.
+    """Logged in as `username` if that is set, and online while `attendance` is; `errand`: for one.
 
     `secure`: it came by a secure door. `hang_up(reason)` closes that connection, `tell(news)` says
     something unasked on it; `gone` once it has ended. `group` is what its address counts as.
     """
 
-    __slots__ = ("attendance", "gone", "group", "hang_up", "host", "secure", "tell", "username")
+    __slots__ = (
+        "attendance",
+        "errand",
+        "gone",
+        "group",
+        "hang_up",
+        "host",
+        "secure",
+        "tell",
+        "username",
+    )
 
     def __init__(
         self,
@@ -31,4 +41,5 @@ class Visitor:
         self.secure = secure
         self.username: str | None = None
         self.attendance: Attendance | None = None
+        self.errand: Attendance | None = None
         self.gone = False

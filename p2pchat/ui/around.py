@@ -15,6 +15,8 @@ _STANDINGS = {
     Standing.STOPPED: "not logged in",
 }
 
+_LONG: Final = 200
+_MANY_LINES: Final = 3
 _MOST_UNSETTLED: Final = 5
 """Lines; more would push what was said off a small screen."""
 
@@ -33,10 +35,26 @@ def around(app: ChatApp) -> Around:
             ("" if online else "class:bottom-toolbar.trouble", _standing(node)),
             ("", f" | {_conversation(node, app.front)}{_unread(app.foreground.unread)}"),
         ),
-        tuple(unsettled[-_MOST_UNSETTLED:]),
+        tuple((_shortened(text), state) for text, state in unsettled[-_MOST_UNSETTLED:]),
         max(0, len(unsettled) - _MOST_UNSETTLED),
-        tuple(sorted(app.names)),
+        _names(app),
+        app.front or "",
     )
+
+
+def _shortened(text: str) -> str:
+    """Give so much of it as leaves room on a small screen; all is shown once it is settled."""
+    lines = text.split("\n")
+    short = [line if len(line) <= _LONG else f"{line[:_LONG]}..." for line in lines[:_MANY_LINES]]
+    if len(lines) > _MANY_LINES:
+        short.append(f"... {len(lines) - _MANY_LINES} more lines")
+    return "\n".join(short)
+
+
+def _names(app: ChatApp) -> tuple[tuple[str, str], ...]:
+    """Give the names that can be completed, and who of them is online."""
+    online = set(app.node.conversations.online_contacts)
+    return tuple((name, "online" if name in online else "") for name in sorted(app.names))
 
 
 def _conversation(node: Node, front: str | None) -> str:

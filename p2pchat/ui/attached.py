@@ -10,6 +10,7 @@ from p2pchat.errors import P2PError, Unreachable
 from p2pchat.net.link import Link
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.screen import (
+    Alert,
     Around,
     Attach,
     AttachProgram,
@@ -37,6 +38,7 @@ class Attached:
         self._tells_what_is_written = False
         self._on_input_wanted: Callable[[], None] = lambda: None
         self.around = Around("> ")
+        self.alert: Callable[[str, str], None] = lambda _contact, _sentence: None
         self.done = False
         self.exit_code = 0
         self.error: P2PError | None = None
@@ -87,6 +89,8 @@ class Attached:
                     self._link.send(Taken(len(lines)))
             case Around():
                 self.around = message
+            case Alert(contact, sentence):
+                self.alert(contact, sentence)
             case Taken(count):
                 held_back = not self.wants_input
                 self._untaken -= count

@@ -3,12 +3,11 @@
 Pure: knows neither node nor terminal.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Final, NamedTuple
 
-from p2pchat.errors import UsageError
+from p2pchat.errors import UsageError, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,7 @@ COMMANDS: Final = (
     Command("trust", NAME, "show the number of somebody's new key; with yes: take it", "yes"),
     Command("block", NAME, "do not hear from somebody any more"),
     Command("unblock", NAME, "hear from them again"),
+    Command("me", WORDS, "say what you do: /me waves"),
     Command("history", NAME, "show the last lines with somebody", optional=True),
     Command("search-history", WORDS, "show lines with these words, whoever said them"),
     Command("help", "", "show this"),
@@ -76,7 +76,8 @@ def parse(line: str) -> Say | Order | None:
     """Give what the line means; None for a blank one.
 
     A line that begins with a slash is a command and never sent as text; two slashes send a text
-    that begins with one. Raises UsageError for an unknown command, or a wrong argument.
+    that begins with one. Raises UsageError for an unknown command, a wrong argument, or a blank
+    before the slash.
     """
     stripped = line.strip()
     if not stripped:
@@ -85,7 +86,20 @@ def parse(line: str) -> Say | Order | None:
         return Say(line)
     if stripped.startswith("//"):
         return Say(line.replace("//", "/", 1))
-    word, *arguments = stripped[1:].split() or [""]
+    if line[0].isspace():
+        word = stripped.split()[0]
+        raise UsageError(
+            "a space is before the slash; nothing was sent or done",
+            advice=f"{word} without it, or /{word} to say that",
+        )
+    return _command(stripped)
+
+
+def _command(line: str) -> Say | Order:
+    """Give what a line means that begins with a slash."""
+    word, *arguments = line[1:].split() or [""]
+    if word == "me" and arguments:
+        return Say(f"/me {' '.join(arguments)}")
     command = _BY_WORD.get(word)
     if command is None:
         raise _unknown(word)
@@ -105,8 +119,11 @@ def help_lines() -> list[str]:
     return [*lines, f"{'//text':<{width}} say a text that begins with a slash"]
 
 
-def complete(before_cursor: str, names: Iterable[str]) -> list[tuple[str, str]]:
-    """Give what could stand instead of the last word, each with what it means."""
+def complete(before_cursor: str, names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Give what could stand instead of the last word, each with what it means.
+
+    `names` are those of users, each with what is known of them.
+    """
     word, space, argument = before_cursor.partition(" ")
     if not word.startswith("/"):
         return []
@@ -115,10 +132,10 @@ def complete(before_cursor: str, names: Iterable[str]) -> list[tuple[str, str]]:
     command = _BY_WORD.get(word[1:])
     if command is None or command.takes != NAME or " " in argument:
         return []
-    return [(name, "") for name in names if name.startswith(argument)]
+    return [(n, known) for n, known in sorted(names.items()) if n.startswith(argument)]
 
 
 def _unknown(word: str) -> UsageError:
-    close = get_close_matches(word, _BY_WORD, n=1)
-    advice = f"did you mean /{close[0]}?" if close else "/help shows what there is"
+    near = nearest(word, _BY_WORD)
+    advice = f"did you mean /{near}?" if near else "/help shows what there is"
     return UsageError(f"there is no command /{word}; nothing was sent", advice=advice)

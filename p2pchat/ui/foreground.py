@@ -7,6 +7,7 @@ from typing import Final
 
 from p2pchat.errors import UsageError
 from p2pchat.peer.events import (
+    Called,
     Calling,
     ChatStarted,
     ContactAway,
@@ -98,7 +99,7 @@ class Foreground:
             case _:
                 return True
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
         """Take what concerns lines."""
         match event:
             case Calling(contact) | ContactAway(contact) | ChatStarted(contact):
@@ -106,6 +107,8 @@ class Foreground:
                     self.want(contact)
             case TextReceived(contact, _, line_id) if line_id:
                 self._heard(contact, line_id)
+            case Called(contact):
+                self._view.alert(contact, f"{contact} wants to chat")
             case Seen(contact):
                 self.unread.pop(contact, None)
             case Said(contact, text, number):
@@ -123,6 +126,7 @@ class Foreground:
             self._node.seen(contact, line_id)
             return
         self.unread[contact] = self.unread.get(contact, 0) + 1
+        self._view.alert(contact, f"{contact} has written")
         if self.unread[contact] == 1:
             self._view.tell(f"{contact} has written: /chat {contact}")
 

@@ -10,10 +10,9 @@ import subprocess
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
-from p2pchat.errors import P2PError, UsageError
+from p2pchat.errors import P2PError, UsageError, nearest
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.events import Event
 from p2pchat.peer.history import now_ms
@@ -150,8 +149,8 @@ def parse_hooks(commands: Commands) -> dict[str, tuple[str, ...]]:
     names = list(NAMES.values())
     for event, command in commands.items():
         if event not in names:
-            close = get_close_matches(event, names, n=1)
-            advice = f"{close[0]}='{command}'" if close else f"one of {', '.join(names)}"
+            near = nearest(event, names)
+            advice = f"{near}='{command}'" if near else f"one of {', '.join(names)}"
             raise UsageError(f"there is no event {event!r} to run a hook at", advice=advice)
         try:
             words = shlex.split(command) if isinstance(command, str) else list(command)

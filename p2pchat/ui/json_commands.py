@@ -7,16 +7,15 @@ stream; EVENTS.md beside this file tells what may be said.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
-from p2pchat.errors import UsageError
+from p2pchat.errors import UsageError, nearest
 from p2pchat.ui.commands import COMMANDS, NAME, WORDS, Command
 
 _LAST: Final = 20
 
-_PERSONS_ONLY: Final = frozenset({"next", "help", "leave"})
-"""They are about the conversation in front; `leave` has a row of its own below."""
+_PERSONS_ONLY: Final = frozenset({"next", "help", "leave", "me"})
+"""They are about the conversation in front; `leave` has a row of its own below, `/me` is a text."""
 
 
 Id = str | int | float | None
@@ -142,5 +141,5 @@ def _clean(value: Any) -> Any:
 
 
 def _meant(word: str, known: list[str]) -> str:
-    close = get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(known)}"
+    near = nearest(word, known)
+    return f"did you mean {near!r}?" if near else f"one of {', '.join(known)}"

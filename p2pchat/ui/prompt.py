@@ -1,39 +1,42 @@
-"""The prompt_toolkit session: what is typed, completed, remembered, and shown around it.
+"""The prompt_toolkit session: what is typed, remembered, and shown around it.
 
 Knows no node: what stands around the line is given. Foreign text is shown as fragments, never
 parsed as markup.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from prompt_toolkit import PromptSession, print_formatted_text
 from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import Output
-from prompt_toolkit.styles import Style
 
 from p2pchat.errors import StorageError
 from p2pchat.protocol.screen import Around, Fragment
-from p2pchat.ui.commands import complete
+from p2pchat.ui.caution import as_meant, why_ask
+from p2pchat.ui.completion import CommandCompleter
+from p2pchat.ui.drafts import Drafts
+from p2pchat.ui.keys import bindings
+from p2pchat.ui.look import Look
 from p2pchat.ui.render import NOTICE, Fragments, our_lines
+from p2pchat.ui.themes import style_of
+from p2pchat.ui.wrapping import hanging, wrapped
 
-_STYLE = Style.from_dict(
-    {
-        "contact": "bold",
-        "notice": "italic",
-        "bottom-toolbar": "noreverse bg:ansibrightblack fg:ansiwhite",
-        "bottom-toolbar.trouble": "bold",
-    }
-)
-
-_REFRESH_S = 1.0  # the toolbar counts seconds
+_REFRESH_S: Final = 1.0  # the toolbar counts seconds
+_DRAFT_EVERY_S: Final = 1.0
+_NOTIFICATION: Final = {
+    "off": "",
+    "osc9": "\x1b]9;{title}: {text}\x07",
+    "osc777": "\x1b]777;notify;{title};{text}\x07",
+}
 
 
 class Prompt:
@@ -41,7 +44,8 @@ class Prompt:
 
     It is one prompt for its whole life: a line that is entered moves up among the rest, and
     `on_line` gets it. Between two prompts the terminal would be out of our hands, and what is
-    typed ahead would be shown twice. `around()` gives what stands around the line.
+    typed ahead would be shown twice. `around()` gives what stands around the line; what is begun
+    to one contact is put aside when another comes to front, in `drafts`.
     """
 
     def __init__(
@@ -49,30 +53,54 @@ class Prompt:
         around: Callable[[], Around],
         *,
         history_file: Path | None,
+        drafts_file: Path | None = None,
+        look: Look = Look(),  # noqa: B008  # a frozen value
         input: Input | None = None,  # noqa: A002  # prompt_toolkit's own name
         output: Output | None = None,
     ) -> None:
         self._around = around
+        self._look = look
+        self._style = style_of(look.theme)
         self._pending: list[Sequence[Fragment]] = []
-        completer = _CommandCompleter(lambda: around().names)
+        self._drafts = Drafts(drafts_file)
+        self._front = ""
+        self._draft_kept_at = 0.0
+        self._asked_about: str | None = None
+        completer = CommandCompleter(lambda: dict(around().names))
         self.session: PromptSession[str] = PromptSession(
             lambda: FormattedText(self._message()),
             completer=completer,
-            key_bindings=_bindings(completer, lambda: self.on_line("/next")),
+            key_bindings=bindings(completer, lambda: self.on_line("/next")),
             complete_while_typing=True,
+            auto_suggest=AutoSuggestFromHistory(),
+            enable_open_in_editor=True,
+            tempfile_suffix=".txt",
+            vi_mode=look.edit_mode == "vi",
             history=_history(history_file),
             refresh_interval=_REFRESH_S,
-            bottom_toolbar=lambda: FormattedText(around().toolbar),
-            style=_STYLE,
+            bottom_toolbar=lambda: FormattedText(self._toolbar()),
+            style=self._style,
             input=input,
             output=output,
         )
         self.session.default_buffer.accept_handler = self._entered
+        self.session.default_buffer.on_text_changed += lambda _: self._think_again()
+        self.session.app.before_render += lambda _: self._keep_up()
         self.on_line: Callable[[str], None] = _ignore
 
     def _entered(self, buffer: Buffer) -> bool:
-        self.on_line(buffer.text)
+        """Take the line; True, and it stays, where the person is asked about it first."""
+        if self._asked_about != buffer.text and why_ask(buffer.text):
+            self._asked_about = buffer.text
+            return True
+        confirmed, self._asked_about = self._asked_about is not None, None
+        self._drafts.keep(self._front, "")
+        self.on_line(as_meant(buffer.text) if confirmed else buffer.text)
         return False
+
+    def _think_again(self) -> None:
+        """Ask anew about a text that has been changed."""
+        self._asked_about = None
 
     def write(self, lines: Iterable[Sequence[Fragment]]) -> None:
         """Print these lines above the one being typed, whatever else is due: one redrawing."""
@@ -83,65 +111,59 @@ class Prompt:
         elif first:
             run_in_terminal(self._print_pending)
 
+    def alert(self, contact: str, sentence: str) -> None:
+        """Draw the person's attention, as they wish: somebody wants something."""
+        if contact in self._look.quiet:
+            return
+        output = self.session.app.output
+        if self._look.bell:
+            output.bell()
+        safe = sentence.replace(";", ",")  # which parts one of these sequences
+        notification = _NOTIFICATION[self._look.notifications]
+        if notification:
+            output.write_raw(notification.format(title="p2p", text=safe))
+        output.flush()
+
     def _print_pending(self) -> None:
         pending, self._pending = self._pending, []
+        output = self.session.app.output
+        width = output.get_size().columns
         for line in pending:
-            print_formatted_text(
-                FormattedText(list(line)), style=_STYLE, output=self.session.app.output
-            )
+            for piece in wrapped(line, width, hanging(line)):
+                print_formatted_text(FormattedText(piece), style=self._style, output=output)
+
+    def _keep_up(self) -> None:
+        """Put the draft aside when another conversation comes to front, and keep it meanwhile."""
+        buffer = self.session.default_buffer
+        front = self._around().front
+        now = time.monotonic()
+        if front != self._front:
+            self._drafts.keep(self._front, buffer.text)
+            self._front = front
+            draft = self._drafts.of(front)
+            buffer.document = Document(draft, len(draft))
+        elif now - self._draft_kept_at >= _DRAFT_EVERY_S:
+            self._draft_kept_at = now
+            self._drafts.keep(front, buffer.text)
 
     def _message(self) -> Fragments:
         around = self._around()
         above: Fragments = []
+        width = self.session.app.output.get_size().columns
         if around.more_unsettled:
             above.append(("class:notice", f"{NOTICE}{around.more_unsettled} more lines wait\n"))
         for text, state in around.unsettled:
             for line in our_lines(around.prompt, text, state):
-                above += [*line, ("", "\n")]
+                for piece in wrapped(line, width, hanging(line)):
+                    above += [*piece, ("", "\n")]
         return [*above, ("class:prompt", around.prompt)]
 
-
-class _CommandCompleter(Completer):
-    """Complete commands and names; what to complete is decided by `commands.complete`."""
-
-    def __init__(self, names: Callable[[], Iterable[str]]) -> None:
-        self._names = names
-
-    def get_completions(
-        self,
-        document: Document,
-        complete_event: CompleteEvent,  # noqa: ARG002  # the signature is prompt_toolkit's
-    ) -> Iterable[Completion]:
-        before = document.text_before_cursor
-        typed = len(before.rpartition(" ")[2])
-        for text, meaning in complete(before, sorted(self._names())):
-            yield Completion(text, start_position=-typed, display_meta=meaning)
-
-
-def _bindings(completer: Completer, on_next: Callable[[], None]) -> KeyBindings:
-    """Let Tab finish the word where one thing alone could stand, however fast it was typed.
-
-    Alt-A goes to the next unread conversation; what is being typed stays.
-    """
-    bindings = KeyBindings()
-
-    @bindings.add("escape", "a")
-    def _(_: KeyPressEvent) -> None:
-        on_next()
-
-    @bindings.add("tab")
-    def _(event: KeyPressEvent) -> None:
-        buffer = event.current_buffer
-        asked = CompleteEvent(completion_requested=True)
-        choices = list(completer.get_completions(buffer.document, asked))
-        if len(choices) == 1:
-            buffer.apply_completion(choices[0])
-        elif buffer.complete_state is not None:
-            buffer.complete_next()
-        else:
-            buffer.start_completion(insert_common_part=True)
-
-    return bindings
+    def _toolbar(self) -> Sequence[Fragment]:
+        text = self.session.default_buffer.text
+        if self._asked_about is not None and self._asked_about == text:
+            question = f" {why_ask(text)}: Enter again sends it, any other key does not"
+            return [("class:bottom-toolbar.question", question)]
+        return self._around().toolbar
 
 
 def _ignore(_: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.node import Node
-from p2pchat.protocol.screen import Around, Attach, Shown
+from p2pchat.protocol.screen import Alert, Around, Attach, Shown
 from p2pchat.ui.around import around
 from p2pchat.ui.chat_app import Call, ChatApp
 from p2pchat.ui.remote_end import RemoteEnd
@@ -36,7 +36,12 @@ class RemoteScreen(RemoteEnd):
         self._around: Around | None = None
         self._timer = loop.call_later(0, self._look)
         self._screen = ChatApp(
-            View(self._show, plain=request.plain),
+            View(
+                self._show,
+                plain=request.plain,
+                alert=lambda contact, sentence: link.send(Alert(contact, sentence)),
+                timestamps=request.timestamps,
+            ),
             call=Call(request.call, request.in_clear) if request.call else None,
             commands_overtake=request.overtake,
             is_elsewhere=lambda contact: screens.talk_to(contact, besides=self),

@@ -44,6 +44,12 @@ Fragments = list[tuple[str, str]]
 
 NOTICE: Final = "* "
 
+ACTION: Final = "/me "
+"""What a text begins with that says what its speaker does."""
+
+DOING: Final = "~ "
+"""How such a line begins on a screen: with a mark that neither a text nor a notice has."""
+
 SENT: Final = "sent"
 """The state of a line that is on its way; `LineState` has those that a disk knows."""
 
@@ -54,6 +60,8 @@ def plain_lines(event: Event) -> list[str]:
     Each line of a text gets its speaker's name, so that no text can pass for a notice.
     """
     if isinstance(event, TextReceived):
+        if event.text.startswith(ACTION):
+            return [f"{DOING}{event.contact} {_on_one_line(event.text)}"]
         return [f"{event.contact}: {line}" for line in event.text.split("\n")]
     return [NOTICE + sentence for sentence in sentences(event)]
 
@@ -61,6 +69,9 @@ def plain_lines(event: Event) -> list[str]:
 def styled_lines(event: Event) -> list[Fragments]:
     """Give an event as styled lines; foreign text stands in fragments of its own, never parsed."""
     if isinstance(event, TextReceived):
+        if event.text.startswith(ACTION):
+            doing = ("class:contact", f"{DOING}{event.contact}")
+            return [[doing, ("", f" {_on_one_line(event.text)}")]]
         first, *rest = event.text.split("\n")
         indent = " " * (len(event.contact) + 2)
         return [
@@ -68,6 +79,16 @@ def styled_lines(event: Event) -> list[Fragments]:
             *([("", indent + line)] for line in rest),
         ]
     return [notice(sentence) for sentence in sentences(event)]
+
+
+def _on_one_line(action: str) -> str:
+    """Give what somebody does, so that no line of it can pass for something else."""
+    return " ".join(action.removeprefix(ACTION).split())
+
+
+def day_line(day: dt.date) -> Fragments:
+    """Give a line for a day that begins."""
+    return [("class:day", f"—— {day:%A, %d %B %Y} ——")]
 
 
 def our_lines(prompt: str, text: str, state: str) -> list[Fragments]:

@@ -3,23 +3,42 @@
 The writer may be a prompt, a stream of plain lines, or a link to a screen in another process.
 """
 
+import datetime as dt
 from collections.abc import Callable
 
-from p2pchat.peer.events import Event
-from p2pchat.ui.render import Fragments, notice, our_lines, plain_lines, styled_lines
+from p2pchat.peer.events import Event, TextReceived
+from p2pchat.ui.render import Fragments, day_line, notice, our_lines, plain_lines, styled_lines
 
 
 class View:
-    """Shows through `write(lines)`. Plain: without styles, and without what the person typed."""
+    """Shows through `write(lines)`. Plain: without styles, and without what the person typed.
 
-    def __init__(self, write: Callable[[list[Fragments]], None], *, plain: bool) -> None:
+    `alert(contact, sentence)` draws the person's attention. `timestamps`: say when each line was
+    said, by the clock `now`, in the time zone of whoever looks, and where a day ends.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[list[Fragments]], None],
+        *,
+        plain: bool,
+        alert: Callable[[str, str], None] = lambda _contact, _sentence: None,
+        timestamps: bool = False,
+        now: Callable[[], dt.datetime] = lambda: dt.datetime.now().astimezone(),
+    ) -> None:
         self._write = write
         self._plain = plain
+        self._timestamps = timestamps and not plain
+        self._now = now
+        self._day = now().date()
+        self.alert = alert
 
     def show(self, event: Event) -> None:
         """Show what happened."""
         if self._plain:
             self._write([[("", line)] for line in plain_lines(event)])
+        elif isinstance(event, TextReceived):
+            self._show_said(styled_lines(event), event.at)
         else:
             self._write(styled_lines(event))
 
@@ -30,4 +49,21 @@ class View:
     def ours(self, prompt: str, text: str, state: str) -> None:
         """Show a line that was typed at the prompt, and what has become of it."""
         if not self._plain:
-            self._write(our_lines(prompt, text, state))
+            self._show_said(our_lines(prompt, text, state), 0)
+
+    def _show_said(self, lines: list[Fragments], at_ms: int) -> None:
+        """Show what was said, with when; 0: now."""
+        if not self._timestamps:
+            self._write(lines)
+            return
+        when = self._now()
+        if at_ms:
+            when = dt.datetime.fromtimestamp(at_ms / 1000, tz=when.tzinfo)
+        stamp = f"{when:%H:%M} "
+        first, *rest = lines
+        stamped: list[Fragments] = [[("class:time", stamp), *first]]
+        stamped += [[("class:time", " " * len(stamp)), *line] for line in rest]
+        if when.date() != self._day:
+            self._day = when.date()
+            stamped.insert(0, day_line(self._day))
+        self._write(stamped)

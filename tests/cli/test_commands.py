@@ -48,6 +48,29 @@ def test_help_shows_examples_first(run: Run) -> None:
     assert text.index("p2p login alice") < text.index("--registry")
 
 
+@pytest.mark.parametrize(
+    ("words", "likely", "advice"),
+    [
+        (["serch", "bob"], "  likely: did you mean search?\n", "p2p search --help"),
+        (["users", "lst"], "  likely: did you mean list?\n", "p2p users list --help"),
+        (
+            ["outbox", "cancle", "bob"],
+            "  likely: did you mean cancel?\n",
+            "p2p outbox cancel --help",
+        ),
+        (["xyzzy"], "", "p2p --help"),
+    ],
+)
+def test_a_misspelt_command_is_told_which_was_meant(
+    run: Run, words: list[str], likely: str, advice: str
+) -> None:
+    """Exit 2, and nothing on stdout."""
+    result = run(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    named = " ".join(["p2p", *words[: -1 if words[-1] == "bob" else None]])
+    assert result.stderr == f"p2p: there is no command {named}\n{likely}  try: {advice}\n"
+
+
 def test_version(run: Run) -> None:
     """Of the package."""
     assert __version__ in run("--version").stdout
@@ -171,7 +194,7 @@ def test_no_registry(run: Run, command: list[str]) -> None:
         (["search"], "Missing argument"),
         (["serve", "--original-port", "70000"], "70000"),
         (["serve", "--hello-patience", "0"], "0"),
-        (["launch"], "No such command"),
+        (["launch"], "there is no command p2p launch"),
         (["login", "a", "--password", "x"], "No such option"),
     ],
 )

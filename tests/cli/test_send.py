@@ -166,6 +166,26 @@ def test_history_is_found_and_deleted(people: People) -> None:
     assert people.texts("alice", "bob") == []
 
 
+def test_a_misspelt_name_is_told_whom_we_know(people: People) -> None:
+    """Exit 5; by the names of the profile, with a node that runs and without."""
+    meant = "  likely: did you mean bob?\n"
+    nobody = "p2p: there is no user named bobb\n"
+
+    def ask(*words: str) -> tuple[int, str]:
+        code, _, err = people.run("alice", *words)
+        return code, err
+
+    assert ask("send", "bobb", "x") == (5, nobody + meant)
+    assert ask("search", "bobb") == (5, meant)
+    assert ask("chat", "bobb") == (5, meant)
+    assert ask("history", "bobb")[0] == 5
+    assert ask("history", "bobb")[1].endswith(meant)
+    assert ask("search", "zoe") == (5, "")
+    with running(people.start("alice", "--headless")):
+        assert ask("send", "bobb", "x") == (5, nobody + meant)
+        assert ask("chat", "bobb") == (5, meant)
+
+
 def test_what_cannot_be_sent(people: People) -> None:
     """No such user, oneself, nothing."""
     for words, code in ((("nobody", "x"), 5), (("alice", "x"), 2), (("bob", ""), 2), (("bob",), 2)):

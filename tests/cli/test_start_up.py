@@ -13,6 +13,7 @@ HEAVY = (
     "peewee",
     "sqlite3",
     "prompt_toolkit",
+    "segno",
     "asyncio",
     "msgspec",
     "cryptography",

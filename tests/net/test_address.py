@@ -2,7 +2,7 @@
 
 import pytest
 
-from p2pchat.net.address import Address, from_socket_name, is_ip, is_loopback
+from p2pchat.net.address import Address, from_socket_name, is_ip, is_loopback, is_this_machine
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,6 @@ def test_ip_and_loopback() -> None:
     assert not is_ip("localhost")
     assert is_loopback("127.3.2.1")
     assert not is_loopback("10.0.0.1")
+    assert is_this_machine("localhost")
+    assert is_this_machine("::1")
+    assert not is_this_machine("chat.example.org")

@@ -10,7 +10,7 @@ import pytest
 
 from p2pchat.errors import TimedOut
 from p2pchat.net.loop import READ, WRITE, Loop
-from tests.fakes import advance, settle
+from tests.fakes import FakeClock, advance, settle
 
 
 def test_soon_calls_run_in_order_and_new_ones_in_the_next_turn(loop: Loop) -> None:
@@ -135,6 +135,19 @@ def test_wait_for_gives_the_result_or_raises(loop: Loop) -> None:
     assert loop.wait_for(lambda then, _: loop.call_soon(partial(then, 5))) == 5
     with pytest.raises(TimedOut, match="too late"):
         loop.wait_for(lambda _, failed: loop.call_soon(partial(failed, TimedOut("too late"))))
+
+
+def test_wait_for_waits_no_longer_than_it_may(loop: Loop) -> None:
+    """And leaves no deadline behind."""
+    clock = loop.now
+    assert isinstance(clock, FakeClock)
+
+    def start(*_: object) -> None:
+        loop.call_soon(lambda: setattr(clock, "time", clock.time + 3))
+
+    with pytest.raises(TimedOut, match=r"within 2\.5 s"):
+        loop.wait_for(start, 2.5)
+    assert loop.next_deadline() is None
 
 
 def test_what_was_closed_in_a_turn_is_not_called_in_it(loop: Loop) -> None:

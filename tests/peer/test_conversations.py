@@ -295,3 +295,32 @@ def test_absurd_numbers_of_a_contact_break_nothing(world: World) -> None:
     assert states(alice, "bob") == [LineState.DELIVERED] * 2
     with pytest.raises(ValueError, match="no number"):
         Sync(2**48 + 1)
+
+
+@pytest.mark.parametrize("slow", ["alice", "bob"])
+def test_two_who_call_each_other_at_once_talk(world: World, slow: str) -> None:
+    """Whoever's call is the slower one, neither is told that the other is busy."""
+    alice, bob = friends(world)
+    for one in (alice, bob):
+        one.node.stop()
+    world.settle()
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    world.settle()
+    for one in (alice, bob):
+        one.told()
+    first, second = (bob, alice) if slow == "alice" else (alice, bob)
+    first.node.call(second.name)
+    for _ in range(12):  # so far that its request is on its way, and not there
+        world.loop.run_once(0)
+    second.node.call(first.name)
+    world.settle()
+    world.advance(5)
+    for one in (alice, bob):
+        told = one.told()
+        assert not [event for event in told if isinstance(event, CallFailed)]
+        assert [event for event in told if isinstance(event, ChatStarted)]
+    alice.say("hello")
+    bob.say("ciao")
+    world.settle()
+    assert texts(bob.told()) == ["hello"]
+    assert texts(alice.told()) == ["ciao"]

@@ -25,6 +25,25 @@ def test_what_it_says(text: str, url: RegistryUrl) -> None:
     assert parse_registry_url(text) == url
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        "p2p://h:7117",
+        "p2p://[::1]:5#" + "a2" * 26,
+        "original://h:1235",
+        "original://h:99?udp=1&hello=0.5",
+    ],
+)
+def test_the_link_is_the_url_in_full(link: str) -> None:
+    """As its name is not; by a key or without."""
+    url = parse_registry_url(link)
+    assert url.link == link
+    assert parse_registry_url(f"{link},{link}").link == link
+    if url.secure:
+        assert url.with_key("b3" * 26).link == f"{url}#{'b3' * 26}"
+        assert url.with_key(None).link == str(url)
+
+
 def test_several_machines_of_one_registry() -> None:
     """The first gives it its name; all speak one dialect."""
     url = parse_registry_url("p2p://a, p2p://b:5 p2p://c")

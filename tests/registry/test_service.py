@@ -386,6 +386,32 @@ class TestSecureDoor:
         registry.ask(self.secure(registry), Login("bob", "password", key=KEY))
         assert len(registry.told) == 3
 
+    def test_heartbeats_of_an_errand_are_answered_and_keep_nobody_online(
+        self, registry: Registry
+    ) -> None:
+        """They say whether UDP comes through; the node's own patience goes on running out."""
+        node = self.secure(registry)
+        registry.ask(node, Register("alice", "password", KEY))
+        registry.clock.time += 100
+        errand = self.secure(registry)
+        answer = registry.ask(errand, Login("alice", "password", key=KEY, errand=True))
+        assert isinstance(answer, LoginResult)
+        grant = answer.grant
+        assert grant is not None
+
+        def hear(counter: int) -> bool:
+            hello = open_hello(seal_hello(grant.session, counter, grant.hello_key))
+            return registry.service.hear_sealed(hello, "10.0.0.1")
+
+        assert hear(1)
+        assert not hear(1)
+        registry.clock.time += 50
+        registry.service.hang_up_on_the_silent()
+        assert registry.hung_up == [(node, Reason.SILENT)]
+        assert hear(2)
+        registry.service.leave(errand)
+        assert not hear(3)
+
     def test_heartbeats_must_be_sealed(self, registry: Registry) -> None:
         """Forged, repeated, from elsewhere, in clear: no effect, no answer."""
         visitor = self.secure(registry)

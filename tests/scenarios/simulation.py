@@ -17,7 +17,7 @@ from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.events import Event, TextReceived
 from p2pchat.peer.history import LineState
 from p2pchat.peer.node import Node
-from p2pchat.peer.registry_link import RegistryDialer
+from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_session import Standing
 from tests.fakes import FakeClock, MemoryInternet, MemoryNetwork, MemoryTransport, advance, settle
 from tests.world import Home, World

@@ -3,6 +3,7 @@
 import os
 import re
 import select
+import time
 from collections.abc import Callable
 
 import pexpect
@@ -35,12 +36,14 @@ class Screen:
         self.child = pexpect.spawn(
             P2P,
             list(arguments),
-            env=env | {"TERM": "xterm-256color"},
+            env={"P2P_TIMESTAMPS": "false", "TERM": "xterm-256color"} | env,
             dimensions=(rows, columns),
             timeout=_TIMEOUT,
             encoding=None,
         )
         self.child.delaybeforesend = None
+        self.heard: Callable[[bytes], object] = lambda _: None
+        """Told every byte that the program writes."""
         self.screen = pyte.HistoryScreen(columns, rows, history=2000)
         self._stream = pyte.ByteStream(self.screen)
 
@@ -74,10 +77,11 @@ class Screen:
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Let everybody's program write until this screen is as wanted."""
+        deadline = time.monotonic() + _TIMEOUT
         while not condition():
             running = {screen.child.child_fd: screen for screen in self._desk if not screen.ended}
             ready, _, _ = select.select(list(running), [], [], _TIMEOUT)
-            if not ready or self.ended:
+            if not ready or self.ended or time.monotonic() > deadline:
                 raise AssertionError(f"the screen never came to be; it is:\n{self.text}")
             for descriptor in ready:
                 running[descriptor].read()
@@ -91,6 +95,7 @@ class Screen:
         if not data:
             self.ended = True
             return
+        self.heard(data)
         self._stream.feed(data)
         for _ in range(data.count(_WHERE_IS_THE_CURSOR)):
             cursor = self.screen.cursor

@@ -26,7 +26,7 @@ def test_the_toolbar_tells_who_where_and_with_whom(world: World) -> None:
     protection = "encrypted, unverified" if world.url.secure else "in clear"
     assert toolbar(app).endswith(f"| in chat with bob, {protection}")
     assert around(app).prompt == "alice to bob> "
-    assert around(app).names == ("bob",)
+    assert around(app).names == (("bob", "online" if world.url.secure else ""),)
     app.foreground.unread["carol"] = 3
     assert toolbar(app).endswith("| carol: 3 unread")
     app.submit("/dnd")

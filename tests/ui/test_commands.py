@@ -18,7 +18,7 @@ from p2pchat.ui.commands import COMMANDS, Order, Say, complete, help_lines, pars
         ("what about /quit", Say("what about /quit")),
         ("//etc/passwd", Say("/etc/passwd")),
         ("/chat bob", Order("chat", "bob")),
-        ("  /chat   bob  ", Order("chat", "bob")),
+        ("/chat   bob  ", Order("chat", "bob")),
         ("/quit", Order("quit")),
         ("/accept", Order("accept")),
         ("/accept bob", Order("accept", "bob")),
@@ -41,7 +41,7 @@ def test_what_a_line_means(line: str, meant: object) -> None:
         ("/chat", "/chat NAME"),
         ("/chat bob and carol", "/chat NAME"),
         ("/quit now", "/quit"),
-        ("  /password hunter2", "/help"),
+        ("/password hunter2", "/help"),
     ],
 )
 def test_what_is_not_understood_is_never_sent(line: str, advice: str) -> None:
@@ -60,17 +60,18 @@ def test_any_line_is_something(line: str) -> None:
     except UsageError:
         assert line.strip().startswith("/")
         return
-    if isinstance(meant, Say) and not line.strip().startswith("//"):
+    if isinstance(meant, Say) and not line.strip().startswith("/"):
         assert meant.text == line
 
 
 def test_completion_of_commands_and_names() -> None:
     """Commands at the start, names after those that take one."""
-    names = ["alice", "bob", "bobby"]
+    names = {"bobby": "", "bob": "online", "alice": ""}
     assert [c for c, _ in complete("/", names)] == [f"/{c.word}" for c in COMMANDS]
     assert complete("/se", names)[0] == ("/search", "see whether somebody is online, and where")
     assert [c for c, _ in complete("/chat bo", names)] == ["bob", "bobby"]
-    assert [c for c, _ in complete("/search ", names)] == names
+    assert complete("/chat bob", names)[0] == ("bob", "online")
+    assert [c for c, _ in complete("/search ", names)] == sorted(names)
     assert complete("/quit ", names) == []
     assert complete("/chat bob c", names) == []
     assert complete("bo", names) == []
@@ -80,3 +81,13 @@ def test_help_shows_every_command() -> None:
     """From the same table."""
     text = "\n".join(help_lines())
     assert all(f"/{c.word}" in text and c.help in text for c in COMMANDS)
+
+
+def test_a_blank_before_the_slash_is_neither_said_nor_done() -> None:
+    """Who knows which was meant; with two slashes it is said, blank and all."""
+    with pytest.raises(UsageError, match="a space is before the slash"):
+        parse(" /quit")
+    assert parse(" //quit") == Say(" /quit")
+    assert parse("/me waves  hello") == Say("/me waves hello")
+    with pytest.raises(UsageError):
+        parse("/me")

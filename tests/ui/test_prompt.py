@@ -42,7 +42,7 @@ def test_what_is_given_stands_around_the_line() -> None:
 def test_completion_and_a_private_history(tmp_path: Path) -> None:
     """Commands and known names; what was typed is its owner's."""
     file = tmp_path / "input-history"
-    given = Around("> ", names=("bea", "bob"))
+    given = Around("> ", names=(("bea", ""), ("bob", "online")))
     with create_pipe_input() as keyboard:
         prompt = Prompt(lambda: given, history_file=file, input=keyboard, output=DummyOutput())
         completer = prompt.session.completer

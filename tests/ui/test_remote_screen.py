@@ -85,7 +85,7 @@ def test_it_is_as_if_the_node_were_here(desk: Desk) -> None:
     """Chat, text and its state, completion, leaving; the node stays."""
     screen = desk.screen(call="bob")
     desk.turn(lambda: screen.app.around.prompt == "alice to bob> ")
-    assert "bob" in screen.app.around.names
+    assert ("bob", "online") in screen.app.around.names
     screen.app.submit("hello")
     desk.turn(lambda: "alice to bob> hello  ✓" in screen.lines)
     assert texts(desk.bob, "alice") == ["hello"]

@@ -1,0 +1,75 @@
+"""What a command finds when it looks whether all is well: a line for each, and the exit code.
+
+Each look gives findings; none of them stops the next one. Knows nothing of what is looked at.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import click
+
+from p2pchat.errors import P2PError
+
+
+class Finding(NamedTuple):
+    """`mark` is ok, warn, wrong, or skip where something else must be well first."""
+
+    mark: str
+    what: str
+    likely: str = ""
+    advice: str = ""
+
+
+Look = Callable[[], Iterator[Finding]]
+
+
+def wrong(error: P2PError) -> Finding:
+    """Give an error as a finding."""
+    return Finding("wrong", error.what, error.likely, error.advice)
+
+
+class Report:
+    """Findings, printed as they come; `exit_code` is 0, or 1 once something is wrong."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.exit_code = 0
+        self._as_json = as_json
+
+    def look(self, name: str, look: Look) -> None:
+        """Look, and tell; what it raises is wrong."""
+        try:
+            for finding in look():
+                self.tell(name, finding)
+        except P2PError as error:
+            self.tell(name, wrong(error))
+        except OSError as error:
+            self.tell(
+                name,
+                Finding(
+                    "wrong",
+                    f"cannot look at {error.filename}: {error.strerror}",
+                    "it is another user's",
+                    "run this as the user whose it is",
+                ),
+            )
+
+    def tell(self, name: str, finding: Finding) -> None:
+        """Print it: as lines, or as a JSON object."""
+        if finding.mark == "wrong":
+            self.exit_code = P2PError.exit_code
+        if self._as_json:
+            fields = {
+                "check": name,
+                "result": finding.mark,
+                "what": finding.what,
+                "likely": finding.likely,
+                "try": finding.advice,
+            }
+            click.echo(json.dumps(fields, ensure_ascii=False))
+            return
+        click.echo(f"{finding.mark} {finding.what}")
+        if finding.likely:
+            click.echo(f"  likely: {finding.likely}")
+        if finding.advice:
+            click.echo(f"  try: {finding.advice}")

@@ -1,0 +1,129 @@
+"""What can be tried at the registry and at our own door, without being a node; each by a deadline.
+
+Tells what came of it; what that means is for whoever asks. Keeps nothing, and pins no key.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from p2pchat.errors import P2PError, RemoteProtocolError, Unreachable
+from p2pchat.net.address import Address
+from p2pchat.net.certificates import client_context
+from p2pchat.net.endpoints import Listener, Network
+from p2pchat.net.loop import Loop
+from p2pchat.net.tls import CertificateNotTrusted, Engine, StandardEngine, TlsTransport
+from p2pchat.net.transport import Wire
+from p2pchat.peer.errands import Visit
+from p2pchat.peer.heartbeat import Heartbeat, sealed_hellos
+from p2pchat.protocol.secure import ALPN
+
+_HELLO_INTERVAL: Final = 0.5  # UDP may lose one
+
+OnFailed = Callable[[P2PError], None]
+
+
+class Reached(NamedTuple):
+    """How long it took to be connected, in seconds, and our own address on that way."""
+
+    seconds: float
+    local_host: str
+
+
+class Probes:
+    """Each takes `timeout` seconds at most, and raises TimedOut then."""
+
+    def __init__(self, loop: Loop, network: Network, timeout: float) -> None:
+        self._loop = loop
+        self._network = network
+        self._timeout = timeout
+
+    def reach(self, address: Address) -> Reached:
+        """Connect over TCP, and hang up; raises Unreachable."""
+        begun = self._loop.now()
+        wire = self._dial(address)
+        wire.close()
+        return Reached(self._loop.now() - begun, wire.local.host)
+
+    def certificate(self, address: Address, *, checked: bool) -> bytes:
+        """Give the certificate (DER) that a secure registry shows.
+
+        `checked`: an authority of this machine's must vouch for it, else CertificateNotTrusted is
+        raised. Raises Unreachable, RemoteProtocolError.
+        """
+        engine = StandardEngine(client_context(checked=checked), server_name=address.host)
+        tls = TlsTransport(self._loop, self._dial(address), engine)
+
+        def shake(then: Callable[[Engine], None], failed: OnFailed) -> None:
+            tls.on_secured = then
+            tls.on_closed = lambda error: failed(error or Unreachable(f"{address} hung up"))
+
+        try:
+            secured = self._loop.wait_for(shake, self._timeout)
+        except P2PError:
+            tls.on_closed = _ignore
+            tls.abort()
+            raise
+        tls.on_closed = _ignore
+        tls.close()
+        if secured.alpn != ALPN or secured.remote_certificate is None:
+            raise RemoteProtocolError(f"{address} does not speak {ALPN}")
+        return secured.remote_certificate
+
+    def is_vouched_for(self, address: Address) -> bool:
+        """Tell whether an authority of this machine's knows the secure registry."""
+        try:
+            self.certificate(address, checked=True)
+        except CertificateNotTrusted:
+            return False
+        return True
+
+    def hello(self, visit: Visit) -> Address:
+        """Say heartbeats until one is answered; give where the registry saw it come from."""
+        hellos = sealed_hellos(visit.grant)
+        heartbeat: Heartbeat | None = None
+
+        def say(then: Callable[[Address], None], _: OnFailed) -> None:
+            nonlocal heartbeat
+            heartbeat = Heartbeat(
+                self._loop, self._network, visit.heartbeats, _HELLO_INTERVAL, hellos, then
+            )
+
+        try:
+            return self._loop.wait_for(say, self._timeout)
+        finally:
+            if heartbeat is not None:
+                heartbeat.close()
+
+    def knock(self, door: Address, host: str) -> Address:
+        """Open a door there, and see whether whoever dials `host` comes to it; give where it was.
+
+        Raises BindError, Unreachable; TimedOut where somebody else's door answers there.
+        """
+        listener: Listener | None = None
+
+        def meet(then: Callable[[Address], None], failed: OnFailed) -> None:
+            nonlocal listener
+
+            def came(wire: Wire) -> None:
+                wire.abort()
+                then(address)
+
+            listener = self._network.listen(door, came)
+            address = Address(host, listener.address.port)
+            self._network.dial(address, self._timeout, lambda wire: wire.close(), failed)
+
+        try:
+            return self._loop.wait_for(meet, self._timeout)
+        finally:
+            if listener is not None:
+                listener.close()
+
+    def _dial(self, address: Address) -> Wire:
+        def dial(then: Callable[[Wire], None], failed: OnFailed) -> None:
+            self._network.dial(address, self._timeout, then, failed)
+
+        return self._loop.wait_for(dial)
+
+
+def _ignore(_: P2PError | None) -> None:
+    """Stand in where the end is our own wish."""

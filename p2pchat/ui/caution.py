@@ -1,0 +1,29 @@
+"""What a person is asked about once before it is said, because it may not be meant. Pure."""
+
+from typing import Final
+
+_MANY_LINES: Final = 5
+_MUCH_TEXT: Final = 2000
+
+
+def as_meant(text: str) -> str:
+    """Give how to submit a text that the person wants to be said after all."""
+    return text.replace("/", "//", 1) if _looks_like_a_command(text) else text
+
+
+def why_ask(text: str) -> str:
+    """Give what to say before the text is sent, or nothing where it is like any other."""
+    if _looks_like_a_command(text):
+        return "that is no command, because a space is before the slash"
+    lines = text.count("\n") + 1
+    if lines > _MANY_LINES:
+        return f"those are {lines} lines"
+    if len(text) > _MUCH_TEXT:
+        return f"those are {len(text)} characters"
+    return ""
+
+
+def _looks_like_a_command(text: str) -> bool:
+    """Tell whether only blanks keep it from being one."""
+    begun = text.lstrip()
+    return text[:1].isspace() and begun.startswith("/") and not begun.startswith("//")

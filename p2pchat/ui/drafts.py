@@ -1,0 +1,54 @@
+"""What was begun to be written to each contact, kept so that neither a switch nor a crash loses it.
+
+Drafts are texts of the person: the file is for its owner's eyes.
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+
+class Drafts:
+    """The drafts in the file, which other screens may write too; None: in memory alone.
+
+    A file that is malformed or cannot be read holds none, and one that cannot be written keeps
+    none: no line that is being typed is worth ending for.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._drafts: dict[str, str] = {}
+
+    def of(self, contact: str) -> str:
+        """Give what was begun to the contact."""
+        self._read()
+        return self._drafts.get(contact, "")
+
+    def keep(self, contact: str, text: str) -> None:
+        """Keep it; nothing is written if it is what was kept."""
+        if self.of(contact) == text:
+            return
+        self._drafts.pop(contact, None)
+        if text:
+            self._drafts[contact] = text
+        self._write()
+
+    def _read(self) -> None:
+        if self._file is None:
+            return
+        try:
+            self._drafts = msgspec.json.decode(self._file.read_bytes(), type=dict[str, str])
+        except (OSError, msgspec.DecodeError):
+            self._drafts = {}
+
+    def _write(self) -> None:
+        if self._file is None:
+            return
+        unfinished = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        try:
+            unfinished.touch(mode=0o600)
+            unfinished.write_bytes(msgspec.json.encode(self._drafts))
+            unfinished.replace(self._file)
+        except OSError:
+            unfinished.unlink(missing_ok=True)

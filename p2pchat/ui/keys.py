@@ -1,0 +1,50 @@
+"""What keys do at the prompt besides editing, which is prompt_toolkit's own in emacs and vi mode.
+
+The table is what `p2p help keys` shows.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from prompt_toolkit.completion import CompleteEvent, Completer
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+KEYS: Final = (
+    ("Tab", "complete a command or a name"),
+    ("Alt-A", "go to the next conversation with unread lines; what you type stays with its own"),
+    ("Alt-Enter", "begin a new line of the same text"),
+    ("Right, Ctrl-E", "take the grey text: what you typed before that begins so"),
+    ("Up, Down", "what you typed before"),
+    ("Ctrl-R", "search in it"),
+    ("Ctrl-X Ctrl-E (vi: v)", "write the text in $EDITOR, which sends it when it ends"),
+    ("Enter, again", "send what you were asked about; any other key goes back to it"),
+    ("Ctrl-C, Ctrl-D on an empty line", "leave"),
+)
+"""Each key, and what it does."""
+
+
+def bindings(completer: Completer, on_next: Callable[[], None]) -> KeyBindings:
+    """Give them. Tab finishes the word where one thing alone could stand, however fast it came."""
+    made = KeyBindings()
+
+    @made.add("escape", "a")
+    def _(_: KeyPressEvent) -> None:
+        on_next()
+
+    @made.add("escape", "enter")
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @made.add("tab")
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        asked = CompleteEvent(completion_requested=True)
+        choices = list(completer.get_completions(buffer.document, asked))
+        if len(choices) == 1:
+            buffer.apply_completion(choices[0])
+        elif buffer.complete_state is not None:
+            buffer.complete_next()
+        else:
+            buffer.start_completion(insert_common_part=True)
+
+    return made

@@ -1,0 +1,210 @@
+"""`p2p doctor`: what is well, what is not, within its time, and without disturbing anybody."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.programs import Program, Serve, environment, running
+
+MARKS = {"ok", "warn", "wrong", "skip"}
+
+
+class Patient:
+    """Somebody with a home, who may have an account at a registry."""
+
+    def __init__(self, home: Path, registry: str) -> None:
+        self.home = home
+        self.env = environment(home, P2P_REGISTRY=registry)
+
+    def register(self, name: str) -> None:
+        env = self.env | {"P2P_PASSWORD": "password"}
+        assert Program("register", name, env=env).end()[0] == 0
+
+    def look(self, *flags: str) -> tuple[int, dict[str, tuple[str, str]]]:
+        """Give the exit code, and the mark and the words of the last finding of each check."""
+        program = Program("doctor", "--json", *flags, env=self.env)
+        code, err = program.end()
+        assert err == ""
+        found = [json.loads(line) for line in program.said]
+        assert {each["result"] for each in found} <= MARKS
+        return code, {each["check"]: (each["result"], each["what"]) for each in found}
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """A registry for this module."""
+    folder = tmp_path_factory.mktemp("registry")
+    serve = Serve(folder, "--quiet", "--password-cost", "64:1")
+    with running(serve):
+        yield serve
+
+
+@pytest.fixture
+def alice(tmp_path: Path, registry: Serve) -> Patient:
+    """Somebody who knows it by its join link."""
+    return Patient(tmp_path, registry.join)
+
+
+def test_all_is_well_with_an_account(tmp_path: Path) -> None:
+    """Lines for people; without a node, then with one, which stays online."""
+    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")
+    with running(serve):
+        alice = Patient(tmp_path / "alice", serve.join)
+        alice.register("alice")
+        program = Program("doctor", env=alice.env)
+        assert program.end() == (0, "")
+        lines = "\n".join(program.said)
+        assert "ok registry: 127.0.0.1:" in lines
+        assert "ok certificate: its key is the one that the URL names, #" in lines
+        assert "ok login: as alice, by the token of the last one" in lines
+        assert "ok heartbeat: answered, the registry sees it come from 127.0.0.1:" in lines
+        assert "ok node: none is running" in lines
+        assert "warn address: contacts are sent to 127.0.0.1, which is their own" in lines
+        assert "  likely: you reach the registry by loopback" in lines
+        assert "ok door: 127.0.0.1:" in lines
+        login = Program("login", "alice", env=alice.env)
+        with running(login):
+            port = login.wait_for(r"logged in as alice .* listening on 127\.0\.0\.1:(\d+)")[1]
+            code, found = alice.look()
+            assert code == 0
+            assert found["node"] == ("ok", "node: it is online as alice")
+            assert f"127.0.0.1:{port} lets in" in found["door"][1]
+            assert f"sent to 127.0.0.1:{port}, " in found["address"][1]
+            login.type("/quit")
+            assert login.end()[0] == 0
+        assert "logged in elsewhere" not in "\n".join(login.said)
+
+
+def test_nobody_has_an_account(alice: Patient, registry: Serve) -> None:
+    """What cannot be tried is skipped, and nothing is pinned by looking."""
+    alice.env["P2P_REGISTRY"] = registry.join.partition("#")[0]
+    for _ in range(2):
+        code, found = alice.look()
+        assert code == 0
+        assert found["certificate"][0] == "warn"
+        assert "will be trusted at first use" in found["certificate"][1]
+        assert {n for n, (mark, _) in found.items() if mark == "skip"} == {
+            *("login", "heartbeat", "node", "address")
+        }
+        assert found["door"][0] == "ok"
+
+
+def test_another_key_is_wrong_and_no_token_is_shown_to_it(alice: Patient, registry: Serve) -> None:
+    """Of the registry that the URL names."""
+    alice.env["P2P_REGISTRY"] = registry.join.partition("#")[0] + "#" + "a2" * 26
+    code, found = alice.look()
+    assert (code, found["certificate"][0], found["login"][0]) == (1, "wrong", "skip")
+
+
+def test_a_token_that_has_ended_is_wrong(alice: Patient) -> None:
+    """With what to do; once it is forgotten, there is none to try."""
+    alice.register("anna")
+    copy = Patient(alice.home.with_name("copy"), alice.env["P2P_REGISTRY"])
+    shutil.copytree(alice.home, copy.home)
+    assert Program("logout", env=alice.env).end()[0] == 0
+    code, found = copy.look()
+    assert (code, found["login"][0], found["heartbeat"][0]) == (1, "wrong", "skip")
+    assert "your login as anna" in found["login"][1]
+    code, found = copy.look()
+    assert (code, found["login"]) == (0, ("skip", "login: anna would be asked for the password"))
+
+
+def test_heartbeats_that_do_not_arrive_are_wrong(tmp_path: Path) -> None:
+    """Here the registry listens for them elsewhere, as behind a router that forwards TCP alone."""
+    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1", "--udp-port", "0")
+    with running(serve):
+        alice = Patient(tmp_path / "alice", serve.join)
+        alice.register("alice")
+        code, found = alice.look("--timeout", "0.3")
+    assert (code, found["login"][0], found["heartbeat"][0]) == (1, "ok", "wrong")
+    assert "no answer came within 0.3 s" in found["heartbeat"][1]
+    assert (found["address"][0], found["door"][0]) == ("skip", "ok")
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    """The address is named, and the rest is skipped."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"p2p://127.0.0.1:{taken.getsockname()[1]}"
+        code, found = Patient(tmp_path, url).look()
+    assert code == 1
+    assert found["registry"][0] == "wrong"
+    assert "cannot reach 127.0.0.1" in found["registry"][1]
+    assert found["door"][0] == "skip"
+
+
+def test_a_registry_that_hangs_does_not_hang_us(tmp_path: Path) -> None:
+    """It takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"p2p://127.0.0.1:{mute.getsockname()[1]}"
+        code, found = Patient(tmp_path, url).look("--timeout", "0.2")
+    assert code == 1
+    assert found["registry"][0] == "ok"
+    assert found["certificate"] == ("wrong", "certificate: no answer came within 0.2 s")
+    assert found["login"][0] == "skip"
+
+
+def test_a_node_that_hangs_does_not_hang_us(alice: Patient) -> None:
+    """It is stopped in its tracks."""
+    alice.register("aline")
+    login = Program("login", env=alice.env)
+    with running(login):
+        login.wait_for("logged in as aline")
+        login.signal(signal.SIGSTOP)
+        code, found = alice.look("--timeout", "0.5")
+    assert code == 1
+    assert found["node"] == ("wrong", "node: no answer came within 0.5 s")
+
+
+def test_others_can_read_our_files(tmp_path: Path) -> None:
+    """Each is named, with the command; what needs them is not tried."""
+    patient = Patient(tmp_path, "p2p://127.0.0.1:1")
+    assert Program("status", "--as", "alice", env=patient.env).end()[0] == 0
+    identity = tmp_path / "data" / "identity.pem"
+    identity.chmod(0o644)
+    program = Program("doctor", env=patient.env)
+    assert program.end()[0] == 1
+    assert program.said[1:] == [
+        f"wrong others can read {identity}",
+        "  likely: its mode was changed",
+        f"  try: chmod 600 {identity}",
+        "skip profile: not opened, see above",
+    ]
+
+
+def test_a_clock_that_is_behind_what_it_wrote_is_doubted(tmp_path: Path) -> None:
+    """Which is all that can be known of it here."""
+    patient = Patient(tmp_path, "p2p://127.0.0.1:1")
+    assert Program("status", "--as", "alice", env=patient.env).end()[0] == 0
+    assert patient.look()[1]["clock"][0] == "ok"
+    identity = tmp_path / "data" / "identity.pem"
+    os.utime(identity, (4e9, 4e9))
+    mark, what = patient.look()[1]["clock"]
+    assert (mark, f"before {identity} was written" in what) == ("warn", True)
+
+
+def test_the_original_dialect_can_tell_little(alice: Patient, registry: Serve) -> None:
+    """It is reached, and no more is asked of it."""
+    alice.env["P2P_REGISTRY"] = registry.url
+    code, found = alice.look()
+    assert (code, found["registry"][0], found["certificate"][0]) == (0, "ok", "warn")
+    assert found["login"][0] == "skip"
+
+
+def test_a_peer_port_that_is_taken_is_wrong(alice: Patient) -> None:
+    """It is the one that the node could not have."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        code, found = alice.look("--peer-port", str(taken.getsockname()[1]))
+    assert (code, found["door"][0]) == (1, "wrong")
+    assert "address already in use" in found["door"][1]
+
+
+def test_a_url_that_is_none_is_wrong_usage(alice: Patient) -> None:
+    """As everywhere."""
+    assert Program("doctor", "--registry", "http://x", env=alice.env).end()[0] == 2

@@ -1,0 +1,278 @@
+"""The prompt under hands: keys, pastes, drafts, colours, and two people typing at once."""
+
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_send import People
+from tests.programs import Serve, running
+from tests.terminal.screen import Screen
+
+PASTE = "\x1b[200~{}\x1b[201~"
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Iterator[People]:
+    """Alice and bob, who have talked before."""
+    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1", "--limits", "none")
+    with running(serve):
+        yield People(serve, tmp_path)
+
+
+class Desk:
+    """Terminals; `chat` has alice talk to bob, whose node has no screen unless asked."""
+
+    def __init__(self, people: People) -> None:
+        self.people = people
+        self.screens: list[Screen] = []
+
+    def open(self, name: str, *words: str, **more: str) -> Screen:
+        env = self.people.env[name] | more
+        return Screen(*(words or ("login", name)), env=env, desk=self.screens)
+
+    def chat(self, **more: str) -> Screen:
+        alice = self.open("alice", "chat", "bob", **more)
+        alice.wait_for("chat with bob started|bob is back|bob is offline")
+        alice.wait_until(lambda: alice.prompt_line.startswith("alice to bob>"))
+        return alice
+
+    def close(self) -> None:
+        for screen in self.screens:
+            screen.kill()
+
+
+@pytest.fixture
+def desk(people: People) -> Iterator[Desk]:
+    desk = Desk(people)
+    yield desk
+    desk.close()
+
+
+def typed(screen: Screen) -> str:
+    return screen.prompt_line.partition("> ")[2]
+
+
+def test_grey_text_and_searching_in_what_was_typed(desk: Desk) -> None:
+    """Ghost text is taken with an arrow; Ctrl-R finds; up and down as ever."""
+    alice = desk.chat()
+    alice.enter("the quick brown fox")
+    alice.wait_for("the quick brown fox  \\(queued\\)")
+    alice.type("the q")
+    alice.wait_until(lambda: typed(alice) == "the quick brown fox")
+    alice.type("\x1b[C")
+    alice.type("!")
+    alice.wait_until(lambda: typed(alice) == "the quick brown fox!")
+    alice.type("\x15\x12brown")
+    alice.wait_for("reverse-i-search.*brown")
+    alice.type("\x07\x15")
+    alice.wait_until(lambda: typed(alice) == "")
+    alice.type("\x1b[A")
+    alice.wait_until(lambda: typed(alice) == "the quick brown fox")
+
+
+def test_completion_tells_what_commands_do_and_who_is_online(desk: Desk) -> None:
+    """As you type."""
+    with running(desk.people.start("bob", "--headless")):
+        alice = desk.open("alice")
+        alice.wait_until(lambda: "connected" in alice.toolbar)
+        alice.type("/se")
+        alice.wait_for("/search +see whether somebody is online")
+        alice.type("\x15/chat b")
+        alice.wait_for("bob +online")
+
+
+def test_several_lines_and_an_editor(desk: Desk, tmp_path: Path) -> None:
+    """Alt-Enter, and Ctrl-X Ctrl-E; what comes out is one text."""
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nprintf " and\\nfrom the editor" >> "$1"\n')
+    editor.chmod(0o755)
+    alice = desk.chat(EDITOR=str(editor))
+    alice.type("one\x1b\rtwo")
+    alice.wait_until(lambda: typed(alice) == "" and alice.prompt_line.endswith("two"))
+    alice.type("\x18\x05")
+    alice.wait_for("\\(queued\\)")
+    texts = [text for _, text, _ in desk.people.texts("alice", "bob")]
+    assert texts[-1] == "one\ntwo and\nfrom the editor"
+
+
+def test_vi_keys(desk: Desk) -> None:
+    """By a setting; Esc and letters move and delete."""
+    alice = desk.chat(P2P_EDIT_MODE="vi")
+    alice.type("helo wrld")
+    alice.wait_until(lambda: typed(alice) == "helo wrld")
+    alice.type("\x1b0fla")
+    alice.wait_until(lambda: "helo" in alice.prompt_line)
+    alice.type("l")
+    alice.wait_until(lambda: typed(alice) == "hello wrld")
+
+
+@pytest.mark.parametrize(
+    ("paste", "question"),
+    [
+        ("\n".join(f"line {i}" for i in range(200)), "those are 200 lines"),
+        ("x" * 20_000, "those are 20000 characters"),
+        (" /quit", "that is no command"),
+    ],
+    ids=["200 lines", "20 kB", "a blank and a slash"],
+)
+def test_what_may_not_be_meant_is_asked_about_once(desk: Desk, paste: str, question: str) -> None:
+    """Enter once more says it, whole; another key goes back to it."""
+    alice = desk.chat()
+    alice.type(PASTE.format(paste))
+    alice.type("\r")
+    alice.wait_for(question)
+    alice.type("!")
+    alice.wait_until(lambda: question not in alice.text)
+    alice.type("\x7f\r")
+    alice.wait_for(question)
+    assert desk.people.texts("alice", "bob")[-1][1] != paste
+    alice.type("\r")
+    alice.wait_until(lambda: "queued" in alice.text)
+    assert desk.people.texts("alice", "bob")[-1][1] == paste
+
+
+def test_a_draft_stays_with_its_contact_and_outlives_a_crash(desk: Desk) -> None:
+    """Going elsewhere puts it aside; kill -9 loses a second of it at most."""
+    alice = desk.chat()
+    alice.type("I was just about to")
+    alice.wait_until(lambda: typed(alice) == "I was just about to")
+    drafts = next(Path(desk.people.env["alice"]["P2P_HOME"]).glob("state/drafts-*.json"), None)
+    alice.wait_until(lambda: _drafts(desk) == "I was just about to")
+    assert drafts is None or drafts.stat().st_mode & 0o077 == 0
+    alice.child.kill(signal.SIGKILL)
+    again = desk.chat()
+    again.wait_until(lambda: typed(again) == "I was just about to")
+    again.enter(" say it")
+    again.wait_for("I was just about to say it  \\(queued\\)")
+    again.wait_until(lambda: _drafts(desk) == "")
+
+
+def test_times_days_and_lines_under_themselves(desk: Desk) -> None:
+    """A long line stays to the right of who says it."""
+    alice = desk.chat(P2P_TIMESTAMPS="true")
+    with running(desk.people.start("bob")) as bob:
+        alice.wait_for("bob is back|chat with bob started")
+        bob.type("/chat alice")
+        bob.type("word " * 40)
+        alice.wait_for(r"^\d\d:\d\d bob: word word")
+
+        def said() -> list[str]:
+            return [line for line in alice.lines if "word word" in line]
+
+        alice.wait_until(lambda: len(said()) == 3)
+        assert all(line.startswith(" " * 11 + "word") for line in said()[1:])
+        assert max(map(len, said())) <= 80
+        bob.type("/me waves")
+        alice.wait_for(r"^\d\d:\d\d ~ bob waves$")
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_somebody_else_rings_and_notifies_but_for_whom_is_quiet(desk: Desk, quiet: bool) -> None:
+    """By terminal sequences, as the settings say."""
+    if quiet:
+        config = Path(desk.people.env["alice"]["P2P_HOME"]) / "config" / "config.toml"
+        config.write_text(config.read_text() + "\n[contacts.bob]\nquiet = true\n")
+    alice = desk.open("alice", P2P_NOTIFICATIONS="osc9")
+    heard = bytearray()
+    alice.heard = heard.extend
+    alice.wait_until(lambda: "connected" in alice.toolbar)
+    code, _, err = desk.people.run("bob", "send", "alice", "are you there?", "--wait", "10")
+    assert code == 0, err
+    alice.wait_for("bob has written")
+    alice.enter("/quit")
+    alice.end()
+    rang = bytes(heard).replace(b"\x1b]9;p2p: bob has written\x07", b"NOTE")
+    assert (b"NOTE" in rang, b"\x07" in rang) == (not quiet, not quiet)
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"NO_COLOR": "1"}, {"P2P_THEME": "dark"}, {"P2P_THEME": "light"}]
+)
+def test_no_meaning_is_in_colours(desk: Desk, how: dict[str, str]) -> None:
+    """With NO_COLOR there are none, and the words are the same."""
+    alice = desk.open("alice", **how)
+    heard = bytearray()
+    alice.heard = heard.extend
+    alice.wait_until(lambda: "connected" in alice.toolbar)
+    alice.enter("/chat bob")
+    alice.wait_for("bob is offline")
+    colours = re.findall(
+        rb"\x1b\[[0-9;]*(?:3[0-7]|38|4[0-7]|48|9[0-7]|10[0-7])[0-9;]*m", bytes(heard)
+    )
+    assert bool(colours) == ("NO_COLOR" not in how)
+
+
+def test_500_lines_come_while_somebody_types(desk: Desk) -> None:
+    """What is typed stays and goes out whole; all that came is there, in order."""
+    with running(desk.people.start("bob")) as bob:
+        bob.type("/chat alice")
+        alice = desk.chat()
+        sending = threading.Thread(
+            target=lambda: [bob.type(f"line {i} 你好 e\u0301") for i in range(500)]
+        )
+        sending.start()
+        for word in ("typing", " goes", " on", " all", " the", " while"):
+            alice.type(word)
+            alice.wait_until(lambda word=word: word.strip() in alice.prompt_line)  # type: ignore[misc]
+        alice.wait_for("^bob: line 499")
+        sending.join()
+        alice.wait_until(lambda: typed(alice) == "typing goes on all the while")
+        alice.enter("!")
+        bob.wait_for("^alice: typing goes on all the while!$")
+        said = [text for _, text, _ in desk.people.texts("alice", "bob", "--limit", "1000")]
+        assert [t for t in said if t.startswith("line ")] == [
+            f"line {i} 你好 e\u0301" for i in range(500)
+        ]
+
+
+def test_two_people_type_at_once(desk: Desk) -> None:
+    """Neither line is torn by the other's, at two sizes and after a resize."""
+    bob = desk.open("bob")
+    bob.wait_until(lambda: "connected" in bob.toolbar)
+    bob.enter("/chat alice")
+    alice = desk.chat()
+    alice.resize(60, 40)
+    for i in range(10):
+        alice.type(f"a{i}")
+        bob.type(f"b{i}")
+        alice.type("\r")
+        bob.type("\r")
+    for screen, other, mine in ((alice, "bob: b9", "a9"), (bob, "alice: a9", "b9")):
+        screen.wait_for(f"^{other}$")
+        screen.wait_for(f"{mine}  ✓$")
+        screen.wait_until(lambda screen=screen: typed(screen) == "")  # type: ignore[misc]
+    alice.wait_until(lambda: "in chat with bob" in alice.toolbar)
+
+
+def test_a_dumb_terminal_and_a_screen_reader_get_plain_lines(people: People) -> None:
+    """No sequences at all."""
+    for more in ({"TERM": "dumb"}, {"P2P_PLAIN": "1"}):
+        desk: list[Screen] = []
+        screen = Screen("login", "alice", env=people.env["alice"] | more, desk=desk)
+        heard = bytearray()
+        screen.heard = heard.extend
+        screen.wait_for("logged in as alice")
+        screen.enter("/quit")
+        assert screen.end() == 0
+        assert b"\x1b" not in heard
+        screen.kill()
+
+
+def _drafts(desk: Desk) -> str:
+    """Give alice's draft to bob as it is on the disk."""
+    for file in Path(desk.people.env["alice"]["P2P_HOME"]).glob("state/drafts-*.json"):
+        found = re.search(r'"bob":"([^"]*)"', file.read_text())
+        return found[1] if found else ""
+    return ""
+
+
+def test_an_unknown_command_is_never_said(desk: Desk) -> None:
+    """And what was meant is guessed."""
+    alice = desk.chat()
+    alice.enter("/serch bob")
+    alice.wait_for("no command /serch; nothing was sent")
+    alice.wait_for("did you mean /search")
