@@ -40,6 +40,8 @@ TESTED_ELSEWHERE = {
     "p2pchat/peer/node.py": "tests/scenarios/test_two_people.py",
     "p2pchat/protocol/screen.py": "tests/ui/test_remote_screen.py",
     "p2pchat/ui/attached.py": "tests/ui/test_remote_screen.py",
+    "p2pchat/ui/remote_end.py": "tests/ui/test_remote_screen.py",
+    "p2pchat/ui/program_orders.py": "tests/ui/test_program_app.py",
     "p2pchat/peer/heartbeat.py": "tests/scenarios/test_two_people.py",
     "p2pchat/peer/strangers.py": "tests/peer/test_conversations.py",
     "p2pchat/peer/registry_session.py": "tests/scenarios/test_two_people.py",

@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from io import UnsupportedOperation
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
@@ -11,18 +11,20 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 import msgspec
 
 from p2pchat.cli.options import is_terminal
-from p2pchat.errors import P2PError
+from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.node import Node
-from p2pchat.protocol.screen import Around, Attach
+from p2pchat.protocol.screen import Around, Attach, AttachProgram
 from p2pchat.ui.attached import Attached
 from p2pchat.ui.chat_app import Call, ChatApp
 from p2pchat.ui.look import Look
 from p2pchat.ui.screens import Screens, Watcher
+from p2pchat.ui.typed_ahead import TakesInput
 from p2pchat.ui.view import View
 
 if TYPE_CHECKING:
+    from p2pchat.ui.program_app import ProgramApp
     from p2pchat.ui.prompt import Prompt
 
 MakeNode = Callable[[Watcher], AbstractContextManager[Node]]
@@ -70,14 +72,14 @@ def converse(
     from p2pchat.ui import plain
 
     overtake = is_terminal(sys.stdin)
-    app = ChatApp(plain.plain_view(sys.stdout), call=call, commands_overtake=overtake)
+    app = ChatApp(plain.plain_view(sys.stdout, loop), call=call, commands_overtake=overtake)
     with _node_of(make_node, screens, app):
         plain.run(loop, app, _descriptor(sys.stdin))
     return app
 
 
 @contextmanager
-def _node_of(make_node: MakeNode, screens: Screens, app: ChatApp) -> Iterator[None]:
+def _node_of(make_node: MakeNode, screens: Screens, app: "ChatApp | ProgramApp") -> Iterator[None]:
     """Run a node under the app: it logs out when the app is done."""
     with make_node(screens) as node:
         screens.add(app)
@@ -121,6 +123,60 @@ def _prompt(around: Callable[[], Around], at_prompt: AtPrompt) -> "Prompt":
     )
 
 
+class Following(NamedTuple):
+    """How a program follows what happens; without orders it only listens. See `AttachProgram`."""
+
+    as_json: bool = True
+    only: str = ""
+    seen: bool = False
+    orders: bool = True
+
+
+def serve_program(
+    make_node: MakeNode, loop: Loop, call: Call | None, how: Following
+) -> "ProgramApp":
+    """Let a program talk through a node, or listen to it; SIGTERM ends it in good order."""
+    from p2pchat.ui.line_out import LineOut
+    from p2pchat.ui.program_app import ProgramApp
+    from p2pchat.ui.stream import Stream
+
+    with closing(LineOut(loop, _stdout())) as out:
+        stream = Stream(out.write, as_json=how.as_json, only=how.only, seen=how.seen)
+        app = ProgramApp(loop, stream, call=call)
+        _at_signals(loop, (signal.SIGTERM,), app.finish)
+        with _node_of(make_node, Screens(), app):
+            _run_program(loop, app, how)
+    return app
+
+
+def attach_program(link: Link, loop: Loop, call: Call | None, how: Following) -> Attached:
+    """The same as `serve_program`, at a node in another process."""
+    from p2pchat.ui.plain import LineWriter, ended_with_reader
+
+    with ended_with_reader(loop, _stdout()):
+        app = Attached(link, LineWriter(sys.stdout).write)
+        whom, in_clear = call or ("", False)
+        app.attach(AttachProgram(whom, in_clear, how.as_json, how.only, how.seen))
+        _run_program(loop, app, how)
+    return app
+
+
+def _run_program(loop: Loop, app: TakesInput, how: Following) -> None:
+    from p2pchat.ui import plain
+
+    if how.orders:
+        plain.run(loop, app, _descriptor(sys.stdin))
+    else:
+        loop.run_until(lambda: app.done)
+
+
+def _stdout() -> int:
+    descriptor = _descriptor(sys.stdout)
+    if descriptor is None:
+        raise UsageError("stdout is closed, and that is where everything is told")
+    return descriptor
+
+
 def stay_online(make_node: MakeNode, loop: Loop) -> None:
     """Be a node without a screen until SIGTERM or SIGINT; raises what ends it otherwise."""
     from p2pchat.ui.headless import Headless
@@ -131,9 +187,8 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
         nonlocal ended
         ended = True
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: loop.call_from_thread(end))
-    screen = Headless(sys.stdout)
+    _at_signals(loop, (signal.SIGTERM, signal.SIGINT), end)
+    screen = Headless(sys.stdout, loop)
     screens = Screens()
     screens.add(screen)
     with make_node(screens) as node:
@@ -145,6 +200,11 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
             node.stop()
     if screen.error is not None:
         raise screen.error
+
+
+def _at_signals(loop: Loop, numbers: tuple[signal.Signals, ...], end: Callable[[], None]) -> None:
+    for number in numbers:
+        signal.signal(number, lambda *_: loop.call_from_thread(end))
 
 
 def _descriptor(stream: IO[str] | None) -> int | None:

@@ -9,13 +9,27 @@ import click
 from p2pchat.cli import options
 from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
 from p2pchat.cli.settings import Settings, make_folder
-from p2pchat.errors import NoSuchUser
+from p2pchat.errors import NoSuchUser, UsageError
 
 _PLAIN = click.option("--plain", is_flag=True, help="Plain lines instead of the prompt.")
 
 
+_JSON = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="For programs: events on stdout, orders on stdin, one JSON object a line.",
+)
+
+_SEEN = click.option(
+    "--seen",
+    is_flag=True,
+    help="With --json: begin with what is unread, and count as seen what was written.",
+)
+
+
 def _screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    return options.registry(_PLAIN(node_options(command)))
+    return options.registry(_PLAIN(_JSON(_SEEN(node_options(command)))))
 
 
 @click.command()
@@ -29,6 +43,7 @@ def login(ctx: click.Context, /, user: str | None, **how: Any) -> None:
     \b
     p2p login alice
     p2p login --registry 'p2p://chat.example.org#FINGERPRINT'
+    p2p login --json < orders
 
     Type /help there. Without a terminal, or with --plain, it speaks plain lines. Where USER is
     online on this machine already, it is one more screen of that.
@@ -59,6 +74,16 @@ def chat(ctx: click.Context, /, user: str, me: str | None, **how: Any) -> None:
     _be_online(ctx, me, call=user, **how)
 
 
+def _check_together(*, as_json: bool, seen: bool, headless: bool) -> None:
+    if seen and not as_json:
+        raise UsageError("--seen is for --json", likely="at a prompt you see what you look at")
+    if as_json and headless:
+        raise UsageError(
+            "--headless takes no orders and shows no message",
+            advice="p2p login --headless, and beside it p2p listen --json",
+        )
+
+
 def _be_online(
     ctx: click.Context,
     me: str | None,
@@ -66,26 +91,40 @@ def _be_online(
     call: str | None,
     registry: str | None,
     plain: bool,
+    as_json: bool,
+    seen: bool,
     in_clear: bool = False,
     headless: bool = False,
     **how_the_node_is: Any,
 ) -> None:
     """Attach a screen to the account's node where one runs, else be it."""
-    from p2pchat.cli.assembly import AtPrompt, Talk, attach, converse, stay_online
+    from p2pchat.cli.assembly import (
+        AtPrompt,
+        Following,
+        Talk,
+        attach,
+        attach_program,
+        converse,
+        serve_program,
+        stay_online,
+    )
     from p2pchat.cli.node_access import running_node
     from p2pchat.cli.our_side import our_side
     from p2pchat.peer.control import socket_of
     from p2pchat.protocol.screen import Attach
     from p2pchat.ui.chat_app import Call
 
+    _check_together(as_json=as_json, seen=seen, headless=headless)
     settings: Settings = ctx.obj
     terminal = options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)
     talk: Talk
     with our_side(settings, registry) as us:
         username = us.who_am_i(me)
         whom = None if call is None else us.named(call)
+        to_call = None if whom is None else Call(whom, in_clear)
+        following = Following(seen=seen) if as_json else None
         at_prompt = None
-        if terminal and not plain and not settings.dumb_terminal:
+        if terminal and not plain and not as_json and not settings.dumb_terminal:
             make_folder(settings.state_home)
             account = socket_of(settings.state_home, str(us.url), username).stem
             drafts_file = settings.state_home / f"drafts-{account}.json"
@@ -93,14 +132,19 @@ def _be_online(
         with running_node(settings, us, username) as running:
             if running is not None and not headless:
                 refuse_node_options(ctx)
-                talk = attach(running.link, us.loop, Attach(whom or "", in_clear), at_prompt)
+                if following is not None:
+                    talk = attach_program(running.link, us.loop, to_call, following)
+                else:
+                    talk = attach(running.link, us.loop, Attach(whom or "", in_clear), at_prompt)
             else:
                 make_node = node_maker(settings, us, username, **how_the_node_is)
                 if headless:
                     stay_online(make_node, us.loop)
                     return
-                to_call = None if whom is None else Call(whom, in_clear)
-                talk = converse(make_node, us.loop, to_call, at_prompt)
+                if following is not None:
+                    talk = serve_program(make_node, us.loop, to_call, following)
+                else:
+                    talk = converse(make_node, us.loop, to_call, at_prompt)
         meant = us.meant(whom) if whom is not None else ""
     if talk.error is not None:
         raise talk.error

@@ -43,7 +43,6 @@ def chat_with_robot(look: Look) -> None:
 
 def hold_conversation() -> None:
     """Say the script's lines to the robot, each after its answer, and print what is said."""
-    view = plain_view(sys.stdout)
     lines = iter(SCRIPT)
     ended = False
 
@@ -69,6 +68,7 @@ def hold_conversation() -> None:
                 pass
 
     with _stage() as stage, stage.person(Listening(on_event)) as node:
+        view = plain_view(sys.stdout, stage.loop)
         try:
             node.start()
             stage.loop.run_until(lambda: ended)

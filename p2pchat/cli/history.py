@@ -1,7 +1,6 @@
 """`p2p history`: what was said, found again."""
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -64,21 +63,12 @@ def history(
 
 def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool) -> None:
     """Print each line as text, or as a JSON object."""
+    from p2pchat.ui.json_events import json_line, kept_object
     from p2pchat.ui.render import kept_lines
 
     for line in lines:
         if as_json:
-            sender, receiver = (me, line.username) if line.outgoing else (line.username, me)
-            at = dt.datetime.fromtimestamp(line.at / 1000, tz=dt.UTC)
-            fields = {
-                "id": line.id,
-                "at": at.isoformat(timespec="milliseconds"),
-                "from": sender,
-                "to": receiver,
-                "text": line.text,
-                "state": line.state.value,
-            }
-            click.echo(json.dumps(fields, ensure_ascii=False))
+            click.echo(json_line(kept_object(line, me)))
             continue
         for text in kept_lines(line, me):
             click.echo(text)

@@ -2,9 +2,10 @@
 
 import errno
 import os
+import signal
 import sys
 import traceback
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -21,6 +22,7 @@ from p2pchat.cli import (
     help_command,
     history,
     invite,
+    listen,
     search,
     send,
     serve,
@@ -46,6 +48,8 @@ class _Group(Family):
                 traceback.print_exception(error)
             _show(error)
             ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            _end_as_others_do()
         except (KeyboardInterrupt, click.Abort):
             click.echo(err=True)
             ctx.exit(INTERRUPTED)
@@ -61,6 +65,17 @@ class _Group(Family):
             # What is still buffered goes nowhere, or the interpreter would complain at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(StorageError.exit_code)
+
+
+def _end_as_others_do() -> NoReturn:
+    """Nobody reads stdout any more, `p2p history bob | head` say: end as SIGPIPE ends programs.
+
+    By the signal itself, so that the shell sees what it is used to. It was ignored until now,
+    because it would come for sockets too, and nobody would be logged out.
+    """
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGPIPE)
+    sys.exit(128 + signal.SIGPIPE)  # where the signal is blocked
 
 
 def _show(error: P2PError) -> None:
@@ -92,6 +107,7 @@ def cli(ctx: click.Context, /, profile: str | None, **_: Any) -> None:
     p2p login alice        be online, with a prompt
     p2p chat bob           talk to bob
     p2p send bob "hello"   say something without a prompt
+    p2p listen             see what is said, without a prompt
     p2p history bob        see what was said
     """
     ctx.obj = settings.from_environment(profile=profile)
@@ -130,6 +146,7 @@ for command in (
     search.search,
     send.send,
     send.outbox,
+    listen.listen,
     history.history,
     status.status,
     contacts.contacts,

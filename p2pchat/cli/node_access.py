@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from p2pchat.cli.hook_runs import hooks_of
 from p2pchat.cli.our_side import OurSide, our_side
 from p2pchat.cli.settings import Settings, make_folder
 from p2pchat.errors import NoSuchUser, P2PError, Unreachable, UsageError
@@ -13,7 +14,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.peer.control import ControlClient, ControlServer, socket_of
 from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.delivery import Delivery
-from p2pchat.peer.events import Event, LoggedIn, LoginFailed
+from p2pchat.peer.events import Event, LoggedIn, LoginFailed, Trouble
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.node import Node
 from p2pchat.protocol.control import (
@@ -24,7 +25,8 @@ from p2pchat.protocol.control import (
     Status,
     StatusResult,
 )
-from p2pchat.protocol.screen import Attach, Detached
+from p2pchat.protocol.screen import Attach, AttachProgram, Detached
+from p2pchat.ui.remote_program import RemoteProgram
 from p2pchat.ui.remote_screen import RemoteScreen
 from p2pchat.ui.screens import Listening, Screens, Watcher
 
@@ -63,11 +65,18 @@ def node_of_ours(
     Where it tells its events to `Screens`, those of other processes may join them.
     """
     path = control_path(settings, us, credentials.username)
-    with closing(ControlServer(us.loop, path)) as control:
+    with closing(ControlServer(us.loop, path)) as control, ExitStack() as stack:
 
         def told(event: Event) -> None:
             watcher.on_event(event)
             control.on_event(event)
+            if hooks is not None:
+                hooks.on_event(event)
+
+        def in_trouble(error: P2PError) -> None:
+            us.loop.call_soon(lambda: told(Trouble(error)))
+
+        hooks = stack.enter_context(hooks_of(settings, us, in_trouble)) if settings.hooks else None
 
         node = us.node(
             credentials,
@@ -86,11 +95,14 @@ def _attach(
     node: Node,
     watcher: Watcher,
     link: Link,
-    request: Attach,
+    request: Attach | AttachProgram,
     on_done: Callable[[], None],
 ) -> None:
     if isinstance(watcher, Screens):
-        RemoteScreen(loop, link, request, node, watcher, on_done)
+        if isinstance(request, AttachProgram):
+            RemoteProgram(loop, link, request, node, watcher, on_done)
+        else:
+            RemoteScreen(loop, link, request, node, watcher, on_done)
     else:
         what = "another command of yours is online for a moment"
         link.send(Detached(UsageError.exit_code, what, advice="try again"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from p2pchat.cli.our_side import OurSide
     from p2pchat.peer.node import Node
     from p2pchat.ui.screens import Watcher
+
 
 _OPTIONS: Final = (
     options.password_file,
@@ -39,6 +41,14 @@ _OPTIONS: Final = (
     ),
     limit_option.limit,
     click.option(
+        "--hook",
+        "hooks",
+        multiple=True,
+        metavar="EVENT='COMMAND ...'",
+        help="Run it when that happens: message, request, delivered, ...  Without a shell; what"
+        " happened is in P2P_FROM, P2P_TEXT, ... and on its stdin.",
+    ),
+    click.option(
         "--keep-days",
         type=click.FloatRange(0, min_open=True),
         metavar="DAYS",
@@ -57,6 +67,7 @@ _NAMES: Final = {
     "peer_port",
     "allow_original",
     "settings_of_limits",
+    "hooks",
     "keep_days",
     "no_history",
 }
@@ -92,6 +103,7 @@ def node_maker(
     peer_port: int,
     allow_original: bool,
     settings_of_limits: tuple[limit_option.Given, ...],
+    hooks: tuple[str, ...],
     keep_days: float | None,
     no_history: bool,
 ) -> "MakeNode":
@@ -99,7 +111,10 @@ def node_maker(
     from p2pchat.cli.node_access import node_of_ours
     from p2pchat.peer.limits import PeerLimits
     from p2pchat.peer.retention import Retention
+    from p2pchat.ui.hooks import parse_hooks
 
+    settings = replace(settings, hooks={**settings.hooks, **dict(map(_hook, hooks))})
+    parse_hooks(settings.hooks)  # what is wrong is said before a password is asked for
     limits = limit_option.apply(PeerLimits(), settings_of_limits)
     password = options.given_password(settings, password_file)
     credentials = us.credentials(username, password, allow_original=allow_original)
@@ -127,3 +142,13 @@ def node_maker(
             yield node
 
     return make_node
+
+
+def _hook(given: str) -> tuple[str, str]:
+    event, sign, command = given.partition("=")
+    if not sign:
+        raise UsageError(
+            f"--hook {given!r} is no EVENT='COMMAND ...'",
+            advice="--hook message='notify-send p2pchat'",
+        )
+    return event, command

@@ -33,11 +33,11 @@ from p2pchat.protocol.control import (
     StatusResult,
 )
 from p2pchat.protocol.messages import Answer, Message, Request, SearchResult
-from p2pchat.protocol.screen import Attach
+from p2pchat.protocol.screen import Attach, AttachProgram
 from p2pchat.protocol.states import Speaker
 
-OnAttach = Callable[[Link, Attach, Callable[[], None]], None]
-"""Takes the link of a screen that attaches, and what to call when it is done with it."""
+OnAttach = Callable[[Link, Attach | AttachProgram, Callable[[], None]], None]
+"""Takes the link of what attaches, and what to call when it is done with it."""
 
 
 def socket_of(folder: Path, registry: str, username: str) -> Path:
@@ -97,7 +97,7 @@ class ControlServer:
         match request:
             case Send():
                 self._send(link, node, request)
-            case Attach() if self._on_attach is not None:
+            case Attach() | AttachProgram() if self._on_attach is not None:
                 self._on_attach(link, request, partial(self._gone, link))
             case Find(username):
                 node.registry.search(

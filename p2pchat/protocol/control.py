@@ -7,7 +7,17 @@ from typing import Final
 
 from p2pchat.protocol.dialects import Dialect
 from p2pchat.protocol.messages import Answer, Presence, Request, check_seconds
-from p2pchat.protocol.screen import Alert, Around, Attach, Detached, Shown, Taken, Typed, TypedAll
+from p2pchat.protocol.screen import (
+    Alert,
+    Around,
+    Attach,
+    AttachProgram,
+    Detached,
+    Shown,
+    Taken,
+    Typed,
+    TypedAll,
+)
 from p2pchat.protocol.secure import json_codec
 from p2pchat.protocol.states import Dialogue, Speaker, State
 
@@ -76,6 +86,7 @@ CONTROL: Final = Dialect(
         json_codec(Status, "STATUS"),
         json_codec(StatusResult, "STATUS_RESP", _LARGE),
         json_codec(Attach, "ATTACH"),
+        json_codec(AttachProgram, "ATTACH_PROG"),
         json_codec(Typed, "TYPED", _LARGE),
         json_codec(TypedAll, "TYPED_ALL"),
         json_codec(Taken, "TAKEN"),
@@ -94,11 +105,12 @@ CONTROL_DIALOGUE: Final = Dialogue(
             Find: State.SEARCHING,
             Status: State.ASKED,
             Attach: State.ATTACHED,
+            AttachProgram: State.ATTACHED,
         },
         (State.SENDING, Speaker.LISTENER): {Sent: State.READY},
         (State.SEARCHING, Speaker.LISTENER): {FindResult: State.READY},
         (State.ASKED, Speaker.LISTENER): {StatusResult: State.READY},
-        (State.ATTACHED, Speaker.DIALLER): dict.fromkeys((Typed, TypedAll), State.ATTACHED),
+        (State.ATTACHED, Speaker.DIALLER): dict.fromkeys((Typed, TypedAll, Taken), State.ATTACHED),
         (State.ATTACHED, Speaker.LISTENER): {
             **dict.fromkeys((Taken, Shown, Around, Alert), State.ATTACHED),
             Detached: State.OVER,

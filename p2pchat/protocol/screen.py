@@ -1,4 +1,4 @@
-"""What a screen in another process and the person's node say to each other, once it is attached.
+"""What a screen or a program in another process and the node say to each other, once attached.
 
 What is typed goes one way as lines; the other way come lines to show, and what stands around the
 line that is being typed. On one machine, between processes of one owner.
@@ -25,6 +25,20 @@ class Attach(Request, frozen=True):
     timestamps: bool = False
 
 
+class AttachProgram(Request, frozen=True):
+    """The same for a program: what is shown is lines of JSON, and what is typed orders in JSON.
+
+    `only`: what concerns that contact alone. `seen`: what is written there counts as seen, and what
+    is unread comes first. Without `as_json` the lines are plain, for one who only listens.
+    """
+
+    call: str = ""
+    in_clear: bool = False
+    as_json: bool = True
+    only: str = ""
+    seen: bool = False
+
+
 class Typed(Message, frozen=True):
     """A line was typed; with `refused`, one that could not be read, and why."""
 
@@ -38,7 +52,9 @@ class TypedAll(Message, frozen=True):
 
 
 class Taken(Message, frozen=True):
-    """So many typed lines were taken; not more than a few hundred should be on their way."""
+    """So many lines were taken: typed ones, of which not more than a few hundred should be on their
+    way; or shown ones, by a program, once they are written.
+    """
 
     count: int
 

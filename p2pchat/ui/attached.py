@@ -1,4 +1,4 @@
-"""A screen without a node of its own: what is typed goes to the node that runs in another process.
+"""A screen or a program without a node of its own: what is typed goes to one in another process.
 
 It shows what it is told to show, and knows no command. The other end is `remote_screen`.
 """
@@ -13,6 +13,7 @@ from p2pchat.protocol.screen import (
     Alert,
     Around,
     Attach,
+    AttachProgram,
     Detached,
     Fragment,
     Shown,
@@ -34,6 +35,7 @@ class Attached:
         self._link = link
         self._write = write
         self._untaken = 0
+        self._tells_what_is_written = False
         self._on_input_wanted: Callable[[], None] = lambda: None
         self.around = Around("> ")
         self.alert: Callable[[str, str], None] = lambda _contact, _sentence: None
@@ -43,8 +45,9 @@ class Attached:
         link.on_message = self._heard
         link.on_closed = self._lost
 
-    def attach(self, request: Attach) -> None:
+    def attach(self, request: Attach | AttachProgram) -> None:
         """Begin."""
+        self._tells_what_is_written = isinstance(request, AttachProgram)
         self._link.send(request)
 
     @property
@@ -82,6 +85,8 @@ class Attached:
         match message:
             case Shown(lines):
                 self._write(lines)
+                if self._tells_what_is_written:
+                    self._link.send(Taken(len(lines)))
             case Around():
                 self.around = message
             case Alert(contact, sentence):

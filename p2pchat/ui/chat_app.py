@@ -48,8 +48,7 @@ class ChatApp(Watcher):
     is told by the exit code that a line could not be said).
 
     There may be several at one node, on different screens: `is_elsewhere(contact)` tells whether
-    another has that conversation open, which then goes on when this one is done. `on_done` is
-    called once.
+    another has that conversation open, which then goes on without this. `on_done` is called once.
     """
 
     def __init__(
@@ -119,9 +118,10 @@ class ChatApp(Watcher):
             return "> "
         return f"{self.node.username}{f' to {self.front}' if self.front else ''}> "
 
-    def talks_to(self, contact: str) -> bool:
-        """Tell whether that conversation is open here."""
-        return contact in self.foreground.opened
+    @property
+    def opened(self) -> set[str]:
+        """With whom conversations are open here."""
+        return self.foreground.opened
 
     @property
     def unsettled(self) -> list[tuple[str, str]]:

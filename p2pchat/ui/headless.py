@@ -3,6 +3,7 @@
 from typing import IO
 
 from p2pchat.errors import P2PError
+from p2pchat.net.loop import Loop
 from p2pchat.peer.events import Event, LoginFailed, TextReceived
 from p2pchat.ui.plain import plain_view
 from p2pchat.ui.screens import Watcher
@@ -11,8 +12,8 @@ from p2pchat.ui.screens import Watcher
 class Headless(Watcher):
     """Takes the node's events; `error` is why it is over, if it is."""
 
-    def __init__(self, out: IO[str] | None) -> None:
-        self._view = plain_view(out)
+    def __init__(self, out: IO[str] | None, loop: Loop) -> None:
+        self._view = plain_view(out, loop)
         self.error: P2PError | None = None
 
     def on_event(self, event: Event) -> None:

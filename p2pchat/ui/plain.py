@@ -4,8 +4,11 @@ A message is `bob: text`, everything else a line that begins with `* `.
 """
 
 import codecs
+import errno
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import IO, Final
 
 from p2pchat.net.loop import READ, Loop
@@ -19,23 +22,38 @@ _MAX_LINE: Final = 1024 * 1024
 
 
 class LineWriter:
-    """Write lines to a text stream, each at once; None: to nobody, stdout is closed."""
+    """Write lines to a text stream, each at once; None: to nobody, stdout is closed.
 
-    def __init__(self, out: IO[str] | None) -> None:
+    Once nobody reads them any more BrokenPipeError is raised, where `soon` calls: a node should not
+    be left in the midst of what it does. `broken` from then on, and what follows goes nowhere.
+    """
+
+    def __init__(
+        self,
+        out: IO[str] | None,
+        soon: Callable[[Callable[[], None]], None] = lambda callback: callback(),
+    ) -> None:
         self._out = out
+        self._soon = soon
+        self.broken = False
 
     def write(self, lines: Iterable[Iterable[tuple[str, str]]]) -> None:
         """Write what is in the fragments of each line, without its style."""
         if self._out is None:
             return
-        for line in lines:
-            self._out.write("".join(text for _, text in line) + "\n")
-            self._out.flush()
+        try:
+            for line in lines:
+                self._out.write("".join(text for _, text in line) + "\n")
+                self._out.flush()
+        except BrokenPipeError:
+            self._out = None
+            self.broken = True
+            self._soon(_nobody_reads)
 
 
-def plain_view(out: IO[str] | None) -> View:
+def plain_view(out: IO[str] | None, loop: Loop) -> View:
     """Give a view that writes plain lines to a stream."""
-    return View(LineWriter(out).write, plain=True)
+    return View(LineWriter(out, loop.call_soon).write, plain=True)
 
 
 class LineInput:
@@ -93,6 +111,27 @@ class LineInput:
             self._app.refuse_line(f"a line of more than {_MAX_LINE} characters was not sent")
         else:
             self._app.submit(line)
+
+
+def _nobody_reads() -> None:
+    raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+@contextmanager
+def ended_with_reader(loop: Loop, descriptor: int) -> Iterator[None]:
+    """Have the loop raise BrokenPipeError when nobody reads a pipe any more, not at the next line.
+
+    For who may have nothing to say for long.
+    """
+    if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        yield
+        return
+
+    loop.watch(descriptor, READ, lambda _: _nobody_reads())
+    try:
+        yield
+    finally:
+        loop.unwatch(descriptor)
 
 
 def run(loop: Loop, app: TakesInput, descriptor: int | None) -> None:

@@ -1,6 +1,6 @@
 """Who looks at one node: the screen of its own process, if it has one, and those that attached."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from p2pchat.peer.events import Event
 
@@ -14,9 +14,10 @@ class Watcher:
     def on_room(self) -> None:
         """More can be said than before."""
 
-    def talks_to(self, contact: str) -> bool:  # noqa: ARG002
-        """Tell whether that conversation is open here, in front or behind."""
-        return False
+    @property
+    def opened(self) -> Collection[str]:
+        """With whom conversations are open here, in front or behind."""
+        return ()
 
 
 class Listening(Watcher):
@@ -46,7 +47,7 @@ class Screens(Watcher):
 
     def talk_to(self, contact: str, *, besides: Watcher) -> bool:
         """Tell whether somebody else has that conversation open."""
-        return any(w.talks_to(contact) for w in self._watchers if w is not besides)
+        return any(contact in w.opened for w in self._watchers if w is not besides)
 
     def on_event(self, event: Event) -> None:
         """Tell everybody."""

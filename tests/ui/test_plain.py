@@ -9,7 +9,7 @@ import pytest
 
 from p2pchat.net.loop import Loop
 from p2pchat.peer.events import TextReceived
-from p2pchat.ui.plain import LineInput, plain_view
+from p2pchat.ui.plain import LineInput, LineWriter, ended_with_reader, plain_view
 from tests.fakes import settle
 
 
@@ -82,7 +82,7 @@ def test_bytes_that_are_no_text_are_replaced(loop: Loop) -> None:
     os.close(r)
 
 
-def test_each_line_is_written_at_once() -> None:
+def test_each_line_is_written_at_once(loop: Loop) -> None:
     """Whoever reads the pipe waits for it."""
 
     class Flushed(io.StringIO):
@@ -92,11 +92,38 @@ def test_each_line_is_written_at_once() -> None:
             self.flushes += 1
 
     out = Flushed()
-    view = plain_view(out)
+    view = plain_view(out, loop)
     view.tell("you are in no chat")
     view.show(TextReceived("bob", "hi\nthere"))
     assert out.getvalue() == "* you are in no chat\nbob: hi\nbob: there\n"
     assert out.flushes == 3
+
+
+def test_nobody_reads_any_more(loop: Loop) -> None:
+    """It is raised between what the loop does, once; what follows goes nowhere."""
+    r, w = os.pipe()
+    with open(w, "w", encoding="utf-8") as out:
+        writer = LineWriter(out, loop.call_soon)
+        with ended_with_reader(loop, w):
+            loop.run_once(0)
+            os.close(r)
+            with pytest.raises(BrokenPipeError):
+                loop.run_once(0)
+        for _ in range(2):
+            writer.write([[("", "a")]])
+        assert writer.broken
+        with pytest.raises(BrokenPipeError):
+            loop.run_once(0)
+        loop.run_once(0)
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, w)  # what is left in the buffer
+        os.close(devnull)
+
+
+def test_only_a_pipes_reader_is_looked_for(loop: Loop, tmp_path: Path) -> None:
+    """A file or a terminal has none."""
+    with (tmp_path / "out").open("w") as out, ended_with_reader(loop, out.fileno()):
+        assert loop.next_deadline() is None
 
 
 @pytest.mark.parametrize("closes", [1, 2])

@@ -7,8 +7,7 @@ from p2pchat.ui.screens import Listening, Screens, Watcher
 class Talker(Watcher):
     """Has a conversation with bob open."""
 
-    def talks_to(self, contact: str) -> bool:
-        return contact == "bob"
+    opened = frozenset({"bob"})
 
 
 def test_all_are_told_while_they_look() -> None:

@@ -1,0 +1,47 @@
+"""What the hooks of a node are given: their environment, and where what they say goes."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from p2pchat.cli.options import is_terminal
+from p2pchat.cli.our_side import OurSide
+from p2pchat.cli.settings import Settings, make_folder, variables
+from p2pchat.errors import P2PError, StorageError
+from p2pchat.ui.hooks import Hooks
+
+
+@contextmanager
+def hooks_of(settings: Settings, us: OurSide, tell: Callable[[P2PError], None]) -> Iterator[Hooks]:
+    """Give the hooks of the settings; raises UsageError where one makes no sense.
+
+    They speak on our stderr, or, where that is a terminal, into a log: a prompt may be there.
+    """
+    environment = variables("")
+    # They talk through the node that runs, and need no password for that.
+    environment.pop("P2P_PASSWORD", None)
+    environment["P2P_REGISTRY"] = str(us.url)
+    if settings.profile is not None:
+        environment["P2P_PROFILE"] = settings.profile
+    with _log(settings) as output:
+        hooks = Hooks(us.loop, settings.hooks, environment=environment, output=output, tell=tell)
+        try:
+            yield hooks
+        finally:
+            hooks.close()
+
+
+@contextmanager
+def _log(settings: Settings) -> Iterator[int]:
+    if sys.stderr is not None and not is_terminal(sys.stderr):
+        yield sys.stderr.fileno()
+        return
+    make_folder(settings.state_home)
+    file = settings.state_home / "hooks.log"
+    try:
+        file.touch(mode=0o600)
+        log = file.open("ab")
+    except OSError as error:
+        raise StorageError(f"cannot write {file}: {error.strerror}") from error
+    with log:
+        yield log.fileno()

@@ -1,0 +1,73 @@
+"""`p2p listen`: what happens at your node, line by line, for scripts that only listen."""
+
+from typing import Any
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
+from p2pchat.cli.settings import Settings
+
+
+@click.command()
+@options.registry
+@options.me
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object a line, instead of plain lines."
+)
+@click.option(
+    "--from",
+    "only",
+    metavar="NAME",
+    shell_complete=options.known_names,
+    help="Only what concerns NAME.",
+)
+@click.option(
+    "--seen",
+    is_flag=True,
+    help="Begin with what is unread, and count as seen what was written.",
+)
+@node_options
+@click.pass_context
+def listen(
+    ctx: click.Context,
+    /,
+    registry: str | None,
+    me: str | None,
+    as_json: bool,
+    only: str | None,
+    seen: bool,
+    **how_the_node_is: Any,
+) -> None:
+    """Print what happens from now on, each line at once, until it is ended.
+
+    \b
+    p2p listen
+    p2p listen --from bob | while read -r line; do notify-send "$line"; done
+    p2p listen --json --seen | jq -r 'select(.event == "message") | .text'
+
+    It listens to your node, if one is running; else it is your node, until it ends.
+
+    A listener is a bystander: what it prints stays unread for you. With --seen it reads in your
+    place: it begins with what is unread, and what it has written is seen. A message that it could
+    not write, because it was ended, stays unread and comes again.
+    """
+    from p2pchat.cli.assembly import Following, Talk, attach_program, serve_program
+    from p2pchat.cli.node_access import running_node
+    from p2pchat.cli.our_side import our_side
+
+    settings: Settings = ctx.obj
+    talk: Talk
+    with our_side(settings, registry) as us:
+        username = us.who_am_i(me)
+        following = Following(as_json, "" if only is None else us.named(only), seen, orders=False)
+        with running_node(settings, us, username) as running:
+            if running is not None:
+                refuse_node_options(ctx)
+                talk = attach_program(running.link, us.loop, None, following)
+            else:
+                make_node = node_maker(settings, us, username, **how_the_node_is)
+                talk = serve_program(make_node, us.loop, None, following)
+    if talk.error is not None:
+        raise talk.error
+    ctx.exit(talk.exit_code)

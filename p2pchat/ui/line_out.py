@@ -1,0 +1,73 @@
+"""Lines to a descriptor as its reader takes them: a node never waits for a program that reads late.
+
+The descriptor stays blocking, because others may write to the same pipe; so no more is written at
+once than a pipe that says it is ready has room for.
+"""
+
+import errno
+import os
+import select
+import stat
+from collections import deque
+from collections.abc import Callable
+
+from p2pchat.net.loop import READ, WRITE, Loop
+
+
+class LineOut:
+    """Write lines in order until closed, which leaves the descriptor open.
+
+    When nobody reads a pipe any more the loop raises BrokenPipeError, not only at the next line.
+    """
+
+    def __init__(self, loop: Loop, descriptor: int) -> None:
+        self._loop = loop
+        self._descriptor = descriptor
+        self._out = bytearray()
+        self._gone_out = 0  # bytes, ever
+        self._due: deque[tuple[int, Callable[[], None]]] = deque()
+        # Nothing can be read from it, so that it is ready for READ means that its reader is gone.
+        self._idle = READ if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else 0
+        self._events = 0
+        self._watch()
+
+    def write(self, line: str, written: Callable[[], None]) -> None:
+        """Write a line when there is room; call once the reader can find it there."""
+        self._out += line.encode("utf-8", "replace") + b"\n"
+        self._due.append((self._gone_out + len(self._out), written))
+        self._watch()
+
+    def close(self) -> None:
+        """Write no more."""
+        self._out.clear()
+        self._idle = 0
+        self._watch()
+
+    def _ready(self, _: int) -> None:
+        if self._out:
+            self._send()
+        elif self._idle:
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+        self._watch()
+
+    def _send(self) -> None:
+        try:
+            sent = os.write(self._descriptor, self._out[: select.PIPE_BUF])
+        except BlockingIOError:  # somebody else has made it so, and was faster
+            return
+        del self._out[:sent]
+        self._gone_out += sent
+        while self._due and self._due[0][0] <= self._gone_out:
+            self._due.popleft()[1]()
+
+    def _watch(self) -> None:
+        events = self._idle | (WRITE if self._out else 0)
+        if events == self._events:
+            return
+        if not events:
+            self._loop.unwatch(self._descriptor)
+        elif not self._events:
+            self._loop.watch(self._descriptor, events, self._ready)
+        else:
+            self._loop.rewatch(self._descriptor, events, self._ready)
+        self._events = events

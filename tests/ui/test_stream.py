@@ -1,0 +1,134 @@
+"""What a program is told: at its own pace, one contact's if it likes, and what counts as seen."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from p2pchat.peer.events import Called, RegistryBack, Seen, TextReceived
+from p2pchat.ui.stream import Stream
+from tests.peer.test_conversations import friends
+from tests.world import Person, World
+
+
+class Reader:
+    """Keeps what is written; `slow`: says only by `read` that it is there."""
+
+    def __init__(self, *, slow: bool = False) -> None:
+        self.lines: list[str] = []
+        self._slow = slow
+        self._written: list[Callable[[], None]] = []
+
+    def write(self, line: str, written: Callable[[], None]) -> None:
+        self.lines.append(line)
+        if self._slow:
+            self._written.append(written)
+        else:
+            written()
+
+    def read(self) -> None:
+        self._written.pop(0)()
+
+    def told(self) -> list[dict[str, Any]]:
+        lines, self.lines = self.lines, []
+        return [json.loads(line) for line in lines]
+
+
+@pytest.fixture
+def alice(secure_world: World) -> Person:
+    """She has two unread lines of bob's."""
+    alice, bob = friends(secure_world)
+    bob.node.call("alice")
+    secure_world.settle()
+    for text in ("one", "two"):
+        bob.say(text)
+    secure_world.settle()
+    alice.told()
+    return alice
+
+
+def test_a_bystander_changes_nothing(alice: Person) -> None:
+    """It is told how much is unread, and what comes stays unread."""
+    reader = Reader()
+    stream = Stream(reader.write)
+    stream.begin(alice.node)
+    [unread] = reader.told()
+    assert (unread["event"], unread["from"], unread["count"]) == ("unread", "bob", 2)
+    stream.show(TextReceived("bob", "two", alice.node.unread()[-1].id))
+    assert [told["text"] for told in reader.told()] == ["two"]
+    assert len(alice.node.unread()) == 2
+
+
+def test_who_reads_in_the_persons_place_begins_with_what_is_unread(alice: Person) -> None:
+    """And what was written is seen: not before."""
+    reader = Reader(slow=True)
+    stream = Stream(reader.write, seen=True)
+    stream.begin(alice.node)
+    assert [told["text"] for told in reader.told()] == ["one", "two"]
+    assert len(alice.node.unread()) == 2
+    reader.read()
+    assert [line.text for line in alice.node.unread()] == ["two"]
+    assert alice.told() == [Seen("bob")]
+    reader.read()
+    assert alice.node.unread() == []
+
+
+def test_one_contacts_only(alice: Person) -> None:
+    """Nothing about others, nothing about nobody."""
+    reader = Reader()
+    stream = Stream(reader.write, only="carol", seen=True)
+    stream.begin(alice.node)
+    for event in (Called("bob"), RegistryBack("here"), Called("carol")):
+        stream.show(event)
+    assert [told["from"] for told in reader.told()] == ["carol"]
+    assert len(alice.node.unread()) == 2
+
+
+def test_plain_lines(alice: Person) -> None:
+    """The same words as on a screen; a text is seen with its last line."""
+    reader = Reader()
+    stream = Stream(reader.write, as_json=False, seen=True)
+    stream.begin(alice.node)
+    stream.show(Called("carol"))
+    stream.show(TextReceived("bob", "a\nb"))
+    assert reader.lines == [
+        "bob: one",
+        "bob: two",
+        "* carol wants to chat with you: /accept or /reject",
+        "bob: a",
+        "bob: b",
+    ]
+    assert alice.node.unread() == []
+
+
+def test_the_reader_sets_the_pace(alice: Person) -> None:
+    """Little is under way at once, the rest waits in order; the end comes when all is written."""
+    reader = Reader(slow=True)
+    stream = Stream(reader.write)
+    ended: list[bool] = []
+    stream.begin(alice.node)
+    for n in range(10):
+        stream.put("test", n=n, filling="x" * 30_000)
+    stream.close(lambda: ended.append(True))
+    stream.put("test", n=-1)
+    assert len(reader.lines) == 4
+    for n in range(11):
+        assert not ended
+        assert len(reader.lines) - n in {3, 4} or len(reader.lines) == 11
+        reader.read()
+    assert ended == [True]
+    assert [told.get("n") for told in reader.told()] == [None, *range(10)]
+
+
+def test_a_reader_that_never_reads(alice: Person) -> None:
+    """Is found out."""
+    stream = Stream(Reader(slow=True).write)
+    stream.begin(alice.node)
+    stream.put("test", filling="x" * 70_000)
+    assert stream.has_room
+    for _ in range(10_001):
+        assert not stream.too_late
+        stream.put("test")
+    assert stream.too_late
+    assert not stream.has_room
