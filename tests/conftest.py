@@ -8,7 +8,9 @@ import pytest
 
 from p2pchat.net.loop import Loop
 from tests.fakes import FakeClock
+from tests.people import People, Registry
 from tests.postgres import Postgres
+from tests.programs import running
 from tests.world import World
 
 
@@ -69,3 +71,19 @@ def postgres() -> Iterator[Postgres]:
 def database(postgres: Postgres) -> str:
     """The URL of a database with nothing in it."""
     return postgres.new_database()
+
+
+@pytest.fixture(scope="session")
+def acquainted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, People]]:
+    """A registry, and two who have talked there; others begin with what they have."""
+    folder = tmp_path_factory.mktemp("acquainted")
+    registry = Registry(folder / "r")
+    with running(registry):
+        yield registry, People(registry, folder)
+
+
+@pytest.fixture
+def people(acquainted: tuple[Registry, People], tmp_path: Path) -> People:
+    """Two who have talked before."""
+    registry, like = acquainted
+    return People(registry, tmp_path, like)

@@ -1,20 +1,7 @@
 """`p2p chat` and a second `p2p login` beside a node that runs: one login, several screens."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from tests.cli.test_send import People
-from tests.programs import Program, Serve, running
-
-
-@pytest.fixture
-def people(tmp_path: Path) -> Iterator[People]:
-    """Two who have talked before."""
-    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")
-    with running(serve):
-        yield People(serve, tmp_path)
+from tests.people import People
+from tests.programs import Program, running
 
 
 def test_a_pipe_through_the_node_that_runs(people: People) -> None:

@@ -2,21 +2,12 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_send import People
-from tests.programs import P2P, Program, Serve, environment, running
-
-
-@pytest.fixture
-def people(tmp_path: Path) -> Iterator[People]:
-    """Two who have talked before."""
-    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")
-    with running(serve):
-        yield People(serve, tmp_path)
+from tests.people import People
+from tests.programs import P2P, Program, environment, running
 
 
 def test_a_hook_answers_through_the_node_that_runs_it(people: People, tmp_path: Path) -> None:

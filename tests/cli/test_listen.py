@@ -4,22 +4,13 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.test_send import People
-from tests.programs import P2P, Program, Serve, environment, running
-
-
-@pytest.fixture
-def people(tmp_path: Path) -> Iterator[People]:
-    """Two who have talked before."""
-    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")
-    with running(serve):
-        yield People(serve, tmp_path)
+from tests.people import People, Registry
+from tests.programs import P2P, Program, environment, running
 
 
 def told(program: Program) -> list[dict[str, Any]]:
@@ -166,11 +157,12 @@ def test_listen_into_head(people: People, beside: bool) -> None:
 
 
 @pytest.mark.parametrize("words", [["users", "list"], ["users", "list", "--json"], ["contacts"]])
-def test_a_pipe_that_is_closed_already(tmp_path: Path, people: People, words: list[str]) -> None:
+def test_a_pipe_that_is_closed_already(
+    acquainted: tuple[Registry, People], words: list[str]
+) -> None:
     """No traceback, and the status that a shell expects."""
-    env = people.env["alice"]
-    if words[0] == "users":
-        env = env | {"P2P_SERVE_DATA_DIR": str(tmp_path / "r")}
+    registry, people = acquainted
+    env = people.env["alice"] | {"P2P_SERVE_DATA_DIR": str(registry.folder)}
     read, write = os.pipe()
     os.close(read)
     with open(write, "w", encoding="utf-8") as out:

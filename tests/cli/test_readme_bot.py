@@ -2,13 +2,10 @@
 
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.cli.test_send import People
-from tests.programs import P2P, Program, Serve, running
+from tests.people import People
+from tests.programs import P2P, Program, running
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -17,14 +14,6 @@ class Bot(Program):
     """The README's program."""
 
     command = (sys.executable,)
-
-
-@pytest.fixture
-def people(tmp_path: Path) -> Iterator[People]:
-    """Two who have talked before."""
-    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")
-    with running(serve):
-        yield People(serve, tmp_path)
 
 
 def the_bot() -> str:

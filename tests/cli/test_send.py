@@ -3,60 +3,9 @@
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-
-from tests.programs import P2P, Program, Serve, environment, running
-
-
-class People:
-    """Alice and bob, who know each other, each with a home."""
-
-    def __init__(self, serve: Serve, folder: Path) -> None:
-        self.env = {}
-        for name in ("alice", "bob"):
-            self.env[name] = environment(
-                folder / name, P2P_REGISTRY=serve.join, P2P_PASSWORD="password"
-            )
-            assert self.run(name, "register", name)[0] == 0
-        with running(self.start("bob")) as bob:
-            alice = Program("chat", "bob", env=self.env["alice"])
-            bob.wait_for("alice wants to chat")
-            bob.type("/accept")
-            alice.wait_for("chat with bob started")
-            alice.type("hello there")
-            bob.wait_for("^alice: hello there$")
-            assert alice.end()[0] == 0
-            bob.type("/quit")
-            assert bob.end()[0] == 0
-
-    def start(self, name: str, *options: str) -> Program:
-        program = Program("login", *options, env=self.env[name])
-        program.wait_for(f"logged in as {name}")
-        return program
-
-    def run(self, name: str, *words: str, stdin: str = "") -> tuple[int, list[str], str]:
-        program = Program(*words, env=self.env[name])
-        if stdin:
-            program.write_all(stdin)
-        code, err = program.end()
-        return code, program.said, err
-
-    def texts(self, name: str, *words: str) -> list[tuple[str, str, str]]:
-        code, said, _ = self.run(name, "history", *words, "--json")
-        assert code == 0
-        lines = [json.loads(line) for line in said]
-        return [(line["from"], line["text"], line["state"]) for line in lines]
-
-
-@pytest.fixture
-def people(tmp_path: Path) -> Iterator[People]:
-    """Two who have talked before."""
-    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")
-    with running(serve):
-        yield People(serve, tmp_path)
+from tests.people import People
+from tests.programs import P2P, Program, running
 
 
 def test_sending_to_a_node_without_a_screen(people: People) -> None:

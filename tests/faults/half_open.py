@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.cli.test_send import People
+from tests.people import People
 from tests.programs import P2P, Program, Serve
 
 _ROUTER = "10.77.0.1"

@@ -8,28 +8,18 @@ import json
 import os
 import random
 import socket
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.cli.test_send import People
 from tests.faults.proxy import Proxy
-from tests.programs import Program, Serve, running
+from tests.people import People
+from tests.programs import Program
 
 _ENVIRONMENT = os.environ  # noqa: TID251  # how long
 LINES = int(_ENVIRONMENT.get("P2PCHAT_LINES", "1000"))
 KILLS = int(_ENVIRONMENT.get("P2PCHAT_KILLS", "3"))
 SEED = int(_ENVIRONMENT.get("P2PCHAT_SEED", "1"))
 _PER_LIFE = LINES // (KILLS + 1)
-
-
-@pytest.fixture
-def people(tmp_path: Path) -> Iterator[People]:
-    """Two who have talked before."""
-    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1", "--limits", "none")
-    with running(serve):
-        yield People(serve, tmp_path)
 
 
 def free_port() -> int:

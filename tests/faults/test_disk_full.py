@@ -2,13 +2,12 @@
 
 import resource
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_send import People
-from tests.programs import Program, Serve, running
+from tests.people import People
+from tests.programs import Program, running
 
 LINES = 400
 _AT_ONCE = 40
@@ -16,14 +15,6 @@ _MORE = 60_000  # bytes that a file may grow by before the disk is full
 _TYPED = [f"line {n} {'x' * 300}" for n in range(LINES)]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux's")
-
-
-@pytest.fixture
-def people(tmp_path: Path) -> Iterator[People]:
-    """Two who have talked before."""
-    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1", "--limits", "none")
-    with running(serve):
-        yield People(serve, tmp_path)
 
 
 @pytest.mark.parametrize("full", ["alice", "bob"])

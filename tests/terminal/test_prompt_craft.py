@@ -8,19 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_send import People
-from tests.programs import Serve, running
+from tests.people import People
+from tests.programs import running
 from tests.terminal.screen import Screen
 
 PASTE = "\x1b[200~{}\x1b[201~"
-
-
-@pytest.fixture
-def people(tmp_path: Path) -> Iterator[People]:
-    """Alice and bob, who have talked before."""
-    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1", "--limits", "none")
-    with running(serve):
-        yield People(serve, tmp_path)
 
 
 class Desk:

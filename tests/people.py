@@ -1,0 +1,64 @@
+"""Alice and bob, who have talked before: real homes at a real registry."""
+
+import json
+import shutil
+from pathlib import Path
+
+from tests.programs import Program, Serve, environment, running
+
+NAMES = ("alice", "bob")
+
+
+class Registry(Serve):
+    """A registry at which many tests' people are, one after another."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(folder, "--quiet", "--password-cost", "64:1", "--limits", "none")
+
+
+class People:
+    """The two, each with a home below the folder; `like`: copies of those two's, where they are."""
+
+    def __init__(self, serve: Serve, folder: Path, like: "People | None" = None) -> None:
+        self.env = {
+            name: environment(folder / name, P2P_REGISTRY=serve.join, P2P_PASSWORD="password")
+            for name in NAMES
+        }
+        if like is None:
+            self._get_acquainted()
+            return
+        for name in NAMES:
+            shutil.copytree(like.env[name]["P2P_HOME"], folder / name)
+
+    def _get_acquainted(self) -> None:
+        for name in NAMES:
+            assert self.run(name, "register", name)[0] == 0
+        with running(self.start("bob")) as bob:
+            alice = Program("chat", "bob", env=self.env["alice"])
+            bob.wait_for("alice wants to chat")
+            bob.type("/accept")
+            alice.wait_for("chat with bob started")
+            alice.type("hello there")
+            bob.wait_for("^alice: hello there$")
+            assert alice.end()[0] == 0
+            bob.type("/quit")
+            assert bob.end()[0] == 0
+
+    def start(self, name: str, *options: str) -> Program:
+        program = Program("login", *options, env=self.env[name])
+        program.wait_for(f"logged in as {name}")
+        return program
+
+    def run(self, name: str, *words: str, stdin: str = "") -> tuple[int, list[str], str]:
+        program = Program(*words, env=self.env[name])
+        if stdin:
+            program.write_all(stdin)
+        code, err = program.end()
+        return code, program.said, err
+
+    def texts(self, name: str, *words: str) -> list[tuple[str, str, str]]:
+        code, said, _ = self.run(name, "history", *words, "--json")
+        assert code == 0
+        lines = [json.loads(line) for line in said]
+        return [(line["from"], line["text"], line["state"]) for line in lines]
