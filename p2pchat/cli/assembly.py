@@ -84,7 +84,7 @@ def _node_of(make_node: MakeNode, screens: Screens, app: "ChatApp | ProgramApp")
     with make_node(screens) as node:
         screens.add(app)
         app.on_done = node.stop
-        node.on_room = screens.on_room
+        _connect(screens, node)
         try:
             app.run(node)
             node.start()
@@ -177,6 +177,12 @@ def _stdout() -> int:
     return descriptor
 
 
+def _connect(screens: Screens, node: Node) -> None:
+    """Let screens hear what the node has to say, and contacts whether anybody looks at them."""
+    node.on_room = screens.on_room
+    screens.on_attended = lambda there: node.conversations.idleness.be(idle=not there)
+
+
 def stay_online(make_node: MakeNode, loop: Loop) -> None:
     """Be a node without a screen until SIGTERM or SIGINT; raises what ends it otherwise."""
     from p2pchat.ui.headless import Headless
@@ -192,7 +198,8 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
     screens = Screens()
     screens.add(screen)
     with make_node(screens) as node:
-        node.on_room = screens.on_room
+        _connect(screens, node)
+        node.conversations.idleness.be(idle=True)
         try:
             node.start()
             loop.run_until(lambda: ended or screen.error is not None)

@@ -30,10 +30,11 @@ from p2pchat.peer.events import (
     TextReceived,
 )
 from p2pchat.peer.history import KeptLine, NewLine, Thread
+from p2pchat.peer.idleness import Idleness
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.retries import Retries
 from p2pchat.protocol.messages import Message
-from p2pchat.protocol.talk import ChatRequest, Here
+from p2pchat.protocol.talk import ChatRequest, Here, Idle
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 60.0
@@ -59,6 +60,7 @@ class Conversation:
         on_room: Callable[[], None],
         on_accepted: Callable[["Conversation"], Security],
         on_rejected: Callable[["Conversation", P2PError], None],
+        idleness: Idleness,
         rng: random.Random,
     ) -> None:
         self.contact = contact
@@ -72,6 +74,7 @@ class Conversation:
         self._on_room = on_room
         self._on_accepted = on_accepted
         self._on_rejected = on_rejected
+        self._idleness = idleness
         self._retries = Retries(loop, rng, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
         self._session = ChatSession(thread, self, loop.call_soon)
         self._address: Address | None = None
@@ -86,14 +89,9 @@ class Conversation:
         self._closed = False
 
     @property
-    def up(self) -> bool:
-        """Whether the link is there."""
-        return self._link is not None
-
-    @property
-    def remote(self) -> Address | None:
-        """Where the link goes, if there is one."""
-        return None if self._link is None else self._link.remote
+    def link(self) -> Link | None:
+        """The link, if there is one."""
+        return self._link
 
     @property
     def is_calling(self) -> bool:
@@ -200,6 +198,7 @@ class Conversation:
         link.on_closed = self._lost
         link.on_drained = self._has_room_again
         self._is_here = False
+        self._idleness.linked(self.contact, link)
         self._session.link_up(link)
         self._said_here = False
         if self.wished:
@@ -247,6 +246,9 @@ class Conversation:
             self._link.abort()
 
     def _received(self, message: Message) -> None:
+        if isinstance(message, Idle):
+            self._idleness.hear(self.contact, message)
+            return
         if not isinstance(message, Here):
             self._session.receive(message)
             return

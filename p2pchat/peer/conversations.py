@@ -10,18 +10,14 @@ from collections.abc import Callable, Sequence
 
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.address import Address
+from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls import IncomingCall
 from p2pchat.peer.contacts import Contacts, check_username
 from p2pchat.peer.conversation import Conversation
-from p2pchat.peer.events import (
-    CallFailed,
-    ContactAway,
-    Event,
-    OutboxFailed,
-    Security,
-)
+from p2pchat.peer.events import CallFailed, ContactAway, Event, OutboxFailed, Security
 from p2pchat.peer.history import History
+from p2pchat.peer.idleness import Idleness
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.reception import Search
 from p2pchat.peer.strangers import Strangers
@@ -67,6 +63,7 @@ class Conversations:
         self._sightings: dict[str, SearchResult] = {}  # of everybody who is watched
         self._online = False
         self.do_not_disturb = False
+        self.idleness = Idleness(self._all_links, on_event)
 
     @property
     def asking(self) -> list[str]:
@@ -83,7 +80,9 @@ class Conversations:
     def links(self) -> dict[str, str]:
         """To whom there is a link now: where it goes, and how well it is protected."""
         conversations = self._by_name.values()
-        return {c.contact: f"at {c.remote}, {c.security.value}" for c in conversations if c.remote}
+        return {
+            c.contact: f"at {c.link.remote}, {c.security.value}" for c in conversations if c.link
+        }
 
     @property
     def sought(self) -> str | None:
@@ -133,7 +132,7 @@ class Conversations:
         if contact in self.asking:
             self.accept(contact)
             return
-        if conversation is not None and conversation.up:
+        if conversation is not None and conversation.link:
             conversation.wish_to_talk(stranger=False)
             return
         self._sought.add(contact)
@@ -148,6 +147,7 @@ class Conversations:
         conversation = self._by_name.get(contact)
         if conversation is None:
             raise UsageError(f"you are in no chat with {contact}", advice=f"/chat {contact}")
+        self.idleness.be(idle=False)  # somebody is at the keyboard
         conversation.say(text)
 
     def queue(
@@ -246,6 +246,9 @@ class Conversations:
         for conversation in self._by_name.values():
             conversation.close()
 
+    def _all_links(self) -> list[Link]:
+        return [c.link for c in self._by_name.values() if c.link is not None]
+
     def _accept(self, call: IncomingCall) -> Conversation:
         assert call.key is not None
         conversation = self._with_key(call.contact, call.key)
@@ -267,7 +270,7 @@ class Conversations:
         self._watch_all()
         if result.presence is Presence.ONLINE:
             self._found(conversation, result)
-        elif not conversation.up:
+        elif not conversation.link:
             conversation.away()
             self._on_event(ContactAway(contact))
 
@@ -305,6 +308,7 @@ class Conversations:
                 on_room=self._on_room,
                 on_accepted=self._accepted,
                 on_rejected=self._rejected,
+                idleness=self.idleness,
                 rng=self._rng,
             )
             self._by_name[contact] = conversation

@@ -119,6 +119,14 @@ class TextReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactIdle:
+    """The contact's person has left the keyboard, or is back at it."""
+
+    contact: str
+    idle: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """A line of ours, from whichever screen or command, is on our disk; in clear: it goes out."""
 
@@ -234,6 +242,7 @@ Event = (
     | Seen
     | ContactAway
     | ContactLost
+    | ContactIdle
     | ContactBack
     | Delivered
     | NotKept

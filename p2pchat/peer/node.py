@@ -53,13 +53,14 @@ _MAX_WAITING: Final = 1000
 class ChatState(NamedTuple):
     """How an open chat stands: how well protected, how many lines wait, whether they are away.
 
-    Lines up to the number `sent` are on their way, or there.
+    Lines up to the number `sent` are on their way, or there. `idle`: nobody is at their keyboard.
     """
 
     security: Security
     waiting: int
     away: bool
     sent: int = 0
+    idle: bool = False
 
 
 class Node:
@@ -165,12 +166,11 @@ class Node:
         """Give how the chat with somebody stands; None where there is none."""
         if self._calls.in_chat_with == contact:
             return ChatState(Security.CLEAR, 0, away=False)
-        conversation = self.conversations.get(contact)
-        if conversation is None:
+        talk = self.conversations.get(contact)
+        if talk is None:
             return None
-        return ChatState(
-            conversation.security, conversation.waiting, conversation.is_away, conversation.sent
-        )
+        idle = self.conversations.idleness.of(contact)
+        return ChatState(talk.security, talk.waiting, talk.is_away, talk.sent, idle)
 
     def has_room(self, contact: str) -> bool:
         """Tell whether more should be said to somebody now; `on_room` is called when it may be."""

@@ -31,7 +31,7 @@ from p2pchat.protocol.messages import (
     Watch,
     WatchResult,
 )
-from p2pchat.protocol.talk import Ack, ChatReply, ChatRequest, ChatText, Here, Skip, Sync
+from p2pchat.protocol.talk import Ack, ChatReply, ChatRequest, ChatText, Here, Idle, Skip, Sync
 
 ALPN: Final = "p2pchat/2"
 """What both ends must agree on in the TLS handshake, so that there is nothing to downgrade."""
@@ -87,6 +87,7 @@ SECURE: Final = Dialect(
         json_codec(ChatReply, "CHAT_REQ_RESP"),
         json_codec(Sync, "SYNC"),
         json_codec(Here, "HERE"),
+        json_codec(Idle, "IDLE"),
         json_codec(Ack, "ACK"),
         json_codec(Skip, "SKIP"),
         json_codec(ChatText, "MSG", MAX_FRAME_BYTES - HEADER_BYTES),

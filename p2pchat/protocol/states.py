@@ -33,7 +33,17 @@ from p2pchat.protocol.messages import (
     Watch,
     WatchResult,
 )
-from p2pchat.protocol.talk import Ack, ChatReply, ChatRequest, ChatText, Here, Reply, Skip, Sync
+from p2pchat.protocol.talk import (
+    Ack,
+    ChatReply,
+    ChatRequest,
+    ChatText,
+    Here,
+    Idle,
+    Reply,
+    Skip,
+    Sync,
+)
 
 
 class Speaker(Enum):
@@ -185,7 +195,7 @@ PEER_DIALOGUE: Final = Dialogue(
 )
 """Node (dialler) and peer server (listener): each side talks only on the link that it opened."""
 
-_TALK: Final[Turn] = dict.fromkeys((Sync, Here, ChatText, Ack, Skip), _S.TALKING)
+_TALK: Final[Turn] = dict.fromkeys((Sync, Here, Idle, ChatText, Ack, Skip), _S.TALKING)
 
 SECURE_PEER_DIALOGUE: Final = Dialogue(
     _S.CONNECTED,

@@ -78,6 +78,12 @@ class Here(Message, frozen=True):
     here: bool
 
 
+class Idle(Message, frozen=True):
+    """Whether my person is away from the keyboard."""
+
+    idle: bool
+
+
 class Ack(Message, frozen=True):
     """Everything that you said up to `seq` is on my disk."""
 

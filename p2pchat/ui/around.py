@@ -60,7 +60,7 @@ def _names(app: ChatApp) -> tuple[tuple[str, str], ...]:
 def _conversation(node: Node, front: str | None) -> str:
     chat = node.chat(front) if front is not None else None
     if chat is not None:
-        away = ", away" if chat.away else ""
+        away = ", away" if chat.away else ", not at the keyboard" if chat.idle else ""
         waiting = f", {chat.waiting} not delivered yet" if chat.waiting else ""
         state = f"in chat with {front}, {chat.security.value}{away}{waiting}"
     elif node.calling:

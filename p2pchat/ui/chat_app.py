@@ -51,6 +51,8 @@ class ChatApp(Watcher):
     another has that conversation open, which then goes on without this. `on_done` is called once.
     """
 
+    is_person = True
+
     def __init__(
         self,
         view: View,
@@ -199,8 +201,6 @@ class ChatApp(Watcher):
                 self._call_failed(contact, error)
             case ChatEnded(contact, error, unsent):
                 self._chat_ended(contact, error, len(unsent))
-            case _:
-                pass
 
     def _not_kept(self, error: P2PError, count: int) -> None:
         """Our disk fails: a script that has said everything need not wait for better times."""

@@ -56,6 +56,7 @@ COMMANDS: Final = (
     Command("accept", NAME, "accept the chat that you are asked for", optional=True),
     Command("reject", NAME, "reject it", optional=True),
     Command("leave", "", "leave the chat, or give up calling"),
+    Command("away", "", "let contacts know that you are not at the keyboard, or are again"),
     Command("dnd", "", "do not be disturbed by callers, or be again"),
     Command("search", NAME, "see whether somebody is online, and where"),
     Command("verify", NAME, "show the safety number; with yes: we both see the same", "yes"),

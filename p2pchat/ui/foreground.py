@@ -12,6 +12,7 @@ from p2pchat.peer.events import (
     ChatStarted,
     ContactAway,
     ContactBack,
+    ContactIdle,
     ContactLost,
     Delivered,
     Event,
@@ -92,7 +93,7 @@ class Foreground:
         match event:
             case TextReceived(contact, _, line_id):
                 return not line_id or contact == self.front
-            case ContactLost(contact) | ContactBack(contact):
+            case ContactLost(contact) | ContactBack(contact) | ContactIdle(contact):
                 return contact == self.front
             case ContactAway(contact):
                 return contact != self.front

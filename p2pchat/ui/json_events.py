@@ -22,6 +22,7 @@ from p2pchat.peer.events import (
     ChatStarted,
     ContactAway,
     ContactBack,
+    ContactIdle,
     ContactLost,
     Delivered,
     Event,
@@ -69,6 +70,7 @@ NAMES: Final[Mapping[type[Event], str]] = {
     ContactAway: "contact_away",
     ContactLost: "contact_lost",
     ContactBack: "contact_back",
+    ContactIdle: "contact_idle",
     Trouble: "trouble",
 }
 
@@ -170,6 +172,8 @@ def _fields(event: Event) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912  # 
             return {"from": contact, "text": text, "id": line_id}
         case Seen(contact) | ContactAway(contact) | ContactBack(contact):
             return {"user": contact}
+        case ContactIdle(contact, idle):
+            return {"user": contact, "idle": idle}
         case ContactLost(contact, error):
             return {"user": contact, **error_fields(error)}
         case Said(contact, text, number):

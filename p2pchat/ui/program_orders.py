@@ -49,6 +49,7 @@ class ProgramOrders:
             "accept": self._accept,
             "block": partial(self._block, blocked=True),
             "chat": self._chat,
+            "away": self._toggle_away,
             "dnd": self._toggle_dnd,
             "history": self._history,
             "leave": self._leave,
@@ -197,6 +198,11 @@ class ProgramOrders:
         if blocked:
             self._node().conversations.drop(order.user)
         return {"user": order.user}
+
+    def _toggle_away(self, _: JsonOrder) -> Told:
+        idleness = self._node().conversations.idleness
+        idleness.be(idle=not idleness.ours)
+        return {"away": idleness.ours}
 
     def _toggle_dnd(self, _: JsonOrder) -> Told:
         conversations = self._node().conversations

@@ -24,6 +24,8 @@ _LOOK_EVERY: Final = 1.0  # seconds; the toolbar counts them while the registry 
 class RemoteScreen(RemoteEnd):
     """One of them; see RemoteEnd."""
 
+    is_person = True
+
     def __init__(
         self,
         loop: Loop,

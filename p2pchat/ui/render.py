@@ -19,6 +19,7 @@ from p2pchat.peer.events import (
     ChatStarted,
     ContactAway,
     ContactBack,
+    ContactIdle,
     ContactLost,
     Delivered,
     Event,
@@ -166,6 +167,8 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
         case ContactLost(contact, error):
             why = "" if error is None else f" ({error.what})"
             return [f"{contact} is gone{why}: what you write waits until you are both online"]
+        case ContactIdle(contact, idle):
+            return [f"{contact} is {'away from' if idle else 'back at'} the keyboard"]
         case ContactBack(contact):
             return [f"{contact} is back"]
         case Delivered() | Said() | Seen():

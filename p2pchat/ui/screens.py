@@ -14,6 +14,9 @@ class Watcher:
     def on_room(self) -> None:
         """More can be said than before."""
 
+    is_person = False
+    """Whether somebody sits in front of it."""
+
     @property
     def opened(self) -> Collection[str]:
         """With whom conversations are open here, in front or behind."""
@@ -36,14 +39,25 @@ class Screens(Watcher):
 
     def __init__(self) -> None:
         self._watchers: list[Watcher] = []
+        self.on_attended: Callable[[bool], None] = lambda _: None
+        """Told whenever a person comes or goes, whether one is there now."""
+
+    @property
+    def attended(self) -> bool:
+        """Whether a person is there."""
+        return any(watcher.is_person for watcher in self._watchers)
 
     def add(self, watcher: Watcher) -> None:
         """Tell them from now on."""
         self._watchers.append(watcher)
+        if watcher.is_person:
+            self.on_attended(True)
 
     def remove(self, watcher: Watcher) -> None:
         """Tell them no more."""
         self._watchers.remove(watcher)
+        if watcher.is_person:
+            self.on_attended(self.attended)
 
     def talk_to(self, contact: str, *, besides: Watcher) -> bool:
         """Tell whether somebody else has that conversation open."""

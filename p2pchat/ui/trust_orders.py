@@ -1,6 +1,6 @@
 """What the person orders about who may reach them, by which key.
 
-/verify, /trust, /block, /unblock, /dnd.
+/verify, /trust, /block, /unblock, /dnd, /away.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,6 +26,7 @@ class TrustOrders:
             "trust": self._trust,
             "block": lambda order: self._block(order.argument, blocked=True),
             "dnd": lambda _: self._toggle_dnd(),
+            "away": lambda _: self._toggle_away(),
             "unblock": lambda order: self._block(order.argument, blocked=False),
         }
 
@@ -51,6 +52,12 @@ class TrustOrders:
         else:
             self._view.tell(self._node().contacts.other_number(name))
             self._view.tell(f"if {name} sees the same for you: /trust {name} yes")
+
+    def _toggle_away(self) -> None:
+        idleness = self._node().conversations.idleness
+        idleness.be(idle=not idleness.ours)
+        told = "until you say something" if idleness.ours else "no longer"
+        self._view.tell(f"contacts are told that you are not at the keyboard, {told}")
 
     def _toggle_dnd(self) -> None:
         conversations = self._node().conversations

@@ -38,3 +38,22 @@ def test_a_second_login_is_a_second_screen(people: People) -> None:
         assert alice.end()[0] == 0
         code, err = third.end()
         assert (code, "your node has ended" in err) == (3, True)
+
+
+def test_who_looks_at_nothing_is_away(people: People) -> None:
+    """A node without a screen says so, and that somebody is there while a screen is attached."""
+    with running(people.start("bob", "--headless")), running(people.start("alice")) as alice:
+        alice.type("/chat bob")
+        alice.wait_for("chat with bob started")
+        alice.wait_for("bob is away from the keyboard")
+        with running(Program("login", "bob", env=people.env["bob"])) as screen:
+            alice.wait_for("bob is back at the keyboard")
+            screen.type("/away")
+            alice.wait_for("bob is away from the keyboard")
+            screen.type("/chat alice")
+            screen.type("here I am")
+            alice.wait_for("bob is back at the keyboard")
+            alice.wait_for("^bob: here I am$")
+            screen.type("/quit")
+            screen.end()
+        alice.wait_for("bob is away from the keyboard|chat with bob ended")

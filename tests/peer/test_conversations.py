@@ -11,6 +11,7 @@ from p2pchat.peer.events import (
     ChatStarted,
     ContactAway,
     ContactBack,
+    ContactIdle,
     ContactLost,
     Delivered,
     Event,
@@ -324,3 +325,20 @@ def test_two_who_call_each_other_at_once_talk(world: World, slow: str) -> None:
     world.settle()
     assert texts(bob.told()) == ["hello"]
     assert texts(alice.told()) == ["ciao"]
+
+
+def test_who_is_away_is_told_until_they_say_something(world: World) -> None:
+    """By whatever screen; and again to a link that comes up meanwhile."""
+    alice, bob = friends(world)
+    alice.node.call("bob")
+    world.settle()
+    bob.told()
+    alice.node.conversations.idleness.be(idle=True)
+    world.settle()
+    assert bob.told() == [ContactIdle("alice", idle=True)]
+    state = bob.node.chat("alice")
+    assert state is not None
+    assert state.idle
+    alice.say("back")
+    world.settle()
+    assert bob.told() == [ContactIdle("alice", idle=False), TextReceived("alice", "back")]

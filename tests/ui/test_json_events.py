@@ -20,6 +20,7 @@ from p2pchat.peer.events import (
     ChatStarted,
     ContactAway,
     ContactBack,
+    ContactIdle,
     ContactLost,
     Delivered,
     Event,
@@ -78,6 +79,7 @@ EVENTS: list[Event] = [
     ContactAway("bob"),
     ContactLost("bob", None),
     ContactBack("bob"),
+    ContactIdle("bob", idle=True),
     Trouble(ERROR),
 ]
 

@@ -31,3 +31,22 @@ def test_who_else_talks() -> None:
     screens.add(Talker())
     assert screens.talk_to("bob", besides=one)
     assert not screens.talk_to("carol", besides=one)
+
+
+def test_a_person_comes_and_goes() -> None:
+    """Programs and logs are nobody; of two screens the last one counts."""
+
+    class Person(Watcher):
+        is_person = True
+
+    screens = Screens()
+    told: list[bool] = []
+    screens.on_attended = told.append
+    one, two, log = Person(), Person(), Watcher()
+    screens.add(log)
+    for person in (one, two):
+        screens.add(person)
+    for watcher in (one, log, two):
+        screens.remove(watcher)
+    assert told == [True, True, True, False]
+    assert not screens.attended

@@ -1,0 +1,44 @@
+"""Whose person is away from the keyboard: what we tell contacts of ours, and they us of theirs.
+
+A courtesy, told while there is a link and kept nowhere. Knows neither lines nor screens.
+"""
+
+from collections.abc import Callable
+
+from p2pchat.net.link import Link
+from p2pchat.peer.events import ContactIdle, Event
+from p2pchat.protocol.talk import Idle
+
+
+class Idleness:
+    """Ours is `ours`, theirs are told to `on_event`; `links` gives the links that there are now."""
+
+    def __init__(self, links: Callable[[], list[Link]], on_event: Callable[[Event], None]) -> None:
+        self._links = links
+        self._on_event = on_event
+        self._idle: set[str] = set()
+        self.ours = False
+
+    def of(self, contact: str) -> bool:
+        """Tell whether the contact's person is away, so far as is known."""
+        return contact in self._idle
+
+    def be(self, *, idle: bool) -> None:
+        """Our person has gone, or is back: tell whom we are linked to."""
+        if idle != self.ours:
+            self.ours = idle
+            for link in self._links():
+                link.send(Idle(idle))
+
+    def linked(self, contact: str, link: Link) -> None:
+        """A new link to the contact: they are there, unless one of us says otherwise."""
+        self._idle.discard(contact)
+        if self.ours:
+            link.send(Idle(idle=True))
+
+    def hear(self, contact: str, message: Idle) -> None:
+        """Take what the contact says."""
+        if message.idle == self.of(contact):
+            return
+        (self._idle.add if message.idle else self._idle.discard)(contact)
+        self._on_event(ContactIdle(contact, message.idle))

@@ -1,0 +1,43 @@
+"""Whose person is away: told to whom we are linked to, once, and to whoever links later."""
+
+from p2pchat.peer.events import ContactIdle, Event
+from p2pchat.peer.idleness import Idleness
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.talk import Idle
+
+
+class Wire:
+    """What was said on it."""
+
+    def __init__(self) -> None:
+        self.said: list[Message] = []
+
+    def send(self, message: Message) -> None:
+        self.said.append(message)
+
+
+def test_contacts_are_told_of_each_change_once() -> None:
+    """Those who come later, too; that somebody is there need not be said."""
+    wires = [Wire(), Wire()]
+    idleness = Idleness(lambda: wires, lambda _: None)  # type: ignore[arg-type,return-value]
+    idleness.linked("bob", wires[0])  # type: ignore[arg-type]
+    assert wires[0].said == []
+    idleness.be(idle=True)
+    idleness.be(idle=True)
+    late = Wire()
+    idleness.linked("carol", late)  # type: ignore[arg-type]
+    idleness.be(idle=False)
+    assert wires[0].said == wires[1].said == [Idle(True), Idle(False)]
+    assert late.said == [Idle(True)]
+
+
+def test_what_contacts_say_is_told_when_it_is_new() -> None:
+    """A new link begins anew."""
+    told: list[Event] = []
+    idleness = Idleness(list, told.append)
+    for idle in (False, True, True, False, True):
+        idleness.hear("bob", Idle(idle))
+    assert told == [ContactIdle("bob", True), ContactIdle("bob", False), ContactIdle("bob", True)]
+    assert idleness.of("bob")
+    idleness.linked("bob", Wire())  # type: ignore[arg-type]
+    assert not idleness.of("bob")
