@@ -50,13 +50,13 @@ def test_somebody_offline_gets_it_later(people: People) -> None:
 
 def test_queueing_without_a_node(people: People) -> None:
     """For somebody whom we never met, too: exit 6 means that it is on the disk."""
-    assert Program("register", "carol", env=people.env["bob"]).end()[0] == 0
-    assert people.run("alice", "send", "carol", "hello", "--queue")[0] == 6
+    assert Program("register", "dora", env=people.env["bob"]).end()[0] == 0
+    assert people.run("alice", "send", "dora", "hello", "--queue")[0] == 6
     assert people.run("alice", "send", "bob", "hello", "--queue")[0] == 6
     said = people.run("alice", "outbox")[1]
     assert people.run("alice", "outbox", "list")[1] == said
     assert [line.partition(" to ")[2] for line in said] == [
-        "carol: hello  (queued)",
+        "dora: hello  (queued)",
         "bob: hello  (queued)",
     ]
     assert people.run("alice", "send", "nobody", "hello", "--queue")[0] == 5

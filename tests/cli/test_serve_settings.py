@@ -168,7 +168,8 @@ def test_a_slip_in_the_file_names_file_and_key(
 
 def test_a_file_that_is_not_there_is_said_so(check: Check, tmp_path: Path) -> None:
     """The one that was named; without a name none is needed."""
-    missing = check("", P2P_SERVE_CONFIG=str(tmp_path / "none.toml")).exit_code
+    free = ("--port", "0", "--original-port", "0", "--original-udp-port", "0")
+    missing = check("", *free, P2P_SERVE_CONFIG=str(tmp_path / "none.toml")).exit_code
     assert missing == 0  # the flag outranks it
     result = check("", "--config", str(tmp_path / "none.toml"))
     assert result.exit_code == 2
