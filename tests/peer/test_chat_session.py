@@ -117,10 +117,11 @@ def test_a_new_link_resends_what_the_remote_does_not_have(ours: Ours, tmp_path: 
     ours.say("one", "two", "three")
     ours.up()
     ours.session.link_down()
-    again = Ours(ours.loop, Profile(tmp_path / "p.sqlite3"))
-    wire = again.up(last_in=1)
-    assert wire.numbers() == [2, 3]
-    assert again.delivered == [1]
+    with closing(Profile(tmp_path / "p.sqlite3")) as profile:
+        again = Ours(ours.loop, profile)
+        wire = again.up(last_in=1)
+        assert wire.numbers() == [2, 3]
+        assert again.delivered == [1]
 
 
 def test_a_line_is_acknowledged_once_it_is_on_the_disk(
