@@ -58,6 +58,7 @@ class InlineWorker:
         failed: Callable[[P2PError], None],
         *,
         rank: int = 0,
+        patient: bool = False,
     ) -> bool:
         def work() -> None:
             try:

@@ -23,12 +23,15 @@ def backup(settings: Settings, file: Path, data_dir: Path | None, force: bool) -
 
     Keep it where nobody reads it. A shared database is backed up with pg_dump.
     """
+    from p2pchat.cli.registry_access import shared_database
     from p2pchat.registry.backup import back_up
 
     folder = data_dir or settings.registry_folder
     database = options.registry_database(folder)
     if not database.exists():
         raise UsageError(f"there is no registry in {folder}", advice="give --data-dir")
+    if shared_database(folder):
+        raise UsageError("the accounts are in a shared database", advice="back it up with pg_dump")
     if file.exists() and not force:
         raise UsageError(f"{file} is there already", advice="name another file, or give --force")
     back_up(database, file)

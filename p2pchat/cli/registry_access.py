@@ -1,5 +1,6 @@
 """An operator's command's way to a registry: its database, and whoever runs on it."""
 
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import click
 
 from p2pchat.cli.options import registry_database
+from p2pchat.cli.serve_settings import FILE_NAME
 from p2pchat.cli.settings import Settings, make_folder
 from p2pchat.errors import NoSuchUser, Unreachable
 from p2pchat.net.asking import ask
@@ -92,11 +94,12 @@ def operated(
     settings: Settings, data_dir: Path | None, database: str | None
 ) -> Iterator[OperatedRegistry]:
     """Give the registry in the folder, or the one whose nodes share the database of that URL."""
+    folder = data_dir or settings.registry_folder
+    database = database or shared_database(folder)
     if database:
         with closing(open_shared(database)) as store:
             yield OperatedRegistry(settings, store, None)
         return
-    folder = data_dir or settings.registry_folder
     make_folder(folder)
     with closing(open_file(registry_database(folder))) as store:
         yield OperatedRegistry(settings, store, folder)
@@ -111,3 +114,12 @@ def change(
     ended = registry.changed(username, log_out=log_out)
     if ended:
         click.echo(f"{ended} login{'s' if ended > 1 else ''} of {username} ended", err=True)
+
+
+def shared_database(folder: Path) -> str | None:
+    """Give the URL that the folder's settings of `p2p serve` name, if they do."""
+    try:
+        found = tomllib.loads((folder / FILE_NAME).read_text(encoding="utf-8")).get("database")
+    except (OSError, ValueError):
+        return None  # whoever serves from it is told what is wrong
+    return found if isinstance(found, str) else None

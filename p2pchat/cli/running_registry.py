@@ -124,6 +124,10 @@ class RunningRegistry:
         """
         if self._certificate is not None:
             self._context = server_context(*self._certificate)
+            if self._shared is not None:
+                fingerprint = fingerprint_of_file(self._certificate[0])
+                cluster = self._shared.cluster
+                cluster.url = f"{cluster.url.partition('#')[0]}#{fingerprint}"
         self._worker.limit(limits.password_queue)
         self._service.limit(limits, registration)
         self.server.limit(limits)

@@ -249,6 +249,8 @@ def _import(registry: "OperatedRegistry", file: Path) -> Iterator[tuple[int, str
         else:
             if not password:
                 why = f"{name} has no password"
+            elif any("\udc80" <= c <= "\udcff" for c in password):  # bytes that are no UTF-8
+                why = f"the password of {name} is no text in UTF-8"
             elif registry.accounts.create(name, password) is Creation.NAME_TAKEN:
                 why = f"there is an account {name} already"
             else:

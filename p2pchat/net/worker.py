@@ -32,12 +32,13 @@ class Worker(Protocol):
         failed: Callable[[P2PError], None],
         *,
         rank: int = 0,
+        patient: bool = False,
     ) -> bool:
         """Run the job off the loop, then call `then(result)` or `failed(error)` on it.
 
-        Of what waits, the lowest rank goes first. Gives False where too much of that rank waits
-        already: neither will be called. An exception that is not ours is a bug and is raised on
-        the loop.
+        Of what waits, the lowest rank goes first. `patient`: however long it takes. Gives False
+        where too much of that rank waits already: neither will be called. An exception that is not
+        ours is a bug and is raised on the loop.
         """
 
 
@@ -85,6 +86,7 @@ class ThreadWorker:
         failed: Callable[[P2PError], None],
         *,
         rank: int = 0,
+        patient: bool = False,
     ) -> bool:
         """Run the job on a thread; see Worker."""
         if self._unfinished[rank] >= self._capacity or self._stuck >= len(self._threads):
@@ -95,7 +97,7 @@ class ThreadWorker:
                 thread.start()
         self._unfinished[rank] += 1
         task = _Task(job, then, failed, rank)
-        if self._patience is not None:
+        if self._patience is not None and not patient:
             task.deadline = self._loop.call_later(self._patience, partial(self._too_late, task))
         self._put(rank, partial(self._run, task))
         return True

@@ -48,8 +48,11 @@ class RegistryDialer:
         return _Attempt(self, list(machines.values()), then, failed)
 
     def learn(self, machines: tuple[str, ...]) -> None:
-        """Know the links of the registry's other machines, which it has told."""
-        if self.url.secure:
+        """Know the links of the registry's other machines, which it has told.
+
+        That there are none is not believed: they may just be starting again.
+        """
+        if self.url.secure and machines:
             self._profile.keep_machines(str(self.url), machines)
 
     def machine(self, url: RegistryUrl) -> MachineDialer:
@@ -60,9 +63,11 @@ class RegistryDialer:
         told = []
         for text in self._profile.machines(str(self.url)):
             try:
-                told.append(parse_registry_url(text))
+                url = parse_registry_url(text)
             except UsageError:
                 continue  # a registry may tell nonsense; others of its machines may answer
+            if url.secure and url.fingerprint:  # never in clear, nor whoever answers first
+                told.append(url)
         return told
 
 

@@ -172,8 +172,10 @@ class Accounts:
         expiry = self._expiry()
         same_key = Token.key.is_null() if key is None else Token.key == key
         this = (Token.token_hash == _hash(token)) & (Token.username == username) & same_key
-        expiries = Token.select(Token.expires_at).where(
-            this & (Token.expires_at > self._wall_clock())
+        expiries = (
+            Token.select(Token.expires_at)
+            .join(Account, on=(Account.username == Token.username))
+            .where(this & (Token.expires_at > self._wall_clock()) & ~Account.disabled)
         )
         renewed = Token.update(expires_at=expiry).where(this)
         with self._store.errors():

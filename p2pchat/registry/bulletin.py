@@ -44,6 +44,7 @@ class Bulletin:
         self._descriptor = -1  # libpq closes it by itself where the connection is lost
         self._timer: Timer | None = None
         self._closed = False
+        self._deaf = False
         self._connect()
 
     def close(self) -> None:
@@ -73,6 +74,9 @@ class Bulletin:
             return
         self._connection = connection
         self._descriptor = connection.fileno()
+        if self._deaf:
+            _log.warning("other nodes are heard again")
+        self._deaf = False
         self._loop.watch(self._descriptor, READ, self._ready)
         self._on_listening()
         self._hear()
@@ -96,8 +100,9 @@ class Bulletin:
     def _lost(self, error: P2PError) -> None:
         if self._closed:
             return
-        if self._connection is not None:
+        if not self._deaf:
             _log.warning("other nodes are not heard: %s", error.what)
+        self._deaf = True
         self._hang_up()
         self._later()
 

@@ -114,7 +114,7 @@ class Client:
             self._service.tally.refusals["storage"] += 1
             self._answered(SlowDown(_BUSY_PAUSE))
 
-        if not self._worker.submit(work.job, done, failed, rank=work.rank):
+        if not self._worker.submit(work.job, done, failed, rank=work.rank, patient=work.certain):
             _log.warning("%s turned away: too much work waits", self)
             self._service.tally.refusals["password-queue"] += 1
             self._answered(SlowDown(_BUSY_PAUSE))

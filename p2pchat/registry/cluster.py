@@ -57,7 +57,9 @@ class Cluster:
         self._presence = presence
         self._node = node
         self._lease = lease
-        self._url = ""
+        self.url = ""
+        """The link by which clients join here, told to the others at the next renewal."""
+        self._stopped = False
         self._publisher = Publisher(
             loop,
             worker,
@@ -74,13 +76,14 @@ class Cluster:
 
     def begin(self, url: str) -> None:
         """Take a lease for a node where clients join by that link; blocks, raises StorageError."""
-        self._url = url
+        self.url = url
         self._renewed(self._table.renew(url))
 
     def stop(self, then: Callable[[], None]) -> None:
         """Put offline whoever is here, and call `then` once that is written or cannot be."""
         if self._renewal is not None:
             self._renewal.cancel()
+        self._stopped = True
         self._publisher.stop()
         self._worker.submit(self._table.withdraw, lambda _: then(), lambda _: then())
 
@@ -152,22 +155,38 @@ class Cluster:
     def listening(self) -> None:
         """Others are heard from now on; what they said before may have been missed."""
         self._publisher.publish_all()
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """See who may not be in any more, and where they are who are watched; until it is known."""
+        here = [attendance.username for attendance in self._presence]
+        with_token = [a.username for a in self._presence if a.seal is not None]
         watched = [n for n in self._presence.watched if self._presence.find(n) is None]
 
-        def tell(found: dict[str, Whereabouts]) -> None:
+        def look() -> tuple[list[str], dict[str, Whereabouts]]:
+            return self._table.shut_out(here, with_token), self._table.find(watched)
+
+        def tell(looked: tuple[list[str], dict[str, Whereabouts]]) -> None:
+            out, found = looked
+            for username in out:
+                self.on_log_out(username)
             for username in watched:
                 if self._presence.find(username) is None:
                     where = found.get(username, NOWHERE)
                     self._presence.tell_watchers(username, where.found)
 
-        if watched:
-            self._worker.submit(partial(self._table.find, watched), tell, self._unwell)
+        def failed(error: P2PError) -> None:
+            self._unwell(error)
+            self._loop.call_later(_PAUSE, self._catch_up)
+
+        if here or watched:
+            self._worker.submit(look, tell, failed)
 
     def _moved(self, username: str, found: SearchResult) -> None:
         here = self._presence.find(username)
         if here is None:
             self._presence.tell_watchers(username, found)
-        elif self._publisher.is_published(here):
+        else:  # even if ours is being written: it may be in the table before theirs
             self._publisher.publish(username)  # whether the user is still ours, the table says
 
     # Our lease
@@ -176,10 +195,10 @@ class Cluster:
         if self._renewal is not None:
             self._renewal.cancel()
         self._renewal = None
-        if self._renewing:
+        if self._renewing or self._stopped:
             return
         self._renewing = True
-        self._worker.submit(partial(self._table.renew, self._url), self._renewed, self._not_renewed)
+        self._worker.submit(partial(self._table.renew, self.url), self._renewed, self._not_renewed)
 
     def _renewed(self, lease: Lease) -> None:
         self._renewing = False
@@ -187,6 +206,8 @@ class Cluster:
             _log.warning("the shared database is back")
         self._well = True
         self.other_nodes = lease.other_nodes
+        if self._stopped:
+            return
         wait = self._lease / 3
         if lease.next_end is not None:
             wait = min(wait, max(lease.next_end, 0) + _SWEEP_DELAY)

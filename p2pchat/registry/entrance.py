@@ -4,6 +4,7 @@ No socket, no thread, no clock. What blocks is not done here but given as `Work`
 """
 
 import secrets
+from collections import OrderedDict
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
@@ -37,6 +38,10 @@ from p2pchat.registry.work import Work
 MIN_PASSWORD: Final = 6
 """Characters that a password must have at a secure door, where guesses are counted; the original
 door takes what its clients always could."""
+
+_AGAIN: Final = 1.0
+_MOST_LOG_OUTS: Final = 10_000
+"""Remembered, so that a login that was under way meanwhile is checked again."""
 
 _NOT_CREATED: Final = {
     Creation.NAME_TAKEN: Reason.NAME_TAKEN,
@@ -77,6 +82,8 @@ class Entrance:
         self._registrations = Budget.per_hour(limits.registrations_per_hour)
         self._registrations_there = Budget.per_hour(limits.registrations_per_hour_and_address)
         self._errands: dict[str, list[Visitor]] = {}
+        self._log_outs: OrderedDict[str, int] = OrderedDict()
+        self._log_out_count = 0
 
     def limit(self, limits: Limits, registration: Registration) -> None:
         """Let in so many, and these, from now on."""
@@ -153,7 +160,7 @@ class Entrance:
             self._log_out_others(visitor, username)
             return ChangePasswordResult(Outcome.OK)
 
-        return Work(change, changed, rank)
+        return Work(change, changed, rank, certain=True)
 
     def revoke_tokens(self, visitor: Visitor, request: RevokeTokens) -> Work:
         """End a token; or all, and every other login of the account."""
@@ -168,7 +175,7 @@ class Entrance:
                 self._log_out_others(visitor, username)
             return RevokeTokensResult(Outcome.OK)
 
-        return Work(revoke, revoked, Rank.QUICK)
+        return Work(revoke, revoked, Rank.QUICK, certain=True)
 
     def leave(self, visitor: Visitor) -> None:
         """The visitor goes."""
@@ -196,7 +203,7 @@ class Entrance:
         return Reason.NAME_TAKEN if self._directory.knows(request.username) else None
 
     def _by_token(self, visitor: Visitor, request: Login) -> Work:
-        username, token = request.username, request.token
+        username, token, before = request.username, request.token, self._log_out_count
 
         def check() -> bool:
             return self._accounts.redeem_token(token, username, request.key)
@@ -204,6 +211,8 @@ class Entrance:
         def checked(good: bool) -> Message:
             if not good:
                 return LoginResult(Outcome.FAIL, Reason.BAD_TOKEN)
+            if self._was_logged_out(username, since=before):
+                return SlowDown(_AGAIN)
             standing = _standing(visitor, request)
             self._directory.admit(username, standing)
             grant = self._enter(visitor, username, standing, token, errand=request.errand)
@@ -218,7 +227,7 @@ class Entrance:
         if wait:
             self._refusals["login-tries"] += 1
             return SlowDown(wait)
-        token = new_token() if visitor.secure else ""
+        token, before = new_token() if visitor.secure else "", self._log_out_count
 
         def check() -> Match | None:
             match = self._accounts.verify(username, request.password)
@@ -234,6 +243,8 @@ class Entrance:
             self._tries.succeeded(username, visitor.host, self._now())
             if match.disabled:
                 return LoginResult(Outcome.FAIL, Reason.DISABLED)
+            if self._was_logged_out(username, since=before):
+                return SlowDown(_AGAIN)
             self._directory.admit(username, match.standing)
             grant = self._enter(visitor, username, match.standing, token, errand=request.errand)
             return LoginResult(Outcome.OK, grant=grant)
@@ -279,6 +290,11 @@ class Entrance:
 
     def log_out_here(self, username: str, but: Visitor | None = None) -> int:
         """End the account's logins at this node, but for that one; give how many there were."""
+        self._log_out_count += 1
+        self._log_outs[username] = self._log_out_count
+        self._log_outs.move_to_end(username)
+        while len(self._log_outs) > _MOST_LOG_OUTS:
+            self._log_outs.popitem(last=False)
         online = self._presence.find(username)
         hang_ups = []
         if online is not None and (but is None or online is not but.attendance):
@@ -287,6 +303,10 @@ class Entrance:
         for hang_up in hang_ups:
             hang_up(Reason.LOGGED_OUT)
         return len(hang_ups)
+
+    def _was_logged_out(self, username: str, *, since: int) -> bool:
+        """Tell whether what was checked since may not hold any more."""
+        return self._log_outs.get(username, 0) > since
 
     def _log_out_others(self, visitor: Visitor, username: str) -> None:
         """End the account's other logins: whoever has them may not be its owner."""

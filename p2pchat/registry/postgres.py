@@ -11,6 +11,7 @@ from p2pchat.storage import Store
 
 CONNECTION: Final[dict[str, Any]] = {
     "connect_timeout": 5,
+    "client_encoding": "UTF8",
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,

@@ -150,7 +150,9 @@ class PresenceBook:
         return True
 
     def withdraw(self, attendance: Attendance) -> None:
-        """Take the addresses back that were announced."""
+        """Take the addresses back that were announced; harmless if replaced or gone already."""
+        if self._by_name.get(attendance.username) is not attendance:
+            return
         self._give_addresses_back(attendance)
         attendance.move(0, 0)
         self.tell_watchers(attendance.username, attendance.found)
@@ -241,7 +243,8 @@ class PresenceBook:
 
     def _give_addresses_back(self, attendance: Attendance) -> None:
         for port in (attendance.port, attendance.clear_port):
-            self._by_address.pop((attendance.host, port), None)
+            if self._by_address.get((attendance.host, port)) is attendance:
+                del self._by_address[attendance.host, port]
 
 
 def _nothing(_: str) -> None:

@@ -67,9 +67,10 @@ class PresenceTable:
         """Renew our lease, and put offline whose node's has ended; `url`: see models.Node."""
         with self._store.transaction():
             kept = self._store.rows(
-                "UPDATE node SET lease_until = clock_timestamp() + make_interval(secs => %s)"
+                "UPDATE node SET url = %s,"
+                " lease_until = clock_timestamp() + make_interval(secs => %s)"
                 " WHERE id = %s RETURNING id",
-                (self._lease, self._node),
+                (url, self._lease, self._node),
             )
             if not kept:
                 self._store.rows(
@@ -129,7 +130,7 @@ class PresenceTable:
                 " FROM account a LEFT JOIN (SELECT p.* FROM presence p JOIN node n"
                 " ON n.id = p.node AND n.lease_until > clock_timestamp()) o"
                 " ON o.username = a.username WHERE a.username = ANY(%s)",
-                (list(usernames),),
+                ([name for name in usernames if "\0" not in name],),  # which it takes for an error
             )
         return {username: _whereabouts(*rest) for username, *rest in rows}
 
@@ -141,6 +142,20 @@ class PresenceTable:
                 " ON n.id = p.node AND n.lease_until > clock_timestamp() ORDER BY p.username"
             )
         return [Session(name, host, port, not clear, 0.0) for name, host, port, clear in rows]
+
+    def shut_out(self, usernames: Sequence[str], with_token: Sequence[str]) -> list[str]:
+        """Give which of these may not be in: disabled, without an account, or logged out.
+
+        Those who came `with_token` and have none any more were logged out, everywhere.
+        """
+        with self._store.errors():
+            rows = self._store.rows(
+                "SELECT a.username FROM account a WHERE a.username = ANY(%s) AND NOT a.disabled"
+                " AND (a.username <> ALL(%s)"
+                " OR EXISTS (SELECT 1 FROM token t WHERE t.username = a.username))",
+                (list(usernames), list(with_token)),
+            )
+        return sorted(set(usernames) - {username for (username,) in rows})
 
     def log_out(self, username: str) -> None:
         """Have every other node end the user's logins."""
@@ -184,7 +199,8 @@ class PresenceTable:
         if nodes:
             gone = self._store.rows(
                 "DELETE FROM presence WHERE username IN (SELECT username FROM presence"
-                " WHERE node = ANY(%s) ORDER BY username FOR UPDATE) RETURNING username, node, key",
+                ' WHERE node = ANY(%s) ORDER BY username COLLATE "C" FOR UPDATE)'
+                " RETURNING username, node, key",
                 (nodes,),
             )
             self._tell([_left(username, node, key) for username, node, key in gone])

@@ -69,17 +69,19 @@ class Roster:
 
     def remove(self, username: str) -> bool:
         """Forget the account, and let anybody have the name; False where there is none."""
+        gone = Account.delete().where(Account.username == username)
         with self._store.transaction():
-            self._end_tokens(username)
-            gone = Account.delete().where(Account.username == username)
-            return bool(gone.execute(self._store.database))
+            found = bool(gone.execute(self._store.database))
+            self._end_tokens(username)  # after it, which waits for a login under way at its row
+            return found
 
     def _set_disabled(self, username: str, *, disabled: bool) -> bool:
         changed = Account.update(disabled=disabled).where(Account.username == username)
         with self._store.transaction():
+            found = bool(changed.execute(self._store.database))
             if disabled:
-                self._end_tokens(username)
-            return bool(changed.execute(self._store.database))
+                self._end_tokens(username)  # after it, as in `remove`
+            return found
 
     def _end_tokens(self, username: str) -> None:
         Token.delete().where(Token.username == username).execute(self._store.database)

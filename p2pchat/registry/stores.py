@@ -43,16 +43,26 @@ def try_shared(url: str) -> None:
 
 def _shared(url: str) -> Store:
     if not url.startswith(("postgresql://", "postgres://")):
+        scheme, colon, _ = url.partition("://")  # of what is no URL, anything may be the password
         raise UsageError(
-            f"{url.partition(':')[0]} is no database that registries can share",
+            f"{scheme if colon else 'that'} is no database that registries can share",
             advice="--database postgresql://USER@HOST/NAME; without it, accounts are in a file",
         )
     try:
-        import psycopg  # noqa: F401  # peewee finds it if it is there
+        import psycopg
     except ImportError as error:
         raise UsageError(
             "PostgreSQL cannot be spoken to", advice="pip install 'p2pchat[postgres]'"
         ) from error
     from p2pchat.registry.postgres import Postgres
 
-    return Postgres(url.replace("postgres://", "postgresql://", 1))
+    url = url.replace("postgres://", "postgresql://", 1)
+    try:
+        psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:  # its text quotes what may be the password
+        raise UsageError(
+            "the URL of the shared database is malformed",
+            likely="a character of the password must be written as %XX",
+            advice="--database postgresql://USER@HOST/NAME",
+        ) from None
+    return Postgres(url)

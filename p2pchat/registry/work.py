@@ -11,12 +11,14 @@ class Work(NamedTuple):
     """An answer that takes blocking work first.
 
     Run `job` off the loop, and give its result to `then` on it, which gives the answer, even if
-    the visitor has gone meanwhile. Of what waits, the lowest rank goes first.
+    the visitor has gone meanwhile. Of what waits, the lowest rank goes first. `certain`: what comes
+    of it must be known, however long that takes.
     """
 
     job: Callable[[], Any]
     then: Callable[[Any], Message]
     rank: Rank
+    certain: bool = False
 
 
 class Later(NamedTuple):

@@ -1,6 +1,7 @@
 """Three registries that share a PostgreSQL: what a user may rely on, and what breaks."""
 
 import json
+import select
 import signal
 import threading
 import time
@@ -9,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.conformance.secure_client import Secure
@@ -216,3 +218,52 @@ def test_what_cannot_be_shared_is_said(database: str, tmp_path: Path) -> None:
         ended = Program("serve", "--database", url, "--port", "0", "--no-original", env=home).end()
         assert ended[0] == code, ended
         assert why in ended[1]
+
+
+def test_a_log_out_that_was_not_heard_counts_all_the_same(
+    nodes: list[Serve], database: str, tmp_path: Path
+) -> None:
+    """Whoever was disabled, or kicked, while a node was deaf is out once it hears again."""
+    alice = Member(nodes[0], "alice", port=4001)
+    bob = Member(nodes[0], "bob", port=4002)
+    carol = Member(nodes[0], "carol", port=4003)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+        )
+        connection.execute("UPDATE account SET disabled = TRUE WHERE username = 'alice'")
+        connection.execute("DELETE FROM token WHERE username = 'bob'")
+    for member in (alice, bob):
+        assert member.hear() == ("BYE", '{"reason":"LOGGED_OUT"}')
+    assert carol.finds("carol") == "ONLINE"
+    carol.close()
+
+
+def test_two_logins_of_one_user_at_two_nodes_at_once(nodes: list[Serve]) -> None:
+    """One of them is in, in the end, and it is the one that is found."""
+    first = Member(nodes[2], "alice")
+    token = first.grant["token"]
+    bob = Member(nodes[2], "bob")
+    for _ in range(10):
+        gate = threading.Barrier(2)
+        members: list[Member] = []
+
+        def log_in(serve: Serve, gate: threading.Barrier, made: list[Member]) -> None:
+            gate.wait()
+            made.append(Member(serve, "alice", token=token))
+
+        threads = [
+            threading.Thread(target=log_in, args=(serve, gate, members)) for serve in nodes[:2]
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        ready, _, _ = select.select([m.socket for m in members], [], [], 20)
+        assert len(ready) == 1
+        (left,) = (m for m in members if m.socket not in ready)
+        assert left.tell("PS_PORT", port=4001)[1]["outcome"] == "OK"
+        assert bob.finds("alice") == "ONLINE"
+        for member in members:
+            member.close()

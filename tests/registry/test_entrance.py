@@ -99,3 +99,20 @@ def test_wrong_codes_use_up_nobodys_registrations(tmp_path: Path) -> None:
             visitor = registry.visitor(f"10.0.0.{i}", secure=True)
             answer = registry.ask(visitor, Register("alice", "password", invite="wrong"))
             assert answer == RegisterResult(FAIL, Reason.INVITE_NEEDED)
+
+
+@pytest.mark.parametrize("how", ["password", "token"])
+def test_a_login_that_a_log_out_overtakes_does_not_get_in(registry: Registry, how: str) -> None:
+    """It was right when it was checked; it is to be checked again."""
+    first = registry.visitor(secure=True)
+    made = registry.ask(first, Register("alice", "password", KEY))
+    assert isinstance(made, RegisterResult)
+    assert made.grant is not None
+    known = {"password": "password"} if how == "password" else {"token": made.grant.token}
+    late = registry.visitor(secure=True)
+    work = registry.service.answer(late, Login("alice", key=KEY, **known))
+    assert isinstance(work, Work)
+    result = work.job()
+    registry.service.log_out("alice")
+    assert isinstance(work.then(result), SlowDown)
+    assert late.username is None

@@ -106,3 +106,20 @@ def test_the_queue_agrees_with_the_obvious_way_of_doing_it() -> None:
             del plain[name]
         assert len(book) == len(plain)
         assert book.next_deadline() == min(plain.values(), default=None)
+
+
+def test_what_is_taken_back_late_is_not_the_next_ones() -> None:
+    """A login that was replaced gives nothing back of the one that came after it."""
+    book = PresenceBook(150)
+    old, new = (Attendance("alice", "10.0.0.1", 0.0, lambda _: None) for _ in range(2))
+    other = Attendance("bob", "10.0.0.1", 0.0, lambda _: None)
+    book.arrive(other)
+    book.arrive(old)
+    book.announce(old, 4000)
+    book.arrive(new)
+    assert book.announce(new, 4000)
+    told: list[object] = []
+    book.watch("w", ("alice",), lambda *news: told.append(news))
+    book.withdraw(old)
+    assert not told
+    assert not book.announce(other, 4000)

@@ -1,5 +1,6 @@
 """What an operator does with accounts, on either kind of database."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,3 +70,34 @@ def test_a_removed_account_leaves_nothing(store: Store) -> None:
     assert accounts.standing("bob") is None
     assert not accounts.redeem_token("t", "bob", None)
     assert list(roster.entries()) == []
+
+
+def test_no_token_slips_through_while_somebody_is_shut_out(database: str) -> None:
+    """A login that is under way holds the account's row, and its token goes with the others."""
+    store = open_shared(database)
+    accounts, roster = Accounts(store, CHEAP), Roster(store)
+    standing = Standing(KEY, allows_original=False)
+    accounts.create("bob", "x", standing)
+    checked = accounts.verify("bob", "x")
+    assert checked is not None
+    ended = roster._end_tokens
+
+    def log_in_first(username: str) -> None:
+        thread = threading.Thread(target=late)
+        thread.start()
+        thread.join(0.5)  # it waits for the account, which is ours
+        ended(username)
+        waiting.append(thread)
+
+    def late() -> None:
+        outcomes.append(accounts.enrol("bob", checked.password_hash, standing, "late"))
+        store.close()
+
+    outcomes: list[bool] = []
+    waiting: list[threading.Thread] = []
+    roster._end_tokens = log_in_first  # type: ignore[method-assign]
+    assert roster.disable("bob")
+    waiting[0].join()
+    assert outcomes == [False]
+    assert not accounts.redeem_token("late", "bob", KEY)
+    store.release()
