@@ -90,6 +90,8 @@ def logout(settings: Settings, user: str | None, registry: str | None, everywher
     with our_side(settings, registry) as us:
         username = us.who_am_i(user)
         credentials = us.credentials(username, settings.password)
-        if us.url.secure and (credentials.token or everywhere):
+        if us.url.secure and not credentials.token and not everywhere:
+            raise UsageError(f"{username} is not logged in from here", advice="p2p logout NAME")
+        if us.url.secure:
             us.errands.log_out(credentials, everywhere=everywhere)
     click.echo(f"logged {username} out{' everywhere' if everywhere else ''}")

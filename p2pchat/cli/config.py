@@ -45,7 +45,7 @@ def path(settings: Settings) -> None:
 @click.pass_obj
 def edit(settings: Settings) -> None:
     """Open the file in your editor, and look at it before it counts."""
-    from p2pchat.cli.config_file import read_configuration, write_first
+    from p2pchat.cli.config_file import profiles_of, read_configuration, write_first
 
     file = settings.config_file
     make_folder(file.parent)
@@ -60,7 +60,8 @@ def edit(settings: Settings) -> None:
         draft.write_text(text, encoding="utf-8")
         draft.chmod(0o600)
         try:
-            read_configuration(draft, settings.profile)
+            for profile in (None, *profiles_of(draft)):
+                read_configuration(draft, profile)
         except UsageError as error:
             click.echo(f"{error.what.replace(str(draft), str(file))}", err=True)
             click.confirm("Edit again? (else nothing changes)", default=True, abort=True, err=True)

@@ -101,6 +101,17 @@ def read_configuration(file: Path, profile: str | None) -> Configuration:
     return Configuration(found.values, found.hooks, frozenset(found.quiet))
 
 
+def profiles_of(file: Path) -> list[str]:
+    """Give the names of the profiles that the file speaks of; none where it is malformed."""
+    import tomllib
+
+    try:
+        profiles = tomllib.loads(_text(file) or "").get("profiles", {})
+    except tomllib.TOMLDecodeError:
+        return []
+    return list(profiles) if isinstance(profiles, dict) else []
+
+
 def value_of(key: Key, text: str, where: str) -> Value:
     """Read a value that an environment variable gives; raises UsageError."""
     if key.type is bool:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from p2pchat.cli.hook_runs import hooks_of
 from p2pchat.cli.our_side import OurSide, our_side
 from p2pchat.cli.settings import Settings, make_folder
-from p2pchat.errors import NoSuchUser, P2PError, Unreachable, UsageError
+from p2pchat.errors import ContactOffline, NoSuchUser, P2PError, Unreachable, UsageError
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.control import ControlClient, ControlServer, socket_of
@@ -29,6 +30,9 @@ from p2pchat.protocol.screen import Attach, AttachProgram, Detached
 from p2pchat.ui.remote_program import RemoteProgram
 from p2pchat.ui.remote_screen import RemoteScreen
 from p2pchat.ui.screens import Listening, Screens, Watcher
+
+_TEXTS_AT_ONCE: Final = 16
+"""In one request, which must fit into a frame however their characters are escaped."""
 
 
 def control_path(settings: Settings, us: OurSide, username: str) -> Path:
@@ -130,14 +134,28 @@ def deliver(
         username, contact = us.who_am_i(me), us.named(contact)
         with running_node(settings, us, username) as running:
             if running is not None:
-                answer = running.ask(Send(contact, texts, wait))
-                assert isinstance(answer, Sent)
-                exit_code, why = answer.exit_code, answer.why
+                exit_code, why = _have_delivered(running, contact, texts, wait)
             else:
                 exit_code, why = _deliver_ourselves(settings, us, username, contact, texts, wait)
         if exit_code == NoSuchUser.exit_code:
             raise NoSuchUser(why, likely=us.meant(contact))
         return exit_code, why
+
+
+def _have_delivered(
+    running: ControlClient, contact: str, texts: tuple[str, ...], wait: float
+) -> tuple[int, str]:
+    """Have the node say them, some at a time; what cannot be acknowledged now is not waited for."""
+    exit_code, why = 0, ""
+    for start in range(0, len(texts), _TEXTS_AT_ONCE):
+        some = texts[start : start + _TEXTS_AT_ONCE]
+        answer = running.ask(Send(contact, some, 0.0 if exit_code else wait))
+        assert isinstance(answer, Sent)
+        if answer.exit_code:
+            exit_code, why = answer.exit_code, answer.why
+        if answer.exit_code not in {0, ContactOffline.exit_code}:
+            break
+    return exit_code, why
 
 
 def search_by_node(

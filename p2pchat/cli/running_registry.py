@@ -25,7 +25,7 @@ from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.server import Door, Server
 from p2pchat.registry.service import Service
 from p2pchat.registry.stores import open_file, open_shared
-from p2pchat.storage import Store
+from p2pchat.storage import Store, refuse_if_others_can_read
 
 if TYPE_CHECKING:  # it needs what is not there without the extra `postgres`
     from p2pchat.registry.shared import Shared
@@ -112,6 +112,7 @@ class RunningRegistry:
             certificate = own_certificate(self._folder)
             if not all(file.exists() for file in certificate):
                 make_certificate(*certificate, "p2pchat registry")
+            refuse_if_others_can_read(certificate[1])
         self._certificate = certificate
         self._context = server_context(*certificate)
         door = self.server.open_secure(tcp, udp_port, lambda: StandardEngine(self._context))

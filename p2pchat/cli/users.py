@@ -80,9 +80,15 @@ def add(
     password_file: Path | None,
 ) -> None:
     """Make an account, whoever may register by themselves."""
+    from p2pchat.protocol.text import is_plain_username
     from p2pchat.registry.accounts import Creation
 
     _check_name(name)
+    if not is_plain_username(name):
+        raise UsageError(
+            f"{name} could not log in at the secure door",
+            advice="lower-case letters, digits, '.', '_' and '-', at most 32 of them",
+        )
     password = options.get_password(registry.settings, password_file, name, twice=True)
     if registry.accounts.create(name, password) is not Creation.MADE:
         raise RegistrationRefused(

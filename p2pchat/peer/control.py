@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.asking import ask
@@ -35,6 +35,8 @@ from p2pchat.protocol.control import (
 from p2pchat.protocol.messages import Answer, Message, Request, SearchResult
 from p2pchat.protocol.screen import Attach, AttachProgram
 from p2pchat.protocol.states import Speaker
+
+_MOST_UNREAD: Final = 64 * 1024 * 1024
 
 OnAttach = Callable[[Link, Attach | AttachProgram, Callable[[], None]], None]
 """Takes the link of what attaches, and what to call when it is done with it."""
@@ -153,7 +155,9 @@ class ControlClient:
 
 
 def _link(loop: Loop, transport: Wire, speaker: Speaker) -> Link:
-    return Link(loop, transport, Connection(CONTROL_DIALOGUE, CONTROL, speaker))
+    transport.send_ceiling = _MOST_UNREAD  # of one owner, who may have much to say and to show
+    connection = Connection(CONTROL_DIALOGUE, CONTROL, speaker)
+    return Link(loop, transport, connection, receive_ceiling=_MOST_UNREAD)
 
 
 def _found(result: SearchResult) -> FindResult:

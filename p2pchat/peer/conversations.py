@@ -311,6 +311,7 @@ class Conversations:
                 idleness=self.idleness,
                 rng=self._rng,
             )
+            conversation.security = self._contacts.security(contact)
             self._by_name[contact] = conversation
             seen = self._sightings.get(contact)
             if seen is not None and seen.presence is Presence.ONLINE:

@@ -1,4 +1,7 @@
-"""What stands around the line that is being typed: the prompt, the toolbar, what is not settled."""
+"""What stands around the line that is being typed: the prompt, the toolbar, what is not settled.
+
+A narrow screen cuts the toolbar at its end, so what matters most comes first.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -31,9 +34,9 @@ def around(app: ChatApp) -> Around:
     return Around(
         app.prompt,
         (
-            ("", f" {node.username} at {node.url.address} | "),
+            ("", f" {_unread(app.foreground.unread)}{_conversation(node, app.front)} | "),
             ("" if online else "class:bottom-toolbar.trouble", _standing(node)),
-            ("", f" | {_conversation(node, app.front)}{_unread(app.foreground.unread)}"),
+            ("", f" | {node.username} at {node.url.address}"),
         ),
         tuple((_shortened(text), state) for text, state in unsettled[-_MOST_UNSETTLED:]),
         max(0, len(unsettled) - _MOST_UNSETTLED),
@@ -59,7 +62,8 @@ def _names(app: ChatApp) -> tuple[tuple[str, str], ...]:
 
 def _conversation(node: Node, front: str | None) -> str:
     chat = node.chat(front) if front is not None else None
-    if chat is not None:
+    asking = "".join(f"{caller} is calling, " for caller in node.called_by)
+    if chat is not None and node.calling != front:
         away = ", away" if chat.away else ", not at the keyboard" if chat.idle else ""
         waiting = f", {chat.waiting} not delivered yet" if chat.waiting else ""
         state = f"in chat with {front}, {chat.security.value}{away}{waiting}"
@@ -67,8 +71,7 @@ def _conversation(node: Node, front: str | None) -> str:
         state = f"calling {node.calling}"
     else:
         state = "in no chat"
-    asking = "".join(f", {caller} is calling" for caller in node.called_by)
-    return f"{state}{asking}{', not to be disturbed' if node.conversations.do_not_disturb else ''}"
+    return f"{asking}{state}{', not to be disturbed' if node.conversations.do_not_disturb else ''}"
 
 
 def _standing(node: Node) -> str:
@@ -77,4 +80,4 @@ def _standing(node: Node) -> str:
 
 
 def _unread(unread: Mapping[str, int]) -> str:
-    return "".join(f" | {contact}: {count} unread" for contact, count in unread.items())
+    return "".join(f"{contact}: {count} unread | " for contact, count in unread.items())

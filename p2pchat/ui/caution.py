@@ -14,8 +14,8 @@ def as_meant(text: str) -> str:
 def why_ask(text: str) -> str:
     """Give what to say before the text is sent, or nothing where it is like any other."""
     if _looks_like_a_command(text):
-        return "that is no command, because a space is before the slash"
-    lines = text.count("\n") + 1
+        return "a space is before the slash, so it is no command"
+    lines = text.rstrip("\n").count("\n") + 1
     if lines > _MANY_LINES:
         return f"those are {lines} lines"
     if len(text) > _MUCH_TEXT:

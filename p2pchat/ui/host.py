@@ -39,6 +39,7 @@ class _Host:
             self._app.finish()
         finally:
             self._asyncio.remove_reader(self._loop.fileno())
+            self._prompt.put_away()
             if self._due is not None:
                 self._due.cancel()
         if self._failure is not None:

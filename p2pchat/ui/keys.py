@@ -6,7 +6,9 @@ The table is what `p2p help keys` shows.
 from collections.abc import Callable
 from typing import Final
 
+from prompt_toolkit.application import get_app
 from prompt_toolkit.completion import CompleteEvent, Completer
+from prompt_toolkit.filters import Condition, emacs_mode, vi_navigation_mode
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 KEYS: Final = (
@@ -16,9 +18,10 @@ KEYS: Final = (
     ("Right, Ctrl-E", "take the grey text: what you typed before that begins so"),
     ("Up, Down", "what you typed before"),
     ("Ctrl-R", "search in it"),
-    ("Ctrl-X Ctrl-E (vi: v)", "write the text in $EDITOR, which sends it when it ends"),
+    ("Ctrl-X Ctrl-E (vi: v)", "write the text in $EDITOR"),
     ("Enter, again", "send what you were asked about; any other key goes back to it"),
-    ("Ctrl-C, Ctrl-D on an empty line", "leave"),
+    ("Ctrl-C", "clear the line"),
+    ("Ctrl-C or Ctrl-D on an empty line", "leave"),
 )
 """Each key, and what it does."""
 
@@ -34,6 +37,15 @@ def bindings(completer: Completer, on_next: Callable[[], None]) -> KeyBindings:
     @made.add("escape", "enter")
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
+
+    @made.add("c-x", "c-e", filter=emacs_mode)
+    @made.add("v", filter=vi_navigation_mode)
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.open_in_editor()
+
+    @made.add("c-c", filter=Condition(lambda: bool(get_app().current_buffer.text)))
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.reset()
 
     @made.add("tab")
     def _(event: KeyPressEvent) -> None:

@@ -33,6 +33,7 @@ from p2pchat.ui.wrapping import hanging, wrapped
 
 _REFRESH_S: Final = 1.0  # the toolbar counts seconds
 _DRAFT_EVERY_S: Final = 1.0
+_MENU_ROWS: Final = 4
 _NOTIFICATION: Final = {
     "off": "",
     "osc9": "\x1b]9;{title}: {text}\x07",
@@ -74,8 +75,8 @@ class Prompt:
             completer=completer,
             key_bindings=bindings(completer, lambda: self.on_line("/next")),
             complete_while_typing=True,
+            reserve_space_for_menu=_MENU_ROWS,
             auto_suggest=AutoSuggestFromHistory(),
-            enable_open_in_editor=True,
             tempfile_suffix=".txt",
             vi_mode=look.edit_mode == "vi",
             history=_history(history_file),
@@ -99,6 +100,10 @@ class Prompt:
         self._drafts.keep(self._front, "")
         self.on_line(as_meant(buffer.text) if confirmed else buffer.text)
         return False
+
+    def put_away(self) -> None:
+        """Keep what is being typed: the prompt ends."""
+        self._drafts.keep(self._front, self.session.default_buffer.text)
 
     def _think_again(self) -> None:
         """Ask anew about a text that has been changed."""
@@ -177,7 +182,7 @@ class Prompt:
     def _toolbar(self) -> Sequence[Fragment]:
         text = self.session.default_buffer.text
         if self._asked_about is not None and self._asked_about == text:
-            question = f" {why_ask(text)}: Enter again sends it, any other key does not"
+            question = f" {why_ask(text)}: Enter again says it"
             return [("class:bottom-toolbar.question", question)]
         return self._around().toolbar
 

@@ -4,6 +4,8 @@ import json
 import signal
 import subprocess
 
+import pytest
+
 from tests.people import People
 from tests.programs import P2P, Program, running
 
@@ -139,3 +141,12 @@ def test_what_cannot_be_sent(people: People) -> None:
     """No such user, oneself, nothing."""
     for words, code in ((("nobody", "x"), 5), (("alice", "x"), 2), (("bob", ""), 2), (("bob",), 2)):
         assert people.run("alice", "send", *words)[0] == code
+
+
+@pytest.mark.parametrize("size", [400_000, 3_000_000])
+def test_a_very_long_line_goes_through_the_node(people: People, size: int) -> None:
+    """Whatever fits into memory: in parts, and one request at a time."""
+    with running(people.start("alice", "--headless")), running(people.start("bob", "--headless")):
+        assert people.run("alice", "send", "bob", stdin="x" * size) == (0, [], "")
+    texts = [text for _, text, _ in people.texts("bob", "alice", "--limit", "1000")]
+    assert "".join(texts[1:]) == "x" * size

@@ -86,6 +86,8 @@ def test_several_lines_and_an_editor(desk: Desk, tmp_path: Path) -> None:
     alice.type("one\x1b\rtwo")
     alice.wait_until(lambda: typed(alice) == "" and alice.prompt_line.endswith("two"))
     alice.type("\x18\x05")
+    alice.wait_until(lambda: alice.prompt_line.endswith("from the editor"))
+    alice.type("\r")
     alice.wait_for("\\(queued\\)")
     texts = [text for _, text, _ in desk.people.texts("alice", "bob")]
     assert texts[-1] == "one\ntwo and\nfrom the editor"
@@ -107,7 +109,7 @@ def test_vi_keys(desk: Desk) -> None:
     [
         ("\n".join(f"line {i}" for i in range(200)), "those are 200 lines"),
         ("x" * 20_000, "those are 20000 characters"),
-        (" /quit", "that is no command"),
+        (" /quit", "so it is no command"),
     ],
     ids=["200 lines", "20 kB", "a blank and a slash"],
 )
@@ -268,3 +270,18 @@ def test_an_unknown_command_is_never_said(desk: Desk) -> None:
     alice.enter("/serch bob")
     alice.wait_for("no command /serch; nothing was sent")
     alice.wait_for("did you mean /search")
+
+
+def test_a_line_is_cleared_before_anybody_leaves(desk: Desk) -> None:
+    """Ctrl-C on a line with text gives up the text, and what is begun is there after leaving."""
+    alice = desk.chat()
+    alice.type("never mind")
+    alice.wait_until(lambda: typed(alice) == "never mind")
+    alice.type("\x03")
+    alice.wait_until(lambda: typed(alice) == "")
+    alice.type("begun")
+    alice.wait_until(lambda: typed(alice) == "begun")
+    alice.child.kill(signal.SIGINT)
+    alice.end()
+    again = desk.chat()
+    again.wait_until(lambda: typed(again) == "begun")

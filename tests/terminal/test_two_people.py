@@ -16,7 +16,7 @@ def start_chat(person: Person, **size: int) -> tuple[Screen, Screen]:
     alice, bob = person("alice", **size), person("bob", **size)
     alice.enter("/chat bob")
     bob.wait_for(r"^\* alice wants to chat with you: /accept or /reject$")
-    bob.wait_until(lambda: bob.toolbar.endswith("| in no chat, alice is calling"))
+    bob.wait_until(lambda: bob.toolbar.startswith("alice is calling, in no chat |"))
     bob.enter("/accept")
     for one, other in ((alice, "bob"), (bob, "alice")):
         one.wait_for(rf"^\* chat with {other} started$")

@@ -16,19 +16,19 @@ def test_the_toolbar_tells_who_where_and_with_whom(world: World) -> None:
     assert around(ChatApp(Screen())).prompt == "> "
     app, _ = start(world)
     bob = world.person("bob", B)
-    assert toolbar(app) == f" alice at {world.url.address} | connected | in no chat"
+    assert toolbar(app) == f" in no chat | connected | alice at {world.url.address}"
     assert around(app).prompt == "alice> "
     bob.node.call("alice")
     world.settle()
-    assert toolbar(app).endswith("in no chat, bob is calling")
+    assert toolbar(app).startswith(" bob is calling, in no chat |")
     app.submit("/accept")
     world.settle()
     protection = "encrypted, unverified" if world.url.secure else "in clear"
-    assert toolbar(app).endswith(f"| in chat with bob, {protection}")
+    assert toolbar(app).startswith(f" in chat with bob, {protection} |")
     assert around(app).prompt == "alice to bob> "
     assert around(app).names == (("bob", "online" if world.url.secure else ""),)
     app.foreground.unread["carol"] = 3
-    assert toolbar(app).endswith("| carol: 3 unread")
+    assert toolbar(app).startswith(" carol: 3 unread | in chat with bob")
     app.submit("/dnd")
     assert "not to be disturbed" in toolbar(app)
     world.kill_registry()
