@@ -68,7 +68,6 @@ class Prompt:
         self._front = ""
         self._draft_kept_at = 0.0
         self._asked_about: str | None = None
-        self._has_moved = False  # on the screen, by what was printed above
         completer = CommandCompleter(lambda: dict(around().names))
         self.session: PromptSession[str] = PromptSession(
             lambda: FormattedText(self._message()),
@@ -102,7 +101,8 @@ class Prompt:
         return False
 
     def put_away(self) -> None:
-        """Keep what is being typed: the prompt ends."""
+        """Keep what is being typed, and print what still waits: the prompt ends."""
+        self._print_pending()
         self._drafts.keep(self._front, self.session.default_buffer.text)
 
     def _think_again(self) -> None:
@@ -118,14 +118,31 @@ class Prompt:
         app = self.session.app
         first = not self._pending
         self._pending += lines
-        if app._running_in_terminal:  # the editor has it, and gives it back when it ends
-            if first:
-                run_in_terminal(self._print_pending)
-            return
-        if app.is_running:
-            app.renderer.erase()
-            self._has_moved = True
-        self._print_pending()
+        if not app.is_running:
+            self._print_pending()
+        elif first and app._running_in_terminal:  # the editor has it, until it ends
+            run_in_terminal(self._print_pending)
+        elif first and app.renderer.waiting_for_cpr:
+            app.create_background_task(self._print_when_settled())
+        elif first:
+            self._print_above()
+
+    async def _print_when_settled(self) -> None:
+        """Print once the terminal has said where its cursor is: what comes then would be wrong."""
+        await self.session.app.renderer.wait_for_cpr_responses()
+        self._print_above()
+
+    def _print_above(self) -> None:
+        """Print where the prompt stands, and have it drawn again below, with the room that is left.
+
+        prompt_toolkit would ask the terminal for that, and draw too much while it does not know.
+        """
+        app, renderer = self.session.app, self.session.app.renderer
+        drawn = renderer.last_rendered_screen
+        room = max(renderer._min_available_height, drawn.height if drawn is not None else 0)
+        renderer.erase()
+        printed = self._print_pending()
+        renderer._min_available_height = max(1, room - printed) if room else 0
         app.invalidate()
 
     def alert(self, contact: str, sentence: str) -> None:
@@ -141,20 +158,21 @@ class Prompt:
             output.write_raw(notification.format(title="p2p", text=safe))
         output.flush()
 
-    def _print_pending(self) -> None:
+    def _print_pending(self) -> int:
+        """Print what waits; give how many rows that took."""
         pending, self._pending = self._pending, []
+        rows = 0
         output = self.session.app.output
         width = output.get_size().columns
         for line in pending:
             for piece in wrapped(line, width, hanging(line)):
                 print_formatted_text(output, FormattedText([*piece, ("", "\n")]), self._style)
+                rows += 1
         output.flush()
+        return rows
 
     def _keep_up(self) -> None:
         """Put the draft aside when another conversation comes to front, and keep it meanwhile."""
-        if self._has_moved:
-            self._has_moved = False
-            self.session.app.renderer.request_absolute_cursor_position()
         buffer = self.session.default_buffer
         front = self._around().front
         now = time.monotonic()
