@@ -4,6 +4,7 @@ Each look gives findings of one thing; `findings` prints them.
 """
 
 import datetime as dt
+import importlib.util
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -35,6 +36,7 @@ def report(configuration: Configuration, file: Path | None) -> int:
         "database": _database,
         "certificate": _certificate,
         "doors": _doors,
+        "metrics": _metrics,
     }
     for name, look in looks.items():
         found.look(name, partial(look, configuration))
@@ -121,3 +123,18 @@ def _doors(configuration: Configuration) -> Iterator[Finding]:
         else:
             udp_port = door.tcp.port if door.udp_port is None else door.udp_port
             yield Finding("ok", f"door: {dialect} tcp {door.tcp} udp {door.tcp.at_port(udp_port)}")
+
+
+def _metrics(configuration: Configuration) -> Iterator[Finding]:
+    address = configuration.metrics
+    if address is None:
+        return
+    if importlib.util.find_spec("prometheus_client") is None:
+        yield Finding(
+            "wrong", "metrics: they cannot be told", advice="pip install 'p2pchat[metrics]'"
+        )
+    elif in_use(registry_database(configuration.folder)):
+        yield Finding("ok", "metrics: the address is not tried, a registry runs")
+    else:
+        try_to_bind(address, 0)
+        yield Finding("ok", f"metrics: http://{address}/metrics")

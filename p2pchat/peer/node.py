@@ -259,7 +259,8 @@ class Node:
         """The person has seen everything that the contact said up to that line."""
         if line_id:
             self.history.mark_read(contact, line_id)
-            self._on_event(Seen(contact))
+            # Later: everybody is to be told of the line first.
+            self._loop.call_soon(lambda: self._on_event(Seen(contact)))
 
     def unread(self, contact: str | None = None, limit: int | None = None) -> list[KeptLine]:
         """Give what somebody (or anybody) said that has not been seen; the last so many."""

@@ -94,6 +94,9 @@ def day_line(day: dt.date) -> Fragments:
 
 def our_lines(prompt: str, text: str, state: str) -> list[Fragments]:
     """Give a line of ours as it was typed, with its state, which is a word or a mark of its own."""
+    if text.startswith(ACTION):
+        us = prompt.removesuffix("> ").partition(" to ")[0]
+        prompt, text = f"{DOING}{us} ", _on_one_line(text)
     first, *rest = text.split("\n")
     lines: list[Fragments] = [[("class:prompt", prompt), ("", first)]]
     lines += [[("", " " * len(prompt) + line)] for line in rest]

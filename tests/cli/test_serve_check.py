@@ -217,3 +217,15 @@ def test_a_shared_database_is_asked(check: Check, database: str) -> None:
     done = check("--database", "postgresql://127.0.0.1:1/x")
     assert done.exit_code == 1
     assert "wrong the shared database cannot be used" in done.output
+
+
+def test_metrics_are_looked_at(check: Check) -> None:
+    """Whether they can be told, and there."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = check("--metrics", f"127.0.0.1:{port}")
+    assert done.exit_code == 1
+    assert "address already in use" in done.output
+    assert "ok metrics: http://127.0.0.1:0/metrics" in check("--metrics", "127.0.0.1:0").output

@@ -60,7 +60,9 @@ def test_a_bystander_changes_nothing(alice: Person) -> None:
     assert len(alice.node.unread()) == 2
 
 
-def test_who_reads_in_the_persons_place_begins_with_what_is_unread(alice: Person) -> None:
+def test_who_reads_in_the_persons_place_begins_with_what_is_unread(
+    alice: Person, secure_world: World
+) -> None:
     """And what was written is seen: not before."""
     reader = Reader(slow=True)
     stream = Stream(reader.write, seen=True)
@@ -69,6 +71,7 @@ def test_who_reads_in_the_persons_place_begins_with_what_is_unread(alice: Person
     assert len(alice.node.unread()) == 2
     reader.read()
     assert [line.text for line in alice.node.unread()] == ["two"]
+    secure_world.settle()
     assert alice.told() == [Seen("bob")]
     reader.read()
     assert alice.node.unread() == []
