@@ -214,6 +214,7 @@ class Cluster:
         self._renewal = self._loop.call_later(wait, self._renew)
         if lease.anew:
             self._publisher.publish_all()
+        self._publisher.go_on()
 
     def _not_renewed(self, error: P2PError) -> None:
         self._renewing = False

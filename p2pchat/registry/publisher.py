@@ -36,8 +36,10 @@ class _Batch(NamedTuple):
 
 
 class Publisher:
-    """Keep the table like the book. `on_no_lease` is told when our lease has ended: get another,
-    and `publish_all`; `on_failed(error)` when the table could not be written.
+    """Keep the table like the book.
+
+    `on_no_lease` is told when our lease has ended: get another, and `go_on`, after `publish_all`
+    where it is a new one. `on_failed(error)` is told when the table could not be written.
 
     Somebody who is found to be online at another node is hung up on here.
     """
@@ -78,6 +80,10 @@ class Publisher:
         """Write where everybody is."""
         for attendance in self._presence:
             self.publish(attendance.username)
+
+    def go_on(self) -> None:
+        """Write what waited for a lease."""
+        self._write()
 
     def is_published(self, attendance: Attendance) -> bool:
         """Tell whether others have been able to see this very login."""
