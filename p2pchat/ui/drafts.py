@@ -26,7 +26,11 @@ class Drafts:
         return self._drafts.get(contact, "")
 
     def keep(self, contact: str, text: str) -> None:
-        """Keep it; nothing is written if it is what was kept."""
+        """Keep it; nothing is written if it is what was kept.
+
+        Terminals give bytes that are no UTF-8 as surrogates: they are replaced.
+        """
+        text = text.encode("utf-8", "replace").decode()
         if self.of(contact) == text:
             return
         self._drafts.pop(contact, None)

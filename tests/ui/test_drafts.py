@@ -31,3 +31,10 @@ def test_a_file_that_is_no_use_costs_nobody_the_prompt(tmp_path: Path) -> None:
     memory = Drafts(None)
     memory.keep("bob", "x")
     assert memory.of("bob") == "x"
+
+
+def test_bytes_that_are_no_utf8_are_replaced(tmp_path: Path) -> None:
+    """A terminal gives them as lone surrogates, which JSON cannot hold: the prompt ended."""
+    drafts = Drafts(tmp_path / "drafts.json")
+    drafts.keep("bob", "caf\udce9")
+    assert drafts.of("bob") == Drafts(tmp_path / "drafts.json").of("bob") == "caf?"
