@@ -66,7 +66,7 @@ def edit(settings: Settings) -> None:
             click.echo(f"{error.what.replace(str(draft), str(file))}", err=True)
             click.confirm("Edit again? (else nothing changes)", default=True, abort=True, err=True)
         else:
-            draft.replace(file)
+            draft.replace(file.resolve())  # it may be a link into a folder of settings
             return
         finally:
             draft.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ A setting comes from an option, else from the environment, else from this file, 
 default. Knows no option; `settings` and `main` put what is here in its place.
 """
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -141,23 +142,47 @@ def write_first(file: Path) -> None:
         new.write(template())
 
 
-def keep_registry(file: Path, registry: str) -> None:
-    """Have the file name that registry, where it names none; what else is in it stays.
+def keep_registry(file: Path, registry: str, profile: str | None) -> None:
+    """Have the file name that registry for the profile, for which it names none; the rest stays.
 
-    Raises StorageError.
+    Raises StorageError; UsageError where it is to be written by hand.
     """
     write_first(file)
     line = f"registry = {shown(registry)}"
-    lines = (_text(file) or "").splitlines()
-    commented = next((i for i, old in enumerate(lines) if old.startswith("# registry = ")), None)
-    if commented is None:
-        lines.insert(0, line)
+    lines = (_text(file) or "").removesuffix("\n").split("\n")
+    if profile is None:
+        tables = (i for i, old in enumerate(lines) if old.lstrip().startswith("["))
+        ours = lines[: next(tables, len(lines))]
+        commented = next((i for i, old in enumerate(ours) if old.startswith("# registry = ")), None)
+        if commented is None:
+            lines.insert(0, line)
+        else:
+            lines[commented] = line
     else:
-        lines[commented] = line
+        headers = (f"[profiles.{profile}]", f'[profiles."{profile}"]')
+        header = next((i for i, old in enumerate(lines) if old.strip() in headers), None)
+        if header is None:
+            lines += ["", headers[1], line]
+        else:
+            lines.insert(header + 1, line)
+    new = file.with_name(f"{file.name}.{os.getpid()}")
     try:
-        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        new.touch(mode=0o600)
+        new.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if _registry_in(new, profile) != registry:
+            raise UsageError(f"{file} cannot be added to", advice=f"p2p config edit: {line}")
+        new.replace(file.resolve())
     except OSError as error:
         raise StorageError(f"{file} cannot be written: {error.strerror}") from error
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _registry_in(file: Path, profile: str | None) -> Value | None:
+    try:
+        return read_configuration(file, profile).values.get("registry")
+    except UsageError:
+        return None
 
 
 def template() -> str:
@@ -194,7 +219,7 @@ def shown(value: Value) -> str:
     """Give a value as TOML has it."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f'"{value}"' if isinstance(value, str) else f"{value:g}"
+    return json.dumps(value) if isinstance(value, str) else f"{value:g}"
 
 
 def _text(file: Path) -> str | None:
@@ -217,6 +242,7 @@ class _Reader:
         self.quiet: set[str] = set()
 
     def read(self, table: Mapping[str, Any], inside: str = "") -> None:
+        """Take the table, whose names begin with `inside`; raises UsageError."""
         for name, value in table.items():
             if not inside and name == "hooks":
                 self._hooks(value)
@@ -230,8 +256,7 @@ class _Reader:
     def _take(self, name: str, value: Any) -> None:
         key = _BY_NAME.get(name)
         if key is None:
-            known = [*_BY_NAME, "hooks", "contacts", "profiles"]
-            near = nearest(name, known)
+            near = nearest(name, [*_BY_NAME, "hooks", "contacts", "profiles"])
             raise UsageError(
                 f"{self._file}: there is no setting {name!r}",
                 likely=near and f"you mean {near!r}",

@@ -41,7 +41,7 @@ def begin(settings: Settings) -> str:
                 us.errands.log_in(credentials)
             us.profile.note_account(str(us.url), username)
     if registry != settings.registry:
-        keep_registry(settings.config_file, registry)
+        keep_registry(settings.config_file, registry, settings.profile)
     return username
 
 

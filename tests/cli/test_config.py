@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from p2pchat.cli.config_file import KEYS, read_configuration, template
+from p2pchat.cli.config_file import KEYS, keep_registry, read_configuration, template
 from p2pchat.cli.main import cli
 from p2pchat.cli.settings import from_environment
 from p2pchat.errors import UsageError
@@ -123,6 +123,42 @@ def test_profiles_share_nothing_but_the_file(tmp_path: Path, file: Path) -> None
         from_environment({"P2P_HOME": str(tmp_path)}, "../x")
     assert run(tmp_path, "--profile", "work", "contacts").exit_code == 0
     assert (tmp_path / "data" / "profiles" / "work" / "profile.sqlite3").exists()
+
+
+@pytest.mark.parametrize("profile", [None, "work", "a.b"])
+@pytest.mark.parametrize(
+    "old",
+    [
+        None,
+        "",
+        "peer-port = 7",
+        "# mine\n[prompt]\nedit-mode = \"vi\"\n# registry = 'p2p://not-here'\n",
+        '[profiles.work]\npeer-port = 7\n[profiles."a.b"]\n[hooks]\n',
+    ],
+)
+def test_a_registry_is_kept_for_the_self_that_asked(
+    file: Path, old: str | None, profile: str | None
+) -> None:
+    """Whatever the file holds, in its own table; nothing that was there is lost."""
+    if old is not None:
+        file.write_text(old)
+    link = 'p2p://é.example:7/"\\x'
+    keep_registry(file, link, profile)
+    assert read_configuration(file, profile).values["registry"] == link
+    others = {None, "work", "a.b", "other"} - {profile} if profile else ()
+    assert all("registry" not in read_configuration(file, p).values for p in others)
+    kept = set(file.read_text().splitlines())
+    assert set((old or "").splitlines()) <= kept
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_registry_that_cannot_be_kept_leaves_the_file(file: Path) -> None:
+    """The table is there in another notation: a second one would make the file malformed."""
+    file.write_text("[profiles]\nwork = {peer-port = 7}\n")
+    with pytest.raises(UsageError, match="cannot be added to"):
+        keep_registry(file, "p2p://a", "work")
+    assert file.read_text() == "[profiles]\nwork = {peer-port = 7}\n"
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 def test_editing_is_looked_at_before_it_counts(tmp_path: Path, file: Path) -> None:
