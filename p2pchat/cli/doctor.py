@@ -19,7 +19,7 @@ from p2pchat.cli.settings import Settings
     "--timeout",
     default=4.0,
     show_default=True,
-    type=click.FloatRange(0, 60, min_open=True),
+    type=options.NumberRange(0, 60, min_open=True),
     metavar="SECONDS",
     help="How long each answer may take.",
 )

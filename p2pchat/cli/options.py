@@ -1,11 +1,12 @@
 """Options that several commands share, and how a password is got."""
 
+import math
 import re
 import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import click
 from click.shell_completion import CompletionItem
@@ -14,6 +15,24 @@ from p2pchat.cli.settings import Settings, from_environment
 from p2pchat.errors import LoginNeeded, P2PError, UsageError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class NumberRange(click.FloatRange):
+    """A number between two; click's own takes NaN, which is on neither side of anything."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Give the number; fails as click's does."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return number
+
+
+DAYS: Final = NumberRange(0, 36500, min_open=True)
+"""At most a century: no time before or after it has trouble with any clock."""
+
 
 registry: Decorator = click.option(
     "--registry",

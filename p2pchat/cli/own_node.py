@@ -50,7 +50,7 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--keep-days",
-        type=click.FloatRange(0, min_open=True),
+        type=options.DAYS,
         metavar="DAYS",
         help="Forget lines that are done and older than that.  [default: keep them]",
     ),

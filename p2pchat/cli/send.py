@@ -22,7 +22,7 @@ _PART_BYTES = 60_000  # of a long text from stdin; a message has at most 65,536
     "--wait",
     default=15.0,
     show_default=True,
-    type=click.FloatRange(0, 86400),
+    type=options.NumberRange(0, 86400),
     metavar="SECONDS",
     help="How long to wait for the acknowledgement.",
 )

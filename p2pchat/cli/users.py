@@ -166,7 +166,7 @@ def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
     "--days",
     default=7.0,
     show_default=True,
-    type=click.FloatRange(0, min_open=True),
+    type=options.DAYS,
     help="For how long it is good.",
 )
 @_operating

@@ -398,3 +398,22 @@ def test_a_closed_registry_says_so(run: Run, tmp_path: Path) -> None:
         result = run("register", "carol", P2P_REGISTRY=serve.join, P2P_PASSWORD="password")
     assert result.exit_code == 1
     assert "ask its operator" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("users", "invite", "--days"),
+        ("listen", "--keep-days"),
+        ("send", "bob", "hello", "--wait"),
+        ("doctor", "--timeout"),
+    ],
+)
+@pytest.mark.parametrize("number", ["nan", "inf", "-1", "1e300"])
+def test_a_number_that_is_none_is_refused(
+    tmp_path: Path, words: tuple[str, ...], number: str
+) -> None:
+    """NaN is in every range for some, and ended a command with a traceback."""
+    result = CliRunner(env={"P2P_HOME": str(tmp_path)}).invoke(cli, [*words, number])
+    assert result.exit_code == 2
+    assert words[-1] in result.output
