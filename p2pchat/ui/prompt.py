@@ -91,14 +91,18 @@ class Prompt:
         self.on_line: Callable[[str], None] = _ignore
 
     def _entered(self, buffer: Buffer) -> bool:
-        """Take the line; True, and it stays, where the person is asked about it first."""
-        if self._asked_about != buffer.text and why_ask(buffer.text):
-            self._asked_about = buffer.text
+        """Take the line, or ask the person about it first; True: what stands there now may stay."""
+        text = buffer.text
+        if self._asked_about != text and why_ask(text):
+            self._asked_about = text
             return True
         confirmed, self._asked_about = self._asked_about is not None, None
         self._drafts.keep(self._front, "")
-        self.on_line(as_meant(buffer.text) if confirmed else buffer.text)
-        return False
+        buffer.reset(append_to_history=True)
+        # By itself it would be loaded when it is next drawn: arrow up before that found nothing.
+        buffer.load_history_if_not_yet_loaded()
+        self.on_line(as_meant(text) if confirmed else text)
+        return True
 
     def put_away(self) -> None:
         """Keep what is being typed, and print what still waits: the prompt ends."""

@@ -1,5 +1,6 @@
 """The prompt: what stands around the line, its completion, its history."""
 
+import asyncio
 import stat
 from pathlib import Path
 
@@ -68,3 +69,27 @@ def test_completion_and_a_private_history(tmp_path: Path) -> None:
         assert offered("/qu") == ["/quit"]
         assert offered("hello b") == []
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_arrow_up_right_after_enter(tmp_path: Path) -> None:
+    """Finds what was entered: before the prompt was drawn again, it once found nothing."""
+    lines: list[str] = []
+    with create_pipe_input() as keyboard:
+        prompt = Prompt(
+            lambda: Around("> "),
+            history_file=tmp_path / "input-history",
+            input=keyboard,
+            output=DummyOutput(),
+        )
+
+        def on_line(line: str) -> None:
+            lines.append(line)
+            if len(lines) == 1:
+                keyboard.send_text("\x1b[A\r")
+            else:
+                prompt.session.app.exit(result="")
+
+        prompt.on_line = on_line
+        keyboard.send_text("again\r")
+        asyncio.run(prompt.session.app.run_async())
+    assert lines == ["again", "again"]
