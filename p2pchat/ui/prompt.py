@@ -134,7 +134,8 @@ class Prompt:
     async def _print_when_settled(self) -> None:
         """Print once the terminal has said where its cursor is: what comes then would be wrong."""
         await self.session.app.renderer.wait_for_cpr_responses()
-        self._print_above()
+        waited, self._pending = self._pending, []
+        self.write(waited)  # by now the editor may have the terminal
 
     def _print_above(self) -> None:
         """Print where the prompt stands, and have it drawn again below, with the room that is left.
