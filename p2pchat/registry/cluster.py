@@ -116,14 +116,20 @@ class Cluster:
         return Work(partial(self._table.find, wanted), answer, Rank.QUICK)
 
     def announced(self, attendance: Attendance, answer: Callable[[bool], Message]) -> Later:
-        """Give the answer once others can find the user, or cannot."""
+        """Give the answer once others can find the user, or cannot.
+
+        Where the port turns out to be taken, it is taken back, even after the user was told to come
+        again: or it would be found here and nowhere else.
+        """
+        asked = attendance.port, attendance.clear_port
 
         def begin(say: Callable[[Message], None]) -> None:
             def outcome(published: Published | None) -> None:
+                now = attendance.port, attendance.clear_port
+                if published is Published.PORT_TAKEN and now == asked:
+                    self._presence.withdraw(attendance)
                 if timer.live:
                     timer.cancel()
-                    if published is Published.PORT_TAKEN:
-                        self._presence.withdraw(attendance)
                     kept = published is Published.KEPT
                     say(SlowDown(_BUSY_PAUSE) if published is None else answer(kept))
 
