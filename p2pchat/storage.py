@@ -152,9 +152,9 @@ class _Sqlite(Store):
 class SqliteFile(_Sqlite):
     """The file, made for its owner's eyes where it is not; in WAL, every commit on the disk.
 
-    `alone`: no other process may have it so at the
-    same time. Raises StorageError, with `advice`, where it cannot be opened, was written by a newer
-    p2pchat, can be read by others, or is another's alone.
+    `alone`: no other process may have it so at the same time. Raises StorageError, with `advice`,
+    where it cannot be opened, was written by a newer p2pchat, can be read by others, or is
+    another's alone.
     """
 
     def __init__(

@@ -6,6 +6,7 @@ pipe: lines are given and taken as text.
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from p2pchat.errors import ContactOffline, LinkLost, P2PError, UsageError
@@ -256,14 +257,20 @@ class ProgramApp(Watcher):
         for contact in tuple(self._undelivered):
             node.registry.search(
                 contact,
-                lambda result, contact=contact: self._whereabouts(contact, result),  # type: ignore[misc]
-                lambda _, contact=contact: self._whereabouts(contact, None),  # type: ignore[misc]
+                partial(self._whereabouts, contact),
+                partial(self._no_answer, contact),
             )
 
-    def _whereabouts(self, contact: str, result: SearchResult | None) -> None:
-        if result is None or result.presence is not Presence.ONLINE:
-            self._undelivered.discard(contact)
-            self._end_if_all_is_said()
+    def _whereabouts(self, contact: str, result: SearchResult) -> None:
+        if result.presence is not Presence.ONLINE:
+            self._not_there(contact)
+
+    def _no_answer(self, contact: str, _: P2PError) -> None:
+        self._not_there(contact)
+
+    def _not_there(self, contact: str) -> None:
+        self._undelivered.discard(contact)
+        self._end_if_all_is_said()
 
     def _give_up(self) -> None:
         self._undelivered.clear()

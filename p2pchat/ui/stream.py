@@ -7,6 +7,7 @@ is a bystander, who changes nothing. Knows no command.
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from p2pchat.errors import P2PError
@@ -105,7 +106,7 @@ class Stream:
             while self._due and self._under_way < _MOST_UNDER_WAY:
                 due = self._due.popleft()
                 self._under_way += len(due.line)
-                self._write(due.line, lambda due=due: self._written(due))  # type: ignore[misc]
+                self._write(due.line, partial(self._written, due))
         finally:
             self._writing = False
         if self._on_empty is not None and not self._due and not self._under_way:
