@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,10 @@ from p2pchat.cli import options
 from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
 from p2pchat.cli.settings import Settings, make_folder
 from p2pchat.errors import NoSuchUser, UsageError
+
+if TYPE_CHECKING:
+    from p2pchat.cli.assembly import AtPrompt
+    from p2pchat.cli.our_side import OurSide
 
 _PLAIN = click.option("--plain", is_flag=True, help="Plain lines instead of the prompt.")
 
@@ -84,6 +88,16 @@ def _check_together(*, as_json: bool, seen: bool, headless: bool) -> None:
         )
 
 
+def _at_prompt(settings: Settings, us: "OurSide", username: str) -> "AtPrompt":
+    from p2pchat.cli.assembly import AtPrompt
+    from p2pchat.peer.control import socket_of
+
+    make_folder(settings.state_home)
+    account = socket_of(settings.state_home, str(us.url), username).stem
+    drafts_file = settings.state_home / f"drafts-{account}.json"
+    return AtPrompt(settings.input_history_file, drafts_file, settings.look)
+
+
 def _be_online(
     ctx: click.Context,
     me: str | None,
@@ -99,7 +113,6 @@ def _be_online(
 ) -> None:
     """Attach a screen to the account's node where one runs, else be it."""
     from p2pchat.cli.assembly import (
-        AtPrompt,
         Following,
         Talk,
         attach,
@@ -110,7 +123,6 @@ def _be_online(
     )
     from p2pchat.cli.node_access import running_node
     from p2pchat.cli.our_side import our_side
-    from p2pchat.peer.control import socket_of
     from p2pchat.protocol.screen import Attach
     from p2pchat.ui.chat_app import Call
 
@@ -123,12 +135,8 @@ def _be_online(
         whom = None if call is None else us.named(call)
         to_call = None if whom is None else Call(whom, in_clear)
         following = Following(seen=seen) if as_json else None
-        at_prompt = None
-        if terminal and not plain and not as_json and not settings.dumb_terminal:
-            make_folder(settings.state_home)
-            account = socket_of(settings.state_home, str(us.url), username).stem
-            drafts_file = settings.state_home / f"drafts-{account}.json"
-            at_prompt = AtPrompt(settings.input_history_file, drafts_file, settings.look)
+        wants_prompt = terminal and not plain and not as_json and not settings.dumb_terminal
+        at_prompt = _at_prompt(settings, us, username) if wants_prompt else None
         with running_node(settings, us, username) as running:
             if running is not None and not headless:
                 refuse_node_options(ctx)

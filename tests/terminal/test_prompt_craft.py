@@ -285,3 +285,16 @@ def test_a_line_is_cleared_before_anybody_leaves(desk: Desk) -> None:
     alice.end()
     again = desk.chat()
     again.wait_until(lambda: typed(again) == "begun")
+
+
+def test_bytes_that_are_no_utf8_end_nothing(desk: Desk) -> None:
+    """A terminal set to Latin-1, say: drafted, said, and kept, with marks for what was no text."""
+    alice = desk.chat()
+    alice.child.send(b"caf\xe9")
+    alice.wait_until(lambda: typed(alice).startswith("caf"))
+    alice.wait_until(lambda: _drafts(desk).startswith("caf"))
+    alice.enter(" is closed")
+    alice.wait_for("caf. is closed  \\(queued\\)")
+    alice.enter("/quit")
+    assert alice.end() == 0
+    assert "Traceback" not in alice.text
