@@ -5,6 +5,7 @@ stream; EVENTS.md beside this file tells what may be said.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -81,7 +82,7 @@ _KIND_NAMES: Final = {str: "a text", bool: "true or false", int: "a whole number
 def load(line: str) -> dict[str, Any]:
     """Give the object on a line; raises UsageError where there is none."""
     try:
-        fields = json.loads(line, parse_constant=_refuse)
+        fields = json.loads(line, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise UsageError(
             "the line is no JSON",
@@ -131,6 +132,14 @@ def _check(word: str, row: Row, given: Mapping[str, Any]) -> None:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number")
+
+
+def _finite(text: str) -> float:
+    """Give the number; too large a one would be answered with Infinity, which is no JSON."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large a number")
+    return number
 
 
 def _clean(value: Any) -> Any:

@@ -28,6 +28,7 @@ REFUSED = [
     ("hello", "the line is no JSON"),
     ("", "the line is no JSON"),
     ('{"command":"quit","id":NaN}', "the line is no JSON"),
+    ('{"command":"quit","id":1e400}', "the line is no JSON"),
     ("[" * 100_000, "the line is no JSON"),
     ('["send"]', "the line is no JSON object"),
     ("{}", "there is no command None"),
