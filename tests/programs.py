@@ -17,14 +17,22 @@ from types import MappingProxyType
 P2P = str(Path(sys.executable).with_name("p2p"))
 
 
+NO_EXTRAS = Path(__file__).with_name("no_extras")
+WITH_EXTRAS = {"PYTHONPATH": ""}
+
+
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """Give an environment in which nothing of this machine's user counts."""
+    """Give an environment in which nothing of this machine's user counts.
+
+    Programs run as most people install them: without extras, unless WITH_EXTRAS is of `more`.
+    """
     kept = {
         k: v
         for k, v in os.environ.items()  # noqa: TID251  # what a child needs of ours
         if k in {"PATH", "LANG", "LC_ALL", "VIRTUAL_ENV"}
     }
-    return kept | {"P2P_HOME": str(home), "HOME": str(home), "LC_ALL": "C.UTF-8"} | more
+    ours = {"P2P_HOME": str(home), "HOME": str(home), "LC_ALL": "C.UTF-8"}
+    return kept | ours | {"PYTHONPATH": str(NO_EXTRAS)} | more
 
 
 class Program:

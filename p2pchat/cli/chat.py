@@ -90,7 +90,7 @@ def _check_together(*, as_json: bool, seen: bool, headless: bool) -> None:
 
 def _at_prompt(settings: Settings, us: "OurSide", username: str) -> "AtPrompt":
     from p2pchat.cli.assembly import AtPrompt
-    from p2pchat.peer.control import socket_of
+    from p2pchat.peer.control_client import socket_of
 
     make_folder(settings.state_home)
     account = socket_of(settings.state_home, str(us.url), username).stem
@@ -121,8 +121,8 @@ def _be_online(
         serve_program,
         stay_online,
     )
-    from p2pchat.cli.node_access import running_node
     from p2pchat.cli.our_side import our_side
+    from p2pchat.cli.running_node import running_node
     from p2pchat.protocol.screen import Attach
     from p2pchat.ui.chat_app import Call
 
@@ -137,7 +137,7 @@ def _be_online(
         following = Following(seen=seen) if as_json else None
         wants_prompt = terminal and not plain and not as_json and not settings.dumb_terminal
         at_prompt = _at_prompt(settings, us, username) if wants_prompt else None
-        with running_node(settings, us, username) as running:
+        with running_node(us.loop, settings, us, username) as running:
             if running is not None and not headless:
                 refuse_node_options(ctx)
                 if following is not None:

@@ -11,8 +11,8 @@ from typing import Final
 
 from p2pchat.cli.findings import Finding, Look, Report, wrong
 from p2pchat.cli.machine_looks import clock, files, versions
-from p2pchat.cli.node_access import running_node
 from p2pchat.cli.our_side import OurSide, our_side
+from p2pchat.cli.running_node import running_node
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import P2PError, StorageError, TimedOut, Unreachable
 from p2pchat.net.address import Address, is_loopback
@@ -46,6 +46,7 @@ def check_up(
     with ExitStack() as stack:
         try:
             us = stack.enter_context(our_side(settings, registry))
+            _ = us.identity
         except StorageError as error:  # without a profile there is no registry to look at
             seen = Finding("skip", "profile: not opened, see above")
             report.tell("profile", seen if report.exit_code else wrong(error))
@@ -203,7 +204,7 @@ class _Checkup:
         if self._me is None:
             yield Finding("skip", "node: there is no account that could have one")
             return
-        with running_node(self._settings, self._us, self._me) as running:
+        with running_node(self._us.loop, self._settings, self._us, self._me) as running:
             if running is None:
                 yield Finding("ok", "node: none is running")
                 return

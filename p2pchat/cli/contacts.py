@@ -22,9 +22,9 @@ def contacts(settings: Settings, registry: str | None, as_json: bool) -> None:
     p2p contacts
     p2p contacts --json
     """
-    from p2pchat.cli.our_side import our_side
+    from p2pchat.cli.our_files import our_files
 
-    with our_side(settings, registry) as us:
+    with our_files(settings, registry) as us:
         for contact in us.contacts.all():
             trust = "no key yet"
             if contact.key is not None:
@@ -55,9 +55,9 @@ def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> No
     \b
     p2p verify bob
     """
-    from p2pchat.cli.our_side import our_side
+    from p2pchat.cli.our_files import our_files
 
-    with our_side(settings, registry) as us:
+    with our_files(settings, registry) as us:
         username = us.named(user)
         click.echo(us.contacts.safety_number(username))
         if not yes and options.is_terminal(sys.stdin):
@@ -80,9 +80,9 @@ def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> Non
     \b
     p2p trust bob
     """
-    from p2pchat.cli.our_side import our_side
+    from p2pchat.cli.our_files import our_files
 
-    with our_side(settings, registry) as us:
+    with our_files(settings, registry) as us:
         username = us.named(user)
         click.echo(us.contacts.other_number(username))
         if not yes and options.is_terminal(sys.stdin):

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from p2pchat.cli.assembly import AtPrompt, MakeNode, converse
+from p2pchat.cli.node_of_ours import make_node
 from p2pchat.cli.our_side import OurSide, running_loop
 from p2pchat.cli.running_registry import RunningRegistry
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
 from p2pchat.peer.events import Called, ChatEnded, ChatStarted, Event, LoggedIn, TextReceived
-from p2pchat.peer.identity import load_identity
 from p2pchat.peer.node import Node
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_url import RegistryUrl
@@ -104,11 +104,11 @@ def _stage() -> Iterator[_Stage]:
             home = Path(folder) / username
             home.mkdir(mode=0o700)
             profile = stack.enter_context(closing(Profile(home / "profile.sqlite3")))
-            us = OurSide(loop, network, url, profile, load_identity(home / "identity.pem"))
+            us = OurSide(loop, network, url, profile, home / "identity.pem")
             password = secrets.token_urlsafe()
             credentials = us.credentials(username, password)
             us.errands.register(credentials, password)
-            return lambda watcher: nullcontext(us.node(credentials, watcher.on_event))
+            return lambda watcher: nullcontext(make_node(us, credentials, watcher.on_event))
 
         robot = _start_robot(loop, stack, join(ROBOT))
         stack.callback(robot.stop)

@@ -49,9 +49,9 @@ def _knows_somebody(settings: Settings) -> bool:
     """Tell whether there is an account at the registry that counts without a question."""
     if not settings.profile_file.exists():
         return False
-    from p2pchat.cli.our_side import our_side
+    from p2pchat.cli.our_files import our_files
 
-    with our_side(settings, None) as us:
+    with our_files(settings, None) as us:
         return us.profile.last_account(str(us.url)) is not None
 
 

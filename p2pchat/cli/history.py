@@ -44,11 +44,11 @@ def history(
     p2p history --search "pizza friday"
     p2p history bob --json > bob.jsonl
     """
-    from p2pchat.cli.our_side import our_side
+    from p2pchat.cli.our_files import our_files
 
     if user is None and not words:
         raise UsageError("whose history?", advice="p2p history NAME, or --search WORDS")
-    with our_side(settings, registry) as us:
+    with our_files(settings, registry) as us:
         name = None if user is None else us.named(user)
         kept = us.history
         if name is not None and name not in us.known_names and not kept.lines(name, limit=1):

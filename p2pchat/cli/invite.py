@@ -34,10 +34,10 @@ def invite(
 
     Nobody is asked. The link carries the registry's key, as your profile knows it.
     """
-    from p2pchat.cli.our_side import our_side
+    from p2pchat.cli.our_files import our_files
     from p2pchat.peer.registry_link import BY_AUTHORITY, due_key
 
-    with our_side(settings, registry) as us:
+    with our_files(settings, registry) as us:
         account = us.profile.last_account(str(us.url)) if me is None else us.named(me)
         key = due_key(us.url, us.profile)
     url = us.url.with_key(None if key == BY_AUTHORITY else key)

@@ -53,15 +53,15 @@ def listen(
     not write, because it was ended, stays unread and comes again.
     """
     from p2pchat.cli.assembly import Following, Talk, attach_program, serve_program
-    from p2pchat.cli.node_access import running_node
     from p2pchat.cli.our_side import our_side
+    from p2pchat.cli.running_node import running_node
 
     settings: Settings = ctx.obj
     talk: Talk
     with our_side(settings, registry) as us:
         username = us.who_am_i(me)
         following = Following(as_json, "" if only is None else us.named(only), seen, orders=False)
-        with running_node(settings, us, username) as running:
+        with running_node(us.loop, settings, us, username) as running:
             if running is not None:
                 refuse_node_options(ctx)
                 talk = attach_program(running.link, us.loop, None, following)

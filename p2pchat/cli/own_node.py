@@ -108,7 +108,7 @@ def node_maker(
     no_history: bool,
 ) -> "MakeNode":
     """Give what makes the account's node; asks for the password where it is needed."""
-    from p2pchat.cli.node_access import node_of_ours
+    from p2pchat.cli.node_of_ours import node_of_ours
     from p2pchat.peer.limits import PeerLimits
     from p2pchat.peer.retention import Retention
     from p2pchat.ui.hooks import parse_hooks

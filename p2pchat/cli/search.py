@@ -65,12 +65,17 @@ def _through_node(
     settings: Settings, us: "OurSide", me: str | None, user: str
 ) -> "SearchResult | None":
     """Ask the node that is running, so that nobody logs in a second time; None if none answers."""
-    from p2pchat.cli.node_access import search_by_node
+    from p2pchat.cli.running_node import running_node
+    from p2pchat.protocol.control import Find, FindResult
     from p2pchat.protocol.messages import SearchResult
 
     if not us.url.secure:
         return None
-    found = search_by_node(settings, us, us.who_am_i(me), user)
-    if found is None or found.presence is None:
+    with running_node(us.loop, settings, us, us.who_am_i(me)) as running:
+        if running is None:
+            return None
+        found = running.ask(Find(user))
+    assert isinstance(found, FindResult)
+    if found.presence is None:
         return None
     return SearchResult(found.presence, found.host, found.port)

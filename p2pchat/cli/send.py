@@ -48,7 +48,7 @@ def send(
     Exit code: 0 if USER's node has acknowledged it, 6 if it waits in the outbox, 5 no such user,
     7 rejected.
     """
-    from p2pchat.cli.node_access import deliver
+    from p2pchat.cli.delivering import deliver
 
     texts = _texts(text)
     exit_code, why = deliver(ctx.obj, registry, me, user, texts, 0.0 if queue else wait)
@@ -86,10 +86,10 @@ def list_outbox(given: tuple[Settings, str | None], *, as_json: bool) -> None:
 
 def _list(settings: Settings, registry: str | None, *, as_json: bool) -> None:
     from p2pchat.cli.history import print_lines
-    from p2pchat.cli.our_side import our_side
+    from p2pchat.cli.our_files import our_files
     from p2pchat.peer.history import LineState
 
-    with our_side(settings, registry) as us:
+    with our_files(settings, registry) as us:
         states = (LineState.QUEUED, LineState.FAILED)
         lines = us.history.lines(states=states)
     print_lines(lines, me="me", as_json=as_json)
@@ -100,9 +100,9 @@ def _list(settings: Settings, registry: str | None, *, as_json: bool) -> None:
 @click.pass_obj
 def cancel(given: tuple[Settings, str | None], user: str) -> None:
     """Do not deliver what waits for USER."""
-    from p2pchat.cli.our_side import our_side
+    from p2pchat.cli.our_files import our_files
 
-    with our_side(*given) as us:
+    with our_files(*given) as us:
         count = us.history.drop_queued(us.named(user))
     click.echo(f"{count} lines will not be delivered")
 
@@ -112,12 +112,12 @@ def cancel(given: tuple[Settings, str | None], user: str) -> None:
 @click.pass_context
 def retry(ctx: click.Context, user: str) -> None:
     """Send again what has failed, or waits for an older key of USER, to the key of now."""
-    from p2pchat.cli.node_access import deliver
-    from p2pchat.cli.our_side import our_side
+    from p2pchat.cli.delivering import deliver
+    from p2pchat.cli.our_files import our_files
     from p2pchat.peer.history import LineState
 
     settings, registry = ctx.obj
-    with our_side(settings, registry) as us:
+    with our_files(settings, registry) as us:
         history, name = us.history, us.named(user)
         history.drop_queued(name, other_than=us.contacts.get(name).key)
         failed = history.lines(name, states=[LineState.FAILED])
@@ -126,7 +126,7 @@ def retry(ctx: click.Context, user: str) -> None:
     texts = tuple(line.text for line in failed)
     exit_code, why = deliver(settings, registry, None, user, texts, 15.0)
     if exit_code in {0, 6}:
-        with our_side(settings, registry) as us:
+        with our_files(settings, registry) as us:
             us.history.forget_lines([line.id for line in failed])
     if why:
         click.echo(f"p2p: {why}", err=True)

@@ -1,6 +1,7 @@
 """`p2p status`: how your node stands, quickly enough for a status bar."""
 
 import json
+from contextlib import closing
 
 import click
 
@@ -20,9 +21,7 @@ def status(settings: Settings, registry: str | None, me: str | None, as_json: bo
     p2p status
     p2p status --json
     """
-    from p2pchat.cli.node_access import ask_status
-
-    fields = ask_status(settings, registry, me)
+    fields = _status(settings, registry, me)
     if as_json:
         click.echo(json.dumps(fields, ensure_ascii=False))
         return
@@ -41,3 +40,36 @@ def status(settings: Settings, registry: str | None, me: str | None, as_json: bo
         assert isinstance(counts, dict)
         for contact, count in counts.items():
             click.echo(f"{name}: {count} {'from' if name == 'unread' else 'for'} {contact}")
+
+
+def _status(settings: Settings, registry: str | None, me: str | None) -> dict[str, object]:
+    """Ask the node, or see what there is without one."""
+    from p2pchat.cli.our_files import our_files
+    from p2pchat.cli.running_node import running_node
+    from p2pchat.net.loop import Loop
+    from p2pchat.protocol.control import Status, StatusResult
+
+    with our_files(settings, registry) as us, closing(Loop()) as loop:
+        username = us.who_am_i(me)
+        with running_node(loop, settings, us, username) as running:
+            if running is not None:
+                answer = running.ask(Status())
+                assert isinstance(answer, StatusResult)
+                return {
+                    "user": answer.username,
+                    "registry": answer.registry,
+                    "standing": answer.standing,
+                    "online": list(answer.online),
+                    "unread": answer.unread,
+                    "waiting": answer.waiting,
+                    "links": answer.links,
+                }
+        return {
+            "user": username,
+            "registry": str(us.url),
+            "standing": None,
+            "online": [],
+            "unread": us.history.unread(),
+            "waiting": us.history.waiting(),
+            "links": {},
+        }

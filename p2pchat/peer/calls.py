@@ -15,6 +15,7 @@ from p2pchat.errors import (
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
+from p2pchat.peer.identity import another_key
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatReply, ChatRequest, Reply
@@ -138,15 +139,6 @@ class IncomingCall:
 def pause_after(error: P2PError) -> float | None:
     """Give the seconds until whoever could not be called so is called again; None: soon."""
     return {ContactBusy: 30.0, TimedOut: 600.0}.get(type(error))
-
-
-def another_key(contact: str) -> NotTrusted:
-    """Give the error for a contact who does not prove to hold the key that we know."""
-    return NotTrusted(
-        f"{contact} shows another key than the one we know",
-        likely=f"{contact} has a new profile or machine; or somebody is between you",
-        advice=f"ask {contact} by another way; /trust {contact} shows the new key's number",
-    )
 
 
 def not_introduced(contact: str, why: str) -> NotTrusted:

@@ -5,12 +5,10 @@ until the person takes it. A verified contact is never softened by itself.
 """
 
 from p2pchat.errors import NoSuchUser, NotTrusted, UsageError
-from p2pchat.peer.calls import another_key
 from p2pchat.peer.events import Security
-from p2pchat.peer.identity import safety_number
+from p2pchat.peer.identity import another_key, safety_number
 from p2pchat.peer.profile import KnownContact, Profile
 from p2pchat.protocol.messages import Presence, SearchResult
-from p2pchat.protocol.text import is_username
 
 
 class Contacts:
@@ -147,12 +145,3 @@ class Contacts:
         """Do not hear from somebody any more, or again."""
         contact = self.get(username)._replace(blocked=blocked)
         self._profile.keep_contact(self._registry, contact)
-
-
-def check_username(username: str) -> None:
-    """Raise UsageError where nobody can have that name."""
-    if not is_username(username):
-        raise UsageError(
-            f"{username!r} is no username",
-            likely="a name has no spaces and nothing invisible, and at most 64 bytes",
-        )

@@ -1,30 +1,24 @@
 """The control socket of a running node: other commands of the same person use it, not a login.
 
-One node an account: the socket's name is that of the account, and the lock beside it is held by the
-process that is its node.
+One node an account: the lock beside the socket is held by the process that is its node.
 """
 
 import fcntl
-import hashlib
-import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
 from p2pchat.errors import P2PError, UsageError
-from p2pchat.net.asking import ask
 from p2pchat.net.link import Link
-from p2pchat.net.local import LocalListener, dial_local
+from p2pchat.net.local import LocalListener
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Wire
+from p2pchat.peer.control_client import control_link
 from p2pchat.peer.delivery import Delivery
 from p2pchat.peer.events import Event
 from p2pchat.peer.node import Node
-from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.control import (
-    CONTROL,
-    CONTROL_DIALOGUE,
     Find,
     FindResult,
     Send,
@@ -32,20 +26,12 @@ from p2pchat.protocol.control import (
     Status,
     StatusResult,
 )
-from p2pchat.protocol.messages import Answer, Message, Request, SearchResult
+from p2pchat.protocol.messages import Message, SearchResult
 from p2pchat.protocol.screen import Attach, AttachProgram
 from p2pchat.protocol.states import Speaker
 
-_MOST_UNREAD: Final = 64 * 1024 * 1024
-
 OnAttach = Callable[[Link, Attach | AttachProgram, Callable[[], None]], None]
 """Takes the link of what attaches, and what to call when it is done with it."""
-
-
-def socket_of(folder: Path, registry: str, username: str) -> Path:
-    """Give where the node of an account listens, in the run-time folder; a short name."""
-    digest = hashlib.sha256(f"{username} {registry}".encode()).hexdigest()
-    return folder / f"{digest[:16]}.sock"
 
 
 class ControlServer:
@@ -85,7 +71,7 @@ class ControlServer:
         self._lock.close()
 
     def _came(self, transport: Wire) -> None:
-        link = _link(self._loop, transport, Speaker.LISTENER)
+        link = control_link(self._loop, transport, Speaker.LISTENER)
         self._links.add(link)
         link.on_message = partial(self._asked, link)
         link.on_closed = partial(self._gone, link)
@@ -135,29 +121,6 @@ class ControlServer:
             link.send(Sent(error.exit_code, error.what))
             return
         self._deliveries.add(delivery)
-
-
-class ControlClient:
-    """Ask the node that listens at the path; raises Unreachable where none does."""
-
-    def __init__(self, loop: Loop, path: Path) -> None:
-        self._loop = loop
-        self.link = _link(loop, dial_local(loop, path), Speaker.DIALLER)
-
-    def ask(self, request: Request, timeout: float = math.inf) -> Answer:
-        """Give the answer; raises UsageError where the node goes away meanwhile, TimedOut."""
-        return ask(self._loop, self.link, request, timeout)
-
-    def close(self) -> None:
-        """Hang up."""
-        self.link.on_closed = lambda _: None
-        self.link.close()
-
-
-def _link(loop: Loop, transport: Wire, speaker: Speaker) -> Link:
-    transport.send_ceiling = _MOST_UNREAD  # of one owner, who may have much to say and to show
-    connection = Connection(CONTROL_DIALOGUE, CONTROL, speaker)
-    return Link(loop, transport, connection, receive_ceiling=_MOST_UNREAD)
 
 
 def _found(result: SearchResult) -> FindResult:

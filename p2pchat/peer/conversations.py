@@ -13,7 +13,7 @@ from p2pchat.net.address import Address
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls import IncomingCall
-from p2pchat.peer.contacts import Contacts, check_username
+from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.conversation import Conversation
 from p2pchat.peer.events import CallFailed, ContactAway, Event, OutboxFailed, Security
 from p2pchat.peer.history import History
@@ -23,6 +23,7 @@ from p2pchat.peer.reception import Search
 from p2pchat.peer.strangers import Strangers
 from p2pchat.protocol.messages import MAX_WATCHED, Presence, SearchResult, Sighting
 from p2pchat.protocol.talk import Reply
+from p2pchat.protocol.text import check_username
 
 
 class Conversations:

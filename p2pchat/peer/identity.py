@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from p2pchat.errors import StorageError
+from p2pchat.errors import NotTrusted, StorageError
 from p2pchat.storage import refuse_if_others_can_read
 
 _ROUNDS: Final = 5200  # as Signal's fingerprints: a near miss costs an attacker that much more
@@ -63,6 +63,15 @@ def safety_number(ours: bytes, theirs: bytes) -> str:
         digest = hashlib.sha512(digest + both).digest()
     groups = (digest[i * _DIGITS : (i + 1) * _DIGITS] for i in range(_GROUPS))
     return " ".join(f"{int.from_bytes(group) % 10**_DIGITS:0{_DIGITS}d}" for group in groups)
+
+
+def another_key(contact: str) -> NotTrusted:
+    """Give the error for a contact who does not prove to hold the key that we know."""
+    return NotTrusted(
+        f"{contact} shows another key than the one we know",
+        likely=f"{contact} has a new profile or machine; or somebody is between you",
+        advice=f"ask {contact} by another way; /trust {contact} shows the new key's number",
+    )
 
 
 def _make(file: Path) -> None:

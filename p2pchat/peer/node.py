@@ -16,7 +16,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.net.transport import SEND_HIGH_WATER
 from p2pchat.peer.calls import IncomingCall
 from p2pchat.peer.clear_side import ClearSide
-from p2pchat.peer.contacts import Contacts, check_username
+from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.conversations import Conversations
 from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.doorway import Doorway
@@ -43,6 +43,7 @@ from p2pchat.peer.reception import Reception
 from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_session import RegistrySession, Standing
 from p2pchat.protocol.messages import Presence, SearchResult
+from p2pchat.protocol.text import check_username
 
 ANY_PORT: Final = 0
 

@@ -12,9 +12,10 @@ from p2pchat.errors import P2PError, StorageError
 from p2pchat.net.budgets import Budget, group_of
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.peer.calls import IncomingCall, another_key, not_introduced
+from p2pchat.peer.calls import IncomingCall, not_introduced
 from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.events import CallerRefused, Event
+from p2pchat.peer.identity import another_key
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import SearchResult

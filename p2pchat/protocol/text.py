@@ -8,6 +8,8 @@ import re
 import unicodedata
 from typing import Final
 
+from p2pchat.errors import UsageError
+
 MAX_USERNAME_BYTES: Final = 64
 """Room for 16 characters of any script and far more ASCII; a log line and a toolbar hold it."""
 
@@ -41,6 +43,15 @@ def is_username(name: str) -> bool:
         and not any(c.isspace() or unicodedata.category(c) in _UNSAFE for c in name)
         and _is_one_script(name)
     )
+
+
+def check_username(username: str) -> None:
+    """Raise UsageError where nobody can have that name."""
+    if not is_username(username):
+        raise UsageError(
+            f"{username!r} is no username",
+            likely="a name has no spaces and nothing invisible, and at most 64 bytes",
+        )
 
 
 def _is_one_script(name: str) -> bool:

@@ -14,7 +14,7 @@ import psycopg
 
 from tests.faults.crowd import CHEAP, Member, cpu_s, resident_kib
 from tests.postgres import Postgres
-from tests.programs import Serve, running
+from tests.programs import WITH_EXTRAS, Serve, running
 
 USERS = int(sys.argv[1]) if len(sys.argv) > 1 else 600
 LOOK_UPS = 5_000
@@ -51,7 +51,7 @@ def measure(database: Postgres, folder: Path, count: int) -> None:
     with ExitStack() as stack:
         nodes = []
         for i in range(count):
-            nodes.append(Serve(folder / f"{count}-{i}", *CHEAP, "--database", url))
+            nodes.append(Serve(folder / f"{count}-{i}", *CHEAP, "--database", url, env=WITH_EXTRAS))
             stack.enter_context(running(nodes[-1]))
         empty = sum(map(resident_kib, nodes))
         members = [Member(nodes[i % count], f"user{i}", port=1024 + i) for i in range(USERS)]

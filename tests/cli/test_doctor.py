@@ -165,7 +165,7 @@ def test_a_node_that_hangs_does_not_hang_us(alice: Patient) -> None:
 def test_others_can_read_our_files(tmp_path: Path) -> None:
     """Each is named, with the command; what needs them is not tried."""
     patient = Patient(tmp_path, "p2p://127.0.0.1:1")
-    assert Program("status", "--as", "alice", env=patient.env).end()[0] == 0
+    assert Program("contacts", env=patient.env).end()[0] == 0
     identity = tmp_path / "data" / "identity.pem"
     identity.chmod(0o644)
     program = Program("doctor", env=patient.env)
@@ -181,7 +181,7 @@ def test_others_can_read_our_files(tmp_path: Path) -> None:
 def test_a_clock_that_is_behind_what_it_wrote_is_doubted(tmp_path: Path) -> None:
     """Which is all that can be known of it here."""
     patient = Patient(tmp_path, "p2p://127.0.0.1:1")
-    assert Program("status", "--as", "alice", env=patient.env).end()[0] == 0
+    assert Program("contacts", env=patient.env).end()[0] == 0
     assert patient.look()[1]["clock"][0] == "ok"
     identity = tmp_path / "data" / "identity.pem"
     os.utime(identity, (4e9, 4e9))

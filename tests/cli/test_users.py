@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.faults.crowd import CHEAP, Member
-from tests.programs import Program, Serve, environment, running
+from tests.programs import WITH_EXTRAS, Program, Serve, environment, running
 
 
 class Operator:
     """Whoever runs the registry of that folder, or of that database."""
 
     def __init__(self, folder: Path, database: str | None = None) -> None:
-        self._env = environment(folder / "home", P2P_PASSWORD="password")
+        extras = WITH_EXTRAS if database else {}
+        self._env = environment(folder / "home", P2P_PASSWORD="password", **extras)
         self._where = ("--database", database) if database else ("--data-dir", str(folder))
 
     def run(self, *words: str) -> tuple[int, list[str], str]:
@@ -33,7 +34,7 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[S
     if request.param == "shared":
         database = request.getfixturevalue("database")
         options = ("--database", database)
-    serve = Serve(tmp_path, *CHEAP, *options)
+    serve = Serve(tmp_path, *CHEAP, *options, env=WITH_EXTRAS if database else {})
     with running(serve):
         yield serve, Operator(tmp_path, database)
 

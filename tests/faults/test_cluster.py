@@ -16,7 +16,7 @@ import pytest
 from tests.conformance.secure_client import Secure
 from tests.faults.crowd import CHEAP, Member
 from tests.postgres import Postgres, end_connections
-from tests.programs import Program, Serve, environment, running
+from tests.programs import WITH_EXTRAS, Program, Serve, environment, running
 
 LEASE = 1.5
 
@@ -27,7 +27,8 @@ def nodes(database: str, tmp_path: Path) -> Iterator[list[Serve]]:
     with ExitStack() as stack:
         made = []
         for i in range(3):
-            serve = Serve(tmp_path / f"n{i}", *CHEAP, "--database", database, "--lease", str(LEASE))
+            shared = ("--database", database, "--lease", str(LEASE))
+            serve = Serve(tmp_path / f"n{i}", *CHEAP, *shared, env=WITH_EXTRAS)
             made.append(serve)
             stack.enter_context(running(serve))
         yield made
@@ -208,14 +209,15 @@ def test_a_node_whose_lease_has_ended_comes_back(nodes: list[Serve]) -> None:
 
 
 def test_what_cannot_be_shared_is_said(database: str, tmp_path: Path) -> None:
-    """No such database, no such kind of one, and one of a newer p2pchat."""
+    """No such kind of database, none there, and nothing that could speak to it."""
     end_connections(database)
-    home = environment(tmp_path)
-    for url, code, why in (
-        ("mysql://localhost/x", 2, "no database that registries can share"),
-        ("postgresql://127.0.0.1:1/x", 1, "the shared database cannot be used"),
+    for url, extras, code, why in (
+        ("mysql://localhost/x", WITH_EXTRAS, 2, "no database that registries can share"),
+        ("postgresql://127.0.0.1:1/x", WITH_EXTRAS, 1, "the shared database cannot be used"),
+        (database, {}, 2, "pip install 'p2pchat[postgres]'"),
     ):
-        ended = Program("serve", "--database", url, "--port", "0", "--no-original", env=home).end()
+        env = environment(tmp_path, **extras)
+        ended = Program("serve", "--database", url, "--port", "0", "--no-original", env=env).end()
         assert ended[0] == code, ended
         assert why in ended[1]
 

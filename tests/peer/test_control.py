@@ -9,7 +9,8 @@ import pytest
 from p2pchat.errors import P2PError, Unreachable, UsageError
 from p2pchat.net.local import dial_local
 from p2pchat.net.loop import Loop
-from p2pchat.peer.control import ControlServer, _link, socket_of
+from p2pchat.peer.control import ControlServer
+from p2pchat.peer.control_client import control_link, socket_of
 from p2pchat.protocol.control import Find, FindResult, Send, Sent, Status, StatusResult
 from p2pchat.protocol.messages import Answer, Presence, Request
 from p2pchat.protocol.states import Speaker
@@ -26,7 +27,7 @@ def control(secure_world: World, tmp_path: Path) -> Iterator[ControlServer]:
 
 def ask(world: World, path: Path, *requests: Request) -> list[Answer]:
     """Ask one after the other on one link, on the world's own loop and clock."""
-    link = _link(world.loop, dial_local(world.loop, path), Speaker.DIALLER)
+    link = control_link(world.loop, dial_local(world.loop, path), Speaker.DIALLER)
     answers: list[Answer] = []
     link.on_message = answers.append  # type: ignore[assignment]
     for n, request in enumerate(requests, start=1):

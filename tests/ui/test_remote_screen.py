@@ -8,7 +8,8 @@ import pytest
 
 from p2pchat.errors import Unreachable
 from p2pchat.net.loop import Loop
-from p2pchat.peer.control import ControlClient, ControlServer
+from p2pchat.peer.control import ControlServer
+from p2pchat.peer.control_client import ControlClient
 from p2pchat.peer.node import Node
 from p2pchat.protocol.screen import Around, Attach, Fragment
 from p2pchat.ui.attached import Attached

@@ -1,0 +1,116 @@
+"""Be the account's node, which other commands of the same person then use."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from random import Random
+
+from p2pchat.cli.hook_runs import hooks_of
+from p2pchat.cli.our_side import OurSide
+from p2pchat.cli.running_node import control_path
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import P2PError, UsageError
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.peer.control import ControlServer
+from p2pchat.peer.credentials import Credentials
+from p2pchat.peer.events import Event, RegistryTrusted, Trouble
+from p2pchat.peer.limits import PeerLimits
+from p2pchat.peer.node import Node
+from p2pchat.protocol.screen import Attach, AttachProgram, Detached
+from p2pchat.ui.remote_program import RemoteProgram
+from p2pchat.ui.remote_screen import RemoteScreen
+from p2pchat.ui.screens import Screens, Watcher
+
+
+@contextmanager
+def node_of_ours(
+    settings: Settings,
+    us: OurSide,
+    credentials: Credentials,
+    watcher: Watcher,
+    *,
+    peer_host: str | None = None,
+    peer_port: int = 0,
+    limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
+    keep_history: bool = True,
+) -> Iterator[Node]:
+    """Be the account's node, which other commands then use; raises UsageError if another is.
+
+    Where it tells its events to `Screens`, those of other processes may join them.
+    """
+    path = control_path(settings, us, credentials.username)
+    with closing(ControlServer(us.loop, path)) as control, ExitStack() as stack:
+
+        def told(event: Event) -> None:
+            watcher.on_event(event)
+            control.on_event(event)
+            if hooks is not None:
+                hooks.on_event(event)
+
+        def in_trouble(error: P2PError) -> None:
+            us.loop.call_soon(lambda: told(Trouble(error)))
+
+        hooks = stack.enter_context(hooks_of(settings, us, in_trouble)) if settings.hooks else None
+
+        node = make_node(
+            us,
+            credentials,
+            told,
+            peer_host=peer_host,
+            peer_port=peer_port,
+            limits=limits,
+            keep_history=keep_history,
+        )
+        control.serve(node, partial(_attach, us.loop, node, watcher))
+        yield node
+
+
+def make_node(
+    us: OurSide,
+    credentials: Credentials,
+    on_event: Callable[[Event], None],
+    *,
+    peer_host: str | None = None,
+    peer_port: int = 0,
+    limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
+    keep_history: bool = True,
+) -> Node:
+    """Make a node that tells its events to the function."""
+
+    def on_first_use(fingerprint: str) -> None:
+        on_event(RegistryTrusted(str(us.url), fingerprint))
+
+    return Node(
+        us.loop,
+        us.network,
+        us.dialer(on_first_use),
+        credentials,
+        profile=us.profile,
+        on_event=on_event,
+        rng=Random(),
+        peer_host=peer_host,
+        peer_port=peer_port,
+        limits=limits,
+        keep_history=keep_history,
+    )
+
+
+def _attach(
+    loop: Loop,
+    node: Node,
+    watcher: Watcher,
+    link: Link,
+    request: Attach | AttachProgram,
+    on_done: Callable[[], None],
+) -> None:
+    if isinstance(watcher, Screens):
+        if isinstance(request, AttachProgram):
+            RemoteProgram(loop, link, request, node, watcher, on_done)
+        else:
+            RemoteScreen(loop, link, request, node, watcher, on_done)
+    else:
+        what = "another command of yours is online for a moment"
+        link.send(Detached(UsageError.exit_code, what, advice="try again"))
+        link.close()
+        on_done()

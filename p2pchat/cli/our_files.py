@@ -1,0 +1,93 @@
+"""What a person has on this machine of one registry: the accounts, whom they met, what was said.
+
+For commands that ask nobody. Touches no network, and reads nothing that is not asked for.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from p2pchat.cli.config_file import write_first
+from p2pchat.cli.settings import Settings, make_folder
+from p2pchat.errors import LoginNeeded, nearest
+from p2pchat.peer.history import History
+from p2pchat.peer.profile import Profile
+from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
+from p2pchat.protocol.text import check_username
+
+if TYPE_CHECKING:
+    from p2pchat.peer.contacts import Contacts
+    from p2pchat.peer.identity import Identity
+
+
+class OurFiles:
+    """The profile at the registry, and the identity, which is made where there is none yet."""
+
+    def __init__(self, url: RegistryUrl, profile: Profile, identity_file: Path) -> None:
+        self.url = url
+        self.profile = profile
+        self._identity_file = identity_file
+
+    @cached_property
+    def identity(self) -> "Identity":
+        """Our key; raises StorageError."""
+        from p2pchat.peer.identity import load_identity
+
+        return load_identity(self._identity_file)
+
+    @cached_property
+    def contacts(self) -> "Contacts":
+        """Whom we know; raises StorageError."""
+        from p2pchat.peer.contacts import Contacts
+
+        return Contacts(self.profile, str(self.url), self.identity.public)
+
+    @cached_property
+    def history(self) -> History:
+        """What was said."""
+        return self.profile.history(str(self.url))
+
+    def who_am_i(self, said: str | None) -> str:
+        """Give the account that was said, else the last one; raises LoginNeeded, UsageError."""
+        username = said or self.profile.last_account(str(self.url))
+        if username is None:
+            raise LoginNeeded(
+                f"you have no account at {self.url} yet",
+                advice="p2p register NAME, or say which: p2p login NAME",
+            )
+        return self.named(username)
+
+    def named(self, username: str) -> str:
+        """Give the name as it is written at this registry; raises UsageError where it is none.
+
+        Names of the secure dialect are lower case (DESIGN, "Names").
+        """
+        check_username(username)
+        return username.lower() if self.url.secure else username
+
+    @property
+    def known_names(self) -> list[str]:
+        """Everybody whom we met at the registry."""
+        return self.profile.known_names(str(self.url))
+
+    def meant(self, username: str) -> str:
+        """Say whom of those that we know somebody may have meant; nobody is asked."""
+        near = nearest(username, (name for name in self.known_names if name != username))
+        return near and f"did you mean {near}?"
+
+
+@contextmanager
+def our_files(settings: Settings, registry: str | None) -> Iterator[OurFiles]:
+    """Give what we have of the registry named by the option or the settings.
+
+    Makes the folders, and the configuration file, where they are not. Raises UsageError,
+    StorageError.
+    """
+    url = parse_registry_url(registry or settings.registry)
+    make_folder(settings.data_home)
+    make_folder(settings.config_file.parent)
+    write_first(settings.config_file)
+    with closing(Profile(settings.profile_file)) as profile:
+        yield OurFiles(url, profile, settings.identity_file)

@@ -1,0 +1,52 @@
+"""The way to a running node of the same person, through its control socket.
+
+One node an account: the socket's name is that of the account. Knows no node: what it is asked, and
+answers, is in `protocol.control`.
+"""
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Final
+
+from p2pchat.net.asking import ask
+from p2pchat.net.link import Link
+from p2pchat.net.local import dial_local
+from p2pchat.net.loop import Loop
+from p2pchat.net.transport import Wire
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.control import CONTROL, CONTROL_DIALOGUE
+from p2pchat.protocol.messages import Answer, Request
+from p2pchat.protocol.states import Speaker
+
+_MOST_UNREAD: Final = 64 * 1024 * 1024
+
+
+def socket_of(folder: Path, registry: str, username: str) -> Path:
+    """Give where the node of an account listens, in the run-time folder; a short name."""
+    digest = hashlib.sha256(f"{username} {registry}".encode()).hexdigest()
+    return folder / f"{digest[:16]}.sock"
+
+
+class ControlClient:
+    """Ask the node that listens at the path; raises Unreachable where none does."""
+
+    def __init__(self, loop: Loop, path: Path) -> None:
+        self._loop = loop
+        self.link = control_link(loop, dial_local(loop, path), Speaker.DIALLER)
+
+    def ask(self, request: Request, timeout: float = math.inf) -> Answer:
+        """Give the answer; raises UsageError where the node goes away meanwhile, TimedOut."""
+        return ask(self._loop, self.link, request, timeout)
+
+    def close(self) -> None:
+        """Hang up."""
+        self.link.on_closed = lambda _: None
+        self.link.close()
+
+
+def control_link(loop: Loop, transport: Wire, speaker: Speaker) -> Link:
+    """Give a link for either end of a control socket."""
+    transport.send_ceiling = _MOST_UNREAD  # of one owner, who may have much to say and to show
+    connection = Connection(CONTROL_DIALOGUE, CONTROL, speaker)
+    return Link(loop, transport, connection, receive_ceiling=_MOST_UNREAD)
