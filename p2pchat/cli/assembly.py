@@ -2,11 +2,12 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from io import UnsupportedOperation
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 MakeNode = Callable[[Watcher], AbstractContextManager[Node]]
 """Makes a node that the watcher is told of, for as long as the context lasts."""
+
+
+TO_END: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
 class AtPrompt(NamedTuple):
@@ -66,6 +70,7 @@ def converse(
             timestamps=at_prompt.look.timestamps,
         )
         app = ChatApp(view, call=call)
+        at_signals(loop, TO_END, app.finish)
         with _node_of(make_node, screens, app):
             host.run(loop, app, prompt)
         return app
@@ -73,6 +78,7 @@ def converse(
 
     overtake = is_terminal(sys.stdin)
     app = ChatApp(plain.plain_view(sys.stdout, loop), call=call, commands_overtake=overtake)
+    at_signals(loop, TO_END, app.finish)
     with _node_of(make_node, screens, app):
         plain.run(loop, app, _descriptor(sys.stdin))
     return app
@@ -101,12 +107,14 @@ def attach(link: Link, loop: Loop, request: Attach, at_prompt: AtPrompt | None) 
         prompt = _prompt(lambda: app.around, at_prompt)
         app = Attached(link, prompt.write)
         app.alert = prompt.alert
+        at_signals(loop, TO_END, app.finish)
         app.attach(msgspec.structs.replace(request, timestamps=at_prompt.look.timestamps))
         host.run(loop, app, prompt)
         return app
     from p2pchat.ui import plain
 
     app = Attached(link, plain.LineWriter(sys.stdout).write)
+    at_signals(loop, TO_END, app.finish)
     app.attach(Attach(request.call, request.in_clear, True, is_terminal(sys.stdin)))
     plain.run(loop, app, _descriptor(sys.stdin))
     return app
@@ -143,7 +151,7 @@ def serve_program(
     with closing(LineOut(loop, _stdout())) as out:
         stream = Stream(out.write, as_json=how.as_json, only=how.only, seen=how.seen)
         app = ProgramApp(loop, stream, call=call)
-        _at_signals(loop, (signal.SIGTERM,), app.finish)
+        at_signals(loop, (signal.SIGTERM,), lambda _: app.finish())
         with _node_of(make_node, Screens(), app):
             _run_program(loop, app, how)
     return app
@@ -189,11 +197,11 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
 
     ended = False
 
-    def end() -> None:
+    def end(_: int) -> None:
         nonlocal ended
         ended = True
 
-    _at_signals(loop, (signal.SIGTERM, signal.SIGINT), end)
+    at_signals(loop, (signal.SIGTERM, signal.SIGINT), end)
     screen = Headless(sys.stdout, loop)
     screens = Screens()
     screens.add(screen)
@@ -209,9 +217,10 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
         raise screen.error
 
 
-def _at_signals(loop: Loop, numbers: tuple[signal.Signals, ...], end: Callable[[], None]) -> None:
+def at_signals(loop: Loop, numbers: Sequence[signal.Signals], end: Callable[[int], None]) -> None:
+    """Have the loop call `end` at these, with the exit code that tells of it."""
     for number in numbers:
-        signal.signal(number, lambda *_: loop.call_from_thread(end))
+        signal.signal(number, lambda n, _: loop.call_from_thread(partial(end, 128 + n)))
 
 
 def _descriptor(stream: IO[str] | None) -> int | None:

@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
-from p2pchat.cli.assembly import AtPrompt, MakeNode, converse
+from p2pchat.cli.assembly import TO_END, AtPrompt, MakeNode, at_signals, converse
 from p2pchat.cli.node_of_ours import make_node
 from p2pchat.cli.our_side import OurSide, running_loop
 from p2pchat.cli.running_registry import RunningRegistry
@@ -33,16 +33,22 @@ SCRIPT: Final = ("hello", "is anybody reading along?", "goodbye")
 _LOOPBACK: Final = Address("127.0.0.1", 0)
 
 
-def chat_with_robot(look: Look) -> None:
-    """Put the person at the prompt, which is to be so, in a chat with the robot."""
+def chat_with_robot(look: Look) -> int:
+    """Put the person at the prompt, which is to be so, in a chat with the robot; the exit code."""
     with _stage() as stage:
+        if stage.exit_code:
+            return stage.exit_code
         app = converse(stage.person, stage.loop, Call(ROBOT), AtPrompt(None, None, look))
     if app.error is not None:
         raise app.error
+    return app.exit_code
 
 
-def hold_conversation() -> None:
-    """Say the script's lines to the robot, each after its answer, and print what is said."""
+def hold_conversation() -> int:
+    """Say the script's lines to the robot, each after its answer, and print what is said.
+
+    Gives the exit code.
+    """
     lines = iter(SCRIPT)
     ended = False
 
@@ -71,17 +77,27 @@ def hold_conversation() -> None:
         view = plain_view(sys.stdout, stage.loop)
         try:
             node.start()
-            stage.loop.run_until(lambda: ended)
+            stage.loop.run_until(lambda: ended or bool(stage.exit_code))
         finally:
             node.stop()
+    return stage.exit_code
 
 
 class _Stage:
-    """The registry is open, the robot waits; `person(on_event)` makes the person's node."""
+    """The registry is open, the robot waits; `person(on_event)` makes the person's node.
 
-    def __init__(self, loop: Loop, person: MakeNode) -> None:
+    Once `exit_code` is set the play is to end: somebody has sent a signal.
+    """
+
+    person: MakeNode
+
+    def __init__(self, loop: Loop) -> None:
         self.loop = loop
-        self.person = person
+        self.exit_code = 0
+        at_signals(loop, TO_END, self._end)
+
+    def _end(self, exit_code: int) -> None:
+        self.exit_code = exit_code
 
 
 @contextmanager
@@ -91,6 +107,7 @@ def _stage() -> Iterator[_Stage]:
         running_loop() as (loop, network),
         ExitStack() as stack,
     ):
+        stage = _Stage(loop)
         registry = RunningRegistry(loop, Path(folder) / "registry")
         stack.callback(registry.close)
         stack.callback(loop.run_until, lambda: registry.stopped)
@@ -112,7 +129,8 @@ def _stage() -> Iterator[_Stage]:
 
         robot = _start_robot(loop, stack, join(ROBOT))
         stack.callback(robot.stop)
-        yield _Stage(loop, join(PERSON))
+        stage.person = join(PERSON)
+        yield stage
 
 
 def _start_robot(loop: Loop, stack: ExitStack, make_node: MakeNode) -> Node:

@@ -3,9 +3,11 @@
 Puts together what `register`, `login`, `search` and the like have in common.
 """
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -19,6 +21,9 @@ from p2pchat.peer.errands import Errands
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_url import RegistryUrl
+
+_LAST_BYTES: Final = 8.0
+"""Seconds for them at most; a link takes 5. What is still open then was left in the midst."""
 
 
 class OurSide(OurFiles):
@@ -62,15 +67,24 @@ def our_side(settings: Settings, registry: str | None) -> Iterator[OurSide]:
 
 @contextmanager
 def running_loop() -> Iterator[tuple[Loop, Network]]:
-    """Give a loop and its network; at the end the last bytes still go out."""
+    """Give a loop and its network; at the end the last bytes still go out.
+
+    Ctrl-C ends what it runs between two of its turns: what is half said could not be ended well.
+    """
     loop = Loop()
     worker = ThreadWorker(loop)
+    before = signal.signal(signal.SIGINT, lambda *_: loop.interrupt())
     try:
         yield loop, SocketNetwork(loop, worker)
     finally:
-        loop.run_until(lambda: loop.idle)
-        worker.close()
-        loop.close()
+        deadline = loop.now() + _LAST_BYTES
+        loop.call_at(deadline, lambda: None)
+        try:
+            loop.run_until(lambda: loop.idle or loop.now() >= deadline)
+        finally:
+            worker.close()
+            loop.close()
+            signal.signal(signal.SIGINT, before)
 
 
 def _say_first_contact(fingerprint: str) -> None:

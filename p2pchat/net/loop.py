@@ -11,8 +11,8 @@ import selectors
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from p2pchat.errors import P2PError, TimedOut
@@ -67,6 +67,8 @@ class Loop:
         self._plain_files: dict[int, Ready] = {}
         self._unwatched: set[int] = set()
         self._from_threads: deque[Callback] = deque()
+        self._is_running = False
+        self._interrupted = False
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
@@ -99,6 +101,25 @@ class Loop:
         self._from_threads.append(callback)
         with suppress(BlockingIOError):  # the buffer is full of wake-ups: it is awake enough
             self._wake_out.send(b"\0")
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt in a turn of its own, as if a callback did: nothing is half done.
+
+        At once where no turns are run, and the second time. For signal handlers.
+        """
+        if self._interrupted or not self._is_running:
+            raise KeyboardInterrupt
+        self._interrupted = True
+        self.call_from_thread(_interrupt)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Turns are run, here or by another's loop: `interrupt` waits for one."""
+        before, self._is_running = self._is_running, True
+        try:
+            yield
+        finally:
+            self._is_running = before
 
     def watch(self, descriptor: int, events: int, ready: Ready) -> None:
         """Call `ready(events)` in each turn in which the descriptor is ready for READ or WRITE.
@@ -160,8 +181,9 @@ class Loop:
 
     def run_until(self, done: Callable[[], bool]) -> None:
         """Run turns until `done()`."""
-        while not done():
-            self.run_once()
+        with self.running():
+            while not done():
+                self.run_once()
 
     def wait_for(
         self,
@@ -207,3 +229,7 @@ class Loop:
                 break
         while self._from_threads:
             self._from_threads.popleft()()
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt

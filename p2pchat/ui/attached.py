@@ -71,10 +71,11 @@ class Attached:
         """Nothing more will be typed: the node does what was, then ends this."""
         self._link.send(TypedAll())
 
-    def finish(self) -> None:
+    def finish(self, exit_code: int = 0) -> None:
         """Leave; the node stays."""
         if not self.done:
             self.done = True
+            self.exit_code = exit_code
             self._link.close()
 
     def _type(self, typed: Typed) -> None:
@@ -102,11 +103,10 @@ class Attached:
                 raise AssertionError(message)
 
     def _detached(self, exit_code: int, what: str, likely: str, advice: str) -> None:
-        self.exit_code = exit_code
         if what:
             self.error = P2PError(what, likely=likely, advice=advice)
             self.error.exit_code = exit_code
-        self.finish()
+        self.finish(exit_code)
 
     def _lost(self, error: P2PError | None) -> None:
         if not self.done:

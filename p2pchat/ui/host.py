@@ -16,7 +16,8 @@ from p2pchat.ui.typed_ahead import TakesInput
 
 def run(loop: Loop, app: TakesInput, prompt: Prompt) -> None:
     """Run prompt and loop until the app is done or input ends; Ctrl-C raises KeyboardInterrupt."""
-    asyncio.run(_Host(loop, app, prompt).main())
+    with loop.running():
+        asyncio.run(_Host(loop, app, prompt).main())
 
 
 class _Host:

@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import IO, Final
 
 from p2pchat.net.loop import READ, Loop
@@ -24,8 +25,9 @@ _MAX_LINE: Final = 1024 * 1024
 class LineWriter:
     """Write lines to a text stream, each at once; None: to nobody, stdout is closed.
 
-    Once nobody reads them any more BrokenPipeError is raised, where `soon` calls: a node should not
-    be left in the midst of what it does. `broken` from then on, and what follows goes nowhere.
+    Where that fails, what it raises is raised where `soon` calls: a node should not be left in the
+    midst of what it does. BrokenPipeError: nobody reads them any more. What follows goes nowhere.
+    A terminal that is gone is told by the end of what is typed, or by SIGHUP, and not here.
     """
 
     def __init__(
@@ -35,7 +37,6 @@ class LineWriter:
     ) -> None:
         self._out = out
         self._soon = soon
-        self.broken = False
 
     def write(self, lines: Iterable[Iterable[tuple[str, str]]]) -> None:
         """Write what is in the fragments of each line, without its style."""
@@ -45,10 +46,10 @@ class LineWriter:
             for line in lines:
                 self._out.write("".join(text for _, text in line) + "\n")
                 self._out.flush()
-        except BrokenPipeError:
+        except OSError as error:
             self._out = None
-            self.broken = True
-            self._soon(_nobody_reads)
+            if error.errno != errno.EIO:
+                self._soon(partial(_fail, error))
 
 
 def plain_view(out: IO[str] | None, loop: Loop) -> View:
@@ -113,8 +114,8 @@ class LineInput:
             self._app.submit(line)
 
 
-def _nobody_reads() -> None:
-    raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+def _fail(error: OSError) -> None:
+    raise error
 
 
 @contextmanager
@@ -127,7 +128,8 @@ def ended_with_reader(loop: Loop, descriptor: int) -> Iterator[None]:
         yield
         return
 
-    loop.watch(descriptor, READ, lambda _: _nobody_reads())
+    nobody_reads = BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+    loop.watch(descriptor, READ, lambda _: _fail(nobody_reads))
     try:
         yield
     finally:

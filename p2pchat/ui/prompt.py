@@ -28,6 +28,7 @@ from p2pchat.ui.drafts import Drafts
 from p2pchat.ui.keys import bindings
 from p2pchat.ui.look import Look
 from p2pchat.ui.render import NOTICE, Fragments, our_lines
+from p2pchat.ui.terminal import our_terminal
 from p2pchat.ui.themes import style_of
 from p2pchat.ui.wrapping import hanging, wrapped
 
@@ -83,7 +84,7 @@ class Prompt:
             bottom_toolbar=lambda: FormattedText(self._toolbar()),
             style=self._style,
             input=input,
-            output=output,
+            output=output or our_terminal(),
         )
         self.session.default_buffer.accept_handler = self._entered
         self.session.default_buffer.on_text_changed += lambda _: self._think_again()

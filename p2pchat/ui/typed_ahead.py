@@ -33,7 +33,7 @@ class TakesInput(Protocol):
     def end_input(self) -> None:
         """Nothing more will be typed."""
 
-    def finish(self) -> None:
+    def finish(self, exit_code: int = 0) -> None:
         """Whoever types is gone."""
 
 

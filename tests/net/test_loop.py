@@ -183,3 +183,25 @@ def test_a_deadline_years_away_is_no_trouble(loop: Loop) -> None:
     loop.unwatch(r)
     os.close(r)
     os.close(w)
+
+
+def test_an_interruption_waits_for_the_end_of_what_is_being_done(loop: Loop) -> None:
+    """It comes where turns are run, as if a callback raised it; the second one does not wait."""
+    done: list[str] = []
+
+    def be_interrupted() -> None:
+        loop.interrupt()
+        done.append("all of it")
+
+    loop.call_soon(be_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until(lambda: False)
+    assert done == ["all of it"]
+    with loop.running(), pytest.raises(KeyboardInterrupt):
+        loop.interrupt()
+
+
+def test_an_interruption_while_no_turns_are_run_comes_at_once(loop: Loop) -> None:
+    """As while a password is asked for."""
+    with pytest.raises(KeyboardInterrupt):
+        loop.interrupt()

@@ -110,6 +110,11 @@ class Screen:
         self.screen.resize(rows, columns)
         self.child.setwinsize(rows, columns)
 
+    def close_window(self) -> None:
+        """Take the terminal away from the program."""
+        self.child.ptyproc.fileobj.close()
+        self.ended = True
+
     def end(self) -> int:
         """Wait for the end of the program; give its exit code."""
         while not self.ended:

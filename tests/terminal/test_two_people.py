@@ -143,6 +143,44 @@ def test_ctrl_c_and_ctrl_d(person: Person, registry: Serve, key: str, code: int)
     assert registry.dial().ask("SEARCH", "alice") == ("SEARCH_RESP", "OFFLINE")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_it_in_good_order(
+    person: Person, registry: Serve, number: signal.Signals
+) -> None:
+    """The terminal is left as it was, with an exit code that tells; offline at once."""
+    alice = person("alice")
+    assert not alice.child.getecho()
+    alice.child.kill(number)
+    assert alice.end() == 128 + number
+    assert alice.child.getecho()
+    assert "Traceback" not in alice.text
+    assert registry.dial().ask("SEARCH", "alice") == ("SEARCH_RESP", "OFFLINE")
+
+
+def test_a_terminal_that_is_gone_ends_it(person: Person, registry: Serve) -> None:
+    """As when its window is closed; whoever talks to us is told at once."""
+    alice, bob = start_chat(person)
+    alice.close_window()
+    bob.wait_for(r"^\* (alice is gone|chat with alice ended)")
+    assert alice.end() == 128 + signal.SIGHUP
+    assert registry.dial().ask("SEARCH", "alice") == ("SEARCH_RESP", "OFFLINE")
+
+
+def test_a_terminal_with_plain_lines_that_is_gone_ends_it_too(
+    env: dict[str, str], at_terminal: Person, person: Person
+) -> None:
+    """In the midst of a chat."""
+    bob = person("bob")
+    assert Program("register", "alice", env=env).end()[0] == 0
+    alice = at_terminal("chat", "bob", "--plain")
+    bob.wait_for("alice wants to chat")
+    bob.enter("/accept")
+    alice.wait_for("chat with bob started")
+    alice.close_window()
+    bob.wait_for(r"^\* (alice is gone|chat with alice ended)")
+    alice.end()
+
+
 def test_passwords_are_typed_unseen(at_terminal: Person) -> None:
     """Twice at register, once at login; two that differ are asked for again."""
     screen = at_terminal("register", "dave", without="P2P_PASSWORD")
