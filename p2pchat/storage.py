@@ -8,7 +8,7 @@ between threads, nor between two stores in one process.
 import fcntl
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
@@ -65,6 +65,14 @@ class Store:
     def close(self) -> None:
         """Close the calling thread's connection."""
         self.database.close()
+
+    @contextmanager
+    def in_thread(self) -> Iterator[None]:
+        """Close the connection of a thread that lives so long, if it has one at the end."""
+        try:
+            yield
+        finally:
+            self.close()
 
     def release(self) -> None:
         """Close the calling thread's connection, the last one, and let others have what is ours."""
@@ -137,6 +145,14 @@ class _Sqlite(Store):
             "the disk is full, the file is no database, or it is not yours",
             advice,
         )
+
+    @contextmanager
+    def in_thread(self) -> Iterator[None]:
+        """Have a connection all the time: later there may be no descriptor left for one."""
+        with super().in_thread():
+            with suppress(StorageError):  # whoever needs it is told
+                self._version()
+            yield
 
     def atomic(self) -> peewee._atomic:
         return self.sqlite.atomic("immediate")

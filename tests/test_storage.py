@@ -1,5 +1,7 @@
 """The SQLite file under both databases; what each keeps in it is tested with it."""
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,36 @@ def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
         Note.insert(text="x").execute(store.database)
         assert Note.select().count(store.database) == expected
         store.close()
+
+
+def test_a_thread_has_its_connection_before_it_needs_one(tmp_path: Path) -> None:
+    """Its descriptors too: later there may be none left."""
+    file = tmp_path / "s.sqlite3"
+    store = SqliteFile(file, (Note,), 1, "")
+    Note.insert(text="x").execute(store.database)
+    counted: list[int] = []
+
+    def live() -> None:
+        with store.in_thread():
+            counted.append(_descriptors(file))
+            Note.insert(text="y").execute(store.database)
+            counted.append(_descriptors(file))
+        counted.append(_descriptors(file))
+
+    before = _descriptors(file)
+    thread = threading.Thread(target=live)
+    thread.start()
+    thread.join()
+    ready, used, after = counted
+    assert before < ready == used
+    assert after <= ready
+    store.close()
+
+
+def _descriptors(file: Path) -> int:
+    """Count ours of the file and those beside it."""
+    ours = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+    return sum(str(each.readlink()).startswith(str(file)) for each in ours if each.is_symlink())
 
 
 def test_trying_changes_nothing(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ class RunningRegistry:
             loop,
             threads=_SHARED_THREADS if database else 2,
             waiting=limits.password_queue,
-            at_thread_end=self._store.close,
+            around_thread=self._store.in_thread,
             patience=_SHARED_PATIENCE if database else None,
         )
         self._shared: Shared | None = None

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
@@ -45,9 +46,9 @@ class Worker(Protocol):
 class ThreadWorker:
     """A small pool of threads, and a queue that is bounded for each rank (`waiting` 0: it is not).
 
-    `at_thread_end` is run by each thread before it ends, to give back what it holds. `patience`, in
-    seconds: a job that has not ended by then has failed, and what comes of it is dropped; while
-    every thread is held up by such jobs, no more are taken. Without it a job may take for ever.
+    `around_thread()` gives what each thread holds for its whole life. `patience`, in seconds: a job
+    that has not ended by then has failed, and what comes of it is dropped; while every thread is
+    held up by such jobs, no more are taken. Without it a job may take for ever.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class ThreadWorker:
         *,
         threads: int = 2,
         waiting: int = 2048,
-        at_thread_end: Callable[[], None] | None = None,
+        around_thread: Callable[[], AbstractContextManager[object]] = nullcontext,
         patience: float | None = None,
     ) -> None:
         self._loop = loop
@@ -64,7 +65,7 @@ class ThreadWorker:
         self._count = itertools.count()
         self._unfinished: Counter[int] = Counter()
         self._stuck = 0
-        self._at_thread_end = at_thread_end
+        self._around_thread = around_thread
         self._patience = patience
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
         self._started = False
@@ -119,10 +120,9 @@ class ThreadWorker:
                 thread.join(timeout)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()[-1]) is not None:
-            job()
-        if self._at_thread_end is not None:
-            self._at_thread_end()
+        with self._around_thread():
+            while (job := self._jobs.get()[-1]) is not None:
+                job()
 
     def _put(self, rank: int, run: Callable[[], None] | None) -> None:
         self._jobs.put((rank, next(self._count), run))

@@ -31,7 +31,9 @@ class Shared:
     ) -> None:
         self._loop = loop
         self._url = url
-        self._worker = ThreadWorker(loop, threads=_THREADS, waiting=0, at_thread_end=store.close)
+        self._worker = ThreadWorker(
+            loop, threads=_THREADS, waiting=0, around_thread=store.in_thread
+        )
         table = PresenceTable(store, node, lease)
         self.cluster = Cluster(loop, self._worker, table, presence, node=node, lease=lease)
         self._bulletin: Bulletin | None = None

@@ -38,7 +38,7 @@ class Member(Secure):
         known = {"token": token} if token else {"password": "password"}
         command = "LOG" if token or is_known else "REG"
         answer = self.tell(command, username=name, errand=errand, **known)
-        assert answer[1]["outcome"] == "OK", answer
+        assert answer[1].get("outcome") == "OK", answer
         self.grant: dict[str, Any] = answer[1]["grant"]
         if port:
             assert self.tell("PS_PORT", port=port)[1]["outcome"] == "OK"

@@ -1,6 +1,8 @@
 """Blocking work off the loop, its results back on it."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -86,9 +88,13 @@ def test_closing_finishes_what_has_begun_and_each_thread_gives_back_what_it_hold
     ended: list[int] = []
     begun, go = threading.Event(), threading.Event()
     finished: list[str] = []
-    worker = ThreadWorker(
-        real_loop, threads=1, at_thread_end=lambda: ended.append(threading.get_ident())
-    )
+
+    @contextmanager
+    def hold() -> Iterator[None]:
+        yield
+        ended.append(threading.get_ident())
+
+    worker = ThreadWorker(real_loop, threads=1, around_thread=hold)
 
     def job() -> None:
         begun.set()
