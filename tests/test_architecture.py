@@ -28,6 +28,8 @@ TESTED_ELSEWHERE = {
     "p2pchat/net/asking.py": "tests/peer/test_control.py",
     "p2pchat/registry/work.py": "tests/registry/test_service.py",
     "p2pchat/peer/control_client.py": "tests/peer/test_control.py",
+    "p2pchat/peer/lines.py": "tests/peer/test_history.py",
+    "p2pchat/peer/thread.py": "tests/peer/test_history.py",
     "p2pchat/peer/models.py": "tests/peer/test_profile.py",
     "p2pchat/peer/events.py": "tests/ui/test_render.py",
     "p2pchat/peer/calls.py": "tests/scenarios/test_two_people.py",

@@ -11,7 +11,8 @@ from p2pchat.cli.settings import Settings
 from p2pchat.errors import NoSuchUser, UsageError
 
 if TYPE_CHECKING:
-    from p2pchat.peer.history import History, KeptLine
+    from p2pchat.peer.history import History
+    from p2pchat.peer.lines import KeptLine
 
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
 

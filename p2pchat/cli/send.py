@@ -87,7 +87,7 @@ def list_outbox(given: tuple[Settings, str | None], *, as_json: bool) -> None:
 def _list(settings: Settings, registry: str | None, *, as_json: bool) -> None:
     from p2pchat.cli.history import print_lines
     from p2pchat.cli.our_files import our_files
-    from p2pchat.peer.history import LineState
+    from p2pchat.peer.lines import LineState
 
     with our_files(settings, registry) as us:
         states = (LineState.QUEUED, LineState.FAILED)
@@ -114,7 +114,7 @@ def retry(ctx: click.Context, user: str) -> None:
     """Send again what has failed, or waits for an older key of USER, to the key of now."""
     from p2pchat.cli.delivering import deliver
     from p2pchat.cli.our_files import our_files
-    from p2pchat.peer.history import LineState
+    from p2pchat.peer.lines import LineState
 
     settings, registry = ctx.obj
     with our_files(settings, registry) as us:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from p2pchat.errors import RemoteProtocolError, StorageError, UsageError
-from p2pchat.peer.history import KeptLine, NewLine, Progress, new_uid, now_ms
+from p2pchat.peer.lines import KeptLine, NewLine, Progress, new_uid, now_ms
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.original import MAX_TEXT_BYTES
 from p2pchat.protocol.talk import Ack, ChatText, Skip, Sync

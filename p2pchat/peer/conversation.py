@@ -29,10 +29,11 @@ from p2pchat.peer.events import (
     Security,
     TextReceived,
 )
-from p2pchat.peer.history import KeptLine, NewLine, Thread
 from p2pchat.peer.idleness import Idleness
+from p2pchat.peer.lines import KeptLine, NewLine
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.retries import Retries
+from p2pchat.peer.thread import Thread
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatRequest, Here, Idle
 

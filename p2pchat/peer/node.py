@@ -34,8 +34,9 @@ from p2pchat.peer.events import (
     Seen,
     Trouble,
 )
-from p2pchat.peer.history import History, KeptLine, LineState
+from p2pchat.peer.history import History
 from p2pchat.peer.limits import PeerLimits
+from p2pchat.peer.lines import KeptLine, LineState
 from p2pchat.peer.peer_links import SecureLinks
 from p2pchat.peer.peer_server import PeerServer
 from p2pchat.peer.profile import Profile

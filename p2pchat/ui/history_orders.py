@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from p2pchat.errors import UsageError
-from p2pchat.peer.history import KeptLine
+from p2pchat.peer.lines import KeptLine
 from p2pchat.peer.node import Node
 from p2pchat.ui.commands import Order
 from p2pchat.ui.render import kept_lines

@@ -41,7 +41,7 @@ from p2pchat.peer.events import (
     TextReceived,
     Trouble,
 )
-from p2pchat.peer.history import KeptLine
+from p2pchat.peer.lines import KeptLine
 
 VERSION: Final = 1
 

@@ -7,7 +7,7 @@ up among the rest, where nothing changes any more.
 from collections import deque
 from typing import Final
 
-from p2pchat.peer.history import LineState
+from p2pchat.peer.lines import LineState
 from p2pchat.peer.node import Node
 from p2pchat.ui.render import SENT
 from p2pchat.ui.view import View

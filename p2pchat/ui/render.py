@@ -38,7 +38,7 @@ from p2pchat.peer.events import (
     TextReceived,
     Trouble,
 )
-from p2pchat.peer.history import KeptLine, LineState
+from p2pchat.peer.lines import KeptLine, LineState
 
 Fragments = list[tuple[str, str]]
 """Style and text, in prompt_toolkit's form."""

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from p2pchat.errors import P2PError
 from p2pchat.peer.events import Event, TextReceived, Trouble
-from p2pchat.peer.history import now_ms
+from p2pchat.peer.lines import now_ms
 from p2pchat.peer.node import Node
 from p2pchat.ui.json_events import contact_of, event_object, json_line, json_object
 from p2pchat.ui.render import plain_lines

@@ -11,7 +11,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from p2pchat.peer.history import History, NewLine, Progress
+from p2pchat.peer.history import History
+from p2pchat.peer.lines import NewLine, Progress
 from p2pchat.peer.profile import Profile
 
 _AT_ONCE = 10_000

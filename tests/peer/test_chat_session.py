@@ -9,7 +9,7 @@ import pytest
 from p2pchat.errors import RemoteProtocolError, StorageError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.chat_session import ChatSession
-from p2pchat.peer.history import KeptLine, LineState, NewLine, Progress
+from p2pchat.peer.lines import KeptLine, LineState, NewLine, Progress
 from p2pchat.peer.profile import Profile
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import Ack, ChatRequest, ChatText, Skip, Sync

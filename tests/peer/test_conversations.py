@@ -19,7 +19,7 @@ from p2pchat.peer.events import (
     Security,
     TextReceived,
 )
-from p2pchat.peer.history import LineState, Progress
+from p2pchat.peer.lines import LineState, Progress
 from p2pchat.protocol.talk import Sync
 from tests.world import Person, World
 

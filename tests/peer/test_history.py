@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from p2pchat.errors import UsageError
-from p2pchat.peer.history import History, LineState, NewLine, Progress, Thread
+from p2pchat.peer.history import History
+from p2pchat.peer.lines import LineState, NewLine, Progress
 from p2pchat.peer.profile import Profile
+from p2pchat.peer.thread import Thread
 
 HERE, KEY, OTHER = "p2p://here:1", b"k" * 32, b"o" * 32
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from p2pchat.net.loop import Loop
-from p2pchat.peer.history import NewLine, Progress
+from p2pchat.peer.lines import NewLine, Progress
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.retention import Retention
 from tests.fakes import FakeClock, advance

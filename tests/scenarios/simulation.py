@@ -15,7 +15,7 @@ from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.events import Event, TextReceived
-from p2pchat.peer.history import LineState
+from p2pchat.peer.lines import LineState
 from p2pchat.peer.node import Node
 from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_session import Standing

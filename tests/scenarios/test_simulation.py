@@ -17,7 +17,8 @@ from p2pchat.peer.chat_session import ChatSession, Wire
 from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.conversation import Conversation
 from p2pchat.peer.conversations import Conversations
-from p2pchat.peer.history import KeptLine, Thread
+from p2pchat.peer.lines import KeptLine
+from p2pchat.peer.thread import Thread
 from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.talk import Ack, ChatText
 from tests.peer import test_conversations

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from p2pchat.errors import LoginRefused, StorageError
-from p2pchat.peer.history import Thread
+from p2pchat.peer.thread import Thread
 from p2pchat.ui.chat_app import Call, ChatApp
 from p2pchat.ui.render import Fragments, plain_lines
 from p2pchat.ui.view import View

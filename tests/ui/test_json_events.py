@@ -39,7 +39,7 @@ from p2pchat.peer.events import (
     TextReceived,
     Trouble,
 )
-from p2pchat.peer.history import KeptLine, LineState
+from p2pchat.peer.lines import KeptLine, LineState
 from p2pchat.ui.json_events import (
     NAMES,
     contact_of,

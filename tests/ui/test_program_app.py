@@ -9,7 +9,7 @@ import pytest
 
 from p2pchat.errors import LoginRefused, StorageError
 from p2pchat.peer.events import Called
-from p2pchat.peer.history import Thread
+from p2pchat.peer.thread import Thread
 from p2pchat.ui.chat_app import Call
 from p2pchat.ui.program_app import ProgramApp
 from p2pchat.ui.stream import Stream
