@@ -32,6 +32,7 @@ TESTED_ELSEWHERE = {
     "p2pchat/peer/thread.py": "tests/peer/test_history.py",
     "p2pchat/peer/models.py": "tests/peer/test_profile.py",
     "p2pchat/peer/events.py": "tests/ui/test_render.py",
+    "p2pchat/peer/caller.py": "tests/peer/test_conversation.py",
     "p2pchat/peer/calls.py": "tests/scenarios/test_two_people.py",
     "p2pchat/net/dialing.py": "tests/net/test_endpoints.py",
     "p2pchat/peer/contacts.py": "tests/scenarios/test_trust.py",

@@ -1,6 +1,5 @@
 """`p2p send`, `p2p outbox`: say something without a prompt, and what waits to be delivered."""
 
-import json
 import sys
 
 import click
@@ -10,6 +9,7 @@ from p2pchat.cli.family import Family
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
+_RETRY_WAIT = 15.0  # seconds, as p2p send
 _PART_BYTES = 60_000  # of a long text from stdin; a message has at most 65,536
 
 
@@ -99,12 +99,10 @@ def _list(settings: Settings, registry: str | None, *, as_json: bool) -> None:
 @click.argument("user", shell_complete=options.known_names)
 @click.pass_obj
 def cancel(given: tuple[Settings, str | None], user: str) -> None:
-    """Do not deliver what waits for USER."""
-    from p2pchat.cli.our_files import our_files
+    """Do not deliver what waits for USER; what is on its way already cannot be called back."""
+    from p2pchat.cli.delivering import cancel as cancel_lines
 
-    with our_files(*given) as us:
-        count = us.history.drop_queued(us.named(user))
-    click.echo(f"{count} lines will not be delivered")
+    click.echo(f"{_lines(cancel_lines(*given, user))} will not be delivered")
 
 
 @outbox.command()
@@ -118,20 +116,21 @@ def retry(ctx: click.Context, user: str) -> None:
 
     settings, registry = ctx.obj
     with our_files(settings, registry) as us:
-        history, name = us.history, us.named(user)
-        history.drop_queued(name, other_than=us.contacts.get(name).key)
-        failed = history.lines(name, states=[LineState.FAILED])
-    if not failed:
+        name, key = us.named(user), us.contacts.get(us.named(user)).key
+        count = len(us.history.lines(name, states=[LineState.FAILED]))
+        count += us.history.count_queued(name, other_than=key)
+    if not count:
         raise UsageError(f"nothing for {name} has failed")
-    texts = tuple(line.text for line in failed)
-    exit_code, why = deliver(settings, registry, None, user, texts, 15.0)
-    if exit_code in {0, 6}:
-        with our_files(settings, registry) as us:
-            us.history.forget_lines([line.id for line in failed])
+    exit_code, why = deliver(settings, registry, None, user, None, _RETRY_WAIT)
     if why:
         click.echo(f"p2p: {why}", err=True)
-    click.echo(json.dumps({"sent": len(texts)}) if exit_code == 0 else f"{len(texts)} lines wait")
+    if exit_code in {0, 6}:
+        click.echo(f"{_lines(count)} {'delivered' if exit_code == 0 else 'waiting'}")
     ctx.exit(exit_code)
+
+
+def _lines(count: int) -> str:
+    return f"{count} line{'' if count == 1 else 's'}"
 
 
 def _texts(text: str | None) -> tuple[str, ...]:

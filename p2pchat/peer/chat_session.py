@@ -33,11 +33,18 @@ class Thread(Protocol):
         *,
         said: Sequence[NewLine] = (),
         heard: Sequence[NewLine] = (),
+        instead_of: Sequence[int] = (),
     ) -> list[KeptLine]:
         """Keep all of it or nothing; give what was heard and is new."""
 
     def waiting(self, after: int, limit: int) -> list[KeptLine]:
         """Give our lines after that number."""
+
+    def give_up(self, after: int) -> int:
+        """Do not deliver what waits after that number; give how many lines."""
+
+    def given_up(self, after: int) -> int:
+        """Give how many lines after that number have failed."""
 
     def renumber(self, progress: Progress, after: int) -> Progress:
         """Number what waits anew; give how far we are then."""
@@ -83,7 +90,9 @@ class ChatSession:
         self._listener = listener
         self._soon = soon
         self._progress = thread.progress()
+        self._given_up = thread.given_up(self._progress.acked)  # of what is not acknowledged
         self._said: list[NewLine] = []
+        self._said_instead_of: list[int] = []
         self._heard: list[NewLine] = []
         self._last_in = self._progress.last_in
         self._acked = self._progress.acked
@@ -95,8 +104,9 @@ class ChatSession:
 
     @property
     def waiting(self) -> int:
-        """Lines of ours that the contact has not acknowledged."""
-        return self._progress.last_out + len(self._said) - self._progress.acked
+        """Lines of ours that the contact has not acknowledged, and will be sent."""
+        done = self._progress.acked + self._given_up
+        return self._progress.last_out + len(self._said) - done
 
     @property
     def sent(self) -> int:
@@ -127,8 +137,29 @@ class ChatSession:
                 likely=f"a message has at most {MAX_TEXT_BYTES}",
                 advice="send it in parts",
             )
+        return self._say(new_uid(), now_ms(), text)
+
+    def say_again(self, line: KeptLine) -> int:
+        """Say what had failed, in place of it; see `say`.
+
+        It keeps its name: should it have come after all, the contact knows it, and shows it once.
+        """
+        self._said_instead_of.append(line.id)
+        return self._say(line.uid, line.at, line.text)
+
+    def give_up(self) -> int:
+        """Do not deliver what waits, but for what is on its way; give how many lines.
+
+        Raises StorageError.
+        """
+        self.flush()
+        count = self._thread.give_up(self.sent)
+        self._given_up += count
+        return count
+
+    def _say(self, uid: str, at: int, text: str) -> int:
         seq = self._progress.last_out + len(self._said) + 1
-        self._said.append(NewLine(seq, new_uid(), now_ms(), text))
+        self._said.append(NewLine(seq, uid, at, text))
         self._flush_soon()
         return seq
 
@@ -169,12 +200,15 @@ class ChatSession:
         self._flush_due = False
         said, self._said = self._said, []
         heard, self._heard = self._heard, []
+        instead_of, self._said_instead_of = self._said_instead_of, []
         before = self._progress
         progress = Progress(self._last_in, before.last_out + len(said), self._acked)
         new: list[KeptLine] = []
         if progress != before:
             try:
-                new = self._thread.write(progress, said=said, heard=heard)
+                new = self._thread.write(progress, said=said, heard=heard, instead_of=instead_of)
+                if self._given_up and progress.acked > before.acked:
+                    self._given_up = self._thread.given_up(progress.acked)
             except StorageError as error:
                 self._last_in, self._acked = before.last_in, before.acked
                 self._ack_due = False

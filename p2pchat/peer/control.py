@@ -15,12 +15,15 @@ from p2pchat.net.local import LocalListener
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Wire
 from p2pchat.peer.control_client import control_link
-from p2pchat.peer.delivery import Delivery
+from p2pchat.peer.delivery import Delivery, Queue
 from p2pchat.peer.events import Event
 from p2pchat.peer.node import Node
 from p2pchat.protocol.control import (
+    Cancel,
+    Cancelled,
     Find,
     FindResult,
+    Retry,
     Send,
     Sent,
     Status,
@@ -83,8 +86,17 @@ class ControlServer:
         node = self._node
         assert node is not None
         match request:
-            case Send():
-                self._send(link, node, request)
+            case Send(contact, texts, wait):
+                queue = partial(node.conversations.outbox.queue, contact, texts)
+                self._deliver(link, node, contact, queue, wait)
+            case Retry(contact, wait):
+                queue = partial(node.conversations.outbox.queue_again, contact)
+                self._deliver(link, node, contact, queue, wait)
+            case Cancel(contact):
+                try:
+                    link.send(Cancelled(node.conversations.outbox.cancel(contact)))
+                except P2PError as error:
+                    link.send(Cancelled(0, error.what))
             case Attach() | AttachProgram() if self._on_attach is not None:
                 self._on_attach(link, request, partial(self._gone, link))
             case Find(username):
@@ -108,15 +120,13 @@ class ControlServer:
             case _:
                 raise AssertionError(request)
 
-    def _send(self, link: Link, node: Node, request: Send) -> None:
+    def _deliver(self, link: Link, node: Node, contact: str, queue: Queue, wait: float) -> None:
         def done(exit_code: int, why: str) -> None:
             self._deliveries.discard(delivery)
             link.send(Sent(exit_code, why))
 
         try:
-            delivery = Delivery(
-                self._loop, node, request.contact, request.texts, request.wait, done
-            )
+            delivery = Delivery(self._loop, node, contact, queue, wait, done)
         except P2PError as error:
             link.send(Sent(error.exit_code, error.what))
             return

@@ -6,13 +6,12 @@ session's.
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from p2pchat.errors import CallRejected, HungUp, NotTrusted, P2PError, StorageError
 from p2pchat.net.address import Address
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.peer.calls import OutgoingCall, pause_after
+from p2pchat.peer.caller import Caller
 from p2pchat.peer.chat_session import ChatSession
 from p2pchat.peer.events import (
     CallFailed,
@@ -32,13 +31,9 @@ from p2pchat.peer.events import (
 from p2pchat.peer.idleness import Idleness
 from p2pchat.peer.lines import KeptLine, NewLine
 from p2pchat.peer.peer_links import PeerLinks
-from p2pchat.peer.retries import Retries
 from p2pchat.peer.thread import Thread
 from p2pchat.protocol.messages import Message
-from p2pchat.protocol.talk import ChatRequest, Here, Idle
-
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 60.0
+from p2pchat.protocol.talk import Here, Idle
 
 
 class Conversation:
@@ -70,16 +65,24 @@ class Conversation:
         self.security = Security.UNVERIFIED
         self._loop = loop
         self._username = username
-        self._links = links
         self._on_event = on_event
         self._on_room = on_room
         self._on_accepted = on_accepted
         self._on_rejected = on_rejected
         self._idleness = idleness
-        self._retries = Retries(loop, rng, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
+        self._caller = Caller(
+            loop,
+            username,
+            contact,
+            key,
+            links,
+            rng,
+            needed=self._needs_link,
+            on_call=self._calling,
+            on_accepted=self._accepted,
+            on_failed=self._not_accepted,
+        )
         self._session = ChatSession(thread, self, loop.call_soon)
-        self._address: Address | None = None
-        self._outgoing: OutgoingCall | None = None
         self._link: Link | None = None
         self._started = False  # the wish to talk has been fulfilled
         self._is_stranger = False  # who has to be asked, and may say no
@@ -97,7 +100,7 @@ class Conversation:
     @property
     def is_calling(self) -> bool:
         """Whether we wait for the contact's answer."""
-        return self._outgoing is not None
+        return self._caller.is_calling
 
     @property
     def is_opening(self) -> bool:
@@ -107,7 +110,7 @@ class Conversation:
     @property
     def is_away(self) -> bool:
         """Whether the contact is not known to be online."""
-        return self._link is None and self._address is None
+        return self._link is None and self._caller.address is None
 
     @property
     def waiting(self) -> int:
@@ -122,7 +125,7 @@ class Conversation:
     def wish_to_talk(self, *, stranger: bool) -> None:
         """Wish it; `at` or `away` tells where the contact is."""
         self.wished = True
-        self._retries.stop()
+        self._caller.rest()
         self._started = False
         self._is_stranger = stranger
         if self._link is not None:
@@ -132,8 +135,18 @@ class Conversation:
     def say(self, text: str) -> int:
         """Say it, now or later; give the line's number. Raises UsageError where it is too long."""
         number = self._session.say(text)
-        self.seek_link()
+        self._caller.call()
         return number
+
+    def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
+        """Say what had failed, in place of it; give the lines' new numbers."""
+        numbers = [self._session.say_again(line) for line in lines]
+        self._caller.call()
+        return numbers
+
+    def give_up(self) -> int:
+        """Do not deliver what waits, but for what is on its way; give how many lines."""
+        return self._session.give_up()
 
     def leave(self) -> None:
         """Wish to talk no more; the link ends when nothing waits."""
@@ -143,16 +156,12 @@ class Conversation:
 
     def at(self, address: Address) -> None:
         """The contact is online there."""
-        if self._address != address:
-            self._address = address
-            self._retries.reset()
-            self._retries.stop()
-        self.seek_link()
+        self._caller.at(address)
 
     def away(self) -> None:
         """The contact is offline, so far as is known."""
-        was_there, self._address = self._address is not None, None
-        self._retries.stop()
+        was_there = self._caller.address is not None
+        self._caller.away()
         if was_there and self._link is None and self._started and self.wished:
             self._on_event(ContactAway(self.contact))
 
@@ -166,32 +175,11 @@ class Conversation:
 
     def wake(self) -> None:
         """We are online again: what was waited for may be there."""
-        self._retries.hurry()
-
-    def seek_link(self) -> None:
-        """Dial, if there is a reason to, and it is known where."""
-        needed = self.wished or self._session.waiting
-        busy = self._link or self._outgoing or self._retries.waiting or self._closed
-        if busy or self._address is None or not needed:
-            return
-        self._outgoing = OutgoingCall(
-            self._links,
-            self.contact,
-            self._address,
-            self.key,
-            ChatRequest(self._username),
-            on_accepted=self._accepted,
-            on_failed=self._not_accepted,
-        )
-        if self.is_opening and self._is_stranger:  # who has to be asked
-            self._on_event(Calling(self.contact))
+        self._caller.hurry()
 
     def attach(self, link: Link, security: Security) -> None:
         """Talk on this link from now on; an older one is dead, or they would not have called."""
-        if self._outgoing is not None:
-            self._outgoing.cancel()
-            self._outgoing = None
-        self._retries.stop()
+        self._caller.give_up()
         self._drop_link()
         self.security = security
         self._link = link
@@ -212,10 +200,7 @@ class Conversation:
     def close(self) -> None:
         """Be over: what was said is on the disk, and what can go out still does."""
         self._closed = True
-        self._retries.stop()
-        if self._outgoing is not None:
-            self._outgoing.cancel()
-            self._outgoing = None
+        self._caller.give_up()
         self._session.flush()
         if self.wished and self._started:
             self._end_chat()
@@ -235,7 +220,7 @@ class Conversation:
 
     def on_delivered(self, up_to: int) -> None:
         """Tell how many still wait."""
-        self._retries.reset()
+        self._caller.reset()
         self._on_event(Delivered(self.contact, self._session.waiting, up_to))
         self._on_room()
         self._end_if_done()
@@ -274,8 +259,15 @@ class Conversation:
         self._on_event(ChatStarted(self.contact, self.security))
         self._loop.call_soon(self._on_room)
 
+    def _needs_link(self) -> bool:
+        needed = self.wished or self._session.waiting > 0
+        return needed and self._link is None and not self._closed
+
+    def _calling(self) -> None:
+        if self.is_opening and self._is_stranger:  # who has to be asked
+            self._on_event(Calling(self.contact))
+
     def _accepted(self, link: Link) -> None:
-        self._outgoing = None
         try:
             security = self._on_accepted(self)
         except StorageError as error:
@@ -287,7 +279,6 @@ class Conversation:
         self.attach(link, security)
 
     def _not_accepted(self, error: P2PError) -> None:
-        self._outgoing = None
         if isinstance(error, NotTrusted):
             self.hold(error)
             return
@@ -301,7 +292,7 @@ class Conversation:
         self._crossed = crossed
         if not self._started and not crossed:
             self._fail(error)
-        self._retries.later(self.seek_link, instead=pause_after(error))
+        self._caller.call_later(error)
 
     def _fail(self, error: P2PError) -> None:
         """The wish to talk cannot be fulfilled."""
@@ -318,7 +309,7 @@ class Conversation:
             self._on_event(ContactLost(self.contact, error))
         self._on_room()
         if self.wished or self._session.waiting:
-            self._retries.later(self.seek_link)
+            self._caller.call_later()
 
     def _drop_link(self) -> None:
         if self._link is not None:
@@ -334,9 +325,7 @@ class Conversation:
         """
         if self.wished or self._session.waiting or self._closed:
             return
-        if self._outgoing is not None:
-            self._outgoing.cancel()
-            self._outgoing = None
+        self._caller.give_up()
         if self._link is not None:
             if self._said_here:
                 self._said_here = False

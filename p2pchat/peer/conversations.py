@@ -6,7 +6,7 @@ whom we have accepted once. Knows no screen: which conversation is looked at is 
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.address import Address
@@ -18,12 +18,12 @@ from p2pchat.peer.conversation import Conversation
 from p2pchat.peer.events import CallFailed, ContactAway, Event, OutboxFailed, Security
 from p2pchat.peer.history import History
 from p2pchat.peer.idleness import Idleness
+from p2pchat.peer.outbox import Outbox
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.reception import Search
 from p2pchat.peer.strangers import Strangers
 from p2pchat.protocol.messages import MAX_WATCHED, Presence, SearchResult, Sighting
 from p2pchat.protocol.talk import Reply
-from p2pchat.protocol.text import check_username
 
 
 class Conversations:
@@ -65,6 +65,16 @@ class Conversations:
         self._online = False
         self.do_not_disturb = False
         self.idleness = Idleness(self._all_links, on_event)
+        self.outbox = Outbox(
+            loop,
+            username,
+            contacts,
+            history,
+            search,
+            open_one=self._queue_for,
+            running=self.get,
+            on_event=on_event,
+        )
 
     @property
     def asking(self) -> list[str]:
@@ -150,42 +160,6 @@ class Conversations:
             raise UsageError(f"you are in no chat with {contact}", advice=f"/chat {contact}")
         self.idleness.be(idle=False)  # somebody is at the keyboard
         conversation.say(text)
-
-    def queue(
-        self,
-        contact: str,
-        texts: Sequence[str],
-        then: Callable[[int], None],
-        failed: Callable[[P2PError], None],
-    ) -> None:
-        """Say these without a chat; `then(number of the last)` in a later turn, or `failed`."""
-
-        def put() -> None:
-            try:
-                conversation = self._with_pinned(contact)
-                assert conversation is not None
-                self._watch_all()
-                numbers = [conversation.say(text) for text in texts]
-            except P2PError as error:
-                failed(error)
-                return
-            self._loop.call_soon(lambda: then(numbers[-1]))  # after they are on the disk
-
-        def found(result: SearchResult) -> None:
-            try:
-                self._contacts.meet(contact, result)
-            except P2PError as error:
-                failed(error)
-                return
-            put()
-
-        check_username(contact)
-        if contact == self._username:
-            raise UsageError("you cannot chat with yourself")
-        if self._contacts.get(contact).key is not None:
-            self._loop.call_soon(put)
-        else:
-            self._search(contact, found, failed)
 
     def leave(self, contact: str) -> bool:
         """Wish to talk no more; what waits goes out all the same. False: there was no such wish."""
@@ -288,6 +262,12 @@ class Conversations:
             return
         if key == conversation.key and not result.in_clear:
             conversation.at(Address(result.host, result.port))
+
+    def _queue_for(self, contact: str) -> Conversation:
+        conversation = self._with_pinned(contact)
+        assert conversation is not None, "a contact without a key"
+        self._watch_all()
+        return conversation
 
     def _with_pinned(self, contact: str) -> Conversation | None:
         key = self._contacts.get(contact).key

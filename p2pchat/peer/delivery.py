@@ -1,4 +1,4 @@
-"""Some texts to one contact, until they are acknowledged, refused, or it takes too long.
+"""Some lines to one contact, until they are acknowledged, refused, or it takes too long.
 
 What could not be delivered in time stays in the outbox; nothing is lost by giving up the wait. No
 chat is opened by it: the contact finds it unread.
@@ -11,17 +11,20 @@ from p2pchat.errors import ContactOffline, P2PError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.events import Delivered, Event, NotKept, OutboxFailed
 from p2pchat.peer.node import Node
+from p2pchat.peer.outbox import Failed, Then
 from p2pchat.protocol.messages import Presence, SearchResult
 
 DELIVERED: Final = 0
 QUEUED: Final = ContactOffline.exit_code
 
+Queue = Callable[[Then, Failed], None]
+
 
 class Delivery:
     """Begin at once; `then(exit_code, why)` comes once, in a later turn. Feed it `on_event`.
 
-    QUEUED means that every text is on the disk, and goes out when it can. Raises UsageError where
-    nobody can be meant.
+    `queue(then, failed)` is what `Outbox` does. QUEUED means that every line is on the disk, and
+    goes out when it can. Raises UsageError where nobody can be meant.
     """
 
     def __init__(
@@ -29,7 +32,7 @@ class Delivery:
         loop: Loop,
         node: Node,
         contact: str,
-        texts: tuple[str, ...],
+        queue: Queue,
         wait: float,
         then: Callable[[int, str], None],
     ) -> None:
@@ -40,7 +43,7 @@ class Delivery:
         self._then = then
         self._last: int | None = None  # the number of our last line
         self._over = False
-        node.conversations.queue(contact, texts, self._queued, self._fail)
+        queue(self._queued, self._fail)
 
     def on_event(self, event: Event) -> None:
         """See whether it concerns us."""

@@ -80,10 +80,6 @@ class History:
         """Delete every line with a contact, for good; give how many there were."""
         return self._forget(self._here & (Line.username == username))
 
-    def forget_lines(self, ids: Sequence[int]) -> int:
-        """Delete these lines, for good."""
-        return self._forget(Line.id.in_(list(ids)))
-
     def forget_before(self, at: int) -> int:
         """Delete lines that were delivered or read and are older than that."""
         done = [LineState.DELIVERED, LineState.READ]
@@ -110,14 +106,24 @@ class History:
 
         `only`: what waits for that key of theirs; `other_than`: for another one.
         """
+        which = self._queued(username, only, other_than)
+        change = Line.update(state=LineState.FAILED).where(which)
+        with self._store.errors():
+            return int(change.execute(self._store.database))
+
+    def count_queued(self, username: str, *, other_than: bytes | None) -> int:
+        """Give how many lines wait for another key of a contact than that one."""
+        query = Line.select(LINE_COUNT).where(self._queued(username, None, other_than))
+        with self._store.errors():
+            return int(query.scalar(self._store.database))
+
+    def _queued(self, username: str, only: bytes | None, other_than: bytes | None) -> Any:
         which = self._here & (Line.username == username) & is_in(LineState.QUEUED)
         if only is not None:
             which &= Line.key == only
         if other_than is not None:
             which &= Line.key != other_than
-        change = Line.update(state=LineState.FAILED).where(which)
-        with self._store.errors():
-            return int(change.execute(self._store.database))
+        return which
 
     def _counts(self, state: LineState) -> dict[str, int]:
         query = (

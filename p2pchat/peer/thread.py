@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from p2pchat.peer.lines import COLUMNS, KeptLine, LineState, NewLine, Progress, is_in, kept
-from p2pchat.peer.models import Conversation, Line
+from p2pchat.peer.models import LINE_COUNT, Conversation, Line
 from p2pchat.storage import SqliteFile
 
 
@@ -44,15 +44,19 @@ class Thread:
         *,
         said: Sequence[NewLine] = (),
         heard: Sequence[NewLine] = (),
+        instead_of: Sequence[int] = (),
     ) -> list[KeptLine]:
         """Keep lines of both directions and how far we are, all or nothing.
 
-        What is acknowledged counts as delivered from then on. Gives the lines that were heard and
-        are not known yet: the same one, by its uid, may come again after a remote has gone back to
-        an older copy of its disk.
+        `instead_of`: lines that had failed, and are said anew. What is acknowledged counts as
+        delivered from then on. Gives the lines that were heard and are not known yet: the same one,
+        by its uid, may come again, said anew, or after a remote has gone back to an older copy of
+        its disk.
         """
         with self._store.transaction():
             self._keep_progress(progress)
+            for part in _parts(list(instead_of)):
+                Line.delete().where(Line.id.in_(part)).execute(self._store.database)
             self._insert(said, outgoing=True, state=LineState.QUEUED)
             new = self._unknown(heard)
             self._insert(new, outgoing=False, state=LineState.UNREAD)
@@ -72,6 +76,20 @@ class Thread:
         )
         with self._store.errors():
             return [kept(row) for row in query.tuples().execute(self._store.database)]
+
+    def give_up(self, after: int) -> int:
+        """Do not deliver what waits after that number: it has failed. Give how many lines."""
+        which = self._where & is_in(LineState.QUEUED) & (Line.seq > after)
+        with self._store.errors():
+            change = Line.update(state=LineState.FAILED).where(which)
+            return int(change.execute(self._store.database))
+
+    def given_up(self, after: int) -> int:
+        """Give how many of our lines after that number have failed."""
+        which = self._where & Line.outgoing & is_in(LineState.FAILED) & (Line.seq > after)
+        query = Line.select(LINE_COUNT).where(which)
+        with self._store.errors():
+            return int(query.scalar(self._store.database))
 
     def renumber(self, progress: Progress, after: int) -> Progress:
         """Number what waits anew, after that number; give how far we are then.

@@ -45,6 +45,29 @@ class Sent(Answer, frozen=True):
     why: str = ""
 
 
+class Retry(Request, frozen=True):
+    """Say what has failed to a contact again, and wait so many seconds for the acknowledgement."""
+
+    contact: str
+    wait: float
+
+    def __post_init__(self) -> None:
+        check_seconds(self.wait, at_least=0)
+
+
+class Cancel(Request, frozen=True):
+    """Do not deliver what waits for a contact."""
+
+    contact: str
+
+
+class Cancelled(Answer, frozen=True):
+    """So many lines will not be delivered; `why` where they still are."""
+
+    count: int
+    why: str = ""
+
+
 class Find(Request, frozen=True):
     """Ask the registry where somebody is."""
 
@@ -81,6 +104,9 @@ CONTROL: Final = Dialect(
     (
         json_codec(Send, "SEND", _LARGE),
         json_codec(Sent, "SEND_RESP"),
+        json_codec(Retry, "RETRY"),
+        json_codec(Cancel, "CANCEL"),
+        json_codec(Cancelled, "CANCEL_RESP"),
         json_codec(Find, "FIND"),
         json_codec(FindResult, "FIND_RESP"),
         json_codec(Status, "STATUS"),
@@ -102,12 +128,15 @@ CONTROL_DIALOGUE: Final = Dialogue(
     {
         (State.READY, Speaker.DIALLER): {
             Send: State.SENDING,
+            Retry: State.SENDING,
+            Cancel: State.CANCELLING,
             Find: State.SEARCHING,
             Status: State.ASKED,
             Attach: State.ATTACHED,
             AttachProgram: State.ATTACHED,
         },
         (State.SENDING, Speaker.LISTENER): {Sent: State.READY},
+        (State.CANCELLING, Speaker.LISTENER): {Cancelled: State.READY},
         (State.SEARCHING, Speaker.LISTENER): {FindResult: State.READY},
         (State.ASKED, Speaker.LISTENER): {StatusResult: State.READY},
         (State.ATTACHED, Speaker.DIALLER): dict.fromkeys((Typed, TypedAll, Taken), State.ATTACHED),

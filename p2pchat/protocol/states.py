@@ -79,6 +79,7 @@ class State(Enum):
     # with our own node
     READY = "ready"
     SENDING = "sending"
+    CANCELLING = "cancelling"
     ATTACHED = "attached"
     # any
     OVER = "over"

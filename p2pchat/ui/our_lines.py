@@ -27,9 +27,14 @@ class OurLines:
     @property
     def unsettled(self) -> list[tuple[str, str]]:
         """Each text that is not delivered, and its state."""
-        chat = self._node.chat(self._contact) if self._contact is not None else None
-        sent = chat.sent if chat is not None else 0
+        sent = self._sent
         return [(text, SENT if n <= sent else LineState.QUEUED) for n, text in self._lines]
+
+    @property
+    def _sent(self) -> int:
+        """The number up to which they are on their way."""
+        chat = self._node.chat(self._contact) if self._contact is not None else None
+        return chat.sent if chat is not None else 0
 
     def bring(self, contact: str | None) -> None:
         """Look at the lines to that contact from now on; the others' stay as they stand."""
@@ -60,10 +65,13 @@ class OurLines:
                 self._show(self._lines.popleft()[1], LineState.DELIVERED)
 
     def failed(self, contact: str) -> None:
-        """What was not delivered will not be."""
+        """What is not on its way will not be delivered."""
         if contact == self._contact:
-            while self._lines:
-                self._show(self._lines.popleft()[1], LineState.FAILED)
+            on_their_way = [(n, text) for n, text in self._lines if n <= self._sent]
+            for _, text in list(self._lines)[len(on_their_way) :]:
+                self._show(text, LineState.FAILED)
+            self._lines.clear()
+            self._lines.extend(on_their_way)
 
     def _show(self, text: str, state: str) -> None:
         self._view.ours(f"{self._node.username} to {self._contact}> ", text, state)

@@ -131,7 +131,7 @@ class ProgramOrders:
                 advice=f'{{"command":"chat","user":"{whom}"}}',
             )
         self._sending.setdefault(whom, []).append(order)
-        node.conversations.queue(
+        node.conversations.outbox.queue(
             whom,
             (order.text,),
             partial(self._kept, order, whom),

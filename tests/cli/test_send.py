@@ -93,14 +93,34 @@ def test_a_node_that_was_killed_leaves_nothing_in_the_way(people: People) -> Non
 def test_cancel_and_retry(people: People) -> None:
     """What was cancelled has failed, and may be sent again."""
     assert people.run("alice", "send", "bob", "maybe")[0] == 6
-    assert people.run("alice", "outbox", "cancel", "bob")[1] == ["1 lines will not be delivered"]
+    assert people.run("alice", "outbox", "cancel", "bob")[1] == ["1 line will not be delivered"]
     with running(people.start("bob", "--headless")):
         said = people.run("alice", "outbox")[1]
         assert said[0].endswith("(failed)")
-        assert people.run("alice", "outbox", "retry", "bob")[0] == 0
+        assert people.run("alice", "outbox", "retry", "bob")[:2] == (0, ["1 line delivered"])
         assert people.run("alice", "outbox") == (0, [], "")
     assert people.texts("bob", "alice")[-1][1] == "maybe"
     assert people.run("alice", "outbox", "retry", "bob")[0] == 2
+
+
+def test_cancel_and_retry_at_a_node_that_runs(people: People) -> None:
+    """It knows at once, and what it says again goes out by itself."""
+
+    def waiting() -> object:
+        return json.loads(people.run("alice", "status", "--json")[1][0])["waiting"]
+
+    with running(people.start("alice", "--headless")):
+        assert people.run("alice", "send", "bob", "--queue", "one")[0] == 6
+        assert people.run("alice", "send", "bob", "--queue", "two")[0] == 6
+        assert waiting() == {"bob": 2}
+        cancelled = people.run("alice", "outbox", "cancel", "bob")[1]
+        assert cancelled == ["2 lines will not be delivered"]
+        assert waiting() == {}
+        code, said, err = people.run("alice", "outbox", "retry", "bob")
+        assert (code, said, err) == (6, ["2 lines waiting"], "p2p: bob is offline\n")
+        with running(people.start("bob", "--headless")):
+            assert people.run("alice", "send", "bob", "three")[0] == 0
+        assert [text for _, text, _ in people.texts("bob", "alice")][-3:] == ["one", "two", "three"]
 
 
 def test_history_is_found_and_deleted(people: People) -> None:

@@ -283,7 +283,7 @@ def test_who_quits_rejects_nobody(world: World) -> None:
 def test_absurd_numbers_of_a_contact_break_nothing(world: World) -> None:
     """The most that a SYNC may say leaves room for lines after it."""
     alice, bob = friends(world)
-    bob.node.conversations.queue("alice", ("x",), lambda _: None, lambda _: None)
+    bob.node.conversations.outbox.queue("alice", ("x",), lambda _: None, lambda _: None)
     world.settle()
     conversation = bob.node.conversations.get("alice")
     assert conversation is not None

@@ -1,5 +1,7 @@
 """`p2p send`'s way: delivered, queued, refused, and never lost by giving up."""
 
+from functools import partial
+
 import pytest
 
 from p2pchat.errors import UsageError
@@ -18,7 +20,7 @@ class Sender:
             world.loop,
             alice.node,
             contact,
-            ("one", "two"),
+            partial(alice.node.conversations.outbox.queue, contact, ("one", "two")),
             wait,
             lambda code, why: self.result.append((code, why)),
         )

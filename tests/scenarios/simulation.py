@@ -249,7 +249,7 @@ class Simulation:
         for _ in range(rng.choice((1, 1, 2, 5))):
             self.said += 1
             text = f"{name} {self.said}"
-            self.lives[name].node.conversations.queue(
+            self.lives[name].node.conversations.outbox.queue(
                 contact, (text,), lambda _: None, lambda _: None
             )
 

@@ -337,7 +337,7 @@ def test_nothing_but_the_person_moves_the_front(secure_world: World) -> None:
     app.submit("/chat carol")
     world.settle()
     assert app.front == "carol"
-    app.node.conversations.queue("bob", ("from cron",), lambda _: None, lambda _: None)
+    app.node.conversations.outbox.queue("bob", ("from cron",), lambda _: None, lambda _: None)
     for pair in world.internet.wires:
         if B in {pair[0].local.host, pair[1].local.host}:
             pair[0].cut()

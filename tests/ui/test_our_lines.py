@@ -69,6 +69,47 @@ def test_what_is_refused_has_failed(secure_world: World) -> None:
     assert screen.typed[-1] == ("alice to bob> hello", "delivered")
 
 
+def test_what_is_cancelled_has_failed(secure_world: World) -> None:
+    """It moves up with that mark; what is said later waits as ever."""
+    world = secure_world
+    alice, bob = friends(world)
+    alice.node.stop()
+    bob.node.stop()
+    world.settle()
+    app, screen = start(world)
+    app.submit("/chat bob")
+    world.settle()
+    app.submit("one")
+    world.settle()
+    app.node.conversations.outbox.cancel("bob")
+    world.settle()
+    assert app.unsettled == []
+    assert screen.typed[-1] == ("alice to bob> one", "failed")
+    app.submit("two")
+    world.settle()
+    assert app.unsettled == [("two", "queued")]
+
+
+def test_what_is_cancelled_stays_where_it_is_on_its_way(secure_world: World) -> None:
+    """Until the contact's disk has it."""
+    world = secure_world
+    alice, _ = friends(world)
+    alice.node.stop()
+    world.settle()
+    app, screen = start(world)
+    app.submit("/chat bob")
+    world.settle()
+    app.submit("one")
+    for _ in range(50):
+        world.loop.run_once(0)
+        if app.unsettled:
+            break
+    app.foreground.ours.failed("bob")
+    assert app.unsettled == [("one", "sent")]
+    world.settle()
+    assert screen.typed[-1] == ("alice to bob> one", "delivered")
+
+
 def test_in_clear_a_line_is_only_sent(original_world: World) -> None:
     """Nothing is acknowledged in that dialect, so no state is claimed."""
     world = original_world

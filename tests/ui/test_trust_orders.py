@@ -46,7 +46,7 @@ def test_the_blocked_are_hung_up_on(secure_world: World) -> None:
     TrustOrders(Screen(), lambda: alice.node).handlers["block"](Order("block", "bob"))
     secure_world.settle()
     alice.told()
-    bob.node.conversations.queue("alice", ("let me in",), lambda _: None, lambda _: None)
+    bob.node.conversations.outbox.queue("alice", ("let me in",), lambda _: None, lambda _: None)
     secure_world.advance(200)
     assert alice.told() == []
     assert alice.node.unread() == []

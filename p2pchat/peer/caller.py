@@ -1,0 +1,120 @@
+"""Calls one contact until there is a link: as soon as it is known where they are, and again, after
+growing pauses, when that has failed. Knows no line and no wish: whether to call, it is told.
+"""
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+from p2pchat.errors import P2PError
+from p2pchat.net.address import Address
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.peer.calls import OutgoingCall, pause_after
+from p2pchat.peer.peer_links import PeerLinks
+from p2pchat.peer.retries import Retries
+from p2pchat.protocol.talk import ChatRequest
+
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 60.0
+
+
+class Caller:
+    """Call the contact, who must prove to hold the key, by the name `username`, while `needed()`.
+
+    `on_call` comes with each call; then `on_accepted(link)` or `on_failed(error)`, unless it is
+    given up. After a failure nobody is called before `call_later`, or `at` another address.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        username: str,
+        contact: str,
+        key: bytes,
+        links: PeerLinks,
+        rng: random.Random,
+        *,
+        needed: Callable[[], bool],
+        on_call: Callable[[], None],
+        on_accepted: Callable[[Link], None],
+        on_failed: Callable[[P2PError], None],
+    ) -> None:
+        self.address: Address | None = None
+        """Where the contact is; None where they are not known to be online."""
+        self._request = ChatRequest(username)
+        self._contact = contact
+        self._key = key
+        self._links = links
+        self._needed = needed
+        self._on_call = on_call
+        self._on_accepted = on_accepted
+        self._on_failed = on_failed
+        self._retries = Retries(loop, rng, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
+        self._call: OutgoingCall | None = None
+
+    @property
+    def is_calling(self) -> bool:
+        """Whether we wait for the contact's answer."""
+        return self._call is not None
+
+    def at(self, address: Address) -> None:
+        """The contact is online there."""
+        if self.address != address:
+            self.address = address
+            self._retries.reset()
+            self._retries.stop()
+        self.call()
+
+    def away(self) -> None:
+        """The contact is offline, so far as is known."""
+        self.address = None
+        self._retries.stop()
+
+    def call(self) -> None:
+        """Call now, if there is a reason to, it is known where, and no pause is to be kept."""
+        busy = self._call is not None or self._retries.waiting
+        if busy or self.address is None or not self._needed():
+            return
+        self._call = OutgoingCall(
+            self._links,
+            self._contact,
+            self.address,
+            self._key,
+            self._request,
+            on_accepted=self._accepted,
+            on_failed=self._failed,
+        )
+        self._on_call()
+
+    def call_later(self, error: P2PError | None = None) -> None:
+        """Call after the next pause, or after the one that the error asks for."""
+        instead = None if error is None else pause_after(error)
+        self._retries.later(self.call, instead=instead)
+
+    def hurry(self) -> None:
+        """Pause no longer: what made it fail may be over."""
+        self._retries.hurry()
+
+    def rest(self) -> None:
+        """Do not call again after the pause of now."""
+        self._retries.stop()
+
+    def reset(self) -> None:
+        """A link works: the next pause is a short one."""
+        self._retries.reset()
+
+    def give_up(self) -> None:
+        """End a call that is not answered yet, and do not call again."""
+        self._retries.stop()
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _accepted(self, link: Link) -> None:
+        self._call = None
+        self._on_accepted(link)
+
+    def _failed(self, error: P2PError) -> None:
+        self._call = None
+        self._on_failed(error)

@@ -1,0 +1,117 @@
+"""What is said to a contact without a chat: queued, said again when it has failed, or cancelled.
+
+It goes out by itself, once both are online; that is the conversations' business.
+"""
+
+from collections.abc import Callable, Sequence
+
+from p2pchat.errors import P2PError, UsageError
+from p2pchat.net.loop import Loop
+from p2pchat.peer.contacts import Contacts
+from p2pchat.peer.conversation import Conversation
+from p2pchat.peer.events import Event, OutboxFailed
+from p2pchat.peer.history import History
+from p2pchat.peer.lines import LineState
+from p2pchat.peer.reception import Search
+from p2pchat.protocol.messages import SearchResult
+from p2pchat.protocol.text import check_username
+
+Then = Callable[[int], None]
+"""Told the number of the last line, once it is on the disk."""
+
+Failed = Callable[[P2PError], None]
+
+
+class Outbox:
+    """That of one account at one registry.
+
+    `open_one(contact)` gives the conversation with a contact whose key we know, `running(contact)`
+    the one that there is already, if any. Methods raise UsageError, StorageError.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        username: str,
+        contacts: Contacts,
+        history: History,
+        search: Search,
+        *,
+        open_one: Callable[[str], Conversation],
+        running: Callable[[str], Conversation | None],
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self._loop = loop
+        self._username = username
+        self._contacts = contacts
+        self._history = history
+        self._search = search
+        self._open_one = open_one
+        self._running = running
+        self._on_event = on_event
+
+    def queue(self, contact: str, texts: Sequence[str], then: Then, failed: Failed) -> None:
+        """Say these; `then` or `failed` comes in a later turn."""
+
+        def say(conversation: Conversation) -> list[int]:
+            return [conversation.say(text) for text in texts]
+
+        self._with_key(contact, say, then, failed)
+
+    def queue_again(self, contact: str, then: Then, failed: Failed) -> None:
+        """Say what has failed, or waits for an older key, to the key of now, each line once."""
+
+        def say(conversation: Conversation) -> list[int]:
+            self._history.drop_queued(contact, other_than=conversation.key)
+            lines = self._history.lines(contact, states=[LineState.FAILED])
+            if not lines:
+                raise UsageError(f"nothing for {contact} has failed")
+            return conversation.say_again(lines)
+
+        self._with_key(contact, say, then, failed)
+
+    def cancel(self, contact: str) -> int:
+        """Do not deliver what waits, but for what is on its way; give how many lines."""
+        conversation = self._running(contact)
+        if conversation is None:
+            count = self._history.drop_queued(contact)
+        else:
+            count = conversation.give_up()
+            count += self._history.drop_queued(contact, other_than=conversation.key)
+        if count:
+            error = P2PError("it was cancelled", advice=f"p2p outbox retry {contact}")
+            self._on_event(OutboxFailed(contact, error, count))
+        return count
+
+    def _with_key(
+        self,
+        contact: str,
+        say: Callable[[Conversation], list[int]],
+        then: Then,
+        failed: Failed,
+    ) -> None:
+        """Say it once we know the contact's key."""
+
+        def put() -> None:
+            try:
+                numbers = say(self._open_one(contact))
+            except P2PError as error:
+                failed(error)
+                return
+            self._loop.call_soon(lambda: then(numbers[-1]))  # after they are on the disk
+
+        def found(result: SearchResult) -> None:
+            try:
+                self._contacts.meet(contact, result)
+            except P2PError as error:
+                failed(error)
+                return
+            put()
+
+        check_username(contact)
+        if contact == self._username:
+            raise UsageError("you cannot chat with yourself")
+        if self._contacts.get(contact).key is not None:
+            self._loop.call_soon(put)
+        else:
+            self._search(contact, found, failed)
