@@ -1,5 +1,6 @@
 """Fixtures that every floor's tests share."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,11 @@ from tests.people import People, Registry
 from tests.postgres import Postgres
 from tests.programs import running
 from tests.world import World
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Have a worker more than processors: tests of real programs wait for them."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture

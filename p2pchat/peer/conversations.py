@@ -195,7 +195,7 @@ class Conversations:
     def accept(self, contact: str) -> None:
         """Take the call of a stranger who waits; ChatStarted follows."""
         conversation = self._accept(self._strangers.get(contact))
-        self._watch_all()
+        self._watch_too(contact)
         self._strangers.remove(contact)
         conversation.wish_to_talk(stranger=False)
 
@@ -242,7 +242,7 @@ class Conversations:
             self._on_event(CallFailed(contact, error))
             return
         conversation.wish_to_talk(stranger=not self._contacts.get(contact).accepted)
-        self._watch_all()
+        self._watch_too(contact)
         if result.presence is Presence.ONLINE:
             self._found(conversation, result)
         elif not conversation.link:
@@ -266,7 +266,7 @@ class Conversations:
     def _queue_for(self, contact: str) -> Conversation:
         conversation = self._with_pinned(contact)
         assert conversation is not None, "a contact without a key"
-        self._watch_all()
+        self._watch_too(contact)
         return conversation
 
     def _with_pinned(self, contact: str) -> Conversation | None:
@@ -312,6 +312,11 @@ class Conversations:
         count = self._history.drop_queued(contact, only=conversation.key)
         if count:
             self._on_event(OutboxFailed(contact, error, count))
+
+    def _watch_too(self, contact: str) -> None:
+        """Have the registry tell of the contact too, if it does not yet."""
+        if contact not in self._watched:
+            self._watch_all()
 
     def _watch_all(self) -> None:
         """Have the registry tell of all with whom we talk, and then of those whom we know."""

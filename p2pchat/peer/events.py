@@ -176,7 +176,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class OutboxFailed:
-    """The contact does not want what waited for them; so many lines will not be delivered."""
+    """So many lines will not be delivered: the contact does not want them, or we took them back."""
 
     contact: str
     error: P2PError
