@@ -1,20 +1,37 @@
 """Each line of ours is shown with what has become of it: queued, sent, delivered, failed."""
 
+from p2pchat.ui.chat_app import ChatApp
 from tests.peer.test_conversations import friends
-from tests.ui.test_chat_app import B, start
+from tests.ui.test_chat_app import B, Screen, start
 from tests.world import World
+
+
+def chat_with_bob(world: World, *, is_there: bool) -> tuple[ChatApp, Screen]:
+    """Alice is at it, in a chat with a friend who is there, or was."""
+    alice, bob = friends(world)
+    alice.node.stop()
+    if not is_there:
+        bob.node.stop()
+    world.settle()
+    app, screen = start(world)
+    app.submit("/chat bob")
+    world.settle()
+    return app, screen
+
+
+def say_on_its_way(world: World, app: ChatApp) -> None:
+    """Say something, and stop in the turn in which it is on the wire."""
+    app.submit("one")
+    for _ in range(50):
+        world.loop.run_once(0)
+        if app.unsettled:
+            break
 
 
 def test_a_line_turns_from_queued_to_delivered(secure_world: World) -> None:
     """Written to somebody offline; it settles once they have it, in the next run too."""
     world = secure_world
-    alice, bob = friends(world)
-    alice.node.stop()
-    bob.node.stop()
-    world.settle()
-    app, screen = start(world)
-    app.submit("/chat bob")
-    world.settle()
+    app, screen = chat_with_bob(world, is_there=False)
     app.submit("one")
     world.settle()
     assert app.unsettled == [("one", "queued")]
@@ -35,17 +52,8 @@ def test_a_line_turns_from_queued_to_delivered(secure_world: World) -> None:
 def test_a_line_that_is_on_its_way_is_sent(secure_world: World) -> None:
     """Until the contact's disk has it."""
     world = secure_world
-    alice, _ = friends(world)
-    alice.node.stop()
-    world.settle()
-    app, screen = start(world)
-    app.submit("/chat bob")
-    world.settle()
-    app.submit("one")
-    for _ in range(50):
-        world.loop.run_once(0)
-        if app.unsettled:
-            break
+    app, screen = chat_with_bob(world, is_there=True)
+    say_on_its_way(world, app)
     assert app.unsettled == [("one", "sent")]
     world.settle()
     assert app.unsettled == []
@@ -72,13 +80,7 @@ def test_what_is_refused_has_failed(secure_world: World) -> None:
 def test_what_is_cancelled_has_failed(secure_world: World) -> None:
     """It moves up with that mark; what is said later waits as ever."""
     world = secure_world
-    alice, bob = friends(world)
-    alice.node.stop()
-    bob.node.stop()
-    world.settle()
-    app, screen = start(world)
-    app.submit("/chat bob")
-    world.settle()
+    app, screen = chat_with_bob(world, is_there=False)
     app.submit("one")
     world.settle()
     app.node.conversations.outbox.cancel("bob")
@@ -93,17 +95,8 @@ def test_what_is_cancelled_has_failed(secure_world: World) -> None:
 def test_what_is_cancelled_stays_where_it_is_on_its_way(secure_world: World) -> None:
     """Until the contact's disk has it."""
     world = secure_world
-    alice, _ = friends(world)
-    alice.node.stop()
-    world.settle()
-    app, screen = start(world)
-    app.submit("/chat bob")
-    world.settle()
-    app.submit("one")
-    for _ in range(50):
-        world.loop.run_once(0)
-        if app.unsettled:
-            break
+    app, screen = chat_with_bob(world, is_there=True)
+    say_on_its_way(world, app)
     app.foreground.ours.failed("bob")
     assert app.unsettled == [("one", "sent")]
     world.settle()
