@@ -12,7 +12,14 @@ from p2pchat.cli.our_files import our_files
 from p2pchat.cli.our_side import OurSide, our_side
 from p2pchat.cli.running_node import running_node
 from p2pchat.cli.settings import Settings
-from p2pchat.errors import ContactOffline, NoSuchUser, P2PError, StorageError, UsageError
+from p2pchat.errors import (
+    ContactOffline,
+    NoSuchUser,
+    NotTrusted,
+    P2PError,
+    StorageError,
+    UsageError,
+)
 from p2pchat.net.loop import Loop
 from p2pchat.peer.control_client import ControlClient
 from p2pchat.protocol.control import Cancel, Cancelled, Retry, Send, Sent
@@ -24,6 +31,9 @@ if TYPE_CHECKING:
 _TEXTS_AT_ONCE: Final = 16
 """In one request, which must fit into a frame however their characters are escaped."""
 
+_KEPT: Final = frozenset({ContactOffline.exit_code, NotTrusted.exit_code})
+"""What the lines are in the outbox in spite of."""
+
 
 def deliver(
     settings: Settings,
@@ -32,11 +42,11 @@ def deliver(
     contact: str,
     texts: tuple[str, ...] | None,
     wait: float,
-) -> tuple[int, str]:
-    """Say the texts (None: what has failed, again); give the exit code of `p2p send`, and why it is
-    not 0.
+) -> None:
+    """Say the texts (None: what has failed, again) until they are acknowledged.
 
-    Raises NoSuchUser, with whoever was meant.
+    Raises ContactOffline where they wait in the outbox, NotTrusted where they are kept there until
+    the person has decided, NoSuchUser with whoever was meant, and what else keeps them from it.
     """
     with our_side(settings, registry) as us:
         if not us.url.secure:
@@ -46,35 +56,39 @@ def deliver(
         username, contact = us.who_am_i(me), us.named(contact)
         with running_node(us.loop, settings, us, username) as running:
             if running is not None and texts is None:
-                exit_code, why = _sent(running, Retry(contact, wait))
+                error = _ask(running, Retry(contact, wait))
             elif running is not None:
-                exit_code, why = _have_delivered(running, contact, texts or (), wait)
+                error = _have_delivered(running, contact, texts or (), wait)
             else:
-                exit_code, why = _deliver_ourselves(settings, us, username, contact, texts, wait)
-        if exit_code == NoSuchUser.exit_code:
-            raise NoSuchUser(why, likely=us.meant(contact))
-        return exit_code, why
+                error = _deliver_ourselves(settings, us, username, contact, texts, wait)
+        if error is None:
+            return
+        if error.exit_code == NoSuchUser.exit_code:
+            raise NoSuchUser(error.what, likely=us.meant(contact))
+        raise error
 
 
 def _have_delivered(
     running: ControlClient, contact: str, texts: tuple[str, ...], wait: float
-) -> tuple[int, str]:
+) -> P2PError | None:
     """Have the node say them, some at a time; what cannot be acknowledged now is not waited for."""
-    exit_code, why = 0, ""
+    error: P2PError | None = None
     for start in range(0, len(texts), _TEXTS_AT_ONCE):
         some = texts[start : start + _TEXTS_AT_ONCE]
-        code, reason = _sent(running, Send(contact, some, 0.0 if exit_code else wait))
-        if code:
-            exit_code, why = code, reason
-        if code not in {0, ContactOffline.exit_code}:
+        error = _ask(running, Send(contact, some, 0.0 if error else wait)) or error
+        if error is not None and error.exit_code not in _KEPT:
             break
-    return exit_code, why
+    return error
 
 
-def _sent(running: ControlClient, request: Send | Retry) -> tuple[int, str]:
-    answer = running.ask(request)
-    assert isinstance(answer, Sent)
-    return answer.exit_code, answer.why
+def _ask(running: ControlClient, request: Send | Retry) -> P2PError | None:
+    sent = running.ask(request)
+    assert isinstance(sent, Sent)
+    if not sent.exit_code:
+        return None
+    error = P2PError(sent.what, likely=sent.likely, advice=sent.advice)
+    error.exit_code = sent.exit_code
+    return error
 
 
 def cancel(settings: Settings, registry: str | None, contact: str) -> int:
@@ -103,13 +117,13 @@ def _deliver_ourselves(
     contact: str,
     texts: tuple[str, ...] | None,
     wait: float,
-) -> tuple[int, str]:
+) -> P2PError | None:
     from p2pchat.cli.node_of_ours import node_of_ours
     from p2pchat.peer.delivery import Delivery
     from p2pchat.peer.events import Event, LoggedIn, LoginFailed
     from p2pchat.ui.screens import Listening
 
-    results: list[tuple[int, str]] = []
+    results: list[P2PError | None] = []
     errors: list[P2PError] = []
     deliveries: list[Delivery] = []
 
@@ -125,11 +139,8 @@ def _deliver_ourselves(
             delivery.on_event(event)
 
     def begin() -> None:
-        def done(exit_code: int, why: str) -> None:
-            results.append((exit_code, why))
-
         queue = _queue(node, contact, texts)
-        deliveries.append(Delivery(us.loop, node, contact, queue, wait, done))
+        deliveries.append(Delivery(us.loop, node, contact, queue, wait, results.append))
 
     credentials = us.credentials(username, settings.password)
     with node_of_ours(settings, us, credentials, Listening(on_event)) as node:

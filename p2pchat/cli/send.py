@@ -27,9 +27,9 @@ _PART_BYTES = 60_000  # of a long text from stdin; a message has at most 65,536
     help="How long to wait for the acknowledgement.",
 )
 @click.option("--queue", is_flag=True, help="Do not wait: it goes out when you are both online.")
-@click.pass_context
+@click.pass_obj
 def send(
-    ctx: click.Context,
+    settings: Settings,
     user: str,
     text: str | None,
     registry: str | None,
@@ -46,17 +46,11 @@ def send(
     Through your node, if one is running; else it logs in for as long as it takes.
 
     Exit code: 0 if USER's node has acknowledged it, 6 if it waits in the outbox, 5 no such user,
-    7 rejected.
+    7 rejected, 10 another key than the one that you know: it waits until you trust that.
     """
     from p2pchat.cli.delivering import deliver
 
-    texts = _texts(text)
-    exit_code, why = deliver(ctx.obj, registry, me, user, texts, 0.0 if queue else wait)
-    if why:
-        click.echo(f"p2p: {why}", err=True)
-    if exit_code == 6:
-        click.echo("  it waits in the outbox: p2p outbox", err=True)
-    ctx.exit(exit_code)
+    deliver(settings, registry, me, user, _texts(text), 0.0 if queue else wait)
 
 
 @click.group(cls=Family, invoke_without_command=True)
@@ -107,26 +101,22 @@ def cancel(given: tuple[Settings, str | None], user: str) -> None:
 
 @outbox.command()
 @click.argument("user", shell_complete=options.known_names)
-@click.pass_context
-def retry(ctx: click.Context, user: str) -> None:
+@click.pass_obj
+def retry(given: tuple[Settings, str | None], user: str) -> None:
     """Send again what has failed, or waits for an older key of USER, to the key of now."""
     from p2pchat.cli.delivering import deliver
     from p2pchat.cli.our_files import our_files
     from p2pchat.peer.lines import LineState
 
-    settings, registry = ctx.obj
+    settings, registry = given
     with our_files(settings, registry) as us:
         name, key = us.named(user), us.contacts.get(us.named(user)).key
         count = len(us.history.lines(name, states=[LineState.FAILED]))
         count += us.history.count_queued(name, other_than=key)
     if not count:
         raise UsageError(f"nothing for {name} has failed")
-    exit_code, why = deliver(settings, registry, None, user, None, _RETRY_WAIT)
-    if why:
-        click.echo(f"p2p: {why}", err=True)
-    if exit_code in {0, 6}:
-        click.echo(f"{_lines(count)} {'delivered' if exit_code == 0 else 'waiting'}")
-    ctx.exit(exit_code)
+    deliver(settings, registry, None, user, None, _RETRY_WAIT)
+    click.echo(f"{_lines(count)} delivered")
 
 
 def _lines(count: int) -> str:

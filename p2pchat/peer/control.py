@@ -121,16 +121,22 @@ class ControlServer:
                 raise AssertionError(request)
 
     def _deliver(self, link: Link, node: Node, contact: str, queue: Queue, wait: float) -> None:
-        def done(exit_code: int, why: str) -> None:
+        def done(error: P2PError | None) -> None:
             self._deliveries.discard(delivery)
-            link.send(Sent(exit_code, why))
+            link.send(_sent(error))
 
         try:
             delivery = Delivery(self._loop, node, contact, queue, wait, done)
         except P2PError as error:
-            link.send(Sent(error.exit_code, error.what))
+            link.send(_sent(error))
             return
         self._deliveries.add(delivery)
+
+
+def _sent(error: P2PError | None) -> Sent:
+    if error is None:
+        return Sent(0)
+    return Sent(error.exit_code, error.what, error.likely, error.advice)
 
 
 def _found(result: SearchResult) -> FindResult:

@@ -70,7 +70,8 @@ def another_key(contact: str) -> NotTrusted:
     return NotTrusted(
         f"{contact} shows another key than the one we know",
         likely=f"{contact} has a new profile or machine; or somebody is between you",
-        advice=f"ask {contact} by another way; /trust {contact} shows the new key's number",
+        advice=f"ask {contact} by another way; /trust {contact}, or p2p trust {contact}, shows the"
+        " new key's number",
     )
 
 

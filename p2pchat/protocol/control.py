@@ -39,10 +39,12 @@ class Send(Request, frozen=True):
 
 
 class Sent(Answer, frozen=True):
-    """What has become of them, as an exit code of `p2p send`, and why."""
+    """What has become of them, as an exit code of `p2p send`; what an error says of it."""
 
     exit_code: int
-    why: str = ""
+    what: str = ""
+    likely: str = ""
+    advice: str = ""
 
 
 class Retry(Request, frozen=True):

@@ -1,6 +1,7 @@
 """send, outbox, history, status: from scripts, with real processes, with and without a node."""
 
 import json
+import shutil
 import signal
 import subprocess
 
@@ -117,10 +118,35 @@ def test_cancel_and_retry_at_a_node_that_runs(people: People) -> None:
         assert cancelled == ["2 lines will not be delivered"]
         assert waiting() == {}
         code, said, err = people.run("alice", "outbox", "retry", "bob")
-        assert (code, said, err) == (6, ["2 lines waiting"], "p2p: bob is offline\n")
+        assert (code, said) == (6, [])
+        assert err.startswith("p2p: bob is offline\n  try: it waits in the outbox")
         with running(people.start("bob", "--headless")):
             assert people.run("alice", "send", "bob", "three")[0] == 0
         assert [text for _, text, _ in people.texts("bob", "alice")][-3:] == ["one", "two", "three"]
+
+
+def test_a_changed_key_is_said_and_nothing_is_sent_to_it(people: People) -> None:
+    """Exit 10, with a node and without; once the key is taken, what waited is said again, once."""
+    shutil.rmtree(people.env["bob"]["P2P_HOME"])
+    with running(people.start("bob", "bob")) as bob:
+        assert people.run("alice", "send", "bob", "one")[0] == 10
+        with running(people.start("alice", "--headless")):
+            for text in ("two", "three"):
+                code, _, err = people.run("alice", "send", "bob", text)
+                assert code == 10
+                assert "p2p: bob shows another key than the one we know" in err
+                assert "p2p trust bob" in err
+            assert people.run("alice", "trust", "bob", "--yes")[0] == 0
+            retry = Program("outbox", "retry", "bob", env=people.env["alice"])
+            with running(retry):
+                bob.wait_for("alice wants to chat")  # to the new bob she is a stranger
+                bob.type("/accept")
+                for text in ("one", "two", "three"):
+                    bob.wait_for(f"^alice: {text}$")
+                assert (retry.end(), retry.said) == ((0, ""), ["3 lines delivered"])
+        assert people.run("alice", "outbox") == (0, [], "")
+        bob.type("/quit")
+        assert bob.end()[0] == 0
 
 
 def test_history_is_found_and_deleted(people: People) -> None:

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from p2pchat.errors import UsageError
+from p2pchat.errors import P2PError, UsageError
 from p2pchat.peer.delivery import Delivery
 from p2pchat.peer.events import TextReceived
 from tests.peer.test_conversations import A, B, friends
@@ -15,18 +15,25 @@ class Sender:
     """A delivery of alice's, and what came of it."""
 
     def __init__(self, world: World, alice: Person, contact: str, wait: float = 10) -> None:
-        self.result: list[tuple[int, str]] = []
+        self.result: list[P2PError | None] = []
         delivery = Delivery(
             world.loop,
             alice.node,
             contact,
             partial(alice.node.conversations.outbox.queue, contact, ("one", "two")),
             wait,
-            lambda code, why: self.result.append((code, why)),
+            self.result.append,
         )
         hear = alice.node._on_event
         alice.node._on_event = lambda e: (hear(e), delivery.on_event(e))  # type: ignore[assignment]
         world.settle()
+
+    @property
+    def error(self) -> tuple[int, str]:
+        """Give the one that it ended with."""
+        (error,) = self.result
+        assert error is not None
+        return error.exit_code, error.what
 
 
 def texts(person: Person) -> list[str]:
@@ -37,7 +44,7 @@ def test_delivered(secure_world: World) -> None:
     """The contact's node has acknowledged it; the chat that is open is used if there is one."""
     alice, bob = friends(secure_world)
     for _ in range(2):
-        assert Sender(secure_world, alice, "bob").result == [(0, "")]
+        assert Sender(secure_world, alice, "bob").result == [None]
     assert texts(bob) == ["one", "two"] * 2
 
 
@@ -46,7 +53,7 @@ def test_offline_is_queued_and_goes_out_later(secure_world: World) -> None:
     alice, bob = friends(secure_world)
     bob.node.stop()
     secure_world.settle()
-    assert Sender(secure_world, alice, "bob").result == [(6, "bob is offline")]
+    assert Sender(secure_world, alice, "bob").error == (6, "bob is offline")
     bob = secure_world.person("bob", B)
     secure_world.settle()
     assert texts(bob) == ["one", "two"]
@@ -58,7 +65,7 @@ def test_a_stranger_who_does_not_answer_in_time(secure_world: World) -> None:
     sender = Sender(secure_world, alice, "bob")
     assert sender.result == []
     secure_world.advance(11)
-    assert sender.result[0][0] == 6
+    assert sender.error == (6, "bob has not acknowledged it yet")
     bob.node.accept()
     secure_world.settle()
     assert texts(bob) == ["one", "two"]
@@ -67,10 +74,10 @@ def test_a_stranger_who_does_not_answer_in_time(secure_world: World) -> None:
 def test_refusals(secure_world: World) -> None:
     """No such user, rejected: by their own codes; nonsense is said so."""
     alice, bob = secure_world.person("alice", A), secure_world.person("bob", B)
-    assert Sender(secure_world, alice, "nobody").result[0][0] == 5
+    assert Sender(secure_world, alice, "nobody").error[0] == 5
     sender = Sender(secure_world, alice, "bob")
     bob.node.reject()
     secure_world.settle()
-    assert sender.result[0][0] == 7
+    assert sender.error[0] == 7
     with pytest.raises(UsageError):
         Sender(secure_world, alice, "alice")

@@ -20,7 +20,7 @@ from p2pchat.protocol.states import Speaker
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
-        (Send("bob", ("one", "two\nthree"), 5.0), Sent(6, "bob is offline")),
+        (Send("bob", ("one", "two\nthree"), 5.0), Sent(6, "bob is offline", "", "p2p outbox")),
         (Find("bob"), FindResult(Presence.ONLINE, "::1", 5)),
         (Find("bob"), FindResult(None, why="lost")),
         (Status(), StatusResult("me", "p2p://r", "online", ("b",), {"b": 2}, {"c": 1}, {"b": "x"})),
