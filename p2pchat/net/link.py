@@ -37,13 +37,13 @@ class Link:
         "_frame_timeout",
         "_frame_timer",
         "_loop",
+        "_on_drained",
         "_paused",
         "_pumping",
         "_receive_ceiling",
         "_transport",
         "_unfinished_since",
         "on_closed",
-        "on_drained",
         "on_message",
         "open",
     )
@@ -72,12 +72,11 @@ class Link:
         self.open = True
         self.on_message: Callable[[Message], None] = _ignore
         self.on_closed: Callable[[P2PError | None], None] = _ignore
-        self.on_drained: Callable[[], None] = _nothing
+        self._on_drained: Callable[[], None] = _nothing
         self._ending = False
         if answers_to_the_end:
             transport.on_end = self._end
         transport.on_data = self._pump
-        transport.on_drained = self._drained
         transport.on_closed = self._closed
 
     @property
@@ -89,6 +88,16 @@ class Link:
     def remote(self) -> Address:
         """The other end."""
         return self._transport.remote
+
+    @property
+    def on_drained(self) -> Callable[[], None]:
+        """What is called when everything has gone out."""
+        return self._on_drained
+
+    @on_drained.setter
+    def on_drained(self, callback: Callable[[], None]) -> None:
+        self._on_drained = callback
+        self._hear_of_room()
 
     @property
     def queued(self) -> int:
@@ -112,7 +121,7 @@ class Link:
         if not self.open:
             return
         self._transport.write(self._connection.send(message))
-        if not self._pumping and (self._connection.waiting or self._ending):
+        if not self._pumping and (self._connection.frames.waiting or self._ending):
             self._loop.call_soon(self._go_on)
 
     def expect(self, timeout: float, what: str) -> None:
@@ -145,6 +154,7 @@ class Link:
                 heard = True
                 self.on_message(message)
                 if not self.open or self._transport.queued > SEND_HIGH_WATER:
+                    self._hear_of_room()
                     break
         except RemoteProtocolError as error:
             self._fail(error)
@@ -152,7 +162,7 @@ class Link:
             self._pumping = False
         if not self.open:
             return
-        waiting = self._connection.waiting
+        waiting = self._connection.frames.waiting
         if self._frame_timeout and (waiting or self._unfinished_since is not None):
             self._watch_frame(heard=heard)
         crowded = waiting > self._receive_ceiling
@@ -185,14 +195,18 @@ class Link:
         else:
             self._fail(TimedOut(f"{self.remote} did not finish what it began to say"))
 
+    def _hear_of_room(self) -> None:
+        """Be told when everything has gone out, which is after each answer: few need to know."""
+        self._transport.on_drained = self._drained
+
     def _drained(self) -> None:
-        if self._connection.waiting or self._ending:
+        if self._connection.frames.waiting or self._ending:
             self._go_on()
         if self.open:
-            self.on_drained()
+            self._on_drained()
 
     def _go_on(self) -> None:
-        if self.open and self._connection.waiting:
+        if self.open and self._connection.frames.waiting:
             self._pump(b"")
         if self._ending:
             self._end()
@@ -203,6 +217,7 @@ class Link:
         if not self.open:
             return
         if self._connection.owes or self._transport.queued:
+            self._hear_of_room()
             self._transport.pause_reading()  # else the end would be seen again and again
         else:
             self.close()

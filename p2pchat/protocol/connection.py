@@ -52,12 +52,13 @@ def _rules(dialogue: Dialogue, dialect: Dialect, speaker: Speaker) -> _Rules:
 class Connection:
     """The rules of one dialogue as seen from `speaker`'s end."""
 
-    __slots__ = ("_dialect", "_frames", "_rules")
+    __slots__ = ("_dialect", "_rules", "frames")
 
     def __init__(self, dialogue: Dialogue, dialect: Dialect, speaker: Speaker) -> None:
         self._dialect = dialect
         self._rules = _rules(dialogue, dialect, speaker)
-        self._frames = FrameReader()
+        self.frames = FrameReader()
+        """What came and was not yet given out as messages."""
 
     @property
     def state(self) -> State:
@@ -65,14 +66,9 @@ class Connection:
         return self._rules.state
 
     @property
-    def waiting(self) -> int:
-        """Bytes that came and were not yet given out as messages."""
-        return self._frames.waiting
-
-    @property
     def unfinished(self) -> bool:
         """Whether it is the remote's turn, and it has begun a frame and not finished it."""
-        return self._rules.their_turn and bool(self._frames.waiting)
+        return self._rules.their_turn and bool(self.frames.waiting)
 
     @property
     def owes(self) -> bool:
@@ -102,7 +98,7 @@ class Connection:
         Stops where it becomes our turn: what is left waits. Raises RemoteProtocolError at the
         first violation; close the link then. Exhaust it, or close the link.
         """
-        frames = self._frames
+        frames = self.frames
         frames.push(data)
         while frames.waiting and self._rules.their_turn:
             frame = frames.pull(self._rules.caps)

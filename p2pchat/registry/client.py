@@ -16,7 +16,7 @@ from p2pchat.protocol.messages import Goodbye, Logout, Message, Reason, Request,
 from p2pchat.protocol.text import one_line
 from p2pchat.registry.service import Service
 from p2pchat.registry.visitor import Visitor
-from p2pchat.registry.work import Later, Work
+from p2pchat.registry.work import Work
 
 _BUSY_PAUSE: Final = 5.0
 """Seconds after which to ask again what could not be worked on: the queue or the disk was full."""
@@ -94,14 +94,14 @@ class Client:
             return
         answer = self._service.answer(self._visitor, request)
         self._request_id = request.id
-        if isinstance(answer, Work):
-            self._answering = True
-            self._do(answer)
-        elif isinstance(answer, Later):
-            self._answering = True
-            answer.begin(self._answered)
-        else:
+        if isinstance(answer, Message):
             self._send(answer)
+            return
+        self._answering = True
+        if isinstance(answer, Work):
+            self._do(answer)
+        else:
+            answer.begin(self._answered)
 
     def _do(self, work: Work) -> None:
         """Have the work done where it may block."""

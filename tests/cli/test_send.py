@@ -4,10 +4,12 @@ import json
 import shutil
 import signal
 import subprocess
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from tests.people import People
+from tests.people import People, Registry
 from tests.programs import P2P, Program, running
 
 
@@ -125,10 +127,14 @@ def test_cancel_and_retry_at_a_node_that_runs(people: People) -> None:
         assert [text for _, text, _ in people.texts("bob", "alice")][-3:] == ["one", "two", "three"]
 
 
-def test_a_changed_key_is_said_and_nothing_is_sent_to_it(people: People) -> None:
+def test_a_changed_key_is_said_and_nothing_is_sent_to_it(tmp_path: Path) -> None:
     """Exit 10, with a node and without; once the key is taken, what waited is said again, once."""
-    shutil.rmtree(people.env["bob"]["P2P_HOME"])
-    with running(people.start("bob", "bob")) as bob:
+    registry = Registry(tmp_path / "r")  # of its own: there bob is somebody else from now on
+    with ExitStack() as stack:
+        stack.enter_context(running(registry))
+        people = People(registry, tmp_path)
+        shutil.rmtree(people.env["bob"]["P2P_HOME"])
+        bob = stack.enter_context(running(people.start("bob", "bob")))
         assert people.run("alice", "send", "bob", "one")[0] == 10
         with running(people.start("alice", "--headless")):
             for text in ("two", "three"):

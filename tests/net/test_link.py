@@ -122,7 +122,7 @@ def test_whoever_speaks_out_of_turn_is_held_back_and_then_heard(loop: Loop) -> N
             written += 500
         settle(loop)
     assert heard.messages == [Login("a", "p")]
-    assert link._connection.waiting <= RECEIVE_CEILING + 2 * len(flood)
+    assert link._connection.frames.waiting <= RECEIVE_CEILING + 2 * len(flood)
     assert stranger.queued
 
     def answer(message: Message) -> None:

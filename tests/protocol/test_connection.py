@@ -150,7 +150,7 @@ def test_what_comes_out_of_turn_waits_in_order() -> None:
     assert list(listener.feed(b"")) == said[1:2]
     listener.send(AnnouncePortResult(OK))
     assert list(listener.feed(b"")) == said[2:]
-    assert not listener.waiting
+    assert not listener.frames.waiting
 
 
 def test_answers_given_at_once_let_a_whole_batch_through() -> None:
