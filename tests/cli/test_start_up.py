@@ -42,6 +42,13 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stderr == "[]\n"
 
 
+def test_python_can_be_told_to_run_it() -> None:
+    """Under the name by which help and errors call it."""
+    run = [sys.executable, "-m", "p2pchat", "--help"]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Usage: p2p [OPTIONS]")
+
+
 def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
     """`p2p --help | true`."""
     done = subprocess.run(
