@@ -24,6 +24,10 @@ _READ_AT_ONCE: Final = 200
 class Thread(Protocol):
     """What a session needs of `history.Thread`."""
 
+    @property
+    def queued(self) -> int:
+        """How many of our lines wait."""
+
     def progress(self) -> Progress:
         """Give how far it has come."""
 
@@ -42,9 +46,6 @@ class Thread(Protocol):
 
     def give_up(self, after: int) -> int:
         """Do not deliver what waits after that number; give how many lines."""
-
-    def given_up(self, after: int) -> int:
-        """Give how many lines after that number have failed."""
 
     def renumber(self, progress: Progress, after: int) -> Progress:
         """Number what waits anew; give how far we are then."""
@@ -90,7 +91,6 @@ class ChatSession:
         self._listener = listener
         self._soon = soon
         self._progress = thread.progress()
-        self._given_up = thread.given_up(self._progress.acked)  # of what is not acknowledged
         self._said: list[NewLine] = []
         self._said_instead_of: list[int] = []
         self._heard: list[NewLine] = []
@@ -104,9 +104,8 @@ class ChatSession:
 
     @property
     def waiting(self) -> int:
-        """Lines of ours that the contact has not acknowledged, and will be sent."""
-        done = self._progress.acked + self._given_up
-        return self._progress.last_out + len(self._said) - done
+        """Lines of ours that the contact has not acknowledged, and that are not given up."""
+        return self._thread.queued + len(self._said)
 
     @property
     def sent(self) -> int:
@@ -139,13 +138,15 @@ class ChatSession:
             )
         return self._say(new_uid(), now_ms(), text)
 
-    def say_again(self, line: KeptLine) -> int:
-        """Say what had failed, in place of it; see `say`.
+    def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
+        """Say what had failed, in place of it; give the numbers. It is on the disk, see `say`.
 
-        It keeps its name: should it have come after all, the contact knows it, and shows it once.
+        Each keeps its name: should it have come after all, the contact knows it, and shows it once.
         """
-        self._said_instead_of.append(line.id)
-        return self._say(line.uid, line.at, line.text)
+        self._said_instead_of += [line.id for line in lines]
+        numbers = [self._say(line.uid, line.at, line.text) for line in lines]
+        self.flush()  # or who asks again in the same turn would find it still failed
+        return numbers
 
     def give_up(self) -> int:
         """Do not deliver what waits, but for what is on its way; give how many lines.
@@ -153,9 +154,7 @@ class ChatSession:
         Raises StorageError.
         """
         self.flush()
-        count = self._thread.give_up(self.sent)
-        self._given_up += count
-        return count
+        return self._thread.give_up(self.sent)
 
     def _say(self, uid: str, at: int, text: str) -> int:
         seq = self._progress.last_out + len(self._said) + 1
@@ -207,8 +206,6 @@ class ChatSession:
         if progress != before:
             try:
                 new = self._thread.write(progress, said=said, heard=heard, instead_of=instead_of)
-                if self._given_up and progress.acked > before.acked:
-                    self._given_up = self._thread.given_up(progress.acked)
             except StorageError as error:
                 self._last_in, self._acked = before.last_in, before.acked
                 self._ack_due = False

@@ -140,7 +140,7 @@ class Conversation:
 
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
         """Say what had failed, in place of it; give the lines' new numbers."""
-        numbers = [self._session.say_again(line) for line in lines]
+        numbers = self._session.say_again(lines)
         self._caller.call()
         return numbers
 

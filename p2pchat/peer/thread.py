@@ -22,11 +22,16 @@ class Thread:
         self._registry = registry
         self.username = username
         self._key = key
+        self.queued = 0
+        """How many of our lines wait."""
         self._noted: int | None = None  # up to which number lines are marked as delivered
         self._where = (Line.registry == registry) & (Line.username == username) & (Line.key == key)
 
     def progress(self) -> Progress:
-        """Give how far it has come."""
+        """Give how far it has come; `queued` is right from then on."""
+        waiting = Line.select(LINE_COUNT).where(self._where & is_in(LineState.QUEUED))
+        with self._store.errors():
+            self.queued = int(waiting.scalar(self._store.database))
         columns = [getattr(Conversation, name) for name in Progress._fields]
         query = Conversation.select(*columns).where(
             (Conversation.registry == self._registry)
@@ -53,6 +58,7 @@ class Thread:
         by its uid, may come again, said anew, or after a remote has gone back to an older copy of
         its disk.
         """
+        queued = self.queued + len(said)
         with self._store.transaction():
             self._keep_progress(progress)
             for part in _parts(list(instead_of)):
@@ -61,9 +67,10 @@ class Thread:
             new = self._unknown(heard)
             self._insert(new, outgoing=False, state=LineState.UNREAD)
             if progress.acked != self._noted:
-                self._note_delivered(progress.acked)
+                queued -= self._note_delivered(progress.acked)
             lines = self._just_inserted(len(new), outgoing=False) if new else []
         self._noted = progress.acked
+        self.queued = queued if progress.acked < progress.last_out else 0
         return lines
 
     def waiting(self, after: int, limit: int) -> list[KeptLine]:
@@ -82,14 +89,9 @@ class Thread:
         which = self._where & is_in(LineState.QUEUED) & (Line.seq > after)
         with self._store.errors():
             change = Line.update(state=LineState.FAILED).where(which)
-            return int(change.execute(self._store.database))
-
-    def given_up(self, after: int) -> int:
-        """Give how many of our lines after that number have failed."""
-        which = self._where & Line.outgoing & is_in(LineState.FAILED) & (Line.seq > after)
-        query = Line.select(LINE_COUNT).where(which)
-        with self._store.errors():
-            return int(query.scalar(self._store.database))
+            count = int(change.execute(self._store.database))
+        self.queued -= count
+        return count
 
     def renumber(self, progress: Progress, after: int) -> Progress:
         """Number what waits anew, after that number; give how far we are then.
@@ -117,11 +119,16 @@ class Thread:
 
     def _unknown(self, heard: Sequence[NewLine]) -> list[NewLine]:
         new: list[NewLine] = []
+        known: set[str] = set()
         for part in _parts(list(heard)):
             uids = [line.uid for line in part if line.uid]
             query = Line.select(Line.uid).where(self._where & ~Line.outgoing & Line.uid.in_(uids))
-            known = {uid for (uid,) in query.tuples().execute(self._store.database)}
-            new += [line for line in part if line.uid not in known]
+            known.update(uid for (uid,) in query.tuples().execute(self._store.database))
+            for line in part:
+                if line.uid not in known:
+                    new.append(line)
+                if line.uid:
+                    known.add(line.uid)
         return new
 
     def _just_inserted(self, count: int, *, outgoing: bool) -> list[KeptLine]:
@@ -134,12 +141,11 @@ class Thread:
         rows = list(query.tuples().execute(self._store.database))
         return [kept(row) for row in reversed(rows)]
 
-    def _note_delivered(self, up_to: int) -> None:
+    def _note_delivered(self, up_to: int) -> int:
+        """Give how many lines it concerned."""
         sent = self._where & Line.outgoing & (Line.seq <= up_to) & is_in(LineState.QUEUED)
-        if self._keep:
-            Line.update(state=LineState.DELIVERED).where(sent).execute(self._store.database)
-        else:
-            Line.delete().where(sent).execute(self._store.database)
+        change = Line.update(state=LineState.DELIVERED) if self._keep else Line.delete()
+        return int(change.where(sent).execute(self._store.database))
 
 
 # Written at each turn in which something is said: peewee would take longer than the disk.

@@ -72,6 +72,8 @@ def test_a_line_that_comes_again_is_not_kept_again(profile: Profile) -> None:
     assert len(bob.write(Progress(1), heard=[line(1, uid="a")])) == 1
     again = bob.write(Progress(3), heard=[line(2, uid="a"), line(3, uid="b")])
     assert [kept.uid for kept in again] == ["b"]
+    twice = bob.write(Progress(5), heard=[line(4, uid="c"), line(5, uid="c")])
+    assert [kept.uid for kept in twice] == ["c"]
 
 
 def test_what_waits_can_be_numbered_anew_and_given_up(profile: Profile) -> None:

@@ -92,10 +92,25 @@ def test_what_has_failed_is_said_again_in_place_of_itself(they: Friends) -> None
     assert states(they.alice, "bob") == [LineState.QUEUED] * 2
     assert they.waiting == 2
     they.start_alice_again()
+    assert they.waiting == 2
     assert they.bob_comes() == ["one", "two"]
     assert states(they.alice, "bob") == [LineState.DELIVERED] * 2
     they.retry()
     assert [error.what for error in they.failed] == ["nothing for bob has failed"]
+
+
+def test_who_says_it_again_twice_says_it_once(they: Friends) -> None:
+    """In the same turn too; the second time nothing has failed any more."""
+    they.bob_goes()
+    they.queue("one")
+    they.cancel()
+    outbox = they.alice.node.conversations.outbox
+    for _ in range(2):
+        outbox.queue_again("bob", they.kept.append, they.failed.append)
+    they._world.settle()
+    assert states(they.alice, "bob") == [LineState.QUEUED]
+    assert [error.what for error in they.failed] == ["nothing for bob has failed"]
+    assert they.bob_comes() == ["one"]
 
 
 def test_a_disk_that_fails_leaves_what_had_failed(
