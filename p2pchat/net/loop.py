@@ -162,13 +162,16 @@ class Loop:
         self._unwatched.clear()
         # A process that was stopped wakes with nothing (EINTR), whatever has come. Look again: what
         # came in time is heard before a deadline counts.
-        for key, events in self._selector.select(timeout) or self._selector.select(0):
+        ready = self._selector.select(timeout) or self._selector.select(0)
+        now = (
+            self.now()
+        )  # at once: we may be stopped in the midst of the turn, too
+        for key, events in ready:
             # A call before this one may have closed it, and its number may be somebody else's now.
             if key.fd not in self._unwatched:
                 key.data(events)
         if self._plain_files:
             self._read_plain_files()
-        now = self.now()
         while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2].fire()
         for _ in range(len(self._soon)):
