@@ -163,9 +163,7 @@ class Loop:
         # A process that was stopped wakes with nothing (EINTR), whatever has come. Look again: what
         # came in time is heard before a deadline counts.
         ready = self._selector.select(timeout) or self._selector.select(0)
-        now = (
-            self.now()
-        )  # at once: we may be stopped in the midst of the turn, too
+        now = self.now()  # at once: we may be stopped in the midst of the turn, too
         for key, events in ready:
             # A call before this one may have closed it, and its number may be somebody else's now.
             if key.fd not in self._unwatched:
