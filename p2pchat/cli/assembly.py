@@ -151,7 +151,7 @@ def serve_program(
     with closing(LineOut(loop, _stdout())) as out:
         stream = Stream(out.write, as_json=how.as_json, only=how.only, seen=how.seen)
         app = ProgramApp(loop, stream, call=call)
-        at_signals(loop, (signal.SIGTERM,), lambda _: app.finish())
+        at_signals(loop, TO_END, lambda _: app.finish())
         with _node_of(make_node, Screens(), app):
             _run_program(loop, app, how)
     return app
@@ -201,7 +201,7 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
         nonlocal ended
         ended = True
 
-    at_signals(loop, (signal.SIGTERM, signal.SIGINT), end)
+    at_signals(loop, (*TO_END, signal.SIGINT), end)
     screen = Headless(sys.stdout, loop)
     screens = Screens()
     screens.add(screen)
@@ -218,9 +218,18 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
 
 
 def at_signals(loop: Loop, numbers: Sequence[signal.Signals], end: Callable[[int], None]) -> None:
-    """Have the loop call `end` at these, with the exit code that tells of it."""
+    """Have the loop call `end` at these, with the exit code that tells of it; once.
+
+    A second one ends the process as it is. What was ignored (by nohup, say) stays so.
+    """
+
+    def heard(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        loop.call_from_thread(partial(end, 128 + number))
+
     for number in numbers:
-        signal.signal(number, lambda n, _: loop.call_from_thread(partial(end, 128 + n)))
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, heard)
 
 
 def _descriptor(stream: IO[str] | None) -> int | None:

@@ -75,9 +75,10 @@ def _have_delivered(
     error: P2PError | None = None
     for start in range(0, len(texts), _TEXTS_AT_ONCE):
         some = texts[start : start + _TEXTS_AT_ONCE]
-        error = _ask(running, Send(contact, some, 0.0 if error else wait)) or error
-        if error is not None and error.exit_code not in _KEPT:
-            break
+        found = _ask(running, Send(contact, some, 0.0 if error else wait))
+        if found is not None and found.exit_code not in _KEPT:
+            return found
+        error = error or found  # the first says why; the others are not waited for
     return error
 
 

@@ -73,7 +73,9 @@ def running_loop() -> Iterator[tuple[Loop, Network]]:
     """
     loop = Loop()
     worker = ThreadWorker(loop)
-    before = signal.signal(signal.SIGINT, lambda *_: loop.interrupt())
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # as of what a script has put into the background
+        signal.signal(signal.SIGINT, lambda *_: loop.interrupt())
     try:
         yield loop, SocketNetwork(loop, worker)
     finally:

@@ -1,7 +1,7 @@
 """A command's way to the account's node that runs already, in another process."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from p2pchat.cli.our_files import OurFiles
@@ -22,9 +22,10 @@ def running_node(
     loop: Loop, settings: Settings, us: OurFiles, username: str
 ) -> Iterator[ControlClient | None]:
     """Give the way to the account's node; None where none is running."""
-    try:
+    client = None
+    with suppress(Unreachable):
         client = ControlClient(loop, control_path(settings, us, username))
-    except Unreachable:
+    if client is None:
         yield None
         return
     with closing(client):

@@ -68,7 +68,7 @@ class Loop:
         self._unwatched: set[int] = set()
         self._from_threads: deque[Callback] = deque()
         self._is_running = False
-        self._interrupted = False
+        self._interrupted = self._interruption_due = False
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
@@ -109,8 +109,8 @@ class Loop:
         """
         if self._interrupted or not self._is_running:
             raise KeyboardInterrupt
-        self._interrupted = True
-        self.call_from_thread(_interrupt)
+        self._interrupted = self._interruption_due = True
+        self.call_from_thread(self._interrupt)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -120,6 +120,8 @@ class Loop:
             yield
         finally:
             self._is_running = before
+        if not before:
+            self._interrupt()  # it came in the last turn, and concerns what is done here
 
     def watch(self, descriptor: int, events: int, ready: Ready) -> None:
         """Call `ready(events)` in each turn in which the descriptor is ready for READ or WRITE.
@@ -221,6 +223,11 @@ class Loop:
         self._wake_in.close()
         self._wake_out.close()
 
+    def _interrupt(self) -> None:
+        if self._interruption_due:
+            self._interruption_due = False
+            raise KeyboardInterrupt
+
     def _woken(self, _: int) -> None:
         while True:
             try:
@@ -230,7 +237,3 @@ class Loop:
                 break
         while self._from_threads:
             self._from_threads.popleft()()
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt

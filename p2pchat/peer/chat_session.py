@@ -22,7 +22,7 @@ _READ_AT_ONCE: Final = 200
 
 
 class Thread(Protocol):
-    """What a session needs of `history.Thread`."""
+    """What a session needs of `thread.Thread`."""
 
     @property
     def queued(self) -> int:

@@ -114,7 +114,7 @@ class Conversation:
 
     @property
     def waiting(self) -> int:
-        """Lines of ours that the contact has not acknowledged."""
+        """Lines of ours that the contact has not acknowledged, and that are not given up."""
         return self._session.waiting
 
     @property

@@ -98,7 +98,7 @@ class Conversation(Model):
 
 
 class Line(Model):
-    """What somebody said. `state` is one of `history.LineState`; `uid` is the sender's name for it.
+    """What somebody said. `state` is one of `lines.LineState`; `uid` is the sender's name for it.
 
     `at` is when it was written, by the sender's clock, in milliseconds since the epoch.
     """

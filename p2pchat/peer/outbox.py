@@ -17,7 +17,7 @@ from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.text import check_username
 
 Then = Callable[[int], None]
-"""Told the number of the last line, once it is on the disk."""
+"""Told the number of the last line, once it is on the disk, or NotKept was told."""
 
 Failed = Callable[[P2PError], None]
 

@@ -130,7 +130,7 @@ class Cluster:
                     self._presence.withdraw(attendance)
                 if timer.live:
                     timer.cancel()
-                    kept = published is Published.KEPT
+                    kept = published is Published.KEPT and now == asked
                     say(SlowDown(_BUSY_PAUSE) if published is None else answer(kept))
 
             def too_late() -> None:

@@ -46,6 +46,7 @@ def bindings(completer: Completer, on_next: Callable[[], None]) -> KeyBindings:
     @made.add("c-c", filter=Condition(lambda: bool(get_app().current_buffer.text)))
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.reset()
+        event.current_buffer.load_history_if_not_yet_loaded()
 
     @made.add("tab")
     def _(event: KeyPressEvent) -> None:

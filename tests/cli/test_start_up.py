@@ -28,6 +28,12 @@ HEAVY = (
 )
 
 
+class Background(Program):
+    """A program whose SIGHUP and SIGINT are ignored when it begins."""
+
+    command = ("sh", "-c", f'trap "" HUP INT; exec {P2P} "$@"', "sh")
+
+
 def test_help_imports_nothing_heavy() -> None:
     """No database, terminal, crypto or network before a command needs it."""
     script = (
@@ -78,6 +84,22 @@ def test_ctrl_c_is_130_without_a_traceback(tmp_path: Path) -> None:
         assert code == 130
         assert err.strip() == ""
         assert client.ask("SEARCH", "alice") == ("SEARCH_RESP", "OFFLINE")
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    """By nohup, or of what a script has put into the background."""
+    serve = Serve(tmp_path / "r", "--quiet")
+    with running(serve):
+        env = environment(tmp_path, P2P_REGISTRY=serve.url, P2P_PASSWORD="x")
+        assert Program("register", "alice", env=env).end()[0] == 0
+        ours = Background("login", "alice", env=env)
+        with running(ours):
+            ours.wait_for("logged in as alice")
+            ours.signal(signal.SIGHUP)
+            ours.signal(signal.SIGINT)
+            ours.type("/search alice")
+            ours.wait_for("alice is online")
+            assert ours.end() == (0, "")
 
 
 def test_the_demo_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -205,3 +205,11 @@ def test_an_interruption_while_no_turns_are_run_comes_at_once(loop: Loop) -> Non
     """As while a password is asked for."""
     with pytest.raises(KeyboardInterrupt):
         loop.interrupt()
+
+
+def test_an_interruption_in_the_last_turn_comes_at_its_end(loop: Loop) -> None:
+    """And not to whoever runs turns later."""
+    with pytest.raises(KeyboardInterrupt), loop.running():
+        loop.interrupt()
+    loop.call_soon(lambda: None)
+    loop.run_until(lambda: loop.idle)

@@ -107,3 +107,16 @@ def test_a_port_announced_meanwhile_is_not_taken_back(node: Node) -> None:
     settle(node.loop)
     assert node.answers == [SlowDown(5.0), KEPT]
     assert node.alice.port == 7001
+
+
+def test_the_same_port_announced_again_is_not_promised(node: Node) -> None:
+    """What is heard late of the first try takes it back, so the second has failed too."""
+    node.worker.hold()
+    node.table.taken = {7000}
+    node.announce(7000)
+    advance(node.loop, 4.0)
+    node.announce(7000)
+    node.worker.release()
+    settle(node.loop)
+    assert node.answers == [SlowDown(5.0), TAKEN]
+    assert node.alice.port == 0
