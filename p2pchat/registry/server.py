@@ -28,6 +28,8 @@ from p2pchat.registry.client import Client
 from p2pchat.registry.limits import NO_LIMITS, ConnectionCount, Limits
 from p2pchat.registry.service import Service
 
+_TRIES: Final = 10
+
 STOP_TIMEOUT: Final = 3.5
 """Seconds that a stopping registry waits for open answers and for readers of the last bytes."""
 
@@ -141,6 +143,7 @@ class Server:
         udp: Address | None,
         on_transport: OnTransport,
         on_datagram: Callable[[Datagrams, bytes, Address], None],
+        tries: int = _TRIES,
     ) -> Door:
         listener = self._network.listen(tcp, partial(self._admit, on_transport))
         try:
@@ -149,7 +152,10 @@ class Server:
             )
         except P2PError:
             listener.close()
-            raise
+            if tcp.port or udp is not None or not tries:
+                raise
+            # The port that the system has chosen is taken for UDP: let it choose another.
+            return self._open(dialect, tcp, udp, on_transport, on_datagram, tries - 1)
         door = Door(dialect.name, listener, datagrams)
         self._doors.append(door)
         return door

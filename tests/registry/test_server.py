@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -309,3 +310,29 @@ class TestLimits:
         assert tls.secured
         assert [c.closed for c in flood] == [True] * 4 + [False]
         assert limited.client("10.0.1.0").say(Search("x")).endswith(b"NOT_FOUND")
+
+
+def test_a_port_that_only_udp_cannot_have_is_chosen_again(
+    world: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system chooses; a port that was asked for is that one or none."""
+    network = world.server._network
+    open_udp = network.open_udp
+    tried: list[int] = []
+
+    def taken_twice(address: Address, *more: Any) -> Any:
+        tried.append(address.port)
+        if len(tried) < 3:
+            raise BindError(f"cannot listen on udp {address}: address already in use")
+        return open_udp(address, *more)
+
+    monkeypatch.setattr(network, "open_udp", taken_twice)
+    before = len(world.internet.listeners)
+    door = world.server.open_secure(TCP.at_port(0), None, StandardEngine)  # type: ignore[arg-type]
+    assert door.udp.address.port == door.tcp.address.port == tried[2]
+    assert len(set(tried)) == 3
+    assert len(world.internet.listeners) == before + 1
+    tried.clear()
+    with pytest.raises(BindError):
+        world.server.open_secure(TCP.at_port(7200), None, StandardEngine)  # type: ignore[arg-type]
+    assert tried == [7200]
