@@ -21,8 +21,8 @@ class Delivery:
     `on_event`.
 
     `queue(then, failed)` is what `Outbox` does. ContactOffline means that every line is on the
-    disk, and goes out when it can; NotTrusted, that it is kept and goes nowhere before the person
-    has decided. Raises UsageError where nobody can be meant.
+    disk, and goes out when it can; NotTrusted because of a changed key, that it is kept and goes
+    nowhere before the person has decided. Raises UsageError where nobody can be meant.
     """
 
     def __init__(
@@ -49,8 +49,11 @@ class Delivery:
             case Delivered(contact, _, up_to) if contact == self._contact:
                 if self._last is not None and up_to >= self._last:
                     self._end(None)
-            case NotKept(contact, error) | OutboxFailed(contact, error) if contact == self._contact:
+            case NotKept(contact, error) if contact == self._contact:
                 self._end(error)
+            case OutboxFailed(contact, error) if contact == self._contact:
+                if not self._on_its_way:  # others of them have failed
+                    self._end(error)
             case _:
                 pass
 
@@ -60,7 +63,14 @@ class Delivery:
         self._loop.call_later(self._wait, lambda: self._end(late))
         self._node.registry.search(self._contact, self._found, lambda _: None)
 
+    @property
+    def _on_its_way(self) -> bool:
+        chat = self._node.chat(self._contact)
+        return chat is not None and self._last is not None and self._last <= chat.sent
+
     def _found(self, result: SearchResult) -> None:
+        if self._on_its_way:
+            return
         try:
             self._node.contacts.key_to_call(self._contact, result.key)
         except P2PError as error:

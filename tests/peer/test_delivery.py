@@ -6,7 +6,8 @@ import pytest
 
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.peer.delivery import Delivery
-from p2pchat.peer.events import TextReceived
+from p2pchat.peer.events import OutboxFailed, TextReceived
+from p2pchat.protocol.messages import Message
 from tests.peer.test_conversations import A, B, friends
 from tests.world import Person, World
 
@@ -81,3 +82,25 @@ def test_refusals(secure_world: World) -> None:
     assert sender.error[0] == 7
     with pytest.raises(UsageError):
         Sender(secure_world, alice, "alice")
+
+
+def test_what_is_on_its_way_is_not_called_failed(secure_world: World) -> None:
+    """Because other lines were taken back, or the registry tells of another key now."""
+    alice, _ = friends(secure_world)
+    alice.node.call("bob")
+    secure_world.settle()
+    conversation = alice.node.conversations.get("bob")
+    assert conversation is not None
+    assert conversation.link is not None
+    hear = conversation.link.on_message
+    held: list[Message] = []
+    conversation.link.on_message = held.append
+    secure_world.lie("bob", b"another key of thirty-two bytes!")
+    sender = Sender(secure_world, alice, "bob")
+    alice.node._on_event(OutboxFailed("bob", P2PError("it was cancelled"), 1))
+    secure_world.settle()
+    assert sender.result == []
+    for message in held:
+        hear(message)
+    secure_world.settle()
+    assert sender.result == [None]
