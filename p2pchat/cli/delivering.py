@@ -92,14 +92,14 @@ def _ask(running: ControlClient, request: Send | Retry) -> P2PError | None:
     return error
 
 
-def cancel(settings: Settings, registry: str | None, contact: str) -> int:
+def cancel(settings: Settings, registry: str | None, me: str | None, contact: str) -> int:
     """Do not deliver what waits for a contact; give how many lines.
 
     A node that runs is asked, which knows what is on its way already. Raises StorageError.
     """
     with our_files(settings, registry) as us, closing(Loop()) as loop:
         contact = us.named(contact)
-        account = us.profile.last_account(str(us.url))
+        account = us.profile.last_account(str(us.url)) if me is None else us.named(me)
         if account is not None:
             with running_node(loop, settings, us, account) as running:
                 if running is not None:

@@ -91,18 +91,20 @@ def _list(settings: Settings, registry: str | None, *, as_json: bool) -> None:
 
 @outbox.command()
 @click.argument("user", shell_complete=options.known_names)
+@options.me
 @click.pass_obj
-def cancel(given: tuple[Settings, str | None], user: str) -> None:
+def cancel(given: tuple[Settings, str | None], user: str, me: str | None) -> None:
     """Do not deliver what waits for USER; what is on its way already cannot be called back."""
     from p2pchat.cli.delivering import cancel as cancel_lines
 
-    click.echo(f"{_lines(cancel_lines(*given, user))} will not be delivered")
+    click.echo(f"{_lines(cancel_lines(*given, me, user))} will not be delivered")
 
 
 @outbox.command()
 @click.argument("user", shell_complete=options.known_names)
+@options.me
 @click.pass_obj
-def retry(given: tuple[Settings, str | None], user: str) -> None:
+def retry(given: tuple[Settings, str | None], user: str, me: str | None) -> None:
     """Send again what has failed, or waits for an older key of USER, to the key of now."""
     from p2pchat.cli.delivering import deliver
     from p2pchat.cli.our_files import our_files
@@ -115,7 +117,7 @@ def retry(given: tuple[Settings, str | None], user: str) -> None:
         count += us.history.count_queued(name, other_than=key)
     if not count:
         raise UsageError(f"nothing for {name} has failed")
-    deliver(settings, registry, None, user, None, _RETRY_WAIT)
+    deliver(settings, registry, me, user, None, _RETRY_WAIT)
     click.echo(f"{_lines(count)} delivered")
 
 
