@@ -33,6 +33,7 @@ MakeNode = Callable[[Watcher], AbstractContextManager[Node]]
 
 
 TO_END: Final = (signal.SIGTERM, signal.SIGHUP)
+"""Whoever stops us, and the terminal's window that is closed."""
 
 
 class AtPrompt(NamedTuple):

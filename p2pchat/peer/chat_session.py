@@ -141,7 +141,7 @@ class ChatSession:
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
         """Say what had failed, in place of it; give the numbers. It is on the disk, see `say`.
 
-        Each keeps its name: should it have come after all, the contact knows it, and shows it once.
+        Each keeps its name: should it have come after all, a contact with a history shows it once.
         """
         self._said_instead_of += [line.id for line in lines]
         numbers = [self._say(line.uid, line.at, line.text) for line in lines]

@@ -32,11 +32,10 @@ class RegistryDialer:
     ) -> None:
         self.url = url
         self.reached = url
+        self._loop = loop
+        self._network = network
         self._profile = profile
-        self.machine: Callable[[RegistryUrl], MachineDialer] = lambda machine: MachineDialer(
-            loop, network, machine, profile, on_first_use
-        )
-        """Gives what dials one of the machines."""
+        self._on_first_use = on_first_use
 
     def dial(self, then: OnLink, failed: Failed) -> Closable:
         """Give `then` a link, or `failed` the reason why there is none, in a later turn."""
@@ -55,6 +54,10 @@ class RegistryDialer:
         """
         if self.url.secure and machines:
             self._profile.keep_machines(str(self.url), machines)
+
+    def machine(self, url: RegistryUrl) -> MachineDialer:
+        """Give what dials one of them."""
+        return MachineDialer(self._loop, self._network, url, self._profile, self._on_first_use)
 
     def _told(self) -> list[RegistryUrl]:
         told = []

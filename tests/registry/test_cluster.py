@@ -96,27 +96,17 @@ def test_a_port_that_turns_out_to_be_taken_after_the_answer(node: Node) -> None:
     assert node.alice.found.presence is Presence.OFFLINE
 
 
-def test_a_port_announced_meanwhile_is_not_taken_back(node: Node) -> None:
-    """What is heard late of the one before does not concern it."""
+@pytest.mark.parametrize(("port", "answer", "left"), [(7001, KEPT, 7001), (7000, TAKEN, 0)])
+def test_a_port_announced_meanwhile(
+    node: Node, port: int, answer: AnnouncePortResult, left: int
+) -> None:
+    """What is heard late of the one before concerns it only if it is the same one."""
     node.worker.hold()
     node.table.taken = {7000}
     node.announce(7000)
     advance(node.loop, 4.0)
-    node.announce(7001)
+    node.announce(port)
     node.worker.release()
     settle(node.loop)
-    assert node.answers == [SlowDown(5.0), KEPT]
-    assert node.alice.port == 7001
-
-
-def test_the_same_port_announced_again_is_not_promised(node: Node) -> None:
-    """What is heard late of the first try takes it back, so the second has failed too."""
-    node.worker.hold()
-    node.table.taken = {7000}
-    node.announce(7000)
-    advance(node.loop, 4.0)
-    node.announce(7000)
-    node.worker.release()
-    settle(node.loop)
-    assert node.answers == [SlowDown(5.0), TAKEN]
-    assert node.alice.port == 0
+    assert node.answers == [SlowDown(5.0), answer]
+    assert node.alice.port == left
