@@ -3,6 +3,7 @@
 P2PError                          exit 1
 ├── UsageError                         2   what was asked for makes no sense
 ├── LocalProtocolError                 1   we broke the rules of a dialogue: our bug
+├── InternalError                      1   a bug of p2pchat, contained where it happened
 ├── RemoteProtocolError                1   they broke them: their link is closed, nothing else
 ├── BindError                          1   an address cannot be listened on
 ├── StorageError                       1   a file or a database cannot be used
@@ -64,6 +65,13 @@ class LocalProtocolError(P2PError):
 
 class RemoteProtocolError(P2PError):
     """The remote broke a rule of PROTOCOL. Close its link; nothing else is touched."""
+
+
+class InternalError(P2PError):
+    """A bug of p2pchat cost the link or the request in which it happened, and nothing else."""
+
+    likely = "a bug of p2pchat; its log holds the traceback"
+    advice = "try again; if it comes back, report it with the traceback"
 
 
 class BindError(P2PError):

@@ -5,21 +5,40 @@ Models are bound to nothing and the database is named at each execution: binding
 between threads, nor between two stores in one process.
 """
 
-import fcntl
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import peewee
 
 from p2pchat.errors import StorageError
+from p2pchat.private_files import (
+    is_locked,
+    lock_private,
+    make_private,
+    refuse_if_others_can_read,
+)
 
 _BUSY_TIMEOUT_S = 5
 
-NO_STEPS: Mapping[int, Sequence[str]] = MappingProxyType({})
+
+class AddColumn(NamedTuple):
+    """A step of a migration: the column, unless the table has it.
+
+    A table that the older schema did not have was made whole just before.
+    """
+
+    table: str
+    name: str
+    definition: str
+
+
+Step = AddColumn | str
+"""A step of a migration; a text is a statement in SQL."""
+
+NO_STEPS: Mapping[int, Sequence[Step]] = MappingProxyType({})
 
 
 class Store:
@@ -56,6 +75,10 @@ class Store:
         cursor = self.database.execute_sql(sql, parameters)  # type: ignore[no-untyped-call]
         return list(cursor.fetchall()) if cursor.description else []
 
+    def many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """Run a statement once for each row of parameters; within a transaction."""
+        self.database.connection().executemany(sql, rows)  # type: ignore[no-untyped-call]
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do all of it or nothing; errors as of `errors`."""
@@ -82,7 +105,7 @@ class Store:
         self,
         schema_version: int,
         tables: Sequence[type[peewee.Model]],
-        steps: Mapping[int, Sequence[str]] = NO_STEPS,
+        steps: Mapping[int, Sequence[Step]] = NO_STEPS,
         finish: Sequence[str] = (),
     ) -> None:
         """Make the missing tables, and run the `steps` that lead an older schema to each version.
@@ -99,10 +122,17 @@ class Store:
             found = self._version()
             self.database.create_tables(tables)
             versions = range(found + 1, schema_version + 1) if found else ()
-            statements = [s for version in versions for s in steps.get(version, ())]
-            for statement in (*statements, *finish):
+            for step in (step for version in versions for step in steps.get(version, ())):
+                self._take(step)
+            for statement in finish:
                 self.rows(statement)
             self._note_version(schema_version)
+
+    def _take(self, step: Step) -> None:
+        if isinstance(step, str):
+            self.rows(step)
+        elif step.name not in {column.name for column in self.database.get_columns(step.table)}:
+            self.rows(f"ALTER TABLE {step.table} ADD COLUMN {step.name} {step.definition}")
 
     def is_at(self, schema_version: int) -> bool:
         """Tell whether that is its schema; raises StorageError where it is newer, or unusable."""
@@ -179,7 +209,7 @@ class SqliteFile(_Sqlite):
         tables: Sequence[type[peewee.Model]],
         schema_version: int,
         advice: str,
-        steps: Mapping[int, Sequence[str]] = NO_STEPS,
+        steps: Mapping[int, Sequence[Step]] = NO_STEPS,
         finish: Sequence[str] = (),
         *,
         alone: bool = False,
@@ -189,7 +219,7 @@ class SqliteFile(_Sqlite):
         self._lock = _lock(file, advice) if alone else None
         try:
             with self.errors():
-                file.touch(mode=0o600)
+                make_private(file)
                 refuse_if_others_can_read(file)
                 self.bring_to(schema_version, tables, steps, finish)
         except StorageError:
@@ -220,39 +250,22 @@ def try_to_open(file: Path, schema_version: int, advice: str) -> None:
             raise StorageError(f"{file} is damaged: {found}", advice="put back a copy of it")
 
 
-def refuse_if_others_can_read(path: Path) -> None:
-    """Raise StorageError where group or others have any right to the path."""
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        mode = "700" if path.is_dir() else "600"
-        raise StorageError(
-            f"others can read {path}", likely="its mode was changed", advice=f"chmod {mode} {path}"
-        )
-
-
-def _lock(file: Path, advice: str) -> IO[str]:
+def _lock(file: Path, advice: str) -> IO[bytes]:
     """Hold the file beside it until the process ends, however it ends; raises StorageError."""
     name = file.with_suffix(".lock")
     try:
-        lock = name.open("w")
+        lock = lock_private(name)
     except OSError as error:
         raise StorageError(f"{name} cannot be written: {error.strerror}", advice=advice) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise StorageError(f"another registry is using {file.parent}", advice=advice) from None
+    if lock is None:
+        raise StorageError(f"another registry is using {file.parent}", advice=advice)
     return lock
 
 
 def in_use(file: Path) -> bool:
-    """Tell whether another process has the file alone; makes nothing. Raises StorageError."""
+    """Return whether another process has the file alone; make nothing. Raise StorageError."""
+    name = file.with_suffix(".lock")
     try:
-        with file.with_suffix(".lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
+        return is_locked(name)
     except OSError as error:
-        raise StorageError(f"{error.filename} cannot be read: {error.strerror}") from error
-    return False
+        raise StorageError(f"{name} cannot be read: {error.strerror}") from error

@@ -23,7 +23,7 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.fixture
 def loop() -> Iterator[Loop]:
     """A loop whose clock is moved by hand."""
-    loop = Loop(FakeClock())
+    loop = Loop(FakeClock(), strict=True)
     yield loop
     loop.close()
 
@@ -31,7 +31,7 @@ def loop() -> Iterator[Loop]:
 @pytest.fixture
 def real_loop() -> Iterator[Loop]:
     """A loop on the machine's clock, for real sockets."""
-    loop = Loop()
+    loop = Loop(strict=True)
     yield loop
     for _ in range(10):  # the last calls of what was closed
         loop.run_once(0)

@@ -100,6 +100,9 @@ class Serve(Program):
     `secure_tcp`, `secure_udp` and the `join` link those of the secure one.
     """
 
+    clock_ahead = 0.0
+    """Seconds by which its wall clock is ahead of ours."""
+
     def __init__(
         self,
         data_dir: Path,

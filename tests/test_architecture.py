@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "p2pchat").rglob("*.py"))
-MAX_LINES = 350
+MAX_LINES = 400
 
 TESTED_ELSEWHERE = {
     "p2pchat/__main__.py": "tests/cli/test_start_up.py",
@@ -48,6 +48,8 @@ TESTED_ELSEWHERE = {
     "p2pchat/ui/program_orders.py": "tests/ui/test_program_app.py",
     "p2pchat/peer/heartbeat.py": "tests/scenarios/test_two_people.py",
     "p2pchat/peer/strangers.py": "tests/peer/test_conversations.py",
+    "p2pchat/net/tls_engine.py": "tests/net/test_tls.py",
+    "p2pchat/ui/call.py": "tests/ui/test_chat_app.py",
     "p2pchat/peer/registry_session.py": "tests/scenarios/test_two_people.py",
 }
 

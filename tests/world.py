@@ -11,7 +11,8 @@ from pathlib import Path
 from p2pchat.net.address import Address
 from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
 from p2pchat.net.loop import Loop
-from p2pchat.net.tls import StandardEngine
+from p2pchat.net.signing import Signer
+from p2pchat.net.tls_engine import StandardEngine
 from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.errands import Errands
 from p2pchat.peer.events import ChatEnded, ChatStarted, Event
@@ -22,6 +23,7 @@ from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_url import RegistryUrl
 from p2pchat.registry.directory import MemoryDirectory
+from p2pchat.registry.node_lists import NodeLists
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.server import Server
 from p2pchat.registry.service import Service
@@ -41,6 +43,12 @@ def certificate() -> tuple[Path, Path]:
     files = folder / "cert.pem", folder / "key.pem"
     make_certificate(*files, "registry")
     return files
+
+
+@functools.cache
+def signer() -> Signer:
+    """Return what signs as that registry."""
+    return Signer(certificate()[1])
 
 
 class Home:
@@ -123,12 +131,17 @@ class World:
     def start_registry(self) -> None:
         """Open a registry's doors, with nobody online."""
         self.presence = PresenceBook(PATIENCE)
-        self.directory = MemoryDirectory(self.accounts.standings())
+        lists = NodeLists()
+        lists.signer = signer()
+        self.directory = MemoryDirectory(self.accounts.standings(), lists)
         service = Service(self.accounts, self.directory, self.presence, self.loop.now)
         self.server = Server(self.loop, self.internet.machine(REGISTRY), self.worker, service)
         self.server.open_original(ORIGINAL_URL.address, Address(REGISTRY, ORIGINAL_URL.udp_port))
         context = server_context(*certificate())
-        self.server.open_secure(Address(REGISTRY, 7117), None, lambda: StandardEngine(context))
+        own_key = signer().fingerprint
+        self.server.open_secure(
+            Address(REGISTRY, 7117), None, lambda: (StandardEngine(context), own_key)
+        )
 
     def lie(self, name: str, key: bytes | None) -> None:
         """Publish another key of somebody who is online."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from p2pchat.cli import options
+from p2pchat.cli.echo import echo
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
@@ -31,7 +32,7 @@ def register(
         password = options.get_password(settings, password_file, username, twice=True)
         us.errands.register(us.credentials(username, password), password, invite)
         us.profile.note_account(str(us.url), username)
-    click.echo(f"registered {username} at {us.url}")
+    echo(f"registered {username} at {us.url}")
 
 
 @click.command()
@@ -70,7 +71,7 @@ def passwd(
         if new is None:
             new = options.ask_password(f"New password of {username}", twice=True)
         us.errands.change_password(us.credentials(username, old), old, new)
-    click.echo(f"the password of {username} is changed; log in again everywhere")
+    echo(f"the password of {username} is changed; log in again everywhere")
 
 
 @click.command()
@@ -94,4 +95,4 @@ def logout(settings: Settings, user: str | None, registry: str | None, everywher
             raise UsageError(f"{username} is not logged in from here", advice="p2p logout NAME")
         if us.url.secure:
             us.errands.log_out(credentials, everywhere=everywhere)
-    click.echo(f"logged {username} out{' everywhere' if everywhere else ''}")
+    echo(f"logged {username} out{' everywhere' if everywhere else ''}")

@@ -18,7 +18,8 @@ from p2pchat.net.loop import Loop
 from p2pchat.peer.node import Node
 from p2pchat.protocol.screen import Around, Attach, AttachProgram
 from p2pchat.ui.attached import Attached
-from p2pchat.ui.chat_app import Call, ChatApp
+from p2pchat.ui.call import Call
+from p2pchat.ui.chat_app import ChatApp
 from p2pchat.ui.look import Look
 from p2pchat.ui.screens import Screens, Watcher
 from p2pchat.ui.typed_ahead import TakesInput
@@ -58,7 +59,7 @@ def converse(
 
     Gives the app, which says how it ended; the loop is still to be run until idle.
     """
-    screens = Screens()
+    screens = Screens(loop)
     if at_prompt is not None:
         from p2pchat.ui import host
         from p2pchat.ui.around import around
@@ -72,7 +73,7 @@ def converse(
         )
         app = ChatApp(view, call=call)
         at_signals(loop, TO_END, app.finish)
-        with _node_of(make_node, screens, app):
+        with _node_of(make_node, screens, app), loop.containing():
             host.run(loop, app, prompt)
         return app
     from p2pchat.ui import plain
@@ -80,7 +81,7 @@ def converse(
     overtake = is_terminal(sys.stdin)
     app = ChatApp(plain.plain_view(sys.stdout, loop), call=call, commands_overtake=overtake)
     at_signals(loop, TO_END, app.finish)
-    with _node_of(make_node, screens, app):
+    with _node_of(make_node, screens, app), loop.containing():
         plain.run(loop, app, _descriptor(sys.stdin))
     return app
 
@@ -114,7 +115,7 @@ def attach(link: Link, loop: Loop, request: Attach, at_prompt: AtPrompt | None) 
         return app
     from p2pchat.ui import plain
 
-    app = Attached(link, plain.LineWriter(sys.stdout).write)
+    app = Attached(link, plain.LineWriter(sys.stdout, loop.end_with).write)
     at_signals(loop, TO_END, app.finish)
     app.attach(Attach(request.call, request.in_clear, True, is_terminal(sys.stdin)))
     plain.run(loop, app, _descriptor(sys.stdin))
@@ -153,7 +154,7 @@ def serve_program(
         stream = Stream(out.write, as_json=how.as_json, only=how.only, seen=how.seen)
         app = ProgramApp(loop, stream, call=call)
         at_signals(loop, TO_END, lambda _: app.finish())
-        with _node_of(make_node, Screens(), app):
+        with _node_of(make_node, Screens(loop), app), loop.containing():
             _run_program(loop, app, how)
     return app
 
@@ -163,7 +164,7 @@ def attach_program(link: Link, loop: Loop, call: Call | None, how: Following) ->
     from p2pchat.ui.plain import LineWriter, ended_with_reader
 
     with ended_with_reader(loop, _stdout()):
-        app = Attached(link, LineWriter(sys.stdout).write)
+        app = Attached(link, LineWriter(sys.stdout, loop.end_with).write)
         whom, in_clear = call or ("", False)
         app.attach(AttachProgram(whom, in_clear, how.as_json, how.only, how.seen))
         _run_program(loop, app, how)
@@ -204,9 +205,9 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
 
     at_signals(loop, (*TO_END, signal.SIGINT), end)
     screen = Headless(sys.stdout, loop)
-    screens = Screens()
+    screens = Screens(loop)
     screens.add(screen)
-    with make_node(screens) as node:
+    with make_node(screens) as node, loop.containing():
         _connect(screens, node)
         node.conversations.idleness.be(idle=True)
         try:

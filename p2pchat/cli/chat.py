@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from p2pchat.cli import options
+from p2pchat.cli.echo import echo
 from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
-from p2pchat.cli.settings import Settings, make_folder
+from p2pchat.cli.settings import Settings, private_folder
 from p2pchat.errors import NoSuchUser, UsageError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _at_prompt(settings: Settings, us: "OurSide", username: str) -> "AtPrompt":
     from p2pchat.cli.assembly import AtPrompt
     from p2pchat.peer.control_client import socket_of
 
-    make_folder(settings.state_home)
+    private_folder(settings.state_home)
     account = socket_of(settings.state_home, str(us.url), username).stem
     drafts_file = settings.state_home / f"drafts-{account}.json"
     return AtPrompt(settings.input_history_file, drafts_file, settings.look)
@@ -124,7 +125,7 @@ def _be_online(
     from p2pchat.cli.our_side import our_side
     from p2pchat.cli.running_node import running_node
     from p2pchat.protocol.screen import Attach
-    from p2pchat.ui.chat_app import Call
+    from p2pchat.ui.call import Call
 
     _check_together(as_json=as_json, seen=seen, headless=headless)
     settings: Settings = ctx.obj
@@ -157,5 +158,5 @@ def _be_online(
     if talk.error is not None:
         raise talk.error
     if meant and talk.exit_code == NoSuchUser.exit_code:  # the screen has said that there is none
-        click.echo(f"  likely: {meant}", err=True)
+        echo(f"  likely: {meant}", err=True)
     ctx.exit(talk.exit_code)

@@ -4,6 +4,7 @@ import json
 
 import click
 
+from p2pchat.cli.echo import echo
 from p2pchat.cli.settings import Settings, make_folder
 from p2pchat.errors import UsageError
 
@@ -28,17 +29,17 @@ def list_(settings: Settings, origin: bool, as_json: bool) -> None:
 
     for name, (value, where) in settings.resolved.items():
         if as_json:
-            click.echo(json.dumps({"name": name, "value": value, "origin": where}))
+            echo(json.dumps({"name": name, "value": value, "origin": where}))
         else:
             line = f"{name} = {'none' if value is None else shown(value)}"
-            click.echo(f"{line:<44}  # {where}" if origin else line)
+            echo(f"{line:<44}  # {where}" if origin else line)
 
 
 @config.command()
 @click.pass_obj
 def path(settings: Settings) -> None:
     """Print where the file is."""
-    click.echo(settings.config_file)
+    echo(str(settings.config_file))
 
 
 @config.command()
@@ -46,6 +47,7 @@ def path(settings: Settings) -> None:
 def edit(settings: Settings) -> None:
     """Open the file in your editor, and look at it before it counts."""
     from p2pchat.cli.config_file import profiles_of, read_configuration, write_first
+    from p2pchat.private_files import replace_private
 
     file = settings.config_file
     make_folder(file.parent)
@@ -54,16 +56,15 @@ def edit(settings: Settings) -> None:
     while True:
         text = click.edit(text, extension=".toml", require_save=True)
         if text is None:
-            click.echo("nothing has changed", err=True)
+            echo("nothing has changed", err=True)
             return
         draft = file.with_suffix(".draft")
-        draft.write_text(text, encoding="utf-8")
-        draft.chmod(0o600)
+        replace_private(draft, text.encode("utf-8", "replace"))
         try:
             for profile in (None, *profiles_of(draft)):
                 read_configuration(draft, profile)
         except UsageError as error:
-            click.echo(f"{error.what.replace(str(draft), str(file))}", err=True)
+            echo(f"{error.what.replace(str(draft), str(file))}", err=True)
             click.confirm("Edit again? (else nothing changes)", default=True, abort=True, err=True)
         else:
             draft.replace(file.resolve())  # it may be a link into a folder of settings

@@ -2,12 +2,12 @@
 
 import base64
 import hashlib
-import json
 import sys
 
 import click
 
 from p2pchat.cli import options
+from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.settings import Settings
 
 
@@ -36,10 +36,10 @@ def contacts(settings: Settings, registry: str | None, as_json: bool) -> None:
                 "fingerprint": _fingerprint(contact.key),
             }
             if as_json:
-                click.echo(json.dumps(fields, ensure_ascii=False))
+                echo_json(fields)
             else:
                 marks = f"{trust}{', blocked' if contact.blocked else ''}"
-                click.echo(f"{contact.username:<20} {marks:<22} {fields['fingerprint']}".rstrip())
+                echo(f"{contact.username:<20} {marks:<22} {fields['fingerprint']}".rstrip())
 
 
 @click.command()
@@ -59,12 +59,12 @@ def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> No
 
     with our_files(settings, registry) as us:
         username = us.named(user)
-        click.echo(us.contacts.safety_number(username))
+        echo(us.contacts.safety_number(username))
         if not yes and options.is_terminal(sys.stdin):
             yes = click.confirm(f"Does {username} see the same number?", err=True)
         if yes:
             us.contacts.mark_verified(username)
-            click.echo(f"{username} is verified", err=True)
+            echo(f"{username} is verified", err=True)
 
 
 @click.command()
@@ -84,12 +84,12 @@ def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> Non
 
     with our_files(settings, registry) as us:
         username = us.named(user)
-        click.echo(us.contacts.other_number(username))
+        echo(us.contacts.other_number(username))
         if not yes and options.is_terminal(sys.stdin):
             yes = click.confirm(f"Is this the number that {username} sees?", err=True)
         if yes:
             us.contacts.trust(username)
-            click.echo(f"the new key of {username} is taken", err=True)
+            echo(f"the new key of {username} is taken", err=True)
 
 
 def _fingerprint(key: bytes | None) -> str:

@@ -21,7 +21,7 @@ from p2pchat.peer.events import Called, ChatEnded, ChatStarted, Event, LoggedIn,
 from p2pchat.peer.node import Node
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_url import RegistryUrl
-from p2pchat.ui.chat_app import Call
+from p2pchat.ui.call import Call
 from p2pchat.ui.look import Look
 from p2pchat.ui.plain import plain_view
 from p2pchat.ui.screens import Listening

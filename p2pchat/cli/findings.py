@@ -3,12 +3,10 @@
 Each look gives findings; none of them stops the next one. Knows nothing of what is looked at.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import click
-
+from p2pchat.cli.echo import echo, echo_json
 from p2pchat.errors import P2PError
 
 
@@ -66,10 +64,10 @@ class Report:
                 "likely": finding.likely,
                 "try": finding.advice,
             }
-            click.echo(json.dumps(fields, ensure_ascii=False))
+            echo_json(fields)
             return
-        click.echo(f"{finding.mark} {finding.what}")
+        echo(f"{finding.mark} {finding.what}")
         if finding.likely:
-            click.echo(f"  likely: {finding.likely}")
+            echo(f"  likely: {finding.likely}")
         if finding.advice:
-            click.echo(f"  try: {finding.advice}")
+            echo(f"  try: {finding.advice}")

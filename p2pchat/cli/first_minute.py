@@ -6,6 +6,7 @@ import click
 
 from p2pchat.cli import options
 from p2pchat.cli.config_file import keep_registry
+from p2pchat.cli.echo import echo
 from p2pchat.cli.settings import Settings, make_folder
 from p2pchat.errors import InviteNeeded, UsageError
 from p2pchat.peer.credentials import Credentials
@@ -70,7 +71,7 @@ def _ask_registry(settings: Settings) -> str:
         try:
             parse_registry_url(link)
         except UsageError as error:
-            click.echo(f"{error.what}: {error.likely or error.advice}", err=True)
+            echo(f"{error.what}: {error.likely or error.advice}", err=True)
         else:
             return link
 

@@ -6,6 +6,7 @@ import sys
 import click
 from click.shell_completion import CompletionItem
 
+from p2pchat.cli.echo import echo
 from p2pchat.cli.options import is_terminal
 from p2pchat.cli.topics import TOPICS, Topic
 from p2pchat.errors import UsageError, nearest
@@ -81,7 +82,7 @@ def _show(text: str) -> None:
     text = text.rstrip("\n")
     fits = text.count("\n") < shutil.get_terminal_size().lines - 1
     if fits or not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
-        click.echo(text)
+        echo(text)
     else:
         click.echo_via_pager(text)
 

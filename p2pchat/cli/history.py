@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from p2pchat.cli import options
+from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import NoSuchUser, UsageError
 
@@ -64,21 +65,21 @@ def history(
 
 def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool) -> None:
     """Print each line as text, or as a JSON object."""
-    from p2pchat.ui.json_events import json_line, kept_object
+    from p2pchat.ui.json_events import kept_object
     from p2pchat.ui.render import kept_lines
 
     for line in lines:
         if as_json:
-            click.echo(json_line(kept_object(line, me)))
+            echo_json(kept_object(line, me))
             continue
-        for text in kept_lines(line, me):
-            click.echo(text)
+        for text in kept_lines(line, me, whole=True):
+            echo(text)
 
 
 def _delete(kept: "History", name: str | None) -> None:
     if name is None:
         raise UsageError("whose history is to be deleted?", advice="p2p history NAME --delete")
-    click.echo(f"{kept.forget(name)} lines with {name} are deleted")
+    echo(f"{kept.forget(name)} lines with {name} are deleted")
 
 
 def _ms(moment: dt.datetime | None) -> int | None:

@@ -1,13 +1,15 @@
 """What the hooks of a node are given: their environment, and where what they say goes."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from p2pchat.cli.options import is_terminal
 from p2pchat.cli.our_side import OurSide
-from p2pchat.cli.settings import Settings, make_folder, variables
+from p2pchat.cli.settings import Settings, private_folder, variables
 from p2pchat.errors import P2PError, StorageError
+from p2pchat.private_files import open_private
 from p2pchat.ui.hooks import Hooks
 
 
@@ -36,11 +38,10 @@ def _log(settings: Settings) -> Iterator[int]:
     if sys.stderr is not None and not is_terminal(sys.stderr):
         yield sys.stderr.fileno()
         return
-    make_folder(settings.state_home)
+    private_folder(settings.state_home)
     file = settings.state_home / "hooks.log"
     try:
-        file.touch(mode=0o600)
-        log = file.open("ab")
+        log = open_private(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     except OSError as error:
         raise StorageError(f"cannot write {file}: {error.strerror}") from error
     with log:

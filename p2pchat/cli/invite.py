@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from p2pchat.cli import options
+from p2pchat.cli.echo import echo
 from p2pchat.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ def invite(
         key = due_key(us.url, us.profile)
     url = us.url.with_key(None if key == BY_AUTHORITY else key)
     for doubt in _doubts(url, is_known=key is not None):
-        click.echo(doubt, err=True)
+        echo(doubt, err=True)
     if code is None and url.secure:
-        click.echo("if the registry wants an invitation: p2p invite --code CODE", err=True)
+        echo("if the registry wants an invitation: p2p invite --code CODE", err=True)
     line = ["p2p", "register", "NAME", "--registry", url.link]
     if code is not None:
         line += ["--invite", code]
@@ -53,11 +54,11 @@ def invite(
         # The friend's profile knows the key by then, so the short name will do.
         where = str(url) if url.secure else url.link
         said += f" && {shlex.join(['p2p', 'chat', account, '--registry', where])}"
-    click.echo(said)
+    echo(said)
     if qr:
         from p2pchat.ui.qr_code import draw
 
-        click.echo(draw(url.link))
+        echo(draw(url.link))
 
 
 def _doubts(url: "RegistryUrl", *, is_known: bool) -> "Iterator[str]":

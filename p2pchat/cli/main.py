@@ -30,6 +30,7 @@ from p2pchat.cli import (
     status,
     users,
 )
+from p2pchat.cli.echo import echo
 from p2pchat.cli.family import Family
 from p2pchat.errors import INTERRUPTED, P2PError, StorageError
 
@@ -51,7 +52,7 @@ class _Group(Family):
         except BrokenPipeError:
             _end_as_others_do()
         except (KeyboardInterrupt, click.Abort):
-            click.echo(err=True)
+            echo(err=True)
             ctx.exit(INTERRUPTED)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -80,11 +81,11 @@ def _end_as_others_do() -> NoReturn:
 
 def _show(error: P2PError) -> None:
     """Print what happened, the likeliest cause, and what to try."""
-    click.echo(f"p2p: {error.what}", err=True)
+    echo(f"p2p: {error.what}", err=True)
     if error.likely:
-        click.echo(f"  likely: {error.likely}", err=True)
+        echo(f"  likely: {error.likely}", err=True)
     if error.advice:
-        click.echo(f"  try: {error.advice}", err=True)
+        echo(f"  try: {error.advice}", err=True)
 
 
 @click.group(

@@ -6,6 +6,7 @@ from functools import partial
 from random import Random
 
 from p2pchat.cli.hook_runs import hooks_of
+from p2pchat.cli.node_log import logged
 from p2pchat.cli.our_side import OurSide
 from p2pchat.cli.running_node import control_path
 from p2pchat.cli.settings import Settings
@@ -20,7 +21,7 @@ from p2pchat.peer.node import Node
 from p2pchat.protocol.screen import Attach, AttachProgram, Detached
 from p2pchat.ui.remote_program import RemoteProgram
 from p2pchat.ui.remote_screen import RemoteScreen
-from p2pchat.ui.screens import Screens, Watcher
+from p2pchat.ui.screens import Listening, Screens, Watcher
 
 
 @contextmanager
@@ -41,22 +42,20 @@ def node_of_ours(
     """
     path = control_path(settings, us, credentials.username)
     with closing(ControlServer(us.loop, path)) as control, ExitStack() as stack:
-
-        def told(event: Event) -> None:
-            watcher.on_event(event)
-            control.on_event(event)
-            if hooks is not None:
-                hooks.on_event(event)
+        listeners = Screens(us.loop)
+        listeners.add(watcher)
+        listeners.add(Listening(control.on_event))
 
         def in_trouble(error: P2PError) -> None:
-            us.loop.call_soon(lambda: told(Trouble(error)))
+            us.loop.call_soon(lambda: listeners.on_event(Trouble(error)))
 
-        hooks = stack.enter_context(hooks_of(settings, us, in_trouble)) if settings.hooks else None
-
+        if settings.hooks:
+            listeners.add(stack.enter_context(hooks_of(settings, us, in_trouble)))
+        stack.enter_context(logged(settings))
         node = make_node(
             us,
             credentials,
-            told,
+            listeners.on_event,
             peer_host=peer_host,
             peer_port=peer_port,
             limits=limits,

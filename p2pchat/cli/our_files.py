@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from p2pchat.cli.config_file import write_first
-from p2pchat.cli.settings import Settings, make_folder
+from p2pchat.cli.settings import Settings, make_folder, private_folder
 from p2pchat.errors import LoginNeeded, nearest
 from p2pchat.peer.history import History
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
-from p2pchat.protocol.text import check_username
+from p2pchat.protocol.names import check_username
 
 if TYPE_CHECKING:
     from p2pchat.peer.contacts import Contacts
@@ -86,7 +86,7 @@ def our_files(settings: Settings, registry: str | None) -> Iterator[OurFiles]:
     StorageError.
     """
     url = parse_registry_url(registry or settings.registry)
-    make_folder(settings.data_home)
+    private_folder(settings.data_home)
     make_folder(settings.config_file.parent)
     write_first(settings.config_file)
     with closing(Profile(settings.profile_file)) as profile:

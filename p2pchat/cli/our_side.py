@@ -4,6 +4,7 @@ Puts together what `register`, `login`, `search` and the like have in common.
 """
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,11 @@ from typing import Final
 
 import click
 
+from p2pchat.cli.echo import echo
+from p2pchat.cli.options import is_terminal
 from p2pchat.cli.our_files import OurFiles, our_files
 from p2pchat.cli.settings import Settings
+from p2pchat.errors import NotTrusted
 from p2pchat.net.endpoints import Network, SocketNetwork
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
@@ -20,6 +24,7 @@ from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.errands import Errands
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_dialer import RegistryDialer
+from p2pchat.peer.registry_link import check_link
 from p2pchat.peer.registry_url import RegistryUrl
 
 _LAST_BYTES: Final = 8.0
@@ -62,6 +67,8 @@ def our_side(settings: Settings, registry: str | None) -> Iterator[OurSide]:
     At the end the last bytes still go out. Raises UsageError, StorageError.
     """
     with our_files(settings, registry) as files, running_loop() as (loop, network):
+        for url in (files.url, *files.url.others):
+            _confirm_key(url, files.profile)
         yield OurSide(loop, network, files.url, files.profile, settings.identity_file)
 
 
@@ -89,5 +96,24 @@ def running_loop() -> Iterator[tuple[Loop, Network]]:
             signal.signal(signal.SIGINT, before)
 
 
+def _confirm_key(url: RegistryUrl, profile: Profile) -> None:
+    """Ask before a join link replaces the key of a registry that we know.
+
+    Raise NotTrusted if there is no terminal to ask on, or the answer is no.
+    """
+    try:
+        check_link(url, profile)
+    except NotTrusted as error:
+        if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+            raise
+        echo(f"{error.what}; likely: {error.likely}", err=True)
+        echo(f"known: {profile.pinned_registry(str(url))}", err=True)
+        echo(f"link:  {url.fingerprint}", err=True)
+        if not click.confirm("Trust the key of the link from now on?", err=True):
+            raise
+        assert url.fingerprint is not None
+        profile.pin_registry(str(url), url.fingerprint)
+
+
 def _say_first_contact(fingerprint: str) -> None:
-    click.echo(f"first contact with this registry: its key is {fingerprint}, from now on", err=True)
+    echo(f"first contact with this registry: its key is {fingerprint}, from now on", err=True)

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
-import click
-
+from p2pchat.cli.echo import echo
 from p2pchat.cli.options import registry_database
 from p2pchat.cli.serve_settings import FILE_NAME
-from p2pchat.cli.settings import Settings, make_folder
+from p2pchat.cli.settings import Settings, private_folder
 from p2pchat.errors import NoSuchUser, Unreachable
 from p2pchat.net.asking import ask
 from p2pchat.net.loop import Loop
@@ -43,6 +42,8 @@ class OperatedRegistry:
         self.invites = Invites(store)
         self._folder = folder
         self._table = PresenceTable(store, node=0, lease=0.0)
+        self.internal_errors = 0
+        """How many bugs the running registry has contained; known once `sessions` has asked it."""
 
     def changed(self, username: str, *, log_out: bool = False) -> int | None:
         """Have the account looked at again, and its logins ended; give how many were.
@@ -68,6 +69,7 @@ class OperatedRegistry:
         while after is not None:
             answer = self._ask(ListSessions(after))
             assert isinstance(answer, SessionList)
+            self.internal_errors = answer.internal_errors
             yield from answer.sessions
             after = answer.sessions[-1].username if answer.sessions else None
 
@@ -100,7 +102,7 @@ def operated(
         with closing(open_shared(database)) as store:
             yield OperatedRegistry(settings, store, None)
         return
-    make_folder(folder)
+    private_folder(folder)
     with closing(open_file(registry_database(folder))) as store:
         yield OperatedRegistry(settings, store, folder)
 
@@ -113,7 +115,7 @@ def change(
         raise NoSuchUser(f"there is no account {username}", advice="p2p users list")
     ended = registry.changed(username, log_out=log_out)
     if ended:
-        click.echo(f"{ended} login{'s' if ended > 1 else ''} of {username} ended", err=True)
+        echo(f"{ended} login{'s' if ended > 1 else ''} of {username} ended", err=True)
 
 
 def shared_database(folder: Path) -> str | None:

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from p2pchat.cli.our_files import OurFiles
-from p2pchat.cli.settings import Settings, make_folder
+from p2pchat.cli.settings import Settings, private_folder
 from p2pchat.errors import Unreachable
 from p2pchat.net.loop import Loop
 from p2pchat.peer.control_client import ControlClient, socket_of
@@ -13,7 +13,7 @@ from p2pchat.peer.control_client import ControlClient, socket_of
 
 def control_path(settings: Settings, us: OurFiles, username: str) -> Path:
     """Give where the account's node listens."""
-    make_folder(settings.run_folder)
+    private_folder(settings.run_folder)
     return socket_of(settings.run_folder, str(us.url), username)
 
 

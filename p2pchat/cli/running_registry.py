@@ -6,26 +6,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from p2pchat.cli.options import own_certificate, registry_database
-from p2pchat.cli.settings import make_folder
+from p2pchat.cli.settings import private_folder
 from p2pchat.errors import UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
 from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.loop import Loop
 from p2pchat.net.page import PageDoor
-from p2pchat.net.tls import StandardEngine
+from p2pchat.net.signing import Signer
+from p2pchat.net.tls_engine import StandardEngine
 from p2pchat.net.worker import ThreadWorker
+from p2pchat.private_files import refuse_if_others_can_read
 from p2pchat.registry.accounts import Accounts
 from p2pchat.registry.directory import Directory, MemoryDirectory
 from p2pchat.registry.entrance import Registration
 from p2pchat.registry.limits import Limits
+from p2pchat.registry.node_lists import NodeLists
 from p2pchat.registry.operator_desk import OperatorDesk
 from p2pchat.registry.passwords import STANDARD_COST, Cost, Passwords
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.server import Door, Server
 from p2pchat.registry.service import Service
 from p2pchat.registry.stores import open_file, open_shared
-from p2pchat.storage import Store, refuse_if_others_can_read
+from p2pchat.storage import Store
 
 if TYPE_CHECKING:  # it needs what is not there without the extra `postgres`
     from p2pchat.registry.shared import Shared
@@ -57,14 +60,15 @@ class RunningRegistry:
         database: str | None = None,
         lease: float = 15.0,
     ) -> None:
-        make_folder(folder)
+        private_folder(folder)
         self._loop = loop
         self._folder = folder
         self._store = (
             open_shared(database) if database else open_file(registry_database(folder), alone=True)
         )
         accounts = Accounts(self._store, Passwords(cost))
-        self._presence = presence = PresenceBook(patience)
+        self._presence = presence = PresenceBook(patience, loop.call_soon)
+        self._lists = NodeLists()
         self._worker = ThreadWorker(
             loop,
             threads=_SHARED_THREADS if database else 2,
@@ -75,10 +79,10 @@ class RunningRegistry:
         self._shared: Shared | None = None
         directory: Directory
         if database:
-            self._shared = _share(loop, self._store, database, presence, lease)
+            self._shared = _share(loop, self._store, database, presence, self._lists, lease)
             directory = self._shared.cluster
         else:
-            directory = MemoryDirectory(accounts.standings())
+            directory = MemoryDirectory(accounts.standings(), self._lists)
         self._service = service = Service(
             accounts, directory, presence, loop.now, hello_interval, limits, registration
         )
@@ -114,9 +118,18 @@ class RunningRegistry:
                 make_certificate(*certificate, "p2pchat registry")
             refuse_if_others_can_read(certificate[1])
         self._certificate = certificate
-        self._context = server_context(*certificate)
-        door = self.server.open_secure(tcp, udp_port, lambda: StandardEngine(self._context))
+        self._use_certificate(certificate)
+        door = self.server.open_secure(tcp, udp_port, self._new_engine)
         return door, fingerprint_of_file(certificate[0])
+
+    def _use_certificate(self, certificate: tuple[Path, Path]) -> None:
+        """Show this certificate from now on. Raise StorageError, changing nothing."""
+        context, signer = server_context(*certificate), Signer(certificate[1])
+        self._context, self._lists.signer = context, signer
+
+    def _new_engine(self) -> tuple[StandardEngine, str]:
+        assert self._lists.signer is not None
+        return StandardEngine(self._context), self._lists.signer.fingerprint
 
     def reload(self, limits: Limits, registration: Registration) -> None:
         """Take the certificate from its files again, and these settings; nobody is hung up on.
@@ -124,7 +137,7 @@ class RunningRegistry:
         Raises StorageError, and nothing has changed, where the certificate cannot be used.
         """
         if self._certificate is not None:
-            self._context = server_context(*self._certificate)
+            self._use_certificate(self._certificate)
             if self._shared is not None:
                 fingerprint = fingerprint_of_file(self._certificate[0])
                 cluster = self._shared.cluster
@@ -166,7 +179,8 @@ class RunningRegistry:
         self.server.stop(self._hung_up)
 
     def close(self) -> None:
-        """Close the database, after what is being written."""
+        """Close listeners and links that are still open, and the database after its last write."""
+        self.server.close()
         self._closing.close()
         self._worker.close(None if self._shared is None else _STOP_TIMEOUT)
         if self._shared is not None:
@@ -184,8 +198,10 @@ class RunningRegistry:
         self.stopped = True
 
 
-def _share(loop: Loop, store: Store, url: str, presence: PresenceBook, lease: float) -> "Shared":
-    """Give what a node has that shares its database."""
+def _share(
+    loop: Loop, store: Store, url: str, presence: PresenceBook, lists: NodeLists, lease: float
+) -> "Shared":
+    """Return what a node has that shares its database."""
     from p2pchat.registry.shared import Shared
 
-    return Shared(loop, store, url, presence, node=secrets.randbits(63), lease=lease)
+    return Shared(loop, store, url, presence, lists, node=secrets.randbits(63), lease=lease)

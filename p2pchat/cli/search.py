@@ -1,11 +1,11 @@
 """`p2p search`: look somebody up."""
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from p2pchat.cli import options
+from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import ContactOffline, NoSuchUser
 
@@ -54,10 +54,11 @@ def search(
         found: dict[str, object] = {"user": user, "presence": result.presence.lower()}
         if result.presence is Presence.ONLINE:
             found |= {"host": result.host, "port": result.port}
-        said = json.dumps(found, ensure_ascii=False)
-    click.echo(said)
+        echo_json(found)
+    else:
+        echo(said)
     if meant and result.presence is Presence.NOT_FOUND:
-        click.echo(f"  likely: {meant}", err=True)
+        echo(f"  likely: {meant}", err=True)
     ctx.exit(exit_code)
 
 

@@ -5,6 +5,7 @@ import sys
 import click
 
 from p2pchat.cli import options
+from p2pchat.cli.echo import echo
 from p2pchat.cli.family import Family
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
@@ -97,7 +98,7 @@ def cancel(given: tuple[Settings, str | None], user: str, me: str | None) -> Non
     """Do not deliver what waits for USER; what is on its way already cannot be called back."""
     from p2pchat.cli.delivering import cancel as cancel_lines
 
-    click.echo(f"{_lines(cancel_lines(*given, me, user))} will not be delivered")
+    echo(f"{_lines(cancel_lines(*given, me, user))} will not be delivered")
 
 
 @outbox.command()
@@ -118,7 +119,7 @@ def retry(given: tuple[Settings, str | None], user: str, me: str | None) -> None
     if not count:
         raise UsageError(f"nothing for {name} has failed")
     deliver(settings, registry, me, user, None, _RETRY_WAIT)
-    click.echo(f"{_lines(count)} delivered")
+    echo(f"{_lines(count)} delivered")
 
 
 def _lines(count: int) -> str:

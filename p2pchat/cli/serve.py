@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource as Place
 
+from p2pchat.cli.echo import echo
 from p2pchat.cli.serve_options import serve_options
 from p2pchat.cli.serve_settings import ServeCommand
 from p2pchat.cli.settings import Settings
@@ -124,9 +125,10 @@ def _run(
             signal.signal(number, lambda *_, then=then: loop.call_from_thread(then))
         for doubt in configuration.doubts():
             logging.getLogger(__name__).warning("%s", doubt)
-        click.echo("\n".join(lines))
+        echo("\n".join(lines))
         manager.ready("; ".join(lines))
-        loop.run_until(lambda: registry.stopped)
+        with loop.containing():
+            loop.run_until(lambda: registry.stopped)
     finally:
         manager.close()
         registry.close()

@@ -20,6 +20,7 @@ from p2pchat.cli.config_file import (
     value_of,
 )
 from p2pchat.errors import StorageError, UsageError
+from p2pchat.private_files import refuse_if_others_can_read
 from p2pchat.ui.look import Look
 
 VARIABLES: Final = {
@@ -96,6 +97,11 @@ class Settings:
         """What was typed at the prompt."""
         return self.state_home / "input-history"
 
+    @property
+    def log_file(self) -> Path:
+        """The file that holds the log of the profile's node."""
+        return self.state_home / "p2p.log"
+
 
 def make_folder(folder: Path) -> None:
     """Make the folder, and those above that are missing, for their owner alone.
@@ -111,6 +117,12 @@ def make_folder(folder: Path) -> None:
             f"cannot make the folder {folder}: {error.strerror}",
             advice="set P2P_HOME to a folder of yours",
         ) from error
+
+
+def private_folder(folder: Path) -> None:
+    """Make the folder if it is not there. Raise StorageError if others may enter it."""
+    make_folder(folder)
+    refuse_if_others_can_read(folder)
 
 
 def from_environment(

@@ -1,11 +1,11 @@
 """`p2p status`: how your node stands, quickly enough for a status bar."""
 
-import json
 from contextlib import closing
 
 import click
 
 from p2pchat.cli import options
+from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.settings import Settings
 
 
@@ -23,23 +23,25 @@ def status(settings: Settings, registry: str | None, me: str | None, as_json: bo
     """
     fields = _status(settings, registry, me)
     if as_json:
-        click.echo(json.dumps(fields, ensure_ascii=False))
+        echo_json(fields)
         return
     running = fields["standing"] or "no node is running"
-    click.echo(f"{fields['user']} at {fields['registry']}: {running}")
+    echo(f"{fields['user']} at {fields['registry']}: {running}")
     online = fields["online"]
     assert isinstance(online, list)
     if online:
-        click.echo(f"online: {', '.join(online)}")
+        echo(f"online: {', '.join(online)}")
     links = fields["links"]
     assert isinstance(links, dict)
     for contact, path in links.items():
-        click.echo(f"link: {contact} {path}")
+        echo(f"link: {contact} {path}")
     for name in ("unread", "waiting"):
         counts = fields[name]
         assert isinstance(counts, dict)
         for contact, count in counts.items():
-            click.echo(f"{name}: {count} {'from' if name == 'unread' else 'for'} {contact}")
+            echo(f"{name}: {count} {'from' if name == 'unread' else 'for'} {contact}")
+    if fields["internal_errors"]:
+        echo(f"internal errors: {fields['internal_errors']}, see {settings.log_file}")
 
 
 def _status(settings: Settings, registry: str | None, me: str | None) -> dict[str, object]:
@@ -63,6 +65,7 @@ def _status(settings: Settings, registry: str | None, me: str | None) -> dict[st
                     "unread": answer.unread,
                     "waiting": answer.waiting,
                     "links": answer.links,
+                    "internal_errors": answer.internal_errors,
                 }
         return {
             "user": username,
@@ -72,4 +75,5 @@ def _status(settings: Settings, registry: str | None, me: str | None) -> dict[st
             "unread": us.history.unread(),
             "waiting": us.history.waiting(),
             "links": {},
+            "internal_errors": 0,
         }

@@ -1,7 +1,6 @@
 """`p2p users`: what the operator of a registry does with accounts, while it runs or not."""
 
 import functools
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from p2pchat.cli import options
+from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.family import Family
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import RegistrationRefused, UsageError
@@ -62,12 +62,12 @@ def list_(registry: "OperatedRegistry", as_json: bool) -> None:
             "disabled": entry.disabled,
         }
         if as_json:
-            click.echo(json.dumps(fields, ensure_ascii=False))
+            echo_json(fields)
         else:
             key = "encrypted" if entry.key else "no key yet"
             state = f"{key}{', disabled' if entry.disabled else ''}"
             seen = fields["seen"] or "-"
-            click.echo(f"{entry.username:<32} {fields['created']}  {seen:<10}  {state}")
+            echo(f"{entry.username:<32} {fields['created']}  {seen:<10}  {state}")
 
 
 @users.command()
@@ -80,7 +80,7 @@ def add(
     password_file: Path | None,
 ) -> None:
     """Make an account, whoever may register by themselves."""
-    from p2pchat.protocol.text import is_plain_username
+    from p2pchat.protocol.names import is_plain_username
     from p2pchat.registry.accounts import Creation
 
     _check_name(name)
@@ -178,7 +178,7 @@ def invite(registry: "OperatedRegistry", uses: int, days: float) -> None:
     p2p users invite
     p2p register alice --invite CODE
     """
-    click.echo(registry.invites.issue(uses, days * _DAY_S))
+    echo(registry.invites.issue(uses, days * _DAY_S))
 
 
 @users.command("import")
@@ -196,8 +196,8 @@ def import_(registry: "OperatedRegistry", file: Path) -> None:
         made += not why
         if why:
             trouble = True
-            click.echo(f"{file}, line {line}: {why}", err=True)
-    click.echo(f"{made} accounts made")
+            echo(f"{file}, line {line}: {why}", err=True)
+    echo(f"{made} accounts made")
     if trouble:
         raise SystemExit(1)
 
@@ -216,10 +216,12 @@ def sessions(registry: "OperatedRegistry", as_json: bool) -> None:
                 "port": session.port or None,
                 "door": door,
             }
-            click.echo(json.dumps(fields, ensure_ascii=False))
+            echo_json(fields)
         else:
             port = session.port or "-"
-            click.echo(f"{session.username:<32} {session.host} {port} {door}")
+            echo(f"{session.username:<32} {session.host} {port} {door}")
+    if registry.internal_errors:
+        echo(f"internal errors: {registry.internal_errors}, see the registry's log", err=True)
 
 
 @users.command()
@@ -265,9 +267,11 @@ def _import(registry: "OperatedRegistry", file: Path) -> Iterator[tuple[int, str
 
 
 def _check_name(name: str) -> None:
-    from p2pchat.protocol.text import is_username, one_line
+    from p2pchat.protocol.names import is_username
+    from p2pchat.protocol.text import one_line
 
     if not is_username(name):
         raise UsageError(
-            f"{one_line(name)!r} is no username", advice="letters, digits, '.', '_' and '-'"
+            f"{one_line(name)!r} is not a valid username",
+            advice="letters, digits, '.', '_' and '-'",
         )

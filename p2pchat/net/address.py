@@ -41,6 +41,21 @@ def is_ip(host: str) -> bool:
     return True
 
 
+def leads_here(host: str) -> bool:
+    """Return whether the IP address leads to the machine that dials it, or to its link alone.
+
+    Loopback, unspecified (which Linux takes for loopback), link-local and multicast addresses, also
+    as IPv4 inside IPv6.
+    """
+    address = ipaddress.ip_address(host.partition("%")[0])
+    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
+    return any(
+        a.is_loopback or a.is_unspecified or a.is_link_local or a.is_multicast
+        for a in (address, inner)
+        if a is not None
+    )
+
+
 def is_this_machine(host: str) -> bool:
     """Tell whether the host is whichever machine it is said on."""
     return host == "localhost" or (is_ip(host) and is_loopback(host))

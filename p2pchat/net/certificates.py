@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from p2pchat.errors import RemoteProtocolError, StorageError
+from p2pchat.private_files import replace_private
 from p2pchat.protocol.secure import ALPN
 
 _LIFETIME: Final = dt.timedelta(days=3650)  # trust is in the key, which has no date
@@ -46,9 +47,8 @@ def make_certificate(certificate_file: Path, key_file: Path, name: str) -> None:
     )
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
-        key_file.touch(mode=0o600)
-        key_file.write_bytes(pem)
-        certificate_file.write_bytes(certificate.public_bytes(Encoding.PEM))
+        replace_private(key_file, pem)
+        replace_private(certificate_file, certificate.public_bytes(Encoding.PEM))
     except OSError as error:
         raise StorageError(f"cannot write {error.filename}: {error.strerror}") from error
 
@@ -62,8 +62,12 @@ def fingerprint(certificate: bytes) -> str:
         key = x509.load_der_x509_certificate(certificate).public_key()
     except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
         raise RemoteProtocolError(f"the certificate is malformed: {error}") from error
-    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return base64.b32encode(hashlib.sha256(spki).digest()).decode().rstrip("=").lower()
+    return fingerprint_of_key(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+
+def fingerprint_of_key(public: bytes) -> str:
+    """Return the fingerprint of a public key (SubjectPublicKeyInfo, DER); see `fingerprint`."""
+    return base64.b32encode(hashlib.sha256(public).digest()).decode().rstrip("=").lower()
 
 
 def fingerprint_of_file(certificate_file: Path) -> str:

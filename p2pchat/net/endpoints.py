@@ -135,7 +135,19 @@ class TcpListener:
                 if error.errno not in _BROKEN_ALREADY:
                     raise
                 continue
-            self._on_transport(connected(self._loop, sock, from_socket_name(name)))
+            self._accept(sock, from_socket_name(name))
+
+    def _accept(self, sock: socket.socket, remote: Address) -> None:
+        try:
+            transport = connected(self._loop, sock, remote)
+        except OSError:  # it broke between accept() and here, or there is no memory for its options
+            sock.close()
+            return
+        try:
+            self._on_transport(transport)
+        except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
+            transport.abort()
+            self._loop.contain(error, f"taking the connection of {remote}")
 
     def _turn_one_away(self) -> None:
         """Give the spare descriptor for hanging up on one caller, then rest.
@@ -205,7 +217,10 @@ class UdpSocket:
                 datagram, name = self._socket.recvfrom(2048)
             except OSError:
                 break  # nothing left, or an earlier datagram's refusal, which UDP tells here
-            self._on_datagram(datagram, from_socket_name(name))
+            try:
+                self._on_datagram(datagram, from_socket_name(name))
+            except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
+                self._loop.contain(error, f"a datagram of {from_socket_name(name)}")
         else:
             return  # there may be more
         self._loop.unwatch(self._socket.fileno())

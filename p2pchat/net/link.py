@@ -1,18 +1,20 @@
 """THE WAIST: messages over a transport, with its deadline.
 
 Above it nobody sees bytes, below it nobody sees messages. Holds both ends to the dialogue: a
-remote that breaks a rule loses this link and nothing else.
+remote that breaks a rule loses this link and nothing else, and so does one whose message meets a
+bug of ours.
 """
 
 from collections.abc import Callable
 from typing import Final
 
-from p2pchat.errors import P2PError, RemoteProtocolError, TimedOut
+from p2pchat.errors import InternalError, P2PError, RemoteProtocolError, TimedOut
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.transport import SEND_HIGH_WATER, Transport
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.messages import Message
+from p2pchat.protocol.proofs import Channel
 
 RECEIVE_CEILING: Final = 128 * 1024
 """Bytes kept of a remote that speaks out of turn; more stays in the system's buffers. Must hold
@@ -36,6 +38,7 @@ class Link:
         "_error",
         "_frame_timeout",
         "_frame_timer",
+        "_held",
         "_loop",
         "_on_drained",
         "_paused",
@@ -43,6 +46,7 @@ class Link:
         "_receive_ceiling",
         "_transport",
         "_unfinished_since",
+        "channel",
         "on_closed",
         "on_message",
         "open",
@@ -69,7 +73,10 @@ class Link:
         self._error: P2PError | None = None
         self._pumping = False
         self._paused = False
+        self._held = False
         self.open = True
+        self.channel: Channel | None = None
+        """What a login on it is bound to, if it is a link with a secure registry."""
         self.on_message: Callable[[Message], None] = _ignore
         self.on_closed: Callable[[P2PError | None], None] = _ignore
         self._on_drained: Callable[[], None] = _nothing
@@ -135,6 +142,27 @@ class Link:
             self._deadline.cancel()
             self._deadline = None
 
+    @property
+    def held(self) -> bool:
+        """Whether `hold` was called last, and not `release`."""
+        return self._held
+
+    def hold(self) -> None:
+        """Hear nothing more until `release`: the remote's next messages wait, unread.
+
+        The end of the link is not noticed either, unless we send on it.
+        """
+        self._held = True
+        self._transport.on_data = self._connection.frames.push
+        self._pause_or_resume()
+
+    def release(self) -> None:
+        """Hear the remote again."""
+        if self._held:
+            self._held = False
+            self._transport.on_data = self._pump
+            self._loop.call_soon(self._go_on)
+
     def close(self) -> None:
         """Send what was said, then end."""
         self._stop()
@@ -153,11 +181,14 @@ class Link:
             for message in self._connection.feed(data):
                 heard = True
                 self.on_message(message)
-                if not self.open or self._transport.queued > SEND_HIGH_WATER:
+                if not self.open or self._held or self._transport.queued > SEND_HIGH_WATER:
                     self._hear_of_room()
                     break
         except RemoteProtocolError as error:
             self._fail(error)
+        except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
+            self._loop.contain(error, f"the link with {self.remote}")
+            self._fail(InternalError(f"the link with {self.remote} was closed"))
         finally:
             self._pumping = False
         if not self.open:
@@ -165,10 +196,15 @@ class Link:
         waiting = self._connection.frames.waiting
         if self._frame_timeout and (waiting or self._unfinished_since is not None):
             self._watch_frame(heard=heard)
-        crowded = waiting > self._receive_ceiling
-        if crowded is not self._paused:
-            self._paused = crowded
-            if crowded:
+        if (waiting > self._receive_ceiling) is not self._paused:
+            self._pause_or_resume()
+
+    def _pause_or_resume(self) -> None:
+        """Read from the transport unless the link is held, or too much is unheard already."""
+        full = self._held or self._connection.frames.waiting > self._receive_ceiling
+        if full is not self._paused and self.open:
+            self._paused = full
+            if full:
                 self._transport.pause_reading()
             else:
                 self._transport.resume_reading()
@@ -206,7 +242,9 @@ class Link:
             self._on_drained()
 
     def _go_on(self) -> None:
-        if self.open and self._connection.frames.waiting:
+        if self._held:
+            return
+        if self.open:
             self._pump(b"")
         if self._ending:
             self._end()

@@ -65,7 +65,12 @@ class LocalListener:
                 return
             raise
         sock.setblocking(False)
-        self._on_transport(TcpTransport(self._loop, sock, _HERE, _HERE))
+        transport = TcpTransport(self._loop, sock, _HERE, _HERE)
+        try:
+            self._on_transport(transport)
+        except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
+            transport.abort()
+            self._loop.contain(error, "taking a connection of this machine")
 
 
 @contextmanager

@@ -1,11 +1,17 @@
 """The one loop: a selector, deadlines, and wake-up from other threads and signal handlers.
 
 Knows nothing of who else runs a loop: a host nests it by `fileno` and `next_deadline`, everybody
-else calls `run_until`. A callback that raises is a bug, and the exception goes to whoever runs us.
+else calls `run_until`.
+
+A callback that raises is a bug. It must not cost more than the part in which it happened
+(ARCHITECTURE, "Bulkheads"): the part hands the exception to `contain`, which logs and counts it,
+and closes itself. In a process that runs for long (`containing`) the loop contains what no part
+has. A strict loop, as tests have it, raises every such exception.
 """
 
 import heapq
 import itertools
+import logging
 import math
 import selectors
 import socket
@@ -13,6 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TypeVar
 
 from p2pchat.errors import P2PError, TimedOut
@@ -22,6 +29,8 @@ Callback = Callable[[], None]
 Ready = Callable[[int], None]
 
 _LONGEST_WAIT = 86400.0  # a selector takes no timeout of more than some weeks
+
+_log = logging.getLogger(__name__)
 
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
@@ -55,11 +64,21 @@ class Timer:
 class Loop:
     """Everything that happens in a process happens in a turn of its loop.
 
-    `clock` gives seconds that never go back; tests hand in one that they move by hand.
+    `clock` gives seconds that never go back; tests hand in one that they move by hand. `strict`:
+    raise bugs instead of containing them.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, *, strict: bool = False
+    ) -> None:
         self.now = clock
+        self.contained = 0
+        """How many bugs were contained."""
+        self.at_close: set[Callback] = set()
+        """What still has to be closed, unseen by its owner, when the loop is."""
+        self._strict = strict
+        self._contains_all = False
+        self._fatal: BaseException | None = None
         self._selector = selectors.DefaultSelector()
         self._soon: deque[Callback] = deque()
         self._timers: list[tuple[float, int, Timer]] = []
@@ -73,6 +92,29 @@ class Loop:
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
         self.watch(self._wake_in.fileno(), READ, self._woken)
+
+    def contain(self, error: Exception, where: str) -> None:
+        """Log and count a bug that cost `where`; raise it if the loop is strict."""
+        if self._strict:
+            raise error
+        self.contained += 1
+        _log.error("bug in %s", where, exc_info=error)
+
+    @contextmanager
+    def containing(self) -> Iterator[None]:
+        """Contain every bug meanwhile, for a process that should outlive it.
+
+        A command that waits for one thing should not: it could wait for ever for what failed.
+        """
+        self._contains_all = True
+        try:
+            yield
+        finally:
+            self._contains_all = False
+
+    def end_with(self, error: BaseException) -> None:
+        """Raise the error at the end of this turn, to the caller of `run_once` or `run_until`."""
+        self._fatal = self._fatal or error
 
     def fileno(self) -> int:
         """Give a descriptor that is readable whenever a turn has something to read or write.
@@ -167,20 +209,47 @@ class Loop:
         ready = self._selector.select(timeout) or self._selector.select(0)
         now = self.now()  # at once: we may be stopped in the midst of the turn, too
         for key, events in ready:
-            # A call before this one may have closed it, and its number may be somebody else's now.
+            # A call before this one may have closed it, and its number may be reused by now.
             if key.fd not in self._unwatched:
-                key.data(events)
+                try:
+                    key.data(events)
+                except Exception as error:  # noqa: BLE001  # raised again unless all is contained
+                    self._escaped(error, key.data)
+                    self._stop_watching(key.fd)
         if self._plain_files:
             self._read_plain_files()
         while self._timers and self._timers[0][0] <= now:
-            heapq.heappop(self._timers)[2].fire()
+            self._call(heapq.heappop(self._timers)[2].fire)
         for _ in range(len(self._soon)):
-            self._soon.popleft()()
+            self._call(self._soon.popleft())
+        self._raise_fatal()
+
+    def _raise_fatal(self) -> None:
+        if self._fatal is not None:
+            fatal, self._fatal = self._fatal, None
+            raise fatal
+
+    def _stop_watching(self, descriptor: int) -> None:
+        """Watch a descriptor no more whose callback failed: it could fail again in each turn."""
+        if descriptor not in self._unwatched:
+            self.unwatch(descriptor)
+
+    def _call(self, callback: Callback) -> None:
+        try:
+            callback()
+        except Exception as error:  # noqa: BLE001  # raised again unless all is contained
+            self._escaped(error, callback)
+
+    def _escaped(self, error: Exception, callback: object) -> None:
+        """Take a bug that no part of the program has contained."""
+        if not self._contains_all:
+            raise error
+        self.contain(error, f"the callback {getattr(callback, '__qualname__', callback)}")
 
     def _read_plain_files(self) -> None:
         for descriptor, ready in tuple(self._plain_files.items()):
             if descriptor in self._plain_files:
-                ready(READ)
+                self._call(partial(ready, READ))
 
     def run_until(self, done: Callable[[], bool]) -> None:
         """Run turns until `done()`."""
@@ -217,7 +286,9 @@ class Loop:
         return not (watched or self._plain_files or self._soon)
 
     def close(self) -> None:
-        """Give back the loop's own descriptors; nothing may be watched any more."""
+        """Give back the loop's own descriptors; nothing else may be watched any more."""
+        for close in tuple(self.at_close):
+            close()
         self.unwatch(self._wake_in.fileno())
         self._selector.close()
         self._wake_in.close()
@@ -236,4 +307,4 @@ class Loop:
             except BlockingIOError:
                 break
         while self._from_threads:
-            self._from_threads.popleft()()
+            self._call(self._from_threads.popleft())

@@ -13,6 +13,8 @@ from p2pchat.net.transport import Wire
 
 _LONGEST_REQUEST: Final = 8 * 1024
 _TIMEOUT: Final = 10.0
+_MOST_CONNECTIONS: Final = 8
+"""At once; of more, the oldest is hung up on: a scraper needs one, for a moment."""
 
 
 class PageDoor:
@@ -31,7 +33,7 @@ class PageDoor:
         self._path = path
         self._content_type = content_type
         self._page = page
-        self._wires: set[Wire] = set()
+        self._wires: dict[Wire, None] = {}  # the oldest first
         self._listener = network.listen(address, self._came)
         self.address = self._listener.address
 
@@ -44,7 +46,11 @@ class PageDoor:
     def _came(self, wire: Wire) -> None:
         heard = bytearray()
         deadline = self._loop.call_later(_TIMEOUT, wire.abort)
-        self._wires.add(wire)
+        if len(self._wires) >= _MOST_CONNECTIONS:
+            oldest = next(iter(self._wires))
+            del self._wires[oldest]
+            oldest.abort()
+        self._wires[wire] = None
 
         def on_data(data: bytes) -> None:
             heard.extend(data)
@@ -57,7 +63,7 @@ class PageDoor:
 
         def on_closed(_: object) -> None:
             deadline.cancel()
-            self._wires.discard(wire)
+            self._wires.pop(wire, None)
 
         wire.on_data = on_data
         wire.on_closed = on_closed

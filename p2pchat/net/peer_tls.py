@@ -72,6 +72,7 @@ class PeerEngine:
         self.alpn: str | None = None
         self.remote_certificate: bytes | None = None
         self.remote_key = b""
+        self.binding = b""  # a chat needs none: both ends prove their keys in the handshake
         self.ended = False
 
     def take(self, data: bytes) -> None:

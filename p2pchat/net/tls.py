@@ -1,129 +1,23 @@
-"""TLS around any transport, by memory buffers: itself a transport.
+"""TLS around any transport, by an engine with memory buffers: itself a transport.
 
-Why memory buffers: a TLS socket holds bytes back that `select` says nothing of, and it owns the
-socket. Here an engine is given what came and says what is to be sent; whatever it has decrypted is
-handed up in the same turn, until it has no more.
-
-Two engines: Python's own `ssl` for the registry's door, which can check a CA chain and is small;
-pyOpenSSL for peers, because Python's cannot accept a client certificate that no CA signed. Which
-certificate is right is for whoever sets `on_secured` to say; nothing is heard before.
+Whatever the engine has decrypted is handed up in the same turn, until it has no more. The owner
+decides in `on_secured` which certificate is right; nothing is heard before.
 """
 
 import math
-import ssl
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
-from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, TimedOut
+from p2pchat.errors import InternalError, LinkLost, P2PError, RemoteProtocolError, TimedOut
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
+from p2pchat.net.tls_engine import Engine
 from p2pchat.net.transport import Wire
 
 HANDSHAKE_TIMEOUT: Final = 15.0
 
 MAX_HANDSHAKE_BYTES: Final = 64 * 1024
 """Of a remote that has proved nothing yet; a chain of certificates fits, a flood does not."""
-
-_CHUNK: Final = 65536
-
-
-class Engine(Protocol):
-    """One end of a TLS session, without a wire.
-
-    After the handshake: the protocol agreed on, and the remote's certificate (DER). `ended` once
-    the remote has said goodbye.
-    """
-
-    alpn: str | None
-    remote_certificate: bytes | None
-    ended: bool
-
-    def take(self, data: bytes) -> None:
-        """Take what came from the wire."""
-
-    def give(self) -> bytes:
-        """Give what is to go on the wire."""
-
-    def handshake(self) -> bool:
-        """Go on with it; True once it is done. Raises RemoteProtocolError where it fails."""
-
-    def read(self) -> bytes:
-        """Give decrypted bytes, empty where there are none yet; raises RemoteProtocolError."""
-
-    def write(self, data: bytes) -> None:
-        """Encrypt."""
-
-    def close(self) -> None:
-        """Say goodbye."""
-
-
-class StandardEngine:
-    """Python's own TLS, for the registry's door, from either side.
-
-    `server_name` is the client's: which name the certificate must be for, where it is checked.
-    """
-
-    __slots__ = ("_in", "_out", "_tls", "alpn", "ended", "remote_certificate")
-
-    def __init__(self, context: ssl.SSLContext, *, server_name: str | None = None) -> None:
-        self._in = ssl.MemoryBIO()
-        self._out = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(
-            self._in, self._out, server_side=server_name is None, server_hostname=server_name
-        )
-        self.alpn: str | None = None
-        self.remote_certificate: bytes | None = None
-        self.ended = False
-
-    def take(self, data: bytes) -> None:
-        """Take what came from the wire."""
-        self._in.write(data)
-
-    def give(self) -> bytes:
-        """Give what is to go on the wire."""
-        return self._out.read()
-
-    def handshake(self) -> bool:
-        """Go on with it; the certificate is known afterwards."""
-        try:
-            self._tls.do_handshake()
-        except ssl.SSLWantReadError:
-            return False
-        except ssl.SSLCertVerificationError as error:
-            raise CertificateNotTrusted(error.verify_message) from error
-        except ssl.SSLError as error:
-            raise RemoteProtocolError(f"no TLS came about: {error.reason or error}") from error
-        self.alpn = self._tls.selected_alpn_protocol()
-        self.remote_certificate = self._tls.getpeercert(binary_form=True)
-        return True
-
-    def read(self) -> bytes:
-        """Give decrypted bytes."""
-        if not (self._in.pending or self._tls.pending()):
-            return b""  # as OpenSSL would say by an error, which costs more than the bytes did
-        try:
-            data = self._tls.read(_CHUNK)
-        except ssl.SSLWantReadError:
-            return b""
-        except ssl.SSLError as error:
-            raise RemoteProtocolError(f"TLS broke: {error.reason or error}") from error
-        self.ended = not data
-        return data
-
-    def write(self, data: bytes) -> None:
-        """Encrypt."""
-        self._tls.write(data)
-
-    def close(self) -> None:
-        """Say goodbye, without waiting for theirs."""
-        try:
-            self._tls.unwrap()
-        except ssl.SSLError:
-            return  # theirs has not come, or no handshake was done: ours is on its way if it can
-
-
-class CertificateNotTrusted(RemoteProtocolError):
-    """No authority that this machine trusts vouches for the registry's certificate."""
 
 
 class TlsTransport:
@@ -267,11 +161,18 @@ class TlsTransport:
         except RemoteProtocolError as error:
             self._fail(error)
             return
+        except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
+            self._break(error)
+            return
         self._flush()
         if not self._secured:
             return
         self._deadline.cancel()
-        self.on_secured(self._engine)
+        try:
+            self.on_secured(self._engine)
+        except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
+            self._break(error)
+            return
         self.on_secured = _ignore_engine  # it has come, and may hold a good deal
         self._flush()
         if self._closing:
@@ -290,9 +191,18 @@ class TlsTransport:
         except RemoteProtocolError as error:
             self._fail(error)
             return
+        except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
+            self._hearing = False
+            self._break(error)
+            return
         self._flush()
         if self._engine.ended:
             self.on_end()
+
+    def _break(self, error: Exception) -> None:
+        """End because of a bug that this remote's bytes have met."""
+        self._loop.contain(error, f"TLS with {self.remote}")
+        self._fail(InternalError(f"the connection with {self.remote} was closed"))
 
     def _flush(self) -> None:
         if self._secured:

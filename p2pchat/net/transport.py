@@ -16,7 +16,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from p2pchat.errors import LinkLost, P2PError
+from p2pchat.errors import InternalError, LinkLost, P2PError
 from p2pchat.net.address import Address
 from p2pchat.net.loop import READ, WRITE, Loop, Timer
 
@@ -151,12 +151,16 @@ class TcpTransport:
         self._end(None)
 
     def _ready(self, events: int) -> None:
-        if events & WRITE and self._socket is not None:
-            self._flush()
-        if events & READ and self._reading:
-            self._receive()
-        elif self._draining:
-            self._wait_for_the_end()
+        try:
+            if events & WRITE and self._socket is not None:
+                self._flush()
+            if events & READ and self._reading:
+                self._receive()
+            elif self._draining:
+                self._wait_for_the_end()
+        except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
+            self._loop.contain(error, f"the connection with {self.remote}")
+            self._end(InternalError(f"the connection with {self.remote} was closed"))
 
     def _receive(self) -> None:
         """Hand up what came; what is written in answer goes out at once, not by way of the loop."""
@@ -237,6 +241,7 @@ class TcpTransport:
             self._end(_lost(self.remote, error))
             return
         self._draining = True
+        self._loop.at_close.add(self.abort)
         self._watch()
         self._tell_closed(None)
 
@@ -261,12 +266,13 @@ class TcpTransport:
     def _give_up(self) -> None:
         self._end(LinkLost(f"{self.remote} does not take the last bytes"))
 
-    def _end(self, error: LinkLost | None) -> None:
+    def _end(self, error: P2PError | None) -> None:
         if self._socket is None:
             return
-        if error is not None:
+        if isinstance(error, LinkLost):
             error.unsent = self.queued
         told, self._draining = self._draining, False
+        self._loop.at_close.discard(self.abort)
         self._closing, self._reading, self._out = True, False, []
         self.queued = 0
         self._watch()
@@ -277,7 +283,7 @@ class TcpTransport:
         if not told:
             self._tell_closed(error)
 
-    def _tell_closed(self, error: LinkLost | None) -> None:
+    def _tell_closed(self, error: P2PError | None) -> None:
         self._loop.call_soon(lambda: self.on_closed(error))
 
 

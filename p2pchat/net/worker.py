@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from p2pchat.errors import P2PError, TimedOut
+from p2pchat.errors import InternalError, P2PError, TimedOut
 from p2pchat.net.loop import Loop, Timer
 
 T = TypeVar("T")
@@ -37,9 +37,9 @@ class Worker(Protocol):
     ) -> bool:
         """Run the job off the loop, then call `then(result)` or `failed(error)` on it.
 
-        Of what waits, the lowest rank goes first. `patient`: however long it takes. Gives False
-        where too much of that rank waits already: neither will be called. An exception that is not
-        ours is a bug and is raised on the loop.
+        Of what waits, the lowest rank goes first. `patient`: however long it takes. Return False
+        if too much of that rank waits already: neither will be called. An exception that is not
+        ours is a bug: the loop contains it, and `failed` gets an InternalError.
         """
 
 
@@ -136,9 +136,13 @@ class ThreadWorker:
             outcome = partial(task.then, task.job())
         except P2PError as error:
             outcome = partial(task.failed, error)
-        except BaseException as error:  # noqa: BLE001  # not swallowed: raised on the loop
-            outcome = partial(_raise, error)
+        except Exception as error:  # noqa: BLE001  # contained on the loop, which raises it in tests
+            outcome = partial(self._break, task, error)
         self._loop.call_from_thread(partial(self._finish, task, outcome))
+
+    def _break(self, task: "_Task[T]", error: Exception) -> None:
+        self._loop.contain(error, "a job of a worker thread")
+        task.failed(InternalError("the work could not be done"))
 
     def _finish(self, task: "_Task[T]", outcome: Callable[[], None]) -> None:
         if task.given_up:
@@ -175,7 +179,3 @@ class _Task(Generic[T]):
         self.begun = False
         self.given_up = False
         self.stuck = False
-
-
-def _raise(error: BaseException) -> None:
-    raise error

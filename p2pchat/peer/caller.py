@@ -8,8 +8,8 @@ from typing import Final
 
 from p2pchat.errors import P2PError
 from p2pchat.net.address import Address
+from p2pchat.net.compartment import Scheduler
 from p2pchat.net.link import Link
-from p2pchat.net.loop import Loop
 from p2pchat.peer.calls import OutgoingCall, pause_after
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.retries import Retries
@@ -28,7 +28,7 @@ class Caller:
 
     def __init__(
         self,
-        loop: Loop,
+        loop: Scheduler,
         username: str,
         contact: str,
         key: bytes,

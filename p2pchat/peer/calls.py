@@ -15,10 +15,11 @@ from p2pchat.errors import (
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
-from p2pchat.peer.identity import another_key
+from p2pchat.peer.identity import impostor
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatReply, ChatRequest, Reply
+from p2pchat.protocol.text import excerpt
 
 DIAL_TIMEOUT: Final = 10.0
 REPLY_TIMEOUT: Final = 120.0
@@ -65,7 +66,7 @@ class OutgoingCall:
         if key != self.key:
             link.on_closed = _ignore
             link.abort()
-            self._on_failed(another_key(self.contact))
+            self._on_failed(impostor(self.contact))
             return
         self._link = link
         link.on_message = self._replied
@@ -139,6 +140,23 @@ class IncomingCall:
 def pause_after(error: P2PError) -> float | None:
     """Give the seconds until whoever could not be called so is called again; None: soon."""
     return {ContactBusy: 30.0, TimedOut: 600.0}.get(type(error))
+
+
+def in_clear_though_known(contact: str) -> NotTrusted:
+    """Return the error for a call in clear from or to a contact whose key we know."""
+    return NotTrusted(
+        f"{contact} is not talked to in clear: you know {contact}'s key",
+        likely=f"it is not {contact}: in clear, anyone can claim any name",
+    )
+
+
+def wrong_address(contact: str, host: str) -> Unreachable:
+    """Return the error for an address to which a registry may not send us."""
+    return Unreachable(
+        f"the registry names an address of {contact} that is not dialled: {excerpt(host)}",
+        likely="it is an address of this machine or no IP address; the registry is broken, or lies",
+        advice="tell its operator",
+    )
 
 
 def not_introduced(contact: str, why: str) -> NotTrusted:

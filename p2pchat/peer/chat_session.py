@@ -1,21 +1,22 @@
-"""One conversation with one key of one contact, over whatever links come and go (DESIGN, "Nothing
-lost"). No I/O but the thread of lines that it is handed.
+"""One conversation with one key of one contact, over whatever links come and go (PROTOCOL, "SYNC").
 
-Every line has a number that grows by one. When a link comes up, each side says SYNC with the number
-of the last line that is on its disk, and the other resends what comes after it, in order. A line is
-taken only where it is the next one, and acknowledged once it is on the disk. What happens in one
-turn is one transaction: `flush` makes it, and only then anything is sent, told or acknowledged.
+No I/O but the thread of lines that it is handed. Every line has a number that grows by one. When a
+link comes up, each side says its position, and the other sends what waits after it, in order. A
+line is taken only if it is the next one, and acknowledged once it is on the disk. What happens in
+one turn is one transaction: `flush` makes it, and only then anything is sent, told or acknowledged.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from p2pchat.errors import RemoteProtocolError, StorageError, UsageError
-from p2pchat.peer.lines import KeptLine, NewLine, Progress, new_uid, now_ms
+from p2pchat.peer.lines import KeptLine, NewLine, Progress, Rebased, new_uid, now_ms
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.original import MAX_TEXT_BYTES
-from p2pchat.protocol.talk import Ack, ChatText, Skip, Sync
-from p2pchat.protocol.text import one_line, printable
+from p2pchat.protocol.positions import add_to_sum
+from p2pchat.protocol.talk import MAX_JUMP, MAX_NUMBER, Ack, ChatText, Skip, Sync
+from p2pchat.protocol.text import printable
 
 _READ_AT_ONCE: Final = 200
 """Lines read from the disk at once when they are sent again."""
@@ -29,7 +30,7 @@ class Thread(Protocol):
         """How many of our lines wait."""
 
     def progress(self) -> Progress:
-        """Give how far it has come."""
+        """Return how far it has come."""
 
     def write(
         self,
@@ -39,16 +40,19 @@ class Thread(Protocol):
         heard: Sequence[NewLine] = (),
         instead_of: Sequence[int] = (),
     ) -> list[KeptLine]:
-        """Keep all of it or nothing; give what was heard and is new."""
+        """Keep all of it or nothing; return what was heard and is new."""
 
     def waiting(self, after: int, limit: int) -> list[KeptLine]:
-        """Give our lines after that number."""
+        """Return our lines that wait after that number."""
+
+    def waiting_up_to(self, number: int) -> list[str]:
+        """Return the ids of our lines that wait up to that number."""
 
     def give_up(self, after: int) -> int:
-        """Do not deliver what waits after that number; give how many lines."""
+        """Do not deliver what waits after that number; return how many lines."""
 
-    def renumber(self, progress: Progress, after: int) -> Progress:
-        """Number what waits anew; give how far we are then."""
+    def rebase(self, progress: Progress, number: int, total: str) -> Rebased:
+        """Go on from a position of the contact's that is not ours."""
 
 
 class Wire(Protocol):
@@ -63,7 +67,7 @@ class Wire(Protocol):
 
 
 class Listener(Protocol):
-    """Who is told."""
+    """The owner of a session, who is told what happens."""
 
     def on_kept(self, lines: Sequence[NewLine]) -> None:
         """These lines of ours are on our disk."""
@@ -73,6 +77,12 @@ class Listener(Protocol):
 
     def on_delivered(self, up_to: int) -> None:
         """Everything up to that number of ours is on the contact's."""
+
+    def on_renumbered(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Our lines that wait have other numbers now: of each the old one and the new one."""
+
+    def on_missing(self, count: int, *, ours: bool) -> None:
+        """A disk is an older copy and may lack so many lines: ours theirs, or theirs ours."""
 
     def on_not_kept(self, error: StorageError, texts: Sequence[str]) -> None:
         """The disk failed: these texts of ours are not kept, and the link should be closed."""
@@ -94,13 +104,14 @@ class ChatSession:
         self._said: list[NewLine] = []
         self._said_instead_of: list[int] = []
         self._heard: list[NewLine] = []
-        self._last_in = self._progress.last_in
-        self._acked = self._progress.acked
+        self._next = self._progress  # as it is to be on the disk after the next flush
         self._ack_due = False
         self._flush_due = False
         self._wire: Wire | None = None
         self._synced = False
         self._sent = 0  # the last number that was said on this link
+        self._unacknowledged: deque[tuple[int, str]] = deque()  # number and id, sent on this link
+        self._missing_there = 0  # lines that their disk may lack, not said yet
 
     @property
     def waiting(self) -> int:
@@ -117,17 +128,17 @@ class ChatSession:
         self.flush()
         self._wire = wire
         self._synced = False
-        wire.send(Sync(self._progress.last_in))
+        wire.send(Sync(self._progress.last_in, self._progress.in_sum))
 
     def link_down(self) -> None:
-        """There is no link any more; what is said is queued."""
+        """Queue what is said: there is no link any more."""
         self._wire = None
         self._synced = False
 
     def say(self, text: str) -> int:
-        """Keep it, send it when that can be done; give its number. Raises UsageError if too long.
+        """Keep a line, send it when that can be done, return its number.
 
-        It is on the disk after `flush`, or `on_not_kept` tells.
+        It is on the disk after `flush`, or `on_not_kept` tells. Raise UsageError if it is too long.
         """
         size = len(text.encode())
         if size > MAX_TEXT_BYTES:
@@ -139,28 +150,22 @@ class ChatSession:
         return self._say(new_uid(), now_ms(), text)
 
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
-        """Say what had failed, in place of it; give the numbers. It is on the disk, see `say`.
+        """Say what had failed, in place of it; return the numbers. It is on the disk, see `say`.
 
-        Each keeps its name: should it have come after all, a contact with a history shows it once.
+        Each keeps its id: if it was taken after all, the contact shows it once.
         """
-        self._said_instead_of += [line.id for line in lines]
         numbers = [self._say(line.uid, line.at, line.text) for line in lines]
-        self.flush()  # or who asks again in the same turn would find it still failed
+        self._said_instead_of += [line.id for line in lines]
+        self.flush()  # else the lines would still be found failed in this turn
         return numbers
 
     def give_up(self) -> int:
-        """Do not deliver what waits, but for what is on its way; give how many lines.
+        """Do not deliver what waits, but for what is on its way; return how many lines.
 
-        Raises StorageError.
+        Raise StorageError if the disk fails.
         """
         self.flush()
         return self._thread.give_up(self.sent)
-
-    def _say(self, uid: str, at: int, text: str) -> int:
-        seq = self._progress.last_out + len(self._said) + 1
-        self._said.append(NewLine(seq, uid, at, text))
-        self._flush_soon()
-        return seq
 
     def receive(self, message: Message) -> None:
         """Take what the contact says; raises RemoteProtocolError, and then close the link."""
@@ -169,25 +174,8 @@ class ChatSession:
         except StorageError as error:
             self._listener.on_not_kept(error, ())
 
-    def _receive(self, message: Message) -> None:
-        match message:
-            case ChatText():
-                self._take(message)
-            case Sync(last_in):
-                self._sync(last_in)
-            case Skip(to):
-                self._last_in = max(self._last_in, to)
-                self._ack_due = True
-            case Ack(seq):
-                if seq > self._sent:
-                    raise RemoteProtocolError(f"line {seq} is acknowledged and was not sent")
-                self._acked = max(self._acked, seq)
-            case _:
-                raise RemoteProtocolError(f"{type(message).__name__} has no place in a chat")
-        self._flush_soon()
-
     def go_on(self) -> None:
-        """There is room on the link again."""
+        """Send more: there is room on the link again."""
         if self._synced:
             try:
                 self._send_rest()
@@ -201,17 +189,17 @@ class ChatSession:
         heard, self._heard = self._heard, []
         instead_of, self._said_instead_of = self._said_instead_of, []
         before = self._progress
-        progress = Progress(self._last_in, before.last_out + len(said), self._acked)
+        progress = self._next._replace(last_out=before.last_out + len(said))
         new: list[KeptLine] = []
         if progress != before:
             try:
                 new = self._thread.write(progress, said=said, heard=heard, instead_of=instead_of)
             except StorageError as error:
-                self._last_in, self._acked = before.last_in, before.acked
+                self._next = before
                 self._ack_due = False
                 self._listener.on_not_kept(error, [line.text for line in said])
                 return
-        self._progress = progress
+        self._progress = self._next = progress
         if said:
             self._listener.on_kept(said)
         self._tell(new, delivered=progress.acked > before.acked)
@@ -219,6 +207,89 @@ class ChatSession:
             if said and self._sent == said[0].seq - 1:
                 self._send(said)
             self.go_on()
+
+    def _say(self, uid: str, at: int, text: str) -> int:
+        seq = self._progress.last_out + len(self._said) + 1
+        if seq > MAX_NUMBER:
+            raise UsageError(
+                "no more lines can be numbered in this conversation",
+                likely="the contact's program has used up the numbers",
+            )
+        self._said.append(NewLine(seq, uid, at, text))
+        self._flush_soon()
+        return seq
+
+    def _receive(self, message: Message) -> None:
+        match message:
+            case ChatText():
+                self._take(message)
+            case Sync(number, total):
+                self._hear_position(number, total)
+            case Skip(to, missing):
+                self._skip(to, missing)
+            case Ack(number):
+                self._hear_ack(number)
+            case _:
+                raise RemoteProtocolError(f"{type(message).__name__} has no place in a chat")
+        self._flush_soon()
+
+    def _take(self, text: ChatText) -> None:
+        if not text.seq or not text.id or len(text.text.encode()) > MAX_TEXT_BYTES:
+            raise RemoteProtocolError("a line has no number or no id, or is too long")
+        self._ack_due = True
+        due = self._next.last_in + 1
+        if text.seq < due:
+            return  # they did not know that we have it
+        if text.seq > due:
+            raise RemoteProtocolError(f"line {text.seq} came where {due} is due")
+        total = add_to_sum(self._next.in_sum, [text.id])
+        self._next = self._next._replace(last_in=text.seq, in_sum=total)
+        self._heard.append(NewLine(text.seq, text.id, text.at, printable(text.text)))
+
+    def _skip(self, to: int, missing: int) -> None:
+        if to > self._next.last_in + MAX_JUMP:
+            raise RemoteProtocolError("SKIP passes over more lines than is plausible")
+        self._next = self._next._replace(last_in=max(self._next.last_in, to))
+        self._ack_due = True
+        if missing:
+            self._listener.on_missing(missing, ours=True)
+
+    def _hear_position(self, number: int, total: str) -> None:
+        """Take the contact's SYNC: what they have taken is delivered, if it was ours (PROTOCOL)."""
+        if self._synced:
+            raise RemoteProtocolError("SYNC came twice")
+        self.flush()
+        ours = self._progress
+        if number > ours.last_out + MAX_JUMP:
+            raise RemoteProtocolError("SYNC names a number that is not plausible")
+        taken = self._thread.waiting_up_to(number)
+        if ours.acked <= number <= ours.last_out and total == add_to_sum(ours.acked_sum, taken):
+            self._next = ours._replace(acked=number, acked_sum=total)
+        else:
+            self._rebase(number, total)
+        self._unacknowledged.clear()
+        self._sent = number
+        self._synced = True
+
+    def _rebase(self, number: int, total: str) -> None:
+        rebased = self._thread.rebase(self._progress, number, total)
+        self._progress = self._next = rebased.progress
+        self._missing_there = rebased.missing
+        if rebased.renumbered:
+            self._listener.on_renumbered(rebased.renumbered)
+        if rebased.missing:
+            self._listener.on_missing(rebased.missing, ours=False)
+
+    def _hear_ack(self, number: int) -> None:
+        if number > self._sent:
+            raise RemoteProtocolError(f"line {number} is acknowledged and was not sent")
+        if number <= self._next.acked:
+            return
+        taken: list[str] = []
+        while self._unacknowledged and self._unacknowledged[0][0] <= number:
+            taken.append(self._unacknowledged.popleft()[1])
+        total = add_to_sum(self._next.acked_sum, taken)
+        self._next = self._next._replace(acked=number, acked_sum=total)
 
     def _tell(self, new: list[KeptLine], *, delivered: bool) -> None:
         if self._ack_due and self._wire is not None:
@@ -228,27 +299,6 @@ class ChatSession:
             self._listener.on_delivered(self._progress.acked)
         if new:
             self._listener.on_heard(new)
-
-    def _take(self, text: ChatText) -> None:
-        if not text.seq or len(text.text.encode()) > MAX_TEXT_BYTES:
-            raise RemoteProtocolError("a line has no number, or is too long")
-        self._ack_due = True
-        if text.seq <= self._last_in:
-            return  # they did not know that we have it
-        if text.seq != self._last_in + 1:
-            raise RemoteProtocolError(f"line {text.seq} came where {self._last_in + 1} is due")
-        self._last_in = text.seq
-        self._heard.append(NewLine(text.seq, one_line(text.id), text.at, printable(text.text)))
-
-    def _sync(self, last_in: int) -> None:
-        if self._synced:
-            raise RemoteProtocolError("SYNC came twice")
-        self.flush()
-        if last_in > self._progress.last_out:  # our disk is an older copy: they have more of us
-            self._progress = self._thread.renumber(self._progress, last_in)
-        self._acked = max(self._acked, last_in)
-        self._sent = last_in
-        self._synced = True
 
     def _send_rest(self) -> None:
         """Send what is on the disk and was not sent on this link, as long as there is room."""
@@ -264,15 +314,17 @@ class ChatSession:
                 return
             self._skip_to(line.seq - 1)
             self._wire.send(ChatText(line.text, line.seq, line.uid, line.at))
+            self._unacknowledged.append((line.seq, line.uid))
             self._sent = line.seq
 
     def _has_sent(self, lines: Sequence[KeptLine]) -> bool:
         return not lines or self._sent >= lines[-1].seq
 
-    def _skip_to(self, seq: int) -> None:
-        if self._sent < seq and self._wire is not None:
-            self._wire.send(Skip(seq))
-            self._sent = seq
+    def _skip_to(self, number: int) -> None:
+        if self._sent < number and self._wire is not None:
+            self._wire.send(Skip(number, self._missing_there))
+            self._missing_there = 0
+            self._sent = number
 
     def _flush_soon(self) -> None:
         if not self._flush_due:

@@ -10,6 +10,8 @@ from p2pchat.errors import ContactOffline, NoSuchUser, NotTrusted, P2PError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
+from p2pchat.peer.calls import in_clear_though_known, wrong_address
+from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.events import Event
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.peer_links import ClearLinks
@@ -33,6 +35,8 @@ class ClearSide:
         username: str,
         search: Search,
         limits: PeerLimits,
+        contacts: Contacts,
+        may_send_to: Callable[[str], bool],
         *,
         among_secure: bool,
         on_call: OnCall,
@@ -42,6 +46,8 @@ class ClearSide:
         self.calls = Switchboard(loop, username, on_event)
         self.calls.on_drained = on_drained
         self._search = search
+        self._contacts = contacts
+        self._may_send_to = may_send_to
         self._among_secure = among_secure
         self._links = ClearLinks(loop, network)
         self.server = PeerServer(
@@ -84,5 +90,9 @@ class ClearSide:
             raise NotTrusted(
                 f"{contact} can be talked to encrypted", advice=f"/chat {contact}, no --in-clear"
             )
+        if self._contacts.get(contact).key is not None:
+            raise in_clear_though_known(contact)
+        if not self._may_send_to(result.host):
+            raise wrong_address(contact, result.host)
         here = self.server.address or self.server.ensure_open(host, _ANY_PORT, again=False)
         self.calls.call(self._links, contact, Address(result.host, result.port), here.port)

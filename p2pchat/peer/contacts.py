@@ -48,19 +48,21 @@ class Contacts:
                 likely=f"{username} has never logged in through its secure door",
                 advice=f"/chat {username} --in-clear, for everybody to read",
             )
-        if pinned is not None and published is not None and published != pinned:
-            self._note_other(username, published)
+        if published is not None and self.note_published(username, published):
             raise another_key(username)
         return pinned or published or b""
 
-    def is_known_by(self, username: str, key: bytes) -> bool | None:
-        """Tell whether a caller is who they say; None: we never met, so ask the registry."""
+    def note_published(self, username: str, key: bytes) -> bool:
+        """Take what the registry publishes of a user; return whether it is not the key we pinned.
+
+        Another key is remembered, for `trust`, only because the registry publishes it: what a
+        caller shows is worth nothing.
+        """
         pinned = self.get(username).key
-        if pinned is None:
-            return None
-        if pinned != key:
-            self._note_other(username, key)
-        return pinned == key
+        if pinned is None or pinned == key:
+            return False
+        self._note_other(username, key)
+        return True
 
     def meet(self, username: str, found: SearchResult) -> bytes:
         """Give the key of somebody who was looked up, and know them by it; raises P2PError."""

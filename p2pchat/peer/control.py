@@ -3,7 +3,6 @@
 One node an account: the lock beside the socket is held by the process that is its node.
 """
 
-import fcntl
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from p2pchat.peer.control_client import control_link
 from p2pchat.peer.delivery import Delivery, Queue
 from p2pchat.peer.events import Event
 from p2pchat.peer.node import Node
+from p2pchat.private_files import lock_private
 from p2pchat.protocol.control import (
     Cancel,
     Cancelled,
@@ -115,6 +115,7 @@ class ControlServer:
                         node.history.unread(),
                         node.history.waiting(),
                         node.conversations.links,
+                        self._loop.contained,
                     )
                 )
             case _:
@@ -143,15 +144,12 @@ def _found(result: SearchResult) -> FindResult:
     return FindResult(result.presence, result.host, result.port)
 
 
-def _hold(file: Path) -> IO[str]:
-    lock = file.open("a+")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
+def _hold(file: Path) -> IO[bytes]:
+    lock = lock_private(file)
+    if lock is None:
         raise UsageError(
             "you are online already, in another process",
             likely="p2p login is running in another terminal, or p2p login --headless",
             advice="p2p send, p2p search and p2p status use it; or leave it first",
-        ) from None
+        )
     return lock

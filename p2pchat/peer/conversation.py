@@ -1,7 +1,7 @@
 """One conversation's link: sought, lost and found again, under a session that outlives it.
 
 Knows one contact and one key. Where the contact is, it is told; what is said and heard is the
-session's.
+session's. A bug in one of its timers costs its link, and nothing of other conversations.
 """
 
 import random
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from p2pchat.errors import CallRejected, HungUp, NotTrusted, P2PError, StorageError
 from p2pchat.net.address import Address
+from p2pchat.net.compartment import Compartment
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.caller import Caller
@@ -23,13 +24,18 @@ from p2pchat.peer.events import (
     ContactLost,
     Delivered,
     Event,
+    LinesMissing,
     NotKept,
+    QuotaFull,
+    Renumbered,
     Said,
     Security,
     TextReceived,
 )
 from p2pchat.peer.idleness import Idleness
-from p2pchat.peer.lines import KeptLine, NewLine
+from p2pchat.peer.intake import Intake
+from p2pchat.peer.limits import PeerLimits
+from p2pchat.peer.lines import KeptLine, NewLine, Volume
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.thread import Thread
 from p2pchat.protocol.messages import Message
@@ -57,13 +63,14 @@ class Conversation:
         on_accepted: Callable[["Conversation"], Security],
         on_rejected: Callable[["Conversation", P2PError], None],
         idleness: Idleness,
+        limits: PeerLimits,
         rng: random.Random,
     ) -> None:
         self.contact = contact
         self.key = key
         self.wished = False
         self.security = Security.UNVERIFIED
-        self._loop = loop
+        self._loop = Compartment(loop, f"the conversation with {contact}", self._broken)
         self._username = username
         self._on_event = on_event
         self._on_room = on_room
@@ -71,7 +78,7 @@ class Conversation:
         self._on_rejected = on_rejected
         self._idleness = idleness
         self._caller = Caller(
-            loop,
+            self._loop,
             username,
             contact,
             key,
@@ -82,7 +89,15 @@ class Conversation:
             on_accepted=self._accepted,
             on_failed=self._not_accepted,
         )
-        self._session = ChatSession(thread, self, loop.call_soon)
+        self._session = ChatSession(thread, self, self._loop.call_soon)
+        self.intake = Intake(
+            self._loop,
+            thread.unread,
+            limits,
+            on_full=self._full,
+            on_failed=lambda error: self.on_not_kept(error, ()),
+        )
+        """Whether the contact is heard now."""
         self._link: Link | None = None
         self._started = False  # the wish to talk has been fulfilled
         self._is_stranger = False  # who has to be asked, and may say no
@@ -189,6 +204,7 @@ class Conversation:
         self._is_here = False
         self._idleness.linked(self.contact, link)
         self._session.link_up(link)
+        self.intake.attach(link)
         self._said_here = False
         if self.wished:
             self._say_here()
@@ -216,7 +232,8 @@ class Conversation:
     def on_heard(self, lines: Sequence[KeptLine]) -> None:
         """Tell them."""
         for line in lines:
-            self._on_event(TextReceived(self.contact, line.text, line.id, line.at))
+            self._on_event(TextReceived(self.contact, line.text, line.id, line.at, self.security))
+        self.intake.took([line.text for line in lines])
 
     def on_delivered(self, up_to: int) -> None:
         """Tell how many still wait."""
@@ -225,11 +242,28 @@ class Conversation:
         self._on_room()
         self._end_if_done()
 
+    def on_renumbered(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Tell which numbers have changed."""
+        self._on_event(Renumbered(self.contact, tuple(pairs)))
+
+    def on_missing(self, count: int, *, ours: bool) -> None:
+        """Tell on whose disk lines may be missing."""
+        self._on_event(LinesMissing(self.contact, count, ours))
+
     def on_not_kept(self, error: StorageError, texts: Sequence[str]) -> None:
         """The disk failed: the link must begin anew, from what is on it."""
         self._on_event(NotKept(self.contact, error, tuple(texts)))
         if self._link is not None:
             self._link.abort()
+
+    def _full(self, unread: Volume) -> None:
+        self._on_event(QuotaFull(self.contact, *unread))
+
+    def _broken(self) -> None:
+        """A timer has met a bug: begin anew, from what is on the disk."""
+        self._drop_link()
+        if self._needs_link():
+            self._caller.call_later()
 
     def _received(self, message: Message) -> None:
         if isinstance(message, Idle):
@@ -302,6 +336,7 @@ class Conversation:
 
     def _lost(self, error: P2PError | None) -> None:
         self._link = None
+        self.intake.detach()
         self._session.link_down()
         if self._closed:
             return
@@ -312,10 +347,12 @@ class Conversation:
             self._caller.call_later()
 
     def _drop_link(self) -> None:
+        """End the link without the waiting for another that its loss would begin."""
         if self._link is not None:
             self._link.on_closed = lambda _: None
             self._link.abort()
             self._link = None
+            self.intake.detach()
             self._session.link_down()
 
     def _end_if_done(self) -> None:

@@ -12,24 +12,27 @@ from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.peer.calls import IncomingCall
+from p2pchat.peer.calls import IncomingCall, wrong_address
 from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.conversation import Conversation
 from p2pchat.peer.events import CallFailed, ContactAway, Event, OutboxFailed, Security
 from p2pchat.peer.history import History
 from p2pchat.peer.idleness import Idleness
+from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.outbox import Outbox
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.reception import Search
 from p2pchat.peer.strangers import Strangers
-from p2pchat.protocol.messages import MAX_WATCHED, Presence, SearchResult, Sighting
+from p2pchat.peer.watching import Watching
+from p2pchat.protocol.messages import Presence, SearchResult, Sighting
 from p2pchat.protocol.talk import Reply
 
 
 class Conversations:
     """All of them, at one registry, from `start` to `stop`.
 
-    `watch(names)` asks the registry to tell where these users are, to `seen`. Methods raise
+    `watch(names)` asks the registry to tell where these users are, to `sighted`;
+    `may_send_to(host)` tells whether we go to an address that it names. Methods raise
     UsageError where what is wished makes no sense now, and StorageError.
     """
 
@@ -42,29 +45,30 @@ class Conversations:
         links: PeerLinks,
         search: Search,
         watch: Callable[[list[str]], None],
+        may_send_to: Callable[[str], bool],
         *,
         on_event: Callable[[Event], None],
         on_room: Callable[[], None],
+        limits: PeerLimits,
         rng: random.Random,
     ) -> None:
         self._loop = loop
+        self._limits = limits
         self._username = username
         self._contacts = contacts
         self._history = history
         self._links = links
         self._search = search
-        self._watch = watch
+        self._may_send_to = may_send_to
         self._on_event = on_event
         self._on_room = on_room
         self._rng = rng
         self._by_name: dict[str, Conversation] = {}
         self._sought: set[str] = set()
         self._strangers = Strangers(on_event)
-        self._watched: list[str] = []
-        self._sightings: dict[str, SearchResult] = {}  # of everybody who is watched
-        self._online = False
+        self._watching = Watching(contacts, watch)
         self.do_not_disturb = False
-        self.idleness = Idleness(self._all_links, on_event)
+        self.idleness = Idleness(loop, self._all_links, on_event)
         self.outbox = Outbox(
             loop,
             username,
@@ -84,8 +88,7 @@ class Conversations:
     @property
     def online_contacts(self) -> list[str]:
         """Who is online, of those who are watched."""
-        seen = self._sightings.items()
-        return [name for name, result in seen if result.presence is Presence.ONLINE]
+        return self._watching.online_contacts
 
     @property
     def links(self) -> dict[str, str]:
@@ -111,20 +114,21 @@ class Conversations:
 
     def online(self) -> None:
         """We are logged in: have the registry tell of everybody who matters."""
-        self._online, self._watched = True, []  # a registry that is back knows of no watch
+        self._watching.online()
         for conversation in self._by_name.values():
             conversation.wake()
         for contact in self._history.waiting():
             self._with_pinned(contact)
-        self._watch_all()
+        self._watching.watch(list(self._by_name))
 
     def offline(self) -> None:
         """We are not logged in any more; what the registry said of others still may hold."""
-        self._online = False
+        self._watching.offline()
 
-    def seen(self, sighting: Sighting) -> None:
-        """The registry says where somebody is."""
-        self._sightings[sighting.username] = sighting.result
+    def sighted(self, sighting: Sighting) -> None:
+        """Take what the registry says of where a user is, if it was asked for."""
+        if not self._watching.take(sighting):
+            return
         conversation = self._by_name.get(sighting.username)
         if conversation is None:
             return
@@ -209,6 +213,18 @@ class Conversations:
         if conversation is not None:
             conversation.close()
 
+    def read(self, contact: str) -> None:
+        """Something that the contact said was seen."""
+        conversation = self._by_name.get(contact)
+        if conversation is not None:
+            conversation.intake.note_seen()
+
+    def wait_for_reader(self, contact: str, *, behind: bool) -> None:
+        """Hear no more of a contact while what reads in the person's place is behind."""
+        conversation = self._by_name.get(contact)
+        if conversation is not None:
+            conversation.intake.wait_for_reader(behind=behind)
+
     def protected(self, contact: str) -> None:
         """How well an open chat with the contact is protected may have changed."""
         conversation = self._by_name.get(contact)
@@ -260,8 +276,12 @@ class Conversations:
         except P2PError as error:
             conversation.hold(error)
             return
-        if key == conversation.key and not result.in_clear:
+        if key != conversation.key or result.in_clear:
+            return
+        if self._may_send_to(result.host):
             conversation.at(Address(result.host, result.port))
+        else:
+            conversation.hold(wrong_address(conversation.contact, result.host))
 
     def _queue_for(self, contact: str) -> Conversation:
         conversation = self._with_pinned(contact)
@@ -290,11 +310,12 @@ class Conversations:
                 on_accepted=self._accepted,
                 on_rejected=self._rejected,
                 idleness=self.idleness,
+                limits=self._limits,
                 rng=self._rng,
             )
             conversation.security = self._contacts.security(contact)
             self._by_name[contact] = conversation
-            seen = self._sightings.get(contact)
+            seen = self._watching.last(contact)
             if seen is not None and seen.presence is Presence.ONLINE:
                 self._found(conversation, seen)
         return conversation
@@ -315,20 +336,4 @@ class Conversations:
 
     def _watch_too(self, contact: str) -> None:
         """Have the registry tell of the contact too, if it does not yet."""
-        if contact not in self._watched:
-            self._watch_all()
-
-    def _watch_all(self) -> None:
-        """Have the registry tell of all with whom we talk, and then of those whom we know."""
-        if not self._online:
-            return
-        names = list(self._by_name)
-        names += [
-            contact.username
-            for contact in self._contacts.all()
-            if contact.accepted and not contact.blocked and contact.username not in self._by_name
-        ]
-        names = names[:MAX_WATCHED]
-        if names != self._watched:
-            self._watched = names
-            self._watch(names)
+        self._watching.include(contact, list(self._by_name))

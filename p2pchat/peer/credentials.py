@@ -3,15 +3,25 @@
 Knows what a refusal means to the person. Touches no wire.
 """
 
+import time
+from collections.abc import Callable
+from typing import Any
+
 from p2pchat.errors import LoginNeeded, LoginRefused, P2PError
+from p2pchat.net.link import Link
 from p2pchat.peer.identity import Identity
 from p2pchat.peer.profile import Profile
+from p2pchat.peer.registry_link import pinned_key
 from p2pchat.peer.registry_url import RegistryUrl
-from p2pchat.protocol.messages import Grant, Login, LoginResult, Outcome, Reason
+from p2pchat.protocol.messages import Grant, Login, LoginResult, Outcome, Reason, Register
+from p2pchat.protocol.proofs import login_statement
 
 
 class Credentials:
-    """An account, and what proves that it is ours; `password` None: the token alone."""
+    """An account, and what proves that it is ours; `password` None: the token alone.
+
+    `wall` gives seconds since the epoch.
+    """
 
     def __init__(
         self,
@@ -22,7 +32,9 @@ class Credentials:
         profile: Profile,
         identity: Identity,
         allow_original: bool = False,
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        self._wall = wall
         self.url = url
         self.username = username
         self.identity = identity
@@ -30,20 +42,39 @@ class Credentials:
         self._password = password
         self._profile = profile
 
-    def request(self, *, errand: bool = False) -> Login:
-        """Give the login to send; raises LoginNeeded where there is nothing to log in with."""
+    def login(self, link: Link, *, errand: bool = False) -> Login:
+        """Return the login to send on the link; raise LoginNeeded if there is neither token nor
+        password.
+        """
         if not self.url.secure:
             return Login(self.username, self._known_password())
-        key = self.identity.public
         token = self.token
         return Login(
             self.username,
             "" if token else self._known_password(),
             token,
-            key,
             allow_original=self.allow_original,
             errand=errand,
+            **self._proof(link),
         )
+
+    def registration(self, link: Link, password: str, invite: str) -> Register:
+        """Return the request to send on the link to make the account."""
+        if not self.url.secure:
+            return Register(self.username, password)
+        return Register(self.username, password, errand=True, invite=invite, **self._proof(link))
+
+    def _proof(self, link: Link) -> dict[str, Any]:
+        """Return the fields that prove our identity on the link."""
+        assert link.channel is not None
+        at = int(self._wall())
+        statement = login_statement(link.channel, self.username, at)
+        return {
+            "key": self.identity.public,
+            "proof": self.identity.sign(statement),
+            "at": at,
+            "vouched_by": pinned_key(self.url, self._profile) or "",
+        }
 
     def keep(self, grant: Grant) -> None:
         """Keep the token for the next login."""
@@ -77,6 +108,12 @@ class Credentials:
                 f"your login as {self.username} at {self.url} has ended",
                 likely="it was not used for a month, or was ended from elsewhere",
                 advice=f"p2p login {self.username}",
+            )
+        if answer.reason is Reason.BAD_CLOCK:
+            return LoginRefused(
+                f"the registry at {self.url.address} refused the login of {self.username}",
+                likely="the clock of this machine, or the registry's, is more than a day off",
+                advice="set the clock: date",
             )
         if answer.reason is Reason.DISABLED:
             return LoginRefused(

@@ -25,7 +25,6 @@ from p2pchat.protocol.messages import (
     Message,
     Outcome,
     Reason,
-    Register,
     RegisterResult,
     RevokeTokens,
     Search,
@@ -69,22 +68,14 @@ class Errands:
 
         `invite` is the code that some registries want.
         """
-        secure = self._dialer.url.secure
-        request = Register(
-            credentials.username,
-            password,
-            key=credentials.identity.public if secure else None,
-            errand=secure,
-            invite=invite,
-        )
         with self._connected() as client:
-            answer = self._ask(client, request)
+            answer = self._ask(client, credentials.registration(self._link, password, invite))
             if not isinstance(answer, RegisterResult) or answer.outcome is not Outcome.OK:
                 raise self._not_registered(credentials.username, answer)
             if answer.grant is not None:
                 credentials.keep(answer.grant)
-                self._dialer.learn(answer.grant.nodes)
-            if not secure:
+                self._dialer.learn(answer.grant.nodes, self._link)
+            if not self._dialer.url.secure:
                 self._announce_some_port(client)
 
     def log_in(self, credentials: Credentials) -> None:
@@ -136,16 +127,16 @@ class Errands:
             raise LoginNeeded(
                 f"you have no account at {self._dialer.url} yet", advice="p2p register NAME"
             )
-        answer = self._ask(client, credentials.request(errand=True))
+        answer = self._ask(client, credentials.login(self._link, errand=True))
         if credentials.try_again(answer):
-            answer = self._ask(client, credentials.request(errand=True))
+            answer = self._ask(client, credentials.login(self._link, errand=True))
         error = credentials.refusal(answer)
         if error is not None:
             raise error
         grant: Grant | None = getattr(answer, "grant", None)
         if grant is not None:
             credentials.keep(grant)
-            self._dialer.learn(grant.nodes)
+            self._dialer.learn(grant.nodes, self._link)
         return grant
 
     def _announce_some_port(self, client: RegistryClient) -> None:

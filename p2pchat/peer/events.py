@@ -7,13 +7,25 @@ from p2pchat.errors import P2PError
 from p2pchat.net.address import Address
 
 
+class Security(Enum):
+    """How well a chat is protected."""
+
+    CLEAR = "in clear"
+    UNVERIFIED = "encrypted, unverified"
+    VERIFIED = "encrypted, verified"
+
+
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """The registry knows us, and where we listen."""
+    """The registry knows us, and where we listen.
+
+    `machine`: which one of the registry's answered, if it is not the first that its URL names.
+    """
 
     username: str
     registry: str
     listening: Address
+    machine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +45,10 @@ class RegistryLost:
 
 @dataclass(frozen=True, slots=True)
 class RegistryBack:
-    """Logged in again after RegistryLost."""
+    """Logged in again after RegistryLost; `machine` as in LoggedIn."""
 
     registry: str
+    machine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +84,10 @@ class CallFailed:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """Somebody wants to chat with us."""
+    """A user wants to chat with us; in clear, anyone can claim that name."""
 
     contact: str
+    security: Security = field(default=Security.UNVERIFIED, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +102,6 @@ class CallTurnedAway:
     """Somebody called while we were busy, and was told so."""
 
     contact: str
-
-
-class Security(Enum):
-    """How well a chat is protected."""
-
-    CLEAR = "in clear"
-    UNVERIFIED = "encrypted, unverified"
-    VERIFIED = "encrypted, verified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,7 @@ class TextReceived:
     """The line's in our history; 0 in clear."""
     at: int = field(default=0, compare=False)
     """When it was written, in milliseconds since the epoch by the contact's clock; 0 in clear."""
+    security: Security = field(default=Security.CLEAR, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +179,32 @@ class Delivered:
     contact: str
     waiting: int
     up_to: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Renumbered:
+    """Lines of ours that wait have other numbers: of each the old one and the new one."""
+
+    contact: str
+    numbers: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinesMissing:
+    """A disk is an older copy and may lack so many lines: ours the contact's, or theirs ours."""
+
+    contact: str
+    count: int
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaFull:
+    """The contact has so much unread that no more is taken until some of it is seen."""
+
+    contact: str
+    lines: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +278,9 @@ Event = (
     | ContactIdle
     | ContactBack
     | Delivered
+    | Renumbered
+    | LinesMissing
+    | QuotaFull
     | NotKept
     | OutboxFailed
     | ChatEnded

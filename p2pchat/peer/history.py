@@ -39,6 +39,30 @@ class History:
         """Give whose lines we have not seen, and how many."""
         return self._counts(LineState.UNREAD)
 
+    def unread_ids(self, username: str | None = None) -> list[int]:
+        """Return the ids of lines that we have not seen, of one contact or of all, oldest first."""
+        which = self._here & is_in(LineState.UNREAD)
+        if username is not None:
+            which &= Line.username == username
+        query = Line.select(Line.id).where(which).order_by(Line.id)
+        with self._store.errors():
+            return [line_id for (line_id,) in query.tuples().execute(self._store.database)]
+
+    def lines_with(self, ids: Sequence[int]) -> list[KeptLine]:
+        """Return the lines with these ids that are there, oldest first; at most 500 of them."""
+        query = Line.select(*COLUMNS).where(Line.id.in_(list(ids))).order_by(Line.id)
+        with self._store.errors():
+            return [kept(row) for row in query.tuples().execute(self._store.database)]
+
+    def incoming(self, after: int, limit: int, username: str | None = None) -> list[KeptLine]:
+        """Return the first lines of contacts (of one, or of all) with a higher id than `after`."""
+        which = self._here & ~Line.outgoing & (Line.id > after)
+        if username is not None:
+            which &= Line.username == username
+        query = Line.select(*COLUMNS).where(which).order_by(Line.id).limit(limit)
+        with self._store.errors():
+            return [kept(row) for row in query.tuples().execute(self._store.database)]
+
     def lines(
         self,
         username: str | None = None,
@@ -81,9 +105,12 @@ class History:
         return self._forget(self._here & (Line.username == username))
 
     def forget_before(self, at: int) -> int:
-        """Delete lines that were delivered or read and are older than that."""
+        """Delete lines that were delivered or read and that we have kept since before `at`.
+
+        By our own clock, in milliseconds since the epoch: a contact's clock decides nothing here.
+        """
         done = [LineState.DELIVERED, LineState.READ]
-        return self._forget(self._here & (Line.at < at) & Line.state.in_(done))
+        return self._forget(self._here & (Line.kept_at < at) & Line.state.in_(done))
 
     def mark_read(self, username: str, up_to: int) -> None:
         """Note that everything that a contact said up to that id has been seen."""

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from p2pchat.errors import NotTrusted, StorageError
-from p2pchat.storage import refuse_if_others_can_read
+from p2pchat.private_files import refuse_if_others_can_read
 
 _ROUNDS: Final = 5200  # as Signal's fingerprints: a near miss costs an attacker that much more
 _GROUPS: Final = 12
@@ -32,6 +32,10 @@ class Identity:
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self.key = key
         self.public = key.public_key().public_bytes_raw()
+
+    def sign(self, statement: bytes) -> bytes:
+        """Return the signature (64 bytes) of a statement."""
+        return self.key.sign(statement)
 
 
 def load_identity(file: Path) -> Identity:
@@ -66,12 +70,23 @@ def safety_number(ours: bytes, theirs: bytes) -> str:
 
 
 def another_key(contact: str) -> NotTrusted:
-    """Give the error for a contact who does not prove to hold the key that we know."""
+    """Return the error for a contact of whom the registry publishes another key than we know."""
     return NotTrusted(
-        f"{contact} shows another key than the one we know",
-        likely=f"{contact} has a new profile or machine; or somebody is between you",
-        advice=f"ask {contact} by another way; /trust {contact}, or p2p trust {contact}, shows the"
-        " new key's number",
+        f"the registry says that {contact} has another key than the one we know",
+        likely=f"{contact} has a new profile or machine; or the registry lies",
+        advice=f"ask {contact} through another channel; /trust {contact}, or p2p trust {contact},"
+        " shows the new key's number",
+    )
+
+
+def impostor(contact: str) -> NotTrusted:
+    """Return the error for a remote under a contact's name that neither we nor the registry know.
+
+    Nothing can be trusted here: anyone who dials can show any key.
+    """
+    return NotTrusted(
+        f"it is not {contact}: neither you nor the registry knows that key",
+        likely=f"an impostor, or another program at an address that was {contact}'s",
     )
 
 

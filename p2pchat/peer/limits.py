@@ -8,9 +8,10 @@ class PeerLimits:
     """The numbers; 0 is without limit. Times in seconds, sizes in bytes."""
 
     silent_links: int = 64
-    """Links that have said nothing yet, from everywhere and from one host: one host's silence
-    cannot keep the others out. A contact's connection back is one such link."""
+    """Links that have said nothing yet, from everywhere; of more, the oldest gives way. A
+    contact's connection back is one such link."""
     silent_links_per_host: int = 8
+    """The same, from one IPv4 address or one IPv6 network of 64 bits."""
     speak_timeout: float = 30.0
     """Until a silent link must have spoken, if nobody at its host may be silent."""
     handshake_bytes: int = 64 * 1024
@@ -19,3 +20,7 @@ class PeerLimits:
     """Callers whose key is looked up at the registry, where their questions wait with ours."""
     calls_per_minute: int = 20
     """From one address; more are told that we are busy, and nobody else is told."""
+    unread_lines: int = 20_000
+    """Of one contact; what comes beyond waits at the contact until some of it is seen."""
+    unread_bytes: int = 64 * 1024 * 1024
+    """The same, of text."""

@@ -6,18 +6,27 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from p2pchat.peer.models import Line
+from p2pchat.protocol.positions import NO_SUM
 
 _UID_BYTES: Final = 12
 
 
 class LineState(StrEnum):
-    """What has become of a line: outgoing ones are queued first, incoming ones unread."""
+    """What has become of a line: outgoing ones are queued first, incoming ones unread.
+
+    MISSING: it was delivered, and the contact's disk is an older copy now, which may lack it.
+    """
 
     QUEUED = "queued"
     DELIVERED = "delivered"
     FAILED = "failed"
+    MISSING = "missing"
     UNREAD = "unread"
     READ = "read"
+
+
+TO_RETRY: Final = (LineState.FAILED, LineState.MISSING)
+"""The states of lines that are sent again by order only."""
 
 
 class KeptLine(NamedTuple):
@@ -46,8 +55,29 @@ class Progress(NamedTuple):
     """How far a conversation has come; see models.Conversation."""
 
     last_in: int = 0
+    in_sum: str = NO_SUM
     last_out: int = 0
     acked: int = 0
+    acked_sum: str = NO_SUM
+
+
+class Volume(NamedTuple):
+    """How many lines, and how many bytes of text in them."""
+
+    lines: int = 0
+    bytes: int = 0
+
+
+class Rebased(NamedTuple):
+    """What came of a position that is not ours: see Thread.rebase.
+
+    `renumbered` pairs each waiting line's old number with its new one; `missing` counts lines that
+    were delivered and that the contact may not have any more.
+    """
+
+    progress: Progress
+    renumbered: tuple[tuple[int, int], ...]
+    missing: int
 
 
 COLUMNS: Final = [getattr(Line, name) for name in KeptLine._fields]

@@ -11,6 +11,9 @@ from peewee import (
     fn,
 )
 
+from p2pchat.protocol.positions import NO_SUM
+from p2pchat.storage import AddColumn
+
 
 class Account(Model):
     """An account of ours at a registry, when it was last logged in as, and its token there."""
@@ -28,10 +31,15 @@ class Account(Model):
 
 
 class Registry(Model):
-    """A registry whose key we have pinned; `fingerprint` is that of its certificate's key."""
+    """A registry whose key we have pinned; `fingerprint` is that of its certificate's key.
+
+    `nodes_issued_at` is when the list of its other machines was signed that we believe, in seconds
+    since the epoch.
+    """
 
     registry = TextField(primary_key=True)
     fingerprint = TextField()
+    nodes_issued_at = BigIntegerField(default=0)
 
     class Meta:
         """One row for each registry."""
@@ -40,10 +48,14 @@ class Registry(Model):
 
 
 class Machine(Model):
-    """Another machine of a registry, by the join link that the registry has told us."""
+    """Another machine of a registry, by a join link that the registry's pinned key has signed.
+
+    It counts until `expires_at`, in seconds since the epoch.
+    """
 
     registry = TextField()
     url = TextField()
+    expires_at = BigIntegerField()
 
     class Meta:
         """One row for each of them."""
@@ -80,15 +92,18 @@ class Conversation(Model):
     """How far the talk with a contact has come, for each key of theirs.
 
     `last_in` and `last_out` number the last line that is on our disk in each direction, `acked` the
-    last one of ours that is on the contact's.
+    last one of ours that is on the contact's. `in_sum` and `acked_sum` complete the two positions
+    (see protocol.positions).
     """
 
     registry = TextField()
     username = TextField()
     key = BlobField()
     last_in = BigIntegerField(default=0)
+    in_sum = TextField(default=NO_SUM)
     last_out = BigIntegerField(default=0)
     acked = BigIntegerField(default=0)
+    acked_sum = TextField(default=NO_SUM)
 
     class Meta:
         """One row for each key of each contact."""
@@ -97,10 +112,28 @@ class Conversation(Model):
         primary_key = CompositeKey("registry", "username", "key")
 
 
-class Line(Model):
-    """What somebody said. `state` is one of `lines.LineState`; `uid` is the sender's name for it.
+class Recent(Model):
+    """The id of a line that was taken lately, of whichever conversation `talk` stands for.
 
-    `at` is when it was written, by the sender's clock, in milliseconds since the epoch.
+    Kept apart from the lines, which may be deleted: the same line may come again.
+    """
+
+    n = BigIntegerField(primary_key=True)
+    talk = BlobField()
+    uid = TextField()
+
+    class Meta:
+        """In the order in which they came."""
+
+        table_name = "recent"
+        indexes = ((("talk", "uid"), False),)
+
+
+class Line(Model):
+    """A line of a conversation. `state` is one of `lines.LineState`, `uid` the sender's id for it.
+
+    `at` is when it was written, by the sender's clock; `kept_at` when it was kept, by ours. Both in
+    milliseconds since the epoch.
     """
 
     id = BigIntegerField(primary_key=True)
@@ -113,6 +146,7 @@ class Line(Model):
     at = BigIntegerField()
     text = TextField()
     state = TextField()
+    kept_at = BigIntegerField(default=0)
 
     class Meta:
         """In the order of their coming; each number of a conversation once."""
@@ -146,16 +180,25 @@ class LineWords(Model):
         return Expression(cls.line_words, "MATCH", query)
 
 
-TABLES = (Account, Registry, Machine, Contact, Conversation, Line)
+TABLES = (Account, Registry, Machine, Contact, Conversation, Recent, Line)
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Kept in SQLite's user_version; a newer one is refused."""
 
 STEPS = {
-    2: ("ALTER TABLE contact ADD COLUMN other_key BLOB",),
-    3: ("ALTER TABLE contact ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0",),
+    2: (AddColumn("contact", "other_key", "BLOB"),),
+    3: (AddColumn("contact", "accepted", "INTEGER NOT NULL DEFAULT 0"),),
+    6: (
+        AddColumn("conversation", "in_sum", f"TEXT NOT NULL DEFAULT '{NO_SUM}'"),
+        AddColumn("conversation", "acked_sum", f"TEXT NOT NULL DEFAULT '{NO_SUM}'"),
+        AddColumn("line", "kept_at", "INTEGER NOT NULL DEFAULT 0"),
+        "UPDATE line SET kept_at = min(at, 1000 * strftime('%s', 'now'))",
+        AddColumn("machine", "expires_at", "INTEGER NOT NULL DEFAULT 0"),
+        "DELETE FROM machine",  # older versions kept lists of machines that nothing vouched for
+        AddColumn("registry", "nodes_issued_at", "INTEGER NOT NULL DEFAULT 0"),
+    ),
 }
-"""What leads an older profile to each version."""
+"""What migrates an older profile to each version."""
 
 FINISH = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS line_words USING fts5"

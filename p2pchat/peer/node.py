@@ -32,6 +32,7 @@ from p2pchat.peer.events import (
     SearchFailed,
     Security,
     Seen,
+    TextReceived,
     Trouble,
 )
 from p2pchat.peer.history import History
@@ -44,7 +45,7 @@ from p2pchat.peer.reception import Reception
 from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_session import RegistrySession, Standing
 from p2pchat.protocol.messages import Presence, SearchResult
-from p2pchat.protocol.text import check_username
+from p2pchat.protocol.names import check_username
 
 ANY_PORT: Final = 0
 
@@ -119,6 +120,8 @@ class Node:
             self.username,
             self.registry.search,
             limits,
+            self.contacts,
+            self.registry.may_send_to,
             among_secure=self.url.secure,
             on_call=self._reception.take_call,
             on_event=self._tell,
@@ -142,11 +145,13 @@ class Node:
             links,
             self.registry.search,
             self.registry.watch,
+            self.registry.may_send_to,
             on_event=self._tell,
             on_room=self._has_room,
+            limits=limits,
             rng=rng,
         )
-        self.registry.on_sighting = self.conversations.seen
+        self.registry.on_sighting = self.conversations.sighted
 
     @property
     def standing(self) -> Standing:
@@ -261,13 +266,19 @@ class Node:
         """The person has seen everything that the contact said up to that line."""
         if line_id:
             self.history.mark_read(contact, line_id)
-            # Later: everybody is to be told of the line first.
+            self.conversations.read(contact)
+            # Later: every screen is to be told of the line first.
             self._loop.call_soon(lambda: self._on_event(Seen(contact)))
 
     def unread(self, contact: str | None = None, limit: int | None = None) -> list[KeptLine]:
         """Give what somebody (or anybody) said that has not been seen; the last so many."""
         states = [LineState.UNREAD]
         return self.history.lines(contact, limit=limit, states=states)
+
+    def received(self, line: KeptLine) -> TextReceived:
+        """Return the event that told of a contact's line which is in the history."""
+        security = self.contacts.security(line.username)
+        return TextReceived(line.username, line.text, line.id, line.at, security)
 
     def trust(self, username: str) -> int:
         """Take the key whose number `other_number` gave; see Contacts.

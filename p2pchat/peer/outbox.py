@@ -14,7 +14,7 @@ from p2pchat.peer.history import History
 from p2pchat.peer.lines import LineState
 from p2pchat.peer.reception import Search
 from p2pchat.protocol.messages import SearchResult
-from p2pchat.protocol.text import check_username
+from p2pchat.protocol.names import check_username
 
 Then = Callable[[int], None]
 """Told the number of the last line, once it is on the disk, or NotKept was told."""

@@ -8,6 +8,7 @@ from functools import partial
 
 from p2pchat.errors import P2PError
 from p2pchat.net.address import Address
+from p2pchat.net.budgets import group_of
 from p2pchat.net.endpoints import Closable, Listener, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
@@ -52,7 +53,7 @@ class PeerServer:
         self._may_be_silent = may_be_silent or _never
         self._listener: Listener | None = None
         self._host = ""
-        self._silent: set[Link] = set()
+        self._silent: dict[Link, None] = {}  # the oldest first
         self._handshakes: dict[Wire, Closable] = {}
 
     @property
@@ -87,15 +88,15 @@ class PeerServer:
             link.close()
 
     def _came(self, transport: Wire) -> None:
-        hosts = [link.remote.host for link in self._silent]
-        hosts += [other.remote.host for other in self._handshakes]
-        of_that_host = hosts.count(transport.remote.host)
+        group = group_of(transport.remote.host)
+        groups = [group_of(link.remote.host) for link in self._silent]
+        groups += [group_of(other.remote.host) for other in self._handshakes]
         limits = self._limits
-        if (limits.silent_links and len(hosts) >= limits.silent_links) or (
-            limits.silent_links_per_host and of_that_host >= limits.silent_links_per_host
-        ):
+        if limits.silent_links_per_host and groups.count(group) >= limits.silent_links_per_host:
             transport.abort()
             return
+        if limits.silent_links and len(groups) >= limits.silent_links:
+            self._make_room()
         linked = partial(self._linked, transport)
         under_way = self._links.take(transport, linked, lambda _: self._forget(transport))
         if self._links.secure:
@@ -103,10 +104,22 @@ class PeerServer:
 
     def _linked(self, transport: Wire, link: Link, key: bytes | None) -> None:
         self._forget(transport)
-        self._silent.add(link)
+        self._silent[link] = None
         link.on_message = partial(self._spoke, link, key)
         link.on_closed = partial(self._gone, link)
         self._watch_silence(link)
+
+    def _make_room(self) -> None:
+        """Hang up on the oldest of those who are silent: an honest caller speaks at once."""
+        if self._handshakes:
+            transport = next(iter(self._handshakes))
+            self._handshakes.pop(transport).close()
+            return
+        for link in self._silent:
+            if not self._may_be_silent(link.remote.host):
+                del self._silent[link]
+                link.abort()
+                return
 
     def _forget(self, transport: Wire) -> None:
         self._handshakes.pop(transport, None)
@@ -124,14 +137,14 @@ class PeerServer:
             link.close()
 
     def _spoke(self, link: Link, key: bytes | None, message: Message) -> None:
-        self._silent.discard(link)
+        self._silent.pop(link, None)
         if isinstance(message, ChatRequest):
             self._on_call(self._links, link, message, key)
         elif isinstance(message, ChatText):
             self._on_text(link, message)
 
     def _gone(self, link: Link, _: P2PError | None) -> None:
-        self._silent.discard(link)
+        self._silent.pop(link, None)
         host = link.remote.host
         if all(other.remote.host != host for other in self._silent):
             self._on_silent_gone(host)

@@ -11,7 +11,8 @@ from p2pchat.net.address import Address
 from p2pchat.net.certificates import client_context
 from p2pchat.net.endpoints import Listener, Network
 from p2pchat.net.loop import Loop
-from p2pchat.net.tls import CertificateNotTrusted, Engine, StandardEngine, TlsTransport
+from p2pchat.net.tls import TlsTransport
+from p2pchat.net.tls_engine import CertificateNotTrusted, Engine, StandardEngine
 from p2pchat.net.transport import Wire
 from p2pchat.peer.errands import Visit
 from p2pchat.peer.heartbeat import Heartbeat, sealed_hellos

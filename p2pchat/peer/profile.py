@@ -84,25 +84,44 @@ class Profile:
         return next((str(found) for (found,) in self._rows(query)), None)
 
     def pin_registry(self, registry: str, fingerprint: str) -> None:
-        """Know the registry by that fingerprint from now on."""
-        self._execute(
-            Registry.insert(registry=registry, fingerprint=fingerprint).on_conflict_replace()
-        )
+        """Know the registry by that fingerprint from now on.
 
-    def machines(self, registry: str) -> list[str]:
-        """Give the join links of the registry's other machines, as it told them last."""
-        query = Machine.select(Machine.url).where(Machine.registry == registry)
-        return sorted(str(url) for (url,) in self._rows(query))
-
-    def keep_machines(self, registry: str, urls: Iterable[str]) -> None:
-        """Know these, and no others any more; nothing is written if nothing has changed."""
-        wanted = sorted(set(urls))
-        if wanted == self.machines(registry):
+        Nothing is written if it is known by it. What another key has vouched for is forgotten.
+        """
+        if self.pinned_registry(registry) == fingerprint:
             return
         with self._store.transaction():
+            Registry.insert(
+                registry=registry, fingerprint=fingerprint
+            ).on_conflict_replace().execute(self._store.database)
             Machine.delete().where(Machine.registry == registry).execute(self._store.database)
-            for url in wanted:
-                Machine.insert(registry=registry, url=url).execute(self._store.database)
+
+    def machines(self, registry: str) -> list[str]:
+        """Return the join links of the registry's other machines that its key vouches for now."""
+        query = Machine.select(Machine.url).where(
+            (Machine.registry == registry) & (Machine.expires_at > int(time.time()))
+        )
+        return sorted(str(url) for (url,) in self._rows(query))
+
+    def keep_machines(
+        self, registry: str, urls: Iterable[str], issued_at: int, expires_at: int
+    ) -> None:
+        """Believe this list of machines until it expires, unless a newer one was believed before.
+
+        Times are in seconds since the epoch. Nothing is written if it is known already.
+        """
+        known = Registry.select(Registry.nodes_issued_at).where(Registry.registry == registry)
+        last = next((int(at) for (at,) in self._rows(known)), None)
+        if last is None or issued_at <= last:
+            return
+        noted = Registry.update(nodes_issued_at=issued_at).where(Registry.registry == registry)
+        with self._store.transaction():
+            noted.execute(self._store.database)
+            Machine.delete().where(Machine.registry == registry).execute(self._store.database)
+            for url in sorted(set(urls)):
+                Machine.insert(registry=registry, url=url, expires_at=expires_at).execute(
+                    self._store.database
+                )
 
     def note_name(self, registry: str, username: str) -> None:
         """Remember a user whom we met."""

@@ -1,7 +1,8 @@
-"""Who calls: strangers and contacts at our door, until we know that they are who they say.
+"""Incoming calls, until we know that the caller is who they say.
 
-Whom we know must prove the key that we pinned; of a stranger the registry must say that it is
-theirs. In clear nobody can prove anything. Knows nothing of chats: whoever is welcome is handed on.
+A caller whom we know must prove the key that we pinned; of any other key the registry must say that
+it is theirs. In clear nothing can be proved, so a name with a pinned key is not accepted in clear.
+Knows nothing of chats: a caller who is welcome is handed on.
 """
 
 from collections.abc import Callable
@@ -12,15 +13,15 @@ from p2pchat.errors import P2PError, StorageError
 from p2pchat.net.budgets import Budget, group_of
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.peer.calls import IncomingCall, not_introduced
+from p2pchat.peer.calls import IncomingCall, in_clear_though_known, not_introduced
 from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.events import CallerRefused, Event
-from p2pchat.peer.identity import another_key
+from p2pchat.peer.identity import another_key, impostor
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import SearchResult
+from p2pchat.protocol.names import is_plain_username
 from p2pchat.protocol.talk import ChatRequest, Reply
-from p2pchat.protocol.text import is_plain_username
 
 INTRODUCTION_TIMEOUT: Final = 20.0
 """Seconds until the registry must have said whose key a stranger has."""
@@ -85,28 +86,33 @@ class Reception:
                 call.hang_up()
 
     def _look_at(self, call: IncomingCall) -> None:
-        if self._contacts.get(call.contact).blocked:
+        contact = self._contacts.get(call.contact)
+        if contact.blocked:
             self._turn_away(call)
-        elif call.key is None:
+        elif call.key is None and contact.key is not None:
+            self._refuse(call, in_clear_though_known(call.contact))
+        elif call.key in {None, contact.key}:
             self._welcome(call)
         else:
-            self._check(call, call.key)
-
-    def _check(self, call: IncomingCall, key: bytes) -> None:
-        known = self._contacts.is_known_by(call.contact, key)
-        if known is None:
-            found = partial(self._published, call)
+            found = partial(self._published, call, contact.key is not None)
             self._search(call.contact, found, lambda e: self._cannot_ask(call, e.what))
-        elif known:
-            self._welcome(call)
-        else:
-            self._refuse(call, another_key(call.contact))
 
-    def _published(self, call: IncomingCall, result: SearchResult) -> None:
-        if result.key == call.key:
-            self._welcome(call)
-        else:
-            self._unknown(call, "it publishes another key for that name")
+    def _published(self, call: IncomingCall, is_pinned: bool, result: SearchResult) -> None:
+        """See whether the registry knows the key of a caller, which is not the one that we know."""
+        published = call.key is not None and result.key == call.key
+        if not is_pinned:
+            if published:
+                self._welcome(call)
+            else:
+                self._unknown(call, "it publishes another key for that name")
+            return
+        try:
+            if published and call.key is not None:
+                self._contacts.note_published(call.contact, call.key)
+        except StorageError as error:
+            self._refuse(call, error)
+            return
+        self._refuse(call, (another_key if published else impostor)(call.contact))
 
     def _cannot_ask(self, call: IncomingCall, why: str) -> None:
         """Nobody can say who they are now: no reason to tell them that they are not wanted."""

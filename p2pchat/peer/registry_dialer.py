@@ -3,16 +3,24 @@ that it has told us of. Knows no dialect and no key; `registry_link` does.
 """
 
 import random
+import time
 from collections.abc import Callable
+from typing import Final
 
 from p2pchat.errors import NotTrusted, P2PError, UsageError
 from p2pchat.net.address import Address
+from p2pchat.net.certificates import fingerprint_of_key
 from p2pchat.net.endpoints import Closable, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
+from p2pchat.net.signing import is_signed
 from p2pchat.peer.profile import Profile
-from p2pchat.peer.registry_link import Failed, MachineDialer, OnLink
+from p2pchat.peer.registry_link import Failed, MachineDialer, OnLink, pinned_key
 from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
+from p2pchat.protocol.proofs import SignedNodes, nodes_statement
+
+_LONGEST_BELIEF_S: Final = 30 * 24 * 3600
+"""However long a list says that it is good."""
 
 
 class RegistryDialer:
@@ -32,6 +40,7 @@ class RegistryDialer:
     ) -> None:
         self.url = url
         self.reached = url
+        self._named = (url, *url.others)
         self._loop = loop
         self._network = network
         self._profile = profile
@@ -43,21 +52,47 @@ class RegistryDialer:
         # In any order: when a machine dies, not all who were there come to the same one.
         told = random.sample(told, len(told))
         machines: dict[Address, RegistryUrl] = {}
-        for url in (self.reached, self.url, *self.url.others, *told):
+        believed = [*self._named, *told]
+        if self.reached not in believed:  # nothing vouches for it any more
+            self.reached = self.url
+        for url in (self.reached, *believed):
             machines.setdefault(url.address, url)
         return _Attempt(self, list(machines.values()), then, failed)
 
-    def learn(self, machines: tuple[str, ...]) -> None:
-        """Know the links of the registry's other machines, which it has told.
+    def learn(self, signed: SignedNodes | None, link: Link) -> None:
+        """Believe the list of the registry's other machines that a login on the link has given.
 
-        That there are none is not believed: they may just be starting again.
+        Only if the registry's pinned key has signed it, and until it expires. A registry that an
+        authority vouches for has no pinned key: then the key counts that a machine of the URL has
+        shown, which the authority has checked.
         """
-        if self.url.secure and machines:
-            self._profile.keep_machines(str(self.url), machines)
+        if signed is None or link.channel is None:
+            return
+        expected = pinned_key(self.url, self._profile)
+        if expected is None and self.reached in self._named:
+            expected = link.channel.key
+        statement = nodes_statement(signed.nodes, signed.issued_at, signed.expires_at)
+        if fingerprint_of_key(signed.key) == expected and is_signed(
+            statement, signed.signature, signed.key
+        ):
+            expires_at = min(signed.expires_at, int(time.time()) + _LONGEST_BELIEF_S)
+            self._profile.keep_machines(str(self.url), signed.nodes, signed.issued_at, expires_at)
 
     def machine(self, url: RegistryUrl) -> MachineDialer:
-        """Give what dials one of them."""
-        return MachineDialer(self._loop, self._network, url, self._profile, self._on_first_use)
+        """Return what dials one of them; only the key of one that the URL names is pinned."""
+        return MachineDialer(
+            self._loop,
+            self._network,
+            url,
+            self._profile,
+            self._on_first_use,
+            pins=url in self._named,
+        )
+
+    @property
+    def other_machine(self) -> RegistryUrl | None:
+        """The machine that answered last, if it is not the first that the URL names."""
+        return None if self.reached == self.url else self.reached
 
     def _told(self) -> list[RegistryUrl]:
         told = []

@@ -6,6 +6,7 @@ to that from now on. Asks nothing.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from p2pchat.errors import NotTrusted, P2PError, RemoteProtocolError, TimedOut, Unreachable
@@ -13,12 +14,14 @@ from p2pchat.net.certificates import client_context, fingerprint
 from p2pchat.net.endpoints import Closable, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.net.tls import CertificateNotTrusted, Engine, StandardEngine, TlsTransport
+from p2pchat.net.tls import TlsTransport
+from p2pchat.net.tls_engine import CertificateNotTrusted, Engine, StandardEngine
 from p2pchat.net.transport import Transport, Wire
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_url import RegistryUrl
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.original import ORIGINAL
+from p2pchat.protocol.proofs import Channel
 from p2pchat.protocol.secure import ALPN, SECURE
 from p2pchat.protocol.states import REGISTRY_DIALOGUE, SECURE_REGISTRY_DIALOGUE, Speaker
 
@@ -32,14 +35,37 @@ Failed = Callable[[P2PError], None]
 
 
 def due_key(url: RegistryUrl, profile: Profile) -> str | None:
-    """Give the fingerprint that the registry must show, or BY_AUTHORITY; None: any."""
+    """Return the fingerprint that the registry must show, or BY_AUTHORITY; None: any."""
     return url.fingerprint or profile.pinned_registry(str(url))
+
+
+def pinned_key(url: RegistryUrl, profile: Profile) -> str | None:
+    """Return the fingerprint of the one key that the registry may have, if there is one."""
+    due = due_key(url, profile)
+    return None if due == BY_AUTHORITY else due
+
+
+def check_link(url: RegistryUrl, profile: Profile) -> None:
+    """Raise NotTrusted if a join link names another key than the one that we have pinned.
+
+    Anyone can write a join link: it introduces a registry that we do not know, and does not
+    replace the key of one that we do.
+    """
+    pinned = profile.pinned_registry(str(url))
+    if url.fingerprint is not None and pinned is not None and pinned != url.fingerprint:
+        raise NotTrusted(
+            f"the link names another key of the registry at {url.address} than the one we know",
+            likely="the registry was set up anew; or the link is not from its operator",
+            advice="ask its operator through another channel; at a terminal, the command then asks"
+            " whether to trust the new key",
+        )
 
 
 class MachineDialer:
     """Dial one machine of a registry, as often as wanted.
 
     `on_first_use(fingerprint)` is told when a key is trusted because it is the first that we see.
+    `pins`: remember its key as the registry's.
     """
 
     def __init__(
@@ -49,7 +75,10 @@ class MachineDialer:
         url: RegistryUrl,
         profile: Profile,
         on_first_use: Callable[[str], None],
+        *,
+        pins: bool = True,
     ) -> None:
+        self._pins = pins
         self.url = url
         self._loop = loop
         self._network = network
@@ -61,6 +90,12 @@ class MachineDialer:
         if not self.url.secure:
             return self._reach(lambda transport: then(self._link(transport)), failed)
         attempt = _SecureAttempt(due_key(self.url, self._profile))
+        try:
+            if self._pins:
+                check_link(self.url, self._profile)
+        except NotTrusted as error:
+            self._loop.call_soon(partial(attempt.fail, failed, error))
+            return attempt
 
         def connected(transport: Wire) -> None:
             attempt.transport = self._shake(transport, attempt, then, failed)
@@ -94,13 +129,15 @@ class MachineDialer:
 
         def secured(engine: Engine) -> None:
             try:
-                self._check(engine, attempt)
+                channel = self._check(engine, attempt)
             except P2PError as error:
                 tls.on_closed = lambda _: None
                 tls.abort()
                 failed(error)
                 return
-            then(self._link(tls))
+            link = self._link(tls)
+            link.channel = channel
+            then(link)
 
         def ended(error: P2PError | None) -> None:
             if not isinstance(error, CertificateNotTrusted):
@@ -115,18 +152,25 @@ class MachineDialer:
         tls.on_closed = ended
         return tls
 
-    def _check(self, engine: Engine, attempt: "_SecureAttempt") -> None:
+    def _check(self, engine: Engine, attempt: "_SecureAttempt") -> Channel:
+        """Return what a login is bound to; raise NotTrusted if it is another registry."""
         if engine.alpn != ALPN or engine.remote_certificate is None:
             raise RemoteProtocolError(f"{self.url.address} does not speak {ALPN}")
         shown = fingerprint(engine.remote_certificate)
+        channel = Channel(shown, engine.binding)
         if attempt.by_authority:
-            self._profile.pin_registry(str(self.url), BY_AUTHORITY)
-            return
+            self._pin(BY_AUTHORITY)
+            return channel
         if attempt.pinned is None:
             self._on_first_use(shown)
         elif shown != attempt.pinned:
             raise self._another_key()
-        self._profile.pin_registry(str(self.url), shown)
+        self._pin(shown)
+        return channel
+
+    def _pin(self, key: str) -> None:
+        if self._pins:
+            self._profile.pin_registry(str(self.url), key)
 
     def _another_key(self) -> NotTrusted:
         return NotTrusted(
@@ -165,9 +209,16 @@ class _SecureAttempt:
         self.dial: Closable | None = None
         self.transport: TlsTransport | None = None
         self.again: Callable[[], None] = _nothing
+        self.given_up = False
+
+    def fail(self, failed: Failed, error: P2PError) -> None:
+        """Say why there is no link, unless it was given up meanwhile."""
+        if not self.given_up:
+            failed(error)
 
     def close(self) -> None:
         """Give it up; a link that was given out is not ours any more."""
+        self.given_up = True
         if self.dial is not None:
             self.dial.close()
         if self.transport is not None and not self.transport.secured:

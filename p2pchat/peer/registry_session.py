@@ -20,7 +20,7 @@ from p2pchat.errors import (
     Unreachable,
     UsageError,
 )
-from p2pchat.net.address import Address
+from p2pchat.net.address import Address, is_ip, leads_here
 from p2pchat.net.endpoints import Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
@@ -101,6 +101,7 @@ class RegistrySession:
         self._grant: Grant | None = None
         self._was_online = False
         self._online_since = 0.0
+        self._registry_host = ""
         self._wall = wall
         self._sleep_watch: SleepWatch | None = None
         self.on_sighting: Callable[[Sighting], None] = _ignore_sighting
@@ -110,6 +111,20 @@ class RegistrySession:
     def next_try_in(self) -> float | None:
         """Seconds until the registry that was lost is tried again."""
         return self._retries.due_in
+
+    def may_send_to(self, host: str) -> bool:
+        """Return whether the registry may send us to a host that it names as a contact's.
+
+        Not to this machine, its link or a name, unless the registry is there itself: it could
+        have us dial what only we can reach.
+        """
+        if host == self._registry_host:
+            return True
+        if not is_ip(host):
+            return False
+        return not leads_here(host) or (
+            is_ip(self._registry_host) and leads_here(self._registry_host)
+        )
 
     def start(self) -> None:
         """Begin to log in; LoggedIn or LoginFailed follows."""
@@ -215,8 +230,9 @@ class RegistrySession:
         )
 
     def _log_in(self, link: Link) -> None:
+        self._registry_host = link.remote.host
         try:
-            request = self._credentials.request()
+            request = self._credentials.login(link)
         except P2PError as error:
             self._give_up(error)
             return
@@ -233,7 +249,7 @@ class RegistrySession:
         self._grant = answer.grant if isinstance(answer, LoginResult) else None
         if self._grant is not None:
             self._credentials.keep(self._grant)
-            self._dialer.learn(self._grant.nodes)
+            self._dialer.learn(self._grant.nodes, link)
         self._announce(link, tries=0)
 
     def _announce(self, link: Link, tries: int) -> None:
@@ -265,11 +281,13 @@ class RegistrySession:
         except P2PError as error:  # out of descriptors: without it we would be hung up on
             self._lost(error)
             return
+        other = self._dialer.other_machine
+        machine = "" if other is None else str(other)
         if self._was_online:
-            self._on_event(RegistryBack(str(self._url)))
+            self._on_event(RegistryBack(str(self._url), machine))
         else:
             self._was_online = True
-            self._on_event(LoggedIn(self._username, str(self._url), self._listening))
+            self._on_event(LoggedIn(self._username, str(self._url), self._listening, machine))
 
     def _next_hello(self) -> Callable[[], bytes]:
         """Give what makes the next heartbeat's datagram."""

@@ -7,7 +7,8 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from p2pchat.net.loop import Loop, Timer
+from p2pchat.net.compartment import Scheduler
+from p2pchat.net.loop import Timer
 
 _MOST_DOUBLINGS: Final = 10
 
@@ -15,7 +16,9 @@ _MOST_DOUBLINGS: Final = 10
 class Retries:
     """One thing that is tried again; at most one try is due. Times are in seconds."""
 
-    def __init__(self, loop: Loop, rng: random.Random, *, first: float, longest: float) -> None:
+    def __init__(
+        self, loop: Scheduler, rng: random.Random, *, first: float, longest: float
+    ) -> None:
         self._loop = loop
         self._rng = rng
         self._first = first

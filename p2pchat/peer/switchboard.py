@@ -21,6 +21,7 @@ from p2pchat.peer.events import (
     CallTurnedAway,
     CallWithdrawn,
     Event,
+    Security,
 )
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.protocol.messages import Message
@@ -160,7 +161,7 @@ class Switchboard:
                 self._on_event(CallTurnedAway(call.contact))
         else:
             self._incoming = call
-            self._on_event(Called(call.contact))
+            self._on_event(Called(call.contact, Security.CLEAR))
 
     def take_text(self, link: Link, message: ChatText) -> None:
         """Take the connection that our accepted contact has opened back (PROTOCOL, "peer")."""

@@ -90,7 +90,10 @@ class Status(Request, frozen=True):
 
 
 class StatusResult(Answer, frozen=True):
-    """How it stands: with the registry, who is online, what is unread, what waits, which links."""
+    """How it stands: with the registry, who is online, what is unread, what waits, which links.
+
+    `internal_errors` counts the bugs that it has contained since it started.
+    """
 
     username: str
     registry: str
@@ -99,18 +102,19 @@ class StatusResult(Answer, frozen=True):
     unread: dict[str, int]
     waiting: dict[str, int]
     links: dict[str, str]
+    internal_errors: int = 0
 
 
 CONTROL: Final = Dialect(
     "control",
     (
         json_codec(Send, "SEND", _LARGE),
-        json_codec(Sent, "SEND_RESP"),
+        json_codec(Sent, "SEND_RESP", _LARGE),
         json_codec(Retry, "RETRY"),
         json_codec(Cancel, "CANCEL"),
-        json_codec(Cancelled, "CANCEL_RESP"),
+        json_codec(Cancelled, "CANCEL_RESP", _LARGE),
         json_codec(Find, "FIND"),
-        json_codec(FindResult, "FIND_RESP"),
+        json_codec(FindResult, "FIND_RESP", _LARGE),
         json_codec(Status, "STATUS"),
         json_codec(StatusResult, "STATUS_RESP", _LARGE),
         json_codec(Attach, "ATTACH"),

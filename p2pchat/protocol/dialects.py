@@ -1,6 +1,7 @@
 """Frame <-> message: what a dialect is. The dialects themselves are tables of codecs.
 
-Knows no order of speech (`states`) and no stream (`framing`).
+Knows no order of speech (`states`) and no stream (`framing`). Whatever bytes a remote sends,
+decoding them gives a message or RemoteProtocolError and nothing else.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -9,12 +10,14 @@ from typing import Any, NamedTuple
 from p2pchat.errors import LocalProtocolError, RemoteProtocolError
 from p2pchat.protocol.framing import Frame, FrameWriter, pad
 from p2pchat.protocol.messages import Message
+from p2pchat.protocol.text import excerpt
 
 
 class Codec(NamedTuple):
     """How one message type is written and read; `limit` caps its payload in bytes.
 
-    `read` raises ValueError, saying why, where a payload makes no message.
+    `read` raises ValueError, saying why, if a payload is not such a message, or RecursionError if
+    it is nested too deeply to be read.
     """
 
     message: type[Message]
@@ -60,12 +63,14 @@ class Dialect:
         return frame(payload)
 
     def decode(self, frame: Frame) -> Message:
-        """Give the message of the frame; raises RemoteProtocolError where it makes none."""
+        """Return the message of the frame; raise RemoteProtocolError if it is not one."""
         command, payload = frame
         try:
             return self._readers[command](payload)
         except UnicodeDecodeError:
             why = "the payload is not UTF-8"
         except ValueError as error:
-            why = str(error)
+            why = excerpt(str(error))  # it may quote the payload
+        except RecursionError:
+            why = "the payload is nested too deeply"
         raise RemoteProtocolError(f"{command.decode().rstrip()}: {why}")

@@ -6,7 +6,7 @@ Knows no message: a frame is a command and a payload, both bytes.
 from collections.abc import Mapping
 from typing import Final
 
-from p2pchat.errors import RemoteProtocolError
+from p2pchat.errors import LocalProtocolError, RemoteProtocolError
 
 HEADER_BYTES: Final = 25
 _SIZE_BYTES: Final = 10
@@ -21,8 +21,15 @@ Frame = tuple[bytes, bytes]
 
 
 def pad(command: str) -> bytes:
-    """Give the command's 15 bytes in a header, left-justified and padded with spaces."""
-    return command.encode("ascii").ljust(_COMMAND_BYTES)
+    """Return the command's 15 bytes in a header, left-justified and padded with spaces.
+
+    Raise LocalProtocolError for a name that would break the frame: longer, or with other
+    characters (PROTOCOL, "Framing").
+    """
+    name = command.encode("ascii", "replace")
+    if not 0 < len(name) <= _COMMAND_BYTES or not _COMMAND_CHARACTERS.issuperset(name):
+        raise LocalProtocolError(f"{command!r} is not a valid command name")
+    return name.ljust(_COMMAND_BYTES)
 
 
 class FrameWriter:

@@ -7,9 +7,19 @@ A message refuses nonsense when it is built, by sender and receiver alike, and h
 """
 
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 import msgspec
+
+from p2pchat.protocol.names import check_name
+from p2pchat.protocol.proofs import SignedNodes
+
+RequestId = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""Chosen by the client; every JSON implementation can repeat such a number."""
+
+
+Timestamp = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
+"""Seconds since the epoch."""
 
 
 class Outcome(StrEnum):
@@ -35,7 +45,8 @@ class Reason(StrEnum):
     WEAK_PASSWORD = "WEAK_PASSWORD"
     WRONG_PASSWORD = "WRONG_PASSWORD"
     BAD_TOKEN = "BAD_TOKEN"
-    BAD_KEY = "BAD_KEY"
+    BAD_PROOF = "BAD_PROOF"
+    BAD_CLOCK = "BAD_CLOCK"
     PORT_TAKEN = "PORT_TAKEN"
     REGISTRATION_CLOSED = "REGISTRATION_CLOSED"
     INVITE_NEEDED = "INVITE_NEEDED"
@@ -64,27 +75,27 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
 class Request(Message, frozen=True, kw_only=True):
     """What a client asks of the registry; its answer repeats the `id`."""
 
-    id: int | None = None
+    id: RequestId | None = None
 
 
 class Answer(Message, frozen=True, kw_only=True):
     """What the registry answers."""
 
-    id: int | None = None
+    id: RequestId | None = None
 
 
 class Grant(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a login gives: a token for the next ones, and what the heartbeat needs.
 
     `session` names the login in heartbeats, `hello_key` signs them, `hello_interval` is in seconds.
-    `nodes` are the links by which one joins at the same registry's other nodes.
+    `nodes` are the registry's other nodes, vouched for by the key that the client asked for.
     """
 
     token: str
     session: bytes
     hello_key: bytes
     hello_interval: float
-    nodes: tuple[str, ...] = ()
+    nodes: SignedNodes | None = None
 
     def __post_init__(self) -> None:
         check_seconds(self.hello_interval, at_least=0.1)
@@ -102,10 +113,13 @@ class Register(Request, frozen=True):
     username: str
     password: str
     key: bytes | None = None
+    proof: bytes = b""
+    at: Timestamp = 0
     allow_original: bool = False
     errand: bool = False
     invite: str = ""
-    hidden = frozenset({"password", "invite"})
+    vouched_by: str = ""
+    hidden = frozenset({"password", "proof", "invite"})
 
     def __post_init__(self) -> None:
         check_key(self.key)
@@ -122,18 +136,23 @@ class RegisterResult(Answer, frozen=True):
 class Login(Request, frozen=True):
     """Be logged in, by password or, if there is one, by a token.
 
-    `key` is the identity's public key (32 bytes). `allow_original`: the account may use the
-    original door, and be found there. `errand`: only to ask something; neither be online, nor
-    replace whoever of this account is.
+    In the secure dialect the login proves an identity: `key` is its public key (32 bytes), `proof`
+    its signature of `proofs.login_statement` at the client's time `at`, in seconds since the epoch.
+    `allow_original`: the account may use the original listener, and be found there. `errand`: only
+    to ask something; neither be online, nor replace a login that is. `vouched_by` is the
+    fingerprint of the key that must have signed the list of nodes in the answer.
     """
 
     username: str
     password: str = ""
     token: str = ""
     key: bytes | None = None
+    proof: bytes = b""
+    at: Timestamp = 0
     allow_original: bool = False
     errand: bool = False
-    hidden = frozenset({"password", "token"})
+    vouched_by: str = ""
+    hidden = frozenset({"password", "token", "proof"})
 
     def __post_init__(self) -> None:
         check_key(self.key)
@@ -203,26 +222,40 @@ MAX_WATCHED: Final = 256
 
 
 class Watch(Request, frozen=True):
-    """Ask to be told where these users are whenever that changes, and of no others any more."""
+    """Ask to be told where these users are whenever that changes, and of no others any more.
+
+    Each name once; at most MAX_WATCHED names.
+    """
 
     usernames: tuple[str, ...]
 
     def __post_init__(self) -> None:
         if len(self.usernames) > MAX_WATCHED:
             raise ValueError(f"at most {MAX_WATCHED} users can be watched")
+        if len(set(self.usernames)) != len(self.usernames):
+            raise ValueError("a user is named twice")
+        for username in self.usernames:
+            check_name(username)
 
 
 class Sighting(Message, frozen=True):
-    """Where somebody is who is watched; the registry says it unasked."""
+    """Where a watched user is; the registry says it unasked."""
 
     username: str
     result: SearchResult
 
+    def __post_init__(self) -> None:
+        check_name(self.username)
+
 
 class WatchResult(Answer, frozen=True):
-    """Where they are now."""
+    """Where the watched users are now."""
 
     sightings: tuple[Sighting, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.sightings) > MAX_WATCHED:
+            raise ValueError(f"at most {MAX_WATCHED} users can be watched")
 
 
 class ChangePassword(Request, frozen=True):

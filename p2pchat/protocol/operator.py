@@ -48,9 +48,13 @@ class ListSessions(Request, frozen=True):
 
 
 class SessionList(Answer, frozen=True):
-    """The first MOST_SESSIONS of them."""
+    """The first MOST_SESSIONS of them.
+
+    `internal_errors` counts the bugs that the registry has contained since it started.
+    """
 
     sessions: tuple[Session, ...]
+    internal_errors: int = 0
 
 
 OPERATOR: Final = Dialect(

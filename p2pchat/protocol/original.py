@@ -27,8 +27,8 @@ from p2pchat.protocol.messages import (
     SearchResult,
     check_port,
 )
+from p2pchat.protocol.names import is_username
 from p2pchat.protocol.talk import ChatReply, ChatRequest, ChatText, Reply
-from p2pchat.protocol.text import is_username
 
 MAX_TEXT_BYTES: Final = 65536
 """Of one chat message; the original reads a payload with one `recv`, so long ones are at risk."""

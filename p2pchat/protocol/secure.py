@@ -33,7 +33,7 @@ from p2pchat.protocol.messages import (
 )
 from p2pchat.protocol.talk import Ack, ChatReply, ChatRequest, ChatText, Here, Idle, Skip, Sync
 
-ALPN: Final = "p2pchat/2"
+ALPN: Final = "p2pchat/3"
 """What both ends must agree on in the TLS handshake, so that there is nothing to downgrade."""
 
 MAX_FRAME_BYTES: Final = HEADER_BYTES + 400 * 1024

@@ -4,16 +4,24 @@ The original dialect has a request, a reply and texts; in the secure one texts a
 synchronised when a link comes up, and acknowledged (DESIGN, "Nothing lost").
 """
 
+import re
 from enum import StrEnum
 from typing import Final
 
 from p2pchat.protocol.messages import Message, check_port
+from p2pchat.protocol.positions import check_sum
 
 _LATEST: Final = 4_102_444_800_000
 """Milliseconds since the epoch: the year 2100, which every calendar can show."""
 
-_MOST_LINES: Final = 2**48
-"""Nobody has said more; what comes after it must still be a number of a database."""
+MAX_NUMBER: Final = 2**48
+"""The highest number of a line, in both directions; no conversation comes near it."""
+
+MAX_JUMP: Final = 2**32
+"""The most numbers that SKIP or SYNC may pass over at once; more is not plausible."""
+
+_ID: Final = re.compile("[0-9A-Za-z_-]{0,64}")
+"""The name that a sender gives to a line; empty only in the original dialect."""
 
 
 class Reply(StrEnum):
@@ -58,18 +66,20 @@ class ChatText(Message, frozen=True):
     hidden = frozenset({"text"})
 
     def __post_init__(self) -> None:
-        check_count(self.seq // 2)  # after a SYNC that is as high as can be there is still room
-        if len(self.id) > 64 or not 0 <= self.at <= _LATEST:
-            raise ValueError("no id, or no time")
+        check_number(self.seq)
+        if not _ID.fullmatch(self.id) or not 0 <= self.at <= _LATEST:
+            raise ValueError("not a valid id or time")
 
 
 class Sync(Message, frozen=True):
-    """The link is up: of what you said, everything up to `last_in` is on my disk."""
+    """The link is up: this is my position in what you said (see `positions`)."""
 
     last_in: int
+    sum: str
 
     def __post_init__(self) -> None:
-        check_count(self.last_in)
+        check_number(self.last_in)
+        check_sum(self.sum)
 
 
 class Here(Message, frozen=True):
@@ -90,19 +100,24 @@ class Ack(Message, frozen=True):
     seq: int
 
     def __post_init__(self) -> None:
-        check_count(self.seq // 2)
+        check_number(self.seq)
 
 
 class Skip(Message, frozen=True):
-    """Do not wait for what I said up to `to` and you do not have: I do not have it any more."""
+    """Do not wait for lines up to `to`: they are given up, or you have acknowledged them once.
+
+    `missing`: how many of them at most you have acknowledged; your disk is an older copy.
+    """
 
     to: int
+    missing: int = 0
 
     def __post_init__(self) -> None:
-        check_count(self.to)
+        check_number(self.to)
+        check_number(self.missing)
 
 
-def check_count(count: int) -> None:
-    """Raise ValueError where `count` is not 0 or more, or more than anybody has said."""
-    if not 0 <= count <= _MOST_LINES:
-        raise ValueError(f"{count} is no number of a message")
+def check_number(number: int) -> None:
+    """Raise ValueError if `number` is not 0 to MAX_NUMBER."""
+    if not 0 <= number <= MAX_NUMBER:
+        raise ValueError("not a valid number of a line")

@@ -11,15 +11,20 @@ from typing import Final, NamedTuple
 
 import peewee
 
+from p2pchat.errors import StorageError
 from p2pchat.registry.invites import Invites
 from p2pchat.registry.models import Account, Token
 from p2pchat.registry.passwords import Passwords
 from p2pchat.storage import Store
 
 TOKEN_LIFETIME_S: Final = 30 * 24 * 3600
-"""How long a token lives after it was used last, or up to `_RENEWAL_S` less."""
+"""How long a token is good."""
 
-_RENEWAL_S: Final = 24 * 3600
+_ROTATE_AFTER_S: Final = 24 * 3600
+"""A login with an older token gives a new one in its place."""
+
+_GRACE_S: Final = 7 * 24 * 3600
+"""How long a token is good once its successor was used: so long a backup needs no password."""
 
 _TOKEN_BYTES: Final = 32
 
@@ -163,27 +168,58 @@ class Accounts:
             changed.execute(self._store.database)
             stale.execute(self._store.database)
 
-    def redeem_token(self, token: str, username: str, key: bytes | None) -> bool:
-        """Tell whether the token is good for that account and key, and let it live on.
+    def redeem_token(self, token: str, username: str, standing: Standing) -> str | None:
+        """Return the token for the next login, if this one is good for that account and key.
 
-        Mostly nothing is written: ten thousand who come back at once wait for no commit, and a disk
-        that is full keeps nobody out who was here within the day.
+        None if it is not. Once a day that is another one: the old one stays good until the new one
+        was used, since its answer may be lost, and for _GRACE_S after that. Mostly nothing is
+        written, so that ten thousand who come back at once wait for no commit; and a disk that
+        fails keeps no client out whose token is good.
         """
-        expiry = self._expiry()
-        same_key = Token.key.is_null() if key is None else Token.key == key
-        this = (Token.token_hash == _hash(token)) & (Token.username == username) & same_key
-        expiries = (
-            Token.select(Token.expires_at)
+        now = int(self._wall_clock())
+        found = (
+            Token.select(Token.issued_at, Token.replaces, Account.allows_original)
             .join(Account, on=(Account.username == Token.username))
-            .where(this & (Token.expires_at > self._wall_clock()) & ~Account.disabled)
+            .where(
+                (Token.token_hash == _hash(token))
+                & (Token.username == username)
+                & (Token.key == standing.key)
+                & (Token.expires_at > now)
+                & ~Account.disabled
+            )
         )
-        renewed = Token.update(expires_at=expiry).where(this)
         with self._store.errors():
-            expires_at = expiries.scalar(self._store.database)
-            if expires_at is None:
-                return False
-            fresh = expires_at > expiry - _RENEWAL_S
-            return fresh or bool(renewed.execute(self._store.database))
+            rows = list(found.tuples().execute(self._store.database))
+        if not rows:
+            return None
+        issued_at, replaces, allows_original = rows[0]
+        stale = now - issued_at >= _ROTATE_AFTER_S
+        successor = new_token() if stale else token
+        if stale or replaces or allows_original != standing.allows_original:
+            try:
+                self._note_use(token, successor, replaces, username, standing)
+            except StorageError:
+                return token
+        return successor
+
+    def _note_use(
+        self, token: str, successor: str, replaces: str | None, username: str, standing: Standing
+    ) -> None:
+        """Keep a token's successor, end the one that it has replaced itself, note the standing."""
+        last = int(self._wall_clock()) + _GRACE_S
+        changed = Account.update(**standing._asdict()).where(Account.username == username)
+        with self._store.transaction():
+            changed.execute(self._store.database)
+            if replaces:
+                replaced = Token.token_hash == bytes.fromhex(replaces)
+                Token.update(expires_at=last).where(replaced & (Token.expires_at > last)).execute(
+                    self._store.database
+                )
+                Token.update(replaces=None).where(Token.token_hash == _hash(token)).execute(
+                    self._store.database
+                )
+            if successor != token:
+                self._keep_token(successor, username, standing.key, replaces=_hash(token).hex())
 
     def revoke_tokens(self, username: str, token: str | None) -> None:
         """End that token, or (None) every token of the account."""
@@ -193,15 +229,20 @@ class Accounts:
         with self._store.errors():
             Token.delete().where(which).execute(self._store.database)
 
-    def _keep_token(self, token: str, username: str, key: bytes | None) -> None:
+    def _keep_token(
+        self, token: str, username: str, key: bytes | None, replaces: str | None = None
+    ) -> None:
         if token:
+            now = int(self._wall_clock())
             row = Token.insert(
-                token_hash=_hash(token), username=username, key=key, expires_at=self._expiry()
+                token_hash=_hash(token),
+                username=username,
+                key=key,
+                expires_at=now + TOKEN_LIFETIME_S,
+                issued_at=now,
+                replaces=replaces,
             )
             row.execute(self._store.database)
-
-    def _expiry(self) -> int:
-        return int(self._wall_clock()) + TOKEN_LIFETIME_S
 
 
 def new_token() -> str:

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from p2pchat.errors import StorageError
+from p2pchat.private_files import make_private
 from p2pchat.registry.stores import open_file
 
 KEPT_BESIDE = ("registry-cert.pem", "registry-key.pem")
@@ -21,11 +22,11 @@ def back_up(database: Path, to: Path) -> None:
     try:
         with tempfile.TemporaryDirectory(dir=to.parent, prefix=".backup-") as scratch:
             copy = Path(scratch) / database.name
-            copy.touch(mode=0o600)
+            make_private(copy)
             with store.errors():
                 store.rows("VACUUM INTO ?", (str(copy),))
             unfinished = Path(scratch) / "archive"
-            unfinished.touch(mode=0o600)
+            make_private(unfinished)
             with tarfile.open(unfinished, "w") as archive:
                 archive.add(copy, database.name)
                 for name in KEPT_BESIDE:

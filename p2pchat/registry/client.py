@@ -58,7 +58,9 @@ class Client:
         self._worker = worker
         self._link = link
         self.host = link.remote.host
-        self._visitor = Visitor(link.remote.host, self._hang_up, self._tell, secure=secure)
+        self._visitor = Visitor(
+            link.remote.host, self._hang_up, self._tell, secure=secure, channel=link.channel
+        )
         self._answering = False
         self._is_in = False
         self._request_id: int | None = None

@@ -14,10 +14,12 @@ from p2pchat.errors import P2PError
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.messages import Message, SearchResult, SlowDown
+from p2pchat.protocol.proofs import SignedNodes
 from p2pchat.registry.accounts import Standing
 from p2pchat.registry.directory import NOWHERE, Answer
 from p2pchat.registry.limits import Rank
 from p2pchat.registry.news import LoggedOut, Moved, decode
+from p2pchat.registry.node_lists import NodeLists
 from p2pchat.registry.presence import Attendance, PresenceBook, Whereabouts
 from p2pchat.registry.presence_table import Lease, PresenceTable, Published
 from p2pchat.registry.publisher import Publisher
@@ -47,10 +49,12 @@ class Cluster:
         worker: Worker,
         table: PresenceTable,
         presence: PresenceBook,
+        lists: NodeLists,
         *,
         node: int,
         lease: float,
     ) -> None:
+        self._lists = lists
         self._loop = loop
         self._worker = worker
         self._table = table
@@ -72,12 +76,12 @@ class Cluster:
         self._renewing = False
         self._well = True
         self.on_log_out: Callable[[str], object] = _nothing
-        self.other_nodes: tuple[str, ...] = ()
 
     def begin(self, url: str) -> None:
         """Take a lease for a node where clients join by that link; blocks, raises StorageError."""
         self.url = url
         self._renewed(self._table.renew(url))
+        self._lists.learn(self._table.exchange_lists(self._lists.own))
 
     def stop(self, then: Callable[[], None]) -> None:
         """Put offline whoever is here, and call `then` once that is written or cannot be."""
@@ -88,6 +92,10 @@ class Cluster:
         self._worker.submit(self._table.withdraw, lambda _: then(), lambda _: then())
 
     # What the service asks
+
+    def nodes_vouched_by(self, fingerprint: str) -> SignedNodes | None:
+        """Return the list of other nodes that the key of that fingerprint has signed, if any."""
+        return self._lists.vouched_by(fingerprint)
 
     def knows(self, username: str) -> bool:
         """Tell only of whom we see; the database decides."""
@@ -211,9 +219,13 @@ class Cluster:
         if not self._well:
             _log.warning("the shared database is back")
         self._well = True
-        self.other_nodes = lease.other_nodes
+        self._lists.others = lease.other_nodes
         if self._stopped:
             return
+        own = self._lists.own
+        self._worker.submit(
+            partial(self._table.exchange_lists, own), self._lists.learn, self._unwell
+        )
         wait = self._lease / 3
         if lease.next_end is not None:
             wait = min(wait, max(lease.next_end, 0) + _SWEEP_DELAY)

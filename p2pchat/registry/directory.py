@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
 from p2pchat.protocol.messages import Message, Presence, SearchResult
+from p2pchat.protocol.proofs import SignedNodes
 from p2pchat.registry.accounts import NO_KEY, Standing
+from p2pchat.registry.node_lists import NodeLists
 from p2pchat.registry.presence import OFFLINE, Attendance, Whereabouts
 from p2pchat.registry.work import Later, Work
 
@@ -21,9 +23,11 @@ Answer = Callable[[Mapping[str, Whereabouts]], Message]
 class Directory(Protocol):
     """What the service needs to know beyond its own presence book."""
 
-    @property
-    def other_nodes(self) -> tuple[str, ...]:
-        """The links by which one joins at the other nodes of this registry."""
+    def nodes_vouched_by(self, fingerprint: str) -> SignedNodes | None:
+        """Return the list of other nodes that the key of that fingerprint has signed, if any.
+
+        An empty fingerprint stands for our own key.
+        """
 
     def knows(self, username: str) -> bool:
         """Tell whether there is such an account, as far as can be told at once."""
@@ -52,10 +56,17 @@ class Directory(Protocol):
 class MemoryDirectory:
     """The accounts of a registry that is alone; `standings` are those that there are."""
 
-    other_nodes: tuple[str, ...] = ()
-
-    def __init__(self, standings: Iterable[tuple[str, Standing]] = ()) -> None:
+    def __init__(
+        self,
+        standings: Iterable[tuple[str, Standing]] = (),
+        lists: NodeLists | None = None,
+    ) -> None:
         self._known = dict(standings)
+        self._lists = lists or NodeLists()
+
+    def nodes_vouched_by(self, fingerprint: str) -> SignedNodes | None:
+        """Return our own list, which names no other node."""
+        return self._lists.vouched_by(fingerprint)
 
     def knows(self, username: str) -> bool:
         """Tell whether there is such an account."""

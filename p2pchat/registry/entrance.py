@@ -1,9 +1,12 @@
-"""Who gets in: accounts made, passwords and tokens checked, changed and ended.
+"""Who gets in: accounts made, passwords, tokens and identities checked, changed and ended.
 
-No socket, no thread, no clock. What blocks is not done here but given as `Work`.
+No socket, no thread, no clock. What blocks is not done here but given as `Work`. At a secure
+listener every login proves the identity key, so that a token or a password alone is useless, and
+what an account allows is bound to its key.
 """
 
 import secrets
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from enum import StrEnum
@@ -26,9 +29,10 @@ from p2pchat.protocol.messages import (
     RevokeTokensResult,
     SlowDown,
 )
-from p2pchat.protocol.text import is_plain_username, is_username
+from p2pchat.protocol.names import is_plain_username, is_username
 from p2pchat.registry.accounts import NO_KEY, Accounts, Creation, Match, Standing, new_token
 from p2pchat.registry.directory import Directory
+from p2pchat.registry.identity_proof import once_proven, why_unproven
 from p2pchat.registry.limits import Limits, LoginTries, Rank
 from p2pchat.registry.presence import Attendance, PresenceBook, Seal
 from p2pchat.registry.tally import Tally
@@ -49,6 +53,9 @@ _NOT_CREATED: Final = {
 }
 
 
+_UNPROVEN: Final = LoginResult(Outcome.FAIL, Reason.BAD_PROOF)
+
+
 class Registration(StrEnum):
     """Who may make an account."""
 
@@ -58,7 +65,10 @@ class Registration(StrEnum):
 
 
 class Entrance:
-    """The decisions about accounts. What is over a budget is answered with SlowDown."""
+    """The decisions about accounts. What is over a budget is answered with SlowDown.
+
+    `wall` gives seconds since the epoch.
+    """
 
     def __init__(
         self,
@@ -70,7 +80,9 @@ class Entrance:
         limits: Limits,
         registration: Registration,
         tally: Tally,
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        self._wall = wall
         self._accounts = accounts
         self._directory = directory
         self._presence = presence
@@ -82,12 +94,14 @@ class Entrance:
         self._registrations = Budget.per_hour(limits.registrations_per_hour)
         self._registrations_there = Budget.per_hour(limits.registrations_per_hour_and_address)
         self._errands: dict[str, list[Visitor]] = {}
+        self._most_errands = limits.transient_logins
         self._log_outs: OrderedDict[str, int] = OrderedDict()
         self._log_out_count = 0
 
     def limit(self, limits: Limits, registration: Registration) -> None:
         """Let in so many, and these, from now on."""
         self._registration = registration
+        self._most_errands = limits.transient_logins
         self._tries.limits = limits
         self._registrations.change(
             limits.registrations_per_hour / HOUR, limits.registrations_per_hour
@@ -98,7 +112,7 @@ class Entrance:
     def register(self, visitor: Visitor, request: Register) -> Message | Work:
         """Make an account, and let the visitor in."""
         username, password, now = request.username, request.password, self._now()
-        reason = self._why_not(visitor, request)
+        reason = self._why_not(visitor, request) or why_unproven(visitor, request, self._wall())
         if reason is not None:
             return RegisterResult(Outcome.FAIL, reason)
         wait = self._registrations.wait("", now) or self._registrations_there.take(
@@ -119,16 +133,25 @@ class Entrance:
                 return RegisterResult(Outcome.FAIL, _NOT_CREATED[creation])
             self._registrations.take("", self._now())
             self._directory.admit(username, standing)
-            self._tries.succeeded(username, visitor.host, self._now())
-            grant = self._enter(visitor, username, standing, token, errand=request.errand)
+            self._tries.note_known(username, visitor.host)
+            grant = self._enter(visitor, request, standing, token)
             return RegisterResult(Outcome.OK, grant=grant)
 
-        return Work(create, created, self._tries.rank(username, visitor.host, now))
+        rank = self._tries.rank(username, visitor.host, now)
+        refusal = RegisterResult(Outcome.FAIL, Reason.BAD_PROOF)
+        return once_proven(visitor, request, refusal, Work(create, created, rank))
 
     def log_in(self, visitor: Visitor, request: Login) -> Message | Work:
         """Let the visitor in, by password or token."""
         if visitor.secure and not is_plain_username(request.username):
             return LoginResult(Outcome.FAIL, Reason.BAD_NAME)
+        reason = why_unproven(visitor, request, self._wall())
+        if reason is not None:
+            return LoginResult(Outcome.FAIL, reason)
+        errands = len(self._errands.get(request.username, ()))
+        if request.errand and self._most_errands and errands >= self._most_errands:
+            self._refusals["transient-logins"] += 1
+            return SlowDown(_AGAIN)
         return (
             self._by_token(visitor, request)
             if request.token
@@ -202,23 +225,25 @@ class Entrance:
             return Reason.WEAK_PASSWORD
         return Reason.NAME_TAKEN if self._directory.knows(request.username) else None
 
-    def _by_token(self, visitor: Visitor, request: Login) -> Work:
+    def _by_token(self, visitor: Visitor, request: Login) -> Message | Work:
         username, token, before = request.username, request.token, self._log_out_count
+        if not visitor.secure:
+            return LoginResult(Outcome.FAIL, Reason.BAD_TOKEN)
+        standing = _standing(visitor, request)
 
-        def check() -> bool:
-            return self._accounts.redeem_token(token, username, request.key)
+        def check() -> str | None:
+            return self._accounts.redeem_token(token, username, standing)
 
-        def checked(good: bool) -> Message:
-            if not good:
+        def checked(found: str | None) -> Message:
+            if found is None:
                 return LoginResult(Outcome.FAIL, Reason.BAD_TOKEN)
             if self._was_logged_out(username, since=before):
                 return SlowDown(_AGAIN)
-            standing = _standing(visitor, request)
             self._directory.admit(username, standing)
-            grant = self._enter(visitor, username, standing, token, errand=request.errand)
+            grant = self._enter(visitor, request, standing, found)
             return LoginResult(Outcome.OK, grant=grant)
 
-        return Work(check, checked, Rank.QUICK)
+        return once_proven(visitor, request, _UNPROVEN, Work(check, checked, Rank.QUICK))
 
     def _by_password(self, visitor: Visitor, request: Login) -> Message | Work:
         username, now = request.username, self._now()
@@ -246,22 +271,22 @@ class Entrance:
             if self._was_logged_out(username, since=before):
                 return SlowDown(_AGAIN)
             self._directory.admit(username, match.standing)
-            grant = self._enter(visitor, username, match.standing, token, errand=request.errand)
+            grant = self._enter(visitor, request, match.standing, token)
             return LoginResult(Outcome.OK, grant=grant)
 
-        return Work(check, checked, rank)
+        return once_proven(visitor, request, _UNPROVEN, Work(check, checked, rank))
 
     def _enter(
-        self, visitor: Visitor, username: str, standing: Standing, token: str, *, errand: bool
+        self, visitor: Visitor, request: Register | Login, standing: Standing, token: str
     ) -> Grant | None:
-        """Let the visitor in, and online unless for an errand; give what a secure login gives."""
+        """Let the visitor in, and online unless for an errand; return what a secure login gives."""
         if visitor.gone:
             return None
-        visitor.username = username
+        username = visitor.username = request.username
         seal = None
         if visitor.secure:
             seal = Seal(secrets.token_bytes(SESSION_BYTES), secrets.token_bytes(KEY_BYTES))
-        if errand:
+        if request.errand:
             self._errands.setdefault(username, []).append(visitor)
             if (
                 seal is not None
@@ -272,7 +297,7 @@ class Entrance:
             self._arrive(visitor, username, standing, seal)
         if seal is None:
             return None
-        nodes = self._directory.other_nodes
+        nodes = self._directory.nodes_vouched_by(request.vouched_by)
         return Grant(token, seal.session, seal.hello_key, self._hello_interval, nodes)
 
     def _arrive(

@@ -38,6 +38,10 @@ class Limits:
     request_burst: int = 1000
     searches_per_minute: int = 600
     """By one account, or from one address where nobody need log in."""
+    announcements_per_minute: int = 60
+    """Of ports, by one account; each is told to all who watch the user."""
+    transient_logins: int = 32
+    """Logins of one account at once that only ask something, as commands do."""
     login_tries: int = 10
     """Wrong passwords for one account from one address; each one more doubles the wait."""
     login_tries_per_address: int = 100
@@ -124,10 +128,15 @@ class LoginTries:
         return Rank.GUESSER if self._count(("", group), now) else Rank.STRANGER
 
     def succeeded(self, username: str, host: str, now: float) -> None:
-        """The password was right."""
+        """Take back a try that was begun: the password was right."""
         group = group_of(host)
         self._tries.pop((username, group), None)
         self._add(("", group), -1, now)
+        self.note_known(username, host)
+
+    def note_known(self, username: str, host: str) -> None:
+        """The account has logged in, or was made, from there; no try is taken back by that."""
+        group = group_of(host)
         self._known[username, group] = None
         self._known.move_to_end((username, group))
         _forget_oldest(self._known)

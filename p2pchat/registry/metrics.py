@@ -63,6 +63,11 @@ class Metrics:
             ("loop_lag_seconds", "The latest the loop was since the last look.", self._most_late),
         ):
             yield GaugeMetricFamily(f"p2pchat_{name}", help_text, value=value)
+        yield CounterMetricFamily(
+            "p2pchat_internal_errors",
+            "Bugs, each of which cost one connection or task; the log has their tracebacks.",
+            value=self._loop.contained,
+        )
         answers = CounterMetricFamily(
             "p2pchat_answers",
             "Answers by what was asked and the outcome.",

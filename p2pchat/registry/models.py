@@ -12,6 +12,8 @@ from peewee import (
     fn,
 )
 
+from p2pchat.storage import AddColumn
+
 
 class Account(Model):
     """Somebody who may log in, unless `disabled`. `password_hash` is an Argon2id PHC string.
@@ -34,14 +36,18 @@ class Account(Model):
 
 
 class Token(Model):
-    """A login that needs no password: for one account, with one key, until it has not been used
-    for too long. Only the token's SHA-256 is kept.
+    """A login that needs no password: for one account, with one key, until it expires.
+
+    Only the token's SHA-256 is kept. `replaces` is that of the token in whose place it was given,
+    in hex, until it is used for the first time. Times are in seconds since the epoch.
     """
 
     token_hash = BlobField(primary_key=True)
     username = TextField(index=True)
     key = BlobField(null=True)
     expires_at = BigIntegerField()
+    issued_at = BigIntegerField(default=0)
+    replaces = TextField(null=True)
 
     class Meta:
         """Keyed by hash."""
@@ -49,7 +55,7 @@ class Token(Model):
         table_name = "token"
 
 
-LAST_EXPIRY = fn.MAX(Token.expires_at)
+LAST_ISSUE = fn.MAX(Token.issued_at)
 
 
 class Invite(Model):
@@ -106,12 +112,32 @@ class Presence(Model):
         indexes = ((("host", "port"), False),)
 
 
-ACCOUNT_TABLES = (Account, Token, Invite)
-SHARED_TABLES = (*ACCOUNT_TABLES, Node, Presence)
+class NodeList(Model):
+    """A list of the other nodes that one node has signed; see proofs.SignedNodes.
 
-SCHEMA_VERSION = 2
+    `signer` is the fingerprint of its key, `signed` the list as JSON.
+    """
+
+    signer = TextField(primary_key=True)
+    signed = TextField()
+    expires_at = BigIntegerField()
+
+    class Meta:
+        """One for each key."""
+
+        table_name = "node_list"
+
+
+ACCOUNT_TABLES = (Account, Token, Invite)
+SHARED_TABLES = (*ACCOUNT_TABLES, Node, NodeList, Presence)
+
+SCHEMA_VERSION = 3
 """Kept in the database; a newer one is refused."""
 
 STEPS = {
-    2: ("ALTER TABLE account ADD COLUMN disabled BOOLEAN NOT NULL DEFAULT FALSE",),
+    2: (AddColumn("account", "disabled", "BOOLEAN NOT NULL DEFAULT FALSE"),),
+    3: (
+        AddColumn("token", "issued_at", "BIGINT NOT NULL DEFAULT 0"),
+        AddColumn("token", "replaces", "TEXT"),
+    ),
 }

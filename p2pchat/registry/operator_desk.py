@@ -73,7 +73,7 @@ class OperatorDesk:
     def _asked(self, link: Link, request: Message) -> None:
         match request:
             case ListSessions(after=after):
-                link.send(SessionList(self._sessions(after)))
+                link.send(SessionList(self._sessions(after), self._loop.contained))
             case Refresh():
                 self._refresh(link, request)
             case _:

@@ -9,7 +9,12 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Final, NamedTuple
 
 from p2pchat.protocol.heartbeat import SealedHello
-from p2pchat.protocol.messages import Presence, Reason, SearchResult
+from p2pchat.protocol.messages import Presence, Reason, SearchResult, Sighting
+
+
+def _at_once(callback: Callable[[], None]) -> None:
+    callback()
+
 
 OFFLINE: Final = SearchResult(Presence.OFFLINE)
 
@@ -90,14 +95,22 @@ class Attendance:
         )
 
 
-OnMoved = Callable[[str, SearchResult], None]
-"""Told the name of a watched user whose addresses have changed, and what is found now."""
+OnMoved = Callable[[Sighting], None]
+"""Told where a watched user is whose addresses have changed."""
 
 
 class PresenceBook:
-    """Everybody who is online; `patience` is how long one may be silent, in seconds."""
+    """Everybody who is online; `patience` is how long one may be silent, in seconds.
 
-    def __init__(self, patience: float) -> None:
+    `soon(callback)` calls at the end of the turn: however often a user moves in one turn, each
+    watcher is told once.
+    """
+
+    def __init__(
+        self, patience: float, soon: Callable[[Callable[[], None]], None] = _at_once
+    ) -> None:
+        self._soon = soon
+        self._moved: dict[str, SearchResult] = {}
         self._patience = patience
         self._by_name: OrderedDict[str, Attendance] = OrderedDict()  # longest silent first
         self.find: Callable[[str], Attendance | None] = self._by_name.get
@@ -168,10 +181,10 @@ class PresenceBook:
     def unwatch(self, watcher: Hashable) -> None:
         """Tell the watcher nothing any more."""
         for username in self._watched.pop(watcher, ()):
-            watchers = self._watchers[username]
+            watchers = self._watchers.get(username, {})
             watchers.pop(watcher, None)
             if not watchers:
-                del self._watchers[username]
+                self._watchers.pop(username, None)
 
     def hear(self, username: str, host: str, now: float) -> None:
         """Note a heartbeat in clear; it counts only from the host that the user logged in from.
@@ -233,9 +246,20 @@ class PresenceBook:
         return expired
 
     def tell_watchers(self, username: str, found: SearchResult) -> None:
-        """Tell whoever watches the user what is found now."""
-        for on_moved in tuple(self._watchers.get(username, {}).values()):
-            on_moved(username, found)
+        """Tell the watchers of the user what is found now, at the end of the turn."""
+        if username not in self._watchers:
+            return
+        due = bool(self._moved)
+        self._moved[username] = found
+        if not due:
+            self._soon(self._tell)
+
+    def _tell(self) -> None:
+        moved, self._moved = self._moved, {}
+        for username, found in moved.items():
+            sighting = Sighting(username, found)
+            for on_moved in tuple(self._watchers.get(username, {}).values()):
+                on_moved(sighting)
 
     def _heard(self, attendance: Attendance, now: float) -> None:
         attendance.heard_at = now

@@ -8,8 +8,12 @@ from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
+import msgspec
+
+from p2pchat.net.certificates import fingerprint_of_key
 from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.protocol.operator import Session
+from p2pchat.protocol.proofs import SignedNodes
 from p2pchat.registry.accounts import as_bytes
 from p2pchat.registry.news import CHANNEL, LoggedOut, Moved, News, encode
 from p2pchat.registry.presence import OFFLINE, Whereabouts, whereabouts
@@ -91,6 +95,26 @@ class PresenceTable:
             )
         ends = [end for _, end in others]
         return Lease(not kept, tuple(url for url, _ in others if url), min(ends, default=None))
+
+    def exchange_lists(self, own: SignedNodes | None) -> list[SignedNodes]:
+        """Publish the list that our node has signed, and return those of all nodes that are good.
+
+        Written only if it has changed.
+        """
+        with self._store.transaction():
+            if own is not None:
+                signed = msgspec.json.encode(own).decode()
+                self._store.rows(
+                    "INSERT INTO node_list (signer, signed, expires_at) VALUES (%s, %s, %s)"
+                    " ON CONFLICT (signer) DO UPDATE SET signed = excluded.signed,"
+                    " expires_at = excluded.expires_at WHERE node_list.signed <> excluded.signed",
+                    (fingerprint_of_key(own.key), signed, own.expires_at),
+                )
+            self._store.rows(
+                "DELETE FROM node_list WHERE expires_at <= EXTRACT(EPOCH FROM clock_timestamp())"
+            )
+            rows = self._store.rows("SELECT signed FROM node_list ORDER BY signer")
+        return list(filter(None, (_signed_nodes(signed) for (signed,) in rows)))
 
     def publish(self, rows: Iterable[Row], gone: Sequence[str]) -> dict[str, Published] | None:
         """Write who is here and who is not any more; give what has come of each row.
@@ -208,6 +232,14 @@ class PresenceTable:
     def _tell(self, news: Iterable[News]) -> None:
         for text in encode(news):
             self._store.rows("SELECT pg_notify(%s, %s)", (CHANNEL, text))
+
+
+def _signed_nodes(row: str) -> SignedNodes | None:
+    """Return the list of a row; None if a node of another version has written it."""
+    try:
+        return msgspec.json.decode(row, type=SignedNodes)
+    except msgspec.DecodeError:
+        return None
 
 
 def _left(username: str, node: int, key: bytes | memoryview | None) -> Moved:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from p2pchat.registry.accounts import TOKEN_LIFETIME_S, as_bytes
-from p2pchat.registry.models import LAST_EXPIRY, Account, Token
+from p2pchat.registry.accounts import as_bytes
+from p2pchat.registry.models import LAST_ISSUE, Account, Token
 from p2pchat.storage import Store
 
 
@@ -38,7 +38,7 @@ class Roster:
             Account.select(
                 Account.username,
                 Account.created_at,
-                LAST_EXPIRY,
+                LAST_ISSUE,
                 Account.key,
                 Account.allows_original,
                 Account.disabled,
@@ -49,11 +49,11 @@ class Roster:
         )
         with self._store.errors():
             for row in query.tuples().execute(self._store.database):
-                username, created_at, expires_at, key, allows_original, disabled = row
+                username, created_at, issued_at, key, allows_original, disabled = row
                 yield Entry(
                     username,
                     created_at.replace(tzinfo=UTC),
-                    _last_use(expires_at),
+                    _last_use(issued_at),
                     as_bytes(key),
                     allows_original,
                     disabled,
@@ -87,8 +87,6 @@ class Roster:
         Token.delete().where(Token.username == username).execute(self._store.database)
 
 
-def _last_use(expires_at: int | None) -> datetime | None:
-    """Tell by when a token ends when it was used."""
-    if expires_at is None:
-        return None
-    return datetime.fromtimestamp(expires_at - TOKEN_LIFETIME_S, UTC)
+def _last_use(issued_at: int | None) -> datetime | None:
+    """Return when a token was issued, which is when it was used last, to the day."""
+    return None if not issued_at else datetime.fromtimestamp(issued_at, UTC)

@@ -14,13 +14,15 @@ from p2pchat.net.budgets import MINUTE, Budget, group_of
 from p2pchat.net.endpoints import Datagrams, Listener, Network, OnTransport
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
-from p2pchat.net.tls import Engine, TlsTransport
+from p2pchat.net.tls import TlsTransport
+from p2pchat.net.tls_engine import Engine
 from p2pchat.net.transport import Transport, Wire
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.dialects import Dialect
 from p2pchat.protocol.heartbeat import open_hello, write_answer
 from p2pchat.protocol.original import ORIGINAL, decode_hello
+from p2pchat.protocol.proofs import Channel
 from p2pchat.protocol.secure import ALPN, SECURE
 from p2pchat.protocol.states import REGISTRY_DIALOGUE, SECURE_REGISTRY_DIALOGUE, Speaker
 from p2pchat.protocol.text import one_line
@@ -84,11 +86,12 @@ class Server:
         return self._open(ORIGINAL, tcp, udp, partial(self._came, ORIGINAL), self._heard)
 
     def open_secure(
-        self, tcp: Address, udp_port: int | None, new_engine: Callable[[], Engine]
+        self, tcp: Address, udp_port: int | None, new_engine: Callable[[], tuple[Engine, str]]
     ) -> Door:
-        """Open the secure dialect's door, with a TLS engine for each caller; raises BindError.
+        """Open the secure dialect's listener; raises BindError.
 
-        `udp_port` None: the one that TCP has, as clients expect where nobody tells them.
+        `new_engine()` gives a TLS engine for each client, and the fingerprint of the key that it
+        shows. `udp_port` None: the one that TCP has, as clients expect by default.
         """
         came = partial(self._came_to_tls, new_engine)
         return self._open(
@@ -111,17 +114,28 @@ class Server:
         if self._on_stopped is not None:
             return
         self._on_stopped = on_stopped
-        for door in self._doors:
-            door.tcp.close()
-            door.udp.close()
-        if self._silence is not None:
-            self._silence.cancel()
+        self._close_doors()
         self._loop.call_later(STOP_TIMEOUT, self._hang_up_on_all)
         for tls in tuple(self._handshakes):
             tls.abort()
         for client in tuple(self._clients):
             client.close_when_answered()
         self._loop.call_soon(self._check_stopped)
+
+    def close(self) -> None:
+        """Close what is still open, at once: after an error, or what `stop` has left."""
+        self._close_doors()
+        for tls in tuple(self._handshakes):
+            tls.abort()
+        self._hang_up_on_all()
+
+    def _close_doors(self) -> None:
+        doors, self._doors = self._doors, []
+        for door in doors:
+            door.tcp.close()
+            door.udp.close()
+        if self._silence is not None:
+            self._silence.cancel()
 
     def _logged_in(self, client: Client) -> None:
         """Somebody has: see to it that the silent are hung up on in time."""
@@ -174,7 +188,7 @@ class Server:
             transport.send_ceiling = self._limits.send_queue
         on_transport(transport)
 
-    def _came(self, dialect: Dialect, transport: Transport) -> None:
+    def _came(self, dialect: Dialect, transport: Transport, channel: Channel | None = None) -> None:
         secure = dialect is SECURE
         dialogue = SECURE_REGISTRY_DIALOGUE if secure else REGISTRY_DIALOGUE
         link = Link(
@@ -184,6 +198,7 @@ class Server:
             frame_timeout=self._limits.frame_timeout,
             answers_to_the_end=True,
         )
+        link.channel = channel
         if secure and self._limits.login_timeout:
             link.expect(self._limits.login_timeout, "no login came")
         client = Client(
@@ -203,7 +218,7 @@ class Server:
                 self._service.tally.refusals["anonymous-links"] += 1
                 oldest.make_room()
 
-    def _came_to_tls(self, new_engine: Callable[[], Engine], transport: Wire) -> None:
+    def _came_to_tls(self, new_engine: Callable[[], tuple[Engine, str]], transport: Wire) -> None:
         if self._limits.handshakes and len(self._handshakes) >= self._limits.handshakes:
             # An honest handshake takes a round trip, so it is the silent who are the oldest.
             oldest = next(iter(self._handshakes))
@@ -211,15 +226,14 @@ class Server:
             self._service.tally.refusals["handshakes"] += 1
             del self._handshakes[oldest]
             oldest.abort()
-        tls = TlsTransport(
-            self._loop, transport, new_engine(), handshake_timeout=self._limits.login_timeout
-        )
+        new, own_key = new_engine()
+        tls = TlsTransport(self._loop, transport, new, handshake_timeout=self._limits.login_timeout)
         self._handshakes[tls] = None
 
         def secured(engine: Engine) -> None:
             self._handshakes.pop(tls, None)
             if engine.alpn == ALPN:
-                self._came(SECURE, tls)
+                self._came(SECURE, tls, Channel(own_key, engine.binding))
             else:
                 _log.info("%s hung up on: it does not speak %s", tls.remote, ALPN)
                 tls.abort()

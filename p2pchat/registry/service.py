@@ -4,6 +4,7 @@ Who gets in is for `entrance` to say. The same decisions serve both doors; what 
 cannot say is not written there.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -21,7 +22,6 @@ from p2pchat.protocol.messages import (
     Register,
     RevokeTokens,
     Search,
-    SearchResult,
     Sighting,
     SlowDown,
     Watch,
@@ -43,9 +43,10 @@ _STOOD_STILL: Final = 1.0
 class Service:
     """The registry's decisions over its accounts and its presence book.
 
-    `now` gives the loop's time in seconds, `hello_interval` is what secure clients are told. Which
-    request is allowed when is the dialogue's table's to say: a request that comes here is in order.
-    What is over a budget is answered with SlowDown, whether or not the dialect can say it.
+    `now` gives the loop's time in seconds, `wall` that of clocks; `hello_interval` is what secure
+    clients are told. Which request is allowed when is the dialogue's table's to say: a request that
+    comes here is in order. What is over a budget is answered with SlowDown, whether or not the
+    dialect can say it.
     """
 
     def __init__(
@@ -58,16 +59,26 @@ class Service:
         limits: Limits = NO_LIMITS,
         registration: Registration = Registration.OPEN,
         tally: Tally | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._directory = directory
         self._presence = presence
         self._now = now
         self.tally = tally or Tally()
         self._entrance = Entrance(
-            accounts, directory, presence, now, hello_interval, limits, registration, self.tally
+            accounts,
+            directory,
+            presence,
+            now,
+            hello_interval,
+            limits,
+            registration,
+            self.tally,
+            wall,
         )
         self._requests = Budget(limits.requests_per_second, limits.request_burst)
         self._searches = Budget.per_minute(limits.searches_per_minute)
+        self._announcements = Budget.per_minute(limits.announcements_per_minute)
         self._handlers: dict[type[Message], Callable[[Visitor, Any], Message | Work | Later]] = {
             Register: self._entrance.register,
             Login: self._entrance.log_in,
@@ -83,6 +94,8 @@ class Service:
         self._requests.change(limits.requests_per_second, limits.request_burst)
         searches = limits.searches_per_minute
         self._searches.change(searches / MINUTE, searches)
+        announcements = limits.announcements_per_minute
+        self._announcements.change(announcements / MINUTE, announcements)
         self._entrance.limit(limits, registration)
 
     def answer(self, visitor: Visitor, request: Message) -> Message | Work | Later:
@@ -127,6 +140,10 @@ class Service:
 
     def _announce_port(self, visitor: Visitor, request: AnnouncePort) -> Message | Later:
         attendance = visitor.attendance
+        wait = self._announcements.take(visitor.username, self._now())
+        if wait:  # each one is told to all who watch this user
+            self.tally.refusals["announcements-per-minute"] += 1
+            return SlowDown(wait)
 
         def answer(accepted: bool) -> Message:
             if accepted:
@@ -154,9 +171,6 @@ class Service:
         return self._directory.look_up(request.username, secure=visitor.secure)
 
     def _watch(self, visitor: Visitor, request: Watch) -> Message | Work:
-        def moved(username: str, found: SearchResult) -> None:
-            visitor.tell(Sighting(username, found))
-
         def answer(elsewhere: Mapping[str, Whereabouts]) -> Message:
             return WatchResult(tuple(sighting(n, elsewhere) for n in request.usernames))
 
@@ -166,6 +180,6 @@ class Service:
                 return Sighting(username, here.found)
             return Sighting(username, elsewhere.get(username, NOWHERE).found)
 
-        self._presence.watch(visitor, request.usernames, moved)
+        self._presence.watch(visitor, request.usernames, visitor.tell)
         absent = [n for n in request.usernames if self._presence.find(n) is None]
         return self._directory.look_up_all(absent, answer)

@@ -6,6 +6,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.registry.bulletin import Bulletin
 from p2pchat.registry.cluster import Cluster
+from p2pchat.registry.node_lists import NodeLists
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.presence_table import PresenceTable
 from p2pchat.storage import Store
@@ -25,6 +26,7 @@ class Shared:
         store: Store,
         url: str,
         presence: PresenceBook,
+        lists: NodeLists,
         *,
         node: int,
         lease: float,
@@ -35,7 +37,7 @@ class Shared:
             loop, threads=_THREADS, waiting=0, around_thread=store.in_thread
         )
         table = PresenceTable(store, node, lease)
-        self.cluster = Cluster(loop, self._worker, table, presence, node=node, lease=lease)
+        self.cluster = Cluster(loop, self._worker, table, presence, lists, node=node, lease=lease)
         self._bulletin: Bulletin | None = None
 
     def begin(self, join: str) -> None:

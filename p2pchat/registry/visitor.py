@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from p2pchat.net.budgets import group_of
 from p2pchat.protocol.messages import Message, Reason
+from p2pchat.protocol.proofs import Channel
 from p2pchat.registry.presence import Attendance
 
 
@@ -12,10 +13,12 @@ class Visitor:
 
     `secure`: it came by a secure door. `hang_up(reason)` closes that connection, `tell(news)` says
     something unasked on it; `gone` once it has ended. `group` is what its address counts as.
+    `channel` is what its login is bound to, if it came by a secure listener.
     """
 
     __slots__ = (
         "attendance",
+        "channel",
         "errand",
         "gone",
         "group",
@@ -33,7 +36,9 @@ class Visitor:
         tell: Callable[[Message], None],
         *,
         secure: bool = False,
+        channel: Channel | None = None,
     ) -> None:
+        self.channel = channel
         self.host = host
         self.group = group_of(host)
         self.hang_up = hang_up

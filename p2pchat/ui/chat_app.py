@@ -4,7 +4,6 @@ Knows no terminal: a view shows. The same for the prompt and for plain lines.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from p2pchat.errors import ContactOffline, LinkLost, P2PError, StorageError, UsageError
 from p2pchat.peer.events import (
@@ -22,6 +21,7 @@ from p2pchat.peer.events import (
     SearchFailed,
 )
 from p2pchat.peer.node import Node
+from p2pchat.ui.call import Call
 from p2pchat.ui.commands import Order, Say, help_lines, parse
 from p2pchat.ui.foreground import Foreground
 from p2pchat.ui.history_orders import HistoryOrders
@@ -30,13 +30,6 @@ from p2pchat.ui.screens import Watcher
 from p2pchat.ui.trust_orders import TrustOrders
 from p2pchat.ui.typed_ahead import END, TypedAhead
 from p2pchat.ui.view import View
-
-
-class Call(NamedTuple):
-    """Whom to call; `in_clear`: even if for everybody to read."""
-
-    username: str
-    in_clear: bool = False
 
 
 class ChatApp(Watcher):
@@ -181,6 +174,10 @@ class ChatApp(Watcher):
         if self._refused is not None and self.front is None:
             self.finish(error=self._refused)
         self._typed.work_off()
+
+    def on_bug(self) -> None:
+        """Say that something is missing from the screen."""
+        self._view.tell("something that happened could not be shown: a bug, see the log")
 
     def _take(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
         match event:

@@ -3,10 +3,12 @@
 Drafts are texts of the person: the file is for its owner's eyes.
 """
 
-import os
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+
+from p2pchat.private_files import replace_private
 
 
 class Drafts:
@@ -49,10 +51,5 @@ class Drafts:
     def _write(self) -> None:
         if self._file is None:
             return
-        unfinished = self._file.with_name(f"{self._file.name}.{os.getpid()}")
-        try:
-            unfinished.touch(mode=0o600)
-            unfinished.write_bytes(msgspec.json.encode(self._drafts))
-            unfinished.replace(self._file)
-        except OSError:
-            unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            replace_private(self._file, msgspec.json.encode(self._drafts))

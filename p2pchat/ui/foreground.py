@@ -72,7 +72,7 @@ class Foreground:
         more = f" (the last {len(missed)} of {count}; p2p history {contact} shows all)"
         self._view.tell(f"unread of {contact}:{more if count > len(missed) else ''}")
         for line in missed:
-            self._view.show(TextReceived(contact, line.text, line.id, line.at))
+            self._view.show(self._node.received(line))
         self._node.seen(contact, missed[-1].id)
 
     def next_unread(self) -> str:

@@ -41,7 +41,7 @@ class HistoryOrders:
 
     def _tell(self, lines: list[KeptLine]) -> None:
         for line in lines:
-            for sentence in kept_lines(line, self._node().username):
+            for sentence in kept_lines(line, self._node().username, whole=False):
                 self._view.tell(sentence)
         if not lines:
             self._view.tell("nothing was found")

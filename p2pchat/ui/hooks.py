@@ -16,12 +16,14 @@ from p2pchat.errors import P2PError, UsageError, nearest
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.events import Event
 from p2pchat.peer.lines import now_ms
-from p2pchat.ui.json_events import NAMES, event_object, json_line
+from p2pchat.protocol.text import json_line
+from p2pchat.ui.json_events import NAMES, event_object
 from p2pchat.ui.screens import Watcher
 
 AT_ONCE: Final = 4
 _MOST_WAITING: Final = 1000
 _LOOK_EVERY: Final = 0.05  # seconds, while one runs
+_MOST_CHARACTERS: Final = 8192  # of a variable; all of it is on stdin
 
 Commands = Mapping[str, Sequence[str] | str]
 """What to run at which event: words, or a line that is split as a shell would split it."""
@@ -163,7 +165,10 @@ def parse_hooks(commands: Commands) -> dict[str, tuple[str, ...]]:
 
 
 def variables_of(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Give an object's fields as variables; lists are on stdin alone."""
+    """Return an object's fields as variables, cut where they are long.
+
+    Lists, and all of a long text, are on stdin alone.
+    """
     return {
         f"P2P_{name.upper()}": _text(value)
         for name, value in fields.items()
@@ -172,6 +177,7 @@ def variables_of(fields: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
+    """Return a value as a variable holds it: a system takes only so much of each, and of all."""
     if isinstance(value, bool):
         return "1" if value else "0"
-    return str(value).replace("\0", "")
+    return str(value)[:_MOST_CHARACTERS].replace("\0", "")

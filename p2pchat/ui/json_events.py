@@ -6,7 +6,6 @@ stream; words for persons are `render`'s.
 """
 
 import datetime as dt
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -27,13 +26,16 @@ from p2pchat.peer.events import (
     Delivered,
     Event,
     Found,
+    LinesMissing,
     LoggedIn,
     LoginFailed,
     NotKept,
     OutboxFailed,
+    QuotaFull,
     RegistryBack,
     RegistryLost,
     RegistryTrusted,
+    Renumbered,
     Said,
     SearchFailed,
     Security,
@@ -65,6 +67,9 @@ NAMES: Final[Mapping[type[Event], str]] = {
     Seen: "seen",
     Said: "said",
     Delivered: "delivered",
+    Renumbered: "renumbered",
+    LinesMissing: "lines_missing",
+    QuotaFull: "quota_full",
     OutboxFailed: "outbox_failed",
     NotKept: "not_kept",
     ContactAway: "contact_away",
@@ -90,11 +95,6 @@ def event_object(event: Event, now: int) -> dict[str, Any]:
 def json_object(name: str, at: int, /, **fields: Any) -> dict[str, Any]:
     """Give an object with what each has; the fields may bring an `at` of their own."""
     return {"v": VERSION, "event": name, "at": timestamp(at), **fields}
-
-
-def json_line(fields: Mapping[str, Any]) -> str:
-    """Give an object on one line."""
-    return json.dumps(fields, ensure_ascii=False)
 
 
 def contact_of(fields: Mapping[str, Any]) -> str | None:
@@ -141,14 +141,19 @@ def timestamp(at: int) -> str:
 
 def _fields(event: Event) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912  # a table
     match event:
-        case LoggedIn(username, registry, listening):
-            return {"account": username, "registry": registry, "listening": str(listening)}
+        case LoggedIn(username, registry, listening, machine):
+            return {
+                "account": username,
+                "registry": registry,
+                "listening": str(listening),
+                "machine": machine or registry,
+            }
         case LoginFailed(error) | Trouble(error):
             return error_fields(error)
         case RegistryLost(error, retry_in):
             return {"retry_in": round(retry_in, 3), **error_fields(error)}
-        case RegistryBack(registry):
-            return {"registry": registry}
+        case RegistryBack(registry, machine):
+            return {"registry": registry, "machine": machine or registry}
         case RegistryTrusted(registry, fingerprint):
             return {"registry": registry, "fingerprint": fingerprint}
         case Found(username, address):
@@ -156,7 +161,9 @@ def _fields(event: Event) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912  # 
             return {"user": username, "online": address is not None, "address": where}
         case SearchFailed(username, error):
             return {"user": username, **error_fields(error)}
-        case Called(contact) | CallWithdrawn(contact) | CallTurnedAway(contact):
+        case Called(contact, security):
+            return {"from": contact, "security": _SECURITY[security]}
+        case CallWithdrawn(contact) | CallTurnedAway(contact):
             return {"from": contact}
         case CallerRefused(contact, error):
             return {"from": contact, **error_fields(error)}
@@ -168,8 +175,8 @@ def _fields(event: Event) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912  # 
             return {"user": contact, "security": _SECURITY[security]}
         case ChatEnded(contact, error, unsent):
             return {"user": contact, "unsent": list(unsent), **error_fields(error)}
-        case TextReceived(contact, text, line_id):
-            return {"from": contact, "text": text, "id": line_id}
+        case TextReceived(contact, text, line_id, _, security):
+            return {"from": contact, "text": text, "id": line_id, "security": _SECURITY[security]}
         case Seen(contact) | ContactAway(contact) | ContactBack(contact):
             return {"user": contact}
         case ContactIdle(contact, idle):
@@ -180,6 +187,12 @@ def _fields(event: Event) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912  # 
             return {"to": contact, "text": text, "number": number}
         case Delivered(contact, waiting, up_to):
             return {"to": contact, "up_to": up_to, "waiting": waiting}
+        case Renumbered(contact, numbers):
+            return {"to": contact, "numbers": [list(pair) for pair in numbers]}
+        case LinesMissing(contact, count, ours):
+            return {"user": contact, "count": count, "where": "here" if ours else "there"}
+        case QuotaFull(contact, lines, size):
+            return {"from": contact, "lines": lines, "bytes": size}
         case OutboxFailed(contact, error, count):
             return {"to": contact, "count": count, **error_fields(error)}
         case NotKept(contact, error, texts):

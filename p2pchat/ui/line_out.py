@@ -17,7 +17,7 @@ from p2pchat.net.loop import READ, WRITE, Loop
 class LineOut:
     """Write lines in order until closed, which leaves the descriptor open.
 
-    When nobody reads a pipe any more the loop raises BrokenPipeError, not only at the next line.
+    When the reader of a pipe has gone, the loop ends with BrokenPipeError, not at the next line.
     """
 
     def __init__(self, loop: Loop, descriptor: int) -> None:
@@ -47,13 +47,17 @@ class LineOut:
         if self._out:
             self._send()
         elif self._idle:
-            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+            self._loop.end_with(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
         self._watch()
 
     def _send(self) -> None:
         try:
             sent = os.write(self._descriptor, self._out[: select.PIPE_BUF])
-        except BlockingIOError:  # somebody else has made it so, and was faster
+        except BlockingIOError:  # another writer has made it so, and was faster
+            return
+        except OSError as error:
+            self._out.clear()
+            self._loop.end_with(error)
             return
         del self._out[:sent]
         self._gone_out += sent

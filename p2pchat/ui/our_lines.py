@@ -74,4 +74,5 @@ class OurLines:
             self._lines.extend(on_their_way)
 
     def _show(self, text: str, state: str) -> None:
-        self._view.ours(f"{self._node.username} to {self._contact}> ", text, state)
+        prompt = f"{self._node.username} to {self._contact}> "
+        self._view.ours(prompt, text, state, self._contact or "")

@@ -9,7 +9,6 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import IO, Final
 
 from p2pchat.net.loop import READ, Loop
@@ -23,20 +22,15 @@ _MAX_LINE: Final = 1024 * 1024
 
 
 class LineWriter:
-    """Write lines to a text stream, each at once; None: to nobody, stdout is closed.
+    """Write lines to a text stream, each at once; None: stdout is closed, and they go nowhere.
 
-    Where that fails, what it raises is raised where `soon` calls: a node should not be left in the
-    midst of what it does. BrokenPipeError: nobody reads them any more. What follows goes nowhere.
-    A terminal that is gone is told by the end of what is typed, or by SIGHUP, and not here.
+    If that fails, `fail(error)` is called, and what follows goes nowhere. BrokenPipeError: the
+    reader has gone. A terminal that has gone is noticed by the end of input or SIGHUP, not here.
     """
 
-    def __init__(
-        self,
-        out: IO[str] | None,
-        soon: Callable[[Callable[[], None]], None] = lambda callback: callback(),
-    ) -> None:
+    def __init__(self, out: IO[str] | None, fail: Callable[[OSError], None]) -> None:
         self._out = out
-        self._soon = soon
+        self._fail = fail
 
     def write(self, lines: Iterable[Iterable[tuple[str, str]]]) -> None:
         """Write what is in the fragments of each line, without its style."""
@@ -49,12 +43,12 @@ class LineWriter:
         except OSError as error:
             self._out = None
             if error.errno != errno.EIO:
-                self._soon(partial(_fail, error))
+                self._fail(error)
 
 
 def plain_view(out: IO[str] | None, loop: Loop) -> View:
-    """Give a view that writes plain lines to a stream."""
-    return View(LineWriter(out, loop.call_soon).write, plain=True)
+    """Return a view that writes plain lines to a stream; the loop ends if that fails."""
+    return View(LineWriter(out, loop.end_with).write, plain=True)
 
 
 class LineInput:
@@ -114,22 +108,18 @@ class LineInput:
             self._app.submit(line)
 
 
-def _fail(error: OSError) -> None:
-    raise error
-
-
 @contextmanager
 def ended_with_reader(loop: Loop, descriptor: int) -> Iterator[None]:
-    """Have the loop raise BrokenPipeError when nobody reads a pipe any more, not at the next line.
+    """End the loop with BrokenPipeError when the reader of a pipe has gone, not at the next line.
 
-    For who may have nothing to say for long.
+    For a program that may write nothing for a long time.
     """
     if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
         yield
         return
 
-    nobody_reads = BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
-    loop.watch(descriptor, READ, lambda _: _fail(nobody_reads))
+    no_reader = BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+    loop.watch(descriptor, READ, lambda _: loop.end_with(no_reader))
     try:
         yield
     finally:

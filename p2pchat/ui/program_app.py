@@ -23,7 +23,7 @@ from p2pchat.peer.events import (
 )
 from p2pchat.peer.node import Node
 from p2pchat.protocol.messages import Presence, SearchResult
-from p2pchat.ui.chat_app import Call
+from p2pchat.ui.call import Call
 from p2pchat.ui.json_commands import Id, JsonOrder, id_of, load, understand
 from p2pchat.ui.json_events import error_fields
 from p2pchat.ui.program_orders import LATER, ProgramOrders
@@ -135,10 +135,6 @@ class ProgramApp(Watcher):
         if self.done:
             return
         self._stream.show(event)
-        if self._stream.too_late:
-            late = UsageError("too much has happened that was not read", advice="read on, always")
-            self.finish(error=late)
-            return
         self._take(event)
         self._work_off()
 
@@ -149,6 +145,7 @@ class ProgramApp(Watcher):
             self.exit_code, self.error = exit_code, error
             if self._deadline is not None:
                 self._deadline.cancel()
+            self._stream.end()
             self.on_done()
 
     def settle(self) -> None:

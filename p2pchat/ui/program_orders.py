@@ -13,7 +13,7 @@ from p2pchat.errors import P2PError, UsageError
 from p2pchat.peer.events import Security
 from p2pchat.peer.lines import KeptLine
 from p2pchat.peer.node import Node
-from p2pchat.protocol.text import check_username
+from p2pchat.protocol.names import check_username
 from p2pchat.ui.json_commands import JsonOrder
 from p2pchat.ui.json_events import kept_object
 from p2pchat.ui.stream import Stream

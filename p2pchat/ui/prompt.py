@@ -21,6 +21,7 @@ from prompt_toolkit.output import Output
 from prompt_toolkit.renderer import print_formatted_text
 
 from p2pchat.errors import StorageError
+from p2pchat.private_files import make_private
 from p2pchat.protocol.screen import Around, Fragment
 from p2pchat.ui.caution import as_meant, why_ask
 from p2pchat.ui.completion import CommandCompleter
@@ -219,8 +220,7 @@ def _history(file: Path | None) -> History:
     if file is None:
         return InMemoryHistory()
     try:
-        file.touch(mode=0o600)
-        file.open("ab").close()
+        make_private(file)
     except OSError as error:
         raise StorageError(
             f"the input history {file} cannot be written: {error.strerror}",

@@ -6,7 +6,7 @@ What both a person's screen and a program need; how things are shown there is th
 from collections.abc import Callable, Collection
 from typing import Protocol
 
-from p2pchat.errors import P2PError
+from p2pchat.errors import InternalError, P2PError
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.events import Event
@@ -36,6 +36,9 @@ class App(TakesInput, Protocol):
 
     def on_room(self) -> None:
         """More can be said than before."""
+
+    def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:
+        """Be done."""
 
     def settle(self) -> None:
         """Show what is still to be shown."""
@@ -84,6 +87,10 @@ class RemoteEnd(Watcher):
     def on_room(self) -> None:
         """More can be said than before."""
         self._app.on_room()
+
+    def on_bug(self) -> None:
+        """End this one; its process is told why."""
+        self._app.finish(error=InternalError("your node could not tell what happened"))
 
     def _heard(self, message: Message) -> None:
         if self._app.done:

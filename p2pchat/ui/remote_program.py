@@ -11,7 +11,7 @@ from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.node import Node
 from p2pchat.protocol.screen import AttachProgram, Shown
-from p2pchat.ui.chat_app import Call
+from p2pchat.ui.call import Call
 from p2pchat.ui.program_app import ProgramApp
 from p2pchat.ui.remote_end import RemoteEnd
 from p2pchat.ui.screens import Screens

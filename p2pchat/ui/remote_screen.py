@@ -12,7 +12,8 @@ from p2pchat.net.loop import Loop
 from p2pchat.peer.node import Node
 from p2pchat.protocol.screen import Alert, Around, Attach, Shown
 from p2pchat.ui.around import around
-from p2pchat.ui.chat_app import Call, ChatApp
+from p2pchat.ui.call import Call
+from p2pchat.ui.chat_app import ChatApp
 from p2pchat.ui.remote_end import RemoteEnd
 from p2pchat.ui.render import Fragments
 from p2pchat.ui.screens import Screens

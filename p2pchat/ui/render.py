@@ -24,13 +24,16 @@ from p2pchat.peer.events import (
     Delivered,
     Event,
     Found,
+    LinesMissing,
     LoggedIn,
     LoginFailed,
     NotKept,
     OutboxFailed,
+    QuotaFull,
     RegistryBack,
     RegistryLost,
     RegistryTrusted,
+    Renumbered,
     Said,
     SearchFailed,
     Security,
@@ -39,6 +42,7 @@ from p2pchat.peer.events import (
     Trouble,
 )
 from p2pchat.peer.lines import KeptLine, LineState
+from p2pchat.ui.folding import PIPE, SCREEN, shown_lines
 
 Fragments = list[tuple[str, str]]
 """Style and text, in prompt_toolkit's form."""
@@ -63,7 +67,7 @@ def plain_lines(event: Event) -> list[str]:
     if isinstance(event, TextReceived):
         if event.text.startswith(ACTION):
             return [f"{DOING}{event.contact} {_on_one_line(event.text)}"]
-        return [f"{event.contact}: {line}" for line in event.text.split("\n")]
+        return [f"{event.contact}: {line}" for line in shown_lines(event.text, event.contact, PIPE)]
     return [NOTICE + sentence for sentence in sentences(event)]
 
 
@@ -73,7 +77,7 @@ def styled_lines(event: Event) -> list[Fragments]:
         if event.text.startswith(ACTION):
             doing = ("class:contact", f"{DOING}{event.contact}")
             return [[doing, ("", f" {_on_one_line(event.text)}")]]
-        first, *rest = event.text.split("\n")
+        first, *rest = shown_lines(event.text, event.contact)
         indent = " " * (len(event.contact) + 2)
         return [
             [("class:contact", event.contact), ("", f": {first}")],
@@ -83,8 +87,8 @@ def styled_lines(event: Event) -> list[Fragments]:
 
 
 def _on_one_line(action: str) -> str:
-    """Give what somebody does, so that no line of it can pass for something else."""
-    return " ".join(action.removeprefix(ACTION).split())
+    """Return an action on one line, so that no part of it can pass for something else."""
+    return " ".join(action.removeprefix(ACTION)[: SCREEN.characters].split())
 
 
 def day_line(day: dt.date) -> Fragments:
@@ -92,12 +96,15 @@ def day_line(day: dt.date) -> Fragments:
     return [("class:day", f"—— {day:%A, %d %B %Y} ——")]
 
 
-def our_lines(prompt: str, text: str, state: str) -> list[Fragments]:
-    """Give a line of ours as it was typed, with its state, which is a word or a mark of its own."""
+def our_lines(prompt: str, text: str, state: str, contact: str = "") -> list[Fragments]:
+    """Return a line of ours as it was typed, with its state, which is a word or a mark.
+
+    `contact`: to whom it was said.
+    """
     if text.startswith(ACTION):
         us = prompt.removesuffix("> ").partition(" to ")[0]
         prompt, text = f"{DOING}{us} ", _on_one_line(text)
-    first, *rest = text.split("\n")
+    first, *rest = shown_lines(text, contact)
     lines: list[Fragments] = [[("class:prompt", prompt), ("", first)]]
     lines += [[("", " " * len(prompt) + line)] for line in rest]
     mark = {"": "", LineState.DELIVERED: "  ✓"}.get(state, f"  ({state})")
@@ -105,12 +112,15 @@ def our_lines(prompt: str, text: str, state: str) -> list[Fragments]:
     return lines
 
 
-def kept_lines(line: KeptLine, me: str) -> list[str]:
-    """Give a line of the history, with when it was written, and what has become of ours."""
+def kept_lines(line: KeptLine, me: str, *, whole: bool) -> list[str]:
+    """Return a line of the history, with when it was written, and what has become of ours.
+
+    `whole`: however long it is.
+    """
     when = dt.datetime.fromtimestamp(line.at / 1000, tz=dt.UTC).astimezone()
     whom = f"{me} to {line.username}" if line.outgoing else line.username
     told = line.outgoing or line.state is LineState.UNREAD
-    first, *rest = line.text.split("\n")
+    first, *rest = line.text.split("\n") if whole else shown_lines(line.text, line.username)
     lines = [f"{when:%Y-%m-%d %H:%M} {whom}: {first}", *(f"{'':>16} {more}" for more in rest)]
     lines[-1] += f"  ({line.state})" if told else ""
     return lines
@@ -132,29 +142,54 @@ def error_sentence(error: P2PError) -> str:
 
 
 def _how_protected(contact: str, security: Security) -> list[str]:
-    """Say what a person must know of an encrypted chat; the toolbar says it of every chat."""
+    """Return what a person must know of a chat that is not verified."""
     if security is Security.UNVERIFIED:
         return [f"it is encrypted; to make sure that it is {contact}: /verify {contact}"]
+    if security is Security.CLEAR:
+        return ["it is in clear: others on the network can read it, and anyone can claim this name"]
     return []
+
+
+def _called(contact: str, security: Security) -> str:
+    if security is Security.CLEAR:
+        return (
+            f"{contact} wants to chat with you in clear, where anyone can claim this name:"
+            " /accept or /reject"
+        )
+    return f"{contact} wants to chat with you: /accept or /reject"
+
+
+def _missing(contact: str, count: int, *, ours: bool) -> str:
+    if ours:
+        return (
+            f"your disk is an older copy: up to {count} lines of {contact} may be missing here;"
+            f" {contact} can send them again"
+        )
+    return (
+        f"{contact}'s disk is an older copy: up to {count} lines of yours may be missing there;"
+        f" to send them again: p2p outbox retry {contact}"
+    )
 
 
 def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a table, a row an event
     """Give what an event says, without a mark."""
     match event:
-        case LoggedIn(username, registry, listening):
-            return [f"logged in as {username} at {registry}, listening on {listening}"]
+        case LoggedIn(username, registry, listening, machine):
+            by = f" by way of {machine}" if machine else ""
+            return [f"logged in as {username} at {registry}{by}, listening on {listening}"]
         case RegistryLost(error, retry_in):
             return [f"registry lost: {error.what}; trying again in {retry_in:.0f} s"]
-        case RegistryBack(registry):
-            return [f"registry is back: logged in again at {registry}"]
+        case RegistryBack(registry, machine):
+            by = f" by way of {machine}" if machine else ""
+            return [f"registry is back: logged in again at {registry}{by}"]
         case Found(username, None):
             return [f"{username} is offline"]
         case Found(username, address):
             return [f"{username} is online at {address}"]
         case Calling(contact):
             return [f"calling {contact}, waiting for an answer: /leave gives it up"]
-        case Called(contact):
-            return [f"{contact} wants to chat with you: /accept or /reject"]
+        case Called(contact, security):
+            return [_called(contact, security)]
         case CallWithdrawn(contact):
             return [f"{contact} does not wait any more"]
         case CallTurnedAway(contact):
@@ -174,8 +209,15 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             return [f"{contact} is {'away from' if idle else 'back at'} the keyboard"]
         case ContactBack(contact):
             return [f"{contact} is back"]
-        case Delivered() | Said() | Seen():
+        case Delivered() | Renumbered() | Said() | Seen():
             return []
+        case LinesMissing(contact, count, ours):
+            return [_missing(contact, count, ours=ours)]
+        case QuotaFull(contact, lines, size):
+            return [
+                f"{contact} has {lines} unread lines here ({size // 1024} KiB): no more are taken"
+                f" until you read some: /chat {contact}"
+            ]
         case OutboxFailed(contact, error, count):
             return [f"{count} lines to {contact} will not be delivered: {error.what}"]
         case NotKept(contact, error, texts):

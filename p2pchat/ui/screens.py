@@ -1,18 +1,25 @@
-"""Who looks at one node: the screen of its own process, if it has one, and those that attached."""
+"""The screens of one node: that of its own process, if it has one, and those that attached.
+
+A screen that fails at an event loses that event, and perhaps itself; the node and the others go on.
+"""
 
 from collections.abc import Callable, Collection
 
+from p2pchat.net.compartment import Scheduler
 from p2pchat.peer.events import Event
 
 
 class Watcher:
-    """Somebody who is told what happens; what a kind of them does not need, it leaves as it is."""
+    """Receives a node's events; subclasses override what they need."""
 
     def on_event(self, event: Event) -> None:
         """Take what the node tells."""
 
     def on_room(self) -> None:
         """More can be said than before."""
+
+    def on_bug(self) -> None:
+        """An event could not be taken because of a bug, which is logged."""
 
     is_person = False
     """Whether somebody sits in front of it."""
@@ -35,9 +42,10 @@ class Listening(Watcher):
 
 
 class Screens(Watcher):
-    """Everybody who looks, in the order in which they came."""
+    """All watchers of a node, in the order in which they came."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: Scheduler) -> None:
+        self._loop = loop
         self._watchers: list[Watcher] = []
         self.on_attended: Callable[[bool], None] = lambda _: None
         """Told whenever a person comes or goes, whether one is there now."""
@@ -64,11 +72,21 @@ class Screens(Watcher):
         return any(contact in w.opened for w in self._watchers if w is not besides)
 
     def on_event(self, event: Event) -> None:
-        """Tell everybody."""
+        """Tell all of them."""
         for watcher in tuple(self._watchers):
-            watcher.on_event(event)
+            try:
+                watcher.on_event(event)
+            except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
+                self._broken(watcher, error)
 
     def on_room(self) -> None:
-        """Tell everybody."""
+        """Tell all of them."""
         for watcher in tuple(self._watchers):
-            watcher.on_room()
+            try:
+                watcher.on_room()
+            except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
+                self._broken(watcher, error)
+
+    def _broken(self, watcher: Watcher, error: Exception) -> None:
+        self._loop.contain(error, f"a watcher of the node ({type(watcher).__name__})")
+        watcher.on_bug()

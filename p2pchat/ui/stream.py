@@ -1,8 +1,11 @@
 """What happens at a node as lines for a program: all of it, or what concerns one contact.
 
-The reader sets the pace, and what it has not read yet waits here. `seen`: the reader stands for the
-person, so it gets what is unread first, and what was written to it counts as seen; without that it
-is a bystander, who changes nothing. Knows no command.
+The reader sets the pace. What it has not read waits here up to a limit; beyond it the reader is
+behind: messages are read from the history when it catches up, and other events are merged to the
+newest state. So a reader that falls behind costs no memory and misses no message. `seen`: the
+reader stands for the person, so it gets what is unread first, what was written to it counts as
+seen, and while it is behind its contacts are not heard. Without that it changes nothing. Knows no
+command.
 """
 
 from collections import deque
@@ -11,10 +14,22 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from p2pchat.errors import P2PError
-from p2pchat.peer.events import Event, TextReceived, Trouble
+from p2pchat.peer.events import (
+    ContactAway,
+    ContactBack,
+    ContactIdle,
+    ContactLost,
+    Delivered,
+    Event,
+    RegistryBack,
+    RegistryLost,
+    TextReceived,
+    Trouble,
+)
 from p2pchat.peer.lines import now_ms
 from p2pchat.peer.node import Node
-from p2pchat.ui.json_events import contact_of, event_object, json_line, json_object
+from p2pchat.protocol.text import json_line
+from p2pchat.ui.json_events import contact_of, event_object, json_object
 from p2pchat.ui.render import plain_lines
 
 Write = Callable[[str, Callable[[], None]], None]
@@ -23,8 +38,18 @@ Write = Callable[[str, Callable[[], None]], None]
 _MOST_UNDER_WAY: Final = 64 * 1024
 """Characters that were written and are not there yet; the node's link takes some times that."""
 
-_MOST_WAITING: Final = 10_000
-"""Lines, besides those that were unread at first; whoever is that late reads no more."""
+_MOST_WAITING: Final = 1000
+_MOST_CHARACTERS: Final = 1024 * 1024
+"""Lines and characters that wait; beyond either the reader is behind."""
+
+_MOST_MERGED: Final = 1000
+"""Events of different kinds or contacts that are kept for a reader that is behind."""
+
+_AT_ONCE: Final = 100
+"""Messages read from the history at once for a reader that catches up."""
+
+_PRESENCE: Final = (ContactAway, ContactBack, ContactLost)
+_REGISTRY: Final = (RegistryBack, RegistryLost)
 
 
 class _Due(NamedTuple):
@@ -33,7 +58,7 @@ class _Due(NamedTuple):
 
 
 class Stream:
-    """Write the lines of events and of `put`; `too_late` once the reader is far behind."""
+    """Write the lines of events and of `put`."""
 
     def __init__(
         self, write: Write, *, as_json: bool = True, only: str = "", seen: bool = False
@@ -44,67 +69,138 @@ class Stream:
         self._seen = seen
         self._node: Node | None = None
         self._due: deque[_Due] = deque()
-        self._most = _MOST_WAITING
+        self._due_characters = 0
+        self._unread: deque[int] = deque()  # ids of messages that were unread at first
+        self._after: int | None = None  # messages with a higher id were not told yet
+        self._merged: dict[object, Event] = {}
+        self._held: set[str] = set()
         self._under_way = 0
         self._writing = False
+        self._ended = False
         self._on_empty: Callable[[], None] | None = None
-
-    @property
-    def too_late(self) -> bool:
-        """Whether more waits than should be kept."""
-        return len(self._due) > self._most
 
     @property
     def has_room(self) -> bool:
         """Whether the reader keeps up with what it asks for."""
-        return len(self._due) < _MOST_WAITING // 10
+        return not self._is_behind and len(self._due) < _MOST_WAITING // 10
 
     def begin(self, node: Node) -> None:
-        """Tell of what came while nobody was there. Raises StorageError."""
+        """Tell of what came before. Raise StorageError if the history cannot be read."""
         self._node = node
-        if not self._seen:
-            for contact, count in node.history.unread().items() if self._as_json else ():
+        if self._seen:
+            self._unread.extend(node.history.unread_ids(self._only or None))
+            self._go_on()
+        elif self._as_json:
+            for contact, count in node.history.unread().items():
                 if self._only in {"", contact}:
                     self.put("unread", **{"from": contact}, count=count)
-            return
-        unread = node.unread(self._only or None)
-        self._most += len(unread)
-        for line in unread:
-            self.show(TextReceived(line.username, line.text, line.id, line.at))
 
     def show(self, event: Event) -> None:
         """Tell what happened, if it is to be told."""
+        if self._ended:
+            return
         fields = event_object(event, now_ms())
         if self._only and contact_of(fields) != self._only:
             return
+        if self._is_behind or self._is_full:
+            self._fall_behind(event)
+        else:
+            self._tell(event, fields)
+        self._go_on()
+
+    def put(self, name: str, /, **fields: Any) -> None:
+        """Tell something that is no event of the node: an answer, which its order has asked for."""
+        self._add(_Due(json_line(json_object(name, now_ms(), **fields)), None))
+        self._go_on()
+
+    def close(self, then: Callable[[], None]) -> None:
+        """Take nothing more; call once all is written that waits here."""
+        self._on_empty = then
+        self.end()
+        self._go_on()
+
+    def end(self) -> None:
+        """Tell nothing more of what happens or was missed, and have every contact heard again."""
+        self._ended = True
+        self._unread.clear()
+        self._after = None
+        self._merged.clear()
+        self._let_go()
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._due) >= _MOST_WAITING or self._due_characters >= _MOST_CHARACTERS
+
+    @property
+    def _is_behind(self) -> bool:
+        return bool(self._unread or self._merged) or self._after is not None
+
+    def _fall_behind(self, event: Event) -> None:
+        """Remember enough of an event to tell it when the reader catches up."""
+        if isinstance(event, TextReceived) and event.id:
+            if self._after is None:
+                self._after = event.id - 1
+            if self._seen and self._node is not None and event.contact not in self._held:
+                self._held.add(event.contact)
+                self._node.conversations.wait_for_reader(event.contact, behind=True)
+            return
+        key = _merged_as(event)
+        self._merged.pop(key, None)
+        self._merged[key] = event
+        if len(self._merged) > _MOST_MERGED:
+            del self._merged[next(iter(self._merged))]
+
+    def _catch_up(self) -> None:
+        """Tell what the reader has missed, as far as there is room: messages first."""
+        node = self._node
+        assert node is not None
+        if self._unread:
+            ids = [self._unread.popleft() for _ in range(min(_AT_ONCE, len(self._unread)))]
+            for line in node.history.lines_with(ids):
+                self._tell(node.received(line))
+        elif self._after is not None:
+            lines = node.history.incoming(self._after, _AT_ONCE, self._only or None)
+            for line in lines:
+                self._tell(node.received(line))
+            self._after = lines[-1].id if len(lines) == _AT_ONCE else None
+        else:
+            merged, self._merged = self._merged, {}
+            for event in merged.values():
+                self._tell(event)
+        if not self._is_behind:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Hear the contacts again that were held back."""
+        held, self._held = self._held, set()
+        for contact in held:
+            if self._node is not None:
+                self._node.conversations.wait_for_reader(contact, behind=False)
+
+    def _tell(self, event: Event, fields: dict[str, Any] | None = None) -> None:
         of = event if isinstance(event, TextReceived) and self._seen else None
-        lines = [json_line(fields)] if self._as_json else plain_lines(event)
+        if self._as_json:
+            lines = [json_line(fields or event_object(event, now_ms()))]
+        else:
+            lines = plain_lines(event)
         for line in lines[:-1]:
             self._add(_Due(line, None))
         for line in lines[-1:]:
             self._add(_Due(line, of))
 
-    def put(self, name: str, /, **fields: Any) -> None:
-        """Tell something that is no event of the node."""
-        self._add(_Due(json_line(json_object(name, now_ms(), **fields)), None))
-
-    def close(self, then: Callable[[], None]) -> None:
-        """Take nothing more; call once all is written."""
-        self._on_empty = then
-        self._go_on()
-
     def _add(self, due: _Due) -> None:
         if self._on_empty is None:
             self._due.append(due)
-            self._go_on()
+            self._due_characters += len(due.line)
 
     def _go_on(self) -> None:
         if self._writing:  # what is seen is an event too, which comes here in the midst of it
             return
         self._writing = True
         try:
-            while self._due and self._under_way < _MOST_UNDER_WAY:
+            while self._under_way < _MOST_UNDER_WAY and self._has_more():
                 due = self._due.popleft()
+                self._due_characters -= len(due.line)
                 self._under_way += len(due.line)
                 self._write(due.line, partial(self._written, due))
         finally:
@@ -112,6 +208,17 @@ class Stream:
         if self._on_empty is not None and not self._due and not self._under_way:
             then, self._on_empty = self._on_empty, _nothing
             then()
+
+    def _has_more(self) -> bool:
+        """Return whether a line waits; read on where the reader was behind."""
+        while not self._due and self._is_behind and self._node is not None:
+            try:
+                self._catch_up()
+            except P2PError as error:
+                self._unread.clear()
+                self._after = None
+                self._tell(Trouble(error))
+        return bool(self._due)
 
     def _written(self, due: _Due) -> None:
         self._under_way -= len(due.line)
@@ -121,6 +228,18 @@ class Stream:
             except P2PError as error:
                 self.show(Trouble(error))
         self._go_on()
+
+
+def _merged_as(event: Event) -> object:
+    """Return what an event is merged by, for a reader that is behind: the newest one counts."""
+    contact = getattr(event, "contact", "")
+    if isinstance(event, _PRESENCE):
+        return "presence", contact
+    if isinstance(event, _REGISTRY):
+        return "registry"
+    if isinstance(event, ContactIdle | Delivered):
+        return type(event), contact
+    return object() if isinstance(event, TextReceived) else event  # two may say the same
 
 
 def _nothing() -> None:

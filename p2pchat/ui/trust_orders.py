@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping
 
 from p2pchat.peer.node import Node
-from p2pchat.protocol.text import check_username
+from p2pchat.protocol.names import check_username
 from p2pchat.ui.commands import Order
 from p2pchat.ui.view import View
 

@@ -46,10 +46,13 @@ class View:
         """Show a sentence of ours."""
         self._write([notice(sentence)])
 
-    def ours(self, prompt: str, text: str, state: str) -> None:
-        """Show a line that was typed at the prompt, and what has become of it."""
+    def ours(self, prompt: str, text: str, state: str, contact: str = "") -> None:
+        """Show a line that was typed at the prompt, and what has become of it.
+
+        `contact`: to whom it was said, if it was.
+        """
         if not self._plain:
-            self._show_said(our_lines(prompt, text, state), 0)
+            self._show_said(our_lines(prompt, text, state, contact), 0)
 
     def _show_said(self, lines: list[Fragments], at_ms: int) -> None:
         """Show what was said, with when; 0: now."""

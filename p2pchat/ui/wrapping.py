@@ -1,6 +1,7 @@
 """Long lines wrapped under themselves: what somebody says stays to the right of who says it.
 
-Pure; counts cells of a terminal, in which a character may have none or two.
+Pure; counts cells of a terminal, in which a character may have none or two. Takes time linear in
+the text, whatever is in it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,26 +13,27 @@ from p2pchat.protocol.screen import Fragment
 
 
 def wrapped(line: Sequence[Fragment], width: int, indent: int) -> Iterator[list[Fragment]]:
-    """Give the line in pieces of at most `width` cells, all but the first behind `indent` blanks.
+    """Yield the line in pieces of at most `width` cells, all but the first indented.
 
     Breaks at blanks where there are some, else anywhere.
     """
     if indent * 2 > width:
         indent = 0
     styled = [(style, character) for style, text in line for character in text]
-    margin: list[Fragment] = []
+    start, margin = 0, False
     while True:
-        first = not margin
-        end = _break(styled, width - (0 if first else indent), after=indent if first else 0)
-        yield [*margin, *_joined(styled[:end])]
+        room = width - (indent if margin else 0)
+        end = _break(styled, start, room, after=0 if margin else indent)
+        piece = _joined(styled[start:end])
+        yield [("", " " * indent), *piece] if margin and indent else piece
         if end == len(styled):
             return
-        styled = styled[end + (styled[end][1] == " ") :]
-        margin = [("", " " * indent)] if indent else []
+        start = end + (styled[end][1] == " ")
+        margin = True
 
 
 def hanging(line: Sequence[Fragment]) -> int:
-    """Give how far the line's own text is from the left: behind who says it, or a notice's mark."""
+    """Return the column of the line's own text: after its speaker's name, or a notice's mark."""
     before = 0
     for style, text in line:
         if style == "class:notice":
@@ -42,24 +44,27 @@ def hanging(line: Sequence[Fragment]) -> int:
     return before
 
 
-def _break(styled: Sequence[Fragment], room: int, *, after: int) -> int:
-    """Give how many characters go into a piece; one at least, or nothing would ever.
+def _break(styled: Sequence[Fragment], start: int, room: int, *, after: int) -> int:
+    """Return where the piece that begins at `start` ends; it has one character at least.
 
-    A blank counts beyond so many cells only: the one between a name and a long word does not.
+    A blank counts beyond `after` cells only: the one between a name and a long word does not.
     """
     cells = 0
-    blank = 0
-    for i, (_, character) in enumerate(styled):
+    blank = start
+    for i in range(start, len(styled)):
+        character = styled[i][1]
         cells += get_cwidth(character)
         if cells > room:
-            return (i if character == " " else blank) or max(i, 1)
+            if character == " ":
+                return max(i, start + 1)
+            return blank if blank > start else max(i, start + 1)
         if character == " " and cells > after:
             blank = i
     return len(styled)
 
 
 def _joined(styled: Sequence[Fragment]) -> list[Fragment]:
-    """Give runs of one style as one fragment each."""
+    """Return runs of one style as one fragment each."""
     return [
         (style, "".join(character for _, character in run))
         for style, run in groupby(styled, key=lambda fragment: fragment[0])

@@ -186,10 +186,10 @@ def test_no_registry(run: Run, command: list[str]) -> None:
 @pytest.mark.parametrize(
     ("command", "what"),
     [
-        (["search", "a b"], "'a b' is no username"),
-        (["register", ""], "'' is no username"),
-        (["chat", "\x1b[2J", "--as", "a"], "is no username"),
-        (["login", "a\u202eb"], "is no username"),
+        (["search", "a b"], "'a b' is not a valid username"),
+        (["register", ""], "'' is not a valid username"),
+        (["chat", "\x1b[2J", "--as", "a"], "is not a valid username"),
+        (["login", "a\u202eb"], "is not a valid username"),
         (["search", "a", "--registry", "http://x"], "names no registry"),
         (["search"], "Missing argument"),
         (["serve", "--original-port", "70000"], "70000"),

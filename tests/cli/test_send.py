@@ -140,7 +140,7 @@ def test_a_changed_key_is_said_and_nothing_is_sent_to_it(tmp_path: Path) -> None
             for text in ("two", "three"):
                 code, _, err = people.run("alice", "send", "bob", text)
                 assert code == 10
-                assert "p2p: bob shows another key than the one we know" in err
+                assert "p2p: the registry says that bob has another key than the one we know" in err
                 assert "p2p trust bob" in err
             assert people.run("alice", "trust", "bob", "--yes")[0] == 0
             retry = Program("outbox", "retry", "bob", env=people.env["alice"])

@@ -49,7 +49,7 @@ def test_what_the_operator_does_counts_at_once(registry: tuple[Serve, Operator])
     assert alice.finds("alice") == "ONLINE"
     _, listed, _ = operator.run("list", "--json")
     (entry,) = map(json.loads, listed)
-    assert (entry["user"], entry["encrypted"], entry["disabled"]) == ("alice", False, False)
+    assert (entry["user"], entry["encrypted"], entry["disabled"]) == ("alice", True, False)
     assert entry["seen"]
     _, online, _ = operator.run("sessions", "--json")
     assert [json.loads(line)["port"] for line in online] == [4001]
@@ -128,6 +128,7 @@ def test_a_registry_comes_back_from_its_backup(tmp_path: Path) -> None:
         assert Program("backup", str(file), *where, env=env).end()[0] == 0
         assert Program("backup", str(file), *where, env=env).end()[0] == 2
         assert Program("backup", str(file), "--force", *where, env=env).end()[0] == 0
+    (tmp_path / "r2").mkdir(mode=0o700)
     with tarfile.open(file) as archive:
         archive.extractall(tmp_path / "r2", filter="data")
     again = Serve(tmp_path / "r2", *CHEAP)

@@ -2,42 +2,83 @@
 
 import base64
 import datetime as dt
+import hashlib
 import json
 import socket
 import ssl
+import time
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from cryptography.x509.oid import NameOID
 
 from tests.programs import Raw, Serve
+
+ONE_KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+"""The identity of clients that have no other."""
+
+
+def public_of(key: Ed25519PrivateKey) -> str:
+    """Return a public key as it is said in JSON."""
+    return base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+KEY = public_of(ONE_KEY)
 
 
 def context(alpn: list[str] | None = None) -> ssl.SSLContext:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname = False
     made.verify_mode = ssl.CERT_NONE
-    made.set_alpn_protocols(alpn if alpn is not None else ["p2pchat/2"])
+    made.set_alpn_protocols(alpn if alpn is not None else ["p2pchat/3"])
     return made
+
+
+def proof(tls: ssl.SSLSocket, key: Ed25519PrivateKey, username: str, at: int) -> dict[str, Any]:
+    """Return the fields of a login that prove a key on a connection (PROTOCOL, "Login")."""
+    certificate = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True) or b"")
+    public = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    registry = base64.b32encode(hashlib.sha256(public).digest()).decode().rstrip("=").lower()
+    binding = (tls.get_channel_binding("tls-unique") or b"").hex()
+    signed = json.dumps([registry, binding, username, at], separators=(",", ":"))
+    signature = key.sign(b"p2pchat login 1\0" + signed.encode())
+    return {"key": public_of(key), "proof": base64.b64encode(signature).decode(), "at": at}
 
 
 class Secure(Raw):
     """A connection that speaks frames of JSON inside TLS."""
 
-    def __init__(self, serve: Serve) -> None:
+    def __init__(self, serve: Serve, key: Ed25519PrivateKey = ONE_KEY) -> None:
         plain = socket.create_connection(serve.secure_tcp, timeout=20)
         # Else the first request waits until the end of the handshake is acknowledged, 40 ms later.
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = context().wrap_socket(plain)
+        self.key = key
+        self._serve = serve
         serve.close_too(self)
 
     def tell(self, command: str, **fields: Any) -> tuple[str, dict[str, Any]]:
-        """Ask, and give the answer."""
-        answer, payload = self.ask(command, json.dumps(fields))
+        """Ask, and give the answer; a login proves `self.key`, unless a field says otherwise."""
+        login = command in {"LOG", "REG"}
+        asked = self.request(**fields) if login else json.dumps(fields)
+        answer, payload = self.ask(command, asked)
         return answer, json.loads(payload)
+
+    def request(self, username: str, **fields: Any) -> str:
+        """Return the payload of a LOG or REG that proves our key on this connection."""
+        return json.dumps({"username": username, **self.proof(username), **fields})
+
+    def proof(self, username: str) -> dict[str, Any]:
+        """Return the fields that prove our key on this connection."""
+        return proof(self.socket, self.key, username, int(time.time() + self._serve.clock_ahead))
 
     def register(self, name: str, **fields: Any) -> None:
         """Make an account with the password `password`."""
@@ -77,4 +118,5 @@ class PeerIdentity:
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             + certificate.public_bytes(Encoding.PEM)
         )
-        self.public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
+        self.key = key
+        self.public = public_of(key)

@@ -124,12 +124,16 @@ def test_of_logins_that_race_one_lives(tmp_path: Path, secure: bool) -> None:
         first = opened[0]
         if isinstance(first, Secure):
             first.register("alice", errand=True)
-            login = b'{"username":"alice","password":"password"}'
         else:
             first.ask("REG", "alice password")
-            login = b"alice password"
         racers = opened[1:]
-        for racer in racers:
+        logins = [
+            racer.request("alice", password="password")
+            if isinstance(racer, Secure)
+            else "alice password"
+            for racer in racers
+        ]
+        for racer, login in zip(racers, logins, strict=True):
             racer.say("LOG", login)
         for racer in racers:
             assert racer.hear()[0] == "LOG_RESP"

@@ -1,11 +1,13 @@
 """Every bad header of PROTOCOL in every state at the real peer server, in both dialects."""
 
 import itertools
+import json
 import signal
 from collections.abc import Iterator
 
 import pytest
 
+from p2pchat.protocol.positions import NO_SUM
 from tests.conformance.secure_client import PeerIdentity, Secure, SecurePeer
 from tests.conformance.test_framing import BAD
 from tests.programs import Program, Raw, Serve, environment, running
@@ -37,7 +39,7 @@ class Node:
         self.name = f"mallory{next(_count)}"
         self._identity = PeerIdentity(self._folder)
         if self.secure:
-            Secure(self._serve).register(self.name, key=self._identity.public)
+            Secure(self._serve, self._identity.key).register(self.name)
 
     def dial(self) -> Raw:
         return (
@@ -105,8 +107,9 @@ def test_in_a_chat(node: Node, data: bytes) -> None:
     if node.secure:
         assert caller.hear()[0] == "SYNC"
         assert caller.hear()[0] == "HERE"
-        caller.say("SYNC", '{"last_in":0}')
-    caller.say("MSG", '{"text":"first","seq":1}' if node.secure else "first")
+        caller.say("SYNC", json.dumps({"last_in": 0, "sum": NO_SUM}))
+    line = {"text": "first", "seq": 1, "id": "a1", "at": 0}
+    caller.say("MSG", json.dumps(line) if node.secure else "first")
     node.program.wait_for(f"^{node.name}: first$")
     if b"MSG" not in data or node.secure:
         caller.socket.sendall(data)

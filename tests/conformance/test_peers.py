@@ -49,7 +49,7 @@ def test_an_original_caller(name: str, env: dict[str, str], original: OriginalPe
     with running(ours):
         caller = original.dial(port)
         caller.say("CHAT_REQ", f"olga {original.port}")
-        ours.wait_for(r"^\* olga wants to chat with you: /accept or /reject$")
+        ours.wait_for(r"^\* olga wants to chat with you in clear, .*")
         early = original.dial(port)
         assert early.ask("CHAT_REQ", "early 1") == ("CHAT_REQ_RESP", "BUSY")
         ours.type("/accept")

@@ -14,10 +14,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.conformance.secure_client import Secure, context
+from tests.conformance.secure_client import KEY, Secure, context
 from tests.programs import Raw, Serve, frame, running
-
-KEY = base64.b64encode(b"k" * 32).decode()
 
 
 @pytest.fixture
@@ -45,10 +43,10 @@ def test_the_join_link_names_the_key(registry: Serve, client: Secure) -> None:
 
 def test_register_login_search(registry: Serve, client: Secure, name: str) -> None:
     """With ids, reasons, a grant; the search tells address and key."""
-    answer, said = client.tell("REG", username=name, password="password", key=KEY, id=7)
+    answer, said = client.tell("REG", username=name, password="password", id=7)
     assert (answer, said["outcome"], said["id"]) == ("REG_RESP", "OK", 7)
     grant = said["grant"]
-    assert set(grant) == {"token", "session", "hello_key", "hello_interval"}
+    assert set(grant) == {"token", "session", "hello_key", "hello_interval", "nodes"}
     assert client.tell("PS_PORT", port=41000) == ("PS_PORT_RESP", {"outcome": "OK"})
     _, found = client.tell("SEARCH", username=name)
     assert found == {"presence": "ONLINE", "host": "127.0.0.1", "port": 41000, "key": KEY}
@@ -58,7 +56,7 @@ def test_register_login_search(registry: Serve, client: Secure, name: str) -> No
     assert said == {"outcome": "FAIL", "reason": "NAME_TAKEN"}
     _, said = other.tell("LOG", username=name, password="wrong")
     assert said == {"outcome": "FAIL", "reason": "WRONG_PASSWORD"}
-    _, said = other.tell("LOG", username=name, token=grant["token"], key=KEY, errand=True)
+    _, said = other.tell("LOG", username=name, token=grant["token"], errand=True)
     assert said["outcome"] == "OK"
     other.close()
     assert client.tell("SEARCH", username=name)[1]["presence"] == "ONLINE"
@@ -74,7 +72,7 @@ def test_a_user_of_the_secure_door_is_offline_at_the_other(
     registry: Serve, client: Secure, name: str
 ) -> None:
     """And cannot log in there."""
-    client.tell("REG", username=name, password="password", key=KEY)
+    client.tell("REG", username=name, password="password")
     client.tell("PS_PORT", port=41001)
     original = Raw(registry.tcp)
     assert original.ask("SEARCH", name) == ("SEARCH_RESP", "OFFLINE")

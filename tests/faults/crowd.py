@@ -41,7 +41,8 @@ class Member(Secure):
         assert answer[1].get("outcome") == "OK", answer
         self.grant: dict[str, Any] = answer[1]["grant"]
         if port:
-            assert self.tell("PS_PORT", port=port)[1]["outcome"] == "OK"
+            answer = self.tell("PS_PORT", port=port)
+            assert answer[1].get("outcome") == "OK", answer
 
     def hello(self) -> bytes:
         """Give the next heartbeat."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from tests.conformance.secure_client import context
+from tests.conformance.secure_client import ONE_KEY, context, proof
 from tests.programs import frame
 
 AT_ONCE = 256
@@ -18,20 +18,23 @@ AT_ONCE = 256
 class _Client:
     """One of them: its handshake, its request, its answer."""
 
-    def __init__(self, tls: ssl.SSLSocket, name: str, request: bytes) -> None:
-        self.name = name
+    def __init__(self, tls: ssl.SSLSocket, command: str, fields: dict[str, str]) -> None:
+        self.name = fields["username"]
         self.tls = tls
         self.answer: tuple[str, dict[str, Any]] | None = None
-        self._request: bytes | None = request
+        self._command = command
+        self._fields: dict[str, str] | None = fields
         self._heard = b""
 
     def go_on(self) -> int:
         """Do what can be done; give the event to wait for, 0 once the answer is there."""
         try:
-            if self._request is not None:
+            if self._fields is not None:
                 self.tls.do_handshake()
-                self.tls.send(self._request)  # it fits into one record, and into the buffer
-                self._request = None
+                proven = {**self._fields, **proof(self.tls, ONE_KEY, self.name, int(time.time()))}
+                request = frame(self._command, json.dumps(proven))
+                self.tls.send(request)  # it fits into one record, and into the buffer
+                self._fields = None
             while not self._whole():
                 data = self.tls.recv(65536)
                 assert data, f"{self.name} was hung up on"
@@ -82,7 +85,7 @@ class Herd:
         with selectors.DefaultSelector() as selector:
             while True:
                 while len(selector.get_map()) < AT_ONCE and (who := next(waiting, None)):
-                    client = self._dial(address, who["username"], frame(command, json.dumps(who)))
+                    client = self._dial(address, command, who)
                     selector.register(client.tls, selectors.EVENT_READ, client)
                     self._go_on(selector, client, arrivals, began)
                 if not selector.get_map():
@@ -92,12 +95,12 @@ class Herd:
                 for key, _ in ready:
                     self._go_on(selector, key.data, arrivals, began)
 
-    def _dial(self, address: tuple[str, int], name: str, request: bytes) -> _Client:
+    def _dial(self, address: tuple[str, int], command: str, fields: dict[str, str]) -> _Client:
         plain = socket.create_connection(address, timeout=60)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         tls = self._context.wrap_socket(plain, do_handshake_on_connect=False)
         tls.setblocking(False)
-        client = _Client(tls, name, request)
+        client = _Client(tls, command, fields)
         self._inside.append(client)
         return client
 

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.conformance.secure_client import Secure
+from tests.conformance.secure_client import KEY, Secure
 from tests.faults.crowd import CHEAP, Member
 from tests.postgres import Postgres, end_connections
 from tests.programs import WITH_EXTRAS, Program, Serve, environment, running
@@ -72,7 +72,10 @@ def test_who_is_at_one_node_is_found_at_all(nodes: list[Serve]) -> None:
         assert "OFFLINE" in heard[1]  # that olga's port was taken back
     assert json.loads(heard[1])["sightings"] == [
         {"username": "olga", "result": {"presence": "OFFLINE"}},
-        {"username": "bob", "result": {"presence": "ONLINE", "host": "127.0.0.1", "port": 4002}},
+        {
+            "username": "bob",
+            "result": {"presence": "ONLINE", "host": "127.0.0.1", "port": 4002, "key": KEY},
+        },
     ]
     assert olga.ask("PS_PORT", "4003") == ("PS_PORT_RESP", "OK")
     assert told_of(bob, "olga")["port"] == 4003
@@ -183,12 +186,13 @@ def test_a_database_that_hangs_up(nodes: list[Serve], database: str) -> None:
     """Every connection breaks; who came and went meanwhile is known soon."""
     alice = Member(nodes[0], "alice", port=4001)
     bob = Member(nodes[1], "bob", port=4002)
+    Member(nodes[2], "carol", errand=True).close()
     bob.tell("WATCH", usernames=["carol"])
     end_connections(database)
     carol = None
     while carol is None:
         try:
-            carol = Member(nodes[2], "carol", port=4004)
+            carol = Member(nodes[2], "carol", port=4004, is_known=True)
         except AssertionError as refused:
             if "SLOW_DOWN" not in str(refused):
                 raise

@@ -52,7 +52,7 @@ def test_registrations_are_refused_honestly_and_nothing_else(tmp_path: Path, fau
         stack.callback(secure.close)
         with fault(serve, tmp_path):
             began, longest = time.monotonic(), 0.0
-            secure.say("REG", '{"username":"new","password":"password"}')
+            secure.say("REG", secure.request("new", password="password"))
             original.say("REG", "old password")
             for _ in range(100):
                 asked = time.monotonic()

@@ -14,13 +14,8 @@ from p2pchat.net.certificates import (
     server_context,
 )
 from p2pchat.net.loop import Loop
-from p2pchat.net.tls import (
-    HANDSHAKE_TIMEOUT,
-    CertificateNotTrusted,
-    Engine,
-    StandardEngine,
-    TlsTransport,
-)
+from p2pchat.net.tls import HANDSHAKE_TIMEOUT, TlsTransport
+from p2pchat.net.tls_engine import CertificateNotTrusted, Engine, StandardEngine
 from tests.fakes import advance, settle, wire
 from tests.net.transport_contract import Pair, TransportContract
 
@@ -69,7 +64,7 @@ def test_both_ends_know_what_was_agreed(loop: Loop, files: tuple[Path, Path]) ->
     client.on_secured = engines.append
     server.on_secured = engines.append
     settle(loop)
-    assert [engine.alpn for engine in engines] == ["p2pchat/2"] * 2
+    assert [engine.alpn for engine in engines] == ["p2pchat/3"] * 2
     seen = next(e.remote_certificate for e in engines if e.remote_certificate)
     assert fingerprint(seen) == fingerprint_of_file(files[0])
     assert len(fingerprint(seen)) == 52

@@ -12,7 +12,8 @@ from p2pchat.peer.chat_session import ChatSession
 from p2pchat.peer.lines import KeptLine, LineState, NewLine, Progress
 from p2pchat.peer.profile import Profile
 from p2pchat.protocol.messages import Message
-from p2pchat.protocol.talk import Ack, ChatRequest, ChatText, Skip, Sync
+from p2pchat.protocol.positions import NO_SUM, add_to_sum
+from p2pchat.protocol.talk import MAX_JUMP, MAX_NUMBER, Ack, ChatRequest, ChatText, Skip, Sync
 from tests.fakes import settle
 
 KEY = b"k" * 32
@@ -47,6 +48,8 @@ class Ours:
         self.heard: list[str] = []
         self.delivered: list[int] = []
         self.not_kept: list[tuple[str, ...]] = []
+        self.renumbered: list[tuple[int, int]] = []
+        self.missing: list[tuple[int, bool]] = []
         self.session = ChatSession(self.thread, self, loop.call_soon)
 
     def on_kept(self, lines: Sequence[NewLine]) -> None:
@@ -58,16 +61,27 @@ class Ours:
     def on_delivered(self, up_to: int) -> None:
         self.delivered.append(up_to)
 
+    def on_renumbered(self, pairs: Sequence[tuple[int, int]]) -> None:
+        self.renumbered += pairs
+
+    def on_missing(self, count: int, *, ours: bool) -> None:
+        self.missing.append((count, ours))
+
     def on_not_kept(self, error: StorageError, texts: Sequence[str]) -> None:
         self.not_kept.append(tuple(texts))
 
-    def up(self, last_in: int | None = 0) -> Wire:
-        """A new link; `last_in` is what the remote says that it has."""
+    def up(self, last_in: int | None = 0, total: str | None = None) -> Wire:
+        """A new link; the remote says that it has taken `last_in` lines, by default of ours."""
         wire = Wire()
         self.session.link_up(wire)
         if last_in is not None:
-            self.hear(Sync(last_in))
+            self.hear(Sync(last_in, self.sum_of(last_in) if total is None else total))
         return wire
+
+    def sum_of(self, last_in: int) -> str:
+        """The sum over our first lines, as a remote has it that has taken them and no others."""
+        ours = [line for line in self.history.lines() if line.outgoing and line.seq <= last_in]
+        return add_to_sum(NO_SUM, [line.uid for line in ours])
 
     def hear(self, *messages: Message) -> None:
         for message in messages:
@@ -101,8 +115,8 @@ def test_what_is_said_waits_for_the_link_and_for_its_sync(ours: Ours) -> None:
     """Then goes out in order, and is delivered when it is acknowledged."""
     ours.say("one", "two")
     wire = ours.up(last_in=None)
-    assert wire.said == [Sync(0)]
-    ours.hear(Sync(0))
+    assert wire.said == [Sync(0, NO_SUM)]
+    ours.hear(Sync(0, NO_SUM))
     ours.say("three")
     assert wire.numbers() == [1, 2, 3]
     ours.hear(Ack(2))
@@ -149,7 +163,7 @@ def test_a_line_is_acknowledged_once_it_is_on_the_disk(
     assert ours.not_kept == [(), ("not kept",)]
     ours.session.link_down()
     wire = ours.up()
-    assert wire.said[0] == Sync(1)
+    assert wire.said[0] == Sync(1, add_to_sum(NO_SUM, ["u1"]))
     ours.say("kept")
     assert wire.numbers() == [1]
 
@@ -171,7 +185,9 @@ def test_what_comes_again_is_acknowledged_and_not_told(ours: Ours) -> None:
         ([], ChatText("no number"), "no number"),
         ([], text(1, "x" * 70_000), "too long"),
         ([], Ack(1), "was not sent"),
-        ([], Sync(0), "twice"),
+        ([], Sync(0, NO_SUM), "twice"),
+        ([], ChatText("no id", 1), "no id"),
+        ([], Skip(MAX_JUMP + 1), "plausible"),
         ([], ChatRequest("bob"), "no place"),
         ([text(1)], text(3), "line 3 came where 2 is due"),
     ],
@@ -192,11 +208,11 @@ def test_lines_that_are_gone_are_skipped(ours: Ours) -> None:
     ours.history.drop_queued("bob")
     ours.say("three")
     wire = ours.up()
-    assert wire.said == [Sync(0), Skip(2), ChatText("three", 3, *_rest(wire, 2))]
+    assert wire.said == [Sync(0, NO_SUM), Skip(2), ChatText("three", 3, *_rest(wire, 2))]
     ours.session.link_down()
     ours.history.drop_queued("bob")
     wire = ours.up()
-    assert wire.said == [Sync(0), Skip(3)]
+    assert wire.said == [Sync(0, NO_SUM), Skip(3)]
     ours.hear(Skip(9), text(10))
     assert ours.heard == ["t10"]
     assert ours.thread.progress().last_in == 10
@@ -209,23 +225,106 @@ def _rest(wire: Wire, index: int) -> tuple[str, int]:
 
 
 def test_an_older_copy_of_our_disk(ours: Ours) -> None:
-    """They have more of us than we know: what waits is numbered after that."""
+    """They have more of us than we know: what waits is numbered after that, and told so."""
     ours.say("one", "two")
-    wire = ours.up(last_in=10)
+    wire = ours.up(last_in=10, total="5" * 32)
     assert wire.numbers() == [11, 12]
+    assert ours.renumbered == [(1, 11), (2, 12)]
+    assert ours.delivered == []
     assert ours.thread.progress().last_out == 12
     ours.hear(Ack(12))
+    assert ours.delivered == [12]
     ours.say("three")
     assert wire.numbers() == [11, 12, 13]
+    ours.session.link_down()
+    total = add_to_sum("5" * 32, [line.uid for line in ours.history.lines()])
+    assert ours.up(13, total).numbers() == []
+    assert ours.delivered == [12, 13]
+
+
+def test_a_position_by_number_alone_acknowledges_nothing(ours: Ours) -> None:
+    """Our disk was restored and as many lines were said: others' lines have those numbers."""
+    ours.say("one", "two", "three")
+    theirs = add_to_sum(NO_SUM, ["other 1", "other 2"])
+    wire = ours.up(last_in=2, total=theirs)
+    assert ours.delivered == []
+    assert wire.numbers() == [4, 5, 6]
+    ours.hear(Ack(6))
+    assert [line.state for line in ours.history.lines()] == [LineState.DELIVERED] * 3
+
+
+def test_the_id_of_the_last_line_is_not_enough(ours: Ours) -> None:
+    """They have taken our second line and not our first, which another disk of ours gave up."""
+    ours.say("one", "two")
+    second = ours.history.lines()[1].uid
+    wire = ours.up(last_in=2, total=add_to_sum(NO_SUM, ["other", second]))
+    assert ours.delivered == []
+    assert wire.numbers() == [3, 4]
 
 
 def test_an_older_copy_of_their_disk(ours: Ours) -> None:
-    """What was delivered already is sent again, from the history."""
-    ours.say("one", "two")
+    """What was delivered is never said again unasked; both are told what may be missing."""
+    ours.say("one", "two", "three")
     ours.up()
-    ours.hear(Ack(2))
+    ours.hear(Ack(3))
     ours.session.link_down()
-    assert ours.up(last_in=0).numbers() == [1, 2]
+    wire = ours.up(last_in=1)
+    assert wire.said == [Sync(0, NO_SUM), Skip(3, missing=2)]
+    assert ours.missing == [(2, False)]
+    assert [line.state for line in ours.history.lines()] == [
+        LineState.DELIVERED,
+        LineState.MISSING,
+        LineState.MISSING,
+    ]
+    ours.hear(Ack(3))
+    ours.say("four")
+    assert wire.numbers() == [4]
+    ours.hear(Skip(7, missing=2), text(8))
+    assert ours.missing == [(2, False), (2, True)]
+    assert ours.heard == ["t8"]
+
+
+def test_nothing_is_given_to_who_says_that_they_have_nothing(ours: Ours) -> None:
+    """A thief of the contact's key cannot fetch what was said before."""
+    ours.say(*map(str, range(50)))
+    ours.up()
+    ours.hear(Ack(50))
+    ours.session.link_down()
+    for _ in range(3):
+        wire = ours.up(0, NO_SUM)
+        assert wire.numbers() == []
+        ours.session.link_down()
+
+
+def test_numbers_that_no_honest_remote_says(ours: Ours) -> None:
+    """Cost the link, and nothing at a later one, also after a restart."""
+    ours.up()
+    ours.hear(Skip(MAX_JUMP))
+    with pytest.raises(RemoteProtocolError, match="plausible"):
+        ours.session.receive(Skip(MAX_NUMBER))
+    settle(ours.loop)
+    ours.session.link_down()
+    wire = ours.up(last_in=None)
+    assert wire.said == [Sync(MAX_JUMP, NO_SUM)]
+    with pytest.raises(RemoteProtocolError, match="plausible"):
+        ours.session.receive(Sync(MAX_JUMP + 1, NO_SUM))
+    ours.session.link_down()
+    ours.say("still")
+    assert ours.up(0, NO_SUM).numbers() == [1]
+
+
+def test_the_numbers_can_be_used_up_and_nothing_breaks(ours: Ours) -> None:
+    """A contact who raises them link by link is told nothing more, in plain words."""
+    while (last := ours.thread.progress().last_out) < MAX_NUMBER:
+        ours.session._progress = ours.session._next = ours.session._progress._replace(
+            last_out=max(last, MAX_NUMBER - MAX_JUMP)
+        )
+        ours.up(MAX_NUMBER, "5" * 32)
+        ours.session.link_down()
+    with pytest.raises(UsageError, match="no more lines"):
+        ours.session.say("one more")
+    settle(ours.loop)
+    assert ours.up(MAX_NUMBER, "5" * 32).numbers() == []
 
 
 def test_a_link_without_room_is_not_filled(ours: Ours) -> None:
@@ -234,7 +333,7 @@ def test_a_link_without_room_is_not_filled(ours: Ours) -> None:
     wire = Wire()
     wire.room = 11
     ours.session.link_up(wire)
-    ours.hear(Sync(0))
+    ours.hear(Sync(0, NO_SUM))
     assert wire.numbers() == list(range(1, 11))
     ours.say("last")
     wire.room = 1000

@@ -1,5 +1,6 @@
 """Every line in a real SQLite file: kept, found, forgotten for good."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ from p2pchat.peer.profile import Profile
 from p2pchat.peer.thread import Thread
 
 HERE, KEY, OTHER = "p2p://here:1", b"k" * 32, b"o" * 32
+SUM = "5" * 32
 
 
 @pytest.fixture
@@ -35,12 +37,12 @@ def test_lines_and_progress_are_kept_together(profile: Profile, tmp_path: Path) 
     """And are there in the next process."""
     _, (bob,) = threads(profile, "bob")
     assert bob.progress() == Progress()
-    bob.write(Progress(0, 2), said=[line(1), line(2)])
-    heard = bob.write(Progress(1, 2, 1), heard=[line(1, "hello")])
+    bob.write(Progress(last_out=2), said=[line(1), line(2)])
+    heard = bob.write(Progress(1, last_out=2, acked=1), heard=[line(1, "hello")])
     assert [(kept.text, kept.state) for kept in heard] == [("hello", LineState.UNREAD)]
     with closing(Profile(tmp_path / "p.sqlite3")) as again:
         history, (bob,) = threads(again, "bob")
-        assert bob.progress() == Progress(1, 2, 1)
+        assert bob.progress() == Progress(1, last_out=2, acked=1)
         assert [(kept.text, kept.state.value) for kept in history.lines()] == [
             ("line 1", "delivered"),
             ("line 2", "queued"),
@@ -61,7 +63,7 @@ def test_conversations_do_not_mix(profile: Profile) -> None:
         profile.history("p2p://there:1").thread("bob", KEY),
     ]
     for n, thread in enumerate([bob, *others], start=1):
-        thread.write(Progress(n, n), said=[line(1)], heard=[line(1)])
+        thread.write(Progress(n, last_out=n), said=[line(1)], heard=[line(1)])
     assert [t.progress().last_in for t in (bob, *others)] == [1, 2, 3, 4]
     assert all(len(t.waiting(0, 10)) == 1 for t in (bob, *others))
 
@@ -79,8 +81,11 @@ def test_a_line_that_comes_again_is_not_kept_again(profile: Profile) -> None:
 def test_what_waits_can_be_numbered_anew_and_given_up(profile: Profile) -> None:
     """In their order; what was given up is not sent."""
     history, (bob,) = threads(profile, "bob")
-    bob.write(Progress(0, 3, 1), said=[line(1), line(2), line(3)])
-    assert bob.renumber(Progress(0, 3, 1), 7) == Progress(0, 9, 1) == bob.progress()
+    bob.write(Progress(last_out=3, acked=1), said=[line(1), line(2), line(3)])
+    rebased = bob.rebase(bob.progress(), 7, SUM)
+    assert rebased.renumbered == ((2, 8), (3, 9))
+    assert rebased.progress == bob.progress() == Progress(last_out=9, acked=7, acked_sum=SUM)
+    assert rebased.missing == 0
     assert [(kept.seq, kept.text) for kept in bob.waiting(1, 10)] == [(8, "line 2"), (9, "line 3")]
     assert history.drop_queued("bob", other_than=KEY) == 0
     assert history.drop_queued("bob") == 2
@@ -93,7 +98,7 @@ def test_lines_are_found(profile: Profile) -> None:
     history, (bob, carol) = threads(profile, "bob", "carol")
     texts = ["the cat sat", "the dog ran", "un café noir", 'quotes " and * stars']
     bob.write(Progress(4), heard=[line(n, text) for n, text in enumerate(texts, start=1)])
-    carol.write(Progress(0, 1), said=[line(1, "a cat too", at=10_000)])
+    carol.write(Progress(last_out=1), said=[line(1, "a cat too", at=10_000)])
 
     def found(**how: object) -> list[str]:
         return [kept.text for kept in history.lines(**how)]  # type: ignore[arg-type]
@@ -135,8 +140,9 @@ def test_forgetting_really_deletes(profile: Profile, tmp_path: Path) -> None:
 def test_what_is_old_and_done_is_forgotten(profile: Profile) -> None:
     """What waits or was not seen stays, however old."""
     history, (bob,) = threads(profile, "bob")
-    bob.write(Progress(0, 3, 1), said=[line(1), line(2), line(3, at=10**12)], heard=[line(1)])
-    assert history.forget_before(10**10) == 1
+    bob.write(Progress(last_out=3, acked=1), said=[line(1), line(2), line(3)], heard=[line(1)])
+    assert history.forget_before(1000 * int(time.time() - 60)) == 0
+    assert history.forget_before(1000 * int(time.time() + 60)) == 1
     assert [kept.state.value for kept in history.lines()] == ["queued", "queued", "unread"]
 
 
@@ -144,9 +150,60 @@ def test_without_history_lines_go_when_they_are_done(profile: Profile) -> None:
     """Delivered or seen; not before."""
     history = profile.history(HERE, keep=False)
     bob = history.thread("bob", KEY)
-    heard = bob.write(Progress(1, 2), said=[line(1), line(2)], heard=[line(1, "hello")])
+    heard = bob.write(Progress(1, last_out=2), said=[line(1), line(2)], heard=[line(1, "hello")])
     assert len(history.lines()) == 3
-    bob.write(Progress(1, 2, 1))
+    bob.write(Progress(1, last_out=2, acked=1))
     history.mark_read("bob", heard[0].id)
     assert [kept.text for kept in history.lines()] == ["line 2"]
-    assert bob.progress() == Progress(1, 2, 1)
+    assert bob.progress() == Progress(1, last_out=2, acked=1)
+
+
+def test_a_disk_of_theirs_that_went_back_lacks_what_was_delivered(profile: Profile) -> None:
+    """Those lines are called missing there, and nothing else changes."""
+    history, (bob,) = threads(profile, "bob")
+    bob.write(Progress(last_out=4, acked=3), said=[line(n) for n in range(1, 5)])
+    rebased = bob.rebase(bob.progress(), 1, SUM)
+    assert (rebased.renumbered, rebased.missing) == ((), 2)
+    assert rebased.progress == bob.progress() == Progress(last_out=4, acked=1, acked_sum=SUM)
+    states = [kept.state.value for kept in history.lines()]
+    assert states == ["delivered", "missing", "missing", "queued"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Progress(last_in=2**48 + 1, last_out=3, acked=1),
+        Progress(last_in=2, last_out=2**60, acked=2**59),
+        Progress(last_in=-1, last_out=3, acked=1),
+        Progress(last_in=2, last_out=3, acked=9),
+        Progress(last_in=2, in_sum="short", last_out=3, acked=1),
+    ],
+)
+def test_a_row_that_is_out_of_range_is_repaired(profile: Profile, broken: Progress) -> None:
+    """An older version, or a hostile contact through it, may have written such numbers."""
+    _, (bob,) = threads(profile, "bob")
+    bob.write(
+        Progress(2, last_out=3, acked=1),
+        said=[line(1), line(2), line(3)],
+        heard=[line(1, uid="a"), line(2, uid="b")],
+    )
+    bob._keep_progress(broken)
+    repaired = bob.progress()
+    assert repaired == bob.progress() == Progress(2, last_out=5)
+    assert [(kept.seq, kept.uid) for kept in bob.waiting(0, 10)] == [(4, "u2"), (5, "u3")]
+
+
+def test_an_id_is_known_though_the_history_forgets(profile: Profile) -> None:
+    """Of the last thousand lines: deleted, or never kept, they are not taken again."""
+    for keep in (True, False):
+        history = profile.history(HERE, keep=keep)
+        bob = history.thread(f"bob {keep}", KEY)
+        heard = [line(n) for n in range(1, 1201)]
+        for n in range(0, 1200, 100):
+            bob.write(Progress(n + 100), heard=heard[n : n + 100])
+        history.mark_read(bob.username, 10**6)
+        history.forget(bob.username)
+        again = bob.write(
+            Progress(2400), heard=[line(n + 1200, uid=f"u{n}") for n in (1, 201, 1200)]
+        )
+        assert [kept.uid for kept in again] == ["u1"]

@@ -40,7 +40,7 @@ def test_a_key_that_others_can_read_is_refused(folder: Path, mode: int) -> None:
 def test_a_folder_that_others_can_read_is_refused(folder: Path) -> None:
     """The profile as a whole is private."""
     folder.chmod(0o755)
-    with pytest.raises(StorageError, match="others can read"):
+    with pytest.raises(StorageError, match="others can enter"):
         load_identity(folder / "key.pem")
 
 

@@ -83,7 +83,24 @@ def test_silent_hosts_cannot_keep_callers_out(original_world: World) -> None:
     assert Called("bob") in alice.events
     many = [Stranger(world, alice, f"10.7.0.{i}") for i in range(MAX_SILENT_LINKS)]
     world.settle()
-    assert [s.closed for s in many].count(True) == MAX_SILENT_LINKS_PER_HOST
+    assert [s.closed for s in silent].count(True) == len(silent)
+    assert [s.closed for s in many].count(True) == 0
+    late = Stranger(world, alice, "10.0.0.8")
+    assert [s.closed for s in many[:2]] == [True, False]
+    late.say(ChatRequest("carol", 5))
+    assert late.heard
+
+
+def test_one_ipv6_network_is_one_host(original_world: World) -> None:
+    """A customer has 2^64 addresses, and few silent links all the same."""
+    world = original_world
+    alice = world.person("alice", A)
+    silent = [Stranger(world, alice, f"2001:db8::{i:x}") for i in range(100)]
+    world.settle()
+    assert [s.closed for s in silent].count(False) == MAX_SILENT_LINKS_PER_HOST
+    other = Stranger(world, alice, "2001:db8:0:1::1")
+    other.say(ChatRequest("bob", 5))
+    assert Called("bob") in alice.events
 
 
 def test_nonsense_ends_its_own_link_alone(original_world: World) -> None:

@@ -21,9 +21,9 @@ from p2pchat.protocol.messages import (
     Search,
     SearchResult,
 )
+from p2pchat.protocol.names import is_username
 from p2pchat.protocol.original import MAX_TEXT_BYTES, ORIGINAL, decode_hello, encode_hello
 from p2pchat.protocol.talk import ChatReply, ChatRequest, ChatText, Reply
-from p2pchat.protocol.text import is_username
 
 TABLE: list[tuple[Message, bytes]] = [
     (Register("alice", "pass word"), b"15        REG            alice pass word"),

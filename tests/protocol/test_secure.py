@@ -28,6 +28,8 @@ from p2pchat.protocol.messages import (
     WatchResult,
 )
 from p2pchat.protocol.original import MAX_TEXT_BYTES
+from p2pchat.protocol.positions import NO_SUM
+from p2pchat.protocol.proofs import SignedNodes
 from p2pchat.protocol.secure import SECURE
 from p2pchat.protocol.talk import Ack, ChatReply, ChatRequest, ChatText, Reply, Skip, Sync
 
@@ -48,10 +50,14 @@ def decode(data: bytes) -> Message:
 @pytest.mark.parametrize(
     "message",
     [
-        Register("alice", "pass word", KEY, id=7),
+        Register("alice", "pass word", KEY, b"p" * 64, 1_700_000_000, id=7),
         RegisterResult(Outcome.FAIL, Reason.NAME_TAKEN, id=7),
-        Login("alice", token="t", key=KEY),
+        Login("alice", token="t", key=KEY, proof=b"p" * 64, at=5, vouched_by="f" * 52),
         LoginResult(Outcome.OK, grant=Grant("t", b"session!", KEY, 60.0)),
+        LoginResult(
+            Outcome.OK,
+            grant=Grant("t", b"s", KEY, 60.0, SignedNodes(("p2p://b",), 1, 2, b"k", b"s")),
+        ),
         AnnouncePort(5),
         Search("bob", id=1),
         SearchResult(Presence.ONLINE, "::1", 5, KEY),
@@ -60,9 +66,9 @@ def decode(data: bytes) -> Message:
         ChatReply(Reply.BUSY),
         ChatText("a\nb \x00 \u202e"),
         ChatText("x", 5, "id", 1_700_000_000_000),
-        Sync(0),
+        Sync(0, NO_SUM),
         Ack(2**48),
-        Skip(7),
+        Skip(7, 2),
         SlowDown(1.5, id=3),
         Watch(("bob", "carol")),
         Sighting("bob", SearchResult(Presence.ONLINE, "::1", 5, KEY)),

@@ -1,12 +1,14 @@
 """Foreign text: what may be a name, and what is left of a text that wants to harm."""
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pchat.protocol.text import is_username, one_line, printable
+from p2pchat.protocol.names import is_username
+from p2pchat.protocol.text import MAX_EXCERPT, excerpt, json_line, one_line, printable
 
 
 @pytest.mark.parametrize("name", ["alice", "a", "Bob_99", "o'neil", "Ünal", "李雷", "x" * 64])
@@ -31,6 +33,14 @@ def test_names_of_any_script_are_names(name: str) -> None:
         "ü" * 33,
         "a\ud800b",
         "a\nb",
+        "\u3164",
+        "a\u2800",
+        "a\u115f",
+        "a\u034fb",
+        "\u1780\u17b4",
+        "a\uffa0",
+        "a\ufe0f",
+        "a\U000e0100",
     ],
 )
 def test_names_that_hide_or_disguise_are_none(name: str) -> None:
@@ -48,10 +58,26 @@ def test_no_instruction_to_a_terminal_survives(text: str) -> None:
     assert "\N{REPLACEMENT CHARACTER}" in shown
 
 
-def test_line_feeds_stay_and_tabs_become_spaces() -> None:
-    """Whoever shows a text decides what a line feed means."""
-    assert printable("a\r\nb\n\tc") == "a\nb\n    c"
-    assert one_line("a\nb") == "a\N{REPLACEMENT CHARACTER}b"
+def test_line_feeds_and_tabs_stay() -> None:
+    """Where a text is shown it is decided what they mean; a name or a reason has none."""
+    assert printable("a\r\nb\n\tc") == "a\nb\n\tc"
+    assert one_line("a\nb\tc") == "a\N{REPLACEMENT CHARACTER}b c"
+
+
+def test_an_excerpt_is_short_and_on_one_line() -> None:
+    """However long a remote's text is, and whatever is in it."""
+    assert excerpt("a\x1b[2J") == "a\N{REPLACEMENT CHARACTER}[2J"
+    assert excerpt("x" * 10_000) == "x" * MAX_EXCERPT + "..."
+
+
+@given(st.text())
+def test_json_holds_nothing_that_a_terminal_obeys_and_means_the_same(text: str) -> None:
+    """C1 controls, bidi, separators: as escapes."""
+    line = json_line({"text": text})
+    assert json.loads(line) == {"text": text}
+    for c in line:
+        assert unicodedata.category(c) not in {"Cc", "Cs", "Zl", "Zp"}
+        assert unicodedata.category(c) != "Cf" or c in "\u200c\u200d"
 
 
 def test_a_hundred_combining_marks_become_a_few() -> None:
@@ -61,10 +87,10 @@ def test_a_hundred_combining_marks_become_a_few() -> None:
 
 @given(st.text())
 def test_ordinary_text_is_left_alone_and_all_else_is_harmless(text: str) -> None:
-    """Whatever comes, what is shown has no control or format character but line feeds."""
+    """Whatever comes, what is shown has no control or format character but these two."""
     shown = printable(text)
     assert all(
-        c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in shown
+        c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in shown
     )
     assert printable(shown) == shown
 

@@ -4,13 +4,14 @@ import os
 import sqlite3
 import stat
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from p2pchat.errors import StorageError
-from p2pchat.registry.accounts import TOKEN_LIFETIME_S, Accounts, Creation, Standing
+from p2pchat.registry.accounts import NO_KEY, TOKEN_LIFETIME_S, Accounts, Creation, Standing
 from p2pchat.storage import in_use
 from tests.accounts import OpenedAccounts
 from tests.fakes import FakeClock
@@ -142,12 +143,12 @@ def test_a_login_that_a_new_password_overtakes_gets_no_token(tmp_path: Path) -> 
         assert checked is not None
         accounts.change_password("bob", "new")
         assert not accounts.enrol("bob", checked.password_hash, standing, "second")
-        assert not accounts.redeem_token("first", "bob", standing.key)
-        assert not accounts.redeem_token("second", "bob", standing.key)
+        assert not accounts.redeem_token("first", "bob", standing)
+        assert not accounts.redeem_token("second", "bob", standing)
         again = accounts.verify("bob", "new")
         assert again is not None
         assert accounts.enrol("bob", again.password_hash, standing, "third")
-        assert accounts.redeem_token("third", "bob", standing.key)
+        assert accounts.redeem_token("third", "bob", standing)
 
 
 def test_an_account_is_there_with_its_token_or_not_at_all(tmp_path: Path) -> None:
@@ -162,27 +163,74 @@ def test_an_account_is_there_with_its_token_or_not_at_all(tmp_path: Path) -> Non
         assert accounts.create("bob", "x", token="t") is Creation.MADE
 
 
-def test_a_token_that_is_used_lives_on_and_is_seldom_written(tmp_path: Path) -> None:
-    """So that it is good where nothing can be written; its age counts from its renewal."""
-    day, now = 24 * 3600, FakeClock()
-    with closing(OpenedAccounts(tmp_path / "a.sqlite3", now)) as accounts:
-        accounts.create("bob", "x", token="t")
-        database = accounts._store.database
-        database.execute_sql(
-            "CREATE TRIGGER full BEFORE UPDATE ON token BEGIN SELECT RAISE(ABORT, 'full'); END"
+class TestTokens:
+    """A token is one of a chain: each day its successor, and never a client without one."""
+
+    DAY = 24 * 3600
+
+    @pytest.fixture
+    def clock(self) -> FakeClock:
+        return FakeClock()
+
+    @pytest.fixture
+    def accounts(self, tmp_path: Path, clock: FakeClock) -> Iterator[OpenedAccounts]:
+        with closing(OpenedAccounts(tmp_path / "a.sqlite3", clock)) as accounts:
+            accounts.create("bob", "x", token="t")
+            yield accounts
+
+    def use(self, accounts: OpenedAccounts, token: str) -> str | None:
+        return accounts.redeem_token(token, "bob", NO_KEY)
+
+    def test_within_a_day_it_stays(self, accounts: OpenedAccounts, clock: FakeClock) -> None:
+        """And nothing is written: a disk that fails keeps nobody out."""
+        accounts.store.rows(
+            "CREATE TRIGGER full BEFORE INSERT ON token BEGIN SELECT RAISE(ABORT, 'full'); END"
         )
-        now.time += day - 1
-        assert accounts.redeem_token("t", "bob", None)
-        database.execute_sql("DROP TRIGGER full")
-        for _ in range(3):
-            now.time += TOKEN_LIFETIME_S - day
-            assert accounts.redeem_token("t", "bob", None)
-        now.time += TOKEN_LIFETIME_S
-        assert not accounts.redeem_token("t", "bob", None)
+        clock.time += self.DAY - 1
+        assert self.use(accounts, "t") == "t"
+        clock.time += 2
+        assert self.use(accounts, "t") == "t"
+
+    def test_then_it_has_a_successor(self, accounts: OpenedAccounts, clock: FakeClock) -> None:
+        """The old one is good until a week after the new one was used: an answer may be lost."""
+        clock.time += self.DAY
+        second = self.use(accounts, "t")
+        assert second not in {None, "t"}
+        clock.time += 10 * self.DAY
+        lost = self.use(accounts, "t")
+        assert lost not in {None, "t", second}
+        assert second is not None
+        assert self.use(accounts, second) is not None
+        clock.time += 6 * self.DAY
+        assert self.use(accounts, "t") is not None
+        clock.time += self.DAY
+        assert self.use(accounts, "t") is None
+
+    def test_unused_it_dies(self, accounts: OpenedAccounts, clock: FakeClock) -> None:
+        """After a month; and what has ended is forgotten at the next login by password."""
+        clock.time += TOKEN_LIFETIME_S
+        assert self.use(accounts, "t") is None
         match = accounts.verify("bob", "x")
         assert match is not None
         accounts.enrol("bob", match.password_hash, match.standing, "another")
         assert accounts.store.rows("SELECT COUNT(*) FROM token") == [(1,)]
+
+    def test_two_who_hold_it_each_get_one(self, accounts: OpenedAccounts, clock: FakeClock) -> None:
+        """Two processes of one profile, say: neither keeps the other out."""
+        clock.time += self.DAY
+        one, two = self.use(accounts, "t"), self.use(accounts, "t")
+        assert one is not None
+        assert two is not None
+        assert self.use(accounts, one) == one
+        assert self.use(accounts, two) == two
+
+    def test_what_the_account_allows_is_kept_with_its_key(
+        self, accounts: OpenedAccounts, clock: FakeClock
+    ) -> None:
+        """As the last login has said, whatever it logged in by."""
+        allowed = NO_KEY._replace(allows_original=True)
+        assert accounts.redeem_token("t", "bob", allowed) == "t"
+        assert accounts.standing("bob") == allowed
 
 
 def test_who_looks_is_told_whether_a_registry_has_the_accounts(tmp_path: Path) -> None:

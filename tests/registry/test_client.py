@@ -1,5 +1,6 @@
 """One link at a door, through its wire: news in between, and the order of answers."""
 
+import time
 from pathlib import Path
 
 from p2pchat.net.link import Link
@@ -24,6 +25,7 @@ from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.service import Service
 from tests.accounts import OpenedAccounts
 from tests.fakes import InlineWorker, settle, wire
+from tests.identities import KEY, channel_of, proven
 
 
 class Remote:
@@ -36,6 +38,7 @@ class Remote:
             Link(loop, end, Connection(SECURE_REGISTRY_DIALOGUE, SECURE, speaker))
             for end, speaker in speakers
         )
+        link.channel = channel_of("10.0.0.1")
         self.heard: list[Message] = []
         self.link.on_message = self.heard.append
         self.logins = 0
@@ -53,17 +56,18 @@ def test_news_come_between_question_and_answer(loop: Loop, tmp_path: Path) -> No
     service = Service(accounts, MemoryDirectory(), PresenceBook(150), loop.now)
     alice, bob = (Remote(loop, service, worker) for _ in range(2))
     for remote, name in ((alice, "alice"), (bob, "bob")):
-        remote.link.send(Register(name, "password"))
+        request = proven(Register(name, "password"), channel_of("10.0.0.1"), time.time)
+        remote.link.send(request)
         settle(loop)
         remote.heard.clear()
     assert (alice.logins, bob.logins) == (1, 1)
     alice.link.send(Watch(("bob",)))
     settle(loop)
-    offline = SearchResult(Presence.OFFLINE)
+    offline = SearchResult(Presence.OFFLINE, key=KEY)
     assert alice.heard == [WatchResult((Sighting("bob", offline),))]
     bob.link.send(AnnouncePort(4000))
     settle(loop)
-    online = Sighting("bob", SearchResult(Presence.ONLINE, "10.0.0.1", 4000))
+    online = Sighting("bob", SearchResult(Presence.ONLINE, "10.0.0.1", 4000, KEY))
     assert alice.heard[1:] == [online]
     bob.link.close()
     alice.link.send(Search("bob", id=5))

@@ -14,6 +14,7 @@ from p2pchat.protocol.messages import (
     SlowDown,
 )
 from p2pchat.registry.cluster import Cluster
+from p2pchat.registry.node_lists import NodeLists
 from p2pchat.registry.presence import Attendance, PresenceBook
 from p2pchat.registry.presence_table import Lease, Published, Row
 from tests.fakes import InlineWorker, advance, settle
@@ -31,6 +32,9 @@ class SharedTable:
     def renew(self, url: str) -> Lease:
         return Lease(anew=False, other_nodes=(), next_end=None)
 
+    def exchange_lists(self, own: object) -> list[object]:
+        return []
+
     def publish(self, rows: list[Row], gone: list[str]) -> dict[str, Published]:
         return {
             row.username: Published.PORT_TAKEN if row.port in self.taken else Published.KEPT
@@ -46,7 +50,15 @@ class Node:
         self.worker = InlineWorker(loop)
         self.table: Any = SharedTable()
         self.book = PresenceBook(150)
-        self.cluster = Cluster(loop, self.worker, self.table, self.book, node=1, lease=60)  # type: ignore[arg-type]
+        self.cluster = Cluster(
+            loop,
+            self.worker,  # type: ignore[arg-type]
+            self.table,
+            self.book,
+            NodeLists(),
+            node=1,
+            lease=60,
+        )
         self.cluster.begin("p2p://node")
         self.alice = Attendance("alice", "10.0.0.1", 0.0, lambda _: None)
         self.book.arrive(self.alice)

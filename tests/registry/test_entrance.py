@@ -23,7 +23,8 @@ from p2pchat.registry.limits import Limits
 from p2pchat.registry.work import Work
 from tests.accounts import OpenedAccounts
 from tests.fakes import FakeClock
-from tests.registry.test_service import KEY, OTHER_KEY, Registry
+from tests.identities import KEY, OTHER_KEY
+from tests.registry.test_service import Registry
 
 OK, FAIL = Outcome.OK, Outcome.FAIL
 
@@ -49,7 +50,7 @@ def test_guesses_at_once_count_before_they_are_checked(registry: Registry) -> No
     """However many come in one breath."""
     registry.ask(registry.visitor(), Register("alice", "password"))
     visitors = [registry.visitor("10.6.6.6") for _ in range(50)]
-    answers = [registry.service.answer(v, Login("alice", "wrong")) for v in visitors]
+    answers = [registry.answer(v, Login("alice", "wrong")) for v in visitors]
     assert sum(isinstance(answer, Work) for answer in answers) == 3
 
 
@@ -75,7 +76,7 @@ def test_ending_all_logins_ends_those_that_are_open(registry: Registry, how: str
 def test_a_login_beside_its_own_registration(registry: Registry) -> None:
     """The account is on the disk before it is known in memory."""
     making, entering = registry.visitor(), registry.visitor()
-    made = registry.service.answer(making, Register("alice", "password"))
+    made = registry.answer(making, Register("alice", "password"))
     assert isinstance(made, Work)
     creation = made.job()
     assert registry.ask(entering, Login("alice", "password")) == LoginResult(OK)
@@ -110,7 +111,7 @@ def test_a_login_that_a_log_out_overtakes_does_not_get_in(registry: Registry, ho
     assert made.grant is not None
     known = {"password": "password"} if how == "password" else {"token": made.grant.token}
     late = registry.visitor(secure=True)
-    work = registry.service.answer(late, Login("alice", key=KEY, **known))
+    work = registry.answer(late, Login("alice", key=KEY, **known))
     assert isinstance(work, Work)
     result = work.job()
     registry.service.log_out("alice")

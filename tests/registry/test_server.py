@@ -11,7 +11,8 @@ from p2pchat.errors import BindError, StorageError
 from p2pchat.net.address import Address
 from p2pchat.net.certificates import client_context, server_context
 from p2pchat.net.loop import Loop
-from p2pchat.net.tls import StandardEngine, TlsTransport
+from p2pchat.net.tls import TlsTransport
+from p2pchat.net.tls_engine import StandardEngine
 from p2pchat.protocol.messages import (
     AnnouncePort,
     Login,
@@ -75,7 +76,7 @@ class Registry:
         self.server = Server(loop, network, self.worker, service, limits)
         self.door = self.server.open_original(TCP, UDP)
         context = server_context(*certificate())
-        self.server.open_secure(TCP.at_port(7117), None, lambda: StandardEngine(context))
+        self.server.open_secure(TCP.at_port(7117), None, lambda: (StandardEngine(context), "key"))
 
     def client(self, host: str = "10.0.0.2", port: int = TCP.port) -> Client:
         return Client(self, host, port)
@@ -328,11 +329,11 @@ def test_a_port_that_only_udp_cannot_have_is_chosen_again(
 
     monkeypatch.setattr(network, "open_udp", taken_twice)
     before = len(world.internet.listeners)
-    door = world.server.open_secure(TCP.at_port(0), None, StandardEngine)  # type: ignore[arg-type]
+    door = world.server.open_secure(TCP.at_port(0), None, lambda: (StandardEngine(None), ""))  # type: ignore[arg-type]
     assert door.udp.address.port == door.tcp.address.port == tried[2]
     assert len(set(tried)) == 3
     assert len(world.internet.listeners) == before + 1
     tried.clear()
     with pytest.raises(BindError):
-        world.server.open_secure(TCP.at_port(7200), None, StandardEngine)  # type: ignore[arg-type]
+        world.server.open_secure(TCP.at_port(7200), None, lambda: (StandardEngine(None), ""))  # type: ignore[arg-type]
     assert tried == [7200]

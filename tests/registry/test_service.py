@@ -38,9 +38,10 @@ from p2pchat.registry.limits import NO_LIMITS, Limits, Rank
 from p2pchat.registry.presence import PresenceBook
 from p2pchat.registry.service import Service
 from p2pchat.registry.visitor import Visitor
-from p2pchat.registry.work import Work
+from p2pchat.registry.work import Later, Work
 from tests.accounts import OpenedAccounts
 from tests.fakes import FakeClock
+from tests.identities import KEY, OTHER_KEY, channel_of, proven
 
 OK, FAIL = Outcome.OK, Outcome.FAIL
 
@@ -64,6 +65,7 @@ class Registry:
             self.clock,
             limits=limits,
             registration=registration,
+            wall=wall_clock,
         )
         self.hung_up: list[tuple[Visitor, Reason]] = []
         self.told: list[tuple[Visitor, Message]] = []
@@ -74,11 +76,17 @@ class Registry:
             lambda why: self.hung_up.append((visitor, why)),
             lambda news: self.told.append((visitor, news)),
             secure=secure,
+            channel=channel_of(host) if secure else None,
         )
         return visitor
 
+    def answer(self, visitor: Visitor, request: Message) -> Message | Work | Later:
+        """Answer a request, which proves its identity where that is due."""
+        proved = proven(request, visitor.channel, self.wall_clock)
+        return self.service.answer(visitor, proved)
+
     def ask(self, visitor: Visitor, request: Message) -> Message:
-        answer = self.service.answer(visitor, request)
+        answer = self.answer(visitor, request)
         if isinstance(answer, Work):
             return answer.then(answer.job())
         assert isinstance(answer, Message)
@@ -204,7 +212,7 @@ def test_a_registry_that_stood_still_begins_patience_anew(registry: Registry) ->
 def test_whoever_went_while_being_checked_is_not_online(registry: Registry) -> None:
     """But the account that was made meanwhile is there."""
     visitor = registry.visitor()
-    work = registry.service.answer(visitor, Register("alice", "pw"))
+    work = registry.answer(visitor, Register("alice", "pw"))
     assert isinstance(work, Work)
     made = work.job()
     registry.service.leave(visitor)
@@ -217,13 +225,10 @@ def test_whoever_went_while_being_checked_is_not_online(registry: Registry) -> N
 def test_two_register_one_name_at_once(registry: Registry) -> None:
     """Both are being checked; the database gives it to one."""
     one, two = registry.visitor(), registry.visitor()
-    works = [registry.service.answer(v, Register("alice", v.host)) for v in (one, two)]
+    works = [registry.answer(v, Register("alice", v.host)) for v in (one, two)]
     answers = [work.then(work.job()) for work in works if isinstance(work, Work)]
     assert answers == [RegisterResult(OK), RegisterResult(FAIL, Reason.NAME_TAKEN)]
     assert two.attendance is None
-
-
-KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 
 
 class TestSecureDoor:
@@ -265,7 +270,6 @@ class TestSecureDoor:
         for bad in (
             Login("bob", token=grant.token, key=KEY),
             Login("alice", token=grant.token, key=OTHER_KEY),
-            Login("alice", token=grant.token),
             Login("alice", token="made up", key=KEY),
         ):
             visitor = self.secure(registry)
@@ -304,14 +308,17 @@ class TestSecureDoor:
         assert answer.outcome is OK
 
     def test_a_token_that_is_not_used_dies(self, registry: Registry) -> None:
-        """Thirty days after its last use."""
+        """Thirty days after its last use, which gives another one."""
         token = self.register(registry).token
-        login = Login("alice", token=token, key=KEY, errand=True)
         for days, outcome in ((29, OK), (29, OK), (31, FAIL)):
             registry.wall_clock.time += days * 24 * 3600
+            login = Login("alice", token=token, key=KEY, errand=True)
             answer = registry.ask(self.secure(registry), login)
             assert isinstance(answer, LoginResult)
             assert answer.outcome is outcome
+            if answer.grant is not None:
+                assert answer.grant.token != token
+                token = answer.grant.token
 
     def test_another_key_ends_the_old_ones_tokens(self, registry: Registry) -> None:
         """Whoever knows the password may come with a new key; the search publishes that one."""
@@ -508,7 +515,7 @@ class TestLimits:
 
         def rank(host: str, **how: str) -> Rank:
             request = Login("alice", key=KEY, **how)  # type: ignore[arg-type]
-            work = limited.service.answer(limited.visitor(host, secure=True), request)
+            work = limited.answer(limited.visitor(host, secure=True), request)
             assert isinstance(work, Work)
             work.then(work.job())
             return work.rank

@@ -48,7 +48,7 @@ def test_nodes_that_start_at_once_make_one_schema(database: str) -> None:
     match = accounts.verify("bob", "secret")
     assert match is not None
     assert accounts.enrol("bob", match.password_hash, match.standing, "token")
-    assert accounts.redeem_token("token", "bob", None)
+    assert accounts.redeem_token("token", "bob", match.standing)
     store.release()
 
 

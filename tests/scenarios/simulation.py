@@ -122,7 +122,7 @@ class Simulation:
     """A world that lives through one schedule after another; `check` says what is wrong."""
 
     def __init__(self, folder: Path, people: int) -> None:
-        self.world = World(Loop(FakeClock()), folder, secure=True)
+        self.world = World(Loop(FakeClock(), strict=True), folder, secure=True)
         self.names = NAMES[:people]
         self.hosts = {name: f"10.0.0.{n}" for n, name in enumerate(self.names, start=2)}
         self.lives: dict[str, Life] = {}

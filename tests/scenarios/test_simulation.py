@@ -20,6 +20,7 @@ from p2pchat.peer.conversations import Conversations
 from p2pchat.peer.lines import KeptLine
 from p2pchat.peer.thread import Thread
 from p2pchat.protocol.messages import SearchResult
+from p2pchat.protocol.positions import NO_SUM
 from p2pchat.protocol.talk import Ack, ChatText
 from tests.peer import test_conversations
 from tests.scenarios.simulation import Simulation
@@ -75,8 +76,7 @@ def no_dedupe(patch: pytest.MonkeyPatch) -> None:
     """A session forgets what it has, and takes it again."""
 
     def link_up(self: ChatSession, wire: Wire) -> None:
-        self._last_in = 0
-        self._progress = self._progress._replace(last_in=0)
+        self._progress = self._next = self._progress._replace(last_in=0, in_sum=NO_SUM)
         original(self, wire)
 
     original = ChatSession.link_up
@@ -90,7 +90,7 @@ def ack_before_commit(patch: pytest.MonkeyPatch) -> None:
     def take(self: ChatSession, text: ChatText) -> None:
         original(self, text)
         if self._wire is not None:
-            self._wire.send(Ack(self._last_in))
+            self._wire.send(Ack(self._next.last_in))
 
     def flush_soon(self: ChatSession) -> None:
         def later(turns: int) -> None:
@@ -118,12 +118,12 @@ def resend_out_of_order(patch: pytest.MonkeyPatch) -> None:
 def lost_queue_on_reconnect(patch: pytest.MonkeyPatch) -> None:
     """What waited when the link came up is not sent on it."""
 
-    def sync(self: ChatSession, last_in: int) -> None:
-        original(self, last_in)
+    def hear_position(self: ChatSession, number: int, total: str) -> None:
+        original(self, number, total)
         self._sent = self._progress.last_out
 
-    original = ChatSession._sync
-    patch.setattr(ChatSession, "_sync", sync)
+    original = ChatSession._hear_position
+    patch.setattr(ChatSession, "_hear_position", hear_position)
 
 
 def run_here(count: int) -> str:

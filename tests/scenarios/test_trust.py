@@ -120,7 +120,7 @@ def test_a_changed_key_of_a_callee_is_refused(world: World) -> None:
     with pytest.raises(UsageError):
         alice.node.contacts.trust("bob")  # not without having seen its number
     number = alice.node.contacts.other_number("bob")
-    alice.node.contacts.is_known_by("bob", b"m" * 32)  # somebody else calls meanwhile
+    alice.node.contacts.note_published("bob", b"m" * 32)  # yet another one meanwhile
     alice.node.contacts.trust("bob")
     assert alice.node.contacts.safety_number("bob") == number
     chat(world, alice, new_bob)
@@ -328,10 +328,12 @@ class TestRegistry:
         assert isinstance(event.error, NotTrusted)
         assert len(world.presence) == 0
 
-    def test_a_new_join_link_outranks_what_was_pinned(self, world: World) -> None:
-        """That is what the operator gives after a change."""
+    def test_a_new_join_link_does_not_replace_what_was_pinned(self, world: World) -> None:
+        """Anyone can write one: the person must say that the new key is right."""
         world.home("alice").profile.pin_registry(str(world.url), "b" * 52)
         alice = world.person("alice", A)
-        assert isinstance(alice.told()[-1], LoggedIn)
-        pinned = alice.home.profile.pinned_registry(str(world.url))
-        assert pinned == world.url.fingerprint
+        (event,) = alice.told()
+        assert isinstance(event, LoginFailed)
+        assert isinstance(event.error, NotTrusted)
+        assert alice.home.profile.pinned_registry(str(world.url)) == "b" * 52
+        assert len(world.presence) == 0

@@ -316,8 +316,8 @@ def test_calling_back_whoever_is_calling_accepts(world: World) -> None:
     ("wish", "why"),
     [
         (lambda n: n.call("alice"), "yourself"),
-        (lambda n: n.call("b b"), "no username"),
-        (lambda n: n.search("\x1b"), "no username"),
+        (lambda n: n.call("b b"), "not a valid username"),
+        (lambda n: n.search("\x1b"), "not a valid username"),
         (lambda n: n.say("bob", "x"), "in no chat"),
         (lambda n: n.accept(), "nobody is calling"),
         (lambda n: n.reject(), "nobody is calling"),

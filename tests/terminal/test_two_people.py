@@ -15,7 +15,7 @@ from tests.terminal.screen import Screen
 def start_chat(person: Person, **size: int) -> tuple[Screen, Screen]:
     alice, bob = person("alice", **size), person("bob", **size)
     alice.enter("/chat bob")
-    bob.wait_for(r"^\* alice wants to chat with you: /accept or /reject$")
+    bob.wait_for(r"^\* alice wants to chat with you in clear, .*")
     bob.wait_until(lambda: bob.toolbar.startswith("alice is calling, in no chat |"))
     bob.enter("/accept")
     for one, other in ((alice, "bob"), (bob, "alice")):

@@ -25,13 +25,16 @@ from p2pchat.peer.events import (
     Delivered,
     Event,
     Found,
+    LinesMissing,
     LoggedIn,
     LoginFailed,
     NotKept,
     OutboxFailed,
+    QuotaFull,
     RegistryBack,
     RegistryLost,
     RegistryTrusted,
+    Renumbered,
     Said,
     SearchFailed,
     Security,
@@ -40,12 +43,12 @@ from p2pchat.peer.events import (
     Trouble,
 )
 from p2pchat.peer.lines import KeptLine, LineState
+from p2pchat.protocol.text import json_line
 from p2pchat.ui.json_events import (
     NAMES,
     contact_of,
     error_fields,
     event_object,
-    json_line,
     kept_object,
     timestamp,
 )
@@ -74,6 +77,9 @@ EVENTS: list[Event] = [
     Seen("bob"),
     Said("bob", "hi", 3),
     Delivered("bob", 0, 3),
+    Renumbered("bob", ((1, 5), (2, 6))),
+    LinesMissing("bob", 3, ours=True),
+    QuotaFull("bob", 20_000, 5),
     OutboxFailed("bob", ERROR, 2),
     NotKept("bob", ERROR, ("a", "b")),
     ContactAway("bob"),
@@ -134,8 +140,12 @@ def test_a_message() -> None:
         "from": "bob",
         "text": "hi",
         "id": 7,
+        "security": "clear",
     }
     assert event_object(TextReceived("bob", "in clear"), AT)["at"] == timestamp(AT)
+    verified = TextReceived("bob", "hi", 7, AT, Security.VERIFIED)
+    assert event_object(verified, 0)["security"] == "verified"
+    assert event_object(Called("bob", Security.CLEAR), 0)["security"] == "clear"
 
 
 def test_a_contact_whose_clock_is_mad() -> None:

@@ -103,7 +103,7 @@ def test_nobody_reads_any_more(loop: Loop) -> None:
     """It is raised between what the loop does, once; what follows goes nowhere."""
     r, w = os.pipe()
     with open(w, "w", encoding="utf-8") as out:
-        writer = LineWriter(out, loop.call_soon)
+        writer = LineWriter(out, loop.end_with)
         with ended_with_reader(loop, w):
             loop.run_once(0)
             os.close(r)

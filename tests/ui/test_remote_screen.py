@@ -26,7 +26,7 @@ class Desk:
         self.world = world
         self.path = path
         self.alice, self.bob = friends(world)
-        self.screens = Screens()
+        self.screens = Screens(world.loop)
         self.control = ControlServer(world.loop, path)
         hear = self.alice.node._on_event
 

@@ -18,8 +18,11 @@ from p2pchat.peer.events import (
     ChatStarted,
     Event,
     Found,
+    LinesMissing,
+    QuotaFull,
     RegistryLost,
     SearchFailed,
+    Security,
     TextReceived,
 )
 from p2pchat.ui.render import plain_lines, styled_lines
@@ -29,7 +32,42 @@ CASES: list[tuple[Event, list[str]]] = [
     (TextReceived("bob", ""), ["bob: "]),
     (TextReceived("bob", "hi\n* chat with bob ended"), ["bob: hi", "bob: * chat with bob ended"]),
     (Called("bob"), ["* bob wants to chat with you: /accept or /reject"]),
-    (ChatStarted("bob"), ["* chat with bob started"]),
+    (ChatStarted("bob", Security.VERIFIED), ["* chat with bob started"]),
+    (
+        ChatStarted("bob", Security.CLEAR),
+        [
+            "* chat with bob started",
+            "* it is in clear: others on the network can read it, and anyone can claim this name",
+        ],
+    ),
+    (
+        Called("bob", Security.CLEAR),
+        [
+            "* bob wants to chat with you in clear, where anyone can claim this name:"
+            " /accept or /reject"
+        ],
+    ),
+    (
+        LinesMissing("bob", 3, ours=True),
+        [
+            "* your disk is an older copy: up to 3 lines of bob may be missing here; bob can send"
+            " them again"
+        ],
+    ),
+    (
+        LinesMissing("bob", 3, ours=False),
+        [
+            "* bob's disk is an older copy: up to 3 lines of yours may be missing there; to send"
+            " them again: p2p outbox retry bob"
+        ],
+    ),
+    (
+        QuotaFull("bob", 5, 70_000),
+        [
+            "* bob has 5 unread lines here (68 KiB): no more are taken until you read some:"
+            " /chat bob"
+        ],
+    ),
     (CallFailed("bob", CallRejected("bob rejected your request")), ["* bob rejected your request"]),
     (CallFailed("bob", ContactBusy("bob is busy")), ["* bob is busy"]),
     (CallFailed("bob", ContactOffline("bob is offline")), ["* bob is offline"]),

@@ -1,5 +1,6 @@
 """Everybody who looks at a node is told."""
 
+from p2pchat.net.loop import Loop
 from p2pchat.peer.events import Called, Event
 from p2pchat.ui.screens import Listening, Screens, Watcher
 
@@ -10,10 +11,10 @@ class Talker(Watcher):
     opened = frozenset({"bob"})
 
 
-def test_all_are_told_while_they_look() -> None:
+def test_all_are_told_while_they_look(loop: Loop) -> None:
     """Also those who come or go because of what is told."""
     heard: list[tuple[int, Event]] = []
-    screens = Screens()
+    screens = Screens(loop)
     first = Listening(lambda event: (heard.append((1, event)), screens.remove(first)))  # type: ignore[arg-type,func-returns-value,return-value]
     screens.add(first)
     screens.add(Listening(lambda event: heard.append((2, event))))
@@ -23,9 +24,9 @@ def test_all_are_told_while_they_look() -> None:
     screens.on_room()
 
 
-def test_who_else_talks() -> None:
+def test_who_else_talks(loop: Loop) -> None:
     """A conversation that is open elsewhere is not left."""
-    screens, one = Screens(), Talker()
+    screens, one = Screens(loop), Talker()
     screens.add(one)
     assert not screens.talk_to("bob", besides=one)
     screens.add(Talker())
@@ -33,13 +34,13 @@ def test_who_else_talks() -> None:
     assert not screens.talk_to("carol", besides=one)
 
 
-def test_a_person_comes_and_goes() -> None:
+def test_a_person_comes_and_goes(loop: Loop) -> None:
     """Programs and logs are nobody; of two screens the last one counts."""
 
     class Person(Watcher):
         is_person = True
 
-    screens = Screens()
+    screens = Screens(loop)
     told: list[bool] = []
     screens.on_attended = told.append
     one, two, log = Person(), Person(), Watcher()

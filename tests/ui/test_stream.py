@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from p2pchat.peer.events import Called, RegistryBack, Seen, TextReceived
+from p2pchat.peer.events import Called, ContactIdle, RegistryBack, Seen, TextReceived
 from p2pchat.ui.stream import Stream
 from tests.peer.test_conversations import friends
 from tests.world import Person, World
@@ -124,14 +124,92 @@ def test_the_reader_sets_the_pace(alice: Person) -> None:
     assert [told.get("n") for told in reader.told()] == [None, *range(10)]
 
 
-def test_a_reader_that_never_reads(alice: Person) -> None:
-    """Is found out."""
-    stream = Stream(Reader(slow=True).write)
-    stream.begin(alice.node)
-    stream.put("test", filling="x" * 70_000)
-    assert stream.has_room
-    for _ in range(10_001):
-        assert not stream.too_late
-        stream.put("test")
-    assert stream.too_late
-    assert not stream.has_room
+class TestBehind:
+    """A reader that falls behind costs no memory, ends nothing, and misses no message."""
+
+    LINES = 3000
+
+    @pytest.fixture
+    def pair(self, secure_world: World) -> tuple[Person, Person]:
+        alice, bob = friends(secure_world)
+        bob.node.call("alice")
+        secure_world.settle()
+        alice.told()
+        return alice, bob
+
+    def stream(self, alice: Person, reader: Reader, *, seen: bool = False) -> Stream:
+        """A stream of alice's node that is told what happens there from now on."""
+        stream = Stream(reader.write, seen=seen)
+        stream.begin(alice.node)
+        hear = alice.node._on_event
+        alice.node._on_event = lambda event: (hear(event), stream.show(event))[0]
+        return stream
+
+    def say(self, world: World, bob: Person, count: int) -> None:
+        for n in range(count):
+            bob.say(f"line {n}")
+            if n % 100 == 99:
+                world.settle()
+        world.settle()
+
+    def read_all(self, world: World, reader: Reader) -> list[dict[str, Any]]:
+        told = []
+        while reader._written:
+            reader.read()
+            told += reader.told()
+            world.settle()
+        return told + reader.told()
+
+    @pytest.mark.parametrize("seen", [False, True])
+    def test_it_gets_every_message_in_order(
+        self, secure_world: World, pair: tuple[Person, Person], seen: bool
+    ) -> None:
+        """From the history; with `seen` the contact waits, unacknowledged."""
+        alice, bob = pair
+        reader = Reader(slow=True)
+        stream = self.stream(alice, reader, seen=seen)
+        self.say(secure_world, bob, self.LINES)
+        assert not stream.has_room
+        assert len(stream._due) <= 1000
+        state = bob.node.chat("alice")
+        assert state is not None
+        assert (state.waiting > 0) is seen
+        told = self.read_all(secure_world, reader)
+        messages = [fields["text"] for fields in told if fields["event"] == "message"]
+        assert messages == [f"line {n}" for n in range(self.LINES)]
+        assert stream.has_room
+        assert len(alice.node.unread()) == (0 if seen else self.LINES)
+        state = bob.node.chat("alice")
+        assert state is not None
+        assert state.waiting == 0
+
+    def test_other_events_are_merged_to_the_newest(
+        self, secure_world: World, pair: tuple[Person, Person]
+    ) -> None:
+        """However often something toggles."""
+        alice, bob = pair
+        reader = Reader(slow=True)
+        stream = self.stream(alice, reader)
+        self.say(secure_world, bob, 2000)
+        for n in range(20_001):
+            stream.show(ContactIdle("bob", n % 2 == 0))
+            stream.show(RegistryBack("here"))
+        assert len(stream._merged) == 2
+        told = self.read_all(secure_world, reader)
+        others = [f["event"] for f in told if f["event"] != "message"]
+        assert others[-2:] == ["contact_idle", "registry_back"]
+        assert [f["idle"] for f in told if f["event"] == "contact_idle"] == [True]
+
+    def test_a_program_that_ends_lets_its_contacts_go_on(
+        self, secure_world: World, pair: tuple[Person, Person]
+    ) -> None:
+        """What it has not read stays unread for the next one."""
+        alice, bob = pair
+        stream = self.stream(alice, Reader(slow=True), seen=True)
+        self.say(secure_world, bob, self.LINES)
+        stream.end()
+        secure_world.settle()
+        state = bob.node.chat("alice")
+        assert state is not None
+        assert state.waiting == 0
+        assert len(alice.node.unread()) == self.LINES

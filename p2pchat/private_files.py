@@ -1,0 +1,81 @@
+"""Files for their owner alone: opened, replaced and locked so that nobody else may read them.
+
+Knows nothing of what is in them. The mode is given when a file is made, never after, so that there
+is no moment in which others could open it.
+"""
+
+import fcntl
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from p2pchat.errors import StorageError
+
+
+def open_private(file: Path, flags: int) -> IO[bytes]:
+    """Open a file with `os` flags; one that is made has mode 0600. Raise OSError."""
+    descriptor = os.open(file, flags | os.O_CLOEXEC, 0o600)
+    mode = "rb" if flags & (os.O_WRONLY | os.O_RDWR) == 0 else "r+b" if flags & os.O_RDWR else "wb"
+    return os.fdopen(descriptor, mode)
+
+
+def make_private(file: Path) -> None:
+    """Make the file with mode 0600 if it is not there. Raise OSError."""
+    open_private(file, os.O_WRONLY | os.O_CREAT).close()
+
+
+def replace_private(file: Path, data: bytes) -> None:
+    """Write the file, with mode 0600, as a whole or not at all. Raise OSError.
+
+    On the disk when it returns: a crash leaves the old file or the new one.
+    """
+    unfinished = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        with open_private(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        unfinished.replace(file)
+    except OSError:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise
+
+
+def lock_private(file: Path) -> IO[bytes] | None:
+    """Return the file, locked until it is closed; None if another process has it locked.
+
+    Made with mode 0600 if it is not there. Raise OSError.
+    """
+    lock = open_private(file, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
+
+
+def is_locked(file: Path) -> bool:
+    """Return whether a process has the file locked; make nothing. Raise OSError."""
+    try:
+        with open_private(file, os.O_RDONLY) as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def refuse_if_others_can_read(path: Path) -> None:
+    """Raise StorageError if group or others have any right to a file or folder."""
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        folder = path.is_dir()
+        raise StorageError(
+            f"others can {'enter' if folder else 'read'} {path}",
+            likely="its mode was changed, or another program has made it",
+            advice=f"chmod {'700' if folder else '600'} {path}",
+        )

@@ -1,0 +1,83 @@
+"""Usernames: which strings are names, in either dialect. Knows no account.
+
+A name appears in prompts, logs, file names and commands, so everything that could disguise it is
+refused here, once.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+from p2pchat.errors import UsageError
+from p2pchat.protocol.text import MAX_MARKS, UNSAFE, excerpt
+
+MAX_USERNAME_BYTES: Final = 64
+"""Room for 16 characters of any script and far more ASCII; a log line and a toolbar hold it."""
+
+_PLAIN_USERNAME: Final = re.compile("[a-z0-9][a-z0-9._-]{0,31}")
+
+_LOOK_ALIKE: Final = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
+"""Scripts with letters that look the same, by the first word of their characters' names."""
+
+# Letters, marks and symbols that show nothing: Unicode's Default_Ignorable_Code_Point outside the
+# categories that are unsafe anyway, and blanks that are not spaces by category (Braille, musical
+# and Khitan fillers). Written out, because Python's tables do not have that property.
+_INVISIBLE: Final = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U0001d159\U00016fe4"
+) | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+
+
+def is_username(name: str) -> bool:
+    """Return whether an account of the original dialect may have this name.
+
+    One script, no spaces, no controls, nothing invisible, few marks, at most MAX_USERNAME_BYTES in
+    UTF-8 (PROTOCOL, "Names").
+    """
+    if not 0 < len(name) <= MAX_USERNAME_BYTES:
+        return False
+    if name.isascii():  # nearly all are, and each heartbeat in clear asks
+        return name.isprintable() and " " not in name
+    return (
+        len(name.encode("utf-8", "replace")) <= MAX_USERNAME_BYTES
+        and not any(_is_hidden(c) for c in name)
+        and _is_one_script(name)
+    )
+
+
+def check_username(username: str) -> None:
+    """Raise UsageError if no account can have that name."""
+    if not is_username(username):
+        raise UsageError(
+            f"{excerpt(username)!r} is not a valid username",
+            likely="a name has no spaces, nothing invisible, and at most 64 bytes",
+        )
+
+
+def check_name(username: str) -> None:
+    """Raise ValueError if a name that a remote sent is not valid; for messages."""
+    if not is_username(username):
+        raise ValueError("not a valid username")
+
+
+def is_plain_username(name: str) -> bool:
+    """Return whether a new account of the secure dialect may have this name.
+
+    Lower-case ASCII, so that no two names look alike (PROTOCOL, "Names").
+    """
+    return _PLAIN_USERNAME.fullmatch(name) is not None
+
+
+def _is_hidden(c: str) -> bool:
+    return c.isspace() or c in _INVISIBLE or unicodedata.category(c) in UNSAFE
+
+
+def _is_one_script(name: str) -> bool:
+    """Return whether no letter passes for one of another script, and marks stand on letters."""
+    marks = 0
+    scripts = set()
+    for c in name:
+        marks = marks + 1 if unicodedata.category(c) in {"Mn", "Me"} else 0
+        if marks > MAX_MARKS:
+            return False
+        scripts |= {unicodedata.name(c, "").partition(" ")[0]} & _LOOK_ALIKE
+    return len(scripts) < 2 and unicodedata.category(name[0]) not in {"Mn", "Me"}

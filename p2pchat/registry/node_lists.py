@@ -1,0 +1,62 @@
+"""The lists of a registry's nodes, each signed by one node's key: what clients believe of others.
+
+A client has pinned the key of one node, so it is given the list that this node has signed, wherever
+it logs in. Knows no database: others' lists are handed in.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from p2pchat.net.certificates import fingerprint_of_key
+from p2pchat.net.signing import Signer
+from p2pchat.protocol.proofs import MAX_NODES, SignedNodes, nodes_statement
+
+LIFETIME_S: Final = 7 * 24 * 3600
+"""How long clients believe a list: a node that is broken into cannot send them astray for ever."""
+
+_RENEWAL_S: Final = 3600
+
+
+class NodeLists:
+    """Ours, signed anew when it changes or is an hour old, and those of other nodes.
+
+    Set `signer` once the certificate is known; without one there are no lists. `wall` gives seconds
+    since the epoch.
+    """
+
+    def __init__(self, wall: Callable[[], float] = time.time) -> None:
+        self._wall = wall
+        self._own: SignedNodes | None = None
+        self._foreign: dict[str, SignedNodes] = {}
+        self.signer: Signer | None = None
+        self.others: tuple[str, ...] = ()
+        """The join links of the other nodes that are up."""
+
+    @property
+    def own(self) -> SignedNodes | None:
+        """Return the list of the other nodes, signed by our key."""
+        signer, own, now = self.signer, self._own, int(self._wall())
+        if signer is None:
+            return None
+        nodes = tuple(sorted(self.others)[:MAX_NODES])
+        if (
+            own is None
+            or own.nodes != nodes
+            or own.key != signer.public
+            or not 0 <= now - own.issued_at < _RENEWAL_S
+        ):
+            signature = signer.sign(nodes_statement(nodes, now, now + LIFETIME_S))
+            own = SignedNodes(nodes, now, now + LIFETIME_S, signer.public, signature)
+            self._own = own
+        return own
+
+    def learn(self, lists: Iterable[SignedNodes]) -> None:
+        """Know these lists of other nodes, and no others any more."""
+        self._foreign = {fingerprint_of_key(found.key): found for found in lists}
+
+    def vouched_by(self, fingerprint: str) -> SignedNodes | None:
+        """Return the list that the key of that fingerprint has signed; empty: our key."""
+        if self.signer is None or fingerprint in {"", self.signer.fingerprint}:
+            return self.own
+        return self._foreign.get(fingerprint)

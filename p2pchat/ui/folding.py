@@ -1,0 +1,39 @@
+"""How much of one message is shown at once: a remote decides how long it is, and a screen is small.
+
+Pure. The rest is not lost: the note that stands for it says where all of it is.
+"""
+
+import sys
+from typing import Final, NamedTuple
+
+
+class Fold(NamedTuple):
+    """The most lines and characters of a message that are shown."""
+
+    lines: int
+    characters: int
+
+
+SCREEN: Final = Fold(200, 8000)
+"""For a prompt, which a person scrolls."""
+
+PIPE: Final = Fold(1000, sys.maxsize)
+"""For plain lines, each with its speaker's name: a script may want all of a long line."""
+
+_TAB: Final = 4
+
+
+def shown_lines(text: str, contact: str, fold: Fold = SCREEN) -> list[str]:
+    """Return the lines of a message as they are shown, with tabs expanded.
+
+    `contact` is the one with whom the conversation is.
+    """
+    shown = text[: fold.characters]
+    lines = shown.split("\n", fold.lines)
+    left = len(text) - len(shown)
+    if len(lines) > fold.lines:
+        left += len("\n") + len(lines.pop())
+    lines = [line.expandtabs(_TAB) if "\t" in line else line for line in lines]
+    if left:
+        lines.append(f"({left} more characters; all of it: p2p history {contact})")
+    return lines
