@@ -4,7 +4,9 @@ import atexit
 import functools
 import random
 import shutil
+import sqlite3
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -55,7 +57,7 @@ class Home:
     """What a person has on disk."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700, exist_ok=True)
         self.profile = Profile(folder / "profile.sqlite3")
         self.identity: Identity = load_identity(folder / "identity.pem")
 
@@ -71,6 +73,7 @@ class Person:
         self.home = home
         self.events: list[Event] = []
         self.all_events: list[Event] = []
+        self._hearers: list[Callable[[Event], None]] = []
         self.node = world.node(name, host, password, home, self._hear, **how)
 
     @property
@@ -100,6 +103,12 @@ class Person:
     def _hear(self, event: Event) -> None:
         self.events.append(event)
         self.all_events.append(event)
+        for hear in self._hearers:
+            hear(event)
+
+    def hear_too(self, on_event: Callable[[Event], None]) -> None:
+        """Tell the node's events to somebody else as well."""
+        self._hearers.append(on_event)
 
     def told(self) -> list[Event]:
         """Give what was told since the last time."""
@@ -164,6 +173,16 @@ class World:
             self._homes[name] = Home(self._folder / f"home-{name}")
             self._stack.enter_context(closing(self._homes[name].profile))
         return self._homes[name]
+
+    def copy_home(self, name: str, copy: str) -> Home:
+        """Return a home like that person's, as it is now: a backup, or a copy of a machine."""
+        folder, new = (self._folder / f"home-{whose}" for whose in (name, copy))
+        new.mkdir(mode=0o700)
+        shutil.copy(folder / "identity.pem", new)
+        with closing(sqlite3.connect(folder / "profile.sqlite3")) as database:
+            database.execute("VACUUM INTO ?", (str(new / "profile.sqlite3"),))
+        (new / "profile.sqlite3").chmod(0o600)
+        return self.home(copy)
 
     def dialer(
         self, network: MemoryNetwork, home: Home, url: RegistryUrl | None = None

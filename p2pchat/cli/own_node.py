@@ -109,6 +109,7 @@ def node_maker(
 ) -> "MakeNode":
     """Give what makes the account's node; asks for the password where it is needed."""
     from p2pchat.cli.node_of_ours import node_of_ours
+    from p2pchat.peer.events import Trouble
     from p2pchat.peer.limits import PeerLimits
     from p2pchat.peer.retention import Retention
     from p2pchat.ui.hooks import parse_hooks
@@ -127,7 +128,11 @@ def node_maker(
         with (
             nullcontext()
             if keep_days is None
-            else closing(Retention(us.loop, us.history, keep_days)),
+            else closing(
+                Retention(
+                    us.loop, us.history, keep_days, lambda error: watcher.on_event(Trouble(error))
+                )
+            ),
             node_of_ours(
                 settings,
                 us,

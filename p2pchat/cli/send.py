@@ -59,7 +59,7 @@ def send(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
 @click.pass_context
 def outbox(ctx: click.Context, registry: str | None, as_json: bool) -> None:
-    """List what waits to be delivered, and what has failed.
+    """List what waits to be delivered, what has failed, and what a contact may have lost.
 
     \b
     p2p outbox
@@ -82,11 +82,10 @@ def list_outbox(given: tuple[Settings, str | None], *, as_json: bool) -> None:
 def _list(settings: Settings, registry: str | None, *, as_json: bool) -> None:
     from p2pchat.cli.history import print_lines
     from p2pchat.cli.our_files import our_files
-    from p2pchat.peer.lines import LineState
+    from p2pchat.peer.lines import TO_RETRY, LineState
 
     with our_files(settings, registry) as us:
-        states = (LineState.QUEUED, LineState.FAILED)
-        lines = us.history.lines(states=states)
+        lines = us.history.lines(states=(LineState.QUEUED, *TO_RETRY))
     print_lines(lines, me="me", as_json=as_json)
 
 
@@ -106,18 +105,22 @@ def cancel(given: tuple[Settings, str | None], user: str, me: str | None) -> Non
 @options.me
 @click.pass_obj
 def retry(given: tuple[Settings, str | None], user: str, me: str | None) -> None:
-    """Send again what has failed, or waits for an older key of USER, to the key of now."""
+    """Send again what has failed or may be missing at USER, to the key that USER has now.
+
+    That is what was cancelled, what waits for an older key, and what USER's disk may not have any
+    more. USER sees no line twice.
+    """
     from p2pchat.cli.delivering import deliver
     from p2pchat.cli.our_files import our_files
-    from p2pchat.peer.lines import LineState
+    from p2pchat.peer.lines import TO_RETRY
 
     settings, registry = given
     with our_files(settings, registry) as us:
         name, key = us.named(user), us.contacts.get(us.named(user)).key
-        count = len(us.history.lines(name, states=[LineState.FAILED]))
+        count = len(us.history.lines(name, states=TO_RETRY))
         count += us.history.count_queued(name, other_than=key)
     if not count:
-        raise UsageError(f"nothing for {name} has failed")
+        raise UsageError(f"nothing for {name} has failed or is missing there")
     deliver(settings, registry, me, user, None, _RETRY_WAIT)
     echo(f"{_lines(count)} delivered")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from p2pchat.errors import ContactOffline, P2PError
 from p2pchat.net.loop import Loop
-from p2pchat.peer.events import Delivered, Event, NotKept, OutboxFailed
+from p2pchat.peer.events import Delivered, Event, NotKept, OutboxFailed, Renumbered
 from p2pchat.peer.node import Node
 from p2pchat.peer.outbox import Failed, Then
 from p2pchat.protocol.messages import Presence, SearchResult
@@ -40,6 +40,7 @@ class Delivery:
         self._wait = wait
         self._then = then
         self._last: int | None = None  # the number of our last line
+        self._new_numbers: dict[int, int] = {}  # of lines that have others than they were given
         self._over = False
         queue(self._queued, self._end)
 
@@ -49,6 +50,10 @@ class Delivery:
             case Delivered(contact, _, up_to) if contact == self._contact:
                 if self._last is not None and up_to >= self._last:
                     self._end(None)
+            case Renumbered(contact, pairs) if contact == self._contact:
+                self._new_numbers.update(pairs)
+                if self._last is not None:
+                    self._last = self._number_now(self._last)
             case NotKept(contact, error) if contact == self._contact:
                 self._end(error)
             case OutboxFailed(contact, error) if contact == self._contact:
@@ -58,10 +63,15 @@ class Delivery:
                 pass
 
     def _queued(self, last: int) -> None:
-        self._last = last
+        self._last = self._number_now(last)
         late = _queued(f"{self._contact} has not acknowledged it yet")
         self._loop.call_later(self._wait, lambda: self._end(late))
         self._node.registry.search(self._contact, self._found, lambda _: None)
+
+    def _number_now(self, number: int) -> int:
+        while number in self._new_numbers:
+            number = self._new_numbers.pop(number)
+        return number
 
     @property
     def _on_its_way(self) -> bool:

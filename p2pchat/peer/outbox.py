@@ -11,7 +11,7 @@ from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.conversation import Conversation
 from p2pchat.peer.events import Event, OutboxFailed
 from p2pchat.peer.history import History
-from p2pchat.peer.lines import LineState
+from p2pchat.peer.lines import TO_RETRY
 from p2pchat.peer.reception import Search
 from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.names import check_username
@@ -59,13 +59,13 @@ class Outbox:
         self._with_key(contact, say, then, failed)
 
     def queue_again(self, contact: str, then: Then, failed: Failed) -> None:
-        """Say what has failed, or waits for an older key, to the key of now, each line once."""
+        """Say what has failed, is missing, or waits for an older key, to the key of now."""
 
         def say(conversation: Conversation) -> list[int]:
             self._history.drop_queued(contact, other_than=conversation.key)
-            lines = self._history.lines(contact, states=[LineState.FAILED])
+            lines = self._history.lines(contact, states=TO_RETRY)
             if not lines:
-                raise UsageError(f"nothing for {contact} has failed")
+                raise UsageError(f"nothing for {contact} has failed or is missing there")
             return conversation.say_again(lines)
 
         self._with_key(contact, say, then, failed)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from p2pchat.errors import StorageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.history import History
 
@@ -14,7 +15,8 @@ _EVERY: Final = 3600.0  # seconds
 class Retention:
     """Forget now, and every hour until closed, what is older than so many days.
 
-    `wall` gives seconds since the epoch. Raises StorageError.
+    `wall` gives seconds since the epoch. Raise StorageError if the disk fails now; later
+    `on_failed(error)` is told, and the next hour is another try.
     """
 
     def __init__(
@@ -22,13 +24,16 @@ class Retention:
         loop: Loop,
         history: History,
         days: float,
+        on_failed: Callable[[StorageError], None],
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._loop = loop
         self._history = history
         self._days = days
+        self._on_failed = on_failed
         self._wall = wall
         self._forget()
+        self._timer = loop.call_later(_EVERY, self._forget_again)
 
     def close(self) -> None:
         """Forget no more."""
@@ -36,4 +41,10 @@ class Retention:
 
     def _forget(self) -> None:
         self._history.forget_before(int((self._wall() - self._days * _DAY) * 1000))
-        self._timer = self._loop.call_later(_EVERY, self._forget)
+
+    def _forget_again(self) -> None:
+        self._timer = self._loop.call_later(_EVERY, self._forget_again)
+        try:
+            self._forget()
+        except StorageError as error:
+            self._on_failed(error)

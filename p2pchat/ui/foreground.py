@@ -17,6 +17,7 @@ from p2pchat.peer.events import (
     Delivered,
     Event,
     OutboxFailed,
+    Renumbered,
     Said,
     Seen,
     TextReceived,
@@ -116,6 +117,8 @@ class Foreground:
                 self._said(contact, text, number)
             case Delivered(contact, waiting, up_to):
                 self._delivered(contact, waiting, up_to)
+            case Renumbered(contact, pairs):
+                self.ours.renumbered(contact, pairs)
             case OutboxFailed(contact):
                 self.ours.failed(contact)
             case _:

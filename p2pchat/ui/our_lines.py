@@ -5,6 +5,7 @@ up among the rest, where nothing changes any more.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from p2pchat.peer.lines import LineState
@@ -63,6 +64,14 @@ class OurLines:
         if contact == self._contact:
             while self._lines and self._lines[0][0] <= up_to:
                 self._show(self._lines.popleft()[1], LineState.DELIVERED)
+
+    def renumbered(self, contact: str, pairs: Sequence[tuple[int, int]]) -> None:
+        """Lines that wait have other numbers now: of each the old one and the new one."""
+        if contact == self._contact:
+            new_numbers = dict(pairs)
+            lines = [(new_numbers.get(number, number), text) for number, text in self._lines]
+            self._lines.clear()
+            self._lines.extend(lines)
 
     def failed(self, contact: str) -> None:
         """What is not on its way will not be delivered."""

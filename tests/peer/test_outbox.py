@@ -10,6 +10,8 @@ from p2pchat.protocol.talk import Ack
 from tests.peer.test_conversations import A, B, friends, states, texts
 from tests.world import World
 
+NOTHING = "nothing for bob has failed or is missing there"
+
 
 class Friends:
     """Alice, who has things to say, and bob, who comes and goes."""
@@ -96,7 +98,9 @@ def test_what_has_failed_is_said_again_in_place_of_itself(they: Friends) -> None
     assert they.bob_comes() == ["one", "two"]
     assert states(they.alice, "bob") == [LineState.DELIVERED] * 2
     they.retry()
-    assert [error.what for error in they.failed] == ["nothing for bob has failed"]
+    assert [error.what for error in they.failed] == [
+        "nothing for bob has failed or is missing there"
+    ]
 
 
 def test_who_says_it_again_twice_says_it_once(they: Friends) -> None:
@@ -109,7 +113,9 @@ def test_who_says_it_again_twice_says_it_once(they: Friends) -> None:
         outbox.queue_again("bob", they.kept.append, they.failed.append)
     they._world.settle()
     assert states(they.alice, "bob") == [LineState.QUEUED]
-    assert [error.what for error in they.failed] == ["nothing for bob has failed"]
+    assert [error.what for error in they.failed] == [
+        "nothing for bob has failed or is missing there"
+    ]
     assert they.bob_comes() == ["one"]
 
 
