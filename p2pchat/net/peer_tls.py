@@ -77,7 +77,8 @@ class PeerEngine:
 
     def take(self, data: bytes) -> None:
         """Take what came from the wire."""
-        self._tls.bio_write(data)
+        if data:  # pyOpenSSL takes nothing for an error
+            self._tls.bio_write(data)
 
     def give(self) -> bytes:
         """Give what is to go on the wire."""

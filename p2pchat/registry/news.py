@@ -53,7 +53,7 @@ def decode(text: bytes) -> list[News]:
     """Give the news of a text; none where a program that is not ours wrote it."""
     try:
         return _decoder.decode(text)
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return []
 
 

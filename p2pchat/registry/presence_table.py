@@ -238,7 +238,7 @@ def _signed_nodes(row: str) -> SignedNodes | None:
     """Return the list of a row; None if a node of another version has written it."""
     try:
         return msgspec.json.decode(row, type=SignedNodes)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return None
 
 

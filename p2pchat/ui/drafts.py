@@ -45,7 +45,7 @@ class Drafts:
             return
         try:
             self._drafts = msgspec.json.decode(self._file.read_bytes(), type=dict[str, str])
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, ValueError, RecursionError):
             self._drafts = {}
 
     def _write(self) -> None:
