@@ -164,13 +164,13 @@ def test_only_the_pinned_key_vouches_for_other_machines(
 def test_a_list_is_believed_until_it_expires(machines: Machines) -> None:
     """Even a dialler that was there goes back to the machine that the URL names."""
     machines.up("10.0.0.1")
-    dialer = machines.learn(signed(f"p2p://10.0.0.3#{RIGHT}", lifetime=100))
+    dialer = machines.learn(signed(f"p2p://10.0.0.3#{RIGHT}", lifetime=24 * 3600))
     machines.internet.listeners.clear()
     machines.up("10.0.0.3")
     assert machines.dial(dialer) is None
     assert dialer.other_machine is not None
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(time, "time", lambda: WALL + 1000)
+        patched.setattr(time, "time", lambda: WALL + 25 * 3600)
         assert isinstance(machines.dial(dialer), Unreachable)
     assert machines.came.count("10.0.0.3") == 1
 
