@@ -32,6 +32,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         if k in {"PATH", "LANG", "LC_ALL", "VIRTUAL_ENV"}
     }
     ours = {"P2P_HOME": str(home), "HOME": str(home), "LC_ALL": "C.UTF-8"}
+    ours["PYTHONWARNINGS"] = "default::ResourceWarning"  # what was not closed is told, see `end`
     return kept | ours | {"PYTHONPATH": str(NO_EXTRAS)} | more
 
 
@@ -86,6 +87,7 @@ class Program:
         """Close stdin, wait for the end; give the exit code and what came on stderr."""
         out, err = self.process.communicate()
         self.said += out.splitlines()
+        assert "ResourceWarning" not in err, err
         return self.process.returncode, err
 
     def kill(self) -> None:

@@ -63,9 +63,33 @@ class RunningRegistry:
         private_folder(folder)
         self._loop = loop
         self._folder = folder
+        self._certificate: tuple[Path, Path] | None = None
+        self.stopped = False
+        with ExitStack() as opened:
+            self._put_together(
+                opened, hello_interval, patience, cost, limits, registration, database, lease
+            )
+            self._closing = opened.pop_all()
+
+    def _put_together(
+        self,
+        opened: ExitStack,
+        hello_interval: float,
+        patience: float,
+        cost: Cost,
+        limits: Limits,
+        registration: Registration,
+        database: str | None,
+        lease: float,
+    ) -> None:
+        """Make the parts; `opened` closes those that there are, if one of them fails."""
+        loop = self._loop
         self._store = (
-            open_shared(database) if database else open_file(registry_database(folder), alone=True)
+            open_shared(database)
+            if database
+            else open_file(registry_database(self._folder), alone=True)
         )
+        opened.callback(self._store.release)
         accounts = Accounts(self._store, Passwords(cost))
         self._presence = presence = PresenceBook(patience, loop.call_soon)
         self._lists = NodeLists()
@@ -76,10 +100,12 @@ class RunningRegistry:
             around_thread=self._store.in_thread,
             patience=_SHARED_PATIENCE if database else None,
         )
+        opened.callback(self._worker.close, _STOP_TIMEOUT if database else None)
         self._shared: Shared | None = None
         directory: Directory
         if database:
             self._shared = _share(loop, self._store, database, presence, self._lists, lease)
+            opened.callback(self._shared.close, _STOP_TIMEOUT)
             directory = self._shared.cluster
         else:
             directory = MemoryDirectory(accounts.standings(), self._lists)
@@ -90,19 +116,17 @@ class RunningRegistry:
             self._shared.cluster.on_log_out = service.log_out
         self._network = SocketNetwork(loop, self._worker)
         self.server = Server(loop, self._network, self._worker, service, limits)
+        opened.callback(self.server.close)
         desk = OperatorDesk(
             loop,
-            folder,
+            self._folder,
             worker=self._worker,
             accounts=accounts,
             directory=directory,
             presence=presence,
             service=service,
         )
-        self._closing = ExitStack()
-        self._closing.callback(desk.close)
-        self._certificate: tuple[Path, Path] | None = None
-        self.stopped = False
+        opened.callback(desk.close)
 
     def open_secure(
         self, tcp: Address, udp_port: int | None, certificate: tuple[Path, Path] | None = None
@@ -180,12 +204,7 @@ class RunningRegistry:
 
     def close(self) -> None:
         """Close listeners and links that are still open, and the database after its last write."""
-        self.server.close()
         self._closing.close()
-        self._worker.close(None if self._shared is None else _STOP_TIMEOUT)
-        if self._shared is not None:
-            self._shared.close(_STOP_TIMEOUT)
-        self._store.release()
 
     def _hung_up(self) -> None:
         if self._shared is None:

@@ -4,6 +4,7 @@ import logging
 import platform
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from p2pchat.errors import P2PError
 if TYPE_CHECKING:
     from p2pchat.cli.running_registry import RunningRegistry
     from p2pchat.cli.serve_configuration import Configuration, OriginalDoor, SecureDoor
+    from p2pchat.net.loop import Loop
     from p2pchat.net.readiness import Readiness
 
 
@@ -88,51 +90,67 @@ def _run(
     from p2pchat.net.loop import Loop
     from p2pchat.net.readiness import Readiness
 
-    loop = Loop()
-    manager = Readiness(loop, settings.notify_socket, settings.watchdog_s)
-    registry = RunningRegistry(
-        loop,
-        configuration.folder,
-        hello_interval=configuration.hello_interval,
-        patience=configuration.hello_patience,
-        cost=configuration.cost,
-        limits=configuration.limits,
-        registration=configuration.registration,
-        database=configuration.database,
-        lease=configuration.lease,
-    )
-
-    def end() -> None:
-        manager.stopping()
-        registry.stop()
-
-    try:
-        lines: list[str] = []
-        join = ""
-        if configuration.original:
-            lines += _open_original(registry, configuration.original, configuration.hello_interval)
-        if configuration.secure:
-            line, join = _open_secure(registry, configuration.secure, configuration.certificate)
-            lines += [line, f"join {join}"]
-        if configuration.metrics is not None:
-            lines.append(f"metrics http://{registry.open_metrics(configuration.metrics)}/metrics")
-        registry.begin(join)
-        for number, then in (
-            (signal.SIGTERM, end),
-            (signal.SIGINT, end),
-            (signal.SIGHUP, partial(_reload, registry, manager, configuration, read_again)),
-        ):
-            signal.signal(number, lambda *_, then=then: loop.call_from_thread(then))
+    with ExitStack() as stack:
+        loop = Loop()
+        stack.callback(loop.close)
+        manager = Readiness(loop, settings.notify_socket, settings.watchdog_s)
+        stack.callback(manager.close)
+        registry = RunningRegistry(
+            loop,
+            configuration.folder,
+            hello_interval=configuration.hello_interval,
+            patience=configuration.hello_patience,
+            cost=configuration.cost,
+            limits=configuration.limits,
+            registration=configuration.registration,
+            database=configuration.database,
+            lease=configuration.lease,
+        )
+        stack.callback(registry.close)
+        lines = _open(registry, configuration)
+        _at_signals(loop, manager, registry, configuration, read_again)
         for doubt in configuration.doubts():
             logging.getLogger(__name__).warning("%s", doubt)
         echo("\n".join(lines))
         manager.ready("; ".join(lines))
         with loop.containing():
             loop.run_until(lambda: registry.stopped)
-    finally:
-        manager.close()
-        registry.close()
-        loop.close()
+
+
+def _open(registry: "RunningRegistry", configuration: "Configuration") -> list[str]:
+    """Open all listeners and begin; return what is printed of them."""
+    lines: list[str] = []
+    join = ""
+    if configuration.original:
+        lines += _open_original(registry, configuration.original, configuration.hello_interval)
+    if configuration.secure:
+        line, join = _open_secure(registry, configuration.secure, configuration.certificate)
+        lines += [line, f"join {join}"]
+    if configuration.metrics is not None:
+        lines.append(f"metrics http://{registry.open_metrics(configuration.metrics)}/metrics")
+    registry.begin(join)
+    return lines
+
+
+def _at_signals(
+    loop: "Loop",
+    manager: "Readiness",
+    registry: "RunningRegistry",
+    configuration: "Configuration",
+    read_again: Callable[[], "Configuration"],
+) -> None:
+    """Have SIGTERM and SIGINT end the registry, and SIGHUP read the settings again."""
+
+    def end() -> None:
+        manager.stopping()
+        registry.stop()
+
+    for number, then in (
+        (signal.SIGTERM, end),
+        (signal.SIGINT, end),
+        (signal.SIGHUP, partial(_reload, registry, manager, configuration, read_again)),
+    ):
+        signal.signal(number, lambda *_, then=then: loop.call_from_thread(then))
 
 
 def _reload(

@@ -80,6 +80,7 @@ class TcpDial:
             sock = socket.socket(family, socket.SOCK_STREAM)
             sock.setblocking(False)
             self._socket = sock
+            self._loop.at_close.add(self.close)
             self._loop.watch(sock.fileno(), WRITE, self._connected)
             sock.connect(candidate)
         except BlockingIOError:
@@ -97,6 +98,7 @@ class TcpDial:
         self._over = True
         self._deadline.cancel()
         self._loop.unwatch(sock.fileno())
+        self._loop.at_close.discard(self.close)
         self._socket = None
         try:
             remote = from_socket_name(sock.getpeername())
@@ -123,6 +125,7 @@ class TcpDial:
     def _drop_socket(self) -> None:
         if self._socket is not None:
             self._loop.unwatch(self._socket.fileno())
+            self._loop.at_close.discard(self.close)
             self._socket.close()
             self._socket = None
 

@@ -109,10 +109,12 @@ class TcpListener:
         self._open_spare()
         self.address = from_socket_name(sock.getsockname())
         loop.watch(sock.fileno(), READ, self._ready)
+        loop.at_close.add(self.close)
 
     def close(self) -> None:
         """Accept no more; what was accepted goes on."""
         self._open = False
+        self._loop.at_close.discard(self.close)
         if self._pause is None:
             self._loop.unwatch(self._socket.fileno())
         else:
@@ -191,6 +193,7 @@ class UdpSocket:
         with suppress(OSError):  # as much as the system grants
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UDP_BUFFER)
         loop.watch(sock.fileno(), READ, self._ready)
+        loop.at_close.add(self.close)
 
     def send(self, datagram: bytes, to: Address) -> None:
         """Send one datagram; what cannot be sent is lost, as UDP may lose it anyway."""
@@ -203,6 +206,7 @@ class UdpSocket:
     def close(self) -> None:
         """Read no more."""
         self._open = False
+        self._loop.at_close.discard(self.close)
         if self._rest is None:
             self._loop.unwatch(self._socket.fileno())
         else:

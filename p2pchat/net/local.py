@@ -10,11 +10,12 @@ from typing import Final
 
 from p2pchat.errors import BindError, Unreachable
 from p2pchat.net.address import Address
-from p2pchat.net.loop import READ, Loop
+from p2pchat.net.loop import READ, Loop, Timer
 from p2pchat.net.transport import TcpTransport, Wire
 
 _HERE: Final = Address("local", 0)
 _BACKLOG: Final = 16
+_PAUSE: Final = 0.1
 _LONGEST_NAME: Final = 100
 """Bytes: sun_path of unix(7) takes 108, of macOS 104."""
 _OPEN_FOLDERS: Final = Path("/proc/self/fd")
@@ -49,11 +50,17 @@ class LocalListener:
                 likely="the folder is not yours, or the path is too long",
                 advice="set P2P_HOME to a short path of yours",
             ) from error
+        self._pause: Timer | None = None
         loop.watch(self._socket.fileno(), READ, self._ready)
+        loop.at_close.add(self.close)
 
     def close(self) -> None:
         """Accept no more, and take the name away."""
-        self._loop.unwatch(self._socket.fileno())
+        self._loop.at_close.discard(self.close)
+        if self._pause is None:
+            self._loop.unwatch(self._socket.fileno())
+        else:
+            self._pause.cancel()
         self._socket.close()
         self._path.unlink(missing_ok=True)
 
@@ -61,9 +68,9 @@ class LocalListener:
         try:
             sock, _name = self._socket.accept()
         except OSError as error:
-            if error.errno in {errno.EAGAIN, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE}:
-                return
-            raise
+            if error.errno not in {errno.EAGAIN, errno.ECONNABORTED}:
+                self._rest()
+            return
         sock.setblocking(False)
         transport = TcpTransport(self._loop, sock, _HERE, _HERE)
         try:
@@ -71,6 +78,15 @@ class LocalListener:
         except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
             transport.abort()
             self._loop.contain(error, "taking a connection of this machine")
+
+    def _rest(self) -> None:
+        """Accept again in a moment: there are no descriptors, or no memory, and we would spin."""
+        self._loop.unwatch(self._socket.fileno())
+        self._pause = self._loop.call_later(_PAUSE, self._go_on)
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self._loop.watch(self._socket.fileno(), READ, self._ready)
 
 
 @contextmanager

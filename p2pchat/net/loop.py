@@ -75,7 +75,10 @@ class Loop:
         self.contained = 0
         """How many bugs were contained."""
         self.at_close: set[Callback] = set()
-        """What still has to be closed, unseen by its owner, when the loop is."""
+        """What gives back the descriptors that are open, for the end of the loop.
+
+        An owner may have lost sight of some: a wire that lingers, or one of a program that fails.
+        """
         self._strict = strict
         self._contains_all = False
         self._fatal: BaseException | None = None
@@ -286,7 +289,7 @@ class Loop:
         return not (watched or self._plain_files or self._soon)
 
     def close(self) -> None:
-        """Give back the loop's own descriptors; nothing else may be watched any more."""
+        """Give back the loop's own descriptors, and those that nobody else has given back."""
         for close in tuple(self.at_close):
             close()
         self.unwatch(self._wake_in.fileno())

@@ -114,6 +114,7 @@ class TcpTransport:
         self._linger: Timer | None = None
         self._events = READ
         loop.watch(sock.fileno(), READ, self._ready)
+        loop.at_close.add(self.abort)
 
     def write(self, data: bytes) -> None:
         """Send at the end of this turn."""
@@ -241,7 +242,6 @@ class TcpTransport:
             self._end(_lost(self.remote, error))
             return
         self._draining = True
-        self._loop.at_close.add(self.abort)
         self._watch()
         self._tell_closed(None)
 

@@ -86,6 +86,8 @@ class Hooks(Watcher):
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
+        for _, process in self._running:
+            process.returncode = 0  # they outlive us, which Python would take for a slip
 
     def _go_on(self) -> None:
         while self._waiting and len(self._running) < AT_ONCE:

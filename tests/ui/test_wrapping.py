@@ -1,9 +1,11 @@
 """Long lines stay under themselves, whatever is in them, and no character is lost."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
+from p2pchat.ui import wrapping
 from p2pchat.ui.wrapping import hanging, wrapped
 
 
@@ -28,6 +30,25 @@ def test_a_notice_hangs_behind_its_mark() -> None:
     assert hanging(notice) == 2
     assert hanging([("class:time", "12:00 "), ("class:contact", "bob"), ("", ": x")]) == 11
     assert hanging([]) == 0
+
+
+@pytest.mark.parametrize("letter", ["x", " ", "\t", "x ", "你"])
+def test_it_takes_time_linear_in_the_text(letter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted in looks at characters: a remote decides how long the text is."""
+    looks = 0
+
+    def count(character: str) -> int:
+        nonlocal looks
+        looks += 1
+        return get_cwidth(character)
+
+    monkeypatch.setattr(wrapping, "get_cwidth", count)
+    counts = []
+    for size in (2_000, 8_000):
+        looks = 0
+        shown(letter * size, 80)
+        counts.append(looks)
+    assert counts[1] < counts[0] * 4.5
 
 
 @given(st.text(alphabet=st.sampled_from("ab 你e\u0301 "), max_size=60), st.integers(4, 40))

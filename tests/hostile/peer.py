@@ -1,0 +1,76 @@
+"""A scripted hostile contact: it has an account and a key, was accepted once, and behaves badly."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.conformance.secure_client import PeerIdentity, Secure, SecurePeer
+from tests.programs import Program, Raw, Serve
+
+NO_SUM = "0" * 32
+
+
+class HostileContact:
+    """Registered as that name; `call` gives a link to a node, on which it can say anything."""
+
+    def __init__(self, serve: Serve, folder: Path, name: str = "mallory") -> None:
+        self.name = name
+        self._identity = PeerIdentity(folder)
+        self._node = Secure(serve, self._identity.key)
+        self._node.register(name)
+        self._links: list[Raw] = []
+
+    def close(self) -> None:
+        """Hang up everywhere."""
+        for link in (self._node, *self._links):
+            link.close()
+
+    def be_accepted(self, program: Program, port: int) -> Raw:
+        """Call a node whose prompt is read by lines, and be accepted there."""
+        link = self.dial(port)
+        link.say("CHAT_REQ", json.dumps({"username": self.name}))
+        program.wait_for(rf"^\* {self.name} wants to chat")
+        program.type("/accept")
+        assert link.hear() == ("CHAT_REQ_RESP", '{"reply":"ACCEPT"}')
+        return link
+
+    def call(self, port: int) -> Raw:
+        """Call a node that knows us; return the link, on which it is our turn to say SYNC."""
+        link = self.dial(port)
+        assert link.ask("CHAT_REQ", json.dumps({"username": self.name})) == (
+            "CHAT_REQ_RESP",
+            '{"reply":"ACCEPT"}',
+        )
+        return link
+
+    def dial(self, port: int) -> Raw:
+        """Return a link on which nothing was said."""
+        link = SecurePeer(port, self._identity)
+        self._links.append(link)
+        return link
+
+
+def sync(link: Raw, last_in: int = 0, total: str = NO_SUM) -> dict[str, Any]:
+    """Say our position; return the node's."""
+    link.say("SYNC", json.dumps({"last_in": last_in, "sum": total}))
+    return hear(link, "SYNC")
+
+
+def hear(link: Raw, command: str) -> dict[str, Any]:
+    """Return what comes with that command, and pass over what comes before."""
+    while True:
+        said, payload = link.hear()
+        if said == command:
+            return dict(json.loads(payload))
+
+
+def line(number: int, text: str = "x") -> str:
+    """Return the payload of a line."""
+    return json.dumps({"text": text, "seq": number, "id": f"m{number}", "at": 1})
+
+
+def say_lines(link: Raw, numbers: Sequence[int], text: str = "x") -> None:
+    """Say lines with those numbers, as fast as they go."""
+    for number in numbers:
+        link.say("MSG", line(number, text))

@@ -1,0 +1,122 @@
+"""A scripted hostile registry: polite where nothing else is said, and then whatever a test wants.
+
+Speaks PROTOCOL's secure dialect with Python's own TLS, nothing of ours.
+"""
+
+import base64
+import hashlib
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.conformance.secure_client import PeerIdentity
+from tests.programs import Raw, frame
+
+Answer = tuple[str, str | bytes]
+Answers = Callable[[dict[str, Any]], Answer]
+
+
+def grant(**fields: Any) -> dict[str, Any]:
+    """Return what a login gives."""
+    session, key = (base64.b64encode(b"s" * size).decode() for size in (8, 32))
+    return {"token": "t", "session": session, "hello_key": key, "hello_interval": 50} | fields
+
+
+def _ok(command: str, **fields: Any) -> Answers:
+    return lambda _: (command, json.dumps({"outcome": "OK", **fields}))
+
+
+class HostileRegistry:
+    """Listen on loopback until closed; `join` is its link.
+
+    `answers` says what follows each command; `said` is what clients have asked, `push` speaks
+    unasked on every connection that has announced a port.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        identity = PeerIdentity(folder)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self._context.set_alpn_protocols(["p2pchat/3"])
+        self._context.num_tickets = 0
+        self._context.load_cert_chain(identity.file)
+        certificate = x509.load_pem_x509_certificate(identity.file.read_bytes())
+        public = certificate.public_key().public_bytes(
+            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+        )
+        digest = base64.b32encode(hashlib.sha256(public).digest()).decode().rstrip("=").lower()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.join = f"p2p://127.0.0.1:{self._listener.getsockname()[1]}#{digest}"
+        self.said: list[tuple[str, dict[str, Any]]] = []
+        self._online: list[Raw] = []
+        self._open: list[socket.socket] = []
+        self.answers: dict[str, Answers] = {
+            "REG": _ok("REG_RESP", grant=grant()),
+            "LOG": _ok("LOG_RESP", grant=grant()),
+            "PS_PORT": _ok("PS_PORT_RESP"),
+            "REVOKE": _ok("REVOKE_RESP"),
+            "WATCH": lambda _: ("WATCH_RESP", '{"sightings":[]}'),
+            "SEARCH": lambda _: ("SEARCH_RESP", '{"presence":"NOT_FOUND"}'),
+        }
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def push(self, command: str, payload: str | bytes) -> None:
+        """Say it to every node that is online."""
+        for raw in tuple(self._online):
+            with suppress(OSError):
+                raw.say(command, payload)
+
+    def close(self) -> None:
+        """Listen no more, and hang up."""
+        for sock in (self._listener, *self._open):  # who waits for it in a thread wakes up
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return  # it was closed
+            self._open.append(plain)
+            threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        with (
+            suppress(OSError, AssertionError),
+            self._context.wrap_socket(plain, server_side=True) as tls,
+        ):
+            self._open.append(tls)
+            raw = Raw.of(tls)
+            tls.settimeout(None)
+            while True:
+                command, payload = raw.hear()
+                fields = json.loads(payload)
+                self.said.append((command, fields))
+                answer = self.answers.get(command)
+                if answer is None:
+                    return
+                said, what = answer(fields)
+                raw.socket.sendall(frame(said, _repeating(what, fields)))
+                if command == "PS_PORT":
+                    self._online.append(raw)
+
+
+def _repeating(payload: str | bytes, request: dict[str, Any]) -> str | bytes:
+    """Return the payload with the request's id in it, if it is an object that can have one."""
+    if isinstance(payload, bytes) or "id" not in request:
+        return payload
+    try:
+        fields = json.loads(payload)
+    except (ValueError, RecursionError):
+        return payload
+    return json.dumps({"id": request["id"], **fields})

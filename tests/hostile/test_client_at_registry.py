@@ -1,0 +1,207 @@
+"""What a hostile client sends a registry costs its own connection and nothing else."""
+
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.secure_client import KEY, Secure
+from tests.faults.crowd import CHEAP, Member, resident_kib
+from tests.hostile.payloads import BOMBS, nested
+from tests.programs import Program, Raw, Serve, environment, frame, running
+
+SECURE_COMMANDS = ("REG", "LOG", "PS_PORT", "SEARCH", "WATCH", "PASSWD", "REVOKE", "LOGOUT")
+FIELDS = {"username": "a", "password": "p", "port": 1, "usernames": [], "old": "a", "new": "b"}
+
+
+def with_bomb(bomb: str) -> str:
+    """Return a payload that would be good but for a field that nobody knows."""
+    return json.dumps(FIELDS)[:-1] + f',"x":{bomb}}}'
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """One registry for all of them; none of it may end it, or be a bug."""
+    folder = tmp_path_factory.mktemp("registry")
+    serve = Serve(folder, *CHEAP, env={"PYTHONWARNINGS": "error"})
+    with running(serve):
+        yield serve
+        operator = environment(folder / "operator")
+        sessions = Program("users", "sessions", "--data-dir", str(folder), env=operator)
+        assert sessions.end() == (0, ""), "internal errors"
+        serve.signal(signal.SIGTERM)
+        code, err = serve.end()
+    assert (code, err) == (0, "")
+
+
+def is_up(serve: Serve) -> bool:
+    """Tell whether somebody else is served."""
+    return serve.dial().ask("SEARCH", "nobody") == ("SEARCH_RESP", "NOT_FOUND")
+
+
+@pytest.mark.parametrize("command", SECURE_COMMANDS)
+@pytest.mark.parametrize("bomb", BOMBS, ids=["lists", "objects", "unfinished"])
+def test_bombs_before_login(serve: Serve, command: str, bomb: str) -> None:
+    """3 KB, without an account."""
+    client = Secure(serve)
+    client.say(command, with_bomb(bomb))
+    assert client.closed_by_remote()
+    client.close()
+
+
+@pytest.mark.parametrize("command", SECURE_COMMANDS)
+def test_bombs_after_login(serve: Serve, command: str) -> None:
+    """By somebody with an account, in every field and in one that is not known."""
+    for n, field in enumerate((*FIELDS, "x")):
+        member = Member(serve, f"m-{command.lower().replace('_', '-')}-{n}", errand=True)
+        member.say(command, f'{{"{field}":{nested("[", "]", 2000)}}}')
+        assert member.closed_by_remote()
+        member.close()
+
+
+@pytest.mark.parametrize("command", ["REG", "LOG", "SEARCH", "PS_PORT"])
+def test_bombs_at_the_original_listener(serve: Serve, command: str) -> None:
+    """They are text there: a name, or a refusal, or the end of the connection."""
+    client = serve.dial()
+    client.say(command, nested("[", "]"))
+    with suppress(AssertionError):
+        client.hear()
+    client.close()
+    assert is_up(serve)
+
+
+def test_a_name_that_is_watched_twice(serve: Serve) -> None:
+    """Refused where the message is made, then the registry lives through the hang-up."""
+    member = Member(serve, "doubles", errand=True)
+    member.say("WATCH", '{"usernames":["bob","bob"]}')
+    assert member.closed_by_remote()
+    member.close()
+    for usernames in (["bob", "carol"], ["bob"], [], ["bob"]):
+        other = Member(serve, "doubles", errand=True, is_known=True)
+        other.tell("WATCH", usernames=usernames)
+        other.close()
+    watcher = Member(serve, "doubles", errand=True, is_known=True)
+    assert watcher.tell("WATCH", usernames=["bob"])[0] == "WATCH_RESP"
+    watcher.close()
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2J", "\u3164", "\u2800", "bo\u202eb", "a b", ""])
+def test_names_that_are_none_are_not_watched(serve: Serve, name: str) -> None:
+    """They would come back in news."""
+    member = Member(serve, f"w{name.encode().hex()[:24]}", errand=True)
+    member.say("WATCH", json.dumps({"usernames": [name]}))
+    assert member.closed_by_remote()
+    member.close()
+
+
+def test_one_turn_is_one_piece_of_news(serve: Serve) -> None:
+    """Somebody who moves 500 times in one breath is told of a few times, with the last port."""
+    moving = Member(serve, "moving", port=30_000)
+    watcher = Member(serve, "watching", errand=True)
+    watcher.tell("WATCH", usernames=["moving"])
+    ports = range(30_001, 30_501)
+    moving.socket.sendall(b"".join(frame("PS_PORT", json.dumps({"port": p})) for p in ports))
+    for _ in ports:
+        assert moving.hear() == ("PS_PORT_RESP", '{"outcome":"OK"}')
+    watcher.say("SEARCH", '{"username":"nobody"}')
+    news = []
+    while (heard := watcher.hear())[0] != "SEARCH_RESP":
+        news.append(json.loads(heard[1])["result"]["port"])
+    print(f"{len(news)} pieces of news of {len(ports)} moves")
+    assert news[-1] == ports[-1]
+    assert len(news) < len(ports) / 10
+    moving.close()
+    watcher.close()
+
+
+def test_ports_and_passing_logins_have_budgets(tmp_path: Path) -> None:
+    """Of one account; others are not told to slow down."""
+    limits = ("--limit", "announcements-per-minute=10", "--limit", "transient-logins=3")
+    serve = Serve(tmp_path, "--quiet", "--password-cost", "64:1", *limits)
+    with running(serve), ExitStack() as stack:
+        mallory = Member(serve, "mallory", port=30_000)
+        other = Member(serve, "other", port=20_000)
+        for member in (mallory, other):
+            stack.callback(member.close)
+        answers = [mallory.tell("PS_PORT", port=30_001 + n)[0] for n in range(20)]
+        assert answers.count("PS_PORT_RESP") == 9  # and the first one above
+        assert answers[-1] == "SLOW_DOWN"
+        assert other.tell("PS_PORT", port=20_001)[0] == "PS_PORT_RESP"
+        errands = [Secure(serve) for _ in range(5)]
+        said = [
+            errand.tell("LOG", username="mallory", password="password", errand=True)[0]
+            for errand in errands
+        ]
+        assert said == ["LOG_RESP"] * 3 + ["SLOW_DOWN"] * 2
+        errands[0].tell("SEARCH", username="other")
+        errands[0].say("LOGOUT", "{}")
+        assert errands[0].closed_by_remote()
+        again = Secure(serve)
+        assert again.tell("LOG", username="mallory", password="password", errand=True)[0] == (
+            "LOG_RESP"
+        )
+
+
+def test_registering_takes_back_no_wrong_password(tmp_path: Path) -> None:
+    """Else an account of one's own, made between guesses, would make guessing free."""
+    serve = Serve(tmp_path, "--quiet", "--password-cost", "64:1", "--limit", "login-tries=3")
+    with running(serve):
+        victim = Member(serve, "victim")
+        victim.close()
+        answers = []
+        for n in range(12):
+            guesser = Secure(serve)
+            answers.append(guesser.tell("LOG", username="victim", password=f"wrong{n}")[0])
+            guesser.close()
+            guesser = Secure(serve)
+            guesser.tell("REG", username=f"mine{n}", password="password")
+            guesser.close()
+        assert "SLOW_DOWN" in answers[:6]
+
+
+def test_a_page_that_many_ask_for_shares_nothing_with_clients(tmp_path: Path) -> None:
+    """More connections than it has: the oldest give way, and people are served."""
+    serve = Serve(tmp_path, *CHEAP, "--metrics", "127.0.0.1:0", env={"PYTHONPATH": ""})
+    with running(serve), ExitStack() as stack:
+        port = int(serve.wait_for(r"metrics .*:(\d+)")[1])
+        silent = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), 20))
+            for _ in range(200)
+        ]
+        assert [sock.recv(1) for sock in silent[:192]] == [b""] * 192
+        page = Raw(("127.0.0.1", port))
+        page.socket.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        assert page.socket.recv(12) == b"HTTP/1.1 200"
+        page.close()
+        assert is_up(serve)
+
+
+def test_a_flood_of_silence_costs_little_memory(serve: Serve) -> None:
+    """Neither do half frames, which say how much is to come."""
+    before = resident_kib(serve)
+    with ExitStack() as stack:
+        for _ in range(200):
+            raw = serve.dial()
+            stack.callback(raw.close)
+            raw.socket.sendall(b"3500      LOG            {")
+        assert is_up(serve)
+        grown = resident_kib(serve) - before
+    print(f"{grown} KiB more")
+    assert grown < 4096
+
+
+def test_the_key_is_the_only_one_that_counts(serve: Serve) -> None:
+    """A token that was stolen is of no use with another key, in either place."""
+    owner = Member(serve, "owner", errand=True)
+    token = owner.grant["token"]
+    thief = Secure(serve)
+    answer = thief.tell("LOG", username="owner", token=token, key=KEY, proof="", at=0)
+    assert answer[1]["outcome"] == "FAIL"
+    replayed = owner.proof("owner")  # made for the owner's connection
+    assert thief.tell("LOG", username="owner", token=token, **replayed)[1]["outcome"] == "FAIL"
+    thief.close()
+    owner.close()

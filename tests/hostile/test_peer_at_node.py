@@ -1,0 +1,249 @@
+"""What a contact sends who was accepted once: it costs their link, waits with them, or is cut."""
+
+import itertools
+import json
+import shlex
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hostile.payloads import nested
+from tests.hostile.peer import HostileContact, hear, line, say_lines, sync
+from tests.hostile.test_client_at_registry import with_bomb
+from tests.people import Registry
+from tests.programs import Program, environment, frame, running
+
+MAX_NUMBER = 2**48
+
+_count = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """One for all of them."""
+    with running(registry := Registry(tmp_path_factory.mktemp("registry"))):
+        yield registry
+
+
+class Victim:
+    """Alice, and mallory whom she has accepted once; she starts her node in one way or another."""
+
+    def __init__(self, registry: Registry, folder: Path, name: str) -> None:
+        self.env = environment(folder / "home", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
+        self.name = f"v-{name}"
+        self.mallory = HostileContact(registry, folder, f"m-{name}")
+        assert Program("register", self.name, env=self.env).end() == (0, "")
+        node, port = self.start()
+        with running(node):
+            self.mallory.be_accepted(node, port).close()
+            node.wait_for(f"{self.mallory.name} is gone|ended|started")
+            node.signal(signal.SIGTERM)
+            node.end()
+
+    def start(self, *options: str) -> tuple[Program, int]:
+        """Start her node; give it and its port."""
+        node = Program("login", *options, env=self.env)
+        port = node.wait_for(r"listening\W.*?127\.0\.0\.1:(\d+)")[1]
+        return node, int(port)
+
+    def run(self, *words: str) -> tuple[int, list[str], str]:
+        """Run a command of hers."""
+        program = Program(*words, env=self.env)
+        code, err = program.end()
+        return code, program.said, err
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """How her node stands, which must have met no bug."""
+        status = dict(json.loads(self.run("status", "--json")[1][0]))
+        assert status["internal_errors"] == 0
+        return status
+
+
+@pytest.fixture
+def victim(registry: Registry, tmp_path: Path) -> Iterator[Victim]:
+    """A new one for each test."""
+    victim = Victim(registry, tmp_path, str(next(_count)))
+    yield victim
+    victim.mallory.close()
+
+
+@pytest.mark.parametrize("command", ["CHAT_REQ", "SYNC", "HERE", "IDLE", "MSG", "ACK", "SKIP"])
+def test_bombs(victim: Victim, command: str) -> None:
+    """Before the call is taken, and after it."""
+    node, port = victim.start("--headless")
+    with running(node):
+        stranger = victim.mallory.dial(port)
+        stranger.say(command, with_bomb(nested("[", "]")))
+        assert stranger.closed_by_remote()
+        contact = victim.mallory.call(port)
+        sync(contact)
+        contact.say(command, with_bomb(nested('{"a":', "}")))
+        with pytest.raises((AssertionError, ConnectionError)):
+            hear(contact, "nothing")
+        assert victim.status["standing"] == "online"
+
+
+def test_numbers_that_are_not_plausible(victim: Victim) -> None:
+    """They cost the link; later ones come up, after a restart too, at the position before."""
+    for _ in range(2):
+        node, port = victim.start("--headless")
+        with running(node):
+            for said in (
+                [("SKIP", json.dumps({"to": MAX_NUMBER})), ("MSG", line(MAX_NUMBER + 1))],
+                [("SKIP", json.dumps({"to": 2**33}))],
+                [("MSG", line(MAX_NUMBER))],
+                [("ACK", json.dumps({"seq": MAX_NUMBER}))],
+                [("SKIP", json.dumps({"to": 2**63}))],
+                [("SYNC", json.dumps({"last_in": MAX_NUMBER, "sum": "0" * 32}))],
+            ):
+                link = victim.mallory.call(port)
+                if said[0][0] == "SYNC":
+                    assert hear(link, "SYNC")["last_in"] == 0
+                else:
+                    assert sync(link)["last_in"] == 0
+                for command, payload in said:
+                    link.say(command, payload)
+                with pytest.raises((AssertionError, ConnectionError)):
+                    hear(link, "nothing")
+                link.close()
+            assert victim.status["links"] == {}
+            node.signal(signal.SIGTERM)
+            node.end()
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_lines_faster_than_a_program_reads(victim: Victim, seen: bool) -> None:
+    """They wait on alice's disk, or, if to be read by the program is to be seen, at the contact.
+
+    The program lives, and reads each once, in order.
+    """
+    count = 15_000
+    node, port = victim.start("--json", *(["--seen"] if seen else []))
+    with running(node):
+        link = victim.mallory.call(port)
+        sync(link)
+        sender = threading.Thread(target=_say_all, args=(link.socket, count))
+        sender.start()
+        before, unread = {}, victim.status["unread"]
+        while before != unread or not unread:  # until all waits for us, who read nothing
+            before, unread = unread, victim.status["unread"]
+        assert (sum(unread.values()) < count) == seen
+        numbers = []
+        for _ in range(count):
+            node.wait_for('"event": "message"')
+            numbers.append(int(json.loads(node.said[-1])["text"]))
+        assert numbers == list(range(1, count + 1))
+        sender.join()
+        assert victim.status["standing"] == "online"
+
+
+def _say_all(sock: socket.socket, count: int) -> None:
+    for n in range(1, count + 1):
+        sock.sendall(frame("MSG", line(n, str(n))))
+
+
+def test_toggles_faster_than_a_program_reads(victim: Victim) -> None:
+    """IDLE and HERE: a few are told, and the last is true."""
+    node, port = victim.start("--json")
+    with running(node):
+        link = victim.mallory.call(port)
+        sync(link)
+        for n in range(12_000):
+            link.say("IDLE", json.dumps({"idle": n % 2 == 0}))
+            link.say("HERE", json.dumps({"here": n % 2 == 0}))
+        say_lines(link, [1], "the end")
+        node.wait_for('"the end"')
+        told = [said for said in node.said if '"idle"' in said or '"away"' in said]
+        print(f"{len(told)} events of 12,000 changes")
+        assert len(told) < 200
+        assert victim.status["standing"] == "online"
+
+
+@pytest.mark.parametrize("letter", ["\n", "\t", "\x1b[2J"], ids=["newlines", "tabs", "escapes"])
+def test_one_message_of_nothing(victim: Victim, letter: str) -> None:
+    """64 KiB of it: `p2p listen` shows some, says where the rest is, and goes on."""
+    text = letter * (65_000 // len(letter))
+    node, port = victim.start()
+    with running(node):
+        link = victim.mallory.call(port)
+        sync(link)
+        node.type(f"/chat {victim.mallory.name}")
+        say_lines(link, [1], text)
+        say_lines(link, [2], "the end")
+        node.wait_for("the end")
+        assert len(node.said) < 1100
+        assert all(said.isprintable() for said in node.said)
+        assert victim.status["standing"] == "online"
+    history = victim.run("history", victim.mallory.name, "--json")[1]
+    assert len(json.loads(history[-2])["text"]) > 65_000 // len(letter) - 1
+
+
+def test_what_is_unread_has_a_quota(victim: Victim) -> None:
+    """Beyond it nothing is acknowledged; alice is told; when she has read, it goes on."""
+    node, port = victim.start("--limit", "unread-lines=50", "--headless")
+    with running(node):
+        link = victim.mallory.call(port)
+        sync(link)
+        say_lines(link, range(1, 500))
+        acknowledged = 0
+        while acknowledged < 50:
+            acknowledged = hear(link, "ACK")["seq"]
+        assert acknowledged < 500
+        assert victim.status["unread"] == {victim.mallory.name: acknowledged}
+        assert victim.run("history", victim.mallory.name)[0] == 0
+
+
+def test_a_hook_gets_all_of_the_largest_message(victim: Victim, tmp_path: Path) -> None:
+    """Its variables are cut, because an environment has bounds; its stdin has all."""
+    got = tmp_path / "got"
+    script = f'printf %s "$P2P_TEXT" | wc -c > {got}.text; wc -c > {got}.new; mv {got}.new {got}'
+    hook = f"message=sh -c {shlex.quote(script)}"
+    node, port = victim.start("--headless", "--hook", hook)
+    with running(node):
+        link = victim.mallory.call(port)
+        sync(link)
+        say_lines(link, [1], "\n" * 65_535)
+        hear(link, "ACK")
+        while not got.exists():
+            assert victim.status["standing"] == "online"
+        assert int(got.read_text()) > 65_535
+        assert int(Path(f"{got}.text").read_text()) <= 8192
+
+
+def test_what_was_said_does_not_flow_twice(victim: Victim) -> None:
+    """To whoever has a contact's key and says that they have nothing."""
+    node, port = victim.start("--headless")
+    with running(node):
+        link = victim.mallory.call(port)
+        sync(link)
+        link.say("HERE", '{"here":true}')
+        for text in ("one", "two"):
+            sending = Program("send", victim.mallory.name, text, env=victim.env)
+            said = hear(link, "MSG")
+            assert said["text"] == text
+            link.say("ACK", json.dumps({"seq": said["seq"]}))
+            assert sending.end() == (0, "")
+        link.close()
+        thief = victim.mallory.call(port)
+        sync(thief, last_in=0)
+        thief.say("HERE", '{"here":true}')
+        assert victim.run("send", victim.mallory.name, "--queue", "three")[0] == 6
+        heard = []
+        while (frame := thief.hear())[0] != "MSG":
+            heard.append(frame)
+        assert json.loads(frame[1])["text"] == "three"
+        assert [fields for command, fields in heard if command == "SKIP"] == [
+            '{"to":2,"missing":2}'
+        ]
+        lines = [json.loads(said) for said in victim.run("outbox", "--json")[1]]
+        assert [(said["text"], said["state"]) for said in lines] == [
+            ("one", "missing"),
+            ("two", "missing"),
+            ("three", "queued"),
+        ]

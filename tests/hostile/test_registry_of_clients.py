@@ -1,0 +1,171 @@
+"""A registry that was broken into: no answer of its ends a client, or leads it astray."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.crowd import resident_kib
+from tests.hostile.payloads import BOMBS, nested
+from tests.hostile.registry import HostileRegistry, grant
+from tests.programs import Program, environment, running
+
+NONSENSE = {
+    "lists": nested("[", "]"),
+    "objects": BOMBS[1],
+    "a bomb in a field": f'{{"outcome":"OK","presence":"ONLINE","x":{nested("[", "]")}}}',
+    "8 KB": json.dumps({"presence": "N" * 8000}),
+    "8 KB of escapes": json.dumps({"outcome": "\x1b[2J" * 1500, "presence": "\x9b" * 900}),
+    "8 KB of a field's name": json.dumps({"presence" * 1000: 1}),
+    "no text": b"\xff\xfe",
+    "numbers": '{"outcome":1e400,"presence":' + "9" * 5000 + "}",
+    "a list": "[]",
+    "nothing": "",
+    "more than fits": "x" * 7000,
+}
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[HostileRegistry]:
+    """One that is polite until a test says otherwise."""
+    registry = HostileRegistry(tmp_path)
+    yield registry
+    registry.close()
+
+
+@pytest.fixture
+def env(registry: HostileRegistry, tmp_path: Path) -> dict[str, str]:
+    """Alice's, who is registered there."""
+    env = environment(tmp_path / "home", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
+    assert Program("register", "alice", env=env).end() == (0, "")
+    return env
+
+
+def run(env: dict[str, str], *words: str) -> tuple[int, list[str], str]:
+    """Run a command; nothing that a terminal obeys may come of it, nor a traceback."""
+    program = Program(*words, env=env)
+    code, err = program.end()
+    for line in (*program.said, *err.splitlines()):
+        assert line.isprintable(), f"{line!r} reaches the terminal"
+        assert len(line) < 600
+    assert "Traceback" not in err
+    return code, program.said, err
+
+
+def status(env: dict[str, str]) -> dict[str, Any]:
+    """Ask the node how it stands."""
+    return dict(json.loads(run(env, "status", "--json")[1][0]))
+
+
+@pytest.mark.parametrize("command", ["LOG", "SEARCH"])
+@pytest.mark.parametrize("payload", NONSENSE.values(), ids=NONSENSE.keys())
+def test_a_command_says_what_is_wrong(
+    registry: HostileRegistry, env: dict[str, str], command: str, payload: str | bytes
+) -> None:
+    """With an exit code of ours, and few words of the registry's."""
+    registry.answers[command] = lambda _: (f"{command}_RESP", payload)
+    code, _, err = run(env, "search", "bob")
+    assert code in {3, 4, 8}, err
+    assert err.startswith("p2p: ")
+
+
+def test_a_running_node_lives_through_all_of_it(
+    registry: HostileRegistry, env: dict[str, str]
+) -> None:
+    """Each costs the link to the registry; it is up again, and the asking command was answered."""
+    node = Program("login", "--headless", env=env)
+    with running(node):
+        node.wait_for("logged in as alice")
+        for payload in NONSENSE.values():
+            registry.answers["SEARCH"] = lambda _, p=payload: ("SEARCH_RESP", p)
+            code, _, err = run(env, "search", "bob")
+            assert code != 0, err
+            registry.push("PRESENCE", payload)
+        assert status(env)["internal_errors"] == 0
+        node.signal(signal.SIGTERM)
+        assert node.end()[0] in {0, 143}
+
+
+def test_presence_that_nobody_asked_for(registry: HostileRegistry, env: dict[str, str]) -> None:
+    """It takes no memory and shows nobody; names in it that are none cost the link."""
+    node = Program("login", "--headless", env=env)
+    with running(node):
+        node.wait_for("logged in as alice")
+        run(env, "search", "bob")
+        before = resident_kib(node)  # type: ignore[arg-type]
+        found = {"presence": "ONLINE", "host": "10.0.0.9", "port": 4000}
+        for n in range(20_000):
+            registry.push("PRESENCE", json.dumps({"username": f"user{n}", "result": found}))
+        assert run(env, "search", "bob")[0] == 5
+        grown = resident_kib(node) - before  # type: ignore[arg-type]
+        print(f"{grown} KiB more after 20,000 of them")
+        assert grown < 4096
+        now = status(env)
+        assert (now["online"], now["standing"]) == ([], "online")
+        name = "\x1b]0;x\x07\x9b2J"
+        registry.push("PRESENCE", json.dumps({"username": name, "result": found}))
+        run(env, "search", "bob")
+        assert status(env)["online"] == []
+        node.signal(signal.SIGTERM)
+        node.end()
+
+
+@pytest.mark.parametrize("host", ["localhost", "metadata.internal", "a" * 255, "10.0.0.9"])
+def test_hosts_that_it_may_not_send_us_to(
+    registry: HostileRegistry, env: dict[str, str], host: str
+) -> None:
+    """A name would be looked up by us; loopback it may name, being there itself."""
+    key = "A" * 43 + "="
+    found = {"presence": "ONLINE", "host": host, "port": 4000, "key": key}
+    registry.answers["SEARCH"] = lambda _: ("SEARCH_RESP", json.dumps(found))
+    code, _, err = run(env, "send", "bob", "hi", "--wait", "0.5")
+    assert code in {3, 6, 8}, err
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        ["p2p://127.0.0.1:1#" + "a" * 52],
+        {"nodes": ["p2p://127.0.0.1:1#" + "a" * 52]},
+        {
+            "nodes": ["p2p://127.0.0.1:1#" + "a" * 52],
+            "issued_at": 1,
+            "expires_at": 2**39,
+            "key": "AAAA",
+            "signature": "AAAA",
+        },
+    ],
+    ids=["as before", "unsigned", "badly signed"],
+)
+def test_a_list_of_other_nodes_that_its_key_has_not_signed(
+    registry: HostileRegistry, env: dict[str, str], nodes: object, tmp_path: Path
+) -> None:
+    """Refused or not believed; when the registry is away, nobody else is given a secret."""
+    answer = json.dumps({"outcome": "OK", "grant": grant(nodes=nodes)})
+    registry.answers["LOG"] = lambda _: ("LOG_RESP", answer)
+    run(env, "search", "bob")
+    evil = HostileRegistry(_folder(tmp_path / "evil"))
+    registry.close()
+    code, _, err = run(env, "search", "bob")
+    assert code == 3, err
+    assert evil.said == []
+    evil.close()
+
+
+def test_waits_that_are_none(registry: HostileRegistry, env: dict[str, str]) -> None:
+    """A registry cannot have a client wait for ever, nor hammer it."""
+    for seconds in ("-1", "1e400", "1e9", "9" * 400, '"1"', "null", "NaN"):
+        registry.answers["SEARCH"] = lambda _, s=seconds: ("SLOW_DOWN", f'{{"seconds":{s}}}')
+        assert run(env, "search", "bob")[0] in {3, 4, 8}
+    for interval in ("0", "-1", "1e400", "1e-300"):
+        bad = json.dumps({"outcome": "OK", "grant": grant()}).replace(": 50", f": {interval}")
+        registry.answers["LOG"] = lambda _, b=bad: ("LOG_RESP", b)
+        assert run(env, "search", "bob")[0] in {3, 4, 8}
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
