@@ -6,7 +6,6 @@ caught, ends the prompt, and is raised from `run`. The only room that knows asyn
 """
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 
 from p2pchat.net.loop import Loop
@@ -52,13 +51,12 @@ class _Host:
 
     def _entered(self, line: str) -> None:
         if not self._over:
-            self._turn(partial(self._app.submit, line))
+            self._loop.call_soon(partial(self._app.submit, line))  # where a bug is contained
+            self._turn()
 
-    def _turn(self, first: Callable[[], None] | None = None) -> None:
+    def _turn(self) -> None:
         """Run one turn of ours, say when the next is due, and keep the screen in step."""
         try:
-            if first is not None:
-                first()
             self._loop.run_once(0)
         except BaseException as error:  # noqa: BLE001  # raised from main, once the prompt has ended
             self._failure = error

@@ -1,0 +1,324 @@
+"""A bug costs the part in which it happens: it is logged with its traceback, counted, and survived.
+
+The bugs are put in by hand. Loops are not strict here, as they are in no other test.
+"""
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from p2pchat.errors import InternalError, P2PError
+from p2pchat.net.address import Address
+from p2pchat.net.certificates import server_context
+from p2pchat.net.endpoints import SocketNetwork
+from p2pchat.net.link import Link
+from p2pchat.net.local import LocalListener, dial_local
+from p2pchat.net.loop import Loop
+from p2pchat.net.page import PageDoor
+from p2pchat.net.tls import TlsTransport
+from p2pchat.net.tls_engine import StandardEngine
+from p2pchat.net.transport import Wire
+from p2pchat.net.worker import ThreadWorker
+from p2pchat.peer.chat_session import ChatSession
+from p2pchat.peer.events import Called, Event
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.messages import Search, SearchResult
+from p2pchat.protocol.original import ORIGINAL
+from p2pchat.protocol.states import REGISTRY_DIALOGUE, Speaker
+from p2pchat.registry.service import Service
+from p2pchat.ui.screens import Listening, Screens, Watcher
+from tests.fakes import FakeClock, MemoryTransport, settle, wire
+from tests.peer.test_conversations import A, B, friends, texts
+from tests.world import World, certificate
+
+LOOPBACK = Address("127.0.0.1", 0)
+
+
+def bug(*_: object) -> None:
+    raise LookupError("a bug")
+
+
+@pytest.fixture
+def memory_loop() -> Iterator[Loop]:
+    """A loop by a hand-moved clock that contains what parts hand to it."""
+    loop = Loop(FakeClock())
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def socket_loop(caplog: pytest.LogCaptureFixture) -> Iterator[Loop]:
+    """One on the machine's clock."""
+    caplog.set_level(logging.ERROR)
+    loop = Loop()
+    yield loop
+    loop.close()
+
+
+def is_logged(caplog: pytest.LogCaptureFixture) -> bool:
+    """Tell whether the log has the traceback of the bug."""
+    return any(r.exc_info and r.exc_info[0] is LookupError for r in caplog.records)
+
+
+def link_over(loop: Loop) -> tuple[Link, MemoryTransport]:
+    """Give the registry's end as a link, the client's as a bare wire."""
+    left, right = wire(loop)
+    return Link(loop, right, Connection(REGISTRY_DIALOGUE, ORIGINAL, Speaker.LISTENER)), left
+
+
+@pytest.mark.parametrize("where", ["decoding", "handling"])
+def test_a_link(
+    memory_loop: Loop,
+    where: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its bytes are decoded, or its message is handled: it is closed, and no other is."""
+    broken, client = link_over(memory_loop)
+    fine, other = link_over(memory_loop)
+    closed: list[P2PError | None] = []
+    heard: list[object] = []
+    broken.on_closed = closed.append
+    broken.on_message = bug if where == "handling" else heard.append
+    fine.on_message = heard.append
+    frame = ORIGINAL.encode(Search("bob"))
+    with monkeypatch.context() as patched:
+        if where == "decoding":
+            patched.setattr(type(ORIGINAL), "decode", bug)
+        client.write(frame)
+        settle(memory_loop)
+    other.write(frame)
+    settle(memory_loop)
+    assert [type(error) for error in closed] == [InternalError]
+    assert (fine.open, heard) == (True, [Search("bob")])
+    assert memory_loop.contained == 1
+    assert is_logged(caplog)
+
+
+def test_a_connection_that_is_accepted(socket_loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    """It is hung up on; the next one is accepted."""
+    network = SocketNetwork(socket_loop, ThreadWorker(socket_loop))
+    came: list[Wire] = []
+
+    def take(wire: Wire) -> None:
+        came.append(wire)
+        if len(came) == 1:
+            bug()
+
+    listener = network.listen(LOOPBACK, take)
+    for n in (1, 2):
+        with socket.create_connection(listener.address) as caller:
+            socket_loop.run_until(lambda n=n: len(came) == n)
+            if n == 1:
+                assert caller.recv(1) == b""
+    listener.close()
+    assert socket_loop.contained == 1
+    assert is_logged(caplog)
+
+
+def test_what_comes_on_a_connection(socket_loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    """Below every link, as of a page."""
+    network = SocketNetwork(socket_loop, ThreadWorker(socket_loop))
+    closed: list[P2PError | None] = []
+
+    def take(wire: Wire) -> None:
+        wire.on_data = bug
+        wire.on_closed = closed.append
+
+    listener = network.listen(LOOPBACK, take)
+    with socket.create_connection(listener.address) as caller:
+        caller.sendall(b"hello")
+        socket_loop.run_until(lambda: bool(closed))
+        assert caller.recv(1) == b""
+    listener.close()
+    assert isinstance(closed[0], InternalError)
+    assert socket_loop.contained == 1
+    assert is_logged(caplog)
+
+
+def test_a_page(socket_loop: Loop) -> None:
+    """Whoever asks is hung up on, and may ask again."""
+    network = SocketNetwork(socket_loop, ThreadWorker(socket_loop))
+    page = PageDoor(socket_loop, network, LOOPBACK, "/", "text/plain", bug)  # type: ignore[arg-type]
+    for n in (1, 2):
+        with socket.create_connection(page.address) as caller:
+            caller.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            socket_loop.run_until(lambda n=n: socket_loop.contained == n)
+            assert caller.recv(1) == b""
+    page.close()
+
+
+def test_a_datagram(socket_loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    """The next one is heard."""
+    network = SocketNetwork(socket_loop, ThreadWorker(socket_loop))
+    heard: list[bytes] = []
+
+    def take(datagram: bytes, _: Address) -> None:
+        heard.append(datagram)
+        if datagram == b"one":
+            bug()
+
+    udp = network.open_udp(LOOPBACK, take)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for datagram in (b"one", b"two"):
+            sender.sendto(datagram, udp.address)
+        socket_loop.run_until(lambda: heard == [b"one", b"two"])
+    udp.close()
+    assert socket_loop.contained == 1
+    assert is_logged(caplog)
+
+
+def test_a_command_of_our_own_machine(socket_loop: Loop, tmp_path: Path) -> None:
+    """As the control socket hears them."""
+    came: list[Wire] = []
+
+    def take(wire: Wire) -> None:
+        came.append(wire)
+        if len(came) == 1:
+            bug()
+
+    listener = LocalListener(socket_loop, tmp_path / "control.sock", take)
+    for n in (1, 2):
+        dial_local(socket_loop, tmp_path / "control.sock")
+        socket_loop.run_until(lambda n=n: len(came) == n)
+    listener.close()
+    assert socket_loop.contained == 1
+
+
+def test_a_handshake(memory_loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine fails."""
+    left, right = wire(memory_loop)
+    tls = TlsTransport(memory_loop, right, StandardEngine(server_context(*certificate())))
+    closed: list[P2PError | None] = []
+    tls.on_closed = closed.append
+    monkeypatch.setattr(StandardEngine, "handshake", bug)
+    left.write(b"hello")
+    settle(memory_loop)
+    assert [type(error) for error in closed] == [InternalError]
+
+
+@pytest.mark.parametrize("where", ["job", "then"])
+def test_work_on_another_thread(socket_loop: Loop, where: str) -> None:
+    """Whoever waits for it is told; the thread takes the next job."""
+    worker = ThreadWorker(socket_loop, threads=1)
+    done: list[object] = []
+    with closing(worker), socket_loop.containing():
+        job = bug if where == "job" else (lambda: 1)
+        then = bug if where == "then" else done.append
+        worker.submit(job, then, done.append)
+        worker.submit(lambda: 2, done.append, done.append)
+        socket_loop.run_until(lambda: 2 in done)
+    if where == "job":
+        assert isinstance(done[0], InternalError)
+    assert socket_loop.contained == 1
+    assert worker.waiting == 0
+
+
+def test_a_screen(memory_loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    """Or a hook: the others are told."""
+    screens = Screens(memory_loop)
+    told: list[Event] = []
+    broken: list[str] = []
+
+    class Broken(Watcher):
+        def on_event(self, event: Event) -> None:
+            bug(event)
+
+        def on_bug(self) -> None:
+            broken.append("told")
+
+    screens.add(Broken())
+    screens.add(Listening(told.append))
+    screens.on_event(Called("bob"))
+    assert told == [Called("bob")]
+    assert broken == ["told"]
+    assert is_logged(caplog)
+
+
+def test_a_turn_of_a_conversation(
+    memory_loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its link is made anew, from what is on the disk; other conversations do not notice."""
+    with closing(World(memory_loop, tmp_path, secure=True)) as world:
+        alice, bob = friends(world)
+        alice.node.call("bob")
+        world.settle()
+        with monkeypatch.context() as patched:
+            patched.setattr(ChatSession, "_tell", bug)
+            alice.say("one")
+            world.settle()
+        assert memory_loop.contained > 0
+        world.advance(120)
+        assert texts(bob.told()) == ["one"]
+        alice.node.call("bob")
+        world.settle()
+        alice.say("two")
+        world.settle()
+        assert texts(bob.told()) == ["two"]
+        assert not alice.node.history.waiting()
+
+
+def test_a_request_at_a_registry(
+    memory_loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection is closed; whoever else is there goes on, and whoever asked may come again."""
+    with closing(World(memory_loop, tmp_path, secure=True)) as world:
+        alice = world.person("alice", A)
+        with monkeypatch.context() as patched:
+            patched.setattr(Service, "answer", bug)
+            world.person("bob", B)
+        assert memory_loop.contained == 1
+        assert world.presence.find("alice") is not None
+        found: list[SearchResult] = []
+        alice.node.registry.search("bob", found.append, bug)
+        world.settle()
+        assert found
+        world.person("bob", B)
+        assert world.presence.find("bob") is not None
+
+
+@pytest.mark.parametrize("how", ["soon", "timer", "descriptor", "thread"])
+def test_whatever_else_happens_in_a_long_running_process(
+    socket_loop: Loop, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The callback is lost, and not called again and again; in a command it is raised."""
+    left, right = socket.socketpair()
+
+    def provoke() -> None:
+        match how:
+            case "soon":
+                socket_loop.call_soon(bug)
+            case "timer":
+                socket_loop.call_later(0, bug)
+            case "descriptor":
+                socket_loop.watch(left.fileno(), 1, bug)
+            case "thread":
+                socket_loop.call_from_thread(bug)
+
+    with left, right:
+        right.sendall(b"x")
+        provoke()
+        with socket_loop.containing():
+            socket_loop.run_until(lambda: socket_loop.contained == 1)
+            for _ in range(5):
+                socket_loop.run_once(0)
+        assert socket_loop.contained == 1
+        assert is_logged(caplog)
+        provoke()
+        with pytest.raises(LookupError):
+            socket_loop.run_until(lambda: False)
+        if how == "descriptor":
+            socket_loop.unwatch(left.fileno())
+
+
+def test_what_tests_raise(loop: Loop) -> None:
+    """A strict loop hides nothing."""
+    link, client = link_over(loop)
+    link.on_message = bug
+    client.write(ORIGINAL.encode(Search("bob")))
+    with pytest.raises(LookupError):
+        settle(loop)
