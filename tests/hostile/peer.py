@@ -21,10 +21,16 @@ class HostileContact:
         self._node.register(name)
         self._links: list[Raw] = []
 
+    def hang_up(self) -> None:
+        """End all links to nodes."""
+        for link in self._links:
+            link.close()
+        self._links.clear()
+
     def close(self) -> None:
         """Hang up everywhere."""
-        for link in (self._node, *self._links):
-            link.close()
+        self.hang_up()
+        self._node.close()
 
     def be_accepted(self, program: Program, port: int) -> Raw:
         """Call a node whose prompt is read by lines, and be accepted there."""

@@ -1,8 +1,8 @@
 """What a contact sends who was accepted once: it costs their link, waits with them, or is cut."""
 
-import itertools
 import json
 import shlex
+import shutil
 import signal
 import socket
 import threading
@@ -20,30 +20,13 @@ from tests.programs import Program, environment, frame, running
 
 MAX_NUMBER = 2**48
 
-_count = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """One for all of them."""
-    with running(registry := Registry(tmp_path_factory.mktemp("registry"))):
-        yield registry
-
 
 class Victim:
     """Alice, and mallory whom she has accepted once; she starts her node in one way or another."""
 
-    def __init__(self, registry: Registry, folder: Path, name: str) -> None:
-        self.env = environment(folder / "home", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
-        self.name = f"v-{name}"
-        self.mallory = HostileContact(registry, folder, f"m-{name}")
-        assert Program("register", self.name, env=self.env).end() == (0, "")
-        node, port = self.start()
-        with running(node):
-            self.mallory.be_accepted(node, port).close()
-            node.wait_for(f"{self.mallory.name} is gone|ended|started")
-            node.signal(signal.SIGTERM)
-            node.end()
+    def __init__(self, env: dict[str, str], mallory: HostileContact) -> None:
+        self.env = env
+        self.mallory = mallory
 
     def start(self, *options: str) -> tuple[Program, int]:
         """Start her node; give it and its port."""
@@ -65,12 +48,30 @@ class Victim:
         return status
 
 
+@pytest.fixture(scope="module")
+def acquaintance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+    """The two at a registry."""
+    folder = tmp_path_factory.mktemp("acquaintance")
+    with running(registry := Registry(folder / "r")):
+        env = environment(folder / "home", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
+        assert Program("register", "alice", env=env).end() == (0, "")
+        victim = Victim(env, HostileContact(registry, folder))
+        node, port = victim.start()
+        with running(node):
+            victim.mallory.be_accepted(node, port).close()
+            node.signal(signal.SIGTERM)
+            node.end()
+        yield victim
+        victim.mallory.close()
+
+
 @pytest.fixture
-def victim(registry: Registry, tmp_path: Path) -> Iterator[Victim]:
-    """A new one for each test."""
-    victim = Victim(registry, tmp_path, str(next(_count)))
-    yield victim
-    victim.mallory.close()
+def victim(acquaintance: Victim, tmp_path: Path) -> Iterator[Victim]:
+    """The two as they were then, for one test."""
+    env = acquaintance.env | {name: str(tmp_path / "home") for name in ("P2P_HOME", "HOME")}
+    shutil.copytree(acquaintance.env["P2P_HOME"], tmp_path / "home")
+    yield Victim(env, acquaintance.mallory)
+    acquaintance.mallory.hang_up()
 
 
 @pytest.mark.parametrize("command", ["CHAT_REQ", "SYNC", "HERE", "IDLE", "MSG", "ACK", "SKIP"])
@@ -123,7 +124,7 @@ def test_lines_faster_than_a_program_reads(victim: Victim, seen: bool) -> None:
 
     The program lives, and reads each once, in order.
     """
-    count = 15_000
+    count = 4_000 if seen else 15_000
     node, port = victim.start("--json", *(["--seen"] if seen else []))
     with running(node):
         link = victim.mallory.call(port)

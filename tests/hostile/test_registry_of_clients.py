@@ -1,6 +1,7 @@
 """A registry that was broken into: no answer of its ends a client, or leads it astray."""
 
 import json
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,20 +29,32 @@ NONSENSE = {
 }
 
 
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[HostileRegistry]:
-    """One that is polite until a test says otherwise."""
-    registry = HostileRegistry(tmp_path)
-    yield registry
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HostileRegistry, Path]]:
+    """A registry, and the home of alice, who is registered there."""
+    folder = tmp_path_factory.mktemp("hostile")
+    registry = HostileRegistry(folder)
+    env = environment(folder / "home", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
+    assert Program("register", "alice", env=env).end() == (0, "")
+    yield registry, folder / "home"
     registry.close()
 
 
 @pytest.fixture
-def env(registry: HostileRegistry, tmp_path: Path) -> dict[str, str]:
-    """Alice's, who is registered there."""
-    env = environment(tmp_path / "home", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
-    assert Program("register", "alice", env=env).end() == (0, "")
-    return env
+def registry(home: tuple[HostileRegistry, Path]) -> Iterator[HostileRegistry]:
+    """One that is polite until a test says otherwise."""
+    registry, _ = home
+    before = dict(registry.answers)
+    yield registry
+    registry.answers = before
+
+
+@pytest.fixture
+def env(home: tuple[HostileRegistry, Path], tmp_path: Path) -> dict[str, str]:
+    """Alice's."""
+    registry, folder = home
+    shutil.copytree(folder, tmp_path / "home")
+    return environment(tmp_path / "home", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
 
 
 def run(env: dict[str, str], *words: str) -> tuple[int, list[str], str]:
@@ -128,10 +141,10 @@ def test_hosts_that_it_may_not_send_us_to(
 @pytest.mark.parametrize(
     "nodes",
     [
-        ["p2p://127.0.0.1:1#" + "a" * 52],
-        {"nodes": ["p2p://127.0.0.1:1#" + "a" * 52]},
+        ["EVIL"],
+        {"nodes": ["EVIL"]},
         {
-            "nodes": ["p2p://127.0.0.1:1#" + "a" * 52],
+            "nodes": ["EVIL"],
             "issued_at": 1,
             "expires_at": 2**39,
             "key": "AAAA",
@@ -140,14 +153,15 @@ def test_hosts_that_it_may_not_send_us_to(
     ],
     ids=["as before", "unsigned", "badly signed"],
 )
-def test_a_list_of_other_nodes_that_its_key_has_not_signed(
-    registry: HostileRegistry, env: dict[str, str], nodes: object, tmp_path: Path
-) -> None:
+def test_a_list_of_other_nodes_that_its_key_has_not_signed(nodes: object, tmp_path: Path) -> None:
     """Refused or not believed; when the registry is away, nobody else is given a secret."""
+    registry, evil = (HostileRegistry(_folder(tmp_path / name)) for name in ("good", "evil"))
+    env = environment(tmp_path / "home", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
+    assert Program("register", "alice", env=env).end() == (0, "")
     answer = json.dumps({"outcome": "OK", "grant": grant(nodes=nodes)})
+    answer = answer.replace("EVIL", evil.join)
     registry.answers["LOG"] = lambda _: ("LOG_RESP", answer)
     run(env, "search", "bob")
-    evil = HostileRegistry(_folder(tmp_path / "evil"))
     registry.close()
     code, _, err = run(env, "search", "bob")
     assert code == 3, err
