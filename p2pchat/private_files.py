@@ -73,9 +73,9 @@ def is_locked(file: Path) -> bool:
 def refuse_if_others_can_read(path: Path) -> None:
     """Raise StorageError if group or others have any right to a file or folder."""
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        folder = path.is_dir()
+        is_folder = path.is_dir()
         raise StorageError(
-            f"others can {'enter' if folder else 'read'} {path}",
+            f"others can enter {path}" if is_folder else f"others can read {path}",
             likely="its mode was changed, or another program has made it",
-            advice=f"chmod {'700' if folder else '600'} {path}",
+            advice=f"chmod 700 {path}" if is_folder else f"chmod 600 {path}",
         )
