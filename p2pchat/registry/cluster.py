@@ -71,10 +71,12 @@ class Cluster:
             presence,
             on_no_lease=self._renew,
             on_failed=self._unwell,
+            on_not_here=self._see_where_they_are,
         )
         self._renewal: Timer | None = None
         self._renewing = False
         self._well = True
+        self._looked_up: list[set[str]] = []  # whose whereabouts are being read
         self.on_log_out: Callable[[str], object] = _nothing
 
     def begin(self, url: str) -> None:
@@ -172,32 +174,51 @@ class Cluster:
         self._catch_up()
 
     def _catch_up(self) -> None:
-        """See who may not be in any more, and where they are who are watched; until it is known."""
+        """See who may not be in any more, and where watched users are; until it is known."""
         here = [attendance.username for attendance in self._presence]
         with_token = [a.username for a in self._presence if a.seal is not None]
-        watched = [n for n in self._presence.watched if self._presence.find(n) is None]
 
-        def look() -> tuple[list[str], dict[str, Whereabouts]]:
-            return self._table.shut_out(here, with_token), self._table.find(watched)
-
-        def tell(looked: tuple[list[str], dict[str, Whereabouts]]) -> None:
-            out, found = looked
-            for username in out:
+        def shut_out(usernames: list[str]) -> None:
+            for username in usernames:
                 self.on_log_out(username)
-            for username in watched:
-                if self._presence.find(username) is None:
-                    where = found.get(username, NOWHERE)
-                    self._presence.tell_watchers(username, where.found)
 
         def failed(error: P2PError) -> None:
             self._unwell(error)
             self._loop.call_later(_PAUSE, self._catch_up)
 
-        if here or watched:
-            self._worker.submit(look, tell, failed)
+        self._see_where_they_are(self._presence.watched)
+        if here:
+            self._worker.submit(partial(self._table.shut_out, here, with_token), shut_out, failed)
+
+    def _see_where_they_are(self, usernames: list[str]) -> None:
+        """Tell the watchers of those who are not here what the table says, until it is known.
+
+        What others notify is not enough: it may come while we still take the user for ours.
+        """
+        watched = set(self._presence.watched)
+        wanted = {n for n in usernames if n in watched and self._presence.find(n) is None}
+        if not wanted or self._stopped:
+            return
+        self._looked_up.append(wanted)
+
+        def tell(found: dict[str, Whereabouts]) -> None:
+            _remove(self._looked_up, wanted)
+            for username in wanted:
+                if self._presence.find(username) is None:
+                    where = found.get(username, NOWHERE)
+                    self._presence.tell_watchers(username, where.found)
+
+        def failed(error: P2PError) -> None:
+            _remove(self._looked_up, wanted)
+            self._unwell(error)
+            self._loop.call_later(_PAUSE, partial(self._see_where_they_are, list(wanted)))
+
+        self._worker.submit(partial(self._table.find, sorted(wanted)), tell, failed)
 
     def _moved(self, username: str, found: SearchResult) -> None:
         here = self._presence.find(username)
+        for wanted in self._looked_up:
+            wanted.discard(username)  # what is read there may be older than this
         if here is None:
             self._presence.tell_watchers(username, found)
         else:  # even if ours is being written: it may be in the table before theirs
@@ -244,6 +265,11 @@ class Cluster:
         if self._well:
             _log.error("%s", error.what)
         self._well = False
+
+
+def _remove(sets: list[set[str]], one: set[str]) -> None:
+    """Remove this very set, and not one that is equal to it."""
+    sets[:] = [each for each in sets if each is not one]
 
 
 def _nothing(_: object) -> None:

@@ -211,14 +211,17 @@ class PresenceBook:
             self._heard(attendance, now)
         return True
 
-    def leave(self, attendance: Attendance) -> None:
-        """Put the user offline; harmless if replaced or gone already."""
+    def leave(self, attendance: Attendance, *, elsewhere: bool = False) -> None:
+        """Put the user offline; harmless if replaced or gone already.
+
+        `elsewhere`: the user is at another node, and watchers are still to be told where.
+        """
         if attendance.seal is not None:
             self._by_session.pop(attendance.seal.session, None)
         if self._by_name.get(attendance.username) is attendance:
             del self._by_name[attendance.username]
             self._give_addresses_back(attendance)
-            if attendance.port:
+            if attendance.port and not elsewhere:
                 offline = SearchResult(Presence.OFFLINE, key=attendance.key)
                 self.tell_watchers(attendance.username, offline)
             self.on_change(attendance.username)

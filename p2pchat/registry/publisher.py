@@ -40,8 +40,8 @@ class Publisher:
 
     `on_no_lease` is told when our lease has ended: get another, and `go_on`, after `publish_all`
     where it is a new one. `on_failed(error)` is told when the table could not be written.
-
-    Somebody who is found to be online at another node is hung up on here.
+    `on_not_here(names)` is told of users who have left, or are online at another node, once the
+    table can say where they are; the latter are hung up on here.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Publisher:
         *,
         on_no_lease: Callable[[], None],
         on_failed: Callable[[P2PError], None],
+        on_not_here: Callable[[list[str]], None],
     ) -> None:
         self._loop = loop
         self._worker = worker
@@ -60,6 +61,7 @@ class Publisher:
         self._presence = presence
         self._on_no_lease = on_no_lease
         self._on_failed = on_failed
+        self._on_not_here = on_not_here
         self._published: dict[str, Attendance] = {}
         self._dirty: dict[str, list[OnPublished]] = {}
         self._writing = False
@@ -121,6 +123,7 @@ class Publisher:
             self._note(name, batch.here.get(name), outcome)
             for callback in callbacks:
                 callback(outcome)
+        self._on_not_here([n for n in batch.waiting if self._presence.find(n) is None])
         self._write()
 
     def _note(self, name: str, attendance: Attendance | None, outcome: Published) -> None:
@@ -132,6 +135,7 @@ class Publisher:
         here = self._presence.find(name)
         if outcome is Published.ELSEWHERE and here is not None and here is attendance:
             here.hang_up(Reason.REPLACED)
+            self._presence.leave(here, elsewhere=True)
 
     def _failed(self, batch: _Batch, error: P2PError) -> None:
         self._writing = False

@@ -99,6 +99,30 @@ def test_a_login_elsewhere_ends_the_older_one(nodes: list[Serve]) -> None:
     errand.close()
 
 
+def test_a_user_who_moves_while_the_old_link_is_open(nodes: list[Serve]) -> None:
+    """Again and again: watchers at every node end with where the user is."""
+    watchers = [Member(serve, f"watcher{n}", errand=True) for n, serve in enumerate(nodes)]
+    alice = Member(nodes[0], "alice", port=4001)
+    for watcher in watchers:
+        watcher.tell("WATCH", usernames=["alice"])
+    for move in range(40):
+        port = 5001 + move
+        moved = Member(nodes[(move + 1) % 3], "alice", token=alice.grant["token"], port=port)
+        assert alice.hear() == ("BYE", '{"reason":"REPLACED"}')
+        alice.close()
+        alice = moved
+        for watcher in watchers:
+            while told_of(watcher, "alice")["port"] != port:
+                pass
+    for watcher in watchers:
+        watcher.say("SEARCH", '{"username":"alice"}')
+        while (heard := watcher.hear())[0] != "SEARCH_RESP":
+            assert json.loads(heard[1])["result"].get("port") == port
+        assert json.loads(heard[1])["port"] == port
+        watcher.close()
+    alice.close()
+
+
 def test_one_name_at_two_nodes_at_once(nodes: list[Serve]) -> None:
     """Exactly one has each."""
     outcomes: dict[str, list[str]] = {f"user{i}": [] for i in range(20)}

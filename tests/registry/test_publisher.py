@@ -24,6 +24,7 @@ class Node:
         self.has_lease = True
         self.hung_up: list[tuple[str, Reason]] = []
         self.errors: list[P2PError] = []
+        self.not_here: list[str] = []
         self.publisher = Publisher(
             loop,
             self.worker,
@@ -31,6 +32,7 @@ class Node:
             self.book,
             on_no_lease=lambda: None,
             on_failed=self.errors.append,
+            on_not_here=self.not_here.extend,
         )
 
     def write(self, rows: list[Row], gone: list[str]) -> dict[str, Published] | None:
