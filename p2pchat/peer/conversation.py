@@ -36,6 +36,7 @@ from p2pchat.peer.idleness import Idleness
 from p2pchat.peer.intake import Intake
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.lines import KeptLine, NewLine, Volume
+from p2pchat.peer.lingering import Lingering
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.thread import Thread
 from p2pchat.protocol.messages import Message
@@ -98,6 +99,9 @@ class Conversation:
             on_failed=lambda error: self.on_not_kept(error, ()),
         )
         """Whether the contact is heard now."""
+        self._lingering = Lingering(
+            self._loop, limits.idle_link_timeout, self._link_is_needed, self.close_idle_link
+        )
         self._link: Link | None = None
         self._started = False  # the wish to talk has been fulfilled
         self._is_stranger = False  # who has to be asked, and may say no
@@ -164,10 +168,10 @@ class Conversation:
         return self._session.give_up()
 
     def leave(self) -> None:
-        """Wish to talk no more; the link ends when nothing waits."""
+        """Wish to talk no more; the link stays for a while, for what may be said next."""
         self._end_chat()
         self._session.flush()
-        self._loop.call_soon(self._end_if_done)
+        self._loop.call_soon(self._rest_if_done)
 
     def at(self, address: Address) -> None:
         """The contact is online there."""
@@ -192,8 +196,11 @@ class Conversation:
         """We are online again: what was waited for may be there."""
         self._caller.hurry()
 
-    def attach(self, link: Link, security: Security) -> None:
-        """Talk on this link from now on; an older one is dead, or they would not have called."""
+    def attach(self, link: Link, security: Security, *, dialled: bool) -> None:
+        """Talk on this link from now on, which we have dialled, or the contact has.
+
+        An older one is dead, or they would not have called.
+        """
         self._caller.give_up()
         self._drop_link()
         self.security = security
@@ -202,9 +209,10 @@ class Conversation:
         link.on_closed = self._lost
         link.on_drained = self._has_room_again
         self._is_here = False
-        self._idleness.linked(self.contact, link)
         self._session.link_up(link)
+        self._idleness.linked(link)
         self.intake.attach(link)
+        self._lingering.begin(dialled=dialled)
         self._said_here = False
         if self.wished:
             self._say_here()
@@ -212,6 +220,11 @@ class Conversation:
                 self._on_event(ContactBack(self.contact))
             else:
                 self._start()
+
+    def close_idle_link(self) -> None:
+        """Close the link if neither of us needs it: the side that needs one later dials."""
+        if self._link is not None and not self._link_is_needed():
+            self._link.close()
 
     def close(self) -> None:
         """Be over: what was said is on the disk, and what can go out still does."""
@@ -240,7 +253,7 @@ class Conversation:
         self._caller.reset()
         self._on_event(Delivered(self.contact, self._session.waiting, up_to))
         self._on_room()
-        self._end_if_done()
+        self._rest_if_done()
 
     def on_renumbered(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Tell which numbers have changed."""
@@ -266,6 +279,7 @@ class Conversation:
             self._caller.call_later()
 
     def _received(self, message: Message) -> None:
+        self._lingering.note_activity()
         if isinstance(message, Idle):
             self._idleness.hear(self.contact, message)
             return
@@ -277,7 +291,7 @@ class Conversation:
         if left and self.wished and self._started:
             self._session.flush()  # what they said before
             self._end_chat()
-            self._end_if_done()
+            self._rest_if_done()
 
     def _say_here(self) -> None:
         assert self._link is not None
@@ -310,7 +324,7 @@ class Conversation:
             self._fail(error)
             return
         self._is_stranger = False
-        self.attach(link, security)
+        self.attach(link, security, dialled=True)
 
     def _not_accepted(self, error: P2PError) -> None:
         if isinstance(error, NotTrusted):
@@ -336,6 +350,7 @@ class Conversation:
 
     def _lost(self, error: P2PError | None) -> None:
         self._link = None
+        self._lingering.stop()
         self.intake.detach()
         self._session.link_down()
         if self._closed:
@@ -352,23 +367,25 @@ class Conversation:
             self._link.on_closed = lambda _: None
             self._link.abort()
             self._link = None
+            self._lingering.stop()
             self.intake.detach()
             self._session.link_down()
 
-    def _end_if_done(self) -> None:
-        """End a link that neither side needs; whoever needs it later dials.
+    def _rest_if_done(self) -> None:
+        """Call no more if we need no link.
 
         That we are not here any more is said after everything that we said before.
         """
         if self.wished or self._session.waiting or self._closed:
             return
         self._caller.give_up()
-        if self._link is not None:
-            if self._said_here:
-                self._said_here = False
-                self._link.send(Here(here=False))
-            if not self._is_here:
-                self._link.close()
+        self._lingering.note_activity()
+        if self._link is not None and self._said_here:
+            self._said_here = False
+            self._link.send(Here(here=False))
+
+    def _link_is_needed(self) -> bool:
+        return self.wished or self._session.waiting > 0 or self._is_here
 
     def _has_room_again(self) -> None:
         self._session.go_on()

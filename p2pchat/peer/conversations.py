@@ -7,11 +7,13 @@ whom we have accepted once. Knows no screen: which conversation is looked at is 
 
 import random
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.link import Link
-from p2pchat.net.loop import Loop
+from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.calls import IncomingCall, wrong_address
 from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.conversation import Conversation
@@ -26,6 +28,9 @@ from p2pchat.peer.strangers import Strangers
 from p2pchat.peer.watching import Watching
 from p2pchat.protocol.messages import Presence, SearchResult, Sighting
 from p2pchat.protocol.talk import Reply
+
+_ASK_AGAIN: Final = 120.0
+_ASKED_AT_ONCE: Final = 32
 
 
 class Conversations:
@@ -66,8 +71,9 @@ class Conversations:
         self._by_name: dict[str, Conversation] = {}
         self._sought: set[str] = set()
         self._strangers = Strangers(on_event)
+        self._asking_again: Timer | None = None
         self._watching = Watching(contacts, watch)
-        self.do_not_disturb = False
+        self._do_not_disturb = False
         self.idleness = Idleness(loop, self._all_links, on_event)
         self.outbox = Outbox(
             loop,
@@ -79,6 +85,18 @@ class Conversations:
             running=self.get,
             on_event=on_event,
         )
+
+    @property
+    def do_not_disturb(self) -> bool:
+        """Whether callers hear that we are busy."""
+        return self._do_not_disturb
+
+    @do_not_disturb.setter
+    def do_not_disturb(self, quiet: bool) -> None:
+        self._do_not_disturb = quiet
+        if quiet:
+            for conversation in self._by_name.values():
+                conversation.close_idle_link()
 
     @property
     def asking(self) -> list[str]:
@@ -120,10 +138,12 @@ class Conversations:
         for contact in self._history.waiting():
             self._with_pinned(contact)
         self._watching.watch(list(self._by_name))
+        self._ask_again_later()
 
     def offline(self) -> None:
         """We are not logged in any more; what the registry said of others still may hold."""
         self._watching.offline()
+        self._stop_asking()
 
     def sighted(self, sighting: Sighting) -> None:
         """Take what the registry says of where a user is, if it was asked for."""
@@ -233,6 +253,7 @@ class Conversations:
 
     def close(self) -> None:
         """Refuse who waits, close every link once what was said has gone out."""
+        self._stop_asking()
         self._strangers.close()
         for conversation in self._by_name.values():
             conversation.close()
@@ -245,7 +266,8 @@ class Conversations:
         conversation = self._with_key(call.contact, call.key)
         self._contacts.accept(call.contact, call.key)
         call.accept()
-        conversation.attach(call.link, self._contacts.security(call.contact))
+        security = self._contacts.security(call.contact)
+        conversation.attach(call.link, security, dialled=False)
         return conversation
 
     def _opened(self, contact: str, result: SearchResult) -> None:
@@ -333,6 +355,36 @@ class Conversations:
         count = self._history.drop_queued(contact, only=conversation.key)
         if count:
             self._on_event(OutboxFailed(contact, error, count))
+
+    def _ask_again_later(self) -> None:
+        self._stop_asking()
+        pause = _ASK_AGAIN * self._rng.uniform(0.5, 1.0)
+        self._asking_again = self._loop.call_later(pause, self._ask_again)
+
+    def _stop_asking(self) -> None:
+        if self._asking_again is not None:
+            self._asking_again.cancel()
+            self._asking_again = None
+
+    def _ask_again(self) -> None:
+        """Ask where those are for whom lines wait: what the registry has told may have been lost.
+        """
+        self._ask_again_later()
+        waiting = [c for c in self._by_name.values() if c.waiting and not c.link]
+        for conversation in self._rng.sample(waiting, min(len(waiting), _ASKED_AT_ONCE)):
+            self._search(
+                conversation.contact,
+                partial(self._found_again, conversation),
+                lambda _: None,
+            )
+
+    def _found_again(self, conversation: Conversation, result: SearchResult) -> None:
+        if self._by_name.get(conversation.contact) is not conversation or conversation.link:
+            return
+        if result.presence is Presence.ONLINE:
+            self._found(conversation, result)
+        else:
+            conversation.away()
 
     def _watch_too(self, contact: str) -> None:
         """Have the registry tell of the contact too, if it does not yet."""

@@ -42,11 +42,9 @@ class Idleness:
             for link in self._links():
                 link.send(Idle(idle))
 
-    def linked(self, contact: str, link: Link) -> None:
-        """A new link to the contact: they are there, unless one of us says otherwise."""
-        self._idle.discard(contact)
-        if self.ours:
-            link.send(Idle(idle=True))
+    def linked(self, link: Link) -> None:
+        """There is a new link, on which each side says how it is."""
+        link.send(Idle(self.ours))
 
     def hear(self, contact: str, message: Idle) -> None:
         """Take what the contact says."""

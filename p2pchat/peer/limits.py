@@ -20,6 +20,10 @@ class PeerLimits:
     """Callers whose key is looked up at the registry, where their questions wait with ours."""
     calls_per_minute: int = 20
     """From one address; more are told that we are busy, and nobody else is told."""
+    contact_calls_per_minute: int = 600
+    """The same, by a contact whose key we know."""
+    idle_link_timeout: float = 300.0
+    """Until a link to a contact is closed that neither of us needs."""
     unread_lines: int = 20_000
     """Of one contact; what comes beyond waits at the contact until some of it is seen."""
     unread_bytes: int = 64 * 1024 * 1024

@@ -19,6 +19,7 @@ from p2pchat.peer.events import CallerRefused, Event
 from p2pchat.peer.identity import another_key, impostor
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.peer_links import PeerLinks
+from p2pchat.peer.profile import KnownContact
 from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.names import is_plain_username
 from p2pchat.protocol.talk import ChatRequest, Reply
@@ -53,6 +54,7 @@ class Reception:
         self._on_event = on_event
         self._limits = limits
         self._budget = Budget.per_minute(limits.calls_per_minute)
+        self._budget_of_contacts = Budget.per_minute(limits.contact_calls_per_minute)
         self._waiting: set[IncomingCall] = set()
 
     def take_call(
@@ -63,16 +65,11 @@ class Reception:
         if key is not None and not is_plain_username(call.contact):
             call.refuse(Reply.REJECT)  # no registry has let anybody in under such a name
             return
-        pending = self._limits.pending_calls
-        too_fast = self._budget.take(group_of(link.remote.host), self._loop.now())
-        if too_fast or (pending and len(self._waiting) >= pending):
-            call.refuse(Reply.BUSY)
-            return
         self._waiting.add(call)
         call.on_gone = self._waiting.discard
         link.expect(INTRODUCTION_TIMEOUT, f"nobody says in time that it is {call.contact}")
         try:
-            self._look_at(call)
+            self._look_at(call, self._contacts.get(call.contact))
         except StorageError as error:
             self._refuse(call, error)
 
@@ -85,10 +82,11 @@ class Reception:
             else:
                 call.hang_up()
 
-    def _look_at(self, call: IncomingCall) -> None:
-        contact = self._contacts.get(call.contact)
-        if contact.blocked:
-            self._turn_away(call)
+    def _look_at(self, call: IncomingCall, contact: KnownContact) -> None:
+        if self._is_too_much(call, contact):
+            self._turn_away(call, Reply.BUSY)
+        elif contact.blocked:
+            self._turn_away(call, Reply.REJECT)
         elif call.key is None and contact.key is not None:
             self._refuse(call, in_clear_though_known(call.contact))
         elif call.key in {None, contact.key}:
@@ -96,6 +94,15 @@ class Reception:
         else:
             found = partial(self._published, call, contact.key is not None)
             self._search(call.contact, found, lambda e: self._cannot_ask(call, e.what))
+
+    def _is_too_much(self, call: IncomingCall, contact: KnownContact) -> bool:
+        """Tell whether a call is over a budget: strangers share those of where they call from."""
+        now = self._loop.now()
+        if call.key is not None and call.key == contact.key:
+            return self._budget_of_contacts.take(call.contact, now) > 0
+        pending = self._limits.pending_calls
+        too_many = bool(pending) and len(self._waiting) > pending
+        return self._budget.take(group_of(call.link.remote.host), now) > 0 or too_many
 
     def _published(self, call: IncomingCall, is_pinned: bool, result: SearchResult) -> None:
         """See whether the registry knows the key of a caller, which is not the one that we know."""
@@ -136,9 +143,9 @@ class Reception:
 
     def _refuse(self, call: IncomingCall, error: P2PError) -> None:
         if call in self._waiting:
-            self._turn_away(call)
+            self._turn_away(call, Reply.REJECT)
             self._on_event(CallerRefused(call.contact, error))
 
-    def _turn_away(self, call: IncomingCall) -> None:
+    def _turn_away(self, call: IncomingCall, reply: Reply) -> None:
         self._waiting.discard(call)
-        call.refuse(Reply.REJECT)
+        call.refuse(reply)

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from p2pchat.errors import P2PError, Unreachable, UsageError
 from p2pchat.net.local import dial_local
@@ -64,7 +65,10 @@ def test_others_use_the_node(secure_world: World, control: ControlServer, tmp_pa
     assert (answers[2].presence, answers[2].host) == (Presence.ONLINE, "10.0.0.3")
     assert answers[3] == FindResult(Presence.NOT_FOUND)
     url = str(secure_world.url)
-    assert answers[4] == StatusResult("alice", url, "online", ("bob",), {}, {}, {})
+    assert isinstance(answers[4], StatusResult)
+    assert list(answers[4].links) == ["bob"]
+    status = replace(answers[4], links={})
+    assert status == StatusResult("alice", url, "online", ("bob",), {}, {}, {})
     assert [line.text for line in bob.node.unread("alice")] == ["hello"]
 
 

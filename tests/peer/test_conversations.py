@@ -19,6 +19,7 @@ from p2pchat.peer.events import (
     Security,
     TextReceived,
 )
+from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.lines import LineState, Progress
 from p2pchat.protocol.talk import MAX_JUMP
 from tests.world import Person, World
@@ -40,7 +41,8 @@ def friends(world: World) -> tuple[Person, Person]:
     bob.node.accept()
     world.settle()
     alice.leave()
-    world.advance(2)
+    world.advance(PeerLimits().idle_link_timeout + 2)
+    assert not alice.node.conversations.links
     alice.told()
     bob.told()
     return alice, bob
@@ -188,7 +190,7 @@ def test_do_not_disturb(world: World) -> None:
 
 
 def test_leaving_is_told_after_what_was_said(world: World) -> None:
-    """And the link ends when nobody needs it."""
+    """In the order in which it happened."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.settle()
@@ -202,13 +204,6 @@ def test_leaving_is_told_after_what_was_said(world: World) -> None:
         TextReceived("alice", "bye"),
         ChatEnded("alice", None),
     ]
-    ends = [
-        end
-        for pair in world.internet.wires
-        for end in pair
-        if end.local.host == A and end.remote.host == B
-    ]
-    assert all(end._ended for end in ends)
 
 
 def test_a_changed_key_holds_the_outbox(world: World) -> None:
@@ -343,3 +338,19 @@ def test_who_is_away_is_told_until_they_say_something(world: World) -> None:
     assert bob.told() == [TextReceived("alice", "back")]
     world.advance(1)
     assert bob.told() == [ContactIdle("alice", idle=False)]
+
+
+def test_where_somebody_is_for_whom_lines_wait_is_asked_again(world: World) -> None:
+    """The registry's news was lost: the lines go out within minutes all the same."""
+    alice, bob = friends(world)
+    bob.node.stop()
+    world.settle()
+    alice.node.conversations.outbox.queue("bob", ["hello"], lambda _: None, lambda _: None)
+    world.settle()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(world.presence, "tell_watchers", lambda *_: None)
+        bob = world.person("bob", "10.0.0.44")
+        world.advance(5)
+        assert texts(bob.told()) == []
+        world.advance(130)
+    assert texts(bob.told()) == ["hello"]

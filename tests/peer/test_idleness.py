@@ -19,22 +19,23 @@ class Wire:
 
 
 def test_contacts_are_told_of_each_change_once(loop: Loop) -> None:
-    """Those who come later, too; that somebody is there need not be said."""
+    """Those who come later, too, on each new link."""
     wires = [Wire(), Wire()]
     idleness = Idleness(loop, lambda: wires, lambda _: None)  # type: ignore[arg-type,return-value]
-    idleness.linked("bob", wires[0])  # type: ignore[arg-type]
-    assert wires[0].said == []
+    idleness.linked(wires[0])  # type: ignore[arg-type]
+    assert wires[0].said == [Idle(False)]
     idleness.be(idle=True)
     idleness.be(idle=True)
     late = Wire()
-    idleness.linked("carol", late)  # type: ignore[arg-type]
+    idleness.linked(late)  # type: ignore[arg-type]
     idleness.be(idle=False)
-    assert wires[0].said == wires[1].said == [Idle(True), Idle(False)]
+    assert wires[0].said == [Idle(False), Idle(True), Idle(False)]
+    assert wires[1].said == [Idle(True), Idle(False)]
     assert late.said == [Idle(True)]
 
 
 def test_what_contacts_say_is_told_when_it_is_new(loop: Loop) -> None:
-    """A new link begins anew."""
+    """Whatever link it comes on."""
     told: list[Event] = []
     idleness = Idleness(loop, list, told.append)
     for idle in (False, True, True, False, True):
@@ -42,8 +43,6 @@ def test_what_contacts_say_is_told_when_it_is_new(loop: Loop) -> None:
         advance(loop, 1)
     assert told == [ContactIdle("bob", True), ContactIdle("bob", False), ContactIdle("bob", True)]
     assert idleness.of("bob")
-    idleness.linked("bob", Wire())  # type: ignore[arg-type]
-    assert not idleness.of("bob")
 
 
 def test_a_contact_that_toggles_is_told_of_once_a_second(loop: Loop) -> None:

@@ -16,6 +16,7 @@ from p2pchat.peer.events import (
     Security,
     TextReceived,
 )
+from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.registry_url import RegistryUrl
 from tests.world import ORIGINAL_URL, Person, World
 
@@ -203,7 +204,7 @@ def test_a_registry_that_lies_at_a_later_contact_is_found_out(world: World) -> N
     alice, bob = world.person("alice", A), world.person("bob", B)
     chat(world, alice, bob)
     alice.leave()
-    world.settle()
+    world.advance(PeerLimits().idle_link_timeout + 1)
     alice.told()
     world.lie("bob", b"l" * 32)
     alice.node.call("bob")

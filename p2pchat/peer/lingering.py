@@ -1,0 +1,63 @@
+"""A link that nobody needs stays for a while: the next line may come soon, and a link is dear.
+
+The side that has dialled closes it; the other one does so only if it has not, after twice the time
+(PROTOCOL, "Idle links"). Knows the times of one link, and nothing of what is said on it.
+"""
+
+from collections.abc import Callable
+
+from p2pchat.net.compartment import Scheduler
+from p2pchat.net.loop import Timer
+
+
+class Lingering:
+    """Call `close()` once the link was not needed, and nothing was said, for `timeout` seconds.
+
+    `needed()` tells whether either side needs it now. `timeout` 0: never.
+    """
+
+    def __init__(
+        self,
+        loop: Scheduler,
+        timeout: float,
+        needed: Callable[[], bool],
+        close: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._timeout = timeout
+        self._needed = needed
+        self._close = close
+        self._patience = 0.0
+        self._active_at = 0.0
+        self._timer: Timer | None = None
+
+    def begin(self, *, dialled: bool) -> None:
+        """There is a new link, which we have dialled, or the contact has."""
+        self.stop()
+        self._patience = self._timeout if dialled else 2 * self._timeout
+        self.note_activity()
+        if self._timeout:
+            self._look_later(self._patience)
+
+    def note_activity(self) -> None:
+        """Something was said, or it is not needed any more from now on."""
+        self._active_at = self._loop.now()
+
+    def stop(self) -> None:
+        """There is no link any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look_later(self, timeout: float) -> None:
+        self._timer = self._loop.call_later(timeout, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        left = self._active_at + self._patience - self._loop.now()
+        if self._needed():
+            left = self._patience
+        if left > 0:
+            self._look_later(left)
+        else:
+            self._close()
