@@ -46,7 +46,6 @@ TESTED_ELSEWHERE = {
     "p2pchat/ui/attached.py": "tests/ui/test_remote_screen.py",
     "p2pchat/ui/remote_end.py": "tests/ui/test_remote_screen.py",
     "p2pchat/ui/program_orders.py": "tests/ui/test_program_app.py",
-    "p2pchat/peer/heartbeat.py": "tests/scenarios/test_two_people.py",
     "p2pchat/peer/strangers.py": "tests/peer/test_conversations.py",
     "p2pchat/net/tls_engine.py": "tests/net/test_tls.py",
     "p2pchat/ui/call.py": "tests/ui/test_chat_app.py",

@@ -367,8 +367,7 @@ class Conversations:
             self._asking_again = None
 
     def _ask_again(self) -> None:
-        """Ask where those are for whom lines wait: what the registry has told may have been lost.
-        """
+        """Ask where those are for whom lines wait: news of them may have been lost."""
         self._ask_again_later()
         waiting = [c for c in self._by_name.values() if c.waiting and not c.link]
         for conversation in self._rng.sample(waiting, min(len(waiting), _ASKED_AT_ONCE)):

@@ -24,6 +24,7 @@ class _Question(NamedTuple):
     request: Message
     then: Callable[[Message], None]
     failed: Failed
+    timeout: float
 
 
 class RegistryClient:
@@ -59,15 +60,23 @@ class RegistryClient:
 
         self._dial = self._dialer.dial(linked, failed)
 
-    def ask(self, request: Message, then: Callable[[Message], None], failed: Failed) -> None:
+    def ask(
+        self,
+        request: Message,
+        then: Callable[[Message], None],
+        failed: Failed,
+        *,
+        timeout: float = ANSWER_TIMEOUT,
+    ) -> None:
         """Ask; then `then(answer)`, or `failed(error)` where the connection ends before.
 
-        A registry that asks to slow down is a failure of this question alone: SlowedDown.
+        It ends if an answer is not there `timeout` seconds after it was asked for. A registry that
+        asks to slow down is a failure of this question alone: SlowedDown.
         """
         if self._lost is not None:
             self._loop.call_soon(partial(failed, self._lost))
             return
-        self._questions.append(_Question(request, then, failed))
+        self._questions.append(_Question(request, then, failed, timeout))
         self._ask_next()
 
     def close(self) -> None:
@@ -91,7 +100,7 @@ class RegistryClient:
         if self._asked is None and self._questions and link is not None and link.open:
             self._asked = self._questions.popleft()
             link.send(self._asked.request)
-            link.expect(ANSWER_TIMEOUT, f"the registry at {self._address} does not answer")
+            link.expect(self._asked.timeout, f"the registry at {self._address} does not answer")
 
     def _answered(self, answer: Message) -> None:
         if isinstance(answer, Goodbye):

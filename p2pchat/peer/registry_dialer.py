@@ -45,6 +45,7 @@ class RegistryDialer:
         self._network = network
         self._profile = profile
         self._on_first_use = on_first_use
+        self._hangs: RegistryUrl | None = None
 
     def dial(self, then: OnLink, failed: Failed) -> Closable:
         """Give `then` a link, or `failed` the reason why there is none, in a later turn."""
@@ -57,7 +58,14 @@ class RegistryDialer:
             self.reached = self.url
         for url in (self.reached, *believed):
             machines.setdefault(url.address, url)
+        if self._hangs is not None and self._hangs.address in machines:
+            machines[self._hangs.address] = machines.pop(self._hangs.address)
+        self._hangs = None
         return _Attempt(self, list(machines.values()), then, failed)
+
+    def try_others_first(self) -> None:
+        """The machine that answered last hangs: the next time try it after all others."""
+        self._hangs = self.reached
 
     def learn(self, signed: SignedNodes | None, link: Link) -> None:
         """Believe the list of the registry's other machines that a login on the link has given.

@@ -17,6 +17,7 @@ from p2pchat.errors import (
     NotTrusted,
     P2PError,
     SlowedDown,
+    TimedOut,
     Unreachable,
     UsageError,
 )
@@ -55,6 +56,7 @@ _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
 _STEADY_AFTER: Final = 60.0  # logged in for so long, the next loss starts with a short pause again
 _PORT_TRIES: Final = 5
+_PROBE_TIMEOUT: Final = 5.0
 
 
 class Standing(Enum):
@@ -277,7 +279,14 @@ class RegistrySession:
         to = Address(registry_host, self._dialer.reached.udp_port)
         interval = self._grant.hello_interval if self._grant else self._url.hello_interval
         try:
-            self._heartbeat = Heartbeat(self._loop, self._network, to, interval, self._next_hello())
+            self._heartbeat = Heartbeat(
+                self._loop,
+                self._network,
+                to,
+                interval,
+                self._next_hello(),
+                on_silence=None if self._grant is None else self._see_whether_it_lives,
+            )
         except P2PError as error:  # out of descriptors: without it we would be hung up on
             self._lost(error)
             return
@@ -289,6 +298,12 @@ class RegistrySession:
             self._was_online = True
             self._on_event(LoggedIn(self._username, str(self._url), self._listening, machine))
 
+    def _see_whether_it_lives(self) -> None:
+        """Ask a registry that answers no heartbeat: if it answers nothing, its link ends."""
+        if self._client is not None:
+            search = Search(self._username)
+            self._client.ask(search, lambda _: None, self._unanswered, timeout=_PROBE_TIMEOUT)
+
     def _next_hello(self) -> Callable[[], bytes]:
         """Give what makes the next heartbeat's datagram."""
         grant = self._grant
@@ -297,6 +312,8 @@ class RegistrySession:
         return sealed_hellos(grant)
 
     def _lost(self, error: P2PError) -> None:
+        if isinstance(error, TimedOut):
+            self._dialer.try_others_first()
         if not self._was_online:
             self._give_up(error)
             return

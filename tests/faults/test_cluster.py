@@ -28,7 +28,7 @@ def nodes(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Iter
     with ExitStack() as stack:
         made = []
         for i in range(3):
-            shared = ("--database", database, "--lease", str(lease))
+            shared = ("--database", database, "--lease", str(lease), "--hello-interval", "1")
             serve = Serve(tmp_path / f"n{i}", *CHEAP, *shared, env=WITH_EXTRAS)
             made.append(serve)
             stack.enter_context(running(serve))
@@ -187,6 +187,22 @@ def test_people_go_on_at_another_node(nodes: list[Serve], tmp_path: Path) -> Non
         alice.type("still here")
         bob.wait_for("^alice: still here$")
         assert alice.end()[0] == 0
+
+
+def test_a_node_that_hangs(nodes: list[Serve], tmp_path: Path) -> None:
+    """It is stopped: it takes connections and answers nothing. Its people go elsewhere."""
+    env = environment(tmp_path / "alice", P2P_REGISTRY=nodes[0].join, P2P_PASSWORD="password")
+    assert Program("register", "alice", env=env).end()[0] == 0
+    with running(Program("login", "--headless", env=env)) as alice:
+        alice.wait_for("logged in as alice")
+        nodes[0].signal(signal.SIGSTOP)
+        began = time.monotonic()
+        alice.wait_for("registry is back")
+        print(f"at another node {time.monotonic() - began:.1f} s after SIGSTOP")
+        bob = Member(nodes[1], "bob", errand=True)
+        wait_until_found(bob, "alice")
+        bob.close()
+        nodes[0].signal(signal.SIGCONT)
 
 
 def test_a_database_that_hangs(nodes: list[Serve], postgres: Postgres) -> None:

@@ -101,6 +101,18 @@ def test_the_named_ones_are_tried_in_turn(machines: Machines) -> None:
     assert machines.came == ["10.0.0.2"] * 2
 
 
+def test_one_that_hangs_is_tried_after_the_others(machines: Machines) -> None:
+    """Once; the one that answers then is the one from then on."""
+    for host in ("10.0.0.1", "10.0.0.2"):
+        machines.up(host)
+    dialer = machines.dialer(f"p2p://10.0.0.1#{RIGHT},p2p://10.0.0.2#{RIGHT}")
+    assert machines.dial(dialer) is None
+    dialer.try_others_first()
+    assert machines.dial(dialer) is None
+    assert machines.dial(dialer) is None
+    assert machines.came == ["10.0.0.1", "10.0.0.2", "10.0.0.2"]
+
+
 def test_the_others_are_learned(machines: Machines) -> None:
     """And known to the next program that starts; nonsense that was told does no harm."""
     machines.up("10.0.0.1")
