@@ -2,6 +2,7 @@
 
 P2PError                          exit 1
 ├── UsageError                         2   what was asked for makes no sense
+│   └── AlreadyOnline                  2   another process of ours is the account's node
 ├── LocalProtocolError                 1   we broke the rules of a dialogue: our bug
 ├── InternalError                      1   a bug of p2pchat, contained where it happened
 ├── RemoteProtocolError                1   they broke them: their link is closed, nothing else
@@ -65,6 +66,19 @@ class LocalProtocolError(P2PError):
 
 class RemoteProtocolError(P2PError):
     """The remote broke a rule of PROTOCOL. Close its link; nothing else is touched."""
+
+
+class AlreadyOnline(UsageError):
+    """Another process of ours is the account's node; `process` is its number, 0 if unknown."""
+
+    def __init__(self, process: int) -> None:
+        which = f"process {process}" if process else "another process"
+        super().__init__(
+            f"you are online already, in {which}",
+            likely="p2p login is running in another terminal, or p2p login --headless",
+            advice="p2p send, p2p search and p2p status use it; or leave it first",
+        )
+        self.process = process
 
 
 class InternalError(P2PError):

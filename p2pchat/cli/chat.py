@@ -15,6 +15,7 @@ from p2pchat.errors import NoSuchUser, UsageError
 if TYPE_CHECKING:
     from p2pchat.cli.assembly import AtPrompt
     from p2pchat.cli.our_side import OurSide
+    from p2pchat.net.link import Link
 
 _PLAIN = click.option("--plain", is_flag=True, help="Plain lines instead of the prompt.")
 
@@ -123,14 +124,13 @@ def _be_online(
         stay_online,
     )
     from p2pchat.cli.our_side import our_side
-    from p2pchat.cli.running_node import running_node
+    from p2pchat.cli.running_node import at_a_node
     from p2pchat.protocol.screen import Attach
     from p2pchat.ui.call import Call
 
     _check_together(as_json=as_json, seen=seen, headless=headless)
     settings: Settings = ctx.obj
     terminal = options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)
-    talk: Talk
     with our_side(settings, registry) as us:
         username = us.who_am_i(me)
         whom = None if call is None else us.named(call)
@@ -138,22 +138,23 @@ def _be_online(
         following = Following(seen=seen) if as_json else None
         wants_prompt = terminal and not plain and not as_json and not settings.dumb_terminal
         at_prompt = _at_prompt(settings, us, username) if wants_prompt else None
-        with running_node(us.loop, settings, us, username) as running:
-            if running is not None and not headless:
-                refuse_node_options(ctx)
-                if following is not None:
-                    talk = attach_program(running.link, us.loop, to_call, following)
-                else:
-                    talk = attach(running.link, us.loop, Attach(whom or "", in_clear), at_prompt)
-            else:
-                make_node = node_maker(settings, us, username, **how_the_node_is)
-                if headless:
-                    stay_online(make_node, us.loop)
-                    return
-                if following is not None:
-                    talk = serve_program(make_node, us.loop, to_call, following)
-                else:
-                    talk = converse(make_node, us.loop, to_call, at_prompt)
+
+        def attach_here(link: "Link") -> Talk:
+            refuse_node_options(ctx)
+            if following is not None:
+                return attach_program(link, us.loop, to_call, following)
+            return attach(link, us.loop, Attach(whom or "", in_clear), at_prompt)
+
+        def be_the_node() -> Talk:
+            make_node = node_maker(settings, us, username, **how_the_node_is)
+            if following is not None:
+                return serve_program(make_node, us.loop, to_call, following)
+            return converse(make_node, us.loop, to_call, at_prompt)
+
+        if headless:
+            stay_online(node_maker(settings, us, username, **how_the_node_is), us.loop)
+            return
+        talk = at_a_node(us.loop, settings, us, username, attach_here, be_the_node)
         meant = us.meant(whom) if whom is not None else ""
     if talk.error is not None:
         raise talk.error

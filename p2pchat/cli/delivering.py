@@ -4,24 +4,33 @@ outbox`.
 Through the node that runs, else by one of our own for a moment.
 """
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from p2pchat.cli.our_files import our_files
 from p2pchat.cli.our_side import OurSide, our_side
-from p2pchat.cli.running_node import running_node
+from p2pchat.cli.running_node import control_path, node_or_place, running_node
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import (
     ContactOffline,
+    LinkLost,
     NoSuchUser,
     NotTrusted,
     P2PError,
+    SlowedDown,
     StorageError,
+    TimedOut,
+    Unreachable,
     UsageError,
 )
 from p2pchat.net.loop import Loop
-from p2pchat.peer.control_client import ControlClient
+from p2pchat.peer.control import ControlServer
+from p2pchat.peer.control_client import ANSWER_TIMEOUT, ControlClient
+from p2pchat.peer.lines import TO_RETRY, new_uid, now_ms
 from p2pchat.protocol.control import Cancel, Cancelled, Retry, Send, Sent
 
 if TYPE_CHECKING:
@@ -30,6 +39,8 @@ if TYPE_CHECKING:
 
 _TEXTS_AT_ONCE: Final = 16
 """In one request, which must fit into a frame however their characters are escaped."""
+
+_ATTEMPTS: Final = 5
 
 _KEPT: Final = frozenset({ContactOffline.exit_code, NotTrusted.exit_code})
 """What the lines are in the outbox in spite of."""
@@ -54,13 +65,8 @@ def deliver(
                 "the original dialect acknowledges nothing", advice=f"p2p chat {contact}"
             )
         username, contact = us.who_am_i(me), us.named(contact)
-        with running_node(us.loop, settings, us, username) as running:
-            if running is not None and texts is None:
-                error = _ask(running, Retry(contact, wait))
-            elif running is not None:
-                error = _have_delivered(running, contact, texts or (), wait)
-            else:
-                error = _deliver_ourselves(settings, us, username, contact, texts, wait)
+        order = _Order(contact, texts, wait)
+        error = _carry_out(settings, us, username, order)
         if error is None:
             return
         if error.exit_code == NoSuchUser.exit_code:
@@ -68,28 +74,85 @@ def deliver(
         raise error
 
 
-def _have_delivered(
-    running: ControlClient, contact: str, texts: tuple[str, ...], wait: float
-) -> P2PError | None:
-    """Have the node say them, some at a time; what cannot be acknowledged now is not waited for."""
+class _Order:
+    """What is to be said. Texts keep their ids, so that each is said once, however often asked."""
+
+    def __init__(self, contact: str, texts: tuple[str, ...] | None, wait: float) -> None:
+        self.contact = contact
+        self.texts = texts
+        self.ids = tuple(new_uid() for _ in texts or ())
+        self.wait = wait
+
+    @property
+    def expires_at(self) -> int:
+        """When a node that has not begun need not begin any more: we have given up."""
+        return now_ms() + int((self.wait + ANSWER_TIMEOUT) * 1000)
+
+    def requests(self) -> Iterator[Send | Retry]:
+        """Yield what a running node is asked, some texts at a time."""
+        if self.texts is None:
+            yield Retry(self.contact, self.wait, self.expires_at)
+            return
+        for start in range(0, len(self.texts), _TEXTS_AT_ONCE):
+            some = slice(start, start + _TEXTS_AT_ONCE)
+            yield Send(self.contact, self.texts[some], self.ids[some], self.wait, self.expires_at)
+
+
+def _carry_out(settings: Settings, us: OurSide, username: str, order: _Order) -> P2PError | None:
+    """Have it said by the node that runs, else by one of our own; return what keeps it waiting.
+
+    A node may end, or give way to another, at any moment: then the next one is asked.
+    """
+    path = control_path(settings, us, username)
+    outcome: P2PError | None = None
+    for _ in range(_ATTEMPTS):
+        found = node_or_place(us.loop, path)
+        if isinstance(found, ControlServer):
+            outcome = _deliver_ourselves(settings, us, username, order, found)
+        else:
+            with closing(found):
+                outcome = _have_delivered(found, order)
+        if not isinstance(outcome, _NodeGone):
+            return outcome
+        if order.texts is None and not us.history.lines(order.contact, states=TO_RETRY):
+            break
+    assert outcome is not None
+    return _kept(outcome.what) if _is_kept(us, order) else outcome
+
+
+def _is_kept(us: OurSide, order: _Order) -> bool:
+    """Return whether all of it is in the outbox, or was delivered from there."""
+    if order.texts is None:
+        return not us.history.lines(order.contact, states=TO_RETRY)
+    return len(us.history.said_with(order.contact, order.ids)) == len(order.ids)
+
+
+def _kept(why: str) -> ContactOffline:
+    return ContactOffline(why, advice="it waits in the outbox, and goes out by itself: p2p outbox")
+
+
+def _have_delivered(running: ControlClient, order: _Order) -> P2PError | None:
+    """Have a node say them; what cannot be acknowledged now is not waited for."""
     error: P2PError | None = None
-    for start in range(0, len(texts), _TEXTS_AT_ONCE):
-        some = texts[start : start + _TEXTS_AT_ONCE]
-        found = _ask(running, Send(contact, some, 0.0 if error else wait))
-        if found is not None and found.exit_code not in _KEPT:
+    for request in order.requests():
+        asked = replace(request, wait=0.0) if error else request
+        try:
+            sent = running.ask(asked, asked.wait + ANSWER_TIMEOUT)
+        except LinkLost as lost:
+            return _NodeGone(lost.what)
+        assert isinstance(sent, Sent)
+        if not sent.exit_code:
+            continue
+        found = P2PError(sent.what, likely=sent.likely, advice=sent.advice)
+        found.exit_code = sent.exit_code
+        if found.exit_code not in _KEPT:
             return found
         error = error or found  # the first says why; the others are not waited for
     return error
 
 
-def _ask(running: ControlClient, request: Send | Retry) -> P2PError | None:
-    sent = running.ask(request)
-    assert isinstance(sent, Sent)
-    if not sent.exit_code:
-        return None
-    error = P2PError(sent.what, likely=sent.likely, advice=sent.advice)
-    error.exit_code = sent.exit_code
-    return error
+class _NodeGone(P2PError):
+    """The node has ended, or given way, before it could tell what came of an order."""
 
 
 def cancel(settings: Settings, registry: str | None, me: str | None, contact: str) -> int:
@@ -103,29 +166,25 @@ def cancel(settings: Settings, registry: str | None, me: str | None, contact: st
         if account is not None:
             with running_node(loop, settings, us, account) as running:
                 if running is not None:
-                    answer = running.ask(Cancel(contact))
-                    assert isinstance(answer, Cancelled)
-                    if answer.why:
-                        raise StorageError(answer.why)
-                    return answer.count
+                    with suppress(LinkLost):  # it has ended meanwhile
+                        answer = running.ask(Cancel(contact))
+                        assert isinstance(answer, Cancelled)
+                        if answer.why:
+                            raise StorageError(answer.why)
+                        return answer.count
         return us.history.drop_queued(contact)
 
 
 def _deliver_ourselves(
-    settings: Settings,
-    us: OurSide,
-    username: str,
-    contact: str,
-    texts: tuple[str, ...] | None,
-    wait: float,
+    settings: Settings, us: OurSide, username: str, order: _Order, place: ControlServer
 ) -> P2PError | None:
+    """Be the node until it is delivered, or gives way."""
     from p2pchat.cli.node_of_ours import node_of_ours
     from p2pchat.peer.delivery import Delivery
     from p2pchat.peer.events import Event, LoggedIn, LoginFailed
     from p2pchat.ui.screens import Listening
 
     results: list[P2PError | None] = []
-    errors: list[P2PError] = []
     deliveries: list[Delivery] = []
 
     def on_event(event: Event) -> None:
@@ -133,30 +192,53 @@ def _deliver_ourselves(
             case LoggedIn():
                 us.loop.call_soon(begin)
             case LoginFailed(error):
-                errors.append(error)
+                results.append(_kept_for_later(node, order, error))
             case _:
                 pass
         for delivery in deliveries:
             delivery.on_event(event)
 
     def begin() -> None:
-        queue = _queue(node, contact, texts)
-        deliveries.append(Delivery(us.loop, node, contact, queue, wait, results.append))
+        queue = _queue(node, order)
+        wait = order.wait
+        deliveries.append(Delivery(us.loop, node, order.contact, queue, wait, results.append))
 
-    credentials = us.credentials(username, settings.password)
-    with node_of_ours(settings, us, credentials, Listening(on_event)) as node:
-        try:
-            node.start()
-            us.loop.run_until(lambda: bool(results or errors))
-        finally:
-            node.stop()
-    if errors:
-        raise errors[0]
+    def give_way() -> None:
+        results.append(_NodeGone("another process is the node now"))
+
+    with ExitStack() as stack:
+        stack.callback(place.close)
+        credentials = us.credentials(username, settings.password)
+        node = stack.enter_context(
+            node_of_ours(
+                settings,
+                us,
+                credentials,
+                Listening(on_event),
+                place=place,
+                on_give_way=give_way,
+            )
+        )
+        stack.callback(node.stop)
+        node.start()
+        us.loop.run_until(lambda: bool(results))
     return results[0]
 
 
-def _queue(node: "Node", contact: str, texts: tuple[str, ...] | None) -> "Queue":
+def _kept_for_later(node: "Node", order: _Order, error: P2PError) -> P2PError:
+    """Put it into the outbox though the registry is away, if we know the contact's key."""
+    away = isinstance(error, LinkLost | SlowedDown | TimedOut | Unreachable)
+    if not away or node.contacts.get(order.contact).key is None:
+        return error
+    try:
+        node.conversations.outbox.put(order.contact, order.texts, order.ids)
+    except P2PError as failure:
+        return failure
+    return _kept(error.what)
+
+
+def _queue(node: "Node", order: _Order) -> "Queue":
     outbox = node.conversations.outbox
-    if texts is None:
-        return partial(outbox.queue_again, contact)
-    return partial(outbox.queue, contact, texts)
+    if order.texts is None:
+        return partial(outbox.queue_again, order.contact)
+    return partial(outbox.queue, order.contact, order.texts, ids=order.ids)

@@ -1,12 +1,15 @@
 """`p2p listen`: what happens at your node, line by line, for scripts that only listen."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from p2pchat.cli import options
 from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
 from p2pchat.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from p2pchat.net.link import Link
 
 
 @click.command()
@@ -54,20 +57,22 @@ def listen(
     """
     from p2pchat.cli.assembly import Following, Talk, attach_program, serve_program
     from p2pchat.cli.our_side import our_side
-    from p2pchat.cli.running_node import running_node
+    from p2pchat.cli.running_node import at_a_node
 
     settings: Settings = ctx.obj
-    talk: Talk
     with our_side(settings, registry) as us:
         username = us.who_am_i(me)
         following = Following(as_json, "" if only is None else us.named(only), seen, orders=False)
-        with running_node(us.loop, settings, us, username) as running:
-            if running is not None:
-                refuse_node_options(ctx)
-                talk = attach_program(running.link, us.loop, None, following)
-            else:
-                make_node = node_maker(settings, us, username, **how_the_node_is)
-                talk = serve_program(make_node, us.loop, None, following)
+
+        def attach_here(link: "Link") -> Talk:
+            refuse_node_options(ctx)
+            return attach_program(link, us.loop, None, following)
+
+        def be_the_node() -> Talk:
+            make_node = node_maker(settings, us, username, **how_the_node_is)
+            return serve_program(make_node, us.loop, None, following)
+
+        talk = at_a_node(us.loop, settings, us, username, attach_here, be_the_node)
     if talk.error is not None:
         raise talk.error
     ctx.exit(talk.exit_code)

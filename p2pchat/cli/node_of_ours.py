@@ -8,7 +8,7 @@ from random import Random
 from p2pchat.cli.hook_runs import hooks_of
 from p2pchat.cli.node_log import logged
 from p2pchat.cli.our_side import OurSide
-from p2pchat.cli.running_node import control_path
+from p2pchat.cli.running_node import control_path, hold_place
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.link import Link
@@ -35,13 +35,17 @@ def node_of_ours(
     peer_port: int = 0,
     limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
     keep_history: bool = True,
+    place: ControlServer | None = None,
+    on_give_way: Callable[[], None] | None = None,
 ) -> Iterator[Node]:
-    """Be the account's node, which other commands then use; raises UsageError if another is.
+    """Be the account's node, which other commands then use; raise AlreadyOnline if another is.
 
-    Where it tells its events to `Screens`, those of other processes may join them.
+    `place`: it is held already. `on_give_way` ends a node that is there for a moment only. Where it
+    tells its events to `Screens`, those of other processes may join them.
     """
-    path = control_path(settings, us, credentials.username)
-    with closing(ControlServer(us.loop, path)) as control, ExitStack() as stack:
+    if place is None:
+        place = hold_place(us.loop, control_path(settings, us, credentials.username))
+    with closing(place) as control, ExitStack() as stack:
         listeners = Screens(us.loop)
         listeners.add(watcher)
         listeners.add(Listening(control.on_event))
@@ -61,7 +65,7 @@ def node_of_ours(
             limits=limits,
             keep_history=keep_history,
         )
-        control.serve(node, partial(_attach, us.loop, node, watcher))
+        control.serve(node, partial(_attach, us.loop, node, watcher), on_give_way)
         yield node
 
 

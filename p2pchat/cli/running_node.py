@@ -1,14 +1,30 @@
-"""A command's way to the account's node that runs already, in another process."""
+"""A command's way to the account's node that runs already, in another process, or to its place.
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+Processes of one account may start and end in any order and at any moment: a command that finds the
+place taken and nobody listening waits for one of the two to change.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Final, TypeVar
 
 from p2pchat.cli.our_files import OurFiles
 from p2pchat.cli.settings import Settings, private_folder
-from p2pchat.errors import Unreachable
+from p2pchat.errors import AlreadyOnline, LinkLost, Unreachable
+from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
+from p2pchat.peer.control import ControlServer
 from p2pchat.peer.control_client import ControlClient, socket_of
+from p2pchat.protocol.control import GivenWay, GiveWay
+
+T = TypeVar("T")
+
+_PATIENCE: Final = 15.0
+"""Seconds for another process to become the node, or to leave its place."""
+
+_LOOK_EVERY: Final = 0.02
+_ATTEMPTS: Final = 3
 
 
 def control_path(settings: Settings, us: OurFiles, username: str) -> Path:
@@ -22,11 +38,111 @@ def running_node(
     loop: Loop, settings: Settings, us: OurFiles, username: str
 ) -> Iterator[ControlClient | None]:
     """Give the way to the account's node; None where none is running."""
-    client = None
-    with suppress(Unreachable):
-        client = ControlClient(loop, control_path(settings, us, username))
+    client = _dial(loop, control_path(settings, us, username))
     if client is None:
         yield None
         return
     with closing(client):
         yield client
+
+
+@contextmanager
+def lasting_node(
+    loop: Loop, settings: Settings, us: OurFiles, username: str
+) -> Iterator[ControlClient | None]:
+    """The same, but for a command that is online for a moment: that one gives way."""
+    with running_node(loop, settings, us, username) as client:
+        yield client if client is not None and not _gives_way(client) else None
+
+
+def at_a_node(
+    loop: Loop,
+    settings: Settings,
+    us: OurFiles,
+    username: str,
+    attach: Callable[[Link], T],
+    be: Callable[[], T],
+) -> T:
+    """Return what comes of attaching to the account's node, or of being it if there is none."""
+    for _ in range(_ATTEMPTS):
+        with lasting_node(loop, settings, us, username) as running:
+            if running is not None:
+                return attach(running.link)
+        try:
+            return be()
+        except AlreadyOnline as error:  # another one has come while a password was typed, say
+            taken = error
+    raise taken
+
+
+def hold_place(loop: Loop, path: Path) -> ControlServer:
+    """Become the account's node; raise AlreadyOnline if another process is, and stays so.
+
+    A command that is online for a moment gives way; a process that leaves, or has just come and
+    cannot be asked yet, is waited for.
+    """
+
+    def hold() -> ControlServer:
+        try:
+            return ControlServer(loop, path)
+        except AlreadyOnline:
+            client = _dial(loop, path)
+            if client is not None:
+                with closing(client):
+                    if not _gives_way(client):
+                        raise
+            raise _Later from None
+
+    return _in_time(loop, hold)
+
+
+def node_or_place(loop: Loop, path: Path) -> ControlClient | ControlServer:
+    """Return the way to the account's node, whichever command it is, or else its place."""
+
+    def find() -> ControlClient | ControlServer:
+        client = _dial(loop, path)
+        if client is not None:
+            return client
+        try:
+            return ControlServer(loop, path)
+        except AlreadyOnline as error:
+            raise _Later from error
+
+    return _in_time(loop, find)
+
+
+class _Later(Exception):
+    """It cannot be done now, and may be in a moment."""
+
+
+def _in_time(loop: Loop, attempt: Callable[[], T]) -> T:
+    deadline = loop.now() + _PATIENCE
+    while True:
+        try:
+            return attempt()
+        except _Later as later:
+            if loop.now() >= deadline:
+                raise (later.__cause__ or AlreadyOnline(0)) from None
+        timer = loop.call_later(_LOOK_EVERY, _nothing)
+        loop.run_until(lambda timer=timer: not timer.live)  # type: ignore[misc]
+
+
+def _nothing() -> None:
+    """Be called, so that time has passed."""
+
+
+def _dial(loop: Loop, path: Path) -> ControlClient | None:
+    try:
+        return ControlClient(loop, path)
+    except Unreachable:
+        return None
+
+
+def _gives_way(client: ControlClient) -> bool:
+    """Return whether the process ends that was asked to; raise TimedOut if it does not answer."""
+    try:
+        answer = client.ask(GiveWay())
+    except LinkLost:
+        return True  # it has ended by itself
+    assert isinstance(answer, GivenWay)
+    return answer.ends

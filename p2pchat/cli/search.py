@@ -7,7 +7,7 @@ import click
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.settings import Settings
-from p2pchat.errors import ContactOffline, NoSuchUser
+from p2pchat.errors import ContactOffline, LinkLost, NoSuchUser
 
 if TYPE_CHECKING:
     from p2pchat.cli.our_side import OurSide
@@ -67,6 +67,7 @@ def _through_node(
 ) -> "SearchResult | None":
     """Ask the node that is running, so that nobody logs in a second time; None if none answers."""
     from p2pchat.cli.running_node import running_node
+    from p2pchat.peer.control_client import REGISTRY_TIMEOUT
     from p2pchat.protocol.control import Find, FindResult
     from p2pchat.protocol.messages import SearchResult
 
@@ -75,7 +76,10 @@ def _through_node(
     with running_node(us.loop, settings, us, us.who_am_i(me)) as running:
         if running is None:
             return None
-        found = running.ask(Find(user))
+        try:
+            found = running.ask(Find(user), REGISTRY_TIMEOUT)
+        except LinkLost:
+            return None  # it has ended meanwhile
     assert isinstance(found, FindResult)
     if found.presence is None:
         return None

@@ -1,6 +1,6 @@
 """`p2p status`: how your node stands, quickly enough for a status bar."""
 
-from contextlib import closing
+from contextlib import closing, suppress
 
 import click
 
@@ -48,12 +48,14 @@ def _status(settings: Settings, registry: str | None, me: str | None) -> dict[st
     """Ask the node, or see what there is without one."""
     from p2pchat.cli.our_files import our_files
     from p2pchat.cli.running_node import running_node
+    from p2pchat.errors import LinkLost
     from p2pchat.net.loop import Loop
     from p2pchat.protocol.control import Status, StatusResult
 
     with our_files(settings, registry) as us, closing(Loop()) as loop:
         username = us.who_am_i(me)
-        with running_node(loop, settings, us, username) as running:
+        # A node that ends meanwhile is none any more.
+        with suppress(LinkLost), running_node(loop, settings, us, username) as running:
             if running is not None:
                 answer = running.ask(Status())
                 assert isinstance(answer, StatusResult)

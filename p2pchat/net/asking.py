@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable
 
-from p2pchat.errors import P2PError, UsageError
+from p2pchat.errors import LinkLost, P2PError
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.protocol.messages import Answer, Message, Request
 
 
 def ask(loop: Loop, link: Link, request: Request, timeout: float = math.inf) -> Answer:
-    """Give the answer; raises UsageError where the other process goes away meanwhile, TimedOut."""
+    """Return the answer; raise LinkLost if the other process goes away meanwhile, or TimedOut."""
 
     def start(then: Callable[[Answer], None], failed: Callable[[P2PError], None]) -> None:
         def heard(message: Message) -> None:
@@ -19,7 +19,7 @@ def ask(loop: Loop, link: Link, request: Request, timeout: float = math.inf) -> 
 
         link.on_message = heard
         link.on_closed = lambda error: failed(
-            error or UsageError("the process that was asked has ended", advice="try again")
+            error or LinkLost("the process that was asked has ended")
         )
         link.send(request)
 

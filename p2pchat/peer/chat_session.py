@@ -135,10 +135,16 @@ class ChatSession:
         self._wire = None
         self._synced = False
 
-    def say(self, text: str) -> int:
+    @property
+    def delivered(self) -> int:
+        """The number up to which our lines are acknowledged."""
+        return self._progress.acked
+
+    def say(self, text: str, uid: str = "") -> int:
         """Keep a line, send it when that can be done, return its number.
 
-        It is on the disk after `flush`, or `on_not_kept` tells. Raise UsageError if it is too long.
+        `uid` is the id that it gets. It is on the disk after `flush`, or `on_not_kept` tells. Raise
+        UsageError if it is too long.
         """
         size = len(text.encode())
         if size > MAX_TEXT_BYTES:
@@ -147,7 +153,7 @@ class ChatSession:
                 likely=f"a message has at most {MAX_TEXT_BYTES}",
                 advice="send it in parts",
             )
-        return self._say(new_uid(), now_ms(), text)
+        return self._say(uid or new_uid(), now_ms(), text)
 
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
         """Say what had failed, in place of it; return the numbers. It is on the disk, see `say`.

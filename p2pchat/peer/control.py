@@ -3,19 +3,21 @@
 One node an account: the lock beside the socket is held by the process that is its node.
 """
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import IO
 
-from p2pchat.errors import P2PError, UsageError
+from p2pchat.errors import AlreadyOnline, P2PError, TimedOut
 from p2pchat.net.link import Link
 from p2pchat.net.local import LocalListener
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Wire
-from p2pchat.peer.control_client import control_link
+from p2pchat.peer.control_client import control_link, lock_of, process_at
 from p2pchat.peer.delivery import Delivery, Queue
 from p2pchat.peer.events import Event
+from p2pchat.peer.lines import now_ms
 from p2pchat.peer.node import Node
 from p2pchat.private_files import lock_private
 from p2pchat.protocol.control import (
@@ -23,6 +25,8 @@ from p2pchat.protocol.control import (
     Cancelled,
     Find,
     FindResult,
+    GivenWay,
+    GiveWay,
     Retry,
     Send,
     Sent,
@@ -40,14 +44,15 @@ OnAttach = Callable[[Link, Attach | AttachProgram, Callable[[], None]], None]
 class ControlServer:
     """Hold the account's place, and serve other commands; feed it the node's events.
 
-    Raises UsageError where another process is the account's node.
+    Raises AlreadyOnline where another process is the account's node.
     """
 
     def __init__(self, loop: Loop, path: Path) -> None:
         self._loop = loop
-        self._lock = _hold(path.with_suffix(".lock"))
+        self._lock = _hold(lock_of(path))
         self._node: Node | None = None
         self._on_attach: OnAttach | None = None
+        self._on_give_way: Callable[[], None] | None = None
         self._links: set[Link] = set()
         self._deliveries: set[Delivery] = set()
         try:
@@ -56,10 +61,16 @@ class ControlServer:
             self._lock.close()
             raise
 
-    def serve(self, node: Node, on_attach: OnAttach) -> None:
-        """Serve this node from now on; `on_attach` takes the links of screens that come."""
+    def serve(
+        self, node: Node, on_attach: OnAttach, on_give_way: Callable[[], None] | None
+    ) -> None:
+        """Serve this node from now on; `on_attach` takes the links of screens that come.
+
+        `on_give_way` ends a node that is there for a moment only, so that another can be it.
+        """
         self._node = node
         self._on_attach = on_attach
+        self._on_give_way = on_give_way
 
     def on_event(self, event: Event) -> None:
         """Take what the node tells."""
@@ -67,7 +78,9 @@ class ControlServer:
             delivery.on_event(event)
 
     def close(self) -> None:
-        """Serve no more, and let another process be the node."""
+        """Serve no more, and let another process be the node; harmless a second time."""
+        if self._lock.closed:
+            return
         self._listener.close()
         for link in tuple(self._links):
             link.close()
@@ -86,19 +99,13 @@ class ControlServer:
         node = self._node
         assert node is not None
         match request:
-            case Send(contact, texts, wait):
-                queue = partial(node.conversations.outbox.queue, contact, texts)
-                self._deliver(link, node, contact, queue, wait)
-            case Retry(contact, wait):
-                queue = partial(node.conversations.outbox.queue_again, contact)
-                self._deliver(link, node, contact, queue, wait)
+            case Send() | Retry():
+                self._deliver(link, node, request)
             case Cancel(contact):
                 try:
                     link.send(Cancelled(node.conversations.outbox.cancel(contact)))
                 except P2PError as error:
                     link.send(Cancelled(0, error.what))
-            case Attach() | AttachProgram() if self._on_attach is not None:
-                self._on_attach(link, request, partial(self._gone, link))
             case Find(username):
                 node.registry.search(
                     username,
@@ -106,28 +113,48 @@ class ControlServer:
                     lambda error: link.send(FindResult(None, why=error.what)),
                 )
             case Status():
-                link.send(
-                    StatusResult(
-                        node.username,
-                        str(node.url),
-                        node.standing.value,
-                        tuple(node.conversations.online_contacts),
-                        node.history.unread(),
-                        node.history.waiting(),
-                        node.conversations.links,
-                        self._loop.contained,
-                    )
-                )
+                link.send(self._status(node))
+            case _:
+                self._asked_for_our_place(link, request)
+
+    def _asked_for_our_place(self, link: Link, request: Message) -> None:
+        match request:
+            case GiveWay():
+                link.send(GivenWay(self._on_give_way is not None))
+                if self._on_give_way is not None:
+                    self._on_give_way()
+            case Attach() | AttachProgram() if self._on_attach is not None:
+                self._on_attach(link, request, partial(self._gone, link))
             case _:
                 raise AssertionError(request)
 
-    def _deliver(self, link: Link, node: Node, contact: str, queue: Queue, wait: float) -> None:
+    def _status(self, node: Node) -> StatusResult:
+        return StatusResult(
+            node.username,
+            str(node.url),
+            node.standing.value,
+            tuple(node.conversations.online_contacts),
+            node.history.unread(),
+            node.history.waiting(),
+            node.conversations.links,
+            self._loop.contained,
+        )
+
+    def _deliver(self, link: Link, node: Node, request: Send | Retry) -> None:
+        outbox = node.conversations.outbox
+        queue: Queue = partial(outbox.queue_again, request.contact)
+        if isinstance(request, Send):
+            queue = partial(outbox.queue, request.contact, request.texts, ids=request.ids)
+
         def done(error: P2PError | None) -> None:
             self._deliveries.discard(delivery)
             link.send(_sent(error))
 
+        if now_ms() > request.expires_at:
+            link.send(_sent(TimedOut("the order came too late")))
+            return
         try:
-            delivery = Delivery(self._loop, node, contact, queue, wait, done)
+            delivery = Delivery(self._loop, node, request.contact, queue, request.wait, done)
         except P2PError as error:
             link.send(_sent(error))
             return
@@ -145,11 +172,11 @@ def _found(result: SearchResult) -> FindResult:
 
 
 def _hold(file: Path) -> IO[bytes]:
+    """Return the lock, in which stands who holds it."""
     lock = lock_private(file)
     if lock is None:
-        raise UsageError(
-            "you are online already, in another process",
-            likely="p2p login is running in another terminal, or p2p login --headless",
-            advice="p2p send, p2p search and p2p status use it; or leave it first",
-        )
+        raise AlreadyOnline(process_at(file))
+    lock.truncate()
+    lock.write(str(os.getpid()).encode())
+    lock.flush()
     return lock

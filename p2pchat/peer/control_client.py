@@ -5,10 +5,10 @@ answers, is in `protocol.control`.
 """
 
 import hashlib
-import math
 from pathlib import Path
 from typing import Final
 
+from p2pchat.errors import TimedOut
 from p2pchat.net.asking import ask
 from p2pchat.net.link import Link
 from p2pchat.net.local import dial_local
@@ -21,6 +21,12 @@ from p2pchat.protocol.states import Speaker
 
 _MOST_UNREAD: Final = 64 * 1024 * 1024
 
+ANSWER_TIMEOUT: Final = 10.0
+"""Seconds for what a node answers by itself."""
+
+REGISTRY_TIMEOUT: Final = 25.0
+"""Seconds for what it must ask the registry."""
+
 
 def socket_of(folder: Path, registry: str, username: str) -> Path:
     """Give where the node of an account listens, in the run-time folder; a short name."""
@@ -28,16 +34,38 @@ def socket_of(folder: Path, registry: str, username: str) -> Path:
     return folder / f"{digest[:16]}.sock"
 
 
+def lock_of(path: Path) -> Path:
+    """Return the file that the process that is the node keeps locked, beside its socket."""
+    return path.with_suffix(".lock")
+
+
+def process_at(lock: Path) -> int:
+    """Return the number of the process that was the node last; 0 if it is not known."""
+    try:
+        return int(lock.read_bytes() or b"0")
+    except (OSError, ValueError):
+        return 0
+
+
 class ControlClient:
     """Ask the node that listens at the path; raises Unreachable where none does."""
 
     def __init__(self, loop: Loop, path: Path) -> None:
         self._loop = loop
+        self._path = path
         self.link = control_link(loop, dial_local(loop, path), Speaker.DIALLER)
 
-    def ask(self, request: Request, timeout: float = math.inf) -> Answer:
-        """Give the answer; raises UsageError where the node goes away meanwhile, TimedOut."""
-        return ask(self._loop, self.link, request, timeout)
+    def ask(self, request: Request, timeout: float = ANSWER_TIMEOUT) -> Answer:
+        """Return the answer; raise LinkLost if the node goes away meanwhile, or TimedOut."""
+        try:
+            return ask(self._loop, self.link, request, timeout)
+        except TimedOut as error:
+            process = process_at(lock_of(self._path))
+            raise TimedOut(
+                f"your node, process {process}, does not answer",
+                likely="it is stopped, or hangs",
+                advice=f"kill -CONT {process} lets it go on, kill {process} ends it",
+            ) from error
 
     def close(self) -> None:
         """Hang up."""

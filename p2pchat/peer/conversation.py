@@ -151,11 +151,23 @@ class Conversation:
             self._say_here()
             self._start()
 
-    def say(self, text: str) -> int:
-        """Say it, now or later; give the line's number. Raises UsageError where it is too long."""
-        number = self._session.say(text)
+    @property
+    def delivered(self) -> int:
+        """The number up to which our lines are on the contact's disk."""
+        return self._session.delivered
+
+    def say(self, text: str, uid: str = "") -> int:
+        """Say it, now or later, under that id; give the line's number.
+
+        Raises UsageError where it is too long.
+        """
+        number = self._session.say(text, uid)
         self._caller.call()
         return number
+
+    def flush(self) -> None:
+        """Put on the disk what was said so far."""
+        self._session.flush()
 
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
         """Say what had failed, in place of it; give the lines' new numbers."""

@@ -64,6 +64,10 @@ class Delivery:
 
     def _queued(self, last: int) -> None:
         self._last = self._number_now(last)
+        chat = self._node.chat(self._contact)
+        if chat is not None and chat.delivered >= self._last:  # it had been said before
+            self._end(None)
+            return
         late = _queued(f"{self._contact} has not acknowledged it yet")
         self._loop.call_later(self._wait, lambda: self._end(late))
         self._node.registry.search(self._contact, self._found, lambda _: None)

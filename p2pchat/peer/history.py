@@ -54,6 +54,14 @@ class History:
         with self._store.errors():
             return [kept(row) for row in query.tuples().execute(self._store.database)]
 
+    def said_with(self, username: str, uids: Sequence[str]) -> dict[str, KeptLine]:
+        """Return the lines of ours to a contact that have these ids of their own, by id."""
+        which = self._here & (Line.username == username) & Line.outgoing & Line.uid.in_(list(uids))
+        with self._store.errors():
+            rows = Line.select(*COLUMNS).where(which).tuples().execute(self._store.database)
+            lines = [kept(row) for row in rows]
+        return {line.uid: line for line in lines}
+
     def incoming(self, after: int, limit: int, username: str | None = None) -> list[KeptLine]:
         """Return the first lines of contacts (of one, or of all) with a higher id than `after`."""
         which = self._here & ~Line.outgoing & (Line.id > after)

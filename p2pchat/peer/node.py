@@ -56,13 +56,15 @@ _MAX_WAITING: Final = 1000
 class ChatState(NamedTuple):
     """How an open chat stands: how well protected, how many lines wait, whether they are away.
 
-    Lines up to the number `sent` are on their way, or there. `idle`: nobody is at their keyboard.
+    Lines up to the number `sent` are on their way, or there, those up to `delivered` are there.
+    `idle`: nobody is at their keyboard.
     """
 
     security: Security
     waiting: int
     away: bool
     sent: int = 0
+    delivered: int = 0
     idle: bool = False
 
 
@@ -177,7 +179,7 @@ class Node:
         if talk is None:
             return None
         idle = self.conversations.idleness.of(contact)
-        return ChatState(talk.security, talk.waiting, talk.is_away, talk.sent, idle)
+        return ChatState(talk.security, talk.waiting, talk.is_away, talk.sent, talk.delivered, idle)
 
     def has_room(self, contact: str) -> bool:
         """Tell whether more should be said to somebody now; `on_room` is called when it may be."""

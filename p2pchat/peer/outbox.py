@@ -4,6 +4,7 @@ It goes out by itself, once both are online; that is the conversations' business
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.loop import Loop
@@ -50,25 +51,37 @@ class Outbox:
         self._running = running
         self._on_event = on_event
 
-    def queue(self, contact: str, texts: Sequence[str], then: Then, failed: Failed) -> None:
-        """Say these; `then` or `failed` comes in a later turn."""
+    def queue(
+        self,
+        contact: str,
+        texts: Sequence[str],
+        then: Then,
+        failed: Failed,
+        *,
+        ids: Sequence[str] = (),
+    ) -> None:
+        """Say these; `then` or `failed` comes in a later turn.
 
-        def say(conversation: Conversation) -> list[int]:
-            return [conversation.say(text) for text in texts]
-
+        `ids`: one for each. What was said under its id already is not said again.
+        """
+        say = partial(self._say, contact, texts, ids)
         self._with_key(contact, say, then, failed)
 
     def queue_again(self, contact: str, then: Then, failed: Failed) -> None:
         """Say what has failed, is missing, or waits for an older key, to the key of now."""
+        self._with_key(contact, partial(self._say_again, contact), then, failed)
 
-        def say(conversation: Conversation) -> list[int]:
-            self._history.drop_queued(contact, other_than=conversation.key)
-            lines = self._history.lines(contact, states=TO_RETRY)
-            if not lines:
-                raise UsageError(f"nothing for {contact} has failed or is missing there")
-            return conversation.say_again(lines)
+    def put(self, contact: str, texts: Sequence[str] | None, ids: Sequence[str]) -> None:
+        """Queue these (None: what has failed, again) for a contact whose key we know.
 
-        self._with_key(contact, say, then, failed)
+        They are on the disk then, and go out the next time that we are online.
+        """
+        conversation = self._open_one(contact)
+        if texts is None:
+            self._say_again(contact, conversation)
+        else:
+            self._say(contact, texts, ids, conversation)
+            conversation.flush()
 
     def cancel(self, contact: str) -> int:
         """Do not deliver what waits, but for what is on its way; give how many lines."""
@@ -82,6 +95,31 @@ class Outbox:
             error = P2PError("it was cancelled", advice=f"p2p outbox retry {contact}")
             self._on_event(OutboxFailed(contact, error, count))
         return count
+
+    def _say(
+        self,
+        contact: str,
+        texts: Sequence[str],
+        ids: Sequence[str],
+        conversation: Conversation,
+    ) -> list[int]:
+        if not ids:
+            return [conversation.say(text) for text in texts]
+        conversation.flush()
+        said = self._history.said_with(contact, ids)
+        if any(line.state in TO_RETRY for line in said.values()):
+            raise P2PError("it has failed", advice=f"p2p outbox retry {contact}")
+        return [
+            said[uid].seq if uid in said else conversation.say(text, uid)
+            for uid, text in zip(ids, texts, strict=True)
+        ]
+
+    def _say_again(self, contact: str, conversation: Conversation) -> list[int]:
+        self._history.drop_queued(contact, other_than=conversation.key)
+        lines = self._history.lines(contact, states=TO_RETRY)
+        if not lines:
+            raise UsageError(f"nothing for {contact} has failed or is missing there")
+        return conversation.say_again(lines)
 
     def _with_key(
         self,

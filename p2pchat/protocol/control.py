@@ -20,21 +20,30 @@ from p2pchat.protocol.screen import (
 )
 from p2pchat.protocol.secure import json_codec
 from p2pchat.protocol.states import Dialogue, Speaker, State
+from p2pchat.protocol.talk import check_line_id
 
 _LARGE: Final = 8 * 1024 * 1024
 
 
 class Send(Request, frozen=True):
-    """Say these texts to a contact, and wait so many seconds for the acknowledgement."""
+    """Say these texts to a contact, and wait so many seconds for the acknowledgement.
+
+    Each text has an id, by which one that is said again, after the node has died, is known. The
+    node does nothing after `expires_at` (milliseconds since the epoch): the command has given up.
+    """
 
     contact: str
     texts: tuple[str, ...]
+    ids: tuple[str, ...]
     wait: float
+    expires_at: int
     hidden = frozenset({"texts"})
 
     def __post_init__(self) -> None:
-        if not self.texts:
-            raise ValueError("no texts")
+        if not self.texts or len(self.ids) != len(self.texts):
+            raise ValueError("no texts, or not an id for each")
+        for line_id in self.ids:
+            check_line_id(line_id)
         check_seconds(self.wait, at_least=0)
 
 
@@ -48,10 +57,11 @@ class Sent(Answer, frozen=True):
 
 
 class Retry(Request, frozen=True):
-    """Say what has failed to a contact again, and wait so many seconds for the acknowledgement."""
+    """Say what has failed to a contact again; otherwise as `Send`."""
 
     contact: str
     wait: float
+    expires_at: int
 
     def __post_init__(self) -> None:
         check_seconds(self.wait, at_least=0)
@@ -85,6 +95,16 @@ class FindResult(Answer, frozen=True):
     why: str = ""
 
 
+class GiveWay(Request, frozen=True):
+    """Ask a command that is online for a moment to let the asking process be the node."""
+
+
+class GivenWay(Answer, frozen=True):
+    """Whether it ends now; what it had to say is in the outbox."""
+
+    ends: bool
+
+
 class Status(Request, frozen=True):
     """Ask how the node stands."""
 
@@ -115,6 +135,8 @@ CONTROL: Final = Dialect(
         json_codec(Cancelled, "CANCEL_RESP", _LARGE),
         json_codec(Find, "FIND"),
         json_codec(FindResult, "FIND_RESP", _LARGE),
+        json_codec(GiveWay, "GIVE_WAY"),
+        json_codec(GivenWay, "GIVE_WAY_RESP"),
         json_codec(Status, "STATUS"),
         json_codec(StatusResult, "STATUS_RESP", _LARGE),
         json_codec(Attach, "ATTACH"),
@@ -138,6 +160,7 @@ CONTROL_DIALOGUE: Final = Dialogue(
             Cancel: State.CANCELLING,
             Find: State.SEARCHING,
             Status: State.ASKED,
+            GiveWay: State.YIELDING,
             Attach: State.ATTACHED,
             AttachProgram: State.ATTACHED,
         },
@@ -145,6 +168,7 @@ CONTROL_DIALOGUE: Final = Dialogue(
         (State.CANCELLING, Speaker.LISTENER): {Cancelled: State.READY},
         (State.SEARCHING, Speaker.LISTENER): {FindResult: State.READY},
         (State.ASKED, Speaker.LISTENER): {StatusResult: State.READY},
+        (State.YIELDING, Speaker.LISTENER): {GivenWay: State.READY},
         (State.ATTACHED, Speaker.DIALLER): dict.fromkeys((Typed, TypedAll, Taken), State.ATTACHED),
         (State.ATTACHED, Speaker.LISTENER): {
             **dict.fromkeys((Taken, Shown, Around, Alert), State.ATTACHED),

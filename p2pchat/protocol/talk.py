@@ -24,6 +24,12 @@ _ID: Final = re.compile("[0-9A-Za-z_-]{0,64}")
 """The name that a sender gives to a line; empty only in the original dialect."""
 
 
+def check_line_id(line_id: str) -> None:
+    """Raise ValueError if it cannot be the id of a line."""
+    if not _ID.fullmatch(line_id):
+        raise ValueError("not a valid id")
+
+
 class Reply(StrEnum):
     """What the person who was called answers."""
 
@@ -67,8 +73,9 @@ class ChatText(Message, frozen=True):
 
     def __post_init__(self) -> None:
         check_number(self.seq)
-        if not _ID.fullmatch(self.id) or not 0 <= self.at <= _LATEST:
-            raise ValueError("not a valid id or time")
+        check_line_id(self.id)
+        if not 0 <= self.at <= _LATEST:
+            raise ValueError("not a valid time")
 
 
 class Sync(Message, frozen=True):

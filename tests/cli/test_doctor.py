@@ -159,7 +159,8 @@ def test_a_node_that_hangs_does_not_hang_us(alice: Patient) -> None:
         login.signal(signal.SIGSTOP)
         code, found = alice.look("--timeout", "0.5")
     assert code == 1
-    assert found["node"] == ("wrong", "node: no answer came within 0.5 s")
+    stopped = f"node: your node, process {login.process.pid}, does not answer"
+    assert found["node"] == ("wrong", stopped)
 
 
 def test_others_can_read_our_files(tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ from p2pchat.protocol.states import Speaker
 from tests.peer.test_conversations import friends
 from tests.world import World
 
+FAR = 2**50
+"""Milliseconds since the epoch: an order that is good for long."""
+
 
 @pytest.fixture
 def control(secure_world: World, tmp_path: Path) -> Iterator[ControlServer]:
@@ -48,12 +51,12 @@ def test_others_use_the_node(secure_world: World, control: ControlServer, tmp_pa
     alice, bob = friends(secure_world)
     hear = alice.node._on_event
     alice.node._on_event = lambda e: (hear(e), control.on_event(e))  # type: ignore[assignment]
-    control.serve(alice.node, lambda *_: None)
+    control.serve(alice.node, lambda *_: None, None)
     answers = ask(
         secure_world,
         tmp_path / "n.sock",
-        Send("bob", ("hello",), 5.0),
-        Send("al ice", ("x",), 5.0),
+        Send("bob", ("hello",), ("a1",), 5.0, FAR),
+        Send("al ice", ("x",), ("a2",), 5.0, FAR),
         Find("bob"),
         Find("nobody"),
         Status(),

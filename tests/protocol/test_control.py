@@ -20,7 +20,10 @@ from p2pchat.protocol.states import Speaker
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
-        (Send("bob", ("one", "two\nthree"), 5.0), Sent(6, "bob is offline", "", "p2p outbox")),
+        (
+            Send("bob", ("one", "two\nthree"), ("a1", "a2"), 5.0, 1),
+            Sent(6, "bob is offline", "", "p2p outbox"),
+        ),
         (Find("bob"), FindResult(Presence.ONLINE, "::1", 5)),
         (Find("bob"), FindResult(None, why="lost")),
         (Status(), StatusResult("me", "p2p://r", "online", ("b",), {"b": 2}, {"c": 1}, {"b": "x"})),
@@ -39,4 +42,4 @@ def test_question_and_answer(question: Request, answer: Answer) -> None:
 def test_nonsense_is_refused(texts: tuple[str, ...], wait: float) -> None:
     """A command cannot bring its node down."""
     with pytest.raises(ValueError, match="no t"):
-        Send("bob", texts, wait)
+        Send("bob", texts, tuple(f"a{n}" for n in range(len(texts))), wait, 1)

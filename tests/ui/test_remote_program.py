@@ -45,7 +45,7 @@ def desk(secure_world: World, tmp_path: Path) -> Iterator[Desk]:
         link, request, on_done = rest
         RemoteProgram(secure_world.loop, link, request, desk.alice.node, desk.screens, on_done)
 
-    desk.control.serve(desk.alice.node, attach)
+    desk.control.serve(desk.alice.node, attach, None)
     yield desk
     desk.control.close()
     for _ in range(10):

@@ -36,7 +36,8 @@ class Desk:
 
         self.alice.node._on_event = told
         self.alice.node.on_room = self.screens.on_room
-        self.control.serve(self.alice.node, partial(self._attach, world.loop, self.alice.node))
+        attach = partial(self._attach, world.loop, self.alice.node)
+        self.control.serve(self.alice.node, attach, None)
 
     def _attach(self, loop: Loop, node: Node, *rest: object) -> None:
         link, request, on_done = rest
