@@ -249,6 +249,7 @@ class MemoryNetwork:
         timeout: float,
         on_transport: Callable[[Any], None],
         on_failed: Callable[[P2PError], None],
+        accepts: Callable[[str], bool] | None = None,
     ) -> _Closable:
         given_up = False
 
@@ -256,7 +257,7 @@ class MemoryNetwork:
             accept = self._internet.listeners.get(address)
             if given_up:
                 return
-            if accept is None:
+            if accept is None or (accepts is not None and not accepts(address.host)):
                 on_failed(Unreachable(f"cannot reach {address}: connection refused"))
                 return
             local = Address(self.host, next(self._internet.ports))

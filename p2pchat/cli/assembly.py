@@ -79,10 +79,13 @@ def converse(
     from p2pchat.ui import plain
 
     overtake = is_terminal(sys.stdin)
-    app = ChatApp(plain.plain_view(sys.stdout, loop), call=call, commands_overtake=overtake)
-    at_signals(loop, TO_END, app.finish)
-    with _node_of(make_node, screens, app), loop.containing():
-        plain.run(loop, app, _descriptor(sys.stdin))
+    with closing(plain.PacedWriter(sys.stdout, loop)) as writer:
+        app = ChatApp(View(writer.write, plain=True), call=call, commands_overtake=overtake)
+        writer.on_behind = app.wait_for_reader
+        at_signals(loop, TO_END, app.finish)
+        with _node_of(make_node, screens, app), loop.containing():
+            plain.run(loop, app, _descriptor(sys.stdin))
+        writer.flush()
     return app
 
 
@@ -204,10 +207,13 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
         ended = True
 
     at_signals(loop, (*TO_END, signal.SIGINT), end)
-    screen = Headless(sys.stdout, loop)
     screens = Screens(loop)
-    screens.add(screen)
-    with make_node(screens) as node, loop.containing():
+    with (
+        closing(Headless(sys.stdout, loop)) as screen,
+        make_node(screens) as node,
+        loop.containing(),
+    ):
+        screens.add(screen)
         _connect(screens, node)
         node.conversations.idleness.be(idle=True)
         try:

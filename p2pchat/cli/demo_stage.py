@@ -23,8 +23,9 @@ from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_url import RegistryUrl
 from p2pchat.ui.call import Call
 from p2pchat.ui.look import Look
-from p2pchat.ui.plain import plain_view
+from p2pchat.ui.plain import LineWriter
 from p2pchat.ui.screens import Listening
+from p2pchat.ui.view import View
 
 ROBOT: Final = "robot"
 PERSON: Final = "you"
@@ -74,7 +75,7 @@ def hold_conversation() -> int:
                 pass
 
     with _stage() as stage, stage.person(Listening(on_event)) as node:
-        view = plain_view(sys.stdout, stage.loop)
+        view = View(LineWriter(sys.stdout, stage.loop.end_with).write, plain=True)
         try:
             node.start()
             stage.loop.run_until(lambda: ended or bool(stage.exit_code))

@@ -1,9 +1,10 @@
-"""Dial over TCP: a name is looked up off the loop, each of its addresses tried until a deadline.
+"""Dial over TCP: a name is looked up off the loop, its addresses are tried side by side.
 
 Also what every connected socket is made into, whoever dialled. Knows nothing of what travels.
 """
 
 import errno
+import itertools
 import os
 import socket
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Final
 
 from p2pchat.errors import P2PError, Unreachable
 from p2pchat.net.address import Address, from_socket_name, is_ip
-from p2pchat.net.loop import WRITE, Loop
+from p2pchat.net.loop import WRITE, Loop, Timer
 from p2pchat.net.transport import TcpTransport, Wire
 from p2pchat.net.worker import Worker
 
@@ -23,11 +24,18 @@ _KEEPALIVE_INTERVAL: Final = 5
 _KEEPALIVE_COUNT: Final = 3
 _USER_TIMEOUT_MS: Final = 25_000
 
+_NEXT_ADDRESS_AFTER: Final = 0.25
+"""Seconds for an address to answer before the next one is tried beside it (RFC 8305, 5)."""
+
 _local_address = lru_cache(from_socket_name)  # one object for all that come to the same door
 
 
 class TcpDial:
-    """One attempt to connect: resolve, then try each address in turn until the deadline."""
+    """One attempt to connect to a host, by whichever of its addresses answers first (RFC 8305).
+
+    The next address is tried as soon as one has failed, and after a quarter of a second anyway.
+    `accepts` tells to which addresses we go; a name may lead anywhere.
+    """
 
     def __init__(
         self,
@@ -37,19 +45,21 @@ class TcpDial:
         timeout: float,
         on_transport: Callable[[Wire], None],
         on_failed: Callable[[P2PError], None],
+        accepts: Callable[[str], bool] | None = None,
     ) -> None:
         self._loop = loop
         self._address = address
         self._on_transport = on_transport
         self._on_failed = on_failed
-        self._socket: socket.socket | None = None
+        self._accepts = accepts or _anywhere
         self._candidates: list[Address] = []
+        self._trying: dict[int, _Attempt] = {}
         self._why = "no answer"
         self._over = False
         self._deadline = loop.call_later(timeout, self._fail)
+        self._next: Timer | None = None
         if is_ip(address.host):
-            self._candidates = [address]
-            loop.call_soon(self._try_next)
+            loop.call_soon(partial(self._resolved, [address]))
         elif not worker.submit(partial(_resolve, address), self._resolved, self._unresolved):
             self._why = "too many names are being looked up"
             loop.call_soon(self._fail)
@@ -58,10 +68,15 @@ class TcpDial:
         """Give the attempt up."""
         self._over = True
         self._deadline.cancel()
-        self._drop_socket()
+        self._stop_waiting()
+        for attempt in tuple(self._trying.values()):
+            attempt.close()
+        self._trying.clear()
 
     def _resolved(self, candidates: list[Address]) -> None:
-        self._candidates = candidates
+        self._candidates = [c for c in _alternating(candidates) if self._accepts(c.host)]
+        if candidates and not self._candidates:
+            self._why = "the address leads to this machine, or to its own network link"
         self._try_next()
 
     def _unresolved(self, error: P2PError) -> None:
@@ -69,50 +84,39 @@ class TcpDial:
         self._fail()
 
     def _try_next(self) -> None:
+        self._stop_waiting()
         if self._over:
             return
         if not self._candidates:
-            self._fail()
+            if not self._trying:
+                self._fail()
             return
         candidate = self._candidates.pop(0)
-        family = socket.AF_INET6 if ":" in candidate.host else socket.AF_INET
         try:
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            sock.setblocking(False)
-            self._socket = sock
-            self._loop.at_close.add(self.close)
-            self._loop.watch(sock.fileno(), WRITE, self._connected)
-            sock.connect(candidate)
-        except BlockingIOError:
-            pass
+            attempt = _Attempt(self._loop, candidate, self._settled)
         except OSError as error:
             self._failed_one(error.errno)
+            return
+        self._trying[id(attempt)] = attempt
+        if self._candidates:
+            self._next = self._loop.call_later(_NEXT_ADDRESS_AFTER, self._try_next)
 
-    def _connected(self, _: int) -> None:
-        sock = self._socket
-        assert sock is not None
-        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if error:
+    def _settled(self, attempt: "_Attempt", sock: socket.socket | None, error: int) -> None:
+        del self._trying[id(attempt)]
+        if sock is None:
             self._failed_one(error)
             return
-        self._over = True
-        self._deadline.cancel()
-        self._loop.unwatch(sock.fileno())
-        self._loop.at_close.discard(self.close)
-        self._socket = None
-        try:
-            remote = from_socket_name(sock.getpeername())
-        except OSError as broken:  # connected and broken off again, before we looked
-            sock.close()
-            self._why = os.strerror(broken.errno or errno.ENOTCONN)
-            self._on_failed(self._unreachable())
-            return
-        self._on_transport(connected(self._loop, sock, remote))
+        self.close()
+        self._on_transport(connected(self._loop, sock, attempt.remote))
 
     def _failed_one(self, error: int | None) -> None:
         self._why = os.strerror(error or errno.ECONNREFUSED)
-        self._drop_socket()
         self._loop.call_soon(self._try_next)
+
+    def _stop_waiting(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
 
     def _fail(self) -> None:
         if not self._over:
@@ -122,12 +126,71 @@ class TcpDial:
     def _unreachable(self) -> Unreachable:
         return Unreachable(f"cannot reach {self._address}: {self._why.lower()}")
 
-    def _drop_socket(self) -> None:
-        if self._socket is not None:
-            self._loop.unwatch(self._socket.fileno())
-            self._loop.at_close.discard(self.close)
+
+class _Attempt:
+    """One address of a host: `settled(self, socket, 0)` or `settled(self, None, errno)`, later.
+
+    Raise OSError if it fails at once.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        remote: Address,
+        settled: Callable[["_Attempt", socket.socket | None, int], None],
+    ) -> None:
+        self._loop = loop
+        self._settled = settled
+        self.remote = remote
+        family = socket.AF_INET6 if ":" in remote.host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.setblocking(False)
+        try:
+            self._socket.connect(remote)
+        except BlockingIOError:
+            pass
+        except OSError:
             self._socket.close()
-            self._socket = None
+            raise
+        loop.watch(self._socket.fileno(), WRITE, self._ready)
+        loop.at_close.add(self.close)
+
+    def close(self) -> None:
+        """Give it up."""
+        self._let_go()
+        self._socket.close()
+
+    def _ready(self, _: int) -> None:
+        error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        try:
+            if not error:
+                self.remote = from_socket_name(self._socket.getpeername())
+        except OSError as broken:  # connected and broken off again, before we looked
+            error = broken.errno or errno.ENOTCONN
+        if error:
+            self.close()
+            self._settled(self, None, error)
+        else:
+            self._let_go()
+            self._settled(self, self._socket, 0)
+
+    def _let_go(self) -> None:
+        self._loop.unwatch(self._socket.fileno())
+        self._loop.at_close.discard(self.close)
+
+
+def _alternating(addresses: list[Address]) -> list[Address]:
+    """Return the addresses in their order, those of IPv6 and IPv4 in turn (RFC 8305, 4)."""
+    families: dict[bool, list[Address]] = {}
+    for address in addresses:
+        families.setdefault(":" in address.host, []).append(address)
+    turns = itertools.zip_longest(*families.values())
+    return [address for turn in turns for address in turn if address is not None]
+
+
+def _anywhere(_: str) -> bool:
+    """Accept each address."""
+    return True
 
 
 def connected(loop: Loop, sock: socket.socket, remote: Address) -> TcpTransport:

@@ -64,9 +64,17 @@ class Network(Protocol):
         """Accept connections; raises BindError."""
 
     def dial(
-        self, address: Address, timeout: float, on_transport: OnTransport, on_failed: OnFailed
+        self,
+        address: Address,
+        timeout: float,
+        on_transport: OnTransport,
+        on_failed: OnFailed,
+        accepts: Callable[[str], bool] | None = None,
     ) -> Closable:
-        """Connect within `timeout` seconds; exactly one of the two is called, in a later turn."""
+        """Connect within `timeout` seconds; exactly one of the two is called, in a later turn.
+
+        `accepts` tells to which of the host's IP addresses we go; None: to all.
+        """
 
     def open_udp(self, address: Address, on_datagram: OnDatagram) -> Datagrams:
         """Open a UDP socket; raises BindError."""
@@ -86,10 +94,15 @@ class SocketNetwork:
         return TcpListener(self._loop, sock, on_transport)
 
     def dial(
-        self, address: Address, timeout: float, on_transport: OnTransport, on_failed: OnFailed
+        self,
+        address: Address,
+        timeout: float,
+        on_transport: OnTransport,
+        on_failed: OnFailed,
+        accepts: Callable[[str], bool] | None = None,
     ) -> "TcpDial":
         """Connect to the first of the host's addresses that answers."""
-        return TcpDial(self._loop, self._worker, address, timeout, on_transport, on_failed)
+        return TcpDial(self._loop, self._worker, address, timeout, on_transport, on_failed, accepts)
 
     def open_udp(self, address: Address, on_datagram: OnDatagram) -> "UdpSocket":
         """Open a UDP socket at the address; raises BindError."""

@@ -16,7 +16,7 @@ import math
 import selectors
 import socket
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -79,6 +79,8 @@ class Loop:
 
         An owner may have lost sight of some: a wire that lingers, or one of a program that fails.
         """
+        self.lingering: OrderedDict[object, Callback] = OrderedDict()
+        """What ends connections that are closed but for their remotes' goodbye, oldest first."""
         self._strict = strict
         self._contains_all = False
         self._fatal: BaseException | None = None

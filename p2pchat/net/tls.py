@@ -229,6 +229,10 @@ class TlsTransport:
         self._error = self._error or error
         self._forget_unsent()
         self._flush()
+        if not self._secured:
+            self._inner.lingers = (
+                False  # it counts nowhere any more, and must not hold a descriptor
+            )
         self.close()
 
     def _ended(self, error: P2PError | None) -> None:

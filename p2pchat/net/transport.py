@@ -20,6 +20,9 @@ from p2pchat.errors import InternalError, LinkLost, P2PError
 from p2pchat.net.address import Address
 from p2pchat.net.loop import READ, WRITE, Loop, Timer
 
+_MOST_LINGERING: Final = 128
+"""Connections that are closed but for their remotes' goodbye; no other limit counts them."""
+
 SEND_CEILING: Final = 512 * 1024
 """Bytes that a reader may leave unread unless told otherwise; the largest message fits."""
 
@@ -244,6 +247,10 @@ class TcpTransport:
         self._draining = True
         self._watch()
         self._tell_closed(None)
+        lingering = self._loop.lingering
+        lingering[self] = self.abort
+        if len(lingering) > _MOST_LINGERING:
+            lingering.popitem(last=False)[1]()
 
     def _watch(self) -> None:
         """Ask for writability only after a short send."""
@@ -273,6 +280,7 @@ class TcpTransport:
             error.unsent = self.queued
         told, self._draining = self._draining, False
         self._loop.at_close.discard(self.abort)
+        self._loop.lingering.pop(self, None)
         self._closing, self._reading, self._out = True, False, []
         self.queued = 0
         self._watch()

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from p2pchat.errors import P2PError
+from p2pchat.errors import HungUp, P2PError
 from p2pchat.net.address import Address
 from p2pchat.net.compartment import Scheduler
 from p2pchat.net.link import Link
@@ -42,6 +42,7 @@ class Caller:
     ) -> None:
         self.address: Address | None = None
         """Where the contact is; None where they are not known to be online."""
+        self._username = username
         self._request = ChatRequest(username)
         self._contact = contact
         self._key = key
@@ -52,6 +53,7 @@ class Caller:
         self._on_failed = on_failed
         self._retries = Retries(loop, rng, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
         self._call: OutgoingCall | None = None
+        self._crossed = False  # our last call was hung up on for theirs
 
     @property
     def is_calling(self) -> bool:
@@ -91,6 +93,15 @@ class Caller:
         """Call after the next pause, or after the one that the error asks for."""
         instead = None if error is None else pause_after(error)
         self._retries.later(self.call, instead=instead)
+
+    def has_crossed(self, error: P2PError) -> bool:
+        """Tell whether a call has failed because the contact's own call is on its way to us.
+
+        Of two who call each other at once, the one whose name sorts first hangs up on the other.
+        """
+        crossed = isinstance(error, HungUp) and self._contact < self._username
+        self._crossed = crossed and not self._crossed
+        return self._crossed
 
     def hurry(self) -> None:
         """Pause no longer: what made it fail may be over."""

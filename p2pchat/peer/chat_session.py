@@ -266,7 +266,7 @@ class ChatSession:
             raise RemoteProtocolError("SYNC came twice")
         self.flush()
         ours = self._progress
-        if number > ours.last_out + MAX_JUMP:
+        if number > min(ours.last_out + MAX_JUMP, MAX_NUMBER - self._thread.queued):
             raise RemoteProtocolError("SYNC names a number that is not plausible")
         taken = self._thread.waiting_up_to(number)
         if ours.acked <= number <= ours.last_out and total == add_to_sum(ours.acked_sum, taken):

@@ -52,6 +52,7 @@ class ClearChat:
         self._hearing: Link | None = None
         self._unsent: list[str] = []
         self._leaving = False
+        self._reader_is_behind = False
         self._over = False
         self._nothing_to_hear = False
         self._last_words: Timer | None = None
@@ -86,8 +87,16 @@ class ClearChat:
     def hear_on(self, link: Link) -> None:
         """Listen on this link."""
         self._hearing = link
+        if self._reader_is_behind:
+            link.hold()
         link.on_message = self.hear
         link.on_closed = self._cannot_hear
+
+    def wait_for_reader(self, *, behind: bool) -> None:
+        """Hear nothing more while what reads in the person's place is behind."""
+        self._reader_is_behind = behind
+        if self._hearing is not None:
+            (self._hearing.hold if behind else self._hearing.release)()
 
     @property
     def queued(self) -> int | None:

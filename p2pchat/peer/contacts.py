@@ -6,7 +6,7 @@ until the person takes it. A verified contact is never softened by itself.
 
 from p2pchat.errors import NoSuchUser, NotTrusted, UsageError
 from p2pchat.peer.events import Security
-from p2pchat.peer.identity import another_key, safety_number
+from p2pchat.peer.identity import another_key, impostor, safety_number
 from p2pchat.peer.profile import KnownContact, Profile
 from p2pchat.protocol.messages import Presence, SearchResult
 
@@ -81,12 +81,16 @@ class Contacts:
         return key
 
     def accept(self, username: str, key: bytes) -> None:
-        """We talk with the contact, who holds that key: know them by it, and do not ask again."""
+        """We talk with the contact, who holds that key: know them by it, and do not ask again.
+
+        Raise NotTrusted if another key is pinned, as may have happened since the key was looked at.
+        """
         contact = self.get(username)
-        if contact.key is None or not contact.accepted:
-            self._profile.keep_contact(
-                self._registry, contact._replace(key=contact.key or key, accepted=True)
-            )
+        if contact.key not in {None, key}:
+            raise impostor(username)
+        if not contact.accepted:
+            accepted = contact._replace(key=key, accepted=True)
+            self._profile.keep_contact(self._registry, accepted)
 
     def security(self, username: str) -> Security:
         """Tell how well an encrypted chat with the contact is protected."""

@@ -7,7 +7,7 @@ session's. A bug in one of its timers costs its link, and nothing of other conve
 import random
 from collections.abc import Callable, Sequence
 
-from p2pchat.errors import CallRejected, HungUp, NotTrusted, P2PError, StorageError
+from p2pchat.errors import CallRejected, NotTrusted, P2PError, StorageError
 from p2pchat.net.address import Address
 from p2pchat.net.compartment import Compartment
 from p2pchat.net.link import Link
@@ -72,7 +72,6 @@ class Conversation:
         self.wished = False
         self.security = Security.UNVERIFIED
         self._loop = Compartment(loop, f"the conversation with {contact}", self._broken)
-        self._username = username
         self._on_event = on_event
         self._on_room = on_room
         self._on_accepted = on_accepted
@@ -108,7 +107,6 @@ class Conversation:
         self._is_here = False  # the contact has the conversation open too
         self._said_here = False  # the contact knows that we have
         self._held = False  # because of another key
-        self._crossed = False  # our last call was hung up on for theirs
         self._closed = False
 
     @property
@@ -330,7 +328,7 @@ class Conversation:
     def _accepted(self, link: Link) -> None:
         try:
             security = self._on_accepted(self)
-        except StorageError as error:
+        except P2PError as error:
             link.on_closed = lambda _: None
             link.close()
             self._fail(error)
@@ -346,10 +344,7 @@ class Conversation:
             self._fail(error)
             self._on_rejected(self, error)
             return
-        # Who sorts first hangs up on us where their own call has crossed ours, and is on its way.
-        crossed = isinstance(error, HungUp) and self.contact < self._username
-        crossed = crossed and not (self._crossed or self._is_stranger)
-        self._crossed = crossed
+        crossed = self._caller.has_crossed(error) and not self._is_stranger
         if not self._started and not crossed:
             self._fail(error)
         self._caller.call_later(error)

@@ -7,30 +7,33 @@ whom we have accepted once. Knows no screen: which conversation is looked at is 
 
 import random
 from collections.abc import Callable
-from functools import partial
-from typing import Final
 
-from p2pchat.errors import P2PError, UsageError
+from p2pchat.errors import NotTrusted, P2PError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.link import Link
-from p2pchat.net.loop import Loop, Timer
+from p2pchat.net.loop import Loop
 from p2pchat.peer.calls import IncomingCall, wrong_address
 from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.conversation import Conversation
-from p2pchat.peer.events import CallFailed, ContactAway, Event, OutboxFailed, Security
+from p2pchat.peer.events import (
+    CallerRefused,
+    CallFailed,
+    ContactAway,
+    Event,
+    OutboxFailed,
+    Security,
+)
 from p2pchat.peer.history import History
 from p2pchat.peer.idleness import Idleness
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.outbox import Outbox
 from p2pchat.peer.peer_links import PeerLinks
+from p2pchat.peer.presence_polling import PresencePolling
 from p2pchat.peer.reception import Search
 from p2pchat.peer.strangers import Strangers
 from p2pchat.peer.watching import Watching
 from p2pchat.protocol.messages import Presence, SearchResult, Sighting
 from p2pchat.protocol.talk import Reply
-
-_ASK_AGAIN: Final = 120.0
-_ASKED_AT_ONCE: Final = 32
 
 
 class Conversations:
@@ -71,7 +74,9 @@ class Conversations:
         self._by_name: dict[str, Conversation] = {}
         self._sought: set[str] = set()
         self._strangers = Strangers(on_event)
-        self._asking_again: Timer | None = None
+        self._polling = PresencePolling(
+            loop, search, rng, whom=self._without_link, found=self._found_again
+        )
         self._watching = Watching(contacts, watch)
         self._do_not_disturb = False
         self.idleness = Idleness(loop, self._all_links, on_event)
@@ -138,12 +143,12 @@ class Conversations:
         for contact in self._history.waiting():
             self._with_pinned(contact)
         self._watching.watch(list(self._by_name))
-        self._ask_again_later()
+        self._polling.start()
 
     def offline(self) -> None:
         """We are not logged in any more; what the registry said of others still may hold."""
         self._watching.offline()
-        self._stop_asking()
+        self._polling.stop()
 
     def sighted(self, sighting: Sighting) -> None:
         """Take what the registry says of where a user is, if it was asked for."""
@@ -218,7 +223,13 @@ class Conversations:
 
     def accept(self, contact: str) -> None:
         """Take the call of a stranger who waits; ChatStarted follows."""
-        conversation = self._accept(self._strangers.get(contact))
+        call = self._strangers.get(contact)
+        try:
+            conversation = self._accept(call)
+        except NotTrusted as error:
+            self._strangers.remove(contact).refuse(Reply.REJECT)
+            self._on_event(CallerRefused(contact, error))
+            return
         self._watch_too(contact)
         self._strangers.remove(contact)
         conversation.wish_to_talk(stranger=False)
@@ -253,7 +264,7 @@ class Conversations:
 
     def close(self) -> None:
         """Refuse who waits, close every link once what was said has gone out."""
-        self._stop_asking()
+        self._polling.stop()
         self._strangers.close()
         for conversation in self._by_name.values():
             conversation.close()
@@ -263,8 +274,8 @@ class Conversations:
 
     def _accept(self, call: IncomingCall) -> Conversation:
         assert call.key is not None
-        conversation = self._with_key(call.contact, call.key)
         self._contacts.accept(call.contact, call.key)
+        conversation = self._with_key(call.contact, call.key)
         call.accept()
         security = self._contacts.security(call.contact)
         conversation.attach(call.link, security, dialled=False)
@@ -356,29 +367,13 @@ class Conversations:
         if count:
             self._on_event(OutboxFailed(contact, error, count))
 
-    def _ask_again_later(self) -> None:
-        self._stop_asking()
-        pause = _ASK_AGAIN * self._rng.uniform(0.5, 1.0)
-        self._asking_again = self._loop.call_later(pause, self._ask_again)
+    def _without_link(self) -> list[str]:
+        """Return to whom we have lines that wait for a link."""
+        return [c.contact for c in self._by_name.values() if c.waiting and not c.link]
 
-    def _stop_asking(self) -> None:
-        if self._asking_again is not None:
-            self._asking_again.cancel()
-            self._asking_again = None
-
-    def _ask_again(self) -> None:
-        """Ask where those are for whom lines wait: news of them may have been lost."""
-        self._ask_again_later()
-        waiting = [c for c in self._by_name.values() if c.waiting and not c.link]
-        for conversation in self._rng.sample(waiting, min(len(waiting), _ASKED_AT_ONCE)):
-            self._search(
-                conversation.contact,
-                partial(self._found_again, conversation),
-                lambda _: None,
-            )
-
-    def _found_again(self, conversation: Conversation, result: SearchResult) -> None:
-        if self._by_name.get(conversation.contact) is not conversation or conversation.link:
+    def _found_again(self, contact: str, result: SearchResult) -> None:
+        conversation = self._by_name.get(contact)
+        if conversation is None or conversation.link:
             return
         if result.presence is Presence.ONLINE:
             self._found(conversation, result)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from p2pchat.errors import LoginNeeded, LoginRefused, P2PError
+from p2pchat.errors import LoginNeeded, LoginRefused, P2PError, RemoteProtocolError
 from p2pchat.net.link import Link
 from p2pchat.peer.identity import Identity
 from p2pchat.peer.profile import Profile
@@ -40,6 +40,7 @@ class Credentials:
         self.identity = identity
         self.allow_original = allow_original
         self._password = password
+        self._sent_token = ""
         self._profile = profile
 
     def login(self, link: Link, *, errand: bool = False) -> Login:
@@ -48,7 +49,7 @@ class Credentials:
         """
         if not self.url.secure:
             return Login(self.username, self._known_password())
-        token = self.token
+        self._sent_token = token = self.token
         return Login(
             self.username,
             "" if token else self._known_password(),
@@ -90,10 +91,10 @@ class Credentials:
         self._profile.keep_token(str(self.url), self.username, "")
 
     def try_again(self, answer: object) -> bool:
-        """Tell whether to ask again: the token was refused, but there is a password."""
+        """Tell whether to ask again: a token was refused, but there is a password."""
         if isinstance(answer, LoginResult) and answer.reason is Reason.BAD_TOKEN:
             self.forget()
-            return self._password is not None
+            return bool(self._sent_token) and self._password is not None
         return False
 
     def refusal(self, answer: object) -> P2PError | None:
@@ -102,8 +103,8 @@ class Credentials:
         if not isinstance(answer, LoginResult):
             return self._wrong()
         if answer.outcome is Outcome.OK:
-            return None
-        if answer.reason is Reason.BAD_TOKEN:
+            return self._without_grant() if self.url.secure and answer.grant is None else None
+        if answer.reason is Reason.BAD_TOKEN and self._sent_token:
             return LoginNeeded(
                 f"your login as {self.username} at {self.url} has ended",
                 likely="it was not used for a month, or was ended from elsewhere",
@@ -122,6 +123,11 @@ class Credentials:
                 advice="ask the operator",
             )
         return self._wrong()
+
+    def _without_grant(self) -> RemoteProtocolError:
+        return RemoteProtocolError(
+            f"the registry at {self.url.address} lets {self.username} in and gives no token"
+        )
 
     def _wrong(self) -> LoginRefused:
         return LoginRefused(

@@ -183,7 +183,8 @@ class History:
 
 def _all_of(words: str) -> str:
     """Give FTS5's query for lines with all of these words, the last perhaps a beginning."""
-    quoted = [f'"{word.replace(chr(34), "")}"' for word in words.split() if word.strip('"')]
+    cleaned = words.replace('"', "").replace("\0", " ")
+    quoted = [f'"{word}"' for word in cleaned.split()]
     if not quoted:
         raise UsageError("no words to look for were given")
     return " ".join(quoted) + "*"

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from p2pchat.errors import NoSuchUser, P2PError, StorageError, UsageError
 from p2pchat.net.address import Address
+from p2pchat.net.compartment import Scheduler
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import SEND_HIGH_WATER
@@ -171,6 +172,11 @@ class Node:
         in_clear = [self._calls.called_by] if self._calls.called_by else []
         return in_clear + self.conversations.asking
 
+    @property
+    def scheduler(self) -> Scheduler:
+        """What calls in later turns."""
+        return self._loop
+
     def chat(self, contact: str) -> ChatState | None:
         """Give how the chat with somebody stands; None where there is none."""
         if self._calls.in_chat_with == contact:
@@ -271,6 +277,11 @@ class Node:
             self.conversations.read(contact)
             # Later: every screen is to be told of the line first.
             self._loop.call_soon(lambda: self._on_event(Seen(contact)))
+
+    def wait_for_reader(self, contact: str, *, behind: bool) -> None:
+        """Hear no more of a contact while what reads in the person's place is behind."""
+        self.conversations.wait_for_reader(contact, behind=behind)
+        self._calls.wait_for_reader(contact, behind=behind)
 
     def unread(self, contact: str | None = None, limit: int | None = None) -> list[KeptLine]:
         """Give what somebody (or anybody) said that has not been seen; the last so many."""

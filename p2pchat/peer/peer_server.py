@@ -11,7 +11,7 @@ from p2pchat.net.address import Address
 from p2pchat.net.budgets import group_of
 from p2pchat.net.endpoints import Closable, Listener, Network
 from p2pchat.net.link import Link
-from p2pchat.net.loop import Loop
+from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.transport import Wire
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.peer_links import PeerLinks
@@ -53,7 +53,7 @@ class PeerServer:
         self._may_be_silent = may_be_silent or _never
         self._listener: Listener | None = None
         self._host = ""
-        self._silent: dict[Link, None] = {}  # the oldest first
+        self._silent: dict[Link, Timer | None] = {}  # the oldest first
         self._handshakes: dict[Wire, Closable] = {}
 
     @property
@@ -104,7 +104,6 @@ class PeerServer:
 
     def _linked(self, transport: Wire, link: Link, key: bytes | None) -> None:
         self._forget(transport)
-        self._silent[link] = None
         link.on_message = partial(self._spoke, link, key)
         link.on_closed = partial(self._gone, link)
         self._watch_silence(link)
@@ -117,7 +116,7 @@ class PeerServer:
             return
         for link in self._silent:
             if not self._may_be_silent(link.remote.host):
-                del self._silent[link]
+                self._is_silent_no_more(link)
                 link.abort()
                 return
 
@@ -125,26 +124,33 @@ class PeerServer:
         self._handshakes.pop(transport, None)
 
     def _watch_silence(self, link: Link) -> None:
+        timer = None
         if self._limits.speak_timeout:
-            self._loop.call_later(self._limits.speak_timeout, partial(self._check_silence, link))
+            check = partial(self._check_silence, link)
+            timer = self._loop.call_later(self._limits.speak_timeout, check)
+        self._silent[link] = timer
+
+    def _is_silent_no_more(self, link: Link) -> None:
+        """Forget a link, which its timer would else hold until it is due."""
+        timer = self._silent.pop(link, None)
+        if timer is not None:
+            timer.cancel()
 
     def _check_silence(self, link: Link) -> None:
-        if link not in self._silent:
-            return
         if self._may_be_silent(link.remote.host):
             self._watch_silence(link)
         else:
             link.close()
 
     def _spoke(self, link: Link, key: bytes | None, message: Message) -> None:
-        self._silent.pop(link, None)
+        self._is_silent_no_more(link)
         if isinstance(message, ChatRequest):
             self._on_call(self._links, link, message, key)
         elif isinstance(message, ChatText):
             self._on_text(link, message)
 
     def _gone(self, link: Link, _: P2PError | None) -> None:
-        self._silent.pop(link, None)
+        self._is_silent_no_more(link)
         host = link.remote.host
         if all(other.remote.host != host for other in self._silent):
             self._on_silent_gone(host)

@@ -92,7 +92,7 @@ class Reception:
         elif call.key in {None, contact.key}:
             self._welcome(call)
         else:
-            found = partial(self._published, call, contact.key is not None)
+            found = partial(self._published, call)
             self._search(call.contact, found, lambda e: self._cannot_ask(call, e.what))
 
     def _is_too_much(self, call: IncomingCall, contact: KnownContact) -> bool:
@@ -104,22 +104,25 @@ class Reception:
         too_many = bool(pending) and len(self._waiting) > pending
         return self._budget.take(group_of(call.link.remote.host), now) > 0 or too_many
 
-    def _published(self, call: IncomingCall, is_pinned: bool, result: SearchResult) -> None:
-        """See whether the registry knows the key of a caller, which is not the one that we know."""
+    def _published(self, call: IncomingCall, result: SearchResult) -> None:
+        """See whether the registry knows the key of a caller, which was not the one that we know.
+
+        What we know is looked at again: the answer may have taken a while.
+        """
         published = call.key is not None and result.key == call.key
-        if not is_pinned:
-            if published:
-                self._welcome(call)
-            else:
-                self._unknown(call, "it publishes another key for that name")
-            return
         try:
+            pinned = self._contacts.get(call.contact).key
             if published and call.key is not None:
                 self._contacts.note_published(call.contact, call.key)
         except StorageError as error:
             self._refuse(call, error)
             return
-        self._refuse(call, (another_key if published else impostor)(call.contact))
+        if pinned == call.key or (pinned is None and published):
+            self._welcome(call)
+        elif pinned is None:
+            self._unknown(call, "it publishes another key for that name")
+        else:
+            self._refuse(call, (another_key if published else impostor)(call.contact))
 
     def _cannot_ask(self, call: IncomingCall, why: str) -> None:
         """Nobody can say who they are now: no reason to tell them that they are not wanted."""
@@ -137,7 +140,7 @@ class Reception:
             call.link.expect(PATIENCE, f"{call.contact} was not answered")
             try:
                 self._on_welcome(call)
-            except StorageError as error:
+            except P2PError as error:
                 call.refuse(Reply.REJECT)
                 self._on_event(CallerRefused(call.contact, error))
 

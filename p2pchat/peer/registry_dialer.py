@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from p2pchat.errors import NotTrusted, P2PError, UsageError
-from p2pchat.net.address import Address
+from p2pchat.net.address import Address, is_ip, leads_here
 from p2pchat.net.certificates import fingerprint_of_key
 from p2pchat.net.endpoints import Closable, Network
 from p2pchat.net.link import Link
@@ -87,14 +87,21 @@ class RegistryDialer:
             self._profile.keep_machines(str(self.url), signed.nodes, signed.issued_at, expires_at)
 
     def machine(self, url: RegistryUrl) -> MachineDialer:
-        """Return what dials one of them; only the key of one that the URL names is pinned."""
+        """Return what dials one of them; only the key of one that the URL names is pinned.
+
+        A registry elsewhere may not send us to our own machine: it could have us dial what only we
+        can reach.
+        """
+        is_named = url in self._named
+        is_here = any(_is_here(named.host) for named in self._named)
         return MachineDialer(
             self._loop,
             self._network,
             url,
             self._profile,
             self._on_first_use,
-            pins=url in self._named,
+            pins=is_named,
+            accepts=None if is_named or is_here else _is_elsewhere,
         )
 
     @property
@@ -112,6 +119,14 @@ class RegistryDialer:
             if url.secure and url.fingerprint:  # never in clear, nor whoever answers first
                 told.append(url)
         return told
+
+
+def _is_here(host: str) -> bool:
+    return host == "localhost" or (is_ip(host) and leads_here(host))
+
+
+def _is_elsewhere(ip_address: str) -> bool:
+    return not leads_here(ip_address)
 
 
 class _Attempt:

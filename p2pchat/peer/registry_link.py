@@ -65,7 +65,7 @@ class MachineDialer:
     """Dial one machine of a registry, as often as wanted.
 
     `on_first_use(fingerprint)` is told when a key is trusted because it is the first that we see.
-    `pins`: remember its key as the registry's.
+    `pins`: remember its key as the registry's. `accepts`: see Network.dial.
     """
 
     def __init__(
@@ -77,8 +77,10 @@ class MachineDialer:
         on_first_use: Callable[[str], None],
         *,
         pins: bool = True,
+        accepts: Callable[[str], bool] | None = None,
     ) -> None:
         self._pins = pins
+        self._accepts = accepts
         self.url = url
         self._loop = loop
         self._network = network
@@ -117,7 +119,9 @@ class MachineDialer:
                 )
             )
 
-        return self._network.dial(self.url.address, DIAL_TIMEOUT, connected, unreachable)
+        return self._network.dial(
+            self.url.address, DIAL_TIMEOUT, connected, unreachable, self._accepts
+        )
 
     def _shake(
         self, transport: Wire, attempt: "_SecureAttempt", then: OnLink, failed: Failed

@@ -133,6 +133,11 @@ class Switchboard:
             raise UsageError("you are in no chat", advice="/chat NAME starts one")
         self._chat.say(text)
 
+    def wait_for_reader(self, contact: str, *, behind: bool) -> None:
+        """Hear no more of the contact while what reads in the person's place is behind."""
+        if self._chat is not None and self._chat.contact == contact:
+            self._chat.wait_for_reader(behind=behind)
+
     def leave(self) -> bool:
         """Leave the chat (ChatEnded follows), or give up calling; False where there is neither."""
         if self._chat is not None:

@@ -4,8 +4,10 @@ Knows no terminal: a view shows. The same for the prompt and for plain lines.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from p2pchat.errors import ContactOffline, LinkLost, P2PError, StorageError, UsageError
+from p2pchat.net.loop import Timer
 from p2pchat.peer.events import (
     Called,
     CallFailed,
@@ -13,12 +15,15 @@ from p2pchat.peer.events import (
     ChatEnded,
     ChatStarted,
     ContactAway,
+    Delivered,
     Event,
     Found,
     LoggedIn,
     LoginFailed,
     NotKept,
     SearchFailed,
+    Security,
+    TextReceived,
 )
 from p2pchat.peer.node import Node
 from p2pchat.ui.call import Call
@@ -30,6 +35,9 @@ from p2pchat.ui.screens import Watcher
 from p2pchat.ui.trust_orders import TrustOrders
 from p2pchat.ui.typed_ahead import END, TypedAhead
 from p2pchat.ui.view import View
+
+_PATIENCE: Final = 15.0
+"""Seconds for a contact to acknowledge more before we leave; what is left waits in the outbox."""
 
 
 class ChatApp(Watcher):
@@ -63,6 +71,8 @@ class ChatApp(Watcher):
         self._searching = 0
         self._unsaid = 0  # lines that could not be said, whatever the chat
         self._ready = False
+        self._reader_is_behind = False
+        self._patience: Timer | None = None  # until what is under way is not waited for any more
         self._refused: P2PError | None = None
         self.on_done: Callable[[], None] = lambda: None
         self._handlers: dict[str, Callable[[Order], None]] = {
@@ -152,6 +162,12 @@ class ChatApp(Watcher):
         self._view.tell(why)
         self._unsaid += 1
 
+    def wait_for_reader(self, behind: bool) -> None:
+        """Hear no more of those who are talked to here while nobody reads what they say."""
+        self._reader_is_behind = behind
+        for contact in self.opened if self.running else ():
+            self.node.wait_for_reader(contact, behind=behind)
+
     def end_input(self) -> None:
         """Nothing more will be typed: do what was, then leave."""
         self._typed.put(END)
@@ -170,6 +186,8 @@ class ChatApp(Watcher):
         if self.foreground.is_to_be_shown(event):
             self._view.show(event)
         self.foreground.on_event(event)
+        if self._reader_is_behind and isinstance(event, TextReceived):
+            self.wait_for_reader(True)  # of a contact who was brought here meanwhile, too
         self._take(event)
         if self._refused is not None and self.front is None:
             self.finish(error=self._refused)
@@ -183,6 +201,8 @@ class ChatApp(Watcher):
         match event:
             case LoggedIn():
                 self._begin()
+            case Delivered():
+                self._stop_waiting()  # it goes on: what is left has all the time again
             case Found(username, _):
                 self.names.add(username)
                 self._searching -= 1
@@ -274,12 +294,31 @@ class ChatApp(Watcher):
         if not self._ready or self.done:
             return False
         if meant is END:
-            return not self._searching and self._has_said_all()
+            return not self._searching and self._has_said_all_in_time()
         if isinstance(meant, Order):
-            return meant.word not in {"leave", "quit"} or self._has_said_all()
+            return meant.word not in {"leave", "quit"} or self._has_said_all_in_time()
         if self.front is None:
             return self.node.calling is None
         return self.node.has_room(self.front)
+
+    def _has_said_all_in_time(self) -> bool:
+        """The same, but a contact who acknowledges nothing is not waited for without end.
+
+        In clear nothing would be kept, so there all of it must go out.
+        """
+        chat = self.node.chat(self.front) if self.front is not None else None
+        if self._has_said_all() or (chat is not None and chat.security is Security.CLEAR):
+            self._stop_waiting()
+            return self._has_said_all()
+        if self._patience is None:
+            self._patience = self.node.scheduler.call_later(_PATIENCE, self._typed.work_off)
+            return False
+        return not self._patience.live
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     def _has_said_all(self) -> bool:
         """Tell whether nothing is under way that is worth waiting for."""

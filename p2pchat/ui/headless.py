@@ -5,16 +5,22 @@ from typing import IO
 from p2pchat.errors import P2PError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.events import Event, LoginFailed, TextReceived
-from p2pchat.ui.plain import plain_view
+from p2pchat.ui.plain import PacedWriter
 from p2pchat.ui.screens import Watcher
+from p2pchat.ui.view import View
 
 
 class Headless(Watcher):
     """Takes the node's events; `error` is why it is over, if it is."""
 
     def __init__(self, out: IO[str] | None, loop: Loop) -> None:
-        self._view = plain_view(out, loop)
+        self._writer = PacedWriter(out, loop)
+        self._view = View(self._writer.write, plain=True)
         self.error: P2PError | None = None
+
+    def close(self) -> None:
+        """Write no more."""
+        self._writer.close()
 
     def on_event(self, event: Event) -> None:
         """Write it down, but for what contacts say: that stays unread."""

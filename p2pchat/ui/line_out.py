@@ -17,10 +17,20 @@ from p2pchat.net.loop import READ, WRITE, Loop
 class LineOut:
     """Write lines in order until closed, which leaves the descriptor open.
 
-    When the reader of a pipe has gone, the loop ends with BrokenPipeError, not at the next line.
+    When the reader of a pipe has gone, the loop ends with BrokenPipeError, not at the next line,
+    unless `on_error(error)` is to be told instead. What the encoding cannot say is replaced.
     """
 
-    def __init__(self, loop: Loop, descriptor: int) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        descriptor: int,
+        *,
+        encoding: str = "utf-8",
+        on_error: Callable[[OSError], None] | None = None,
+    ) -> None:
+        self._encoding = encoding
+        self._on_error = on_error or loop.end_with
         self._loop = loop
         self._descriptor = descriptor
         self._out = bytearray()
@@ -33,7 +43,7 @@ class LineOut:
 
     def write(self, line: str, written: Callable[[], None]) -> None:
         """Write a line when there is room; call once the reader can find it there."""
-        self._out += line.encode("utf-8", "replace") + b"\n"
+        self._out += line.encode(self._encoding, "replace") + b"\n"
         self._due.append((self._gone_out + len(self._out), written))
         self._watch()
 
@@ -47,7 +57,8 @@ class LineOut:
         if self._out:
             self._send()
         elif self._idle:
-            self._loop.end_with(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
+            self._idle = 0
+            self._on_error(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
         self._watch()
 
     def _send(self) -> None:
@@ -57,7 +68,7 @@ class LineOut:
             return
         except OSError as error:
             self._out.clear()
-            self._loop.end_with(error)
+            self._on_error(error)
             return
         del self._out[:sent]
         self._gone_out += sent

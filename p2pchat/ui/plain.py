@@ -9,13 +9,19 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from io import UnsupportedOperation
 from typing import IO, Final
 
 from p2pchat.net.loop import READ, Loop
+from p2pchat.ui.line_out import LineOut
 from p2pchat.ui.typed_ahead import TakesInput
-from p2pchat.ui.view import View
 
 _READ_BYTES: Final = 65536
+
+_MOST_WAITING: Final = 256 * 1024
+_MOST_DROPPED_BEYOND: Final = 4 * 1024 * 1024
+"""Characters that the reader of a PacedWriter has not taken."""
 
 _MAX_LINE: Final = 1024 * 1024
 """Characters; of a longer line nothing is sent, and it is not kept."""
@@ -46,9 +52,74 @@ class LineWriter:
                 self._fail(error)
 
 
-def plain_view(out: IO[str] | None, loop: Loop) -> View:
-    """Return a view that writes plain lines to a stream; the loop ends if that fails."""
-    return View(LineWriter(out, loop.end_with).write, plain=True)
+class PacedWriter:
+    """Write lines as the reader takes them, so that the node never waits for it.
+
+    `on_behind(behind)` is told when very much waits, and when that is over; what comes beyond some
+    more is dropped. If writing fails, `fail(error)` is called, and what follows goes nowhere.
+    """
+
+    def __init__(self, out: IO[str] | None, loop: Loop) -> None:
+        self._loop = loop
+        self._waiting = 0
+        self._behind = False
+        self.on_behind: Callable[[bool], None] = _ignore
+        descriptor = _descriptor_of(out)
+        self._at_once = LineWriter(out if descriptor is None else None, loop.end_with)
+        self._out = None
+        if descriptor is not None and out is not None:
+            encoding = getattr(out, "encoding", None) or "utf-8"
+            self._out = LineOut(loop, descriptor, encoding=encoding, on_error=self._failed)
+
+    def write(self, lines: Iterable[Iterable[tuple[str, str]]]) -> None:
+        """Write what is in the fragments of each line, without its style."""
+        if self._out is None:
+            self._at_once.write(lines)
+            return
+        for line in lines:
+            text = "".join(text for _, text in line)
+            if self._waiting > _MOST_DROPPED_BEYOND:
+                return
+            self._waiting += len(text)
+            self._out.write(text, partial(self._written, len(text)))
+        self._tell_whether_behind()
+
+    def flush(self) -> None:
+        """Run the loop until all of it is written."""
+        self._loop.run_until(lambda: not self._waiting)
+
+    def close(self) -> None:
+        """Write no more."""
+        if self._out is not None:
+            self._out.close()
+            self._out = None
+
+    def _written(self, size: int) -> None:
+        self._waiting -= size
+        self._tell_whether_behind()
+
+    def _tell_whether_behind(self) -> None:
+        behind = self._waiting > (_MOST_WAITING // 2 if self._behind else _MOST_WAITING)
+        if behind != self._behind:
+            self._behind = behind
+            self.on_behind(behind)
+
+    def _failed(self, error: OSError) -> None:
+        self.close()
+        self._waiting = 0
+        if error.errno != errno.EIO:  # of a terminal that has gone: SIGHUP tells, or its end
+            self._loop.end_with(error)
+
+
+def _descriptor_of(out: IO[str] | None) -> int | None:
+    try:
+        return None if out is None else out.fileno()
+    except UnsupportedOperation:
+        return None
+
+
+def _ignore(_: bool) -> None:
+    """Stand in until somebody wants to know."""
 
 
 class LineInput:

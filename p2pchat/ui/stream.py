@@ -2,16 +2,16 @@
 
 The reader sets the pace. What it has not read waits here up to a limit; beyond it the reader is
 behind: messages are read from the history when it catches up, and other events are merged to the
-newest state. So a reader that falls behind costs no memory and misses no message. `seen`: the
-reader stands for the person, so it gets what is unread first, what was written to it counts as
-seen, and while it is behind its contacts are not heard. Without that it changes nothing. Knows no
-command.
+newest state. So a reader that falls behind costs no memory and misses no message. A contact in
+clear, of whom there is no history, is not heard meanwhile. `seen`: the reader stands for the
+person, so it gets what is unread first, what was written to it counts as seen, and while it is
+behind no contact is heard. Without that it changes nothing. Knows no command.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from p2pchat.errors import P2PError
 from p2pchat.peer.events import (
@@ -31,6 +31,8 @@ from p2pchat.peer.node import Node
 from p2pchat.protocol.text import json_line
 from p2pchat.ui.json_events import contact_of, event_object, json_object
 from p2pchat.ui.render import plain_lines
+
+T = TypeVar("T")
 
 Write = Callable[[str, Callable[[], None]], None]
 """Writes a line, and calls the function once it is where the reader finds it."""
@@ -72,6 +74,7 @@ class Stream:
         self._due_characters = 0
         self._unread: deque[int] = deque()  # ids of messages that were unread at first
         self._after: int | None = None  # messages with a higher id were not told yet
+        self._in_clear: deque[TextReceived] = deque()  # in no history; their contact is held
         self._merged: dict[object, Event] = {}
         self._held: set[str] = set()
         self._under_way = 0
@@ -125,6 +128,7 @@ class Stream:
         self._unread.clear()
         self._after = None
         self._merged.clear()
+        self._in_clear.clear()
         self._let_go()
 
     @property
@@ -133,16 +137,18 @@ class Stream:
 
     @property
     def _is_behind(self) -> bool:
-        return bool(self._unread or self._merged) or self._after is not None
+        waits = self._unread or self._merged or self._in_clear
+        return bool(waits) or self._after is not None
 
     def _fall_behind(self, event: Event) -> None:
         """Remember enough of an event to tell it when the reader catches up."""
-        if isinstance(event, TextReceived) and event.id:
-            if self._after is None:
+        if isinstance(event, TextReceived):
+            if not event.id:
+                self._in_clear.append(event)
+            elif self._after is None:
                 self._after = event.id - 1
-            if self._seen and self._node is not None and event.contact not in self._held:
-                self._held.add(event.contact)
-                self._node.conversations.wait_for_reader(event.contact, behind=True)
+            if self._seen or not event.id:
+                self._hold(event.contact)
             return
         key = _merged_as(event)
         self._merged.pop(key, None)
@@ -150,23 +156,30 @@ class Stream:
         if len(self._merged) > _MOST_MERGED:
             del self._merged[next(iter(self._merged))]
 
+    def _hold(self, contact: str) -> None:
+        if self._node is not None and contact not in self._held:
+            self._held.add(contact)
+            self._node.wait_for_reader(contact, behind=True)
+
     def _catch_up(self) -> None:
         """Tell what the reader has missed, as far as there is room: messages first."""
         node = self._node
         assert node is not None
+        events: Iterable[Event] = ()
         if self._unread:
-            ids = [self._unread.popleft() for _ in range(min(_AT_ONCE, len(self._unread)))]
-            for line in node.history.lines_with(ids):
-                self._tell(node.received(line))
+            ids = _first(self._unread)
+            events = map(node.received, node.history.lines_with(ids))
         elif self._after is not None:
             lines = node.history.incoming(self._after, _AT_ONCE, self._only or None)
-            for line in lines:
-                self._tell(node.received(line))
             self._after = lines[-1].id if len(lines) == _AT_ONCE else None
+            events = map(node.received, lines)
+        elif self._in_clear:
+            events = iter(_first(self._in_clear))
         else:
             merged, self._merged = self._merged, {}
-            for event in merged.values():
-                self._tell(event)
+            events = merged.values()
+        for event in events:
+            self._tell(event)
         if not self._is_behind:
             self._let_go()
 
@@ -175,7 +188,7 @@ class Stream:
         held, self._held = self._held, set()
         for contact in held:
             if self._node is not None:
-                self._node.conversations.wait_for_reader(contact, behind=False)
+                self._node.wait_for_reader(contact, behind=False)
 
     def _tell(self, event: Event, fields: dict[str, Any] | None = None) -> None:
         of = event if isinstance(event, TextReceived) and self._seen else None
@@ -230,6 +243,11 @@ class Stream:
         self._go_on()
 
 
+def _first(waiting: deque[T]) -> list[T]:
+    """Take the first ones, at most so many as are told at once."""
+    return [waiting.popleft() for _ in range(min(_AT_ONCE, len(waiting)))]
+
+
 def _merged_as(event: Event) -> object:
     """Return what an event is merged by, for a reader that is behind: the newest one counts."""
     contact = getattr(event, "contact", "")
@@ -239,7 +257,7 @@ def _merged_as(event: Event) -> object:
         return "registry"
     if isinstance(event, ContactIdle | Delivered):
         return type(event), contact
-    return object() if isinstance(event, TextReceived) else event  # two may say the same
+    return event
 
 
 def _nothing() -> None:

@@ -205,3 +205,21 @@ def test_the_key_is_the_only_one_that_counts(serve: Serve) -> None:
     assert thief.tell("LOG", username="owner", token=token, **replayed)[1]["outcome"] == "FAIL"
     thief.close()
     owner.close()
+
+
+def test_what_was_refused_holds_no_descriptors(serve: Serve) -> None:
+    """Though the remotes never close: no limit counts them any more."""
+    descriptors = Path(f"/proc/{serve.process.pid}/fd")
+    before = len(list(descriptors.iterdir()))
+    with ExitStack() as stack:
+        for n in range(400):
+            sock = stack.enter_context(socket.create_connection(serve.secure_tcp, 20))
+            sock.sendall(
+                b"GET / HTTP/1.1\r\n\r\n" if n % 2 else b"\x16\x03\x01\x00\x04\x01\x00\x00\x00"
+            )
+            while sock.recv(4096):
+                pass
+        assert is_up(serve)
+        held = len(list(descriptors.iterdir())) - before
+    print(f"{held} descriptors for 400 that were refused")
+    assert held < 200

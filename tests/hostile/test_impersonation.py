@@ -102,9 +102,14 @@ def test_encrypted_messages_say_so_too(world: World) -> None:
     assert event_object(text, 0)["security"] == "unverified"
 
 
-def impersonate(world: World, callee: Person, name: str) -> Person:
-    """Let somebody with a key and an account of their own call as that name."""
+def impersonate(world: World, callee: Person, name: str, *, vouched: bool = False) -> Person:
+    """Let somebody with a key and an account of their own call as that name.
+
+    `vouched`: the registry says that it is theirs.
+    """
     mallory = world.person("mallory", C)
+    if vouched:
+        world.lie(name, mallory.home.identity.public)
     callee.told()
     mallory.node.conversations._username = name
     mallory.node.call(callee.name)
@@ -184,3 +189,33 @@ def test_a_registry_elsewhere_sends_nobody_to_their_own_machine(world: World, ho
     world.advance(5)
     assert dialled == []
     assert [e for e in alice.told() if isinstance(e, CallFailed)]
+
+
+@pytest.mark.parametrize("when", ["while it asks", "while it waits"])
+def test_a_key_that_is_pinned_while_a_stranger_calls_counts(world: World, when: str) -> None:
+    """Whoever calls as bob with another key is not taken, though nobody knew bob's when it began.
+
+    Not even where the registry vouches for them.
+    """
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    true_key = bob.home.identity.public
+    answers: list[object] = []
+    search = alice.node.registry.search
+    if when == "while it asks":
+        alice.node._reception._search = lambda *question: answers.append(question)
+    mallory = impersonate(world, alice, "bob", vouched=True)
+    if when == "while it asks":
+        alice.node.contacts.accept("bob", true_key)
+        for question in answers:
+            search(*question)  # type: ignore[misc]
+    else:
+        assert alice.node.called_by == ["bob"]
+        alice.node.contacts.accept("bob", true_key)
+        alice.node.accept("bob")
+    world.settle()
+    told = alice.told()
+    assert [type(e.error) for e in told if isinstance(e, CallerRefused)] == [NotTrusted]
+    assert not [e for e in told if isinstance(e, ChatStarted)]
+    assert alice.node.contacts.get("bob").key == true_key
+    assert alice.node.called_by == []
+    assert [e for e in mallory.told() if isinstance(e, CallFailed)]

@@ -248,3 +248,24 @@ def test_what_was_said_does_not_flow_twice(victim: Victim) -> None:
             ("two", "missing"),
             ("three", "queued"),
         ]
+
+
+def test_lines_faster_than_a_plain_reader_reads(victim: Victim) -> None:
+    """A pipe that nobody empties stops no node; each line is shown once, in order, when it is."""
+    count = 8_000
+    node, port = victim.start("--plain")
+    with running(node):
+        link = victim.mallory.call(port)
+        sync(link)
+        node.type(f"/chat {victim.mallory.name}")
+        node.wait_for("chat with mallory started")
+        sender = threading.Thread(target=_say_all, args=(link.socket, count))
+        sender.start()
+        for _ in range(20):
+            assert victim.status["standing"] == "online"
+        numbers = []
+        while len(numbers) < count:
+            heard = node.wait_for(r"^mallory: (\d+)$")
+            numbers.append(int(heard[1]))
+        assert numbers == list(range(1, count + 1))
+        sender.join()

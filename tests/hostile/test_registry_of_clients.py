@@ -183,3 +183,31 @@ def test_waits_that_are_none(registry: HostileRegistry, env: dict[str, str]) -> 
 def _folder(path: Path) -> Path:
     path.mkdir()
     return path
+
+
+@pytest.mark.parametrize("command", [("search", "bob"), ("login", "alice")])
+def test_a_registry_that_refuses_every_token_is_not_asked_again_and_again(
+    registry: HostileRegistry, env: dict[str, str], command: tuple[str, ...]
+) -> None:
+    """Once with a token, once with the password: then the login is refused."""
+    registry.answers["LOG"] = lambda _: (
+        "LOG_RESP",
+        '{"outcome":"FAIL","reason":"BAD_TOKEN"}',
+    )
+    before = len(registry.said)
+    code, _, err = run(env, *command)
+    assert code == 4, err
+    said = [command for command, _ in registry.said[before:]]
+    assert said[:2] == ["LOG", "LOG"]
+    assert "LOG" not in said[2:]
+
+
+@pytest.mark.parametrize("command", [("search", "bob"), ("login", "alice"), ("doctor",)])
+def test_a_registry_that_lets_in_and_gives_nothing(
+    registry: HostileRegistry, env: dict[str, str], command: tuple[str, ...]
+) -> None:
+    """It breaks the protocol; no command takes it for a login, or falls over it."""
+    registry.answers["LOG"] = lambda _: ("LOG_RESP", '{"outcome":"OK"}')
+    code, said, err = run(env, *command)
+    assert code, (said, err)
+    assert "gives no token" in " ".join([*said, err])

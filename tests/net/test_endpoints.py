@@ -15,6 +15,7 @@ from p2pchat.net.worker import ThreadWorker
 from tests.fakes import InlineWorker
 
 ANY = Address("127.0.0.1", 0)
+HERE = {"127.0.0.1", "::1"}
 
 
 @pytest.fixture
@@ -76,6 +77,51 @@ def test_every_address_of_a_name_is_tried(
     real_loop.run_until(lambda: bool(accepted))
     transport.abort()
     accepted[0].abort()
+    listener.close()
+
+
+def test_an_address_that_does_not_answer_is_not_waited_for(
+    real_loop: Loop, network: SocketNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one is tried beside it (RFC 8305): the time of a dial is not the first's."""
+    accepted: list[Transport] = []
+    listener = network.listen(ANY, accepted.append)
+    port = listener.address.port
+    silent = socket.create_server(("127.0.0.2", port), backlog=0)
+    queued = [socket.socket() for _ in range(3)]  # they fill its queue: a SYN is not answered
+    for sock in queued:
+        sock.setblocking(False)
+        sock.connect_ex(("127.0.0.2", port))
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda *_, **__: [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))
+            for host in ("127.0.0.2", "127.0.0.1")
+        ],
+    )
+    transport = dial(real_loop, network, Address("somewhere", port), timeout=3600)
+    assert transport.remote == listener.address
+    real_loop.run_until(lambda: bool(accepted))
+    transport.abort()
+    accepted[0].abort()
+    listener.close()
+    for sock in (silent, *queued):
+        sock.close()
+
+
+def test_addresses_that_are_not_accepted_are_not_dialled(
+    real_loop: Loop, network: SocketNetwork
+) -> None:
+    """A name that leads to this machine, of a remote's that should not."""
+    accepted: list[Transport] = []
+    listener = network.listen(ANY, accepted.append)
+    failed: list[P2PError] = []
+    address = Address("localhost", listener.address.port)
+    network.dial(address, 5, accepted.append, failed.append, lambda host: host not in HERE)
+    real_loop.run_until(lambda: bool(failed))
+    assert "leads to this machine" in failed[0].what
+    assert accepted == []
     listener.close()
 
 

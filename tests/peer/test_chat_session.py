@@ -327,6 +327,21 @@ def test_the_numbers_can_be_used_up_and_nothing_breaks(ours: Ours) -> None:
     assert ours.up(MAX_NUMBER, "5" * 32).numbers() == []
 
 
+def test_lines_that_wait_are_not_numbered_past_the_last_number(ours: Ours) -> None:
+    """A position near the end of the range leaves room for them, or costs the link."""
+    ours.say("one", "two", "three")
+    last = MAX_NUMBER - 2
+    ours.session._progress = ours.session._next = ours.session._progress._replace(
+        last_out=last - MAX_JUMP
+    )
+    ours.session.link_up(Wire())
+    with pytest.raises(RemoteProtocolError, match="plausible"):
+        ours.session.receive(Sync(last, "5" * 32))
+    ours.session.link_down()
+    assert all(line.seq <= MAX_NUMBER for line in ours.history.lines())
+    assert [line.text for line in ours.history.lines()] == ["one", "two", "three"]
+
+
 def test_a_link_without_room_is_not_filled(ours: Ours) -> None:
     """The rest follows when there is room, in order."""
     ours.say(*map(str, range(300)))

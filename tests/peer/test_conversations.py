@@ -338,19 +338,3 @@ def test_who_is_away_is_told_until_they_say_something(world: World) -> None:
     assert bob.told() == [TextReceived("alice", "back")]
     world.advance(1)
     assert bob.told() == [ContactIdle("alice", idle=False)]
-
-
-def test_where_somebody_is_for_whom_lines_wait_is_asked_again(world: World) -> None:
-    """The registry's news was lost: the lines go out within minutes all the same."""
-    alice, bob = friends(world)
-    bob.node.stop()
-    world.settle()
-    alice.node.conversations.outbox.queue("bob", ["hello"], lambda _: None, lambda _: None)
-    world.settle()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(world.presence, "tell_watchers", lambda *_: None)
-        bob = world.person("bob", "10.0.0.44")
-        world.advance(5)
-        assert texts(bob.told()) == []
-        world.advance(130)
-    assert texts(bob.told()) == ["hello"]

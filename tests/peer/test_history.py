@@ -207,3 +207,19 @@ def test_an_id_is_known_though_the_history_forgets(profile: Profile) -> None:
             Progress(2400), heard=[line(n + 1200, uid=f"u{n}") for n in (1, 201, 1200)]
         )
         assert [kept.uid for kept in again] == ["u1"]
+
+
+@pytest.mark.parametrize("words", ["one\0", "\0one", '"one\0"', "(one", "one*", '"one'])
+def test_no_words_break_the_search(profile: Profile, words: str) -> None:
+    """Nothing of FTS5's own language is meant, nor a byte that ends a text for C."""
+    history, (bob,) = threads(profile, "bob")
+    bob.write(Progress(last_out=1), said=[line(1, "one")])
+    assert [kept.text for kept in history.lines(words=words)] == ["one"]
+
+
+@pytest.mark.parametrize("words", [" ", "\0", '"', '" \0'])
+def test_no_words_at_all(profile: Profile, words: str) -> None:
+    """Said as such."""
+    history, _ = threads(profile, "bob")
+    with pytest.raises(UsageError, match="no words"):
+        history.lines(words=words)

@@ -1,8 +1,12 @@
 """Our own door: strangers that say nothing, nonsense, or something at the wrong time."""
 
+import gc
+
 from p2pchat.net.address import Address
+from p2pchat.net.link import Link
 from p2pchat.peer.events import Called, CallTurnedAway, TextReceived
 from p2pchat.peer.limits import PeerLimits
+from p2pchat.peer.peer_links import SecureLinks
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.original import ORIGINAL
 from p2pchat.protocol.talk import ChatReply, ChatRequest, ChatText, Reply
@@ -196,3 +200,23 @@ def test_a_failed_handshake_gives_its_place_back(secure_world: World) -> None:
     bob.node.call("alice")
     world.settle()
     assert Called("bob") in alice.events
+
+
+def test_a_link_that_has_gone_is_forgotten(secure_world: World) -> None:
+    """And does not stay in memory until it would have been silent for too long."""
+    world = secure_world
+    _, bob = world.person("alice", A), world.person("bob", B)
+    (address,) = [a for a in world.internet.listeners if a.host == A]
+    callers = SecureLinks(world.loop, world.internet.machine(B), bob.home.identity, 0)
+    gc.collect()
+    before = _links()
+    for _ in range(20):
+        callers.dial(address, 5, lambda link, _: link.abort(), lambda _: None)
+        world.settle()
+        del world.internet.wires[-1]  # which holds them too
+    gc.collect()
+    assert _links() == before
+
+
+def _links() -> int:
+    return sum(isinstance(thing, Link) for thing in gc.get_objects())

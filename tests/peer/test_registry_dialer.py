@@ -228,3 +228,17 @@ def test_the_first_reason_is_told_if_none_answers(machines: Machines) -> None:
     error = machines.dial(machines.dialer("p2p://10.0.0.1,p2p://10.0.0.2"))
     assert isinstance(error, Unreachable)
     assert "10.0.0.1" in error.what
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.9.9.9", "[::1]", "0.0.0.0", "[::ffff:127.0.0.1]", "169.254.1.1"]
+)
+def test_a_registry_elsewhere_names_no_machine_of_ours(machines: Machines, host: str) -> None:
+    """Or it could have us dial what only we can reach. One on this machine may."""
+    machines.up("10.0.0.1")
+    machines.learn(signed(f"p2p://{host}#{RIGHT}"))
+    machines.internet.listeners.clear()
+    machines.up(host.strip("[]"))
+    error = machines.dial(machines.dialer("p2p://10.0.0.1"))
+    assert error is not None
+    assert machines.came == ["10.0.0.1"]

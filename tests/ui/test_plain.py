@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from p2pchat.net.loop import Loop
 from p2pchat.peer.events import TextReceived
-from p2pchat.ui.plain import LineInput, LineWriter, ended_with_reader, plain_view
+from p2pchat.ui.plain import LineInput, LineWriter, PacedWriter, ended_with_reader
+from p2pchat.ui.view import View
 from tests.fakes import settle
 
 
@@ -92,7 +94,7 @@ def test_each_line_is_written_at_once(loop: Loop) -> None:
             self.flushes += 1
 
     out = Flushed()
-    view = plain_view(out, loop)
+    view = View(PacedWriter(out, loop).write, plain=True)
     view.tell("you are in no chat")
     view.show(TextReceived("bob", "hi\nthere"))
     assert out.getvalue() == "* you are in no chat\nbob: hi\nbob: there\n"
@@ -156,3 +158,26 @@ def test_a_line_without_end_is_not_kept(loop: Loop) -> None:
     os.close(w)
     turns(loop)
     os.close(r)
+
+
+def test_a_reader_that_sleeps_holds_nobody_up(real_loop: Loop) -> None:
+    """What it does not take waits, up to a limit, and that much waits is told."""
+    r, w = os.pipe()
+    told: list[bool] = []
+    with open(w, "w", encoding="utf-8") as out, open(r, encoding="utf-8") as reader:
+        writer = PacedWriter(out, real_loop)
+        writer.on_behind = told.append
+        for n in range(400):
+            writer.write([[("", f"{n} {'x' * 1000}")]])
+            real_loop.run_once(0)
+        assert told == [True]
+        lines: list[str] = []
+        thread = threading.Thread(
+            target=lambda: lines.extend(reader.readline() for _ in range(400))
+        )
+        thread.start()
+        writer.flush()
+        thread.join()
+        writer.close()
+    assert [line.split()[0] for line in lines] == [str(n) for n in range(400)]
+    assert told == [True, False]

@@ -8,7 +8,7 @@ import pytest
 
 from p2pchat.peer.events import Called, ContactIdle, RegistryBack, Seen, TextReceived
 from p2pchat.ui.stream import Stream
-from tests.peer.test_conversations import friends
+from tests.peer.test_conversations import A, B, friends
 from tests.world import Person, World
 
 
@@ -199,6 +199,26 @@ class TestBehind:
         others = [f["event"] for f in told if f["event"] != "message"]
         assert others[-2:] == ["contact_idle", "registry_back"]
         assert [f["idle"] for f in told if f["event"] == "contact_idle"] == [True]
+
+    @pytest.mark.parametrize("seen", [False, True])
+    def test_what_is_said_in_clear_is_in_no_history_and_waits(
+        self, original_world: World, seen: bool
+    ) -> None:
+        """At the contact, and a little of it here; each comes once, in order."""
+        alice, bob = original_world.person("alice", A), original_world.person("bob", B)
+        bob.node.call("alice")
+        original_world.settle()
+        alice.node.accept()
+        original_world.settle()
+        reader = Reader(slow=True)
+        stream = self.stream(alice, reader, seen=seen)
+        self.say(original_world, bob, self.LINES)
+        assert not stream.has_room
+        assert len(stream._due) + len(stream._in_clear) < 2000
+        told = self.read_all(original_world, reader)
+        messages = [fields["text"] for fields in told if fields["event"] == "message"]
+        assert messages == [f"line {n}" for n in range(self.LINES)]
+        assert stream.has_room
 
     def test_a_program_that_ends_lets_its_contacts_go_on(
         self, secure_world: World, pair: tuple[Person, Person]
