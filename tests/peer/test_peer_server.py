@@ -211,7 +211,10 @@ def test_a_link_that_has_gone_is_forgotten(secure_world: World) -> None:
     gc.collect()
     before = _links()
     for _ in range(20):
-        callers.dial(address, 5, lambda link, _: link.abort(), lambda _: None)
+        ours: list[Link] = []
+        callers.dial(address, 5, lambda link, _, ours=ours: ours.append(link), lambda _: None)
+        world.settle()
+        ours.pop().abort()
         world.settle()
         del world.internet.wires[-1]  # which holds them too
     gc.collect()
