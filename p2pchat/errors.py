@@ -123,6 +123,18 @@ class Unreachable(P2PError):
     exit_code = 3
 
 
+class NodeEnded(Unreachable):
+    """The node of another process to which a screen was attached has ended.
+
+    `unsaid` lines that were typed were not said; `all_typed`: nothing more would have been typed.
+    """
+
+    def __init__(self, what: str, *, likely: str, unsaid: int, all_typed: bool) -> None:
+        super().__init__(what, likely=likely, advice="start it again: p2p login")
+        self.unsaid = unsaid
+        self.all_typed = all_typed
+
+
 class HungUp(Unreachable):
     """A contact was dialled, and hung up without an answer."""
 

@@ -12,9 +12,10 @@ NAMES = ("alice", "bob")
 class Registry(Serve):
     """A registry at which many tests' people are, one after another."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, secure_port: int = 0) -> None:
         self.folder = folder
-        super().__init__(folder, "--quiet", "--password-cost", "64:1", "--limits", "none")
+        options = ("--quiet", "--password-cost", "64:1", "--limits", "none")
+        super().__init__(folder, *options, secure_port=secure_port)
 
 
 class People:

@@ -13,8 +13,8 @@ import msgspec
 
 from p2pchat.cli.options import is_terminal
 from p2pchat.errors import P2PError, UsageError
-from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
+from p2pchat.peer.control_client import ControlClient
 from p2pchat.peer.node import Node
 from p2pchat.protocol.screen import Around, Attach, AttachProgram
 from p2pchat.ui.attached import Attached
@@ -104,13 +104,15 @@ def _node_of(make_node: MakeNode, screens: Screens, app: "ChatApp | ProgramApp")
             app.finish()
 
 
-def attach(link: Link, loop: Loop, request: Attach, at_prompt: AtPrompt | None) -> Attached:
-    """The same as `converse`, at a node in another process: the one at the link's other end."""
+def attach(
+    client: ControlClient, loop: Loop, request: Attach, at_prompt: AtPrompt | None
+) -> Attached:
+    """The same as `converse`, at a node in another process: the one that the client asks."""
     if at_prompt is not None:
         from p2pchat.ui import host
 
         prompt = _prompt(lambda: app.around, at_prompt)
-        app = Attached(link, prompt.write)
+        app = Attached(loop, client, prompt.write)
         app.alert = prompt.alert
         at_signals(loop, TO_END, app.finish)
         app.attach(msgspec.structs.replace(request, timestamps=at_prompt.look.timestamps))
@@ -118,7 +120,7 @@ def attach(link: Link, loop: Loop, request: Attach, at_prompt: AtPrompt | None) 
         return app
     from p2pchat.ui import plain
 
-    app = Attached(link, plain.LineWriter(sys.stdout, loop.end_with).write)
+    app = Attached(loop, client, plain.LineWriter(sys.stdout, loop.end_with).write)
     at_signals(loop, TO_END, app.finish)
     app.attach(Attach(request.call, request.in_clear, True, is_terminal(sys.stdin)))
     plain.run(loop, app, _descriptor(sys.stdin))
@@ -162,12 +164,14 @@ def serve_program(
     return app
 
 
-def attach_program(link: Link, loop: Loop, call: Call | None, how: Following) -> Attached:
+def attach_program(
+    client: ControlClient, loop: Loop, call: Call | None, how: Following
+) -> Attached:
     """The same as `serve_program`, at a node in another process."""
     from p2pchat.ui.plain import LineWriter, ended_with_reader
 
     with ended_with_reader(loop, _stdout()):
-        app = Attached(link, LineWriter(sys.stdout, loop.end_with).write)
+        app = Attached(loop, client, LineWriter(sys.stdout, loop.end_with).write)
         whom, in_clear = call or ("", False)
         app.attach(AttachProgram(whom, in_clear, how.as_json, how.only, how.seen))
         _run_program(loop, app, how)

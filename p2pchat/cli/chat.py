@@ -10,12 +10,12 @@ from p2pchat.cli import options
 from p2pchat.cli.echo import echo
 from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
 from p2pchat.cli.settings import Settings, private_folder
-from p2pchat.errors import NoSuchUser, UsageError
+from p2pchat.errors import ContactOffline, NodeEnded, NoSuchUser, P2PError, UsageError
 
 if TYPE_CHECKING:
     from p2pchat.cli.assembly import AtPrompt
     from p2pchat.cli.our_side import OurSide
-    from p2pchat.net.link import Link
+    from p2pchat.peer.control_client import ControlClient
 
 _PLAIN = click.option("--plain", is_flag=True, help="Plain lines instead of the prompt.")
 
@@ -100,6 +100,20 @@ def _at_prompt(settings: Settings, us: "OurSide", username: str) -> "AtPrompt":
     return AtPrompt(settings.input_history_file, drafts_file, settings.look)
 
 
+def _what_became(us: "OurSide", whom: str | None, error: P2PError | None) -> P2PError | None:
+    """Return what ends a talk: of one whose node has ended, what has become of its lines."""
+    if not isinstance(error, NodeEnded) or error.unsaid or whom is None:
+        return error
+    waiting = us.history.waiting().get(whom, 0)
+    if waiting:
+        return ContactOffline(
+            f"{error.what}; {waiting} lines wait",
+            likely=error.likely,
+            advice="they go out when you are both online: p2p outbox",
+        )
+    return None if error.all_typed else error
+
+
 def _be_online(
     ctx: click.Context,
     me: str | None,
@@ -139,11 +153,11 @@ def _be_online(
         wants_prompt = terminal and not plain and not as_json and not settings.dumb_terminal
         at_prompt = _at_prompt(settings, us, username) if wants_prompt else None
 
-        def attach_here(link: "Link") -> Talk:
+        def attach_here(client: "ControlClient") -> Talk:
             refuse_node_options(ctx)
             if following is not None:
-                return attach_program(link, us.loop, to_call, following)
-            return attach(link, us.loop, Attach(whom or "", in_clear), at_prompt)
+                return attach_program(client, us.loop, to_call, following)
+            return attach(client, us.loop, Attach(whom or "", in_clear), at_prompt)
 
         def be_the_node() -> Talk:
             make_node = node_maker(settings, us, username, **how_the_node_is)
@@ -156,8 +170,9 @@ def _be_online(
             return
         talk = at_a_node(us.loop, settings, us, username, attach_here, be_the_node)
         meant = us.meant(whom) if whom is not None else ""
-    if talk.error is not None:
-        raise talk.error
+        error = _what_became(us, whom, talk.error)
+    if error is not None:
+        raise error
     if meant and talk.exit_code == NoSuchUser.exit_code:  # the screen has said that there is none
         echo(f"  likely: {meant}", err=True)
     ctx.exit(talk.exit_code)

@@ -81,6 +81,7 @@ def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> Non
     p2p trust bob
     """
     from p2pchat.cli.our_files import our_files
+    from p2pchat.cli.running_node import tell_trusted
 
     with our_files(settings, registry) as us:
         username = us.named(user)
@@ -89,7 +90,12 @@ def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> Non
             yes = click.confirm(f"Is this the number that {username} sees?", err=True)
         if yes:
             us.contacts.trust(username)
+            failed = tell_trusted(settings, us, username)
             echo(f"the new key of {username} is taken", err=True)
+            if failed:
+                echo(
+                    f"{failed} lines waited for the old one: p2p outbox retry {username}", err=True
+                )
 
 
 def _fingerprint(key: bytes | None) -> str:

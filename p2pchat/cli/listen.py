@@ -9,7 +9,7 @@ from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
 from p2pchat.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from p2pchat.net.link import Link
+    from p2pchat.peer.control_client import ControlClient
 
 
 @click.command()
@@ -64,9 +64,9 @@ def listen(
         username = us.who_am_i(me)
         following = Following(as_json, "" if only is None else us.named(only), seen, orders=False)
 
-        def attach_here(link: "Link") -> Talk:
+        def attach_here(client: "ControlClient") -> Talk:
             refuse_node_options(ctx)
-            return attach_program(link, us.loop, None, following)
+            return attach_program(client, us.loop, None, following)
 
         def be_the_node() -> Talk:
             make_node = node_maker(settings, us, username, **how_the_node_is)

@@ -35,6 +35,7 @@ def node_of_ours(
     peer_port: int = 0,
     limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
     keep_history: bool = True,
+    wait_for_registry: bool = False,
     place: ControlServer | None = None,
     on_give_way: Callable[[], None] | None = None,
 ) -> Iterator[Node]:
@@ -64,6 +65,7 @@ def node_of_ours(
             peer_port=peer_port,
             limits=limits,
             keep_history=keep_history,
+            wait_for_registry=wait_for_registry,
         )
         control.serve(node, partial(_attach, us.loop, node, watcher), on_give_way)
         yield node
@@ -78,6 +80,7 @@ def make_node(
     peer_port: int = 0,
     limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
     keep_history: bool = True,
+    wait_for_registry: bool = False,
 ) -> Node:
     """Make a node that tells its events to the function."""
 
@@ -96,6 +99,7 @@ def make_node(
         peer_port=peer_port,
         limits=limits,
         keep_history=keep_history,
+        wait_for_registry=wait_for_registry,
     )
 
 

@@ -59,6 +59,11 @@ _OPTIONS: Final = (
         is_flag=True,
         help="Keep lines only until they are delivered or seen.",
     ),
+    click.option(
+        "--once",
+        is_flag=True,
+        help="End if the registry is away at the start.  [default: wait for it]",
+    ),
 )
 
 _NAMES: Final = {
@@ -106,6 +111,7 @@ def node_maker(
     hooks: tuple[str, ...],
     keep_days: float | None,
     no_history: bool,
+    once: bool,
 ) -> "MakeNode":
     """Give what makes the account's node; asks for the password where it is needed."""
     from p2pchat.cli.node_of_ours import node_of_ours
@@ -142,6 +148,7 @@ def node_maker(
                 peer_port=peer_port,
                 limits=limits,
                 keep_history=not no_history,
+                wait_for_registry=not once,
             ) as node,
         ):
             yield node

@@ -5,18 +5,17 @@ place taken and nobody listening waits for one of the two to change.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
 from p2pchat.cli.our_files import OurFiles
 from p2pchat.cli.settings import Settings, private_folder
-from p2pchat.errors import AlreadyOnline, LinkLost, Unreachable
-from p2pchat.net.link import Link
+from p2pchat.errors import AlreadyOnline, LinkLost, StorageError, Unreachable
 from p2pchat.net.loop import Loop
 from p2pchat.peer.control import ControlServer
 from p2pchat.peer.control_client import ControlClient, socket_of
-from p2pchat.protocol.control import GivenWay, GiveWay
+from p2pchat.protocol.control import GivenWay, GiveWay, Trusted, TrustedResult
 
 T = TypeVar("T")
 
@@ -60,19 +59,37 @@ def at_a_node(
     settings: Settings,
     us: OurFiles,
     username: str,
-    attach: Callable[[Link], T],
+    attach: Callable[[ControlClient], T],
     be: Callable[[], T],
 ) -> T:
     """Return what comes of attaching to the account's node, or of being it if there is none."""
     for _ in range(_ATTEMPTS):
         with lasting_node(loop, settings, us, username) as running:
             if running is not None:
-                return attach(running.link)
+                return attach(running)
         try:
             return be()
         except AlreadyOnline as error:  # another one has come while a password was typed, say
             taken = error
     raise taken
+
+
+def tell_trusted(settings: Settings, us: OurFiles, contact: str) -> int:
+    """Have what runs, or may come, use the new key of a contact; give how many lines have failed.
+
+    Raise TimedOut if the node does not answer, or StorageError.
+    """
+    account = us.profile.last_account(str(us.url))
+    if account is not None:
+        with closing(Loop()) as loop, running_node(loop, settings, us, account) as running:
+            if running is not None:
+                with suppress(LinkLost):  # it has ended meanwhile
+                    answer = running.ask(Trusted(contact))
+                    assert isinstance(answer, TrustedResult)
+                    if answer.why:
+                        raise StorageError(answer.why)
+                    return answer.count
+    return us.history.drop_queued(contact, other_than=us.contacts.get(contact).key)
 
 
 def hold_place(loop: Loop, path: Path) -> ControlServer:

@@ -32,6 +32,8 @@ from p2pchat.protocol.control import (
     Sent,
     Status,
     StatusResult,
+    Trusted,
+    TrustedResult,
 )
 from p2pchat.protocol.messages import Message, SearchResult
 from p2pchat.protocol.screen import Attach, AttachProgram
@@ -106,6 +108,11 @@ class ControlServer:
                     link.send(Cancelled(node.conversations.outbox.cancel(contact)))
                 except P2PError as error:
                     link.send(Cancelled(0, error.what))
+            case Trusted(contact):
+                try:
+                    link.send(TrustedResult(node.key_changed(contact)))
+                except P2PError as error:
+                    link.send(TrustedResult(0, error.what))
             case Find(username):
                 node.registry.search(
                     username,

@@ -60,12 +60,16 @@ class ControlClient:
         try:
             return ask(self._loop, self.link, request, timeout)
         except TimedOut as error:
-            process = process_at(lock_of(self._path))
-            raise TimedOut(
-                f"your node, process {process}, does not answer",
-                likely="it is stopped, or hangs",
-                advice=f"kill -CONT {process} lets it go on, kill {process} ends it",
-            ) from error
+            raise self.unanswered() from error
+
+    def unanswered(self) -> TimedOut:
+        """Return what is to be said of a node that does not answer."""
+        process = process_at(lock_of(self._path))
+        return TimedOut(
+            f"your node, process {process}, does not answer",
+            likely="it is stopped, or hangs",
+            advice=f"kill -CONT {process} lets it go on, kill {process} ends it",
+        )
 
     def close(self) -> None:
         """Hang up."""

@@ -14,14 +14,8 @@ from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.caller import Caller
 from p2pchat.peer.chat_session import ChatSession
+from p2pchat.peer.chat_wish import ChatWish
 from p2pchat.peer.events import (
-    CallFailed,
-    Calling,
-    ChatEnded,
-    ChatStarted,
-    ContactAway,
-    ContactBack,
-    ContactLost,
     Delivered,
     Event,
     LinesMissing,
@@ -44,7 +38,7 @@ from p2pchat.protocol.talk import Here, Idle
 
 
 class Conversation:
-    """See above. `wished`: the person wants to talk, and not only that what waits goes out.
+    """See above.
 
     `on_accepted` comes when the contact has taken a call of ours, `on_rejected` when they do not
     want one, `on_room` when more can be said.
@@ -69,10 +63,10 @@ class Conversation:
     ) -> None:
         self.contact = contact
         self.key = key
-        self.wished = False
         self.security = Security.UNVERIFIED
         self._loop = Compartment(loop, f"the conversation with {contact}", self._broken)
         self._on_event = on_event
+        self._wish = ChatWish(contact, on_event)
         self._on_room = on_room
         self._on_accepted = on_accepted
         self._on_rejected = on_rejected
@@ -85,7 +79,7 @@ class Conversation:
             links,
             rng,
             needed=self._needs_link,
-            on_call=self._calling,
+            on_call=self._wish.calling,
             on_accepted=self._accepted,
             on_failed=self._not_accepted,
         )
@@ -102,12 +96,15 @@ class Conversation:
             self._loop, limits.idle_link_timeout, self._link_is_needed, self.close_idle_link
         )
         self._link: Link | None = None
-        self._started = False  # the wish to talk has been fulfilled
-        self._is_stranger = False  # who has to be asked, and may say no
         self._is_here = False  # the contact has the conversation open too
         self._said_here = False  # the contact knows that we have
         self._held = False  # because of another key
         self._closed = False
+
+    @property
+    def wished(self) -> bool:
+        """Whether the person wants to talk, and not only that what waits goes out."""
+        return self._wish.wished
 
     @property
     def link(self) -> Link | None:
@@ -122,12 +119,12 @@ class Conversation:
     @property
     def is_opening(self) -> bool:
         """Whether the chat that is wished is not there yet, but may be in a moment."""
-        return self.is_calling and self.wished and not self._started
+        return self.is_calling and self.wished and not self._wish.started
 
     @property
     def is_away(self) -> bool:
-        """Whether the contact is not known to be online."""
-        return self._link is None and self._caller.address is None
+        """Whether the contact is not known to be online, or could not be reached there."""
+        return self._link is None and (self._caller.address is None or self._wish.is_unreachable)
 
     @property
     def waiting(self) -> int:
@@ -141,13 +138,10 @@ class Conversation:
 
     def wish_to_talk(self, *, stranger: bool) -> None:
         """Wish it; `at` or `away` tells where the contact is."""
-        self.wished = True
+        self._wish.begin(stranger=stranger)
         self._caller.rest()
-        self._started = False
-        self._is_stranger = stranger
         if self._link is not None:
-            self._say_here()
-            self._start()
+            self._begin_to_talk()
 
     @property
     def delivered(self) -> int:
@@ -179,7 +173,7 @@ class Conversation:
 
     def leave(self) -> None:
         """Wish to talk no more; the link stays for a while, for what may be said next."""
-        self._end_chat()
+        self._wish.end()
         self._session.flush()
         self._loop.call_soon(self._rest_if_done)
 
@@ -191,16 +185,15 @@ class Conversation:
         """The contact is offline, so far as is known."""
         was_there = self._caller.address is not None
         self._caller.away()
-        if was_there and self._link is None and self._started and self.wished:
-            self._on_event(ContactAway(self.contact))
+        if was_there and self._link is None:
+            self._wish.away()
 
     def hold(self, error: P2PError) -> None:
         """The contact must not be called until the person has said what to do."""
         self.away()
-        news = self.wished or (self._session.waiting and not self._held)
-        self._held, self.wished = True, False
-        if news:
-            self._on_event(CallFailed(self.contact, error))
+        is_news = self._session.waiting > 0 and not self._held
+        self._held = True
+        self._wish.fail(error, even_if_unwished=is_news)
 
     def wake(self) -> None:
         """We are online again: what was waited for may be there."""
@@ -225,11 +218,9 @@ class Conversation:
         self._lingering.begin(dialled=dialled)
         self._said_here = False
         if self.wished:
-            self._say_here()
-            if self._started:
-                self._on_event(ContactBack(self.contact))
-            else:
-                self._start()
+            self._begin_to_talk()
+        else:
+            self._wish.linked(security)
 
     def close_idle_link(self) -> None:
         """Close the link if neither of us needs it: the side that needs one later dials."""
@@ -241,8 +232,8 @@ class Conversation:
         self._closed = True
         self._caller.give_up()
         self._session.flush()
-        if self.wished and self._started:
-            self._end_chat()
+        if self.wished and self._wish.started:
+            self._wish.end()
         if self._link is not None:
             self._link.send(Here(here=False))
             self._link.close()
@@ -298,32 +289,21 @@ class Conversation:
             return
         left = self._is_here and not message.here
         self._is_here = message.here
-        if left and self.wished and self._started:
+        if left and self.wished and self._wish.started:
             self._session.flush()  # what they said before
-            self._end_chat()
+            self._wish.end()
             self._rest_if_done()
 
-    def _say_here(self) -> None:
+    def _begin_to_talk(self) -> None:
         assert self._link is not None
         self._said_here = True
         self._link.send(Here(here=True))
-
-    def _end_chat(self) -> None:
-        self.wished = False
-        self._on_event(ChatEnded(self.contact, None))
-
-    def _start(self) -> None:
-        self._started = True
-        self._on_event(ChatStarted(self.contact, self.security))
+        self._wish.linked(self.security)
         self._loop.call_soon(self._on_room)
 
     def _needs_link(self) -> bool:
         needed = self.wished or self._session.waiting > 0
         return needed and self._link is None and not self._closed
-
-    def _calling(self) -> None:
-        if self.is_opening and self._is_stranger:  # who has to be asked
-            self._on_event(Calling(self.contact))
 
     def _accepted(self, link: Link) -> None:
         try:
@@ -331,9 +311,9 @@ class Conversation:
         except P2PError as error:
             link.on_closed = lambda _: None
             link.close()
-            self._fail(error)
+            self._wish.fail(error)
             return
-        self._is_stranger = False
+        self._wish.is_stranger = False
         self.attach(link, security, dialled=True)
 
     def _not_accepted(self, error: P2PError) -> None:
@@ -341,19 +321,13 @@ class Conversation:
             self.hold(error)
             return
         if isinstance(error, CallRejected):
-            self._fail(error)
+            self._wish.fail(error)
             self._on_rejected(self, error)
             return
-        crossed = self._caller.has_crossed(error) and not self._is_stranger
-        if not self._started and not crossed:
-            self._fail(error)
+        crossed = self._caller.has_crossed(error) and not self._wish.is_stranger
+        if not crossed:
+            self._wish.not_reached(error)
         self._caller.call_later(error)
-
-    def _fail(self, error: P2PError) -> None:
-        """The wish to talk cannot be fulfilled."""
-        if self.wished:
-            self.wished = False
-            self._on_event(CallFailed(self.contact, error))
 
     def _lost(self, error: P2PError | None) -> None:
         self._link = None
@@ -362,8 +336,7 @@ class Conversation:
         self._session.link_down()
         if self._closed:
             return
-        if self.wished and self._started:
-            self._on_event(ContactLost(self.contact, error))
+        self._wish.lost(error)
         self._on_room()
         if self.wished or self._session.waiting:
             self._caller.call_later()

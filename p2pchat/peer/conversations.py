@@ -299,9 +299,19 @@ class Conversations:
             self._on_event(ContactAway(contact))
 
     def _not_opened(self, contact: str, error: P2PError) -> None:
-        if contact in self._sought:
-            self._sought.discard(contact)
+        """The registry cannot be asked: what is said to somebody whom we know still waits."""
+        if contact not in self._sought:
+            return
+        self._sought.discard(contact)
+        known = self._contacts.get(contact)
+        conversation = self._with_pinned(contact) if known.accepted else None
+        if conversation is None:
             self._on_event(CallFailed(contact, error))
+            return
+        conversation.wish_to_talk(stranger=False)
+        self._watch_too(contact)
+        if not conversation.link:
+            self._on_event(ContactAway(contact, error))
 
     def _found(self, conversation: Conversation, result: SearchResult) -> None:
         try:

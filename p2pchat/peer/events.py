@@ -152,9 +152,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class ContactAway:
-    """The chat is open, but the contact is offline: what is written waits."""
+    """The chat is open, but the contact is offline, or `error` says why they are not reached.
+
+    What is written waits.
+    """
 
     contact: str
+    error: P2PError | None = None
 
 
 @dataclass(frozen=True, slots=True)

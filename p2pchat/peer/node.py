@@ -73,8 +73,10 @@ class Node:
     """Our own end of everything, from `start` to `stop`.
 
     `peer_host` None: the peer server listens on loopback for a registry on this machine, else on
-    every interface. `on_room` is called whenever more can be said than before. Methods raise
-    UsageError where what is wished makes no sense now, and StorageError.
+    every interface. `wait_for_registry`: with a token of it, one that is away at the start is
+    waited for, and what is written meanwhile waits too. `on_room` is called whenever more can be
+    said than before. Methods raise UsageError where what is wished makes no sense now, and
+    StorageError.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Node:
         peer_port: int = ANY_PORT,
         limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
         keep_history: bool = True,
+        wait_for_registry: bool = False,
     ) -> None:
         self.username = credentials.username
         self.url = dialer.url
@@ -108,6 +111,7 @@ class Node:
             open_port=self._open_port,
             on_event=self._tell,
             rng=rng,
+            wait_at_start=wait_for_registry and bool(credentials.token),
         )
         self._reception = Reception(
             loop,
@@ -203,7 +207,7 @@ class Node:
         return conversation is None or conversation.waiting == 0
 
     def start(self) -> None:
-        """Begin to log in; LoggedIn or LoginFailed follows."""
+        """Begin to log in; LoggedIn, LoginFailed or RegistryLost follows."""
         self.registry.start()
 
     def stop(self) -> None:
@@ -299,6 +303,10 @@ class Node:
         What waits for the old one has failed then; gives how many lines.
         """
         self.contacts.trust(username)
+        return self.key_changed(username)
+
+    def key_changed(self, username: str) -> int:
+        """Hang up on whoever has the old key of a contact; give how many lines waited for it."""
         self.conversations.drop(username)
         key = self.contacts.get(username).key
         return self.history.drop_queued(username, other_than=key)

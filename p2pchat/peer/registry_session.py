@@ -73,7 +73,8 @@ class RegistrySession:
 
     `open_port(local_host, again)` opens the peer server where contacts can reach us if they reach
     the address by which the registry sees us; `again`: the port was taken. It gives its address,
-    and the port for callers in clear, if it listens for them too.
+    and the port for callers in clear, if it listens for them too. `wait_at_start`: a registry that
+    is away at first is waited for like one that was lost later.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class RegistrySession:
         open_port: Callable[[str, bool], tuple[Address, int | None]],
         on_event: Callable[[Event], None],
         rng: random.Random,
+        wait_at_start: bool = False,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._loop = loop
@@ -101,6 +103,7 @@ class RegistrySession:
         self._heartbeat: Heartbeat | None = None
         self._listening: Address | None = None
         self._grant: Grant | None = None
+        self._wait_at_start = wait_at_start
         self._was_online = False
         self._online_since = 0.0
         self._registry_host = ""
@@ -129,7 +132,7 @@ class RegistrySession:
         )
 
     def start(self) -> None:
-        """Begin to log in; LoggedIn or LoginFailed follows."""
+        """Begin to log in; LoggedIn or LoginFailed follows, or RegistryLost where it is waited."""
         self._sleep_watch = SleepWatch(self._loop, self._wall, self.wake)
         self._connect()
 
@@ -314,7 +317,7 @@ class RegistrySession:
     def _lost(self, error: P2PError) -> None:
         if isinstance(error, TimedOut):
             self._dialer.try_others_first()
-        if not self._was_online:
+        if not (self._was_online or self._wait_at_start):
             self._give_up(error)
             return
         steady = self._loop.now() - self._online_since >= _STEADY_AFTER

@@ -80,6 +80,19 @@ class Cancelled(Answer, frozen=True):
     why: str = ""
 
 
+class Trusted(Request, frozen=True):
+    """A contact's other key was taken, by a command: what waits for the old one has failed."""
+
+    contact: str
+
+
+class TrustedResult(Answer, frozen=True):
+    """So many lines waited for the old key; `why` where that could not be done."""
+
+    count: int
+    why: str = ""
+
+
 class Find(Request, frozen=True):
     """Ask the registry where somebody is."""
 
@@ -133,6 +146,8 @@ CONTROL: Final = Dialect(
         json_codec(Retry, "RETRY"),
         json_codec(Cancel, "CANCEL"),
         json_codec(Cancelled, "CANCEL_RESP", _LARGE),
+        json_codec(Trusted, "TRUSTED"),
+        json_codec(TrustedResult, "TRUSTED_RESP", _LARGE),
         json_codec(Find, "FIND"),
         json_codec(FindResult, "FIND_RESP", _LARGE),
         json_codec(GiveWay, "GIVE_WAY"),
@@ -158,6 +173,7 @@ CONTROL_DIALOGUE: Final = Dialogue(
             Send: State.SENDING,
             Retry: State.SENDING,
             Cancel: State.CANCELLING,
+            Trusted: State.TRUSTING,
             Find: State.SEARCHING,
             Status: State.ASKED,
             GiveWay: State.YIELDING,
@@ -166,6 +182,7 @@ CONTROL_DIALOGUE: Final = Dialogue(
         },
         (State.SENDING, Speaker.LISTENER): {Sent: State.READY},
         (State.CANCELLING, Speaker.LISTENER): {Cancelled: State.READY},
+        (State.TRUSTING, Speaker.LISTENER): {TrustedResult: State.READY},
         (State.SEARCHING, Speaker.LISTENER): {FindResult: State.READY},
         (State.ASKED, Speaker.LISTENER): {StatusResult: State.READY},
         (State.YIELDING, Speaker.LISTENER): {GivenWay: State.READY},

@@ -52,8 +52,10 @@ class TypedAll(Message, frozen=True):
 
 
 class Taken(Message, frozen=True):
-    """So many lines were taken: typed ones, of which not more than a few hundred should be on their
-    way; or shown ones, by a program, once they are written.
+    """So many lines more are done: typed ones, of which not more than a few hundred should be on
+    their way, once they are said and kept; or shown ones, by a program, once they are written.
+
+    The node says it every few seconds in any case (0 lines): it lives.
     """
 
     count: int

@@ -80,6 +80,7 @@ class State(Enum):
     READY = "ready"
     SENDING = "sending"
     CANCELLING = "cancelling"
+    TRUSTING = "trusting"
     YIELDING = "asked to give way"
     ATTACHED = "attached"
     # any

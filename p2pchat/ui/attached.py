@@ -6,8 +6,9 @@ It shows what it is told to show, and knows no command. The other end is `remote
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from p2pchat.errors import P2PError, Unreachable
-from p2pchat.net.link import Link
+from p2pchat.errors import NodeEnded, P2PError
+from p2pchat.net.loop import Loop, Timer
+from p2pchat.peer.control_client import ANSWER_TIMEOUT, ControlClient
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.screen import (
     Alert,
@@ -28,12 +29,22 @@ _MOST_UNTAKEN: Final = 500
 class Attached:
     """From `attach` until `done`; then `exit_code`, or `error` to be raised, says how it ended.
 
-    `write(lines)` shows lines of fragments.
+    `write(lines)` shows lines of fragments. A node that is silent for some seconds hangs: it says
+    now and then that it lives.
     """
 
-    def __init__(self, link: Link, write: Callable[[Iterable[Sequence[Fragment]]], None]) -> None:
-        self._link = link
+    def __init__(
+        self,
+        loop: Loop,
+        client: ControlClient,
+        write: Callable[[Iterable[Sequence[Fragment]]], None],
+    ) -> None:
+        self._loop = loop
+        self._client = client
+        self._link = client.link
         self._write = write
+        self._all_typed = False
+        self._silence: Timer | None = None
         self._untaken = 0
         self._tells_what_is_written = False
         self._on_input_wanted: Callable[[], None] = lambda: None
@@ -42,13 +53,14 @@ class Attached:
         self.done = False
         self.exit_code = 0
         self.error: P2PError | None = None
-        link.on_message = self._heard
-        link.on_closed = self._lost
+        self._link.on_message = self._heard
+        self._link.on_closed = self._lost
 
     def attach(self, request: Attach | AttachProgram) -> None:
         """Begin."""
         self._tells_what_is_written = isinstance(request, AttachProgram)
         self._link.send(request)
+        self._wait_for_a_sign()
 
     @property
     def wants_input(self) -> bool:
@@ -69,6 +81,7 @@ class Attached:
 
     def end_input(self) -> None:
         """Nothing more will be typed: the node does what was, then ends this."""
+        self._all_typed = True
         self._link.send(TypedAll())
 
     def finish(self, exit_code: int = 0) -> None:
@@ -76,13 +89,25 @@ class Attached:
         if not self.done:
             self.done = True
             self.exit_code = exit_code
+            if self._silence is not None:
+                self._silence.cancel()
             self._link.close()
 
     def _type(self, typed: Typed) -> None:
         self._untaken += 1
         self._link.send(typed)
 
+    def _wait_for_a_sign(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+        self._silence = self._loop.call_later(ANSWER_TIMEOUT, self._hangs)
+
+    def _hangs(self) -> None:
+        self.error = self._client.unanswered()
+        self.finish(self.error.exit_code)
+
     def _heard(self, message: Message) -> None:
+        self._wait_for_a_sign()
         match message:
             case Shown(lines):
                 self._write(lines)
@@ -111,9 +136,10 @@ class Attached:
     def _lost(self, error: P2PError | None) -> None:
         if not self.done:
             unsaid = f", and {self._untaken} lines were not said" if self._untaken else ""
-            self.error = Unreachable(
+            self.error = NodeEnded(
                 f"the process that was your node has ended{unsaid}",
                 likely="it was stopped" if error is None else error.what,
-                advice="start it again: p2p login",
+                unsaid=self._untaken,
+                all_typed=self._all_typed,
             )
-            self.finish()
+            self.finish(self.error.exit_code)

@@ -21,6 +21,7 @@ from p2pchat.peer.events import (
     LoggedIn,
     LoginFailed,
     NotKept,
+    RegistryLost,
     SearchFailed,
     Security,
     TextReceived,
@@ -199,7 +200,7 @@ class ChatApp(Watcher):
 
     def _take(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
         match event:
-            case LoggedIn():
+            case LoggedIn() | RegistryLost() if not self._ready:
                 self._begin()
             case Delivered():
                 self._stop_waiting()  # it goes on: what is left has all the time again
@@ -229,7 +230,9 @@ class ChatApp(Watcher):
         chat = self.node.chat(contact)
         self.foreground.leave(contact)
         if self._call is not None and contact == self._call.username:
-            self._tell_unsent(chat.waiting if chat is not None else 0)
+            if chat is not None and chat.waiting:
+                self._view.tell(f"{chat.waiting} lines wait in the outbox: p2p outbox")
+            self._tell_unsent(0)
             self.finish(exit_code=error.exit_code)
 
     def _chat_ended(self, contact: str, error: P2PError | None, unsent: int) -> None:
@@ -280,6 +283,11 @@ class ChatApp(Watcher):
                 self._go_to(*self._call)
         except P2PError as error:
             self.finish(error=error)
+
+    @property
+    def undone(self) -> int:
+        """How many lines were typed and are not done, or said, yet."""
+        return len(self._typed)
 
     @property
     def wants_input(self) -> bool:

@@ -177,7 +177,9 @@ def _fields(event: Event) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912  # 
             return {"user": contact, "unsent": list(unsent), **error_fields(error)}
         case TextReceived(contact, text, line_id, _, security):
             return {"from": contact, "text": text, "id": line_id, "security": _SECURITY[security]}
-        case Seen(contact) | ContactAway(contact) | ContactBack(contact):
+        case ContactAway(contact, error):
+            return {"user": contact, **error_fields(error)}
+        case Seen(contact) | ContactBack(contact):
             return {"user": contact}
         case ContactIdle(contact, idle):
             return {"user": contact, "idle": idle}

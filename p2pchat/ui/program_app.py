@@ -19,6 +19,7 @@ from p2pchat.peer.events import (
     LoggedIn,
     LoginFailed,
     NotKept,
+    RegistryLost,
     SearchFailed,
 )
 from p2pchat.peer.node import Node
@@ -90,6 +91,11 @@ class ProgramApp(Watcher):
         self._node = node
         if ready:
             self._begin()
+
+    @property
+    def undone(self) -> int:
+        """How many orders were not begun yet."""
+        return len(self._waiting)
 
     @property
     def wants_input(self) -> bool:
@@ -170,7 +176,7 @@ class ProgramApp(Watcher):
 
     def _take(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
         match event:
-            case LoggedIn():
+            case LoggedIn() | RegistryLost() if not self._ready:
                 self._begin()
             case LoginFailed(error):
                 self._refused = error
@@ -263,7 +269,10 @@ class ProgramApp(Watcher):
             self._not_there(contact)
 
     def _no_answer(self, contact: str, _: P2PError) -> None:
-        self._not_there(contact)
+        """The registry cannot say it; a link that is up can."""
+        chat = self.node.chat(contact)
+        if chat is None or chat.away:
+            self._not_there(contact)
 
     def _not_there(self, contact: str) -> None:
         self._undelivered.discard(contact)

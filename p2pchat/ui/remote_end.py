@@ -4,17 +4,20 @@ What both a person's screen and a program need; how things are shown there is th
 """
 
 from collections.abc import Callable, Collection
-from typing import Protocol
+from typing import Final, Protocol
 
 from p2pchat.errors import InternalError, P2PError
 from p2pchat.net.link import Link
-from p2pchat.net.loop import Loop
+from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.events import Event
 from p2pchat.peer.node import Node
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.screen import Detached, Taken, Typed, TypedAll
 from p2pchat.ui.screens import Screens, Watcher
 from p2pchat.ui.typed_ahead import TakesInput
+
+_SIGN_EVERY: Final = 3.0
+"""Seconds; the other end takes us for hung after a few times that."""
 
 
 class App(TakesInput, Protocol):
@@ -27,6 +30,10 @@ class App(TakesInput, Protocol):
     @property
     def opened(self) -> Collection[str]:
         """With whom conversations are open there, in front or behind."""
+
+    @property
+    def undone(self) -> int:
+        """How much of what was submitted is not done yet, nor said."""
 
     def run(self, node: Node, *, ready: bool = False) -> None:
         """Be at this node."""
@@ -65,13 +72,15 @@ class RemoteEnd(Watcher):
         self._node = node
         self._screens = screens
         self._on_done = on_done
-        self._untold = 0  # lines that were taken, and the other end does not know it
+        self._heard_lines = self._told_done = 0
+        self._sign: Timer | None = None
         link.on_message = self._heard
         link.on_closed = self._gone
         app.on_done = self._done
-        app.when_input_is_wanted(self._tell_taken)
+        app.when_input_is_wanted(self._tell_done)
         screens.add(self)
         app.run(node, ready=True)
+        self._give_sign()
 
     @property
     def opened(self) -> Collection[str]:
@@ -87,6 +96,7 @@ class RemoteEnd(Watcher):
     def on_room(self) -> None:
         """More can be said than before."""
         self._app.on_room()
+        self._loop.call_soon(self._after)
 
     def on_bug(self) -> None:
         """End this one; its process is told why."""
@@ -97,13 +107,11 @@ class RemoteEnd(Watcher):
             return
         match message:
             case Typed(line, refused):
-                self._untold += 1
+                self._heard_lines += 1
                 if refused:
                     self._app.refuse_line(refused)
                 else:
                     self._app.submit(line)
-                if self._app.wants_input:
-                    self._tell_taken()
             case TypedAll():
                 self._app.end_input()
             case Taken(count):
@@ -116,18 +124,28 @@ class RemoteEnd(Watcher):
         """So many lines that were shown are written there."""
 
     def _after(self) -> None:
-        """Something has happened in this turn."""
+        """Something has happened in this turn, and what was said in it is on the disk."""
+        self._tell_done()
 
-    def _tell_taken(self) -> None:
-        if self._untold:
-            self._link.send(Taken(self._untold))
-            self._untold = 0
+    def _tell_done(self) -> None:
+        """Tell how many lines more are done: what was not is known there if we die."""
+        done = self._heard_lines - self._app.undone
+        if done > self._told_done and self._app.wants_input:
+            self._link.send(Taken(done - self._told_done))
+            self._told_done = done
+
+    def _give_sign(self) -> None:
+        """Say that we live, now and then."""
+        self._sign = self._loop.call_later(_SIGN_EVERY, self._give_sign)
+        self._link.send(Taken(0))
 
     def _gone(self, _: P2PError | None) -> None:
         self._app.finish()
 
     def _done(self) -> None:
         """End it, once what was said in this turn is kept."""
+        if self._sign is not None:
+            self._sign.cancel()
         self._loop.call_soon(self._detach)
 
     def _detach(self) -> None:

@@ -200,8 +200,9 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             return [f"somebody called as {contact}, and was hung up on: {error_sentence(error)}"]
         case RegistryTrusted(registry, fingerprint):
             return [f"first contact with {registry}: its key is {fingerprint}, from now on"]
-        case ContactAway(contact):
-            return [f"{contact} is offline: what you write waits until you are both online"]
+        case ContactAway(contact, error):
+            how = "is offline" if error is None else f"cannot be reached ({error.what})"
+            return [f"{contact} {how}: what you write waits until you are both online"]
         case ContactLost(contact, error):
             why = "" if error is None else f" ({error.what})"
             return [f"{contact} is gone{why}: what you write waits until you are both online"]

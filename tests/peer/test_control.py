@@ -10,12 +10,23 @@ from msgspec.structs import replace
 from p2pchat.errors import P2PError, Unreachable, UsageError
 from p2pchat.net.local import dial_local
 from p2pchat.net.loop import Loop
+from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.control import ControlServer
 from p2pchat.peer.control_client import control_link, socket_of
-from p2pchat.protocol.control import Find, FindResult, Send, Sent, Status, StatusResult
+from p2pchat.peer.profile import Profile
+from p2pchat.protocol.control import (
+    Find,
+    FindResult,
+    Send,
+    Sent,
+    Status,
+    StatusResult,
+    Trusted,
+    TrustedResult,
+)
 from p2pchat.protocol.messages import Answer, Presence, Request
 from p2pchat.protocol.states import Speaker
-from tests.peer.test_conversations import friends
+from tests.peer.test_conversations import friends, texts
 from tests.world import World
 
 FAR = 2**50
@@ -95,3 +106,33 @@ def test_each_account_has_a_name_of_its_own(tmp_path: Path) -> None:
     }
     assert len(names) == 6
     assert max(map(len, names)) < 30
+
+
+def test_a_key_that_another_process_takes(
+    secure_world: World, control: ControlServer, tmp_path: Path
+) -> None:
+    """The link with the old key ends, and what waited for it has failed: nothing goes there."""
+    world = secure_world
+    alice, bob = friends(world)
+    control.serve(alice.node, lambda *_: None, None)
+    bob.node.stop()
+    world.advance(3)
+    alice.node.call("bob")
+    world.settle()
+    alice.node.say("bob", "to the old one")
+    new_bob = world.person("bob", "10.0.0.9", home=world.home("bob's new machine"))
+    world.settle()
+    with closing(Profile(tmp_path / "home-alice" / "profile.sqlite3")) as profile:
+        contacts = Contacts(profile, str(world.url), alice.home.identity.public)
+        assert contacts.other_number("bob")
+        contacts.trust("bob")
+    answers = ask(world, tmp_path / "n.sock", Trusted("bob"), Trusted("bob"))
+    assert answers == [TrustedResult(1), TrustedResult(0)]
+    new_bob.told()
+    alice.node.call("bob")
+    world.settle()
+    new_bob.node.accept()
+    world.settle()
+    alice.node.say("bob", "to the new one")
+    world.settle()
+    assert texts(new_bob.told()) == ["to the new one"]

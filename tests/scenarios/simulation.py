@@ -75,6 +75,7 @@ class MortalNetwork(MemoryNetwork):
         timeout: float,
         on_transport: Callable[[Any], None],
         on_failed: Callable[[P2PError], None],
+        accepts: Callable[[str], bool] | None = None,
     ) -> Any:
         def came(transport: MemoryTransport) -> None:
             if self._life.alive:
@@ -86,7 +87,7 @@ class MortalNetwork(MemoryNetwork):
             if self._life.alive:
                 on_failed(error)
 
-        return super().dial(address, timeout, came, failed)
+        return super().dial(address, timeout, came, failed, accepts)
 
 
 class Life:

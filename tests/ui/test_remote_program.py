@@ -23,7 +23,7 @@ class Program:
         self.broken = False
         self.told: list[dict[str, Any]] = []
         client = ControlClient(desk.world.loop, desk.path)
-        self.app = Attached(client.link, self._write)
+        self.app = Attached(desk.world.loop, client, self._write)
         self.app.attach(AttachProgram(**how))
 
     def _write(self, lines: Iterable[Sequence[Fragment]]) -> None:

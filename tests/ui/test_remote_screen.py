@@ -45,7 +45,7 @@ class Desk:
 
     def screen(self, **how: object) -> "Screen":
         client = ControlClient(self.world.loop, self.path)
-        screen = Screen(client)
+        screen = Screen(self.world, client)
         screen.app.attach(Attach(**how))  # type: ignore[arg-type]
         self.turn(lambda: bool(screen.app.around.toolbar) or screen.app.done)
         return screen
@@ -61,9 +61,9 @@ class Desk:
 class Screen:
     """The other process: keeps what it is to show."""
 
-    def __init__(self, client: ControlClient) -> None:
+    def __init__(self, world: World, client: ControlClient) -> None:
         self.lines: list[str] = []
-        self.app = Attached(client.link, self._write)
+        self.app = Attached(world.loop, client, self._write)
 
     def _write(self, lines: Iterable[Sequence[Fragment]]) -> None:
         self.lines += ["".join(text for _, text in line) for line in lines]

@@ -1,0 +1,91 @@
+"""Whether the person wishes to talk with a contact, and what they are told of how that goes.
+
+Knows no link and no line: what happens to them, it is told.
+"""
+
+from collections.abc import Callable
+
+from p2pchat.errors import LinkLost, P2PError, TimedOut, Unreachable
+from p2pchat.peer.events import (
+    CallFailed,
+    Calling,
+    ChatEnded,
+    ChatStarted,
+    ContactAway,
+    ContactBack,
+    ContactLost,
+    Event,
+    Security,
+)
+
+
+class ChatWish:
+    """Between `begin` and `end` or `fail` the person wishes to talk; see `wished`.
+
+    The wish is fulfilled by the first link (ChatStarted), and stays so while links come and go.
+    """
+
+    def __init__(self, contact: str, on_event: Callable[[Event], None]) -> None:
+        self.wished = False
+        self.started = False
+        """Whether the wish has been fulfilled."""
+        self.is_stranger = False
+        """Whether the contact has to be asked, and may say no."""
+        self.is_unreachable = False
+        """Whether nobody answers where the contact should be, as the person was told."""
+        self._contact = contact
+        self._on_event = on_event
+
+    def begin(self, *, stranger: bool) -> None:
+        """The person wishes it from now on."""
+        self.wished = True
+        self.started = self.is_unreachable = False
+        self.is_stranger = stranger
+
+    def calling(self) -> None:
+        """A call is under way; of a contact whom we know, nothing is said of it."""
+        if self.wished and not self.started and self.is_stranger:
+            self._on_event(Calling(self._contact))
+
+    def linked(self, security: Security) -> None:
+        """There is a link."""
+        self.is_unreachable = False
+        if not self.wished:
+            return
+        if self.started:
+            self._on_event(ContactBack(self._contact))
+        else:
+            self.started = True
+            self._on_event(ChatStarted(self._contact, security))
+
+    def lost(self, error: P2PError | None) -> None:
+        """The link is gone, and is sought again."""
+        if self.wished and self.started:
+            self._on_event(ContactLost(self._contact, error))
+
+    def away(self) -> None:
+        """The contact has gone offline, and there is no link."""
+        if self.wished and self.started:
+            self._on_event(ContactAway(self._contact))
+
+    def not_reached(self, error: P2PError) -> None:
+        """A call has failed: what is said to somebody whom we know waits all the same."""
+        if self.started:
+            return
+        away = isinstance(error, LinkLost | TimedOut | Unreachable)
+        if self.is_stranger or not away:
+            self.fail(error)
+        elif self.wished and not self.is_unreachable:
+            self.is_unreachable = True
+            self._on_event(ContactAway(self._contact, error))
+
+    def fail(self, error: P2PError, *, even_if_unwished: bool = False) -> None:
+        """The wish cannot be fulfilled."""
+        if self.wished or even_if_unwished:
+            self.wished = False
+            self._on_event(CallFailed(self._contact, error))
+
+    def end(self) -> None:
+        """The person, or the contact, wishes it no more."""
+        self.wished = False
+        self._on_event(ChatEnded(self._contact, None))

@@ -1,0 +1,221 @@
+"""What a script is told is what the databases hold: by every way to say something, in every state.
+
+Exit 0: it is on the contact's disk. 6: it waits in the outbox, or is there. 10: it waits for the
+person to decide. 7: it has failed. 3 and others: nothing of it is kept. Real processes.
+"""
+
+import json
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.people import People, Registry
+from tests.programs import Program, environment, running
+
+Say = Callable[[People, str], tuple[int, str]]
+"""Says a text to bob as alice; returns the exit code, and what was printed."""
+
+
+def _send(people: People, text: str) -> tuple[int, str]:
+    code, said, err = people.run("alice", "send", "bob", text, "--wait", "5")
+    return code, "\n".join([*said, err])
+
+
+def _send_lines(people: People, text: str) -> tuple[int, str]:
+    code, said, err = people.run("alice", "send", "bob", "--wait", "5", stdin=text)
+    return code, "\n".join([*said, err])
+
+
+def _chat(people: People, text: str) -> tuple[int, str]:
+    code, said, err = people.run("alice", "chat", "bob", stdin=text + "\n")
+    return code, "\n".join([*said, err])
+
+
+def _json(people: People, text: str) -> tuple[int, str]:
+    order = json.dumps({"command": "send", "to": "bob", "text": text, "id": 1})
+    code, said, err = people.run("alice", "chat", "bob", "--json", stdin=order + "\n")
+    return code, "\n".join([*said, err])
+
+
+WAYS: dict[str, Say] = {"send": _send, "lines": _send_lines, "chat": _chat, "json": _json}
+
+
+@pytest.fixture(scope="module")
+def acquaintance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, People]]:
+    """The two at a registry."""
+    folder = tmp_path_factory.mktemp("exits")
+    with running(registry := Registry(folder / "r")):
+        yield registry, People(registry, folder)
+
+
+@pytest.fixture
+def people(acquaintance: tuple[Registry, People], tmp_path: Path) -> People:
+    """The two as they were then, for one test."""
+    registry, people = acquaintance
+    return People(registry, tmp_path, like=people)
+
+
+def check(people: People, said: dict[str, tuple[int, str]]) -> None:
+    """Compare what was said of each text with what the two databases hold of it."""
+    ours = {text: state for who, text, state in people.texts("alice", "bob") if who == "alice"}
+    theirs = [text for who, text, _ in people.texts("bob", "alice") if who == "alice"]
+    for text, (code, told) in said.items():
+        state = ours.get(text)
+        assert theirs.count(text) <= 1, (text, told)
+        assert (text in theirs) == (state == "delivered"), (text, state, told)
+        expected = {"delivered": {0}, "queued": {6, 10}, "failed": {7, 10}, None: {2, 3, 4, 5, 9}}
+        assert code in expected[state], (text, state, code, told)
+        assert ("not sent" in told) <= (state is None), (text, state, told)
+
+
+def say_it_all(people: People, prefix: str) -> dict[str, tuple[int, str]]:
+    """Say a text of its own by each way."""
+    return {f"{prefix} {way}": say(people, f"{prefix} {way}") for way, say in WAYS.items()}
+
+
+def codes(said: dict[str, tuple[int, str]]) -> set[int]:
+    return {code for code, _ in said.values()}
+
+
+@pytest.mark.parametrize("through", ["a node", "none"])
+def test_online_and_offline(people: People, through: str) -> None:
+    """Delivered, then kept; what waits goes out first when bob is back."""
+    alice = people.start("alice", "--headless") if through == "a node" else None
+    with running(people.start("bob", "--headless")) as bob:
+        said = say_it_all(people, "online")
+        assert codes(said) == {0}
+        bob.signal(signal.SIGTERM)
+        bob.end()
+    said |= (later := say_it_all(people, "offline"))
+    assert codes(later) == {6}
+    check(people, said)
+    if alice is not None:
+        alice.kill()
+    with running(people.start("bob", "--headless")):
+        assert people.run("alice", "send", "bob", "last", "--wait", "20")[0] == 0
+        theirs = [text for who, text, _ in people.texts("bob", "alice") if who == "alice"]
+        assert theirs[-9:] == [*said, "last"]
+
+
+@pytest.mark.parametrize("state", ["no node", "link up", "no link"])
+def test_the_registry_is_down(tmp_path: Path, state: str) -> None:
+    """A link that is up is used, and what was known of where bob is; else it is kept."""
+    registry = Registry(tmp_path / "r")
+    people = People(registry, tmp_path)
+    nodes = []
+    if state != "no node":
+        nodes = [people.start(name, "--headless") for name in ("alice", "bob")]
+        if state == "link up":
+            assert people.run("alice", "send", "bob", "before")[0] == 0
+    registry.kill()
+    for node in nodes:
+        node.wait_for("registry lost")
+    said = say_it_all(people, "down")
+    assert codes(said) == {6 if state == "no node" else 0}, said
+    check(people, said)
+    for node in nodes:
+        node.kill()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_node_is_killed(people: People, way: str) -> None:
+    """While it is waited for: what it has kept is 6, and what it has not is not."""
+    with running(people.start("alice", "--headless")) as alice:
+        text = f"killed {way}"
+        order = json.dumps({"command": "send", "to": "bob", "text": text, "id": 1})
+        words = {
+            "send": ("send", "bob", text, "--wait", "60"),
+            "lines": ("send", "bob", "--wait", "60"),
+            "chat": ("chat", "bob"),
+            "json": ("chat", "bob", "--json"),
+        }[way]
+        saying = Program(*words, env=people.env["alice"])
+        with running(saying):
+            if way == "lines":
+                saying.write_all(text)
+            elif way != "send":
+                saying.type(text if way == "chat" else order)
+            while text not in [line[1] for line in people.texts("alice", "bob")]:
+                pass
+            alice.kill()
+            code, err = saying.end()
+    check(people, {text: (code, err)})
+    assert code == 6
+
+
+@pytest.mark.parametrize("command", ["send", "search", "status", "chat", "json", "listen"])
+def test_the_node_is_stopped(people: People, command: str) -> None:
+    """It is named, within seconds; nothing that it was asked happens later."""
+    words = {
+        "send": ("send", "bob", "stopped"),
+        "search": ("search", "bob"),
+        "status": ("status",),
+        "chat": ("chat", "bob"),
+        "json": ("chat", "bob", "--json"),
+        "listen": ("listen",),
+    }[command]
+    with running(people.start("alice", "--headless")) as alice:
+        alice.signal(signal.SIGSTOP)
+        code, said, err = people.run("alice", *words)
+        assert code == 9, (said, err)
+        assert f"process {alice.process.pid}, does not answer" in err
+        assert f"kill -CONT {alice.process.pid}" in err
+        alice.signal(signal.SIGCONT)
+        assert people.run("alice", "status")[0] == 0
+        assert "stopped" not in [text for _, text, _ in people.texts("alice", "bob")]
+
+
+@pytest.mark.parametrize("way", ["chat", "json"])
+def test_the_node_is_stopped_in_the_midst_of_a_chat(people: People, way: str) -> None:
+    """Who is attached is told too."""
+    with running(people.start("alice", "--headless")) as alice:
+        how = () if way == "chat" else ("--json",)
+        with running(Program("chat", "bob", *how, env=people.env["alice"])) as chat:
+            chat.wait_for("offline|contact_away")
+            alice.signal(signal.SIGSTOP)
+            assert chat.process.wait() == 9
+        alice.signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("through", ["a node", "none"])
+def test_the_key_has_changed(
+    acquaintance: tuple[Registry, People], people: People, tmp_path: Path, through: str
+) -> None:
+    """Kept, or refused: never said to the new key."""
+    registry, _ = acquaintance
+    env = environment(tmp_path / "new", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
+    with running(Program("login", "bob", "--headless", env=env)) as bob:
+        bob.wait_for("logged in as bob")
+        alice = people.start("alice", "--headless") if through == "a node" else None
+        said = say_it_all(people, "changed")
+        assert codes(said) == {10}
+        history = Program("history", "alice", "--json", env=env)
+        assert history.end() == (0, "")
+        assert not [line for line in history.said if "changed" in line]
+        if alice is not None:
+            alice.kill()
+    ours = {text: state for who, text, state in people.texts("alice", "bob") if who == "alice"}
+    for text, (_, told) in said.items():
+        if ours.get(text) is None:
+            assert "not sent" in told or "another key" in told
+
+
+def test_rejected(people: People, tmp_path: Path) -> None:
+    """Bob has lost his contacts and refuses alice: what was said has failed."""
+    assert people.run("alice", "send", "bob", "early")[0] == 6
+    with closing(sqlite3.connect(tmp_path / "bob" / "data" / "profile.sqlite3")) as profile:
+        profile.execute("UPDATE contact SET accepted = 0")
+        profile.commit()
+    with running(people.start("bob")) as bob:
+        with running(Program("chat", "bob", env=people.env["alice"])) as alice:
+            alice.type("more")
+            bob.wait_for("alice wants to chat")
+            bob.type("/reject")
+            code, err = alice.end()
+        said = "\n".join([*alice.said, err])
+        assert code == 7, said
+        check(people, {"early": (7, ""), "more": (7, said)})
