@@ -12,6 +12,7 @@ P2PError                          exit 1
 │   └── InviteNeeded                   1   it makes none without a code that is good
 ├── LinkLost                           3   an open link broke
 ├── Unreachable                        3   a registry or a contact cannot be dialled
+│   ├── NodeEnded                      3   the node of another process, to which we were attached
 │   └── HungUp                         3   a contact was, and hung up without an answer
 ├── SlowedDown                         3   the registry has too much to do now
 ├── LoginRefused                       4   wrong name or password
@@ -126,12 +127,20 @@ class Unreachable(P2PError):
 class NodeEnded(Unreachable):
     """The node of another process to which a screen was attached has ended.
 
-    `unsaid` lines that were typed were not said; `all_typed`: nothing more would have been typed.
+    It has not told what became of the texts `untold`, the first of which was typed at `since`
+    (milliseconds since the epoch). `all_typed`: nothing more would have been typed.
     """
 
-    def __init__(self, what: str, *, likely: str, unsaid: int, all_typed: bool) -> None:
-        super().__init__(what, likely=likely, advice="start it again: p2p login")
-        self.unsaid = unsaid
+    def __init__(
+        self, *, likely: str, untold: tuple[str, ...], since: int, all_typed: bool
+    ) -> None:
+        super().__init__(
+            "the process that was your node has ended",
+            likely=likely,
+            advice="start it again: p2p login",
+        )
+        self.untold = untold
+        self.since = since
         self.all_typed = all_typed
 
 

@@ -1,6 +1,7 @@
 """`p2p login` and `p2p chat`: be online, and talk."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from p2pchat.cli import options
 from p2pchat.cli.echo import echo
 from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
 from p2pchat.cli.settings import Settings, private_folder
-from p2pchat.errors import ContactOffline, NodeEnded, NoSuchUser, P2PError, UsageError
+from p2pchat.errors import ContactOffline, NodeEnded, NoSuchUser, P2PError, Unreachable, UsageError
 
 if TYPE_CHECKING:
     from p2pchat.cli.assembly import AtPrompt
@@ -100,18 +101,29 @@ def _at_prompt(settings: Settings, us: "OurSide", username: str) -> "AtPrompt":
     return AtPrompt(settings.input_history_file, drafts_file, settings.look)
 
 
-def _what_became(us: "OurSide", whom: str | None, error: P2PError | None) -> P2PError | None:
-    """Return what ends a talk: of one whose node has ended, what has become of its lines."""
-    if not isinstance(error, NodeEnded) or error.unsaid or whom is None:
-        return error
+def _raise_what_became(us: "OurSide", whom: str | None, error: P2PError | None) -> None:
+    """Raise what ended a talk. Of one whose node has ended, look at what is on the disk first."""
+    if error is None:
+        return
+    if not isinstance(error, NodeEnded) or whom is None:
+        raise error
+    kept = us.history.lines(whom, since=error.since)
+    unsaid = Counter(error.untold) - Counter(line.text for line in kept if line.outgoing)
+    if unsaid:
+        raise Unreachable(
+            f"{error.what}, and {unsaid.total()} lines were not sent",
+            likely=error.likely,
+            advice=error.advice,
+        )
     waiting = us.history.waiting().get(whom, 0)
     if waiting:
-        return ContactOffline(
+        raise ContactOffline(
             f"{error.what}; {waiting} lines wait",
             likely=error.likely,
             advice="they go out when you are both online: p2p outbox",
         )
-    return None if error.all_typed else error
+    if not error.all_typed:
+        raise error
 
 
 def _be_online(
@@ -170,9 +182,7 @@ def _be_online(
             return
         talk = at_a_node(us.loop, settings, us, username, attach_here, be_the_node)
         meant = us.meant(whom) if whom is not None else ""
-        error = _what_became(us, whom, talk.error)
-    if error is not None:
-        raise error
+        _raise_what_became(us, whom, talk.error)
     if meant and talk.exit_code == NoSuchUser.exit_code:  # the screen has said that there is none
         echo(f"  likely: {meant}", err=True)
     ctx.exit(talk.exit_code)

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 _TEXTS_AT_ONCE: Final = 16
 """In one request, which must fit into a frame however their characters are escaped."""
 
-_ATTEMPTS: Final = 5
-
 _KEPT: Final = frozenset({ContactOffline.exit_code, NotTrusted.exit_code})
 """What the lines are in the outbox in spite of."""
 
@@ -101,11 +99,12 @@ class _Order:
 def _carry_out(settings: Settings, us: OurSide, username: str, order: _Order) -> P2PError | None:
     """Have it said by the node that runs, else by one of our own; return what keeps it waiting.
 
-    A node may end, or give way to another, at any moment: then the next one is asked.
+    A node may end, or give way to another, at any moment: then the next one is asked, until nobody
+    would begin with the order any more.
     """
     path = control_path(settings, us, username)
-    outcome: P2PError | None = None
-    for _ in range(_ATTEMPTS):
+    expires_at = order.expires_at
+    while True:
         found = node_or_place(us.loop, path)
         if isinstance(found, ControlServer):
             outcome = _deliver_ourselves(settings, us, username, order, found)
@@ -114,10 +113,8 @@ def _carry_out(settings: Settings, us: OurSide, username: str, order: _Order) ->
                 outcome = _have_delivered(found, order)
         if not isinstance(outcome, _NodeGone):
             return outcome
-        if order.texts is None and not us.history.lines(order.contact, states=TO_RETRY):
-            break
-    assert outcome is not None
-    return _kept(outcome.what) if _is_kept(us, order) else outcome
+        if now_ms() > expires_at or (order.texts is None and _is_kept(us, order)):
+            return _kept(outcome.what) if _is_kept(us, order) else outcome
 
 
 def _is_kept(us: OurSide, order: _Order) -> bool:

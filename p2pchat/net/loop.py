@@ -146,7 +146,7 @@ class Loop:
     def call_from_thread(self, callback: Callback) -> None:
         """Call on the loop's own thread; for worker threads and signal handlers."""
         self._from_threads.append(callback)
-        with suppress(BlockingIOError):  # the buffer is full of wake-ups: it is awake enough
+        with suppress(OSError):  # it is full of wake-ups, and awake enough; or the loop is closed
             self._wake_out.send(b"\0")
 
     def interrupt(self) -> None:

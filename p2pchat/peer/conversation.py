@@ -119,7 +119,7 @@ class Conversation:
     @property
     def is_opening(self) -> bool:
         """Whether the chat that is wished is not there yet, but may be in a moment."""
-        return self.is_calling and self.wished and not self._wish.started
+        return self.wished and not (self._wish.started or self.is_away)
 
     @property
     def is_away(self) -> bool:

@@ -3,12 +3,14 @@
 It shows what it is told to show, and knows no command. The other end is `remote_screen`.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from p2pchat.errors import NodeEnded, P2PError
+from p2pchat.errors import NodeEnded, P2PError, UsageError
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.control_client import ANSWER_TIMEOUT, ControlClient
+from p2pchat.peer.lines import now_ms
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.screen import (
     Alert,
@@ -22,6 +24,7 @@ from p2pchat.protocol.screen import (
     Typed,
     TypedAll,
 )
+from p2pchat.ui.commands import Say, parse
 
 _MOST_UNTAKEN: Final = 500
 
@@ -45,7 +48,7 @@ class Attached:
         self._write = write
         self._all_typed = False
         self._silence: Timer | None = None
-        self._untaken = 0
+        self._untaken: deque[tuple[int, str]] = deque()  # when it was typed; the text, if it is one
         self._tells_what_is_written = False
         self._on_input_wanted: Callable[[], None] = lambda: None
         self.around = Around("> ")
@@ -65,7 +68,7 @@ class Attached:
     @property
     def wants_input(self) -> bool:
         """Whether more lines should be read: not while the node has not taken many."""
-        return self._untaken < _MOST_UNTAKEN
+        return len(self._untaken) < _MOST_UNTAKEN
 
     def when_input_is_wanted(self, callback: Callable[[], None]) -> None:
         """Call it whenever `wants_input` again."""
@@ -94,7 +97,7 @@ class Attached:
             self._link.close()
 
     def _type(self, typed: Typed) -> None:
-        self._untaken += 1
+        self._untaken.append((now_ms(), _text_of(typed.line)))
         self._link.send(typed)
 
     def _wait_for_a_sign(self) -> None:
@@ -104,7 +107,7 @@ class Attached:
 
     def _hangs(self) -> None:
         self.error = self._client.unanswered()
-        self.finish(self.error.exit_code)
+        self.finish()
 
     def _heard(self, message: Message) -> None:
         self._wait_for_a_sign()
@@ -118,14 +121,18 @@ class Attached:
             case Alert(contact, sentence):
                 self.alert(contact, sentence)
             case Taken(count):
-                held_back = not self.wants_input
-                self._untaken -= count
-                if held_back and self.wants_input:
-                    self._on_input_wanted()
+                self._taken(count)
             case Detached(exit_code, what, likely, advice):
                 self._detached(exit_code, what, likely, advice)
             case _:
                 raise AssertionError(message)
+
+    def _taken(self, count: int) -> None:
+        held_back = not self.wants_input
+        for _ in range(count):
+            self._untaken.popleft()
+        if held_back and self.wants_input:
+            self._on_input_wanted()
 
     def _detached(self, exit_code: int, what: str, likely: str, advice: str) -> None:
         if what:
@@ -135,11 +142,19 @@ class Attached:
 
     def _lost(self, error: P2PError | None) -> None:
         if not self.done:
-            unsaid = f", and {self._untaken} lines were not said" if self._untaken else ""
             self.error = NodeEnded(
-                f"the process that was your node has ended{unsaid}",
                 likely="it was stopped" if error is None else error.what,
-                unsaid=self._untaken,
+                untold=tuple(text for _, text in self._untaken if text),
+                since=self._untaken[0][0] if self._untaken else 0,
                 all_typed=self._all_typed,
             )
-            self.finish(self.error.exit_code)
+            self.finish()
+
+
+def _text_of(line: str) -> str:
+    """Return what the line says, if it is no command."""
+    try:
+        meant = parse(line)
+    except UsageError:
+        return ""
+    return meant.text if isinstance(meant, Say) else ""

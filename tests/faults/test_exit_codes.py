@@ -8,13 +8,13 @@ import json
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from tests.people import People, Registry
-from tests.programs import Program, environment, running
+from tests.programs import Program, running
 
 Say = Callable[[People, str], tuple[int, str]]
 """Says a text to bob as alice; returns the exit code, and what was printed."""
@@ -147,61 +147,56 @@ def test_the_node_is_killed(people: People, way: str) -> None:
     assert code == 6
 
 
-@pytest.mark.parametrize("command", ["send", "search", "status", "chat", "json", "listen"])
-def test_the_node_is_stopped(people: People, command: str) -> None:
-    """It is named, within seconds; nothing that it was asked happens later."""
-    words = {
-        "send": ("send", "bob", "stopped"),
-        "search": ("search", "bob"),
-        "status": ("status",),
-        "chat": ("chat", "bob"),
-        "json": ("chat", "bob", "--json"),
-        "listen": ("listen",),
-    }[command]
-    with running(people.start("alice", "--headless")) as alice:
+def test_the_node_is_stopped(people: People) -> None:
+    """It is named, within seconds, to who asks and to who is attached; nothing happens later."""
+    env = people.env["alice"]
+    with running(people.start("alice", "--headless")) as alice, ExitStack() as stack:
+        commands = [Program("chat", "bob", *how, env=env) for how in ((), ("--json",))]
+        commands[0].type("/help")
+        commands[0].wait_for("/quit")
+        commands[1].type('{"command":"nonsense"}')
+        commands[1].wait_for("nonsense")
         alice.signal(signal.SIGSTOP)
-        code, said, err = people.run("alice", *words)
-        assert code == 9, (said, err)
-        assert f"process {alice.process.pid}, does not answer" in err
-        assert f"kill -CONT {alice.process.pid}" in err
+        orders = (
+            ("send", "bob", "stopped", "--queue"),
+            ("search", "bob"),
+            ("status",),
+            ("chat", "bob"),
+            ("chat", "bob", "--json"),
+            ("listen",),
+            ("outbox", "cancel", "bob"),
+        )
+        commands += [Program(*words, env=env) for words in orders]
+        for command in commands:
+            stack.enter_context(running(command))
+        for command in commands:
+            assert command.process.wait() == 9, command.process.args
+            err = command.end()[1]
+            assert f"process {alice.process.pid}, does not answer" in err
+            assert f"kill -CONT {alice.process.pid}" in err
         alice.signal(signal.SIGCONT)
         assert people.run("alice", "status")[0] == 0
         assert "stopped" not in [text for _, text, _ in people.texts("alice", "bob")]
 
 
-@pytest.mark.parametrize("way", ["chat", "json"])
-def test_the_node_is_stopped_in_the_midst_of_a_chat(people: People, way: str) -> None:
-    """Who is attached is told too."""
-    with running(people.start("alice", "--headless")) as alice:
-        how = () if way == "chat" else ("--json",)
-        with running(Program("chat", "bob", *how, env=people.env["alice"])) as chat:
-            chat.wait_for("offline|contact_away")
-            alice.signal(signal.SIGSTOP)
-            assert chat.process.wait() == 9
-        alice.signal(signal.SIGCONT)
-
-
 @pytest.mark.parametrize("through", ["a node", "none"])
-def test_the_key_has_changed(
-    acquaintance: tuple[Registry, People], people: People, tmp_path: Path, through: str
-) -> None:
+def test_the_key_has_changed(tmp_path: Path, through: str) -> None:
     """Kept, or refused: never said to the new key."""
-    registry, _ = acquaintance
-    env = environment(tmp_path / "new", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
-    with running(Program("login", "bob", "--headless", env=env)) as bob:
+    with running(registry := Registry(tmp_path / "r")), ExitStack() as stack:
+        people = People(registry, tmp_path)
+        env = people.env["bob"] | {"P2P_HOME": str(tmp_path / "new")}
+        bob = stack.enter_context(running(Program("login", "bob", "--headless", env=env)))
         bob.wait_for("logged in as bob")
-        alice = people.start("alice", "--headless") if through == "a node" else None
+        if through == "a node":
+            stack.enter_context(running(people.start("alice", "--headless")))
         said = say_it_all(people, "changed")
         assert codes(said) == {10}
         history = Program("history", "alice", "--json", env=env)
-        assert history.end() == (0, "")
-        assert not [line for line in history.said if "changed" in line]
-        if alice is not None:
-            alice.kill()
-    ours = {text: state for who, text, state in people.texts("alice", "bob") if who == "alice"}
-    for text, (_, told) in said.items():
-        if ours.get(text) is None:
-            assert "not sent" in told or "another key" in told
+        assert history.end()[0] == 5, "the new bob has met alice"
+        ours = {text: state for who, text, state in people.texts("alice", "bob")}
+        for text, (_, told) in said.items():
+            assert ours.get(text) in {"queued", None}
+            assert "another key" in told
 
 
 def test_rejected(people: People, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pchat.errors import Unreachable
+from p2pchat.errors import NodeEnded
 from p2pchat.net.loop import Loop
 from p2pchat.peer.control import ControlServer
 from p2pchat.peer.control_client import ControlClient
@@ -159,14 +159,15 @@ def test_what_was_seen_on_one_screen_is_not_unread_on_the_other(desk: Desk) -> N
 
 
 def test_a_node_that_ends_tells_its_screens(desk: Desk) -> None:
-    """And what was typed and not taken is counted."""
+    """And which texts it has told nothing of."""
     screen = desk.screen()
     screen.app.submit("lost")
     desk.control.close()
     desk.turn(lambda: screen.app.done)
     error = screen.app.error
-    assert isinstance(error, Unreachable)
-    assert "has ended, and 1 lines were not said" in error.what
+    assert isinstance(error, NodeEnded)
+    assert error.untold == ("lost",)
+    assert not error.all_typed
     desk.control = ControlServer(desk.world.loop, desk.path)
 
 
