@@ -5,6 +5,8 @@ Models are bound to nothing and the database is named at each execution: binding
 between threads, nor between two stores in one process.
 """
 
+import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -22,6 +24,21 @@ from p2pchat.private_files import (
 )
 
 _BUSY_TIMEOUT_S = 5
+
+_DAMAGED = "it was cut off or overwritten: by a failed disk or copy, or by another program"
+
+_CAUSES = {
+    sqlite3.SQLITE_BUSY: "another process has had it for itself for seconds",
+    sqlite3.SQLITE_LOCKED: "another process has had it for itself for seconds",
+    sqlite3.SQLITE_READONLY: "the file, its folder or its file system cannot be written to",
+    sqlite3.SQLITE_CANTOPEN: "the folder is not there or not yours, or no descriptor is left",
+    sqlite3.SQLITE_PERM: "the file is not yours",
+    sqlite3.SQLITE_IOERR: "the disk fails, or a quota is used up",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+}
+"""What SQLite's codes for errors most often mean."""
 
 
 class AddColumn(NamedTuple):
@@ -66,7 +83,7 @@ class Store:
             self._after_an_error()
             raise StorageError(
                 f"{self._name} cannot be used: {' '.join(str(reason).split())}",
-                likely=self._likely,
+                likely=self._likely_cause(reason),
                 advice=self._advice,
             ) from error
 
@@ -107,11 +124,14 @@ class Store:
         tables: Sequence[type[peewee.Model]],
         steps: Mapping[int, Sequence[Step]] = NO_STEPS,
         finish: Sequence[str] = (),
+        usable_from: int = 0,
     ) -> None:
         """Make the missing tables, and run the `steps` that lead an older schema to each version.
 
-        `finish` are the statements that a schema needs after them. Raises StorageError where the
-        database cannot be used, or was written by a newer p2pchat.
+        `finish` are the statements that a schema needs after them. Programs that know no newer
+        schema than `usable_from` may go on using this one (0: none but its own). Raises
+        StorageError where the database cannot be used, or was written by a newer p2pchat that says
+        that ours is too old for it.
         """
         if self.is_at(schema_version):
             return
@@ -126,7 +146,7 @@ class Store:
                 self._take(step)
             for statement in finish:
                 self.rows(statement)
-            self._note_version(schema_version)
+            self._note_version(schema_version, usable_from or schema_version)
 
     def _take(self, step: Step) -> None:
         if isinstance(step, str):
@@ -135,18 +155,30 @@ class Store:
             self.rows(f"ALTER TABLE {step.table} ADD COLUMN {step.name} {step.definition}")
 
     def is_at(self, schema_version: int) -> bool:
-        """Tell whether that is its schema; raises StorageError where it is newer, or unusable."""
+        """Tell whether that schema's program can use it as it is.
+
+        Raises StorageError where its schema is too new for that, or it cannot be used at all.
+        """
         found = self._version()
         if found > schema_version:
+            if self._usable_from() <= schema_version:
+                return True
             raise StorageError(
                 f"{self._name} was written by a newer p2pchat (schema {found})",
                 advice=f"use that version, or: {self._advice}",
             )
         return found == schema_version
 
+    def _usable_from(self) -> int:
+        """Give the oldest schema whose program can use this one; by default its own."""
+        return self._version()
+
     def atomic(self) -> peewee._atomic:
         """Do all of it or nothing; errors come as the database raises them."""
         return self.database.atomic()
+
+    def _likely_cause(self, _: BaseException) -> str:
+        return self._likely
 
     def _after_an_error(self) -> None:
         """Mend what an error may have broken."""
@@ -158,7 +190,7 @@ class Store:
         """Give the schema's version; 0 where there is none."""
         raise NotImplementedError
 
-    def _note_version(self, version: int) -> None:
+    def _note_version(self, version: int, usable_from: int) -> None:
         raise NotImplementedError
 
 
@@ -172,7 +204,7 @@ class _Sqlite(Store):
         super().__init__(
             self.sqlite,
             str(file),
-            "the disk is full, the file is no database, or it is not yours",
+            "the disk fails, or the file is not yours",
             advice,
         )
 
@@ -187,20 +219,25 @@ class _Sqlite(Store):
     def atomic(self) -> peewee._atomic:
         return self.sqlite.atomic("immediate")
 
+    def _likely_cause(self, reason: BaseException) -> str:
+        """Return what SQLite's own code for the error means (https://sqlite.org/rescode.html)."""
+        code = getattr(reason, "sqlite_errorcode", 0) & 0xFF
+        return _CAUSES.get(code, self._likely)
+
     def _version(self) -> int:
         with self.errors():
             return int(self.sqlite.pragma("user_version"))
 
-    def _note_version(self, version: int) -> None:
+    def _note_version(self, version: int, _: int) -> None:
         self.sqlite.pragma("user_version", version)
 
 
 class SqliteFile(_Sqlite):
     """The file, made for its owner's eyes where it is not; in WAL, every commit on the disk.
 
-    `alone`: no other process may have it so at the same time. Raises StorageError, with `advice`,
-    where it cannot be opened, was written by a newer p2pchat, can be read by others, or is
-    another's alone.
+    `alone`: no other process may have it so at the same time. It is there with its schema or not at
+    all, so that an empty one is known to be damaged. Raises StorageError, with `advice`, where it
+    cannot be opened, was written by a newer p2pchat, can be read by others, or is another's alone.
     """
 
     def __init__(
@@ -219,12 +256,31 @@ class SqliteFile(_Sqlite):
         self._lock = _lock(file, advice) if alone else None
         try:
             with self.errors():
-                make_private(file)
+                if not file.exists():
+                    self._make(file, tables, schema_version, finish)
+                refuse_if_damaged(file, advice)
                 refuse_if_others_can_read(file)
                 self.bring_to(schema_version, tables, steps, finish)
         except StorageError:
             self.release()
             raise
+
+    def _make(
+        self,
+        file: Path,
+        tables: Sequence[type[peewee.Model]],
+        schema_version: int,
+        finish: Sequence[str],
+    ) -> None:
+        """Make it elsewhere, and name it when it is whole; another process may be faster."""
+        with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.stem}-") as folder:
+            unnamed = Path(folder) / file.name
+            make_private(unnamed)
+            new = _Sqlite(unnamed, self._advice, {})
+            with closing(new):
+                new.bring_to(schema_version, tables, finish=finish)
+            with suppress(FileExistsError):
+                file.hardlink_to(unnamed)
 
     def release(self) -> None:
         """Close the calling thread's connection, the last one; it is ours alone no longer."""
@@ -240,6 +296,7 @@ def try_to_open(file: Path, schema_version: int, advice: str) -> None:
     """
     store = _Sqlite(file, advice, {})
     with store.errors(), closing(store):
+        refuse_if_damaged(file, advice)
         refuse_if_others_can_read(file)
         store.is_at(schema_version)
         with store.sqlite.atomic("immediate") as transaction:  # which alone succeeds on any file
@@ -247,7 +304,13 @@ def try_to_open(file: Path, schema_version: int, advice: str) -> None:
             transaction.rollback()
         found = store.sqlite.pragma("quick_check", 1)
         if found != "ok":
-            raise StorageError(f"{file} is damaged: {found}", advice="put back a copy of it")
+            raise StorageError(f"{file} is damaged: {found}", likely=_DAMAGED, advice=advice)
+
+
+def refuse_if_damaged(file: Path, advice: str) -> None:
+    """Raise StorageError if the file is empty, which would else count as new."""
+    if not file.stat().st_size:
+        raise StorageError(f"{file} is empty", likely=_DAMAGED, advice=advice)
 
 
 def _lock(file: Path, advice: str) -> IO[bytes]:

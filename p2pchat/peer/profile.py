@@ -19,7 +19,7 @@ from p2pchat.peer.models import (
     Machine,
     Registry,
 )
-from p2pchat.storage import SqliteFile
+from p2pchat.storage import SqliteFile, try_to_open
 
 
 class KnownContact(NamedTuple):
@@ -33,6 +33,15 @@ class KnownContact(NamedTuple):
     accepted: bool = False
 
 
+def try_profile(file: Path) -> None:
+    """Raise StorageError where the file, which is there, could not be opened; change nothing."""
+    try_to_open(file, SCHEMA_VERSION, _advice(file))
+
+
+def _advice(file: Path) -> str:
+    return f"look at {file.parent}; p2p profile restore FILE puts back a backup; or set P2P_HOME"
+
+
 class Profile:
     """What one person's own end remembers, in one SQLite file, made where it is not.
 
@@ -41,9 +50,12 @@ class Profile:
     """
 
     def __init__(self, file: Path) -> None:
-        self._store = SqliteFile(
-            file, TABLES, SCHEMA_VERSION, f"look at {file.parent}, or set P2P_HOME", STEPS, FINISH
-        )
+        self._store = SqliteFile(file, TABLES, SCHEMA_VERSION, _advice(file), STEPS, FINISH)
+
+    @property
+    def store(self) -> SqliteFile:
+        """What it is kept in, to be copied."""
+        return self._store
 
     def note_account(self, registry: str, username: str) -> None:
         """Remember that this account is ours and was used now."""

@@ -34,6 +34,7 @@ from p2pchat.peer.registry_link import Failed
 from p2pchat.peer.retries import Retries
 from p2pchat.peer.sleep_watch import SleepWatch
 from p2pchat.protocol.messages import (
+    MAX_WATCHED,
     AnnouncePort,
     AnnouncePortResult,
     Goodbye,
@@ -171,8 +172,13 @@ class RegistrySession:
 
         Only until the registry is lost; ask again when it is back.
         """
-        if self._client is not None:
-            self._client.ask(Watch(tuple(usernames)), self._watching, _ignore_failure)
+        if self._client is None:
+            return
+        # The first ones come last: an older registry knows no `add`, and tells of these alone.
+        for start in reversed(range(0, max(len(usernames), 1), MAX_WATCHED)):
+            some = tuple(usernames[start : start + MAX_WATCHED])
+            add = start + MAX_WATCHED < len(usernames)
+            self._client.ask(Watch(some, add), self._watching, _ignore_failure)
 
     def _seen(self, sighting: Sighting) -> None:
         self.on_sighting(sighting)

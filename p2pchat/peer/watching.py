@@ -6,7 +6,7 @@ What it says of anybody else is ignored. Knows no conversation.
 from collections.abc import Callable
 
 from p2pchat.peer.contacts import Contacts
-from p2pchat.protocol.messages import MAX_WATCHED, Presence, SearchResult, Sighting
+from p2pchat.protocol.messages import MOST_WATCHED_IN_ALL, Presence, SearchResult, Sighting
 
 
 class Watching:
@@ -15,7 +15,7 @@ class Watching:
     def __init__(self, contacts: Contacts, ask: Callable[[list[str]], None]) -> None:
         self._contacts = contacts
         self._ask = ask
-        self._names: list[str] = []
+        self._names: dict[str, None] = {}  # the most important ones first
         self._sightings: dict[str, SearchResult] = {}
         self._online = False
 
@@ -31,7 +31,7 @@ class Watching:
 
     def online(self) -> None:
         """We are logged in: a registry that is back knows of no watch."""
-        self._online, self._names = True, []
+        self._online, self._names = True, {}
 
     def offline(self) -> None:
         """We are not logged in any more; what the registry said may still hold."""
@@ -59,8 +59,9 @@ class Watching:
             for contact in self._contacts.all()
             if contact.accepted and not contact.blocked and contact.username not in talking_to
         ]
-        names = names[:MAX_WATCHED]
-        if names != self._names:
-            self._names = names
-            self._sightings = {n: seen for n, seen in self._sightings.items() if n in names}
+        names = names[:MOST_WATCHED_IN_ALL]
+        if names != list(self._names):
+            self._names = dict.fromkeys(names)
+            watched = set(names)
+            self._sightings = {n: seen for n, seen in self._sightings.items() if n in watched}
             self._ask(names)

@@ -218,16 +218,19 @@ class SearchResult(Answer, frozen=True):
 
 
 MAX_WATCHED: Final = 256
+MOST_WATCHED_IN_ALL: Final = 4096
 """Names that one login may watch."""
 
 
 class Watch(Request, frozen=True):
     """Ask to be told where these users are whenever that changes, and of no others any more.
 
-    Each name once; at most MAX_WATCHED names.
+    With `add`: of those asked about before too. Each name once; at most MAX_WATCHED names, and
+    MOST_WATCHED_IN_ALL on a connection: where those beyond it are is told once.
     """
 
     usernames: tuple[str, ...]
+    add: bool = False
 
     def __post_init__(self) -> None:
         if len(self.usernames) > MAX_WATCHED:

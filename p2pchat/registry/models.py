@@ -131,8 +131,15 @@ class NodeList(Model):
 ACCOUNT_TABLES = (Account, Token, Invite)
 SHARED_TABLES = (*ACCOUNT_TABLES, Node, NodeList, Presence)
 
-SCHEMA_VERSION = 3
-"""Kept in the database; a newer one is refused."""
+SCHEMA_VERSION = 4
+"""Kept in the database; a newer one is refused, unless it says that ours may go on using it."""
+
+USABLE_FROM = 4
+"""The oldest schema whose program may use this one: nodes of two versions share a database.
+
+So a column or a table is added in one version, with a default, and nothing is taken away before
+the next one, which raises this number.
+"""
 
 STEPS = {
     2: (AddColumn("account", "disabled", "BOOLEAN NOT NULL DEFAULT FALSE"),),
@@ -140,4 +147,5 @@ STEPS = {
         AddColumn("token", "issued_at", "BIGINT NOT NULL DEFAULT 0"),
         AddColumn("token", "replaces", "TEXT"),
     ),
+    4: (),  # from here on the database says which programs may use it
 }

@@ -50,7 +50,15 @@ class Postgres(Store):
                 return 0
             return int(self.rows("SELECT version FROM p2pchat_schema")[0][0])
 
-    def _note_version(self, version: int) -> None:
+    def _usable_from(self) -> int:
+        rows = self.rows("SELECT COALESCE(usable_from, version) FROM p2pchat_schema")
+        return int(rows[0][0])
+
+    def _note_version(self, version: int, usable_from: int) -> None:
         self.rows("CREATE TABLE IF NOT EXISTS p2pchat_schema (version INTEGER NOT NULL)")
+        self.rows("ALTER TABLE p2pchat_schema ADD COLUMN IF NOT EXISTS usable_from INTEGER")
         self.rows("DELETE FROM p2pchat_schema")
-        self.rows("INSERT INTO p2pchat_schema VALUES (%s)", (version,))
+        self.rows(
+            "INSERT INTO p2pchat_schema (version, usable_from) VALUES (%s, %s)",
+            (version, usable_from),
+        )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Final, NamedTuple
 
 from p2pchat.protocol.heartbeat import SealedHello
-from p2pchat.protocol.messages import Presence, Reason, SearchResult, Sighting
+from p2pchat.protocol.messages import MOST_WATCHED_IN_ALL, Presence, Reason, SearchResult, Sighting
 
 
 def _at_once(callback: Callable[[], None]) -> None:
@@ -118,7 +118,7 @@ class PresenceBook:
         self._by_address: dict[tuple[str, int], Attendance] = {}
         self._by_session: dict[bytes, Attendance] = {}
         self._watchers: dict[str, dict[Hashable, OnMoved]] = {}
-        self._watched: dict[Hashable, tuple[str, ...]] = {}
+        self._watched: dict[Hashable, set[str]] = {}
         self.on_change: Callable[[str], None] = _nothing
         """Told the name of whoever has arrived, announced ports, or left."""
 
@@ -172,10 +172,12 @@ class PresenceBook:
         self.on_change(attendance.username)
 
     def watch(self, watcher: Hashable, usernames: tuple[str, ...], on_moved: OnMoved) -> None:
-        """Tell the watcher of these users from now on, and of no others any more."""
-        self.unwatch(watcher)
-        self._watched[watcher] = usernames
+        """Tell the watcher of these users too from now on; of so many in all as may be watched."""
+        watched = self._watched.setdefault(watcher, set())
         for username in usernames:
+            if len(watched) >= MOST_WATCHED_IN_ALL:
+                return
+            watched.add(username)
             self._watchers.setdefault(username, {})[watcher] = on_moved
 
     def unwatch(self, watcher: Hashable) -> None:

@@ -180,6 +180,8 @@ class Service:
                 return Sighting(username, here.found)
             return Sighting(username, elsewhere.get(username, NOWHERE).found)
 
+        if not request.add:
+            self._presence.unwatch(visitor)
         self._presence.watch(visitor, request.usernames, visitor.tell)
         absent = [n for n in request.usernames if self._presence.find(n) is None]
         return self._directory.look_up_all(absent, answer)

@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Final
 
 from p2pchat.errors import StorageError, UsageError
-from p2pchat.registry.models import ACCOUNT_TABLES, SCHEMA_VERSION, SHARED_TABLES, STEPS
+from p2pchat.registry.models import (
+    ACCOUNT_TABLES,
+    SCHEMA_VERSION,
+    SHARED_TABLES,
+    STEPS,
+    USABLE_FROM,
+)
 from p2pchat.storage import SqliteFile, Store, try_to_open
 
 _ADVICE: Final = "choose another --data-dir"
@@ -28,7 +34,7 @@ def open_shared(url: str) -> Store:
     """Open the database of the URL, `postgresql://...`; raises StorageError, UsageError."""
     store = _shared(url)
     try:
-        store.bring_to(SCHEMA_VERSION, SHARED_TABLES, STEPS)
+        store.bring_to(SCHEMA_VERSION, SHARED_TABLES, STEPS, usable_from=USABLE_FROM)
     except StorageError:
         store.release()
         raise

@@ -5,7 +5,14 @@ from pathlib import Path
 from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.watching import Watching
-from p2pchat.protocol.messages import MAX_WATCHED, Presence, SearchResult, Sighting
+from p2pchat.protocol.messages import (
+    MAX_WATCHED,
+    MOST_WATCHED_IN_ALL,
+    Presence,
+    SearchResult,
+    Sighting,
+)
+from tests.world import World
 
 ONLINE = SearchResult(Presence.ONLINE, "10.0.0.9", 4000)
 
@@ -60,12 +67,32 @@ def test_contacts_are_watched_unless_blocked(tmp_path: Path) -> None:
     assert asked.names[-1] == ["carol", "dave", "bob"]
 
 
-def test_no_more_than_one_message_holds(tmp_path: Path) -> None:
-    """The registry would hang up."""
+def test_no_more_than_a_registry_watches(tmp_path: Path) -> None:
+    """It would tell of the others once, and never again."""
     asked = Asked(tmp_path)
     asked.watching.online()
-    asked.watching.watch([f"user{n}" for n in range(MAX_WATCHED + 10)])
-    assert len(asked.names[-1]) == MAX_WATCHED
+    asked.watching.watch([f"user{n}" for n in range(MOST_WATCHED_IN_ALL + 10)])
+    assert len(asked.names[-1]) == MOST_WATCHED_IN_ALL
+
+
+def test_all_of_many_contacts_are_watched(secure_world: World) -> None:
+    """More than one message holds; of each it is told when they come and when they go."""
+    world = secure_world
+    alice = world.person("alice", "10.0.0.2")
+    names = [f"u{n:04}" for n in range(2 * MAX_WATCHED + 5)]
+    for name in names:
+        alice.node.contacts.accept(name, b"k" * 32)
+    alice.node.conversations.online()
+    world.settle()
+    watched = (names[0], names[MAX_WATCHED], names[-1])
+    people = [world.person(name, f"10.9.0.{n}") for n, name in enumerate(watched, start=1)]
+    world.settle()
+    assert sorted(alice.node.conversations.online_contacts) == sorted(watched)
+    for person in people:
+        person.node.stop()
+    world.advance(5)
+    assert alice.node.conversations.online_contacts == []
+    assert len(world.presence.watched) == len(names)
 
 
 def test_a_registry_that_is_back_is_asked_again(tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ import pytest
 
 from p2pchat.errors import StorageError
 from p2pchat.registry.accounts import Accounts, Creation
-from p2pchat.registry.stores import open_file, open_shared
+from p2pchat.registry.models import SCHEMA_VERSION, SHARED_TABLES
+from p2pchat.registry.postgres import Postgres
+from p2pchat.registry.stores import open_file, open_shared, try_shared
+from p2pchat.storage import AddColumn
 from tests.accounts import CHEAP
 from tests.postgres import end_connections
 
@@ -52,13 +55,54 @@ def test_nodes_that_start_at_once_make_one_schema(database: str) -> None:
     store.release()
 
 
-def test_a_newer_shared_schema_is_refused(database: str) -> None:
+@pytest.mark.parametrize("usable_from", [99, None])
+def test_a_newer_shared_schema_is_refused(database: str, usable_from: int | None) -> None:
     """An older program would not know what it does not see."""
     open_shared(database).release()
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("UPDATE p2pchat_schema SET version = 99")
+        connection.execute(
+            "UPDATE p2pchat_schema SET version = 99, usable_from = %s", [usable_from]
+        )
     with pytest.raises(StorageError, match="newer p2pchat"):
         open_shared(database)
+
+
+def test_two_versions_share_a_database(database: str) -> None:
+    """A cluster is upgraded node by node: a newer schema that only adds is used by both."""
+    ours = open_shared(database)
+    before = Accounts(ours, CHEAP)
+    assert before.create("alice", "secret") is Creation.MADE
+    newer = Postgres(database)
+    newer.bring_to(
+        SCHEMA_VERSION + 1,
+        SHARED_TABLES,
+        {
+            SCHEMA_VERSION + 1: (
+                AddColumn("account", "colour", "TEXT NOT NULL DEFAULT 'grey'"),
+                "CREATE TABLE of_the_newer_one (id INTEGER PRIMARY KEY)",
+            )
+        },
+        usable_from=SCHEMA_VERSION,
+    )
+    assert before.create("bob", "secret") is Creation.MADE  # by a node that ran all the while
+    started_later = open_shared(database)
+    try_shared(database)
+    accounts = Accounts(started_later, CHEAP)
+    match = accounts.verify("bob", "secret")
+    assert match is not None
+    assert accounts.enrol("bob", match.password_hash, match.standing, "token")
+    assert accounts.redeem_token("token", "bob", match.standing)
+    with newer.errors():
+        assert newer.rows("SELECT username, colour FROM account ORDER BY username") == [
+            ("alice", "grey"),
+            ("bob", "grey"),
+        ]
+        assert newer.is_at(SCHEMA_VERSION + 1), "the older one has led it back"
+    newer.bring_to(SCHEMA_VERSION + 2, SHARED_TABLES, {}, usable_from=SCHEMA_VERSION + 1)
+    with pytest.raises(StorageError, match="newer p2pchat"):
+        open_shared(database)
+    for store in (ours, newer, started_later):
+        store.release()
 
 
 def test_a_connection_that_broke_is_made_anew(database: str) -> None:

@@ -1,0 +1,95 @@
+"""A profile is copied and put back by its person: nothing is lost without a word."""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.people import People, Registry
+from tests.programs import running
+
+
+@pytest.fixture(scope="module")
+def acquaintance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, People]]:
+    """The two at a registry."""
+    folder = tmp_path_factory.mktemp("copies")
+    with running(registry := Registry(folder / "r")):
+        yield registry, People(registry, folder)
+
+
+@pytest.fixture
+def people(acquaintance: tuple[Registry, People], tmp_path: Path) -> People:
+    """The two as they were then, for one test."""
+    registry, people = acquaintance
+    return People(registry, tmp_path, like=people)
+
+
+def profile_of(people: People, name: str) -> Path:
+    return Path(people.env[name]["P2P_HOME"]) / "data" / "profile.sqlite3"
+
+
+def test_an_older_copy_says_what_it_may_lack(people: People, tmp_path: Path) -> None:
+    """Backed up while online, put back after more was said; both are told, and go on talking."""
+    copy = str(tmp_path / "alice.tar")
+    with running(people.start("bob", "--headless")):
+        with running(people.start("alice", "--headless")) as alice:
+            assert people.run("alice", "send", "bob", "one") == (0, [], "")
+            assert people.run("alice", "profile", "backup", copy) == (0, [], "")
+            assert Path(copy).stat().st_mode & 0o777 == 0o600
+            for text in ("two", "three"):
+                assert people.run("alice", "send", "bob", text)[0] == 0
+            code, _, err = people.run("alice", "profile", "restore", copy, "--force")
+            assert (code, f"in process {alice.process.pid}" in err) == (2, True), err
+            alice.signal(signal.SIGTERM)
+            alice.end()
+        code, _, err = people.run("alice", "profile", "restore", copy)
+        assert (code, "give --force" in err) == (2, True)
+        assert people.run("alice", "profile", "restore", copy, "--force")[0] == 0
+        assert [text for _, text, _ in people.texts("alice", "bob")][-1] == "one"
+        for text in ("four", "five", "six"):
+            assert people.run("alice", "send", "bob", text) == (0, [], "")
+    theirs = [text for _, text, _ in people.texts("bob", "alice")]
+    assert theirs[-6:] == ["one", "two", "three", "four", "five", "six"]
+
+
+def test_on_a_new_machine(people: People, tmp_path: Path) -> None:
+    """The accounts, the contacts and the key are there: no password, and no alarm."""
+    copy = str(tmp_path / "alice.tar")
+    assert people.run("alice", "profile", "backup", copy)[0] == 0
+    shutil.rmtree(people.env["alice"]["P2P_HOME"])
+    people.env["alice"] = {k: v for k, v in people.env["alice"].items() if k != "P2P_PASSWORD"}
+    assert people.run("alice", "profile", "restore", copy)[0] == 0
+    with running(people.start("bob", "--headless")):
+        assert people.run("alice", "send", "bob", "from a new machine") == (0, [], "")
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "nonsense"])
+def test_a_damaged_profile_is_called_so(people: People, tmp_path: Path, damage: str) -> None:
+    """And is not taken for a new one, nor written to; a backup mends it."""
+    copy = str(tmp_path / "alice.tar")
+    assert people.run("alice", "profile", "backup", copy)[0] == 0
+    file = profile_of(people, "alice")
+    whole = file.read_bytes()
+    damaged = {"empty": b"", "cut": whole[:5000], "nonsense": b"x" * len(whole)}[damage]
+    file.write_bytes(damaged)
+    for words in (("history", "bob"), ("send", "bob", "x"), ("login", "alice")):
+        code, said, err = people.run("alice", *words)
+        assert (code, said) == (1, []), err
+        assert "profile.sqlite3" in err
+        assert "cut off or overwritten" in err
+        assert "disk is full" not in err
+        assert "p2p profile restore" in err
+    assert file.read_bytes() == damaged
+    assert people.run("alice", "profile", "restore", copy, "--force")[0] == 0
+    assert people.texts("alice", "bob") == [("alice", "hello there", "delivered")]
+
+
+def test_what_is_no_backup(people: People, tmp_path: Path) -> None:
+    """Nothing is changed."""
+    (tmp_path / "x.tar").write_bytes(b"nothing")
+    code, _, err = people.run("alice", "profile", "restore", str(tmp_path / "x.tar"), "--force")
+    assert code == 1
+    assert "no backup that can be put back" in err
+    assert len(people.texts("alice", "bob")) == 1

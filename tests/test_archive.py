@@ -1,0 +1,70 @@
+"""What is not an archive of ours is refused, and nothing of it is put anywhere."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from p2pchat.archive import read_archive
+from p2pchat.errors import StorageError
+
+NAMES = ["data", "key"]
+
+
+def archive(folder: Path, *members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE) -> Path:
+    file = folder / "a.tar"
+    with tarfile.open(file, "w") as opened:
+        for name, content in members:
+            member = tarfile.TarInfo(name)
+            member.size, member.type, member.mode = len(content), kind, 0o777
+            member.linkname = "/etc/passwd"
+            opened.addfile(member, io.BytesIO(content))
+    return file
+
+
+def test_it_is_put_back(tmp_path: Path) -> None:
+    """For its owner's eyes, whatever the archive says."""
+    (tmp_path / "to").mkdir()
+    read_archive(archive(tmp_path, ("data", b"1"), ("key", b"2")), NAMES, tmp_path / "to")
+    assert [(tmp_path / "to" / name).read_bytes() for name in NAMES] == [b"1", b"2"]
+    assert (tmp_path / "to" / "key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [],
+        [("data", b"1")],
+        [("data", b"1"), ("key", b"2"), ("more", b"3")],
+        [("data", b"1"), ("../key", b"2")],
+        [("data", b"1"), ("/key", b"2")],
+    ],
+)
+def test_other_names(tmp_path: Path, members: list[tuple[str, bytes]]) -> None:
+    """Too few, too many, or elsewhere."""
+    (tmp_path / "to").mkdir()
+    with pytest.raises(StorageError, match="no backup"):
+        read_archive(archive(tmp_path, *members), NAMES, tmp_path / "to")
+    assert list((tmp_path / "to").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE]
+)
+def test_what_is_no_file(tmp_path: Path, kind: bytes) -> None:
+    """A link could lead anywhere."""
+    (tmp_path / "to").mkdir()
+    file = archive(tmp_path, ("data", b""), ("key", b""), kind=kind)
+    with pytest.raises(StorageError, match="no backup"):
+        read_archive(file, NAMES, tmp_path / "to")
+    assert list((tmp_path / "to").iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"not a tar", b"\0" * 10_000])
+def test_what_is_no_archive(tmp_path: Path, content: bytes) -> None:
+    """Said as such; also one that was cut off."""
+    file = tmp_path / "b.tar"
+    file.write_bytes(content or archive(tmp_path, ("data", b"1" * 9999)).read_bytes()[:3000])
+    with pytest.raises(StorageError, match="no backup"):
+        read_archive(file, NAMES, tmp_path)
