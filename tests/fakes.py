@@ -105,6 +105,7 @@ class MemoryTransport:
         self._ended = False
         self._remote_closed = False
         self._due = False
+        self.is_stopped: Callable[[str], bool] = lambda _: False
 
     def write(self, data: bytes) -> None:
         if self._closing:
@@ -153,7 +154,7 @@ class MemoryTransport:
 
     def _move(self) -> None:
         self._due = False
-        if self._ended:
+        if self._ended or self.is_stopped(self.local.host):
             return
         self._send()
         if self._inbox and self._reading:
@@ -217,6 +218,29 @@ class MemoryInternet:
         self.listeners: dict[Address, Callable[[Any], None]] = {}
         self.sockets: dict[Address, Callable[[bytes, Address], None]] = {}
         self.ports = iter(range(40_000, 60_000))
+        self._stopped: dict[str, list[Callable[[], None]]] = {}
+
+    def stop(self, host: str) -> None:
+        """Let a machine hear nothing from now on, as if its process had been sent SIGSTOP."""
+        self._stopped.setdefault(host, [])
+
+    def go_on(self, host: str) -> None:
+        """Let it hear again, first what came meanwhile."""
+        for accept in self._stopped.pop(host, []):
+            accept()
+        for pair in self.wires:
+            for end in pair:
+                end._soon()
+
+    def is_stopped(self, host: str) -> bool:
+        return host in self._stopped
+
+    def arrive(self, host: str, accept: Callable[[], None]) -> None:
+        """Hand a connection to the process, or keep it in its queue."""
+        if self.is_stopped(host):
+            self._stopped[host].append(accept)
+        else:
+            accept()
 
     def machine(self, host: str) -> "MemoryNetwork":
         return MemoryNetwork(self, host)
@@ -263,7 +287,9 @@ class MemoryNetwork:
             local = Address(self.host, next(self._internet.ports))
             pair = wire(self._loop, local, address)
             self._internet.wires.append(pair)
-            accept(pair[1])
+            for end in pair:
+                end.is_stopped = self._internet.is_stopped
+            self._internet.arrive(address.host, lambda: accept(pair[1]))
             on_transport(pair[0])
 
         def give_up() -> None:
@@ -282,7 +308,7 @@ class MemoryNetwork:
         def send(datagram: bytes, to: Address) -> None:
             def arrive() -> None:
                 receiver = self._internet.sockets.get(to)
-                if receiver is not None:
+                if receiver is not None and not self._internet.is_stopped(to.host):
                     receiver(datagram, here)
 
             self._loop.call_soon(arrive)

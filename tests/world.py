@@ -61,6 +61,10 @@ class Home:
         self.profile = Profile(folder / "profile.sqlite3")
         self.identity: Identity = load_identity(folder / "identity.pem")
 
+    def close(self) -> None:
+        """Give back the files."""
+        self.profile.close()
+
 
 class Person:
     """A node, and everything that it told."""
@@ -171,7 +175,7 @@ class World:
         """Give a person's home, made where it is not."""
         if name not in self._homes:
             self._homes[name] = Home(self._folder / f"home-{name}")
-            self._stack.enter_context(closing(self._homes[name].profile))
+            self._stack.callback(self._homes[name].close)
         return self._homes[name]
 
     def copy_home(self, name: str, copy: str) -> Home:
@@ -183,6 +187,24 @@ class World:
             database.execute("VACUUM INTO ?", (str(new / "profile.sqlite3"),))
         (new / "profile.sqlite3").chmod(0o600)
         return self.home(copy)
+
+    def copy_profile(self, name: str, to: Path) -> None:
+        """Write a copy of a person's profile as it is now."""
+        with closing(
+            sqlite3.connect(self._folder / f"home-{name}" / "profile.sqlite3")
+        ) as database:
+            database.execute("VACUUM INTO ?", (str(to),))
+
+    def restore_profile(self, name: str, copy: Path) -> None:
+        """Put a copy back in place of what is there."""
+        home = self.home(name)
+        home.profile.close()
+        folder = self._folder / f"home-{name}"
+        for file in folder.glob("profile.sqlite3*"):
+            file.unlink()
+        shutil.copy(copy, folder / "profile.sqlite3")
+        (folder / "profile.sqlite3").chmod(0o600)
+        home.profile = Profile(folder / "profile.sqlite3")
 
     def dialer(
         self, network: MemoryNetwork, home: Home, url: RegistryUrl | None = None

@@ -7,10 +7,11 @@ crashes leaves what its disk has and nothing else: its callbacks, timers and wir
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from p2pchat.errors import P2PError, UsageError
+from p2pchat.errors import LinkLost, P2PError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.credentials import Credentials
@@ -20,10 +21,13 @@ from p2pchat.peer.node import Node
 from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_session import Standing
 from tests.fakes import FakeClock, MemoryInternet, MemoryNetwork, MemoryTransport, advance, settle
-from tests.world import Home, World
+from tests.world import REGISTRY, Home, World
 
 NAMES = ("alice", "bob", "carol")
 STEPS = 5
+
+_TCP_GIVES_UP = 25
+"""Seconds; as net.dialing has it of the kernel."""
 
 _RECENT = 30
 """Lines that are looked at in each direction: more than one schedule says."""
@@ -44,6 +48,17 @@ class MortalLoop:
         self._loop = loop
         self.now = loop.now
         self.alive = True
+        self._stopped: list[Callable[[], None]] | None = None
+
+    def stop(self) -> None:
+        """Call nothing until `go_on`, which calls what was due meanwhile."""
+        if self._stopped is None:
+            self._stopped = []
+
+    def go_on(self) -> None:
+        missed, self._stopped = self._stopped or [], None
+        for callback in missed:
+            self.call_soon(callback)
 
     def call_soon(self, callback: Callable[[], None]) -> None:
         self._loop.call_soon(self._if_alive(callback))
@@ -56,8 +71,10 @@ class MortalLoop:
 
     def _if_alive(self, callback: Callable[[], None]) -> Callable[[], None]:
         def call() -> None:
-            if self.alive:
+            if self.alive and self._stopped is None:
                 callback()
+            elif self.alive and self._stopped is not None:
+                self._stopped.append(callback)
 
         return call
 
@@ -93,8 +110,11 @@ class MortalNetwork(MemoryNetwork):
 class Life:
     """One process of one person, from its start to its end, and what it showed."""
 
-    def __init__(self, world: World, name: str, host: str, home: Home) -> None:
+    def __init__(self, world: World, name: str, host: str, home: Home, taken: set[str]) -> None:
         self.name = name
+        self._taken = taken
+        self.host = host
+        self.home = home
         self.loop = MortalLoop(world.loop)
         self.shown: list[tuple[str, int]] = []
         loop: Any = self.loop
@@ -117,15 +137,27 @@ class Life:
     def _told(self, event: Event) -> None:
         if isinstance(event, TextReceived):
             self.shown.append((event.contact, event.id))
+            self._taken.add(event.text)
 
 
 class Simulation:
-    """A world that lives through one schedule after another; `check` says what is wrong."""
+    """A world that lives through one schedule after another; `check` says what is wrong.
 
-    def __init__(self, folder: Path, people: int) -> None:
+    `copies`: disks are put back from older copies too, and copies of a person run at once. What was
+    said after a copy was made may then be gone with the disk; nothing else may.
+    """
+
+    def __init__(self, folder: Path, people: int, *, copies: bool = False) -> None:
+        self._folder = folder
+        self._copies: dict[str, Path] = {}
+        self._count = 0
+        self.taken: set[str] = set()
+        """What was ever on a disk of those to whom it was said."""
+        self._was_older: set[str] = set()  # whose disk has been an older one, or one of two
+        self._weights = _WEIGHTS if copies else (*_WEIGHTS[:-_OF_COPIES], *[0] * _OF_COPIES)
         self.world = World(Loop(FakeClock(), strict=True), folder, secure=True)
         self.names = NAMES[:people]
-        self.hosts = {name: f"10.0.0.{n}" for n, name in enumerate(self.names, start=2)}
+        self._hosts = 0
         self.lives: dict[str, Life] = {}
         self.said = 0
         self._registry_up = True
@@ -139,29 +171,35 @@ class Simulation:
                     self._make_friends(caller, callee)
 
     def start(self, name: str) -> None:
-        """Start somebody's process."""
-        home = self.world.home(name)
-        self.lives[name] = Life(self.world, name, self.hosts[name], home)
+        """Start somebody's process, at another address than before."""
+        self._hosts += 1
+        host = f"10.0.{self._hosts // 250}.{self._hosts % 250 + 2}"
+        self.lives[name] = Life(self.world, name, host, self.world.home(name), self.taken)
 
-    def crash(self, name: str) -> None:
-        """Let it die between two steps."""
+    def crash(self, name: str, *, told: bool = True) -> None:
+        """Let it die between two steps; unless `told`, its machine vanishes, and wires stay."""
         life = self.lives.pop(name)
         life.loop.alive = False
-        host = self.hosts[name]
+        host = life.host
+        self.world.internet.go_on(host)
         for open_ones in (self.world.internet.listeners, self.world.internet.sockets):
             for address in [a for a in open_ones if a.host == host]:
                 del open_ones[address]
         for end in self._ends(host):
             end.on_data = end.on_closed = lambda _: None  # type: ignore[method-assign,assignment]
             end.on_end = end.on_drained = lambda: None  # type: ignore[method-assign]
-            end.end(None)
+            if told:
+                end.end(None)
+            else:
+                end.is_stopped = lambda _: True  # nobody is told, until TCP gives up
+                self.world.loop.call_later(_TCP_GIVES_UP, partial(end.other.end, LinkLost("lost")))
         self._check_shown(life)
 
     def run(self, seed: int) -> None:
         """Live through one schedule, then let everything heal."""
         rng = random.Random(seed)
         for _ in range(STEPS):
-            rng.choices(self._steps, weights=self._weights)[0](self, rng)
+            rng.choices(_STEPS, weights=self._weights)[0](self, rng)
             for _ in range(rng.choice((0, 1, 3, 10, 40))):
                 self.world.loop.run_once(0)
         self._heal()
@@ -185,8 +223,16 @@ class Simulation:
         self.world.loop.close()
 
     def _compare(self, sender: str, receiver: str) -> list[str]:
-        out = self._lines(sender, receiver, outgoing=True)
-        got = self._lines(receiver, sender, outgoing=False)
+        homes = self.world.home(sender), self.world.home(receiver)
+        if {sender, receiver} & self._was_older:
+            out = self._lines(homes[0], receiver, outgoing=True)
+            got = self._lines(homes[1], sender, outgoing=False, limit=1000)
+            wrong = _untrue(out, got, receiver in self._was_older)
+            if {sender, receiver} <= self._was_older:  # nobody can know what a third copy lacks
+                wrong = [what for what in wrong if what.text not in self.taken]
+            return [f"{sender} to {receiver}: {text} {what}" for text, what in wrong]
+        out = self._lines(homes[0], receiver, outgoing=True)
+        got = self._lines(homes[1], sender, outgoing=False)
         wrong = []
         if [line.text for line in out] != [line.text for line in got]:
             missing = [line.text for line in out if line.text not in {g.text for g in got}]
@@ -198,12 +244,14 @@ class Simulation:
             wrong.append(f"{sender} to {receiver}: not known to be delivered: {undelivered}")
         return wrong
 
-    def _lines(self, whose: str, contact: str, *, outgoing: bool) -> list[_Row]:
-        database = self.world.home(whose).profile._store.database
+    def _lines(
+        self, home: Home, contact: str, *, outgoing: bool, limit: int = _RECENT
+    ) -> list[_Row]:
+        database = home.profile.store.database
         rows = database.execute_sql(
             "SELECT id, text, state FROM line WHERE registry = ? AND username = ? AND outgoing = ?"
             " ORDER BY seq DESC LIMIT ?",
-            (str(self.world.url), contact, outgoing, _RECENT),
+            (str(self.world.url), contact, outgoing, limit),
         )
         return [_Row(*row) for row in rows][::-1]
 
@@ -211,7 +259,7 @@ class Simulation:
         """What one process showed, it showed once, and it is on the disk."""
         assert len(life.shown) == len(set(life.shown)), f"{life.name} showed a line twice"
         for contact in self.names:
-            recent = {line.id for line in self._lines(life.name, contact, outgoing=False)}
+            recent = {line.id for line in self._lines(life.home, contact, outgoing=False)}
             shown = {n for c, n in life.shown if c == contact and n >= min(recent, default=0)}
             assert shown <= recent, f"{life.name} showed a ghost"
 
@@ -225,15 +273,30 @@ class Simulation:
     def _heal(self) -> None:
         if not self._registry_up:
             self._registry_step(random.Random(0))
+        self._go_on_all()
+        for name in sorted(set(self.lives) - set(self.names)):
+            self.crash(name)  # of two copies that ran, one is thrown away
+        must_talk = bool(self._was_older)  # what a disk lacks is found out so
         for pause in (0, 3, 10, 60, *[60] * 20):  # as long as the longest pause between two tries
-            for name in self.names:
-                if name in self.lives and self.lives[name].node.standing is Standing.STOPPED:
-                    self.crash(name)  # there was no registry when it started, so it gave up
-                if name not in self.lives:
-                    self.start(name)
+            self._start_all()
+            if must_talk and self._all_are_online:
+                must_talk = False
+                for name in self.names:
+                    self._say_as(name, 1, [other for other in self.names if other != name])
             advance(self.world.loop, pause)
-            if not self.check():
+            if not (must_talk or self.check()):
                 return
+
+    def _start_all(self) -> None:
+        for name in self.names:
+            if name in self.lives and self.lives[name].node.standing is Standing.STOPPED:
+                self.crash(name)  # there was no registry when it started, so it gave up
+            if name not in self.lives:
+                self.start(name)
+
+    @property
+    def _all_are_online(self) -> bool:
+        return all(life.node.standing is Standing.ONLINE for life in self.lives.values())
 
     def _ends(self, host: str) -> list[MemoryTransport]:
         ends = [end for pair in self.world.internet.wires for end in pair]
@@ -246,26 +309,29 @@ class Simulation:
         if not self.lives:
             return
         name = rng.choice(sorted(self.lives))
-        contact = rng.choice([other for other in self.names if other != name])
-        for _ in range(rng.choice((1, 1, 2, 5))):
-            self.said += 1
-            text = f"{name} {self.said}"
-            self.lives[name].node.conversations.outbox.queue(
-                contact, (text,), lambda _: None, lambda _: None
-            )
+        contact = rng.choice([other for other in self.names if other != self.lives[name].name])
+        self._say_as(name, rng.choice((1, 1, 2, 5)), [contact])
+
+    def _say_as(self, name: str, count: int, contacts: list[str]) -> None:
+        for contact in contacts:
+            for _ in range(count):
+                self.said += 1
+                self.lives[name].node.conversations.outbox.queue(
+                    contact, (f"{name} {self.said}",), lambda _: None, lambda _: None
+                )
 
     def _wish(self, rng: random.Random) -> None:
         """Everybody wishes to talk to everybody, at once."""
-        for name, life in sorted(self.lives.items()):
+        for _, life in sorted(self.lives.items()):
             for contact in self.names:
-                if contact != name and rng.random() < 0.5:
+                if contact != life.name and rng.random() < 0.5:
                     with suppress(UsageError):  # it wishes so already
                         life.node.call(contact)
 
     def _leave(self, rng: random.Random) -> None:
-        for name, life in sorted(self.lives.items()):
+        for _, life in sorted(self.lives.items()):
             for contact in self.names:
-                if contact != name and rng.random() < 0.5:
+                if contact != life.name and rng.random() < 0.5:
                     life.node.leave(contact)
 
     def _cut(self, rng: random.Random) -> None:
@@ -310,5 +376,98 @@ class Simulation:
         assert isinstance(clock, FakeClock)
         clock.time += 5000
 
-    _steps = (_say, _cut, _crash, _start, _registry_step, _pass_time, _wish, _leave, _jump)
-    _weights = (10, 5, 3, 4, 1, 4, 2, 1, 0.3)
+    def _stop(self, rng: random.Random) -> None:
+        """A process is sent SIGSTOP: somebody's, or the registry's."""
+        name = rng.choice(["", *sorted(self.lives)])
+        if name:
+            self.lives[name].loop.stop()
+        self.world.internet.stop(self.lives[name].host if name else REGISTRY)
+
+    def _go_on(self, _: random.Random) -> None:
+        self._go_on_all()
+
+    def _go_on_all(self) -> None:
+        self.world.internet.go_on(REGISTRY)
+        for life in self.lives.values():
+            life.loop.go_on()
+            self.world.internet.go_on(life.host)
+
+    def _move(self, rng: random.Random) -> None:
+        """A machine vanishes and its person goes on at another, while the old links stand open."""
+        here = sorted(set(self.lives) & set(self.names))
+        if here:
+            name = rng.choice(here)
+            self.crash(name, told=False)
+            self.start(name)
+
+    def _back_up(self, rng: random.Random) -> None:
+        name = rng.choice(self.names)
+        self._count += 1
+        self._copies[name] = self._folder / f"copy-{self._count}"
+        self.world.copy_profile(name, self._copies[name])
+
+    def _restore(self, rng: random.Random) -> None:
+        """Somebody's disk is an older copy from now on."""
+        if not self._copies:
+            self._back_up(rng)
+            return
+        name = rng.choice(sorted(self._copies))
+        if name in self.lives:
+            self.crash(name)
+        self.world.restore_profile(name, self._copies[name])
+        self._was_older.add(name)
+        self.start(name)
+
+    def _run_a_copy(self, rng: random.Random) -> None:
+        """A second process of somebody's runs on a copy of the profile, beside the first."""
+        name = rng.choice(self.names)
+        self._count += 1
+        copy = f"{name}-{self._count}"
+        home = self.world.copy_home(name, copy)
+        self._was_older.add(name)
+        self._hosts += 1
+        host = f"10.0.{self._hosts // 250}.{self._hosts % 250 + 2}"
+        self.lives[copy] = Life(self.world, name, host, home, self.taken)
+
+
+class _Untrue(NamedTuple):
+    text: str
+    what: str
+
+
+def _untrue(out: list[_Row], got: list[_Row], older_receiver: bool) -> list[_Untrue]:
+    """Return what is not true of lines between two, one of whose disks is an older copy."""
+    theirs = [line.text for line in got]
+    wrong = [_Untrue(f"{text} again", "came") for text in set(theirs) if theirs.count(text) > 1]
+    for line in out:
+        if line.state == LineState.DELIVERED:
+            if line.text not in theirs:
+                wrong.append(_Untrue(line.text, "is called delivered, and is not there"))
+        elif line.state != LineState.MISSING or not older_receiver:
+            wrong.append(_Untrue(f"{line.text}:", f"is {line.state}"))
+    ours = [line.text for line in out if line.text in theirs]
+    if ours != [text for text in theirs if text in ours]:
+        wrong.append(_Untrue(f"{ours}", "came in another order"))
+    return wrong
+
+
+_OF_COPIES: Final = 3
+_STEPS: Final = (
+    Simulation._say,
+    Simulation._cut,
+    Simulation._crash,
+    Simulation._start,
+    Simulation._registry_step,
+    Simulation._pass_time,
+    Simulation._wish,
+    Simulation._leave,
+    Simulation._jump,
+    Simulation._stop,
+    Simulation._go_on,
+    Simulation._move,
+    Simulation._back_up,
+    Simulation._restore,
+    Simulation._run_a_copy,
+)
+_WEIGHTS: Final = (10, 5, 3, 4, 1, 4, 2, 1, 0.3, 1, 1, 0.7, 2, 2, 1)
+"""How often each happens; the last ones only in worlds with copies."""

@@ -1,7 +1,7 @@
 """Whatever is cut and whoever crashes: every line that was kept comes, once, in order.
 
 `P2PCHAT_SCHEDULES=50000` runs so many schedules; a failing one names its seeds, and
-`P2PCHAT_SEEDS=300:325:2` runs those alone (from, to, people), which replays it.
+`P2PCHAT_SEEDS=300:325:2:0` runs those alone (from, to, people, copies), which replays it.
 """
 
 import os
@@ -17,45 +17,53 @@ from p2pchat.peer.chat_session import ChatSession, Wire
 from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.conversation import Conversation
 from p2pchat.peer.conversations import Conversations
-from p2pchat.peer.lines import KeptLine
+from p2pchat.peer.lines import KeptLine, Progress, Rebased
 from p2pchat.peer.thread import Thread
 from p2pchat.protocol.messages import SearchResult
-from p2pchat.protocol.positions import NO_SUM
+from p2pchat.protocol.positions import NO_SUM, add_to_sum
 from p2pchat.protocol.talk import Ack, ChatText
+from p2pchat.registry.presence import Attendance, PresenceBook
 from tests.peer import test_conversations
 from tests.scenarios.simulation import Simulation
 from tests.world import World
 
 _ENVIRONMENT = os.environ  # noqa: TID251  # how many, and which
-SCHEDULES = int(_ENVIRONMENT.get("P2PCHAT_SCHEDULES", "2000"))
+SCHEDULES = int(_ENVIRONMENT.get("P2PCHAT_SCHEDULES", "5000"))
 _CHUNK = 25  # schedules that one world lives through
 _PARTS = 10
 
 
-def run_chunk(chunk: tuple[int, int, int]) -> str:
+Chunk = tuple[int, int, int, int]
+"""The first seed, the one after the last, how many people, and whether disks are copied."""
+
+
+def run_chunk(chunk: Chunk) -> str:
     """Run the schedules of some seeds in one world; give what went wrong first."""
-    first, last, people = chunk
+    first, last, people, copies = chunk
     shared_memory = Path("/dev/shm")  # noqa: S108  # disks are slow, and may fail elsewhere
     where = shared_memory if shared_memory.is_dir() else None
     with tempfile.TemporaryDirectory(dir=where) as folder:
-        simulation = Simulation(Path(folder), people)
+        simulation = Simulation(Path(folder), people, copies=bool(copies))
         try:
             for seed in range(first, last):
                 simulation.run(seed)
                 wrong = simulation.check()
                 if wrong:
-                    return f"seed {seed} of {first}:{last}:{people}: {'; '.join(wrong)}"
+                    return f"seed {seed} of {':'.join(map(str, chunk))}: {'; '.join(wrong)}"
         except AssertionError as error:
-            return f"seed {seed} of {first}:{last}:{people}: {error}"
+            return f"seed {seed} of {':'.join(map(str, chunk))}: {error}"
         finally:
             simulation.close()
     return ""
 
 
-def chunks(count: int) -> list[tuple[int, int, int]]:
-    """Give the seeds of so many schedules: of two people, and of three in every fifth world."""
+def chunks(count: int) -> list[Chunk]:
+    """Give the seeds of so many schedules: of two people, and of three in every fifth world.
+
+    In every third world disks are copied.
+    """
     return [
-        (first, min(first + _CHUNK, count), 3 if n % 5 == 4 else 2)
+        (first, min(first + _CHUNK, count), 3 if n % 5 == 4 else 2, n % 3 == 2)
         for n, first in enumerate(range(0, count, _CHUNK))
     ]
 
@@ -66,8 +74,8 @@ def test_every_line_comes_once_and_in_order(part: int) -> None:
     """In parts, for as many processors as there are."""
     wanted = chunks(SCHEDULES)[part::_PARTS]
     if "P2PCHAT_SEEDS" in _ENVIRONMENT:
-        first, last, people = map(int, _ENVIRONMENT["P2PCHAT_SEEDS"].split(":"))
-        wanted = [] if part else [(first, last, people)]
+        first, last, people, copies = map(int, _ENVIRONMENT["P2PCHAT_SEEDS"].split(":"))
+        wanted = [] if part else [(first, last, people, copies)]
     wrong = [said for said in map(run_chunk, wanted) if said]
     assert not wrong, "\n".join(wrong)
 
@@ -126,6 +134,44 @@ def lost_queue_on_reconnect(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ChatSession, "_hear_position", hear_position)
 
 
+def acknowledged_by_number(patch: pytest.MonkeyPatch) -> None:
+    """What a contact has counted is taken for ours, whatever it was."""
+
+    def hear_position(self: ChatSession, number: int, total: str) -> None:
+        if self._progress.acked <= number <= self._progress.last_out:
+            taken = self._thread.waiting_up_to(number)
+            total = add_to_sum(self._progress.acked_sum, taken)
+        original(self, number, total)
+
+    original = ChatSession._hear_position
+    patch.setattr(ChatSession, "_hear_position", hear_position)
+
+
+def older_disk_of_a_contact_is_not_noticed(patch: pytest.MonkeyPatch) -> None:
+    """What was acknowledged stays delivered, though the disk is another one now."""
+
+    def rebase(self: Thread, progress: Progress, number: int, total: str) -> Rebased:
+        return original(self, progress, max(number, progress.acked), total)
+
+    original = Thread.rebase
+    patch.setattr(Thread, "rebase", rebase)
+
+
+def lines_are_known_by_their_numbers(patch: pytest.MonkeyPatch) -> None:
+    """A line that comes again with another number, after its sender's disk was put back, is new."""
+    patch.setattr(Thread, "_unknown", lambda _, heard: list(heard))
+
+
+def old_link_ends_presence(patch: pytest.MonkeyPatch) -> None:
+    """When the link of a machine that has vanished ends, its user is offline, wherever they are."""
+
+    def leave(self: PresenceBook, attendance: Attendance, *, elsewhere: bool = False) -> None:
+        original(self, self.find(attendance.username) or attendance, elsewhere=elsewhere)
+
+    original = PresenceBook.leave
+    patch.setattr(PresenceBook, "leave", leave)
+
+
 def run_here(count: int) -> str:
     """Run some schedules in this process; give what went wrong first."""
     for chunk in chunks(count):
@@ -136,7 +182,17 @@ def run_here(count: int) -> str:
 
 
 @pytest.mark.parametrize(
-    "bug", [no_dedupe, ack_before_commit, resend_out_of_order, lost_queue_on_reconnect]
+    "bug",
+    [
+        no_dedupe,
+        ack_before_commit,
+        resend_out_of_order,
+        lost_queue_on_reconnect,
+        acknowledged_by_number,
+        older_disk_of_a_contact_is_not_noticed,
+        lines_are_known_by_their_numbers,
+        old_link_ends_presence,
+    ],
 )
 def test_a_seeded_bug_is_caught(
     bug: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
