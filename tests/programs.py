@@ -143,6 +143,10 @@ class Serve(Program):
         """Close that connection too at the end."""
         self._dialled.append(raw)
 
+    def forget(self, raw: "Raw") -> None:
+        """Close it no more: it is closed."""
+        self._dialled.remove(raw)
+
     def kill(self) -> None:
         """End it and every connection to it."""
         for raw in self._dialled:
