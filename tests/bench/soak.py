@@ -9,6 +9,7 @@ with those after the first sixth of the time.
 """
 
 import argparse
+import itertools
 import json
 import random
 import tempfile
@@ -47,9 +48,8 @@ class Crowd:
         self._serve = serve
         self._rng = rng
         self._names = [f"user{n}" for n in range(size)]
-        self._members: dict[str, Member] = {}
-        for n, name in enumerate(self._names):
-            self._members[name] = Member(serve, name, port=10_000 + n)
+        self._ports = itertools.cycle(range(10_000, 60_000))  # of one host: none is taken twice
+        self._members = {name: Member(serve, name, port=next(self._ports)) for name in self._names}
 
     def turn(self) -> None:
         name = self._rng.choice(self._names)
@@ -60,7 +60,7 @@ class Crowd:
         elif what < 0.8:
             _ask(member, "WATCH", usernames=self._rng.sample(self._names, 40))
         elif what < 0.9:
-            _ask(member, "PS_PORT", port=self._rng.randrange(20_000, 60_000))
+            _ask(member, "PS_PORT", port=next(self._ports))
         else:
             self._come_back(name)
 
@@ -76,7 +76,7 @@ class Crowd:
         member.close()
         self._serve.forget(member)
         known = {"token": member.grant["token"]} if self._rng.random() < 0.5 else {"is_known": True}
-        port = self._rng.randrange(20_000, 60_000)
+        port = next(self._ports)
         self._members[name] = Member(self._serve, name, port=port, **known)  # type: ignore[arg-type]
 
 
