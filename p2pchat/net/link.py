@@ -272,7 +272,10 @@ class Link:
 
     def _closed(self, error: P2PError | None) -> None:
         self._stop()
-        self.on_closed(self._error or error)
+        on_closed = self.on_closed
+        self.on_message = self.on_closed = _ignore  # the owner is told once, and forgotten
+        self._on_drained = _nothing
+        on_closed(self._error or error)
 
 
 def _nothing() -> None:

@@ -242,7 +242,11 @@ class TlsTransport:
         self._closing = True
         self._reading = False
         self._deadline.cancel()
-        self.on_closed(self._error or error)
+        on_closed = self.on_closed
+        # Forget the owner: OpenSSL's memory would stay until the cycle collector runs.
+        self.on_data, self.on_closed, self.on_secured = _ignore_data, _ignore_closed, _ignore_engine
+        self.on_drained = self.on_end = _ignore
+        on_closed(self._error or error)
 
 
 def _ignore() -> None:

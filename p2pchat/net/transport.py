@@ -14,6 +14,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 from p2pchat.errors import InternalError, LinkLost, P2PError
@@ -292,7 +293,14 @@ class TcpTransport:
             self._tell_closed(error)
 
     def _tell_closed(self, error: P2PError | None) -> None:
-        self._loop.call_soon(lambda: self.on_closed(error))
+        self._loop.call_soon(partial(self._closed, error))
+
+    def _closed(self, error: P2PError | None) -> None:
+        """Tell the owner, and forget them: what refers to each other stays in memory for long."""
+        on_closed = self.on_closed
+        self.on_data, self.on_closed = _ignore_data, _ignore_closed
+        self.on_drained = self.on_end = _ignore
+        on_closed(error)
 
 
 def _lost(remote: Address, error: OSError) -> LinkLost:

@@ -166,4 +166,5 @@ class Client:
         self._service.leave(self._visitor)
         why = self._why_left or (one_line(error.what) if error is not None else "hung up")
         _log.info("%s left: %s", self, why)
+        self._visitor.forget()
         self._on_gone(self)

@@ -48,3 +48,11 @@ class Visitor:
         self.attendance: Attendance | None = None
         self.errand: Attendance | None = None
         self.gone = False
+
+    def forget(self) -> None:
+        """Let go of the connection, which has ended; its memory is not to wait for a collector."""
+        self.hang_up = self.tell = _ignore
+
+
+def _ignore(_: object) -> None:
+    """Stand in for a connection that has ended."""

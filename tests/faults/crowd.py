@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conformance.secure_client import Secure
-from tests.programs import Raw, Serve
+from tests.programs import Program, Raw, Serve
 
 CHEAP = ("--quiet", "--password-cost", "64:1", "--limits", "none")
 """A registry at which a test's many accounts cost little."""
@@ -91,8 +91,8 @@ def cpu_s(serve: Serve) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def resident_kib(serve: Serve) -> int:
-    """Give the registry's memory."""
+def resident_kib(serve: Program) -> int:
+    """Give a process's memory."""
     for line in Path(f"/proc/{serve.process.pid}/status").read_text("utf-8").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1])
