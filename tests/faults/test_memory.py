@@ -1,7 +1,7 @@
 """Connections that come and go give their memory back at once, not when a collector runs.
 
-OpenSSL's part of a connection is large, and the collector does not see it: with that alone, hundreds
-of clients that come and go took a registry from 50 to 115 MiB. Here it is switched off.
+OpenSSL has a large part of a connection, which the collector does not see: with that alone, a
+registry of clients that come and go grew from 50 to 115 MiB. Here it is switched off.
 """
 
 from pathlib import Path
