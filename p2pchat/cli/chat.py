@@ -67,7 +67,7 @@ def login(ctx: click.Context, /, user: str | None, **how: Any) -> None:
 @_screen_options
 @click.pass_context
 def chat(ctx: click.Context, /, user: str, me: str | None, **how: Any) -> None:
-    """Log in, and ask USER for a chat; leave when it ends.
+    """Log in, and ask USER for a chat, until you leave.
 
     \b
     p2p chat bob

@@ -13,6 +13,7 @@ from p2pchat.peer.events import (
     ChatStarted,
     ContactAway,
     ContactBack,
+    ContactLeft,
     ContactLost,
     Event,
     Security,
@@ -33,6 +34,8 @@ class ChatWish:
         """Whether the contact has to be asked, and may say no."""
         self.is_unreachable = False
         """Whether nobody answers where the contact should be, as the person was told."""
+        self._is_here = True
+        """Whether the contact has the conversation open, as the person was told."""
         self._contact = contact
         self._on_event = on_event
 
@@ -40,6 +43,7 @@ class ChatWish:
         """The person wishes it from now on."""
         self.wished = True
         self.started = self.is_unreachable = False
+        self._is_here = True
         self.is_stranger = stranger
 
     def calling(self) -> None:
@@ -50,6 +54,7 @@ class ChatWish:
     def linked(self, security: Security) -> None:
         """There is a link."""
         self.is_unreachable = False
+        self._is_here = True
         if not self.wished:
             return
         if self.started:
@@ -62,6 +67,13 @@ class ChatWish:
         """The link is gone, and is sought again."""
         if self.wished and self.started:
             self._on_event(ContactLost(self._contact, error))
+
+    def here(self, *, here: bool) -> None:
+        """The contact has opened the conversation, or closed it; here it stays open."""
+        if here != self._is_here and self.wished and self.started:
+            self._is_here = here
+            event = ContactBack if here else ContactLeft
+            self._on_event(event(self._contact))
 
     def away(self) -> None:
         """The contact has gone offline, and there is no link."""
@@ -86,6 +98,6 @@ class ChatWish:
             self._on_event(CallFailed(self._contact, error))
 
     def end(self) -> None:
-        """The person, or the contact, wishes it no more."""
+        """The person wishes it no more."""
         self.wished = False
         self._on_event(ChatEnded(self._contact, None))

@@ -31,6 +31,7 @@ from p2pchat.peer.intake import Intake
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.lines import KeptLine, NewLine, Volume
 from p2pchat.peer.lingering import Lingering
+from p2pchat.peer.pacing import Paced
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.thread import Thread
 from p2pchat.protocol.messages import Message
@@ -97,6 +98,7 @@ class Conversation:
         )
         self._link: Link | None = None
         self._is_here = False  # the contact has the conversation open too
+        self._here = self._new_here()
         self._said_here = False  # the contact knows that we have
         self._held = False  # because of another key
         self._closed = False
@@ -212,6 +214,7 @@ class Conversation:
         link.on_closed = self._lost
         link.on_drained = self._has_room_again
         self._is_here = False
+        self._here = self._new_here()
         self._session.link_up(link)
         self._idleness.linked(link)
         self.intake.attach(link)
@@ -287,12 +290,14 @@ class Conversation:
         if not isinstance(message, Here):
             self._session.receive(message)
             return
-        left = self._is_here and not message.here
-        self._is_here = message.here
-        if left and self.wished and self._wish.started:
+        if message.here != self._is_here:
+            self._is_here = message.here
             self._session.flush()  # what they said before
-            self._wish.end()
-            self._rest_if_done()
+            self._here.set(message.here)
+
+    def _new_here(self) -> Paced[bool]:
+        """Return what tells that the contact has closed the conversation, or opened it again."""
+        return Paced(self._loop, True, lambda here: self._wish.here(here=here))
 
     def _begin_to_talk(self) -> None:
         assert self._link is not None

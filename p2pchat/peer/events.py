@@ -170,8 +170,18 @@ class ContactLost:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactLeft:
+    """The contact does not have the conversation open any more: what is written stays unread there.
+
+    The conversation is as open as before here.
+    """
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContactBack:
-    """The link of an open chat is there again."""
+    """The link of an open chat is there again, or the contact has opened the conversation again."""
 
     contact: str
 
@@ -281,6 +291,7 @@ Event = (
     | ContactLost
     | ContactIdle
     | ContactBack
+    | ContactLeft
     | Delivered
     | Renumbered
     | LinesMissing

@@ -4,15 +4,13 @@ A courtesy, told while there is a link and kept nowhere. Knows neither lines nor
 """
 
 from collections.abc import Callable
-from typing import Final
+from functools import partial
 
 from p2pchat.net.compartment import Scheduler
 from p2pchat.net.link import Link
 from p2pchat.peer.events import ContactIdle, Event
+from p2pchat.peer.pacing import Paced
 from p2pchat.protocol.talk import Idle
-
-_EVERY: Final = 1.0
-"""Seconds between two events about one contact; a change in between is told at its end."""
 
 
 class Idleness:
@@ -27,13 +25,12 @@ class Idleness:
         self._loop = loop
         self._links = links
         self._on_event = on_event
-        self._idle: set[str] = set()
-        self._told: dict[str, bool] = {}  # of contacts about whom an event was told just now
+        self._theirs: dict[str, Paced[bool]] = {}
         self.ours = False
 
     def of(self, contact: str) -> bool:
         """Tell whether the contact's person is away, so far as is known."""
-        return contact in self._idle
+        return contact in self._theirs and self._theirs[contact].value
 
     def be(self, *, idle: bool) -> None:
         """Our person has gone, or is back: tell whom we are linked to."""
@@ -48,17 +45,10 @@ class Idleness:
 
     def hear(self, contact: str, message: Idle) -> None:
         """Take what the contact says."""
-        if message.idle == self.of(contact):
-            return
-        (self._idle.add if message.idle else self._idle.discard)(contact)
-        if contact not in self._told:
-            self._tell(contact)
+        if contact not in self._theirs:
+            tell = partial(self._tell, contact)
+            self._theirs[contact] = Paced(self._loop, False, tell)
+        self._theirs[contact].set(message.idle)
 
-    def _tell(self, contact: str) -> None:
-        idle = self._told[contact] = self.of(contact)
+    def _tell(self, contact: str, idle: bool) -> None:
         self._on_event(ContactIdle(contact, idle))
-        self._loop.call_later(_EVERY, lambda: self._tell_change(contact))
-
-    def _tell_change(self, contact: str) -> None:
-        if self._told.pop(contact) != self.of(contact):
-            self._tell(contact)

@@ -15,6 +15,8 @@ from p2pchat.peer.events import (
     ChatEnded,
     ChatStarted,
     ContactAway,
+    ContactLeft,
+    ContactLost,
     Delivered,
     Event,
     Found,
@@ -217,6 +219,8 @@ class ChatApp(Watcher):
                 self._refused = error  # an open chat goes on all the same
             case CallFailed(contact, error):
                 self._call_failed(contact, error)
+            case ContactLeft(contact) | ContactLost(contact) if self._refused is not None:
+                self.foreground.leave(contact)  # nobody could call us back
             case ChatEnded(contact, error, unsent):
                 self._chat_ended(contact, error, len(unsent))
 

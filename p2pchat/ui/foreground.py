@@ -13,6 +13,7 @@ from p2pchat.peer.events import (
     ContactAway,
     ContactBack,
     ContactIdle,
+    ContactLeft,
     ContactLost,
     Delivered,
     Event,
@@ -41,6 +42,7 @@ class Foreground:
         self._node = node
         self._late: set[str] = set()  # to whom something was said that had to wait
         self._wanted: str | None = None
+        self._left: set[str] = set()  # who have closed a conversation that is open here
         self.front: str | None = None
         self.opened: set[str] = set()
         self.unread: dict[str, int] = {}
@@ -94,7 +96,14 @@ class Foreground:
         match event:
             case TextReceived(contact, _, line_id):
                 return not line_id or contact == self.front
-            case ContactLost(contact) | ContactBack(contact) | ContactIdle(contact):
+            case ContactLost(contact, None) if contact in self._left:
+                return False  # that they left was said, and is what matters here
+            case (
+                ContactLost(contact)
+                | ContactBack(contact)
+                | ContactLeft(contact)
+                | ContactIdle(contact)
+            ):
                 return contact == self.front
             case ContactAway(contact):
                 return contact != self.front
@@ -105,8 +114,13 @@ class Foreground:
         """Take what concerns lines."""
         match event:
             case Calling(contact) | ContactAway(contact) | ChatStarted(contact):
+                self._left.discard(contact)
                 if contact == self._wanted:
                     self.want(contact)
+            case ContactLeft(contact):
+                self._left.add(contact)
+            case ContactBack(contact):
+                self._left.discard(contact)
             case TextReceived(contact, _, line_id) if line_id:
                 self._heard(contact, line_id)
             case Called(contact):

@@ -22,6 +22,7 @@ from p2pchat.peer.events import (
     ContactAway,
     ContactBack,
     ContactIdle,
+    ContactLeft,
     ContactLost,
     Delivered,
     Event,
@@ -75,6 +76,7 @@ NAMES: Final[Mapping[type[Event], str]] = {
     ContactAway: "contact_away",
     ContactLost: "contact_lost",
     ContactBack: "contact_back",
+    ContactLeft: "contact_left",
     ContactIdle: "contact_idle",
     Trouble: "trouble",
 }
@@ -179,7 +181,7 @@ def _fields(event: Event) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912  # 
             return {"from": contact, "text": text, "id": line_id, "security": _SECURITY[security]}
         case ContactAway(contact, error):
             return {"user": contact, **error_fields(error)}
-        case Seen(contact) | ContactBack(contact):
+        case Seen(contact) | ContactBack(contact) | ContactLeft(contact):
             return {"user": contact}
         case ContactIdle(contact, idle):
             return {"user": contact, "idle": idle}

@@ -14,6 +14,8 @@ from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.events import (
     CallFailed,
     ChatEnded,
+    ContactLeft,
+    ContactLost,
     Event,
     Found,
     LoggedIn,
@@ -188,6 +190,8 @@ class ProgramApp(Watcher):
                 self._orders.not_kept(contact, error, texts)
             case CallFailed(contact, error):
                 self._chat_is_over(contact, error.exit_code)
+            case ContactLeft(contact) | ContactLost(contact) if self._refused is not None:
+                self.opened.discard(contact)  # nobody could call us back
             case ChatEnded(contact, error, unsent):
                 self._chat_is_over(contact, self._exit_code(contact, error, len(unsent)))
             case _:

@@ -20,6 +20,7 @@ from p2pchat.peer.events import (
     ContactAway,
     ContactBack,
     ContactIdle,
+    ContactLeft,
     ContactLost,
     Delivered,
     Event,
@@ -208,6 +209,8 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             return [f"{contact} is gone{why}: what you write waits until you are both online"]
         case ContactIdle(contact, idle):
             return [f"{contact} is {'away from' if idle else 'back at'} the keyboard"]
+        case ContactLeft(contact):
+            return [f"{contact} left the chat: what you write stays unread there, or waits"]
         case ContactBack(contact):
             return [f"{contact} is back"]
         case Delivered() | Renumbered() | Said() | Seen():

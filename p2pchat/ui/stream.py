@@ -18,6 +18,7 @@ from p2pchat.peer.events import (
     ContactAway,
     ContactBack,
     ContactIdle,
+    ContactLeft,
     ContactLost,
     Delivered,
     Event,
@@ -50,7 +51,7 @@ _MOST_MERGED: Final = 1000
 _AT_ONCE: Final = 100
 """Messages read from the history at once for a reader that catches up."""
 
-_PRESENCE: Final = (ContactAway, ContactBack, ContactLost)
+_PRESENCE: Final = (ContactAway, ContactBack, ContactLeft, ContactLost)
 _REGISTRY: Final = (RegistryBack, RegistryLost)
 
 

@@ -85,7 +85,7 @@ class Everything:
         alice.type(TEXT)
         bob.wait_for(f"^alice: {TEXT}$")
         bob.type("/leave")
-        alice.wait_for("ended")
+        alice.wait_for("left the chat")
         for name, program in (("alice", alice), ("bob", bob)):
             program.type("/quit")
             _, err = program.end()

@@ -12,10 +12,12 @@ from p2pchat.peer.events import (
     ContactAway,
     ContactBack,
     ContactIdle,
+    ContactLeft,
     ContactLost,
     Delivered,
     Event,
     NotKept,
+    Said,
     Security,
     TextReceived,
 )
@@ -40,7 +42,8 @@ def friends(world: World) -> tuple[Person, Person]:
     world.settle()
     bob.node.accept()
     world.settle()
-    alice.leave()
+    for person in (alice, bob):
+        person.leave()
     world.advance(PeerLimits().idle_link_timeout + 2)
     assert not alice.node.conversations.links
     alice.told()
@@ -202,8 +205,53 @@ def test_leaving_is_told_after_what_was_said(world: World) -> None:
     world.settle()
     assert [e for e in bob.told() if not isinstance(e, Delivered)] == [
         TextReceived("alice", "bye"),
-        ChatEnded("alice", None),
+        ContactLeft("alice"),
     ]
+
+
+def test_nobody_takes_a_conversation_away(world: World) -> None:
+    """Alice leaves: bob is told once, and what he writes is unread at hers; she comes back."""
+    alice, bob = friends(world)
+    for person, contact in ((alice, "bob"), (bob, "alice")):
+        person.node.call(contact)
+        world.settle()
+    alice.leave()
+    world.settle()
+    bob.told()
+    bob.say("are you there?")
+    world.settle()
+    assert [type(e) for e in bob.told()] == [Said, Delivered]
+    assert [line.text for line in alice.node.unread("bob")] == ["are you there?"]
+    alice.node.call("bob")
+    world.advance(2)
+    assert [e for e in bob.told() if not isinstance(e, ContactIdle)] == [ContactBack("alice")]
+    alice.node.stop()
+    world.advance(5)
+    bob.say("and now?")
+    world.settle()
+    assert [e for e in bob.told() if isinstance(e, ChatEnded)] == []
+    alice = world.person("alice", A)
+    world.advance(5)
+    assert texts(alice.told()) == ["and now?"]
+
+
+def test_a_contact_who_comes_and_goes_is_told_of_once_a_second(world: World) -> None:
+    """However fast; and what is true at last is told."""
+    alice, bob = friends(world)
+    for person, contact in ((alice, "bob"), (bob, "alice")):
+        person.node.call(contact)
+        world.settle()
+    bob.told()
+    for _ in range(50):
+        alice.leave()
+        world.settle()
+        alice.node.call("bob")
+        world.settle()
+    alice.leave()
+    world.advance(3)
+    told = [e for e in bob.told() if isinstance(e, ContactLeft | ContactBack)]
+    assert len(told) <= 4
+    assert told[-1] == ContactLeft("alice")
 
 
 def test_a_changed_key_holds_the_outbox(world: World) -> None:

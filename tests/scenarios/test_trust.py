@@ -66,6 +66,7 @@ def test_the_first_chat_pins_both_keys(world: World) -> None:
     assert state is not None
     assert state.security is Security.VERIFIED
     alice.leave()
+    bob.leave()
     world.settle()
     bob.told()
     chat(world, alice, bob)
@@ -132,6 +133,7 @@ def test_a_changed_key_of_a_caller_is_refused(world: World) -> None:
     """The callee is told, and not asked."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     chat(world, alice, bob)
+    bob.leave()
     leave(world, alice)
     bob.told()
     new_alice = world.person("alice", A, home=world.home("alice's new machine"))
@@ -204,6 +206,7 @@ def test_a_registry_that_lies_at_a_later_contact_is_found_out(world: World) -> N
     alice, bob = world.person("alice", A), world.person("bob", B)
     chat(world, alice, bob)
     alice.leave()
+    bob.leave()
     world.advance(PeerLimits().idle_link_timeout + 1)
     alice.told()
     world.lie("bob", b"l" * 32)

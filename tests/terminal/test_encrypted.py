@@ -70,7 +70,7 @@ def test_two_people_chat_encrypted_and_verify(registry: Serve, tmp_path: Path) -
     alice.wait_for("bob is verified")
     alice.wait_until(lambda: "encrypted, verified" in alice.toolbar)
     bob.enter("/leave")
-    alice.wait_for("chat with bob ended")
+    alice.wait_for("bob left the chat")
     alice.enter("/chat bob")
     alice.wait_until(lambda: "in chat with bob, encrypted, verified" in alice.toolbar)
     alice.enter("are you there?")

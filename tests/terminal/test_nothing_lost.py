@@ -57,7 +57,7 @@ def test_a_line_to_somebody_offline(registry: Serve, tmp_path: Path) -> None:
     bob_screen.wait_for("unread of alice:")
     bob_screen.wait_for("^alice: see you at eight$")
     bob_screen.enter("/leave")
-    alice.wait_for("chat with bob ended")
+    alice.wait_for("bob left the chat")
     alice.enter("/chat bob")
     alice.enter("one more")
     bob_screen.wait_until(lambda: "alice: 1 unread" in bob_screen.toolbar)
@@ -98,5 +98,5 @@ def test_a_screen_of_a_node_that_runs_elsewhere(registry: Serve, tmp_path: Path)
         screen.wait_for("show this")
         screen.enter("/quit")
         assert screen.end() == 0
-        bob.wait_for("chat with alice ended")
+        bob.wait_for("alice left the chat")
         assert node.process.poll() is None

@@ -105,6 +105,11 @@ def test_help(world: World) -> None:
     assert any(line.startswith("* /chat NAME") for line in screen.lines)
 
 
+def _left(world: World, contact: str) -> str:
+    """Return how the notice begins that a contact has left."""
+    return f"* {contact} left the chat" if world.url.secure else f"* chat with {contact} ended"
+
+
 def test_a_script_is_done_in_order(world: World) -> None:
     """What follows a call waits for its answer, commands too, and the end as well."""
     bob = world.person("bob", B)
@@ -118,11 +123,9 @@ def test_a_script_is_done_in_order(world: World) -> None:
     bob.node.accept()
     world.advance(2)
     assert "* chat with alice started" in heard(bob)
-    assert heard(bob)[-3:] == [
-        "alice: one",
-        "alice: two",
-        "* chat with alice ended",
-    ]
+    *said, left = [line for line in heard(bob) if "until you" not in line][-3:]
+    assert said == ["alice: one", "alice: two"]
+    assert left.startswith(_left(world, "alice"))
     assert app.done
 
 
@@ -193,7 +196,7 @@ def test_the_end_of_input_waits_for_a_search(world: World) -> None:
 
 
 def test_one_call_and_out(world: World) -> None:
-    """`p2p chat bob`: leaves when the chat ends, whoever ends it."""
+    """`p2p chat bob`: leaves when the person does; in clear also when bob does."""
     bob = world.person("bob", B)
     app, screen = start(world, call=Call("bob"))
     bob.node.accept()
@@ -203,9 +206,42 @@ def test_one_call_and_out(world: World) -> None:
     assert not app.done
     bob.leave()
     world.settle()
+    if world.url.secure:
+        assert not app.done
+        app.submit("/leave")
+        world.settle()
     assert app.done
     assert app.exit_code == 0
     assert screen.lines[-1] == "* chat with bob ended"
+
+
+def test_a_contact_who_leaves_takes_no_line_with_them(secure_world: World) -> None:
+    """A pipe is read to its end, and its exit code is what became of all of it."""
+    world = secure_world
+    bob = world.person("bob", B)
+    app, screen = start(world, call=Call("bob"))
+    bob.node.accept()
+    world.settle()
+    for n in range(40):
+        app.submit(f"line {n}")
+        if n == 20:
+            bob.leave()
+        if n == 30:
+            bob.node.stop()
+        for _ in range(2):
+            world.loop.run_once(0)
+    app.end_input()
+    world.advance(20)
+    assert app.done
+    assert app.exit_code == 6
+    assert [line for line in screen.lines if "left the chat" in line] == [
+        "* bob left the chat: what you write stays unread there, or waits"
+    ]
+    bob = world.person("bob", B)
+    app, _ = start(world)
+    world.advance(20)
+    kept = [line.text for line in bob.node.history.lines("alice")]
+    assert kept == [f"line {n}" for n in range(40)]
 
 
 def test_one_call_and_the_end_of_input(world: World) -> None:
@@ -220,7 +256,9 @@ def test_one_call_and_the_end_of_input(world: World) -> None:
     world.settle()
     assert app.done
     assert app.exit_code == 0
-    assert heard(bob)[-3:] == ["alice: hi", "alice: there", "* chat with alice ended"]
+    *said, left = [line for line in heard(bob) if "until you" not in line][-3:]
+    assert said == ["alice: hi", "alice: there"]
+    assert left.startswith(_left(world, "alice"))
 
 
 def test_one_call_that_fails_says_so_by_its_code(world: World) -> None:

@@ -21,6 +21,7 @@ from p2pchat.peer.events import (
     ContactAway,
     ContactBack,
     ContactIdle,
+    ContactLeft,
     ContactLost,
     Delivered,
     Event,
@@ -85,6 +86,7 @@ EVENTS: list[Event] = [
     ContactAway("bob"),
     ContactLost("bob", None),
     ContactBack("bob"),
+    ContactLeft("bob"),
     ContactIdle("bob", idle=True),
     Trouble(ERROR),
 ]
