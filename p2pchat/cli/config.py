@@ -6,6 +6,7 @@ import click
 
 from p2pchat.cli.echo import echo
 from p2pchat.cli.settings import Settings, make_folder
+from p2pchat.cli.streams import read_text
 from p2pchat.errors import UsageError
 
 
@@ -52,7 +53,7 @@ def edit(settings: Settings) -> None:
     file = settings.config_file
     make_folder(file.parent)
     write_first(file)
-    text: str | None = file.read_text(encoding="utf-8")
+    text: str | None = read_text(file)
     while True:
         text = click.edit(text, extension=".toml", require_save=True)
         if text is None:

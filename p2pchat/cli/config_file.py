@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from p2pchat.cli.streams import read_text
 from p2pchat.errors import StorageError, UsageError, nearest
 
 Value = str | int | float | bool
@@ -225,7 +226,7 @@ def shown(value: Value) -> str:
 def _text(file: Path) -> str | None:
     """Give what is in the file, None where there is none; raises UsageError."""
     try:
-        return file.read_text(encoding="utf-8")
+        return read_text(file)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:

@@ -11,7 +11,10 @@ def echo(text: str = "", *, err: bool = False) -> None:
 
 
 def echo_json(value: object) -> None:
-    """Print a value as JSON on one line, for programs; nothing in it is obeyed by a terminal."""
+    """Print a value as JSON on one line, for programs; nothing in it is obeyed by a terminal.
+
+    In UTF-8, whatever the locale is (RFC 8259, 8.1).
+    """
     from p2pchat.protocol.text import json_line
 
-    click.echo(json_line(value))
+    click.echo(json_line(value).encode("utf-8", "replace"))

@@ -33,6 +33,7 @@ from p2pchat.cli import (
 )
 from p2pchat.cli.echo import echo
 from p2pchat.cli.family import Family
+from p2pchat.cli.streams import set_streams
 from p2pchat.errors import INTERRUPTED, P2PError, StorageError
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
@@ -58,6 +59,7 @@ class _Group(Family):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program; a full disk behind stdout is an error like others."""
+        set_streams()
         try:
             return super().main(*args, **kwargs)
         except OSError as error:

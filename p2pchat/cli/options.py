@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from p2pchat.cli.settings import Settings, from_environment
+from p2pchat.cli.streams import read_text
 from p2pchat.errors import LoginNeeded, P2PError, UsageError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -124,7 +125,7 @@ def given_password(settings: Settings, file: Path | None) -> str | None:
     """
     password = settings.password
     if file is not None:
-        text = file.read_text(encoding="utf-8", errors="surrogateescape")
+        text = read_text(file, errors="surrogateescape")
         password = text.partition("\n")[0].removesuffix("\r")
     return None if password is None else _checked(password)
 

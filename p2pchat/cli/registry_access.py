@@ -9,6 +9,7 @@ from p2pchat.cli.echo import echo
 from p2pchat.cli.options import registry_database
 from p2pchat.cli.serve_settings import FILE_NAME
 from p2pchat.cli.settings import Settings, private_folder
+from p2pchat.cli.streams import read_text
 from p2pchat.errors import NoSuchUser, Unreachable
 from p2pchat.net.asking import ask
 from p2pchat.net.loop import Loop
@@ -121,7 +122,7 @@ def change(
 def shared_database(folder: Path) -> str | None:
     """Give the URL that the folder's settings of `p2p serve` name, if they do."""
     try:
-        found = tomllib.loads((folder / FILE_NAME).read_text(encoding="utf-8")).get("database")
+        found = tomllib.loads(read_text(folder / FILE_NAME)).get("database")
     except (OSError, ValueError):
         return None  # whoever serves from it is told what is wrong
     return found if isinstance(found, str) else None

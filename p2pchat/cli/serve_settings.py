@@ -14,6 +14,7 @@ import click
 
 from p2pchat.cli.limit_option import Given, NamedValues
 from p2pchat.cli.settings import Settings, variables
+from p2pchat.cli.streams import read_text
 from p2pchat.errors import UsageError, nearest
 
 FILE_NAME: Final = "serve.toml"
@@ -129,7 +130,7 @@ class _File:
         import tomllib
 
         try:
-            table = tomllib.loads(self._file.read_text(encoding="utf-8"))
+            table = tomllib.loads(read_text(self._file))
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             raise UsageError(

@@ -12,6 +12,7 @@ from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.family import Family
 from p2pchat.cli.settings import Settings
+from p2pchat.cli.streams import read_text
 from p2pchat.errors import RegistrationRefused, UsageError
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def _import(registry: "OperatedRegistry", file: Path) -> Iterator[tuple[int, str
     """Make an account of each line; give the line's number, and why it was none."""
     from p2pchat.registry.accounts import Creation
 
-    lines = file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    lines = read_text(file, errors="surrogateescape").splitlines()
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue

@@ -9,6 +9,8 @@ import re
 import unicodedata
 from typing import Final
 
+from p2pchat.protocol.invisible import needed_invisibles
+
 MAX_MARKS: Final = 4
 """Combining marks kept per character; living languages need at most three or four."""
 
@@ -20,6 +22,11 @@ REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Categories that move the cursor, hide, reorder or have no glyph of their own: controls (ESC and
 C1 among them), format (bidi, zero-width), lone surrogates, private use, unassigned, separators."""
+
+_NO_CHARACTERS: Final = frozenset(
+    map(chr, (*range(0xFDD0, 0xFDF0), 0x2065, *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000)))
+)
+"""Code points that no version of Unicode gives a glyph."""
 
 # What JSON allows inside strings and a terminal obeys or a reader cannot see: DEL and C1 controls,
 # bidi and other format characters except joiners, line and paragraph separators, tags.
@@ -34,20 +41,33 @@ _UNSAFE_IN_JSON: Final = re.compile(
 def printable(text: str) -> str:
     """Return the text with everything harmful replaced; line feeds and tabs stay.
 
-    The caller must still decide what a line feed or a tab means where the text is shown.
+    What scripts and emoji need stays too, where they need it; see `invisible`. The caller must
+    still decide what a line feed or a tab means where the text is shown.
     """
     if text.isascii() and text.isprintable():
         return text
+    text = text.replace("\r\n", "\n")
+    needed = needed_invisibles(text)
     shown: list[str] = []
     marks = 0
-    for c in text.replace("\r\n", "\n"):
-        category = unicodedata.category(c)
-        marks = marks + 1 if category in {"Mn", "Me"} else 0
+    for n, c in enumerate(text):
+        marks = marks + 1 if unicodedata.category(c) in {"Mn", "Me"} else 0
         if marks > MAX_MARKS:
             continue
-        harmful = category in UNSAFE and c not in "\n\t"
+        harmful = _is_harmful(c) and c not in "\n\t" and n not in needed
         shown.append(REPLACEMENT if harmful else c)
     return "".join(shown)
+
+
+def _is_harmful(c: str) -> bool:
+    """Return whether a character obeys, hides or reorders.
+
+    What Python's tables do not know is none: it is a letter or an emoji that is newer than they.
+    """
+    category = unicodedata.category(c)
+    if category == "Cn":
+        return ord(c) & 0xFFFE == 0xFFFE or c in _NO_CHARACTERS
+    return category in UNSAFE
 
 
 def one_line(text: str) -> str:
