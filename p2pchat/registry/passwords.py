@@ -4,6 +4,7 @@ Both block for as long as the cost says: call them on a worker thread.
 """
 
 import os
+import unicodedata
 from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidKey
@@ -33,19 +34,17 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         """Give the PHC string of the password, under a fresh salt."""
-        return self._kdf().derive_phc_encoded(password.encode())
+        return self._kdf().derive_phc_encoded(prepared(password).encode())
 
     def verify(self, password: str, password_hash: str | None) -> bool:
         """Tell whether the password made the hash.
 
         Without a hash (no such account) it takes as long, and is False: an answer's time must not
-        tell which names exist.
+        tell which names exist. Older hashes are of passwords as they were typed.
         """
-        try:
-            Argon2id.verify_phc_encoded(password.encode(), password_hash or self._nobodys)
-        except InvalidKey:
-            return False
-        return password_hash is not None
+        spellings = dict.fromkeys((prepared(password), password))
+        matches = any(_matches(s, password_hash or self._nobodys) for s in spellings)
+        return matches and password_hash is not None
 
     def _kdf(self) -> Argon2id:
         return Argon2id(
@@ -55,3 +54,17 @@ class Passwords:
             lanes=1,
             memory_cost=self._cost.memory_kib,
         )
+
+
+def prepared(password: str) -> str:
+    """Return the password as it is hashed, however a keyboard has composed it (RFC 8265, 4.2)."""
+    spaces = "".join(" " if unicodedata.category(c) == "Zs" else c for c in password)
+    return unicodedata.normalize("NFC", spaces)
+
+
+def _matches(password: str, password_hash: str) -> bool:
+    try:
+        Argon2id.verify_phc_encoded(password.encode(), password_hash)
+    except InvalidKey:
+        return False
+    return True

@@ -36,3 +36,28 @@ def test_nobodys_password_never_matches() -> None:
 def test_the_standard_cost_is_what_owasp_asks_for() -> None:
     """At least 19 MiB and two passes."""
     assert Cost(19 * 1024, 2) <= STANDARD_COST
+
+
+@pytest.mark.parametrize(
+    ("made", "typed"),
+    [
+        ("caf\u00e9!", "cafe\u0301!"),
+        ("cafe\u0301!", "caf\u00e9!"),
+        ("a\u00a0b\u3000c", "a b c"),
+        ("\uac00", "\u1100\u1161"),
+    ],
+)
+def test_a_password_is_the_same_however_it_was_composed(made: str, typed: str) -> None:
+    """One machine's keyboard gives one letter, another's a letter and an accent (RFC 8265)."""
+    passwords = Passwords(Cost(memory_kib=64, passes=1))
+    assert passwords.verify(typed, passwords.hash(made))
+    assert not passwords.verify(typed + "x", passwords.hash(made))
+
+
+def test_a_hash_of_before_still_counts() -> None:
+    """It is of the password as it was typed then."""
+    passwords = Passwords(Cost(memory_kib=64, passes=1))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("p2pchat.registry.passwords.prepared", lambda password: password)
+        old = passwords.hash("cafe\u0301!")
+    assert passwords.verify("cafe\u0301!", old)
