@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from p2pchat.cli import options
-from p2pchat.cli.echo import echo
 from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
 from p2pchat.cli.settings import Settings, private_folder
-from p2pchat.errors import ContactOffline, NodeEnded, NoSuchUser, P2PError, Unreachable, UsageError
+from p2pchat.errors import ContactOffline, NodeEnded, P2PError, Unreachable, UsageError
 
 if TYPE_CHECKING:
     from p2pchat.cli.assembly import AtPrompt
@@ -159,7 +158,7 @@ def _be_online(
     terminal = options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)
     with our_side(settings, registry) as us:
         username = us.who_am_i(me)
-        whom = None if call is None else us.named(call)
+        whom = None if call is None else us.named(call, in_clear=in_clear)
         to_call = None if whom is None else Call(whom, in_clear)
         following = Following(seen=seen) if as_json else None
         wants_prompt = terminal and not plain and not as_json and not settings.dumb_terminal
@@ -181,8 +180,5 @@ def _be_online(
             stay_online(node_maker(settings, us, username, **how_the_node_is), us.loop)
             return
         talk = at_a_node(us.loop, settings, us, username, attach_here, be_the_node)
-        meant = us.meant(whom) if whom is not None else ""
         _raise_what_became(us, whom, talk.error)
-    if meant and talk.exit_code == NoSuchUser.exit_code:  # the screen has said that there is none
-        echo(f"  likely: {meant}", err=True)
     ctx.exit(talk.exit_code)

@@ -15,7 +15,7 @@ from p2pchat.errors import LoginNeeded, nearest
 from p2pchat.peer.history import History
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
-from p2pchat.protocol.names import check_username
+from p2pchat.protocol.names import meant_name
 
 if TYPE_CHECKING:
     from p2pchat.peer.contacts import Contacts
@@ -59,13 +59,12 @@ class OurFiles:
             )
         return self.named(username)
 
-    def named(self, username: str) -> str:
+    def named(self, username: str, *, in_clear: bool = False) -> str:
         """Give the name as it is written at this registry; raises UsageError where it is none.
 
-        Names of the secure dialect are lower case (DESIGN, "Names").
+        Who is called in clear has any name.
         """
-        check_username(username)
-        return username.lower() if self.url.secure else username
+        return meant_name(username, secure=self.url.secure and not in_clear)
 
     @property
     def known_names(self) -> list[str]:

@@ -4,7 +4,7 @@ The first key that a name talks to us with is the name's key from then on; anoth
 until the person takes it. A verified contact is never softened by itself.
 """
 
-from p2pchat.errors import NoSuchUser, NotTrusted, UsageError
+from p2pchat.errors import NoSuchUser, NotTrusted, UsageError, nearest
 from p2pchat.peer.events import Security
 from p2pchat.peer.identity import another_key, impostor, safety_number
 from p2pchat.peer.profile import KnownContact, Profile
@@ -31,6 +31,14 @@ class Contacts:
     def all(self) -> list[KnownContact]:
         """Give everybody whom we met, sorted."""
         return self._profile.contacts(self._registry)
+
+    def no_such_user(self, username: str) -> NoSuchUser:
+        """Return the error for a name that no account has, with whom it may have meant."""
+        known = self._profile.known_names(self._registry)
+        near = nearest(username, (name for name in known if name != username))
+        return NoSuchUser(
+            f"there is no user named {username}", likely=near and f"did you mean {near}?"
+        )
 
     def note(self, username: str) -> None:
         """Remember a name."""
@@ -67,7 +75,7 @@ class Contacts:
     def meet(self, username: str, found: SearchResult) -> bytes:
         """Give the key of somebody who was looked up, and know them by it; raises P2PError."""
         if found.presence is Presence.NOT_FOUND:
-            raise NoSuchUser(f"there is no user named {username}")
+            raise self.no_such_user(username)
         contact = self.get(username)
         if found.in_clear and contact.key is None:
             raise NotTrusted(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
 
-from p2pchat.errors import NoSuchUser, P2PError, StorageError, UsageError
+from p2pchat.errors import P2PError, StorageError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.compartment import Scheduler
 from p2pchat.net.endpoints import Network
@@ -46,7 +46,7 @@ from p2pchat.peer.reception import Reception
 from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_session import RegistrySession, Standing
 from p2pchat.protocol.messages import Presence, SearchResult
-from p2pchat.protocol.names import check_username
+from p2pchat.protocol.names import check_username, meant_name
 
 ANY_PORT: Final = 0
 
@@ -180,6 +180,15 @@ class Node:
     def scheduler(self) -> Scheduler:
         """What calls in later turns."""
         return self._loop
+
+    def named(self, typed: str, *, in_clear: bool = False) -> str:
+        """Give the name that somebody has typed, as it is written at the registry.
+
+        Who is called in clear, or talks to us so, has any name. Raise UsageError if it is none.
+        """
+        talk_in_clear = {self._calls.in_chat_with, self._calls.calling, self._calls.called_by}
+        secure = self.url.secure and not in_clear and typed not in talk_in_clear
+        return meant_name(typed, secure=secure)
 
     def chat(self, contact: str) -> ChatState | None:
         """Give how the chat with somebody stands; None where there is none."""
@@ -361,7 +370,7 @@ class Node:
 
     def _found(self, username: str, result: SearchResult) -> None:
         if result.presence is Presence.NOT_FOUND:
-            self._search_failed(username, NoSuchUser(f"there is no user named {username}"))
+            self._search_failed(username, self.contacts.no_such_user(username))
             return
         online = result.presence is Presence.ONLINE
         self._tell(Found(username, Address(result.host, result.port) if online else None))

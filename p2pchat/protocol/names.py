@@ -53,6 +53,15 @@ def check_username(username: str) -> None:
         )
 
 
+def meant_name(typed: str, *, secure: bool) -> str:
+    """Return the name that somebody has typed, as it is written at a registry of that dialect.
+
+    Names of the secure dialect are lower case (PROTOCOL, "Names"). Raise UsageError if it is none.
+    """
+    check_username(typed)
+    return typed.lower() if secure else typed
+
+
 def check_name(username: str) -> None:
     """Raise ValueError if a name that a remote sent is not valid; for messages."""
     if not is_username(username):

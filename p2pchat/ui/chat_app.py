@@ -4,6 +4,7 @@ Knows no terminal: a view shows. The same for the prompt and for plain lines.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from p2pchat.errors import ContactOffline, LinkLost, P2PError, StorageError, UsageError
@@ -30,7 +31,7 @@ from p2pchat.peer.events import (
 )
 from p2pchat.peer.node import Node
 from p2pchat.ui.call import Call
-from p2pchat.ui.commands import Order, Say, help_lines, parse
+from p2pchat.ui.commands import Order, Say, help_lines, parse, takes_name
 from p2pchat.ui.foreground import Foreground
 from p2pchat.ui.history_orders import HistoryOrders
 from p2pchat.ui.render import error_sentence
@@ -353,7 +354,14 @@ class ChatApp(Watcher):
         elif isinstance(meant, Say):
             self._say(meant.text)
         else:
-            self._try(lambda: self._handlers[meant.word](meant))
+            self._try(lambda: self._handlers[meant.word](self._with_name(meant)))
+
+    def _with_name(self, order: Order) -> Order:
+        """Return the order with its name as it is written at the registry."""
+        if not order.argument or not takes_name(order.word):
+            return order
+        in_clear = order.word == "chat" and bool(order.extra)
+        return replace(order, argument=self.node.named(order.argument, in_clear=in_clear))
 
     def _say(self, text: str) -> None:
         try:

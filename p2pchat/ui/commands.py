@@ -73,6 +73,11 @@ COMMANDS: Final = (
 _BY_WORD: Final = {command.word: command for command in COMMANDS}
 
 
+def takes_name(word: str) -> bool:
+    """Return whether a command's argument is somebody's name."""
+    return word in _BY_WORD and _BY_WORD[word].takes == NAME
+
+
 def parse(line: str) -> Say | Order | None:
     """Give what the line means; None for a blank one.
 

@@ -6,6 +6,7 @@ JSON; when something is done is `program_app`'s.
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -73,13 +74,23 @@ class ProgramOrders:
         """Tell whether it need not wait: lines for who is there go out before more are kept."""
         if order.word != "send":
             return True
-        whom = order.user or self._whom
+        try:
+            whom = self._with_name(order).user or self._whom
+        except UsageError:
+            return True  # it is answered with that
         chat = self._node().chat(whom)
         return chat is None or chat.away or self._node().has_room(whom)
 
     def do(self, order: JsonOrder) -> Told:
         """Do it, and give what the answer tells, or LATER. Raises P2PError where it cannot be."""
-        return self._handlers[order.word](order)
+        return self._handlers[order.word](self._with_name(order))
+
+    def _with_name(self, order: JsonOrder) -> JsonOrder:
+        """Return the order with its name as it is written at the registry."""
+        if not order.user:
+            return order
+        in_clear = order.word == "chat" and order.yes
+        return replace(order, user=self._node().named(order.user, in_clear=in_clear))
 
     def found(self, username: str, error: P2PError | None) -> None:
         """A search has its answer."""

@@ -389,3 +389,30 @@ def test_nothing_but_the_person_moves_the_front(secure_world: World) -> None:
     app.submit("/leave")
     app.submit("lost?")
     assert screen.lines[-1].startswith("* you are in no chat")
+
+
+def test_a_name_is_the_same_at_every_door_however_it_is_typed(secure_world: World) -> None:
+    """Lower case at a secure registry; what is no name is refused, and nobody new is made of it."""
+    world = secure_world
+    alice, bob = friends(world)
+    alice.node.stop()
+    world.settle()
+    app, screen = start(world)
+    app.submit("/block BOB")
+    assert [c.username for c in app.node.contacts.all() if c.blocked] == ["bob"]
+    app.submit("/unblock Bob")
+    assert not app.node.contacts.get("bob").blocked
+    app.submit("/chat Bob")
+    world.settle()
+    assert app.front == "bob"
+    app.submit("/search boB")
+    world.settle()
+    assert any("bob is online" in line for line in screen.lines)
+    for typed in ("/block b\u200bob", "/chat bo\u202eb"):
+        app.submit(typed)
+        assert "is not a valid username" in screen.lines[-1]
+    app.submit("/chat bbo")
+    world.settle()
+    assert screen.lines[-1] == "* there is no user named bbo; likely: did you mean bob?"
+    assert {c.username for c in app.node.contacts.all()} == {"bob"}
+    assert bob.node.standing.value == "online"
