@@ -14,7 +14,43 @@ _RETRY_WAIT = 15.0  # seconds, as p2p send
 _PART_BYTES = 60_000  # of a long text from stdin; a message has at most 65,536
 
 
-@click.command()
+class _Send(click.Command):
+    """A command whose last argument is a text, which may look like an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse them; raise UsageError where a text is taken for an option: nothing was sent."""
+        taken = self._after_the_name(args)
+        if taken & set(ctx.help_option_names):
+            raise _taken_for_an_option(sorted(taken & set(ctx.help_option_names))[0])
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise _taken_for_an_option(error.option_name) from None
+
+    def _after_the_name(self, args: list[str]) -> set[str]:
+        """Return what follows the first argument that is no option, up to `--`."""
+        with_value = {
+            name
+            for parameter in self.params
+            if isinstance(parameter, click.Option) and not parameter.is_flag
+            for name in parameter.opts
+        }
+        given = args[: args.index("--")] if "--" in args else args
+        for n, arg in enumerate(given):
+            if not arg.startswith("-") and not (n and given[n - 1] in with_value):
+                return set(given[n + 1 :])
+        return set()
+
+
+def _taken_for_an_option(text: str) -> UsageError:
+    return UsageError(
+        f"{text} was taken for an option, and nothing was sent",
+        likely="the text begins with a dash",
+        advice=f'p2p send NAME -- "{text} ...", or give it on stdin',
+    )
+
+
+@click.command(cls=_Send)
 @click.argument("user", shell_complete=options.known_names)
 @click.argument("text", required=False)
 @options.registry

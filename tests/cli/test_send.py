@@ -204,3 +204,29 @@ def test_a_very_long_line_goes_through_the_node(people: People, size: int) -> No
         assert people.run("alice", "send", "bob", stdin="x" * size) == (0, [], "")
     texts = [text for _, text, _ in people.texts("bob", "alice", "--limit", "1000")]
     assert "".join(texts[1:]) == "x" * size
+
+
+@pytest.mark.parametrize("text", ["--help", "-h", "-5 degrees", "--queued", "-"])
+def test_a_text_that_looks_like_an_option(people: People, text: str) -> None:
+    """Never exit 0 without a line; what to type instead is said, and works."""
+    before = people.texts("alice", "bob")
+    code, said, err = people.run("alice", "send", "bob", text)
+    if text == "-":
+        assert code == 6
+        return
+    assert (code, said) == (2, [])
+    assert "nothing was sent" in err
+    assert "p2p send NAME -- " in err
+    assert people.texts("alice", "bob") == before
+    assert people.run("alice", "send", "bob", "--", text)[0] == 6
+    assert people.run("alice", "send", "--queue", "bob", "--", text)[0] == 6
+    assert people.run("alice", "send", "bob", "--queue", stdin=text)[0] == 6
+    assert [t for _, t, _ in people.texts("alice", "bob")][-3:] == [text] * 3
+
+
+def test_help_is_help_before_the_name(people: People) -> None:
+    """Also behind an option's value."""
+    for words in (("--help",), ("-h",), ("--wait", "3", "--help")):
+        code, said, _ = people.run("alice", "send", *words)
+        assert code == 0
+        assert said[0].startswith("Usage: p2p send")
