@@ -1,6 +1,5 @@
 """`p2p history`: what was said, found again."""
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import click
 
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
+from p2pchat.cli.moments import Moment
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import NoSuchUser, UsageError
 
@@ -15,15 +15,13 @@ if TYPE_CHECKING:
     from p2pchat.peer.history import History
     from p2pchat.peer.lines import KeptLine
 
-_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
-
 
 @click.command()
 @click.argument("user", required=False, shell_complete=options.known_names)
 @options.registry
 @click.option("--search", "words", default="", metavar="WORDS", help="Only lines with these words.")
-@click.option("--since", type=click.DateTime(_TIMES), help="Only what was said from then on.")
-@click.option("--until", type=click.DateTime(_TIMES), help="Only what was said before that.")
+@click.option("--since", type=Moment(), help="Only what was said from then on: 2h, monday, ...")
+@click.option("--until", type=Moment(), help="Only what was said before that.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the last N lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
 @click.option("--delete", is_flag=True, help="Delete every line with USER, for good.")
@@ -33,8 +31,8 @@ def history(
     user: str | None,
     registry: str | None,
     words: str,
-    since: dt.datetime | None,
-    until: dt.datetime | None,
+    since: int | None,
+    until: int | None,
     limit: int | None,
     as_json: bool,
     delete: bool,
@@ -58,9 +56,11 @@ def history(
         if delete:
             _delete(kept, name)
             return
-        lines = kept.lines(name, since=_ms(since), until=_ms(until), limit=limit, words=words)
+        lines = kept.lines(name, since=since, until=until, limit=limit, words=words)
         me = us.profile.last_account(str(us.url)) or "me"
     print_lines(lines, me=me, as_json=as_json)
+    if not lines:
+        echo("nothing was found", err=True)
 
 
 def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool) -> None:
@@ -80,8 +80,3 @@ def _delete(kept: "History", name: str | None) -> None:
     if name is None:
         raise UsageError("whose history is to be deleted?", advice="p2p history NAME --delete")
     echo(f"{kept.forget(name)} lines with {name} are deleted")
-
-
-def _ms(moment: dt.datetime | None) -> int | None:
-    """Give a local time as milliseconds since the epoch."""
-    return None if moment is None else int(moment.astimezone().timestamp() * 1000)

@@ -48,8 +48,13 @@ class Crowd:
         self._serve = serve
         self._rng = rng
         self._names = [f"user{n}" for n in range(size)]
-        self._ports = itertools.cycle(range(10_000, 60_000))  # of one host: none is taken twice
-        self._members = {name: Member(serve, name, port=next(self._ports)) for name in self._names}
+        self._ports = {  # of one host: each has its own
+            name: itertools.cycle(range(10_000 + 150 * n, 10_150 + 150 * n))
+            for n, name in enumerate(self._names)
+        }
+        self._members = {
+            name: Member(serve, name, port=next(ports)) for name, ports in self._ports.items()
+        }
 
     def turn(self) -> None:
         name = self._rng.choice(self._names)
@@ -60,7 +65,7 @@ class Crowd:
         elif what < 0.8:
             _ask(member, "WATCH", usernames=self._rng.sample(self._names, 40))
         elif what < 0.9:
-            _ask(member, "PS_PORT", port=next(self._ports))
+            _ask(member, "PS_PORT", port=next(self._ports[name]))
         else:
             self._come_back(name)
 
@@ -76,7 +81,7 @@ class Crowd:
         member.close()
         self._serve.forget(member)
         known = {"token": member.grant["token"]} if self._rng.random() < 0.5 else {"is_known": True}
-        port = next(self._ports)
+        port = next(self._ports[name])
         self._members[name] = Member(self._serve, name, port=port, **known)  # type: ignore[arg-type]
 
 

@@ -417,3 +417,15 @@ def test_a_number_that_is_none_is_refused(
     result = CliRunner(env={"P2P_HOME": str(tmp_path)}).invoke(cli, [*words, number])
     assert result.exit_code == 2
     assert words[-1] in result.output
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+@pytest.mark.parametrize(
+    "typed",
+    ["0001-01-01", "9999-12-31T23:59:59", "25:00", "soon", "", "999999w", "2026-13-01", "1e9"],
+)
+def test_what_is_no_moment_is_a_usage_error(run: Run, option: str, typed: str) -> None:
+    """Or one that cannot be counted; never a traceback."""
+    result = run("history", "bob", option, typed)
+    assert result.exit_code in {2, 5}, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)

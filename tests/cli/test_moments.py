@@ -1,0 +1,45 @@
+"""Whatever people type for a moment, and all that we print, is taken; nonsense is a usage error."""
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pchat.cli.moments import moment_of
+from p2pchat.ui.json_events import timestamp
+
+ZONE = dt.timezone(dt.timedelta(hours=2))
+NOW = dt.datetime(2026, 11, 27, 14, 0, tzinfo=ZONE)  # a Friday
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("2h", "2026-11-27T12:00+02:00"),
+        ("3 d", "2026-11-24T14:00+02:00"),
+        ("90m", "2026-11-27T12:30+02:00"),
+        ("now", "2026-11-27T14:00+02:00"),
+        ("today", "2026-11-27T00:00+02:00"),
+        ("Yesterday", "2026-11-26T00:00+02:00"),
+        ("friday", "2026-11-27T00:00+02:00"),
+        ("Mon", "2026-11-23T00:00+02:00"),
+        ("saturday", "2026-11-21T00:00+02:00"),
+        ("13:30", "2026-11-27T13:30+02:00"),
+        ("14:30", "2026-11-26T14:30+02:00"),
+        ("2026-11-20", "2026-11-20T00:00+02:00"),
+        ("2026-11-20 10:15", "2026-11-20T10:15+02:00"),
+        ("2026-11-20T10:15:30", "2026-11-20T10:15:30+02:00"),
+        ("2026-11-20T10:15:30.250Z", "2026-11-20T10:15:30.250+00:00"),
+        ("2026-11-20T10:15-05:00", "2026-11-20T10:15-05:00"),
+    ],
+)
+def test_what_people_type(typed: str, meant: str) -> None:
+    """The last such moment."""
+    assert moment_of(typed, NOW) == dt.datetime.fromisoformat(meant)
+
+
+@given(st.integers(0, 4_000_000_000_000))
+def test_what_we_print_is_taken(at: int) -> None:
+    """To the millisecond."""
+    assert int(moment_of(timestamp(at), NOW).timestamp() * 1000) in {at, at - 1}
