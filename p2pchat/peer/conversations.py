@@ -78,7 +78,8 @@ class Conversations:
             loop, search, rng, whom=self._without_link, found=self._found_again
         )
         self._watching = Watching(contacts, watch)
-        self._do_not_disturb = False
+        self.do_not_disturb = False
+        """Whether strangers hear that we are busy, and what contacts say comes without a sound."""
         self.idleness = Idleness(loop, self._all_links, on_event)
         self.outbox = Outbox(
             loop,
@@ -90,18 +91,6 @@ class Conversations:
             running=self.get,
             on_event=on_event,
         )
-
-    @property
-    def do_not_disturb(self) -> bool:
-        """Whether callers hear that we are busy."""
-        return self._do_not_disturb
-
-    @do_not_disturb.setter
-    def do_not_disturb(self, quiet: bool) -> None:
-        self._do_not_disturb = quiet
-        if quiet:
-            for conversation in self._by_name.values():
-                conversation.close_idle_link()
 
     @property
     def asking(self) -> list[str]:
@@ -212,10 +201,7 @@ class Conversations:
             else:
                 self._accept(call)
         elif contact in self._sought or self._contacts.get(contact).accepted:
-            if self.do_not_disturb:
-                call.refuse(Reply.BUSY)
-            else:
-                self._accept(call)
+            self._accept(call)
         elif self.do_not_disturb:
             call.refuse(Reply.BUSY)
         else:

@@ -47,6 +47,7 @@ from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_session import RegistrySession, Standing
 from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.protocol.names import check_username, meant_name
+from p2pchat.protocol.talk import Reply
 
 ANY_PORT: Final = 0
 
@@ -329,7 +330,9 @@ class Node:
         return self._doorway.open(local_host, again)
 
     def _take_call(self, call: IncomingCall) -> None:
-        if call.key is None:
+        if call.key is None and self.conversations.do_not_disturb:
+            call.refuse(Reply.BUSY)
+        elif call.key is None:
             self._calls.take_call(call)
         else:
             self.conversations.take_call(call)

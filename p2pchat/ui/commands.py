@@ -57,7 +57,7 @@ COMMANDS: Final = (
     Command("reject", NAME, "reject it", optional=True),
     Command("leave", "", "leave the chat, or give up calling"),
     Command("away", "", "let contacts know that you are not at the keyboard, or are again"),
-    Command("dnd", "", "do not be disturbed by callers, or be again"),
+    Command("dnd", "", "let strangers hear that you are busy, contacts write silently; or not"),
     Command("search", NAME, "see whether somebody is online, and where"),
     Command("verify", NAME, "show the safety number; with yes: we both see the same", "yes"),
     Command("trust", NAME, "show the number of somebody's new key; with yes: take it", "yes"),

@@ -144,7 +144,8 @@ class Foreground:
             self._node.seen(contact, line_id)
             return
         self.unread[contact] = self.unread.get(contact, 0) + 1
-        self._view.alert(contact, f"{contact} has written")
+        if not self._node.conversations.do_not_disturb:
+            self._view.alert(contact, f"{contact} has written")
         if self.unread[contact] == 1:
             self._view.tell(f"{contact} has written: /chat {contact}")
 

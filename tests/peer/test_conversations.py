@@ -182,14 +182,23 @@ def test_rejected_lines_have_failed(world: World) -> None:
 
 
 def test_do_not_disturb(world: World) -> None:
-    """Callers hear that we are busy, friends too; what they say waits."""
+    """Strangers hear that we are busy; what contacts say comes, and stays unread."""
     alice, bob = friends(world)
+    carol = world.person("carol", "10.0.0.4")
     bob.node.conversations.do_not_disturb = True
     alice.node.call("bob")
     world.settle()
-    failed = alice.told()[-1]
+    alice.say("when you have time")
+    world.settle()
+    assert texts(bob.told()) == ["when you have time"]
+    assert [line.text for line in bob.node.unread("alice")] == ["when you have time"]
+    assert states(alice, "bob") == [LineState.DELIVERED]
+    carol.node.call("bob")
+    world.settle()
+    failed = carol.told()[-1]
     assert isinstance(failed, CallFailed)
     assert isinstance(failed.error, ContactBusy)
+    assert bob.told() == []
 
 
 def test_leaving_is_told_after_what_was_said(world: World) -> None:

@@ -6,7 +6,7 @@ from p2pchat.errors import UsageError
 from p2pchat.peer.events import TextReceived
 from p2pchat.ui.foreground import Foreground
 from tests.peer.test_conversations import friends
-from tests.ui.test_chat_app import Screen
+from tests.ui.test_chat_app import Screen, start
 from tests.world import World
 
 
@@ -52,3 +52,27 @@ def test_what_comes_behind_the_front_is_told_once_and_counted(secure_world: Worl
     assert foreground.front == "carol"
     foreground.leave("carol")
     assert foreground.front is None
+
+
+def test_what_contacts_say_makes_no_sound_where_nobody_is_to_be_disturbed(
+    secure_world: World,
+) -> None:
+    """No bell and no notification; it counts as unread, and a notice says so."""
+    world = secure_world
+    alice, bob = friends(world)
+    alice.node.stop()
+    world.settle()
+    app, screen = start(world)
+    alerts: list[str] = []
+    app._view.alert = lambda contact, _: alerts.append(contact)
+    app.submit("/dnd")
+    bob.node.call("alice")
+    world.settle()
+    bob.say("psst")
+    world.settle()
+    assert alerts == []
+    assert any("bob has written" in line for line in screen.lines)
+    app.submit("/dnd")
+    bob.say("hey")
+    world.settle()
+    assert alerts == ["bob"]
