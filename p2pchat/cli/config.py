@@ -28,7 +28,8 @@ def list_(settings: Settings, origin: bool, as_json: bool) -> None:
     """List every setting as it counts without an option of the command line."""
     from p2pchat.cli.config_file import shown
 
-    for name, (value, where) in settings.resolved.items():
+    resolved = {**settings.resolved, "registry": settings.registry_and_origin}
+    for name, (value, where) in resolved.items():
         if as_json:
             echo(json.dumps({"name": name, "value": value, "origin": where}))
         else:

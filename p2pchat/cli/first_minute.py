@@ -7,7 +7,7 @@ import click
 from p2pchat.cli import options
 from p2pchat.cli.config_file import keep_registry
 from p2pchat.cli.echo import echo
-from p2pchat.cli.settings import Settings, make_folder
+from p2pchat.cli.settings import DEFAULT, Settings, make_folder
 from p2pchat.errors import InviteNeeded, UsageError
 from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.registry_url import parse_registry_url
@@ -25,7 +25,7 @@ def begin(settings: Settings) -> str:
     from p2pchat.cli.our_side import our_side
 
     registry = settings.registry
-    if not _knows_somebody(settings) and settings.resolved["registry"][1] == "default":
+    if not _knows_somebody(settings) and settings.resolved["registry"][1] == DEFAULT:
         registry = _ask_registry(settings)
     with our_side(settings, registry) as us:
         username = us.profile.last_account(str(us.url))

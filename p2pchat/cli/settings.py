@@ -5,6 +5,7 @@ Lower rooms get plain values. Options of the command line outrank what is here.
 
 import os
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +42,10 @@ VARIABLES: Final = {
 """What is read here, or by libraries of ours, beside the settings that have a key in the file."""
 
 
+DEFAULT: Final = "default"
+"""Where a setting comes from that nothing names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where we keep things, which registry is meant, and the password of last resort."""
@@ -54,7 +59,6 @@ class Settings:
     """Which of several; None: the one without a name."""
     resolved: Mapping[str, tuple[Value | None, str]]
     """Each setting of the configuration file as it counts, and where it comes from."""
-    registry: str
     look: Look
     hooks: Mapping[str, str]
     """What to run when something happens, by event."""
@@ -67,6 +71,28 @@ class Settings:
     """Where a service manager wants to hear how we are, see sd_notify(3)."""
     watchdog_s: float | None = None
     """Within how many seconds it wants a sign of life each time."""
+
+    @property
+    def registry(self) -> str:
+        """Which registry is meant."""
+        return str(self.registry_and_origin[0])
+
+    @property
+    def registry_and_origin(self) -> tuple[Value | None, str]:
+        """The registry that is meant, and where that comes from.
+
+        Where nothing names one, it is the one at which an account was used last. A profile that
+        cannot be read is no reason here: whatever needs it says so.
+        """
+        value, origin = self.resolved["registry"]
+        if origin == DEFAULT and self.profile_file.exists():
+            from p2pchat.peer.profile import Profile
+
+            with suppress(StorageError), closing(Profile(self.profile_file)) as profile:
+                last = profile.last_registry()
+                if last is not None:
+                    return last, "last used"
+        return value, origin
 
     @property
     def option_defaults(self) -> dict[str, Value]:
@@ -149,7 +175,6 @@ def from_environment(
         config_file=config_file,
         profile=profile,
         resolved=resolved,
-        registry=str(values["registry"]),
         look=_look(values, configuration.quiet),
         hooks=configuration.hooks,
         password=environment.get("P2P_PASSWORD") or None,
@@ -185,7 +210,7 @@ def _resolve(
         elif key.name in configuration.values:
             resolved[key.name] = configuration.values[key.name], str(file)
         else:
-            resolved[key.name] = key.default, "default"
+            resolved[key.name] = key.default, DEFAULT
     return resolved
 
 

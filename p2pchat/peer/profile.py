@@ -74,6 +74,11 @@ class Profile:
             return str(username)
         return None
 
+    def last_registry(self) -> str | None:
+        """Give the registry at which an account of ours was used last."""
+        query = Account.select(Account.registry).order_by(Account.used_at.desc()).limit(1)
+        return next((str(registry) for (registry,) in self._rows(query)), None)
+
     def token(self, registry: str, username: str) -> str:
         """Give the account's token; empty where there is none."""
         query = Account.select(Account.token).where(

@@ -93,3 +93,20 @@ def test_what_is_no_backup(people: People, tmp_path: Path) -> None:
     assert code == 1
     assert "no backup that can be put back" in err
     assert len(people.texts("alice", "bob")) == 1
+
+
+def test_the_registry_that_was_used_last_is_meant(people: People) -> None:
+    """Where neither an option, nor a variable, nor the file names one; it is said why."""
+    named = people.env["alice"]
+    link = named["P2P_REGISTRY"]
+    people.env["alice"] = {k: v for k, v in named.items() if k != "P2P_REGISTRY"}
+    url = link.partition("#")[0]
+    code, said, _ = people.run("alice", "config", "list", "--origin")
+    (registry,) = [line for line in said if line.startswith("registry = ")]
+    assert (code, url in registry, "# last used" in registry) == (0, True, True)
+    with running(people.start("bob", "--headless")):
+        assert people.run("alice", "send", "bob", "without a word of where") == (0, [], "")
+    people.env["alice"]["P2P_REGISTRY"] = "p2p://127.0.0.1:1"
+    code, said, _ = people.run("alice", "config", "list", "--origin")
+    assert any("127.0.0.1:1" in line and "P2P_REGISTRY" in line for line in said)
+    assert people.run("alice", "search", "bob")[0] in {3, 4}
