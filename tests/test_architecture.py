@@ -49,6 +49,7 @@ TESTED_ELSEWHERE = {
     "p2pchat/peer/strangers.py": "tests/peer/test_conversations.py",
     "p2pchat/net/tls_engine.py": "tests/net/test_tls.py",
     "p2pchat/ui/call.py": "tests/ui/test_chat_app.py",
+    "p2pchat/ui/brought_words.py": "tests/ui/test_commands.py",
     "p2pchat/peer/registry_session.py": "tests/scenarios/test_two_people.py",
 }
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,36 +11,48 @@ from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.settings import Settings
 
+if TYPE_CHECKING:
+    from p2pchat.ui.contact_list import Row
+
 
 @click.command()
 @options.registry
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
+@click.option("--keys", is_flag=True, help="Show the fingerprint of each key instead.")
 @click.pass_obj
-def contacts(settings: Settings, registry: str | None, as_json: bool) -> None:
-    """List whom you have met at the registry: name, trust, fingerprint of the key.
+def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool) -> None:
+    """List your contacts: who is online, what is unread, what waits, how far you trust the key.
 
     \b
     p2p contacts
     p2p contacts --json
+
+    Who is online is known to your node: without one, it says when they were last heard of.
     """
+    from p2pchat.ui.contact_list import NOBODY, contact_lines, contact_object
+
+    known = _rows(settings, registry)
+    if as_json:
+        for row in known:
+            fingerprint = _fingerprint(row.contact.key)
+            echo_json({**contact_object(row), "fingerprint": fingerprint})
+    elif keys:
+        for row in known:
+            echo(f"{row.contact.username:<20} {_fingerprint(row.contact.key)}".rstrip())
+    else:
+        for line in contact_lines(known):
+            echo(line)
+    if not known:
+        echo(NOBODY.replace("/chat", "p2p chat"), err=True)
+
+
+def _rows(settings: Settings, registry: str | None) -> "list[Row]":
     from p2pchat.cli.our_files import our_files
+    from p2pchat.cli.running_node import who_is_online
+    from p2pchat.ui.contact_list import rows
 
     with our_files(settings, registry) as us:
-        for contact in us.contacts.all():
-            trust = "no key yet"
-            if contact.key is not None:
-                trust = "verified" if contact.verified else "unverified"
-            fields = {
-                "user": contact.username,
-                "trust": trust,
-                "blocked": contact.blocked,
-                "fingerprint": _fingerprint(contact.key),
-            }
-            if as_json:
-                echo_json(fields)
-            else:
-                marks = f"{trust}{', blocked' if contact.blocked else ''}"
-                echo(f"{contact.username:<20} {marks:<22} {fields['fingerprint']}".rstrip())
+        return rows(us.contacts, us.history, who_is_online(settings, us))
 
 
 @click.command()

@@ -15,7 +15,14 @@ from p2pchat.errors import AlreadyOnline, LinkLost, StorageError, Unreachable
 from p2pchat.net.loop import Loop
 from p2pchat.peer.control import ControlServer
 from p2pchat.peer.control_client import ControlClient, socket_of
-from p2pchat.protocol.control import GivenWay, GiveWay, Trusted, TrustedResult
+from p2pchat.protocol.control import (
+    GivenWay,
+    GiveWay,
+    Status,
+    StatusResult,
+    Trusted,
+    TrustedResult,
+)
 
 T = TypeVar("T")
 
@@ -72,6 +79,25 @@ def at_a_node(
         except AlreadyOnline as error:  # another one has come while a password was typed, say
             taken = error
     raise taken
+
+
+def who_is_online(settings: Settings, us: OurFiles) -> set[str] | None:
+    """Return which contacts are online, as our node knows it; None where none is online.
+
+    Raise TimedOut if it does not answer.
+    """
+    account = us.profile.last_account(str(us.url))
+    if account is None:
+        return None
+    with closing(Loop()) as loop, running_node(loop, settings, us, account) as running:
+        if running is None:
+            return None
+        try:
+            answer = running.ask(Status())
+        except LinkLost:  # it has ended meanwhile
+            return None
+        assert isinstance(answer, StatusResult)
+        return set(answer.online) if answer.standing == "online" else None
 
 
 def tell_trusted(settings: Settings, us: OurFiles, contact: str) -> int:

@@ -5,10 +5,8 @@ Knows no terminal: a view shows. The same for the prompt and for plain lines.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
 from p2pchat.errors import ContactOffline, LinkLost, P2PError, StorageError, UsageError
-from p2pchat.net.loop import Timer
 from p2pchat.peer.events import (
     Called,
     CallFailed,
@@ -34,14 +32,12 @@ from p2pchat.ui.call import Call
 from p2pchat.ui.commands import Order, Say, help_lines, parse, takes_name
 from p2pchat.ui.foreground import Foreground
 from p2pchat.ui.history_orders import HistoryOrders
+from p2pchat.ui.patience import Patience
 from p2pchat.ui.render import error_sentence
 from p2pchat.ui.screens import Watcher
 from p2pchat.ui.trust_orders import TrustOrders
 from p2pchat.ui.typed_ahead import END, TypedAhead
 from p2pchat.ui.view import View
-
-_PATIENCE: Final = 15.0
-"""Seconds for a contact to acknowledge more before we leave; what is left waits in the outbox."""
 
 
 class ChatApp(Watcher):
@@ -76,13 +72,13 @@ class ChatApp(Watcher):
         self._unsaid = 0  # lines that could not be said, whatever the chat
         self._ready = False
         self._reader_is_behind = False
-        self._patience: Timer | None = None  # until what is under way is not waited for any more
+        self._patience = Patience()  # with what is under way at the end
         self._refused: P2PError | None = None
         self.on_done: Callable[[], None] = lambda: None
         self._handlers: dict[str, Callable[[Order], None]] = {
             "accept": self._accept,
             "chat": self._chat,
-            "help": lambda _: self._show_help(),
+            "help": lambda order: self._show_help(order.argument),
             "leave": lambda _: self._leave(),
             "next": lambda _: self._chat(Order("chat", self.foreground.next_unread())),
             "quit": lambda _: self.finish(),
@@ -206,7 +202,7 @@ class ChatApp(Watcher):
             case LoggedIn() | RegistryLost() if not self._ready:
                 self._begin()
             case Delivered():
-                self._stop_waiting()  # it goes on: what is left has all the time again
+                self._patience.stop()  # it goes on: what is left has all the time again
             case Found(username, _):
                 self.names.add(username)
                 self._searching -= 1
@@ -321,17 +317,9 @@ class ChatApp(Watcher):
         """
         chat = self.node.chat(self.front) if self.front is not None else None
         if self._has_said_all() or (chat is not None and chat.security is Security.CLEAR):
-            self._stop_waiting()
+            self._patience.stop()
             return self._has_said_all()
-        if self._patience is None:
-            self._patience = self.node.scheduler.call_later(_PATIENCE, self._typed.work_off)
-            return False
-        return not self._patience.live
-
-    def _stop_waiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        return self._patience.is_over(self.node.scheduler, self._typed.work_off)
 
     def _has_said_all(self) -> bool:
         """Tell whether nothing is under way that is worth waiting for."""
@@ -394,8 +382,8 @@ class ChatApp(Watcher):
         self.foreground.want(contact)
         self.node.call(contact, in_clear=in_clear)
 
-    def _show_help(self) -> None:
-        for line in help_lines():
+    def _show_help(self, word: str) -> None:
+        for line in help_lines(word):
             self._view.tell(line)
 
     def _leave(self) -> None:

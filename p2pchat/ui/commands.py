@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from p2pchat.errors import UsageError, nearest
+from p2pchat.ui.brought_words import ELSEWHERE, SAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Command(NamedTuple):
     help: str
     extra: str = ""
     optional: bool = False
+    group: str = "you"
 
     @property
     def usage(self) -> str:
@@ -50,23 +52,42 @@ NAME: Final = "NAME"
 WORDS: Final = "WORDS"
 """Takes the rest of the line."""
 
+TALK: Final = "talk"
+PEOPLE: Final = "people"
+LINES: Final = "lines"
+REST: Final = "you"
+
 COMMANDS: Final = (
-    Command("chat", NAME, "chat with somebody, or go back to that chat", "--in-clear"),
-    Command("next", "", "go to the next conversation with unread lines (Alt-A)"),
-    Command("accept", NAME, "accept the chat that you are asked for", optional=True),
-    Command("reject", NAME, "reject it", optional=True),
-    Command("leave", "", "leave the chat, or give up calling"),
+    Command("chat", NAME, "chat with somebody, or go back to that chat", "--in-clear", group=TALK),
+    Command("next", "", "go to the next conversation with unread lines (Alt-A)", group=TALK),
+    Command("accept", NAME, "accept the chat that you are asked for", optional=True, group=TALK),
+    Command("reject", NAME, "reject it", optional=True, group=TALK),
+    Command("leave", "", "leave the chat, or give up calling", group=TALK),
+    Command("me", WORDS, "say what you do: /me waves", group=TALK),
+    Command("contacts", "", "list them: who is online, what is unread, what waits", group=PEOPLE),
+    Command("search", NAME, "see whether somebody is online, and where", group=PEOPLE),
+    Command(
+        "verify",
+        NAME,
+        "show the safety number; with yes: we both see the same",
+        "yes",
+        group=PEOPLE,
+    ),
+    Command(
+        "trust",
+        NAME,
+        "show the number of somebody's new key; with yes: take it",
+        "yes",
+        group=PEOPLE,
+    ),
+    Command("block", NAME, "do not hear from somebody any more", group=PEOPLE),
+    Command("unblock", NAME, "hear from them again", group=PEOPLE),
+    Command("history", NAME, "show the last lines with somebody", optional=True, group=LINES),
+    Command("search-history", WORDS, "show lines with these words, whoever said them", group=LINES),
+    Command("outbox", "", "list what waits, and what has failed", group=LINES),
     Command("away", "", "let contacts know that you are not at the keyboard, or are again"),
     Command("dnd", "", "let strangers hear that you are busy, contacts write silently; or not"),
-    Command("search", NAME, "see whether somebody is online, and where"),
-    Command("verify", NAME, "show the safety number; with yes: we both see the same", "yes"),
-    Command("trust", NAME, "show the number of somebody's new key; with yes: take it", "yes"),
-    Command("block", NAME, "do not hear from somebody any more"),
-    Command("unblock", NAME, "hear from them again"),
-    Command("me", WORDS, "say what you do: /me waves"),
-    Command("history", NAME, "show the last lines with somebody", optional=True),
-    Command("search-history", WORDS, "show lines with these words, whoever said them"),
-    Command("help", "", "show this"),
+    Command("help", WORDS, "list the commands; /help WORD: what that one does", optional=True),
     Command("quit", "", "log out and leave"),
 )
 
@@ -106,9 +127,14 @@ def _command(line: str) -> Say | Order:
     word, *arguments = line[1:].split() or [""]
     if word == "me" and arguments:
         return Say(f"/me {' '.join(arguments)}")
+    word = SAME.get(word, word)
     command = _BY_WORD.get(word)
     if command is None:
         raise _unknown(word)
+    if word == "chat" and len(arguments) > 1 and arguments[1:] != [command.extra]:
+        raise UsageError(
+            "nothing was sent", advice=f"{command.usage}, and then what you want to say"
+        )
     if command.takes == WORDS and arguments:
         arguments = [" ".join(arguments)]
     extra = arguments.pop() if command.extra and arguments[1:] == [command.extra] else ""
@@ -124,10 +150,26 @@ def help_rows() -> list[tuple[str, str]]:
     return [*rows, ("//text", "say a text that begins with a slash")]
 
 
-def help_lines() -> list[str]:
-    """Give the same as text."""
-    width = max(len(usage) for usage, _ in help_rows())
-    return [f"{usage:<{width}} {means}" for usage, means in help_rows()]
+def help_lines(word: str = "") -> list[str]:
+    """Give the commands in few lines, by what they are about; or what one of them does.
+
+    Raises UsageError where there is no such command.
+    """
+    if not word:
+        grouped = [
+            f"{group + ':':<8}{'  '.join(f'/{c.word}' for c in COMMANDS if c.group == group)}"
+            for group in (TALK, PEOPLE, LINES, REST)
+        ]
+        return [
+            *grouped,
+            "/help WORD: what that one does; //text: say a text that begins with a slash",
+        ]
+    word = word.removeprefix("/")
+    command = _BY_WORD.get(SAME.get(word, word))
+    if command is None:
+        raise _unknown(word)
+    others = ", ".join(f"/{other}" for other, same in SAME.items() if same == command.word)
+    return [f"{command.usage}: {command.help}", *([f"also: {others}"] if others else [])]
 
 
 def complete(before_cursor: str, names: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -147,6 +189,8 @@ def complete(before_cursor: str, names: Mapping[str, str]) -> list[tuple[str, st
 
 
 def _unknown(word: str) -> UsageError:
-    near = nearest(word, _BY_WORD)
-    advice = f"did you mean /{near}?" if near else "/help shows what there is"
+    if word in ELSEWHERE:
+        return UsageError(f"there is no command /{word} here", advice=ELSEWHERE[word])
+    near = nearest(word, (*_BY_WORD, *SAME))
+    advice = f"did you mean /{SAME.get(near, near)}?" if near else "/help shows what there is"
     return UsageError(f"there is no command /{word}; nothing was sent", advice=advice)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from p2pchat.errors import UsageError
-from p2pchat.peer.lines import KeptLine
+from p2pchat.peer.lines import TO_RETRY, KeptLine, LineState
 from p2pchat.peer.node import Node
 from p2pchat.ui.commands import Order
 from p2pchat.ui.render import kept_lines
@@ -26,7 +26,11 @@ class HistoryOrders:
     @property
     def handlers(self) -> Mapping[str, Callable[[Order], None]]:
         """What to do for each word."""
-        return {"history": self._history, "search-history": self._search}
+        return {
+            "history": self._history,
+            "search-history": self._search,
+            "outbox": lambda _: self._outbox(),
+        }
 
     def _history(self, order: Order) -> None:
         contact = order.argument or self._front()
@@ -38,6 +42,14 @@ class HistoryOrders:
     def _search(self, order: Order) -> None:
         node = self._node()
         self._tell(node.history.lines(words=order.argument, limit=_LAST))
+
+    def _outbox(self) -> None:
+        lines = self._node().history.lines(states=(LineState.QUEUED, *TO_RETRY))
+        for line in lines:
+            for sentence in kept_lines(line, "me", whole=False):
+                self._view.tell(f"to {line.username}: {sentence}")
+        if not lines:
+            self._view.tell("nothing waits, and nothing has failed")
 
     def _tell(self, lines: list[KeptLine]) -> None:
         for line in lines:

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.peer.events import Security
-from p2pchat.peer.lines import KeptLine
+from p2pchat.peer.lines import TO_RETRY, KeptLine, LineState
 from p2pchat.peer.node import Node
 from p2pchat.protocol.names import check_username
+from p2pchat.ui.contact_list import contact_object, rows_of
 from p2pchat.ui.json_commands import JsonOrder
 from p2pchat.ui.json_events import kept_object
 from p2pchat.ui.stream import Stream
@@ -50,10 +51,12 @@ class ProgramOrders:
             "accept": self._accept,
             "block": partial(self._block, blocked=True),
             "chat": self._chat,
+            "contacts": lambda _: self._contacts(),
             "away": self._toggle_away,
             "dnd": self._toggle_dnd,
             "history": self._history,
             "leave": self._leave,
+            "outbox": self._outbox,
             "reject": self._reject,
             "search": self._search,
             "search-history": self._search_history,
@@ -182,6 +185,13 @@ class ProgramOrders:
 
     def _search_history(self, order: JsonOrder) -> Told:
         return self._tell(order, self._node().history.lines(words=order.words, limit=order.limit))
+
+    def _outbox(self, order: JsonOrder) -> Told:
+        states = (LineState.QUEUED, *TO_RETRY)
+        return self._tell(order, self._node().history.lines(states=states))
+
+    def _contacts(self) -> Told:
+        return {"contacts": [contact_object(row) for row in rows_of(self._node())]}
 
     def _tell(self, order: JsonOrder, lines: list[KeptLine]) -> Told:
         for line in lines:

@@ -1,6 +1,6 @@
-"""What the person orders about who may reach them, by which key.
+"""What the person orders about people: who is there, who may reach them, by which key.
 
-/verify, /trust, /block, /unblock, /dnd, /away.
+/contacts, /verify, /trust, /block, /unblock, /dnd, /away.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from p2pchat.peer.node import Node
 from p2pchat.protocol.names import check_username
 from p2pchat.ui.commands import Order
+from p2pchat.ui.contact_list import NOBODY, contact_lines, rows_of
 from p2pchat.ui.view import View
 
 
@@ -24,6 +25,7 @@ class TrustOrders:
         return {
             "verify": self._verify,
             "trust": self._trust,
+            "contacts": lambda _: self._contacts(),
             "block": lambda order: self._block(order.argument, blocked=True),
             "dnd": lambda _: self._toggle_dnd(),
             "away": lambda _: self._toggle_away(),
@@ -70,3 +72,8 @@ class TrustOrders:
         if blocked:
             self._node().conversations.drop(name)
         self._view.tell(f"{name} is {'blocked' if blocked else 'not blocked any more'}")
+
+    def _contacts(self) -> None:
+        """Who is there, and what is to be done with each."""
+        for line in contact_lines(rows_of(self._node())) or [NOBODY]:
+            self._view.tell(line)

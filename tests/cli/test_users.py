@@ -39,6 +39,7 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[S
         yield serve, Operator(tmp_path, database)
 
 
+@pytest.mark.timeout(240)  # two dozen commands, each a process
 def test_what_the_operator_does_counts_at_once(registry: tuple[Serve, Operator]) -> None:
     """Each account made, changed and ended is so for the clients of the running registry."""
     serve, operator = registry

@@ -11,15 +11,20 @@ GARBAGE = (b"", b"HELLO", b"HELLO  ", b"HELLO \xff\xfe", b"\x00" * 1400, b"HI x"
 
 def test_whoever_stops_saying_hello_is_dropped(tmp_path: Path) -> None:
     """Offline, its connection closed; who says it stays; garbage and strangers do nothing."""
-    serve = Serve(tmp_path, "--hello-interval", "0.2", "--hello-patience", "1", "--quiet")
-    with running(serve), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+    times = ("--hello-interval", "0.2", "--hello-patience", "4")
+    serve = Serve(tmp_path, *times, "--quiet", "--password-cost", "64:1")
+    with (
+        running(serve),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
+    ):
         talker, silent, helped = (serve.dial() for _ in range(3))
         for i, (client, name) in enumerate(
             ((talker, "talker"), (silent, "silent"), (helped, "helped"))
         ):
             assert client.ask("REG", f"{name} x") == ("REG_RESP", "OK")
             assert client.ask("PS_PORT", str(30_000 + i)) == ("PS_PORT_RESP", "OK")
-        stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            udp.sendto(b"HELLO talker", serve.udp)
         stranger.bind(("127.0.0.9", 0))
         closed: set[str] = set()
         silent.socket.settimeout(0.2)
@@ -38,4 +43,3 @@ def test_whoever_stops_saying_hello_is_dropped(tmp_path: Path) -> None:
         assert closed == {"silent", "helped"}
         assert talker.ask("SEARCH", "silent") == ("SEARCH_RESP", "OFFLINE")
         assert talker.ask("SEARCH", "talker") == ("SEARCH_RESP", "127.0.0.1 30000")
-        stranger.close()

@@ -95,7 +95,7 @@ def test_a_screen_of_a_node_that_runs_elsewhere(registry: Serve, tmp_path: Path)
         screen.type("/hel\t")
         screen.wait_until(lambda: "/help" in screen.prompt_line)
         screen.type("\r")
-        screen.wait_for("show this")
+        screen.wait_for("talk:   /chat  /next")
         screen.enter("/quit")
         assert screen.end() == 0
         bob.wait_for("alice left the chat")

@@ -102,7 +102,11 @@ def test_help(world: World) -> None:
     """On request."""
     app, screen = start(world)
     app.submit("/help")
-    assert any(line.startswith("* /chat NAME") for line in screen.lines)
+    assert any("/chat  /next" in line for line in screen.lines)
+    app.submit("/help chat")
+    assert any(line.startswith("* /chat NAME [--in-clear]: ") for line in screen.lines)
+    app.submit("/help xyzzy")
+    assert "no command" in screen.lines[-1]
 
 
 def _left(world: World, contact: str) -> str:

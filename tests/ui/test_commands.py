@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pchat.errors import UsageError
+from p2pchat.ui.brought_words import ELSEWHERE, SAME
 from p2pchat.ui.commands import COMMANDS, Order, Say, complete, help_lines, parse
 
 
@@ -41,7 +42,7 @@ def test_what_a_line_means(line: str, meant: object) -> None:
         ("/chat", "/chat NAME"),
         ("/chat bob and carol", "/chat NAME"),
         ("/quit now", "/quit"),
-        ("/password hunter2", "/help"),
+        ("/password hunter2", "p2p passwd"),
     ],
 )
 def test_what_is_not_understood_is_never_sent(line: str, advice: str) -> None:
@@ -79,8 +80,52 @@ def test_completion_of_commands_and_names() -> None:
 
 def test_help_shows_every_command() -> None:
     """From the same table."""
+    assert len(help_lines()) <= 6
     text = "\n".join(help_lines())
-    assert all(f"/{c.word}" in text and c.help in text for c in COMMANDS)
+    assert all(f"/{c.word}" in text for c in COMMANDS)
+    assert max(map(len, help_lines())) <= 76
+    for command in COMMANDS:
+        assert help_lines(command.word)[0] == f"{command.usage}: {command.help}"
+        assert help_lines(f"/{command.word}") == help_lines(command.word)
+    with pytest.raises(UsageError):
+        help_lines("xyzzy")
+
+
+@pytest.mark.parametrize("word", [*SAME, *ELSEWHERE])
+def test_the_words_that_people_bring(word: str) -> None:
+    """They do what is meant, or say exactly what does."""
+    if word in SAME:
+        assert any(_is_order(f"/{word}{rest}", SAME[word]) for rest in ("", " bob"))
+        return
+    with pytest.raises(UsageError, match="here") as error:
+        parse(f"/{word}")
+    assert error.value.advice == ELSEWHERE[word]
+
+
+def _is_order(line: str, word: str) -> bool:
+    try:
+        meant = parse(line)
+    except UsageError:
+        return False
+    return isinstance(meant, Order) and meant.word == word
+
+
+def test_there_are_many_of_them_and_none_hides_a_command() -> None:
+    """Eighty that were collected."""
+    assert len(SAME) + len(ELSEWHERE) >= 80
+    ours = {command.word for command in COMMANDS}
+    assert not ours & (SAME.keys() | ELSEWHERE.keys())
+    assert not SAME.keys() & ELSEWHERE.keys()
+    assert set(SAME.values()) <= ours
+
+
+def test_a_message_behind_a_name_is_not_lost_without_a_word() -> None:
+    """`/msg bob hi` is two steps here."""
+    with pytest.raises(UsageError, match="nothing was sent") as error:
+        parse("/msg bob hi there")
+    assert error.value.advice == "/chat NAME [--in-clear], and then what you want to say"
+    assert parse("/msg bob") == Order("chat", "bob")
+    assert parse("/chat bob --in-clear") == Order("chat", "bob", "--in-clear")
 
 
 def test_a_blank_before_the_slash_is_neither_said_nor_done() -> None:

@@ -1,0 +1,116 @@
+"""The list of contacts, as a person reads it: who is online, what is unread, what waits.
+
+The same at the prompt, for programs and in the shell.
+"""
+
+import time
+from collections.abc import Collection, Iterable
+from typing import Any, Final, NamedTuple
+
+from p2pchat.peer.contacts import Contacts
+from p2pchat.peer.history import History
+from p2pchat.peer.node import Node
+from p2pchat.peer.profile import KnownContact
+
+_UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+_LAST: Final = 50
+"""Lines of a contact among which the last of theirs is looked for."""
+
+NOBODY: Final = "you have no contacts yet: /chat NAME asks somebody for a chat"
+
+
+class Row(NamedTuple):
+    """One contact. `last_at`: when the last line of theirs came, milliseconds since the epoch."""
+
+    contact: KnownContact
+    online: bool | None
+    """None: it is not known, because no node of ours is online."""
+    unread: int = 0
+    waiting: int = 0
+    last_at: int = 0
+
+    @property
+    def trust(self) -> str:
+        """How far their key is trusted."""
+        if self.contact.key is None:
+            return "no key yet"
+        return "verified" if self.contact.verified else "unverified"
+
+    @property
+    def presence(self) -> str:
+        """Where they are, or when they were last heard of."""
+        if self.online:
+            return "online"
+        if self.last_at:
+            return f"{_ago(self.last_at)} ago"
+        return "offline" if self.online is False else ""
+
+
+def rows_of(node: Node) -> list[Row]:
+    """Return a row for each contact that a node knows. Raise StorageError."""
+    return rows(node.contacts, node.history, node.conversations.online_contacts)
+
+
+def rows(contacts: Contacts, history: History, online: Collection[str] | None) -> list[Row]:
+    """Return a row for each contact; `online` None: it is not known who is. Raise StorageError."""
+    unread, waiting = history.unread(), history.waiting()
+    return [
+        Row(
+            contact,
+            None if online is None else contact.username in online,
+            unread.get(contact.username, 0),
+            waiting.get(contact.username, 0),
+            _last_heard(history, contact.username),
+        )
+        for contact in contacts.all()
+    ]
+
+
+def contact_object(row: Row) -> dict[str, Any]:
+    """Return what programs are told of a contact."""
+    return {
+        "user": row.contact.username,
+        "online": row.online,
+        "unread": row.unread,
+        "waiting": row.waiting,
+        "trust": row.trust,
+        "blocked": row.contact.blocked,
+    }
+
+
+def _last_heard(history: History, username: str) -> int:
+    lines = history.lines(username, limit=_LAST)
+    return max((line.at for line in lines if not line.outgoing), default=0)
+
+
+def contact_lines(rows: Iterable[Row]) -> list[str]:
+    """Return the rows as lines: who has written first, then who is online, then the latest."""
+    ordered = sorted(
+        rows, key=lambda row: (not row.unread, not row.online, -row.last_at, row.contact.username)
+    )
+    cells = [
+        (
+            row.contact.username,
+            row.presence,
+            f"{row.unread} unread" if row.unread else "",
+            f"{row.waiting} wait{'s' if row.waiting == 1 else ''}" if row.waiting else "",
+            f"{row.trust}{', blocked' if row.contact.blocked else ''}",
+        )
+        for row in ordered
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(_columns(line, widths)).rstrip() for line in cells]
+
+
+def _columns(cells: Iterable[str], widths: Iterable[int]) -> list[str]:
+    """Return the cells, each as wide as its column, without columns that are empty."""
+    return [cell.ljust(width) for cell, width in zip(cells, widths, strict=True) if width]
+
+
+def _ago(at: int) -> str:
+    seconds = max(0, int(time.time() - at / 1000))
+    for unit, name in _UNITS:
+        if seconds >= unit:
+            return f"{seconds // unit} {name}"
+    return "a moment"
