@@ -48,8 +48,8 @@ class Crowd:
         self._serve = serve
         self._rng = rng
         self._names = [f"user{n}" for n in range(size)]
-        self._ports = {  # of one host: each has its own
-            name: itertools.cycle(range(10_000 + 150 * n, 10_150 + 150 * n))
+        self._ports = {  # of one host: each has its own, below those that systems give
+            name: itertools.cycle(range(10_000 + 70 * n, 10_070 + 70 * n))
             for n, name in enumerate(self._names)
         }
         self._members = {

@@ -64,8 +64,8 @@ def test_an_owner_logs_in_among_200_guessers(tmp_path: Path) -> None:
 
 def test_callers_that_say_nothing_keep_nobody_out(tmp_path: Path) -> None:
     """More of them than handshakes may be under way; they have a deadline, and others get in."""
-    limits = ("--limit", "handshakes=50", "--limit", "login-timeout=0.5")
-    serve = Serve(tmp_path, "--quiet", *limits)
+    limits = ("--limit", "handshakes=50", "--limit", "login-timeout=5")
+    serve = Serve(tmp_path, "--quiet", "--password-cost", "64:1", *limits)
     with running(serve), ExitStack() as stack:
         silent = [
             stack.enter_context(socket.create_connection(serve.secure_tcp, 20)) for _ in range(200)
