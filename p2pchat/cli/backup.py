@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from p2pchat.cli import options
+from p2pchat.cli.echo import echo
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
@@ -35,3 +36,4 @@ def backup(settings: Settings, file: Path, data_dir: Path | None, force: bool) -
     if file.exists() and not force:
         raise UsageError(f"{file} is there already", advice="name another file, or give --force")
     back_up(database, file)
+    echo(f"the accounts and the key are in {file}", err=True)

@@ -11,6 +11,7 @@ from p2pchat.cli import options
 from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
 from p2pchat.cli.settings import Settings, private_folder
 from p2pchat.errors import ContactOffline, NodeEnded, P2PError, Unreachable, UsageError
+from p2pchat.protocol.counting import counted
 
 if TYPE_CHECKING:
     from p2pchat.cli.assembly import AtPrompt
@@ -110,14 +111,14 @@ def _raise_what_became(us: "OurSide", whom: str | None, error: P2PError | None) 
     unsaid = Counter(error.untold) - Counter(line.text for line in kept if line.outgoing)
     if unsaid:
         raise Unreachable(
-            f"{error.what}, and {unsaid.total()} lines were not sent",
+            f"{error.what}, and {counted(unsaid.total(), 'line', 'was', 'were')} not sent",
             likely=error.likely,
             advice=error.advice,
         )
     waiting = us.history.waiting().get(whom, 0)
     if waiting:
         raise ContactOffline(
-            f"{error.what}; {waiting} lines wait",
+            f"{error.what}; {counted(waiting, 'line', 'waits', 'wait')}",
             likely=error.likely,
             advice="they go out when you are both online: p2p outbox",
         )

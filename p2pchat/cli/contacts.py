@@ -10,6 +10,7 @@ import click
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.settings import Settings
+from p2pchat.protocol.counting import counted
 
 if TYPE_CHECKING:
     from p2pchat.ui.contact_list import Row
@@ -106,9 +107,8 @@ def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> Non
             failed = tell_trusted(settings, us, username)
             echo(f"the new key of {username} is taken", err=True)
             if failed:
-                echo(
-                    f"{failed} lines waited for the old one: p2p outbox retry {username}", err=True
-                )
+                waited = counted(failed)
+                echo(f"{waited} waited for the old one: p2p outbox retry {username}", err=True)
 
 
 def _fingerprint(key: bytes | None) -> str:

@@ -10,6 +10,7 @@ from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.moments import Moment
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import NoSuchUser, UsageError
+from p2pchat.protocol.counting import counted
 
 if TYPE_CHECKING:
     from p2pchat.peer.history import History
@@ -79,4 +80,4 @@ def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool) -> None:
 def _delete(kept: "History", name: str | None) -> None:
     if name is None:
         raise UsageError("whose history is to be deleted?", advice="p2p history NAME --delete")
-    echo(f"{kept.forget(name)} lines with {name} are deleted")
+    echo(f"{counted(kept.forget(name))} with {name} deleted")

@@ -43,6 +43,7 @@ def backup(settings: Settings, file: Path, force: bool) -> None:
         raise UsageError(f"{file} is there already", advice="name another file, or give --force")
     with closing(Profile(settings.profile_file)) as ours:
         write_archive(ours.store, settings.profile_file, [settings.identity_file], file)
+    echo(f"your accounts, contacts, history and key are in {file}", err=True)
 
 
 @profile.command()

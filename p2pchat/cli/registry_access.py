@@ -13,6 +13,7 @@ from p2pchat.cli.streams import read_text
 from p2pchat.errors import NoSuchUser, Unreachable
 from p2pchat.net.asking import ask
 from p2pchat.net.loop import Loop
+from p2pchat.protocol.counting import counted
 from p2pchat.protocol.operator import (
     ListSessions,
     Refresh,
@@ -109,14 +110,19 @@ def operated(
 
 
 def change(
-    registry: OperatedRegistry, username: str, how: Callable[[str], bool], *, log_out: bool
+    registry: OperatedRegistry,
+    username: str,
+    how: Callable[[str], bool],
+    what: str,
+    *,
+    log_out: bool,
 ) -> None:
-    """Change an account and have that known; raises NoSuchUser."""
+    """Change an account, have that known, and say `what` was done; raises NoSuchUser."""
     if not how(username):
         raise NoSuchUser(f"there is no account {username}", advice="p2p users list")
     ended = registry.changed(username, log_out=log_out)
-    if ended:
-        echo(f"{ended} login{'s' if ended > 1 else ''} of {username} ended", err=True)
+    of_logins = f"; {counted(ended, 'login')} ended" if ended else ""
+    echo(f"{username} {what}{of_logins}", err=True)
 
 
 def shared_database(folder: Path) -> str | None:

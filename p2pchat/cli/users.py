@@ -14,6 +14,7 @@ from p2pchat.cli.family import Family
 from p2pchat.cli.settings import Settings
 from p2pchat.cli.streams import read_text
 from p2pchat.errors import RegistrationRefused, UsageError
+from p2pchat.protocol.counting import counted
 
 if TYPE_CHECKING:
     from p2pchat.cli.registry_access import OperatedRegistry
@@ -117,7 +118,7 @@ def passwd(
         registry.accounts.change_password(username, password)
         return True
 
-    change(registry, name, set_password, log_out=True)
+    change(registry, name, set_password, "has another password", log_out=True)
 
 
 @users.command()
@@ -127,7 +128,7 @@ def disable(registry: "OperatedRegistry", name: str) -> None:
     """Keep somebody out, and the name taken; every login of theirs ends."""
     from p2pchat.cli.registry_access import change
 
-    change(registry, name, registry.roster.disable, log_out=True)
+    change(registry, name, registry.roster.disable, "is disabled", log_out=True)
 
 
 @users.command()
@@ -137,7 +138,7 @@ def enable(registry: "OperatedRegistry", name: str) -> None:
     """Let somebody in again, with the password of before."""
     from p2pchat.cli.registry_access import change
 
-    change(registry, name, registry.roster.enable, log_out=False)
+    change(registry, name, registry.roster.enable, "is enabled again", log_out=False)
 
 
 @users.command()
@@ -152,7 +153,7 @@ def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
         raise UsageError("nobody can be asked whether that is meant", advice="give --yes")
     if not yes:
         click.confirm(f"Remove {name} for good?", abort=True, err=True)
-    change(registry, name, registry.roster.remove, log_out=True)
+    change(registry, name, registry.roster.remove, "is removed", log_out=True)
 
 
 @users.command()
@@ -198,7 +199,7 @@ def import_(registry: "OperatedRegistry", file: Path) -> None:
         if why:
             trouble = True
             echo(f"{file}, line {line}: {why}", err=True)
-    echo(f"{made} accounts made")
+    echo(f"{counted(made, 'account')} made")
     if trouble:
         raise SystemExit(1)
 
@@ -238,7 +239,7 @@ def kick(registry: "OperatedRegistry", name: str) -> None:
         registry.accounts.revoke_tokens(username, None)
         return True
 
-    change(registry, name, end_tokens, log_out=True)
+    change(registry, name, end_tokens, "is logged out", log_out=True)
 
 
 def _import(registry: "OperatedRegistry", file: Path) -> Iterator[tuple[int, str]]:

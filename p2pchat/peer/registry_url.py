@@ -12,10 +12,11 @@ from p2pchat.net.address import Address
 ORIGINAL_TCP_PORT: Final = 1235
 ORIGINAL_UDP_PORT: Final = 4322
 SECURE_PORT: Final = 7117
-HELLO_INTERVAL: Final = 60.0
+HELLO_INTERVAL: Final = 6.0
+"""Seconds between heartbeats; a server of the original program drops who is silent for ten."""
 
 _FINGERPRINT: Final = re.compile("[a-z2-7]{52}")
-_FORM: Final = "p2p://HOST[:7117][#FINGERPRINT] or original://HOST[:1235][?udp=4322&hello=60]"
+_FORM: Final = "p2p://HOST[:7117][#FINGERPRINT] or original://HOST[:1235][?udp=4322&hello=6]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from p2pchat.peer.events import (
     TextReceived,
 )
 from p2pchat.peer.node import Node
+from p2pchat.protocol.counting import counted
 from p2pchat.ui.call import Call
 from p2pchat.ui.commands import Order, Say, help_lines, parse, takes_name
 from p2pchat.ui.foreground import Foreground
@@ -232,7 +233,9 @@ class ChatApp(Watcher):
         self.foreground.leave(contact)
         if self._call is not None and contact == self._call.username:
             if chat is not None and chat.waiting:
-                self._view.tell(f"{chat.waiting} lines wait in the outbox: p2p outbox")
+                self._view.tell(
+                    f"{counted(chat.waiting, 'line', 'waits', 'wait')} in the outbox: p2p outbox"
+                )
             self._tell_unsent(0)
             self.finish(exit_code=error.exit_code)
 
@@ -246,7 +249,8 @@ class ChatApp(Watcher):
         chat = self.node.chat(contact)
         queued = chat.waiting if chat is not None else 0
         if queued:
-            self._view.tell(f"{queued} lines wait: they go out when you are both online")
+            waits = counted(queued, "line", "waits", "wait")
+            self._view.tell(f"{waits} until you are both online")
         lost = self._tell_unsent(unsent)
         if lost or (isinstance(error, LinkLost) and error.unsent):
             self.finish(exit_code=LinkLost.exit_code)
@@ -257,7 +261,7 @@ class ChatApp(Watcher):
         """Tell how many lines were read and not said; give that."""
         unsent = len(self._typed.texts) + more
         if unsent:
-            self._view.tell(f"{unsent} lines were not sent")
+            self._view.tell(f"{counted(unsent, 'line', 'was', 'were')} not sent")
         return unsent
 
     def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:

@@ -43,6 +43,7 @@ from p2pchat.peer.events import (
     Trouble,
 )
 from p2pchat.peer.lines import KeptLine, LineState
+from p2pchat.protocol.counting import counted
 from p2pchat.ui.folding import PIPE, SCREEN, shown_lines
 
 Fragments = list[tuple[str, str]]
@@ -163,11 +164,11 @@ def _called(contact: str, security: Security) -> str:
 def _missing(contact: str, count: int, *, ours: bool) -> str:
     if ours:
         return (
-            f"your disk is an older copy: up to {count} lines of {contact} may be missing here;"
+            f"your disk is an older copy: up to {counted(count)} of {contact} may be missing here;"
             f" {contact} can send them again"
         )
     return (
-        f"{contact}'s disk is an older copy: up to {count} lines of yours may be missing there;"
+        f"{contact}'s disk is an older copy: up to {counted(count)} of yours may be missing there;"
         f" to send them again: p2p outbox retry {contact}"
     )
 
@@ -223,7 +224,7 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
                 f" until you read some: /chat {contact}"
             ]
         case OutboxFailed(contact, error, count):
-            return [f"{count} lines to {contact} will not be delivered: {error.what}"]
+            return [f"{counted(count)} to {contact} will not be delivered: {error.what}"]
         case NotKept(contact, error, texts):
             return [
                 *(f"not sent to {contact}: {text}" for text in texts),

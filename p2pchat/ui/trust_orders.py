@@ -6,6 +6,7 @@
 from collections.abc import Callable, Mapping
 
 from p2pchat.peer.node import Node
+from p2pchat.protocol.counting import counted
 from p2pchat.protocol.names import check_username
 from p2pchat.ui.commands import Order
 from p2pchat.ui.contact_list import NOBODY, contact_lines, rows_of
@@ -48,7 +49,7 @@ class TrustOrders:
             self._view.tell(f"the new key of {name} is taken: /verify {name}")
             if failed:
                 self._view.tell(
-                    f"{failed} lines for the old key were not delivered; to the new one:"
+                    f"{counted(failed)} for the old key not delivered; to the new one:"
                     f" p2p outbox retry {name}"
                 )
         else:

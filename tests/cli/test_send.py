@@ -165,7 +165,7 @@ def test_history_is_found_and_deleted(people: People) -> None:
     people.start("alice", "--keep-days", "0.000001").kill()
     assert people.texts("alice", "bob") == []
     assert people.run("alice", "send", "bob", "hello again")[0] == 6
-    assert people.run("alice", "history", "bob", "--delete")[1] == ["1 lines with bob are deleted"]
+    assert people.run("alice", "history", "bob", "--delete")[1] == ["1 line with bob deleted"]
     assert people.texts("alice", "bob") == []
 
 

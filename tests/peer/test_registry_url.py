@@ -12,7 +12,7 @@ from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
         ("original://localhost", RegistryUrl("localhost")),
         ("original://localhost/", RegistryUrl("localhost")),
         ("original://h:99", RegistryUrl("h", 99)),
-        ("original://h?udp=1&hello=6", RegistryUrl("h", 1235, 1, 6.0)),
+        ("original://h?udp=1&hello=60", RegistryUrl("h", 1235, 1, 60.0)),
         ("original://h?hello=0.5", RegistryUrl("h", hello_interval=0.5)),
         ("original://[::1]:5", RegistryUrl("::1", 5)),
         ("original://EXAMPLE.org", RegistryUrl("example.org")),
@@ -21,7 +21,7 @@ from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
     ],
 )
 def test_what_it_says(text: str, url: RegistryUrl) -> None:
-    """`original://host[:1235][?udp=4322&hello=60]`."""
+    """`original://host[:1235][?udp=4322&hello=6]`."""
     assert parse_registry_url(text) == url
 
 

@@ -303,7 +303,7 @@ def test_one_call_to_somebody_offline_waits_on_the_disk(secure_world: World) -> 
     world.settle()
     assert app.done
     assert app.exit_code == 6
-    assert "* 1 lines wait: they go out when you are both online" in screen.lines
+    assert "* 1 line waits until you are both online" in screen.lines
     app, screen = start(world)
     bob = world.person("bob", B)
     world.settle()

@@ -1,0 +1,8 @@
+"""Numbers of things in sentences: `1 line waits`, `2 lines wait`."""
+
+
+def counted(count: int, noun: str = "line", singular: str = "", plural: str = "") -> str:
+    """Return so many of them, with the verb that goes with that, if there is one."""
+    things = f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    verb = singular if count == 1 else plural
+    return f"{things} {verb}" if verb else things

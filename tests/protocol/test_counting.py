@@ -1,0 +1,11 @@
+"""One of a thing is not several."""
+
+from p2pchat.protocol.counting import counted
+
+
+def test_one_and_several() -> None:
+    """With a verb, and without."""
+    assert [counted(n) for n in (0, 1, 2)] == ["0 lines", "1 line", "2 lines"]
+    assert counted(1, "line", "waits", "wait") == "1 line waits"
+    assert counted(3, "line", "waits", "wait") == "3 lines wait"
+    assert counted(1, "account", "was", "were") == "1 account was"
