@@ -11,6 +11,7 @@ from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.history import History
 from p2pchat.peer.node import Node
 from p2pchat.peer.profile import KnownContact
+from p2pchat.peer.registry_session import Standing
 
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 
@@ -49,7 +50,9 @@ class Row(NamedTuple):
 
 def rows_of(node: Node) -> list[Row]:
     """Return a row for each contact that a node knows. Raise StorageError."""
-    return rows(node.contacts, node.history, node.conversations.online_contacts)
+    is_online = node.standing is Standing.ONLINE
+    online = node.conversations.online_contacts if is_online else None
+    return rows(node.contacts, node.history, online)
 
 
 def rows(contacts: Contacts, history: History, online: Collection[str] | None) -> list[Row]:

@@ -60,3 +60,6 @@ def test_it_is_shown_at_the_prompt(secure_world: World, word: str) -> None:
     world.settle()
     app.submit(f"/{word}")
     assert screen.lines[-1] == "* bob  offline  1 waits  unverified"
+    world.kill_registry()
+    app.submit(f"/{word}")
+    assert screen.lines[-1] == "* bob  1 waits  unverified"
