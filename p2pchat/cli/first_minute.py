@@ -1,6 +1,6 @@
 """`p2p` alone: ask a newcomer the few questions there are, and go on to the prompt."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -8,7 +8,20 @@ from p2pchat.cli import options
 from p2pchat.cli.config_file import keep_registry
 from p2pchat.cli.echo import echo
 from p2pchat.cli.settings import DEFAULT, Settings, make_folder
-from p2pchat.errors import InviteNeeded, UsageError
+from p2pchat.errors import (
+    InviteNeeded,
+    LinkLost,
+    LoginNeeded,
+    LoginRefused,
+    NotTrusted,
+    P2PError,
+    RegistrationRefused,
+    RemoteProtocolError,
+    SlowedDown,
+    TimedOut,
+    Unreachable,
+    UsageError,
+)
 from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.registry_url import parse_registry_url
 
@@ -16,34 +29,97 @@ if TYPE_CHECKING:
     from p2pchat.cli.our_side import OurSide
 
 
+_SHORTEST: Final = 6
+"""Characters of a password, as secure registries want them (PROTOCOL, "REG")."""
+
+
 def begin(settings: Settings) -> str:
     """Give the account to log in as, having made it or asked for it where none is known.
 
-    Keeps the registry in the configuration file, if it was asked for. Raises UsageError, and what
-    registering and logging in do.
+    The registry is reached before anything else is asked; what it refuses is asked again, and what
+    was answered is kept. Keeps the registry in the configuration file, if it was asked for. Raises
+    UsageError, and what keeps us from the registry where it was not asked for.
     """
+    if _knows_somebody(settings) or settings.resolved["registry"][1] != DEFAULT:
+        return _at(settings, settings.registry)
+    registry = settings.registry
+    while True:
+        registry = _ask_registry(settings, registry)
+        try:
+            username = _at(settings, registry)
+        except (Unreachable, LinkLost, TimedOut, NotTrusted, RemoteProtocolError) as error:
+            _say(error)
+        else:
+            keep_registry(settings.config_file, registry, settings.profile)
+            return username
+
+
+def _at(settings: Settings, registry: str) -> str:
+    """Give the account at that registry, asking where there is none."""
     from p2pchat.cli.our_side import our_side
 
-    registry = settings.registry
-    if not _knows_somebody(settings) and settings.resolved["registry"][1] == DEFAULT:
-        registry = _ask_registry(settings)
     with our_side(settings, registry) as us:
         username = us.profile.last_account(str(us.url))
         if username is None:
-            username = us.named(click.prompt("Your name there", err=True))
-            is_new = click.confirm("Make a new account of that name?", default=True, err=True)
-            password = options.given_password(settings, None)
-            if password is None:
-                password = options.ask_password(f"Password of {username}", twice=is_new)
-            credentials = us.credentials(username, password)
+            us.errands.reach()
+            echo(f"the registry at {us.url.address} answers", err=True)
+            username = _become_somebody(us, options.given_password(settings, None))
+            us.profile.note_account(str(us.url), username)
+    return username
+
+
+def _become_somebody(us: "OurSide", given: str | None) -> str:
+    """Ask for a name and a password until the registry takes them; give the name.
+
+    `given` is a password that need not be asked for, once.
+    """
+    name, is_new = "", True
+    while True:
+        name = _ask_name(us, name)
+        is_new = click.confirm("Make a new account of that name?", default=is_new, err=True)
+        password = given or _ask_password(name, is_new=is_new)
+        given = None
+        credentials = us.credentials(name, password)
+        try:
             if is_new:
                 _register(us, credentials, password)
             else:
                 us.errands.log_in(credentials)
-            us.profile.note_account(str(us.url), username)
-    if registry != settings.registry:
-        keep_registry(settings.config_file, registry, settings.profile)
-    return username
+        except (RegistrationRefused, LoginRefused, LoginNeeded, SlowedDown) as error:
+            _say(error)
+        else:
+            return name
+
+
+def _ask_name(us: "OurSide", before: str) -> str:
+    """Ask until the answer can be a name; what was answered before is kept."""
+    while True:
+        typed: str = click.prompt("Your name there", default=before or None, err=True)
+        if "://" in typed:
+            echo("that is a link; what is asked for is a name for you, such as alice", err=True)
+            continue
+        try:
+            return us.named(typed)
+        except UsageError as error:
+            _say(error)
+
+
+def _ask_password(name: str, *, is_new: bool) -> str:
+    """Ask until the answer can be a password."""
+    rule = f" (at least {_SHORTEST} characters)" if is_new else ""
+    while True:
+        try:
+            password = options.ask_password(f"Password of {name}{rule}", twice=is_new)
+        except UsageError as error:
+            _say(error)
+            continue
+        if not is_new or len(password) >= _SHORTEST:
+            return password
+        echo(f"that has {len(password)}; at least {_SHORTEST} characters are needed", err=True)
+
+
+def _say(error: P2PError) -> None:
+    echo(f"{error.what}{f'; {error.likely}' if error.likely else ''}", err=True)
 
 
 def _knows_somebody(settings: Settings) -> bool:
@@ -56,13 +132,14 @@ def _knows_somebody(settings: Settings) -> bool:
         return us.profile.last_account(str(us.url)) is not None
 
 
-def _ask_registry(settings: Settings) -> str:
-    """Ask until the answer is a registry's link."""
+def _ask_registry(settings: Settings, before: str) -> str:
+    """Ask until the answer is a registry's link; Enter means the one from before."""
     make_folder(settings.config_file.parent)
     while True:
+        what = "this machine" if before == settings.registry else before
         link: str = click.prompt(
-            "The registry's link, from whoever runs it (just Enter: this machine)",
-            default=settings.registry,
+            f"The registry's link, from whoever runs it (just Enter: {what})",
+            default=before,
             show_default=False,
             err=True,
         )
@@ -78,8 +155,14 @@ def _ask_registry(settings: Settings) -> str:
 
 def _register(us: "OurSide", credentials: Credentials, password: str) -> None:
     """Make the account, asking for an invitation where the registry wants one."""
-    try:
-        us.errands.register(credentials, password)
-    except InviteNeeded:
-        invite = click.prompt("It takes an invitation. The code you were given", err=True)
-        us.errands.register(credentials, password, invite.strip())
+    invite = ""
+    while True:
+        try:
+            us.errands.register(credentials, password, invite)
+        except InviteNeeded as error:
+            if invite:
+                _say(error)
+            asked = "It takes an invitation. The code you were given"
+            invite = click.prompt(asked, err=True).strip()
+        else:
+            return

@@ -78,6 +78,11 @@ class Errands:
             if not self._dialer.url.secure:
                 self._announce_some_port(client)
 
+    def reach(self) -> None:
+        """See whether the registry answers, and shows the key that we know."""
+        with self._connected():
+            pass
+
     def log_in(self, credentials: Credentials) -> None:
         """See whether the account lets us in, and keep what the next login needs."""
         with self._connected() as client:

@@ -31,7 +31,7 @@ def test_a_newcomer_is_at_the_prompt_after_four_answers(
     newcomer.enter(registry.join)
     answer(newcomer, "Your name there:", "Alice")
     answer(newcomer, "Make a new account", "")
-    answer(newcomer, "Password of alice:", "secret password")
+    answer(newcomer, "Password of alice", "secret password")
     answer(newcomer, "Repeat", "secret password")
     newcomer.wait_for("logged in as alice")
     newcomer.wait_until(lambda: "connected" in newcomer.toolbar)
@@ -48,16 +48,53 @@ def test_a_newcomer_is_at_the_prompt_after_four_answers(
 
 
 def test_somebody_who_has_an_account(at_terminal: Person, registry: Serve, tmp_path: Path) -> None:
-    """On another machine: the password is asked for once; a wrong one is said."""
+    """On another machine: a wrong password is said, and asked for again; the rest is kept."""
     elsewhere = environment(tmp_path / "else", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
     assert Program("register", "alice", env=elsewhere).end()[0] == 0
-    for password, end in (("wrong word", "refused the login"), ("password", "logged in as alice")):
-        screen = at_terminal()
-        answer(screen, "The registry's link", registry.join)
-        answer(screen, "Your name there:", "alice")
-        answer(screen, "Make a new account", "n")
-        answer(screen, "Password of alice:", password)
-        screen.wait_for(end)
+    screen = at_terminal()
+    answer(screen, "The registry's link", registry.join)
+    answer(screen, "Your name there:", "alice")
+    answer(screen, "Make a new account", "n")
+    answer(screen, "Password of alice:", "wrong word")
+    answer(screen, r"Your name there \[alice\]:", "")
+    assert "refused the login" in screen.text
+    answer(screen, r"Make a new account of that name\? \[y/N\]:", "")
+    screen.wait_until(lambda: screen.text.count("Password of alice") == 2)
+    screen.enter("password")
+    screen.wait_for("logged in as alice")
+
+
+def test_no_answer_ends_it(at_terminal: Person, registry: Serve, tmp_path: Path) -> None:
+    """A registry that is away, a link for a name, a bad name, a taken one, short passwords."""
+    elsewhere = environment(tmp_path / "else", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
+    assert Program("register", "bob", env=elsewhere).end()[0] == 0
+    screen = at_terminal()
+    answer(screen, "The registry's link", "127.0.0.1:1")
+    screen.wait_for("cannot reach the registry")
+    screen.wait_until(lambda: screen.text.count("The registry's link") == 2)
+    screen.enter(registry.join)
+    screen.wait_for("the registry at .* answers")
+    answer(screen, "Your name there:", registry.join)
+    screen.wait_for("that is a link")
+    screen.enter("two words")
+    screen.wait_for("not a valid username")
+    screen.enter("bob")
+    answer(screen, "Make a new account", "")
+    answer(screen, "Password of bob .at least 6 characters.:", "five5")
+    answer(screen, "Repeat", "five5")
+    screen.wait_for("that has 5; at least 6")
+    screen.enter("enough of it")
+    screen.wait_until(lambda: screen.text.count("Repeat") == 2)
+    screen.enter("enough of it")
+    screen.wait_for("the name is taken")
+    answer(screen, r"Your name there \[bob\]:", "carol")
+    answer(screen, "Make a new account", "")
+    screen.wait_until(lambda: screen.text.count("Password of carol") == 1)
+    screen.enter("enough of it")
+    screen.wait_until(lambda: screen.text.count("Repeat") == 3)
+    screen.enter("enough of it")
+    screen.wait_for("logged in as carol")
+    assert "enough" not in screen.text
 
 
 def test_an_invitation_is_asked_for_where_it_takes_one(at_terminal: Person, tmp_path: Path) -> None:
@@ -72,7 +109,7 @@ def test_an_invitation_is_asked_for_where_it_takes_one(at_terminal: Person, tmp_
         answer(newcomer, "The registry's link", serve.join)
         answer(newcomer, "Your name there:", "alice")
         answer(newcomer, "Make a new account", "y")
-        answer(newcomer, "Password of alice:", "secret password")
+        answer(newcomer, "Password of alice", "secret password")
         answer(newcomer, "Repeat", "secret password")
         answer(newcomer, "It takes an invitation", invite.said[0])
         newcomer.wait_for("logged in as alice")
