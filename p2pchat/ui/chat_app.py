@@ -309,6 +309,8 @@ class ChatApp(Watcher):
         if meant is END:
             return not self._searching and self._has_said_all_in_time()
         if isinstance(meant, Order):
+            if meant.word == "quit" and self._searching:
+                return False
             return meant.word not in {"leave", "quit"} or self._has_said_all_in_time()
         if self.front is None:
             return self.node.calling is None

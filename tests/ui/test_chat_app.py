@@ -420,3 +420,16 @@ def test_a_name_is_the_same_at_every_door_however_it_is_typed(secure_world: Worl
     assert screen.lines[-1] == "* there is no user named bbo; likely: did you mean bob?"
     assert {c.username for c in app.node.contacts.all()} == {"bob"}
     assert bob.node.standing.value == "online"
+
+
+def test_a_script_that_quits_has_its_answers_first(world: World) -> None:
+    """`printf '/search bob\\n/quit\\n' | p2p login`."""
+    world.person("bob", B)
+    app, screen = start(world, commands_overtake=False)
+    for line in ("/search bob", "/search nobody", "/quit"):
+        app.submit(line)
+    assert not app.done
+    world.settle()
+    assert app.done
+    assert any("bob is online" in line for line in screen.lines)
+    assert any("no user named nobody" in line for line in screen.lines)
