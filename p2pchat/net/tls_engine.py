@@ -81,6 +81,8 @@ class StandardEngine:
         except ssl.SSLCertVerificationError as error:
             raise CertificateNotTrusted(error.verify_message) from error
         except ssl.SSLError as error:
+            if error.reason == "TLSV1_ALERT_UNKNOWN_CA":
+                raise CertificateLookedAt("hung up after a look at our certificate") from error
             raise RemoteProtocolError(f"no TLS came about: {error.reason or error}") from error
         self.alpn = self._tls.selected_alpn_protocol()
         self.remote_certificate = self._tls.getpeercert(binary_form=True)
@@ -111,6 +113,10 @@ class StandardEngine:
             self._tls.unwrap()
         except ssl.SSLError:
             return  # theirs has not come, or no handshake was done: ours is on its way if it can
+
+
+class CertificateLookedAt(RemoteProtocolError):
+    """The remote knows no authority for our certificate: it will come back and compare the key."""
 
 
 class CertificateNotTrusted(RemoteProtocolError):

@@ -15,7 +15,7 @@ from p2pchat.net.endpoints import Datagrams, Listener, Network, OnTransport
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.tls import TlsTransport
-from p2pchat.net.tls_engine import Engine
+from p2pchat.net.tls_engine import CertificateLookedAt, Engine
 from p2pchat.net.transport import Transport, Wire
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.connection import Connection
@@ -241,7 +241,9 @@ class Server:
         def ended(error: P2PError | None) -> None:
             self._handshakes.pop(tls, None)
             self._connections.close(tls.remote.host)
-            _log.info("%s left: %s", tls.remote, one_line(error.what) if error else "hung up")
+            level = logging.DEBUG if isinstance(error, CertificateLookedAt) else logging.INFO
+            why = one_line(error.what) if error else "hung up"
+            _log.log(level, "%s left: %s", tls.remote, why)
 
         tls.on_secured = secured
         tls.on_closed = ended

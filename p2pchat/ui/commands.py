@@ -104,8 +104,9 @@ def parse(line: str) -> Say | Order | None:
 
     A line that begins with a slash is a command and never sent as text; two slashes send a text
     that begins with one. Raises UsageError for an unknown command, a wrong argument, or a blank
-    before the slash.
+    before the slash. The line feed at the end of what was pasted says nothing.
     """
+    line = line.rstrip("\r\n")
     stripped = line.strip()
     if not stripped:
         return None

@@ -115,3 +115,18 @@ def _heard(serve: Serve, what: str) -> None:
         if re.search(what, line):
             return
     raise AssertionError(f"no {what!r} in the log")
+
+
+def test_a_first_contact_is_no_trouble_in_the_log(tmp_path: Path) -> None:
+    """The client looks at our key, hangs up, and comes back; an operator need not read of it."""
+    serve = Serve(tmp_path / "r")
+    with running(serve):
+        bare = serve.join.partition("#")[0]
+        env = environment(tmp_path / "home", P2P_REGISTRY=bare, P2P_PASSWORD="password")
+        assert Program("register", "alice", env=env).end()[0] == 0
+        serve.signal(signal.SIGTERM)
+        code, log = serve.end()
+    assert code == 0
+    assert "alice" in log
+    assert "TLS" not in log
+    assert "UNKNOWN_CA" not in log

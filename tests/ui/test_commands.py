@@ -25,6 +25,9 @@ from p2pchat.ui.commands import COMMANDS, Order, Say, complete, help_lines, pars
         ("/accept bob", Order("accept", "bob")),
         ("/search-history pizza  friday", Order("search-history", "pizza friday")),
         ("OK", Say("OK")),
+        ("pasted\n", Say("pasted")),
+        ("two\nlines\n\n", Say("two\nlines")),
+        ("/quit\n", Order("quit")),
         ("REJECT", Say("REJECT")),
     ],
 )
