@@ -21,13 +21,18 @@ KEYS: Final = (
     ("Ctrl-X Ctrl-E (vi: v)", "write the text in $EDITOR"),
     ("Enter, again", "send what you were asked about; any other key goes back to it"),
     ("Ctrl-C", "clear the line"),
-    ("Ctrl-C or Ctrl-D on an empty line", "leave"),
+    ("Ctrl-C twice, or Ctrl-D, on an empty line", "leave"),
 )
 """Each key, and what it does."""
 
 
-def bindings(completer: Completer, on_next: Callable[[], None]) -> KeyBindings:
-    """Give them. Tab finishes the word where one thing alone could stand, however fast it came."""
+def bindings(
+    completer: Completer, on_next: Callable[[], None], on_interrupt: Callable[[], None]
+) -> KeyBindings:
+    """Give them; `on_interrupt` is Ctrl-C where there is nothing to clear.
+
+    Tab finishes the word where one thing alone could stand, however fast it came.
+    """
     made = KeyBindings()
 
     @made.add("escape", "a")
@@ -43,10 +48,7 @@ def bindings(completer: Completer, on_next: Callable[[], None]) -> KeyBindings:
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.open_in_editor()
 
-    @made.add("c-c", filter=Condition(lambda: bool(get_app().current_buffer.text)))
-    def _(event: KeyPressEvent) -> None:
-        event.current_buffer.reset()
-        event.current_buffer.load_history_if_not_yet_loaded()
+    _add_interrupts(made, on_interrupt)
 
     @made.add("tab")
     def _(event: KeyPressEvent) -> None:
@@ -61,3 +63,16 @@ def bindings(completer: Completer, on_next: Callable[[], None]) -> KeyBindings:
             buffer.start_completion(insert_common_part=True)
 
     return made
+
+
+def _add_interrupts(made: KeyBindings, on_interrupt: Callable[[], None]) -> None:
+    """Have Ctrl-C clear the line, or (on an empty one) be told."""
+
+    @made.add("c-c", filter=Condition(lambda: bool(get_app().current_buffer.text)))
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.reset()
+        event.current_buffer.load_history_if_not_yet_loaded()
+
+    @made.add("c-c", filter=Condition(lambda: not get_app().current_buffer.text))
+    def _(_: KeyPressEvent) -> None:
+        on_interrupt()

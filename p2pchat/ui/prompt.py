@@ -70,11 +70,12 @@ class Prompt:
         self._front = ""
         self._draft_kept_at = 0.0
         self._asked_about: str | None = None
+        self._asked_to_leave = False
         completer = CommandCompleter(lambda: dict(around().names))
         self.session: PromptSession[str] = PromptSession(
             lambda: FormattedText(self._message()),
             completer=completer,
-            key_bindings=bindings(completer, lambda: self.on_line("/next")),
+            key_bindings=bindings(completer, lambda: self.on_line("/next"), self._interrupted),
             complete_while_typing=True,
             reserve_space_for_menu=_MENU_ROWS,
             auto_suggest=AutoSuggestFromHistory(),
@@ -114,6 +115,13 @@ class Prompt:
     def _think_again(self) -> None:
         """Ask anew about a text that has been changed."""
         self._asked_about = None
+        self._asked_to_leave = False
+
+    def _interrupted(self) -> None:
+        """Ask before chat and node end by a key that may be meant for something else."""
+        if self._asked_to_leave:
+            self.session.app.exit(exception=KeyboardInterrupt)
+        self._asked_to_leave = True
 
     def write(self, lines: Iterable[Sequence[Fragment]]) -> None:
         """Print these lines above the one being typed.
@@ -206,6 +214,8 @@ class Prompt:
 
     def _toolbar(self) -> Sequence[Fragment]:
         text = self.session.default_buffer.text
+        if self._asked_to_leave:
+            return [("class:bottom-toolbar.question", " Ctrl-C again leaves, and logs out")]
         if self._asked_about is not None and self._asked_about == text:
             question = f" {why_ask(text)}: Enter again says it"
             return [("class:bottom-toolbar.question", question)]

@@ -279,8 +279,11 @@ def test_a_line_is_cleared_before_anybody_leaves(desk: Desk) -> None:
     alice.wait_until(lambda: typed(alice) == "never mind")
     alice.type("\x03")
     alice.wait_until(lambda: typed(alice) == "")
+    alice.type("\x03")
+    alice.wait_until(lambda: "Ctrl-C again leaves" in alice.toolbar)
     alice.type("begun")
     alice.wait_until(lambda: typed(alice) == "begun")
+    assert "Ctrl-C again" not in alice.toolbar
     alice.child.kill(signal.SIGINT)
     alice.end()
     again = desk.chat()

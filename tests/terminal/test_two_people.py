@@ -139,6 +139,9 @@ def test_ctrl_c_and_ctrl_d(person: Person, registry: Serve, key: str, code: int)
     """No traceback, the terminal left in order, offline at once."""
     alice = person("alice")
     alice.type(key)
+    if code:
+        alice.wait_until(lambda: "Ctrl-C again leaves" in alice.toolbar)
+        alice.type(key)
     assert alice.end() == code
     assert "Traceback" not in alice.text
     assert registry.dial().ask("SEARCH", "alice") == ("SEARCH_RESP", "OFFLINE")
@@ -256,6 +259,8 @@ def test_ctrl_c_in_the_demo(at_terminal: Person) -> None:
     """It ends."""
     screen = at_terminal("demo")
     screen.wait_for("chat with robot started")
+    screen.type("\x03")
+    screen.wait_until(lambda: "Ctrl-C again leaves" in screen.toolbar)
     screen.type("\x03")
     assert screen.end() == 130
 

@@ -102,6 +102,6 @@ def test_ctrl_d_finishes_and_ctrl_c_interrupts(
     keyboard.send_text("\x04")
     host.run(real_loop, app, prompt)  # type: ignore[arg-type]
     assert app.done
-    keyboard.send_text("\x03")
+    keyboard.send_text("\x03\x03")
     with pytest.raises(KeyboardInterrupt):
         host.run(real_loop, App(), prompt)  # type: ignore[arg-type]
