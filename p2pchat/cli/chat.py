@@ -11,7 +11,6 @@ from p2pchat.cli import options
 from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
 from p2pchat.cli.settings import Settings, private_folder
 from p2pchat.errors import ContactOffline, NodeEnded, P2PError, Unreachable, UsageError
-from p2pchat.protocol.counting import counted
 
 if TYPE_CHECKING:
     from p2pchat.cli.assembly import AtPrompt
@@ -103,6 +102,8 @@ def _at_prompt(settings: Settings, us: "OurSide", username: str) -> "AtPrompt":
 
 def _raise_what_became(us: "OurSide", whom: str | None, error: P2PError | None) -> None:
     """Raise what ended a talk. Of one whose node has ended, look at what is on the disk first."""
+    from p2pchat.protocol.counting import counted
+
     if error is None:
         return
     if not isinstance(error, NodeEnded) or whom is None:

@@ -10,7 +10,6 @@ import click
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.settings import Settings
-from p2pchat.protocol.counting import counted
 
 if TYPE_CHECKING:
     from p2pchat.ui.contact_list import Row
@@ -96,6 +95,7 @@ def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> Non
     """
     from p2pchat.cli.our_files import our_files
     from p2pchat.cli.running_node import tell_trusted
+    from p2pchat.protocol.counting import counted
 
     with our_files(settings, registry) as us:
         username = us.named(user)

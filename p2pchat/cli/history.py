@@ -10,7 +10,6 @@ from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.moments import Moment
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import NoSuchUser, UsageError
-from p2pchat.protocol.counting import counted
 
 if TYPE_CHECKING:
     from p2pchat.peer.history import History
@@ -78,6 +77,8 @@ def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool) -> None:
 
 
 def _delete(kept: "History", name: str | None) -> None:
+    from p2pchat.protocol.counting import counted
+
     if name is None:
         raise UsageError("whose history is to be deleted?", advice="p2p history NAME --delete")
     echo(f"{counted(kept.forget(name))} with {name} deleted")

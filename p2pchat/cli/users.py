@@ -14,7 +14,6 @@ from p2pchat.cli.family import Family
 from p2pchat.cli.settings import Settings
 from p2pchat.cli.streams import read_text
 from p2pchat.errors import RegistrationRefused, UsageError
-from p2pchat.protocol.counting import counted
 
 if TYPE_CHECKING:
     from p2pchat.cli.registry_access import OperatedRegistry
@@ -192,6 +191,8 @@ def import_(registry: "OperatedRegistry", file: Path) -> None:
     Accounts that are there already stay as they are, and are named on stderr; so are lines that
     are none. Exits 1 if there were any.
     """
+    from p2pchat.protocol.counting import counted
+
     made = 0
     trouble = False
     for line, why in _import(registry, file):

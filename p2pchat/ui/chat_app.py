@@ -69,7 +69,7 @@ class ChatApp(Watcher):
         self._is_elsewhere = is_elsewhere
         self._node: Node | None = None
         self._typed = TypedAhead(self._may_go_on, self._do)
-        self._searching = 0
+        self._searching: list[str] = []  # whom we have asked about, and have no answer yet
         self._unsaid = 0  # lines that could not be said, whatever the chat
         self._ready = False
         self._reader_is_behind = False
@@ -78,10 +78,10 @@ class ChatApp(Watcher):
         self.on_done: Callable[[], None] = lambda: None
         self._handlers: dict[str, Callable[[Order], None]] = {
             "accept": self._accept,
-            "chat": self._chat,
+            "chat": lambda order: self._go_to(order.argument, bool(order.extra)),
             "help": lambda order: self._show_help(order.argument),
             "leave": lambda _: self._leave(),
-            "next": lambda _: self._chat(Order("chat", self.foreground.next_unread())),
+            "next": lambda _: self._go_to(self.foreground.next_unread(), False),
             "quit": lambda _: self.finish(),
             "reject": lambda order: self.node.reject(order.argument),
             "search": lambda order: self._search(order.argument),
@@ -204,11 +204,8 @@ class ChatApp(Watcher):
                 self._begin()
             case Delivered():
                 self._patience.stop()  # it goes on: what is left has all the time again
-            case Found(username, _):
-                self.names.add(username)
-                self._searching -= 1
-            case SearchFailed():
-                self._searching -= 1
+            case Found(name) | SearchFailed(name):
+                self._has_answer(name, found=isinstance(event, Found))
             case Called(name) | Calling(name) | ContactAway(name) | ChatStarted(name):
                 self.names.add(name)
             case NotKept(_, error, texts):
@@ -375,14 +372,17 @@ class ChatApp(Watcher):
 
     def _search(self, name: str) -> None:
         self.node.search(name)
-        self._searching += 1
+        self._searching.append(name)
+
+    def _has_answer(self, name: str, *, found: bool) -> None:
+        if found:
+            self.names.add(name)
+        if name in self._searching:  # or another screen has asked
+            self._searching.remove(name)
 
     def _accept(self, order: Order) -> None:
         self.foreground.want(order.argument or next(iter(self.node.called_by), None))
         self.node.accept(order.argument)
-
-    def _chat(self, order: Order) -> None:
-        self._go_to(order.argument, bool(order.extra))
 
     def _go_to(self, contact: str, in_clear: bool) -> None:
         self.foreground.want(contact)

@@ -27,6 +27,6 @@ def test_only_what_may_not_be_meant_is_asked_about(text: str, question: str) -> 
 
 
 def test_what_is_said_after_all_is_said_as_it_was_typed() -> None:
-    """A blank and a slash included."""
+    """A blank and a slash included, but for the line feed at its end."""
     for text in (" /quit", "\t/chat bob", "x\n" * 100):
-        assert parse(as_meant(text)) == Say(text)
+        assert parse(as_meant(text)) == Say(text.rstrip("\n"))

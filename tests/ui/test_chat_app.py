@@ -426,6 +426,8 @@ def test_a_script_that_quits_has_its_answers_first(world: World) -> None:
     """`printf '/search bob\\n/quit\\n' | p2p login`."""
     world.person("bob", B)
     app, screen = start(world, commands_overtake=False)
+    app.node.search("bob")  # as another screen does
+    world.settle()
     for line in ("/search bob", "/search nobody", "/quit"):
         app.submit(line)
     assert not app.done
@@ -433,3 +435,9 @@ def test_a_script_that_quits_has_its_answers_first(world: World) -> None:
     assert app.done
     assert any("bob is online" in line for line in screen.lines)
     assert any("no user named nobody" in line for line in screen.lines)
+    app, _ = start(world, commands_overtake=False)
+    app.node.search("bob")
+    world.settle()
+    app.end_input()
+    world.settle()
+    assert app.done
