@@ -1,7 +1,7 @@
 """What a typed line means."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from p2pchat.errors import UsageError
@@ -57,15 +57,17 @@ def test_what_is_not_understood_is_never_sent(line: str, advice: str) -> None:
 
 
 @given(st.text())
+@example("0\r")
+@example("0\n\n")
 def test_any_line_is_something(line: str) -> None:
-    """A text keeps its every character."""
+    """A text keeps its every character, but for line feeds at its end."""
     try:
         meant = parse(line)
     except UsageError:
         assert line.strip().startswith("/")
         return
     if isinstance(meant, Say) and not line.strip().startswith("/"):
-        assert meant.text == line
+        assert meant.text == line.rstrip("\r\n")
 
 
 def test_completion_of_commands_and_names() -> None:
