@@ -13,7 +13,7 @@ import pytest
 from tests.faults.crowd import CHEAP, Member, let_pass, until, wait_until_stopped
 from tests.programs import Program, Serve, environment, running
 
-PATIENCE = 4.0
+PATIENCE = 2.0
 MEMBERS = 10
 _TIMES = ("--hello-interval", "0.2", "--hello-patience", str(PATIENCE))
 
