@@ -1,6 +1,5 @@
-"""Moments as people type them: `2h`, `yesterday`, `monday`, `14:30`, a date, or what we print.
-
-Without a zone a moment is local time. Knows no command.
+"""Points in time as people type them: `2h`, `yesterday`, `monday`, `14:30`, a date, or a
+timestamp that we print. One without a zone is local time. Knows no command.
 """
 
 import datetime as dt
@@ -20,37 +19,47 @@ _AGO: Final = re.compile(r"(\d{1,6})\s*([smhdw])")
 _CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SHORTEST_DAY: Final = 3
-"""Letters of a weekday's name that are enough."""
+"""The fewest letters that name a weekday."""
 
 _EXAMPLES: Final = "2h, 3d, yesterday, monday, 14:30, 2026-11-27, 2026-11-27T14:30 or ...Z"
 
 
 class Moment(click.ParamType[int]):
-    """An option's moment, as milliseconds since the epoch."""
+    """An option whose value is a point in time, in milliseconds since the epoch."""
 
     name = "moment"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return it; a usage error where it is none, or further away than can be counted."""
+        """Return the milliseconds; raise a usage error if the value is no representable time."""
         if isinstance(value, int):
             return value
         try:
             moment = moment_of(str(value), dt.datetime.now().astimezone())
             return int(moment.timestamp() * 1000)
         except (ValueError, OverflowError, OSError):
-            self.fail(
-                f"{value!r} is no moment that can be counted; for example {_EXAMPLES}.", param, ctx
-            )
+            self.fail(f"{value!r} is not a point in time; examples: {_EXAMPLES}.", param, ctx)
 
 
 def moment_of(typed: str, now: dt.datetime) -> dt.datetime:
-    """Return what was typed, seen from `now`, which has a zone. Raise ValueError, OverflowError."""
+    """Return the point in time, with a zone, that was typed at `now`, which has one too.
+
+    Raise ValueError if it is not understood, or OverflowError if it is out of range.
+    """
     text = typed.strip().lower()
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if text == "now":
+        return now
     if ago := _AGO.fullmatch(text):
         return now - int(ago[1]) * _UNITS[ago[2]]
-    if text in ("now", "today", "yesterday"):
-        return {"now": now, "today": midnight, "yesterday": midnight - _UNITS["d"]}[text]
+    local = _on_the_clock(text, now.astimezone().replace(tzinfo=None))
+    # The zone comes last: its offset at that time may be another one than today's.
+    return (local or dt.datetime.fromisoformat(typed.strip())).astimezone()
+
+
+def _on_the_clock(text: str, now: dt.datetime) -> dt.datetime | None:
+    """Return the last such day or time of day, in local time without a zone; None if no such."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if text in ("today", "yesterday"):
+        return midnight - (text == "yesterday") * _UNITS["d"]
     if len(text) >= _SHORTEST_DAY:
         for number, day in enumerate(_WEEKDAYS):
             if day.startswith(text):
@@ -59,5 +68,4 @@ def moment_of(typed: str, now: dt.datetime) -> dt.datetime:
         hour, minute, second = (int(part or 0) for part in clock.groups())
         at = midnight.replace(hour=hour, minute=minute, second=second)
         return at if at <= now else at - _UNITS["d"]
-    moment = dt.datetime.fromisoformat(typed.strip())
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=now.tzinfo)
+    return None

@@ -1,6 +1,8 @@
-"""`p2p send`, `p2p outbox`: say something without a prompt, and what waits to be delivered."""
+"""`p2p send` and `p2p outbox`: send messages without a prompt, and manage undelivered ones."""
 
+import itertools
 import sys
+from collections.abc import Iterator
 
 import click
 
@@ -10,36 +12,51 @@ from p2pchat.cli.family import Family
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
-_RETRY_WAIT = 15.0  # seconds, as p2p send
-_PART_BYTES = 60_000  # of a long text from stdin; a message has at most 65,536
+_RETRY_WAIT = 15.0
+"""Seconds; the default of p2p send."""
+
+_PART_BYTES = 60_000
+"""Most bytes of each part of a long text from stdin; a message has at most 65,536."""
+
+_PLACE_OF_TEXT = 1
+"""Among the positional arguments of p2p send."""
 
 
 class _Send(click.Command):
     """A command whose last argument is a text, which may look like an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse them; raise UsageError where a text is taken for an option: nothing was sent."""
-        taken = self._after_the_name(args)
-        if taken & set(ctx.help_option_names):
-            raise _taken_for_an_option(sorted(taken & set(ctx.help_option_names))[0])
+        """Return what is left of the arguments; raise UsageError if a text looks like an option.
+
+        `--help` after the name would show the help and exit with 0, as if the text had been sent.
+        """
+        places = list(self._places(args))
+        for place, arg in places:
+            if place and arg in ctx.help_option_names:
+                raise _taken_for_an_option(arg)
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            raise _taken_for_an_option(error.option_name) from None
+            for place, arg in places:
+                if place == _PLACE_OF_TEXT and arg.startswith(error.option_name):
+                    raise _taken_for_an_option(error.option_name) from None
+            raise
 
-    def _after_the_name(self, args: list[str]) -> set[str]:
-        """Return what follows the first argument that is no option, up to `--`."""
+    def _places(self, args: list[str]) -> Iterator[tuple[int, str]]:
+        """Yield the arguments up to `--`, each with the number of positional ones before it."""
         with_value = {
             name
             for parameter in self.params
             if isinstance(parameter, click.Option) and not parameter.is_flag
             for name in parameter.opts
         }
-        given = args[: args.index("--")] if "--" in args else args
-        for n, arg in enumerate(given):
-            if not arg.startswith("-") and not (n and given[n - 1] in with_value):
-                return set(given[n + 1 :])
-        return set()
+        place = 0
+        previous = ""
+        for arg in itertools.takewhile(lambda arg: arg != "--", args):
+            if previous not in with_value:
+                yield place, arg
+                place += not arg.startswith("-")
+            previous = arg
 
 
 def _taken_for_an_option(text: str) -> UsageError:
@@ -63,7 +80,7 @@ def _taken_for_an_option(text: str) -> UsageError:
     metavar="SECONDS",
     help="How long to wait for the acknowledgement.",
 )
-@click.option("--queue", is_flag=True, help="Do not wait: it goes out when you are both online.")
+@click.option("--queue", is_flag=True, help="Do not wait: send when you are both online.")
 @click.pass_obj
 def send(
     settings: Settings,
@@ -74,16 +91,17 @@ def send(
     wait: float,
     queue: bool,
 ) -> None:
-    """Say TEXT (else what comes on stdin) to USER.
+    """Send TEXT, or the text on stdin, to USER.
 
     \b
     p2p send bob "dinner is ready"
     make 2>&1 | p2p send bob
 
-    Through your node, if one is running; else it logs in for as long as it takes.
+    If your node is running, it sends the text; otherwise this command logs in until it is done.
 
-    Exit code: 0 if USER's node has acknowledged it, 6 if it waits in the outbox, 5 no such user,
-    7 rejected, 10 another key than the one that you know: it waits until you trust that.
+    Exit codes: 0 if USER's node has acknowledged the text, 6 if it waits in the outbox, 5 if there
+    is no such user, 7 if USER rejected it, and 10 if USER has a new key: it waits in the outbox
+    until you trust that key.
     """
     from p2pchat.cli.delivering import deliver
 
@@ -95,7 +113,7 @@ def send(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
 @click.pass_context
 def outbox(ctx: click.Context, registry: str | None, as_json: bool) -> None:
-    """List what waits to be delivered, what has failed, and what a contact may have lost.
+    """List undelivered, failed and possibly lost messages.
 
     \b
     p2p outbox
@@ -111,7 +129,7 @@ def outbox(ctx: click.Context, registry: str | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
 @click.pass_obj
 def list_outbox(given: tuple[Settings, str | None], *, as_json: bool) -> None:
-    """List it; the same as p2p outbox alone."""
+    """List the outbox, like p2p outbox without a command."""
     _list(*given, as_json=as_json)
 
 
@@ -130,7 +148,7 @@ def _list(settings: Settings, registry: str | None, *, as_json: bool) -> None:
 @options.me
 @click.pass_obj
 def cancel(given: tuple[Settings, str | None], user: str, me: str | None) -> None:
-    """Do not deliver what waits for USER; what is on its way already cannot be called back."""
+    """Cancel the messages that wait for USER; those already on their way cannot be recalled."""
     from p2pchat.cli.delivering import cancel as cancel_lines
 
     echo(f"{_lines(cancel_lines(*given, me, user))} will not be delivered")
@@ -141,10 +159,10 @@ def cancel(given: tuple[Settings, str | None], user: str, me: str | None) -> Non
 @options.me
 @click.pass_obj
 def retry(given: tuple[Settings, str | None], user: str, me: str | None) -> None:
-    """Send again what has failed or may be missing at USER, to the key that USER has now.
+    """Resend messages that have failed or may be missing at USER, to the key that USER has now.
 
-    That is what was cancelled, what waits for an older key, and what USER's disk may not have any
-    more. USER sees no line twice.
+    These are the cancelled ones, those for an older key, and those that USER's disk may have lost.
+    USER sees no message twice.
     """
     from p2pchat.cli.delivering import deliver
     from p2pchat.cli.our_files import our_files
@@ -166,7 +184,7 @@ def _lines(count: int) -> str:
 
 
 def _texts(text: str | None) -> tuple[str, ...]:
-    """Give the messages: the argument, or stdin in parts that end with a line where they can."""
+    """Return the messages: the argument, or stdin, split after a line where that is possible."""
     if text is None:
         if sys.stdin is None or options.is_terminal(sys.stdin):
             raise UsageError("nothing to send", advice='p2p send NAME "TEXT", or give it on stdin')
@@ -188,8 +206,8 @@ def _texts(text: str | None) -> tuple[str, ...]:
 
 
 def _pieces(text: str) -> list[str]:
-    """Give the lines, and the parts of those that are too long for one message."""
-    step = _PART_BYTES // 4  # the most bytes of a character
+    """Return the lines; one that is too long for a message comes in parts."""
+    step = _PART_BYTES // 4  # a character has at most four bytes in UTF-8
     return [
         line[start : start + step]
         for line in text.encode("utf-8", "replace").decode().splitlines(keepends=True)

@@ -1,6 +1,8 @@
 """Whatever people type for a moment, and all that we print, is taken; nonsense is a usage error."""
 
 import datetime as dt
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,19 @@ from p2pchat.ui.json_events import timestamp
 
 ZONE = dt.timezone(dt.timedelta(hours=2))
 NOW = dt.datetime(2026, 11, 27, 14, 0, tzinfo=ZONE)  # a Friday
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Set the machine's time zone, as TZ of POSIX."""
+
+    def set_zone(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield set_zone
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.parametrize(
@@ -34,9 +49,29 @@ NOW = dt.datetime(2026, 11, 27, 14, 0, tzinfo=ZONE)  # a Friday
         ("2026-11-20T10:15-05:00", "2026-11-20T10:15-05:00"),
     ],
 )
-def test_what_people_type(typed: str, meant: str) -> None:
+def test_what_people_type(typed: str, meant: str, zone: Callable[[str], None]) -> None:
     """The last such moment."""
+    zone("EET-2")
     assert moment_of(typed, NOW) == dt.datetime.fromisoformat(meant)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("2026-10-24", "2026-10-24T00:00+02:00"),
+        ("2026-10-24T12:00", "2026-10-24T12:00+02:00"),
+        ("yesterday", "2026-10-25T00:00+02:00"),
+        ("saturday", "2026-10-24T00:00+02:00"),
+        ("09:00", "2026-10-25T09:00+01:00"),
+        ("today", "2026-10-26T00:00+01:00"),
+        ("2d", "2026-10-24T08:00+01:00"),
+    ],
+)
+def test_when_the_clocks_were_changed(typed: str, meant: str, zone: Callable[[str], None]) -> None:
+    """A date is a date in the time that counted then; only `2d` counts hours."""
+    zone("CET-1CEST,M3.5.0,M10.5.0/3")  # summer time ended on Sunday, 2026-10-25
+    now = dt.datetime.fromisoformat("2026-10-26T08:00+01:00")
+    assert moment_of(typed, now) == dt.datetime.fromisoformat(meant)
 
 
 @given(st.integers(0, 4_000_000_000_000))

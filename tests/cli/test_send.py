@@ -224,6 +224,17 @@ def test_a_text_that_looks_like_an_option(people: People, text: str) -> None:
     assert [t for _, t, _ in people.texts("alice", "bob")][-3:] == [text] * 3
 
 
+@pytest.mark.parametrize(
+    "words", [("--wiat", "3", "bob", "hi"), ("bob", "hi", "--wiat", "3"), ("--queu", "bob", "-x")]
+)
+def test_a_mistyped_option(people: People, words: tuple[str, ...]) -> None:
+    """Before the name, or behind a text, it is one: the right name is suggested."""
+    code, _, err = people.run("alice", "send", *words)
+    assert (code, "Did you mean" in err) == (2, True), err
+    assert "taken for an option" not in err
+    assert len(people.texts("alice", "bob")) == 1
+
+
 def test_help_is_help_before_the_name(people: People) -> None:
     """Also behind an option's value."""
     for words in (("--help",), ("-h",), ("--wait", "3", "--help")):
