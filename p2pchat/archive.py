@@ -1,26 +1,28 @@
-"""A database and the files beside it in one tar archive: written while it is used, and put back.
+"""A database and the files beside it in one tar archive: written while in use, and unpacked.
 
 Knows no table, and not whose files they are.
 """
 
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from p2pchat.errors import StorageError
-from p2pchat.private_files import make_private, replace_private
+from p2pchat.private_files import make_private, open_private
 from p2pchat.storage import Store
 
-_MOST_BYTES = 64 * 1024**3
+_MOST_NAMES = 5
+"""Of files in an archive that an error lists."""
 
 
 def write_archive(store: Store, database: Path, beside: Sequence[Path], to: Path) -> None:
-    """Write an archive of the database and of those files beside it that are there.
+    """Write an archive of the database and of those files beside it that exist.
 
-    The database is copied as it is at one instant. The archive is for its owner's eyes, is there
-    whole or not at all, and is unpacked with `tar`. Raise StorageError.
+    The database is copied as it is at one instant. The archive has mode 0600, is written whole or
+    not at all, and can be unpacked with `tar`. Raise StorageError.
     """
     try:
         with tempfile.TemporaryDirectory(dir=to.parent, prefix=".backup-") as scratch:
@@ -49,26 +51,42 @@ def write_archive(store: Store, database: Path, beside: Sequence[Path], to: Path
 def read_archive(archive: Path, names: Sequence[str], to: Path) -> None:
     """Unpack the archive, which must hold files of all these names and no others, into a folder.
 
-    Each file is for its owner's eyes, whatever the archive says. Raise StorageError.
+    The folder has no such files yet. Each gets mode 0600, whatever the archive says, and is on the
+    disk when this returns. Raise StorageError.
     """
     try:
         with tarfile.open(archive) as opened:
-            members = {member.name: member for member in opened.getmembers()}
-            if sorted(members) != sorted(names):
-                raise _no_backup(archive, f"it holds {', '.join(sorted(members)) or 'nothing'}")
-            for name, member in members.items():
-                content = opened.extractfile(member) if member.isfile() else None
-                if content is None or member.size > _MOST_BYTES:
-                    raise _no_backup(archive, f"{name} is no file in it")
-                with content:
-                    replace_private(to / name, content.read())
+            members = opened.getmembers()
+            found = sorted(member.name for member in members)
+            if found != sorted(names):
+                raise _no_backup(archive, f"it holds {_listed(found)}")
+            for member in members:
+                if not member.isfile() or member.issparse():  # a sparse one may fill any disk
+                    raise _no_backup(archive, f"{member.name} is not an ordinary file in it")
+            for member in members:
+                _unpack(opened, member, to / member.name)
     except (OSError, tarfile.TarError, EOFError) as error:
         raise _no_backup(archive, str(error)) from error
 
 
+def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, to: Path) -> None:
+    content = archive.extractfile(member)
+    assert content is not None
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with content, open_private(to, flags) as out:
+        shutil.copyfileobj(content, out)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"{', '.join(names[:_MOST_NAMES]) or 'nothing'}{more}"
+
+
 def _no_backup(archive: Path, why: str) -> StorageError:
     return StorageError(
-        f"{archive} is no backup that can be put back: {why}",
-        likely="it is another file, of something else, or was cut off",
+        f"{archive} is no backup that can be restored: {why}",
+        likely="it is another kind of file, or was cut off",
         advice="name another one; nothing was changed",
     )

@@ -39,6 +39,8 @@ def test_it_is_put_back(tmp_path: Path) -> None:
         [("data", b"1"), ("key", b"2"), ("more", b"3")],
         [("data", b"1"), ("../key", b"2")],
         [("data", b"1"), ("/key", b"2")],
+        [("data", b"1"), ("key", b"2"), ("key", b"3")],
+        [("data", b"1"), *((f"{n}", b"") for n in range(1000))],
     ],
 )
 def test_other_names(tmp_path: Path, members: list[tuple[str, bytes]]) -> None:
@@ -57,6 +59,20 @@ def test_what_is_no_file(tmp_path: Path, kind: bytes) -> None:
     (tmp_path / "to").mkdir()
     file = archive(tmp_path, ("data", b""), ("key", b""), kind=kind)
     with pytest.raises(StorageError, match="no backup"):
+        read_archive(file, NAMES, tmp_path / "to")
+    assert list((tmp_path / "to").iterdir()) == []
+
+
+def test_a_sparse_file(tmp_path: Path) -> None:
+    """Few bytes that would become terabytes."""
+    (tmp_path / "to").mkdir()
+    file = tmp_path / "a.tar"
+    with tarfile.open(file, "w", format=tarfile.PAX_FORMAT) as opened:
+        for name in NAMES:
+            member = tarfile.TarInfo(name)
+            member.pax_headers = {"GNU.sparse.size": str(2**42), "GNU.sparse.map": f"{2**42},0"}
+            opened.addfile(member)
+    with pytest.raises(StorageError, match="data is not an ordinary file"):
         read_archive(file, NAMES, tmp_path / "to")
     assert list((tmp_path / "to").iterdir()) == []
 

@@ -1,5 +1,6 @@
-"""`p2p profile`: copy what a person has on this machine, and put such a copy back."""
+"""`p2p profile`: back up what a person has on this machine, and restore it."""
 
+import itertools
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -10,37 +11,39 @@ import click
 from p2pchat.cli.echo import echo
 from p2pchat.cli.family import Family
 from p2pchat.cli.settings import Settings, private_folder
-from p2pchat.errors import UsageError
+from p2pchat.errors import AlreadyOnline, UsageError
 
 _ARCHIVE: Final = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.group(cls=Family)
 def profile() -> None:
-    """Copy your profile, or put a copy back."""
+    """Back up your profile, or restore it."""
 
 
 @profile.command()
 @click.argument("file", type=_ARCHIVE)
-@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @click.pass_obj
 def backup(settings: Settings, file: Path, force: bool) -> None:
-    """Write your accounts, contacts, history and key to a tar archive, also while you are online.
+    """Write your accounts, contacts, history and key to a tar archive, even while you are online.
 
     \b
     p2p profile backup alice.tar
 
-    Whoever has the archive can be you: keep it where nobody reads it.
+    The archive holds your secret key: keep it where nobody else can read it.
     """
     from p2pchat.archive import write_archive
+    from p2pchat.peer.identity import load_identity
     from p2pchat.peer.profile import Profile
 
     if not settings.profile_file.exists():
         raise UsageError(
-            f"there is no profile in {settings.data_home}", advice="p2p register NAME makes one"
+            f"there is no profile in {settings.data_home}", advice="p2p register NAME creates one"
         )
     if file.exists() and not force:
-        raise UsageError(f"{file} is there already", advice="name another file, or give --force")
+        raise UsageError(f"{file} exists already", advice="name another file, or give --force")
+    load_identity(settings.identity_file)  # made now if none was needed so far
     with closing(Profile(settings.profile_file)) as ours:
         write_archive(ours.store, settings.profile_file, [settings.identity_file], file)
     echo(f"your accounts, contacts, history and key are in {file}", err=True)
@@ -48,16 +51,16 @@ def backup(settings: Settings, file: Path, force: bool) -> None:
 
 @profile.command()
 @click.argument("file", type=_ARCHIVE)
-@click.option("--force", is_flag=True, help="Replace the profile that is there; it is kept beside.")
+@click.option("--force", is_flag=True, help="Replace the existing profile; it is kept in a folder.")
 @click.pass_obj
 def restore(settings: Settings, file: Path, force: bool) -> None:
-    """Put back what p2p profile backup has written.
+    """Restore what p2p profile backup has written.
 
     \b
     p2p profile restore alice.tar
 
-    What you have said since the backup is not in it. Nothing of it is taken for delivered that is
-    not, and contacts are told if lines may be missing here.
+    Messages since the backup are not in it. None is taken for delivered that is not, and contacts
+    are told if messages may be missing here.
     """
     from p2pchat.archive import read_archive
     from p2pchat.peer.identity import load_identity
@@ -69,36 +72,48 @@ def restore(settings: Settings, file: Path, force: bool) -> None:
     if database.exists() and not force:
         raise UsageError(
             f"there is a profile in {settings.data_home}",
-            advice="give --force: it is kept beside, with .before-restore in its name",
+            advice="give --force: the old profile is kept in a folder",
         )
     with tempfile.TemporaryDirectory(dir=settings.data_home, prefix=".restore-") as scratch:
         folder = Path(scratch)
         read_archive(file, [database.name, identity.name], folder)
         load_identity(folder / identity.name)
         try_profile(folder / database.name)
-        for old in (database, identity, *_beside(database)):
-            if old.exists():
-                old.replace(old.with_name(f"{old.name}.before-restore"))
+        kept = _set_aside(database, identity)
         # The key first: a profile without its key would be given another one.
         (folder / identity.name).replace(identity)
         (folder / database.name).replace(database)
     echo(f"your profile is as it was in {file}", err=True)
+    if kept is not None:
+        echo(f"the old one is in {kept}", err=True)
 
 
-def _beside(database: Path) -> list[Path]:
-    """Return what SQLite keeps beside a database: it must not be taken for the new one's."""
-    return [database.with_name(database.name + end) for end in ("-wal", "-shm")]
+def _set_aside(database: Path, identity: Path) -> Path | None:
+    """Move the existing profile to a folder of its own and return that; None if there is none.
+
+    What SQLite keeps beside the database goes with it under its own name: it may hold the last
+    transactions, and would otherwise be taken for the new database's.
+    """
+    beside = [database.with_name(database.name + end) for end in ("-wal", "-shm")]
+    files = [file for file in (database, identity, *beside) if file.exists()]
+    if not files:
+        return None
+    numbers = itertools.count(1)
+    while (kept := database.with_name(f"before-restore-{next(numbers)}")).exists():
+        pass
+    kept.mkdir(mode=0o700)
+    for file in files:
+        file.replace(kept / file.name)
+    return kept
 
 
 def _refuse_if_online(settings: Settings) -> None:
-    """Raise UsageError if a process of ours is a node: it would go on writing to the old files."""
+    """Raise AlreadyOnline if a node is running: it would go on writing to the old files."""
     from p2pchat.peer.control_client import process_at
     from p2pchat.private_files import is_locked
 
     for lock in settings.run_folder.glob("*.lock"):
         if is_locked(lock):
-            raise UsageError(
-                f"you are online, in process {process_at(lock)}",
-                likely="p2p login is running in another terminal, or p2p login --headless",
-                advice="end it first",
-            )
+            online = AlreadyOnline(process_at(lock))
+            online.advice = "end it first"
+            raise online

@@ -2,28 +2,12 @@
 
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.people import People, Registry
-from tests.programs import running
-
-
-@pytest.fixture(scope="module")
-def acquaintance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, People]]:
-    """The two at a registry."""
-    folder = tmp_path_factory.mktemp("copies")
-    with running(registry := Registry(folder / "r")):
-        yield registry, People(registry, folder)
-
-
-@pytest.fixture
-def people(acquaintance: tuple[Registry, People], tmp_path: Path) -> People:
-    """The two as they were then, for one test."""
-    registry, people = acquaintance
-    return People(registry, tmp_path, like=people)
+from tests.programs import Program, environment, running
 
 
 def profile_of(people: People, name: str) -> Path:
@@ -65,6 +49,40 @@ def test_on_a_new_machine(people: People, tmp_path: Path) -> None:
         assert people.run("alice", "send", "bob", "from a new machine") == (0, [], "")
 
 
+def test_the_old_profile_is_kept_whole(people: People, tmp_path: Path) -> None:
+    """Each time, and with what a killed node had not yet written to the database itself."""
+    copy = str(tmp_path / "alice.tar")
+    assert people.run("alice", "profile", "backup", copy)[0] == 0
+    for n in (1, 2):
+        with running(people.start("alice", "--headless")) as alice:
+            assert people.run("alice", "send", "bob", f"text {n}", "--queue")[0] == 6
+            alice.kill()
+        assert profile_of(people, "alice").with_name("profile.sqlite3-wal").stat().st_size > 0
+        code, _, err = people.run("alice", "profile", "restore", copy, "--force")
+        kept = profile_of(people, "alice").parent / f"before-restore-{n}"
+        assert (code, f"the old one is in {kept}" in err) == (0, True), err
+        assert len(people.texts("alice", "bob")) == 1
+    data = profile_of(people, "alice").parent
+    for n in (1, 2):
+        for file in (data / f"before-restore-{n}").iterdir():
+            shutil.copy(file, data)
+        assert people.texts("alice", "bob")[-1] == ("alice", f"text {n}", "queued")
+
+
+def test_before_a_key_was_needed(people: People, tmp_path: Path) -> None:
+    """A profile that has used the original dialect only can be restored too."""
+    with running(Registry(tmp_path / "r")) as registry:
+        people.env["carl"] = environment(
+            tmp_path / "carl", P2P_REGISTRY=registry.url, P2P_PASSWORD="password"
+        )
+        assert people.run("carl", "register", "carl")[0] == 0
+        copy = str(tmp_path / "carl.tar")
+        assert people.run("carl", "profile", "backup", copy)[0] == 0
+        shutil.rmtree(people.env["carl"]["P2P_HOME"])
+        assert people.run("carl", "profile", "restore", copy)[0] == 0
+        assert Program("login", env=people.env["carl"]).end()[0] == 0
+
+
 @pytest.mark.parametrize("damage", ["empty", "cut", "nonsense"])
 def test_a_damaged_profile_is_called_so(people: People, tmp_path: Path, damage: str) -> None:
     """And is not taken for a new one, nor written to; a backup mends it."""
@@ -91,7 +109,7 @@ def test_what_is_no_backup(people: People, tmp_path: Path) -> None:
     (tmp_path / "x.tar").write_bytes(b"nothing")
     code, _, err = people.run("alice", "profile", "restore", str(tmp_path / "x.tar"), "--force")
     assert code == 1
-    assert "no backup that can be put back" in err
+    assert "no backup that can be restored" in err
     assert len(people.texts("alice", "bob")) == 1
 
 

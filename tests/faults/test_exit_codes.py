@@ -7,7 +7,7 @@ person to decide. 7: it has failed. 3 and others: nothing of it is kept. Real pr
 import json
 import signal
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -42,21 +42,6 @@ def _json(people: People, text: str) -> tuple[int, str]:
 
 
 WAYS: dict[str, Say] = {"send": _send, "lines": _send_lines, "chat": _chat, "json": _json}
-
-
-@pytest.fixture(scope="module")
-def acquaintance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, People]]:
-    """The two at a registry."""
-    folder = tmp_path_factory.mktemp("exits")
-    with running(registry := Registry(folder / "r")):
-        yield registry, People(registry, folder)
-
-
-@pytest.fixture
-def people(acquaintance: tuple[Registry, People], tmp_path: Path) -> People:
-    """The two as they were then, for one test."""
-    registry, people = acquaintance
-    return People(registry, tmp_path, like=people)
 
 
 def check(people: People, said: dict[str, tuple[int, str]]) -> None:
