@@ -1,10 +1,11 @@
-"""A screen or a program without a node of its own: what is typed goes to one in another process.
+"""A screen or a program that uses the node of another process: typed lines go there.
 
-It shows what it is told to show, and knows no command. The other end is `remote_screen`.
+It shows what that node tells it to show. The other end is `remote_screen` or `remote_program`.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from p2pchat.errors import NodeEnded, P2PError, UsageError
@@ -25,15 +26,17 @@ from p2pchat.protocol.screen import (
     TypedAll,
 )
 from p2pchat.ui.commands import Say, parse
+from p2pchat.ui.json_commands import load, understand
 
 _MOST_UNTAKEN: Final = 500
 
 
 class Attached:
-    """From `attach` until `done`; then `exit_code`, or `error` to be raised, says how it ended.
+    """A session with a node, from `attach` until `done`.
 
-    `write(lines)` shows lines of fragments. A node that is silent for some seconds hangs: it says
-    now and then that it lives.
+    `exit_code`, or `error` if it is to be raised, then says how it ended. `write(lines)` shows
+    lines of fragments. A live node sends a sign of life every few seconds: one that is silent for
+    longer has hung.
     """
 
     def __init__(
@@ -48,8 +51,9 @@ class Attached:
         self._write = write
         self._all_typed = False
         self._silence: Timer | None = None
-        self._untaken: deque[tuple[int, str]] = deque()  # when it was typed; the text, if it is one
+        self._untaken: deque[tuple[int, str]] = deque()  # when a line was typed, and the line
         self._tells_what_is_written = False
+        self._text_in: Callable[[str], str] = _typed_text
         self._on_input_wanted: Callable[[], None] = lambda: None
         self.around = Around("> ")
         self.alert: Callable[[str, str], None] = lambda _contact, _sentence: None
@@ -61,34 +65,36 @@ class Attached:
 
     def attach(self, request: Attach | AttachProgram) -> None:
         """Begin."""
-        self._tells_what_is_written = isinstance(request, AttachProgram)
+        if isinstance(request, AttachProgram):
+            self._tells_what_is_written = True
+            self._text_in = partial(_ordered_text, contact=request.call)
         self._link.send(request)
         self._wait_for_a_sign()
 
     @property
     def wants_input(self) -> bool:
-        """Whether more lines should be read: not while the node has not taken many."""
+        """Whether more lines should be read: not while many wait for the node."""
         return len(self._untaken) < _MOST_UNTAKEN
 
     def when_input_is_wanted(self, callback: Callable[[], None]) -> None:
-        """Call it whenever `wants_input` again."""
+        """Register what is called whenever `wants_input` becomes true again."""
         self._on_input_wanted = callback
 
     def submit(self, line: str) -> None:
-        """Pass on a typed line; terminals give bytes that are no UTF-8 as surrogates: replaced."""
+        """Send a typed line to the node; surrogates, for bytes that are not UTF-8, are replaced."""
         self._type(Typed(line.encode("utf-8", "replace").decode()))
 
     def refuse_line(self, why: str) -> None:
-        """A line could not even be read."""
+        """Tell the node that a line could not be read, and why."""
         self._type(Typed(refused=why))
 
     def end_input(self) -> None:
-        """Nothing more will be typed: the node does what was, then ends this."""
+        """Tell the node to end this session once it has handled every line."""
         self._all_typed = True
         self._link.send(TypedAll())
 
     def finish(self, exit_code: int = 0) -> None:
-        """Leave; the node stays."""
+        """End the session; the node goes on."""
         if not self.done:
             self.done = True
             self.exit_code = exit_code
@@ -97,7 +103,7 @@ class Attached:
             self._link.close()
 
     def _type(self, typed: Typed) -> None:
-        self._untaken.append((now_ms(), _text_of(typed.line)))
+        self._untaken.append((now_ms(), typed.line))
         self._link.send(typed)
 
     def _wait_for_a_sign(self) -> None:
@@ -129,7 +135,7 @@ class Attached:
 
     def _taken(self, count: int) -> None:
         held_back = not self.wants_input
-        for _ in range(count):
+        for _ in range(min(count, len(self._untaken))):
             self._untaken.popleft()
         if held_back and self.wants_input:
             self._on_input_wanted()
@@ -144,17 +150,27 @@ class Attached:
         if not self.done:
             self.error = NodeEnded(
                 likely="it was stopped" if error is None else error.what,
-                untold=tuple(text for _, text in self._untaken if text),
+                untold=tuple(filter(None, (self._text_in(line) for _, line in self._untaken))),
                 since=self._untaken[0][0] if self._untaken else 0,
                 all_typed=self._all_typed,
             )
             self.finish()
 
 
-def _text_of(line: str) -> str:
-    """Return what the line says, if it is no command."""
+def _typed_text(line: str) -> str:
+    """Return the text that a line sends; empty if it is a command."""
     try:
         meant = parse(line)
     except UsageError:
         return ""
     return meant.text if isinstance(meant, Say) else ""
+
+
+def _ordered_text(line: str, contact: str) -> str:
+    """Return the text that a line of JSON sends to the contact; empty if it does something else."""
+    try:
+        order = understand(load(line))
+    except UsageError:
+        return ""
+    is_for_them = (order.user or contact).lower() == contact.lower()
+    return order.text if order.word == "send" and is_for_them else ""

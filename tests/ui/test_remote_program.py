@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from p2pchat.errors import NodeEnded
+from p2pchat.peer.control import ControlServer
 from p2pchat.peer.control_client import ControlClient
 from p2pchat.protocol.screen import AttachProgram, Fragment
 from p2pchat.ui.attached import Attached
@@ -64,6 +66,27 @@ def test_orders_and_their_answers(desk: Desk) -> None:
     assert [line.text for line in desk.bob.node.history.lines("alice")] == ["hi"]
     assert desk.screens._watchers == []
     assert desk.alice.node.standing.value == "online"
+
+
+def test_a_node_that_ends_has_told_nothing_of_some_texts(desk: Desk) -> None:
+    """Of the texts of orders, as they would be kept, and only of those to the chat's contact."""
+    program = Program(desk, call="bob")
+    program.wait_for("chat_started")
+    for order in (
+        {"command": "send", "to": "bob", "text": "one"},
+        {"command": "send", "text": "two"},
+        {"command": "send", "to": "carol", "text": "three"},
+        {"command": "contacts"},
+        {"command": "nonsense", "text": "four"},
+    ):
+        program.app.submit(json.dumps(order))
+    program.app.submit("five")
+    desk.control.close()
+    desk.turn(lambda: program.app.done)
+    error = program.app.error
+    assert isinstance(error, NodeEnded)
+    assert error.untold == ("one", "two")
+    desk.control = ControlServer(desk.world.loop, desk.path)
 
 
 def test_a_chat_of_its_own_ends_with_it(desk: Desk) -> None:
