@@ -1,4 +1,4 @@
-"""The list of contacts, as a person reads it: who is online, what is unread, what waits.
+"""The list of contacts: who is online, how many messages are unread, and how many wait.
 
 The same at the prompt, for programs and in the shell.
 """
@@ -15,32 +15,29 @@ from p2pchat.peer.registry_session import Standing
 
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 
-_LAST: Final = 50
-"""Lines of a contact among which the last of theirs is looked for."""
-
-NOBODY: Final = "you have no contacts yet: /chat NAME asks somebody for a chat"
+NOBODY: Final = "you have no contacts yet: /chat NAME asks a user for a chat"
 
 
 class Row(NamedTuple):
-    """One contact. `last_at`: when the last line of theirs came, milliseconds since the epoch."""
+    """One contact; `last_at` is when they last said something, in milliseconds since the epoch."""
 
     contact: KnownContact
     online: bool | None
-    """None: it is not known, because no node of ours is online."""
+    """None if it is unknown, because no node of ours is online."""
     unread: int = 0
     waiting: int = 0
     last_at: int = 0
 
     @property
     def trust(self) -> str:
-        """How far their key is trusted."""
+        """Whether there is a key, and whether it was verified."""
         if self.contact.key is None:
             return "no key yet"
         return "verified" if self.contact.verified else "unverified"
 
     @property
     def presence(self) -> str:
-        """Where they are, or when they were last heard of."""
+        """Whether they are online, or else how long ago they said something."""
         if self.online:
             return "online"
         if self.last_at:
@@ -56,22 +53,22 @@ def rows_of(node: Node) -> list[Row]:
 
 
 def rows(contacts: Contacts, history: History, online: Collection[str] | None) -> list[Row]:
-    """Return a row for each contact; `online` None: it is not known who is. Raise StorageError."""
-    unread, waiting = history.unread(), history.waiting()
+    """Return a row for each contact; `online` is None if unknown. Raise StorageError."""
+    unread, waiting, last_heard = history.unread(), history.waiting(), history.last_heard()
     return [
         Row(
             contact,
             None if online is None else contact.username in online,
             unread.get(contact.username, 0),
             waiting.get(contact.username, 0),
-            _last_heard(history, contact.username),
+            last_heard.get(contact.username, 0),
         )
         for contact in contacts.all()
     ]
 
 
 def contact_object(row: Row) -> dict[str, Any]:
-    """Return what programs are told of a contact."""
+    """Return a contact as the JSON object for programs."""
     return {
         "user": row.contact.username,
         "online": row.online,
@@ -82,13 +79,8 @@ def contact_object(row: Row) -> dict[str, Any]:
     }
 
 
-def _last_heard(history: History, username: str) -> int:
-    lines = history.lines(username, limit=_LAST)
-    return max((line.at for line in lines if not line.outgoing), default=0)
-
-
 def contact_lines(rows: Iterable[Row]) -> list[str]:
-    """Return the rows as lines: who has written first, then who is online, then the latest."""
+    """Return the rows as lines: first contacts with unread messages, then those online."""
     ordered = sorted(
         rows, key=lambda row: (not row.unread, not row.online, -row.last_at, row.contact.username)
     )
@@ -107,7 +99,7 @@ def contact_lines(rows: Iterable[Row]) -> list[str]:
 
 
 def _columns(cells: Iterable[str], widths: Iterable[int]) -> list[str]:
-    """Return the cells, each as wide as its column, without columns that are empty."""
+    """Return the cells, each as wide as its column, without empty columns."""
     return [cell.ljust(width) for cell, width in zip(cells, widths, strict=True) if width]
 
 

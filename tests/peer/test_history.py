@@ -10,7 +10,7 @@ import pytest
 from p2pchat.errors import UsageError
 from p2pchat.peer.history import History
 from p2pchat.peer.lines import LineState, NewLine, Progress
-from p2pchat.peer.profile import Profile
+from p2pchat.peer.profile import KnownContact, Profile
 from p2pchat.peer.thread import Thread
 
 HERE, KEY, OTHER = "p2p://here:1", b"k" * 32, b"o" * 32
@@ -52,6 +52,21 @@ def test_lines_and_progress_are_kept_together(profile: Profile, tmp_path: Path) 
         assert history.unread() == {"bob": 1}
         history.mark_read("bob", heard[0].id)
         assert history.unread() == {}
+
+
+def test_when_contacts_were_last_heard(profile: Profile) -> None:
+    """By the last line of each, under their present key, whatever we have said since."""
+    for name in ("bob", "carol", "dave"):
+        profile.keep_contact(HERE, KnownContact(name, KEY))
+    history, (bob, carol) = threads(profile, "bob", "carol")
+    bob.write(Progress(2), heard=[line(1, at=1000), line(2, at=5000)])
+    bob.write(Progress(2, last_out=60), said=[line(n, at=9000) for n in range(1, 61)])
+    carol.write(Progress(1), heard=[line(1, at=7000)])
+    history.thread("bob", OTHER).write(Progress(1), heard=[line(1, at=8000)])
+    assert history.last_heard() == {"bob": 5000, "carol": 7000}
+    profile.keep_contact(HERE, KnownContact("bob", OTHER))
+    assert history.last_heard() == {"bob": 8000, "carol": 7000}
+    assert profile.history("p2p://there:1").last_heard() == {}
 
 
 def test_conversations_do_not_mix(profile: Profile) -> None:
