@@ -214,7 +214,7 @@ class NotTrusted(P2PError):
 
 
 def nearest(slip: str, known: Iterable[str]) -> str:
-    """Give the known word that was probably meant, or nothing."""
+    """Return the known word that was probably meant, or nothing."""
     from difflib import get_close_matches  # only a slip pays for it
 
     return next(iter(get_close_matches(slip, list(known), 1)), "")

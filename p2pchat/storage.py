@@ -88,7 +88,7 @@ class Store:
             ) from error
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Run a statement; give the rows that it gives."""
+        """Run a statement; return the rows that it gives."""
         cursor = self.database.execute_sql(sql, parameters)  # type: ignore[no-untyped-call]
         return list(cursor.fetchall()) if cursor.description else []
 
@@ -155,9 +155,9 @@ class Store:
             self.rows(f"ALTER TABLE {step.table} ADD COLUMN {step.name} {step.definition}")
 
     def is_at(self, schema_version: int) -> bool:
-        """Tell whether that schema's program can use it as it is.
+        """Return whether that schema's program can use it as it is.
 
-        Raises StorageError where its schema is too new for that, or it cannot be used at all.
+        Raise StorageError if its schema is too new for that, or it cannot be used at all.
         """
         found = self._version()
         if found > schema_version:
@@ -170,7 +170,7 @@ class Store:
         return found == schema_version
 
     def _usable_from(self) -> int:
-        """Give the oldest schema whose program can use this one; by default its own."""
+        """Return the oldest schema whose program can use this one; by default its own."""
         return self._version()
 
     def atomic(self) -> peewee._atomic:
@@ -187,7 +187,7 @@ class Store:
         """Keep others from changing the schema until the transaction ends."""
 
     def _version(self) -> int:
-        """Give the schema's version; 0 where there is none."""
+        """Return the schema's version; 0 where there is none."""
         raise NotImplementedError
 
     def _note_version(self, version: int, usable_from: int) -> None:
@@ -236,7 +236,7 @@ class SqliteFile(_Sqlite):
     """The file, made for its owner's eyes where it is not; in WAL, every commit on the disk.
 
     `alone`: no other process may have it so at the same time. It is there with its schema or not at
-    all, so that an empty one is known to be damaged. Raises StorageError, with `advice`, where it
+    all, so that an empty one is known to be damaged. Raise StorageError, with `advice`, where it
     cannot be opened, was written by a newer p2pchat, can be read by others, or is another's alone.
     """
 
@@ -290,7 +290,7 @@ class SqliteFile(_Sqlite):
 
 
 def try_to_open(file: Path, schema_version: int, advice: str) -> None:
-    """Raise StorageError where the file, which is there, could not be used; change nothing.
+    """Raise StorageError if the file, which is there, could not be used; change nothing.
 
     An older schema is left as it is.
     """
@@ -314,7 +314,7 @@ def refuse_if_damaged(file: Path, advice: str) -> None:
 
 
 def _lock(file: Path, advice: str) -> IO[bytes]:
-    """Hold the file beside it until the process ends, however it ends; raises StorageError."""
+    """Hold the file beside it until the process ends, however it ends. Raise StorageError."""
     name = file.with_suffix(".lock")
     try:
         lock = lock_private(name)

@@ -245,7 +245,7 @@ def at_signals(loop: Loop, numbers: Sequence[signal.Signals], end: Callable[[int
 
 
 def _descriptor(stream: IO[str] | None) -> int | None:
-    """Give what a selector can watch, None where there is nothing to read from."""
+    """Return what a selector can watch, None where there is nothing to read from."""
     try:
         return None if stream is None else stream.fileno()
     except UnsupportedOperation:

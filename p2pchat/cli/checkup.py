@@ -38,7 +38,7 @@ def check_up(
     *,
     as_json: bool,
 ) -> int:
-    """Print what was found; give the exit code. Raises UsageError."""
+    """Print what was found; return the exit code. Raise UsageError."""
     parse_registry_url(registry or settings.registry)
     report = Report(as_json=as_json)
     report.look("versions", versions)
@@ -249,7 +249,7 @@ class _Checkup:
         yield Finding("ok", f"door: {address} lets in whoever dials it from here; {_OUTSIDE}")
 
     def _knock(self, host: str) -> Address:
-        """Dial our node's door, or one like the one that it will have; give its address."""
+        """Dial our node's door, or one like the one that it will have; return its address."""
         offered = self._offered
         if offered is not None and offered.port:
             self._probes.reach(offered)

@@ -40,7 +40,7 @@ def completion(ctx: click.Context, shell: str, install: bool) -> None:
 
 
 def generate(command: click.Command, shell: str) -> str:
-    """Give the script for a shell of SHELLS."""
+    """Return the script for a shell of SHELLS."""
     complete_class = get_completion_class(shell)
     assert complete_class is not None
     script = complete_class(command, {}, "p2p", "_P2P_COMPLETE").source()

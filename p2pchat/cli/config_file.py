@@ -32,12 +32,12 @@ class Key(NamedTuple):
 
     @property
     def type(self) -> type:
-        """Give what a value is."""
+        """Return what a value is."""
         return self.kind if self.default is None else type(self.default)
 
     @property
     def variable(self) -> str:
-        """Give the environment variable that outranks the file."""
+        """Return the environment variable that outranks the file."""
         return "P2P_" + self.name.rpartition(".")[2].upper().replace("-", "_")
 
 
@@ -78,9 +78,9 @@ NOTHING: Final = Configuration({}, {}, frozenset())
 
 
 def read_configuration(file: Path, profile: str | None) -> Configuration:
-    """Give what the file says for the profile; NOTHING where there is no file.
+    """Return what the file says for the profile; NOTHING where there is no file.
 
-    Raises UsageError, naming the file and the key, where it makes no sense.
+    Raise UsageError, naming the file and the key, where it makes no sense.
     """
     text = _text(file)
     if text is None:
@@ -104,7 +104,7 @@ def read_configuration(file: Path, profile: str | None) -> Configuration:
 
 
 def profiles_of(file: Path) -> list[str]:
-    """Give the names of the profiles that the file speaks of; none where it is malformed."""
+    """Return the names of the profiles that the file speaks of; none where it is malformed."""
     import tomllib
 
     try:
@@ -115,7 +115,7 @@ def profiles_of(file: Path) -> list[str]:
 
 
 def value_of(key: Key, text: str, where: str) -> Value:
-    """Read a value that an environment variable gives; raises UsageError."""
+    """Read a value that an environment variable gives. Raise UsageError."""
     if key.type is bool:
         if text.lower() in {"1", "true", "yes", "on"}:
             return True
@@ -132,7 +132,7 @@ def value_of(key: Key, text: str, where: str) -> Value:
 
 
 def write_first(file: Path) -> None:
-    """Write the file with every setting as a comment, unless there is one; raises StorageError."""
+    """Write the file with every setting as a comment, unless there is one. Raise StorageError."""
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -146,7 +146,7 @@ def write_first(file: Path) -> None:
 def keep_registry(file: Path, registry: str, profile: str | None) -> None:
     """Have the file name that registry for the profile, for which it names none; the rest stays.
 
-    Raises StorageError; UsageError where it is to be written by hand.
+    Raise StorageError; UsageError where it is to be written by hand.
     """
     write_first(file)
     line = f"registry = {shown(registry)}"
@@ -187,7 +187,7 @@ def _registry_in(file: Path, profile: str | None) -> Value | None:
 
 
 def template() -> str:
-    """Give a file in which every setting is a comment that can be taken away."""
+    """Return a file in which every setting is a comment that can be taken away."""
     lines = [
         "# p2pchat's settings. What is behind a # counts without this file: take the # away, and",
         "# change it. An option counts before an environment variable, that before this file.",
@@ -217,14 +217,14 @@ def template() -> str:
 
 
 def shown(value: Value) -> str:
-    """Give a value as TOML has it."""
+    """Return a value as TOML has it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return json.dumps(value) if isinstance(value, str) else f"{value:g}"
 
 
 def _text(file: Path) -> str | None:
-    """Give what is in the file, None where there is none; raises UsageError."""
+    """Return what is in the file, None where there is none. Raise UsageError."""
     try:
         return read_text(file)
     except (FileNotFoundError, NotADirectoryError):
@@ -243,7 +243,7 @@ class _Reader:
         self.quiet: set[str] = set()
 
     def read(self, table: Mapping[str, Any], inside: str = "") -> None:
-        """Take the table, whose names begin with `inside`; raises UsageError."""
+        """Take the table, whose names begin with `inside`. Raise UsageError."""
         for name, value in table.items():
             if not inside and name == "hooks":
                 self._hooks(value)

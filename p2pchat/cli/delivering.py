@@ -54,7 +54,7 @@ def deliver(
 ) -> None:
     """Say the texts (None: what has failed, again) until they are acknowledged.
 
-    Raises ContactOffline where they wait in the outbox, NotTrusted where they are kept there until
+    Raise ContactOffline if they wait in the outbox, NotTrusted where they are kept there until
     the person has decided, NoSuchUser with whoever was meant, and what else keeps them from it.
     """
     with our_side(settings, registry) as us:
@@ -153,9 +153,9 @@ class _NodeGone(P2PError):
 
 
 def cancel(settings: Settings, registry: str | None, me: str | None, contact: str) -> int:
-    """Do not deliver what waits for a contact; give how many lines.
+    """Do not deliver what waits for a contact; return how many lines.
 
-    A node that runs is asked, which knows what is on its way already. Raises StorageError.
+    A node that runs is asked, which knows what is on its way already. Raise StorageError.
     """
     with our_files(settings, registry) as us, closing(Loop()) as loop:
         contact = us.named(contact)

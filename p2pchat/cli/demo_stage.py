@@ -118,7 +118,7 @@ def _stage() -> Iterator[_Stage]:
         url = RegistryUrl(_LOOPBACK.host, port, port, secure=True, fingerprint=fingerprint)
 
         def join(username: str) -> MakeNode:
-            """Make an account, with a profile of its own; give what makes its node."""
+            """Make an account, with a profile of its own; return what makes its node."""
             home = Path(folder) / username
             home.mkdir(mode=0o700)
             profile = stack.enter_context(closing(Profile(home / "profile.sqlite3")))
@@ -156,7 +156,7 @@ def _start_robot(loop: Loop, stack: ExitStack, make_node: MakeNode) -> Node:
 
 
 def answer(contact: str, text: str) -> str:
-    """Give what the robot says to that."""
+    """Return what the robot says to that."""
     said = text.lower()
     if any(word in said.split() for word in ("hello", "hi", "hey")):
         return f"Hello, {contact}! Say anything; /help shows what else you can do."

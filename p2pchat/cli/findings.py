@@ -23,7 +23,7 @@ Look = Callable[[], Iterator[Finding]]
 
 
 def wrong(error: P2PError) -> Finding:
-    """Give an error as a finding."""
+    """Return an error as a finding."""
     return Finding("wrong", error.what, error.likely, error.advice)
 
 

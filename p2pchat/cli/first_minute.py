@@ -34,7 +34,7 @@ _SHORTEST: Final = 6
 
 
 def begin(settings: Settings) -> str:
-    """Give the account to log in as, having made it or asked for it where none is known.
+    """Return the account to log in as, having made it or asked for it where none is known.
 
     The registry is reached before anything else is asked; what it refuses is asked again, and what
     was answered is kept. Keeps the registry in the configuration file, if it was asked for. Raises
@@ -55,7 +55,7 @@ def begin(settings: Settings) -> str:
 
 
 def _at(settings: Settings, registry: str) -> str:
-    """Give the account at that registry, asking where there is none."""
+    """Return the account at that registry, asking where there is none."""
     from p2pchat.cli.our_side import our_side
 
     with our_side(settings, registry) as us:
@@ -69,7 +69,7 @@ def _at(settings: Settings, registry: str) -> str:
 
 
 def _become_somebody(us: "OurSide", given: str | None) -> str:
-    """Ask for a name and a password until the registry takes them; give the name.
+    """Ask for a name and a password until the registry takes them; return the name.
 
     `given` is a password that need not be asked for, once.
     """
@@ -123,7 +123,7 @@ def _say(error: P2PError) -> None:
 
 
 def _knows_somebody(settings: Settings) -> bool:
-    """Tell whether there is an account at the registry that counts without a question."""
+    """Return whether there is an account at the registry that counts without a question."""
     if not settings.profile_file.exists():
         return False
     from p2pchat.cli.our_files import our_files

@@ -43,7 +43,7 @@ def help_(ctx: click.Context, topic: tuple[str, ...]) -> None:
 
 
 def _find(root: click.Context, words: list[str]) -> click.Context | None:
-    """Give the command that is called so, in a context as if it were run."""
+    """Return the command that is called so, in a context as if it were run."""
     found = root
     for word in words:
         command = (

@@ -15,7 +15,7 @@ from p2pchat.ui.hooks import Hooks
 
 @contextmanager
 def hooks_of(settings: Settings, us: OurSide, tell: Callable[[P2PError], None]) -> Iterator[Hooks]:
-    """Give the hooks of the settings; raises UsageError where one makes no sense.
+    """Yield the hooks of the settings. Raise UsageError if one makes no sense.
 
     They speak on our stderr, or, where that is a terminal, into a log: a prompt may be there.
     """

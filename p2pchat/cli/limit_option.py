@@ -52,7 +52,7 @@ class NamedValues(click.Option):
     def consume_value(
         self, ctx: click.Context, opts: Mapping[str, Any]
     ) -> tuple[Any, ParameterSource]:
-        """Give what every place says."""
+        """Return what every place says."""
         elsewhere = ctx.lookup_default(self.name or "") or ()
         flags = opts.get(self.name or "", ())
         source = ParameterSource.DEFAULT_MAP if elsewhere else ParameterSource.DEFAULT
@@ -71,7 +71,7 @@ limit: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
 
 
 def apply(limits: "T", settings: Sequence[Given]) -> "T":
-    """Give the limits with these settings; raises UsageError, naming every limit."""
+    """Return the limits with these settings. Raise UsageError, naming every limit."""
     known = {field.name.replace("_", "-"): field for field in fields(limits)}
     for name, value, where in settings:
         place = f"{where}: " if where else ""

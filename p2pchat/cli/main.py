@@ -134,7 +134,7 @@ def _begin(ctx: click.Context) -> None:
 
 
 def _defaults(command: click.Command, found: settings.Settings) -> dict[str, Any]:
-    """Give the defaults that the settings have for a command's options."""
+    """Return the defaults that the settings have for a command's options."""
     names = {parameter.name for parameter in command.params}
     return {name: value for name, value in found.option_defaults.items() if name in names}
 

@@ -22,7 +22,7 @@ _ESCAPES: Final = str.maketrans(
 
 
 def pages(root: click.Command, name: str) -> dict[str, str]:
-    """Give the text of every page, by file name."""
+    """Return the text of every page, by file name."""
     top = click.Context(root, info_name=name, **root.context_settings)
     return {f"{_page(ctx)}.1": _written(ctx) for ctx in _every(top)}
 
@@ -63,7 +63,7 @@ def _written(ctx: click.Context) -> str:
 
 
 def _about(command: click.Command) -> str:
-    """Give the first sentence of what it says of itself."""
+    """Return the first sentence of what it says of itself."""
     first = inspect.cleandoc(command.help or "").partition("\n\n")[0]
     return " ".join(first.split()).rstrip(".")
 
@@ -92,7 +92,7 @@ def _rows(rows: Rows) -> Iterator[str]:
 
 
 def _topics() -> Iterator[str]:
-    """Give what the topics have in tables; the texts are named."""
+    """Yield what the topics have in tables; the texts are named."""
     for topic in TOPICS.values():
         for section in topic.sections():
             yield f".SH {_text(section.title.upper())}"
@@ -119,7 +119,7 @@ def _reference(page: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Give it so that roff shows it as it is."""
+    """Return it so that roff shows it as it is."""
     escaped = text.translate(_ESCAPES)
     return rf"\&{escaped}" if escaped.startswith(".") else escaped
 

@@ -24,7 +24,7 @@ class NumberRange(click.FloatRange):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Give the number; fails as click's does."""
+        """Return the number; fails as click's does."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is no number", param, ctx)
@@ -73,12 +73,12 @@ database: Decorator = click.option(
 
 
 def registry_database(folder: Path) -> Path:
-    """Give the database of the registry in that folder."""
+    """Return the database of the registry in that folder."""
     return folder / "accounts.sqlite3"
 
 
 def own_certificate(folder: Path) -> tuple[Path, Path]:
-    """Give the certificate and the key of the registry in that folder, if it is to have its own."""
+    """Return the files of the certificate and key that a registry in that folder makes itself."""
     return folder / "registry-cert.pem", folder / "registry-key.pem"
 
 
@@ -87,7 +87,7 @@ MAX_PASSWORD_BYTES = 1024
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
-    """Tell whether a person is at the other end; a closed standard stream is None."""
+    """Return whether a person is at the other end; a closed standard stream is None."""
     return stream is not None and stream.isatty()
 
 
@@ -119,9 +119,9 @@ def known_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list
 
 
 def given_password(settings: Settings, file: Path | None) -> str | None:
-    """Give the password of the file's first line, or of P2P_PASSWORD; None: of neither.
+    """Return the password of the file's first line, or of P2P_PASSWORD; None: of neither.
 
-    Raises UsageError where it cannot be one.
+    Raise UsageError if it cannot be one.
     """
     password = settings.password
     if file is not None:
@@ -131,16 +131,16 @@ def given_password(settings: Settings, file: Path | None) -> str | None:
 
 
 def get_password(settings: Settings, file: Path | None, username: str, *, twice: bool) -> str:
-    """Give the password, asking for it without showing it where it is not given.
+    """Return the password, asking for it without showing it where it is not given.
 
-    Raises LoginNeeded where nobody can be asked, UsageError where it cannot be one.
+    Raise LoginNeeded if nobody can be asked, UsageError where it cannot be one.
     """
     password = given_password(settings, file)
     return ask_password(f"Password of {username}", twice=twice) if password is None else password
 
 
 def ask_password(question: str, *, twice: bool) -> str:
-    """Ask for a password at the terminal; raises LoginNeeded where there is none."""
+    """Ask for a password at the terminal. Raise LoginNeeded if there is none."""
     if not is_terminal(sys.stdin):
         raise LoginNeeded(
             f"{question[0].lower()}{question[1:]} is needed",

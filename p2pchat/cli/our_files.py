@@ -32,14 +32,14 @@ class OurFiles:
 
     @cached_property
     def identity(self) -> "Identity":
-        """Our key; raises StorageError."""
+        """Our key. Raise StorageError."""
         from p2pchat.peer.identity import load_identity
 
         return load_identity(self._identity_file)
 
     @cached_property
     def contacts(self) -> "Contacts":
-        """Whom we know; raises StorageError."""
+        """Whom we know. Raise StorageError."""
         from p2pchat.peer.contacts import Contacts
 
         return Contacts(self.profile, str(self.url), self.identity.public)
@@ -50,7 +50,7 @@ class OurFiles:
         return self.profile.history(str(self.url))
 
     def who_am_i(self, said: str | None) -> str:
-        """Give the account that was said, else the last one; raises LoginNeeded, UsageError."""
+        """Return the account that was said, else the last one. Raise LoginNeeded, UsageError."""
         username = said or self.profile.last_account(str(self.url))
         if username is None:
             raise LoginNeeded(
@@ -60,7 +60,7 @@ class OurFiles:
         return self.named(username)
 
     def named(self, username: str, *, in_clear: bool = False) -> str:
-        """Give the name as it is written at this registry; raises UsageError where it is none.
+        """Return the name as it is written at this registry. Raise UsageError if it is none.
 
         Who is called in clear has any name.
         """
@@ -79,9 +79,9 @@ class OurFiles:
 
 @contextmanager
 def our_files(settings: Settings, registry: str | None) -> Iterator[OurFiles]:
-    """Give what we have of the registry named by the option or the settings.
+    """Yield what we have of the registry named by the option or the settings.
 
-    Makes the folders, and the configuration file, where they are not. Raises UsageError,
+    Makes the folders, and the configuration file, where they are not. Raise UsageError,
     StorageError.
     """
     url = parse_registry_url(registry or settings.registry)

@@ -45,7 +45,7 @@ class OurSide(OurFiles):
     def credentials(
         self, username: str, password: str | None, *, allow_original: bool = False
     ) -> Credentials:
-        """Give what the account logs in with."""
+        """Return what the account logs in with."""
         return Credentials(
             self.url,
             username,
@@ -56,15 +56,15 @@ class OurSide(OurFiles):
         )
 
     def dialer(self, on_first_use: Callable[[str], None]) -> RegistryDialer:
-        """Give what dials the registry; see RegistryDialer."""
+        """Return what dials the registry; see RegistryDialer."""
         return RegistryDialer(self.loop, self.network, self.url, self.profile, on_first_use)
 
 
 @contextmanager
 def our_side(settings: Settings, registry: str | None) -> Iterator[OurSide]:
-    """Give our side of the registry named by the option or the settings.
+    """Yield our side of the registry named by the option or the settings.
 
-    At the end the last bytes still go out. Raises UsageError, StorageError.
+    At the end the last bytes still go out. Raise UsageError, StorageError.
     """
     with our_files(settings, registry) as files, running_loop() as (loop, network):
         for url in (files.url, *files.url.others):
@@ -74,7 +74,7 @@ def our_side(settings: Settings, registry: str | None) -> Iterator[OurSide]:
 
 @contextmanager
 def running_loop() -> Iterator[tuple[Loop, Network]]:
-    """Give a loop and its network; at the end the last bytes still go out.
+    """Yield a loop and its network; at the end the last bytes still go out.
 
     Ctrl-C ends what it runs between two of its turns: what is half said could not be ended well.
     """

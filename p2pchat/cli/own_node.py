@@ -79,7 +79,7 @@ _NAMES: Final = {
 
 
 def node_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say how its node is."""
+    """Add to a command the options that configure its node."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -113,7 +113,7 @@ def node_maker(
     no_history: bool,
     once: bool,
 ) -> "MakeNode":
-    """Give what makes the account's node; asks for the password where it is needed."""
+    """Yield what makes the account's node; asks for the password where it is needed."""
     from p2pchat.cli.node_of_ours import node_of_ours
     from p2pchat.peer.events import Trouble
     from p2pchat.peer.limits import PeerLimits

@@ -48,7 +48,7 @@ class OperatedRegistry:
         """How many bugs the running registry has contained; known once `sessions` has asked it."""
 
     def changed(self, username: str, *, log_out: bool = False) -> int | None:
-        """Have the account looked at again, and its logins ended; give how many were.
+        """Have the account looked at again, and its logins ended; return how many were.
 
         None where no registry runs, or where it is not told by several.
         """
@@ -63,7 +63,7 @@ class OperatedRegistry:
         return None
 
     def sessions(self) -> Iterator[Session]:
-        """Give who is online; raises Unreachable where no registry runs."""
+        """Yield who is online. Raise Unreachable if no registry runs."""
         if self._folder is None:
             yield from self._table.sessions()
             return
@@ -97,7 +97,7 @@ class OperatedRegistry:
 def operated(
     settings: Settings, data_dir: Path | None, database: str | None
 ) -> Iterator[OperatedRegistry]:
-    """Give the registry in the folder, or the one whose nodes share the database of that URL."""
+    """Yield the registry in the folder, or the one whose nodes share the database of that URL."""
     folder = data_dir or settings.registry_folder
     database = database or shared_database(folder)
     if database:
@@ -117,7 +117,7 @@ def change(
     *,
     log_out: bool,
 ) -> None:
-    """Change an account, have that known, and say `what` was done; raises NoSuchUser."""
+    """Change an account, have that known, and say `what` was done. Raise NoSuchUser."""
     if not how(username):
         raise NoSuchUser(f"there is no account {username}", advice="p2p users list")
     ended = registry.changed(username, log_out=log_out)
@@ -126,7 +126,7 @@ def change(
 
 
 def shared_database(folder: Path) -> str | None:
-    """Give the URL that the folder's settings of `p2p serve` name, if they do."""
+    """Return the URL that the folder's settings of `p2p serve` name, if they do."""
     try:
         found = tomllib.loads(read_text(folder / FILE_NAME)).get("database")
     except (OSError, ValueError):

@@ -34,7 +34,7 @@ _ATTEMPTS: Final = 3
 
 
 def control_path(settings: Settings, us: OurFiles, username: str) -> Path:
-    """Give where the account's node listens."""
+    """Return where the account's node listens."""
     private_folder(settings.run_folder)
     return socket_of(settings.run_folder, str(us.url), username)
 
@@ -43,7 +43,7 @@ def control_path(settings: Settings, us: OurFiles, username: str) -> Path:
 def running_node(
     loop: Loop, settings: Settings, us: OurFiles, username: str
 ) -> Iterator[ControlClient | None]:
-    """Give the way to the account's node; None where none is running."""
+    """Yield the way to the account's node; None where none is running."""
     client = _dial(loop, control_path(settings, us, username))
     if client is None:
         yield None
@@ -101,7 +101,7 @@ def who_is_online(settings: Settings, us: OurFiles) -> set[str] | None:
 
 
 def tell_trusted(settings: Settings, us: OurFiles, contact: str) -> int:
-    """Have what runs, or may come, use the new key of a contact; give how many lines have failed.
+    """Have what runs, or may come, use the new key of a contact; return how many lines have failed.
 
     Raise TimedOut if the node does not answer, or StorageError.
     """

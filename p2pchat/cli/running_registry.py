@@ -131,10 +131,10 @@ class RunningRegistry:
     def open_secure(
         self, tcp: Address, udp_port: int | None, certificate: tuple[Path, Path] | None = None
     ) -> tuple[Door, str]:
-        """Open the secure door; give it, and its certificate's fingerprint.
+        """Open the secure door; return it, and its certificate's fingerprint.
 
         `certificate`: the files of a certificate and its key; without them, our own, which are made
-        where they are not. Raises BindError, StorageError.
+        where they are not. Raise BindError, StorageError.
         """
         if certificate is None:
             certificate = own_certificate(self._folder)
@@ -158,7 +158,7 @@ class RunningRegistry:
     def reload(self, limits: Limits, registration: Registration) -> None:
         """Take the certificate from its files again, and these settings; nobody is hung up on.
 
-        Raises StorageError, and nothing has changed, where the certificate cannot be used.
+        Raise StorageError, and nothing has changed, where the certificate cannot be used.
         """
         if self._certificate is not None:
             self._use_certificate(self._certificate)
@@ -171,7 +171,7 @@ class RunningRegistry:
         self.server.limit(limits)
 
     def open_metrics(self, address: Address) -> Address:
-        """Let Prometheus read our numbers there; give where. Raises BindError, UsageError."""
+        """Let Prometheus read our numbers there; return where. Raise BindError, UsageError."""
         try:
             from p2pchat.registry.metrics import CONTENT_TYPE, Metrics
         except ImportError as error:
@@ -193,7 +193,7 @@ class RunningRegistry:
     def begin(self, join: str) -> None:
         """Take our place among the nodes, if there are others; `join`: how clients join here.
 
-        Raises StorageError.
+        Raise StorageError.
         """
         if self._shared is not None:
             self._shared.begin(join)

@@ -73,7 +73,7 @@ def serve(
 
 
 def _level(ctx: click.Context, *, verbose: bool, quiet: bool) -> int:
-    """Give how much is logged; where places contradict each other, the one that outranks counts."""
+    """Return the log level; of contradicting settings, the one that takes precedence counts."""
     of = ctx.get_parameter_source
     for place in (Place.COMMANDLINE, Place.ENVIRONMENT, Place.DEFAULT_MAP):
         if verbose and of("verbose") is place:
@@ -182,7 +182,7 @@ def _reload(
 def _open_original(
     registry: "RunningRegistry", wanted: "OriginalDoor", hello_interval: float
 ) -> list[str]:
-    """Open the original door; give its ready line. The log tells how others name it."""
+    """Open the original door; return its ready line. The log tells how others name it."""
     door = registry.server.open_original(wanted.tcp, wanted.tcp.at_port(wanted.udp_port))
     tcp, udp = door.tcp.address, door.udp.address
     host = platform.node() if tcp.host in {"0.0.0.0", "::"} else tcp.host  # noqa: S104  # compared
@@ -194,7 +194,7 @@ def _open_original(
 def _open_secure(
     registry: "RunningRegistry", wanted: "SecureDoor", certificate: tuple[Path, Path] | None
 ) -> tuple[str, str]:
-    """Open the secure door; give its ready line, and the link by which others join."""
+    """Open the secure door; return its ready line, and the link by which others join."""
     door, fingerprint = registry.open_secure(wanted.tcp, wanted.udp_port, certificate)
     join = door.tcp.address._replace(host=wanted.join_host or platform.node() or "localhost")
     return (

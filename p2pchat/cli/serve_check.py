@@ -25,7 +25,7 @@ _SOON: Final = dt.timedelta(days=14)
 
 
 def report(configuration: Configuration, file: Path | None) -> int:
-    """Print what was found, a line each; give the exit code: 0, or 1 where something is wrong.
+    """Print what was found, a line each; return the exit code: 0, or 1 where something is wrong.
 
     `file` is where settings were read from, if from a file.
     """

@@ -91,7 +91,7 @@ def configure(
     settings_of_limits: tuple[limit_option.Given, ...],
     password_cost: tuple[int, int] | None,
 ) -> Configuration:
-    """Give what the options of `p2p serve` come to; raises UsageError where that is nonsense."""
+    """Return what the options of `p2p serve` come to. Raise UsageError if that is nonsense."""
     if (tls_cert is None) != (tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together", advice="give both, or neither")
     if no_original and no_secure:

@@ -188,7 +188,7 @@ _OPTIONS: Final = (
 
 
 def serve_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say how a registry is."""
+    """Add to a command the options that configure a registry."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -48,7 +48,7 @@ class ServeCommand(click.Command):
                 option.show_envvar = True
 
     def environment(self) -> dict[str, str]:
-        """Give every variable, with what it says."""
+        """Return every variable, with what it says."""
         each = {_variable(name): option.help or "" for name, option in self._options.items()}
         families = {
             f"{_variable(name)}_NAME": f"As --{name} NAME=VALUE: NAME in capitals, with _ for -."
@@ -59,7 +59,7 @@ class ServeCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the file and what click does not read of the environment, then the flags.
 
-        Raises UsageError.
+        Raise UsageError.
         """
         ctx.meta[_ARGUMENTS] = tuple(args)
         if not ctx.resilient_parsing:
@@ -69,9 +69,9 @@ class ServeCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def read_again(self, ctx: click.Context) -> dict[str, Any]:
-        """Give the values as they are now, by parameter: the file may have changed meanwhile.
+        """Return the values as they are now, by parameter: the file may have changed meanwhile.
 
-        Raises UsageError, click.ClickException.
+        Raise UsageError, click.ClickException.
         """
         return self.make_context(ctx.info_name, list(ctx.meta[_ARGUMENTS]), ctx.parent).params
 
@@ -91,9 +91,9 @@ class ServeCommand(click.Command):
         return found
 
     def _limits_in(self, environment: dict[str, str]) -> Iterator[tuple[str, Given]]:
-        """Give what click cannot know: P2P_SERVE_LIMIT_SOME_NAME=5, by parameter.
+        """Yield what click cannot know: P2P_SERVE_LIMIT_SOME_NAME=5, by parameter.
 
-        Raises UsageError where a variable is no setting: a slip there would leave a door open.
+        Raise UsageError if a variable is no setting: a slip there would leave a door open.
         """
         own = {_variable(name) for name in self._options}
         families = {f"{_variable(name)}_": each.name or "" for name, each in self._families.items()}
@@ -126,7 +126,7 @@ class _File:
         self._tables = {f"{name}s": family for name, family in families.items()}
 
     def read(self) -> dict[str, Any]:
-        """Give the values by parameter, as click's default_map takes them; raises UsageError."""
+        """Return the values by parameter, as click's default_map takes them. Raise UsageError."""
         import tomllib
 
         try:
@@ -195,7 +195,7 @@ def _variable(name: str) -> str:
 
 
 def _shown(value: object) -> str:
-    """Give it about as TOML has it, in one line."""
+    """Return it about as TOML has it, in one line."""
     import json
 
     return json.dumps(value, default=str)
@@ -208,5 +208,5 @@ def _wanted(option: click.Option) -> tuple[_Kinds, str]:
 
 
 def _is_one(value: object, kinds: _Kinds) -> bool:
-    """Tell whether it is of such a type; to Python, but to nobody else, true is a number."""
+    """Return whether it is of such a type; to Python, but to nobody else, true is a number."""
     return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))

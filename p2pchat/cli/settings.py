@@ -96,7 +96,7 @@ class Settings:
 
     @property
     def option_defaults(self) -> dict[str, Value]:
-        """Give what counts for options that are not given, by parameter."""
+        """Return what counts for options that are not given, by parameter."""
         return {
             name.replace("-", "_"): value
             for name, (value, _) in self.resolved.items()
@@ -132,7 +132,7 @@ class Settings:
 def make_folder(folder: Path) -> None:
     """Make the folder, and those above that are missing, for their owner alone.
 
-    Raises StorageError.
+    Raise StorageError.
     """
     try:
         for missing in (*reversed(folder.parents), folder):
@@ -154,9 +154,9 @@ def private_folder(folder: Path) -> None:
 def from_environment(
     environment: Mapping[str, str] = os.environ, profile: str | None = None
 ) -> Settings:
-    """Give the settings of a profile (else of the one that P2P_PROFILE names, else of none).
+    """Return the settings of a profile (else of the one that P2P_PROFILE names, else of none).
 
-    `P2P_HOME` moves everything that we keep. Raises UsageError where the file or a variable makes
+    `P2P_HOME` moves everything that we keep. Raise UsageError if the file or a variable makes
     no sense.
     """
     home = environment.get("P2P_HOME")
@@ -186,7 +186,7 @@ def from_environment(
 
 
 def _below(profile: str | None) -> Path:
-    """Give where a profile's files are, below where those of no profile are."""
+    """Return where a profile's files are, below where those of no profile are."""
     if profile is None:
         return Path()
     if not PROFILE_NAME.fullmatch(profile):
@@ -200,7 +200,7 @@ def _below(profile: str | None) -> Path:
 def _resolve(
     environment: Mapping[str, str], configuration: Configuration, file: Path
 ) -> dict[str, tuple[Value | None, str]]:
-    """Give each setting's value, and where it comes from."""
+    """Return each setting's value, and where it comes from."""
     resolved: dict[str, tuple[Value | None, str]] = {}
     for key in KEYS:
         text = environment.get(key.variable)
@@ -215,7 +215,7 @@ def _resolve(
 
 
 def _look(values: Mapping[str, Any], quiet: frozenset[str]) -> Look:
-    """Give how the prompt is to be."""
+    """Return how the prompt is to be."""
     prompt = {
         name.removeprefix("prompt.").replace("-", "_"): value
         for name, value in values.items()
@@ -225,12 +225,12 @@ def _look(values: Mapping[str, Any], quiet: frozenset[str]) -> Look:
 
 
 def variables(prefix: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Give the variables whose names begin so; an empty one is none."""
+    """Return the variables whose names begin so; an empty one is none."""
     return {name: value for name, value in environment.items() if name.startswith(prefix) and value}
 
 
 def _watchdog(environment: Mapping[str, str]) -> float | None:
-    """Give the watchdog's seconds, unless it was set for another process that passed it on."""
+    """Return the watchdog's seconds, unless it was set for another process that passed it on."""
     microseconds = environment.get("WATCHDOG_USEC", "")
     pid = environment.get("WATCHDOG_PID") or str(os.getpid())
     if not microseconds.isdecimal() or not int(microseconds) or pid != str(os.getpid()):
@@ -241,7 +241,7 @@ def _watchdog(environment: Mapping[str, str]) -> float | None:
 def _run_folder(
     environment: Mapping[str, str], home: str | None, directories: platformdirs.PlatformDirs
 ) -> Path:
-    """Give XDG_RUNTIME_DIR's, or a folder of ours where the system has none."""
+    """Return XDG_RUNTIME_DIR's, or a folder of ours where the system has none."""
     if home:
         return Path(home) / "run"
     runtime = environment.get("XDG_RUNTIME_DIR")

@@ -32,14 +32,14 @@ class Topic(NamedTuple):
     text_file: str = ""
 
     def text(self) -> str:
-        """Give the text, which stands beside the room that it is about."""
+        """Return the text, which stands beside the room that it is about."""
         from importlib.resources import files
 
         return files("p2pchat.protocol").joinpath(self.text_file).read_text(encoding="utf-8")
 
 
 def exit_codes() -> list[Section]:
-    """Give each exit code, with what the errors that have it say of themselves."""
+    """Return each exit code, with what the errors that have it say of themselves."""
     meanings: dict[int, list[str]] = {0: ["done"], 1: ["anything else"]}
     for error in _errors():
         if error.exit_code != errors.P2PError.exit_code:
@@ -56,7 +56,7 @@ def exit_codes() -> list[Section]:
 
 
 def environment() -> list[Section]:
-    """Give each variable that is read."""
+    """Return each variable that is read."""
     return [
         Section(
             "Environment",
@@ -67,7 +67,7 @@ def environment() -> list[Section]:
 
 
 def keys() -> list[Section]:
-    """Give what may be typed and pressed at the prompt."""
+    """Return what may be typed and pressed at the prompt."""
     from p2pchat.ui.commands import help_rows
     from p2pchat.ui.keys import KEYS
 

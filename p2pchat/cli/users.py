@@ -244,7 +244,7 @@ def kick(registry: "OperatedRegistry", name: str) -> None:
 
 
 def _import(registry: "OperatedRegistry", file: Path) -> Iterator[tuple[int, str]]:
-    """Make an account of each line; give the line's number, and why it was none."""
+    """Make an account of each line; return the line's number, and why it was none."""
     from p2pchat.registry.accounts import Creation
 
     lines = read_text(file, errors="surrogateescape").splitlines()

@@ -11,7 +11,7 @@ class Address(NamedTuple):
     port: int
 
     def at_port(self, port: int | None) -> "Address":
-        """Give the same host at another port; None: at this one."""
+        """Return the same host at another port; None: at this one."""
         return self if port is None else Address(self.host, port)
 
     def __str__(self) -> str:
@@ -19,7 +19,7 @@ class Address(NamedTuple):
 
 
 def from_socket_name(name: tuple[str, int] | tuple[str, int, int, int]) -> Address:
-    """Give the address of what the operating system says of a socket.
+    """Return the address of what the operating system says of a socket.
 
     An IPv4 address in IPv6 clothes is given as IPv4, so that a remote has one name whichever
     kind of socket it came to.
@@ -33,7 +33,7 @@ def from_socket_name(name: tuple[str, int] | tuple[str, int, int, int]) -> Addre
 
 
 def is_ip(host: str) -> bool:
-    """Tell whether the host is an IP address already."""
+    """Return whether the host is an IP address already."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -57,10 +57,10 @@ def leads_here(host: str) -> bool:
 
 
 def is_this_machine(host: str) -> bool:
-    """Tell whether the host is whichever machine it is said on."""
+    """Return whether the host is whichever machine it is said on."""
     return host == "localhost" or (is_ip(host) and is_loopback(host))
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach the IP address."""
+    """Return whether only this machine can reach the IP address."""
     return ipaddress.ip_address(host).is_loopback

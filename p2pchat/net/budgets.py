@@ -16,7 +16,7 @@ _MAX_REMEMBERED: Final = 100_000
 
 
 def group_of(host: str) -> str:
-    """Give what an IP address counts as: itself, or its /64, which is what one customer has."""
+    """Return what an IP address counts as: itself, or its /64, which is what one customer has."""
     if ":" not in host:
         return host
     return str(ipaddress.ip_network((host, 64), strict=False))
@@ -35,12 +35,12 @@ class Budget:
 
     @classmethod
     def per_minute(cls, count: int) -> "Budget":
-        """Give a budget of so many in a minute, all of them at once if need be."""
+        """Return a budget of so many in a minute, all of them at once if need be."""
         return cls(count / MINUTE, count)
 
     @classmethod
     def per_hour(cls, count: int) -> "Budget":
-        """Give a budget of so many in an hour, all of them at once if need be."""
+        """Return a budget of so many in an hour, all of them at once if need be."""
         return cls(count / HOUR, count)
 
     def change(self, per_second: float, burst: int) -> None:
@@ -62,7 +62,7 @@ class Budget:
         return wait
 
     def wait(self, key: Hashable, now: float) -> float:
-        """Give the seconds until one can be had, without taking it."""
+        """Return the seconds until one can be had, without taking it."""
         if not self.limited:
             return 0.0
         return max(0.0, 1 - self._now_left(key, now)) / self._per_second

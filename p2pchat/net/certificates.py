@@ -31,7 +31,7 @@ _LIFETIME: Final = dt.timedelta(days=3650)  # trust is in the key, which has no 
 
 
 def make_certificate(certificate_file: Path, key_file: Path, name: str) -> None:
-    """Make a self-signed certificate and its key, for the owner's eyes; raises StorageError."""
+    """Make a self-signed certificate and its key, for the owner's eyes. Raise StorageError."""
     key = generate_private_key(SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
@@ -54,9 +54,9 @@ def make_certificate(certificate_file: Path, key_file: Path, name: str) -> None:
 
 
 def fingerprint(certificate: bytes) -> str:
-    """Give the SHA-256 of the certificate's (DER) public key, in base32, lower case, unpadded.
+    """Return the SHA-256 of the certificate's (DER) public key, in base32, lower case, unpadded.
 
-    Raises RemoteProtocolError where it cannot be read.
+    Raise RemoteProtocolError if it cannot be read.
     """
     try:
         key = x509.load_der_x509_certificate(certificate).public_key()
@@ -71,17 +71,17 @@ def fingerprint_of_key(public: bytes) -> str:
 
 
 def fingerprint_of_file(certificate_file: Path) -> str:
-    """Give the fingerprint of the first certificate of a PEM file; raises StorageError."""
+    """Return the fingerprint of the first certificate of a PEM file. Raise StorageError."""
     return fingerprint(_first_of(certificate_file).public_bytes(Encoding.DER))
 
 
 def lifetime_of_file(certificate_file: Path) -> tuple[dt.datetime, dt.datetime]:
-    """Give from when until when that certificate is good; raises StorageError."""
+    """Return from when until when that certificate is good. Raise StorageError."""
     return _lifetime(_first_of(certificate_file))
 
 
 def lifetime(certificate: bytes) -> tuple[dt.datetime, dt.datetime]:
-    """Give from when until when a certificate (DER), whose fingerprint could be read, is good."""
+    """Return from when until when a certificate (DER), whose fingerprint could be read, is good."""
     return _lifetime(x509.load_der_x509_certificate(certificate))
 
 
@@ -90,7 +90,7 @@ def _lifetime(certificate: x509.Certificate) -> tuple[dt.datetime, dt.datetime]:
 
 
 def openssl_to_the_registry() -> str:
-    """Give the version of what speaks TLS there; `peer_tls` has its own."""
+    """Return the version of what speaks TLS there; `peer_tls` has its own."""
     return ssl.OPENSSL_VERSION
 
 
@@ -102,7 +102,7 @@ def _first_of(certificate_file: Path) -> x509.Certificate:
 
 
 def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
-    """Give the registry's side: TLS 1.3 only, our ALPN; raises StorageError."""
+    """Return the registry's side: TLS 1.3 only, our ALPN. Raise StorageError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols([ALPN])
@@ -118,7 +118,7 @@ def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
 
 
 def client_context(*, checked: bool) -> ssl.SSLContext:
-    """Give a client's side: by this machine's authorities, or for a pin to decide (`checked`)."""
+    """Return a client's side: by this machine's authorities, or for a pin to decide (`checked`)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols([ALPN])

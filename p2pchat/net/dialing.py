@@ -194,7 +194,7 @@ def _anywhere(_: str) -> bool:
 
 
 def connected(loop: Loop, sock: socket.socket, remote: Address) -> TcpTransport:
-    """Give the transport over a connected socket, which it then owns."""
+    """Return the transport over a connected socket, which it then owns."""
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -210,7 +210,7 @@ def connected(loop: Loop, sock: socket.socket, remote: Address) -> TcpTransport:
 
 
 def _resolve(address: Address) -> list[Address]:
-    """Give the host's addresses, for a worker thread; raises Unreachable."""
+    """Return the host's addresses, for a worker thread. Raise Unreachable."""
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

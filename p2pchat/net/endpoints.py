@@ -61,7 +61,7 @@ class Network(Protocol):
     """Where wires come from; tests hand in one that is made of memory."""
 
     def listen(self, address: Address, on_transport: OnTransport) -> Listener:
-        """Accept connections; raises BindError."""
+        """Accept connections. Raise BindError."""
 
     def dial(
         self,
@@ -77,7 +77,7 @@ class Network(Protocol):
         """
 
     def open_udp(self, address: Address, on_datagram: OnDatagram) -> Datagrams:
-        """Open a UDP socket; raises BindError."""
+        """Open a UDP socket. Raise BindError."""
 
 
 class SocketNetwork:
@@ -88,7 +88,7 @@ class SocketNetwork:
         self._worker = worker
 
     def listen(self, address: Address, on_transport: OnTransport) -> "TcpListener":
-        """Accept connections at the address; raises BindError."""
+        """Accept connections at the address. Raise BindError."""
         sock = _bound(socket.SOCK_STREAM, address)
         sock.listen(_BACKLOG)
         return TcpListener(self._loop, sock, on_transport)
@@ -105,7 +105,7 @@ class SocketNetwork:
         return TcpDial(self._loop, self._worker, address, timeout, on_transport, on_failed, accepts)
 
     def open_udp(self, address: Address, on_datagram: OnDatagram) -> "UdpSocket":
-        """Open a UDP socket at the address; raises BindError."""
+        """Open a UDP socket at the address. Raise BindError."""
         return UdpSocket(self._loop, _bound(socket.SOCK_DGRAM, address), on_datagram)
 
 
@@ -249,12 +249,12 @@ class UdpSocket:
 
 
 def every_host() -> str:
-    """Give the host that stands for every address of this machine, IPv6's too where it has them."""
+    """Return the wildcard host: `::` if the system has IPv6, which then covers IPv4 as well."""
     return "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104  # that is what it says
 
 
 def try_to_bind(tcp: Address, udp_port: int | None) -> None:
-    """Raise BindError where a door could not be opened there; nobody is let in meanwhile.
+    """Raise BindError if a door could not be opened there; nobody is let in meanwhile.
 
     `udp_port` None: the one that TCP has.
     """

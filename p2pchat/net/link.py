@@ -117,11 +117,11 @@ class Link:
         return self._transport.queued < SEND_HIGH_WATER
 
     def may_send(self, kind: type[Message]) -> bool:
-        """Tell whether it is our turn to say that."""
+        """Return whether it is our turn to say that."""
         return self.open and self._connection.may_send(kind)
 
     def send(self, message: Message) -> None:
-        """Say it; ignored on a closed link. Raises LocalProtocolError where it is not our turn.
+        """Say it; ignored on a closed link. Raise LocalProtocolError if it is not our turn.
 
         What the remote had said before its turn is heard in a later turn of the loop.
         """

@@ -22,7 +22,7 @@ _OPEN_FOLDERS: Final = Path("/proc/self/fd")
 
 
 class LocalListener:
-    """Accept connections at a path, with mode 0600, until closed; raises BindError.
+    """Accept connections at a path, with mode 0600, until closed. Raise BindError.
 
     A name that a dead process left is taken over.
     """
@@ -91,7 +91,7 @@ class LocalListener:
 
 @contextmanager
 def _short_name(path: Path) -> Iterator[str]:
-    """Give a name for the path that fits into an address, where the system has one."""
+    """Yield a name for the path that fits into an address, where the system has one."""
     if len(os.fsencode(path)) <= _LONGEST_NAME or not _OPEN_FOLDERS.is_dir():
         yield str(path)
         return
@@ -103,7 +103,7 @@ def _short_name(path: Path) -> Iterator[str]:
 
 
 def dial_local(loop: Loop, path: Path) -> Wire:
-    """Give a wire to whoever listens at the path; raises Unreachable where nobody does."""
+    """Return a wire to whoever listens at the path. Raise Unreachable if nobody does."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with _short_name(path) as name:

@@ -122,7 +122,7 @@ class Loop:
         self._fatal = self._fatal or error
 
     def fileno(self) -> int:
-        """Give a descriptor that is readable whenever a turn has something to read or write.
+        """Return a descriptor that is readable whenever a turn has something to read or write.
 
         epoll and kqueue have one; on other systems this raises AttributeError.
         """
@@ -191,7 +191,7 @@ class Loop:
             self._unwatched.add(descriptor)
 
     def next_deadline(self) -> float | None:
-        """Give the instant at which a turn is due even if nothing can be read or written."""
+        """Return the instant at which a turn is due even if nothing can be read or written."""
         if self._soon or self._plain_files:
             return self.now()
         while self._timers and not self._timers[0][2].live:
@@ -199,7 +199,7 @@ class Loop:
         return self._timers[0][0] if self._timers else None
 
     def _until_next(self) -> float | None:
-        """Give the seconds until a turn is due."""
+        """Return the seconds until a turn is due."""
         deadline = self.next_deadline()
         return None if deadline is None else min(max(0.0, deadline - self.now()), _LONGEST_WAIT)
 
@@ -269,7 +269,7 @@ class Loop:
     ) -> T:
         """Call `start(then, failed)`, run turns until one of them is called, give or raise that.
 
-        Raises TimedOut after so many seconds; what was started is then still to be ended.
+        Raise TimedOut after so many seconds; what was started is then still to be ended.
         """
         results: list[T] = []
         errors: list[P2PError] = []

@@ -18,7 +18,7 @@ _MOST_CONNECTIONS: Final = 8
 
 
 class PageDoor:
-    """Give `page()` to whoever asks for `path` at the address, until closed; raises BindError."""
+    """Give `page()` to whoever asks for `path` at the address, until closed. Raise BindError."""
 
     def __init__(
         self,

@@ -23,12 +23,12 @@ _CHUNK: Final = 65536
 
 
 def openssl_to_contacts() -> str:
-    """Give the version of what speaks TLS there; `certificates` has the registry's."""
+    """Return the version of what speaks TLS there; `certificates` has the registry's."""
     return SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()
 
 
 def peer_certificate(key: Ed25519PrivateKey) -> x509.Certificate:
-    """Give a self-signed certificate over the identity's key; it says nothing else."""
+    """Return a self-signed certificate over the identity's key; it says nothing else."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "p2pchat peer")])
     now = dt.datetime.now(dt.UTC)
     return (
@@ -44,7 +44,7 @@ def peer_certificate(key: Ed25519PrivateKey) -> x509.Certificate:
 
 
 def peer_context(key: Ed25519PrivateKey) -> SSL.Context:
-    """Give the TLS settings of a node, for both roles; make one and keep it."""
+    """Return the TLS settings of a node, for both roles; make one and keep it."""
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_3_VERSION)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
@@ -81,7 +81,7 @@ class PeerEngine:
             self._tls.bio_write(data)
 
     def give(self) -> bytes:
-        """Give what is to go on the wire."""
+        """Return what is to go on the wire."""
         pieces = []
         try:
             while True:
@@ -90,7 +90,7 @@ class PeerEngine:
             return b"".join(pieces)
 
     def handshake(self) -> bool:
-        """Go on with it; raises RemoteProtocolError for a certificate that is no identity."""
+        """Go on with it. Raise RemoteProtocolError for a certificate that is no identity."""
         try:
             self._tls.do_handshake()
         except SSL.WantReadError:
@@ -121,7 +121,7 @@ class PeerEngine:
         return certificate
 
     def read(self) -> bytes:
-        """Give decrypted bytes."""
+        """Return decrypted bytes."""
         try:
             return self._tls.recv(_CHUNK)
         except SSL.WantReadError:
@@ -150,6 +150,6 @@ def _select_alpn(_: SSL.Connection, offered: list[bytes]) -> bytes | SSL._NoOver
 
 
 def _reason(error: SSL.Error) -> str:
-    """Give OpenSSL's last word on it."""
+    """Return OpenSSL's last word on it."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return str(queue[-1][-1]) if queue else (str(error) or type(error).__name__)

@@ -23,7 +23,7 @@ _PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=padding.PSS.DIGEST_LE
 
 
 class Signer:
-    """The private key in a PEM file. Raises StorageError if it cannot be read or cannot sign.
+    """The private key in a PEM file. Raise StorageError if it cannot be read or cannot sign.
 
     `public` is the public key (SubjectPublicKeyInfo, DER), `fingerprint` what it is known by.
     """

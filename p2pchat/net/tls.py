@@ -230,9 +230,8 @@ class TlsTransport:
         self._forget_unsent()
         self._flush()
         if not self._secured:
-            self._inner.lingers = (
-                False  # it counts nowhere any more, and must not hold a descriptor
-            )
+            # It is counted nowhere any more, so it must not hold a descriptor.
+            self._inner.lingers = False
         self.close()
 
     def _ended(self, error: P2PError | None) -> None:

@@ -30,13 +30,13 @@ class Engine(Protocol):
         """Take what came from the wire."""
 
     def give(self) -> bytes:
-        """Give what is to go on the wire."""
+        """Return what is to go on the wire."""
 
     def handshake(self) -> bool:
-        """Go on with it; True once it is done. Raises RemoteProtocolError where it fails."""
+        """Go on with it; True once it is done. Raise RemoteProtocolError if it fails."""
 
     def read(self) -> bytes:
-        """Give decrypted bytes, empty where there are none yet; raises RemoteProtocolError."""
+        """Return decrypted bytes, empty where there are none yet. Raise RemoteProtocolError."""
 
     def write(self, data: bytes) -> None:
         """Encrypt."""
@@ -69,7 +69,7 @@ class StandardEngine:
         self._in.write(data)
 
     def give(self) -> bytes:
-        """Give what is to go on the wire."""
+        """Return what is to go on the wire."""
         return self._out.read()
 
     def handshake(self) -> bool:
@@ -91,7 +91,7 @@ class StandardEngine:
         return True
 
     def read(self) -> bytes:
-        """Give decrypted bytes."""
+        """Return decrypted bytes."""
         if not (self._in.pending or self._tls.pending()):
             return b""  # as OpenSSL would say by an error, which costs more than the bytes did
         try:

@@ -185,7 +185,7 @@ class TcpTransport:
             self._flush()
 
     def _read(self) -> bytes | None:
-        """Give what came, nothing at the end; None where nothing came, or the wire is broken."""
+        """Return what came, nothing at the end; None where nothing came, or the wire is broken."""
         assert self._socket is not None
         try:
             return self._socket.recv(_RECEIVE_BYTES)

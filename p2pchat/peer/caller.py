@@ -95,7 +95,7 @@ class Caller:
         self._retries.later(self.call, instead=instead)
 
     def has_crossed(self, error: P2PError) -> bool:
-        """Tell whether a call has failed because the contact's own call is on its way to us.
+        """Return whether a call has failed because the contact's own call is on its way to us.
 
         Of two who call each other at once, the one whose name sorts first hangs up on the other.
         """

@@ -138,7 +138,7 @@ class IncomingCall:
 
 
 def pause_after(error: P2PError) -> float | None:
-    """Give the seconds until whoever could not be called so is called again; None: soon."""
+    """Return the seconds until whoever could not be called so is called again; None: soon."""
     return {ContactBusy: 30.0, TimedOut: 600.0}.get(type(error))
 
 
@@ -160,7 +160,7 @@ def wrong_address(contact: str, host: str) -> Unreachable:
 
 
 def not_introduced(contact: str, why: str) -> NotTrusted:
-    """Give the error for a stranger of whom the registry does not say that the key is theirs."""
+    """Return the error for a stranger of whom the registry does not say that the key is theirs."""
     return NotTrusted(
         f"the registry does not say that it is {contact}: {why}",
         likely=f"it is somebody else; or {contact} has just logged in with another profile",

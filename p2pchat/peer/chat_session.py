@@ -89,7 +89,7 @@ class Listener(Protocol):
 
 
 class ChatSession:
-    """The rules; `soon(callback)` calls at the end of the turn. Raises StorageError when made.
+    """The rules; `soon(callback)` calls at the end of the turn. Raise StorageError when made.
 
     After each call that returns, `flush` follows by itself at the end of the turn.
     """
@@ -174,7 +174,7 @@ class ChatSession:
         return self._thread.give_up(self.sent)
 
     def receive(self, message: Message) -> None:
-        """Take what the contact says; raises RemoteProtocolError, and then close the link."""
+        """Take what the contact says. Raise RemoteProtocolError, and then close the link."""
         try:
             self._receive(message)
         except StorageError as error:

@@ -114,7 +114,7 @@ class ClearChat:
             self._wait_for_last_words()
 
     def say(self, text: str) -> None:
-        """Say it, or keep it until the way is open; raises UsageError where it is too much."""
+        """Say it, or keep it until the way is open. Raise UsageError if it is too much."""
         size = len(text.encode())
         if size > MAX_TEXT_BYTES:
             raise UsageError(

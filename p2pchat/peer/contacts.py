@@ -25,11 +25,11 @@ class Contacts:
         self._offered: dict[str, bytes] = {}  # keys whose numbers the person has seen
 
     def get(self, username: str) -> KnownContact:
-        """Give what we know of somebody; of a stranger, nothing."""
+        """Return what we know of somebody; of a stranger, nothing."""
         return self._profile.contact(self._registry, username)
 
     def all(self) -> list[KnownContact]:
-        """Give everybody whom we met, sorted."""
+        """Return everybody whom we met, sorted."""
         return self._profile.contacts(self._registry)
 
     def no_such_user(self, username: str) -> NoSuchUser:
@@ -45,7 +45,7 @@ class Contacts:
         self._profile.note_name(self._registry, username)
 
     def key_to_call(self, username: str, published: bytes | None) -> bytes:
-        """Give the key that the contact must prove; raises NotTrusted.
+        """Return the key that the contact must prove. Raise NotTrusted.
 
         `published` is what the registry says; it cannot change what we have pinned.
         """
@@ -73,7 +73,7 @@ class Contacts:
         return True
 
     def meet(self, username: str, found: SearchResult) -> bytes:
-        """Give the key of somebody who was looked up, and know them by it; raises P2PError."""
+        """Return the key of somebody who was looked up, and know them by it. Raise P2PError."""
         if found.presence is Presence.NOT_FOUND:
             raise self.no_such_user(username)
         contact = self.get(username)
@@ -105,9 +105,9 @@ class Contacts:
         return Security.VERIFIED if self.get(username).verified else Security.UNVERIFIED
 
     def other_number(self, username: str) -> str:
-        """Give the safety number of the other key that was refused last; `trust` may follow.
+        """Return the safety number of the other key that was refused last; `trust` may follow.
 
-        Raises UsageError where there is none.
+        Raise UsageError if there is none.
         """
         key = self.get(username).other_key
         if key is None:
@@ -118,7 +118,7 @@ class Contacts:
     def trust(self, username: str) -> None:
         """Take the key whose number `other_number` gave, unverified, whatever came since.
 
-        Raises UsageError where it gave none.
+        Raise UsageError if it gave none.
         """
         key = self._offered.pop(username, None)
         if key is None:
@@ -134,7 +134,7 @@ class Contacts:
             self._profile.keep_contact(self._registry, contact._replace(other_key=key))
 
     def safety_number(self, username: str) -> str:
-        """Give the number that both of us must see; raises UsageError where there is no key."""
+        """Return the number that both of us must see. Raise UsageError if there is no key."""
         key = self.get(username).key
         if key is None:
             raise UsageError(
@@ -146,7 +146,7 @@ class Contacts:
     def mark_verified(self, username: str) -> None:
         """Note that the safety numbers were the same.
 
-        Raises UsageError where the number was not shown, or the key is another one since.
+        Raise UsageError if the number was not shown, or the key is another one since.
         """
         contact = self.get(username)
         if contact.key is None or self._shown.pop(username, None) != contact.key:

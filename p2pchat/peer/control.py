@@ -46,7 +46,7 @@ OnAttach = Callable[[Link, Attach | AttachProgram, Callable[[], None]], None]
 class ControlServer:
     """Hold the account's place, and serve other commands; feed it the node's events.
 
-    Raises AlreadyOnline where another process is the account's node.
+    Raise AlreadyOnline if another process is the account's node.
     """
 
     def __init__(self, loop: Loop, path: Path) -> None:

@@ -29,7 +29,7 @@ REGISTRY_TIMEOUT: Final = 25.0
 
 
 def socket_of(folder: Path, registry: str, username: str) -> Path:
-    """Give where the node of an account listens, in the run-time folder; a short name."""
+    """Return where the node of an account listens, in the run-time folder; a short name."""
     digest = hashlib.sha256(f"{username} {registry}".encode()).hexdigest()
     return folder / f"{digest[:16]}.sock"
 
@@ -48,7 +48,7 @@ def process_at(lock: Path) -> int:
 
 
 class ControlClient:
-    """Ask the node that listens at the path; raises Unreachable where none does."""
+    """Ask the node that listens at the path. Raise Unreachable if none does."""
 
     def __init__(self, loop: Loop, path: Path) -> None:
         self._loop = loop
@@ -78,7 +78,7 @@ class ControlClient:
 
 
 def control_link(loop: Loop, transport: Wire, speaker: Speaker) -> Link:
-    """Give a link for either end of a control socket."""
+    """Return a link for either end of a control socket."""
     transport.send_ceiling = _MOST_UNREAD  # of one owner, who may have much to say and to show
     connection = Connection(CONTROL_DIALOGUE, CONTROL, speaker)
     return Link(loop, transport, connection, receive_ceiling=_MOST_UNREAD)

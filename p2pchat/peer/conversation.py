@@ -151,9 +151,9 @@ class Conversation:
         return self._session.delivered
 
     def say(self, text: str, uid: str = "") -> int:
-        """Say it, now or later, under that id; give the line's number.
+        """Say it, now or later, under that id; return the line's number.
 
-        Raises UsageError where it is too long.
+        Raise UsageError if it is too long.
         """
         number = self._session.say(text, uid)
         self._caller.call()
@@ -164,13 +164,13 @@ class Conversation:
         self._session.flush()
 
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
-        """Say what had failed, in place of it; give the lines' new numbers."""
+        """Say what had failed, in place of it; return the lines' new numbers."""
         numbers = self._session.say_again(lines)
         self._caller.call()
         return numbers
 
     def give_up(self) -> int:
-        """Do not deliver what waits, but for what is on its way; give how many lines."""
+        """Do not deliver what waits, but for what is on its way; return how many lines."""
         return self._session.give_up()
 
     def leave(self) -> None:

@@ -121,7 +121,7 @@ class Conversations:
         return None
 
     def get(self, contact: str) -> Conversation | None:
-        """Give the conversation with somebody, if there is one in this run."""
+        """Return the conversation with somebody, if there is one in this run."""
         return self._by_name.get(contact)
 
     def online(self) -> None:

@@ -91,14 +91,14 @@ class Credentials:
         self._profile.keep_token(str(self.url), self.username, "")
 
     def try_again(self, answer: object) -> bool:
-        """Tell whether to ask again: a token was refused, but there is a password."""
+        """Return whether to ask again: a token was refused, but there is a password."""
         if isinstance(answer, LoginResult) and answer.reason is Reason.BAD_TOKEN:
             self.forget()
             return bool(self._sent_token) and self._password is not None
         return False
 
     def refusal(self, answer: object) -> P2PError | None:
-        """Give what a login's answer means as an error; None where it is a yes."""
+        """Return what a login's answer means as an error; None where it is a yes."""
         # The original program refuses with RegisterResult, see PROTOCOL.
         if not isinstance(answer, LoginResult):
             return self._wrong()

@@ -39,7 +39,7 @@ class Doorway:
 
 
 def reachable_by(local_host: str) -> str:
-    """Give where to listen so that whoever sees us at `local_host` can reach us, and no wider."""
+    """Return where to listen so that whoever sees us at `local_host` can reach us, and no wider."""
     if is_loopback(local_host):
         return local_host
     return "::" if ":" in local_host else "0.0.0.0"  # noqa: S104  # contacts come from anywhere

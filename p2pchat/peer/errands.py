@@ -64,7 +64,7 @@ class Errands:
             yield Visit(grant, link.local.host, Address(link.remote.host, udp_port))
 
     def register(self, credentials: Credentials, password: str, invite: str = "") -> None:
-        """Make the account; raises RegistrationRefused where the registry says no.
+        """Make the account. Raise RegistrationRefused if the registry says no.
 
         `invite` is the code that some registries want.
         """
@@ -98,7 +98,7 @@ class Errands:
             return answer
 
     def change_password(self, credentials: Credentials, old: str, new: str) -> None:
-        """Set a new password; every token of the account ends. Raises UsageError if refused."""
+        """Set a new password; every token of the account ends. Raise UsageError if refused."""
         with self._connected() as client:
             self._log_in(client, credentials)
             answer = self._ask(client, ChangePassword(old, new))

@@ -15,7 +15,7 @@ OnAnswer = Callable[[Address], None]
 
 
 def sealed_hellos(grant: Grant) -> Callable[[], bytes]:
-    """Give what makes the datagrams of a secure login, one after the other."""
+    """Return what makes the datagrams of a secure login, one after the other."""
     counter = itertools.count(1)
     return lambda: seal_hello(grant.session, next(counter), grant.hello_key)
 

@@ -18,7 +18,7 @@ class History:
 
     `keep` False: only as long as they are undelivered or unread.
 
-    Raises StorageError everywhere.
+    Raise StorageError everywhere.
     """
 
     def __init__(self, store: SqliteFile, registry: str, *, keep: bool = True) -> None:
@@ -28,7 +28,7 @@ class History:
         self._keep = keep
 
     def thread(self, username: str, key: bytes) -> Thread:
-        """Give what one conversation may do here."""
+        """Return what one conversation may do here."""
         return Thread(self._store, self._registry, username, key, keep=self._keep)
 
     def waiting(self) -> dict[str, int]:
@@ -99,9 +99,9 @@ class History:
         states: Sequence[LineState] = (),
         words: str = "",
     ) -> list[KeptLine]:
-        """Give lines, the oldest first: of one contact or of all, of a time, the last so many.
+        """Return lines, the oldest first: of one contact or of all, of a time, the last so many.
 
-        `words` must all be in it (the last one may be the beginning of one). Raises UsageError
+        `words` must all be in it (the last one may be the beginning of one). Raise UsageError
         where there is nothing to look for in them.
         """
         which = self._here
@@ -127,7 +127,7 @@ class History:
         return [kept(row) for row in reversed(rows)]
 
     def forget(self, username: str) -> int:
-        """Delete every line with a contact, for good; give how many there were."""
+        """Delete every line with a contact, for good; return how many there were."""
         return self._forget(self._here & (Line.username == username))
 
     def forget_before(self, at: int) -> int:
@@ -165,7 +165,7 @@ class History:
             return int(change.execute(self._store.database))
 
     def count_queued(self, username: str, *, other_than: bytes | None) -> int:
-        """Give how many lines wait for another key of a contact than that one."""
+        """Return how many lines wait for another key of a contact than that one."""
         query = Line.select(LINE_COUNT).where(self._queued(username, None, other_than))
         with self._store.errors():
             return int(query.scalar(self._store.database))
@@ -200,7 +200,7 @@ class History:
 
 
 def _all_of(words: str) -> str:
-    """Give FTS5's query for lines with all of these words, the last perhaps a beginning."""
+    """Return FTS5's query for lines with all of these words, the last perhaps a beginning."""
     cleaned = words.replace('"', "").replace("\0", " ")
     quoted = [f'"{word}"' for word in cleaned.split()]
     if not quoted:

@@ -39,9 +39,9 @@ class Identity:
 
 
 def load_identity(file: Path) -> Identity:
-    """Give the identity in the file, which is made where it is not.
+    """Return the identity in the file, which is made where it is not.
 
-    Raises StorageError where the file or its folder can be read by others, or is no such key.
+    Raise StorageError if the file or its folder can be read by others, or is no such key.
     """
     try:
         if not file.exists():
@@ -57,7 +57,7 @@ def load_identity(file: Path) -> Identity:
 
 
 def safety_number(ours: bytes, theirs: bytes) -> str:
-    """Give the 60 digits, in groups of five, by which two people make sure of their two keys.
+    """Return the 60 digits, in groups of five, by which two people make sure of their two keys.
 
     The same at both ends; another key at either end gives another number.
     """

@@ -29,7 +29,7 @@ class Idleness:
         self.ours = False
 
     def of(self, contact: str) -> bool:
-        """Tell whether the contact's person is away, so far as is known."""
+        """Return whether the contact's person is away, so far as is known."""
         return contact in self._theirs and self._theirs[contact].value
 
     def be(self, *, idle: bool) -> None:

@@ -85,20 +85,20 @@ COLUMNS: Final = [getattr(Line, name) for name in KeptLine._fields]
 
 
 def kept(row: tuple[Any, ...]) -> KeptLine:
-    """Give the line of a row."""
+    """Return the line of a row."""
     return KeptLine._make((*row[:-1], LineState(row[-1])))
 
 
 def is_in(state: LineState) -> Any:
-    """Give the condition that a line is in that state."""
+    """Return the condition that a line is in that state."""
     return Line.state == state
 
 
 def new_uid() -> str:
-    """Give a name that no other line has."""
+    """Return a name that no other line has."""
     return secrets.token_hex(_UID_BYTES)
 
 
 def now_ms() -> int:
-    """Give the wall clock's time as lines carry it."""
+    """Return the wall clock's time as lines carry it."""
     return int(time.time() * 1000)

@@ -176,7 +176,7 @@ class LineWords(Model):
 
     @classmethod
     def match(cls, query: str) -> Expression:
-        """Give the condition that a line's words match, in FTS5's language."""
+        """Return the condition that a line's words match, in FTS5's language."""
         return Expression(cls.line_words, "MATCH", query)
 
 

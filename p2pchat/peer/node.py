@@ -183,7 +183,7 @@ class Node:
         return self._loop
 
     def named(self, typed: str, *, in_clear: bool = False) -> str:
-        """Give the name that somebody has typed, as it is written at the registry.
+        """Return the name that somebody has typed, as it is written at the registry.
 
         Who is called in clear, or talks to us so, has any name. Raise UsageError if it is none.
         """
@@ -192,7 +192,7 @@ class Node:
         return meant_name(typed, secure=secure)
 
     def chat(self, contact: str) -> ChatState | None:
-        """Give how the chat with somebody stands; None where there is none."""
+        """Return how the chat with somebody stands; None where there is none."""
         if self._calls.in_chat_with == contact:
             return ChatState(Security.CLEAR, 0, away=False)
         talk = self.conversations.get(contact)
@@ -202,7 +202,7 @@ class Node:
         return ChatState(talk.security, talk.waiting, talk.is_away, talk.sent, talk.delivered, idle)
 
     def has_room(self, contact: str) -> bool:
-        """Tell whether more should be said to somebody now; `on_room` is called when it may be."""
+        """Return whether more may be said to a contact now; `on_room` is called once it may be."""
         if self._calls.in_chat_with == contact:
             queued = self._calls.queued
             return queued is not None and queued <= SEND_HIGH_WATER
@@ -210,7 +210,7 @@ class Node:
         return conversation is None or conversation.waiting < _MAX_WAITING
 
     def has_said_all(self, contact: str) -> bool:
-        """Tell whether all that we said to somebody has come to them, as far as can be known."""
+        """Return whether all that we said to somebody has come to them, as far as can be known."""
         if self._calls.in_chat_with == contact:
             return self._calls.queued == 0
         conversation = self.conversations.get(contact)
@@ -298,7 +298,7 @@ class Node:
         self._calls.wait_for_reader(contact, behind=behind)
 
     def unread(self, contact: str | None = None, limit: int | None = None) -> list[KeptLine]:
-        """Give what somebody (or anybody) said that has not been seen; the last so many."""
+        """Return what somebody (or anybody) said that has not been seen; the last so many."""
         states = [LineState.UNREAD]
         return self.history.lines(contact, limit=limit, states=states)
 
@@ -316,7 +316,7 @@ class Node:
         return self.key_changed(username)
 
     def key_changed(self, username: str) -> int:
-        """Hang up on whoever has the old key of a contact; give how many lines waited for it."""
+        """Hang up on whoever has the old key of a contact; return how many lines waited for it."""
         self.conversations.drop(username)
         key = self.contacts.get(username).key
         return self.history.drop_queued(username, other_than=key)

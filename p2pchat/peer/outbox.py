@@ -84,7 +84,7 @@ class Outbox:
             conversation.flush()
 
     def cancel(self, contact: str) -> int:
-        """Do not deliver what waits, but for what is on its way; give how many lines."""
+        """Do not deliver what waits, but for what is on its way; return how many lines."""
         conversation = self._running(contact)
         if conversation is None:
             count = self._history.drop_queued(contact)

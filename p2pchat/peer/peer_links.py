@@ -37,10 +37,10 @@ class PeerLinks(Protocol):
     secure: bool
 
     def dial(self, address: Address, timeout: float, then: OnPeerLink, failed: Failed) -> Closable:
-        """Give `then` a link with whoever listens there, or `failed` the reason."""
+        """Call `then` with a link to the listener there, or `failed` with the reason."""
 
     def take(self, transport: Wire, then: OnPeerLink, failed: Failed) -> Closable:
-        """Give `then` the link of somebody who dialled us; `failed`, if they are no peer."""
+        """Call `then` with the link of an incoming connection, or `failed` if it is not a peer."""
 
 
 class ClearLinks:
@@ -58,7 +58,7 @@ class ClearLinks:
         return self._network.dial(address, timeout, connected, failed)
 
     def take(self, transport: Wire, then: OnPeerLink, _: Failed) -> Closable:
-        """Give the link at once."""
+        """Return the link at once."""
         self._link(then, Speaker.LISTENER, transport)
         return _Done()
 

@@ -62,7 +62,7 @@ class PeerServer:
         return self._listener.address if self._listener is not None else None
 
     def ensure_open(self, host: str, port: int, *, again: bool) -> Address:
-        """Listen at the host, and no longer elsewhere; gives the real address; raises BindError.
+        """Listen at the host, and no longer elsewhere; gives the real address. Raise BindError.
 
         Where it listens there already it stays, unless `again`: at another port.
         """

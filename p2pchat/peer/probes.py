@@ -39,17 +39,17 @@ class Probes:
         self._timeout = timeout
 
     def reach(self, address: Address) -> Reached:
-        """Connect over TCP, and hang up; raises Unreachable."""
+        """Connect over TCP, and hang up. Raise Unreachable."""
         begun = self._loop.now()
         wire = self._dial(address)
         wire.close()
         return Reached(self._loop.now() - begun, wire.local.host)
 
     def certificate(self, address: Address, *, checked: bool) -> bytes:
-        """Give the certificate (DER) that a secure registry shows.
+        """Return the certificate (DER) that a secure registry shows.
 
         `checked`: an authority of this machine's must vouch for it, else CertificateNotTrusted is
-        raised. Raises Unreachable, RemoteProtocolError.
+        raised. Raise Unreachable, RemoteProtocolError.
         """
         engine = StandardEngine(client_context(checked=checked), server_name=address.host)
         tls = TlsTransport(self._loop, self._dial(address), engine)
@@ -71,7 +71,7 @@ class Probes:
         return secured.remote_certificate
 
     def is_vouched_for(self, address: Address) -> bool:
-        """Tell whether an authority of this machine's knows the secure registry."""
+        """Return whether an authority of this machine's knows the secure registry."""
         try:
             self.certificate(address, checked=True)
         except CertificateNotTrusted:
@@ -79,7 +79,7 @@ class Probes:
         return True
 
     def hello(self, visit: Visit) -> Address:
-        """Say heartbeats until one is answered; give where the registry saw it come from."""
+        """Say heartbeats until one is answered; return where the registry saw it come from."""
         hellos = sealed_hellos(visit.grant)
         heartbeat: Heartbeat | None = None
 
@@ -96,9 +96,9 @@ class Probes:
                 heartbeat.close()
 
     def knock(self, door: Address, host: str) -> Address:
-        """Open a door there, and see whether whoever dials `host` comes to it; give where it was.
+        """Open a door there, and see whether whoever dials `host` comes to it; return where it was.
 
-        Raises BindError, Unreachable; TimedOut where somebody else's door answers there.
+        Raise BindError, Unreachable; TimedOut where somebody else's door answers there.
         """
         listener: Listener | None = None
 

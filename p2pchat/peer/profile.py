@@ -34,7 +34,7 @@ class KnownContact(NamedTuple):
 
 
 def try_profile(file: Path) -> None:
-    """Raise StorageError where the file, which is there, could not be opened; change nothing."""
+    """Raise StorageError if the file, which is there, could not be opened; change nothing."""
     try_to_open(file, SCHEMA_VERSION, _advice(file))
 
 
@@ -68,19 +68,19 @@ class Profile:
         )
 
     def last_account(self, registry: str) -> str | None:
-        """Give the account that was used last at the registry."""
+        """Return the account that was used last at the registry."""
         query = Account.select(Account.username).where(Account.registry == registry)
         for (username,) in self._rows(query.order_by(Account.used_at.desc()).limit(1)):
             return str(username)
         return None
 
     def last_registry(self) -> str | None:
-        """Give the registry at which an account of ours was used last."""
+        """Return the registry at which an account of ours was used last."""
         query = Account.select(Account.registry).order_by(Account.used_at.desc()).limit(1)
         return next((str(registry) for (registry,) in self._rows(query)), None)
 
     def token(self, registry: str, username: str) -> str:
-        """Give the account's token; empty where there is none."""
+        """Return the account's token; empty where there is none."""
         query = Account.select(Account.token).where(
             (Account.registry == registry) & (Account.username == username)
         )
@@ -96,7 +96,7 @@ class Profile:
         )
 
     def pinned_registry(self, registry: str) -> str | None:
-        """Give the fingerprint that the registry must show, if we have seen it before."""
+        """Return the fingerprint that the registry must show, if we have seen it before."""
         query = Registry.select(Registry.fingerprint).where(Registry.registry == registry)
         return next((str(found) for (found,) in self._rows(query)), None)
 
@@ -145,15 +145,15 @@ class Profile:
         self._execute(Contact.insert(registry=registry, username=username).on_conflict_ignore())
 
     def known_names(self, registry: str) -> list[str]:
-        """Give everybody whom we met at the registry, sorted."""
+        """Return everybody whom we met at the registry, sorted."""
         return [contact.username for contact in self.contacts(registry)]
 
     def contacts(self, registry: str) -> list[KnownContact]:
-        """Give everybody whom we met at the registry, with what we know of them, sorted."""
+        """Return everybody whom we met at the registry, with what we know of them, sorted."""
         return self._contacts(Contact.registry == registry)
 
     def contact(self, registry: str, username: str) -> KnownContact:
-        """Give what we know of somebody; of a stranger, nothing."""
+        """Return what we know of somebody; of a stranger, nothing."""
         with self._store.errors():
             for row in self._store.rows(_CONTACT, (registry, username)):
                 return _contact(row)
@@ -164,7 +164,7 @@ class Profile:
         self._execute(Contact.insert(registry=registry, **contact._asdict()).on_conflict_replace())
 
     def history(self, registry: str, *, keep: bool = True) -> History:
-        """Give what was said at a registry, in the same file; see History."""
+        """Return what was said at a registry, in the same file; see History."""
         return History(self._store, registry, keep=keep)
 
     def close(self) -> None:

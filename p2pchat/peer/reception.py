@@ -96,7 +96,7 @@ class Reception:
             self._search(call.contact, found, lambda e: self._cannot_ask(call, e.what))
 
     def _is_too_much(self, call: IncomingCall, contact: KnownContact) -> bool:
-        """Tell whether a call is over a budget: strangers share those of where they call from."""
+        """Return whether a call is over a budget: strangers share those of where they call from."""
         now = self._loop.now()
         if call.key is not None and call.key == contact.key:
             return self._budget_of_contacts.take(call.contact, now) > 0

@@ -48,7 +48,7 @@ class RegistryDialer:
         self._hangs: RegistryUrl | None = None
 
     def dial(self, then: OnLink, failed: Failed) -> Closable:
-        """Give `then` a link, or `failed` the reason why there is none, in a later turn."""
+        """Call `then` with a link, or `failed` with an error, in a later turn of the loop."""
         told = self._told()
         # In any order: when a machine dies, not all who were there come to the same one.
         told = random.sample(told, len(told))

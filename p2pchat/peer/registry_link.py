@@ -88,7 +88,7 @@ class MachineDialer:
         self._on_first_use = on_first_use
 
     def dial(self, then: OnLink, failed: Failed) -> Closable:
-        """Give `then` a link, or `failed` the reason why there is none, in a later turn."""
+        """Call `then` with a link, or `failed` with an error, in a later turn of the loop."""
         if not self.url.secure:
             return self._reach(lambda transport: then(self._link(transport)), failed)
         attempt = _SecureAttempt(due_key(self.url, self._profile))

@@ -314,7 +314,7 @@ class RegistrySession:
             self._client.ask(search, lambda _: None, self._unanswered, timeout=_PROBE_TIMEOUT)
 
     def _next_hello(self) -> Callable[[], bytes]:
-        """Give what makes the next heartbeat's datagram."""
+        """Return what makes the next heartbeat's datagram."""
         grant = self._grant
         if grant is None:
             return lambda: encode_hello(Hello(self._username))

@@ -54,18 +54,18 @@ class RegistryUrl:
         return f"{self}?{'&'.join(settings)}" if settings else str(self)
 
     def with_key(self, fingerprint: str | None) -> "RegistryUrl":
-        """Give the same registry, known by that key."""
+        """Return the same registry, known by that key."""
         return replace(self, fingerprint=fingerprint)
 
     def __str__(self) -> str:
-        """Give the registry's name: the same however its URL was written, settings left out."""
+        """Return the registry's name: the same however its URL was written, settings left out."""
         return f"{'p2p' if self.secure else 'original'}://{self.address}"
 
 
 def parse_registry_url(text: str) -> RegistryUrl:
     """Read a registry's URL, or several with commas or spaces between, of machines that share it.
 
-    Raises UsageError, saying what is wrong with it.
+    Raise UsageError, saying what is wrong with it.
     """
     first, *others = [_parse(url) for url in text.replace(",", " ").split()] or [_parse(text)]
     if any(other.secure != first.secure for other in others):

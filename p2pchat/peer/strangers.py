@@ -33,11 +33,11 @@ class Strangers:
         self._on_event(Called(call.contact))
 
     def get(self, contact: str) -> IncomingCall:
-        """Give the call of somebody who waits."""
+        """Return the call of somebody who waits."""
         return self._calls[contact]
 
     def remove(self, contact: str) -> IncomingCall:
-        """Give it, and let it wait no more."""
+        """Return it, and let it wait no more."""
         return self._calls.pop(contact)
 
     def close(self) -> None:

@@ -185,7 +185,7 @@ class Switchboard:
             self._chat.nothing_to_hear()
 
     def chats_with_host(self, host: str) -> bool:
-        """Tell whether a chat with somebody at that host is open."""
+        """Return whether a chat with somebody at that host is open."""
         return self._chat is not None and self._chat.contact_host == host
 
     def _accepted(self, link: Link) -> None:
@@ -207,7 +207,7 @@ class Switchboard:
         self._on_event(CallFailed(contact, error))
 
     def _yields_to(self, call: IncomingCall) -> bool:
-        """Tell whether our call to the caller gives way to theirs.
+        """Return whether our call to the caller gives way to theirs.
 
         When two call each other at once, both would be busy for each other; so the one whose name
         sorts first goes on calling, and the other, who wishes the same chat, takes that call.

@@ -32,7 +32,7 @@ _Step = _Rules | Mapping[Enum, _Rules]
 
 @functools.cache
 def _rules(dialogue: Dialogue, dialect: Dialect, speaker: Speaker) -> _Rules:
-    """Give the rules of the first state, which lead to all others; one for all connections."""
+    """Return the rules of the first state, which lead to all others; one for all connections."""
     all_rules = {state: _Rules(state) for state in State}
 
     def follow(step: Next) -> _Step:
@@ -76,13 +76,13 @@ class Connection:
         return self._rules.our_turn and not self._rules.their_turn
 
     def may_send(self, kind: type[Message]) -> bool:
-        """Tell whether it is our turn to say that."""
+        """Return whether it is our turn to say that."""
         return kind in self._rules.ours
 
     def send(self, message: Message) -> bytes:
-        """Give the bytes of the message; write them in one piece, in this order.
+        """Return the bytes of the message; write them in one piece, in this order.
 
-        Raises LocalProtocolError where it is not ours to say now. If frames were waiting for our
+        Raise LocalProtocolError if it is not ours to say now. If frames were waiting for our
         turn to end, `feed(b"")` gives what they say.
         """
         step = self._rules.ours.get(type(message))
@@ -95,7 +95,7 @@ class Connection:
     def feed(self, data: bytes) -> Iterator[Message]:
         """Take bytes, give the messages that they complete, one by one.
 
-        Stops where it becomes our turn: what is left waits. Raises RemoteProtocolError at the
+        Stops where it becomes our turn: what is left waits. Raise RemoteProtocolError at the
         first violation; close the link then. Exhaust it, or close the link.
         """
         frames = self.frames
@@ -111,7 +111,7 @@ class Connection:
 
 
 def _choose(step: "_Step", message: Message) -> _Rules:
-    """Give what holds after a message whose outcome decides it."""
+    """Return what holds after a message whose outcome decides it."""
     if isinstance(step, _Rules):
         return step
     outcome = getattr(message, message.__struct_fields__[0])

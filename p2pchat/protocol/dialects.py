@@ -44,13 +44,13 @@ class Dialect:
         return self._limits.keys()
 
     def limits(self, kinds: Iterable[type[Message]]) -> dict[bytes, int]:
-        """Give what `Caps` need where these may come: their commands and limits."""
+        """Return what `Caps` need where these may come: their commands and limits."""
         return dict(self._limits[kind] for kind in kinds if kind in self._limits)
 
     def encode(self, message: Message) -> bytes:
-        """Give the frame of the message.
+        """Return the frame of the message.
 
-        Raises LocalProtocolError where this dialect cannot say it: a type it does not have, a
+        Raise LocalProtocolError if this dialect cannot say it: a type it does not have, a
         payload over the cap.
         """
         writer = self._writers.get(type(message))

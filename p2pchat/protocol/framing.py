@@ -42,7 +42,7 @@ class FrameWriter:
         self._headers = [self._header(size) for size in range(_USUAL_SIZES)]
 
     def write(self, payload: bytes) -> bytes:
-        """Give the frame's bytes, for one write: the original reads a header with one `recv`."""
+        """Return the frame's bytes, for one write: the original reads a header with one `recv`."""
         size = len(payload)
         return (self._headers[size] if size < _USUAL_SIZES else self._header(size)) + payload
 
@@ -64,13 +64,13 @@ class Caps:
         self.known: dict[bytes, tuple[int, bytes]] = {}
 
     def __bool__(self) -> bool:
-        """Tell whether anything may come."""
+        """Return whether anything may come."""
         return bool(self._limits)
 
     def check(self, header: bytes) -> tuple[int, bytes]:
-        """Give the frame's length, with the header, and its command.
+        """Return the frame's length, with the header, and its command.
 
-        Raises RemoteProtocolError, saying why.
+        Raise RemoteProtocolError, saying why.
         """
         size_field, command = header[:_SIZE_BYTES], header[_SIZE_BYTES:]
         digits = size_field.rstrip(b" ")
@@ -121,7 +121,7 @@ class FrameReader:
         self.waiting += len(data)
 
     def pull(self, caps: Caps) -> Frame | None:
-        """Give the next frame, or None where more bytes are needed.
+        """Return the next frame, or None where more bytes are needed.
 
         `caps` say what may come now: who may not say much is not heard out. Raises
         RemoteProtocolError, naming the reason, at a header that PROTOCOL refuses; the stream has no

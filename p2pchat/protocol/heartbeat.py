@@ -35,18 +35,18 @@ class SealedHello(NamedTuple):
     mac: bytes
 
     def is_true(self, key: bytes) -> bool:
-        """Tell whether whoever holds the key has made it."""
+        """Return whether whoever holds the key has made it."""
         return hmac.compare_digest(self.mac, _mac(key, self.signed))
 
 
 def seal_hello(session: bytes, counter: int, key: bytes) -> bytes:
-    """Give the datagram."""
+    """Return the datagram."""
     signed = _HELLO.pack(_HELLO_MARK, session, counter)
     return signed + _mac(key, signed)
 
 
 def open_hello(datagram: bytes) -> SealedHello:
-    """Take it apart; raises RemoteProtocolError where it is none."""
+    """Take it apart. Raise RemoteProtocolError if it is none."""
     if len(datagram) != _HELLO.size + _MAC_BYTES or not datagram.startswith(_HELLO_MARK):
         raise RemoteProtocolError("the datagram is no HELLO")
     signed = datagram[: _HELLO.size]
@@ -55,12 +55,12 @@ def open_hello(datagram: bytes) -> SealedHello:
 
 
 def write_answer(counter: int, host: str, port: int) -> bytes:
-    """Give the registry's answer: where it saw that heartbeat come from."""
+    """Return the registry's answer: where it saw that heartbeat come from."""
     return _ANSWER.pack(_ANSWER_MARK, counter, port) + ipaddress.ip_address(host).packed
 
 
 def read_answer(datagram: bytes) -> tuple[int, str, int]:
-    """Give counter, host and port; raises RemoteProtocolError where it is no answer."""
+    """Return counter, host and port. Raise RemoteProtocolError if it is no answer."""
     address = datagram[_ANSWER.size :]
     if not datagram.startswith(_ANSWER_MARK) or len(address) not in {4, 16}:
         raise RemoteProtocolError("the datagram is no answer to a HELLO")

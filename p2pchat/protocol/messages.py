@@ -318,18 +318,18 @@ class Hello(Message, frozen=True):
 
 
 def check_seconds(seconds: float, *, at_least: float) -> None:
-    """Raise ValueError where `seconds` is less than that, or more than a day."""
+    """Raise ValueError if `seconds` is less than that, or more than a day."""
     if not at_least <= seconds <= 86400:
         raise ValueError(f"{seconds:g} s is no time to wait")
 
 
 def check_key(key: bytes | None) -> None:
-    """Raise ValueError where a public key is not an Ed25519 key's 32 bytes."""
+    """Raise ValueError if a public key is not an Ed25519 key's 32 bytes."""
     if key is not None and len(key) != 32:
         raise ValueError("an Ed25519 key has 32 bytes")
 
 
 def check_port(port: int) -> None:
-    """Raise ValueError where `port` is not 1 to 65535."""
+    """Raise ValueError if `port` is not 1 to 65535."""
     if not 0 < port < 65536:
         raise ValueError(f"{port} is no port")

@@ -45,12 +45,12 @@ _Result = TypeVar("_Result", RegisterResult, LoginResult, AnnouncePortResult)
 
 
 def encode_hello(message: Hello) -> bytes:
-    """Give the datagram of a heartbeat: no header."""
+    """Return the datagram of a heartbeat: no header."""
     return _HELLO + message.username.encode()
 
 
 def decode_hello(datagram: bytes) -> Hello:
-    """Give the heartbeat of a datagram; raises RemoteProtocolError where it is none."""
+    """Return the heartbeat of a datagram. Raise RemoteProtocolError if it is none."""
     if not datagram.startswith(_HELLO):
         raise RemoteProtocolError("the datagram is no HELLO")
     try:
@@ -85,7 +85,7 @@ def _result_reader(make: Callable[[Outcome], _Result]) -> Callable[[str], _Resul
 
 
 def _read_port(payload: str) -> int:
-    """Give the port; raises ValueError where int() alone would take a sign or other digits."""
+    """Return the port. Raise ValueError if int() alone would take a sign or other digits."""
     if not (payload.isascii() and payload.isdigit()):
         raise ValueError("the port is no decimal number")
     port = int(payload)
@@ -157,7 +157,7 @@ def _text(
     write: Callable[[Any], str],
     read: Callable[[str], Message],
 ) -> Codec:
-    """Give the codec of a payload that is text; what is not UTF-8 is a ValueError too."""
+    """Return the codec of a payload that is text; what is not UTF-8 is a ValueError too."""
     return Codec(message, command, limit, lambda m: write(m).encode(), lambda p: read(p.decode()))
 
 

@@ -58,7 +58,7 @@ def _reader(message: type[Message]) -> Callable[[bytes], Message]:
 
 
 def json_codec(message: type[Message], command: str, limit: int = _BEFORE_LOGIN) -> Codec:
-    """Give the codec of a message as a JSON object; `limit` caps it in bytes."""
+    """Return the codec of a message as a JSON object; `limit` caps it in bytes."""
     return Codec(message, command, limit, _encoder.encode, _reader(message))
 
 

@@ -54,7 +54,7 @@ class Speaker(Enum):
 
     @property
     def other(self) -> "Speaker":
-        """Give the other end."""
+        """Return the other end."""
         return Speaker.LISTENER if self is Speaker.DIALLER else Speaker.DIALLER
 
 
@@ -99,7 +99,7 @@ class Dialogue:
     turns: Mapping[tuple[State, Speaker], Turn]
 
     def turn(self, state: State, speaker: Speaker) -> Turn:
-        """Give what the speaker may say in that state; empty where it is not its turn."""
+        """Return what the speaker may say in that state; empty where it is not its turn."""
         return self.turns.get((state, speaker), {})
 
 

@@ -57,7 +57,7 @@ class Match(NamedTuple):
 
 class Accounts:
     """The accounts of one registry. `wall_clock` gives seconds since the epoch: tokens outlive the
-    process. Every method blocks and is for a worker thread; raises StorageError.
+    process. Every method blocks and is for a worker thread. Raise StorageError.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Accounts:
         self._invites = Invites(store, wall_clock)
 
     def standings(self) -> Iterator[tuple[str, Standing]]:
-        """Give everybody who has an account, and what is known of them."""
+        """Yield everybody who has an account, and what is known of them."""
         query = Account.select(Account.username, Account.key, Account.allows_original)
         with self._store.errors():
             for username, key, allows_original in query.tuples().execute(self._store.database):
@@ -78,7 +78,7 @@ class Accounts:
                 yield username, NO_KEY if like_most else Standing(as_bytes(key), allows_original)
 
     def standing(self, username: str) -> Standing | None:
-        """Give what is known of the account; None where there is none."""
+        """Return what is known of the account; None where there is none."""
         query = Account.select(Account.key, Account.allows_original).where(
             Account.username == username
         )
@@ -119,7 +119,7 @@ class Accounts:
         return Creation.MADE
 
     def verify(self, username: str, password: str) -> Match | None:
-        """Give the account that name and password match, as slowly if there is no such name.
+        """Return the account that name and password match, as slowly if there is no such name.
 
         None where they do not.
         """
@@ -246,15 +246,15 @@ class Accounts:
 
 
 def new_token() -> str:
-    """Give a token that nobody can guess."""
+    """Return a token that nobody can guess."""
     return secrets.token_urlsafe(_TOKEN_BYTES)
 
 
 def _hash(token: str) -> bytes:
-    """Give what is kept of a token; it is random enough to need no salt and no slow hash."""
+    """Return what is kept of a token; it is random enough to need no salt and no slow hash."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def as_bytes(blob: bytes | memoryview | None) -> bytes | None:
-    """Give what a blob's column holds, which databases give as they like."""
+    """Return what a blob's column holds, which databases give as they like."""
     return None if blob is None else bytes(blob)

@@ -119,14 +119,14 @@ class Cluster:
         return Work(partial(self._table.find, [username]), answer, Rank.QUICK)
 
     def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message | Work:
-        """Give the answer that is made of where these are, none of whom is online here."""
+        """Return the answer that is made of where these are, none of whom is online here."""
         wanted = list(usernames)
         if not wanted:
             return answer({})
         return Work(partial(self._table.find, wanted), answer, Rank.QUICK)
 
     def announced(self, attendance: Attendance, answer: Callable[[bool], Message]) -> Later:
-        """Give the answer once others can find the user, or cannot.
+        """Return the answer once others can find the user, or cannot.
 
         Where the port turns out to be taken, it is taken back, even after the user was told to come
         again: or it would be found here and nowhere else.

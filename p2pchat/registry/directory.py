@@ -30,7 +30,7 @@ class Directory(Protocol):
         """
 
     def knows(self, username: str) -> bool:
-        """Tell whether there is such an account, as far as can be told at once."""
+        """Return whether there is such an account, as far as can be told at once."""
 
     def admit(self, username: str, standing: Standing) -> None:
         """Know the account that was made, or has logged in."""
@@ -42,12 +42,12 @@ class Directory(Protocol):
         """Answer a search for somebody who is not online here."""
 
     def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message | Work:
-        """Give the answer that is made of where these are, none of whom is online here."""
+        """Return the answer that is made of where these are, none of whom is online here."""
 
     def announced(
         self, attendance: Attendance, answer: Callable[[bool], Message]
     ) -> Message | Later:
-        """Give the answer to an announced port that our presence book has accepted."""
+        """Return the answer to an announced port that our presence book has accepted."""
 
     def log_out(self, username: str) -> None:
         """End every login of the account at other nodes."""
@@ -69,7 +69,7 @@ class MemoryDirectory:
         return self._lists.vouched_by(fingerprint)
 
     def knows(self, username: str) -> bool:
-        """Tell whether there is such an account."""
+        """Return whether there is such an account."""
         return username in self._known
 
     def admit(self, username: str, standing: Standing = NO_KEY) -> None:
@@ -90,7 +90,7 @@ class MemoryDirectory:
         return OFFLINE
 
     def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message:
-        """Give the answer that is made of where these are."""
+        """Return the answer that is made of where these are."""
         return answer(
             {
                 name: Whereabouts(self.look_up(name, secure=True), self.look_up(name, secure=False))
@@ -99,7 +99,7 @@ class MemoryDirectory:
         )
 
     def announced(self, _: Attendance, answer: Callable[[bool], Message]) -> Message:
-        """Give the answer: nobody else is to be asked."""
+        """Return the answer: nobody else is to be asked."""
         return answer(True)
 
     def log_out(self, username: str) -> None:

@@ -213,7 +213,7 @@ class Entrance:
                 self._presence.leave(visitor.errand)
 
     def _why_not(self, visitor: Visitor, request: Register) -> Reason | None:
-        """Give why such an account cannot be had, as far as can be told at once."""
+        """Return why such an account cannot be had, as far as can be told at once."""
         nameable = is_plain_username if visitor.secure else is_username
         if self._registration is Registration.CLOSED:
             return Reason.REGISTRATION_CLOSED
@@ -314,7 +314,7 @@ class Entrance:
         return Attendance(username, visitor.host, self._now(), visitor.hang_up, seal, standing.key)
 
     def log_out_here(self, username: str, but: Visitor | None = None) -> int:
-        """End the account's logins at this node, but for that one; give how many there were."""
+        """End the account's logins at this node, but for that one; return how many there were."""
         self._log_out_count += 1
         self._log_outs[username] = self._log_out_count
         self._log_outs.move_to_end(username)
@@ -330,7 +330,7 @@ class Entrance:
         return len(hang_ups)
 
     def _was_logged_out(self, username: str, *, since: int) -> bool:
-        """Tell whether what was checked since may not hold any more."""
+        """Return whether what was checked since may not hold any more."""
         return self._log_outs.get(username, 0) > since
 
     def _log_out_others(self, visitor: Visitor, username: str) -> None:
@@ -340,7 +340,7 @@ class Entrance:
 
 
 def _standing(visitor: Visitor, request: Register | Login) -> Standing:
-    """Give what the account is to be known by; the original dialect cannot say it."""
+    """Return what the account is to be known by; the original dialect cannot say it."""
     return Standing(request.key, request.allow_original) if visitor.secure else NO_KEY
 
 

@@ -18,7 +18,7 @@ _CODE_BYTES: Final = 10  # 80 bits, guessed through a door that counts guesses
 class Invites:
     """The invitations of the registry whose database is `store`; every method blocks.
 
-    `wall_clock` gives seconds since the epoch. Raises StorageError.
+    `wall_clock` gives seconds since the epoch. Raise StorageError.
     """
 
     def __init__(self, store: Store, wall_clock: Callable[[], float] = time.time) -> None:
@@ -26,7 +26,7 @@ class Invites:
         self._wall_clock = wall_clock
 
     def issue(self, uses: int, lifetime_s: float) -> str:
-        """Give a new code, good for so many accounts and so long."""
+        """Return a new code, good for so many accounts and so long."""
         code = secrets.token_hex(_CODE_BYTES)
         row = Invite.insert(
             code_hash=_hash(code), uses_left=uses, expires_at=int(self._wall_clock() + lifetime_s)
@@ -38,7 +38,7 @@ class Invites:
         return code
 
     def is_good(self, code: str) -> bool:
-        """Tell whether the code could be used now."""
+        """Return whether the code could be used now."""
         with self._store.errors():
             return Invite.select().where(self._good(code)).exists(self._store.database)
 

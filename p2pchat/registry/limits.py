@@ -156,7 +156,7 @@ class LoginTries:
         return max(0.0, self._tries[who][1] + delay - now)
 
     def _count(self, who: tuple[str, str], now: float) -> int:
-        """Give what is left of the count: one less for each longest delay that has passed."""
+        """Return what is left of the count: one less for each longest delay that has passed."""
         count, last = self._tries.get(who, (0, now))
         longest = self.limits.longest_login_delay
         return max(0, count - int((now - last) / longest)) if longest else count

@@ -45,13 +45,13 @@ class Metrics:
         self._look_again()
 
     def page(self) -> bytes:
-        """Give the numbers as Prometheus reads them; the loop's lag begins anew."""
+        """Return the numbers as Prometheus reads them; the loop's lag begins anew."""
         page = generate_latest(self._registry)
         self._most_late = 0.0
         return bytes(page)
 
     def collect(self) -> Iterator[Metric]:
-        """Give what prometheus_client asks for."""
+        """Yield what prometheus_client asks for."""
         info = GaugeMetricFamily("p2pchat_info", "The version that runs.", labels=["version"])
         info.add_metric([__version__], 1)
         yield info

@@ -36,7 +36,7 @@ _decoder: Final = msgspec.json.Decoder(list[News])
 
 
 def encode(news: Iterable[News]) -> Iterator[str]:
-    """Give the news as texts that are short enough for one notification each."""
+    """Yield the news as texts that are short enough for one notification each."""
     batch: list[bytes] = []
     size = 0
     for piece in map(msgspec.json.encode, news):
@@ -50,7 +50,7 @@ def encode(news: Iterable[News]) -> Iterator[str]:
 
 
 def decode(text: bytes) -> list[News]:
-    """Give the news of a text; none where a program that is not ours wrote it."""
+    """Return the news of a text; none where a program that is not ours wrote it."""
     try:
         return _decoder.decode(text)
     except (msgspec.DecodeError, ValueError, RecursionError):

@@ -36,7 +36,7 @@ SOCKET: Final = "control.sock"
 
 
 class OperatorDesk:
-    """Listen in the folder, for its owner alone, until closed; raises BindError."""
+    """Listen in the folder, for its owner alone, until closed. Raise BindError."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class OperatorDesk:
 
 
 def dial(loop: Loop, folder: Path) -> Link:
-    """Give a link to the registry that runs in the folder; raises Unreachable where none does."""
+    """Return a link to the registry that runs in the folder. Raise Unreachable if none does."""
     return _link(loop, dial_local(loop, folder / SOCKET), Speaker.DIALLER)
 
 

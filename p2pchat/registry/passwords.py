@@ -33,11 +33,11 @@ class Passwords:
         self._nobodys = self.hash("nobody's")
 
     def hash(self, password: str) -> str:
-        """Give the PHC string of the password, under a fresh salt."""
+        """Return the PHC string of the password, under a fresh salt."""
         return self._kdf().derive_phc_encoded(prepared(password).encode())
 
     def verify(self, password: str, password_hash: str | None) -> bool:
-        """Tell whether the password made the hash.
+        """Return whether the password made the hash.
 
         Without a hash (no such account) it takes as long, and is False: an answer's time must not
         tell which names exist. Older hashes are of passwords as they were typed.

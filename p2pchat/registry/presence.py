@@ -29,7 +29,7 @@ class Whereabouts(NamedTuple):
 def whereabouts(
     host: str, port: int, clear_port: int, key: bytes | None, *, in_clear: bool
 ) -> Whereabouts:
-    """Give what is told of somebody who is online, if at a port; see Attendance."""
+    """Return what is told of somebody who is online, if at a port; see Attendance."""
     if not port:
         return Whereabouts(SearchResult(Presence.OFFLINE, key=key), OFFLINE)
     found = SearchResult(Presence.ONLINE, host, port, key, in_clear)
@@ -134,7 +134,7 @@ class PresenceBook:
         return list(self._watchers)
 
     def arrive(self, attendance: Attendance) -> Attendance | None:
-        """Put somebody online; give the attendance that this one replaces, if any."""
+        """Put somebody online; return the attendance that this one replaces, if any."""
         replaced = self._by_name.get(attendance.username)
         if replaced is not None:
             self.leave(replaced)
@@ -150,7 +150,7 @@ class PresenceBook:
         self._by_session[attendance.seal.session] = attendance
 
     def announce(self, attendance: Attendance, port: int, clear_port: int = 0) -> bool:
-        """Give the user its addresses; False where another holds one (PROTOCOL, `PS_PORT`)."""
+        """Set the user's addresses; return False if another has one (PROTOCOL, `PS_PORT`)."""
         wanted = [(attendance.host, p) for p in (port, clear_port) if p]
         if any(self._by_address.get(a, attendance) is not attendance for a in wanted):
             return False
@@ -229,7 +229,7 @@ class PresenceBook:
             self.on_change(attendance.username)
 
     def next_deadline(self) -> float | None:
-        """Give the instant at which the longest silent user's patience ends."""
+        """Return the instant at which the longest silent user's patience ends."""
         for attendance in self._by_name.values():
             return attendance.heard_at + self._patience
         return None

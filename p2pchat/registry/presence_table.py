@@ -117,7 +117,7 @@ class PresenceTable:
         return list(filter(None, (_signed_nodes(signed) for (signed,) in rows)))
 
     def publish(self, rows: Iterable[Row], gone: Sequence[str]) -> dict[str, Published] | None:
-        """Write who is here and who is not any more; give what has come of each row.
+        """Write who is here and who is not any more; return what has come of each row.
 
         None where our lease has ended: renew it first.
         """
@@ -147,7 +147,7 @@ class PresenceTable:
             self._put_offline([self._node])
 
     def find(self, usernames: Sequence[str]) -> dict[str, Whereabouts]:
-        """Give where these users are; those who have no account are missing."""
+        """Return where these users are; those who have no account are missing."""
         with self._store.errors():
             rows = self._store.rows(
                 "SELECT a.username, a.key, o.host, o.port, o.clear_port, o.in_clear, o.key"
@@ -159,7 +159,7 @@ class PresenceTable:
         return {username: _whereabouts(*rest) for username, *rest in rows}
 
     def sessions(self) -> list[Session]:
-        """Give who is online at any node, by name."""
+        """Return who is online at any node, by name."""
         with self._store.errors():
             rows = self._store.rows(
                 "SELECT p.username, p.host, p.port, p.in_clear FROM presence p JOIN node n"
@@ -168,7 +168,7 @@ class PresenceTable:
         return [Session(name, host, port, not clear, 0.0) for name, host, port, clear in rows]
 
     def shut_out(self, usernames: Sequence[str], with_token: Sequence[str]) -> list[str]:
-        """Give which of these may not be in: disabled, without an account, or logged out.
+        """Return which of these may not be in: disabled, without an account, or logged out.
 
         Those who came `with_token` and have none any more were logged out, everywhere.
         """

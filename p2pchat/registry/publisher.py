@@ -88,7 +88,7 @@ class Publisher:
         self._write()
 
     def is_published(self, attendance: Attendance) -> bool:
-        """Tell whether others have been able to see this very login."""
+        """Return whether others have been able to see this very login."""
         return self._published.get(attendance.username) is attendance
 
     def stop(self) -> None:

@@ -33,7 +33,7 @@ class Roster:
         self._store = store
 
     def entries(self) -> Iterator[Entry]:
-        """Give every account, by name."""
+        """Yield every account, by name."""
         query = (
             Account.select(
                 Account.username,

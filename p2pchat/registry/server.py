@@ -73,7 +73,7 @@ class Server:
         self._on_stopped: Callable[[], None] | None = None
 
     def __len__(self) -> int:
-        """Give how many connections there are, after their handshake."""
+        """Return how many connections there are, after their handshake."""
         return len(self._clients)
 
     @property
@@ -82,13 +82,13 @@ class Server:
         return len(self._handshakes)
 
     def open_original(self, tcp: Address, udp: Address) -> Door:
-        """Open the original dialect's door; raises BindError."""
+        """Open the original dialect's door. Raise BindError."""
         return self._open(ORIGINAL, tcp, udp, partial(self._came, ORIGINAL), self._heard)
 
     def open_secure(
         self, tcp: Address, udp_port: int | None, new_engine: Callable[[], tuple[Engine, str]]
     ) -> Door:
-        """Open the secure dialect's listener; raises BindError.
+        """Open the secure dialect's listener. Raise BindError.
 
         `new_engine()` gives a TLS engine for each client, and the fingerprint of the key that it
         shows. `udp_port` None: the one that TCP has, as clients expect by default.

@@ -99,7 +99,7 @@ class Service:
         self._entrance.limit(limits, registration)
 
     def answer(self, visitor: Visitor, request: Message) -> Message | Work | Later:
-        """Give the answer to the request, or what leads to it."""
+        """Return the answer to the request, or what leads to it."""
         if self._requests.limited:
             wait = self._requests.take(visitor.group, self._now())
             if wait:
@@ -122,11 +122,11 @@ class Service:
         self._entrance.leave(visitor)
 
     def log_out(self, username: str) -> int:
-        """End the user's logins at this node; give how many there were."""
+        """End the user's logins at this node; return how many there were."""
         return self._entrance.log_out_here(username)
 
     def hang_up_on_the_silent(self, late: float = 0.0) -> float | None:
-        """Put offline and hang up on whoever was silent for too long; give the next deadline.
+        """Put offline and hang up on whoever was silent for too long; return the next deadline.
 
         `late` is how long ago the last one was. By much, and the registry stood still: who knows
         whose heartbeats the system could not keep meanwhile.

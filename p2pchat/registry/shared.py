@@ -41,7 +41,7 @@ class Shared:
         self._bulletin: Bulletin | None = None
 
     def begin(self, join: str) -> None:
-        """Take a lease and begin to listen; raises StorageError."""
+        """Take a lease and begin to listen. Raise StorageError."""
         self.cluster.begin(join)
         cluster = self.cluster
         self._bulletin = Bulletin(

@@ -20,18 +20,18 @@ _ADVICE: Final = "choose another --data-dir"
 def open_file(file: Path, *, alone: bool = False) -> SqliteFile:
     """Open the file, beside the registry that runs on it or (`alone`) as that registry.
 
-    Raises StorageError.
+    Raise StorageError.
     """
     return SqliteFile(file, ACCOUNT_TABLES, SCHEMA_VERSION, _ADVICE, STEPS, alone=alone)
 
 
 def try_file(file: Path) -> None:
-    """Raise StorageError where the file, which is there, could not be opened; change nothing."""
+    """Raise StorageError if the file, which is there, could not be opened; change nothing."""
     try_to_open(file, SCHEMA_VERSION, _ADVICE)
 
 
 def open_shared(url: str) -> Store:
-    """Open the database of the URL, `postgresql://...`; raises StorageError, UsageError."""
+    """Open the database of the URL, `postgresql://...`. Raise StorageError, UsageError."""
     store = _shared(url)
     try:
         store.bring_to(SCHEMA_VERSION, SHARED_TABLES, STEPS, usable_from=USABLE_FROM)
@@ -42,7 +42,7 @@ def open_shared(url: str) -> Store:
 
 
 def try_shared(url: str) -> None:
-    """Raise StorageError, UsageError where it could not be opened; change nothing."""
+    """Raise StorageError, UsageError if it could not be opened; change nothing."""
     with closing(_shared(url)) as store:
         store.is_at(SCHEMA_VERSION)
 

@@ -25,7 +25,7 @@ _MOST_UNSETTLED: Final = 5
 
 
 def around(app: ChatApp) -> Around:
-    """Give it as it is now."""
+    """Return it as it is now."""
     if not app.running:
         return Around(app.prompt)
     node = app.node
@@ -46,7 +46,7 @@ def around(app: ChatApp) -> Around:
 
 
 def _shortened(text: str) -> str:
-    """Give so much of it as leaves room on a small screen; all is shown once it is settled."""
+    """Return so much of it as leaves room on a small screen; all is shown once it is settled."""
     lines = text.split("\n")
     short = [line if len(line) <= _LONG else f"{line[:_LONG]}..." for line in lines[:_MANY_LINES]]
     if len(lines) > _MANY_LINES:
@@ -55,7 +55,7 @@ def _shortened(text: str) -> str:
 
 
 def _names(app: ChatApp) -> tuple[tuple[str, str], ...]:
-    """Give the names that can be completed, and who of them is online."""
+    """Return the names that can be completed, and who of them is online."""
     online = set(app.node.conversations.online_contacts)
     return tuple((name, "online" if name in online else "") for name in sorted(app.names))
 

@@ -7,12 +7,12 @@ _MUCH_TEXT: Final = 2000
 
 
 def as_meant(text: str) -> str:
-    """Give how to submit a text that the person wants to be said after all."""
+    """Return how to submit a text that the person wants to be said after all."""
     return text.replace("/", "//", 1) if _looks_like_a_command(text) else text
 
 
 def why_ask(text: str) -> str:
-    """Give what to say before the text is sent, or nothing where it is like any other."""
+    """Return what to say before the text is sent, or nothing where it is like any other."""
     if _looks_like_a_command(text):
         return "a space is before the slash, so it is no command"
     lines = text.rstrip("\n").count("\n") + 1
@@ -24,6 +24,6 @@ def why_ask(text: str) -> str:
 
 
 def _looks_like_a_command(text: str) -> bool:
-    """Tell whether only blanks keep it from being one."""
+    """Return whether only blanks keep it from being one."""
     begun = text.lstrip()
     return text[:1].isspace() and begun.startswith("/") and not begun.startswith("//")

@@ -255,7 +255,7 @@ class ChatApp(Watcher):
             self.finish(exit_code=ContactOffline.exit_code if queued else 0)
 
     def _tell_unsent(self, more: int) -> int:
-        """Tell how many lines were read and not said; give that."""
+        """Tell how many lines were read and not said; return that."""
         unsent = len(self._typed.texts) + more
         if unsent:
             self._view.tell(f"{counted(unsent, 'line', 'was', 'were')} not sent")
@@ -325,7 +325,7 @@ class ChatApp(Watcher):
         return self._patience.is_over(self.node.scheduler, self._typed.work_off)
 
     def _has_said_all(self) -> bool:
-        """Tell whether nothing is under way that is worth waiting for."""
+        """Return whether nothing is under way that is worth waiting for."""
         if self.front is None or self.node.calling is not None:
             return self.node.calling is None
         chat = self.node.chat(self.front)

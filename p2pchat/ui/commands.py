@@ -100,10 +100,10 @@ def takes_name(word: str) -> bool:
 
 
 def parse(line: str) -> Say | Order | None:
-    """Give what the line means; None for a blank one.
+    """Return what the line means; None for a blank one.
 
     A line that begins with a slash is a command and never sent as text; two slashes send a text
-    that begins with one. Raises UsageError for an unknown command, a wrong argument, or a blank
+    that begins with one. Raise UsageError for an unknown command, a wrong argument, or a blank
     before the slash. The line feed at the end of what was pasted says nothing.
     """
     line = line.rstrip("\r\n")
@@ -124,7 +124,7 @@ def parse(line: str) -> Say | Order | None:
 
 
 def _command(line: str) -> Say | Order:
-    """Give what a line means that begins with a slash."""
+    """Return what a line means that begins with a slash."""
     word, *arguments = line[1:].split() or [""]
     if word == "me" and arguments:
         return Say(f"/me {' '.join(arguments)}")
@@ -146,15 +146,15 @@ def _command(line: str) -> Say | Order:
 
 
 def help_rows() -> list[tuple[str, str]]:
-    """Give how each thing is typed, and what it does."""
+    """Return how each thing is typed, and what it does."""
     rows = [(command.usage, command.help) for command in COMMANDS]
     return [*rows, ("//text", "say a text that begins with a slash")]
 
 
 def help_lines(word: str = "") -> list[str]:
-    """Give the commands in few lines, by what they are about; or what one of them does.
+    """Return the commands in few lines, by what they are about; or what one of them does.
 
-    Raises UsageError where there is no such command.
+    Raise UsageError if there is no such command.
     """
     if not word:
         grouped = [
@@ -174,7 +174,7 @@ def help_lines(word: str = "") -> list[str]:
 
 
 def complete(before_cursor: str, names: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Give what could stand instead of the last word, each with what it means.
+    """Return what could stand instead of the last word, each with what it means.
 
     `names` are those of users, each with what is known of them.
     """

@@ -19,7 +19,7 @@ class CommandCompleter(Completer):
         document: Document,
         complete_event: CompleteEvent,  # noqa: ARG002  # the signature is prompt_toolkit's
     ) -> Iterable[Completion]:
-        """Give them."""
+        """Yield them."""
         before = document.text_before_cursor
         typed = len(before.rpartition(" ")[2])
         for text, meaning in complete(before, self._names()):

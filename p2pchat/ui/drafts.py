@@ -23,7 +23,7 @@ class Drafts:
         self._drafts: dict[str, str] = {}
 
     def of(self, contact: str) -> str:
-        """Give what was begun to the contact."""
+        """Return what was begun to the contact."""
         self._read()
         return self._drafts.get(contact, "")
 

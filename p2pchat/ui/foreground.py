@@ -79,7 +79,7 @@ class Foreground:
         self._node.seen(contact, missed[-1].id)
 
     def next_unread(self) -> str:
-        """Give the contact whose lines have waited longest; raises UsageError if there is none."""
+        """Return the contact whose lines have waited longest. Raise UsageError if there is none."""
         for contact in self.unread:
             return contact
         raise UsageError("nothing is unread")

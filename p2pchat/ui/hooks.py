@@ -38,7 +38,7 @@ class Hooks(Watcher):
     """Run the commands, at most AT_ONCE at a time, the others in order.
 
     `environment` is theirs, besides the event's fields; `output` is a descriptor for what they say.
-    `tell(error)` is called once for a hook that fails, however often it does. Raises UsageError
+    `tell(error)` is called once for a hook that fails, however often it does. Raise UsageError
     where a command makes no sense.
     """
 
@@ -148,7 +148,7 @@ class Hooks(Watcher):
 
 
 def parse_hooks(commands: Commands) -> dict[str, tuple[str, ...]]:
-    """Give each command as words; raises UsageError where one makes no sense."""
+    """Return each command as words. Raise UsageError if one makes no sense."""
     parsed: dict[str, tuple[str, ...]] = {}
     names = list(NAMES.values())
     for event, command in commands.items():

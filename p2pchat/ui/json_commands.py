@@ -80,7 +80,7 @@ _KIND_NAMES: Final = {str: "a text", bool: "true or false", int: "a whole number
 
 
 def load(line: str) -> dict[str, Any]:
-    """Give the object on a line; raises UsageError where there is none."""
+    """Return the object on a line. Raise UsageError if there is none."""
     try:
         fields = json.loads(line, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
@@ -95,13 +95,13 @@ def load(line: str) -> dict[str, Any]:
 
 
 def id_of(fields: Mapping[str, Any]) -> Id:
-    """Give what an answer repeats: a text or a number; of anything else nothing."""
+    """Return what an answer repeats: a text or a number; of anything else nothing."""
     given = fields.get("id")
     return _clean(given) if type(given) in {str, int, float} else None
 
 
 def understand(fields: Mapping[str, Any]) -> JsonOrder:
-    """Give what an object orders; raises UsageError where it is not understood."""
+    """Return what an object orders. Raise UsageError if it is not understood."""
     if id_of(fields) is None and fields.get("id") is not None:
         raise UsageError("'id' must be a text or a number")
     word = fields.get("command")
@@ -135,7 +135,7 @@ def _refuse(constant: str) -> None:
 
 
 def _finite(text: str) -> float:
-    """Give the number; too large a one would be answered with Infinity, which is no JSON."""
+    """Return the number; too large a one would be answered with Infinity, which is no JSON."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text} is too large a number")

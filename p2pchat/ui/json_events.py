@@ -89,18 +89,18 @@ _SECURITY: Final = {
 
 
 def event_object(event: Event, now: int) -> dict[str, Any]:
-    """Give an event's object; `now` in milliseconds since the epoch, for what has no time."""
+    """Return an event's object; `now` in milliseconds since the epoch, for what has no time."""
     at = event.at if isinstance(event, TextReceived) and event.at else now
     return json_object(NAMES[type(event)], at, **_fields(event))
 
 
 def json_object(name: str, at: int, /, **fields: Any) -> dict[str, Any]:
-    """Give an object with what each has; the fields may bring an `at` of their own."""
+    """Return an object with what each has; the fields may bring an `at` of their own."""
     return {"v": VERSION, "event": name, "at": timestamp(at), **fields}
 
 
 def contact_of(fields: Mapping[str, Any]) -> str | None:
-    """Give whom an object is about, if it is about somebody."""
+    """Return whom an object is about, if it is about somebody."""
     for name in ("from", "to", "user"):
         if name in fields:
             return str(fields[name])
@@ -108,7 +108,7 @@ def contact_of(fields: Mapping[str, Any]) -> str | None:
 
 
 def kept_object(line: KeptLine, me: str) -> dict[str, Any]:
-    """Give a line of the history."""
+    """Return a line of the history."""
     sender, receiver = (me, line.username) if line.outgoing else (line.username, me)
     return {
         "id": line.id,
@@ -121,7 +121,7 @@ def kept_object(line: KeptLine, me: str) -> dict[str, Any]:
 
 
 def error_fields(error: P2PError | None) -> dict[str, Any]:
-    """Give what an error says; for None the same fields, empty."""
+    """Return what an error says; for None the same fields, empty."""
     if error is None:
         return {"what": "", "likely": "", "try": "", "exit_code": 0}
     return {
@@ -133,7 +133,7 @@ def error_fields(error: P2PError | None) -> dict[str, Any]:
 
 
 def timestamp(at: int) -> str:
-    """Give milliseconds since the epoch as UTC; a contact's clock may say anything."""
+    """Return milliseconds since the epoch as UTC; a contact's clock may say anything."""
     try:
         moment = dt.datetime.fromtimestamp(at / 1000, tz=dt.UTC)
     except (OverflowError, ValueError, OSError):

@@ -29,7 +29,7 @@ KEYS: Final = (
 def bindings(
     completer: Completer, on_next: Callable[[], None], on_interrupt: Callable[[], None]
 ) -> KeyBindings:
-    """Give them; `on_interrupt` is Ctrl-C where there is nothing to clear.
+    """Return them; `on_interrupt` is Ctrl-C where there is nothing to clear.
 
     Tab finishes the word where one thing alone could stand, however fast it came.
     """

@@ -28,10 +28,11 @@ _MAX_LINE: Final = 1024 * 1024
 
 
 class LineWriter:
-    """Write lines to a text stream, each at once; None: stdout is closed, and they go nowhere.
+    """Write each line to a text stream at once; `out` is None if stdout is closed.
 
-    If that fails, `fail(error)` is called, and what follows goes nowhere. BrokenPipeError: the
-    reader has gone. A terminal that has gone is noticed by the end of input or SIGHUP, not here.
+    If writing fails, `fail(error)` is called, with a BrokenPipeError if the reader has gone, and
+    further lines are ignored. That a terminal has gone is noticed by the end of its input or by
+    SIGHUP, not here.
     """
 
     def __init__(self, out: IO[str] | None, fail: Callable[[OSError], None]) -> None:
@@ -55,8 +56,10 @@ class LineWriter:
 class PacedWriter:
     """Write lines as the reader takes them, so that the node never waits for it.
 
-    `on_behind(behind)` is told when very much waits, and when that is over; what comes beyond some
-    more is dropped. If writing fails, `fail(error)` is called, and what follows goes nowhere.
+    `on_behind(True)` is called when much text waits to be written, `on_behind(False)` when that is
+    over. Beyond several megabytes text is dropped; messages stay unread while the writer is behind,
+    so they are shown later. If writing fails, the loop ends with the error, unless the terminal has
+    gone, and further lines are ignored.
     """
 
     def __init__(self, out: IO[str] | None, loop: Loop) -> None:

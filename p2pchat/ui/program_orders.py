@@ -74,7 +74,7 @@ class ProgramOrders:
         return sum(len(orders) for orders in pending)
 
     def may_do(self, order: JsonOrder) -> bool:
-        """Tell whether it need not wait: lines for who is there go out before more are kept."""
+        """Return whether it need not wait: lines for who is there go out before more are kept."""
         if order.word != "send":
             return True
         try:
@@ -85,7 +85,7 @@ class ProgramOrders:
         return chat is None or chat.away or self._node().has_room(whom)
 
     def do(self, order: JsonOrder) -> Told:
-        """Do it, and give what the answer tells, or LATER. Raises P2PError where it cannot be."""
+        """Carry out the order; return the answer's fields, or LATER. Raise P2PError if it fails."""
         return self._handlers[order.word](self._with_name(order))
 
     def _with_name(self, order: JsonOrder) -> JsonOrder:

@@ -174,7 +174,7 @@ class Prompt:
         output.flush()
 
     def _print_pending(self) -> int:
-        """Print what waits; give how many rows that took."""
+        """Print what waits; return how many rows that took."""
         pending, self._pending = self._pending, []
         rows = 0
         output = self.session.app.output

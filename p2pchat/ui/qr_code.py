@@ -10,7 +10,7 @@ import segno
 
 
 def draw(text: str) -> str:
-    """Give the lines of the code, with the margin that cameras need."""
+    """Return the lines of the code, with the margin that cameras need."""
     out = StringIO()
     segno.make_qr(text).terminal(out, compact=True)
     return out.getvalue().rstrip("\n")

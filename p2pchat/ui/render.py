@@ -62,7 +62,7 @@ SENT: Final = "sent"
 
 
 def plain_lines(event: Event) -> list[str]:
-    """Give an event as lines: `bob: text` for what somebody says, else lines that begin with `* `.
+    """Return an event as lines: `bob: text` for a message, else lines that begin with `* `.
 
     Each line of a text gets its speaker's name, so that no text can pass for a notice.
     """
@@ -74,7 +74,7 @@ def plain_lines(event: Event) -> list[str]:
 
 
 def styled_lines(event: Event) -> list[Fragments]:
-    """Give an event as styled lines; foreign text stands in fragments of its own, never parsed."""
+    """Return an event as styled lines; foreign text is in fragments of its own, never parsed."""
     if isinstance(event, TextReceived):
         if event.text.startswith(ACTION):
             doing = ("class:contact", f"{DOING}{event.contact}")
@@ -94,7 +94,7 @@ def _on_one_line(action: str) -> str:
 
 
 def day_line(day: dt.date) -> Fragments:
-    """Give a line for a day that begins."""
+    """Return a line for a day that begins."""
     return [("class:day", f"—— {day:%A, %d %B %Y} ——")]
 
 
@@ -129,12 +129,12 @@ def kept_lines(line: KeptLine, me: str, *, whole: bool) -> list[str]:
 
 
 def notice(sentence: str) -> Fragments:
-    """Give a styled line for a sentence of ours."""
+    """Return a styled line for a sentence of ours."""
     return [("class:notice", NOTICE + sentence)]
 
 
 def error_sentence(error: P2PError) -> str:
-    """Give an error on one line: what happened, the likeliest cause, what to try."""
+    """Return an error on one line: what happened, the likeliest cause, what to try."""
     parts = [error.what]
     if error.likely:
         parts.append(f"likely: {error.likely}")
@@ -174,7 +174,7 @@ def _missing(contact: str, count: int, *, ours: bool) -> str:
 
 
 def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a table, a row an event
-    """Give what an event says, without a mark."""
+    """Return what an event says, without a mark."""
     match event:
         case LoggedIn(username, registry, listening, machine):
             by = f" by way of {machine}" if machine else ""

@@ -68,7 +68,7 @@ class Screens(Watcher):
             self.on_attended(self.attended)
 
     def talk_to(self, contact: str, *, besides: Watcher) -> bool:
-        """Tell whether somebody else has that conversation open."""
+        """Return whether somebody else has that conversation open."""
         return any(contact in w.opened for w in self._watchers if w is not besides)
 
     def on_event(self, event: Event) -> None:

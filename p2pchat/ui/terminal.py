@@ -30,7 +30,7 @@ class Terminal(Vt100_Output):
 
 
 def our_terminal() -> Vt100_Output:
-    """Give the one that stdout is, as its environment describes it."""
+    """Return the one that stdout is, as its environment describes it."""
     return Terminal.from_pty(
         sys.stdout,
         term=get_term_environment_variable(),

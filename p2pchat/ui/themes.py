@@ -34,5 +34,5 @@ _THEMES: Final = {"auto": {}, "dark": _DARK, "light": _LIGHT}
 
 
 def style_of(theme: str) -> Style:
-    """Give the style; `auto` has no colours that could not be read on some background."""
+    """Return the style; `auto` has no colours that could not be read on some background."""
     return Style.from_dict({**_ANY, **_THEMES[theme]})

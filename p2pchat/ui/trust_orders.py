@@ -14,7 +14,7 @@ from p2pchat.ui.view import View
 
 
 class TrustOrders:
-    """Done at the node that `node()` gives, told to the view; raises UsageError, StorageError."""
+    """Done at the node that `node()` gives, told to the view. Raise UsageError, StorageError."""
 
     def __init__(self, view: View, node: Callable[[], Node]) -> None:
         self._view = view
