@@ -38,7 +38,7 @@ INTERRUPTED: Final = 130
 
 
 class P2PError(Exception):
-    """Say what happened, the likeliest cause, and what to try next.
+    """An error for the user: what happened, the likeliest cause, and what to try next.
 
     `what` is a sentence without a full stop that names the address or user tried; `likely` and
     `advice` (the exact command, where there is one) may be empty.
@@ -62,7 +62,7 @@ class UsageError(P2PError):
 
 
 class LocalProtocolError(P2PError):
-    """Our own code tried to say what the dialogue does not allow. Let it crash the test."""
+    """Our own code tried to send what the protocol does not allow: a bug that fails its test."""
 
 
 class RemoteProtocolError(P2PError):
@@ -70,7 +70,7 @@ class RemoteProtocolError(P2PError):
 
 
 class AlreadyOnline(UsageError):
-    """Another process of ours is the account's node; `process` is its number, 0 if unknown."""
+    """Another process of ours runs the account's node; `process` is its id, 0 if unknown."""
 
     def __init__(self, process: int) -> None:
         which = f"process {process}" if process else "another process"
@@ -90,7 +90,7 @@ class InternalError(P2PError):
 
 
 class BindError(P2PError):
-    """An address cannot be listened on."""
+    """An address cannot be bound."""
 
 
 class StorageError(P2PError):
@@ -119,7 +119,7 @@ class LinkLost(P2PError):
 
 
 class Unreachable(P2PError):
-    """A registry or a contact cannot be dialled."""
+    """A registry or a contact cannot be connected to."""
 
     exit_code = 3
 
@@ -172,7 +172,7 @@ class LoginRefused(P2PError):
 
 
 class LoginNeeded(P2PError):
-    """It is not known who wants to log in, or the password, and nobody can be asked."""
+    """The account or password is missing, and there is no terminal to ask at."""
 
     exit_code = 4
 
@@ -196,7 +196,7 @@ class CallRejected(P2PError):
 
 
 class ContactBusy(P2PError):
-    """The contact is in a chat, or is being asked by somebody else."""
+    """The contact is in a chat, or has another call."""
 
     exit_code = 8
 

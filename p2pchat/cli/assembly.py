@@ -38,7 +38,7 @@ TO_END: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
 class AtPrompt(NamedTuple):
-    """Somebody sits at a terminal, with a prompt; the files keep what was typed, and begun."""
+    """An interactive prompt; the files keep the input history and unsent drafts."""
 
     history_file: Path | None
     drafts_file: Path | None
@@ -55,7 +55,7 @@ class Talk(Protocol):
 def converse(
     make_node: MakeNode, loop: Loop, call: Call | None, at_prompt: AtPrompt | None
 ) -> ChatApp:
-    """Let somebody talk through a node: at the prompt, or in plain lines (a script, say).
+    """Run a chat session on a node, at a prompt or with plain lines (for a script, say).
 
     Gives the app, which says how it ended; the loop is still to be run until idle.
     """
@@ -195,13 +195,13 @@ def _stdout() -> int:
 
 
 def _connect(screens: Screens, node: Node) -> None:
-    """Let screens hear what the node has to say, and contacts whether anybody looks at them."""
+    """Pass the node's events to the screens, and tell contacts whether anyone watches them."""
     node.on_room = screens.on_room
     screens.on_attended = lambda there: node.conversations.idleness.be(idle=not there)
 
 
 def stay_online(make_node: MakeNode, loop: Loop) -> None:
-    """Be a node without a screen until SIGTERM or SIGINT; raises what ends it otherwise."""
+    """Run a node without a screen until SIGTERM or SIGINT. Raise any error that ends it earlier."""
     from p2pchat.ui.headless import Headless
 
     ended = False
@@ -230,7 +230,7 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
 
 
 def at_signals(loop: Loop, numbers: Sequence[signal.Signals], end: Callable[[int], None]) -> None:
-    """Have the loop call `end` at these, with the exit code that tells of it; once.
+    """Have the loop call `end` once when one of the signals comes, with its exit code.
 
     A second one ends the process as it is. What was ignored (by nohup, say) stays so.
     """
@@ -245,7 +245,7 @@ def at_signals(loop: Loop, numbers: Sequence[signal.Signals], end: Callable[[int
 
 
 def _descriptor(stream: IO[str] | None) -> int | None:
-    """Return what a selector can watch, None where there is nothing to read from."""
+    """Return a descriptor that a selector can watch; None if there is no input."""
     try:
         return None if stream is None else stream.fileno()
     except UnsupportedOperation:

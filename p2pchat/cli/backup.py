@@ -1,4 +1,4 @@
-"""`p2p backup`: copy what a registry cannot be without."""
+"""`p2p backup`: copy everything that a registry needs to be restored."""
 
 from pathlib import Path
 

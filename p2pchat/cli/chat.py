@@ -1,4 +1,4 @@
-"""`p2p login` and `p2p chat`: be online, and talk."""
+"""`p2p login` and `p2p chat`: be online and chat."""
 
 import sys
 from collections import Counter
@@ -44,7 +44,7 @@ def _screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_screen_options
 @click.pass_context
 def login(ctx: click.Context, /, user: str | None, **how: Any) -> None:
-    """Be online as USER (else the account that was used last), with a prompt.
+    """Be online as USER (by default the account used last), with a prompt.
 
     \b
     p2p login alice
@@ -101,7 +101,7 @@ def _at_prompt(settings: Settings, us: "OurSide", username: str) -> "AtPrompt":
 
 
 def _raise_what_became(us: "OurSide", whom: str | None, error: P2PError | None) -> None:
-    """Raise what ended a talk. Of one whose node has ended, look at what is on the disk first."""
+    """Raise the error that ended a chat; if its node ended, see first what was kept on disk."""
     from p2pchat.protocol.counting import counted
 
     if error is None:
@@ -140,7 +140,7 @@ def _be_online(
     headless: bool = False,
     **how_the_node_is: Any,
 ) -> None:
-    """Attach a screen to the account's node where one runs, else be it."""
+    """Attach a screen to the account's running node; if none is running, run the node here."""
     from p2pchat.cli.assembly import (
         Following,
         Talk,

@@ -57,7 +57,7 @@ def check_up(
 
 
 class _Checkup:
-    """The looks at one registry, and what they have found out so far."""
+    """The checks of one registry and their findings so far."""
 
     def __init__(
         self, settings: Settings, us: OurSide, me: str | None, peer_port: int, timeout: float
@@ -135,7 +135,7 @@ class _Checkup:
             )
 
     def _key(self, url: RegistryUrl, shown: str) -> Finding:
-        """Say whether it is the key that is due."""
+        """Report whether the registry showed the expected key."""
         due = due_key(url, self._us.profile)
         if due == shown:
             by = "the URL" if url.fingerprint else "the profile"
@@ -274,7 +274,7 @@ class _Checkup:
 
 
 def _in_time(name: str, look: Look) -> Iterator[Finding]:
-    """Say of what no answer came."""
+    """Report the check that got no answer in time."""
     try:
         yield from look()
     except TimedOut as error:

@@ -67,7 +67,9 @@ PROFILE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
 
 class Configuration(NamedTuple):
-    """What a file says: settings by name, commands by event, and whom not to ring for."""
+    """The contents of a configuration file: settings by name, commands by event, and contacts that
+    are quiet.
+    """
 
     values: Mapping[str, Value]
     hooks: Mapping[str, str]
@@ -78,7 +80,7 @@ NOTHING: Final = Configuration({}, {}, frozenset())
 
 
 def read_configuration(file: Path, profile: str | None) -> Configuration:
-    """Return what the file says for the profile; NOTHING where there is no file.
+    """Return the configuration of the profile; NOTHING if there is no file.
 
     Raise UsageError, naming the file and the key, where it makes no sense.
     """
@@ -104,7 +106,7 @@ def read_configuration(file: Path, profile: str | None) -> Configuration:
 
 
 def profiles_of(file: Path) -> list[str]:
-    """Return the names of the profiles that the file speaks of; none where it is malformed."""
+    """Return the names of the profiles in the file; none if it is malformed."""
     import tomllib
 
     try:
@@ -144,7 +146,8 @@ def write_first(file: Path) -> None:
 
 
 def keep_registry(file: Path, registry: str, profile: str | None) -> None:
-    """Have the file name that registry for the profile, for which it names none; the rest stays.
+    """Set the profile's registry in the file, unless it has one; the rest of the file stays as it
+    is.
 
     Raise StorageError; UsageError where it is to be written by hand.
     """
@@ -187,7 +190,7 @@ def _registry_in(file: Path, profile: str | None) -> Value | None:
 
 
 def template() -> str:
-    """Return a file in which every setting is a comment that can be taken away."""
+    """Return a configuration file in which every setting is commented out."""
     lines = [
         "# p2pchat's settings. What is behind a # counts without this file: take the # away, and",
         "# change it. An option counts before an environment variable, that before this file.",
@@ -224,7 +227,7 @@ def shown(value: Value) -> str:
 
 
 def _text(file: Path) -> str | None:
-    """Return what is in the file, None where there is none. Raise UsageError."""
+    """Return the content of the file; None if there is no file. Raise UsageError."""
     try:
         return read_text(file)
     except (FileNotFoundError, NotADirectoryError):
@@ -243,7 +246,7 @@ class _Reader:
         self.quiet: set[str] = set()
 
     def read(self, table: Mapping[str, Any], inside: str = "") -> None:
-        """Take the table, whose names begin with `inside`. Raise UsageError."""
+        """Read the table, whose names begin with `inside`. Raise UsageError."""
         for name, value in table.items():
             if not inside and name == "hooks":
                 self._hooks(value)

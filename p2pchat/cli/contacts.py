@@ -86,7 +86,7 @@ def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> No
 @click.option("--yes", is_flag=True, help="Take it: do not ask.")
 @click.pass_obj
 def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> None:
-    """Show the safety number of the new key that was refused as USER's, and take that key.
+    """Show the safety number of the new key that was refused as USER's, and trust that key.
 
     USER sees the same number for you, with p2p verify, if the key is theirs.
 

@@ -1,4 +1,4 @@
-"""Say something to a contact and wait for the acknowledgement, or take it back: `p2p send`, `p2p
+"""Send messages to a contact, or cancel them, and wait for the outcome: `p2p send` and `p2p
 outbox`.
 
 Through the node that runs, else by one of our own for a moment.
@@ -52,7 +52,8 @@ def deliver(
     texts: tuple[str, ...] | None,
     wait: float,
 ) -> None:
-    """Say the texts (None: what has failed, again) until they are acknowledged.
+    """Send the texts, or (None) resend those that have failed, and wait until they are
+    acknowledged.
 
     Raise ContactOffline if they wait in the outbox, NotTrusted where they are kept there until
     the person has decided, NoSuchUser with whoever was meant, and what else keeps them from it.
@@ -73,7 +74,7 @@ def deliver(
 
 
 class _Order:
-    """What is to be said. Texts keep their ids, so that each is said once, however often asked."""
+    """The texts to send. They keep their ids, so each is sent once, however often we ask."""
 
     def __init__(self, contact: str, texts: tuple[str, ...] | None, wait: float) -> None:
         self.contact = contact
@@ -83,7 +84,7 @@ class _Order:
 
     @property
     def expires_at(self) -> int:
-        """When a node that has not begun need not begin any more: we have given up."""
+        """When a node that has not begun should no longer begin, because we have given up."""
         return now_ms() + int((self.wait + ANSWER_TIMEOUT) * 1000)
 
     def requests(self) -> Iterator[Send | Retry]:
@@ -97,7 +98,8 @@ class _Order:
 
 
 def _carry_out(settings: Settings, us: OurSide, username: str, order: _Order) -> P2PError | None:
-    """Have it said by the node that runs, else by one of our own; return what keeps it waiting.
+    """Have the running node send the texts, or run one for that; return the error that keeps them
+    waiting.
 
     A node may end, or give way to another, at any moment: then the next one is asked, until nobody
     would begin with the order any more.
@@ -129,7 +131,9 @@ def _kept(why: str) -> ContactOffline:
 
 
 def _have_delivered(running: ControlClient, order: _Order) -> P2PError | None:
-    """Have a node say them; what cannot be acknowledged now is not waited for."""
+    """Have a node send the texts; after the first that cannot be acknowledged now, do not wait for
+    more.
+    """
     error: P2PError | None = None
     for request in order.requests():
         asked = replace(request, wait=0.0) if error else request
@@ -153,7 +157,7 @@ class _NodeGone(P2PError):
 
 
 def cancel(settings: Settings, registry: str | None, me: str | None, contact: str) -> int:
-    """Do not deliver what waits for a contact; return how many lines.
+    """Cancel the messages that wait for a contact; return how many there were.
 
     A node that runs is asked, which knows what is on its way already. Raise StorageError.
     """
@@ -175,7 +179,7 @@ def cancel(settings: Settings, registry: str | None, me: str | None, contact: st
 def _deliver_ourselves(
     settings: Settings, us: OurSide, username: str, order: _Order, place: ControlServer
 ) -> P2PError | None:
-    """Be the node until it is delivered, or gives way."""
+    """Run the node until the texts are delivered, or it gives way to another process."""
     from p2pchat.cli.node_of_ours import node_of_ours
     from p2pchat.peer.delivery import Delivery
     from p2pchat.peer.events import Event, LoggedIn, LoginFailed

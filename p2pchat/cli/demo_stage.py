@@ -35,7 +35,7 @@ _LOOPBACK: Final = Address("127.0.0.1", 0)
 
 
 def chat_with_robot(look: Look) -> int:
-    """Put the person at the prompt, which is to be so, in a chat with the robot; the exit code."""
+    """Open a prompt with that look in a chat with the robot; return the exit code."""
     with _stage() as stage:
         if stage.exit_code:
             return stage.exit_code
@@ -46,7 +46,7 @@ def chat_with_robot(look: Look) -> int:
 
 
 def hold_conversation() -> int:
-    """Say the script's lines to the robot, each after its answer, and print what is said.
+    """Say the script's lines to the robot, each after its answer, and print the conversation.
 
     Gives the exit code.
     """

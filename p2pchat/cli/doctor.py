@@ -1,4 +1,4 @@
-"""`p2p doctor`: see whether one could be online, and be reached."""
+"""`p2p doctor`: check whether this machine can be online and be reached."""
 
 import click
 

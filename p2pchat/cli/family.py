@@ -11,7 +11,7 @@ class Family(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is named. Raise UsageError if there is none."""
+        """Find the command with that name. Raise UsageError if there is none."""
         word = args[0]
         known = self.list_commands(ctx)
         if word in known or word.startswith("-") or ctx.resilient_parsing:

@@ -11,7 +11,9 @@ from p2pchat.errors import P2PError
 
 
 class Finding(NamedTuple):
-    """`mark` is ok, warn, wrong, or skip where something else must be well first."""
+    """The result of a check; `mark` is ok, warn, wrong, or skip if it depends on another that
+    failed.
+    """
 
     mark: str
     what: str

@@ -55,7 +55,7 @@ def begin(settings: Settings) -> str:
 
 
 def _at(settings: Settings, registry: str) -> str:
-    """Return the account at that registry, asking where there is none."""
+    """Return the account at that registry, asking for one if there is none."""
     from p2pchat.cli.our_side import our_side
 
     with our_side(settings, registry) as us:
@@ -92,7 +92,7 @@ def _become_somebody(us: "OurSide", given: str | None) -> str:
 
 
 def _ask_name(us: "OurSide", before: str) -> str:
-    """Ask until the answer can be a name; what was answered before is kept."""
+    """Ask until the answer is a valid name; earlier answers are kept."""
     while True:
         typed: str = click.prompt("Your name there", default=before or None, err=True)
         if "://" in typed:
@@ -105,7 +105,7 @@ def _ask_name(us: "OurSide", before: str) -> str:
 
 
 def _ask_password(name: str, *, is_new: bool) -> str:
-    """Ask until the answer can be a password."""
+    """Ask until the answer is a valid password."""
     rule = f" (at least {_SHORTEST} characters)" if is_new else ""
     while True:
         try:

@@ -1,4 +1,4 @@
-"""`p2p help`: any command's --help, and the topics, a page at a time where that is needed."""
+"""`p2p help`: any command's --help, and the topics, shown in a pager if they are long."""
 
 import shutil
 import sys

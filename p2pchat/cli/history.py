@@ -1,4 +1,4 @@
-"""`p2p history`: what was said, found again."""
+"""`p2p history`: show and search past messages."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ def history(
     as_json: bool,
     delete: bool,
 ) -> None:
-    """Show what was said with USER, or (with --search) with anybody.
+    """Show the messages with USER, or (with --search) with anyone.
 
     \b
     p2p history bob --limit 20

@@ -1,4 +1,4 @@
-"""What the hooks of a node are given: their environment, and where what they say goes."""
+"""How a node's hooks are run: their environment, and where their output goes."""
 
 import os
 import sys

@@ -62,7 +62,7 @@ def invite(
 
 
 def _doubts(url: "RegistryUrl", *, is_known: bool) -> "Iterator[str]":
-    """Say what may not be meant."""
+    """Warn of options that may be a mistake."""
     from p2pchat.net.address import is_this_machine
 
     if is_this_machine(url.host):

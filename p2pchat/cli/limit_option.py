@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Given(NamedTuple):
-    """One limit as somebody gave it; `where` names the file or the variable, if it was one."""
+    """A limit as it was given; `where` names the file or variable that it came from, if any."""
 
     name: str
     value: str

@@ -72,7 +72,8 @@ class _Group(Family):
 
 
 def _end_as_others_do() -> NoReturn:
-    """Nobody reads stdout any more, `p2p history bob | head` say: end as SIGPIPE ends programs.
+    """End as SIGPIPE ends other programs, because the reader of stdout has gone, as in `p2p history
+    bob | head`.
 
     By the signal itself, so that the shell sees what it is used to. It was ignored until now,
     because it would come for sockets too, and nobody would be logged out.
@@ -121,7 +122,7 @@ def cli(ctx: click.Context, /, profile: str | None, **_: Any) -> None:
 
 
 def _begin(ctx: click.Context) -> None:
-    """Be online, where somebody can be asked what that takes; else say what there is."""
+    """Go online if the user can be asked for what that takes; otherwise show the commands."""
     from p2pchat.cli.options import is_terminal
 
     if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
@@ -134,7 +135,7 @@ def _begin(ctx: click.Context) -> None:
 
 
 def _defaults(command: click.Command, found: settings.Settings) -> dict[str, Any]:
-    """Return the defaults that the settings have for a command's options."""
+    """Return the defaults that the settings give to a command's options."""
     names = {parameter.name for parameter in command.params}
     return {name: value for name, value in found.option_defaults.items() if name in names}
 

@@ -92,7 +92,7 @@ def _rows(rows: Rows) -> Iterator[str]:
 
 
 def _topics() -> Iterator[str]:
-    """Yield what the topics have in tables; the texts are named."""
+    """Yield the contents of the topics that have tables; texts are only named."""
     for topic in TOPICS.values():
         for section in topic.sections():
             yield f".SH {_text(section.title.upper())}"

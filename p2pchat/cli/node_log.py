@@ -1,4 +1,4 @@
-"""Where a person's node logs: a file of the profile, because a prompt may be on the terminal."""
+"""Where a client's node logs: to a file of the profile, because the terminal may show a prompt."""
 
 import logging
 from collections.abc import Iterator

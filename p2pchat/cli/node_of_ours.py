@@ -1,4 +1,4 @@
-"""Be the account's node, which other commands of the same person then use."""
+"""Run the account's node, which the user's other commands then use."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -39,7 +39,8 @@ def node_of_ours(
     place: ControlServer | None = None,
     on_give_way: Callable[[], None] | None = None,
 ) -> Iterator[Node]:
-    """Be the account's node, which other commands then use; raise AlreadyOnline if another is.
+    """Run the account's node, which other commands then use. Raise AlreadyOnline if another is
+    running.
 
     `place`: it is held already. `on_give_way` ends a node that is there for a moment only. Where it
     tells its events to `Screens`, those of other processes may join them.

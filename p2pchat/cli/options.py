@@ -87,7 +87,7 @@ MAX_PASSWORD_BYTES = 1024
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
-    """Return whether a person is at the other end; a closed standard stream is None."""
+    """Return whether the stream is a terminal; a closed standard stream is None."""
     return stream is not None and stream.isatty()
 
 
@@ -131,7 +131,7 @@ def given_password(settings: Settings, file: Path | None) -> str | None:
 
 
 def get_password(settings: Settings, file: Path | None, username: str, *, twice: bool) -> str:
-    """Return the password, asking for it without showing it where it is not given.
+    """Return the password that was given, or ask for it without showing it.
 
     Raise LoginNeeded if nobody can be asked, UsageError where it cannot be one.
     """
@@ -140,7 +140,7 @@ def get_password(settings: Settings, file: Path | None, username: str, *, twice:
 
 
 def ask_password(question: str, *, twice: bool) -> str:
-    """Ask for a password at the terminal. Raise LoginNeeded if there is none."""
+    """Ask for a password at the terminal. Raise LoginNeeded if there is no terminal."""
     if not is_terminal(sys.stdin):
         raise LoginNeeded(
             f"{question[0].lower()}{question[1:]} is needed",

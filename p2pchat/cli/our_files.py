@@ -1,4 +1,4 @@
-"""What a person has on this machine of one registry: the accounts, whom they met, what was said.
+"""What a client has on disk for one registry: accounts, contacts and history.
 
 For commands that ask nobody. Touches no network, and reads nothing that is not asked for.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class OurFiles:
-    """The profile at the registry, and the identity, which is made where there is none yet."""
+    """The profile at a registry, and the identity, which is created on first use."""
 
     def __init__(self, url: RegistryUrl, profile: Profile, identity_file: Path) -> None:
         self.url = url
@@ -39,18 +39,21 @@ class OurFiles:
 
     @cached_property
     def contacts(self) -> "Contacts":
-        """Whom we know. Raise StorageError."""
+        """The contacts. Raise StorageError."""
         from p2pchat.peer.contacts import Contacts
 
         return Contacts(self.profile, str(self.url), self.identity.public)
 
     @cached_property
     def history(self) -> History:
-        """What was said."""
+        """The message history."""
         return self.profile.history(str(self.url))
 
     def who_am_i(self, said: str | None) -> str:
-        """Return the account that was said, else the last one. Raise LoginNeeded, UsageError."""
+        """Return the account that was named, or else the one used last.
+
+        Raise LoginNeeded, UsageError.
+        """
         username = said or self.profile.last_account(str(self.url))
         if username is None:
             raise LoginNeeded(
@@ -60,7 +63,8 @@ class OurFiles:
         return self.named(username)
 
     def named(self, username: str, *, in_clear: bool = False) -> str:
-        """Return the name as it is written at this registry. Raise UsageError if it is none.
+        """Return the name in the spelling of this registry. Raise UsageError if it is not a valid
+        name.
 
         Who is called in clear has any name.
         """
@@ -68,18 +72,20 @@ class OurFiles:
 
     @property
     def known_names(self) -> list[str]:
-        """Everybody whom we met at the registry."""
+        """The names of all users met at the registry."""
         return self.profile.known_names(str(self.url))
 
     def meant(self, username: str) -> str:
-        """Say whom of those that we know somebody may have meant; nobody is asked."""
+        """Suggest the known name that is nearest to a mistyped one; nothing is asked over the
+        network.
+        """
         near = nearest(username, (name for name in self.known_names if name != username))
         return near and f"did you mean {near}?"
 
 
 @contextmanager
 def our_files(settings: Settings, registry: str | None) -> Iterator[OurFiles]:
-    """Yield what we have of the registry named by the option or the settings.
+    """Yield the files for the registry named by the option or the settings.
 
     Makes the folders, and the configuration file, where they are not. Raise UsageError,
     StorageError.

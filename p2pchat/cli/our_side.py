@@ -1,4 +1,4 @@
-"""The person's side of a command that asks somebody: what we have, a loop, and the registry.
+"""A client's side of a command that uses the network: its files, a loop, and the registry.
 
 Puts together what `register`, `login`, `search` and the like have in common.
 """

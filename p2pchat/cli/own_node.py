@@ -86,7 +86,7 @@ def node_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def refuse_node_options(ctx: click.Context) -> None:
-    """Say that a node runs already, where an option says how it should be."""
+    """Raise UsageError if an option configures the node although one is running already."""
     for parameter in ctx.command.params:
         name = parameter.name
         if name in _NAMES and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
@@ -113,7 +113,7 @@ def node_maker(
     no_history: bool,
     once: bool,
 ) -> "MakeNode":
-    """Yield what makes the account's node; asks for the password where it is needed."""
+    """Return a factory of the account's node, which asks for the password if it is needed."""
     from p2pchat.cli.node_of_ours import node_of_ours
     from p2pchat.peer.events import Trouble
     from p2pchat.peer.limits import PeerLimits

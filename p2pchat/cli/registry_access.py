@@ -1,4 +1,4 @@
-"""An operator's command's way to a registry: its database, and whoever runs on it."""
+"""How an operator's command reaches a registry: its database, and the nodes that are running."""
 
 import tomllib
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ from p2pchat.storage import Store
 
 
 class OperatedRegistry:
-    """A registry's accounts, and how to tell and to ask whoever runs on them.
+    """A registry's accounts, and a way to notify and query its running nodes.
 
     `folder` None: its nodes share the database. `settings` are those of whoever operates it.
     """
@@ -48,7 +48,7 @@ class OperatedRegistry:
         """How many bugs the running registry has contained; known once `sessions` has asked it."""
 
     def changed(self, username: str, *, log_out: bool = False) -> int | None:
-        """Have the account looked at again, and its logins ended; return how many were.
+        """Have the nodes read the account again and end its logins; return how many logins ended.
 
         None where no registry runs, or where it is not told by several.
         """
@@ -97,7 +97,7 @@ class OperatedRegistry:
 def operated(
     settings: Settings, data_dir: Path | None, database: str | None
 ) -> Iterator[OperatedRegistry]:
-    """Yield the registry in the folder, or the one whose nodes share the database of that URL."""
+    """Yield the registry in the folder, or the one whose nodes share the database with that URL."""
     folder = data_dir or settings.registry_folder
     database = database or shared_database(folder)
     if database:
@@ -117,7 +117,7 @@ def change(
     *,
     log_out: bool,
 ) -> None:
-    """Change an account, have that known, and say `what` was done. Raise NoSuchUser."""
+    """Change an account, notify the nodes, and print `what` was done. Raise NoSuchUser."""
     if not how(username):
         raise NoSuchUser(f"there is no account {username}", advice="p2p users list")
     ended = registry.changed(username, log_out=log_out)

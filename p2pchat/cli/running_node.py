@@ -69,7 +69,7 @@ def at_a_node(
     attach: Callable[[ControlClient], T],
     be: Callable[[], T],
 ) -> T:
-    """Return what comes of attaching to the account's node, or of being it if there is none."""
+    """Return the result of attaching to the account's node, or of running it if there is none."""
     for _ in range(_ATTEMPTS):
         with lasting_node(loop, settings, us, username) as running:
             if running is not None:
@@ -101,7 +101,7 @@ def who_is_online(settings: Settings, us: OurFiles) -> set[str] | None:
 
 
 def tell_trusted(settings: Settings, us: OurFiles, contact: str) -> int:
-    """Have what runs, or may come, use the new key of a contact; return how many lines have failed.
+    """Have a running node use the contact's new key; return how many lines have failed.
 
     Raise TimedOut if the node does not answer, or StorageError.
     """
@@ -155,7 +155,7 @@ def node_or_place(loop: Loop, path: Path) -> ControlClient | ControlServer:
 
 
 class _Later(Exception):
-    """It cannot be done now, and may be in a moment."""
+    """It cannot be done yet, but perhaps in a moment."""
 
 
 def _in_time(loop: Loop, attempt: Callable[[], T]) -> T:
@@ -171,7 +171,7 @@ def _in_time(loop: Loop, attempt: Callable[[], T]) -> T:
 
 
 def _nothing() -> None:
-    """Be called, so that time has passed."""
+    """Do nothing: the timer only ends a turn of the loop."""
 
 
 def _dial(loop: Loop, path: Path) -> ControlClient | None:

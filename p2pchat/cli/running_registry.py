@@ -82,7 +82,7 @@ class RunningRegistry:
         database: str | None,
         lease: float,
     ) -> None:
-        """Make the parts; `opened` closes those that there are, if one of them fails."""
+        """Create the parts; `opened` closes those that exist if one of them fails."""
         loop = self._loop
         self._store = (
             open_shared(database)
@@ -156,7 +156,8 @@ class RunningRegistry:
         return StandardEngine(self._context), self._lists.signer.fingerprint
 
     def reload(self, limits: Limits, registration: Registration) -> None:
-        """Take the certificate from its files again, and these settings; nobody is hung up on.
+        """Load the certificate from its files again, and apply these settings; no connection is
+        closed.
 
         Raise StorageError, and nothing has changed, where the certificate cannot be used.
         """
@@ -191,7 +192,7 @@ class RunningRegistry:
         return door.address
 
     def begin(self, join: str) -> None:
-        """Take our place among the nodes, if there are others; `join`: how clients join here.
+        """Join the other nodes, if there are any; `join` is the link by which clients join here.
 
         Raise StorageError.
         """

@@ -1,4 +1,4 @@
-"""`p2p search`: look somebody up."""
+"""`p2p search`: look up a user."""
 
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,7 @@ def search(
 def _through_node(
     settings: Settings, us: "OurSide", me: str | None, user: str
 ) -> "SearchResult | None":
-    """Ask the node that is running, so that nobody logs in a second time; None if none answers."""
+    """Ask the running node, so that there is no second login; return None if none answers."""
     from p2pchat.cli.running_node import running_node
     from p2pchat.peer.control_client import REGISTRY_TIMEOUT
     from p2pchat.protocol.control import Find, FindResult

@@ -23,7 +23,7 @@ _PLACE_OF_TEXT = 1
 
 
 class _Send(click.Command):
-    """A command whose last argument is a text, which may look like an option."""
+    """A command whose last argument is a text that may look like an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Return what is left of the arguments; raise UsageError if a text looks like an option.

@@ -1,4 +1,4 @@
-"""`p2p serve`: run the registry until somebody ends it."""
+"""`p2p serve`: run the registry until it is stopped."""
 
 import logging
 import platform
@@ -139,7 +139,7 @@ def _at_signals(
     configuration: "Configuration",
     read_again: Callable[[], "Configuration"],
 ) -> None:
-    """Have SIGTERM and SIGINT end the registry, and SIGHUP read the settings again."""
+    """Have SIGTERM and SIGINT stop the registry, and SIGHUP reload the settings."""
 
     def end() -> None:
         manager.stopping()
@@ -159,7 +159,7 @@ def _reload(
     before: "Configuration",
     read_again: Callable[[], "Configuration"],
 ) -> None:
-    """Read the settings again, take what can be changed while it runs, and say what came of it.
+    """Reload the settings, apply those that can change while running, and log the result.
 
     Where something is wrong, all stays as it is.
     """

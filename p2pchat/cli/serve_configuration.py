@@ -1,4 +1,4 @@
-"""What a registry is to be: the options of `p2p serve` made sense of, once for whoever needs them.
+"""The configuration of a registry, as the options of `p2p serve` give it.
 
 Opens nothing and knows no option's spelling where it need not name one in an error.
 """
@@ -34,7 +34,10 @@ class SecureDoor(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """A registry that could be run; `certificate` None: our own; `database` None: in the folder."""
+    """How a registry is to run.
+
+    `certificate` is None for a self-made one, `database` for the file in its folder.
+    """
 
     folder: Path
     database: str | None
@@ -50,7 +53,7 @@ class Configuration:
     cost: Cost
 
     def doubts(self) -> list[str]:
-        """Say in plain words what the operator may not have meant."""
+        """Return warnings, in plain words, of settings that may be a mistake."""
         doubts = []
         if self.hello_patience <= self.hello_interval:
             doubts.append(

@@ -1,4 +1,4 @@
-"""The options of `p2p serve`: what may be said, and what each of them takes.
+"""The options of `p2p serve`: their names, types, defaults and help.
 
 Knows neither where their values come from (see `serve_settings`) nor what they come to.
 """

@@ -32,7 +32,7 @@ _KINDS: Final[tuple[tuple[_Kinds, _Kinds, str], ...]] = (
 
 
 class ServeCommand(click.Command):
-    """A command whose every option is a setting."""
+    """A command whose every option can also be set by a variable or in a file."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -69,7 +69,7 @@ class ServeCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def read_again(self, ctx: click.Context) -> dict[str, Any]:
-        """Return the values as they are now, by parameter: the file may have changed meanwhile.
+        """Return the present values by parameter; the file may have changed.
 
         Raise UsageError, click.ClickException.
         """
@@ -208,5 +208,5 @@ def _wanted(option: click.Option) -> tuple[_Kinds, str]:
 
 
 def _is_one(value: object, kinds: _Kinds) -> bool:
-    """Return whether it is of such a type; to Python, but to nobody else, true is a number."""
+    """Return whether the value has one of the types; unlike in Python, a bool is no number."""
     return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))

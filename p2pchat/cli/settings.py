@@ -215,7 +215,7 @@ def _resolve(
 
 
 def _look(values: Mapping[str, Any], quiet: frozenset[str]) -> Look:
-    """Return how the prompt is to be."""
+    """Return the look of the prompt."""
     prompt = {
         name.removeprefix("prompt.").replace("-", "_"): value
         for name, value in values.items()
@@ -225,7 +225,7 @@ def _look(values: Mapping[str, Any], quiet: frozenset[str]) -> Look:
 
 
 def variables(prefix: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables whose names begin so; an empty one is none."""
+    """Return the variables that begin with the prefix and are not empty."""
     return {name: value for name, value in environment.items() if name.startswith(prefix) and value}
 
 
@@ -241,7 +241,7 @@ def _watchdog(environment: Mapping[str, str]) -> float | None:
 def _run_folder(
     environment: Mapping[str, str], home: str | None, directories: platformdirs.PlatformDirs
 ) -> Path:
-    """Return XDG_RUNTIME_DIR's, or a folder of ours where the system has none."""
+    """Return the folder in XDG_RUNTIME_DIR, or one of ours if the system has none."""
     if home:
         return Path(home) / "run"
     runtime = environment.get("XDG_RUNTIME_DIR")

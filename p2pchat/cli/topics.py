@@ -1,4 +1,4 @@
-"""What `p2p help TOPIC` and the manual say beside each command's own --help.
+"""The topics of `p2p help TOPIC` and the manual, besides each command's own --help.
 
 Writes nothing of its own where a room knows better: it asks that room. Knows neither how a
 terminal nor how a manual page looks.
@@ -17,7 +17,7 @@ Rows = list[tuple[str, str]]
 
 
 class Section(NamedTuple):
-    """A table with a title, and what is to be said below it."""
+    """A table with a title, and a text below it."""
 
     title: str
     rows: Rows
@@ -39,7 +39,7 @@ class Topic(NamedTuple):
 
 
 def exit_codes() -> list[Section]:
-    """Return each exit code, with what the errors that have it say of themselves."""
+    """Return each exit code with the descriptions of its errors."""
     meanings: dict[int, list[str]] = {0: ["done"], 1: ["anything else"]}
     for error in _errors():
         if error.exit_code != errors.P2PError.exit_code:
@@ -67,7 +67,7 @@ def environment() -> list[Section]:
 
 
 def keys() -> list[Section]:
-    """Return what may be typed and pressed at the prompt."""
+    """Return the commands and keys of the prompt."""
     from p2pchat.ui.commands import help_rows
     from p2pchat.ui.keys import KEYS
 

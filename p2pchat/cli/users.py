@@ -22,7 +22,7 @@ _DAY_S = 24 * 3600
 
 
 def _operating(command: Callable[..., None]) -> Callable[..., None]:
-    """Have the command called with the registry that its options name."""
+    """Decorate a command to be called with the registry that its options name."""
 
     @functools.wraps(command)
     def with_registry(
@@ -80,7 +80,7 @@ def add(
     name: str,
     password_file: Path | None,
 ) -> None:
-    """Make an account, whoever may register by themselves."""
+    """Create an account, whoever may register."""
     from p2pchat.protocol.names import is_plain_username
     from p2pchat.registry.accounts import Creation
 
@@ -124,7 +124,7 @@ def passwd(
 @click.argument("name")
 @_operating
 def disable(registry: "OperatedRegistry", name: str) -> None:
-    """Keep somebody out, and the name taken; every login of theirs ends."""
+    """Disable an account: its logins end, its name stays taken."""
     from p2pchat.cli.registry_access import change
 
     change(registry, name, registry.roster.disable, "is disabled", log_out=True)
@@ -134,7 +134,7 @@ def disable(registry: "OperatedRegistry", name: str) -> None:
 @click.argument("name")
 @_operating
 def enable(registry: "OperatedRegistry", name: str) -> None:
-    """Let somebody in again, with the password of before."""
+    """Enable a disabled account again, with its old password."""
     from p2pchat.cli.registry_access import change
 
     change(registry, name, registry.roster.enable, "is enabled again", log_out=False)
@@ -145,7 +145,7 @@ def enable(registry: "OperatedRegistry", name: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_operating
 def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
-    """Forget an account, whose name anybody may then take."""
+    """Delete an account; its name is then free."""
     from p2pchat.cli.registry_access import change
 
     if not yes and not options.is_terminal(sys.stdin):
@@ -172,7 +172,7 @@ def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
 )
 @_operating
 def invite(registry: "OperatedRegistry", uses: int, days: float) -> None:
-    """Print a new code by which accounts can be made.
+    """Print a new code with which accounts can be created.
 
     \b
     p2p serve --registration invite
@@ -231,7 +231,7 @@ def sessions(registry: "OperatedRegistry", as_json: bool) -> None:
 @click.argument("name")
 @_operating
 def kick(registry: "OperatedRegistry", name: str) -> None:
-    """End every login of somebody, who may log in again."""
+    """End every login of a user, who may log in again."""
     from p2pchat.cli.registry_access import change
 
     def end_tokens(username: str) -> bool:

@@ -57,7 +57,7 @@ def leads_here(host: str) -> bool:
 
 
 def is_this_machine(host: str) -> bool:
-    """Return whether the host is whichever machine it is said on."""
+    """Return whether the host is a loopback name or address."""
     return host == "localhost" or (is_ip(host) and is_loopback(host))
 
 

@@ -1,4 +1,4 @@
-"""Ask on a link and wait for the answer: for commands, which have nothing else to do meanwhile."""
+"""Send a request on a link and wait for the answer, for commands that do nothing else meanwhile."""
 
 import math
 from collections.abc import Callable

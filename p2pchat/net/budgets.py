@@ -35,12 +35,12 @@ class Budget:
 
     @classmethod
     def per_minute(cls, count: int) -> "Budget":
-        """Return a budget of so many in a minute, all of them at once if need be."""
+        """Return a budget of `count` units a minute, which may all be spent at once."""
         return cls(count / MINUTE, count)
 
     @classmethod
     def per_hour(cls, count: int) -> "Budget":
-        """Return a budget of so many in an hour, all of them at once if need be."""
+        """Return a budget of `count` units an hour, which may all be spent at once."""
         return cls(count / HOUR, count)
 
     def change(self, per_second: float, burst: int) -> None:
@@ -52,7 +52,7 @@ class Budget:
         self.limited = bool(burst and per_second)
 
     def take(self, key: Hashable, now: float) -> float:
-        """Take one; give 0, or (nothing is taken) the seconds until one can be had."""
+        """Take a unit and return 0, or take none and return the seconds until one is available."""
         wait = self.wait(key, now)
         if self.limited and not wait:
             self._left[key] = (self._now_left(key, now) - 1, now)
@@ -62,7 +62,7 @@ class Budget:
         return wait
 
     def wait(self, key: Hashable, now: float) -> float:
-        """Return the seconds until one can be had, without taking it."""
+        """Return the seconds until a unit is available, without taking it."""
         if not self.limited:
             return 0.0
         return max(0.0, 1 - self._now_left(key, now)) / self._per_second

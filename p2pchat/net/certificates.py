@@ -81,7 +81,7 @@ def lifetime_of_file(certificate_file: Path) -> tuple[dt.datetime, dt.datetime]:
 
 
 def lifetime(certificate: bytes) -> tuple[dt.datetime, dt.datetime]:
-    """Return from when until when a certificate (DER), whose fingerprint could be read, is good."""
+    """Return the start and end of the validity of a certificate (DER) with a known fingerprint."""
     return _lifetime(x509.load_der_x509_certificate(certificate))
 
 

@@ -54,7 +54,7 @@ class Datagrams(Closable, Protocol):
     address: Address
 
     def send(self, datagram: bytes, to: Address) -> None:
-        """Send one datagram, or lose it, as UDP may."""
+        """Send one datagram; if it cannot be sent, it is lost, as UDP allows."""
 
 
 class Network(Protocol):
@@ -209,7 +209,7 @@ class UdpSocket:
         loop.at_close.add(self.close)
 
     def send(self, datagram: bytes, to: Address) -> None:
-        """Send one datagram; what cannot be sent is lost, as UDP may lose it anyway."""
+        """Send one datagram; if it cannot be sent, it is lost, as UDP allows."""
         host = to.host
         if self._socket.family == socket.AF_INET6 and ":" not in host:
             host = f"::ffff:{host}"
@@ -254,7 +254,7 @@ def every_host() -> str:
 
 
 def try_to_bind(tcp: Address, udp_port: int | None) -> None:
-    """Raise BindError if a door could not be opened there; nobody is let in meanwhile.
+    """Raise BindError if the addresses could not be bound; no connection is accepted meanwhile.
 
     `udp_port` None: the one that TCP has.
     """

@@ -108,7 +108,7 @@ class Link:
 
     @property
     def queued(self) -> int:
-        """Bytes that were sent and have not gone out; `on_drained` comes when all have."""
+        """Bytes that were sent but not taken by the system yet; `on_drained` is called at zero."""
         return self._transport.queued
 
     @property
@@ -117,11 +117,11 @@ class Link:
         return self._transport.queued < SEND_HIGH_WATER
 
     def may_send(self, kind: type[Message]) -> bool:
-        """Return whether it is our turn to say that."""
+        """Return whether it is our turn to send that message."""
         return self.open and self._connection.may_send(kind)
 
     def send(self, message: Message) -> None:
-        """Say it; ignored on a closed link. Raise LocalProtocolError if it is not our turn.
+        """Send a message; ignored on a closed link. Raise LocalProtocolError if it is not our turn.
 
         What the remote had said before its turn is heard in a later turn of the loop.
         """
@@ -148,7 +148,7 @@ class Link:
         return self._held
 
     def hold(self) -> None:
-        """Hear nothing more until `release`: the remote's next messages wait, unread.
+        """Stop handling the remote's messages until `release`; they wait unread.
 
         The end of the link is not noticed either, unless we send on it.
         """
@@ -157,14 +157,14 @@ class Link:
         self._pause_or_resume()
 
     def release(self) -> None:
-        """Hear the remote again."""
+        """Handle the remote's messages again."""
         if self._held:
             self._held = False
             self._transport.on_data = self._pump
             self._loop.call_soon(self._go_on)
 
     def close(self) -> None:
-        """Send what was said, then end."""
+        """Send what is queued, then end."""
         self._stop()
         self._transport.close()
 
@@ -210,7 +210,7 @@ class Link:
                 self._transport.resume_reading()
 
     def _watch_frame(self, *, heard: bool) -> None:
-        """Note since when a frame of theirs is unfinished; one timer for a link looks at it."""
+        """Note when an unfinished frame began; one timer for each link checks it."""
         if not self._connection.unfinished:
             self._unfinished_since = None
         elif heard or self._unfinished_since is None:
@@ -232,7 +232,9 @@ class Link:
             self._fail(TimedOut(f"{self.remote} did not finish what it began to say"))
 
     def _hear_of_room(self) -> None:
-        """Be told when everything has gone out, which is after each answer: few need to know."""
+        """Ask the wire to tell when everything was written: that is after each answer, so only on
+        demand.
+        """
         self._transport.on_drained = self._drained
 
     def _drained(self) -> None:
@@ -279,8 +281,8 @@ class Link:
 
 
 def _nothing() -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""
 
 
 def _ignore(_: object) -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""

@@ -55,7 +55,7 @@ class LocalListener:
         loop.at_close.add(self.close)
 
     def close(self) -> None:
-        """Accept no more, and take the name away."""
+        """Accept no more connections, and remove the path."""
         self._loop.at_close.discard(self.close)
         if self._pause is None:
             self._loop.unwatch(self._socket.fileno())
@@ -103,7 +103,7 @@ def _short_name(path: Path) -> Iterator[str]:
 
 
 def dial_local(loop: Loop, path: Path) -> Wire:
-    """Return a wire to whoever listens at the path. Raise Unreachable if nobody does."""
+    """Return a wire to the listener at the path. Raise Unreachable if there is none."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with _short_name(path) as name:

@@ -191,7 +191,7 @@ class Loop:
             self._unwatched.add(descriptor)
 
     def next_deadline(self) -> float | None:
-        """Return the instant at which a turn is due even if nothing can be read or written."""
+        """Return when the next turn is due if no descriptor becomes ready."""
         if self._soon or self._plain_files:
             return self.now()
         while self._timers and not self._timers[0][2].live:
@@ -235,7 +235,9 @@ class Loop:
             raise fatal
 
     def _stop_watching(self, descriptor: int) -> None:
-        """Watch a descriptor no more whose callback failed: it could fail again in each turn."""
+        """Stop watching a descriptor whose callback failed, because it could fail again in each
+        turn.
+        """
         if descriptor not in self._unwatched:
             self.unwatch(descriptor)
 
@@ -246,7 +248,7 @@ class Loop:
             self._escaped(error, callback)
 
     def _escaped(self, error: Exception, callback: object) -> None:
-        """Take a bug that no part of the program has contained."""
+        """Handle an exception that no part of the program has contained."""
         if not self._contains_all:
             raise error
         self.contain(error, f"the callback {getattr(callback, '__qualname__', callback)}")
@@ -267,7 +269,8 @@ class Loop:
         start: Callable[[Callable[[T], None], Callable[[P2PError], None]], None],
         timeout: float = math.inf,
     ) -> T:
-        """Call `start(then, failed)`, run turns until one of them is called, give or raise that.
+        """Call `start(then, failed)` and run turns until one of the two is called; return or raise
+        its argument.
 
         Raise TimedOut after so many seconds; what was started is then still to be ended.
         """
@@ -291,7 +294,7 @@ class Loop:
         return not (watched or self._plain_files or self._soon)
 
     def close(self) -> None:
-        """Give back the loop's own descriptors, and those that nobody else has given back."""
+        """Close the loop's own descriptors and those that were not closed by their owners."""
         for close in tuple(self.at_close):
             close()
         self.unwatch(self._wake_in.fileno())

@@ -18,7 +18,7 @@ _MOST_CONNECTIONS: Final = 8
 
 
 class PageDoor:
-    """Give `page()` to whoever asks for `path` at the address, until closed. Raise BindError."""
+    """Serve `page()` over HTTP at `path` of the address, until closed. Raise BindError."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class PageDoor:
         self.address = self._listener.address
 
     def close(self) -> None:
-        """Let nobody in any more, and hang up."""
+        """Accept no more connections, and close those that are open."""
         self._listener.close()
         for wire in tuple(self._wires):
             wire.abort()
@@ -89,4 +89,4 @@ def _response(status: str, content_type: str, body: bytes) -> bytes:
 
 
 def _ignore(_: bytes) -> None:
-    """Hear nothing more from whoever has asked."""
+    """Do nothing: a client has sent its request."""

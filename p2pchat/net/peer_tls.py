@@ -76,12 +76,12 @@ class PeerEngine:
         self.ended = False
 
     def take(self, data: bytes) -> None:
-        """Take what came from the wire."""
+        """Accept bytes from the wire."""
         if data:  # pyOpenSSL takes nothing for an error
             self._tls.bio_write(data)
 
     def give(self) -> bytes:
-        """Return what is to go on the wire."""
+        """Return the bytes to write to the wire."""
         pieces = []
         try:
             while True:
@@ -138,7 +138,7 @@ class PeerEngine:
             data = data[self._tls.send(data[:_CHUNK]) :]
 
     def close(self) -> None:
-        """Say goodbye, without waiting for theirs."""
+        """Send a close notification, without waiting for the remote's."""
         try:
             self._tls.shutdown()
         except SSL.Error:

@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class Readiness:
-    """What is said to the manager at `address`: a path, or `@` and an abstract name; or to nobody.
+    """Notifications to the service manager at `address`: a path, `@` and an abstract name, or None.
 
     `watchdog` is the seconds within which it wants a sign of life each time, once we are ready. The
     loop gives it, so a loop that hangs gives none.
@@ -28,7 +28,7 @@ class Readiness:
         self._next_sign: Timer | None = None
 
     def ready(self, status: str) -> None:
-        """All that was to be opened is open; `status` is one line for a person."""
+        """Report that the service is ready; `status` is one line for the administrator."""
         self._say("READY=1", f"STATUS={status}")
         if self._watchdog is not None:
             self._give_sign(self._watchdog / 2)
@@ -39,7 +39,7 @@ class Readiness:
         self._say("RELOADING=1", f"MONOTONIC_USEC={microseconds}")
 
     def reloaded(self) -> None:
-        """They have been, for better or worse."""
+        """Report that reloading is over, whether it worked or not."""
         self._say("READY=1")
 
     def stopping(self) -> None:

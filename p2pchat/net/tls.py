@@ -115,7 +115,9 @@ class TlsTransport:
         self._loop.call_soon(self._hear)
 
     def close(self) -> None:
-        """Send what was written and a goodbye, then end; the handshake may have to come first."""
+        """Send what was written and a close notification, then end; the handshake may have to come
+        first.
+        """
         if self._closing:
             return
         self._closing = True
@@ -181,7 +183,7 @@ class TlsTransport:
             self._hear()
 
     def _hear(self) -> None:
-        """Hand up all that can be decrypted: select knows nothing of what OpenSSL still holds."""
+        """Pass on all that can be decrypted: select does not know what OpenSSL still holds."""
         try:
             while self._secured and self._reading and (data := self._engine.read()):
                 self._hearing = True
@@ -200,7 +202,7 @@ class TlsTransport:
             self.on_end()
 
     def _break(self, error: Exception) -> None:
-        """End because of a bug that this remote's bytes have met."""
+        """Close the connection because its bytes have triggered a bug."""
         self._loop.contain(error, f"TLS with {self.remote}")
         self._fail(InternalError(f"the connection with {self.remote} was closed"))
 
@@ -249,16 +251,16 @@ class TlsTransport:
 
 
 def _ignore() -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""
 
 
 def _ignore_data(_: bytes) -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""
 
 
 def _ignore_closed(_: P2PError | None) -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""
 
 
 def _ignore_engine(_: Engine) -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""

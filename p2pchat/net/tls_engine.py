@@ -1,4 +1,5 @@
-"""TLS without a wire: an engine takes what came and gives what is to be sent.
+"""TLS without a wire: an engine turns received bytes into plain text, and plain text into bytes to
+send.
 
 Why memory buffers: a TLS socket holds bytes back that `select` says nothing of, and it owns the
 socket. Two engines: Python's own `ssl` here, for the link to the registry, which can check a CA
@@ -27,22 +28,22 @@ class Engine(Protocol):
     ended: bool
 
     def take(self, data: bytes) -> None:
-        """Take what came from the wire."""
+        """Accept bytes from the wire."""
 
     def give(self) -> bytes:
-        """Return what is to go on the wire."""
+        """Return the bytes to write to the wire."""
 
     def handshake(self) -> bool:
         """Go on with it; True once it is done. Raise RemoteProtocolError if it fails."""
 
     def read(self) -> bytes:
-        """Return decrypted bytes, empty where there are none yet. Raise RemoteProtocolError."""
+        """Return decrypted bytes; empty if there are none yet. Raise RemoteProtocolError."""
 
     def write(self, data: bytes) -> None:
         """Encrypt."""
 
     def close(self) -> None:
-        """Say goodbye."""
+        """Send a close notification."""
 
 
 class StandardEngine:
@@ -65,11 +66,11 @@ class StandardEngine:
         self.ended = False
 
     def take(self, data: bytes) -> None:
-        """Take what came from the wire."""
+        """Accept bytes from the wire."""
         self._in.write(data)
 
     def give(self) -> bytes:
-        """Return what is to go on the wire."""
+        """Return the bytes to write to the wire."""
         return self._out.read()
 
     def handshake(self) -> bool:
@@ -91,7 +92,7 @@ class StandardEngine:
         return True
 
     def read(self) -> bytes:
-        """Return decrypted bytes."""
+        """Return decrypted bytes; empty if there are none yet. Raise RemoteProtocolError."""
         if not (self._in.pending or self._tls.pending()):
             return b""  # as OpenSSL would say by an error, which costs more than the bytes did
         try:
@@ -108,7 +109,7 @@ class StandardEngine:
         self._tls.write(data)
 
     def close(self) -> None:
-        """Say goodbye, without waiting for theirs."""
+        """Send a close notification, without waiting for the remote's."""
         try:
             self._tls.unwrap()
         except ssl.SSLError:

@@ -168,7 +168,7 @@ class TcpTransport:
             self._end(InternalError(f"the connection with {self.remote} was closed"))
 
     def _receive(self) -> None:
-        """Hand up what came; what is written in answer goes out at once, not by way of the loop."""
+        """Pass on received bytes; an answer to them is sent at once, not in a later turn."""
         data = self._read()
         if data is None:
             return
@@ -196,7 +196,7 @@ class TcpTransport:
             return None
 
     def _wait_for_the_end(self) -> None:
-        """Drop what comes after we have closed, until the remote has closed too."""
+        """Drop what arrives after we have closed, until the remote has closed too."""
         if self._read() == b"":
             self._end(None)
 
@@ -237,7 +237,7 @@ class TcpTransport:
         return not self.queued
 
     def _drain(self) -> None:
-        """Say that no more will come from us, and drop what comes until the remote says so too."""
+        """Shut down our direction, and drop what arrives until the remote closes its own."""
         if self._draining or self._socket is None:
             return
         try:
@@ -311,12 +311,12 @@ def _lost(remote: Address, error: OSError) -> LinkLost:
 
 
 def _ignore() -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""
 
 
 def _ignore_data(_: bytes) -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""
 
 
 def _ignore_closed(_: P2PError | None) -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""

@@ -72,12 +72,12 @@ class ThreadWorker:
         self.limit(waiting)
 
     def limit(self, waiting: int) -> None:
-        """Let so many jobs of a rank wait from now on; 0: without end."""
+        """Let at most so many jobs of a rank wait from now on; 0 is no limit."""
         self._capacity = len(self._threads) + waiting if waiting else sys.maxsize
 
     @property
     def waiting(self) -> int:
-        """How many jobs have not ended."""
+        """The number of jobs that have not ended."""
         return self._unfinished.total()
 
     def submit(

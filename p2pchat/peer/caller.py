@@ -74,7 +74,7 @@ class Caller:
         self._retries.stop()
 
     def call(self) -> None:
-        """Call now, if there is a reason to, it is known where, and no pause is to be kept."""
+        """Call now, if there is a reason to, the address is known and no pause is due."""
         busy = self._call is not None or self._retries.waiting
         if busy or self.address is None or not self._needed():
             return
@@ -104,7 +104,7 @@ class Caller:
         return self._crossed
 
     def hurry(self) -> None:
-        """Pause no longer: what made it fail may be over."""
+        """End the pause: what made the call fail may be over."""
         self._retries.hurry()
 
     def rest(self) -> None:

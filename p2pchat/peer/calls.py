@@ -1,4 +1,4 @@
-"""Before a chat: asking somebody, and being asked. Ends in an accepted link or in an error."""
+"""Before a chat: calling a contact, and being called. Ends in an accepted link or an error."""
 
 from collections.abc import Callable
 from typing import Final
@@ -27,7 +27,7 @@ REPLY_TIMEOUT: Final = 120.0
 
 
 class OutgoingCall:
-    """Ask a contact, whose peer server is at `address`, for a chat.
+    """A call to a contact whose peer server is at `address`.
 
     `key` is the one that the contact must prove to hold; None in the dialect that proves none.
     Either `on_accepted(link)` with the link on which we then talk, or `on_failed(error)`, comes
@@ -102,7 +102,7 @@ class OutgoingCall:
 
 
 class IncomingCall:
-    """Somebody waits on `link` for our reply; `on_gone(call)` comes if they do not wait."""
+    """A call on `link` that waits for our reply; `on_gone(call)` follows if the caller hangs up."""
 
     def __init__(
         self, links: PeerLinks, link: Link, request: ChatRequest, key: bytes | None
@@ -118,17 +118,17 @@ class IncomingCall:
         link.on_closed = self._closed
 
     def accept(self) -> None:
-        """Say yes; whoever talks then takes over the link."""
+        """Accept the call; the conversation then takes over the link."""
         self.link.relax()
         self.link.send(ChatReply(Reply.ACCEPT))
 
     def hang_up(self) -> None:
-        """Say neither yes nor no: they may call again."""
+        """Close the link without an answer: the caller may call again."""
         self.link.on_closed = _ignore
         self.link.close()
 
     def refuse(self, reply: Reply) -> None:
-        """Say REJECT or BUSY and hang up."""
+        """Answer REJECT or BUSY and close the link."""
         self.link.on_closed = _ignore
         self.link.send(ChatReply(reply))
         self.link.close()
@@ -138,12 +138,14 @@ class IncomingCall:
 
 
 def pause_after(error: P2PError) -> float | None:
-    """Return the seconds until whoever could not be called so is called again; None: soon."""
+    """Return the seconds until a contact is called again after that error; None: at the next
+    chance.
+    """
     return {ContactBusy: 30.0, TimedOut: 600.0}.get(type(error))
 
 
 def in_clear_though_known(contact: str) -> NotTrusted:
-    """Return the error for a call in clear from or to a contact whose key we know."""
+    """Return the error for an unencrypted call from or to a contact whose key is known."""
     return NotTrusted(
         f"{contact} is not talked to in clear: you know {contact}'s key",
         likely=f"it is not {contact}: in clear, anyone can claim any name",
@@ -160,7 +162,7 @@ def wrong_address(contact: str, host: str) -> Unreachable:
 
 
 def not_introduced(contact: str, why: str) -> NotTrusted:
-    """Return the error for a stranger of whom the registry does not say that the key is theirs."""
+    """Return the error for a stranger whose key the registry does not confirm."""
     return NotTrusted(
         f"the registry does not say that it is {contact}: {why}",
         likely=f"it is somebody else; or {contact} has just logged in with another profile",
@@ -168,4 +170,4 @@ def not_introduced(contact: str, why: str) -> NotTrusted:
 
 
 def _ignore(_: object) -> None:
-    """Stand in where nothing that comes matters any more."""
+    """Do nothing: no message matters here any more."""

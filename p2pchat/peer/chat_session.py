@@ -43,7 +43,7 @@ class Thread(Protocol):
         """Keep all of it or nothing; return what was heard and is new."""
 
     def waiting(self, after: int, limit: int) -> list[KeptLine]:
-        """Return our lines that wait after that number."""
+        """Return our waiting lines with higher numbers than `after`, at most `limit` of them."""
 
     def waiting_up_to(self, number: int) -> list[str]:
         """Return the ids of our lines that wait up to that number."""
@@ -59,33 +59,37 @@ class Wire(Protocol):
     """The link of the moment, as a session sees it."""
 
     def send(self, message: Message) -> None:
-        """Say it."""
+        """Send a message."""
 
     @property
     def has_room(self) -> bool:
-        """Whether more should be said now; `go_on` is called when there is room again."""
+        """Whether more lines should be said now; `go_on` is called once there is room again."""
 
 
 class Listener(Protocol):
     """The owner of a session, who is told what happens."""
 
     def on_kept(self, lines: Sequence[NewLine]) -> None:
-        """These lines of ours are on our disk."""
+        """Note that these lines of ours are on our disk."""
 
     def on_heard(self, lines: Sequence[KeptLine]) -> None:
         """These are on our disk."""
 
     def on_delivered(self, up_to: int) -> None:
-        """Everything up to that number of ours is on the contact's."""
+        """Note that the contact has all our lines up to that number on disk."""
 
     def on_renumbered(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """Our lines that wait have other numbers now: of each the old one and the new one."""
+        """Note new numbers of our waiting lines: pairs of the old and the new one."""
 
     def on_missing(self, count: int, *, ours: bool) -> None:
-        """A disk is an older copy and may lack so many lines: ours theirs, or theirs ours."""
+        """Note that a disk is an older copy that may lack so many lines: `ours` the contact's,
+        `theirs` ours.
+        """
 
     def on_not_kept(self, error: StorageError, texts: Sequence[str]) -> None:
-        """The disk failed: these texts of ours are not kept, and the link should be closed."""
+        """Note that the disk failed: these texts of ours are not kept, and the link should be
+        closed.
+        """
 
 
 class ChatSession:
@@ -115,7 +119,7 @@ class ChatSession:
 
     @property
     def waiting(self) -> int:
-        """Lines of ours that the contact has not acknowledged, and that are not given up."""
+        """The number of our lines that are neither acknowledged nor given up."""
         return self._thread.queued + len(self._said)
 
     @property
@@ -131,7 +135,7 @@ class ChatSession:
         wire.send(Sync(self._progress.last_in, self._progress.in_sum))
 
     def link_down(self) -> None:
-        """Queue what is said: there is no link any more."""
+        """Note that the link is gone: lines are queued from now on."""
         self._wire = None
         self._synced = False
 
@@ -141,7 +145,7 @@ class ChatSession:
         return self._progress.acked
 
     def say(self, text: str, uid: str = "") -> int:
-        """Keep a line, send it when that can be done, return its number.
+        """Keep a line, send it as soon as possible, and return its number.
 
         `uid` is the id that it gets. It is on the disk after `flush`, or `on_not_kept` tells. Raise
         UsageError if it is too long.
@@ -156,7 +160,7 @@ class ChatSession:
         return self._say(uid or new_uid(), now_ms(), text)
 
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
-        """Say what had failed, in place of it; return the numbers. It is on the disk, see `say`.
+        """Replace failed lines by new ones and return their numbers; they are kept as by `say`.
 
         Each keeps its id: if it was taken after all, the contact shows it once.
         """
@@ -174,7 +178,10 @@ class ChatSession:
         return self._thread.give_up(self.sent)
 
     def receive(self, message: Message) -> None:
-        """Take what the contact says. Raise RemoteProtocolError, and then close the link."""
+        """Handle a message of the contact.
+
+        Raise RemoteProtocolError, after which the link must be closed.
+        """
         try:
             self._receive(message)
         except StorageError as error:
@@ -261,7 +268,9 @@ class ChatSession:
             self._listener.on_missing(missing, ours=True)
 
     def _hear_position(self, number: int, total: str) -> None:
-        """Take the contact's SYNC: what they have taken is delivered, if it was ours (PROTOCOL)."""
+        """Handle the contact's SYNC: lines of ours that they have received count as delivered
+        (PROTOCOL).
+        """
         if self._synced:
             raise RemoteProtocolError("SYNC came twice")
         self.flush()

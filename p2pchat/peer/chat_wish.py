@@ -47,7 +47,7 @@ class ChatWish:
         self.is_stranger = stranger
 
     def calling(self) -> None:
-        """A call is under way; of a contact whom we know, nothing is said of it."""
+        """Note that a call has begun; for a known contact no event is emitted."""
         if self.wished and not self.started and self.is_stranger:
             self._on_event(Calling(self._contact))
 
@@ -81,7 +81,7 @@ class ChatWish:
             self._on_event(ContactAway(self._contact))
 
     def not_reached(self, error: P2PError) -> None:
-        """A call has failed: what is said to somebody whom we know waits all the same."""
+        """Note that a call has failed; lines for a known contact wait all the same."""
         if self.started:
             return
         away = isinstance(error, LinkLost | TimedOut | Unreachable)
@@ -92,7 +92,7 @@ class ChatWish:
             self._on_event(ContactAway(self._contact, error))
 
     def fail(self, error: P2PError, *, even_if_unwished: bool = False) -> None:
-        """The wish cannot be fulfilled."""
+        """Note that the wish cannot be fulfilled."""
         if self.wished or even_if_unwished:
             self.wished = False
             self._on_event(CallFailed(self._contact, error))

@@ -391,4 +391,4 @@ class Node:
 
 
 def _nothing() -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""

@@ -127,4 +127,4 @@ class Probes:
 
 
 def _ignore(_: P2PError | None) -> None:
-    """Stand in where the end is our own wish."""
+    """Do nothing: we ended it ourselves."""

@@ -142,16 +142,16 @@ class RegistryClient:
 
 
 def _ignore(_: P2PError) -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""
 
 
 def _ignore_goodbye(_: Goodbye) -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""
 
 
 def _ignore_sighting(_: Sighting) -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""
 
 
 def _ignore_end(_: P2PError | None) -> None:
-    """Stand in where the end is our own wish."""
+    """Do nothing: we ended it ourselves."""

@@ -239,4 +239,4 @@ def _nothing() -> None:
 
 
 def _ignore(_: P2PError | None) -> None:
-    """Stand in where the end is our own wish."""
+    """Do nothing: we ended it ourselves."""

@@ -358,7 +358,7 @@ class RegistrySession:
 
 
 def _ignore_sighting(_: Sighting) -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""
 
 
 def _ignore_failure(_: P2PError) -> None:

@@ -303,4 +303,4 @@ class _EarlyLink:
 
 
 def _nothing() -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""

@@ -277,4 +277,4 @@ class PresenceBook:
 
 
 def _nothing(_: str) -> None:
-    """Stand in until somebody wants to know."""
+    """Do nothing: the default of a callback that is not set."""

@@ -122,7 +122,7 @@ def _descriptor_of(out: IO[str] | None) -> int | None:
 
 
 def _ignore(_: bool) -> None:
-    """Stand in until somebody wants to know."""
+    """Do nothing: the default of a callback that is not set."""
 
 
 class LineInput:

@@ -223,7 +223,7 @@ class Prompt:
 
 
 def _ignore(_: str) -> None:
-    """Stand in until somebody listens."""
+    """Do nothing: the default of a callback that is not set."""
 
 
 def _history(file: Path | None) -> History:
