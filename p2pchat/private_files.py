@@ -1,4 +1,4 @@
-"""Files for their owner alone: opened, replaced and locked so that nobody else may read them.
+"""Files that only their owner can read: opening, replacing and locking them.
 
 Knows nothing of what is in them. The mode is given when a file is made, never after, so that there
 is no moment in which others could open it.

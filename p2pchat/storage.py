@@ -1,5 +1,5 @@
-"""A database, opened safely and brought to a schema: what the registry's and the profile's have in
-common. Knows no table and no query.
+"""Opening a database safely and bringing it to a schema, for the registry's and the profile's
+alike. Knows no table and no query.
 
 Models are bound to nothing and the database is named at each execution: binding is not safe
 between threads, nor between two stores in one process.
@@ -108,14 +108,14 @@ class Store:
 
     @contextmanager
     def in_thread(self) -> Iterator[None]:
-        """Close the connection of a thread that lives so long, if it has one at the end."""
+        """Close the calling thread's connection at the end, if it has one."""
         try:
             yield
         finally:
             self.close()
 
     def release(self) -> None:
-        """Close the calling thread's connection, the last one, and let others have what is ours."""
+        """Close the calling thread's connection, which is the last one, and any lock."""
         self.close()
 
     def bring_to(
@@ -170,7 +170,7 @@ class Store:
         return found == schema_version
 
     def _usable_from(self) -> int:
-        """Return the oldest schema whose program can use this one; by default its own."""
+        """Return the oldest schema whose program can use this database; by default its own."""
         return self._version()
 
     def atomic(self) -> peewee._atomic:
@@ -181,13 +181,13 @@ class Store:
         return self._likely
 
     def _after_an_error(self) -> None:
-        """Mend what an error may have broken."""
+        """Repair what an error may have broken."""
 
     def _begin_change(self) -> None:
         """Keep others from changing the schema until the transaction ends."""
 
     def _version(self) -> int:
-        """Return the schema's version; 0 where there is none."""
+        """Return the schema's version; 0 if there is none."""
         raise NotImplementedError
 
     def _note_version(self, version: int, usable_from: int) -> None:
@@ -210,7 +210,7 @@ class _Sqlite(Store):
 
     @contextmanager
     def in_thread(self) -> Iterator[None]:
-        """Have a connection all the time: later there may be no descriptor left for one."""
+        """Hold a connection from the start: later there may be no descriptor left for one."""
         with super().in_thread():
             with suppress(StorageError):  # whoever needs it is told
                 self._version()
@@ -233,7 +233,7 @@ class _Sqlite(Store):
 
 
 class SqliteFile(_Sqlite):
-    """The file, made for its owner's eyes where it is not; in WAL, every commit on the disk.
+    """A SQLite file with mode 0600, created if it does not exist; in WAL, every commit on the disk.
 
     `alone`: no other process may have it so at the same time. It is there with its schema or not at
     all, so that an empty one is known to be damaged. Raise StorageError, with `advice`, where it
@@ -272,7 +272,9 @@ class SqliteFile(_Sqlite):
         schema_version: int,
         finish: Sequence[str],
     ) -> None:
-        """Make it elsewhere, and name it when it is whole; another process may be faster."""
+        """Create the file under another name, and rename it when it is complete; another process
+        may be faster.
+        """
         with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.stem}-") as folder:
             unnamed = Path(folder) / file.name
             make_private(unnamed)
@@ -283,14 +285,14 @@ class SqliteFile(_Sqlite):
                 file.hardlink_to(unnamed)
 
     def release(self) -> None:
-        """Close the calling thread's connection, the last one; it is ours alone no longer."""
+        """Close the calling thread's connection, which is the last one, and any lock."""
         self.close()
         if self._lock is not None:
             self._lock.close()
 
 
 def try_to_open(file: Path, schema_version: int, advice: str) -> None:
-    """Raise StorageError if the file, which is there, could not be used; change nothing.
+    """Raise StorageError if the existing file could not be used; change nothing.
 
     An older schema is left as it is.
     """

@@ -82,8 +82,8 @@ class Listener(Protocol):
         """Note new numbers of our waiting lines: pairs of the old and the new one."""
 
     def on_missing(self, count: int, *, ours: bool) -> None:
-        """Note that a disk is an older copy that may lack so many lines: `ours` the contact's,
-        `theirs` ours.
+        """Note that a disk is an older copy: if it is `ours`, so many lines of the contact may be
+        missing on it, otherwise so many of ours on the contact's.
         """
 
     def on_not_kept(self, error: StorageError, texts: Sequence[str]) -> None:

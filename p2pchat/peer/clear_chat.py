@@ -93,18 +93,18 @@ class ClearChat:
         link.on_closed = self._cannot_hear
 
     def wait_for_reader(self, *, behind: bool) -> None:
-        """Hear nothing more while what reads in the person's place is behind."""
+        """Read no more text while the screen or program here is behind."""
         self._reader_is_behind = behind
         if self._hearing is not None:
             (self._hearing.hold if behind else self._hearing.release)()
 
     @property
     def queued(self) -> int | None:
-        """Bytes said that have not gone out; None: the way to the contact is not open yet."""
+        """Bytes said that were not sent yet; None if the link to the contact is not open yet."""
         return self._speaking.queued if self._speaking is not None else None
 
     def hear(self, message: Message) -> None:
-        """Take what the contact says."""
+        """Handle the contact's text."""
         assert isinstance(message, ChatText)
         if self._over:
             return
@@ -114,7 +114,7 @@ class ClearChat:
             self._wait_for_last_words()
 
     def say(self, text: str) -> None:
-        """Say it, or keep it until the way is open. Raise UsageError if it is too much."""
+        """Send the text, or keep it until the link is open. Raise UsageError if it is full."""
         size = len(text.encode())
         if size > MAX_TEXT_BYTES:
             raise UsageError(
@@ -137,7 +137,7 @@ class ClearChat:
             self._end(None)
 
     def cannot_call_back(self, error: P2PError) -> None:
-        """No link could be opened on which to speak."""
+        """Note that the link to speak on could not be opened."""
         self._cannot_speak(error)
 
     def nothing_to_hear(self) -> None:
@@ -177,4 +177,4 @@ class ClearChat:
 
 
 def _ignore(_: object) -> None:
-    """Stand in: nothing comes on the link on which we speak."""
+    """Do nothing: no text comes on the link on which we speak."""

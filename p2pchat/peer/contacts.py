@@ -1,4 +1,4 @@
-"""Who we know at one registry: their pinned keys, how far we trust them, whom we block.
+"""The contacts at one registry: their pinned keys, how far each is trusted, and who is blocked.
 
 The first key that a name talks to us with is the name's key from then on; another one is refused
 until the person takes it. A verified contact is never softened by itself.
@@ -25,15 +25,15 @@ class Contacts:
         self._offered: dict[str, bytes] = {}  # keys whose numbers the person has seen
 
     def get(self, username: str) -> KnownContact:
-        """Return what we know of somebody; of a stranger, nothing."""
+        """Return what is known of a user; an empty contact if we never met."""
         return self._profile.contact(self._registry, username)
 
     def all(self) -> list[KnownContact]:
-        """Return everybody whom we met, sorted."""
+        """Return all contacts, sorted by name."""
         return self._profile.contacts(self._registry)
 
     def no_such_user(self, username: str) -> NoSuchUser:
-        """Return the error for a name that no account has, with whom it may have meant."""
+        """Return the error for a name without an account, suggesting the contact that was meant."""
         known = self._profile.known_names(self._registry)
         near = nearest(username, (name for name in known if name != username))
         return NoSuchUser(
@@ -61,7 +61,8 @@ class Contacts:
         return pinned or published or b""
 
     def note_published(self, username: str, key: bytes) -> bool:
-        """Take what the registry publishes of a user; return whether it is not the key we pinned.
+        """Note the key that the registry publishes for a user; return whether it differs from the
+        pinned one.
 
         Another key is remembered, for `trust`, only because the registry publishes it: what a
         caller shows is worth nothing.
@@ -73,7 +74,10 @@ class Contacts:
         return True
 
     def meet(self, username: str, found: SearchResult) -> bytes:
-        """Return the key of somebody who was looked up, and know them by it. Raise P2PError."""
+        """Pin the key of a user who was looked up, if we have none, and return the pinned key.
+
+        Raise P2PError.
+        """
         if found.presence is Presence.NOT_FOUND:
             raise self.no_such_user(username)
         contact = self.get(username)
@@ -116,7 +120,7 @@ class Contacts:
         return safety_number(self._ours, key)
 
     def trust(self, username: str) -> None:
-        """Take the key whose number `other_number` gave, unverified, whatever came since.
+        """Pin the key whose number `other_number` gave, as unverified, whatever key came since.
 
         Raise UsageError if it gave none.
         """
@@ -156,6 +160,6 @@ class Contacts:
         self._profile.keep_contact(self._registry, contact._replace(verified=True))
 
     def block(self, username: str, *, blocked: bool) -> None:
-        """Do not hear from somebody any more, or again."""
+        """Block a contact, or unblock them."""
         contact = self.get(username)._replace(blocked=blocked)
         self._profile.keep_contact(self._registry, contact)

@@ -75,12 +75,12 @@ class ControlServer:
         self._on_give_way = on_give_way
 
     def on_event(self, event: Event) -> None:
-        """Take what the node tells."""
+        """Handle an event of the node."""
         for delivery in tuple(self._deliveries):
             delivery.on_event(event)
 
     def close(self) -> None:
-        """Serve no more, and let another process be the node; harmless a second time."""
+        """Stop serving, and let another process run the node; harmless a second time."""
         if self._lock.closed:
             return
         self._listener.close()

@@ -63,7 +63,7 @@ class ControlClient:
             raise self.unanswered() from error
 
     def unanswered(self) -> TimedOut:
-        """Return what is to be said of a node that does not answer."""
+        """Return the error for a node that does not answer."""
         process = process_at(lock_of(self._path))
         return TimedOut(
             f"your node, process {process}, does not answer",

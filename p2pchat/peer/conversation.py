@@ -105,7 +105,7 @@ class Conversation:
 
     @property
     def wished(self) -> bool:
-        """Whether the person wants to talk, and not only that what waits goes out."""
+        """Whether the user wants to chat, rather than only that waiting lines are delivered."""
         return self._wish.wished
 
     @property
@@ -120,17 +120,17 @@ class Conversation:
 
     @property
     def is_opening(self) -> bool:
-        """Whether the chat that is wished is not there yet, but may be in a moment."""
+        """Whether a wished chat is not open yet, but may be in a moment."""
         return self.wished and not (self._wish.started or self.is_away)
 
     @property
     def is_away(self) -> bool:
-        """Whether the contact is not known to be online, or could not be reached there."""
+        """Whether the contact is not known to be online, or could not be reached."""
         return self._link is None and (self._caller.address is None or self._wish.is_unreachable)
 
     @property
     def waiting(self) -> int:
-        """Lines of ours that the contact has not acknowledged, and that are not given up."""
+        """The number of our lines that are neither acknowledged nor given up."""
         return self._session.waiting
 
     @property
@@ -139,7 +139,9 @@ class Conversation:
         return self._session.sent
 
     def wish_to_talk(self, *, stranger: bool) -> None:
-        """Wish it; `at` or `away` tells where the contact is."""
+        """Begin to wish for a chat; `at` is the contact's address, or `away` says why there is
+        none.
+        """
         self._wish.begin(stranger=stranger)
         self._caller.rest()
         if self._link is not None:
@@ -151,7 +153,7 @@ class Conversation:
         return self._session.delivered
 
     def say(self, text: str, uid: str = "") -> int:
-        """Say it, now or later, under that id; return the line's number.
+        """Say a line, now or later, under that id; return its number.
 
         Raise UsageError if it is too long.
         """
@@ -160,11 +162,11 @@ class Conversation:
         return number
 
     def flush(self) -> None:
-        """Put on the disk what was said so far."""
+        """Write to disk what was said so far."""
         self._session.flush()
 
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
-        """Say what had failed, in place of it; return the lines' new numbers."""
+        """Replace failed lines by new ones; return their numbers."""
         numbers = self._session.say_again(lines)
         self._caller.call()
         return numbers
@@ -174,7 +176,7 @@ class Conversation:
         return self._session.give_up()
 
     def leave(self) -> None:
-        """Wish to talk no more; the link stays for a while, for what may be said next."""
+        """End the wish to chat; the link stays for a while, because more may be said soon."""
         self._wish.end()
         self._session.flush()
         self._loop.call_soon(self._rest_if_done)
@@ -191,18 +193,18 @@ class Conversation:
             self._wish.away()
 
     def hold(self, error: P2PError) -> None:
-        """The contact must not be called until the person has said what to do."""
+        """Do not call the contact until the user has decided about their key."""
         self.away()
         is_news = self._session.waiting > 0 and not self._held
         self._held = True
         self._wish.fail(error, even_if_unwished=is_news)
 
     def wake(self) -> None:
-        """We are online again: what was waited for may be there."""
+        """Note that we are online again: a contact who was away may be there now."""
         self._caller.hurry()
 
     def attach(self, link: Link, security: Security, *, dialled: bool) -> None:
-        """Talk on this link from now on, which we have dialled, or the contact has.
+        """Use this link from now on, whichever side has dialled it.
 
         An older one is dead, or they would not have called.
         """
@@ -231,7 +233,7 @@ class Conversation:
             self._link.close()
 
     def close(self) -> None:
-        """Be over: what was said is on the disk, and what can go out still does."""
+        """Write what was said to disk, send what can be sent, and end."""
         self._closed = True
         self._caller.give_up()
         self._session.flush()
@@ -260,15 +262,15 @@ class Conversation:
         self._rest_if_done()
 
     def on_renumbered(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """Tell which numbers have changed."""
+        """Emit the lines' new numbers."""
         self._on_event(Renumbered(self.contact, tuple(pairs)))
 
     def on_missing(self, count: int, *, ours: bool) -> None:
-        """Tell on whose disk lines may be missing."""
+        """Emit on whose disk lines may be missing."""
         self._on_event(LinesMissing(self.contact, count, ours))
 
     def on_not_kept(self, error: StorageError, texts: Sequence[str]) -> None:
-        """The disk failed: the link must begin anew, from what is on it."""
+        """Handle a failure of the disk: the link must start again from what is on it."""
         self._on_event(NotKept(self.contact, error, tuple(texts)))
         if self._link is not None:
             self._link.abort()
@@ -277,7 +279,7 @@ class Conversation:
         self._on_event(QuotaFull(self.contact, *unread))
 
     def _broken(self) -> None:
-        """A timer has met a bug: begin anew, from what is on the disk."""
+        """Handle a bug in a timer: start again from what is on disk."""
         self._drop_link()
         if self._needs_link():
             self._caller.call_later()

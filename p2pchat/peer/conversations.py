@@ -1,4 +1,4 @@
-"""Everybody with whom we talk in the secure dialect: links that come and go, lines that stay.
+"""All conversations in the secure dialect: links come and go, lines stay.
 
 A conversation is with one key of one contact. Its link comes up when we wish to talk, or have lines
 that wait, and the registry says that the contact is online; and without asking when a contact calls
@@ -104,7 +104,7 @@ class Conversations:
 
     @property
     def links(self) -> dict[str, str]:
-        """To whom there is a link now: where it goes, and how well it is protected."""
+        """The contacts with an open link: its address, and how well it is protected."""
         conversations = self._by_name.values()
         return {
             c.contact: f"at {c.link.remote}, {c.security.value}" for c in conversations if c.link
@@ -112,7 +112,7 @@ class Conversations:
 
     @property
     def sought(self) -> str | None:
-        """Somebody whom we wish to talk to and who is still to be found, or has not answered."""
+        """The contact of a wished chat who is still being looked up or has not answered."""
         for contact in self._sought:
             return contact
         for conversation in self._by_name.values():
@@ -121,11 +121,11 @@ class Conversations:
         return None
 
     def get(self, contact: str) -> Conversation | None:
-        """Return the conversation with somebody, if there is one in this run."""
+        """Return the conversation with a contact; None if there was none in this run."""
         return self._by_name.get(contact)
 
     def online(self) -> None:
-        """We are logged in: have the registry tell of everybody who matters."""
+        """Note that we are logged in: have the registry report on everyone who matters."""
         self._watching.online()
         for conversation in self._by_name.values():
             conversation.wake()
@@ -135,12 +135,12 @@ class Conversations:
         self._polling.start()
 
     def offline(self) -> None:
-        """We are not logged in any more; what the registry said of others still may hold."""
+        """Note that we are logged out; what the registry last said of contacts may still hold."""
         self._watching.offline()
         self._polling.stop()
 
     def sighted(self, sighting: Sighting) -> None:
-        """Take what the registry says of where a user is, if it was asked for."""
+        """Handle the registry's report of where a user is, if it was asked for."""
         if not self._watching.take(sighting):
             return
         conversation = self._by_name.get(sighting.username)
@@ -152,7 +152,7 @@ class Conversations:
             conversation.away()
 
     def open(self, contact: str) -> None:
-        """Wish to talk to somebody; ChatStarted, ContactAway or CallFailed follows."""
+        """Begin to wish for a chat; ChatStarted, ContactAway or CallFailed follows."""
         conversation = self._by_name.get(contact)
         if conversation is not None and conversation.wished:
             return
@@ -172,7 +172,7 @@ class Conversations:
         )
 
     def say(self, contact: str, text: str) -> None:
-        """Say it, now or when that can be done."""
+        """Say a line, now or as soon as possible."""
         conversation = self._by_name.get(contact)
         if conversation is None:
             raise UsageError(f"you are in no chat with {contact}", advice=f"/chat {contact}")
@@ -180,7 +180,7 @@ class Conversations:
         conversation.say(text)
 
     def leave(self, contact: str) -> bool:
-        """Wish to talk no more; what waits goes out all the same. False: there was no such wish."""
+        """End the wish to chat; return False if there was none. Waiting lines still go out."""
         if contact in self._sought:
             self._sought.discard(contact)
             return True
@@ -191,7 +191,7 @@ class Conversations:
         return True
 
     def take_call(self, call: IncomingCall) -> None:
-        """Take the call of somebody who has proved to be who they say."""
+        """Handle a call on a link whose remote has proved its identity."""
         contact = call.contact
         conversation = self._by_name.get(contact)
         if conversation is not None and conversation.is_calling:
@@ -208,7 +208,7 @@ class Conversations:
             self._strangers.take(call)
 
     def accept(self, contact: str) -> None:
-        """Take the call of a stranger who waits; ChatStarted follows."""
+        """Accept the waiting call of a stranger; ChatStarted follows."""
         call = self._strangers.get(contact)
         try:
             conversation = self._accept(call)
@@ -225,7 +225,9 @@ class Conversations:
         self._strangers.remove(contact).refuse(Reply.REJECT)
 
     def drop(self, contact: str) -> None:
-        """Hang up on a contact who has a new key, or is blocked; what is said later begins anew."""
+        """Close the link to a contact with a new key, or a blocked one; the next line opens
+        another.
+        """
         conversation = self._by_name.pop(contact, None)
         if conversation is not None:
             conversation.close()
@@ -237,19 +239,19 @@ class Conversations:
             conversation.intake.note_seen()
 
     def wait_for_reader(self, contact: str, *, behind: bool) -> None:
-        """Hear no more of a contact while what reads in the person's place is behind."""
+        """Read no more from a contact while the screen or program here is behind."""
         conversation = self._by_name.get(contact)
         if conversation is not None:
             conversation.intake.wait_for_reader(behind=behind)
 
     def protected(self, contact: str) -> None:
-        """How well an open chat with the contact is protected may have changed."""
+        """Note that the protection of an open chat with the contact may have changed."""
         conversation = self._by_name.get(contact)
         if conversation is not None:
             conversation.security = self._contacts.security(contact)
 
     def close(self) -> None:
-        """Refuse who waits, close every link once what was said has gone out."""
+        """Reject waiting calls, and close every link once what was said has been sent."""
         self._polling.stop()
         self._strangers.close()
         for conversation in self._by_name.values():
@@ -285,7 +287,7 @@ class Conversations:
             self._on_event(ContactAway(contact))
 
     def _not_opened(self, contact: str, error: P2PError) -> None:
-        """The registry cannot be asked: what is said to somebody whom we know still waits."""
+        """Note that the registry cannot be asked: lines for a known contact wait all the same."""
         if contact not in self._sought:
             return
         self._sought.discard(contact)
@@ -364,7 +366,7 @@ class Conversations:
             self._on_event(OutboxFailed(contact, error, count))
 
     def _without_link(self) -> list[str]:
-        """Return to whom we have lines that wait for a link."""
+        """Return the contacts for whom lines wait without a link."""
         return [c.contact for c in self._by_name.values() if c.waiting and not c.link]
 
     def _found_again(self, contact: str, result: SearchResult) -> None:
@@ -377,5 +379,5 @@ class Conversations:
             conversation.away()
 
     def _watch_too(self, contact: str) -> None:
-        """Have the registry tell of the contact too, if it does not yet."""
+        """Have the registry report on the contact too, if it does not yet."""
         self._watching.include(contact, list(self._by_name))

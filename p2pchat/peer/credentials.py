@@ -1,4 +1,4 @@
-"""How one account of ours logs in at one registry: by its token, else by its password.
+"""How an account logs in at a registry: with its token, or else its password.
 
 Knows what a refusal means to the person. Touches no wire.
 """
@@ -83,7 +83,7 @@ class Credentials:
 
     @property
     def token(self) -> str:
-        """The token that the next login uses; empty where there is none."""
+        """The token for the next login; empty if there is none."""
         return self._profile.token(str(self.url), self.username)
 
     def forget(self) -> None:
@@ -98,7 +98,7 @@ class Credentials:
         return False
 
     def refusal(self, answer: object) -> P2PError | None:
-        """Return what a login's answer means as an error; None where it is a yes."""
+        """Return the error for a login's answer; None if it succeeded."""
         # The original program refuses with RegisterResult, see PROTOCOL.
         if not isinstance(answer, LoginResult):
             return self._wrong()

@@ -24,7 +24,7 @@ class Doorway:
         self._port = port
 
     def open(self, local_host: str, again: bool) -> tuple[Address, int | None]:
-        """Listen where whoever sees us at `local_host` can reach us; see RegistrySession."""
+        """Listen where remotes who see us at `local_host` can reach us; see RegistrySession."""
         host = self._host or reachable_by(local_host)
         clear_port = None
         if self._clear_server is not None:
@@ -39,7 +39,9 @@ class Doorway:
 
 
 def reachable_by(local_host: str) -> str:
-    """Return where to listen so that whoever sees us at `local_host` can reach us, and no wider."""
+    """Return the host to listen on so that remotes who see us at `local_host` can reach us, and no
+    wider.
+    """
     if is_loopback(local_host):
         return local_host
     return "::" if ":" in local_host else "0.0.0.0"  # noqa: S104  # contacts come from anywhere

@@ -1,4 +1,4 @@
-"""Errands at the registry that need no node: make an account, look somebody up, and the like.
+"""Requests to the registry that need no node: registering, searching and the like.
 
 Each runs the loop until it is done, and logs out. In the secure dialect they log in as errands, so
 that a node of the same account that runs elsewhere stays online.
@@ -41,7 +41,7 @@ class Visit(NamedTuple):
 
 
 class Errands:
-    """What can be asked of the registry that `dialer` dials.
+    """Requests to the registry that `dialer` dials.
 
     Every method raises Unreachable, LinkLost, TimedOut or NotTrusted where the registry cannot be
     asked, and LoginNeeded or LoginRefused where it does not let us in. It is dialled, and each
@@ -56,7 +56,7 @@ class Errands:
 
     @contextmanager
     def visit(self, credentials: Credentials) -> Iterator[Visit]:
-        """Be let in, and out again, for what can be tried meanwhile; in the secure dialect only."""
+        """Log in without being online, for checks that need a login; in the secure dialect only."""
         with self._connected() as client:
             grant = self._log_in(client, credentials)
             assert grant is not None
@@ -89,7 +89,7 @@ class Errands:
             self._log_in(client, credentials)
 
     def search(self, username: str, credentials: Credentials | None) -> SearchResult:
-        """Look somebody up; the original dialect needs no login for it."""
+        """Look up a user; the original dialect needs no login for it."""
         with self._connected() as client:
             if self._dialer.url.secure:
                 self._log_in(client, credentials)
@@ -145,7 +145,7 @@ class Errands:
         return grant
 
     def _announce_some_port(self, client: RegistryClient) -> None:
-        """Do what the original program waits for after it has registered somebody.
+        """Announce a port, because the original program waits for that after registering.
 
         It reads a port next, and nothing else: a LOGOUT without it would be lost, and leave a
         ghost online that later searches find.

@@ -1,4 +1,4 @@
-"""What a person may be told: one frozen class for each event. Knows no wording."""
+"""The events of a node: one frozen class for each. Knows no wording."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -53,7 +53,7 @@ class RegistryBack:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where somebody is who was searched for: an address, or offline (None)."""
+    """The result of a search: the user's address, or None if they are offline."""
 
     username: str
     address: Address | None
@@ -76,7 +76,7 @@ class Calling:
 
 @dataclass(frozen=True, slots=True)
 class CallFailed:
-    """No chat came of a call of ours."""
+    """A call of ours did not lead to a chat."""
 
     contact: str
     error: P2PError
@@ -92,14 +92,14 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class CallWithdrawn:
-    """Whoever called has hung up before we answered."""
+    """A caller has hung up before we answered."""
 
     contact: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallTurnedAway:
-    """Somebody called while we were busy, and was told so."""
+    """A caller was told that we are busy."""
 
     contact: str
 
@@ -114,7 +114,7 @@ class ChatStarted:
 
 @dataclass(frozen=True, slots=True)
 class TextReceived:
-    """The contact says something; `text` is safe to show and may have line feeds."""
+    """A contact's message; `text` is safe to show and may contain line feeds."""
 
     contact: str
     text: str = field(repr=False)
@@ -135,7 +135,7 @@ class ContactIdle:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A line of ours, from whichever screen or command, is on our disk; in clear: it goes out."""
+    """A line of ours, from any screen or command, is on our disk; in clear, it is being sent."""
 
     contact: str
     text: str = field(repr=False)
@@ -171,7 +171,7 @@ class ContactLost:
 
 @dataclass(frozen=True, slots=True)
 class ContactLeft:
-    """The contact does not have the conversation open any more: what is written stays unread there.
+    """The contact has closed the conversation: what is written stays unread there.
 
     The conversation is as open as before here.
     """
@@ -188,7 +188,7 @@ class ContactBack:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Lines of ours, up to that number, are on the contact's disk; so many still wait."""
+    """Our lines up to that number are on the contact's disk; `waiting` others are not yet."""
 
     contact: str
     waiting: int
@@ -197,7 +197,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Renumbered:
-    """Lines of ours that wait have other numbers: of each the old one and the new one."""
+    """Waiting lines of ours have new numbers: pairs of the old and the new one."""
 
     contact: str
     numbers: tuple[tuple[int, int], ...]
@@ -205,7 +205,10 @@ class Renumbered:
 
 @dataclass(frozen=True, slots=True)
 class LinesMissing:
-    """A disk is an older copy and may lack so many lines: ours the contact's, or theirs ours."""
+    """A disk is an older copy on which `count` lines may be missing.
+
+    If it is `ours`, lines of the contact are, otherwise lines of ours on the contact's.
+    """
 
     contact: str
     count: int
@@ -223,7 +226,9 @@ class QuotaFull:
 
 @dataclass(frozen=True, slots=True)
 class OutboxFailed:
-    """So many lines will not be delivered: the contact does not want them, or we took them back."""
+    """So many lines will not be delivered: the contact has rejected them, or we have cancelled
+    them.
+    """
 
     contact: str
     error: P2PError
@@ -241,7 +246,7 @@ class NotKept:
 
 @dataclass(frozen=True, slots=True)
 class ChatEnded:
-    """The chat is over; `unsent` was written but could not go out. No error: somebody left."""
+    """A chat is over; `unsent` could not be sent any more. Without an error, one side has left."""
 
     contact: str
     error: P2PError | None
@@ -250,7 +255,7 @@ class ChatEnded:
 
 @dataclass(frozen=True, slots=True)
 class CallerRefused:
-    """Somebody who called under that name did not prove to be it, and was hung up on."""
+    """A caller under that name failed to prove it, and the link was closed."""
 
     contact: str
     error: P2PError

@@ -25,7 +25,7 @@ _TRIES: Final = 3
 
 
 class Heartbeat:
-    """Say HELLO at once and every `interval` seconds, until closed.
+    """Send HELLO at once and every `interval` seconds, until closed.
 
     A secure registry answers: `on_answer` is told from which address it saw a HELLO come. One that
     is not answered is said again soon; after the third, `on_silence` is called. Where nothing was
@@ -56,7 +56,7 @@ class Heartbeat:
         self._say()
 
     def close(self) -> None:
-        """Say no more."""
+        """Send no more."""
         self._timer.cancel()
         self._stop_waiting()
         self._datagrams.close()

@@ -73,7 +73,7 @@ class History:
             return [kept(row) for row in query.tuples().execute(self._store.database)]
 
     def said_with(self, username: str, uids: Sequence[str]) -> dict[str, KeptLine]:
-        """Return the lines of ours to a contact that have these ids of their own, by id."""
+        """Return our lines to a contact that have these ids, by id."""
         which = self._here & (Line.username == username) & Line.outgoing & Line.uid.in_(list(uids))
         with self._store.errors():
             rows = Line.select(*COLUMNS).where(which).tuples().execute(self._store.database)
@@ -99,7 +99,7 @@ class History:
         states: Sequence[LineState] = (),
         words: str = "",
     ) -> list[KeptLine]:
-        """Return lines, the oldest first: of one contact or of all, of a time, the last so many.
+        """Return lines, oldest first: of one contact or all, in a time range, the last `limit`.
 
         `words` must all be in it (the last one may be the beginning of one). Raise UsageError
         where there is nothing to look for in them.
@@ -131,7 +131,7 @@ class History:
         return self._forget(self._here & (Line.username == username))
 
     def forget_before(self, at: int) -> int:
-        """Delete lines that were delivered or read and that we have kept since before `at`.
+        """Delete lines that are delivered or read and that were kept before `at`.
 
         By our own clock, in milliseconds since the epoch: a contact's clock decides nothing here.
         """

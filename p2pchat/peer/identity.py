@@ -39,7 +39,7 @@ class Identity:
 
 
 def load_identity(file: Path) -> Identity:
-    """Return the identity in the file, which is made where it is not.
+    """Return the identity in the file, which is created if it does not exist.
 
     Raise StorageError if the file or its folder can be read by others, or is no such key.
     """
@@ -70,7 +70,7 @@ def safety_number(ours: bytes, theirs: bytes) -> str:
 
 
 def another_key(contact: str) -> NotTrusted:
-    """Return the error for a contact of whom the registry publishes another key than we know."""
+    """Return the error for a contact whose published key is not the pinned one."""
     return NotTrusted(
         f"the registry says that {contact} has another key than the one we know",
         likely=f"{contact} has a new profile or machine; or the registry lies",

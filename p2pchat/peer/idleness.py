@@ -1,4 +1,4 @@
-"""Whose person is away from the keyboard: what we tell contacts of ours, and they us of theirs.
+"""Which users are away from the keyboard: we tell our contacts, and they tell us.
 
 A courtesy, told while there is a link and kept nowhere. Knows neither lines nor screens.
 """
@@ -33,7 +33,7 @@ class Idleness:
         return contact in self._theirs and self._theirs[contact].value
 
     def be(self, *, idle: bool) -> None:
-        """Our person has gone, or is back: tell whom we are linked to."""
+        """Note that our user has gone away or is back, and tell the linked contacts."""
         if idle != self.ours:
             self.ours = idle
             for link in self._links():
@@ -44,7 +44,7 @@ class Idleness:
         link.send(Idle(self.ours))
 
     def hear(self, contact: str, message: Idle) -> None:
-        """Take what the contact says."""
+        """Handle the contact's message."""
         if contact not in self._theirs:
             tell = partial(self._tell, contact)
             self._theirs[contact] = Paced(self._loop, False, tell)

@@ -1,4 +1,4 @@
-"""Whether a contact is heard now: not while too much of theirs is unread, or a reader is behind.
+"""When a contact's lines are read: not while too many are unread, or a reader is behind.
 
 What is not heard waits at the contact, unacknowledged. Knows the link of the moment and how much is
 unread, and no line.
@@ -47,7 +47,7 @@ class Intake:
         self._look_again: Timer | None = None
 
     def attach(self, link: Link) -> None:
-        """Hear the contact on this link from now on."""
+        """Read from this link from now on."""
         self._link = link
         self._decide()
 
@@ -64,12 +64,12 @@ class Intake:
         self._decide()
 
     def note_seen(self) -> None:
-        """Some was seen, or may have been deleted."""
+        """Note that lines were seen, or may have been deleted."""
         self._outdated = True
         self._decide()
 
     def wait_for_reader(self, *, behind: bool) -> None:
-        """Hear nothing more while what reads in the person's place is behind."""
+        """Read no more from the contact while the screen or program here is behind."""
         self._reader_is_behind = behind
         self._decide()
 
@@ -98,7 +98,7 @@ class Intake:
             self._look_again = None
 
     def _is_full(self) -> bool:
-        """Return whether no more should be taken. Raise StorageError if the disk fails."""
+        """Return whether no more lines should be accepted. Raise StorageError."""
         if self._is_over() and self._outdated:
             self._unread = None
         self._outdated = False

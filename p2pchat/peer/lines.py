@@ -43,7 +43,7 @@ class KeptLine(NamedTuple):
 
 
 class NewLine(NamedTuple):
-    """A line to be kept."""
+    """A line to keep."""
 
     seq: int
     uid: str

@@ -1,4 +1,5 @@
-"""A link that nobody needs stays for a while: the next line may come soon, and a link is dear.
+"""Keeping an unused link open for a while, because the next line may come soon and links are
+costly.
 
 The side that has dialled closes it; the other one does so only if it has not, after twice the time
 (PROTOCOL, "Idle links"). Knows the times of one link, and nothing of what is said on it.
@@ -11,7 +12,7 @@ from p2pchat.net.loop import Timer
 
 
 class Lingering:
-    """Call `close()` once the link was not needed, and nothing was said, for `timeout` seconds.
+    """Calls `close()` once the link was neither needed nor used for `timeout` seconds.
 
     `needed()` tells whether either side needs it now. `timeout` 0: never.
     """
@@ -32,7 +33,7 @@ class Lingering:
         self._timer: Timer | None = None
 
     def begin(self, *, dialled: bool) -> None:
-        """There is a new link, which we have dialled, or the contact has."""
+        """Note a new link, whichever side has dialled it."""
         self.stop()
         self._patience = self._timeout if dialled else 2 * self._timeout
         self.note_activity()
@@ -40,7 +41,7 @@ class Lingering:
             self._look_later(self._patience)
 
     def note_activity(self) -> None:
-        """Something was said, or it is not needed any more from now on."""
+        """Note that something was said, or that the link is not needed any more."""
         self._active_at = self._loop.now()
 
     def stop(self) -> None:

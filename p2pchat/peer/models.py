@@ -16,7 +16,7 @@ from p2pchat.storage import AddColumn
 
 
 class Account(Model):
-    """An account of ours at a registry, when it was last logged in as, and its token there."""
+    """An account of ours at a registry, when it was last used, and its token."""
 
     registry = TextField()
     username = TextField()
@@ -31,7 +31,7 @@ class Account(Model):
 
 
 class Registry(Model):
-    """A registry whose key we have pinned; `fingerprint` is that of its certificate's key.
+    """A registry whose key is pinned; `fingerprint` is that of its certificate's key.
 
     `nodes_issued_at` is when the list of its other machines was signed that we believe, in seconds
     since the epoch.
@@ -65,7 +65,7 @@ class Machine(Model):
 
 
 class Contact(Model):
-    """A user of a registry whom we met: found, called, or called by.
+    """A user of a registry whom we have found, called, or been called by.
 
     `key` is the one that we talked to (None: never, or in clear), `verified` if its safety number
     was compared, `blocked` if we do not want to hear from them. `other_key` is another one that was
@@ -89,7 +89,7 @@ class Contact(Model):
 
 
 class Conversation(Model):
-    """How far the talk with a contact has come, for each key of theirs.
+    """The state of a conversation with a contact, for each of their keys.
 
     `last_in` and `last_out` number the last line that is on our disk in each direction, `acked` the
     last one of ours that is on the contact's. `in_sum` and `acked_sum` complete the two positions

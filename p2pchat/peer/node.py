@@ -168,7 +168,7 @@ class Node:
 
     @property
     def calling(self) -> str | None:
-        """Whom we are calling, and who has not answered yet."""
+        """The contact whom we are calling and who has not answered yet."""
         return self._calls.calling or self.conversations.sought
 
     @property
@@ -183,7 +183,7 @@ class Node:
         return self._loop
 
     def named(self, typed: str, *, in_clear: bool = False) -> str:
-        """Return the name that somebody has typed, as it is written at the registry.
+        """Return a typed name in the spelling of the registry.
 
         Who is called in clear, or talks to us so, has any name. Raise UsageError if it is none.
         """
@@ -192,7 +192,7 @@ class Node:
         return meant_name(typed, secure=secure)
 
     def chat(self, contact: str) -> ChatState | None:
-        """Return how the chat with somebody stands; None where there is none."""
+        """Return the state of the chat with a contact; None if there is none."""
         if self._calls.in_chat_with == contact:
             return ChatState(Security.CLEAR, 0, away=False)
         talk = self.conversations.get(contact)
@@ -210,7 +210,7 @@ class Node:
         return conversation is None or conversation.waiting < _MAX_WAITING
 
     def has_said_all(self, contact: str) -> bool:
-        """Return whether all that we said to somebody has come to them, as far as can be known."""
+        """Return whether everything said to a contact was delivered, as far as can be known."""
         if self._calls.in_chat_with == contact:
             return self._calls.queued == 0
         conversation = self.conversations.get(contact)
@@ -229,14 +229,14 @@ class Node:
         self.registry.stop()
 
     def search(self, username: str) -> None:
-        """Ask where somebody is; Found or SearchFailed follows."""
+        """Look up a user; Found or SearchFailed follows."""
         check_username(username)
         self.registry.search(
             username, partial(self._found, username), partial(self._search_failed, username)
         )
 
     def call(self, username: str, *, in_clear: bool = False) -> None:
-        """Wish to chat with somebody; Calling, ContactAway, ChatStarted or CallFailed follow.
+        """Call a contact for a chat; Calling, ContactAway, ChatStarted or CallFailed follows.
 
         If that somebody is calling us, it is the same wish, and their call is taken. Who is at the
         original door is called only with `in_clear`.
@@ -255,7 +255,7 @@ class Node:
             self._clear.call(username, here.host)
 
     def accept(self, username: str = "") -> None:
-        """Take the call that waits (of somebody, else the first); ChatStarted follows."""
+        """Accept the waiting call of that user, by default the first; ChatStarted follows."""
         caller = self._caller(username)
         if caller == self._calls.called_by:
             self._calls.accept()
@@ -263,7 +263,7 @@ class Node:
             self.conversations.accept(caller)
 
     def reject(self, username: str = "") -> None:
-        """Refuse the call that waits (of somebody, else the first)."""
+        """Reject the waiting call of that user, by default the first."""
         caller = self._caller(username)
         if caller == self._calls.called_by:
             self._calls.reject()
@@ -271,7 +271,7 @@ class Node:
             self.conversations.reject(caller)
 
     def say(self, contact: str, text: str) -> None:
-        """Say it in the open chat with the contact; in the secure dialect it is kept at once."""
+        """Say a line in the open chat with the contact; in the secure dialect it is kept first."""
         if self._calls.in_chat_with == contact:
             self._calls.say(text)
             self._loop.call_soon(partial(self._tell, Said(contact, text)))
@@ -279,7 +279,7 @@ class Node:
             self.conversations.say(contact, text)
 
     def leave(self, contact: str) -> bool:
-        """Leave a chat (ChatEnded follows), or give up calling; False where there is neither."""
+        """Leave a chat (ChatEnded follows) or withdraw a call; return False if there is none."""
         if contact in {self._calls.in_chat_with, self._calls.calling}:
             return self._calls.leave()
         return self.conversations.leave(contact)
@@ -293,12 +293,12 @@ class Node:
             self._loop.call_soon(lambda: self._on_event(Seen(contact)))
 
     def wait_for_reader(self, contact: str, *, behind: bool) -> None:
-        """Hear no more of a contact while what reads in the person's place is behind."""
+        """Read no more from a contact while the screen or program here is behind."""
         self.conversations.wait_for_reader(contact, behind=behind)
         self._calls.wait_for_reader(contact, behind=behind)
 
     def unread(self, contact: str | None = None, limit: int | None = None) -> list[KeptLine]:
-        """Return what somebody (or anybody) said that has not been seen; the last so many."""
+        """Return the last unseen lines of a contact, or of all."""
         states = [LineState.UNREAD]
         return self.history.lines(contact, limit=limit, states=states)
 
@@ -308,7 +308,7 @@ class Node:
         return TextReceived(line.username, line.text, line.id, line.at, security)
 
     def trust(self, username: str) -> int:
-        """Take the key whose number `other_number` gave; see Contacts.
+        """Pin the key whose number `other_number` gave; see Contacts.
 
         What waits for the old one has failed then; gives how many lines.
         """
@@ -316,7 +316,7 @@ class Node:
         return self.key_changed(username)
 
     def key_changed(self, username: str) -> int:
-        """Hang up on whoever has the old key of a contact; return how many lines waited for it."""
+        """Close a link with the contact's old key; return how many lines waited for that key."""
         self.conversations.drop(username)
         key = self.contacts.get(username).key
         return self.history.drop_queued(username, other_than=key)
@@ -349,7 +349,7 @@ class Node:
         self.on_room()
 
     def _tell(self, event: Event) -> None:
-        """Remember whom we meet, and pass the event on."""
+        """Remember the users whom we meet, and pass the event on."""
         match event:
             case LoggedIn(username):
                 self._remember(self._profile.note_account, username)
@@ -365,7 +365,7 @@ class Node:
         self._on_event(event)
 
     def _remember(self, note: Callable[[str, str], None], username: str) -> None:
-        """Note a name in the profile; that it cannot be noted must not end a chat."""
+        """Note a name in the profile; an error there must not end a chat."""
         try:
             note(str(self.url), username)
         except StorageError as error:

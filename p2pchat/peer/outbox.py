@@ -1,4 +1,4 @@
-"""What is said to a contact without a chat: queued, said again when it has failed, or cancelled.
+"""Messages to a contact without a chat: queued, sent again after a failure, or cancelled.
 
 It goes out by itself, once both are online; that is the conversations' business.
 """
@@ -60,7 +60,7 @@ class Outbox:
         *,
         ids: Sequence[str] = (),
     ) -> None:
-        """Say these; `then` or `failed` comes in a later turn.
+        """Queue the texts; `then` or `failed` is called in a later turn.
 
         `ids`: one for each. What was said under its id already is not said again.
         """
@@ -68,11 +68,13 @@ class Outbox:
         self._with_key(contact, say, then, failed)
 
     def queue_again(self, contact: str, then: Then, failed: Failed) -> None:
-        """Say what has failed, is missing, or waits for an older key, to the key of now."""
+        """Queue what has failed, is missing, or waits for an older key, for the contact's present
+        key.
+        """
         self._with_key(contact, partial(self._say_again, contact), then, failed)
 
     def put(self, contact: str, texts: Sequence[str] | None, ids: Sequence[str]) -> None:
-        """Queue these (None: what has failed, again) for a contact whose key we know.
+        """Queue the texts (None: what has failed) for a contact whose key is known.
 
         They are on the disk then, and go out the next time that we are online.
         """
@@ -128,7 +130,7 @@ class Outbox:
         then: Then,
         failed: Failed,
     ) -> None:
-        """Say it once we know the contact's key."""
+        """Continue once the contact's key is known."""
 
         def put() -> None:
             try:

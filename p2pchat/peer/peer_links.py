@@ -58,7 +58,7 @@ class ClearLinks:
         return self._network.dial(address, timeout, connected, failed)
 
     def take(self, transport: Wire, then: OnPeerLink, _: Failed) -> Closable:
-        """Return the link at once."""
+        """Call `then` with the link at once."""
         self._link(then, Speaker.LISTENER, transport)
         return _Done()
 
@@ -67,7 +67,7 @@ class ClearLinks:
 
 
 class SecureLinks:
-    """The secure dialect's, with our identity; a handshake may have so many bytes of theirs."""
+    """Links of the secure dialect, with our identity; a handshake is limited to so many bytes."""
 
     secure = True
 
@@ -90,7 +90,7 @@ class SecureLinks:
         return under_way
 
     def take(self, transport: Wire, then: OnPeerLink, failed: Failed) -> Closable:
-        """Shake hands; whoever fails that is gone."""
+        """Begin the handshake on an accepted connection; it is closed if that fails."""
         return self._shake(transport, Speaker.LISTENER, then, failed)
 
     def _shake(

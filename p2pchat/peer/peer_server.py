@@ -1,4 +1,4 @@
-"""Our own door: who dials in, until they have said what they want.
+"""Our listener for peers: handles each connection until it has said what it wants.
 
 Knows no chat: a link that calls, or that brings a text, is handed on with what it said.
 """
@@ -77,7 +77,7 @@ class PeerServer:
         return listener.address
 
     def close(self) -> None:
-        """Listen no more, and hang up on whoever has said nothing."""
+        """Stop listening, and close connections that have said nothing."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -157,14 +157,14 @@ class PeerServer:
 
 
 def _hang_up(link: Link, _: ChatText) -> None:
-    """Stand in where no text may come first."""
+    """Close the link: no text may come first."""
     link.close()
 
 
 def _ignore(_: str) -> None:
-    """Stand in where silence means nothing."""
+    """Do nothing: silence means nothing here."""
 
 
 def _never(_: str) -> bool:
-    """Stand in where nobody may be silent."""
+    """Return False: no link may be silent."""
     return False

@@ -1,4 +1,4 @@
-"""Ask the registry now and then where those contacts are for whom lines wait.
+"""Periodic searches for contacts with waiting lines, in case a report of the registry was lost.
 
 It tells of them unasked, but a message of it may be lost. Knows no conversation.
 """
@@ -17,7 +17,7 @@ _ASKED_AT_ONCE: Final = 32
 
 
 class PresencePolling:
-    """Between `start` and `stop`, search some of `whom()` every one or two minutes.
+    """Between `start` and `stop`, search for some of `whom()` every one or two minutes.
 
     `found(contact, result)` is called with each answer; a search that fails is not told.
     """

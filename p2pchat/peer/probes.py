@@ -1,4 +1,4 @@
-"""What can be tried at the registry and at our own door, without being a node; each by a deadline.
+"""Checks of the registry and of our own listener that need no node, each with a deadline.
 
 Tells what came of it; what that means is for whoever asks. Keeps nothing, and pins no key.
 """
@@ -24,7 +24,7 @@ OnFailed = Callable[[P2PError], None]
 
 
 class Reached(NamedTuple):
-    """How long it took to be connected, in seconds, and our own address on that way."""
+    """The time that connecting took, in seconds, and our own address on that route."""
 
     seconds: float
     local_host: str
@@ -79,7 +79,7 @@ class Probes:
         return True
 
     def hello(self, visit: Visit) -> Address:
-        """Say heartbeats until one is answered; return where the registry saw it come from."""
+        """Send heartbeats until one is answered; return our address as the registry saw it."""
         hellos = sealed_hellos(visit.grant)
         heartbeat: Heartbeat | None = None
 
@@ -96,7 +96,7 @@ class Probes:
                 heartbeat.close()
 
     def knock(self, door: Address, host: str) -> Address:
-        """Open a door there, and see whether whoever dials `host` comes to it; return where it was.
+        """Listen there and return the address at which a connection to `host` arrived.
 
         Raise BindError, Unreachable; TimedOut where somebody else's door answers there.
         """

@@ -23,7 +23,7 @@ from p2pchat.storage import SqliteFile, try_to_open
 
 
 class KnownContact(NamedTuple):
-    """What we know of somebody; see models.Contact."""
+    """What is known of a contact; see models.Contact."""
 
     username: str
     key: bytes | None = None
@@ -34,7 +34,7 @@ class KnownContact(NamedTuple):
 
 
 def try_profile(file: Path) -> None:
-    """Raise StorageError if the file, which is there, could not be opened; change nothing."""
+    """Raise StorageError if the existing file could not be opened; change nothing."""
     try_to_open(file, SCHEMA_VERSION, _advice(file))
 
 
@@ -43,7 +43,7 @@ def _advice(file: Path) -> str:
 
 
 class Profile:
-    """What one person's own end remembers, in one SQLite file, made where it is not.
+    """The profile's data on disk, in one SQLite file, which is created if it does not exist.
 
     `registry` is everywhere a registry's name, as `str(RegistryUrl)` gives it. Every method may
     raise StorageError.
@@ -54,7 +54,7 @@ class Profile:
 
     @property
     def store(self) -> SqliteFile:
-        """What it is kept in, to be copied."""
+        """The database, for copying it."""
         return self._store
 
     def note_account(self, registry: str, username: str) -> None:
@@ -75,12 +75,12 @@ class Profile:
         return None
 
     def last_registry(self) -> str | None:
-        """Return the registry at which an account of ours was used last."""
+        """Return the registry at which an account was used last."""
         query = Account.select(Account.registry).order_by(Account.used_at.desc()).limit(1)
         return next((str(registry) for (registry,) in self._rows(query)), None)
 
     def token(self, registry: str, username: str) -> str:
-        """Return the account's token; empty where there is none."""
+        """Return the account's token; empty if there is none."""
         query = Account.select(Account.token).where(
             (Account.registry == registry) & (Account.username == username)
         )
@@ -96,7 +96,9 @@ class Profile:
         )
 
     def pinned_registry(self, registry: str) -> str | None:
-        """Return the fingerprint that the registry must show, if we have seen it before."""
+        """Return the pinned fingerprint of the registry; None if we have not connected to it
+        before.
+        """
         query = Registry.select(Registry.fingerprint).where(Registry.registry == registry)
         return next((str(found) for (found,) in self._rows(query)), None)
 
@@ -145,26 +147,26 @@ class Profile:
         self._execute(Contact.insert(registry=registry, username=username).on_conflict_ignore())
 
     def known_names(self, registry: str) -> list[str]:
-        """Return everybody whom we met at the registry, sorted."""
+        """Return the names of all users met at the registry, sorted."""
         return [contact.username for contact in self.contacts(registry)]
 
     def contacts(self, registry: str) -> list[KnownContact]:
-        """Return everybody whom we met at the registry, with what we know of them, sorted."""
+        """Return all contacts at the registry, sorted by name."""
         return self._contacts(Contact.registry == registry)
 
     def contact(self, registry: str, username: str) -> KnownContact:
-        """Return what we know of somebody; of a stranger, nothing."""
+        """Return what is known of a user; an empty contact if we never met."""
         with self._store.errors():
             for row in self._store.rows(_CONTACT, (registry, username)):
                 return _contact(row)
         return KnownContact(username)
 
     def keep_contact(self, registry: str, contact: KnownContact) -> None:
-        """Keep what we know of somebody."""
+        """Store what is known of a contact."""
         self._execute(Contact.insert(registry=registry, **contact._asdict()).on_conflict_replace())
 
     def history(self, registry: str, *, keep: bool = True) -> History:
-        """Return what was said at a registry, in the same file; see History."""
+        """Return the history at a registry, in the same file; see History."""
         return History(self._store, registry, keep=keep)
 
     def close(self) -> None:

@@ -60,7 +60,7 @@ class Reception:
     def take_call(
         self, links: PeerLinks, link: Link, request: ChatRequest, key: bytes | None
     ) -> None:
-        """Take a link on which somebody asks for a chat, and has proved to hold that key."""
+        """Handle a call on a link whose remote has proved to hold that key."""
         call = IncomingCall(links, link, request, key)
         if key is not None and not is_plain_username(call.contact):
             call.refuse(Reply.REJECT)  # no registry has let anybody in under such a name
@@ -74,7 +74,7 @@ class Reception:
             self._refuse(call, error)
 
     def close(self) -> None:
-        """Hang up on everybody who waits."""
+        """Close the links of all waiting callers."""
         while self._waiting:
             call = self._waiting.pop()
             if call.key is None:
@@ -125,7 +125,7 @@ class Reception:
             self._refuse(call, (another_key if published else impostor)(call.contact))
 
     def _cannot_ask(self, call: IncomingCall, why: str) -> None:
-        """Nobody can say who they are now: no reason to tell them that they are not wanted."""
+        """Close the link without an answer, because the registry cannot confirm the caller now."""
         if call in self._waiting:
             self._waiting.discard(call)
             call.hang_up()

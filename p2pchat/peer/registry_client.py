@@ -50,7 +50,7 @@ class RegistryClient:
         self.on_sighting: Callable[[Sighting], None] = _ignore_sighting
 
     def connect(self, then: Callable[[Link], None], failed: Failed) -> None:
-        """Dial; then `then(link)`, to be asked who and where the two ends are, or `failed`."""
+        """Connect; then call `then(link)`, which knows both ends' addresses, or `failed`."""
 
         def linked(link: Link) -> None:
             self._link = link

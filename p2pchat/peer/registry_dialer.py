@@ -87,7 +87,8 @@ class RegistryDialer:
             self._profile.keep_machines(str(self.url), signed.nodes, signed.issued_at, expires_at)
 
     def machine(self, url: RegistryUrl) -> MachineDialer:
-        """Return what dials one of them; only the key of one that the URL names is pinned.
+        """Return a dialer for one of the machines; only the key of one that the URL names is
+        pinned.
 
         A registry elsewhere may not send us to our own machine: it could have us dial what only we
         can reach.

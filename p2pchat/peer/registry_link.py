@@ -46,7 +46,7 @@ def pinned_key(url: RegistryUrl, profile: Profile) -> str | None:
 
 
 def check_link(url: RegistryUrl, profile: Profile) -> None:
-    """Raise NotTrusted if a join link names another key than the one that we have pinned.
+    """Raise NotTrusted if a join link names another key than the pinned one.
 
     Anyone can write a join link: it introduces a registry that we do not know, and does not
     replace the key of one that we do.
@@ -216,7 +216,7 @@ class _SecureAttempt:
         self.given_up = False
 
     def fail(self, failed: Failed, error: P2PError) -> None:
-        """Say why there is no link, unless it was given up meanwhile."""
+        """Report why there is no link, unless the attempt was cancelled."""
         if not self.given_up:
             failed(error)
 
@@ -235,7 +235,7 @@ def _reason(error: P2PError) -> str:
 
 
 def _nothing() -> None:
-    """Stand in until there is something to do again."""
+    """Do nothing: no attempt is under way."""
 
 
 def _ignore(_: P2PError | None) -> None:

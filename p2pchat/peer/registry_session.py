@@ -1,4 +1,5 @@
-"""Stay logged in: log in, announce the port, say HELLO, come back when the registry was lost.
+"""Staying logged in: log in, announce the port, send HELLO, and log in again after the registry was
+lost.
 
 Knows no contact and no chat; a chat that is open goes on whatever happens here.
 """
@@ -133,7 +134,7 @@ class RegistrySession:
         )
 
     def start(self) -> None:
-        """Begin to log in; LoggedIn or LoginFailed follows, or RegistryLost where it is waited."""
+        """Begin to log in; LoggedIn or LoginFailed follows, or RegistryLost if it is retried."""
         self._sleep_watch = SleepWatch(self._loop, self._wall, self.wake)
         self._connect()
 
@@ -145,14 +146,14 @@ class RegistrySession:
         self._let_go()
 
     def wake(self) -> None:
-        """The machine has slept: the registry has hung up, or will, and need not be waited for."""
+        """Reconnect after the machine has slept: the registry has closed the link, or will."""
         if self.standing is Standing.ONLINE:
             self._lost(LinkLost("this machine has slept"))
         if self.standing is Standing.WAITING:
             self._retries.hurry()
 
     def search(self, username: str, then: Callable[[SearchResult], None], failed: Failed) -> None:
-        """Ask where somebody is; `then` or `failed` in a later turn."""
+        """Look up a user; `then` or `failed` is called in a later turn."""
         if self.standing is not Standing.ONLINE or self._client is None:
             error = Unreachable(
                 f"cannot ask the registry at {self._url.address}: it is lost",
@@ -168,7 +169,7 @@ class RegistrySession:
         self._client.ask(Search(username), answered, failed)
 
     def watch(self, usernames: list[str]) -> None:
-        """Be told where these users are, now and whenever that changes: `on_sighting`.
+        """Have the registry report where these users are, now and on each change: `on_sighting`.
 
         Only until the registry is lost; ask again when it is back.
         """
@@ -362,4 +363,4 @@ def _ignore_sighting(_: Sighting) -> None:
 
 
 def _ignore_failure(_: P2PError) -> None:
-    """Stand in where `on_lost` says it all, or it is asked again."""
+    """Do nothing: `on_lost` reports it, or the request is repeated."""

@@ -13,7 +13,7 @@ _EVERY: Final = 3600.0  # seconds
 
 
 class Retention:
-    """Forget now, and every hour until closed, what is older than so many days.
+    """Deletes what is older than so many days, at once and every hour until closed.
 
     `wall` gives seconds since the epoch. Raise StorageError if the disk fails now; later
     `on_failed(error)` is told, and the next hour is another try.

@@ -52,7 +52,7 @@ class Retries:
         return pause
 
     def hurry(self) -> None:
-        """If a try is due, try now: what made it fail may be over."""
+        """If a retry is due later, retry now: what made the last one fail may be over."""
         if self._timer is not None:
             self._timer.cancel()
             self._due = self._loop.now()
@@ -74,4 +74,4 @@ class Retries:
 
 
 def _nothing() -> None:
-    """Stand in until something is to be tried."""
+    """Do nothing: no retry is due."""

@@ -1,4 +1,4 @@
-"""Callers whom we have not accepted yet, and who wait for the person's answer."""
+"""Callers whom we have not accepted yet, waiting for the user's answer."""
 
 from collections.abc import Callable
 from typing import Final
@@ -33,7 +33,7 @@ class Strangers:
         self._on_event(Called(call.contact))
 
     def get(self, contact: str) -> IncomingCall:
-        """Return the call of somebody who waits."""
+        """Return the waiting call of a user; None if there is none."""
         return self._calls[contact]
 
     def remove(self, contact: str) -> IncomingCall:

@@ -53,7 +53,7 @@ class Switchboard:
 
     @property
     def calling(self) -> str | None:
-        """Whom we are calling."""
+        """The contact whom we are calling."""
         return self._outgoing.contact if self._outgoing is not None else self._sought
 
     @property
@@ -63,11 +63,13 @@ class Switchboard:
 
     @property
     def queued(self) -> int | None:
-        """Bytes said in the chat that have not gone out; None where nothing can go out now."""
+        """Bytes said in the chat that were not sent yet; None if nothing can be sent now."""
         return self._chat.queued if self._chat is not None else None
 
     def seek(self, contact: str) -> None:
-        """Begin a call whose address is still to be found; `call` or `call_failed` goes on."""
+        """Begin a call whose address is still being looked up; `call` or `call_failed` continues
+        it.
+        """
         if self._chat is not None:
             raise UsageError(
                 f"you are in a chat with {self._chat.contact}", advice="/leave it first"
@@ -106,13 +108,13 @@ class Switchboard:
         self._on_event(Calling(contact))
 
     def call_failed(self, contact: str, error: P2PError) -> None:
-        """The contact that was sought cannot be called; CallFailed follows."""
+        """End a call whose address could not be found; CallFailed follows."""
         if self._sought == contact:
             self._sought = None
             self._on_event(CallFailed(contact, error))
 
     def accept(self) -> None:
-        """Take the call that waits; ChatStarted follows."""
+        """Accept the waiting call; ChatStarted follows."""
         call = self._waiting_call()
         self._incoming = None
         chat = self._open_chat(call.contact, call.link.remote.host)
@@ -128,18 +130,18 @@ class Switchboard:
         call.refuse(Reply.REJECT)
 
     def say(self, text: str) -> None:
-        """Say it in the open chat."""
+        """Say a line in the open chat."""
         if self._chat is None:
             raise UsageError("you are in no chat", advice="/chat NAME starts one")
         self._chat.say(text)
 
     def wait_for_reader(self, contact: str, *, behind: bool) -> None:
-        """Hear no more of the contact while what reads in the person's place is behind."""
+        """Read no more from the contact while the screen or program here is behind."""
         if self._chat is not None and self._chat.contact == contact:
             self._chat.wait_for_reader(behind=behind)
 
     def leave(self) -> bool:
-        """Leave the chat (ChatEnded follows), or give up calling; False where there is neither."""
+        """Leave the chat (ChatEnded follows) or withdraw a call; return False if there is none."""
         if self._chat is not None:
             self._chat.leave()
             return True
@@ -154,7 +156,7 @@ class Switchboard:
         self.leave()
 
     def take_call(self, call: IncomingCall) -> None:
-        """Take the call of somebody who is who they say."""
+        """Handle a call on a link whose remote's name was checked."""
         call.on_gone = self._withdrawn
         if self._yields_to(call):
             self._stop_calling()
@@ -169,7 +171,7 @@ class Switchboard:
             self._on_event(Called(call.contact, Security.CLEAR))
 
     def take_text(self, link: Link, message: ChatText) -> None:
-        """Take the connection that our accepted contact has opened back (PROTOCOL, "peer")."""
+        """Handle the connection that the contact whom we accepted opens back (PROTOCOL, "peer")."""
         chat, host = self._chat, link.remote.host
         if chat is not None and not chat.heard and host == chat.contact_host:
             chat.hear_on(link)
@@ -185,7 +187,7 @@ class Switchboard:
             self._chat.nothing_to_hear()
 
     def chats_with_host(self, host: str) -> bool:
-        """Return whether a chat with somebody at that host is open."""
+        """Return whether there is an open chat with a contact at that host."""
         return self._chat is not None and self._chat.contact_host == host
 
     def _accepted(self, link: Link) -> None:
@@ -284,7 +286,7 @@ class _EarlyLink:
         link.on_closed = self._close
 
     def join(self, chat: ClearChat) -> None:
-        """The chat is here: let it hear what was said, and go on."""
+        """Hand over to the open chat, with what was said before it."""
         if not self._ended:
             chat.hear_on(self.link)
         for message in self._said:

@@ -94,13 +94,13 @@ class Thread:
         return lines
 
     def waiting(self, after: int, limit: int) -> list[KeptLine]:
-        """Return our lines that wait and have a higher number than `after`, in order."""
+        """Return our waiting lines with higher numbers than `after`, in order."""
         with self._store.errors():
             rows = self._store.rows(_WAITING, (*self._scope, after, limit))
         return [kept(row) for row in rows]
 
     def waiting_up_to(self, number: int) -> list[str]:
-        """Return the ids of our lines that wait and have at most that number, in order."""
+        """Return the ids of our waiting lines with numbers up to `number`, in order."""
         with self._store.errors():
             return [uid for (uid,) in self._store.rows(_WAITING_UP_TO, (*self._scope, number))]
 
@@ -143,7 +143,8 @@ class Thread:
         return tuple(pairs)
 
     def _repaired(self, progress: Progress) -> Progress:
-        """Return a progress whose numbers are in range: a row of an older version may not be.
+        """Return the progress with its numbers brought into range: an older version may have kept
+        others.
 
         A sum that cannot be right any more is none, and then the contact's SYNC, or ours, has what
         waits numbered anew.
@@ -169,7 +170,7 @@ class Thread:
             self._store.many(_INSERT, [(*self._scope, *rest, *line) for line in lines])
 
     def _unknown(self, heard: Sequence[NewLine]) -> list[NewLine]:
-        """Return those whose ids are not known, each id once."""
+        """Return the lines whose ids are not known, each id once."""
         known: set[str] = set()
         for part in _parts([line.uid for line in heard]):
             marks = ", ".join("?" * len(part))

@@ -1,4 +1,4 @@
-"""Whom the registry is to tell us of, and what it said of them last.
+"""The users on whom the registry reports to us, and its last report on each.
 
 What it says of anybody else is ignored. Knows no conversation.
 """
@@ -26,7 +26,7 @@ class Watching:
         return [name for name, result in seen if result.presence is Presence.ONLINE]
 
     def last(self, contact: str) -> SearchResult | None:
-        """Return what the registry said of a watched user last."""
+        """Return the registry's last report on a watched user."""
         return self._sightings.get(contact)
 
     def online(self) -> None:
@@ -50,7 +50,7 @@ class Watching:
             self.watch(talking_to)
 
     def watch(self, talking_to: list[str]) -> None:
-        """Watch all with whom we talk, and then those whom we know. Raise StorageError."""
+        """Watch everyone with whom we talk, then further contacts. Raise StorageError."""
         if not self._online:
             return
         names = list(talking_to)

@@ -1,1 +1,1 @@
-"""What is said. No socket, clock, file, log, database or terminal."""
+"""The wire protocol, without sockets, clocks, files, logs, databases or terminals."""

@@ -76,7 +76,7 @@ class Connection:
         return self._rules.our_turn and not self._rules.their_turn
 
     def may_send(self, kind: type[Message]) -> bool:
-        """Return whether it is our turn to say that."""
+        """Return whether it is our turn to send that message."""
         return kind in self._rules.ours
 
     def send(self, message: Message) -> bytes:
@@ -93,7 +93,7 @@ class Connection:
         return data
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """Take bytes, give the messages that they complete, one by one.
+        """Accept bytes, and yield the messages that they complete, one by one.
 
         Stops where it becomes our turn: what is left waits. Raise RemoteProtocolError at the
         first violation; close the link then. Exhaust it, or close the link.
@@ -111,7 +111,7 @@ class Connection:
 
 
 def _choose(step: "_Step", message: Message) -> _Rules:
-    """Return what holds after a message whose outcome decides it."""
+    """Return the state after a message whose outcome decides it."""
     if isinstance(step, _Rules):
         return step
     outcome = getattr(message, message.__struct_fields__[0])

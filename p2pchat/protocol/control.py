@@ -1,4 +1,4 @@
-"""What other commands of a person say to the person's running node, through its control socket.
+"""The messages between a user's commands and their running node, on its control socket.
 
 On one machine, between processes of one owner; the same frames and rules as everywhere.
 """
@@ -26,7 +26,7 @@ _LARGE: Final = 8 * 1024 * 1024
 
 
 class Send(Request, frozen=True):
-    """Say these texts to a contact, and wait so many seconds for the acknowledgement.
+    """Send these texts to a contact, and wait up to `wait` seconds for the acknowledgement.
 
     Each text has an id, by which one that is said again, after the node has died, is known. The
     node does nothing after `expires_at` (milliseconds since the epoch): the command has given up.
@@ -57,7 +57,7 @@ class Sent(Answer, frozen=True):
 
 
 class Retry(Request, frozen=True):
-    """Say what has failed to a contact again; otherwise as `Send`."""
+    """Resend to a contact what has failed; otherwise like `Send`."""
 
     contact: str
     wait: float
@@ -74,7 +74,7 @@ class Cancel(Request, frozen=True):
 
 
 class Cancelled(Answer, frozen=True):
-    """So many lines will not be delivered; `why` where they still are."""
+    """So many lines were cancelled; `why` is empty unless that failed."""
 
     count: int
     why: str = ""
@@ -87,20 +87,20 @@ class Trusted(Request, frozen=True):
 
 
 class TrustedResult(Answer, frozen=True):
-    """So many lines waited for the old key; `why` where that could not be done."""
+    """So many lines waited for the old key; `why` is empty unless the request failed."""
 
     count: int
     why: str = ""
 
 
 class Find(Request, frozen=True):
-    """Ask the registry where somebody is."""
+    """Look up a user at the registry."""
 
     username: str
 
 
 class FindResult(Answer, frozen=True):
-    """Where they are; `why` where the registry could not be asked."""
+    """The user's presence; `why` is empty unless the registry could not be asked."""
 
     presence: Presence | None
     host: str = ""
@@ -109,11 +109,11 @@ class FindResult(Answer, frozen=True):
 
 
 class GiveWay(Request, frozen=True):
-    """Ask a command that is online for a moment to let the asking process be the node."""
+    """Ask a command that is online for a moment to let the asking process run the node."""
 
 
 class GivenWay(Answer, frozen=True):
-    """Whether it ends now; what it had to say is in the outbox."""
+    """Whether the process ends now; what it had to send is in the outbox."""
 
     ends: bool
 

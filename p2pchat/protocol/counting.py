@@ -2,7 +2,7 @@
 
 
 def counted(count: int, noun: str = "line", singular: str = "", plural: str = "") -> str:
-    """Return so many of them, with the verb that goes with that, if there is one."""
+    """Return the count with its noun and verb, in the singular or plural."""
     things = f"{count} {noun}" if count == 1 else f"{count} {noun}s"
     verb = singular if count == 1 else plural
     return f"{things} {verb}" if verb else things

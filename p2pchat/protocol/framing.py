@@ -94,7 +94,7 @@ NOTHING: Final = Caps({})
 
 
 class FrameReader:
-    """Take bytes as they come, give frames as they complete, in time linear in the bytes.
+    """Splits received bytes into frames, in time linear in the bytes.
 
     What is incomplete is kept in a growing buffer and looked at again only when enough has come, so
     one byte at a time costs what a thousand frames at once cost. `waiting` is how many bytes came
@@ -111,7 +111,7 @@ class FrameReader:
         self.waiting = 0
 
     def push(self, data: bytes) -> None:
-        """Take bytes from the wire; `pull` gives what they complete."""
+        """Accept bytes from the wire; `pull` returns the frames that they complete."""
         if not self.waiting:
             self._data, self._at = data, 0
         elif self._tail:

@@ -27,7 +27,7 @@ _ANSWER_MARK: Final = b"P2PA"
 
 
 class SealedHello(NamedTuple):
-    """A heartbeat as it came: not yet known to be true. `signed` is what `mac` speaks for."""
+    """A heartbeat as received, not verified yet; `mac` authenticates `signed`."""
 
     session: bytes
     counter: int
@@ -35,7 +35,7 @@ class SealedHello(NamedTuple):
     mac: bytes
 
     def is_true(self, key: bytes) -> bool:
-        """Return whether whoever holds the key has made it."""
+        """Return whether the heartbeat was made with the key."""
         return hmac.compare_digest(self.mac, _mac(key, self.signed))
 
 
@@ -46,7 +46,7 @@ def seal_hello(session: bytes, counter: int, key: bytes) -> bytes:
 
 
 def open_hello(datagram: bytes) -> SealedHello:
-    """Take it apart. Raise RemoteProtocolError if it is none."""
+    """Parse a sealed heartbeat. Raise RemoteProtocolError if it is malformed."""
     if len(datagram) != _HELLO.size + _MAC_BYTES or not datagram.startswith(_HELLO_MARK):
         raise RemoteProtocolError("the datagram is no HELLO")
     signed = datagram[: _HELLO.size]

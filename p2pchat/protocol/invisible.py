@@ -64,7 +64,7 @@ def _is_in(c: str, ranges: tuple[tuple[int, int], ...]) -> bool:
 
 
 def _directions(line: str) -> set[int]:
-    """Return where direction marks and closed isolates stand in a line that they belong to."""
+    """Return the positions of direction marks and closed isolates that belong to the line."""
     if line.isascii():
         return set()
     needed: set[int] = set()

@@ -1,4 +1,4 @@
-"""What is said to the registry, and by it: one frozen class for each message of either dialect.
+"""The messages between clients and the registry: one frozen class for each, of either dialect.
 
 What peers say to each other is in `talk`.
 
@@ -38,7 +38,7 @@ class Presence(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an answer is a refusal, for programs; the original dialect cannot say it."""
+    """Why a request was refused, for programs; the original dialect cannot express it."""
 
     NAME_TAKEN = "NAME_TAKEN"
     BAD_NAME = "BAD_NAME"
@@ -57,7 +57,7 @@ class Reason(StrEnum):
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is said. Fields named in `hidden` never show in `repr`, logs or tracebacks.
+    """Any message. Fields named in `hidden` never show in `repr`, logs or tracebacks.
 
     Fields with a default that the original dialect cannot say are absent there.
     """
@@ -105,7 +105,7 @@ class Grant(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Register(Request, frozen=True):
-    """Make an account, and be logged in as it; further fields as in Login.
+    """Create an account and log in to it; further fields as in Login.
 
     `invite` is the code that a registry may want to see.
     """
@@ -126,7 +126,7 @@ class Register(Request, frozen=True):
 
 
 class RegisterResult(Answer, frozen=True):
-    """FAIL: the name is taken, or no such account can be had."""
+    """FAIL: the name is taken, or the account cannot be created."""
 
     outcome: Outcome
     reason: Reason | None = None
@@ -134,7 +134,7 @@ class RegisterResult(Answer, frozen=True):
 
 
 class Login(Request, frozen=True):
-    """Be logged in, by password or, if there is one, by a token.
+    """Log in, by password or, if there is one, by a token.
 
     In the secure dialect the login proves an identity: `key` is its public key (32 bytes), `proof`
     its signature of `proofs.login_statement` at the client's time `at`, in seconds since the epoch.
@@ -223,7 +223,7 @@ MOST_WATCHED_IN_ALL: Final = 4096
 
 
 class Watch(Request, frozen=True):
-    """Ask to be told where these users are whenever that changes, and of no others any more.
+    """Report on these users whenever their presence changes, and no longer on any others.
 
     With `add`: of those asked about before too. Each name once; at most MAX_WATCHED names, and
     MOST_WATCHED_IN_ALL on a connection: where those beyond it are is told once.
@@ -270,7 +270,7 @@ class ChangePassword(Request, frozen=True):
 
 
 class ChangePasswordResult(Answer, frozen=True):
-    """FAIL: the old password does not match, or the new one cannot be had."""
+    """FAIL: the old password is wrong, or the new one is not acceptable."""
 
     outcome: Outcome
     reason: Reason | None = None
@@ -300,7 +300,7 @@ class SlowDown(Answer, frozen=True):
 
 
 class Logout(Request, frozen=True):
-    """Be offline; the registry closes the connection."""
+    """Log out; the registry closes the connection."""
 
 
 class Goodbye(Message, frozen=True):

@@ -28,7 +28,7 @@ _INVISIBLE: Final = frozenset(
 
 
 def is_username(name: str) -> bool:
-    """Return whether an account of the original dialect may have this name.
+    """Return whether the name is valid for an account of the original dialect.
 
     One script, no spaces, no controls, nothing invisible, few marks, at most MAX_USERNAME_BYTES in
     UTF-8 (PROTOCOL, "Names").
@@ -45,7 +45,7 @@ def is_username(name: str) -> bool:
 
 
 def check_username(username: str) -> None:
-    """Raise UsageError if no account can have that name."""
+    """Raise UsageError if the name is not valid in either dialect."""
     if not is_username(username):
         raise UsageError(
             f"{excerpt(username)!r} is not a valid username",
@@ -54,7 +54,7 @@ def check_username(username: str) -> None:
 
 
 def meant_name(typed: str, *, secure: bool) -> str:
-    """Return the name that somebody has typed, as it is written at a registry of that dialect.
+    """Return a typed name in the spelling of a registry of that dialect.
 
     Names of the secure dialect are lower case (PROTOCOL, "Names"). Raise UsageError if it is none.
     """
@@ -69,7 +69,7 @@ def check_name(username: str) -> None:
 
 
 def is_plain_username(name: str) -> bool:
-    """Return whether a new account of the secure dialect may have this name.
+    """Return whether the name is valid for a new account of the secure dialect.
 
     Lower-case ASCII, so that no two names look alike (PROTOCOL, "Names").
     """

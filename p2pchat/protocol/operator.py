@@ -1,4 +1,4 @@
-"""What the operator's commands say to the running registry, through its control socket.
+"""The messages between the operator's commands and the running registry, on its control socket.
 
 On one machine, between processes of one owner; the same frames and rules as everywhere.
 """
@@ -32,7 +32,7 @@ class Refreshed(Answer, frozen=True):
 
 
 class Session(msgspec.Struct, frozen=True):
-    """Somebody who is online: where, at which ports (0: none), and heard how many seconds ago."""
+    """A user who is online: address, ports (0: none), and the seconds since the last heartbeat."""
 
     username: str
     host: str

@@ -50,7 +50,7 @@ def encode_hello(message: Hello) -> bytes:
 
 
 def decode_hello(datagram: bytes) -> Hello:
-    """Return the heartbeat of a datagram. Raise RemoteProtocolError if it is none."""
+    """Return the heartbeat in a datagram. Raise RemoteProtocolError if it is malformed."""
     if not datagram.startswith(_HELLO):
         raise RemoteProtocolError("the datagram is no HELLO")
     try:
@@ -85,7 +85,7 @@ def _result_reader(make: Callable[[Outcome], _Result]) -> Callable[[str], _Resul
 
 
 def _read_port(payload: str) -> int:
-    """Return the port. Raise ValueError if int() alone would take a sign or other digits."""
+    """Return the port. Raise ValueError, also for signs and digits that int() would accept."""
     if not (payload.isascii() and payload.isdigit()):
         raise ValueError("the port is no decimal number")
     port = int(payload)

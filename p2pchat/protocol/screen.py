@@ -1,4 +1,4 @@
-"""What a screen or a program in another process and the node say to each other, once attached.
+"""The messages between a screen or a program in another process and the node it is attached to.
 
 What is typed goes one way as lines; the other way come lines to show, and what stands around the
 line that is being typed. On one machine, between processes of one owner.
@@ -40,7 +40,7 @@ class AttachProgram(Request, frozen=True):
 
 
 class Typed(Message, frozen=True):
-    """A line was typed; with `refused`, one that could not be read, and why."""
+    """A typed line; `refused` says why it could not be read."""
 
     line: str = ""
     refused: str = ""
@@ -48,12 +48,12 @@ class Typed(Message, frozen=True):
 
 
 class TypedAll(Message, frozen=True):
-    """Nothing more will be typed."""
+    """The end of the input."""
 
 
 class Taken(Message, frozen=True):
-    """So many lines more are done: typed ones, of which not more than a few hundred should be on
-    their way, once they are said and kept; or shown ones, by a program, once they are written.
+    """So many more lines were handled: typed ones, of which at most a few hundred should be on
+    their way, when they are said and kept; shown ones, by a program, when they are written.
 
     The node says it every few seconds in any case (0 lines): it lives.
     """

@@ -1,4 +1,4 @@
-"""Who may say what when: every dialogue of PROTOCOL as a table.
+"""Whose turn it is: every dialogue of PROTOCOL as a table of states.
 
 Two rules for editors. Every transition of every dialogue is in this file, and nothing here knows
 which of the two speakers we are: `connection` does. A dialogue is in one state at both ends; a
@@ -93,13 +93,13 @@ Turn = Mapping[type[Message], Next]
 
 @dataclass(frozen=True, eq=False)
 class Dialogue:
-    """A dialogue: where it starts, and what each speaker may say in each state."""
+    """A dialogue: its first state, and what each side may say in each state."""
 
     start: State
     turns: Mapping[tuple[State, Speaker], Turn]
 
     def turn(self, state: State, speaker: Speaker) -> Turn:
-        """Return what the speaker may say in that state; empty where it is not its turn."""
+        """Return the messages that the side may send in that state; empty if it is not its turn."""
         return self.turns.get((state, speaker), {})
 
 
@@ -138,12 +138,12 @@ REGISTRY_DIALOGUE: Final = Dialogue(
 
 
 def _asked_anonymously(state: State) -> tuple[tuple[State, Speaker], Turn]:
-    """Let the registry say SlowDown instead of the answer that is due."""
+    """Allow the registry to send SlowDown instead of the expected answer."""
     return (state, _L), {**REGISTRY_DIALOGUE.turn(state, _L), SlowDown: _S.ANONYMOUS}
 
 
 def _asked(state: State, answer: type[Message]) -> tuple[tuple[State, Speaker], Turn]:
-    """The same after the login, when it may also have news in between."""
+    """The same after the login, when the registry may also send news in between."""
     return (state, _L), {answer: _S.LOGGED_IN, SlowDown: _S.LOGGED_IN, Sighting: state}
 
 

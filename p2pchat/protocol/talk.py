@@ -1,4 +1,4 @@
-"""What peers say to each other: one frozen class for each message, whatever dialect carries it.
+"""The messages between peers: one frozen class for each, in either dialect.
 
 The original dialect has a request, a reply and texts; in the secure one texts are numbered,
 synchronised when a link comes up, and acknowledged (DESIGN, "Nothing lost").
@@ -25,7 +25,7 @@ _ID: Final = re.compile("[0-9A-Za-z_-]{0,64}")
 
 
 def check_line_id(line_id: str) -> None:
-    """Raise ValueError if it cannot be the id of a line."""
+    """Raise ValueError if the text is not a valid id of a line."""
     if not _ID.fullmatch(line_id):
         raise ValueError("not a valid id")
 
@@ -111,7 +111,7 @@ class Ack(Message, frozen=True):
 
 
 class Skip(Message, frozen=True):
-    """Do not wait for lines up to `to`: they are given up, or you have acknowledged them once.
+    """Do not wait for lines up to `to`: they were given up, or you have acknowledged them before.
 
     `missing`: how many of them at most you have acknowledged; your disk is an older copy.
     """

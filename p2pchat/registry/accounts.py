@@ -1,5 +1,6 @@
-"""Create and verify accounts and their tokens. Gives plain values, never rows; knows nobody who is
-online, and no wire.
+"""Creating and verifying accounts and their tokens.
+
+Returns plain values, never rows; knows no presence and no wire.
 """
 
 import hashlib
@@ -69,7 +70,7 @@ class Accounts:
         self._invites = Invites(store, wall_clock)
 
     def standings(self) -> Iterator[tuple[str, Standing]]:
-        """Yield everybody who has an account, and what is known of them."""
+        """Yield what is known of every account."""
         query = Account.select(Account.username, Account.key, Account.allows_original)
         with self._store.errors():
             for username, key, allows_original in query.tuples().execute(self._store.database):
@@ -78,7 +79,7 @@ class Accounts:
                 yield username, NO_KEY if like_most else Standing(as_bytes(key), allows_original)
 
     def standing(self, username: str) -> Standing | None:
-        """Return what is known of the account; None where there is none."""
+        """Return what is known of the account; None if it does not exist."""
         query = Account.select(Account.key, Account.allows_original).where(
             Account.username == username
         )
@@ -246,7 +247,7 @@ class Accounts:
 
 
 def new_token() -> str:
-    """Return a token that nobody can guess."""
+    """Return an unguessable token."""
     return secrets.token_urlsafe(_TOKEN_BYTES)
 
 

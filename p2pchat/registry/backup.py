@@ -1,4 +1,4 @@
-"""Copy what a registry cannot be without: its accounts, and the key by which clients know it."""
+"""Copying everything that a registry needs to be restored: its accounts and its key."""
 
 from pathlib import Path
 

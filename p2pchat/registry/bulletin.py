@@ -1,4 +1,4 @@
-"""Hear what other nodes tell, on a connection to the database that our loop watches.
+"""Notifications from other nodes, received on a database connection that our loop watches.
 
 Knows what is heard as bytes and not what it means. The only room of psycopg.
 """

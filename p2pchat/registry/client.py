@@ -81,7 +81,7 @@ class Client:
             self._link.close()
 
     def make_room(self) -> None:
-        """Hang up on somebody who has not logged in, for others who may want to."""
+        """Close a connection that has not logged in, to make room for others."""
         self._leave("hung up on, too many have not logged in")
 
     def abort(self) -> None:
@@ -106,7 +106,7 @@ class Client:
             answer.begin(self._answered)
 
     def _do(self, work: Work) -> None:
-        """Have the work done where it may block."""
+        """Run the job on a worker thread, where it may block."""
 
         def done(result: object) -> None:
             self._answered(work.then(result))
@@ -157,7 +157,7 @@ class Client:
         self._leave(f"hung up on, {reason.lower()}")
 
     def _leave(self, why: str) -> None:
-        """Put the user offline now; the last bytes may take a while."""
+        """Put the user offline now; sending the last bytes may take a while."""
         self._service.leave(self._visitor)
         self._why_left = why
         self._link.close()

@@ -1,5 +1,5 @@
-"""Our node among the others that share a database: who is not here is looked up there, what others
-tell is heard, and our lease is renewed, without which nothing counts that we have published.
+"""Our node among those that share a database: it looks up users of other nodes there, listens to
+their notifications, and renews the lease without which our published entries do not count.
 
 Runs on the loop and waits for nothing: while the database cannot be used, whoever is here stays,
 and searches for others are told to come again.
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 class Cluster:
-    """A node with this number, which renews its lease of so many seconds in time.
+    """The node with this number, which renews its lease of `lease` seconds in time.
 
     `worker` does what must be done in order and may wait for the database for long; what visitors
     wait for is `Work`, as everywhere. `on_log_out(username)` is told when another node ends all
@@ -80,13 +80,13 @@ class Cluster:
         self.on_log_out: Callable[[str], object] = _nothing
 
     def begin(self, url: str) -> None:
-        """Take a lease for a node where clients join by that link; blocks, raises StorageError."""
+        """Take a lease for a node where clients join by that link; blocks. Raise StorageError."""
         self.url = url
         self._renewed(self._table.renew(url))
         self._lists.learn(self._table.exchange_lists(self._lists.own))
 
     def stop(self, then: Callable[[], None]) -> None:
-        """Put offline whoever is here, and call `then` once that is written or cannot be."""
+        """Put our users offline, and call `then` once that is written or has failed."""
         if self._renewal is not None:
             self._renewal.cancel()
         self._stopped = True
@@ -100,7 +100,7 @@ class Cluster:
         return self._lists.vouched_by(fingerprint)
 
     def knows(self, username: str) -> bool:
-        """Tell only of whom we see; the database decides."""
+        """Return whether the user is online here: of all others the database knows."""
         return self._presence.find(username) is not None
 
     def admit(self, username: str, standing: Standing) -> None:
@@ -110,7 +110,7 @@ class Cluster:
         """Keep nothing: the database knows."""
 
     def look_up(self, username: str, *, secure: bool) -> Work:
-        """Answer a search for somebody who is not online here."""
+        """Answer a search for a user who is not online here."""
 
         def answer(found: dict[str, Whereabouts]) -> SearchResult:
             where = found.get(username, NOWHERE)
@@ -119,7 +119,7 @@ class Cluster:
         return Work(partial(self._table.find, [username]), answer, Rank.QUICK)
 
     def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message | Work:
-        """Return the answer that is made of where these are, none of whom is online here."""
+        """Return the answer built from the presence of these users, none of whom is online here."""
         wanted = list(usernames)
         if not wanted:
             return answer({})
@@ -158,7 +158,7 @@ class Cluster:
     # What the others tell
 
     def hear(self, text: bytes) -> None:
-        """Take what was notified."""
+        """Handle a notification."""
         for news in decode(text):
             if news.node == self._node:
                 continue
@@ -169,12 +169,12 @@ class Cluster:
                     self.on_log_out(username)
 
     def listening(self) -> None:
-        """Others are heard from now on; what they said before may have been missed."""
+        """Note that notifications arrive from now on; earlier ones may have been missed."""
         self._publisher.publish_all()
         self._catch_up()
 
     def _catch_up(self) -> None:
-        """See who may not be in any more, and where watched users are; until it is known."""
+        """Check which logins have ended and where watched users are; retry until it is known."""
         here = [attendance.username for attendance in self._presence]
         with_token = [a.username for a in self._presence if a.seal is not None]
 
@@ -261,7 +261,7 @@ class Cluster:
         self._renewal = self._loop.call_later(_PAUSE, self._renew)
 
     def _unwell(self, error: P2PError) -> None:
-        """Say once that the database cannot be used."""
+        """Log once that the database cannot be used."""
         if self._well:
             _log.error("%s", error.what)
         self._well = False
@@ -273,4 +273,4 @@ def _remove(sets: list[set[str]], one: set[str]) -> None:
 
 
 def _nothing(_: object) -> None:
-    """Stand in where nothing is to be done."""
+    """Do nothing: there is nobody to notify."""

@@ -1,4 +1,4 @@
-"""Who has an account, and where they are who are not online here: what a search asks.
+"""Which accounts exist, and the presence of users who are not online here: what a search needs.
 
 Here for a registry that is alone: every name is in memory, so that a search never waits for the
 disk. Knows no socket, no thread and no database; `cluster` is the same for several nodes.
@@ -30,7 +30,7 @@ class Directory(Protocol):
         """
 
     def knows(self, username: str) -> bool:
-        """Return whether there is such an account, as far as can be told at once."""
+        """Return whether the account exists, as far as can be told at once."""
 
     def admit(self, username: str, standing: Standing) -> None:
         """Know the account that was made, or has logged in."""
@@ -39,10 +39,10 @@ class Directory(Protocol):
         """Know the account that was removed no longer."""
 
     def look_up(self, username: str, *, secure: bool) -> Message | Work:
-        """Answer a search for somebody who is not online here."""
+        """Answer a search for a user who is not online here."""
 
     def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message | Work:
-        """Return the answer that is made of where these are, none of whom is online here."""
+        """Return the answer built from the presence of these users, none of whom is online here."""
 
     def announced(
         self, attendance: Attendance, answer: Callable[[bool], Message]
@@ -69,7 +69,7 @@ class MemoryDirectory:
         return self._lists.vouched_by(fingerprint)
 
     def knows(self, username: str) -> bool:
-        """Return whether there is such an account."""
+        """Return whether the account exists, as far as can be told at once."""
         return username in self._known
 
     def admit(self, username: str, standing: Standing = NO_KEY) -> None:
@@ -81,7 +81,7 @@ class MemoryDirectory:
         self._known.pop(username, None)
 
     def look_up(self, username: str, *, secure: bool) -> SearchResult:
-        """Answer a search for somebody who is not online."""
+        """Answer a search for a user who is not online here."""
         standing = self._known.get(username)
         if standing is None:
             return NOT_FOUND
@@ -90,7 +90,7 @@ class MemoryDirectory:
         return OFFLINE
 
     def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message:
-        """Return the answer that is made of where these are."""
+        """Return the answer built from the presence of these users, none of whom is online here."""
         return answer(
             {
                 name: Whereabouts(self.look_up(name, secure=True), self.look_up(name, secure=False))
@@ -99,7 +99,7 @@ class MemoryDirectory:
         )
 
     def announced(self, _: Attendance, answer: Callable[[bool], Message]) -> Message:
-        """Return the answer: nobody else is to be asked."""
+        """Return the answer at once: there is no other node to ask."""
         return answer(True)
 
     def log_out(self, username: str) -> None:

@@ -99,7 +99,7 @@ class Entrance:
         self._log_out_count = 0
 
     def limit(self, limits: Limits, registration: Registration) -> None:
-        """Let in so many, and these, from now on."""
+        """Apply these limits and registration rules from now on."""
         self._registration = registration
         self._most_errands = limits.transient_logins
         self._tries.limits = limits
@@ -213,7 +213,7 @@ class Entrance:
                 self._presence.leave(visitor.errand)
 
     def _why_not(self, visitor: Visitor, request: Register) -> Reason | None:
-        """Return why such an account cannot be had, as far as can be told at once."""
+        """Return why the account cannot be created, as far as can be told at once."""
         nameable = is_plain_username if visitor.secure else is_username
         if self._registration is Registration.CLOSED:
             return Reason.REGISTRATION_CLOSED
@@ -334,7 +334,7 @@ class Entrance:
         return self._log_outs.get(username, 0) > since
 
     def _log_out_others(self, visitor: Visitor, username: str) -> None:
-        """End the account's other logins: whoever has them may not be its owner."""
+        """End the account's other logins, which may not be its owner's."""
         self.log_out_here(username, but=visitor)
         self._directory.log_out(username)
 
@@ -345,5 +345,5 @@ def _standing(visitor: Visitor, request: Register | Login) -> Standing:
 
 
 def _may_be_in_clear(standing: Standing) -> bool:
-    """Keep accounts with a key out of the door that anybody can listen at, unless allowed."""
+    """Keep accounts with a key from logging in unencrypted, unless that is allowed."""
     return standing.key is None or standing.allows_original

@@ -16,7 +16,7 @@ _UNPROVEN: Final = object()
 
 
 def why_unproven(visitor: Visitor, request: Register | Login, wall: float) -> Reason | None:
-    """Return why no identity is proved, as far as can be seen without checking a signature.
+    """Return why the identity is not proved, as far as can be told without checking a signature.
 
     `wall` is the time, in seconds since the epoch. At the original listener nothing is proved.
     """

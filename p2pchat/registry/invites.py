@@ -1,4 +1,4 @@
-"""Invitations: codes by which somebody may make an account where not everybody may.
+"""Invitations: codes with which accounts can be created where registration is not open.
 
 Only a code's hash is kept. A process of the operator's own issues them beside the running registry.
 """
@@ -16,7 +16,7 @@ _CODE_BYTES: Final = 10  # 80 bits, guessed through a door that counts guesses
 
 
 class Invites:
-    """The invitations of the registry whose database is `store`; every method blocks.
+    """The invitations in the registry's database `store`; every method blocks.
 
     `wall_clock` gives seconds since the epoch. Raise StorageError.
     """
@@ -26,7 +26,7 @@ class Invites:
         self._wall_clock = wall_clock
 
     def issue(self, uses: int, lifetime_s: float) -> str:
-        """Return a new code, good for so many accounts and so long."""
+        """Return a new code, valid for `uses` accounts and `lifetime_s` seconds."""
         code = secrets.token_hex(_CODE_BYTES)
         row = Invite.insert(
             code_hash=_hash(code), uses_left=uses, expires_at=int(self._wall_clock() + lifetime_s)
@@ -38,12 +38,12 @@ class Invites:
         return code
 
     def is_good(self, code: str) -> bool:
-        """Return whether the code could be used now."""
+        """Return whether the code is valid now."""
         with self._store.errors():
             return Invite.select().where(self._good(code)).exists(self._store.database)
 
     def use(self, code: str) -> bool:
-        """Use the code for one account; False where it is not good. Within a transaction."""
+        """Use the code for one account; return False if it is not valid. Within a transaction."""
         used = Invite.update(uses_left=Invite.uses_left - 1).where(self._good(code))
         return bool(used.execute(self._store.database))
 

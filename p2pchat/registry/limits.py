@@ -58,7 +58,7 @@ NO_LIMITS: Final = Limits(**{field.name: 0 for field in fields(Limits)})
 
 
 class Rank(IntEnum):
-    """Whose work goes first where much waits; what a stranger can ask for never overtakes.
+    """The priority of work; what a stranger can ask for never overtakes other work.
 
     A guesser's many addresses each come once as strangers, and then queue behind everybody else.
     """
@@ -80,7 +80,7 @@ class ConnectionCount:
         self._open: Counter[str] = Counter()
 
     def open(self, host: str) -> bool:
-        """Count one more; False, and not counted, where it is too many."""
+        """Count one more; return False, uncounted, if there are too many."""
         group = group_of(host)
         if self.per_address and self._open[group] >= self.per_address:
             return False
@@ -109,7 +109,9 @@ class LoginTries:
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def begin(self, username: str, host: str, now: float) -> float:
-        """Count a try; give 0, or (it is not counted) the seconds until it may be made."""
+        """Count an attempt and return 0; or do not count it and return the seconds until one is
+        allowed.
+        """
         group = group_of(host)
         wait = max(
             self._wait((username, group), self.limits.login_tries, now),
@@ -121,14 +123,14 @@ class LoginTries:
         return wait
 
     def rank(self, username: str, host: str, now: float) -> Rank:
-        """Tell when a try from there should have its turn; ask before it begins."""
+        """Return the priority of an attempt from there; ask before it begins."""
         group = group_of(host)
         if (username, group) in self._known:
             return Rank.KNOWN
         return Rank.GUESSER if self._count(("", group), now) else Rank.STRANGER
 
     def succeeded(self, username: str, host: str, now: float) -> None:
-        """Take back a try that was begun: the password was right."""
+        """Take back an attempt that was counted: the password was right."""
         group = group_of(host)
         self._tries.pop((username, group), None)
         self._add(("", group), -1, now)

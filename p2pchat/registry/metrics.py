@@ -45,7 +45,7 @@ class Metrics:
         self._look_again()
 
     def page(self) -> bytes:
-        """Return the numbers as Prometheus reads them; the loop's lag begins anew."""
+        """Return the numbers in Prometheus' format, and measure the loop's lag anew from now on."""
         page = generate_latest(self._registry)
         self._most_late = 0.0
         return bytes(page)

@@ -16,7 +16,7 @@ from p2pchat.storage import AddColumn
 
 
 class Account(Model):
-    """Somebody who may log in, unless `disabled`. `password_hash` is an Argon2id PHC string.
+    """An account, which may log in unless `disabled`. `password_hash` is an Argon2id PHC string.
 
     `key` is the public key of the identity that logged in last through a secure door, if any has;
     such an account may use the original door only if its owner allows it.
@@ -59,7 +59,7 @@ LAST_ISSUE = fn.MAX(Token.issued_at)
 
 
 class Invite(Model):
-    """A code by which accounts may be made; only its SHA-256 is kept."""
+    """A code with which accounts can be created; only its SHA-256 is stored."""
 
     code_hash = BlobField(primary_key=True)
     uses_left = IntegerField()
@@ -72,7 +72,7 @@ class Invite(Model):
 
 
 class InstantField(DateTimeField):
-    """An instant by the database's clock, whatever anybody's time zone."""
+    """An instant by the database's clock, independent of time zones."""
 
     field_type = "TIMESTAMPTZ"
 

@@ -19,7 +19,7 @@ _RENEWAL_S: Final = 3600
 
 
 class NodeLists:
-    """Ours, signed anew when it changes or is an hour old, and those of other nodes.
+    """Our signed list, renewed when it changes or is an hour old, and those of other nodes.
 
     Set `signer` once the certificate is known; without one there are no lists. `wall` gives seconds
     since the epoch.

@@ -26,7 +26,7 @@ _SCHEMA_LOCK: Final = 0x70327063  # any number, the same in every p2pchat
 
 
 class Postgres(Store):
-    """The database at the URL. A connection that broke is made anew at the next execution."""
+    """The database at the URL. A broken connection is replaced at the next statement."""
 
     def __init__(self, url: str) -> None:
         database = peewee.PostgresqlDatabase(url, prefer_psycopg3=True, **CONNECTION)

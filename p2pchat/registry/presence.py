@@ -29,7 +29,7 @@ class Whereabouts(NamedTuple):
 def whereabouts(
     host: str, port: int, clear_port: int, key: bytes | None, *, in_clear: bool
 ) -> Whereabouts:
-    """Return what is told of somebody who is online, if at a port; see Attendance."""
+    """Return what is told of a user who is online, with any announced ports; see Attendance."""
     if not port:
         return Whereabouts(SearchResult(Presence.OFFLINE, key=key), OFFLINE)
     found = SearchResult(Presence.ONLINE, host, port, key, in_clear)
@@ -100,7 +100,7 @@ OnMoved = Callable[[Sighting], None]
 
 
 class PresenceBook:
-    """Everybody who is online; `patience` is how long one may be silent, in seconds.
+    """The users who are online; `patience` is the longest silence allowed, in seconds.
 
     `soon(callback)` calls at the end of the turn: however often a user moves in one turn, each
     watcher is told once.
@@ -130,11 +130,11 @@ class PresenceBook:
 
     @property
     def watched(self) -> list[str]:
-        """The names that anybody watches."""
+        """The names that are watched."""
         return list(self._watchers)
 
     def arrive(self, attendance: Attendance) -> Attendance | None:
-        """Put somebody online; return the attendance that this one replaces, if any."""
+        """Put a user online; return the attendance that this one replaces, if any."""
         replaced = self._by_name.get(attendance.username)
         if replaced is not None:
             self.leave(replaced)
@@ -145,7 +145,7 @@ class PresenceBook:
         return replaced
 
     def visit(self, attendance: Attendance) -> None:
-        """Hear somebody's heartbeats until `leave`, who is not online by that."""
+        """Accept a user's heartbeats until `leave`, without putting them online."""
         assert attendance.seal is not None
         self._by_session[attendance.seal.session] = attendance
 
@@ -163,7 +163,7 @@ class PresenceBook:
         return True
 
     def withdraw(self, attendance: Attendance) -> None:
-        """Take the addresses back that were announced; harmless if replaced or gone already."""
+        """Remove the announced addresses; harmless if they were replaced or removed already."""
         if self._by_name.get(attendance.username) is not attendance:
             return
         self._give_addresses_back(attendance)
@@ -172,7 +172,7 @@ class PresenceBook:
         self.on_change(attendance.username)
 
     def watch(self, watcher: Hashable, usernames: tuple[str, ...], on_moved: OnMoved) -> None:
-        """Tell the watcher of these users too from now on; of so many in all as may be watched."""
+        """Report on these users too from now on, up to the allowed number in all."""
         watched = self._watched.setdefault(watcher, set())
         for username in usernames:
             if len(watched) >= MOST_WATCHED_IN_ALL:
@@ -198,7 +198,7 @@ class PresenceBook:
             self._heard(attendance, now)
 
     def hear_sealed(self, hello: SealedHello, host: str, now: float) -> bool:
-        """Note a sealed heartbeat; False where it is forged, repeated, or from elsewhere."""
+        """Note a sealed heartbeat; return False if it is forged, repeated, or from elsewhere."""
         attendance = self._by_session.get(hello.session)
         if (
             attendance is None
@@ -235,12 +235,12 @@ class PresenceBook:
         return None
 
     def begin_anew(self, now: float) -> None:
-        """Let everybody's patience begin now: nobody could be heard."""
+        """Restart every user's patience: no heartbeat could be received."""
         for attendance in self._by_name.values():
             attendance.heard_at = now
 
     def expire(self, now: float) -> list[Attendance]:
-        """Put offline, and give, everybody who has been silent for too long."""
+        """Put offline, and return, all users who were silent for too long."""
         expired: list[Attendance] = []
         for attendance in self._by_name.values():
             if attendance.heard_at + self._patience > now:

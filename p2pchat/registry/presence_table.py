@@ -21,7 +21,7 @@ from p2pchat.storage import Store
 
 
 class Lease(NamedTuple):
-    """How our node stands: `anew` if what it has published may be gone.
+    """The state of our node's lease; `anew` if our published entries may be gone.
 
     `other_nodes` are the links of the others that live; `next_end` is in how many seconds the
     first of their leases ends, if there is any.
@@ -68,7 +68,9 @@ class PresenceTable:
         self._lease = lease
 
     def renew(self, url: str) -> Lease:
-        """Renew our lease, and put offline whose node's has ended; `url`: see models.Node."""
+        """Renew our lease, and put offline the users of nodes whose lease has ended; `url`: see
+        models.Node.
+        """
         with self._store.transaction():
             kept = self._store.rows(
                 "UPDATE node SET url = %s,"
@@ -141,13 +143,13 @@ class PresenceTable:
         return outcomes
 
     def withdraw(self) -> None:
-        """Put offline whoever is at our node, and end its lease."""
+        """Put our node's users offline, and end its lease."""
         with self._store.transaction():
             self._store.rows("DELETE FROM node WHERE id = %s", (self._node,))
             self._put_offline([self._node])
 
     def find(self, usernames: Sequence[str]) -> dict[str, Whereabouts]:
-        """Return where these users are; those who have no account are missing."""
+        """Return the presence of these users; those without an account are missing."""
         with self._store.errors():
             rows = self._store.rows(
                 "SELECT a.username, a.key, o.host, o.port, o.clear_port, o.in_clear, o.key"
@@ -168,7 +170,7 @@ class PresenceTable:
         return [Session(name, host, port, not clear, 0.0) for name, host, port, clear in rows]
 
     def shut_out(self, usernames: Sequence[str], with_token: Sequence[str]) -> list[str]:
-        """Return which of these may not be in: disabled, without an account, or logged out.
+        """Return which of these users may not be logged in: disabled, deleted, or logged out.
 
         Those who came `with_token` and have none any more were logged out, everywhere.
         """
@@ -219,7 +221,7 @@ class PresenceTable:
         return Published.KEPT if kept else Published.ELSEWHERE
 
     def _put_offline(self, nodes: list[int]) -> None:
-        """Forget whoever is at these nodes, and tell the others."""
+        """Delete the entries of these nodes' users, and notify the others."""
         if nodes:
             gone = self._store.rows(
                 "DELETE FROM presence WHERE username IN (SELECT username FROM presence"

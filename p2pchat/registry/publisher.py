@@ -29,7 +29,7 @@ Write = Callable[[list[Row], list[str]], dict[str, Published] | None]
 
 
 class _Batch(NamedTuple):
-    """What is being written: of whom, who of them is here, and who waits for the outcome."""
+    """The entries being written: the users, which of them are online, and the waiting callbacks."""
 
     waiting: dict[str, list[OnPublished]]
     here: dict[str, Attendance]
@@ -79,7 +79,7 @@ class Publisher:
             self._loop.call_soon(self._write)
 
     def publish_all(self) -> None:
-        """Write where everybody is."""
+        """Publish the presence of all our users."""
         for attendance in self._presence:
             self.publish(attendance.username)
 
@@ -88,7 +88,7 @@ class Publisher:
         self._write()
 
     def is_published(self, attendance: Attendance) -> bool:
-        """Return whether others have been able to see this very login."""
+        """Return whether this login is visible to other nodes."""
         return self._published.get(attendance.username) is attendance
 
     def stop(self) -> None:

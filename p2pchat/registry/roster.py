@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
 
 class Roster:
-    """The accounts of the registry whose database is `store`."""
+    """The accounts in the registry's database `store`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -60,15 +60,15 @@ class Roster:
                 )
 
     def disable(self, username: str) -> bool:
-        """Keep the account, and let nobody in by it; False where there is none."""
+        """Disable the account; return False if it does not exist."""
         return self._set_disabled(username, disabled=True)
 
     def enable(self, username: str) -> bool:
-        """Let its owner in again; False where there is none."""
+        """Enable the account again; return False if it does not exist."""
         return self._set_disabled(username, disabled=False)
 
     def remove(self, username: str) -> bool:
-        """Forget the account, and let anybody have the name; False where there is none."""
+        """Delete the account, so that its name is free; return False if it does not exist."""
         gone = Account.delete().where(Account.username == username)
         with self._store.transaction():
             found = bool(gone.execute(self._store.database))

@@ -103,14 +103,16 @@ class Server:
         )
 
     def limit(self, limits: Limits) -> None:
-        """Keep to these limits from now on; whoever is in stays in."""
+        """Apply these limits from now on; open connections stay."""
         self._limits = limits
         self._connections.per_address = limits.connections_per_address
         new = limits.new_connections_per_minute
         self._new_connections.change(new / MINUTE, new)
 
     def stop(self, on_stopped: Callable[[], None]) -> None:
-        """Let nobody in any more, send the open answers, then hang up and call `on_stopped`."""
+        """Accept no more connections, send the pending answers, then close all and call
+        `on_stopped`.
+        """
         if self._on_stopped is not None:
             return
         self._on_stopped = on_stopped
@@ -138,7 +140,7 @@ class Server:
             self._silence.cancel()
 
     def _logged_in(self, client: Client) -> None:
-        """Somebody has: see to it that the silent are hung up on in time."""
+        """Schedule the check for silent users, because a user has logged in."""
         self._anonymous.pop(client, None)
         if self._silence is None:
             self._expire()
@@ -175,7 +177,7 @@ class Server:
         return door
 
     def _admit(self, on_transport: OnTransport, transport: Wire) -> None:
-        """Let somebody in, who then is counted until `forget` or the end of the handshake."""
+        """Accept a connection, which is counted until `forget` or the end of the handshake."""
         host = transport.remote.host
         too_fast = self._new_connections.take(group_of(host), self._loop.now())
         if too_fast or not self._connections.open(host):
@@ -249,7 +251,7 @@ class Server:
         tls.on_closed = ended
 
     def _heard_sealed(self, datagrams: Datagrams, datagram: bytes, remote: Address) -> None:
-        """Answer a true heartbeat with where it came from; say nothing to any other."""
+        """Answer a valid heartbeat with the address it came from; ignore any other."""
         try:
             hello = open_hello(datagram)
         except RemoteProtocolError as error:
@@ -282,4 +284,4 @@ class Server:
 
 
 def _nothing() -> None:
-    """Stand in for what was called already."""
+    """Do nothing: it was called already."""

@@ -108,11 +108,11 @@ class Service:
         return self._handlers[type(request)](visitor, request)
 
     def hear(self, hello: Hello, host: str) -> None:
-        """Take a heartbeat in clear that came from `host`."""
+        """Handle a plain heartbeat that came from `host`."""
         self._presence.hear(hello.username, host, self._now())
 
     def hear_sealed(self, hello: SealedHello, host: str) -> bool:
-        """Take a sealed heartbeat that came from `host`; tell whether it deserves an answer."""
+        """Handle a sealed heartbeat that came from `host`; return whether to answer it."""
         return self._presence.hear_sealed(hello, host, self._now())
 
     def leave(self, visitor: Visitor) -> None:
@@ -126,7 +126,7 @@ class Service:
         return self._entrance.log_out_here(username)
 
     def hang_up_on_the_silent(self, late: float = 0.0) -> float | None:
-        """Put offline and hang up on whoever was silent for too long; return the next deadline.
+        """Put silent users offline and close their connections; return the next deadline.
 
         `late` is how long ago the last one was. By much, and the registry stood still: who knows
         whose heartbeats the system could not keep meanwhile.

@@ -49,7 +49,7 @@ class Shared:
         )
 
     def close(self, timeout: float) -> None:
-        """Listen no more, and wait so many seconds for what is being written."""
+        """Stop listening, and wait so many seconds for pending writes."""
         if self._bulletin is not None:
             self._bulletin.close()
         self._worker.close(timeout)

@@ -26,7 +26,7 @@ def open_file(file: Path, *, alone: bool = False) -> SqliteFile:
 
 
 def try_file(file: Path) -> None:
-    """Raise StorageError if the file, which is there, could not be opened; change nothing."""
+    """Raise StorageError if the existing file could not be opened; change nothing."""
     try_to_open(file, SCHEMA_VERSION, _ADVICE)
 
 

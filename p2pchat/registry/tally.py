@@ -1,4 +1,4 @@
-"""What the registry has answered and refused, counted: cheap to add to, for whoever asks."""
+"""Counts of what the registry has answered and refused: cheap to add to, for operators to read."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Whoever is at the other end of one connection, as the registry's decisions see them."""
+"""The client of one connection, as the registry's decisions see it."""
 
 from collections.abc import Callable
 
@@ -55,4 +55,4 @@ class Visitor:
 
 
 def _ignore(_: object) -> None:
-    """Stand in for a connection that has ended."""
+    """Do nothing: the connection has ended."""

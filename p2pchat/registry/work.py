@@ -1,4 +1,4 @@
-"""Answers that take a while: blocking work first, or something else that must happen before."""
+"""Answers that take a while: those that need blocking work, or something else, first."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -55,7 +55,7 @@ def _shortened(text: str) -> str:
 
 
 def _names(app: ChatApp) -> tuple[tuple[str, str], ...]:
-    """Return the names that can be completed, and who of them is online."""
+    """Return the names for completion, and which of them are online."""
     online = set(app.node.conversations.online_contacts)
     return tuple((name, "online" if name in online else "") for name in sorted(app.names))
 

@@ -1,4 +1,4 @@
-"""What a person is asked about once before it is said, because it may not be meant. Pure."""
+"""Texts that are confirmed once before they are sent, because they may be a mistake. Pure."""
 
 from typing import Final
 
@@ -7,12 +7,12 @@ _MUCH_TEXT: Final = 2000
 
 
 def as_meant(text: str) -> str:
-    """Return how to submit a text that the person wants to be said after all."""
+    """Return the line that submits a text after it was confirmed."""
     return text.replace("/", "//", 1) if _looks_like_a_command(text) else text
 
 
 def why_ask(text: str) -> str:
-    """Return what to say before the text is sent, or nothing where it is like any other."""
+    """Return the question to ask before the text is sent; empty if there is none."""
     if _looks_like_a_command(text):
         return "a space is before the slash, so it is no command"
     lines = text.rstrip("\n").count("\n") + 1

@@ -42,15 +42,14 @@ from p2pchat.ui.view import View
 
 
 class ChatApp(Watcher):
-    """One person at one node, until `done`; then `exit_code`, or `error` to be raised, says how.
+    """A user's session with a node, until `done`; then `exit_code` or `error` says how it ended.
 
-    `call`: go straight into a chat with that user, and be done when it ends. What is typed is done
-    in order: a text waits while a call is unanswered, and so does what comes after it, unless
-    `commands_overtake` (a person at a keyboard means a command now, a script means it in order, and
-    is told by the exit code that a line could not be said).
+    With `call` it begins with a chat with that user, and ends with it. Typed lines are handled in
+    order: a text waits while a call is unanswered, and so do lines after it, except commands if
+    `commands_overtake` (at a keyboard a command is meant now, in a script in its order).
 
-    There may be several at one node, on different screens: `is_elsewhere(contact)` tells whether
-    another has that conversation open, which then goes on without this. `on_done` is called once.
+    A node may have several sessions: `is_elsewhere(contact)` returns whether another one has that
+    conversation open, which then goes on without this one. `on_done` is called once.
     """
 
     is_person = True
@@ -114,7 +113,7 @@ class ChatApp(Watcher):
 
     @property
     def front(self) -> str | None:
-        """With whom what is typed is said."""
+        """The contact to whom typed texts go."""
         return self._foreground.front if self._foreground is not None else None
 
     @property
@@ -126,7 +125,7 @@ class ChatApp(Watcher):
 
     @property
     def opened(self) -> set[str]:
-        """With whom conversations are open here."""
+        """The contacts with an open conversation here."""
         return self.foreground.opened
 
     @property
@@ -143,7 +142,7 @@ class ChatApp(Watcher):
             self._begin()
 
     def submit(self, line: str) -> None:
-        """Take a typed line; bytes that are no UTF-8 (terminals give surrogates) are replaced."""
+        """Handle a typed line; surrogates, for bytes that are not UTF-8, are replaced."""
         line = line.encode("utf-8", "replace").decode()
         try:
             meant = parse(line)
@@ -159,26 +158,26 @@ class ChatApp(Watcher):
             self._typed.put(meant)
 
     def refuse_line(self, why: str) -> None:
-        """A line could not even be read; a script learns it from the exit code too."""
+        """Report that a line could not be read; the exit code tells a script."""
         self._view.tell(why)
         self._unsaid += 1
 
     def wait_for_reader(self, behind: bool) -> None:
-        """Hear no more of those who are talked to here while nobody reads what they say."""
+        """Read no more from the contacts here while nobody reads the output."""
         self._reader_is_behind = behind
         for contact in self.opened if self.running else ():
             self.node.wait_for_reader(contact, behind=behind)
 
     def end_input(self) -> None:
-        """Nothing more will be typed: do what was, then leave."""
+        """Note the end of the input: handle what was typed, then leave."""
         self._typed.put(END)
 
     def on_room(self) -> None:
-        """More can be said than before."""
+        """Note that more can be said than before."""
         self._typed.work_off()
 
     def on_event(self, event: Event) -> None:
-        """Take what the node tells."""
+        """Handle an event of the node."""
         if isinstance(event, LoginFailed) and not self._ready:
             self.finish(error=event.error)
             return
@@ -195,7 +194,7 @@ class ChatApp(Watcher):
         self._typed.work_off()
 
     def on_bug(self) -> None:
-        """Say that something is missing from the screen."""
+        """Report that something is missing from the screen."""
         self._view.tell("something that happened could not be shown: a bug, see the log")
 
     def _take(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
@@ -242,7 +241,7 @@ class ChatApp(Watcher):
             self._finish_call(contact, error, unsent)
 
     def _finish_call(self, contact: str, error: P2PError | None, unsent: int) -> None:
-        """Be done with the one call, and tell by the exit code whether everything was said."""
+        """End the single call; the exit code says whether everything was said."""
         chat = self.node.chat(contact)
         queued = chat.waiting if chat is not None else 0
         if queued:
@@ -262,7 +261,7 @@ class ChatApp(Watcher):
         return unsent
 
     def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:
-        """Be done."""
+        """End the session."""
         if not self.done:
             self.done = True
             unsaid = self._unsaid and not self._commands_overtake

@@ -13,7 +13,7 @@ from p2pchat.ui.brought_words import ELSEWHERE, SAME
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Say the text to the contact."""
+    """Send the text to the contact."""
 
     text: str = field(repr=False)
 
@@ -28,7 +28,7 @@ class Order:
 
 
 class Command(NamedTuple):
-    """A row of the table; `takes` names the argument, empty where there is none.
+    """A row of the table; `takes` names the argument, and is empty if there is none.
 
     `extra` is the one further word that may follow. `optional`: the argument may be left out.
     """
@@ -95,7 +95,7 @@ _BY_WORD: Final = {command.word: command for command in COMMANDS}
 
 
 def takes_name(word: str) -> bool:
-    """Return whether a command's argument is somebody's name."""
+    """Return whether a command's argument is the name of a user."""
     return word in _BY_WORD and _BY_WORD[word].takes == NAME
 
 
@@ -152,7 +152,7 @@ def help_rows() -> list[tuple[str, str]]:
 
 
 def help_lines(word: str = "") -> list[str]:
-    """Return the commands in few lines, by what they are about; or what one of them does.
+    """Return the commands in a few lines, by group, or the help of one of them.
 
     Raise UsageError if there is no such command.
     """

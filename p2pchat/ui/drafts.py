@@ -1,4 +1,4 @@
-"""What was begun to be written to each contact, kept so that neither a switch nor a crash loses it.
+"""Unsent texts, kept by contact so that neither a switch nor a crash loses them.
 
 Drafts are texts of the person: the file is for its owner's eyes.
 """

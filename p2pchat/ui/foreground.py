@@ -32,7 +32,7 @@ _MOST_SHOWN: Final = 200
 
 
 class Foreground:
-    """`front` is with whom what is typed is said; `unread` counts lines not shown, by contact.
+    """`front` is the contact to whom typed texts go; `unread` counts lines not shown, by contact.
 
     `opened` are the contacts who were brought to front and whose chat has not ended.
     """
@@ -49,7 +49,7 @@ class Foreground:
         self.ours = OurLines(view, node)
 
     def begin(self) -> None:
-        """Say what came while we were not there."""
+        """Report what came while we were away."""
         self.unread.update(self._node.history.unread())
         for contact, count in self.unread.items():
             self._view.tell(f"{contact}: {count} unread: /chat {contact}")
@@ -61,7 +61,7 @@ class Foreground:
             self.bring(contact)
 
     def bring(self, contact: str) -> None:
-        """Show what of the contact was not seen, and say what is typed to them from now on."""
+        """Show the contact's unseen lines, and send typed texts to them from now on."""
         if self.front == contact:
             return
         self.front = contact
@@ -92,7 +92,7 @@ class Foreground:
             self.ours.bring(None)
 
     def is_to_be_shown(self, event: Event) -> bool:
-        """Tell what does not only concern a conversation that can be read later."""
+        """Return whether an event is shown now, rather than when its conversation is opened."""
         match event:
             case TextReceived(contact, _, line_id):
                 return not line_id or contact == self.front
@@ -111,7 +111,7 @@ class Foreground:
                 return True
 
     def on_event(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
-        """Take what concerns lines."""
+        """Handle an event about lines."""
         match event:
             case Calling(contact) | ContactAway(contact) | ChatStarted(contact):
                 self._left.discard(contact)
@@ -150,7 +150,7 @@ class Foreground:
             self._view.tell(f"{contact} has written: /chat {contact}")
 
     def _said(self, contact: str, text: str, number: int) -> None:
-        """A line was said: whether it must wait decides whether its delivery is told."""
+        """Note that a line was said: if it must wait, its delivery is reported later."""
         self.ours.said(contact, text, number)
         chat = self._node.chat(contact)
         if chat is not None and chat.away:

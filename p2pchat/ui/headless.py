@@ -1,4 +1,4 @@
-"""A node without a screen: what happens is a line in a log, what is said waits to be read."""
+"""A node without a screen: events are lines in a log, and messages wait to be read."""
 
 from typing import IO
 

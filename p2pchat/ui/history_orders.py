@@ -1,4 +1,4 @@
-"""What the person orders about what was said: /history, /search-history."""
+"""Commands about the history: /history and /search-history."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -14,7 +14,9 @@ _LAST: Final = 20
 
 
 class HistoryOrders:
-    """Done at the node that `node()` gives, told to the view; `front()` is whom is meant unsaid."""
+    """Commands for the node that `node()` returns, reporting to the view; `front()` is the default
+    contact.
+    """
 
     def __init__(
         self, view: View, node: Callable[[], Node], front: Callable[[], str | None]

@@ -63,7 +63,7 @@ class Hooks(Watcher):
         self._closed = False
 
     def on_event(self, event: Event) -> None:
-        """Run what is to be run then, now or when there is room."""
+        """Run the commands for the event, now or when there is room."""
         name = NAMES[type(event)]
         if name not in self._commands or self._closed:
             return
@@ -123,7 +123,7 @@ class Hooks(Watcher):
             )
 
     def _look(self) -> None:
-        """See which have ended."""
+        """Check which have ended."""
         for name, process in tuple(self._running):
             code = process.poll()
             if code is None:
@@ -167,7 +167,7 @@ def parse_hooks(commands: Commands) -> dict[str, tuple[str, ...]]:
 
 
 def variables_of(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Return an object's fields as variables, cut where they are long.
+    """Return an object's fields as variables, truncated if they are long.
 
     Lists, and all of a long text, are on stdin alone.
     """

@@ -55,7 +55,7 @@ class _Host:
             self._turn()
 
     def _turn(self) -> None:
-        """Run one turn of ours, say when the next is due, and keep the screen in step."""
+        """Run one turn of our loop, schedule the next, and update the screen."""
         try:
             self._loop.run_once(0)
         except BaseException as error:  # noqa: BLE001  # raised from main, once the prompt has ended

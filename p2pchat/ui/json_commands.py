@@ -24,7 +24,7 @@ Id = str | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class JsonOrder:
-    """Do what the command says; what it does not say is empty.
+    """An order of a program; fields that were not given are empty.
 
     `id`, whatever it is, comes back with the answer. `yes` is a command's one further word, `yes`
     or `in_clear`.
@@ -135,7 +135,10 @@ def _refuse(constant: str) -> None:
 
 
 def _finite(text: str) -> float:
-    """Return the number; too large a one would be answered with Infinity, which is no JSON."""
+    """Return the number.
+
+    Raise ValueError if it is too large: it would be repeated as Infinity, which is not JSON.
+    """
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text} is too large a number")
@@ -143,7 +146,7 @@ def _finite(text: str) -> float:
 
 
 def _clean(value: Any) -> Any:
-    """Replace halves of surrogate pairs, which JSON can say and UTF-8 cannot."""
+    """Replace halves of surrogate pairs, which JSON can express and UTF-8 cannot."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return value

@@ -1,4 +1,4 @@
-"""Event -> one JSON object: the model that `--json`, `p2p listen` and hooks have in common.
+"""Events as JSON objects: the model that `--json`, `p2p listen` and hooks share.
 
 Each object stands on a line of its own. What it may hold is in EVENTS.md beside this file: fields
 are added there, and never renamed or taken away while the version stays. Knows no node and no
@@ -100,7 +100,7 @@ def json_object(name: str, at: int, /, **fields: Any) -> dict[str, Any]:
 
 
 def contact_of(fields: Mapping[str, Any]) -> str | None:
-    """Return whom an object is about, if it is about somebody."""
+    """Return the user whom an object is about; empty if there is none."""
     for name in ("from", "to", "user"):
         if name in fields:
             return str(fields[name])
@@ -133,7 +133,7 @@ def error_fields(error: P2PError | None) -> dict[str, Any]:
 
 
 def timestamp(at: int) -> str:
-    """Return milliseconds since the epoch as UTC; a contact's clock may say anything."""
+    """Return milliseconds since the epoch as UTC; a contact's clock may be far off."""
     try:
         moment = dt.datetime.fromtimestamp(at / 1000, tz=dt.UTC)
     except (OverflowError, ValueError, OSError):

@@ -29,7 +29,7 @@ KEYS: Final = (
 def bindings(
     completer: Completer, on_next: Callable[[], None], on_interrupt: Callable[[], None]
 ) -> KeyBindings:
-    """Return them; `on_interrupt` is Ctrl-C where there is nothing to clear.
+    """Return the key bindings; `on_interrupt` is called for Ctrl-C on an empty line.
 
     Tab finishes the word where one thing alone could stand, however fast it came.
     """
@@ -66,7 +66,7 @@ def bindings(
 
 
 def _add_interrupts(made: KeyBindings, on_interrupt: Callable[[], None]) -> None:
-    """Have Ctrl-C clear the line, or (on an empty one) be told."""
+    """Have Ctrl-C clear the line, or call the callback if it is empty."""
 
     @made.add("c-c", filter=Condition(lambda: bool(get_app().current_buffer.text)))
     def _(event: KeyPressEvent) -> None:

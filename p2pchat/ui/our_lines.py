@@ -1,4 +1,4 @@
-"""Lines of ours in the conversation in front, until it is known what has become of each.
+"""Our lines in the conversation in front, until the outcome of each is known.
 
 A line that is not delivered yet stands above the prompt with its state; once it is settled it moves
 up among the rest, where nothing changes any more.
@@ -17,7 +17,7 @@ _MOST_KEPT: Final = 200
 
 
 class OurLines:
-    """Those to one contact at a time: whom `bring` says."""
+    """Our lines to one contact at a time, set by `bring`."""
 
     def __init__(self, view: View, node: Node) -> None:
         self._view = view
@@ -51,7 +51,7 @@ class OurLines:
             self._lines.extend((line.seq, line.text) for line in kept)
 
     def said(self, contact: str, text: str, number: int) -> None:
-        """A line is kept; in clear nothing more will be known of it."""
+        """Note that a line was kept; in clear nothing more will be known of it."""
         if contact != self._contact:
             return
         if number:
@@ -66,7 +66,7 @@ class OurLines:
                 self._show(self._lines.popleft()[1], LineState.DELIVERED)
 
     def renumbered(self, contact: str, pairs: Sequence[tuple[int, int]]) -> None:
-        """Lines that wait have other numbers now: of each the old one and the new one."""
+        """Note new numbers of waiting lines: pairs of the old and the new one."""
         if contact == self._contact:
             new_numbers = dict(pairs)
             lines = [(new_numbers.get(number, number), text) for number, text in self._lines]
@@ -74,7 +74,7 @@ class OurLines:
             self._lines.extend(lines)
 
     def failed(self, contact: str) -> None:
-        """What is not on its way will not be delivered."""
+        """Note that lines that were not on their way will not be delivered."""
         if contact == self._contact:
             on_their_way = [(n, text) for n, text in self._lines if n <= self._sent]
             for _, text in list(self._lines)[len(on_their_way) :]:

@@ -10,7 +10,7 @@ _SECONDS: Final = 15.0
 
 
 class Patience:
-    """Begins with the first question whether it `is_over`, and anew after `stop`."""
+    """A deadline that starts at the first question whether it `is_over`, also after `stop`."""
 
     def __init__(self) -> None:
         self._timer: Timer | None = None

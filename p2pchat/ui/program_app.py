@@ -41,7 +41,7 @@ _PATIENCE: Final = 15.0
 
 
 class ProgramApp(Watcher):
-    """One program at one node, until `done`; then `exit_code`, or `error` to be raised, says how.
+    """A program's session with a node, until `done`; then `exit_code` or `error` says how it ended.
 
     `call`: be in a chat with that user, whom orders mean that name nobody, and be done when it
     ends. See ChatApp for the rest.
@@ -85,11 +85,11 @@ class ProgramApp(Watcher):
 
     @property
     def opened(self) -> set[str]:
-        """With whom this program has a chat."""
+        """The contacts with whom this program has a chat."""
         return self._orders.opened
 
     def run(self, node: Node, *, ready: bool = False) -> None:
-        """Be at this node; `ready`: it is logged in already, else that is waited for."""
+        """Begin at this node; `ready` if it is logged in already, which is waited for otherwise."""
         self._node = node
         if ready:
             self._begin()
@@ -101,7 +101,7 @@ class ProgramApp(Watcher):
 
     @property
     def wants_input(self) -> bool:
-        """Whether more should be read: not while much is unanswered, or unread."""
+        """Whether more should be read: not while much is unanswered or unread."""
         unanswered = len(self._waiting) + self._orders.unanswered
         return unanswered < _MOST_WAITING and self._stream.has_room
 
@@ -110,7 +110,7 @@ class ProgramApp(Watcher):
         self._on_input_wanted = callback
 
     def submit(self, line: str) -> None:
-        """Take an order, as JSON; a blank line is none."""
+        """Handle an order in JSON; blank lines are ignored."""
         if not line.strip():
             return
         fields: dict[str, Any] = {}
@@ -125,21 +125,21 @@ class ProgramApp(Watcher):
         self._held_back = not self.wants_input
 
     def refuse_line(self, why: str) -> None:
-        """A line could not even be read."""
+        """Report that a line could not be read."""
         self._answer_error(None, UsageError(why))
         self._held_back = not self.wants_input
 
     def end_input(self) -> None:
-        """Nothing more will be ordered: do what was, then end."""
+        """Note the end of the orders: carry out what was ordered, then end."""
         self._waiting.append(None)
         self._work_off()
 
     def on_room(self) -> None:
-        """More can be said than before."""
+        """Note that more can be said than before."""
         self._work_off()
 
     def on_event(self, event: Event) -> None:
-        """Take what the node tells."""
+        """Handle an event of the node."""
         if self.done:
             return
         self._stream.show(event)
@@ -147,7 +147,7 @@ class ProgramApp(Watcher):
         self._work_off()
 
     def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:
-        """Be done, whatever was not written yet."""
+        """End the session, even if output is unwritten."""
         if not self.done:
             self.done = True
             self.exit_code, self.error = exit_code, error
@@ -157,10 +157,10 @@ class ProgramApp(Watcher):
             self.on_done()
 
     def settle(self) -> None:
-        """Nothing is left to be told: a program has heard of each line what is known."""
+        """Do nothing: a program was told the known state of each line already."""
 
     def _end(self, exit_code: int = 0, error: P2PError | None = None) -> None:
-        """Be done once everything is written; the first reason counts."""
+        """End the session once everything is written; the first reason counts."""
         if not self._over:
             self._over = True
             self._stream.close(lambda: self.finish(exit_code, error))
@@ -212,7 +212,7 @@ class ProgramApp(Watcher):
         return ContactOffline.exit_code if chat is not None and chat.waiting else 0
 
     def _work_off(self) -> None:
-        """Do what can be done now."""
+        """Carry out the orders that can be carried out now."""
         while self._waiting and self._may_do(self._waiting[0]):
             self._do(self._waiting.popleft())
         self._end_if_all_is_said()
@@ -256,7 +256,7 @@ class ProgramApp(Watcher):
         self._work_off()
 
     def _wind_up(self) -> None:
-        """Nothing more is ordered: see who of those that we wrote to is there to take it."""
+        """After the last order, find out which recipients are there to receive their lines."""
         self._ending = True
         node = self.node
         self._undelivered = {c for c in self._orders.written_to if not node.has_said_all(c)}
@@ -273,7 +273,7 @@ class ProgramApp(Watcher):
             self._not_there(contact)
 
     def _no_answer(self, contact: str, _: P2PError) -> None:
-        """The registry cannot say it; a link that is up can."""
+        """Handle a failed lookup: a link that is open still shows that the contact is there."""
         chat = self.node.chat(contact)
         if chat is None or chat.away:
             self._not_there(contact)

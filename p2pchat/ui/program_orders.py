@@ -163,7 +163,7 @@ class ProgramOrders:
             self._answer(order, error)
 
     def _no_longer_sending(self, order: JsonOrder, whom: str) -> bool:
-        """Take it from those that have no answer; False where it has one."""
+        """Remove the order from the unanswered ones; return False if it was answered."""
         orders = self._sending[whom]
         for n, other in enumerate(orders):
             if other is order:

@@ -94,7 +94,7 @@ class Prompt:
         self.on_line: Callable[[str], None] = _ignore
 
     def _entered(self, buffer: Buffer) -> bool:
-        """Take the line, or ask the person about it first; True: what stands there now may stay."""
+        """Submit the line, or ask for confirmation first; return True if the text should stay."""
         text = buffer.text
         if self._asked_about != text and why_ask(text):
             self._asked_about = text
@@ -113,12 +113,12 @@ class Prompt:
         self._drafts.keep(self._front, self.session.default_buffer.text)
 
     def _think_again(self) -> None:
-        """Ask anew about a text that has been changed."""
+        """Drop the confirmation of a text that was changed."""
         self._asked_about = None
         self._asked_to_leave = False
 
     def _interrupted(self) -> None:
-        """Ask before chat and node end by a key that may be meant for something else."""
+        """Ask before Ctrl-C ends chat and node, because the key may be meant for something else."""
         if self._asked_to_leave:
             self.session.app.exit(exception=KeyboardInterrupt)
         self._asked_to_leave = True
@@ -148,7 +148,7 @@ class Prompt:
         self.write(waited)  # by now the editor may have the terminal
 
     def _print_above(self) -> None:
-        """Print where the prompt stands, and have it drawn again below, with the room that is left.
+        """Print above the prompt, which is then drawn again in the room that is left.
 
         prompt_toolkit would ask the terminal for that, and draw too much while it does not know.
         """
@@ -161,7 +161,7 @@ class Prompt:
         app.invalidate()
 
     def alert(self, contact: str, sentence: str) -> None:
-        """Draw the person's attention, as they wish: somebody wants something."""
+        """Alert the user in the configured way, because a contact wants something."""
         if contact in self._look.quiet:
             return
         output = self.session.app.output

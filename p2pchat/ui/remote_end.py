@@ -29,23 +29,23 @@ class App(TakesInput, Protocol):
 
     @property
     def opened(self) -> Collection[str]:
-        """With whom conversations are open there, in front or behind."""
+        """The contacts with an open conversation there, in front or not."""
 
     @property
     def undone(self) -> int:
         """How much of what was submitted is not done yet, nor said."""
 
     def run(self, node: Node, *, ready: bool = False) -> None:
-        """Be at this node."""
+        """Begin at this node."""
 
     def on_event(self, event: Event) -> None:
-        """Take what the node tells."""
+        """Handle an event of the node."""
 
     def on_room(self) -> None:
-        """More can be said than before."""
+        """Note that more can be said than before."""
 
     def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:
-        """Be done."""
+        """End the session."""
 
     def settle(self) -> None:
         """Show what is still to be shown."""
@@ -84,17 +84,17 @@ class RemoteEnd(Watcher):
 
     @property
     def opened(self) -> Collection[str]:
-        """With whom conversations are open there."""
+        """The contacts with an open conversation there."""
         return self._app.opened
 
     def on_event(self, event: Event) -> None:
-        """Take what the node tells."""
+        """Handle an event of the node."""
         if not self._app.done:
             self._app.on_event(event)
             self._loop.call_soon(self._after)
 
     def on_room(self) -> None:
-        """More can be said than before."""
+        """Note that more can be said than before."""
         self._app.on_room()
         self._loop.call_soon(self._after)
 
@@ -121,10 +121,10 @@ class RemoteEnd(Watcher):
         self._loop.call_soon(self._after)
 
     def _written(self, count: int) -> None:
-        """So many lines that were shown are written there."""
+        """Note that so many shown lines were written by the remote process."""
 
     def _after(self) -> None:
-        """Something has happened in this turn, and what was said in it is on the disk."""
+        """Report what was handled in this turn, now that what was said in it is on disk."""
         self._tell_done()
 
     def _tell_done(self) -> None:
@@ -135,7 +135,7 @@ class RemoteEnd(Watcher):
             self._told_done = done
 
     def _give_sign(self) -> None:
-        """Say that we live, now and then."""
+        """Send a sign of life every few seconds."""
         self._sign = self._loop.call_later(_SIGN_EVERY, self._give_sign)
         self._link.send(Taken(0))
 
@@ -143,7 +143,7 @@ class RemoteEnd(Watcher):
         self._app.finish()
 
     def _done(self) -> None:
-        """End it, once what was said in this turn is kept."""
+        """End the session once what was said in this turn is kept."""
         if self._sign is not None:
             self._sign.cancel()
         self._loop.call_soon(self._detach)

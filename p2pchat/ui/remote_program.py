@@ -19,7 +19,7 @@ from p2pchat.ui.stream import Stream
 
 
 class RemoteProgram(RemoteEnd):
-    """One of them; see RemoteEnd."""
+    """The node's end of one program; see RemoteEnd."""
 
     def __init__(
         self,

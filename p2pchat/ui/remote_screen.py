@@ -1,4 +1,4 @@
-"""The node's end of a screen in another process: an app whose view is a link.
+"""The node's end of a screen in another process: an app whose view sends on a link.
 
 What is typed there is done here, where the node is; what is shown here is shown there. The other
 end is `attached`.
@@ -23,7 +23,7 @@ _LOOK_EVERY: Final = 1.0  # seconds; the toolbar counts them while the registry 
 
 
 class RemoteScreen(RemoteEnd):
-    """One of them; see RemoteEnd."""
+    """The node's end of one screen; see RemoteEnd."""
 
     is_person = True
 

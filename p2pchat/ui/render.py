@@ -99,7 +99,7 @@ def day_line(day: dt.date) -> Fragments:
 
 
 def our_lines(prompt: str, text: str, state: str, contact: str = "") -> list[Fragments]:
-    """Return a line of ours as it was typed, with its state, which is a word or a mark.
+    """Return a line of ours as it was typed, with its state as a word or a mark.
 
     `contact`: to whom it was said.
     """
@@ -115,7 +115,7 @@ def our_lines(prompt: str, text: str, state: str, contact: str = "") -> list[Fra
 
 
 def kept_lines(line: KeptLine, me: str, *, whole: bool) -> list[str]:
-    """Return a line of the history, with when it was written, and what has become of ours.
+    """Return a line of the history with its time, and its state if it is ours.
 
     `whole`: however long it is.
     """
@@ -129,7 +129,7 @@ def kept_lines(line: KeptLine, me: str, *, whole: bool) -> list[str]:
 
 
 def notice(sentence: str) -> Fragments:
-    """Return a styled line for a sentence of ours."""
+    """Return a styled line for a notice."""
     return [("class:notice", NOTICE + sentence)]
 
 

@@ -13,20 +13,20 @@ class Watcher:
     """Receives a node's events; subclasses override what they need."""
 
     def on_event(self, event: Event) -> None:
-        """Take what the node tells."""
+        """Handle an event of the node."""
 
     def on_room(self) -> None:
-        """More can be said than before."""
+        """Note that more can be said than before."""
 
     def on_bug(self) -> None:
-        """An event could not be taken because of a bug, which is logged."""
+        """Note that an event was lost because of a bug, which is logged."""
 
     is_person = False
     """Whether somebody sits in front of it."""
 
     @property
     def opened(self) -> Collection[str]:
-        """With whom conversations are open here, in front or behind."""
+        """The contacts with an open conversation here, in front or not."""
         return ()
 
 
@@ -37,7 +37,7 @@ class Listening(Watcher):
         self._hear = hear
 
     def on_event(self, event: Event) -> None:
-        """Tell it."""
+        """Handle an event of the node."""
         self._hear(event)
 
 
@@ -68,11 +68,11 @@ class Screens(Watcher):
             self.on_attended(self.attended)
 
     def talk_to(self, contact: str, *, besides: Watcher) -> bool:
-        """Return whether somebody else has that conversation open."""
+        """Return whether another screen has that conversation open."""
         return any(contact in w.opened for w in self._watchers if w is not besides)
 
     def on_event(self, event: Event) -> None:
-        """Tell all of them."""
+        """Handle an event of the node."""
         for watcher in tuple(self._watchers):
             try:
                 watcher.on_event(event)
@@ -80,7 +80,7 @@ class Screens(Watcher):
                 self._broken(watcher, error)
 
     def on_room(self) -> None:
-        """Tell all of them."""
+        """Note that more can be said than before."""
         for watcher in tuple(self._watchers):
             try:
                 watcher.on_room()

@@ -89,7 +89,7 @@ class Stream:
         return not self._is_behind and len(self._due) < _MOST_WAITING // 10
 
     def begin(self, node: Node) -> None:
-        """Tell of what came before. Raise StorageError if the history cannot be read."""
+        """Write what came before. Raise StorageError if the history cannot be read."""
         self._node = node
         if self._seen:
             self._unread.extend(node.history.unread_ids(self._only or None))
@@ -100,7 +100,7 @@ class Stream:
                     self.put("unread", **{"from": contact}, count=count)
 
     def show(self, event: Event) -> None:
-        """Tell what happened, if it is to be told."""
+        """Write what happened, if it concerns this stream."""
         if self._ended:
             return
         fields = event_object(event, now_ms())
@@ -118,13 +118,13 @@ class Stream:
         self._go_on()
 
     def close(self, then: Callable[[], None]) -> None:
-        """Take nothing more; call once all is written that waits here."""
+        """Accept no more; call the callback once everything that waits is written."""
         self._on_empty = then
         self.end()
         self._go_on()
 
     def end(self) -> None:
-        """Tell nothing more of what happens or was missed, and have every contact heard again."""
+        """Write no more, and let every contact's lines be read again."""
         self._ended = True
         self._unread.clear()
         self._after = None
@@ -185,7 +185,7 @@ class Stream:
             self._let_go()
 
     def _let_go(self) -> None:
-        """Hear the contacts again that were held back."""
+        """Let the lines of contacts that were held back be read again."""
         held, self._held = self._held, set()
         for contact in held:
             if self._node is not None:
@@ -245,7 +245,7 @@ class Stream:
 
 
 def _first(waiting: deque[T]) -> list[T]:
-    """Take the first ones, at most so many as are told at once."""
+    """Take the first objects, up to the number that is told at once."""
     return [waiting.popleft() for _ in range(min(_AT_ONCE, len(waiting)))]
 
 
@@ -262,4 +262,4 @@ def _merged_as(event: Event) -> object:
 
 
 def _nothing() -> None:
-    """Stand in once it is closed."""
+    """Do nothing: the stream is closed."""

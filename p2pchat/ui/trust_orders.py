@@ -75,6 +75,6 @@ class TrustOrders:
         self._view.tell(f"{name} is {'blocked' if blocked else 'not blocked any more'}")
 
     def _contacts(self) -> None:
-        """Who is there, and what is to be done with each."""
+        """Show the list of contacts."""
         for line in contact_lines(rows_of(self._node())) or [NOBODY]:
             self._view.tell(line)

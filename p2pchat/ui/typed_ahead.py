@@ -22,19 +22,19 @@ class TakesInput(Protocol):
         """Whether more lines should be read."""
 
     def when_input_is_wanted(self, callback: Callable[[], None]) -> None:
-        """Call it whenever more should be read again."""
+        """Register what is called whenever `wants_input` becomes true again."""
 
     def submit(self, line: str) -> None:
-        """Take a typed line."""
+        """Handle a typed line."""
 
     def refuse_line(self, why: str) -> None:
-        """A line could not even be read."""
+        """Report that a line could not be read."""
 
     def end_input(self) -> None:
-        """Nothing more will be typed."""
+        """Note the end of the input."""
 
     def finish(self, exit_code: int = 0) -> None:
-        """Whoever types is gone."""
+        """End the session: whoever types is gone."""
 
 
 class TypedAhead:
@@ -73,7 +73,7 @@ class TypedAhead:
         self.work_off()
 
     def work_off(self) -> None:
-        """Do what can be done now."""
+        """Handle the lines that can be handled now."""
         held_back = not self.has_room
         while self._waiting and self._may_go_on(self._waiting[0]):
             self._do(self._waiting.popleft())

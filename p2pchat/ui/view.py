@@ -43,7 +43,7 @@ class View:
             self._write(styled_lines(event))
 
     def tell(self, sentence: str) -> None:
-        """Show a sentence of ours."""
+        """Show a notice."""
         self._write([notice(sentence)])
 
     def ours(self, prompt: str, text: str, state: str, contact: str = "") -> None:
@@ -55,7 +55,7 @@ class View:
             self._show_said(our_lines(prompt, text, state, contact), 0)
 
     def _show_said(self, lines: list[Fragments], at_ms: int) -> None:
-        """Show what was said, with when; 0: now."""
+        """Show a message with its time; 0 is now."""
         if not self._timestamps:
             self._write(lines)
             return

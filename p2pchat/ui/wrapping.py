@@ -1,4 +1,4 @@
-"""Long lines wrapped under themselves: what somebody says stays to the right of who says it.
+"""Wrapping of long lines: a message's text stays to the right of its sender's name.
 
 Pure; counts cells of a terminal, in which a character may have none or two. Takes time linear in
 the text, whatever is in it.
