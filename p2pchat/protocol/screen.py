@@ -4,10 +4,23 @@ What is typed goes one way as lines; the other way come lines to show, and what 
 line that is being typed. On one machine, between processes of one owner.
 """
 
+from typing import NamedTuple
+
 from p2pchat.protocol.messages import Message, Request
 
 Fragment = tuple[str, str]
 """A style's name and a text in it."""
+
+
+class Piece(NamedTuple):
+    """A piece of the toolbar: its style, and its text in ever shorter forms, the longest first.
+
+    The last form is empty if the piece may be left out. The most important piece is shortened last.
+    """
+
+    style: str
+    forms: tuple[str, ...]
+    importance: int
 
 
 class Attach(Request, frozen=True):
@@ -78,17 +91,20 @@ class Alert(Message, frozen=True):
 class Around(Message, frozen=True):
     """What stands around the line that is being typed, from now on.
 
-    `unsettled`: lines of ours that are not delivered, each with its state, and how many more there
-    are before them. `names`: what can be completed, each with what is known of it. `front`: with
-    whom what is typed is said.
+    `left` and `right`: the two sides of the toolbar, about the contact and about us. `unsettled`:
+    lines of ours that are not delivered, each with its state, and how many more there are before
+    them. `names`: what can be completed, each with what is known of it. `front`: with whom what is
+    typed is said. `unread`: how many lines are unread in all conversations.
     """
 
     prompt: str
-    toolbar: tuple[Fragment, ...] = ()
+    left: tuple[Piece, ...] = ()
+    right: tuple[Piece, ...] = ()
     unsettled: tuple[tuple[str, str], ...] = ()
     more_unsettled: int = 0
     names: tuple[tuple[str, str], ...] = ()
     front: str = ""
+    unread: int = 0
     hidden = frozenset({"unsettled"})
 
 

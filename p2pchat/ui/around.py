@@ -1,14 +1,15 @@
 """What stands around the line that is being typed: the prompt, the toolbar, what is not settled.
 
-A narrow screen cuts the toolbar at its end, so what matters most comes first.
+How much of the toolbar a narrow screen shows is decided where the screen is (`toolbar`), by the
+importance of each piece.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from p2pchat.peer.node import Node
 from p2pchat.peer.registry_session import Standing
-from p2pchat.protocol.screen import Around
+from p2pchat.protocol.screen import Around, Piece
 from p2pchat.ui.chat_app import ChatApp
 
 _STANDINGS = {
@@ -28,20 +29,16 @@ def around(app: ChatApp) -> Around:
     """Return it as it is now."""
     if not app.running:
         return Around(app.prompt)
-    node = app.node
-    online = node.standing is Standing.ONLINE
     unsettled = app.unsettled
     return Around(
         app.prompt,
-        (
-            ("", f" {_unread(app.foreground.unread)}{_conversation(node, app.front)} | "),
-            ("" if online else "class:bottom-toolbar.trouble", _standing(node)),
-            ("", f" | {node.username} at {node.url.address}"),
-        ),
+        tuple(_about_contacts(app)),
+        tuple(_about_us(app.node)),
         tuple((_shortened(text), state) for text, state in unsettled[-_MOST_UNSETTLED:]),
         max(0, len(unsettled) - _MOST_UNSETTLED),
         _names(app),
         app.front or "",
+        sum(app.foreground.unread.values()),
     )
 
 
@@ -60,24 +57,42 @@ def _names(app: ChatApp) -> tuple[tuple[str, str], ...]:
     return tuple((name, "online" if name in online else "") for name in sorted(app.names))
 
 
-def _conversation(node: Node, front: str | None) -> str:
+def _about_contacts(app: ChatApp) -> Iterator[Piece]:
+    """Yield who calls, what is unread, and how the chat in front stands."""
+    node, front = app.node, app.front
+    for caller in node.called_by:
+        yield Piece("", (f"{caller} is calling",), 10)
+    yield from _unread(app.foreground.unread)
     chat = node.chat(front) if front is not None else None
-    asking = "".join(f"{caller} is calling, " for caller in node.called_by)
-    if chat is not None and node.calling != front:
-        away = ", away" if chat.away else ", not at the keyboard" if chat.idle else ""
-        waiting = f", {chat.waiting} not delivered yet" if chat.waiting else ""
-        state = f"in chat with {front}, {chat.security.value}{away}{waiting}"
+    if front is not None and chat is not None and node.calling != front:
+        how = "away" if chat.away else "idle" if chat.idle else ""
+        yield Piece("", (f"{front} ({how})" if how else front, front), 9)
+        yield Piece("", (chat.security.value, chat.security.value.removeprefix("encrypted, ")), 8)
+        if chat.waiting:
+            yield Piece("", (f"{chat.waiting} queued",), 6)
     elif node.calling:
-        state = f"calling {node.calling}"
+        yield Piece("", (f"calling {node.calling}",), 9)
     else:
-        state = "in no chat"
-    return f"{asking}{state}{', not to be disturbed' if node.conversations.do_not_disturb else ''}"
+        yield Piece("", ("in no chat", ""), 4)
 
 
-def _standing(node: Node) -> str:
+def _unread(unread: Mapping[str, int]) -> Iterator[Piece]:
+    if not unread:
+        return
+    counts = ", ".join(f"{contact}: {count} unread" for contact, count in unread.items())
+    yield Piece("", (counts, f"{sum(unread.values())} unread"), 7)
+
+
+def _about_us(node: Node) -> Iterator[Piece]:
+    """Yield who we are, how we are connected, and whether we are to be disturbed."""
+    if node.conversations.do_not_disturb:
+        yield Piece("", ("do not disturb", "dnd"), 5)
+    yield Piece("", (node.username, ""), 3)
+    state = _STANDINGS[node.standing]
     wait = node.registry.next_try_in
-    return _STANDINGS[node.standing] + ("" if wait is None else f", next try in {wait:.0f} s")
-
-
-def _unread(unread: Mapping[str, int]) -> str:
-    return "".join(f"{contact}: {count} unread | " for contact, count in unread.items())
+    if node.standing is Standing.ONLINE:
+        yield Piece("", (state, ""), 2)
+    else:
+        soon = () if wait is None else (f"{state}, next try in {wait:.0f} s",)
+        yield Piece("class:bottom-toolbar.trouble", (*soon, state), 8)
+    yield Piece("", (f"at {node.url.address}", ""), 1)

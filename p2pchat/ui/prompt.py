@@ -11,9 +11,11 @@ from typing import Final
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
-from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory, ConditionalAutoSuggest
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
@@ -31,11 +33,14 @@ from p2pchat.ui.look import Look
 from p2pchat.ui.render import NOTICE, Fragments, our_lines
 from p2pchat.ui.terminal import our_terminal
 from p2pchat.ui.themes import style_of
+from p2pchat.ui.title import Title
+from p2pchat.ui.toolbar import fitted
 from p2pchat.ui.wrapping import hanging, wrapped
 
 _REFRESH_S: Final = 1.0  # the toolbar counts seconds
 _DRAFT_EVERY_S: Final = 1.0
-_MENU_ROWS: Final = 4
+_MENU_ROWS: Final = 9
+"""Below and with the line, while it is a command; otherwise they would be blank all the time."""
 _NOTIFICATION: Final = {
     "off": "",
     "osc9": "\x1b]9;{title}: {text}\x07",
@@ -71,14 +76,19 @@ class Prompt:
         self._draft_kept_at = 0.0
         self._asked_about: str | None = None
         self._asked_to_leave = False
-        completer = CommandCompleter(lambda: dict(around().names))
+        self._completer = CommandCompleter(lambda: dict(around().names))
         self.session: PromptSession[str] = PromptSession(
             lambda: FormattedText(self._message()),
-            completer=completer,
-            key_bindings=bindings(completer, lambda: self.on_line("/next"), self._interrupted),
+            completer=self._completer,
+            key_bindings=bindings(
+                self._completer, lambda: self.on_line("/next"), self._interrupted
+            ),
             complete_while_typing=True,
-            reserve_space_for_menu=_MENU_ROWS,
-            auto_suggest=AutoSuggestFromHistory(),
+            reserve_space_for_menu=0,
+            auto_suggest=ConditionalAutoSuggest(
+                AutoSuggestFromHistory(), Condition(lambda: not self._is_in_menu())
+            ),
+            enable_suspend=True,
             tempfile_suffix=".txt",
             vi_mode=look.edit_mode == "vi",
             history=_history(history_file),
@@ -91,6 +101,7 @@ class Prompt:
         self.session.default_buffer.accept_handler = self._entered
         self.session.default_buffer.on_text_changed += lambda _: self._think_again()
         self.session.app.before_render += lambda _: self._keep_up()
+        self._title = Title(self.session.app.output)
         self.on_line: Callable[[str], None] = _ignore
 
     def _entered(self, buffer: Buffer) -> bool:
@@ -110,6 +121,7 @@ class Prompt:
     def put_away(self) -> None:
         """Keep what is being typed, and print what still waits: the prompt ends."""
         self._print_pending()
+        self._title.put_back()
         self._drafts.keep(self._front, self.session.default_buffer.text)
 
     def _think_again(self) -> None:
@@ -189,7 +201,10 @@ class Prompt:
     def _keep_up(self) -> None:
         """Put the draft aside when another conversation comes to front, and keep it meanwhile."""
         buffer = self.session.default_buffer
-        front = self._around().front
+        around = self._around()
+        front = around.front
+        self._title.show(front, around.unread)
+        self.session.reserve_space_for_menu = _MENU_ROWS if buffer.text.startswith("/") else 0
         now = time.monotonic()
         if front != self._front:
             self._drafts.keep(self._front, buffer.text)
@@ -219,7 +234,13 @@ class Prompt:
         if self._asked_about is not None and self._asked_about == text:
             question = f" {why_ask(text)}: Enter again says it"
             return [("class:bottom-toolbar.question", question)]
-        return self._around().toolbar
+        around = self._around()
+        return fitted(around.left, around.right, self.session.app.output.get_size().columns)
+
+    def _is_in_menu(self) -> bool:
+        """Return whether the menu offers something: grey text beside it would be in its way."""
+        buffer = self.session.default_buffer
+        return any(self._completer.get_completions(buffer.document, CompleteEvent()))
 
 
 def _ignore(_: str) -> None:

@@ -29,12 +29,13 @@ class Screen:
         desk: "list[Screen]",
         columns: int = 80,
         rows: int = 24,
+        program: str = P2P,
     ) -> None:
         self._desk = desk
         desk.append(self)
         self.ended = False
         self.child = pexpect.spawn(
-            P2P,
+            program,
             list(arguments),
             env={"P2P_TIMESTAMPS": "false", "TERM": "xterm-256color"} | env,
             dimensions=(rows, columns),

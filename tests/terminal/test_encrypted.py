@@ -57,7 +57,7 @@ def test_two_people_chat_encrypted_and_verify(registry: Serve, tmp_path: Path) -
     bob.wait_for("alice wants to chat with you")
     bob.enter("/accept")
     alice.wait_for("it is encrypted; to make sure that it is bob: /verify bob")
-    alice.wait_until(lambda: "in chat with bob, encrypted, unverified" in alice.toolbar)
+    alice.wait_until(lambda: "bob, encrypted, unverified" in alice.toolbar)
     alice.enter("çok gizli")
     bob.wait_for("^alice: çok gizli$")
     numbers = []
@@ -72,7 +72,7 @@ def test_two_people_chat_encrypted_and_verify(registry: Serve, tmp_path: Path) -
     bob.enter("/leave")
     alice.wait_for("bob left the chat")
     alice.enter("/chat bob")
-    alice.wait_until(lambda: "in chat with bob, encrypted, verified" in alice.toolbar)
+    alice.wait_until(lambda: "bob, encrypted, verified" in alice.toolbar)
     alice.enter("are you there?")
     bob.wait_for("alice has written: /chat alice")
     bob.wait_until(lambda: "alice: 1 unread" in bob.toolbar)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.people import People
-from tests.programs import running
+from tests.programs import P2P, running
 from tests.terminal.screen import Screen
 
 PASTE = "\x1b[200~{}\x1b[201~"
@@ -75,6 +75,52 @@ def test_completion_tells_what_commands_do_and_who_is_online(desk: Desk) -> None
         alice.wait_for("/search +see whether somebody is online")
         alice.type("\x15/chat b")
         alice.wait_for("bob +online")
+
+
+def test_the_menu_shows_many_commands_and_no_grey_text(desk: Desk) -> None:
+    """Eight rows at least, and nothing of what was typed before beside them."""
+    alice = desk.chat()
+    alice.enter("/search bob")
+    alice.wait_for("bob is offline")
+    alice.type("/")
+    alice.wait_until(lambda: sum("  /" in f"  {line}" for line in alice.lines[-12:]) >= 8)
+    alice.wait_until(lambda: typed(alice) == "/")
+
+
+def test_the_title_tells_what_is_unread_and_is_put_back(desk: Desk) -> None:
+    """Also what the conversation in front is."""
+    alice = desk.open("alice")
+    heard = bytearray()
+    alice.heard = heard.extend
+    alice.wait_until(lambda: alice.screen.title == "p2p")
+    code, _, err = desk.people.run("bob", "send", "alice", "are you there?", "--wait", "10")
+    assert code == 0, err
+    alice.wait_until(lambda: alice.screen.title == "(1) p2p")
+    alice.enter("/chat bob")
+    alice.wait_until(lambda: alice.screen.title == "bob - p2p")
+    alice.enter("/quit")
+    alice.end()
+    assert bytes(heard).rstrip().endswith(b"\x1b[23;0t")
+
+
+def test_ctrl_z_suspends_and_comes_back_with_the_screen_right(desk: Desk) -> None:
+    """Nothing of it is in the line."""
+    shell = Screen(
+        "--norc", "--noprofile", env=desk.people.env["alice"], desk=desk.screens, program="bash"
+    )
+    shell.enter(f"{P2P} chat bob")
+    shell.wait_until(lambda: shell.prompt_line.startswith("alice to bob>"))
+    shell.type("half a line")
+    shell.wait_until(lambda: typed(shell) == "half a line")
+    shell.type("\x1a")
+    shell.wait_for("Stopped")
+    shell.enter("echo the shell is $((1 + 1)) here")
+    shell.wait_for("the shell is 2 here")
+    shell.enter("fg")
+    shell.wait_until(lambda: shell.prompt_line == "alice to bob> half a line")
+    shell.wait_until(lambda: "connected" in shell.toolbar)
+    shell.type(", and the rest\r")
+    shell.wait_for("half a line, and the rest  \\(queued\\)")
 
 
 def test_several_lines_and_an_editor(desk: Desk, tmp_path: Path) -> None:
@@ -179,7 +225,8 @@ def test_somebody_else_rings_and_notifies_but_for_whom_is_quiet(desk: Desk, quie
     alice.wait_for("bob has written")
     alice.enter("/quit")
     alice.end()
-    rang = bytes(heard).replace(b"\x1b]9;p2p: bob has written\x07", b"NOTE")
+    without_titles = re.sub(rb"\x1b\]2;[^\x07]*\x07", b"", bytes(heard))
+    rang = without_titles.replace(b"\x1b]9;p2p: bob has written\x07", b"NOTE")
     assert (b"NOTE" in rang, b"\x07" in rang) == (not quiet, not quiet)
 
 
@@ -239,7 +286,7 @@ def test_two_people_type_at_once(desk: Desk) -> None:
         screen.wait_for(f"^{other}$")
         screen.wait_for(f"{mine}  ✓$")
         screen.wait_until(lambda screen=screen: typed(screen) == "")  # type: ignore[misc]
-    alice.wait_until(lambda: "in chat with bob" in alice.toolbar)
+    alice.wait_until(lambda: "bob, " in alice.toolbar)
 
 
 def test_a_dumb_terminal_and_a_screen_reader_get_plain_lines(people: People) -> None:

@@ -1,14 +1,24 @@
 """What stands around the line, of a real node."""
 
+import re
+
 from p2pchat.ui.around import around
 from p2pchat.ui.chat_app import ChatApp
+from p2pchat.ui.toolbar import fitted
 from tests.peer.test_conversations import friends
 from tests.ui.test_chat_app import B, Screen, start
 from tests.world import World
 
 
-def toolbar(app: ChatApp) -> str:
-    return "".join(text for _, text in around(app).toolbar)
+def toolbar(app: ChatApp, width: int = 120) -> str:
+    now = around(app)
+    return "".join(text for _, text in fitted(now.left, now.right, width))
+
+
+def sides(app: ChatApp) -> list[str]:
+    """The contact's side and ours."""
+    left, right = re.split(" {2,}", toolbar(app).strip())
+    return [left, right]
 
 
 def test_the_toolbar_tells_who_where_and_with_whom(world: World) -> None:
@@ -16,23 +26,25 @@ def test_the_toolbar_tells_who_where_and_with_whom(world: World) -> None:
     assert around(ChatApp(Screen())).prompt == "> "
     app, _ = start(world)
     bob = world.person("bob", B)
-    assert toolbar(app) == f" in no chat | connected | alice at {world.url.address}"
+    us = f"alice, connected, at {world.url.address}"
+    assert sides(app) == ["in no chat", us]
+    assert len(toolbar(app)) == 120, "ours ends at the right edge"
     assert around(app).prompt == "alice> "
     bob.node.call("alice")
     world.settle()
-    assert toolbar(app).startswith(" bob is calling, in no chat |")
+    assert sides(app) == ["bob is calling, in no chat", us]
     app.submit("/accept")
     world.settle()
     protection = "encrypted, unverified" if world.url.secure else "in clear"
-    assert toolbar(app).startswith(f" in chat with bob, {protection} |")
+    assert sides(app) == [f"bob, {protection}", us]
     assert around(app).prompt == "alice to bob> "
     assert around(app).names == (("bob", "online" if world.url.secure else ""),)
     app.foreground.unread["carol"] = 3
-    assert toolbar(app).startswith(" carol: 3 unread | in chat with bob")
+    assert sides(app)[0] == f"carol: 3 unread, bob, {protection}"
     app.submit("/dnd")
-    assert "not to be disturbed" in toolbar(app)
+    assert sides(app)[1] == f"do not disturb, {us}"
     world.kill_registry()
-    assert "registry lost, next try in" in toolbar(app)
+    assert "registry lost, next try in" in sides(app)[1]
 
 
 def test_the_last_lines_that_are_not_settled_stand_above(secure_world: World) -> None:

@@ -11,7 +11,7 @@ from prompt_toolkit.formatted_text import fragment_list_to_text, to_formatted_te
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from p2pchat.protocol.screen import Around
+from p2pchat.protocol.screen import Around, Piece
 from p2pchat.ui.prompt import Prompt
 from p2pchat.ui.render import our_lines
 
@@ -28,7 +28,8 @@ def test_what_is_given_stands_around_the_line() -> None:
         assert text_of(prompt.session.message) == "alice to bob> "
         given = Around(
             "alice to bob> ",
-            (("", "left | "), ("class:x", "right")),
+            (Piece("", ("left",), 1),),
+            (Piece("class:x", ("right",), 1),),
             (("one", "sent"), ("two\nmore", "queued")),
             3,
         )
@@ -39,7 +40,7 @@ def test_what_is_given_stands_around_the_line() -> None:
             "              more  (queued)",
             "alice to bob> ",
         ]
-        assert text_of(prompt.session.bottom_toolbar) == "left | right"
+        assert text_of(prompt.session.bottom_toolbar).split() == ["left", "right"]
 
 
 @pytest.mark.parametrize("state", ["", "sent", "delivered", "not sent", "waits for an answer"])

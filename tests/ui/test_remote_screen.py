@@ -47,7 +47,7 @@ class Desk:
         client = ControlClient(self.world.loop, self.path)
         screen = Screen(self.world, client)
         screen.app.attach(Attach(**how))  # type: ignore[arg-type]
-        self.turn(lambda: bool(screen.app.around.toolbar) or screen.app.done)
+        self.turn(lambda: bool(screen.app.around.right) or screen.app.done)
         return screen
 
     def turn(self, until: Callable[[], bool]) -> None:
@@ -150,7 +150,7 @@ def test_what_was_seen_on_one_screen_is_not_unread_on_the_other(desk: Desk) -> N
     desk.bob.say("hello")
 
     def unread(screen: Screen) -> bool:
-        return any("bob: 1 unread" in text for _, text in screen.app.around.toolbar)
+        return any("bob: 1 unread" in piece.forms for piece in screen.app.around.left)
 
     desk.turn(lambda: unread(away) and unread(looking))
     looking.app.submit("/chat bob")
