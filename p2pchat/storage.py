@@ -7,7 +7,7 @@ between threads, nor between two stores in one process.
 
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -56,6 +56,8 @@ Step = AddColumn | str
 """A step of a migration; a text is a statement in SQL."""
 
 NO_STEPS: Mapping[int, Sequence[Step]] = MappingProxyType({})
+
+NO_FUNCTIONS: Mapping[str, Callable[..., object]] = MappingProxyType({})
 
 
 class Store:
@@ -235,6 +237,8 @@ class _Sqlite(Store):
 class SqliteFile(_Sqlite):
     """A SQLite file with mode 0600, created if it does not exist; in WAL, every commit on the disk.
 
+    `functions`: what SQL, also that of triggers, may call.
+
     `alone`: no other process may have it so at the same time. It is there with its schema or not at
     all, so that an empty one is known to be damaged. Raise StorageError, with `advice`, where it
     cannot be opened, was written by a newer p2pchat, can be read by others, or is another's alone.
@@ -248,11 +252,14 @@ class SqliteFile(_Sqlite):
         advice: str,
         steps: Mapping[int, Sequence[Step]] = NO_STEPS,
         finish: Sequence[str] = (),
+        functions: Mapping[str, Callable[..., object]] = NO_FUNCTIONS,
         *,
         alone: bool = False,
     ) -> None:
         pragmas = {"journal_mode": "wal", "synchronous": "full", "secure_delete": "on"}
-        super().__init__(file, advice, pragmas)
+        super().__init__(file, advice, pragmas | ({"trusted_schema": "on"} if functions else {}))
+        for name, function in functions.items():
+            self.sqlite.register_function(function, name, deterministic=True)
         self._lock = _lock(file, advice) if alone else None
         try:
             with self.errors():

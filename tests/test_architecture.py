@@ -20,6 +20,8 @@ TESTED_ELSEWHERE = {
     "p2pchat/registry/postgres.py": "tests/registry/test_stores.py",
     "p2pchat/ui/completion.py": "tests/ui/test_prompt.py",
     "p2pchat/ui/keys.py": "tests/terminal/test_prompt_craft.py",
+    "p2pchat/peer/grams.py": "tests/peer/test_history.py",
+    "p2pchat/peer/search_terms.py": "tests/peer/test_history.py",
     "p2pchat/ui/title.py": "tests/terminal/test_prompt_craft.py",
     "p2pchat/ui/themes.py": "tests/terminal/test_prompt_craft.py",
     "p2pchat/ui/terminal.py": "tests/terminal/test_two_people.py",

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from p2pchat.cli import limit_option, options
 from p2pchat.cli.settings import Settings
-from p2pchat.errors import UsageError
+from p2pchat.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from p2pchat.cli.assembly import MakeNode
@@ -116,6 +116,7 @@ def node_maker(
     """Return a factory of the account's node, which asks for the password if it is needed."""
     from p2pchat.cli.node_of_ours import node_of_ours
     from p2pchat.peer.events import Trouble
+    from p2pchat.peer.indexing import Indexing
     from p2pchat.peer.limits import PeerLimits
     from p2pchat.peer.retention import Retention
     from p2pchat.ui.hooks import parse_hooks
@@ -131,14 +132,14 @@ def node_maker(
 
     @contextmanager
     def make_node(watcher: "Watcher") -> "Iterator[Node]":
+        def failed(error: StorageError) -> None:
+            watcher.on_event(Trouble(error))
+
         with (
             nullcontext()
             if keep_days is None
-            else closing(
-                Retention(
-                    us.loop, us.history, keep_days, lambda error: watcher.on_event(Trouble(error))
-                )
-            ),
+            else closing(Retention(us.loop, us.history, keep_days, failed)),
+            closing(Indexing(us.loop, us.history, failed)),
             node_of_ours(
                 settings,
                 us,

@@ -4,11 +4,17 @@ The first key that a name talks to us with is the name's key from then on; anoth
 until the person takes it. A verified contact is never softened by itself.
 """
 
+import time
+from typing import Final
+
 from p2pchat.errors import NoSuchUser, NotTrusted, UsageError, nearest
 from p2pchat.peer.events import Security
 from p2pchat.peer.identity import another_key, impostor, safety_number
 from p2pchat.peer.profile import KnownContact, Profile
 from p2pchat.protocol.messages import Presence, SearchResult
+
+_HINT_EVERY: Final = 24 * 3600
+"""Seconds between two hints that a contact should be verified."""
 
 
 class Contacts:
@@ -107,6 +113,17 @@ class Contacts:
     def security(self, username: str) -> Security:
         """Tell how well an encrypted chat with the contact is protected."""
         return Security.VERIFIED if self.get(username).verified else Security.UNVERIFIED
+
+    def is_to_be_hinted(self, username: str) -> bool:
+        """Return whether the user should be told now how to verify an unverified contact.
+
+        That is so at the first chat, and then at most once a day.
+        """
+        contact, now = self.get(username), int(time.time())
+        if contact.verified or now - contact.hinted_at < _HINT_EVERY:
+            return False
+        self._profile.keep_contact(self._registry, contact._replace(hinted_at=now))
+        return True
 
     def other_number(self, username: str) -> str:
         """Return the safety number of the other key that was refused last; `trust` may follow.

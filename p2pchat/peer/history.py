@@ -4,11 +4,11 @@ Knows no link and no screen. Writes are one transaction for each call, on the di
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from p2pchat.errors import UsageError
 from p2pchat.peer.lines import COLUMNS, KeptLine, LineState, is_in, kept
-from p2pchat.peer.models import LINE_COUNT, Contact, Line, LineWords
+from p2pchat.peer.models import LINE_COUNT, Contact, Line, LineGrams, LineWords, text_has
+from p2pchat.peer.search_terms import Wanted
 from p2pchat.peer.thread import Thread
 from p2pchat.storage import SqliteFile
 
@@ -101,8 +101,9 @@ class History:
     ) -> list[KeptLine]:
         """Return lines, oldest first: of one contact or all, in a time range, the last `limit`.
 
-        `words` must all be in it (the last one may be the beginning of one). Raise UsageError
-        where there is nothing to look for in them.
+        `words` must all be in it (the last one may be the beginning of one), with the signs that
+        they are written with: C++ is not C. Raise UsageError where there is nothing to look for in
+        them.
         """
         which = self._here
         if username is not None:
@@ -116,15 +117,47 @@ class History:
         query = Line.select(*COLUMNS)
         newest_first = Line.id.desc()
         if words:
-            query = query.join(LineWords, on=LineWords.rowid == Line.id)
-            which &= LineWords.match(_all_of(words))
-            newest_first = LineWords.rowid.desc()
+            query, with_words, newest_first = self._with_words(query, Wanted.parse(words))
+            which &= with_words
         query = query.where(which).order_by(newest_first)
         if limit is not None:
             query = query.limit(limit)
         with self._store.errors():
             rows = list(query.tuples().execute(self._store.database))
         return [kept(row) for row in reversed(rows)]
+
+    def _with_words(self, query: Any, wanted: Wanted) -> tuple[Any, Any, Any]:
+        """Return the query joined to the index that it uses, the condition, and the order."""
+        index, match = (LineWords, wanted.words) if wanted.words else (LineGrams, wanted.grams)
+        which = index.match(match)
+        if wanted.grams:
+            while self.index_some():
+                pass
+        if wanted.words and wanted.grams:
+            grams = LineGrams.select(LineGrams.rowid).where(LineGrams.match(wanted.grams))
+            which &= LineWords.rowid.in_(grams)
+        for term in wanted.terms:
+            which &= text_has(term)
+        return query.join(index, on=index.rowid == Line.id), which, index.rowid.desc()
+
+    def index_some(self) -> bool:
+        """Index some lines of an older version's; return whether there are more.
+
+        Several processes may do it at once.
+        """
+        with self._store.errors():
+            if not self._store.rows(_UNINDEXED):
+                return False
+        with self._store.transaction():
+            for (up_to,) in self._store.rows(_UNINDEXED):
+                first = self._store.rows(_FIRST_OF, (up_to, _INDEXED_AT_ONCE))
+                down_to = first[0][0] - 1 if first else 0
+                self._store.rows(_INDEX, (up_to, down_to))
+                self._store.rows("UPDATE unindexed SET up_to = ?", (down_to,))
+                if down_to <= 0:
+                    self._store.rows("DELETE FROM unindexed")
+                return down_to > 0
+        return False
 
     def forget(self, username: str) -> int:
         """Delete every line with a contact, for good; return how many there were."""
@@ -193,16 +226,20 @@ class History:
             # What was deleted is overwritten in the file; the log and the words' index must follow.
             for statement in (
                 "INSERT INTO line_words(line_words) VALUES ('optimize')",
+                "INSERT INTO line_grams(line_grams) VALUES ('optimize')",
                 "PRAGMA wal_checkpoint(TRUNCATE)",
             ):
                 self._store.database.execute_sql(statement)  # type: ignore[no-untyped-call]
         return count
 
 
-def _all_of(words: str) -> str:
-    """Return FTS5's query for lines with all of these words, the last perhaps a beginning."""
-    cleaned = words.replace('"', "").replace("\0", " ")
-    quoted = [f'"{word}"' for word in cleaned.split()]
-    if not quoted:
-        raise UsageError("no words to look for were given")
-    return " ".join(quoted) + "*"
+_INDEXED_AT_ONCE: Final = 2000
+_UNINDEXED: Final = "SELECT up_to FROM unindexed"
+_FIRST_OF: Final = (
+    "SELECT min(id) FROM (SELECT id FROM line WHERE id <= ? ORDER BY id DESC LIMIT ?)"
+    " HAVING min(id) IS NOT NULL"
+)
+_INDEX: Final = (
+    "INSERT INTO line_grams(rowid, grams) SELECT id, grams(text) FROM line"
+    " WHERE id <= ? AND id > ? AND grams(text) <> ''"
+)

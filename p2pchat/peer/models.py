@@ -1,16 +1,20 @@
 """The profile's tables, bound to nothing (see `storage`)."""
 
+from collections.abc import Callable, Mapping
+
 from peewee import (
     BigIntegerField,
     BlobField,
     BooleanField,
     CompositeKey,
     Expression,
+    Function,
     Model,
     TextField,
     fn,
 )
 
+from p2pchat.peer.grams import grams, has_term
 from p2pchat.protocol.positions import NO_SUM
 from p2pchat.storage import AddColumn
 
@@ -70,7 +74,8 @@ class Contact(Model):
     `key` is the one that we talked to (None: never, or in clear), `verified` if its safety number
     was compared, `blocked` if we do not want to hear from them. `other_key` is another one that was
     shown under that name last, and refused. `accepted` if we have talked: their links come up
-    without asking.
+    without asking. `hinted_at` is when the user was last told to verify them, `muted_until` until
+    when they make no sound; both in seconds since the epoch.
     """
 
     registry = TextField()
@@ -80,6 +85,8 @@ class Contact(Model):
     blocked = BooleanField(default=False)
     other_key = BlobField(null=True)
     accepted = BooleanField(default=False)
+    hinted_at = BigIntegerField(default=0)
+    muted_until = BigIntegerField(default=0)
 
     class Meta:
         """One row for each name."""
@@ -180,9 +187,42 @@ class LineWords(Model):
         return Expression(cls.line_words, "MATCH", query)
 
 
-TABLES = (Account, Registry, Machine, Contact, Conversation, Recent, Line)
+class LineGrams(Model):
+    """What the words do not help to find of all lines (see `grams`); its rowid is the line's id."""
 
-SCHEMA_VERSION = 6
+    rowid = BigIntegerField(primary_key=True)
+    line_grams = TextField()
+
+    class Meta:
+        """Made by FINISH."""
+
+        table_name = "line_grams"
+
+    @classmethod
+    def match(cls, query: str) -> Expression:
+        """Return the condition that a line's grams match, in FTS5's language."""
+        return Expression(cls.line_grams, "MATCH", query)
+
+
+def text_has(term: str) -> Function:
+    """Return the condition that a line's text contains the term, whatever the case of letters."""
+    return fn.has_term(Line.text, term)
+
+
+class Unindexed(Model):
+    """Lines up to that id have no grams yet: they were kept by an older version."""
+
+    up_to = BigIntegerField(primary_key=True)
+
+    class Meta:
+        """One row, or none."""
+
+        table_name = "unindexed"
+
+
+TABLES = (Account, Registry, Machine, Contact, Conversation, Recent, Line, Unindexed)
+
+SCHEMA_VERSION = 7
 """Kept in SQLite's user_version; a newer one is refused."""
 
 STEPS = {
@@ -197,8 +237,15 @@ STEPS = {
         "DELETE FROM machine",  # older versions kept lists of machines that nothing vouched for
         AddColumn("registry", "nodes_issued_at", "INTEGER NOT NULL DEFAULT 0"),
     ),
+    7: (
+        AddColumn("contact", "hinted_at", "INTEGER NOT NULL DEFAULT 0"),
+        AddColumn("contact", "muted_until", "INTEGER NOT NULL DEFAULT 0"),
+        "INSERT INTO unindexed (up_to) SELECT max(id) FROM line HAVING max(id) > 0",
+    ),
 }
 """What migrates an older profile to each version."""
+
+_IS_INDEXED = "{}.id > coalesce((SELECT up_to FROM unindexed), 0)"
 
 FINISH = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS line_words USING fts5"
@@ -207,5 +254,17 @@ FINISH = (
     " INSERT INTO line_words(rowid, text) VALUES (new.id, new.text); END",
     "CREATE TRIGGER IF NOT EXISTS line_gone AFTER DELETE ON line BEGIN"
     " INSERT INTO line_words(line_words, rowid, text) VALUES ('delete', old.id, old.text); END",
+    "CREATE VIRTUAL TABLE IF NOT EXISTS line_grams USING fts5"
+    "(grams, content='', tokenize='ascii', prefix='5', detail='none')",
+    "CREATE TRIGGER IF NOT EXISTS line_grams_added AFTER INSERT ON line"  # noqa: S608
+    f" WHEN {_IS_INDEXED.format('new')} AND grams(new.text) <> '' BEGIN"
+    " INSERT INTO line_grams(rowid, grams) VALUES (new.id, grams(new.text)); END",
+    "CREATE TRIGGER IF NOT EXISTS line_grams_gone AFTER DELETE ON line"  # noqa: S608
+    f" WHEN {_IS_INDEXED.format('old')} AND grams(old.text) <> '' BEGIN"
+    " INSERT INTO line_grams(line_grams, rowid, grams)"
+    " VALUES ('delete', old.id, grams(old.text)); END",
 )
-"""What a profile has besides tables: the words of all lines, for searching."""
+"""What a profile has besides tables: the words and the grams of all lines, for searching."""
+
+FUNCTIONS: Mapping[str, Callable[..., object]] = {"grams": grams, "has_term": has_term}
+"""What its triggers and queries call."""

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from p2pchat.peer.history import History
 from p2pchat.peer.models import (
     FINISH,
+    FUNCTIONS,
     SCHEMA_VERSION,
     STEPS,
     TABLES,
@@ -31,6 +32,8 @@ class KnownContact(NamedTuple):
     blocked: bool = False
     other_key: bytes | None = None
     accepted: bool = False
+    hinted_at: int = 0
+    muted_until: int = 0
 
 
 def try_profile(file: Path) -> None:
@@ -50,7 +53,9 @@ class Profile:
     """
 
     def __init__(self, file: Path) -> None:
-        self._store = SqliteFile(file, TABLES, SCHEMA_VERSION, _advice(file), STEPS, FINISH)
+        self._store = SqliteFile(
+            file, TABLES, SCHEMA_VERSION, _advice(file), STEPS, FINISH, FUNCTIONS
+        )
 
     @property
     def store(self) -> SqliteFile:
@@ -195,9 +200,16 @@ _CONTACT: Final = (
 
 
 def _contact(row: tuple[Any, ...]) -> KnownContact:
-    name, key, verified, blocked, other_key, accepted = row
+    name, key, verified, blocked, other_key, accepted, hinted_at, muted_until = row
     return KnownContact(
-        name, _bytes(key), bool(verified), bool(blocked), _bytes(other_key), bool(accepted)
+        name,
+        _bytes(key),
+        bool(verified),
+        bool(blocked),
+        _bytes(other_key),
+        bool(accepted),
+        int(hinted_at),
+        int(muted_until),
     )
 
 

@@ -20,11 +20,13 @@ from p2pchat.peer.events import (
     OutboxFailed,
     Renumbered,
     Said,
+    Security,
     Seen,
     TextReceived,
 )
 from p2pchat.peer.node import Node
 from p2pchat.ui.our_lines import OurLines
+from p2pchat.ui.render import verify_hint
 from p2pchat.ui.view import View
 
 _MOST_SHOWN: Final = 200
@@ -117,6 +119,7 @@ class Foreground:
                 self._left.discard(contact)
                 if contact == self._wanted:
                     self.want(contact)
+                self._hint(event)
             case ContactLeft(contact):
                 self._left.add(contact)
             case ContactBack(contact):
@@ -137,6 +140,13 @@ class Foreground:
                 self.ours.failed(contact)
             case _:
                 pass
+
+    def _hint(self, event: Event) -> None:
+        """Tell how a contact is verified, where that is not done, and was not told today."""
+        if not isinstance(event, ChatStarted) or event.security is not Security.UNVERIFIED:
+            return
+        if self._node.contacts.is_to_be_hinted(event.contact):
+            self._view.tell(verify_hint(event.contact))
 
     def _heard(self, contact: str, line_id: int) -> None:
         """A line has come: it was seen if its contact is in front, else it counts as unread."""

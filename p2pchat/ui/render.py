@@ -51,6 +51,10 @@ Fragments = list[tuple[str, str]]
 
 NOTICE: Final = "* "
 
+_IN_CLEAR: Final = (
+    "it is in clear: others on the network can read it, and anyone can claim this name"
+)
+
 ACTION: Final = "/me "
 """What a text begins with that says what its speaker does."""
 
@@ -143,13 +147,9 @@ def error_sentence(error: P2PError) -> str:
     return "; ".join(parts)
 
 
-def _how_protected(contact: str, security: Security) -> list[str]:
-    """Return what a person must know of a chat that is not verified."""
-    if security is Security.UNVERIFIED:
-        return [f"it is encrypted; to make sure that it is {contact}: /verify {contact}"]
-    if security is Security.CLEAR:
-        return ["it is in clear: others on the network can read it, and anyone can claim this name"]
-    return []
+def verify_hint(contact: str) -> str:
+    """Return what the user should know of a chat that is encrypted and not verified."""
+    return f"it is encrypted; to make sure that it is {contact}: /verify {contact}"
 
 
 def _called(contact: str, security: Security) -> str:
@@ -197,7 +197,8 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
         case CallTurnedAway(contact):
             return [f"{contact} called, and was told that you are busy"]
         case ChatStarted(contact, security):
-            return [f"chat with {contact} started", *_how_protected(contact, security)]
+            started = f"chat with {contact} started"
+            return [started, _IN_CLEAR] if security is Security.CLEAR else [started]
         case CallerRefused(contact, error):
             return [f"somebody called as {contact}, and was hung up on: {error_sentence(error)}"]
         case RegistryTrusted(registry, fingerprint):

@@ -8,8 +8,10 @@ import random
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from p2pchat.peer.history import History
 from p2pchat.peer.lines import NewLine, Progress
@@ -17,14 +19,21 @@ from p2pchat.peer.profile import Profile
 
 _AT_ONCE = 10_000
 
+_WORDS: Final[dict[str, Callable[[int], str]]] = {
+    "latin": lambda n: f"word{n}",
+    "han": lambda n: chr(0x4E00 + n % 3000) + chr(0x5000 + n // 7),
+}
+
 
 def main() -> None:
     """Fill a profile, and search it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=1_000_000)
-    count = parser.parse_args().lines
+    parser.add_argument("--script", choices=_WORDS, default="latin")
+    options = parser.parse_args()
+    count = options.lines
     rng = random.Random(1)
-    vocabulary = [f"word{n}" for n in range(20_000)]
+    vocabulary = [_WORDS[options.script](n) for n in range(20_000)]
     with (
         tempfile.TemporaryDirectory() as folder,
         closing(Profile(Path(folder) / "p.sqlite3")) as profile,

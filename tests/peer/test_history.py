@@ -1,5 +1,6 @@
 """Every line in a real SQLite file: kept, found, forgotten for good."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -128,6 +129,61 @@ def test_lines_are_found(profile: Profile) -> None:
     assert found(username="bob", limit=2) == texts[2:]
     with pytest.raises(UsageError, match="no words"):
         found(words='"')
+
+
+SIGNS = {
+    "会議": "明日の会議は三時です",
+    "議": "明日の会議は三時です",
+    "です": "明日の会議は三時です",
+    "มาก": "ขอบคุณมากครับ",
+    "🎂": "bring the 🎂!",
+    "the 🎂": "bring the 🎂!",
+    "🎂 bri": "bring the 🎂!",
+    "€": "price 5 €",
+    "5 €": "price 5 €",
+    "C++": "written in C++, not C",
+    "c++": "written in C++, not C",
+    "C++,": "written in C++, not C",
+    "c#": "or in C#",
+    "회의": "내일회의는",
+    "=>": "x=>y",
+    "𠮷野": "𠮷野家",
+}
+
+
+@pytest.mark.parametrize("words", SIGNS)
+def test_what_is_no_word_is_found(profile: Profile, words: str) -> None:
+    """Scripts without blanks, emoji, and signs; nothing else is found with them."""
+    history, (bob,) = threads(profile, "bob")
+    texts = [*dict.fromkeys(SIGNS.values()), "a C", "5", "cats", "明日", "会社", "c + +", "the bri"]
+    bob.write(Progress(len(texts)), heard=[line(n, text) for n, text in enumerate(texts, start=1)])
+    assert [kept.text for kept in history.lines(words=words)] == [SIGNS[words]]
+    history.forget("bob")
+    assert history.lines(words=words) == []
+
+
+def test_lines_of_an_older_version_are_indexed_when_they_are_looked_for(tmp_path: Path) -> None:
+    """Or before; new ones at once, and what is deleted meanwhile is not found."""
+    file = tmp_path / "p.sqlite3"
+    with closing(Profile(file)) as profile:
+        _, (bob,) = threads(profile, "bob")
+        bob.write(Progress(5000), heard=[line(n, f"会議 {n}") for n in range(1, 5001)])
+    with sqlite3.connect(file) as database:
+        database.executescript(
+            "DROP TABLE line_grams; DROP TABLE unindexed; DROP TRIGGER line_grams_added;"
+            "DROP TRIGGER line_grams_gone; PRAGMA user_version = 6"
+        )
+    database.close()
+    with closing(Profile(file)) as profile:
+        history, (bob, carol) = threads(profile, "bob", "carol")
+        carol.write(Progress(1), heard=[line(1, "会議 carol")])
+        assert history.index_some()
+        carol.write(Progress(2), heard=[line(2, "会議 carol")])
+        assert history.forget("carol") == 2
+        assert len(history.lines(words="会議")) == 5000
+        assert not history.index_some()
+        assert history.forget("bob") == 5000
+        assert history.lines(words="会議") == []
 
 
 def test_a_word_that_very_many_lines_have(profile: Profile) -> None:

@@ -441,3 +441,33 @@ def test_a_script_that_quits_has_its_answers_first(world: World) -> None:
     app.end_input()
     world.settle()
     assert app.done
+
+
+def test_how_to_verify_is_told_at_most_once_a_day(secure_world: World) -> None:
+    """At the first chat, and no more once it is done."""
+    world = secure_world
+    bob = world.person("bob", B)
+    app, screen = start(world)
+    contacts = app.node.contacts
+
+    def hints_of_a_chat() -> int:
+        before = len(screen.lines)
+        app.submit("/chat bob")
+        world.settle()
+        if bob.node.called_by:
+            bob.node.accept()
+        world.settle()
+        app.submit("/leave")
+        world.settle()
+        return sum("/verify bob" in line for line in screen.lines[before:])
+
+    assert [hints_of_a_chat() for _ in range(3)] == [1, 0, 0]
+    a_day = 24 * 3600
+    known = contacts.get("bob")
+    profile = world.home("alice").profile
+    profile.keep_contact(str(world.url), known._replace(hinted_at=known.hinted_at - a_day))
+    assert [hints_of_a_chat() for _ in range(2)] == [1, 0]
+    contacts.safety_number("bob")
+    contacts.mark_verified("bob")
+    profile.keep_contact(str(world.url), contacts.get("bob")._replace(hinted_at=0))
+    assert hints_of_a_chat() == 0
