@@ -113,8 +113,8 @@ class LinkLost(P2PError):
 
     exit_code = 3
 
-    def __init__(self, what: str, *, unsent: int = 0) -> None:
-        super().__init__(what)
+    def __init__(self, what: str, *, unsent: int = 0, likely: str = "", advice: str = "") -> None:
+        super().__init__(what, likely=likely, advice=advice)
         self.unsent = unsent
 
 

@@ -27,12 +27,14 @@ from p2pchat.net.endpoints import Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.credentials import Credentials
-from p2pchat.peer.events import Event, LoggedIn, LoginFailed, RegistryBack, RegistryLost
+from p2pchat.peer.events import Event, LoggedIn, LoginFailed, RegistryBack, RegistryLost, Trouble
 from p2pchat.peer.heartbeat import Heartbeat, sealed_hellos
 from p2pchat.peer.registry_client import RegistryClient
 from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_link import Failed
+from p2pchat.peer.registry_losses import explained, put_offline
 from p2pchat.peer.retries import Retries
+from p2pchat.peer.self_search import SelfSearch
 from p2pchat.peer.sleep_watch import SleepWatch
 from p2pchat.protocol.messages import (
     MAX_WATCHED,
@@ -109,6 +111,8 @@ class RegistrySession:
         self._was_online = False
         self._online_since = 0.0
         self._registry_host = ""
+        self._self_search: SelfSearch | None = None
+        self._is_silent = False  # the registry has said that it hears no heartbeat of ours
         self._wall = wall
         self._sleep_watch: SleepWatch | None = None
         self.on_sighting: Callable[[Sighting], None] = _ignore_sighting
@@ -223,6 +227,7 @@ class RegistrySession:
             self._log_in(link)
 
     def _told_goodbye(self, goodbye: Goodbye) -> None:
+        self._is_silent = goodbye.reason is Reason.SILENT
         if goodbye.reason is Reason.REPLACED:
             self._give_up(self._replaced(""))
         elif goodbye.reason is Reason.LOGGED_OUT:
@@ -300,6 +305,10 @@ class RegistrySession:
         except P2PError as error:  # out of descriptors: without it we would be hung up on
             self._lost(error)
             return
+        if not self._url.secure:
+            self._self_search = SelfSearch(
+                self._loop, self.search, self._username, self._put_offline
+            )
         other = self._dialer.other_machine
         machine = "" if other is None else str(other)
         if self._was_online:
@@ -322,6 +331,11 @@ class RegistrySession:
         return sealed_hellos(grant)
 
     def _lost(self, error: P2PError) -> None:
+        if self.standing is Standing.ONLINE and type(error) is LinkLost:
+            error = explained(
+                error, self._url, self._dialer.reached.udp_port, is_silent=self._is_silent
+            )
+        self._is_silent = False
         if isinstance(error, TimedOut):
             self._dialer.try_others_first()
         if not (self._was_online or self._wait_at_start):
@@ -336,6 +350,10 @@ class RegistrySession:
         pause = self._retries.later(self._connect, more=more)
         self._on_event(RegistryLost(error, pause))
 
+    def _put_offline(self) -> None:
+        error = put_offline(self._url, self._dialer.reached.udp_port)
+        self._on_event(Trouble(error))
+
     def _give_up(self, error: P2PError) -> None:
         self.stop()
         self._on_event(LoginFailed(error))
@@ -345,6 +363,9 @@ class RegistrySession:
         if self._heartbeat is not None:
             self._heartbeat.close()
             self._heartbeat = None
+        if self._self_search is not None:
+            self._self_search.close()
+            self._self_search = None
         if self._client is not None:
             self._client.close()
             self._client = None

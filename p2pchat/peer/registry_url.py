@@ -57,6 +57,10 @@ class RegistryUrl:
         """Return the same registry, known by that key."""
         return replace(self, fingerprint=fingerprint)
 
+    def with_hello_interval(self, seconds: float) -> "RegistryUrl":
+        """Return the same registry, to which HELLO is said so often."""
+        return replace(self, hello_interval=seconds)
+
     def __str__(self) -> str:
         """Return the registry's name: the same however its URL was written, settings left out."""
         return f"{'p2p' if self.secure else 'original'}://{self.address}"

@@ -24,6 +24,16 @@ _BUSY_PAUSE: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
+_WHY_HUNG_UP: Final = {
+    Reason.REPLACED: "hung up on, another login replaced it",
+    Reason.LOGGED_OUT: "hung up on, its user was logged out",
+    Reason.SILENT: (
+        "hung up on, no HELLO came by UDP (if that happens to all, open the UDP port too: in the"
+        " firewall, with docker -p PORT:PORT/udp)"
+    ),
+}
+
+
 class Client:
     """One link; `on_login(client)` comes after each login, `on_gone(client)` at the end."""
 
@@ -154,7 +164,7 @@ class Client:
     def _hang_up(self, reason: Reason) -> None:
         if self._link.may_send(Goodbye):
             self._link.send(Goodbye(reason))
-        self._leave(f"hung up on, {reason.lower()}")
+        self._leave(_WHY_HUNG_UP.get(reason, reason.lower()))
 
     def _leave(self, why: str) -> None:
         """Put the user offline now; sending the last bytes may take a while."""

@@ -101,6 +101,8 @@ class Prompt:
         self.session.default_buffer.accept_handler = self._entered
         self.session.default_buffer.on_text_changed += lambda _: self._think_again()
         self.session.app.before_render += lambda _: self._keep_up()
+        # A terminal that does not say where its cursor is has no place for a warning in a chat.
+        self.session.app.renderer.cpr_not_supported_callback = lambda: None
         self._title = Title(self.session.app.output)
         self.on_line: Callable[[str], None] = _ignore
 

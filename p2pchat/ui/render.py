@@ -7,7 +7,7 @@ meaning that the words do not.
 import datetime as dt
 from typing import Final
 
-from p2pchat.errors import P2PError
+from p2pchat.errors import LinkLost, P2PError
 from p2pchat.peer.events import (
     Called,
     CallerRefused,
@@ -180,7 +180,8 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             by = f" by way of {machine}" if machine else ""
             return [f"logged in as {username} at {registry}{by}, listening on {listening}"]
         case RegistryLost(error, retry_in):
-            return [f"registry lost: {error.what}; trying again in {retry_in:.0f} s"]
+            why = error_sentence(error) if isinstance(error, LinkLost) else error.what
+            return [f"registry lost: {why}; trying again in {retry_in:.0f} s"]
         case RegistryBack(registry, machine):
             by = f" by way of {machine}" if machine else ""
             return [f"registry is back: logged in again at {registry}{by}"]

@@ -30,10 +30,12 @@ class Screen:
         columns: int = 80,
         rows: int = 24,
         program: str = P2P,
+        tells_cursor: bool = True,
     ) -> None:
         self._desk = desk
         desk.append(self)
         self.ended = False
+        self._tells_cursor = tells_cursor
         self.child = pexpect.spawn(
             program,
             list(arguments),
@@ -98,7 +100,7 @@ class Screen:
             return
         self.heard(data)
         self._stream.feed(data)
-        for _ in range(data.count(_WHERE_IS_THE_CURSOR)):
+        for _ in range(data.count(_WHERE_IS_THE_CURSOR) if self._tells_cursor else 0):
             cursor = self.screen.cursor
             self.type(f"\x1b[{cursor.y + 1};{cursor.x + 1}R")
 

@@ -103,6 +103,23 @@ def test_the_title_tells_what_is_unread_and_is_put_back(desk: Desk) -> None:
     assert bytes(heard).rstrip().endswith(b"\x1b[23;0t")
 
 
+def test_a_terminal_that_does_not_say_where_its_cursor_is(desk: Desk) -> None:
+    """Is no topic in the midst of a chat."""
+    env = desk.people.env["alice"]
+    alice = Screen("chat", "bob", env=env, desk=desk.screens, tells_cursor=False)
+    alice.wait_until(lambda: alice.prompt_line.startswith("alice to bob>"))
+    heard = bytearray()
+    alice.heard = heard.extend
+    alice.enter("first")
+    alice.wait_for("first  \\(queued\\)")
+    _, answer, _ = desk.people.run("bob", "send", "alice", "are you there?", "--wait", "10")
+    assert not answer
+    alice.wait_for("bob: are you there\\?")
+    alice.enter("/quit")
+    alice.end()
+    assert b"WARNING" not in heard
+
+
 def test_ctrl_z_suspends_and_comes_back_with_the_screen_right(desk: Desk) -> None:
     """Nothing of it is in the line."""
     shell = Screen(

@@ -1,0 +1,61 @@
+"""A heartbeat that does not come through is named where it costs us the registry."""
+
+from p2pchat.net.address import Address
+from p2pchat.peer.events import Event, LoggedIn, RegistryBack, RegistryLost, Trouble
+from p2pchat.ui.render import sentences
+from tests.world import World
+
+A = "10.0.0.2"
+
+
+def _shut_udp(world: World) -> None:
+    del world.internet.sockets[Address("10.0.0.1", world.url.udp_port)]
+
+
+def _sentence(events: list[Event], kind: type[Event]) -> str:
+    (event,) = [event for event in events if isinstance(event, kind)]
+    return sentences(event)[0]
+
+
+def test_a_registry_that_hears_no_udp_is_said_to(world: World) -> None:
+    """What is lost, the UDP port, and how it is opened, or a shorter interval."""
+    alice = world.person("alice", A)
+    _shut_udp(world)
+    world.advance(152)
+    events = [event for event in alice.told() if not isinstance(event, Trouble)]
+    assert [type(event) for event in events] == [LoggedIn, RegistryLost, RegistryBack]
+    said = _sentence(events, RegistryLost)
+    port = world.url.udp_port
+    if world.url.secure:
+        assert "no heartbeat of ours comes through by UDP" in said
+        assert f"open UDP port {port} at the registry (docker -p {port}:{port}/udp)" in said
+    else:
+        assert (
+            f"our HELLO does not reach its UDP port {port}, or not as often as it expects" in said
+        )
+        assert "hello=3'" in said
+
+
+def test_a_loss_of_another_cause_is_not_explained_so(secure_world: World) -> None:
+    """A registry that ends, say, or an earlier silence that was explained already."""
+    alice = secure_world.person("alice", A)
+    _shut_udp(secure_world)
+    secure_world.advance(152)
+    alice.told()
+    secure_world.kill_registry()
+    assert "UDP" not in _sentence(alice.told(), RegistryLost)
+
+
+def test_being_put_offline_silently_is_told_once(original_world: World) -> None:
+    """The original system may keep the link; a search for ourselves finds out."""
+    world = original_world
+    alice = world.person("alice", A)
+    alice.told()
+    world.advance(100)
+    assert alice.told() == []
+    attendance = world.presence.expire(world.loop.now() + 1000)
+    assert [one.username for one in attendance] == ["alice"]
+    world.advance(200)
+    said = _sentence(alice.told(), Trouble)
+    assert f"the registry at {world.url.address} has put you offline: nobody finds you" in said
+    assert f"--registry 'original://{world.url.address}?" in said
