@@ -15,7 +15,7 @@ from p2pchat.cli.our_side import OurSide, our_side
 from p2pchat.cli.running_node import running_node
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import P2PError, StorageError, TimedOut, Unreachable
-from p2pchat.net.address import Address, is_loopback
+from p2pchat.net.address import Address, is_loopback, with_zone_of
 from p2pchat.net.certificates import fingerprint, lifetime
 from p2pchat.peer.credentials import Credentials
 from p2pchat.peer.doorway import reachable_by
@@ -197,7 +197,7 @@ class _Checkup:
                     f"let UDP out to port {visit.heartbeats.port}; without it logins soon end",
                 )
                 return
-        self._offered = seen.at_port(0)
+        self._offered = Address(with_zone_of(seen.host, self._local_host), 0)
         yield Finding("ok", f"heartbeat: answered, the registry sees it come from {seen}")
 
     def _node(self) -> Iterator[Finding]:
@@ -218,7 +218,8 @@ class _Checkup:
             found = running.ask(Find(self._me), self._timeout)
             assert isinstance(found, FindResult)
             if found.presence is Presence.ONLINE:
-                self._offered = Address(found.host, found.port)
+                host = with_zone_of(found.host, self._local_host)
+                self._offered = Address(host, found.port)
 
     def _address(self) -> Iterator[Finding]:
         offered = self._offered

@@ -22,6 +22,7 @@ from p2pchat.errors import P2PError
 if TYPE_CHECKING:
     from p2pchat.cli.running_registry import RunningRegistry
     from p2pchat.cli.serve_configuration import Configuration, OriginalDoor, SecureDoor
+    from p2pchat.net.address import Address
     from p2pchat.net.loop import Loop
     from p2pchat.net.readiness import Readiness
 
@@ -185,8 +186,7 @@ def _open_original(
     """Open the original door; return its ready line. The log tells how others name it."""
     door = registry.server.open_original(wanted.tcp, wanted.tcp.at_port(wanted.udp_port))
     tcp, udp = door.tcp.address, door.udp.address
-    host = platform.node() if tcp.host in {"0.0.0.0", "::"} else tcp.host  # noqa: S104  # compared
-    url = f"original://{tcp._replace(host=host)}?udp={udp.port}&hello={hello_interval:g}"
+    url = f"original://{_as_others_reach(tcp)}?udp={udp.port}&hello={hello_interval:g}"
     logging.getLogger(__name__).debug("the original door is --registry '%s'", url)
     return [f"listening {door.dialect} tcp {tcp} udp {udp}"]
 
@@ -196,8 +196,17 @@ def _open_secure(
 ) -> tuple[str, str]:
     """Open the secure door; return its ready line, and the link by which others join."""
     door, fingerprint = registry.open_secure(wanted.tcp, wanted.udp_port, certificate)
-    join = door.tcp.address._replace(host=wanted.join_host or platform.node() or "localhost")
+    join = _as_others_reach(door.tcp.address)
+    if wanted.join_host:
+        join = join._replace(host=wanted.join_host)
     return (
         f"listening {door.dialect} tcp {door.tcp.address} udp {door.udp.address}",
         f"p2p://{join}#{fingerprint}",
     )
+
+
+def _as_others_reach(listening: "Address") -> "Address":
+    """Return the address by which others reach a listener: this machine's name if it is on all."""
+    if listening.host in {"0.0.0.0", "::"}:  # noqa: S104  # compared
+        return listening._replace(host=platform.node() or "localhost")
+    return listening

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from p2pchat.cli import limit_option
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
-from p2pchat.net.address import Address, is_ip, is_loopback
+from p2pchat.net.address import Address, is_host, is_ip, is_loopback
 from p2pchat.net.endpoints import every_host
 from p2pchat.registry.entrance import Registration
 from p2pchat.registry.limits import NO_LIMITS, Limits
@@ -99,6 +99,12 @@ def configure(
         raise UsageError("--tls-cert and --tls-key go together", advice="give both, or neither")
     if no_original and no_secure:
         raise UsageError("no door is left to open", advice="shut one of the two")
+    join_host = join_host and join_host.removeprefix("[").removesuffix("]")
+    if join_host and not is_host(join_host):
+        raise UsageError(
+            f"--join-host: {join_host!r} is no host",
+            advice="give the name or address by which others reach this machine",
+        )
     original = OriginalDoor(Address(original_host, original_port), original_udp_port)
     secure = SecureDoor(Address(host or every_host(), port), udp_port, join_host)
     return Configuration(

@@ -1,7 +1,11 @@
 """A host and a port, and how they are written. Resolves nothing."""
 
 import ipaddress
-from typing import NamedTuple
+import re
+import socket
+from typing import Final, NamedTuple
+
+_HOST_NAME: Final = re.compile(r"\w([\w.-]*[\w.])?")
 
 
 class Address(NamedTuple):
@@ -32,6 +36,28 @@ def from_socket_name(name: tuple[str, int] | tuple[str, int, int, int]) -> Addre
     return Address(host, name[1])
 
 
+def socket_name(address: Address) -> tuple[str, int] | tuple[str, int, int, int]:
+    """Return what the operating system takes for the address of an IP host.
+
+    The zone of a link-local address (`fe80::1%eth0`, RFC 4007) says on which network it is. Raise
+    OSError if this machine has no such one.
+    """
+    host, has_zone, zone = address.host.partition("%")
+    if not has_zone:
+        return address
+    index = int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
+    return host, address.port, 0, index
+
+
+def with_zone_of(host: str, near: str) -> str:
+    """Return a link-local host in the zone of another that named it; any other host as it is."""
+    zone = near.partition("%")[2]
+    if not zone or "%" in host or not is_ip(host):
+        return host
+    address = ipaddress.ip_address(host)
+    return f"{host}%{zone}" if address.version == 6 and address.is_link_local else host
+
+
 def is_ip(host: str) -> bool:
     """Return whether the host is an IP address already."""
     try:
@@ -39,6 +65,11 @@ def is_ip(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_host(text: str) -> bool:
+    """Return whether it is an IP address, or could be the name of a host."""
+    return is_ip(text) or _HOST_NAME.fullmatch(text) is not None
 
 
 def leads_here(host: str) -> bool:

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from typing import Final
 
 from p2pchat.errors import P2PError, Unreachable
-from p2pchat.net.address import Address, from_socket_name, is_ip
+from p2pchat.net.address import Address, from_socket_name, is_ip, socket_name, with_zone_of
 from p2pchat.net.loop import WRITE, Loop, Timer
 from p2pchat.net.transport import TcpTransport, Wire
 from p2pchat.net.worker import Worker
@@ -146,7 +146,7 @@ class _Attempt:
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setblocking(False)
         try:
-            self._socket.connect(remote)
+            self._socket.connect(socket_name(remote))
         except BlockingIOError:
             pass
         except OSError:
@@ -164,7 +164,8 @@ class _Attempt:
         error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         try:
             if not error:
-                self.remote = from_socket_name(self._socket.getpeername())
+                remote = from_socket_name(self._socket.getpeername())
+                self.remote = remote._replace(host=with_zone_of(remote.host, self.remote.host))
         except OSError as broken:  # connected and broken off again, before we looked
             error = broken.errno or errno.ENOTCONN
         if error:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from p2pchat.errors import BindError, P2PError
-from p2pchat.net.address import Address, from_socket_name
+from p2pchat.net.address import Address, from_socket_name, socket_name
 from p2pchat.net.dialing import TcpDial, connected
 from p2pchat.net.loop import READ, Loop, Timer
 from p2pchat.net.transport import Wire
@@ -210,11 +210,10 @@ class UdpSocket:
 
     def send(self, datagram: bytes, to: Address) -> None:
         """Send one datagram; if it cannot be sent, it is lost, as UDP allows."""
-        host = to.host
-        if self._socket.family == socket.AF_INET6 and ":" not in host:
-            host = f"::ffff:{host}"
+        if self._socket.family == socket.AF_INET6 and ":" not in to.host:
+            to = Address(f"::ffff:{to.host}", to.port)
         with suppress(OSError):
-            self._socket.sendto(datagram, (host, to.port))
+            self._socket.sendto(datagram, socket_name(to))
 
     def close(self) -> None:
         """Read no more."""
@@ -276,7 +275,7 @@ def _bound(kind: int, address: Address) -> socket.socket:
         if family == socket.AF_INET6:  # [::] is every address of this machine, IPv4's too
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address.host != "::")
         sock.setblocking(False)
-        sock.bind(address)
+        sock.bind(socket_name(address))
     except OSError as error:
         sock.close()
         raise _bind_error(name, address, error) from error

@@ -11,7 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 from p2pchat.errors import InviteNeeded, LoginNeeded, P2PError, RegistrationRefused, UsageError
-from p2pchat.net.address import Address
+from p2pchat.net.address import Address, with_zone_of
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
 from p2pchat.peer.credentials import Credentials
@@ -61,7 +61,8 @@ class Errands:
             grant = self._log_in(client, credentials)
             assert grant is not None
             link, udp_port = self._link, self._dialer.reached.udp_port
-            yield Visit(grant, link.local.host, Address(link.remote.host, udp_port))
+            here = with_zone_of(link.local.host, link.remote.host)
+            yield Visit(grant, here, Address(link.remote.host, udp_port))
 
     def register(self, credentials: Credentials, password: str, invite: str = "") -> None:
         """Make the account. Raise RegistrationRefused if the registry says no.
@@ -150,7 +151,7 @@ class Errands:
         It reads a port next, and nothing else: a LOGOUT without it would be lost, and leave a
         ghost online that later searches find.
         """
-        here = Address(self._link.local.host, 0)
+        here = Address(with_zone_of(self._link.local.host, self._link.remote.host), 0)
         port = self._network.listen(here, lambda transport: transport.abort())
         try:
             self._ask(client, AnnouncePort(port.address.port))

@@ -11,6 +11,8 @@ from enum import Enum
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from p2pchat.errors import (
     LinkLost,
     LoginNeeded,
@@ -22,7 +24,7 @@ from p2pchat.errors import (
     Unreachable,
     UsageError,
 )
-from p2pchat.net.address import Address, is_ip, leads_here
+from p2pchat.net.address import Address, is_ip, leads_here, with_zone_of
 from p2pchat.net.endpoints import Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
@@ -168,7 +170,7 @@ class RegistrySession:
 
         def answered(answer: Message) -> None:
             assert isinstance(answer, SearchResult)
-            then(answer)
+            then(self._in_our_zone(answer))
 
         self._client.ask(Search(username), answered, failed)
 
@@ -186,12 +188,20 @@ class RegistrySession:
             self._client.ask(Watch(some, add), self._watching, _ignore_failure)
 
     def _seen(self, sighting: Sighting) -> None:
-        self.on_sighting(sighting)
+        result = self._in_our_zone(sighting.result)
+        self.on_sighting(msgspec.structs.replace(sighting, result=result))
 
     def _watching(self, answer: Message) -> None:
         assert isinstance(answer, WatchResult)
         for sighting in answer.sightings:
-            self.on_sighting(sighting)
+            self._seen(sighting)
+
+    def _in_our_zone(self, found: SearchResult) -> SearchResult:
+        """Return the result with the zone by which we reach the registry, which knows none."""
+        if "%" not in self._registry_host or not found.host:
+            return found
+        host = with_zone_of(found.host, self._registry_host)
+        return msgspec.structs.replace(found, host=host)
 
     def _connect(self) -> None:
         self.standing = Standing.CONNECTING

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from p2pchat.errors import UsageError
-from p2pchat.net.address import Address
+from p2pchat.net.address import Address, is_host
 
 ORIGINAL_TCP_PORT: Final = 1235
 ORIGINAL_UDP_PORT: Final = 4322
@@ -91,13 +91,16 @@ def _parse(text: str) -> RegistryUrl:
         raise _malformed(text, "it begins with p2p:// or original://")
     if not parts.hostname or parts.path not in {"", "/"} or "@" in parts.netloc:
         raise _malformed(text, "it names a host, perhaps a port, and no path")
+    host = parts.hostname.replace("%25", "%")  # how RFC 6874 has a zone written
+    if not is_host(host):
+        raise _malformed(text, f"{host} is no host")
     if port == 0:
         raise _malformed(text, "a port is 1 to 65535")
     if parts.scheme == "p2p":
-        return _secure(text, parts.hostname, port or SECURE_PORT, settings, parts.fragment)
+        return _secure(text, host, port or SECURE_PORT, settings, parts.fragment)
     if parts.fragment:
         raise _malformed(text, "a fingerprint goes with p2p://")
-    return _original(text, parts.hostname, port or ORIGINAL_TCP_PORT, settings)
+    return _original(text, host, port or ORIGINAL_TCP_PORT, settings)
 
 
 def _secure(

@@ -17,6 +17,8 @@ from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
         ("original://[::1]:5", RegistryUrl("::1", 5)),
         ("original://EXAMPLE.org", RegistryUrl("example.org")),
         ("p2p://h", RegistryUrl("h", 7117, 7117, secure=True)),
+        ("p2p://[fe80::1%eth0]", RegistryUrl("fe80::1%eth0", 7117, 7117, secure=True)),
+        ("p2p://[fe80::1%25eth0]", RegistryUrl("fe80::1%eth0", 7117, 7117, secure=True)),
         ("p2p://h:5#" + "A2" * 26, RegistryUrl("h", 5, 5, secure=True, fingerprint="a2" * 26)),
     ],
 )
@@ -30,6 +32,7 @@ def test_what_it_says(text: str, url: RegistryUrl) -> None:
     [
         "p2p://h:7117",
         "p2p://[::1]:5#" + "a2" * 26,
+        "p2p://[fe80::1%eth0]:5#" + "a2" * 26,
         "original://h:1235",
         "original://h:99?udp=1&hello=0.5",
     ],
@@ -63,6 +66,8 @@ def test_several_machines_of_one_registry() -> None:
         "p2p://h?udp=5",
         "p2p://h#short",
         "p2p://h:0",
+        "p2p://*",
+        "p2p://*.example.org",
         "original://",
         "original://h:0",
         "original://h:70000",
