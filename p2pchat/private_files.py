@@ -70,6 +70,11 @@ def is_locked(file: Path) -> bool:
     return False
 
 
+def is_read_only(file: Path) -> bool:
+    """Return whether the file is there and cannot be written to, or its folder cannot."""
+    return file.exists() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
+
+
 def refuse_if_others_can_read(path: Path) -> None:
     """Raise StorageError if group or others have any right to a file or folder."""
     if stat.S_IMODE(path.stat().st_mode) & 0o077:

@@ -4,13 +4,16 @@ What one look has found out serves the next ones. What is tried on the network i
 """
 
 import datetime as dt
+import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from p2pchat.cli.findings import Finding, Look, Report, wrong
-from p2pchat.cli.machine_looks import clock, files, versions
+from p2pchat.cli.machine_looks import clock, files, profile, versions
 from p2pchat.cli.our_side import OurSide, our_side
 from p2pchat.cli.running_node import running_node
 from p2pchat.cli.settings import Settings
@@ -43,17 +46,31 @@ def check_up(
     report = Report(as_json=as_json)
     report.look("versions", versions)
     report.look("files", partial(files, settings))
+    if report.exit_code:
+        report.tell("profile", Finding("skip", "profile: not opened, see above"))
+    else:
+        report.look("profile", partial(profile, settings))
     with ExitStack() as stack:
         try:
             us = stack.enter_context(our_side(settings, registry))
             _ = us.identity
-        except StorageError as error:  # without a profile there is no registry to look at
-            seen = Finding("skip", "profile: not opened, see above")
-            report.tell("profile", seen if report.exit_code else wrong(error))
-            return report.exit_code
+        except StorageError as error:
+            if not report.exit_code:
+                report.tell("profile", wrong(error))
+            us = stack.enter_context(_without_profile(settings, registry))
         for name, look in _Checkup(settings, us, me, peer_port, timeout).looks.items():
             report.look(name, look)
     return report.exit_code
+
+
+@contextmanager
+def _without_profile(settings: Settings, registry: str | None) -> Iterator[OurSide]:
+    """Yield the side of a user with an empty profile, for what can be looked at all the same."""
+    with (
+        tempfile.TemporaryDirectory(prefix="p2p-") as folder,
+        our_side(replace(settings, data_home=Path(folder) / "profile"), registry) as us,
+    ):
+        yield us
 
 
 class _Checkup:

@@ -12,6 +12,9 @@ from p2pchat.cli.findings import Finding
 from p2pchat.cli.settings import Settings
 from p2pchat.net.certificates import openssl_to_the_registry
 from p2pchat.net.peer_tls import openssl_to_contacts
+from p2pchat.peer.identity import load_identity
+from p2pchat.peer.profile import read_only_copy, try_profile
+from p2pchat.private_files import is_read_only
 
 
 def versions() -> Iterator[Finding]:
@@ -39,6 +42,26 @@ def files(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", f"files: {settings.data_home}, for you alone")
 
 
+def profile(settings: Settings) -> Iterator[Finding]:
+    """See whether what we keep can be read, and written; changes nothing."""
+    file = settings.profile_file
+    if not file.exists():
+        return
+    if is_read_only(file):
+        with read_only_copy(file):
+            yield Finding(
+                "warn",
+                f"profile: {file} can be read and not written",
+                "its folder or file system is read-only, or another user's",
+                f"chmod u+w {file.parent} {file}; until then history and contacts can be read",
+            )
+        return
+    try_profile(file)
+    if settings.identity_file.exists():
+        load_identity(settings.identity_file)
+    yield Finding("ok", "profile: its database and its key are whole")
+
+
 def _mode(path: Path, mark: str) -> Finding | None:
     found = path.stat()
     if found.st_uid != os.getuid():
@@ -53,7 +76,7 @@ def _mode(path: Path, mark: str) -> Finding | None:
 def clock(settings: Settings) -> Iterator[Finding]:
     """See whether the clock is behind what was written by it; no registry tells the time."""
     files = [Path(p2pchat.__file__), settings.identity_file, settings.profile_file]
-    latest = max(files, key=lambda file: file.stat().st_mtime)
+    latest = max((file for file in files if file.exists()), key=lambda file: file.stat().st_mtime)
     written = dt.datetime.fromtimestamp(latest.stat().st_mtime, dt.UTC)
     now = dt.datetime.now(dt.UTC)
     if now < written:

@@ -13,8 +13,9 @@ from p2pchat.cli.config_file import write_first
 from p2pchat.cli.settings import Settings, make_folder, private_folder
 from p2pchat.errors import LoginNeeded, nearest
 from p2pchat.peer.history import History
-from p2pchat.peer.profile import Profile
+from p2pchat.peer.profile import Profile, read_only_copy
 from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
+from p2pchat.private_files import is_read_only, refuse_if_others_can_read
 from p2pchat.protocol.names import meant_name
 
 if TYPE_CHECKING:
@@ -87,12 +88,24 @@ class OurFiles:
 def our_files(settings: Settings, registry: str | None) -> Iterator[OurFiles]:
     """Yield the files for the registry named by the option or the settings.
 
-    Makes the folders, and the configuration file, where they are not. Raise UsageError,
-    StorageError.
+    Makes the folders, and the configuration file, where they are not. A profile that cannot be
+    written to can be read. Raise UsageError, StorageError.
     """
     url = parse_registry_url(registry or settings.registry)
+    with open_profile(settings) as profile:
+        yield OurFiles(url, profile, settings.identity_file)
+
+
+@contextmanager
+def open_profile(settings: Settings) -> Iterator[Profile]:
+    """Yield the profile, which is made where there is none. Raise StorageError."""
+    if is_read_only(settings.profile_file):
+        refuse_if_others_can_read(settings.data_home)
+        with read_only_copy(settings.profile_file) as copy:
+            yield copy
+        return
     private_folder(settings.data_home)
     make_folder(settings.config_file.parent)
     write_first(settings.config_file)
     with closing(Profile(settings.profile_file)) as profile:
-        yield OurFiles(url, profile, settings.identity_file)
+        yield profile

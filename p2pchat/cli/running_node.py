@@ -6,15 +6,18 @@ place taken and nobody listening waits for one of the two to change.
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Final, TypeVar
 
+from p2pchat.cli.echo import echo
 from p2pchat.cli.our_files import OurFiles
 from p2pchat.cli.settings import Settings, private_folder
 from p2pchat.errors import AlreadyOnline, LinkLost, StorageError, Unreachable
 from p2pchat.net.loop import Loop
 from p2pchat.peer.control import ControlServer
 from p2pchat.peer.control_client import ControlClient, socket_of
+from p2pchat.private_files import refuse_if_others_can_read
 from p2pchat.protocol.control import (
     GivenWay,
     GiveWay,
@@ -34,8 +37,14 @@ _ATTEMPTS: Final = 3
 
 
 def control_path(settings: Settings, us: OurFiles, username: str) -> Path:
-    """Return where the account's node listens."""
+    """Return where the account's node listens; its folder is made. Raise StorageError."""
     private_folder(settings.run_folder)
+    return _socket(settings, us, username)
+
+
+def _socket(settings: Settings, us: OurFiles, username: str) -> Path:
+    if settings.run_folder_doubt:
+        _warn(f"{settings.run_folder_doubt}; {settings.run_folder} is used instead")
     return socket_of(settings.run_folder, str(us.url), username)
 
 
@@ -44,7 +53,11 @@ def running_node(
     loop: Loop, settings: Settings, us: OurFiles, username: str
 ) -> Iterator[ControlClient | None]:
     """Yield the way to the account's node; None where none is running."""
-    client = _dial(loop, control_path(settings, us, username))
+    if not settings.run_folder.exists():  # which a command that only reads need not be able to make
+        yield None
+        return
+    refuse_if_others_can_read(settings.run_folder)
+    client = _dial(loop, _socket(settings, us, username))
     if client is None:
         yield None
         return
@@ -168,6 +181,12 @@ def _in_time(loop: Loop, attempt: Callable[[], T]) -> T:
                 raise (later.__cause__ or AlreadyOnline(0)) from None
         timer = loop.call_later(_LOOK_EVERY, _nothing)
         loop.run_until(lambda timer=timer: not timer.live)  # type: ignore[misc]
+
+
+@cache
+def _warn(sentence: str) -> None:
+    """Print a warning, once in this process."""
+    echo(f"warning: {sentence}", err=True)
 
 
 def _nothing() -> None:

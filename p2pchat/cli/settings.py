@@ -5,7 +5,7 @@ Lower rooms get plain values. Options of the command line outrank what is here.
 
 import os
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -54,6 +54,8 @@ class Settings:
     state_home: Path
     run_folder: Path
     """Where the running node's control socket is."""
+    run_folder_doubt: str
+    """Why that is not where XDG_RUNTIME_DIR says; empty if it is."""
     config_file: Path
     profile: str | None
     """Which of several; None: the one without a name."""
@@ -86,9 +88,9 @@ class Settings:
         """
         value, origin = self.resolved["registry"]
         if origin == DEFAULT and self.profile_file.exists():
-            from p2pchat.peer.profile import Profile
+            from p2pchat.peer.profile import open_to_read
 
-            with suppress(StorageError), closing(Profile(self.profile_file)) as profile:
+            with suppress(StorageError), open_to_read(self.profile_file) as profile:
                 last = profile.last_registry()
                 if last is not None:
                     return last, "last used"
@@ -168,10 +170,12 @@ def from_environment(
     configuration = read_configuration(config_file, profile)
     resolved = _resolve(environment, configuration, config_file)
     values = {name: value for name, (value, _) in resolved.items()}
+    run_folder, doubt = _run_folder(environment, home, directories)
     return Settings(
         data_home=(Path(home) / "data" if home else directories.user_data_path) / below,
         state_home=(Path(home) / "state" if home else directories.user_state_path) / below,
-        run_folder=_run_folder(environment, home, directories) / below,
+        run_folder=run_folder / below,
+        run_folder_doubt=doubt,
         config_file=config_file,
         profile=profile,
         resolved=resolved,
@@ -240,9 +244,21 @@ def _watchdog(environment: Mapping[str, str]) -> float | None:
 
 def _run_folder(
     environment: Mapping[str, str], home: str | None, directories: platformdirs.PlatformDirs
-) -> Path:
-    """Return the folder in XDG_RUNTIME_DIR, or one of ours if the system has none."""
+) -> tuple[Path, str]:
+    """Return the folder in XDG_RUNTIME_DIR, or one of ours if the system has none for us.
+
+    After `su` the variable may still name another user's: the second value tells what is wrong.
+    """
     if home:
-        return Path(home) / "run"
+        return Path(home) / "run", ""
+    ours = directories.user_state_path / "run"
     runtime = environment.get("XDG_RUNTIME_DIR")
-    return Path(runtime) / "p2pchat" if runtime else directories.user_state_path / "run"
+    if not runtime:
+        return ours, ""
+    try:
+        owner = Path(runtime).stat().st_uid
+    except OSError as error:
+        return ours, f"XDG_RUNTIME_DIR ({runtime}) cannot be used: {error.strerror}"
+    if owner != os.geteuid():
+        return ours, f"XDG_RUNTIME_DIR ({runtime}) is another user's"
+    return Path(runtime) / "p2pchat", ""

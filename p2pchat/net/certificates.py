@@ -107,8 +107,17 @@ def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols([ALPN])
     context.num_tickets = 0  # a session is as long as its connection
+
+    def refuse_to_ask() -> bytes:
+        """Stop OpenSSL from asking for a password on the terminal."""
+        raise StorageError(
+            f"{key_file} is encrypted",
+            likely="it was made with a password, which a registry has nobody to ask for",
+            advice=f"openssl pkey -in {key_file} -out plain-key.pem, and --tls-key plain-key.pem",
+        )
+
     try:
-        context.load_cert_chain(certificate_file, key_file)
+        context.load_cert_chain(certificate_file, key_file, refuse_to_ask)
     except (OSError, ssl.SSLError) as error:
         raise StorageError(
             f"{certificate_file} and {key_file} cannot be used: {error}",

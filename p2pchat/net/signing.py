@@ -31,7 +31,12 @@ class Signer:
     def __init__(self, key_file: Path) -> None:
         try:
             key = load_pem_private_key(key_file.read_bytes(), password=None)
-        except (OSError, TypeError, ValueError, UnsupportedAlgorithm) as error:
+        except TypeError as error:  # what cryptography raises where a password is missing
+            raise StorageError(
+                f"{key_file} is encrypted",
+                advice=f"openssl pkey -in {key_file} -out plain-key.pem, and name that one",
+            ) from error
+        except (OSError, ValueError, UnsupportedAlgorithm) as error:
             raise StorageError(f"{key_file} holds no key that can be used: {error}") from error
         if not isinstance(
             key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from p2pchat.errors import AlreadyOnline, P2PError, TimedOut
+from p2pchat.errors import AlreadyOnline, P2PError, StorageError, TimedOut
 from p2pchat.net.link import Link
 from p2pchat.net.local import LocalListener
 from p2pchat.net.loop import Loop
@@ -180,7 +180,14 @@ def _found(result: SearchResult) -> FindResult:
 
 def _hold(file: Path) -> IO[bytes]:
     """Return the lock, in which stands who holds it."""
-    lock = lock_private(file)
+    try:
+        lock = lock_private(file)
+    except OSError as error:
+        raise StorageError(
+            f"{file} cannot be written: {error.strerror}",
+            likely="its folder or file system is read-only, or another user's",
+            advice="set P2P_HOME to a folder of yours",
+        ) from error
     if lock is None:
         raise AlreadyOnline(process_at(file))
     lock.truncate()

@@ -49,8 +49,11 @@ def load_identity(file: Path) -> Identity:
         refuse_if_others_can_read(file.parent)
         refuse_if_others_can_read(file)
         key = load_pem_private_key(file.read_bytes(), password=None)
-    except (OSError, ValueError) as error:
-        raise StorageError(f"{file} holds no key of ours: {error}") from error
+    except (OSError, TypeError, ValueError) as error:  # TypeError: it is encrypted
+        raise StorageError(
+            f"{file} holds no key of ours: {error}",
+            advice="p2p profile restore FILE puts back a backup",
+        ) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise StorageError(f"{file} holds another kind of key than ours")
     return Identity(key)

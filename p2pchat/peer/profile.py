@@ -3,11 +3,15 @@
 The only user of the profile's tables. Several processes may have it open at once.
 """
 
+import shutil
+import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from p2pchat.errors import StorageError
 from p2pchat.peer.history import History
 from p2pchat.peer.models import (
     FINISH,
@@ -20,6 +24,7 @@ from p2pchat.peer.models import (
     Machine,
     Registry,
 )
+from p2pchat.private_files import is_read_only, refuse_if_others_can_read
 from p2pchat.storage import SqliteFile, try_to_open
 
 
@@ -45,6 +50,37 @@ def _advice(file: Path) -> str:
     return f"look at {file.parent}; p2p profile restore FILE puts back a backup; or set P2P_HOME"
 
 
+@contextmanager
+def open_to_read(file: Path) -> Iterator["Profile"]:
+    """Yield the profile in an existing file, whether it can be written to or not.
+
+    Raise StorageError.
+    """
+    with read_only_copy(file) if is_read_only(file) else closing(Profile(file)) as profile:
+        yield profile
+
+
+@contextmanager
+def read_only_copy(file: Path) -> Iterator["Profile"]:
+    """Yield a profile whose file or folder cannot be written to, for reading only.
+
+    SQLite itself could not open it: a copy for the moment is read. Raise StorageError.
+    """
+    refuse_if_others_can_read(file)
+    with tempfile.TemporaryDirectory(prefix="p2p-") as folder:
+        copy = Path(folder) / file.name
+        try:
+            for part in (file, file.with_name(f"{file.name}-wal")):
+                if part.exists():
+                    shutil.copyfile(part, copy.with_name(part.name))
+            copy.chmod(0o600)
+        except OSError as error:
+            raise StorageError(f"{file} cannot be read: {error.strerror}") from error
+        with closing(Profile(copy)) as profile:
+            profile.allow_reading_only()
+            yield profile
+
+
 class Profile:
     """The profile's data on disk, in one SQLite file, which is created if it does not exist.
 
@@ -61,6 +97,10 @@ class Profile:
     def store(self) -> SqliteFile:
         """The database, for copying it."""
         return self._store
+
+    def allow_reading_only(self) -> None:
+        """Have every later change raise StorageError, because what was changed would be lost."""
+        self._store.rows("PRAGMA query_only = ON")
 
     def note_account(self, registry: str, username: str) -> None:
         """Remember that this account is ours and was used now."""

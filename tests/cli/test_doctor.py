@@ -171,12 +171,32 @@ def test_others_can_read_our_files(tmp_path: Path) -> None:
     identity.chmod(0o644)
     program = Program("doctor", env=patient.env)
     assert program.end()[0] == 1
-    assert program.said[1:] == [
+    assert program.said[1:5] == [
         f"wrong others can read {identity}",
         "  likely: its mode was changed",
         f"  try: chmod 600 {identity}",
         "skip profile: not opened, see above",
     ]
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense" * 600])
+def test_a_damaged_database_is_a_finding(alice: Patient, damage: bytes) -> None:
+    """Named with what to do; everything that needs no profile is looked at all the same."""
+    assert Program("contacts", env=alice.env).end()[0] == 0
+    database = alice.home / "data" / "profile.sqlite3"
+    for other in database.parent.glob("profile.sqlite3-*"):
+        other.unlink()
+    database.write_bytes(damage)
+    code, found = alice.look()
+    assert code == 1
+    mark, what = found["profile"]
+    assert mark == "wrong"
+    assert str(database) in what
+    assert found["registry"][0] == "ok"
+    assert found["certificate"][0] == "ok"
+    assert found["login"][0] == "skip"
+    assert found["door"][0] == "ok"
+    assert database.read_bytes() == damage
 
 
 def test_a_clock_that_is_behind_what_it_wrote_is_doubted(tmp_path: Path) -> None:

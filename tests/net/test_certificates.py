@@ -4,9 +4,16 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from p2pchat.errors import StorageError
 from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
+from p2pchat.net.signing import Signer
 
 
 def test_the_key_is_for_its_owner_and_each_is_another(tmp_path: Path) -> None:
@@ -33,3 +40,20 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
         fingerprint_of_file(tmp_path / "junk")
     with pytest.raises(StorageError, match="cannot write"):
         make_certificate(tmp_path / "no" / "c", tmp_path / "no" / "k", "registry")
+
+
+def test_an_encrypted_key_is_named_and_nobody_is_asked(tmp_path: Path) -> None:
+    """OpenSSL would ask for its password on the terminal."""
+    certificate, key, plain = (tmp_path / name for name in ("c.pem", "k.pem", "plain.pem"))
+    make_certificate(certificate, plain, "somewhere")
+    private = load_pem_private_key(plain.read_bytes(), None)
+    key.write_bytes(
+        private.private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"password")
+        )
+    )
+    with pytest.raises(StorageError, match="is encrypted") as refused:
+        server_context(certificate, key)
+    assert "openssl pkey -in" in refused.value.advice
+    with pytest.raises(StorageError, match="is encrypted"):
+        Signer(key)

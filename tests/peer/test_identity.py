@@ -6,6 +6,12 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from p2pchat.errors import StorageError
 from p2pchat.peer.identity import load_identity, safety_number
@@ -59,3 +65,14 @@ def test_both_ends_see_the_same_number_and_nobody_else(folder: Path) -> None:
     assert re.fullmatch(r"(\d{5} ){11}\d{5}", number)
     assert safety_number(keys[1], keys[0]) == number
     assert len({safety_number(a, b) for a in keys for b in keys if a < b}) == 3
+
+
+def test_an_encrypted_key_is_an_error_of_its_own(folder: Path) -> None:
+    """Whoever encrypted it is told which file it is."""
+    file = folder / "key.pem"
+    load_identity(file)
+    key = load_pem_private_key(file.read_bytes(), None)
+    how = (Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"password"))
+    file.write_bytes(key.private_bytes(*how))
+    with pytest.raises(StorageError, match=r"key\.pem holds no key of ours: .*encrypted"):
+        load_identity(file)
