@@ -24,8 +24,7 @@ P2PError                          exit 1
 ├── TimedOut                           9
 └── NotTrusted                        10   a key is another than the one that we know
 
-Whoever presses Ctrl-C gets 130. The first sentences of those with a code of their own are what
-`p2p help exit-codes` shows.
+Ctrl-C gives 130. `p2p help exit-codes` shows the `meaning` of those with a code of their own.
 
 Knows nothing of terminals: it gives sentences, `cli` prints them. Also gives the word
 that was meant where somebody made a slip, for those sentences.
@@ -45,6 +44,8 @@ class P2PError(Exception):
     """
 
     exit_code: int = 1
+    meaning: str = ""
+    """What `p2p help exit-codes` says of it."""
     likely: str = ""
     advice: str = ""
 
@@ -59,6 +60,7 @@ class UsageError(P2PError):
     """What was asked for makes no sense."""
 
     exit_code = 2
+    meaning = "what was asked for makes no sense"
 
 
 class LocalProtocolError(P2PError):
@@ -71,6 +73,8 @@ class RemoteProtocolError(P2PError):
 
 class AlreadyOnline(UsageError):
     """Another process of ours runs the account's node; `process` is its id, 0 if unknown."""
+
+    meaning = "your account is online in another process of yours"
 
     def __init__(self, process: int) -> None:
         which = f"process {process}" if process else "another process"
@@ -112,6 +116,7 @@ class LinkLost(P2PError):
     """
 
     exit_code = 3
+    meaning = "an open link broke, or the other side closed it"
 
     def __init__(self, what: str, *, unsent: int = 0, likely: str = "", advice: str = "") -> None:
         super().__init__(what, likely=likely, advice=advice)
@@ -122,6 +127,7 @@ class Unreachable(P2PError):
     """A registry or a contact cannot be connected to."""
 
     exit_code = 3
+    meaning = "a registry or a contact cannot be reached"
 
 
 class NodeEnded(Unreachable):
@@ -130,6 +136,8 @@ class NodeEnded(Unreachable):
     It has not told what became of the texts `untold`, the first of which was typed at `since`
     (milliseconds since the epoch). `all_typed`: nothing more would have been typed.
     """
+
+    meaning = "the node to which a screen was attached has ended"
 
     def __init__(
         self, *, likely: str, untold: tuple[str, ...], since: int, all_typed: bool
@@ -147,6 +155,8 @@ class NodeEnded(Unreachable):
 class HungUp(Unreachable):
     """A contact was dialled, and hung up without an answer."""
 
+    meaning = "a contact was reached, and hung up without an answer"
+
 
 class SlowedDown(P2PError):
     """The registry has too much to do, or we ask for too much.
@@ -155,6 +165,7 @@ class SlowedDown(P2PError):
     """
 
     exit_code = 3
+    meaning = "the registry has too much to do, or we ask for too much"
 
     def __init__(self, registry: str, seconds: float) -> None:
         super().__init__(
@@ -169,48 +180,56 @@ class LoginRefused(P2PError):
     """The registry refused the name and password."""
 
     exit_code = 4
+    meaning = "the registry refused the name and password"
 
 
 class LoginNeeded(P2PError):
     """The account or password is missing, and there is no terminal to ask at."""
 
     exit_code = 4
+    meaning = "the account or password is missing, and nobody can be asked"
 
 
 class NoSuchUser(P2PError):
     """The registry knows no such name."""
 
     exit_code = 5
+    meaning = "the registry knows no such user"
 
 
 class ContactOffline(P2PError):
     """The contact has an account but is not logged in."""
 
     exit_code = 6
+    meaning = "the contact is offline"
 
 
 class CallRejected(P2PError):
     """The contact does not want to chat."""
 
     exit_code = 7
+    meaning = "the contact does not want to chat"
 
 
 class ContactBusy(P2PError):
     """The contact is in a chat, or has another call."""
 
     exit_code = 8
+    meaning = "the contact is in a chat, or has another call"
 
 
 class TimedOut(P2PError):
     """No answer came in time."""
 
     exit_code = 9
+    meaning = "no answer came in time"
 
 
 class NotTrusted(P2PError):
     """A registry or a contact shows another key than the one that we know."""
 
     exit_code = 10
+    meaning = "a registry or a contact shows another key than the one that is known"
 
 
 def nearest(slip: str, known: Iterable[str]) -> str:

@@ -10,7 +10,14 @@ from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
 
-@click.command()
+@click.command(
+    help="""Make an account named USER at the registry.
+
+    \b
+    p2p register alice
+    p2p register alice --registry 'p2p://chat.example.org#FINGERPRINT'
+    """
+)
 @click.argument("user")
 @options.registry
 @options.password_file
@@ -19,12 +26,7 @@ from p2pchat.errors import UsageError
 def register(
     settings: Settings, user: str, registry: str | None, password_file: Path | None, invite: str
 ) -> None:
-    """Make an account named USER at the registry.
-
-    \b
-    p2p register alice
-    p2p register alice --registry 'p2p://chat.example.org#FINGERPRINT'
-    """
+    """Run `p2p register`."""
     from p2pchat.cli.our_side import our_side
 
     with our_side(settings, registry) as us:
@@ -35,7 +37,13 @@ def register(
     echo(f"registered {username} at {us.url}")
 
 
-@click.command()
+@click.command(
+    help="""Change the password of USER (else of the account used last); every login ends.
+
+    \b
+    p2p passwd
+    """
+)
 @click.argument("user", required=False)
 @options.registry
 @options.password_file
@@ -53,11 +61,7 @@ def passwd(
     password_file: Path | None,
     new_password_file: Path | None,
 ) -> None:
-    """Change the password of USER (else of the account used last); every login ends.
-
-    \b
-    p2p passwd
-    """
+    """Run `p2p passwd`."""
     from p2pchat.cli.our_side import our_side
 
     with our_side(settings, registry) as us:
@@ -74,18 +78,21 @@ def passwd(
     echo(f"the password of {username} is changed; log in again everywhere")
 
 
-@click.command()
-@click.argument("user", required=False)
-@options.registry
-@click.option("--everywhere", is_flag=True, help="End every login of the account, not this one's.")
-@click.pass_obj
-def logout(settings: Settings, user: str | None, registry: str | None, everywhere: bool) -> None:
-    """End the login of USER (else of the account used last): the next one asks for the password.
+@click.command(
+    help="""End the login of USER (else of the account used last): the next one asks for the
+    password.
 
     \b
     p2p logout
     p2p logout --everywhere
     """
+)
+@click.argument("user", required=False)
+@options.registry
+@click.option("--everywhere", is_flag=True, help="End every login of the account, not this one's.")
+@click.pass_obj
+def logout(settings: Settings, user: str | None, registry: str | None, everywhere: bool) -> None:
+    """Run `p2p logout`."""
     from p2pchat.cli.our_side import our_side
 
     with our_side(settings, registry) as us:

@@ -10,13 +10,8 @@ from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
 
-@click.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@options.data_dir
-@click.option("--force", is_flag=True, help="Replace the file if it is there.")
-@click.pass_obj
-def backup(settings: Settings, file: Path, data_dir: Path | None, force: bool) -> None:
-    """Write a registry's accounts and its key to a tar archive, while it runs or not.
+@click.command(
+    help="""Write a registry's accounts and its key to a tar archive, while it runs or not.
 
     \b
     p2p backup registry.tar
@@ -24,6 +19,13 @@ def backup(settings: Settings, file: Path, data_dir: Path | None, force: bool) -
 
     Keep it where nobody reads it. A shared database is backed up with pg_dump.
     """
+)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@options.data_dir
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.pass_obj
+def backup(settings: Settings, file: Path, data_dir: Path | None, force: bool) -> None:
+    """Run `p2p backup`."""
     from p2pchat.cli.registry_access import shared_database
     from p2pchat.registry.backup import back_up
 

@@ -38,13 +38,8 @@ def _screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return options.registry(_PLAIN(_JSON(_SEEN(node_options(command)))))
 
 
-@click.command()
-@click.argument("user", required=False)
-@click.option("--headless", is_flag=True, help="No screen: for systemd, or behind p2p send.")
-@_screen_options
-@click.pass_context
-def login(ctx: click.Context, /, user: str | None, **how: Any) -> None:
-    """Be online as USER (by default the account used last), with a prompt.
+@click.command(
+    help="""Be online as USER (by default the account used last), with a prompt.
 
     \b
     p2p login alice
@@ -54,19 +49,18 @@ def login(ctx: click.Context, /, user: str | None, **how: Any) -> None:
     Type /help there. Without a terminal, or with --plain, it speaks plain lines. Where USER is
     online on this machine already, it is one more screen of that.
     """
+)
+@click.argument("user", required=False)
+@click.option("--headless", is_flag=True, help="No screen: for systemd, or behind p2p send.")
+@_screen_options
+@click.pass_context
+def login(ctx: click.Context, /, user: str | None, **how: Any) -> None:
+    """Run `p2p login`."""
     _be_online(ctx, user, call=None, **how)
 
 
-@click.command()
-@click.argument("user", shell_complete=options.known_names)
-@options.me
-@click.option(
-    "--in-clear", is_flag=True, help="Call a user of the original system, for everybody to read."
-)
-@_screen_options
-@click.pass_context
-def chat(ctx: click.Context, /, user: str, me: str | None, **how: Any) -> None:
-    """Log in, and ask USER for a chat, until you leave.
+@click.command(
+    help="""Log in, and ask USER for a chat, until you leave.
 
     \b
     p2p chat bob
@@ -77,6 +71,16 @@ def chat(ctx: click.Context, /, user: str, me: str | None, **how: Any) -> None:
 
     Exit code: 5 no such user, 6 offline, 7 rejected, 8 busy, 10 not trusted.
     """
+)
+@click.argument("user", shell_complete=options.known_names)
+@options.me
+@click.option(
+    "--in-clear", is_flag=True, help="Call a user of the original system, for everybody to read."
+)
+@_screen_options
+@click.pass_context
+def chat(ctx: click.Context, /, user: str, me: str | None, **how: Any) -> None:
+    """Run `p2p chat`."""
     _be_online(ctx, me, call=user, **how)
 
 

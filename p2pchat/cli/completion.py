@@ -11,17 +11,19 @@ from p2pchat.errors import StorageError
 SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command()
-@click.argument("shell", type=click.Choice(SHELLS))
-@click.option("--install", is_flag=True, help="Put it where the shell looks for it.")
-@click.pass_context
-def completion(ctx: click.Context, shell: str, install: bool) -> None:
-    """Print the completion script of SHELL.
+@click.command(
+    help="""Print the completion script of SHELL.
 
     \b
     p2p completion bash --install
     p2p completion zsh > ~/.zfunc/_p2p
     """
+)
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.option("--install", is_flag=True, help="Put it where the shell looks for it.")
+@click.pass_context
+def completion(ctx: click.Context, shell: str, install: bool) -> None:
+    """Run `p2p completion`."""
     script = generate(ctx.find_root().command, shell)
     if not install:
         click.echo(script, nl=False)

@@ -10,22 +10,24 @@ from p2pchat.cli.streams import read_text
 from p2pchat.errors import UsageError
 
 
-@click.group()
-def config() -> None:
-    """See and change your settings.
+@click.group(
+    help="""See and change your settings.
 
     \b
     p2p config list --origin
     p2p config edit
     """
+)
+def config() -> None:
+    """Run `p2p config`."""
 
 
-@config.command("list")
+@config.command("list", help="List every setting with its value, unless an option says otherwise.")
 @click.option("--origin", is_flag=True, help="Say where each comes from.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
 @click.pass_obj
 def list_(settings: Settings, origin: bool, as_json: bool) -> None:
-    """List every setting as it counts without an option of the command line."""
+    """Run `p2p config list`."""
     from p2pchat.cli.config_file import shown
 
     resolved = {**settings.resolved, "registry": settings.registry_and_origin}
@@ -37,17 +39,17 @@ def list_(settings: Settings, origin: bool, as_json: bool) -> None:
             echo(f"{line:<44}  # {where}" if origin else line)
 
 
-@config.command()
+@config.command(help="Print where the file is.")
 @click.pass_obj
 def path(settings: Settings) -> None:
-    """Print where the file is."""
+    """Run `p2p config path`."""
     echo(str(settings.config_file))
 
 
-@config.command()
+@config.command(help="Open the file in your editor, and look at it before it counts.")
 @click.pass_obj
 def edit(settings: Settings) -> None:
-    """Open the file in your editor, and look at it before it counts."""
+    """Run `p2p config edit`."""
     from p2pchat.cli.config_file import profiles_of, read_configuration, write_first
     from p2pchat.private_files import replace_private
 

@@ -15,13 +15,9 @@ if TYPE_CHECKING:
     from p2pchat.ui.contact_list import Row
 
 
-@click.command()
-@options.registry
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
-@click.option("--keys", is_flag=True, help="Show the fingerprint of each key instead.")
-@click.pass_obj
-def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool) -> None:
-    """List your contacts: who is online, what is unread, what waits, how far you trust the key.
+@click.command(
+    help="""List your contacts: who is online, what is unread, what waits, how far you trust the
+    key.
 
     \b
     p2p contacts
@@ -29,6 +25,13 @@ def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool
 
     Who is online is known to your node: without one, it says when they were last heard of.
     """
+)
+@options.registry
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
+@click.option("--keys", is_flag=True, help="Show the fingerprint of each key instead.")
+@click.pass_obj
+def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool) -> None:
+    """Run `p2p contacts`."""
     from p2pchat.ui.contact_list import NOBODY, contact_lines, contact_object
 
     known = _rows(settings, registry)
@@ -55,19 +58,21 @@ def _rows(settings: Settings, registry: str | None) -> "list[Row]":
         return rows(us.contacts, us.history, who_is_online(settings, us))
 
 
-@click.command()
-@click.argument("user", shell_complete=options.known_names)
-@options.registry
-@click.option("--yes", is_flag=True, help="The numbers are the same: do not ask.")
-@click.pass_obj
-def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> None:
-    """Show the safety number of you and USER, and mark USER verified if both see the same.
+@click.command(
+    help="""Show the safety number of you and USER, and mark USER verified if both see the same.
 
     Compare it by another way than this chat: side by side, or on the phone.
 
     \b
     p2p verify bob
     """
+)
+@click.argument("user", shell_complete=options.known_names)
+@options.registry
+@click.option("--yes", is_flag=True, help="The numbers are the same: do not ask.")
+@click.pass_obj
+def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> None:
+    """Run `p2p verify`."""
     from p2pchat.cli.our_files import our_files
 
     with our_files(settings, registry) as us:
@@ -80,19 +85,21 @@ def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> No
             echo(f"{username} is verified", err=True)
 
 
-@click.command()
-@click.argument("user", shell_complete=options.known_names)
-@options.registry
-@click.option("--yes", is_flag=True, help="Take it: do not ask.")
-@click.pass_obj
-def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> None:
-    """Show the safety number of the new key that was refused as USER's, and trust that key.
+@click.command(
+    help="""Show the safety number of the new key that was refused as USER's, and trust that key.
 
     USER sees the same number for you, with p2p verify, if the key is theirs.
 
     \b
     p2p trust bob
     """
+)
+@click.argument("user", shell_complete=options.known_names)
+@options.registry
+@click.option("--yes", is_flag=True, help="Take it: do not ask.")
+@click.pass_obj
+def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> None:
+    """Run `p2p trust`."""
     from p2pchat.cli.our_files import our_files
     from p2pchat.cli.running_node import tell_trusted
     from p2pchat.protocol.counting import counted

@@ -7,14 +7,16 @@ import click
 from p2pchat.cli.options import is_terminal
 
 
-@click.command()
-@click.pass_context
-def demo(ctx: click.Context) -> None:
-    """Try it: a registry on this machine, a robot to talk to, and you at the prompt.
+@click.command(
+    help="""Try it: a registry on this machine, a robot to talk to, and you at the prompt.
 
     Without a terminal it holds a short conversation by itself and prints it. It leaves nothing
     behind.
     """
+)
+@click.pass_context
+def demo(ctx: click.Context) -> None:
+    """Run `p2p demo`."""
     from p2pchat.cli.demo_stage import chat_with_robot, hold_conversation
 
     if is_terminal(sys.stdin) and is_terminal(sys.stdout):

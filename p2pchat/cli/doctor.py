@@ -6,7 +6,19 @@ from p2pchat.cli import options
 from p2pchat.cli.settings import Settings
 
 
-@click.command()
+@click.command(
+    help="""See what keeps you from being online, or others from reaching you.
+
+    \b
+    p2p doctor
+    p2p doctor --json
+
+    A line for each finding: ok, warn, wrong with what to do, or skip. A node of yours that runs is
+    asked and stays as it is; nobody is put online.
+
+    Exit code: 1 if anything is wrong.
+    """
+)
 @options.registry
 @options.me
 @click.option(
@@ -33,17 +45,7 @@ def doctor(
     timeout: float,
     as_json: bool,
 ) -> None:
-    """See what keeps you from being online, or others from reaching you.
-
-    \b
-    p2p doctor
-    p2p doctor --json
-
-    A line for each finding: ok, warn, wrong with what to do, or skip. A node of yours that runs is
-    asked and stays as it is; nobody is put online.
-
-    Exit code: 1 if anything is wrong.
-    """
+    """Run `p2p doctor`."""
     from p2pchat.cli.checkup import check_up
 
     settings: Settings = ctx.obj

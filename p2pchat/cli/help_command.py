@@ -7,6 +7,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from p2pchat.cli.echo import echo
+from p2pchat.cli.examples import matching
 from p2pchat.cli.options import is_terminal
 from p2pchat.cli.topics import TOPICS, Topic
 from p2pchat.errors import UsageError, nearest
@@ -17,22 +18,28 @@ def _known(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Comp
     words = list(ctx.params.get("topic") or ())
     found = _find(ctx.find_root(), words)
     commands = found.command.commands if found and isinstance(found.command, click.Group) else {}
-    choices = [*commands, *([] if words else TOPICS)]
+    choices = [*commands, *([] if words else (*TOPICS, "examples"))]
     return [CompletionItem(name) for name in choices if name.startswith(incomplete)]
 
 
-@click.command("help")
-@click.argument("topic", nargs=-1, metavar="[TOPIC]", shell_complete=_known)
-@click.pass_context
-def help_(ctx: click.Context, topic: tuple[str, ...]) -> None:
-    """Show the help of a command, or of a TOPIC; without one, list both.
+@click.command(
+    "help",
+    help="""Show the help of a command, or of a TOPIC; without one, list both.
 
     \b
     p2p help users add
     p2p help exit-codes
-    """
+    p2p help examples send
+    """,
+)
+@click.argument("topic", nargs=-1, metavar="[TOPIC]", shell_complete=_known)
+@click.pass_context
+def help_(ctx: click.Context, topic: tuple[str, ...]) -> None:
+    """Run `p2p help`."""
     root = ctx.find_root()
-    if not topic:
+    if topic[:1] == ("examples",) and not topic[2:]:
+        _show("\n".join(_examples(root, *topic[1:])))
+    elif not topic:
         _show(f"{root.get_help()}\n\n{_listed(root)}")
     elif topic[0] in TOPICS and not topic[1:]:
         _show(_written(root, TOPICS[topic[0]]))
@@ -58,7 +65,8 @@ def _find(root: click.Context, words: list[str]) -> click.Context | None:
 def _listed(root: click.Context) -> str:
     formatter = root.make_formatter()
     with formatter.section("Topics"):
-        formatter.write_dl([(name, topic.about) for name, topic in TOPICS.items()])
+        topics = [(name, topic.about) for name, topic in TOPICS.items()]
+        formatter.write_dl([*topics, ("examples [WORD]", "command lines, for what each does")])
     formatter.write_paragraph()
     formatter.write_text("p2p help TOPIC shows one of them, p2p help COMMAND what a command takes.")
     return formatter.getvalue()
@@ -75,6 +83,16 @@ def _written(root: click.Context, topic: Topic) -> str:
             formatter.write_paragraph()
             formatter.write_text(section.note)
     return formatter.getvalue()
+
+
+def _examples(root: click.Context, word: str = "") -> list[str]:
+    """Return the examples with that word. Raise UsageError if there are none."""
+    found = matching(root.command, root.command_path, word)
+    if not found:
+        raise UsageError(
+            f"no example has the word {word!r}", advice="p2p help examples shows all of them"
+        )
+    return found
 
 
 def _show(text: str) -> None:

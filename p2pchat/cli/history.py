@@ -16,11 +16,19 @@ if TYPE_CHECKING:
     from p2pchat.peer.lines import KeptLine
 
 
-@click.command()
+@click.command(
+    help="""Show the messages with USER, or (with --search) with anyone.
+
+    \b
+    p2p history bob --limit 20
+    p2p history --search "pizza friday"
+    p2p history bob --json > bob.jsonl
+    """
+)
 @click.argument("user", required=False, shell_complete=options.known_names)
 @options.registry
 @click.option("--search", "words", default="", metavar="WORDS", help="Only lines with these words.")
-@click.option("--since", type=Moment(), help="Only what was said from then on: 2h, monday, ...")
+@click.option("--since", type=Moment(), help="Only what was said from then on: 2h, monday, 14:30.")
 @click.option("--until", type=Moment(), help="Only what was said before that.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the last N lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
@@ -37,13 +45,7 @@ def history(
     as_json: bool,
     delete: bool,
 ) -> None:
-    """Show the messages with USER, or (with --search) with anyone.
-
-    \b
-    p2p history bob --limit 20
-    p2p history --search "pizza friday"
-    p2p history bob --json > bob.jsonl
-    """
+    """Run `p2p history`."""
     from p2pchat.cli.our_files import our_files
 
     if user is None and not words:

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from p2pchat.peer.registry_url import RegistryUrl
 
 
-@click.command()
+@click.command(
+    help="""Print the line that a friend types to join your registry, and to chat with you.
+
+    \b
+    p2p invite
+    p2p invite --qr
+    p2p invite --code CODE    for a registry that wants one: p2p users invite
+
+    Nobody is asked. The link carries the registry's key, as your profile knows it.
+    """
+)
 @options.registry
 @options.me
 @click.option(
@@ -26,15 +36,7 @@ if TYPE_CHECKING:
 def invite(
     settings: Settings, registry: str | None, me: str | None, code: str | None, qr: bool
 ) -> None:
-    """Print the line that a friend types to join your registry, and to chat with you.
-
-    \b
-    p2p invite
-    p2p invite --qr
-    p2p invite --code CODE               where the registry wants one: p2p users invite
-
-    Nobody is asked. The link carries the registry's key, as your profile knows it.
-    """
+    """Run `p2p invite`."""
     from p2pchat.cli.our_files import our_files
     from p2pchat.peer.registry_link import BY_AUTHORITY, due_key
 

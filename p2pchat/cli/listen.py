@@ -12,7 +12,21 @@ if TYPE_CHECKING:
     from p2pchat.peer.control_client import ControlClient
 
 
-@click.command()
+@click.command(
+    help="""Print what happens from now on, each line at once, until it is ended.
+
+    \b
+    p2p listen
+    p2p listen --from bob | while read -r line; do notify-send "$line"; done
+    p2p listen --json --seen | jq -r 'select(.event == "message") | .text'
+
+    It listens to your node, if one is running; else it is your node, until it ends.
+
+    A listener is a bystander: what it prints stays unread for you. With --seen it reads in your
+    place: it begins with what is unread, and what it has written is seen. A message that it could
+    not write, because it was ended, stays unread and comes again.
+    """
+)
 @options.registry
 @options.me
 @click.option(
@@ -42,19 +56,7 @@ def listen(
     seen: bool,
     **how_the_node_is: Any,
 ) -> None:
-    """Print what happens from now on, each line at once, until it is ended.
-
-    \b
-    p2p listen
-    p2p listen --from bob | while read -r line; do notify-send "$line"; done
-    p2p listen --json --seen | jq -r 'select(.event == "message") | .text'
-
-    It listens to your node, if one is running; else it is your node, until it ends.
-
-    A listener is a bystander: what it prints stays unread for you. With --seen it reads in your
-    place: it begins with what is unread, and what it has written is seen. A message that it could
-    not write, because it was ended, stays unread and comes again.
-    """
+    """Run `p2p listen`."""
     from p2pchat.cli.assembly import Following, Talk, attach_program, serve_program
     from p2pchat.cli.our_side import our_side
     from p2pchat.cli.running_node import at_a_node

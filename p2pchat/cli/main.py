@@ -23,6 +23,7 @@ from p2pchat.cli import (
     history,
     invite,
     listen,
+    overview,
     profile_copy,
     search,
     send,
@@ -56,6 +57,13 @@ class _Group(Family):
         except (KeyboardInterrupt, click.Abort):
             echo(err=True)
             ctx.exit(INTERRUPTED)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, by group, and then the options."""
+        formatter.write_paragraph()
+        for line in overview.lines():
+            formatter.write(f"{line}\n")
+        click.Command.format_options(self, ctx, formatter)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program; a full disk behind stdout is an error like others."""
@@ -96,25 +104,14 @@ def _show(error: P2PError) -> None:
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
+    help="Chat from the terminal, peer to peer. Just p2p asks what it needs, and begins.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error too.")
 @click.option("--profile", metavar="NAME", help="Be another self: accounts, keys, history.")
 @click.version_option(__version__, package_name="p2pchat")
 @click.pass_context
 def cli(ctx: click.Context, /, profile: str | None, **_: Any) -> None:
-    """Chat from the terminal, peer to peer, with a registry that you host yourself.
-
-    \b
-    p2p                    begin: asks what it needs to know, then be online
-    p2p demo               try it on this machine, alone
-    p2p serve              run a registry
-    p2p register alice     make an account there
-    p2p login alice        be online, with a prompt
-    p2p chat bob           talk to bob
-    p2p send bob "hello"   say something without a prompt
-    p2p listen             see what is said, without a prompt
-    p2p history bob        see what was said
-    """
+    """Run `p2p` itself."""
     ctx.obj = settings.from_environment(profile=profile)
     ctx.default_map = {name: _defaults(command, ctx.obj) for name, command in cli.commands.items()}
     if ctx.invoked_subcommand is None:

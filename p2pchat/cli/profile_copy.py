@@ -16,23 +16,27 @@ from p2pchat.errors import AlreadyOnline, UsageError
 _ARCHIVE: Final = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.group(cls=Family)
+@click.group(cls=Family, help="Back up your profile, or restore it.")
 def profile() -> None:
-    """Back up your profile, or restore it."""
+    """Run `p2p profile`."""
 
 
-@profile.command()
-@click.argument("file", type=_ARCHIVE)
-@click.option("--force", is_flag=True, help="Replace the file if it exists.")
-@click.pass_obj
-def backup(settings: Settings, file: Path, force: bool) -> None:
-    """Write your accounts, contacts, history and key to a tar archive, even while you are online.
+@profile.command(
+    help="""Back up accounts, contacts, history and key to a tar archive.
+
+    Also while you are online.
 
     \b
     p2p profile backup alice.tar
 
     The archive holds your secret key: keep it where nobody else can read it.
     """
+)
+@click.argument("file", type=_ARCHIVE)
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@click.pass_obj
+def backup(settings: Settings, file: Path, force: bool) -> None:
+    """Run `p2p profile backup`."""
     from p2pchat.archive import write_archive
     from p2pchat.peer.identity import load_identity
     from p2pchat.peer.profile import Profile
@@ -49,12 +53,8 @@ def backup(settings: Settings, file: Path, force: bool) -> None:
     echo(f"your accounts, contacts, history and key are in {file}", err=True)
 
 
-@profile.command()
-@click.argument("file", type=_ARCHIVE)
-@click.option("--force", is_flag=True, help="Replace the existing profile; it is kept in a folder.")
-@click.pass_obj
-def restore(settings: Settings, file: Path, force: bool) -> None:
-    """Restore what p2p profile backup has written.
+@profile.command(
+    help="""Restore what p2p profile backup has written.
 
     \b
     p2p profile restore alice.tar
@@ -62,6 +62,12 @@ def restore(settings: Settings, file: Path, force: bool) -> None:
     Messages since the backup are not in it. None is taken for delivered that is not, and contacts
     are told if messages may be missing here.
     """
+)
+@click.argument("file", type=_ARCHIVE)
+@click.option("--force", is_flag=True, help="Replace the existing profile; it is kept in a folder.")
+@click.pass_obj
+def restore(settings: Settings, file: Path, force: bool) -> None:
+    """Run `p2p profile restore`."""
     from p2pchat.archive import read_archive
     from p2pchat.peer.identity import load_identity
     from p2pchat.peer.profile import try_profile

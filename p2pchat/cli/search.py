@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from p2pchat.protocol.messages import SearchResult
 
 
-@click.command()
+@click.command(
+    help="""See whether USER is online, and where.
+
+    \b
+    p2p search bob
+    p2p search bob --json
+
+    Exit code: 0 online, 5 no such user, 6 offline.
+    """
+)
 @click.argument("user", shell_complete=options.known_names)
 @options.registry
 @options.me
@@ -23,14 +32,7 @@ if TYPE_CHECKING:
 def search(
     ctx: click.Context, user: str, registry: str | None, me: str | None, as_json: bool
 ) -> None:
-    """See whether USER is online, and where.
-
-    \b
-    p2p search bob
-    p2p search bob --json
-
-    Exit code: 0 online, 5 no such user, 6 offline.
-    """
+    """Run `p2p search`."""
     from p2pchat.cli.our_side import our_side
     from p2pchat.net.address import Address
     from p2pchat.protocol.messages import Presence

@@ -67,7 +67,21 @@ def _taken_for_an_option(text: str) -> UsageError:
     )
 
 
-@click.command(cls=_Send)
+@click.command(
+    cls=_Send,
+    help="""Send TEXT, or the text on stdin, to USER.
+
+    \b
+    p2p send bob "dinner is ready"
+    make 2>&1 | p2p send bob
+
+    If your node is running, it sends the text; otherwise this command logs in until it is done.
+
+    Exit codes: 0 if USER's node has acknowledged the text, 6 if it waits in the outbox, 5 if there
+    is no such user, 7 if USER rejected it, and 10 if USER has a new key: it waits in the outbox
+    until you trust that key.
+    """,
+)
 @click.argument("user", shell_complete=options.known_names)
 @click.argument("text", required=False)
 @options.registry
@@ -91,45 +105,38 @@ def send(
     wait: float,
     queue: bool,
 ) -> None:
-    """Send TEXT, or the text on stdin, to USER.
-
-    \b
-    p2p send bob "dinner is ready"
-    make 2>&1 | p2p send bob
-
-    If your node is running, it sends the text; otherwise this command logs in until it is done.
-
-    Exit codes: 0 if USER's node has acknowledged the text, 6 if it waits in the outbox, 5 if there
-    is no such user, 7 if USER rejected it, and 10 if USER has a new key: it waits in the outbox
-    until you trust that key.
-    """
+    """Run `p2p send`."""
     from p2pchat.cli.delivering import deliver
 
     deliver(settings, registry, me, user, _texts(text), 0.0 if queue else wait)
 
 
-@click.group(cls=Family, invoke_without_command=True)
-@options.registry
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
-@click.pass_context
-def outbox(ctx: click.Context, registry: str | None, as_json: bool) -> None:
-    """List undelivered, failed and possibly lost messages.
+@click.group(
+    cls=Family,
+    invoke_without_command=True,
+    help="""List undelivered, failed and possibly lost messages.
 
     \b
     p2p outbox
     p2p outbox cancel bob
     p2p outbox retry bob
-    """
+    """,
+)
+@options.registry
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
+@click.pass_context
+def outbox(ctx: click.Context, registry: str | None, as_json: bool) -> None:
+    """Run `p2p outbox`."""
     ctx.obj = (ctx.obj, registry)
     if ctx.invoked_subcommand is None:
         _list(*ctx.obj, as_json=as_json)
 
 
-@outbox.command("list")
+@outbox.command("list", help="List the outbox, like p2p outbox without a command.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
 @click.pass_obj
 def list_outbox(given: tuple[Settings, str | None], *, as_json: bool) -> None:
-    """List the outbox, like p2p outbox without a command."""
+    """Run `p2p outbox list`."""
     _list(*given, as_json=as_json)
 
 
@@ -143,27 +150,31 @@ def _list(settings: Settings, registry: str | None, *, as_json: bool) -> None:
     print_lines(lines, me="me", as_json=as_json)
 
 
-@outbox.command()
+@outbox.command(help="Cancel the messages that wait for USER and are not on their way.")
 @click.argument("user", shell_complete=options.known_names)
 @options.me
 @click.pass_obj
 def cancel(given: tuple[Settings, str | None], user: str, me: str | None) -> None:
-    """Cancel the messages that wait for USER; those already on their way cannot be recalled."""
+    """Run `p2p outbox cancel`."""
     from p2pchat.cli.delivering import cancel as cancel_lines
 
     echo(f"{_lines(cancel_lines(*given, me, user))} will not be delivered")
 
 
-@outbox.command()
-@click.argument("user", shell_complete=options.known_names)
-@options.me
-@click.pass_obj
-def retry(given: tuple[Settings, str | None], user: str, me: str | None) -> None:
-    """Resend messages that have failed or may be missing at USER, to the key that USER has now.
+@outbox.command(
+    help="""Resend messages that have failed or may be lost at USER.
+
+    They go to the key that USER has now.
 
     These are the cancelled ones, those for an older key, and those that USER's disk may have lost.
     USER sees no message twice.
     """
+)
+@click.argument("user", shell_complete=options.known_names)
+@options.me
+@click.pass_obj
+def retry(given: tuple[Settings, str | None], user: str, me: str | None) -> None:
+    """Run `p2p outbox retry`."""
     from p2pchat.cli.delivering import deliver
     from p2pchat.cli.our_files import our_files
     from p2pchat.peer.lines import TO_RETRY

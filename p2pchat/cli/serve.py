@@ -27,7 +27,24 @@ if TYPE_CHECKING:
     from p2pchat.net.readiness import Readiness
 
 
-@click.command(cls=ServeCommand)
+@click.command(
+    cls=ServeCommand,
+    help="""Run a registry: accounts, logins, who is online at which address.
+
+    \b
+    p2p serve                            for everybody who has the join link
+    p2p serve --registration invite      for those with a code: p2p users invite
+    p2p serve --original-host 0.0.0.0    for the original system too, in clear
+    p2p serve --check                    try whether it could run
+
+    Prints a line for each door when it is ready, and logs to stderr. End it with Ctrl-C or SIGTERM.
+
+    Each option is a setting, too, of the environment and of a TOML file; the option counts before
+    the variable, and that before the file. --hello-interval 30 is P2P_SERVE_HELLO_INTERVAL=30 and
+    hello-interval = 30. --limit handshakes=64 is P2P_SERVE_LIMIT_HANDSHAKES=64, and handshakes = 64
+    below [limits].
+    """,
+)
 @serve_options
 @click.pass_context
 def serve(
@@ -40,21 +57,7 @@ def serve(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Run a registry: accounts, logins, who is online at which address.
-
-    \b
-    p2p serve                            encrypted, for everybody who has the link that it prints
-    p2p serve --registration invite      for whom you gave a code: p2p users invite
-    p2p serve --original-host 0.0.0.0    for the original system's users too, in clear
-    p2p serve --check                    whether it could run as it is configured
-
-    Prints a line for each door when it is ready, and logs to stderr. End it with Ctrl-C or SIGTERM.
-
-    Each option is a setting, too, of the environment and of a TOML file; the option counts before
-    the variable, and that before the file. --hello-interval 30 is P2P_SERVE_HELLO_INTERVAL=30 and
-    hello-interval = 30. --limit handshakes=64 is P2P_SERVE_LIMIT_HANDSHAKES=64, and handshakes = 64
-    below [limits].
-    """
+    """Run `p2p serve`."""
     from p2pchat.cli.log_format import start_log
     from p2pchat.cli.serve_configuration import Configuration, configure
 

@@ -9,18 +9,20 @@ from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.settings import Settings
 
 
-@click.command()
-@options.registry
-@options.me
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.pass_obj
-def status(settings: Settings, registry: str | None, me: str | None, as_json: bool) -> None:
-    """Tell whether your node is running, who is online, what is unread and what waits.
+@click.command(
+    help="""Tell whether your node is running, who is online, what is unread and what waits.
 
     \b
     p2p status
     p2p status --json
     """
+)
+@options.registry
+@options.me
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def status(settings: Settings, registry: str | None, me: str | None, as_json: bool) -> None:
+    """Run `p2p status`."""
     fields = _status(settings, registry, me)
     if as_json:
         echo_json(fields)

@@ -4,7 +4,6 @@ Writes nothing of its own where a room knows better: it asks that room. Knows ne
 terminal nor how a manual page looks.
 """
 
-import inspect
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
@@ -42,8 +41,8 @@ def exit_codes() -> list[Section]:
     """Return each exit code with the descriptions of its errors."""
     meanings: dict[int, list[str]] = {0: ["done"], 1: ["anything else"]}
     for error in _errors():
-        if error.exit_code != errors.P2PError.exit_code:
-            meanings.setdefault(error.exit_code, []).append(_first_sentence(error))
+        if "meaning" in vars(error) and error.meaning:
+            meanings.setdefault(error.exit_code, []).append(error.meaning)
     meanings[errors.INTERRUPTED] = ["interrupted by Ctrl-C"]
     return [
         Section(
@@ -90,8 +89,3 @@ def _errors() -> Iterator[type[errors.P2PError]]:
     for member in vars(errors).values():
         if isinstance(member, type) and issubclass(member, errors.P2PError):
             yield member
-
-
-def _first_sentence(error: type[errors.P2PError]) -> str:
-    sentence = (inspect.getdoc(error) or "").partition(".")[0]
-    return sentence[:1].lower() + sentence[1:]

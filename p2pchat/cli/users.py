@@ -37,22 +37,28 @@ def _operating(command: Callable[..., None]) -> Callable[..., None]:
     return options.data_dir(options.database(click.pass_obj(taking)))
 
 
-@click.group(cls=Family)
-def users() -> None:
-    """Look after the accounts of a registry of yours.
+@click.group(
+    cls=Family,
+    help="""Look after the accounts of a registry of yours.
 
     \b
     p2p users list
     p2p users disable mallory
     p2p users invite --days 7
-    """
+    """,
+)
+def users() -> None:
+    """Run `p2p users`."""
 
 
-@users.command("list")
+@users.command(
+    "list",
+    help="List accounts: name, day created, day last used, state.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
 @_operating
 def list_(registry: "OperatedRegistry", as_json: bool) -> None:
-    """List every account: name, day made, day last used (by the secure door), state."""
+    """Run `p2p users list`."""
     for entry in registry.roster.entries():
         fields = {
             "user": entry.username,
@@ -71,7 +77,7 @@ def list_(registry: "OperatedRegistry", as_json: bool) -> None:
             echo(f"{entry.username:<32} {fields['created']}  {seen:<10}  {state}")
 
 
-@users.command()
+@users.command(help="Create an account, whoever may register.")
 @click.argument("name")
 @options.password_file
 @_operating
@@ -80,7 +86,7 @@ def add(
     name: str,
     password_file: Path | None,
 ) -> None:
-    """Create an account, whoever may register."""
+    """Run `p2p users add`."""
     from p2pchat.protocol.names import is_plain_username
     from p2pchat.registry.accounts import Creation
 
@@ -98,7 +104,7 @@ def add(
     registry.changed(name)
 
 
-@users.command()
+@users.command(help="Set a new password; every login of the account ends.")
 @click.argument("name")
 @options.password_file
 @_operating
@@ -107,7 +113,7 @@ def passwd(
     name: str,
     password_file: Path | None,
 ) -> None:
-    """Set a new password; every login of the account ends."""
+    """Run `p2p users passwd`."""
     from p2pchat.cli.registry_access import change
 
     def set_password(username: str) -> bool:
@@ -120,32 +126,32 @@ def passwd(
     change(registry, name, set_password, "has another password", log_out=True)
 
 
-@users.command()
+@users.command(help="Disable an account: its logins end, its name stays taken.")
 @click.argument("name")
 @_operating
 def disable(registry: "OperatedRegistry", name: str) -> None:
-    """Disable an account: its logins end, its name stays taken."""
+    """Run `p2p users disable`."""
     from p2pchat.cli.registry_access import change
 
     change(registry, name, registry.roster.disable, "is disabled", log_out=True)
 
 
-@users.command()
+@users.command(help="Enable a disabled account again, with its old password.")
 @click.argument("name")
 @_operating
 def enable(registry: "OperatedRegistry", name: str) -> None:
-    """Enable a disabled account again, with its old password."""
+    """Run `p2p users enable`."""
     from p2pchat.cli.registry_access import change
 
     change(registry, name, registry.roster.enable, "is enabled again", log_out=False)
 
 
-@users.command()
+@users.command(help="Delete an account; its name is then free.")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_operating
 def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
-    """Delete an account; its name is then free."""
+    """Run `p2p users remove`."""
     from p2pchat.cli.registry_access import change
 
     if not yes and not options.is_terminal(sys.stdin):
@@ -155,7 +161,15 @@ def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
     change(registry, name, registry.roster.remove, "is removed", log_out=True)
 
 
-@users.command()
+@users.command(
+    help="""Print a new code with which accounts can be created.
+
+    \b
+    p2p serve --registration invite
+    p2p users invite
+    p2p register alice --invite CODE
+    """
+)
 @click.option(
     "--uses",
     default=1,
@@ -172,25 +186,22 @@ def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
 )
 @_operating
 def invite(registry: "OperatedRegistry", uses: int, days: float) -> None:
-    """Print a new code with which accounts can be created.
-
-    \b
-    p2p serve --registration invite
-    p2p users invite
-    p2p register alice --invite CODE
-    """
+    """Run `p2p users invite`."""
     echo(registry.invites.issue(uses, days * _DAY_S))
 
 
-@users.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@_operating
-def import_(registry: "OperatedRegistry", file: Path) -> None:
-    """Make the accounts of a file of `username password` lines, as the original system has.
+@users.command(
+    "import",
+    help="""Create the accounts of a file of `username password` lines.
 
     Accounts that are there already stay as they are, and are named on stderr; so are lines that
     are none. Exits 1 if there were any.
-    """
+    """,
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_operating
+def import_(registry: "OperatedRegistry", file: Path) -> None:
+    """Run `p2p users import`."""
     from p2pchat.protocol.counting import counted
 
     made = 0
@@ -205,11 +216,11 @@ def import_(registry: "OperatedRegistry", file: Path) -> None:
         raise SystemExit(1)
 
 
-@users.command()
+@users.command(help="List who is online: name, address, by which door.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
 @_operating
 def sessions(registry: "OperatedRegistry", as_json: bool) -> None:
-    """List who is online: name, address, by which door."""
+    """Run `p2p users sessions`."""
     for session in registry.sessions():
         door = "secure" if session.secure else "original"
         if as_json:
@@ -227,11 +238,11 @@ def sessions(registry: "OperatedRegistry", as_json: bool) -> None:
         echo(f"internal errors: {registry.internal_errors}, see the registry's log", err=True)
 
 
-@users.command()
+@users.command(help="End every login of a user, who may log in again.")
 @click.argument("name")
 @_operating
 def kick(registry: "OperatedRegistry", name: str) -> None:
-    """End every login of a user, who may log in again."""
+    """Run `p2p users kick`."""
     from p2pchat.cli.registry_access import change
 
     def end_tokens(username: str) -> bool:

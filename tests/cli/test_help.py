@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from p2pchat import errors
+from p2pchat.cli import overview
 from p2pchat.cli.main import cli
 from p2pchat.cli.settings import VARIABLES, from_environment
 from p2pchat.cli.topics import TOPICS
@@ -38,9 +39,62 @@ def words(*arguments: str) -> str:
 
 def test_without_a_topic_it_lists_commands_and_topics() -> None:
     """The program's own help, and what else there is."""
-    said = words()
+    said = words().replace(",", " ")
     for name in (*cli.commands, *TOPICS):
         assert f" {name} " in said
+
+
+def test_the_overview_names_every_command_once_on_a_small_screen() -> None:
+    """By what it is for; nothing is cut."""
+    named = [name for _, rows in overview.GROUPS for row in rows for name in row.commands]
+    assert sorted(named) == sorted(cli.commands)
+    shown = CliRunner().invoke(cli, ["--help"], prog_name="p2p").stdout
+    assert len(shown.splitlines()) <= 24
+
+
+def test_every_help_fits_a_terminal_and_nothing_is_cut() -> None:
+    """At 80 columns, with its examples, and the commands of families."""
+    for path, command in _named(cli, "p2p"):
+        shown = CliRunner().invoke(cli, [*path.split()[1:], "--help"], prog_name="p2p").stdout
+        for line in shown.splitlines():
+            assert len(line) <= 80, (path, line)
+            assert not line.endswith("...") or line.startswith("Usage: "), (
+                path,
+                line,
+            )
+        assert (command.help or "").strip(), path
+
+
+def test_examples_are_found_by_a_word() -> None:
+    """All of them; those of a command; or the reason why there is none."""
+    every = run("examples").stdout.splitlines()
+    assert 'p2p send bob "dinner is ready"' in every
+    some = run("examples", "send").stdout.splitlines()
+    assert set(some) < set(every)
+    assert all("send" in line or "make" in line for line in some)
+    result = run("examples", "zebra")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no example has the word 'zebra'" in result.stderr
+
+
+def test_texts_are_there_without_docstrings() -> None:
+    """`PYTHONOPTIMIZE=2` leaves them out of the program: none of them is shown to users."""
+    script = (
+        "import sys; from p2pchat.cli.main import cli\n"
+        "for words in {}:\n"
+        "    try: cli(words.split())\n    except SystemExit: pass\n"
+    ).format(
+        [f"{path[4:]} --help".strip() for path, _ in _named(cli, "p2p")]
+        + [f"help {topic}" for topic in (*TOPICS, "examples")]
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, *flags, "-c", script], capture_output=True, text=True, check=True
+        ).stdout
+        for flags in ((), ("-OO",))
+    ]
+    assert said[0] == said[1]
+    assert len(said[0]) > 10_000
 
 
 @pytest.mark.parametrize("command", [["send"], ["users", "add"], ["help"]])
@@ -178,6 +232,13 @@ def test_help_loads_no_more_than_it_shows() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stderr == "[]\n"
+
+
+def _named(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, each in command.commands.items():
+            yield from _named(each, f"{path} {name}")
 
 
 def _every(command: click.Command) -> Iterator[click.Command]:
