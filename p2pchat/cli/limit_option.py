@@ -59,15 +59,29 @@ class NamedValues(click.Option):
         return (*elsewhere, *flags), ParameterSource.COMMANDLINE if flags else source
 
 
-limit: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
-    "--limit",
-    "settings_of_limits",
-    cls=NamedValues,
-    type=_NameAndValue(),
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="One limit, 0 for none; as often as wanted. A wrong name lists them all.",
-)
+def limit_of(
+    limits: Callable[[], "DataclassInstance"],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option for limits of that kind.
+
+    A wrong name or value is told before anything else is asked for.
+    """
+
+    def check(_: click.Context, __: click.Parameter, given: tuple[Given, ...]) -> tuple[Given, ...]:
+        if given:
+            apply(limits(), given)
+        return given
+
+    return click.option(
+        "--limit",
+        "settings_of_limits",
+        cls=NamedValues,
+        type=_NameAndValue(),
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=check,
+        help="One limit, 0 for none; as often as wanted. A wrong name lists them all.",
+    )
 
 
 def apply(limits: "T", settings: Sequence[Given]) -> "T":

@@ -34,8 +34,9 @@ from p2pchat.cli import (
 )
 from p2pchat.cli.echo import echo
 from p2pchat.cli.family import Family
+from p2pchat.cli.show_error import as_ours, show_error
 from p2pchat.cli.streams import set_streams
-from p2pchat.errors import INTERRUPTED, P2PError, StorageError
+from p2pchat.errors import INTERRUPTED, P2PError, StorageError, UsageError
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
@@ -50,13 +51,30 @@ class _Group(Family):
         except P2PError as error:
             if ctx.params.get("debug"):
                 traceback.print_exception(error)
-            _show(error)
+            show_error(error)
             ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            show_error(as_ours(error))
+            ctx.exit(UsageError.exit_code)
         except BrokenPipeError:
             _end_as_others_do()
         except (KeyboardInterrupt, click.Abort):
             echo(err=True)
             ctx.exit(INTERRUPTED)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the options before the command."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            show_error(as_ours(error))
+            sys.exit(UsageError.exit_code)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, by group, and then the options."""
@@ -73,7 +91,7 @@ class _Group(Family):
         except OSError as error:
             if error.errno not in _FULL:  # files and sockets have errors of ours: it is stdout
                 raise
-            _show(StorageError(f"cannot write to stdout: {os.strerror(error.errno)}"))
+            show_error(StorageError(f"cannot write to stdout: {os.strerror(error.errno)}"))
             # What is still buffered goes nowhere, or the interpreter would complain at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(StorageError.exit_code)
@@ -89,15 +107,6 @@ def _end_as_others_do() -> NoReturn:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.raise_signal(signal.SIGPIPE)
     sys.exit(128 + signal.SIGPIPE)  # where the signal is blocked
-
-
-def _show(error: P2PError) -> None:
-    """Print what happened, the likeliest cause, and what to try."""
-    echo(f"p2p: {error.what}", err=True)
-    if error.likely:
-        echo(f"  likely: {error.likely}", err=True)
-    if error.advice:
-        echo(f"  try: {error.advice}", err=True)
 
 
 @click.group(
@@ -123,7 +132,7 @@ def _begin(ctx: click.Context) -> None:
     from p2pchat.cli.options import is_terminal
 
     if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
-        raise click.UsageError("nobody can be asked here, so name a command", ctx)
+        raise UsageError("nobody can be asked here", advice="name a command: p2p --help")
     from p2pchat.cli.first_minute import begin
 
     username = begin(ctx.obj)

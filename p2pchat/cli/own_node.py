@@ -16,8 +16,15 @@ from p2pchat.errors import StorageError, UsageError
 if TYPE_CHECKING:
     from p2pchat.cli.assembly import MakeNode
     from p2pchat.cli.our_side import OurSide
+    from p2pchat.peer.limits import PeerLimits
     from p2pchat.peer.node import Node
     from p2pchat.ui.screens import Watcher
+
+
+def _peer_limits() -> "PeerLimits":
+    from p2pchat.peer.limits import PeerLimits
+
+    return PeerLimits()
 
 
 _OPTIONS: Final = (
@@ -39,7 +46,7 @@ _OPTIONS: Final = (
         is_flag=True,
         help="Be found and called by users of the original system too, in clear.",
     ),
-    limit_option.limit,
+    limit_option.limit_of(_peer_limits),
     click.option(
         "--hook",
         "hooks",

@@ -15,6 +15,13 @@ from p2pchat.cli.serve_settings import FILE_NAME
 
 if TYPE_CHECKING:
     from p2pchat.net.address import Address
+    from p2pchat.registry.limits import Limits
+
+
+def _registry_limits() -> "Limits":
+    from p2pchat.registry.limits import Limits
+
+    return Limits()
 
 
 class _Seconds(click.ParamType[float]):
@@ -155,7 +162,7 @@ _OPTIONS: Final = (
         show_default=True,
         help="How much strangers may ask; none is for benchmarks.",
     ),
-    limit_option.limit,
+    limit_option.limit_of(_registry_limits),
     click.option(
         "--password-cost",
         type=_Cost(),

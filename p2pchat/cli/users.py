@@ -2,17 +2,18 @@
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from p2pchat.cli import options
+from p2pchat.cli.account_import import check_new_name
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.family import Family
 from p2pchat.cli.settings import Settings
-from p2pchat.cli.streams import read_text
+from p2pchat.cli.tables import print_table
 from p2pchat.errors import RegistrationRefused, UsageError
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def users() -> None:
 @_operating
 def list_(registry: "OperatedRegistry", as_json: bool) -> None:
     """Run `p2p users list`."""
+    rows: list[tuple[str, ...]] = []
     for entry in registry.roster.entries():
         fields = {
             "user": entry.username,
@@ -73,8 +75,9 @@ def list_(registry: "OperatedRegistry", as_json: bool) -> None:
         else:
             key = "encrypted" if entry.key else "no key yet"
             state = f"{key}{', disabled' if entry.disabled else ''}"
-            seen = fields["seen"] or "-"
-            echo(f"{entry.username:<32} {fields['created']}  {seen:<10}  {state}")
+            seen = str(fields["seen"] or "-")
+            rows.append((entry.username, str(fields["created"]), seen, state))
+    print_table(("NAME", "CREATED", "LAST SEEN", "STATE"), rows)
 
 
 @users.command(help="Create an account, whoever may register.")
@@ -90,7 +93,7 @@ def add(
     from p2pchat.protocol.names import is_plain_username
     from p2pchat.registry.accounts import Creation
 
-    _check_name(name)
+    check_new_name(name)
     if not is_plain_username(name):
         raise UsageError(
             f"{name} could not log in at the secure door",
@@ -194,24 +197,31 @@ def invite(registry: "OperatedRegistry", uses: int, days: float) -> None:
     "import",
     help="""Create the accounts of a file of `username password` lines.
 
-    Accounts that are there already stay as they are, and are named on stderr; so are lines that
-    are none. Exits 1 if there were any.
+    \b
+    p2p users import accounts.txt --dry-run
+
+    That is how the original system keeps them. Empty lines, and those that begin with #, are
+    skipped. Accounts that are there already stay as they are, and are named on stderr; so are lines
+    that are none, and names that can log in through the original door only.
+
+    Exit code: 1 if a line made no account.
     """,
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Change nothing, say what would be done.")
 @_operating
-def import_(registry: "OperatedRegistry", file: Path) -> None:
+def import_(registry: "OperatedRegistry", file: Path, dry_run: bool) -> None:
     """Run `p2p users import`."""
+    from p2pchat.cli.account_import import import_accounts
     from p2pchat.protocol.counting import counted
 
-    made = 0
-    trouble = False
-    for line, why in _import(registry, file):
-        made += not why
-        if why:
-            trouble = True
-            echo(f"{file}, line {line}: {why}", err=True)
-    echo(f"{counted(made, 'account')} made")
+    made, trouble = 0, False
+    for result in import_accounts(registry, file, dry_run=dry_run):
+        made += result.is_made
+        trouble = trouble or not result.is_made
+        if result.remark:
+            echo(f"{file}, line {result.line}: {result.remark}", err=True)
+    echo(f"{counted(made, 'account')} {'would be ' if dry_run else ''}made")
     if trouble:
         raise SystemExit(1)
 
@@ -221,6 +231,7 @@ def import_(registry: "OperatedRegistry", file: Path) -> None:
 @_operating
 def sessions(registry: "OperatedRegistry", as_json: bool) -> None:
     """Run `p2p users sessions`."""
+    rows: list[tuple[str, ...]] = []
     for session in registry.sessions():
         door = "secure" if session.secure else "original"
         if as_json:
@@ -232,8 +243,8 @@ def sessions(registry: "OperatedRegistry", as_json: bool) -> None:
             }
             echo_json(fields)
         else:
-            port = session.port or "-"
-            echo(f"{session.username:<32} {session.host} {port} {door}")
+            rows.append((session.username, session.host, str(session.port or "-"), door))
+    print_table(("NAME", "HOST", "PORT", "DOOR"), rows)
     if registry.internal_errors:
         echo(f"internal errors: {registry.internal_errors}, see the registry's log", err=True)
 
@@ -252,40 +263,3 @@ def kick(registry: "OperatedRegistry", name: str) -> None:
         return True
 
     change(registry, name, end_tokens, "is logged out", log_out=True)
-
-
-def _import(registry: "OperatedRegistry", file: Path) -> Iterator[tuple[int, str]]:
-    """Make an account of each line; return the line's number, and why it was none."""
-    from p2pchat.registry.accounts import Creation
-
-    lines = read_text(file, errors="surrogateescape").splitlines()
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        name, _, password = line.partition(" ")
-        why = ""
-        try:
-            _check_name(name)
-        except UsageError as error:
-            why = error.what
-        else:
-            if not password:
-                why = f"{name} has no password"
-            elif any("\udc80" <= c <= "\udcff" for c in password):  # bytes that are no UTF-8
-                why = f"the password of {name} is no text in UTF-8"
-            elif registry.accounts.create(name, password) is Creation.NAME_TAKEN:
-                why = f"there is an account {name} already"
-            else:
-                registry.changed(name)
-        yield number, why
-
-
-def _check_name(name: str) -> None:
-    from p2pchat.protocol.names import is_username
-    from p2pchat.protocol.text import one_line
-
-    if not is_username(name):
-        raise UsageError(
-            f"{one_line(name)!r} is not a valid username",
-            advice="letters, digits, '.', '_' and '-'",
-        )

@@ -191,11 +191,11 @@ def test_no_registry(run: Run, command: list[str]) -> None:
         (["chat", "\x1b[2J", "--as", "a"], "is not a valid username"),
         (["login", "a\u202eb"], "is not a valid username"),
         (["search", "a", "--registry", "http://x"], "names no registry"),
-        (["search"], "Missing argument"),
+        (["search"], "missing argument"),
         (["serve", "--original-port", "70000"], "70000"),
         (["serve", "--hello-patience", "0"], "0"),
         (["launch"], "there is no command p2p launch"),
-        (["login", "a", "--password", "x"], "No such option"),
+        (["login", "a", "--password", "x"], "no such option"),
     ],
 )
 def test_wrong_usage(run: Run, command: list[str], what: str) -> None:

@@ -58,6 +58,7 @@ def test_it_runs(
     folder = tmp_path / "here"
     (folder / "FOLDER").mkdir(parents=True)
     (folder / "orders").write_text('{"command": "quit"}\n')
+    (folder / "accounts.txt").write_text("olga her password\n")
     (folder / "Makefile").write_text("all:\n\t@echo made\n")
     bin_folder = folder / "bin"
     bin_folder.mkdir()

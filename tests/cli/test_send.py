@@ -230,7 +230,7 @@ def test_a_text_that_looks_like_an_option(people: People, text: str) -> None:
 def test_a_mistyped_option(people: People, words: tuple[str, ...]) -> None:
     """Before the name, or behind a text, it is one: the right name is suggested."""
     code, _, err = people.run("alice", "send", *words)
-    assert (code, "Did you mean" in err) == (2, True), err
+    assert (code, "did you mean" in err) == (2, True), err
     assert "taken for an option" not in err
     assert len(people.texts("alice", "bob")) == 1
 

@@ -3,19 +3,27 @@
 import re
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
-from p2pchat.cli.limit_option import limit
+from p2pchat.cli.limit_option import limit_of
 from p2pchat.cli.main import cli
 from p2pchat.cli.options import data_dir
 from p2pchat.cli.serve import serve
 from p2pchat.cli.serve_settings import ServeCommand
 from p2pchat.cli.settings import from_environment
 from tests.programs import Program, Serve, environment, running
+
+
+@dataclass(frozen=True)
+class _Limits:
+    a_b: int = 0
+    c: float = 0.0
+
 
 Say = Callable[..., str]
 Check = Callable[..., Result]
@@ -35,7 +43,7 @@ def say(tmp_path: Path) -> Say:
     @click.option("--soft", "voice", flag_value=1)
     @click.option("--many", multiple=True)
     @click.option("--key", type=click.Path(exists=True))
-    @limit
+    @limit_of(_Limits)
     @data_dir
     def command(**options: object) -> None:
         for name, value in options.items():

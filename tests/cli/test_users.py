@@ -87,11 +87,26 @@ def test_the_accounts_of_the_original_system(
     code, said, err = operator.run("import", str(file))
     assert (code, said) == (1, ["2 accounts made"])
     assert [line.partition(": ")[0] for line in err.splitlines()] == [
-        f"{file}, line {n}" for n in (4, 5, 6)
+        f"{file}, line {n}" for n in (2, 4, 5, 6)
     ]
     assert "\x1b" not in err
     assert serve.dial().ask("LOG", "olga her password") == ("LOG_RESP", "OK")
     assert serve.dial().ask("LOG", "Bob x") == ("LOG_RESP", "OK")
+
+
+def test_an_import_says_beforehand_what_it_would_do(tmp_path: Path) -> None:
+    """Comments are no accounts; names for the original door alone are told; nothing is changed."""
+    operator = Operator(tmp_path)
+    file = tmp_path / "users.txt"
+    file.write_text("# comment\n  # another\nImp3 x\nolga her password\nolga again\n\nzed y\n")
+    code, said, err = operator.run("import", str(file), "--dry-run")
+    assert (code, said) == (1, ["3 accounts would be made"])
+    assert operator.run("list")[1] == []
+    assert operator.run("import", str(file)) == (1, ["3 accounts made"], err)
+    first, second = err.splitlines()
+    assert first.startswith(f"{file}, line 3: Imp3 can log in through the original door only")
+    assert second == f"{file}, line 5: there is an account olga already"
+    assert [line.split()[0] for line in operator.run("list")[1]] == ["Imp3", "olga", "zed"]
 
 
 def test_without_a_running_registry(tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+"""Errors have one style, wherever they come from, and are broken between words on a terminal."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from p2pchat.cli.main import cli
+from tests.programs import environment
+from tests.terminal.screen import Screen
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--frob"], ["p2p: no such option '--frob'", "  try: p2p --help"]),
+        (
+            ["history", "--serch", "x"],
+            [
+                "p2p: no such option '--serch'",
+                "  likely: did you mean --search?",
+                "  try: p2p history --help",
+            ],
+        ),
+        (["search"], ["p2p: missing argument 'USER'", "  try: p2p search --help"]),
+        (["users", "add"], ["p2p: missing argument 'NAME'", "  try: p2p users add --help"]),
+        (
+            ["history", "bob", "--limit", "0"],
+            [
+                "p2p: invalid value for '--limit': 0 is not in the range x>=1",
+                "  try: p2p history --help",
+            ],
+        ),
+        (
+            ["serch"],
+            [
+                "p2p: there is no command p2p serch",
+                "  likely: did you mean search?",
+                "  try: p2p search --help",
+            ],
+        ),
+        (
+            ["status", "more"],
+            ["p2p: got unexpected extra argument (more)", "  try: p2p status --help"],
+        ),
+    ],
+)
+def test_wrong_usage_looks_like_every_error(words: list[str], said: list[str]) -> None:
+    """Exit 2, nothing on stdout; what it was, what is meant, where it is explained."""
+    result = CliRunner().invoke(cli, words, prog_name="p2p")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == said
+
+
+@pytest.mark.parametrize("command", [["serve"], ["login"], ["chat", "bob"], ["listen"]])
+def test_a_wrong_limit_is_told_at_once(tmp_path: Path, command: list[str]) -> None:
+    """Before an account or a password is needed; all of them are listed."""
+    result = CliRunner(env={"P2P_HOME": str(tmp_path)}).invoke(cli, [*command, "--limit", "?"])
+    assert result.exit_code == 2
+    assert "p2p: there is no limit '?'" in result.stderr
+    assert result.stderr.count("=") > 5
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_terminal_breaks_it_between_words(tmp_path: Path) -> None:
+    """However narrow it is."""
+    env = environment(tmp_path)
+    screen = Screen("login", "--limit", "?", env=env, desk=[], columns=40)
+    assert screen.end() == 2
+    assert "p2p: there is no limit '?'" in screen.lines
+    limits = [line for line in screen.lines if "=" in line]
+    assert all(line.startswith(("  try: ", "    ")) for line in limits), screen.text
+    assert all("=" in word for line in limits for word in line.removeprefix("  try:").split())
