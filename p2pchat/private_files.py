@@ -84,3 +84,14 @@ def refuse_if_others_can_read(path: Path) -> None:
             likely="its mode was changed, or another program has made it",
             advice=f"chmod 700 {path}" if is_folder else f"chmod 600 {path}",
         )
+
+
+def refuse_unless_private_file(file: Path) -> None:
+    """Raise StorageError if it is no file, or group or others have any right to it."""
+    if file.exists() and not file.is_file():
+        raise StorageError(
+            f"{file} is {'a folder' if file.is_dir() else 'no file'}",
+            likely="it was made by another program, or by a mount that did not find the file",
+            advice=f"move it away: mv {file} {file}.old",
+        )
+    refuse_if_others_can_read(file)

@@ -20,7 +20,7 @@ from p2pchat.private_files import (
     is_locked,
     lock_private,
     make_private,
-    refuse_if_others_can_read,
+    refuse_unless_private_file,
 )
 
 _BUSY_TIMEOUT_S = 5
@@ -265,8 +265,8 @@ class SqliteFile(_Sqlite):
             with self.errors():
                 if not file.exists():
                     self._make(file, tables, schema_version, finish)
+                refuse_unless_private_file(file)
                 refuse_if_damaged(file, advice)
-                refuse_if_others_can_read(file)
                 self.bring_to(schema_version, tables, steps, finish)
         except StorageError:
             self.release()
@@ -305,8 +305,8 @@ def try_to_open(file: Path, schema_version: int, advice: str) -> None:
     """
     store = _Sqlite(file, advice, {})
     with store.errors(), closing(store):
+        refuse_unless_private_file(file)
         refuse_if_damaged(file, advice)
-        refuse_if_others_can_read(file)
         store.is_at(schema_version)
         with store.sqlite.atomic("immediate") as transaction:  # which alone succeeds on any file
             store.sqlite.pragma("user_version", store.sqlite.pragma("user_version"))

@@ -98,3 +98,16 @@ def test_trying_waits_for_no_file(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be used"):
         try_to_open(tmp_path / "none.sqlite3", 1, "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_its_place_is_named(tmp_path: Path) -> None:
+    """And no mode is advised for it, which would help nobody."""
+    folder = tmp_path / "s.sqlite3"
+    folder.mkdir()
+    for open_it in (
+        lambda: SqliteFile(folder, (Note,), 1, "buy a disk"),
+        lambda: try_to_open(folder, 1, "buy a disk"),
+    ):
+        with pytest.raises(StorageError, match=r"s\.sqlite3 is a folder") as error:
+            open_it()
+        assert error.value.advice == f"move it away: mv {folder} {folder}.old"

@@ -66,10 +66,12 @@ def check_up(
 @contextmanager
 def _without_profile(settings: Settings, registry: str | None) -> Iterator[OurSide]:
     """Yield the side of a user with an empty profile, for what can be looked at all the same."""
-    with (
-        tempfile.TemporaryDirectory(prefix="p2p-") as folder,
-        our_side(replace(settings, data_home=Path(folder) / "profile"), registry) as us,
-    ):
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="p2p-")
+    except OSError as error:
+        raise StorageError(f"no temporary folder can be made: {error.strerror}") from error
+    empty = replace(settings, data_home=Path(folder.name) / "profile")
+    with folder, our_side(empty, registry) as us:
         yield us
 
 

@@ -39,6 +39,7 @@ from p2pchat.cli.streams import set_streams
 from p2pchat.errors import INTERRUPTED, P2PError, StorageError, UsageError
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
+_NO_DESCRIPTOR: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class _Group(Family):
@@ -89,6 +90,15 @@ class _Group(Family):
         try:
             return super().main(*args, **kwargs)
         except OSError as error:
+            if error.errno in _NO_DESCRIPTOR:
+                show_error(
+                    StorageError(
+                        "no more files can be opened",
+                        likely="ulimit -n is set low, or other programs of yours have very many",
+                        advice="ulimit -n 1024",
+                    )
+                )
+                sys.exit(StorageError.exit_code)
             if error.errno not in _FULL:  # files and sockets have errors of ours: it is stdout
                 raise
             show_error(StorageError(f"cannot write to stdout: {os.strerror(error.errno)}"))

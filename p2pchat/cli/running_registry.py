@@ -16,7 +16,7 @@ from p2pchat.net.page import PageDoor
 from p2pchat.net.signing import Signer
 from p2pchat.net.tls_engine import StandardEngine
 from p2pchat.net.worker import ThreadWorker
-from p2pchat.private_files import refuse_if_others_can_read
+from p2pchat.private_files import refuse_unless_private_file
 from p2pchat.registry.accounts import Accounts
 from p2pchat.registry.directory import Directory, MemoryDirectory
 from p2pchat.registry.entrance import Registration
@@ -140,7 +140,7 @@ class RunningRegistry:
             certificate = own_certificate(self._folder)
             if not all(file.exists() for file in certificate):
                 make_certificate(*certificate, "p2pchat registry")
-            refuse_if_others_can_read(certificate[1])
+            refuse_unless_private_file(certificate[1])
         self._certificate = certificate
         self._use_certificate(certificate)
         door = self.server.open_secure(tcp, udp_port, self._new_engine)

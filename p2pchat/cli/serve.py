@@ -58,6 +58,7 @@ def serve(
     **options: Any,
 ) -> None:
     """Run `p2p serve`."""
+    from p2pchat.cli.descriptors import have_descriptors
     from p2pchat.cli.log_format import start_log
     from p2pchat.cli.serve_configuration import Configuration, configure
 
@@ -66,6 +67,7 @@ def serve(
         from p2pchat.cli.serve_check import report
 
         ctx.exit(report(configuration, config))
+    have_descriptors()
     start_log(_level(ctx, verbose=verbose, quiet=quiet), as_json=log_format == "json")
 
     def read_again() -> Configuration:

@@ -17,7 +17,7 @@ from p2pchat.cli.serve_configuration import Configuration
 from p2pchat.errors import BindError, StorageError
 from p2pchat.net.certificates import fingerprint_of_file, lifetime_of_file, server_context
 from p2pchat.net.endpoints import try_to_bind
-from p2pchat.private_files import refuse_if_others_can_read
+from p2pchat.private_files import refuse_unless_private_file
 from p2pchat.registry.stores import try_file, try_shared
 from p2pchat.storage import in_use
 
@@ -94,7 +94,7 @@ def _certificate(configuration: Configuration) -> Iterator[Finding]:
         return
     server_context(certificate, key)
     if configuration.certificate is None:
-        refuse_if_others_can_read(key)
+        refuse_unless_private_file(key)
     since, until = lifetime_of_file(certificate)
     now = dt.datetime.now(dt.UTC)
     fingerprint = fingerprint_of_file(certificate)

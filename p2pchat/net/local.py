@@ -31,9 +31,12 @@ class LocalListener:
         self._loop = loop
         self._path = path
         self._on_transport = on_transport
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.setblocking(False)
         unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError as error:
+            raise BindError(f"cannot listen at {path}: {error.strerror}") from error
+        self._socket.setblocking(False)
         try:
             unfinished.unlink(missing_ok=True)
             with _short_name(unfinished) as name:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from p2pchat.errors import NotTrusted, StorageError
-from p2pchat.private_files import refuse_if_others_can_read
+from p2pchat.private_files import refuse_if_others_can_read, refuse_unless_private_file
 
 _ROUNDS: Final = 5200  # as Signal's fingerprints: a near miss costs an attacker that much more
 _GROUPS: Final = 12
@@ -47,7 +47,7 @@ def load_identity(file: Path) -> Identity:
         if not file.exists():
             _make(file)
         refuse_if_others_can_read(file.parent)
-        refuse_if_others_can_read(file)
+        refuse_unless_private_file(file)
         key = load_pem_private_key(file.read_bytes(), password=None)
     except (OSError, TypeError, ValueError) as error:  # TypeError: it is encrypted
         raise StorageError(

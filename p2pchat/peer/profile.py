@@ -24,7 +24,7 @@ from p2pchat.peer.models import (
     Machine,
     Registry,
 )
-from p2pchat.private_files import is_read_only, refuse_if_others_can_read
+from p2pchat.private_files import is_read_only, refuse_unless_private_file
 from p2pchat.storage import SqliteFile, try_to_open
 
 
@@ -66,7 +66,7 @@ def read_only_copy(file: Path) -> Iterator["Profile"]:
 
     SQLite itself could not open it: a copy for the moment is read. Raise StorageError.
     """
-    refuse_if_others_can_read(file)
+    refuse_unless_private_file(file)
     with tempfile.TemporaryDirectory(prefix="p2p-") as folder:
         copy = Path(folder) / file.name
         try:

@@ -2,6 +2,7 @@
 
 import resource
 import socket
+import subprocess
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.crowd import CHEAP, Member, cpu_s, let_pass, look_up_s
-from tests.programs import Raw, Serve, running
+from tests.programs import P2P, Raw, Serve, environment, running
 
 DESCRIPTORS = 64
 DIALERS = 200
@@ -68,3 +69,36 @@ def test_who_is_in_is_served_while_nobody_can_come_in(tmp_path: Path) -> None:
             f" {back:.2f} s after they had gone"
         )
         assert load < 0.5
+
+
+@pytest.mark.parametrize("descriptors", [6, 8, 10, 12, 16, 24, 63])
+def test_so_few_that_it_cannot_begin(tmp_path: Path, descriptors: int) -> None:
+    """A plain error with what to do, wherever it ran out."""
+    words = [P2P, "serve", "--data-dir", str(tmp_path / "r"), "--port", "0", "--no-original"]
+    done = subprocess.run(
+        ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *words],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    assert done.stderr.startswith("p2p: ")
+    assert "  try: ulimit -n" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("descriptors", range(8, 20, 3))
+@pytest.mark.parametrize("command", [["contacts"], ["status"], ["send", "bob", "x"], ["doctor"]])
+def test_a_client_that_has_few(tmp_path: Path, command: list[str], descriptors: int) -> None:
+    """Whatever it cannot do any more, it says so without a traceback."""
+    env = environment(tmp_path, P2P_REGISTRY="p2p://127.0.0.1:1", P2P_PASSWORD="password")
+    done = subprocess.run(
+        ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", P2P, *command],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
