@@ -1,19 +1,18 @@
 """`p2p history`: show and search past messages."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from p2pchat.cli import options
-from p2pchat.cli.echo import echo, echo_json
+from p2pchat.cli.echo import echo
+from p2pchat.cli.kept_output import line_options, print_lines
 from p2pchat.cli.moments import Moment
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import NoSuchUser, UsageError
 
 if TYPE_CHECKING:
     from p2pchat.peer.history import History
-    from p2pchat.peer.lines import KeptLine
 
 
 @click.command(
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--since", type=Moment(), help="Only what was said from then on: 2h, monday, 14:30.")
 @click.option("--until", type=Moment(), help="Only what was said before that.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the last N lines.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
+@line_options
 @click.option("--delete", is_flag=True, help="Delete every line with USER, for good.")
 @click.pass_obj
 def history(
@@ -43,6 +42,7 @@ def history(
     until: int | None,
     limit: int | None,
     as_json: bool,
+    raw: bool,
     delete: bool,
 ) -> None:
     """Run `p2p history`."""
@@ -60,22 +60,9 @@ def history(
             return
         lines = kept.lines(name, since=since, until=until, limit=limit, words=words)
         me = us.profile.last_account(str(us.url)) or "me"
-    print_lines(lines, me=me, as_json=as_json)
+    print_lines(lines, me=me, as_json=as_json, raw=raw)
     if not lines:
         echo("nothing was found", err=True)
-
-
-def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool) -> None:
-    """Print each line as text, or as a JSON object."""
-    from p2pchat.ui.json_events import kept_object
-    from p2pchat.ui.render import kept_lines
-
-    for line in lines:
-        if as_json:
-            echo_json(kept_object(line, me))
-            continue
-        for text in kept_lines(line, me, whole=True):
-            echo(text)
 
 
 def _delete(kept: "History", name: str | None) -> None:

@@ -9,6 +9,7 @@ import click
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo
 from p2pchat.cli.family import Family
+from p2pchat.cli.kept_output import line_options, print_lines
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
@@ -123,31 +124,30 @@ def send(
     """,
 )
 @options.registry
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
+@line_options
 @click.pass_context
-def outbox(ctx: click.Context, registry: str | None, as_json: bool) -> None:
+def outbox(ctx: click.Context, registry: str | None, as_json: bool, raw: bool) -> None:
     """Run `p2p outbox`."""
     ctx.obj = (ctx.obj, registry)
     if ctx.invoked_subcommand is None:
-        _list(*ctx.obj, as_json=as_json)
+        _list(*ctx.obj, as_json=as_json, raw=raw)
 
 
 @outbox.command("list", help="List the outbox, like p2p outbox without a command.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
+@line_options
 @click.pass_obj
-def list_outbox(given: tuple[Settings, str | None], *, as_json: bool) -> None:
+def list_outbox(given: tuple[Settings, str | None], *, as_json: bool, raw: bool) -> None:
     """Run `p2p outbox list`."""
-    _list(*given, as_json=as_json)
+    _list(*given, as_json=as_json, raw=raw)
 
 
-def _list(settings: Settings, registry: str | None, *, as_json: bool) -> None:
-    from p2pchat.cli.history import print_lines
+def _list(settings: Settings, registry: str | None, *, as_json: bool, raw: bool) -> None:
     from p2pchat.cli.our_files import our_files
     from p2pchat.peer.lines import TO_RETRY, LineState
 
     with our_files(settings, registry) as us:
         lines = us.history.lines(states=(LineState.QUEUED, *TO_RETRY))
-    print_lines(lines, me="me", as_json=as_json)
+    print_lines(lines, me="me", as_json=as_json, raw=raw)
 
 
 @outbox.command(help="Cancel the messages that wait for USER and are not on their way.")

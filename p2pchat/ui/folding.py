@@ -6,6 +6,8 @@ Pure. The rest is not lost: the note that stands for it says where all of it is.
 import sys
 from typing import Final, NamedTuple
 
+from p2pchat.protocol.text import printable
+
 
 class Fold(NamedTuple):
     """The most lines and characters of a message that are shown."""
@@ -24,13 +26,14 @@ _TAB: Final = 4
 
 
 def shown_lines(text: str, contact: str, fold: Fold = SCREEN) -> list[str]:
-    """Return the lines of a message as they are shown, with tabs expanded.
+    """Return the lines of a message as they are shown: safe for a terminal, with tabs expanded.
 
+    Also our own, which may come from a pipe.
     `contact` is the one with whom the conversation is.
     """
-    shown = text[: fold.characters]
+    shown = printable(text[: fold.characters])
     lines = shown.split("\n", fold.lines)
-    left = len(text) - len(shown)
+    left = max(0, len(text) - fold.characters)
     if len(lines) > fold.lines:
         left += len("\n") + len(lines.pop())
     lines = [line.expandtabs(_TAB) if "\t" in line else line for line in lines]

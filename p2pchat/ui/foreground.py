@@ -44,6 +44,7 @@ class Foreground:
         self._node = node
         self._late: set[str] = set()  # to whom something was said that had to wait
         self._wanted: str | None = None
+        self._asked_for: str | None = None  # of whom is not known yet whether they are there
         self._left: set[str] = set()  # who have closed a conversation that is open here
         self.front: str | None = None
         self.opened: set[str] = set()
@@ -58,7 +59,7 @@ class Foreground:
 
     def want(self, contact: str | None) -> None:
         """Bring that conversation to front, now or as soon as there is one."""
-        self._wanted = contact
+        self._wanted = self._asked_for = contact
         if contact is not None and self._node.chat(contact) is not None:
             self.bring(contact)
 
@@ -108,7 +109,7 @@ class Foreground:
             ):
                 return contact == self.front
             case ContactAway(contact):
-                return contact != self.front
+                return contact != self.front or contact == self._asked_for
             case _:
                 return True
 
@@ -119,6 +120,7 @@ class Foreground:
                 self._left.discard(contact)
                 if contact == self._wanted:
                     self.want(contact)
+                    self._asked_for = None
                 self._hint(event)
             case ContactLeft(contact):
                 self._left.add(contact)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.people import People, Registry
 from tests.programs import P2P, Program, running
+from tests.terminal.screen import Screen
 
 
 def test_sending_to_a_node_without_a_screen(people: People) -> None:
@@ -241,3 +242,22 @@ def test_help_is_help_before_the_name(people: People) -> None:
         code, said, _ = people.run("alice", "send", *words)
         assert code == 0
         assert said[0].startswith("Usage: p2p send")
+
+
+def test_what_a_pipe_brought_is_shown_safely_and_given_as_it_was(people: People) -> None:
+    """ESC and OSC of ours are kept, and shown to no terminal; --raw is for files and programs."""
+    text = "red \x1b[31m title \x1b]0;x\x07 end"
+    assert people.run("alice", "send", "bob", stdin=f"{text}\n")[0] == 6
+    for words in (("history", "bob", "--limit", "1"), ("outbox",)):
+        code, said, _ = people.run("alice", *words)
+        assert code == 0
+        assert "red \ufffd[31m title \ufffd]0;x\ufffd end" in said[-1]
+        assert "\x1b" not in said[-1]
+        assert people.run("alice", *words, "--raw")[1] == [text]
+        screen = Screen(*words, "--raw", env=people.env["alice"], desk=[])
+        assert screen.end() == 2
+        assert "--raw does not write to a terminal" in screen.text
+    with running(Program("chat", "bob", "--plain", env=people.env["alice"])) as chat:
+        chat.wait_for("bob is offline")
+        chat.type("/history bob")
+        assert "\x1b" not in chat.wait_for("title")[0]

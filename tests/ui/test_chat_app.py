@@ -471,3 +471,21 @@ def test_how_to_verify_is_told_at_most_once_a_day(secure_world: World) -> None:
     contacts.mark_verified("bob")
     profile.keep_contact(str(world.url), contacts.get("bob")._replace(hinted_at=0))
     assert hints_of_a_chat() == 0
+
+
+def test_an_offline_contact_is_told_although_lines_wait_already(secure_world: World) -> None:
+    """When the chat is opened, and not again while it is in front."""
+    alice, bob = friends(secure_world)
+    alice.node.stop()
+    bob.node.stop()
+    secure_world.settle()
+    app, screen = start(secure_world)
+    told = "* bob is offline: what you write waits until you are both online"
+    for count in (1, 2):
+        app.submit("/chat bob")
+        secure_world.settle()
+        app.submit("hello")
+        secure_world.settle()
+        assert screen.lines.count(told) == count
+        app.submit("/leave")
+        secure_world.settle()

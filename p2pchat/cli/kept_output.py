@@ -1,0 +1,53 @@
+"""How kept lines are printed: for people, as JSON, or as the bytes that were said."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.echo import echo, echo_json
+from p2pchat.errors import UsageError
+
+if TYPE_CHECKING:
+    from p2pchat.peer.lines import KeptLine
+
+
+def line_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how lines are printed: `as_json` and `raw`."""
+    as_json = click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object for each line."
+    )
+    raw = click.option(
+        "--raw",
+        is_flag=True,
+        callback=_check_raw,
+        help="Print the texts alone, as they were said; not to a terminal.",
+    )
+    return as_json(raw(command))
+
+
+def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool, raw: bool) -> None:
+    """Print each line as text, as a JSON object, or `raw`: the bytes of its text."""
+    from p2pchat.ui.json_events import kept_object
+    from p2pchat.ui.render import kept_lines
+
+    for line in lines:
+        if as_json:
+            echo_json(kept_object(line, me))
+        elif raw:
+            click.echo(line.text.encode("utf-8", "replace"))  # noqa: TID251  # what is asked for
+        else:
+            for text in kept_lines(line, me, whole=True):
+                echo(text)
+
+
+def _check_raw(_: click.Context, __: click.Parameter, raw: bool) -> bool:
+    """Refuse to write to a terminal what it could obey."""
+    if raw and options.is_terminal(sys.stdout):
+        raise UsageError(
+            "--raw does not write to a terminal, which would obey what is in the texts",
+            advice="redirect it: p2p history bob --raw > bob.txt",
+        )
+    return raw
