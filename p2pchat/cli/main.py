@@ -22,6 +22,7 @@ from p2pchat.cli import (
     help_command,
     history,
     invite,
+    join,
     listen,
     overview,
     profile_copy,
@@ -145,9 +146,8 @@ def _begin(ctx: click.Context) -> None:
         raise UsageError("nobody can be asked here", advice="name a command: p2p --help")
     from p2pchat.cli.first_minute import begin
 
-    username = begin(ctx.obj)
-    ctx.obj = settings.from_environment(profile=ctx.params["profile"])
-    ctx.invoke(chat.login, user=username)
+    begun = begin(ctx.obj)
+    join.go_on(ctx, ctx.obj, *begun)
 
 
 def _defaults(command: click.Command, found: settings.Settings) -> dict[str, Any]:
@@ -162,6 +162,7 @@ for command in (
     account.passwd,
     account.logout,
     invite.invite,
+    join.join,
     chat.login,
     chat.chat,
     search.search,

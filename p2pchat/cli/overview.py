@@ -27,7 +27,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Row, ...]], ...]] = (
         (
             Row(("search", "contacts"), "find a user; list contacts and who is online"),
             Row(("verify", "trust"), "compare keys; accept a contact's new key"),
-            Row(("invite",), "print the line by which a friend joins"),
+            Row(("invite", "join"), "invite a friend; join by an invitation"),
         ),
     ),
     (

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from p2pchat.cli.options import own_certificate, registry_database
-from p2pchat.cli.settings import private_folder
-from p2pchat.errors import UsageError
+from p2pchat.cli.settings import JOIN_LINK, private_folder
+from p2pchat.errors import StorageError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
 from p2pchat.net.endpoints import SocketNetwork
@@ -16,7 +16,7 @@ from p2pchat.net.page import PageDoor
 from p2pchat.net.signing import Signer
 from p2pchat.net.tls_engine import StandardEngine
 from p2pchat.net.worker import ThreadWorker
-from p2pchat.private_files import refuse_unless_private_file
+from p2pchat.private_files import refuse_unless_private_file, replace_private
 from p2pchat.registry.accounts import Accounts
 from p2pchat.registry.directory import Directory, MemoryDirectory
 from p2pchat.registry.entrance import Registration
@@ -194,8 +194,13 @@ class RunningRegistry:
     def begin(self, join: str) -> None:
         """Join the other nodes, if there are any; `join` is the link by which clients join here.
 
-        Raise StorageError.
+        It is left in the folder, for `p2p invite` on this machine. Raise StorageError.
         """
+        file = self._folder / JOIN_LINK
+        try:
+            replace_private(file, f"{join}\n".encode())
+        except OSError as error:
+            raise StorageError(f"{file} cannot be written: {error.strerror}") from error
         if self._shared is not None:
             self._shared.begin(join)
 

@@ -42,6 +42,9 @@ VARIABLES: Final = {
 """What is read here, or by libraries of ours, beside the settings that have a key in the file."""
 
 
+JOIN_LINK: Final = "join-link"
+"""The file in a registry's folder in which it leaves the link by which others join."""
+
 DEFAULT: Final = "default"
 """Where a setting comes from that nothing names."""
 

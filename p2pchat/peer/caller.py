@@ -22,8 +22,9 @@ _LONGEST_PAUSE: Final = 60.0
 class Caller:
     """Call the contact, who must prove to hold the key, by the name `username`, while `needed()`.
 
-    `on_call` comes with each call; then `on_accepted(link)` or `on_failed(error)`, unless it is
-    given up. After a failure nobody is called before `call_later`, or `at` another address.
+    `invitation()` gives the secret to show the contact, empty if there is none. `on_call` comes
+    with each call; then `on_accepted(link)` or `on_failed(error)`, unless it is given up. After a
+    failure nobody is called before `call_later`, or `at` another address.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Caller:
         links: PeerLinks,
         rng: random.Random,
         *,
+        invitation: Callable[[], str],
         needed: Callable[[], bool],
         on_call: Callable[[], None],
         on_accepted: Callable[[Link], None],
@@ -43,7 +45,7 @@ class Caller:
         self.address: Address | None = None
         """Where the contact is; None where they are not known to be online."""
         self._username = username
-        self._request = ChatRequest(username)
+        self._invitation = invitation
         self._contact = contact
         self._key = key
         self._links = links
@@ -83,7 +85,7 @@ class Caller:
             self._contact,
             self.address,
             self._key,
-            self._request,
+            ChatRequest(self._username, invitation=self._invitation()),
             on_accepted=self._accepted,
             on_failed=self._failed,
         )

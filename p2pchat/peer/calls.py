@@ -109,6 +109,7 @@ class IncomingCall:
     ) -> None:
         self.links = links
         self.contact = request.username
+        self.invitation = request.invitation
         self.link = link
         self.key = key
         self.call_back = Address(link.remote.host, request.port or 0)

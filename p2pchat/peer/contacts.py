@@ -10,6 +10,7 @@ from typing import Final
 from p2pchat.errors import NoSuchUser, NotTrusted, UsageError, nearest
 from p2pchat.peer.events import Security
 from p2pchat.peer.identity import another_key, impostor, safety_number
+from p2pchat.peer.invitations import digest_of, new_secret
 from p2pchat.peer.profile import KnownContact, Profile
 from p2pchat.protocol.messages import Presence, SearchResult
 
@@ -106,9 +107,47 @@ class Contacts:
         contact = self.get(username)
         if contact.key not in {None, key}:
             raise impostor(username)
-        if not contact.accepted:
-            accepted = contact._replace(key=key, accepted=True)
+        if not contact.accepted or contact.invitation:
+            accepted = contact._replace(key=key, accepted=True, invitation="")
             self._profile.keep_contact(self._registry, accepted)
+
+    def invite(self, seconds: int) -> str:
+        """Return the secret of a new invitation, which is good for so long, for one friend."""
+        secret = new_secret()
+        expires_at = int(time.time()) + seconds
+        self._profile.keep_invitation(self._registry, digest_of(secret), expires_at)
+        return secret
+
+    def follow(self, username: str, key: bytes, secret: str) -> None:
+        """Know a user who has invited us, by that key, as verified.
+
+        Raise NotTrusted if another key is pinned.
+        """
+        contact = self.get(username)
+        if contact.key not in {None, key}:
+            raise another_key(username)
+        invited = contact.invited or not contact.verified
+        self._profile.keep_contact(
+            self._registry,
+            contact._replace(key=key, verified=True, invited=invited, invitation=secret),
+        )
+
+    def redeem(self, secret: str, username: str, key: bytes) -> bool:
+        """Return whether a caller has shown an invitation of ours that is good.
+
+        Then they are known by their key, as verified.
+        """
+        contact = self.get(username)
+        if contact.key not in {None, key} or not self._profile.use_invitation(
+            self._registry, digest_of(secret), username, key
+        ):
+            return False
+        invited = contact.invited or not contact.verified
+        self._profile.keep_contact(
+            self._registry,
+            contact._replace(key=key, verified=True, invited=invited, accepted=True),
+        )
+        return True
 
     def security(self, username: str) -> Security:
         """Tell how well an encrypted chat with the contact is protected."""
@@ -146,7 +185,9 @@ class Contacts:
             raise UsageError(
                 f"look at the number of {username}'s new key first", advice=f"/trust {username}"
             )
-        contact = self.get(username)._replace(key=key, verified=False, other_key=None)
+        contact = self.get(username)._replace(
+            key=key, verified=False, invited=False, other_key=None
+        )
         self._profile.keep_contact(self._registry, contact)
 
     def _note_other(self, username: str, key: bytes) -> None:
@@ -174,7 +215,7 @@ class Contacts:
             raise UsageError(
                 f"look at the safety number of {username} first", advice=f"/verify {username}"
             )
-        self._profile.keep_contact(self._registry, contact._replace(verified=True))
+        self._profile.keep_contact(self._registry, contact._replace(verified=True, invited=False))
 
     def block(self, username: str, *, blocked: bool) -> None:
         """Block a contact, or unblock them."""

@@ -336,6 +336,7 @@ class Conversations:
                 key,
                 self._history.thread(contact, key),
                 self._links,
+                invitation=lambda: self._contacts.get(contact).invitation,
                 on_event=self._on_event,
                 on_room=self._on_room,
                 on_accepted=self._accepted,

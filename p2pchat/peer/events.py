@@ -91,6 +91,13 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """A user has come by an invitation of ours: a verified contact, whose chat is accepted."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallWithdrawn:
     """A caller has hung up before we answered."""
 
@@ -286,6 +293,7 @@ Event = (
     | Calling
     | CallFailed
     | Called
+    | Joined
     | CallWithdrawn
     | CallTurnedAway
     | ChatStarted

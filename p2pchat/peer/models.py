@@ -75,7 +75,8 @@ class Contact(Model):
     was compared, `blocked` if we do not want to hear from them. `other_key` is another one that was
     shown under that name last, and refused. `accepted` if we have talked: their links come up
     without asking. `hinted_at` is when the user was last told to verify them, `muted_until` until
-    when they make no sound; both in seconds since the epoch.
+    when they make no sound; both in seconds since the epoch. `invited`: verified, because one of
+    us has invited the other; `invitation` is the secret to show them for it, until they have it.
     """
 
     registry = TextField()
@@ -87,12 +88,32 @@ class Contact(Model):
     accepted = BooleanField(default=False)
     hinted_at = BigIntegerField(default=0)
     muted_until = BigIntegerField(default=0)
+    invited = BooleanField(default=False)
+    invitation = TextField(default="")
 
     class Meta:
         """One row for each name."""
 
         table_name = "contact"
         primary_key = CompositeKey("registry", "username")
+
+
+class IssuedInvitation(Model):
+    """An invitation of ours: its secret's digest, until when it is good, and by whom it was used.
+
+    `expires_at` in seconds since the epoch; `used_by_key` is NULL until it is used.
+    """
+
+    digest = BlobField(primary_key=True)
+    registry = TextField()
+    expires_at = BigIntegerField()
+    used_by = TextField(default="")
+    used_by_key = BlobField(null=True)
+
+    class Meta:
+        """One row for each."""
+
+        table_name = "issued_invitation"
 
 
 class Conversation(Model):
@@ -220,7 +241,17 @@ class Unindexed(Model):
         table_name = "unindexed"
 
 
-TABLES = (Account, Registry, Machine, Contact, Conversation, Recent, Line, Unindexed)
+TABLES = (
+    Account,
+    Registry,
+    Machine,
+    Contact,
+    Conversation,
+    Recent,
+    Line,
+    Unindexed,
+    IssuedInvitation,
+)
 
 SCHEMA_VERSION = 7
 """Kept in SQLite's user_version; a newer one is refused."""
@@ -240,6 +271,8 @@ STEPS = {
     7: (
         AddColumn("contact", "hinted_at", "INTEGER NOT NULL DEFAULT 0"),
         AddColumn("contact", "muted_until", "INTEGER NOT NULL DEFAULT 0"),
+        AddColumn("contact", "invited", "INTEGER NOT NULL DEFAULT 0"),
+        AddColumn("contact", "invitation", "TEXT NOT NULL DEFAULT ''"),
         "INSERT INTO unindexed (up_to) SELECT max(id) FROM line HAVING max(id) > 0",
     ),
 }

@@ -21,6 +21,7 @@ from p2pchat.peer.models import (
     TABLES,
     Account,
     Contact,
+    IssuedInvitation,
     Machine,
     Registry,
 )
@@ -39,6 +40,8 @@ class KnownContact(NamedTuple):
     accepted: bool = False
     hinted_at: int = 0
     muted_until: int = 0
+    invited: bool = False
+    invitation: str = ""
 
 
 def try_profile(file: Path) -> None:
@@ -210,6 +213,34 @@ class Profile:
         """Store what is known of a contact."""
         self._execute(Contact.insert(registry=registry, **contact._asdict()).on_conflict_replace())
 
+    def keep_invitation(self, registry: str, digest: bytes, expires_at: int) -> None:
+        """Keep an invitation that was issued, and forget those that are no longer good.
+
+        Times are in seconds since the epoch.
+        """
+        old = IssuedInvitation.delete().where(IssuedInvitation.expires_at < int(time.time()))
+        new = IssuedInvitation.insert(digest=digest, registry=registry, expires_at=expires_at)
+        with self._store.transaction():
+            old.execute(self._store.database)
+            new.execute(self._store.database)
+
+    def use_invitation(self, registry: str, digest: bytes, username: str, key: bytes) -> bool:
+        """Return whether an invitation is good for a user with that key, who has used it then.
+
+        The same user may show it again: the first answer may have been lost.
+        """
+        which = (
+            (IssuedInvitation.digest == digest)
+            & (IssuedInvitation.registry == registry)
+            & (IssuedInvitation.expires_at >= int(time.time()))
+        )
+        mine = (IssuedInvitation.used_by == username) & (IssuedInvitation.used_by_key == key)
+        use = IssuedInvitation.update(used_by=username, used_by_key=key).where(
+            which & (IssuedInvitation.used_by_key.is_null() | mine)
+        )
+        with self._store.transaction():
+            return bool(use.execute(self._store.database))
+
     def history(self, registry: str, *, keep: bool = True) -> History:
         """Return the history at a registry, in the same file; see History."""
         return History(self._store, registry, keep=keep)
@@ -240,7 +271,8 @@ _CONTACT: Final = (
 
 
 def _contact(row: tuple[Any, ...]) -> KnownContact:
-    name, key, verified, blocked, other_key, accepted, hinted_at, muted_until = row
+    name, key, verified, blocked, other_key, accepted, hinted_at, muted_until, *rest = row
+    invited, invitation = rest
     return KnownContact(
         name,
         _bytes(key),
@@ -250,6 +282,8 @@ def _contact(row: tuple[Any, ...]) -> KnownContact:
         bool(accepted),
         int(hinted_at),
         int(muted_until),
+        bool(invited),
+        str(invitation),
     )
 
 

@@ -15,7 +15,7 @@ from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls import IncomingCall, in_clear_though_known, not_introduced
 from p2pchat.peer.contacts import Contacts
-from p2pchat.peer.events import CallerRefused, Event
+from p2pchat.peer.events import CallerRefused, Event, Joined
 from p2pchat.peer.identity import another_key, impostor
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.peer_links import PeerLinks
@@ -139,10 +139,20 @@ class Reception:
             self._waiting.discard(call)
             call.link.expect(PATIENCE, f"{call.contact} was not answered")
             try:
+                has_joined = self._has_joined(call)
                 self._on_welcome(call)
             except P2PError as error:
                 call.refuse(Reply.REJECT)
                 self._on_event(CallerRefused(call.contact, error))
+                return
+            if has_joined:
+                self._on_event(Joined(call.contact))
+
+    def _has_joined(self, call: IncomingCall) -> bool:
+        """Return whether a caller has come by an invitation of ours, and was not known so."""
+        if not call.invitation or call.key is None or self._contacts.get(call.contact).invited:
+            return False
+        return self._contacts.redeem(call.invitation, call.contact, call.key)
 
     def _refuse(self, call: IncomingCall, error: P2PError) -> None:
         if call in self._waiting:

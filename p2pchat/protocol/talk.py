@@ -42,12 +42,16 @@ class ChatRequest(Message, frozen=True):
     """Ask the person who listens here for a chat.
 
     `port`: the caller's own peer server's, where each side talks on a connection of its own.
+    `invitation`: the secret of the one by which the caller has come.
     """
 
     username: str
     port: int | None = None
+    invitation: str = ""
+    hidden = frozenset({"invitation"})
 
     def __post_init__(self) -> None:
+        check_line_id(self.invitation)
         if self.port is not None:
             check_port(self.port)
 

@@ -33,6 +33,8 @@ class Row(NamedTuple):
         """Whether there is a key, and whether it was verified."""
         if self.contact.key is None:
             return "no key yet"
+        if self.contact.invited:
+            return "verified by invitation"
         return "verified" if self.contact.verified else "unverified"
 
     @property
@@ -74,7 +76,7 @@ def contact_object(row: Row) -> dict[str, Any]:
         "online": row.online,
         "unread": row.unread,
         "waiting": row.waiting,
-        "trust": row.trust,
+        "trust": "verified" if row.contact.verified else row.trust,
         "blocked": row.contact.blocked,
     }
 

@@ -17,6 +17,7 @@ from p2pchat.peer.events import (
     ContactLost,
     Delivered,
     Event,
+    Joined,
     OutboxFailed,
     Renumbered,
     Said,
@@ -113,7 +114,7 @@ class Foreground:
             case _:
                 return True
 
-    def on_event(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
+    def on_event(self, event: Event) -> None:  # noqa: C901, PLR0912  # a table, a row an event
         """Handle an event about lines."""
         match event:
             case Calling(contact) | ContactAway(contact) | ChatStarted(contact):
@@ -122,6 +123,11 @@ class Foreground:
                     self.want(contact)
                     self._asked_for = None
                 self._hint(event)
+            case Joined(contact):
+                self._view.alert(contact, f"{contact} has joined")
+                if self.front is None and self._wanted is None:
+                    self.want(contact)
+                    self._node.call(contact)
             case ContactLeft(contact):
                 self._left.add(contact)
             case ContactBack(contact):

@@ -27,6 +27,7 @@ from p2pchat.peer.events import (
     Delivered,
     Event,
     Found,
+    Joined,
     LinesMissing,
     LoggedIn,
     LoginFailed,
@@ -57,6 +58,7 @@ NAMES: Final[Mapping[type[Event], str]] = {
     Found: "found",
     SearchFailed: "search_failed",
     Called: "request",
+    Joined: "joined",
     CallWithdrawn: "request_withdrawn",
     CallTurnedAway: "request_turned_away",
     CallerRefused: "caller_refused",
@@ -181,7 +183,7 @@ def _fields(event: Event) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912  # 
             return {"from": contact, "text": text, "id": line_id, "security": _SECURITY[security]}
         case ContactAway(contact, error):
             return {"user": contact, **error_fields(error)}
-        case Seen(contact) | ContactBack(contact) | ContactLeft(contact):
+        case Joined(contact) | Seen(contact) | ContactBack(contact) | ContactLeft(contact):
             return {"user": contact}
         case ContactIdle(contact, idle):
             return {"user": contact, "idle": idle}

@@ -25,6 +25,7 @@ from p2pchat.peer.events import (
     Delivered,
     Event,
     Found,
+    Joined,
     LinesMissing,
     LoggedIn,
     LoginFailed,
@@ -193,6 +194,8 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             return [f"calling {contact}, waiting for an answer: /leave gives it up"]
         case Called(contact, security):
             return [_called(contact, security)]
+        case Joined(contact):
+            return [f"{contact} has joined by your invitation, and is verified: /chat {contact}"]
         case CallWithdrawn(contact):
             return [f"{contact} does not wait any more"]
         case CallTurnedAway(contact):

@@ -18,6 +18,8 @@ CODES = {
     "p2p register alice": {1},  # who it is about is there already
     "p2p register alice --registry 'p2p://chat.example.org#FINGERPRINT'": {2},  # no such key
     "p2p login --registry 'p2p://chat.example.org#FINGERPRINT'": {2},
+    "p2p join 'p2p://chat.example.org/alice#...'": {2},
+    "p2p join 'p2p://chat.example.org/alice#...' --name bob": {2},
     "p2p passwd": {4},  # nobody can be asked here
     "p2p register alice --invite CODE": {1},
     "p2p trust bob": {2},  # no other key was seen

@@ -1,4 +1,4 @@
-"""`p2p invite`: the line works for whoever gets it, and nobody is asked for it."""
+"""`p2p invite` and `p2p join`: one line between two people."""
 
 import shlex
 from collections.abc import Callable
@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from p2pchat.cli.main import cli
+from p2pchat.peer.invitations import parse_invitation
 from tests.programs import Program, Serve, environment, running
 
 Invite = Callable[..., Result]
 KEY = "a2" * 26
-WANTS_CODE = "if the registry wants an invitation: p2p invite --code CODE\n"
 
 
 @pytest.fixture
@@ -26,59 +26,143 @@ def invite(tmp_path: Path) -> Invite:
     return invoke
 
 
-def test_a_friend_joins_by_the_line_and_finds_us(tmp_path: Path) -> None:
-    """The key is the profile's where the URL names none."""
+def _operator(folder: Path) -> dict[str, str]:
+    """Give the environment of an operator whose registry is the one in `folder / "r"`."""
+    (folder / "operator" / "data").mkdir(parents=True, mode=0o700)
+    (folder / "operator" / "data" / "registry").symlink_to(folder / "r")
+    return environment(folder / "operator")
+
+
+def _invited(env: dict[str, str], *flags: str) -> list[str]:
+    """Give the words of the line that `p2p invite` prints."""
+    program = Program("invite", *flags, env=env)
+    code, err = program.end()
+    assert code == 0, err
+    (line,) = program.said
+    return shlex.split(line)
+
+
+def test_a_friend_joins_by_the_line_and_both_are_verified(tmp_path: Path) -> None:
+    """With the code of a registry that wants one; alice's node is asked nothing."""
     serve = Serve(tmp_path / "r", "--quiet", "--registration", "invite")
     with running(serve):
-        name, key = serve.join.split("#")
-        codes = Program("users", "invite", "--uses", "2", env=environment(serve_home(tmp_path)))
+        codes = Program("users", "invite", "--uses", "2", env=_operator(tmp_path))
         code = codes.wait_for("^(.+)$")[1]
         assert codes.end()[0] == 0
-        alice = environment(tmp_path / "alice", P2P_REGISTRY=name, P2P_PASSWORD="password")
-        program = Program("register", "alice", "--invite", code, env=alice)
-        assert program.end()[0] == 0
-        program = Program("invite", "--code", code, env=alice)
-        err = program.end()[1]
-        assert "is this machine to whoever types it" in err
-        (line,) = program.said
-        register, chat = (shlex.split(part) for part in line.split(" && "))
-        assert register == [
-            *("p2p", "register", "NAME", "--registry", f"{name}#{key}", "--invite", code)
-        ]
-        assert chat == ["p2p", "chat", "alice", "--registry", name]
+        alice = environment(tmp_path / "alice", P2P_REGISTRY=serve.join, P2P_PASSWORD="password")
+        assert Program("register", "alice", "--invite", code, env=alice).end()[0] == 0
+        words = _invited(alice, "--code", code)
+        assert words[:2] == ["p2p", "join"]
+        bob = environment(tmp_path / "bob", P2P_PASSWORD="secret word")
+        with running(Program("login", env=alice)) as host:
+            host.wait_for("logged in as alice")
+            friend = Program(*words[1:], "--name", "bob", env=bob)
+            friend.wait_for("chat with alice started")
+            friend.type("hello, I am here")
+            host.wait_for("bob has joined by your invitation, and is verified")
+            host.wait_for("bob: hello, I am here")
+            assert friend.end()[0] == 0
+            assert not any("/verify" in line for line in friend.said)
+            host.type("/quit")
+            assert host.end()[0] == 0
+        for env in (alice, bob):
+            contacts = Program("contacts", env=env)
+            assert contacts.end()[0] == 0
+            assert contacts.said[0].endswith("verified by invitation")
+        other = environment(tmp_path / "carol", P2P_PASSWORD="password")
+        again = Program(*words[1:], "--name", "bob", env=other)
+        code_of_a_taken_name, err = again.end()
+        assert code_of_a_taken_name == 1
+        assert "refused to register bob" in err
+
+
+def test_a_friend_who_comes_while_nobody_is_there(tmp_path: Path) -> None:
+    """The first line waits, and the invitation is shown when both are online."""
+    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")
+    with running(serve):
+        alice = environment(tmp_path / "alice", P2P_REGISTRY=serve.join, P2P_PASSWORD="password")
+        assert Program("register", "alice", env=alice).end()[0] == 0
+        words = _invited(alice)
         bob = environment(tmp_path / "bob", P2P_PASSWORD="password")
-        register[2] = "bob"
-        assert Program(*register[1:], env=bob).end() == (0, "")  # no first contact: it is pinned
-        program = Program(*chat[1:], env=bob)
+        friend = Program(*words[1:], "--name", "bob", env=bob)
+        friend.type("for later")
+        assert friend.end()[0] == 6
+        with running(Program("login", "--headless", env=bob)):
+            host = Program("login", env=alice)
+            host.wait_for("bob has joined by your invitation")
+            host.wait_for("bob: for later|bob has written")
+            host.type("/quit")
+            assert host.end()[0] == 0
+
+
+def test_who_has_an_account_there_logs_in(tmp_path: Path) -> None:
+    """By the same line; and at a second invitation nothing is asked."""
+    serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")
+    with running(serve):
+        alice, bob = (
+            environment(tmp_path / name, P2P_REGISTRY=serve.join, P2P_PASSWORD="password")
+            for name in ("alice", "bob")
+        )
+        for name, env in (("alice", alice), ("bob", bob)):
+            assert Program("register", name, env=env).end()[0] == 0
+        words = _invited(alice)
+        new_machine = environment(tmp_path / "new", P2P_PASSWORD="password")
+        program = Program(*words[1:], "--name", "bob", env=new_machine)
         assert program.end()[0] == 0
-        assert "* alice is offline" in "\n".join(program.said)
+        wrong = environment(tmp_path / "wrong", P2P_PASSWORD="another password")
+        code, err = Program(*words[1:], "--name", "bob", env=wrong).end()
+        assert (code, "refused to register bob" in err) == (1, True)
+        del bob["P2P_PASSWORD"]
+        code, err = Program(*_invited(alice)[1:], "--name", "bob", env=bob).end()
+        assert code == 4, err  # chat needs the password: registering has left no token
+        code, err = Program(*_invited(alice)[1:], env=environment(tmp_path / "none")).end()
+        assert (code, "nobody can be asked here for a name" in err) == (2, True)
 
 
-def serve_home(folder: Path) -> Path:
-    """Give a home whose registry is the one in `folder / "r"`."""
-    (folder / "operator" / "data").mkdir(parents=True)
-    (folder / "operator" / "data" / "registry").symlink_to(folder / "r")
-    return folder / "operator"
+def test_nobody_can_be_asked(tmp_path: Path) -> None:
+    """In a script name and password must be given; a damaged link is told before anything."""
+    link = f"p2p://127.0.0.1:1/alice#{KEY}.{'a' * 52}.{'s' * 22}"
+    code, err = Program("join", link, env=environment(tmp_path)).end()
+    assert code == 3, err
+    code, err = Program("join", link[:-60], env=environment(tmp_path)).end()
+    assert code == 2
+    assert "a part of it was lost when it was copied" in err
+
+
+def test_on_the_registrys_own_machine_its_join_link_counts(tmp_path: Path) -> None:
+    """Which others can use; `localhost` they cannot."""
+    operator = _operator(tmp_path)
+    serve = Serve(tmp_path / "r", "--quiet", "--join-host", "127.0.0.1", "--password-cost", "64:1")
+    with running(serve):
+        key = serve.join.partition("#")[2]
+        (tmp_path / "r" / "join-link").write_text(f"p2p://chat.example.org:7117#{key}\n")
+        env = operator | {"P2P_REGISTRY": serve.join, "P2P_PASSWORD": "password"}
+        assert Program("register", "alice", env=env).end()[0] == 0
+        program = Program("invite", env=env)
+        assert program.end() == (0, "")
+        invitation = parse_invitation(shlex.split(program.said[0])[2])
+        assert str(invitation.registry) == "p2p://chat.example.org:7117"
+        assert invitation.contact == "alice"
+        (tmp_path / "r" / "join-link").write_text(f"p2p://chat.example.org:7117#{KEY}\n")
+        program = Program("invite", env=env)
+        assert "is this machine to whoever types it" in program.end()[1]
 
 
 def test_nothing_is_known_yet(invite: Invite) -> None:
     """The line is still good, and what it lacks is said on stderr."""
     result = invite("--registry", "p2p://chat.example.org")
     assert result.exit_code == 0
-    assert result.stdout == "p2p register NAME --registry p2p://chat.example.org:7117\n"
+    assert result.stdout == "p2p join p2p://chat.example.org:7117\n"
     assert "the link carries no key" in result.stderr
-    assert WANTS_CODE in result.stderr
-    result = invite("--registry", f"p2p://chat.example.org#{KEY}", "--code", "c0de")
-    assert result.stderr == ""
+    result = invite("--registry", f"p2p://chat.example.org#{KEY}")
+    assert result.stdout == f"p2p join 'p2p://chat.example.org:7117#{KEY}'\n"
+    assert "you have no account there" in result.stderr
 
 
-def test_who_is_to_be_chatted_with_can_be_said(invite: Invite) -> None:
-    """In the original dialect the settings of the URL go along, and that it is in clear is said."""
+def test_at_an_original_registry_it_is_only_the_way_there(invite: Invite) -> None:
+    """The settings of the URL go along, and that it is in clear is said."""
     result = invite("--registry", "original://h?udp=5", "--as", "Olga")
-    where = "'original://h:1235?udp=5'"
-    assert result.stdout == (
-        f"p2p register NAME --registry {where} && p2p chat Olga --registry {where}\n"
-    )
+    assert result.stdout == "p2p login --registry 'original://h:1235?udp=5'\n"
     assert "can read what is said" in result.stderr
     assert invite("--as", "not a name").exit_code == 2
 
@@ -86,8 +170,9 @@ def test_who_is_to_be_chatted_with_can_be_said(invite: Invite) -> None:
 def test_a_qr_code_of_the_link(invite: Invite) -> None:
     """Below the line."""
     link = f"p2p://chat.example.org:7117#{KEY}"
-    result = invite("--registry", link, "--qr")
+    result = invite("--registry", link, "--as", "alice", "--qr")
     line, *code = result.stdout.splitlines()
-    assert line == f"p2p register NAME --registry '{link}'"
+    invitation = parse_invitation(shlex.split(line)[2])
+    assert invitation.contact == "alice"
     assert set("".join(code)) == set("█▀▄ ")
-    assert result.stderr == WANTS_CODE
+    assert result.stderr == ""

@@ -1,5 +1,6 @@
 """`p2p` alone, as somebody who has nothing but the link that a friend sent."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,46 @@ def test_nobody_is_asked_without_a_terminal(env: dict[str, str]) -> None:
     code, err = Program(env=env).end()
     assert code == 2
     assert "name a command" in err
+
+
+def test_one_pasted_line_and_two_answers_and_both_are_verified(
+    at_terminal: Person, registry: Serve, tmp_path: Path
+) -> None:
+    """Two fresh homes: the host's toolbar and the friend's say the same."""
+    host_env = environment(tmp_path / "host", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
+    assert Program("register", "hostess", env=host_env).end()[0] == 0
+    invite = Program("invite", env=host_env)
+    assert invite.end()[0] == 0
+    link = shlex.split(invite.said[0])[2]
+    desk: list[Screen] = []
+    host = Screen("login", env=host_env, desk=desk)
+    friend = Screen("join", link, env=environment(tmp_path / "friend"), desk=desk)
+    try:
+        host.wait_until(lambda: "connected" in host.toolbar)
+        answer(friend, "Your name there:", "guest")
+        answer(friend, "Password of guest", "secret password")
+        friend.wait_until(lambda: "hostess, encrypted, verified" in friend.toolbar)
+        host.wait_until(lambda: "guest, encrypted, verified" in host.toolbar)
+        friend.enter("thank you")
+        host.wait_for("guest: thank you")
+        questions = [line for line in friend.lines if line.rstrip().endswith((":", "]:"))]
+        assert len(questions) <= 2, friend.text
+    finally:
+        for screen in desk:
+            screen.kill()
+
+
+def test_an_invitation_is_taken_where_a_link_is_asked_for(
+    at_terminal: Person, registry: Serve, tmp_path: Path
+) -> None:
+    """Bare `p2p`, too, leads to the chat with the friend who sent it."""
+    host_env = environment(tmp_path / "host", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
+    assert Program("register", "inviter", env=host_env).end()[0] == 0
+    invite = Program("invite", env=host_env)
+    assert invite.end()[0] == 0
+    screen = at_terminal()
+    answer(screen, "The registry's link", shlex.split(invite.said[0])[2])
+    answer(screen, "Your name there:", "invitee")
+    answer(screen, "Password of invitee", "secret password")
+    screen.wait_for("inviter is offline")
+    screen.wait_until(lambda: "encrypted, verified" in screen.toolbar)
