@@ -164,7 +164,7 @@ def _be_online(
     terminal = options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)
     with our_side(settings, registry) as us:
         username = us.who_am_i(me)
-        whom = None if call is None else us.named(call, in_clear=in_clear)
+        whom = None if call is None else us.whom(call, me, in_clear=in_clear)
         to_call = None if whom is None else Call(whom, in_clear)
         following = Following(seen=seen) if as_json else None
         wants_prompt = terminal and not plain and not as_json and not settings.dumb_terminal

@@ -63,7 +63,7 @@ def deliver(
             raise UsageError(
                 "the original dialect acknowledges nothing", advice=f"p2p chat {contact}"
             )
-        username, contact = us.who_am_i(me), us.named(contact)
+        username, contact = us.who_am_i(me), us.whom(contact, me)
         order = _Order(contact, texts, wait)
         error = _carry_out(settings, us, username, order)
         if error is None:
@@ -226,16 +226,20 @@ def _deliver_ourselves(
     return results[0]
 
 
-def _kept_for_later(node: "Node", order: _Order, error: P2PError) -> P2PError:
-    """Put it into the outbox though the registry is away, if we know the contact's key."""
+def _kept_for_later(node: "Node", order: _Order, error: P2PError) -> P2PError | None:
+    """Put it into the outbox though the registry is away, if we know the contact's key.
+
+    Return why it waits; None if it does not, because it is a note to ourselves.
+    """
     away = isinstance(error, LinkLost | SlowedDown | TimedOut | Unreachable)
-    if not away or node.contacts.get(order.contact).key is None:
+    to_ourselves = order.contact == node.username
+    if not (away and (to_ourselves or node.contacts.get(order.contact).key is not None)):
         return error
     try:
         node.conversations.outbox.put(order.contact, order.texts, order.ids)
     except P2PError as failure:
         return failure
-    return _kept(error.what)
+    return None if to_ourselves else _kept(error.what)
 
 
 def _queue(node: "Node", order: _Order) -> "Queue":

@@ -51,15 +51,15 @@ def history(
     if user is None and not words:
         raise UsageError("whose history?", advice="p2p history NAME, or --search WORDS")
     with our_files(settings, registry) as us:
-        name = None if user is None else us.named(user)
+        name = None if user is None else us.whom(user, None)
         kept = us.history
-        if name is not None and name not in us.known_names and not kept.lines(name, limit=1):
+        me = us.profile.last_account(str(us.url)) or "me"
+        if name not in {None, me, *us.known_names} and name and not kept.lines(name, limit=1):
             raise NoSuchUser(f"you have not met {name} at {us.url}", likely=us.meant(name))
         if delete:
             _delete(kept, name)
             return
         lines = kept.lines(name, since=since, until=until, limit=limit, words=words)
-        me = us.profile.last_account(str(us.url)) or "me"
     print_lines(lines, me=me, as_json=as_json, raw=raw)
     if not lines:
         echo("nothing was found", err=True)

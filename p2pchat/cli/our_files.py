@@ -16,7 +16,7 @@ from p2pchat.peer.history import History
 from p2pchat.peer.profile import Profile, read_only_copy
 from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
 from p2pchat.private_files import is_read_only, refuse_if_others_can_read
-from p2pchat.protocol.names import meant_name
+from p2pchat.protocol.names import ME, meant_name
 
 if TYPE_CHECKING:
     from p2pchat.peer.contacts import Contacts
@@ -62,6 +62,15 @@ class OurFiles:
                 advice="p2p register NAME, or say which: p2p login NAME",
             )
         return self.named(username)
+
+    def whom(self, typed: str, me: str | None, *, in_clear: bool = False) -> str:
+        """Return the contact who was named; "me" is our own account, for notes.
+
+        Raise UsageError, LoginNeeded.
+        """
+        if typed == ME and not self.contacts.get(ME).accepted:
+            return self.who_am_i(me)
+        return self.named(typed, in_clear=in_clear)
 
     def named(self, username: str, *, in_clear: bool = False) -> str:
         """Return the name in the spelling of this registry. Raise UsageError if it is not a valid

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from p2pchat.errors import RemoteProtocolError, StorageError, UsageError
-from p2pchat.peer.lines import KeptLine, NewLine, Progress, Rebased, new_uid, now_ms
+from p2pchat.peer.lines import KeptLine, NewLine, Progress, Rebased, check_text, new_uid, now_ms
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.original import MAX_TEXT_BYTES
 from p2pchat.protocol.positions import add_to_sum
@@ -150,13 +150,7 @@ class ChatSession:
         `uid` is the id that it gets. It is on the disk after `flush`, or `on_not_kept` tells. Raise
         UsageError if it is too long.
         """
-        size = len(text.encode())
-        if size > MAX_TEXT_BYTES:
-            raise UsageError(
-                f"a message of {size} bytes was not sent",
-                likely=f"a message has at most {MAX_TEXT_BYTES}",
-                advice="send it in parts",
-            )
+        check_text(text)
         return self._say(uid or new_uid(), now_ms(), text)
 
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:

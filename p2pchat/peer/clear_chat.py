@@ -12,8 +12,8 @@ from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.events import ChatEnded, ChatStarted, Event, Security, TextReceived
+from p2pchat.peer.lines import check_text
 from p2pchat.protocol.messages import Message
-from p2pchat.protocol.original import MAX_TEXT_BYTES
 from p2pchat.protocol.talk import ChatText
 from p2pchat.protocol.text import printable
 
@@ -115,13 +115,7 @@ class ClearChat:
 
     def say(self, text: str) -> None:
         """Send the text, or keep it until the link is open. Raise UsageError if it is full."""
-        size = len(text.encode())
-        if size > MAX_TEXT_BYTES:
-            raise UsageError(
-                f"a message of {size} bytes was not sent",
-                likely=f"a message has at most {MAX_TEXT_BYTES}",
-                advice="send it in parts",
-            )
+        check_text(text)
         if self._speaking is not None:
             self._speaking.send(ChatText(text))
         elif len(self._unsent) < MAX_UNSENT:

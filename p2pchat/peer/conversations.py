@@ -26,6 +26,7 @@ from p2pchat.peer.events import (
 from p2pchat.peer.history import History
 from p2pchat.peer.idleness import Idleness
 from p2pchat.peer.limits import PeerLimits
+from p2pchat.peer.notes import Notes
 from p2pchat.peer.outbox import Outbox
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.presence_polling import PresencePolling
@@ -81,6 +82,7 @@ class Conversations:
         self.do_not_disturb = False
         """Whether strangers hear that we are busy, and what contacts say comes without a sound."""
         self.idleness = Idleness(loop, self._all_links, on_event)
+        self.notes = Notes(username, history, on_event, loop.call_soon)
         self.outbox = Outbox(
             loop,
             username,
@@ -120,9 +122,9 @@ class Conversations:
                 return conversation.contact
         return None
 
-    def get(self, contact: str) -> Conversation | None:
+    def get(self, contact: str) -> Conversation | Notes | None:
         """Return the conversation with a contact; None if there was none in this run."""
-        return self._by_name.get(contact)
+        return self.notes if contact == self._username else self._by_name.get(contact)
 
     def online(self) -> None:
         """Note that we are logged in: have the registry report on everyone who matters."""
@@ -153,6 +155,9 @@ class Conversations:
 
     def open(self, contact: str) -> None:
         """Begin to wish for a chat; ChatStarted, ContactAway or CallFailed follows."""
+        if contact == self._username:
+            self.notes.open()
+            return
         conversation = self._by_name.get(contact)
         if conversation is not None and conversation.wished:
             return
@@ -173,7 +178,7 @@ class Conversations:
 
     def say(self, contact: str, text: str) -> None:
         """Say a line, now or as soon as possible."""
-        conversation = self._by_name.get(contact)
+        conversation = self.get(contact)
         if conversation is None:
             raise UsageError(f"you are in no chat with {contact}", advice=f"/chat {contact}")
         self.idleness.be(idle=False)  # somebody is at the keyboard
@@ -181,6 +186,8 @@ class Conversations:
 
     def leave(self, contact: str) -> bool:
         """End the wish to chat; return False if there was none. Waiting lines still go out."""
+        if contact == self._username:
+            return self.notes.leave()
         if contact in self._sought:
             self._sought.discard(contact)
             return True
@@ -314,7 +321,9 @@ class Conversations:
         else:
             conversation.hold(wrong_address(conversation.contact, result.host))
 
-    def _queue_for(self, contact: str) -> Conversation:
+    def _queue_for(self, contact: str) -> Conversation | Notes:
+        if contact == self._username:
+            return self.notes
         conversation = self._with_pinned(contact)
         assert conversation is not None, "a contact without a key"
         self._watch_too(contact)

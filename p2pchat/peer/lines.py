@@ -5,7 +5,9 @@ import time
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from p2pchat.errors import UsageError
 from p2pchat.peer.models import Line
+from p2pchat.protocol.original import MAX_TEXT_BYTES
 from p2pchat.protocol.positions import NO_SUM
 
 _UID_BYTES: Final = 12
@@ -92,6 +94,17 @@ def kept(row: tuple[Any, ...]) -> KeptLine:
 def is_in(state: LineState) -> Any:
     """Return the condition that a line is in that state."""
     return Line.state == state
+
+
+def check_text(text: str) -> None:
+    """Raise UsageError if a text is too long for one message."""
+    size = len(text.encode())
+    if size > MAX_TEXT_BYTES:
+        raise UsageError(
+            f"a message of {size} bytes was not sent",
+            likely=f"a message has at most {MAX_TEXT_BYTES}",
+            advice="send it in parts",
+        )
 
 
 def new_uid() -> str:

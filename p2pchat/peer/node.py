@@ -46,7 +46,7 @@ from p2pchat.peer.reception import Reception
 from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_session import RegistrySession, Standing
 from p2pchat.protocol.messages import Presence, SearchResult
-from p2pchat.protocol.names import check_username, meant_name
+from p2pchat.protocol.names import ME, check_username, meant_name
 from p2pchat.protocol.talk import Reply
 
 ANY_PORT: Final = 0
@@ -185,8 +185,11 @@ class Node:
     def named(self, typed: str, *, in_clear: bool = False) -> str:
         """Return a typed name in the spelling of the registry.
 
-        Who is called in clear, or talks to us so, has any name. Raise UsageError if it is none.
+        Who is called in clear, or talks to us so, has any name; "me" is ourselves. Raise UsageError
+        if it is none.
         """
+        if typed == ME and not self.contacts.get(ME).accepted:
+            return self.username
         talk_in_clear = {self._calls.in_chat_with, self._calls.calling, self._calls.called_by}
         secure = self.url.secure and not in_clear and typed not in talk_in_clear
         return meant_name(typed, secure=secure)
@@ -242,8 +245,8 @@ class Node:
         original door is called only with `in_clear`.
         """
         check_username(username)
-        if username == self.username:
-            raise UsageError("you cannot chat with yourself")
+        if username == self.username and (in_clear or not self.url.secure):
+            raise UsageError("you cannot chat with yourself in clear")
         if self._calls.called_by == username:
             self.accept(username)
         elif self.url.secure and not in_clear:
@@ -358,7 +361,8 @@ class Node:
                 self._go_online()
             case RegistryLost():
                 self.conversations.offline()
-            case Found(name) | Calling(name) | ChatStarted(name):  # not whoever just calls
+            case Found(name) | Calling(name) | ChatStarted(name) if name != self.username:
+                # Not whoever just calls.
                 self._remember(self._profile.note_name, name)
             case _:
                 pass

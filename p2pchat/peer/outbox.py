@@ -13,6 +13,7 @@ from p2pchat.peer.conversation import Conversation
 from p2pchat.peer.events import Event, OutboxFailed
 from p2pchat.peer.history import History
 from p2pchat.peer.lines import TO_RETRY
+from p2pchat.peer.notes import Notes
 from p2pchat.peer.reception import Search
 from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.names import check_username
@@ -38,8 +39,8 @@ class Outbox:
         history: History,
         search: Search,
         *,
-        open_one: Callable[[str], Conversation],
-        running: Callable[[str], Conversation | None],
+        open_one: Callable[[str], Conversation | Notes],
+        running: Callable[[str], Conversation | Notes | None],
         on_event: Callable[[Event], None],
     ) -> None:
         self._loop = loop
@@ -88,7 +89,7 @@ class Outbox:
     def cancel(self, contact: str) -> int:
         """Do not deliver what waits, but for what is on its way; return how many lines."""
         conversation = self._running(contact)
-        if conversation is None:
+        if conversation is None or isinstance(conversation, Notes):
             count = self._history.drop_queued(contact)
         else:
             count = conversation.give_up()
@@ -103,7 +104,7 @@ class Outbox:
         contact: str,
         texts: Sequence[str],
         ids: Sequence[str],
-        conversation: Conversation,
+        conversation: Conversation | Notes,
     ) -> list[int]:
         if not ids:
             return [conversation.say(text) for text in texts]
@@ -116,7 +117,7 @@ class Outbox:
             for uid, text in zip(ids, texts, strict=True)
         ]
 
-    def _say_again(self, contact: str, conversation: Conversation) -> list[int]:
+    def _say_again(self, contact: str, conversation: Conversation | Notes) -> list[int]:
         self._history.drop_queued(contact, other_than=conversation.key)
         lines = self._history.lines(contact, states=TO_RETRY)
         if not lines:
@@ -126,7 +127,7 @@ class Outbox:
     def _with_key(
         self,
         contact: str,
-        say: Callable[[Conversation], list[int]],
+        say: Callable[[Conversation | Notes], list[int]],
         then: Then,
         failed: Failed,
     ) -> None:
@@ -149,9 +150,7 @@ class Outbox:
             put()
 
         check_username(contact)
-        if contact == self._username:
-            raise UsageError("you cannot chat with yourself")
-        if self._contacts.get(contact).key is not None:
+        if contact == self._username or self._contacts.get(contact).key is not None:
             self._loop.call_soon(put)
         else:
             self._search(contact, found, failed)

@@ -14,6 +14,9 @@ from p2pchat.protocol.text import MAX_MARKS, UNSAFE, excerpt
 MAX_USERNAME_BYTES: Final = 64
 """Room for 16 characters of any script and far more ASCII; a log line and a toolbar hold it."""
 
+ME: Final = "me"
+"""What a user types for themselves."""
+
 _PLAIN_USERNAME: Final = re.compile("[a-z0-9][a-z0-9._-]{0,31}")
 
 _LOOK_ALIKE: Final = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})

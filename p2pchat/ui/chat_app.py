@@ -6,7 +6,7 @@ Knows no terminal: a view shows. The same for the prompt and for plain lines.
 from collections.abc import Callable
 from dataclasses import replace
 
-from p2pchat.errors import ContactOffline, LinkLost, P2PError, StorageError, UsageError
+from p2pchat.errors import P2PError, StorageError, UsageError
 from p2pchat.peer.events import (
     Called,
     CallFailed,
@@ -28,13 +28,13 @@ from p2pchat.peer.events import (
     TextReceived,
 )
 from p2pchat.peer.node import Node
-from p2pchat.protocol.counting import counted
 from p2pchat.ui.call import Call
+from p2pchat.ui.call_outcome import CallOutcome
 from p2pchat.ui.commands import Order, Say, help_lines, parse, takes_name
 from p2pchat.ui.foreground import Foreground
 from p2pchat.ui.history_orders import HistoryOrders
 from p2pchat.ui.patience import Patience
-from p2pchat.ui.render import error_sentence
+from p2pchat.ui.render import error_sentence, prompt_of
 from p2pchat.ui.screens import Watcher
 from p2pchat.ui.trust_orders import TrustOrders
 from p2pchat.ui.typed_ahead import END, TypedAhead
@@ -68,6 +68,7 @@ class ChatApp(Watcher):
         self._is_elsewhere = is_elsewhere
         self._node: Node | None = None
         self._typed = TypedAhead(self._may_go_on, self._do)
+        self._outcome = CallOutcome(view, lambda: self.node, lambda: len(self._typed.texts))
         self._searching: list[str] = []  # whom we have asked about, and have no answer yet
         self._unsaid = 0  # lines that could not be said, whatever the chat
         self._ready = False
@@ -121,7 +122,7 @@ class ChatApp(Watcher):
         """What stands before the line being typed."""
         if not self.running:
             return "> "
-        return f"{self.node.username}{f' to {self.front}' if self.front else ''}> "
+        return prompt_of(self.node.username, self.front)
 
     @property
     def opened(self) -> set[str]:
@@ -225,40 +226,14 @@ class ChatApp(Watcher):
             self.finish(error=error)
 
     def _call_failed(self, contact: str, error: P2PError) -> None:
-        chat = self.node.chat(contact)
         self.foreground.leave(contact)
         if self._call is not None and contact == self._call.username:
-            if chat is not None and chat.waiting:
-                self._view.tell(
-                    f"{counted(chat.waiting, 'line', 'waits', 'wait')} in the outbox: p2p outbox"
-                )
-            self._tell_unsent(0)
-            self.finish(exit_code=error.exit_code)
+            self.finish(exit_code=self._outcome.of_failure(contact, error))
 
     def _chat_ended(self, contact: str, error: P2PError | None, unsent: int) -> None:
         self.foreground.leave(contact)
         if self._call is not None and contact == self._call.username:
-            self._finish_call(contact, error, unsent)
-
-    def _finish_call(self, contact: str, error: P2PError | None, unsent: int) -> None:
-        """End the single call; the exit code says whether everything was said."""
-        chat = self.node.chat(contact)
-        queued = chat.waiting if chat is not None else 0
-        if queued:
-            waits = counted(queued, "line", "waits", "wait")
-            self._view.tell(f"{waits} until you are both online")
-        lost = self._tell_unsent(unsent)
-        if lost or (isinstance(error, LinkLost) and error.unsent):
-            self.finish(exit_code=LinkLost.exit_code)
-        else:
-            self.finish(exit_code=ContactOffline.exit_code if queued else 0)
-
-    def _tell_unsent(self, more: int) -> int:
-        """Tell how many lines were read and not said; return that."""
-        unsent = len(self._typed.texts) + more
-        if unsent:
-            self._view.tell(f"{counted(unsent, 'line', 'was', 'were')} not sent")
-        return unsent
+            self.finish(exit_code=self._outcome.of_end(contact, error, unsent))
 
     def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:
         """End the session."""
@@ -334,7 +309,7 @@ class ChatApp(Watcher):
         if self._call is None or self.front is None:
             self.finish()
         elif self._is_elsewhere(self.front):
-            self._finish_call(self.front, None, 0)
+            self.finish(exit_code=self._outcome.of_end(self.front, None, 0))
         else:
             self.node.leave(self.front)  # ChatEnded then finishes
 

@@ -98,6 +98,8 @@ class Foreground:
     def is_to_be_shown(self, event: Event) -> bool:
         """Return whether an event is shown now, rather than when its conversation is opened."""
         match event:
+            case TextReceived(contact) if contact == self._node.username:
+                return False  # a note of ours, which is shown as such
             case TextReceived(contact, _, line_id):
                 return not line_id or contact == self.front
             case ContactLost(contact, None) if contact in self._left:

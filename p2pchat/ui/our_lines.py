@@ -10,7 +10,7 @@ from typing import Final
 
 from p2pchat.peer.lines import LineState
 from p2pchat.peer.node import Node
-from p2pchat.ui.render import SENT
+from p2pchat.ui.render import SENT, prompt_of
 from p2pchat.ui.view import View
 
 _MOST_KEPT: Final = 200
@@ -83,5 +83,5 @@ class OurLines:
             self._lines.extend(on_their_way)
 
     def _show(self, text: str, state: str) -> None:
-        prompt = f"{self._node.username} to {self._contact}> "
+        prompt = prompt_of(self._node.username, self._contact)
         self._view.ours(prompt, text, state, self._contact or "")

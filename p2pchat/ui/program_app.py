@@ -140,7 +140,7 @@ class ProgramApp(Watcher):
 
     def on_event(self, event: Event) -> None:
         """Handle an event of the node."""
-        if self.done:
+        if self.done or self._orders.is_own_note(event):
             return
         self._stream.show(event)
         self._take(event)

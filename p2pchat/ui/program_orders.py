@@ -4,14 +4,14 @@ The same as what a person types, but that nothing is brought to front. Knows no 
 JSON; when something is done is `program_app`'s.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from p2pchat.errors import P2PError, UsageError
-from p2pchat.peer.events import Security
+from p2pchat.peer.events import Event, Security, TextReceived
 from p2pchat.peer.lines import TO_RETRY, KeptLine, LineState
 from p2pchat.peer.node import Node
 from p2pchat.protocol.names import check_username
@@ -45,6 +45,7 @@ class ProgramOrders:
         self._whom = whom
         self._sending: dict[str, list[JsonOrder]] = {}
         self._searching: dict[str, deque[JsonOrder]] = {}
+        self._notes: Counter[str] = Counter()  # that it has said, and not been told of yet
         self.opened: set[str] = set()
         self.written_to: set[str] = set()
         self._handlers: Mapping[str, Callable[[JsonOrder], Told]] = {
@@ -108,6 +109,18 @@ class ProgramOrders:
             if order.text in texts:
                 self._not_sent(order, contact, error)
 
+    def is_own_note(self, event: Event) -> bool:
+        """Return whether an event is the message of a note that this program has said itself.
+
+        A bot that answers every message would answer itself without end.
+        """
+        if not isinstance(event, TextReceived) or event.contact != self._node().username:
+            return False
+        if not self._notes[event.text]:
+            return False
+        self._notes[event.text] -= 1
+        return True
+
     def _accept(self, order: JsonOrder) -> Told:
         caller = order.user or next(iter(self._node().called_by), "")
         self._node().accept(order.user)
@@ -144,6 +157,8 @@ class ProgramOrders:
                 likely="in the original dialect nothing waits for who is not there",
                 advice=f'{{"command":"chat","user":"{whom}"}}',
             )
+        if whom == node.username:
+            self._notes[order.text] += 1
         self._sending.setdefault(whom, []).append(order)
         node.conversations.outbox.queue(
             whom,

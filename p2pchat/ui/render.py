@@ -45,6 +45,7 @@ from p2pchat.peer.events import (
 )
 from p2pchat.peer.lines import KeptLine, LineState
 from p2pchat.protocol.counting import counted
+from p2pchat.protocol.names import ME
 from p2pchat.ui.folding import PIPE, SCREEN, shown_lines
 
 Fragments = list[tuple[str, str]]
@@ -96,6 +97,12 @@ def styled_lines(event: Event) -> list[Fragments]:
 def _on_one_line(action: str) -> str:
     """Return an action on one line, so that no part of it can pass for something else."""
     return " ".join(action.removeprefix(ACTION)[: SCREEN.characters].split())
+
+
+def prompt_of(us: str, contact: str | None) -> str:
+    """Return what stands before a line that we say to a contact, or to nobody yet."""
+    whom = ME if contact == us else contact
+    return f"{us}{f' to {whom}' if whom else ''}> "
 
 
 def day_line(day: dt.date) -> Fragments:

@@ -218,7 +218,7 @@ def test_calls_that_fail(run: Run, registry: Serve) -> None:
     assert result.exit_code == 5
     result = run("chat", "caller", "--as", "caller", input="", **where)
     assert result.exit_code == 2
-    assert "yourself" in result.stderr
+    assert "yourself in clear" in result.stderr
 
 
 def test_debug_adds_the_traceback(run: Run) -> None:

@@ -81,7 +81,8 @@ def test_refusals(secure_world: World) -> None:
     secure_world.settle()
     assert sender.error[0] == 7
     with pytest.raises(UsageError):
-        Sender(secure_world, alice, "alice")
+        Sender(secure_world, alice, "al ice")
+    assert Sender(secure_world, alice, "alice").result == [None]
 
 
 def test_what_is_on_its_way_is_not_called_failed(secure_world: World) -> None:

@@ -322,7 +322,6 @@ def test_calling_back_whoever_is_calling_accepts(world: World) -> None:
 @pytest.mark.parametrize(
     ("wish", "why"),
     [
-        (lambda n: n.call("alice"), "yourself"),
         (lambda n: n.call("b b"), "not a valid username"),
         (lambda n: n.search("\x1b"), "not a valid username"),
         (lambda n: n.say("bob", "x"), "in no chat"),

@@ -86,14 +86,15 @@ def test_mistakes_are_told_and_nothing_happens(world: World) -> None:
     """Unknown commands, text without a chat."""
     app, screen = start(world)
     screen.lines.clear()
-    for line in ("hello?", "/accept", "/leave", "/lave", "/chat alice"):
+    for line in ("hello?", "/accept", "/leave", "/lave", "/chat al\x1bice"):
         app.submit(line)
     assert screen.lines == [
         "* you are in no chat; try: /chat NAME starts one",
         "* nobody is calling you",
         "* you are in no chat",
         "* there is no command /lave; nothing was sent; try: did you mean /leave?",
-        "* you cannot chat with yourself",
+        "* 'al\ufffdice' is not a valid username; likely: a name has no spaces, nothing invisible,"
+        " and at most 64 bytes",
     ]
     assert not app.done
 

@@ -163,7 +163,7 @@ def test_a_program_that_is_not_there(desk: Desk) -> None:
     ("event", "command", "why", "advice"),
     [
         ("mesage", "x", "there is no event 'mesage' to run a hook at", "message='x'"),
-        ("done", "x", "there is no event 'done' to run a hook at", "one of logged_in, "),
+        ("answer", "x", "there is no event 'answer' to run a hook at", "one of logged_in, "),
         ("message", "echo 'hi", "the hook for message: no closing quotation", ""),
         ("message", "  ", "the hook for message is empty", "name a program"),
     ],

@@ -184,11 +184,11 @@ def test_a_screen_that_vanishes_leaves_what_it_alone_had_open(desk: Desk) -> Non
 
 def test_an_error_comes_with_its_cause_and_advice(desk: Desk) -> None:
     """As if the command had been the node itself."""
-    screen = desk.screen(call="alice")
+    screen = desk.screen(call="al/ice me")
     desk.turn(lambda: screen.app.done)
     assert screen.app.error is not None
     assert (screen.app.error.exit_code, screen.app.error.what) == (
         2,
-        "you cannot chat with yourself",
+        "'al/ice me' is not a valid username",
     )
     assert isinstance(screen.app.around, Around)
