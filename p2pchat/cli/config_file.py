@@ -59,6 +59,13 @@ KEYS: Final = (
         "have the terminal notify you then, by OSC 9 (iTerm2, kitty) or 777 (rxvt, foot)",
         ("off", "osc9", "osc777"),
     ),
+    Key(
+        "prompt.notification-text",
+        "name",
+        "what it tells: the whole message, who has written, or neither",
+        ("full", "name", "none"),
+    ),
+    Key("prompt.quiet-hours", None, "when nothing rings or notifies, such as 22:00-07:00"),
 )
 
 _BY_NAME: Final = {key.name: key for key in KEYS}

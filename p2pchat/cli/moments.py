@@ -8,14 +8,9 @@ from typing import Any, Final
 
 import click
 
-_UNITS: Final = {
-    "s": dt.timedelta(seconds=1),
-    "m": dt.timedelta(minutes=1),
-    "h": dt.timedelta(hours=1),
-    "d": dt.timedelta(days=1),
-    "w": dt.timedelta(weeks=1),
-}
-_AGO: Final = re.compile(r"(\d{1,6})\s*([smhdw])")
+from p2pchat.protocol.durations import is_duration, seconds_of
+
+_DAY: Final = dt.timedelta(days=1)
 _CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SHORTEST_DAY: Final = 3
@@ -48,8 +43,8 @@ def moment_of(typed: str, now: dt.datetime) -> dt.datetime:
     text = typed.strip().lower()
     if text == "now":
         return now
-    if ago := _AGO.fullmatch(text):
-        return now - int(ago[1]) * _UNITS[ago[2]]
+    if is_duration(text):
+        return now - dt.timedelta(seconds=seconds_of(text))
     local = _on_the_clock(text, now.astimezone().replace(tzinfo=None))
     # The zone comes last: its offset at that time may be another one than today's.
     return (local or dt.datetime.fromisoformat(typed.strip())).astimezone()
@@ -59,13 +54,13 @@ def _on_the_clock(text: str, now: dt.datetime) -> dt.datetime | None:
     """Return the last such day or time of day, in local time without a zone; None if no such."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     if text in ("today", "yesterday"):
-        return midnight - (text == "yesterday") * _UNITS["d"]
+        return midnight - (text == "yesterday") * _DAY
     if len(text) >= _SHORTEST_DAY:
         for number, day in enumerate(_WEEKDAYS):
             if day.startswith(text):
-                return midnight - ((now.weekday() - number) % 7) * _UNITS["d"]
+                return midnight - ((now.weekday() - number) % 7) * _DAY
     if clock := _CLOCK.fullmatch(text):
         hour, minute, second = (int(part or 0) for part in clock.groups())
         at = midnight.replace(hour=hour, minute=minute, second=second)
-        return at if at <= now else at - _UNITS["d"]
+        return at if at <= now else at - _DAY
     return None

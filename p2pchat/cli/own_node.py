@@ -125,6 +125,7 @@ def node_maker(
     from p2pchat.peer.events import Trouble
     from p2pchat.peer.indexing import Indexing
     from p2pchat.peer.limits import PeerLimits
+    from p2pchat.peer.overdue import OverdueLines
     from p2pchat.peer.retention import Retention
     from p2pchat.ui.hooks import parse_hooks
 
@@ -147,6 +148,7 @@ def node_maker(
             if keep_days is None
             else closing(Retention(us.loop, us.history, keep_days, failed)),
             closing(Indexing(us.loop, us.history, failed)),
+            closing(OverdueLines(us.loop, us.history, watcher.on_event)),
             node_of_ours(
                 settings,
                 us,

@@ -23,6 +23,7 @@ from p2pchat.cli.config_file import (
 from p2pchat.errors import StorageError, UsageError
 from p2pchat.private_files import refuse_if_others_can_read
 from p2pchat.ui.look import Look
+from p2pchat.ui.quiet_hours import QuietHours
 
 VARIABLES: Final = {
     "P2P_HOME": "a folder for everything that we keep, instead of your platform's usual ones",
@@ -228,7 +229,14 @@ def _look(values: Mapping[str, Any], quiet: frozenset[str]) -> Look:
         for name, value in values.items()
         if name.startswith("prompt.")
     }
-    return Look(quiet=quiet, **prompt)
+    hours = prompt.pop("quiet_hours", None)
+    try:
+        quiet_hours = QuietHours.parse(hours) if hours else None
+    except ValueError:
+        raise UsageError(
+            f"quiet-hours: {hours!r} is no span of time", advice="two times of day: 22:00-07:00"
+        ) from None
+    return Look(quiet=quiet, quiet_hours=quiet_hours, **prompt)
 
 
 def variables(prefix: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

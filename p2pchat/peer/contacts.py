@@ -217,6 +217,16 @@ class Contacts:
             )
         self._profile.keep_contact(self._registry, contact._replace(verified=True, invited=False))
 
+    def mute(self, username: str, seconds: float) -> None:
+        """Have a contact make no sound for so many seconds; 0: let them again."""
+        until = int(time.time() + seconds) if seconds else 0
+        contact = self.get(username)._replace(muted_until=until)
+        self._profile.keep_contact(self._registry, contact)
+
+    def is_muted(self, username: str) -> bool:
+        """Return whether a contact makes no sound now."""
+        return self.get(username).muted_until > time.time()
+
     def block(self, username: str, *, blocked: bool) -> None:
         """Block a contact, or unblock them."""
         contact = self.get(username)._replace(blocked=blocked)

@@ -15,6 +15,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.peer.calls import IncomingCall, wrong_address
 from p2pchat.peer.contacts import Contacts
 from p2pchat.peer.conversation import Conversation
+from p2pchat.peer.do_not_disturb import DoNotDisturb
 from p2pchat.peer.events import (
     CallerRefused,
     CallFailed,
@@ -79,8 +80,7 @@ class Conversations:
             loop, search, rng, whom=self._without_link, found=self._found_again
         )
         self._watching = Watching(contacts, watch)
-        self.do_not_disturb = False
-        """Whether strangers hear that we are busy, and what contacts say comes without a sound."""
+        self.do_not_disturb = DoNotDisturb(loop)
         self.idleness = Idleness(loop, self._all_links, on_event)
         self.notes = Notes(username, history, on_event, loop.call_soon)
         self.outbox = Outbox(
@@ -209,7 +209,7 @@ class Conversations:
                 self._accept(call)
         elif contact in self._sought or self._contacts.get(contact).accepted:
             self._accept(call)
-        elif self.do_not_disturb:
+        elif self.do_not_disturb.is_on:
             call.refuse(Reply.BUSY)
         else:
             self._strangers.take(call)
@@ -261,6 +261,7 @@ class Conversations:
         """Reject waiting calls, and close every link once what was said has been sent."""
         self._polling.stop()
         self._strangers.close()
+        self.do_not_disturb.close()
         for conversation in self._by_name.values():
             conversation.close()
 

@@ -243,6 +243,14 @@ class OutboxFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Overdue:
+    """A line for the contact has waited for a day; `since` in milliseconds since the epoch."""
+
+    contact: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
 class NotKept:
     """Our disk failed: these texts were not kept and will not be sent."""
 
@@ -309,6 +317,7 @@ Event = (
     | Renumbered
     | LinesMissing
     | QuotaFull
+    | Overdue
     | NotKept
     | OutboxFailed
     | ChatEnded

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from p2pchat.peer.lines import COLUMNS, KeptLine, LineState, is_in, kept
-from p2pchat.peer.models import LINE_COUNT, Contact, Line, LineGrams, LineWords, text_has
+from p2pchat.peer.models import EARLIEST, LINE_COUNT, Contact, Line, LineGrams, LineWords, text_has
 from p2pchat.peer.search_terms import Wanted
 from p2pchat.peer.thread import Thread
 from p2pchat.storage import SqliteFile
@@ -34,6 +34,16 @@ class History:
     def waiting(self) -> dict[str, int]:
         """Return how many lines of ours wait, by contact."""
         return self._counts(LineState.QUEUED)
+
+    def waiting_since(self) -> dict[str, int]:
+        """Return when the first line that waits was written, by contact, in ms since the epoch."""
+        query = (
+            Line.select(Line.username, EARLIEST)
+            .where(self._here & is_in(LineState.QUEUED))
+            .group_by(Line.username)
+        )
+        with self._store.errors():
+            return dict(query.tuples().execute(self._store.database))
 
     def unread(self) -> dict[str, int]:
         """Return how many lines we have not seen, by contact."""

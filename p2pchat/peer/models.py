@@ -189,6 +189,7 @@ class Line(Model):
 
 
 LINE_COUNT = fn.COUNT(Line.id)
+EARLIEST = fn.MIN(Line.at)
 
 
 class LineWords(Model):

@@ -333,7 +333,7 @@ class Node:
         return self._doorway.open(local_host, again)
 
     def _take_call(self, call: IncomingCall) -> None:
-        if call.key is None and self.conversations.do_not_disturb:
+        if call.key is None and self.conversations.do_not_disturb.is_on:
             call.refuse(Reply.BUSY)
         elif call.key is None:
             self._calls.take_call(call)

@@ -82,10 +82,12 @@ class Shown(Message, frozen=True):
 
 
 class Alert(Message, frozen=True):
-    """Draw the person's attention: the contact wants something."""
+    """Draw the person's attention: the contact wants something; `text` is what they have said."""
 
     contact: str
     sentence: str
+    text: str = ""
+    hidden = frozenset({"text"})
 
 
 class Around(Message, frozen=True):

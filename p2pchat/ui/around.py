@@ -85,7 +85,7 @@ def _unread(unread: Mapping[str, int]) -> Iterator[Piece]:
 
 def _about_us(node: Node) -> Iterator[Piece]:
     """Yield who we are, how we are connected, and whether we are to be disturbed."""
-    if node.conversations.do_not_disturb:
+    if node.conversations.do_not_disturb.is_on:
         yield Piece("", ("do not disturb", "dnd"), 5)
     yield Piece("", (node.username, ""), 3)
     state = _STANDINGS[node.standing]

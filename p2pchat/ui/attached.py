@@ -56,7 +56,7 @@ class Attached:
         self._text_in: Callable[[str], str] = _typed_text
         self._on_input_wanted: Callable[[], None] = lambda: None
         self.around = Around("> ")
-        self.alert: Callable[[str, str], None] = lambda _contact, _sentence: None
+        self.alert: Callable[[str, str, str], None] = lambda *_: None
         self.done = False
         self.exit_code = 0
         self.error: P2PError | None = None
@@ -124,8 +124,8 @@ class Attached:
                     self._link.send(Taken(len(lines)))
             case Around():
                 self.around = message
-            case Alert(contact, sentence):
-                self.alert(contact, sentence)
+            case Alert(contact, sentence, text):
+                self.alert(contact, sentence, text)
             case Taken(count):
                 self._taken(count)
             case Detached(exit_code, what, likely, advice):

@@ -85,7 +85,7 @@ class ChatApp(Watcher):
             "quit": lambda _: self.finish(),
             "reject": lambda order: self.node.reject(order.argument),
             "search": lambda order: self._search(order.argument),
-            **TrustOrders(view, lambda: self.node).handlers,
+            **TrustOrders(view, lambda: self.node, lambda: self.front).handlers,
             **HistoryOrders(view, lambda: self.node, lambda: self.front).handlers,
         }
         self._foreground: Foreground | None = None

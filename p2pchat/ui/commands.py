@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from p2pchat.errors import UsageError, nearest
+from p2pchat.protocol.durations import is_duration
 from p2pchat.ui.brought_words import ELSEWHERE, SAME
 
 
@@ -52,6 +53,9 @@ NAME: Final = "NAME"
 WORDS: Final = "WORDS"
 """Takes the rest of the line."""
 
+TIME: Final = "TIME"
+"""How long, such as 30m."""
+
 TALK: Final = "talk"
 PEOPLE: Final = "people"
 LINES: Final = "lines"
@@ -86,7 +90,20 @@ COMMANDS: Final = (
     Command("search-history", WORDS, "show lines with these words, whoever said them", group=LINES),
     Command("outbox", "", "list what waits, and what has failed", group=LINES),
     Command("away", "", "let contacts know that you are not at the keyboard, or are again"),
-    Command("dnd", "", "let strangers hear that you are busy, contacts write silently; or not"),
+    Command(
+        "dnd",
+        TIME,
+        "do not be disturbed, for a time such as 30m; again: be disturbed",
+        optional=True,
+    ),
+    Command(
+        "mute",
+        NAME,
+        "hear no sound of somebody, for a time such as 8h; with off: hear it again",
+        TIME,
+        optional=True,
+        group=PEOPLE,
+    ),
     Command("help", WORDS, "list the commands; /help WORD: what that one does", optional=True),
     Command("quit", "", "log out and leave"),
 )
@@ -138,11 +155,19 @@ def _command(line: str) -> Say | Order:
         )
     if command.takes == WORDS and arguments:
         arguments = [" ".join(arguments)]
-    extra = arguments.pop() if command.extra and arguments[1:] == [command.extra] else ""
+    extra = arguments.pop() if _is_extra(command, arguments) else ""
     due = len(arguments) == bool(command.takes) or (command.optional and not arguments)
     if not due:
         raise UsageError(f"/{word} was not understood", advice=command.usage)
     return Order(word, arguments[0] if arguments else "", extra)
+
+
+def _is_extra(command: Command, arguments: list[str]) -> bool:
+    """Return whether the last word is the command's extra one."""
+    if command.extra != TIME:
+        return bool(command.extra) and arguments[1:] == [command.extra]
+    alone = len(arguments) == 1 and (is_duration(arguments[0]) or arguments[0] == "off")
+    return alone or len(arguments) == len(("NAME", "TIME"))
 
 
 def help_rows() -> list[tuple[str, str]]:

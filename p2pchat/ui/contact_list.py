@@ -78,6 +78,7 @@ def contact_object(row: Row) -> dict[str, Any]:
         "waiting": row.waiting,
         "trust": "verified" if row.contact.verified else row.trust,
         "blocked": row.contact.blocked,
+        "muted": row.contact.muted_until > time.time(),
     }
 
 
@@ -92,12 +93,18 @@ def contact_lines(rows: Iterable[Row]) -> list[str]:
             row.presence,
             f"{row.unread} unread" if row.unread else "",
             f"{row.waiting} wait{'s' if row.waiting == 1 else ''}" if row.waiting else "",
-            f"{row.trust}{', blocked' if row.contact.blocked else ''}",
+            ", ".join(filter(None, (row.trust, *_marks(row.contact)))),
         )
         for row in ordered
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(_columns(line, widths)).rstrip() for line in cells]
+
+
+def _marks(contact: KnownContact) -> tuple[str, str]:
+    """Return what the user has decided about a contact."""
+    is_muted = contact.muted_until > time.time()
+    return "muted" if is_muted else "", "blocked" if contact.blocked else ""
 
 
 def _columns(cells: Iterable[str], widths: Iterable[int]) -> list[str]:

@@ -19,6 +19,7 @@ from p2pchat.peer.events import (
     Event,
     Joined,
     OutboxFailed,
+    Overdue,
     Renumbered,
     Said,
     Security,
@@ -126,7 +127,7 @@ class Foreground:
                     self._asked_for = None
                 self._hint(event)
             case Joined(contact):
-                self._view.alert(contact, f"{contact} has joined")
+                self._alert(contact, f"{contact} has joined")
                 if self.front is None and self._wanted is None:
                     self.want(contact)
                     self._node.call(contact)
@@ -134,10 +135,10 @@ class Foreground:
                 self._left.add(contact)
             case ContactBack(contact):
                 self._left.discard(contact)
-            case TextReceived(contact, _, line_id) if line_id:
-                self._heard(contact, line_id)
+            case TextReceived(contact, text, line_id) if line_id:
+                self._heard(contact, line_id, text)
             case Called(contact):
-                self._view.alert(contact, f"{contact} wants to chat")
+                self._alert(contact, f"{contact} wants to chat")
             case Seen(contact):
                 self.unread.pop(contact, None)
             case Said(contact, text, number):
@@ -148,8 +149,16 @@ class Foreground:
                 self.ours.renumbered(contact, pairs)
             case OutboxFailed(contact):
                 self.ours.failed(contact)
+                self._alert(contact, f"a line to {contact} has failed: /outbox")
+            case Overdue(contact):
+                self._alert(contact, f"a line to {contact} has waited for a day: /outbox")
             case _:
                 pass
+
+    def _alert(self, contact: str, sentence: str, text: str = "") -> None:
+        """Draw attention, unless the contact is muted; `text` is what was said."""
+        if not self._node.contacts.is_muted(contact):
+            self._view.alert(contact, sentence, text)
 
     def _hint(self, event: Event) -> None:
         """Tell how a contact is verified, where that is not done, and was not told today."""
@@ -158,14 +167,14 @@ class Foreground:
         if self._node.contacts.is_to_be_hinted(event.contact):
             self._view.tell(verify_hint(event.contact))
 
-    def _heard(self, contact: str, line_id: int) -> None:
+    def _heard(self, contact: str, line_id: int, text: str) -> None:
         """A line has come: it was seen if its contact is in front, else it counts as unread."""
         if contact == self.front:
             self._node.seen(contact, line_id)
             return
         self.unread[contact] = self.unread.get(contact, 0) + 1
-        if not self._node.conversations.do_not_disturb:
-            self._view.alert(contact, f"{contact} has written")
+        if not self._node.conversations.do_not_disturb.is_on:
+            self._alert(contact, f"{contact} has written", text)
         if self.unread[contact] == 1:
             self._view.tell(f"{contact} has written: /chat {contact}")
 

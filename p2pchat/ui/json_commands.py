@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from p2pchat.errors import UsageError, nearest
-from p2pchat.ui.commands import COMMANDS, NAME, WORDS, Command
+from p2pchat.ui.commands import COMMANDS, NAME, TIME, WORDS, Command
 
 _LAST: Final = 20
 
@@ -35,6 +35,7 @@ class JsonOrder:
     user: str = ""
     text: str = field(default="", repr=False)
     words: str = ""
+    time: str = ""
     yes: bool = False
     up_to: int = 0
     limit: int = _LAST
@@ -48,8 +49,8 @@ class Row(NamedTuple):
 
 
 def _row(command: Command) -> Row:
-    names = {NAME: ("user",), WORDS: ("words",)}.get(command.takes, ())
-    extra = (command.extra.strip("-").replace("-", "_"),) if command.extra else ()
+    names = {NAME: ("user",), WORDS: ("words",), TIME: ("time",)}.get(command.takes, ())
+    extra = (command.extra.strip("-").replace("-", "_").lower(),) if command.extra else ()
     return Row((), names + extra) if command.optional else Row(names, extra)
 
 
@@ -58,6 +59,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "history": Row((), ("user", "limit")),
     "search-history": Row(("words",), ("limit",)),
     "leave": Row((), ("user",)),
+    "mute": Row(("user",), ("time",)),
     "send": Row(("text",), ("to",)),
     "seen": Row(("user", "up_to")),
 }
@@ -70,6 +72,7 @@ _KINDS: Final[Mapping[str, type]] = {
     "to": str,
     "text": str,
     "words": str,
+    "time": str,
     "yes": bool,
     "in_clear": bool,
     "up_to": int,

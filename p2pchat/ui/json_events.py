@@ -33,6 +33,7 @@ from p2pchat.peer.events import (
     LoginFailed,
     NotKept,
     OutboxFailed,
+    Overdue,
     QuotaFull,
     RegistryBack,
     RegistryLost,
@@ -74,6 +75,7 @@ NAMES: Final[Mapping[type[Event], str]] = {
     LinesMissing: "lines_missing",
     QuotaFull: "quota_full",
     OutboxFailed: "outbox_failed",
+    Overdue: "overdue",
     NotKept: "not_kept",
     ContactAway: "contact_away",
     ContactLost: "contact_lost",
@@ -199,6 +201,8 @@ def _fields(event: Event) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912  # 
             return {"user": contact, "count": count, "where": "here" if ours else "there"}
         case QuotaFull(contact, lines, size):
             return {"from": contact, "lines": lines, "bytes": size}
+        case Overdue(contact, since):
+            return {"to": contact, "since": timestamp(since)}
         case OutboxFailed(contact, error, count):
             return {"to": contact, "count": count, **error_fields(error)}
         case NotKept(contact, error, texts):

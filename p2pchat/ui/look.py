@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 
+from p2pchat.ui.quiet_hours import QuietHours
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """Taste, with its defaults.
 
     `edit_mode` is emacs or vi; `theme` auto, dark or light; `notifications` off, osc9 or osc777, by
-    which sequence the terminal is asked to notify. Nobody in `quiet` rings or notifies.
+    which sequence the terminal is asked to notify; `notification_text` full, name or none, how much
+    of the message that tells. Nobody in `quiet` rings or notifies, and nobody at all in
+    `quiet_hours`.
     """
 
     edit_mode: str = "emacs"
@@ -16,4 +20,6 @@ class Look:
     timestamps: bool = True
     bell: bool = True
     notifications: str = "off"
+    notification_text: str = "name"
     quiet: frozenset[str] = frozenset()
+    quiet_hours: QuietHours | None = None

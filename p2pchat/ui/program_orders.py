@@ -14,6 +14,7 @@ from p2pchat.errors import P2PError, UsageError
 from p2pchat.peer.events import Event, Security, TextReceived
 from p2pchat.peer.lines import TO_RETRY, KeptLine, LineState
 from p2pchat.peer.node import Node
+from p2pchat.protocol.durations import muted_for, seconds_of
 from p2pchat.protocol.names import check_username
 from p2pchat.ui.contact_list import contact_object, rows_of
 from p2pchat.ui.json_commands import JsonOrder
@@ -57,6 +58,7 @@ class ProgramOrders:
             "dnd": self._toggle_dnd,
             "history": self._history,
             "leave": self._leave,
+            "mute": self._mute,
             "outbox": self._outbox,
             "reject": self._reject,
             "search": self._search,
@@ -240,10 +242,16 @@ class ProgramOrders:
         idleness.be(idle=not idleness.ours)
         return {"away": idleness.ours}
 
-    def _toggle_dnd(self, _: JsonOrder) -> Told:
-        conversations = self._node().conversations
-        conversations.do_not_disturb = not conversations.do_not_disturb
-        return {"do_not_disturb": conversations.do_not_disturb}
+    def _toggle_dnd(self, order: JsonOrder) -> Told:
+        quiet = self._node().conversations.do_not_disturb
+        seconds = seconds_of(order.time) if order.time else None
+        quiet.turn(on=bool(order.time) or not quiet.is_on, seconds=seconds)
+        return {"do_not_disturb": quiet.is_on}
+
+    def _mute(self, order: JsonOrder) -> Told:
+        seconds = muted_for(order.time)
+        self._node().contacts.mute(order.user, seconds)
+        return {"user": order.user, "muted": seconds > 0}
 
     def _meant(self, order: JsonOrder) -> str:
         whom = order.user or self._whom

@@ -4,6 +4,7 @@ Knows no node: what stands around the line is given. Foreign text is shown as fr
 parsed as markup.
 """
 
+import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from prompt_toolkit.renderer import print_formatted_text
 from p2pchat.errors import StorageError
 from p2pchat.private_files import make_private
 from p2pchat.protocol.screen import Around, Fragment
+from p2pchat.protocol.text import one_line
 from p2pchat.ui.caution import as_meant, why_ask
 from p2pchat.ui.completion import CommandCompleter
 from p2pchat.ui.drafts import Drafts
@@ -39,6 +41,9 @@ from p2pchat.ui.wrapping import hanging, wrapped
 
 _REFRESH_S: Final = 1.0  # the toolbar counts seconds
 _DRAFT_EVERY_S: Final = 1.0
+_NOTIFIED: Final = 200
+"""Characters of a notification."""
+
 _MENU_ROWS: Final = 9
 """Below and with the line, while it is a command; otherwise they would be blank all the time."""
 _NOTIFICATION: Final = {
@@ -174,16 +179,21 @@ class Prompt:
         renderer._min_available_height = max(1, room - printed) if room else 0
         app.invalidate()
 
-    def alert(self, contact: str, sentence: str) -> None:
+    def alert(self, contact: str, sentence: str, text: str) -> None:
         """Alert the user in the configured way, because a contact wants something."""
-        if contact in self._look.quiet:
+        look = self._look
+        hours = look.quiet_hours
+        now = dt.datetime.now().astimezone().time()
+        if contact in look.quiet or (hours is not None and hours.contain(now)):
             return
         output = self.session.app.output
-        if self._look.bell:
+        if look.bell:
             output.bell()
-        safe = sentence.replace(";", ",")  # which parts one of these sequences
-        notification = _NOTIFICATION[self._look.notifications]
+        notification = _NOTIFICATION[look.notifications]
         if notification:
+            told = {"full": f"{contact}: {text}" if text else sentence, "none": "a message"}
+            said = one_line(told.get(look.notification_text, sentence))[:_NOTIFIED]
+            safe = said.replace(";", ",")  # which parts one of these sequences
             output.write_raw(notification.format(title="p2p", text=safe))
         output.flush()
 

@@ -42,7 +42,7 @@ class RemoteScreen(RemoteEnd):
             View(
                 self._show,
                 plain=request.plain,
-                alert=lambda contact, sentence: link.send(Alert(contact, sentence)),
+                alert=lambda *told: link.send(Alert(*told)),
                 timestamps=request.timestamps,
             ),
             call=Call(request.call, request.in_clear) if request.call else None,

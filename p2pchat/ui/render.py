@@ -31,6 +31,7 @@ from p2pchat.peer.events import (
     LoginFailed,
     NotKept,
     OutboxFailed,
+    Overdue,
     QuotaFull,
     RegistryBack,
     RegistryLost,
@@ -236,7 +237,11 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
                 f" until you read some: /chat {contact}"
             ]
         case OutboxFailed(contact, error, count):
-            return [f"{counted(count)} to {contact} will not be delivered: {error.what}"]
+            failed = f"{counted(count)} to {contact} will not be delivered: {error.what}"
+            return [f"{failed}: /outbox"]
+        case Overdue(contact, since):
+            when = dt.datetime.fromtimestamp(since / 1000, tz=dt.UTC).astimezone()
+            return [f"a line to {contact} waits since {when:%A %H:%M}: /outbox"]
         case NotKept(contact, error, texts):
             return [
                 *(f"not sent to {contact}: {text}" for text in texts),

@@ -5,8 +5,10 @@
 
 from collections.abc import Callable, Mapping
 
+from p2pchat.errors import UsageError
 from p2pchat.peer.node import Node
 from p2pchat.protocol.counting import counted
+from p2pchat.protocol.durations import muted_for, seconds_of
 from p2pchat.protocol.names import check_username
 from p2pchat.ui.commands import Order
 from p2pchat.ui.contact_list import NOBODY, contact_lines, rows_of
@@ -14,11 +16,17 @@ from p2pchat.ui.view import View
 
 
 class TrustOrders:
-    """Done at the node that `node()` gives, told to the view. Raise UsageError, StorageError."""
+    """Done at the node that `node()` gives, told to the view; `front()` is the default contact.
 
-    def __init__(self, view: View, node: Callable[[], Node]) -> None:
+    Raise UsageError, StorageError.
+    """
+
+    def __init__(
+        self, view: View, node: Callable[[], Node], front: Callable[[], str | None]
+    ) -> None:
         self._view = view
         self._node = node
+        self._front = front
 
     @property
     def handlers(self) -> Mapping[str, Callable[[Order], None]]:
@@ -28,7 +36,8 @@ class TrustOrders:
             "trust": self._trust,
             "contacts": lambda _: self._contacts(),
             "block": lambda order: self._block(order.argument, blocked=True),
-            "dnd": lambda _: self._toggle_dnd(),
+            "dnd": lambda order: self._toggle_dnd(order.argument),
+            "mute": lambda order: self._mute(order.argument or self._front(), order.extra),
             "away": lambda _: self._toggle_away(),
             "unblock": lambda order: self._block(order.argument, blocked=False),
         }
@@ -62,10 +71,28 @@ class TrustOrders:
         told = "until you say something" if idleness.ours else "no longer"
         self._view.tell(f"contacts are told that you are not at the keyboard, {told}")
 
-    def _toggle_dnd(self) -> None:
-        conversations = self._node().conversations
-        quiet = conversations.do_not_disturb = not conversations.do_not_disturb
-        self._view.tell("callers hear that you are busy" if quiet else "callers are let through")
+    def _toggle_dnd(self, time: str) -> None:
+        quiet = self._node().conversations.do_not_disturb
+        seconds = seconds_of(time) if time else None
+        ended = "callers are let through"
+        quiet.turn(
+            on=bool(time) or not quiet.is_on,
+            seconds=seconds,
+            at_end=lambda: self._view.tell(ended),
+        )
+        busy = f"callers hear that you are busy{f', for {time}' if time else ''}"
+        self._view.tell(busy if quiet.is_on else ended)
+
+    def _mute(self, name: str | None, time: str) -> None:
+        if name is None:
+            raise UsageError("who is to be muted?", advice="/mute NAME 8h")
+        seconds = muted_for(time)
+        self._node().contacts.mute(name, seconds)
+        if seconds:
+            told = f"makes no sound{f' for {time}' if time else ''}; /mute {name} off"
+        else:
+            told = "is heard again"
+        self._view.tell(f"{name} {told}")
 
     def _block(self, name: str, *, blocked: bool) -> None:
         check_username(name)

@@ -13,8 +13,8 @@ from p2pchat.ui.render import Fragments, day_line, notice, our_lines, plain_line
 class View:
     """Shows through `write(lines)`. Plain: without styles, and without what the person typed.
 
-    `alert(contact, sentence)` draws the person's attention. `timestamps`: say when each line was
-    said, by the clock `now`, in the time zone of whoever looks, and where a day ends.
+    `alert(contact, sentence, text)` draws the person's attention. `timestamps`: say when each line
+    was said, by the clock `now`, in the time zone of whoever looks, and where a day ends.
     """
 
     def __init__(
@@ -22,7 +22,7 @@ class View:
         write: Callable[[list[Fragments]], None],
         *,
         plain: bool,
-        alert: Callable[[str, str], None] = lambda _contact, _sentence: None,
+        alert: Callable[[str, str, str], None] = lambda _contact, _sentence, _text: None,
         timestamps: bool = False,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now().astimezone(),
     ) -> None:

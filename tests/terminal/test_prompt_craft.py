@@ -1,5 +1,6 @@
 """The prompt under hands: keys, pastes, drafts, colours, and two people typing at once."""
 
+import datetime as dt
 import re
 import signal
 import threading
@@ -248,6 +249,34 @@ def test_somebody_else_rings_and_notifies_but_for_whom_is_quiet(desk: Desk, quie
     without_titles = re.sub(rb"\x1b\]2;[^\x07]*\x07", b"", bytes(heard))
     rang = without_titles.replace(b"\x1b]9;p2p: bob has written\x07", b"NOTE")
     assert (b"NOTE" in rang, b"\x07" in rang) == (not quiet, not quiet)
+
+
+@pytest.mark.parametrize(
+    ("how", "note"),
+    [
+        ({"P2P_NOTIFICATION_TEXT": "full"}, b"bob: are you there?"),
+        ({"P2P_NOTIFICATION_TEXT": "none"}, b"a message"),
+        ({"P2P_NOTIFICATION_TEXT": "name"}, b"bob has written"),
+        ({"P2P_QUIET_HOURS": "00:00-23:59"}, b""),
+    ],
+)
+def test_a_notification_tells_as_much_as_is_wanted(
+    desk: Desk, how: dict[str, str], note: bytes
+) -> None:
+    """And nothing in quiet hours."""
+    if "P2P_QUIET_HOURS" in how and dt.datetime.now().astimezone().strftime("%H:%M") == "23:59":
+        pytest.skip("the one minute that is not quiet")
+    alice = desk.open("alice", P2P_NOTIFICATIONS="osc9", **how)
+    heard = bytearray()
+    alice.heard = heard.extend
+    alice.wait_until(lambda: "connected" in alice.toolbar)
+    code, _, err = desk.people.run("bob", "send", "alice", "are you there?", "--wait", "10")
+    assert code == 0, err
+    alice.wait_for("bob has written")
+    alice.enter("/quit")
+    alice.end()
+    notes = re.findall(rb"\x1b\]9;p2p: ([^\x07]*)\x07", bytes(heard))
+    assert notes == ([note] if note else [])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from p2pchat.errors import UsageError
-from p2pchat.peer.events import TextReceived
+from p2pchat.peer.events import Overdue, TextReceived
 from p2pchat.ui.foreground import Foreground
 from tests.peer.test_conversations import friends
 from tests.ui.test_chat_app import Screen, start
@@ -64,7 +64,7 @@ def test_what_contacts_say_makes_no_sound_where_nobody_is_to_be_disturbed(
     world.settle()
     app, screen = start(world)
     alerts: list[str] = []
-    app._view.alert = lambda contact, _: alerts.append(contact)
+    app._view.alert = lambda contact, *_: alerts.append(contact)
     app.submit("/dnd")
     bob.node.call("alice")
     world.settle()
@@ -76,3 +76,48 @@ def test_what_contacts_say_makes_no_sound_where_nobody_is_to_be_disturbed(
     bob.say("hey")
     world.settle()
     assert alerts == ["bob"]
+
+
+def test_a_muted_contact_draws_no_attention(secure_world: World) -> None:
+    """Others do; what was said comes along for the notification that wants it."""
+    world = secure_world
+    alice, bob = friends(world)
+    alice.node.stop()
+    world.settle()
+    alerts: list[tuple[str, ...]] = []
+    app, screen = start(world)
+    screen.alert = lambda *told: alerts.append(told)
+    app.submit("/mute bob")
+    bob.node.call("alice")
+    world.settle()
+    bob.say("psst")
+    world.settle()
+    assert alerts == []
+    app.submit("/mute bob off")
+    bob.say("hey")
+    world.settle()
+    assert alerts == [("bob", "bob has written", "hey")]
+
+
+def test_a_failed_line_rings_and_names_the_outbox(secure_world: World) -> None:
+    """And so does one that waits for a day."""
+    world = secure_world
+    alice, bob = friends(world)
+    alice.node.stop()
+    bob.node.stop()
+    world.settle()
+    alerts: list[str] = []
+    app, screen = start(world)
+    screen.alert = lambda _contact, sentence, _text: alerts.append(sentence)
+    app.submit("/chat bob")
+    world.settle()
+    app.submit("for later")
+    world.settle()
+    app.on_event(Overdue("bob", 0))
+    app.node.conversations.outbox.cancel("bob")
+    world.settle()
+    assert alerts == [
+        "a line to bob has waited for a day: /outbox",
+        "a line to bob has failed: /outbox",
+    ]
+    assert any("/outbox" in line for line in screen.lines)
