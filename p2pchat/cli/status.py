@@ -1,12 +1,18 @@
 """`p2p status`: how your node stands, quickly enough for a status bar."""
 
+import sys
 from contextlib import closing, suppress
+from typing import Final
 
 import click
 
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.settings import Settings
+from p2pchat.cli.status_format import formatted
+from p2pchat.errors import UsageError
+
+_LOOK_EVERY: Final = 1.0  # seconds
 
 
 @click.command(
@@ -15,17 +21,62 @@ from p2pchat.cli.settings import Settings
     \b
     p2p status
     p2p status --json
+    p2p status --format '{unread} unread, {waiting} wait'
+    p2p status --watch --format '{unread}'
+
+    Exits 0 where no node is running, too: what is unread and what waits is on your disk.
     """
 )
 @options.registry
 @options.me
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--format",
+    "template",
+    metavar="TEXT",
+    help="Print TEXT, with {unread}, {waiting}, {online}, {standing}, {user} and so on replaced.",
+)
+@click.option("--watch", is_flag=True, help="Go on, and print again whenever it has changed.")
 @click.pass_obj
-def status(settings: Settings, registry: str | None, me: str | None, as_json: bool) -> None:
+def status(
+    settings: Settings,
+    registry: str | None,
+    me: str | None,
+    as_json: bool,
+    template: str | None,
+    watch: bool,
+) -> None:
     """Run `p2p status`."""
-    fields = _status(settings, registry, me)
+    if as_json and template is not None:
+        raise UsageError("--json and --format are two forms of the same", advice="choose one")
+    before = None
+    while True:
+        fields = _status(settings, registry, me)
+        if fields != before:
+            before = fields
+            _print(settings, fields, as_json=as_json, template=template)
+            sys.stdout.flush()
+        if not watch:
+            return
+        _pause()
+
+
+def _pause() -> None:
+    from p2pchat.net.loop import Loop
+
+    with closing(Loop()) as loop:
+        timer = loop.call_later(_LOOK_EVERY, lambda: None)
+        loop.run_until(lambda: not timer.live)
+
+
+def _print(
+    settings: Settings, fields: dict[str, object], *, as_json: bool, template: str | None
+) -> None:
     if as_json:
         echo_json(fields)
+        return
+    if template is not None:
+        echo(formatted(template, fields))
         return
     running = fields["standing"] or "no node is running"
     echo(f"{fields['user']} at {fields['registry']}: {running}")
