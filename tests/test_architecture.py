@@ -24,6 +24,8 @@ TESTED_ELSEWHERE = {
     "p2pchat/peer/search_terms.py": "tests/peer/test_history.py",
     "p2pchat/peer/self_search.py": "tests/peer/test_registry_losses.py",
     "p2pchat/ui/call_outcome.py": "tests/ui/test_chat_app.py",
+    "p2pchat/peer/schedule.py": "tests/peer/test_scheduled_delivery.py",
+    "p2pchat/ui/later.py": "tests/ui/test_history_orders.py",
     "p2pchat/ui/title.py": "tests/terminal/test_prompt_craft.py",
     "p2pchat/ui/themes.py": "tests/terminal/test_prompt_craft.py",
     "p2pchat/ui/terminal.py": "tests/terminal/test_two_people.py",

@@ -4,6 +4,7 @@ outbox`.
 Through the node that runs, else by one of our own for a moment.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from functools import partial
@@ -31,6 +32,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.peer.control import ControlServer
 from p2pchat.peer.control_client import ANSWER_TIMEOUT, ControlClient
 from p2pchat.peer.lines import TO_RETRY, new_uid, now_ms
+from p2pchat.peer.schedule import scheduled
 from p2pchat.protocol.control import Cancel, Cancelled, Retry, Send, Sent
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ def deliver(
     contact: str,
     texts: tuple[str, ...] | None,
     wait: float,
+    *,
+    expires: int = 0,
 ) -> None:
     """Send the texts, or (None) resend those that have failed, and wait until they are
     acknowledged.
@@ -68,9 +72,41 @@ def deliver(
         error = _carry_out(settings, us, username, order)
         if error is None:
             return
+        if expires:
+            us.history.set_expiry(order.ids, now_ms() + expires * 1000)
         if error.exit_code == NoSuchUser.exit_code:
             raise NoSuchUser(error.what, likely=us.meant(contact))
         raise error
+
+
+def send_later(
+    settings: Settings,
+    registry: str | None,
+    me: str | None,
+    contact: str,
+    texts: tuple[str, ...],
+    not_before: int,
+    expires: int,
+) -> None:
+    """Keep the texts until that time, in ms since the epoch; nothing is asked over the network.
+
+    Raise ContactOffline, because they wait, and UsageError where they could never be sent.
+    """
+    with our_files(settings, registry) as us:
+        username, contact = us.who_am_i(me), us.whom(contact, me)
+        if not us.url.secure:
+            raise UsageError("in the original dialect nothing is kept for later")
+        if contact != username and us.contacts.get(contact).key is None:
+            raise UsageError(
+                f"you have no key of {contact} yet",
+                likely=us.meant(contact),
+                advice=f"p2p chat {contact} first",
+            )
+        us.schedule.add(scheduled(contact, texts, not_before, expires))
+    raise ContactOffline(
+        f"it waits until {dt.datetime.fromtimestamp(not_before / 1000).astimezone():%A %H:%M}",
+        advice="it goes out when a node of yours runs then, such as p2p login: p2p outbox",
+    )
 
 
 class _Order:
@@ -172,8 +208,8 @@ def cancel(settings: Settings, registry: str | None, me: str | None, contact: st
                         assert isinstance(answer, Cancelled)
                         if answer.why:
                             raise StorageError(answer.why)
-                        return answer.count
-        return us.history.drop_queued(contact)
+                        return answer.count + us.schedule.drop(contact)
+        return us.history.drop_queued(contact) + us.schedule.drop(contact)
 
 
 def _deliver_ourselves(

@@ -12,6 +12,7 @@ from p2pchat.errors import UsageError
 
 if TYPE_CHECKING:
     from p2pchat.peer.lines import KeptLine
+    from p2pchat.peer.schedule import ScheduledLine
 
 
 def line_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,6 +42,20 @@ def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool, raw: boo
         else:
             for text in kept_lines(line, me, whole=True):
                 echo(text)
+
+
+def print_scheduled(lines: "Sequence[ScheduledLine]", *, as_json: bool, raw: bool) -> None:
+    """Print lines that are to be sent later, in the same three ways."""
+    from p2pchat.ui.json_events import scheduled_object
+    from p2pchat.ui.render import scheduled_line
+
+    for line in lines:
+        if as_json:
+            echo_json(scheduled_object(line, "me"))
+        elif raw:
+            click.echo(line.text.encode("utf-8", "replace"))  # noqa: TID251  # what is asked for
+        else:
+            echo(scheduled_line(line, "me"))
 
 
 def _check_raw(_: click.Context, __: click.Parameter, raw: bool) -> bool:

@@ -1,26 +1,17 @@
-"""Points in time as people type them: `2h`, `yesterday`, `monday`, `14:30`, a date, or a
-timestamp that we print. One without a zone is local time. Knows no command.
-"""
+"""Options whose value is a point in time, in milliseconds since the epoch."""
 
 import datetime as dt
-import re
-from typing import Any, Final
+from typing import Any
 
 import click
 
-from p2pchat.protocol.durations import is_duration, seconds_of
-
-_DAY: Final = dt.timedelta(days=1)
-_CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
-_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_SHORTEST_DAY: Final = 3
-"""The fewest letters that name a weekday."""
-
-_EXAMPLES: Final = "2h, 3d, yesterday, monday, 14:30, 2026-11-27, 2026-11-27T14:30 or ...Z"
+from p2pchat.errors import UsageError
+from p2pchat.protocol.durations import seconds_of
+from p2pchat.ui.moments import COMING_EXAMPLES, EXAMPLES, coming_moment_of, moment_of
 
 
 class Moment(click.ParamType[int]):
-    """An option whose value is a point in time, in milliseconds since the epoch."""
+    """A point in time that is past, or the last such."""
 
     name = "moment"
 
@@ -32,35 +23,35 @@ class Moment(click.ParamType[int]):
             moment = moment_of(str(value), dt.datetime.now().astimezone())
             return int(moment.timestamp() * 1000)
         except (ValueError, OverflowError, OSError):
-            self.fail(f"{value!r} is not a point in time; examples: {_EXAMPLES}.", param, ctx)
+            self.fail(f"{value!r} is not a point in time; examples: {EXAMPLES}", param, ctx)
 
 
-def moment_of(typed: str, now: dt.datetime) -> dt.datetime:
-    """Return the point in time, with a zone, that was typed at `now`, which has one too.
+class Duration(click.ParamType[int]):
+    """How long, in seconds."""
 
-    Raise ValueError if it is not understood, or OverflowError if it is out of range.
-    """
-    text = typed.strip().lower()
-    if text == "now":
-        return now
-    if is_duration(text):
-        return now - dt.timedelta(seconds=seconds_of(text))
-    local = _on_the_clock(text, now.astimezone().replace(tzinfo=None))
-    # The zone comes last: its offset at that time may be another one than today's.
-    return (local or dt.datetime.fromisoformat(typed.strip())).astimezone()
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the seconds; raise a usage error if the value is no duration."""
+        if isinstance(value, int):
+            return value
+        try:
+            return seconds_of(str(value))
+        except UsageError as error:
+            self.fail(f"{error.what}; examples: {error.advice}", param, ctx)
 
 
-def _on_the_clock(text: str, now: dt.datetime) -> dt.datetime | None:
-    """Return the last such day or time of day, in local time without a zone; None if no such."""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if text in ("today", "yesterday"):
-        return midnight - (text == "yesterday") * _DAY
-    if len(text) >= _SHORTEST_DAY:
-        for number, day in enumerate(_WEEKDAYS):
-            if day.startswith(text):
-                return midnight - ((now.weekday() - number) % 7) * _DAY
-    if clock := _CLOCK.fullmatch(text):
-        hour, minute, second = (int(part or 0) for part in clock.groups())
-        at = midnight.replace(hour=hour, minute=minute, second=second)
-        return at if at <= now else at - _DAY
-    return None
+class ComingMoment(click.ParamType[int]):
+    """A point in time that is still to come."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the milliseconds; raise a usage error if the value is no such time."""
+        if isinstance(value, int):
+            return value
+        try:
+            moment = coming_moment_of(str(value), dt.datetime.now().astimezone())
+            return int(moment.timestamp() * 1000)
+        except (ValueError, OverflowError, OSError):
+            self.fail(f"{value!r} is no time to come; examples: {COMING_EXAMPLES}", param, ctx)

@@ -21,6 +21,7 @@ from p2pchat.protocol.names import ME, meant_name
 if TYPE_CHECKING:
     from p2pchat.peer.contacts import Contacts
     from p2pchat.peer.identity import Identity
+    from p2pchat.peer.schedule import Schedule
 
 
 class OurFiles:
@@ -49,6 +50,11 @@ class OurFiles:
     def history(self) -> History:
         """The message history."""
         return self.profile.history(str(self.url))
+
+    @cached_property
+    def schedule(self) -> "Schedule":
+        """The lines that are to be sent later."""
+        return self.profile.schedule(str(self.url))
 
     def who_am_i(self, said: str | None) -> str:
         """Return the account that was named, or else the one used last.

@@ -127,6 +127,7 @@ def node_maker(
     from p2pchat.peer.limits import PeerLimits
     from p2pchat.peer.overdue import OverdueLines
     from p2pchat.peer.retention import Retention
+    from p2pchat.peer.scheduled_delivery import ScheduledDelivery
     from p2pchat.ui.hooks import parse_hooks
 
     settings = replace(settings, hooks={**settings.hooks, **dict(map(_hook, hooks))})
@@ -160,6 +161,11 @@ def node_maker(
                 keep_history=not no_history,
                 wait_for_registry=not once,
             ) as node,
+            closing(
+                ScheduledDelivery(
+                    us.loop, us.schedule, us.history, node.conversations.outbox, watcher.on_event
+                )
+            ),
         ):
             yield node
 

@@ -9,7 +9,8 @@ import click
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo
 from p2pchat.cli.family import Family
-from p2pchat.cli.kept_output import line_options, print_lines
+from p2pchat.cli.kept_output import line_options, print_lines, print_scheduled
+from p2pchat.cli.moments import ComingMoment, Duration
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
@@ -75,6 +76,8 @@ def _taken_for_an_option(text: str) -> UsageError:
     \b
     p2p send bob "dinner is ready"
     make 2>&1 | p2p send bob
+    p2p send bob "good morning" --at 9:00 --expires 2h
+    p2p send me "a note to myself"
 
     If your node is running, it sends the text; otherwise this command logs in until it is done.
 
@@ -96,6 +99,20 @@ def _taken_for_an_option(text: str) -> UsageError:
     help="How long to wait for the acknowledgement.",
 )
 @click.option("--queue", is_flag=True, help="Do not wait: send when you are both online.")
+@click.option(
+    "--at",
+    "not_before",
+    type=ComingMoment(),
+    metavar="TIME",
+    help="Send it then, or when a node of yours runs after that: 9:00, 2h, tomorrow.",
+)
+@click.option(
+    "--expires",
+    type=Duration(),
+    default=0,
+    metavar="TIME",
+    help="Give it up if it is not delivered so long after: 30m, 2h, 1d.",
+)
 @click.pass_obj
 def send(
     settings: Settings,
@@ -105,11 +122,16 @@ def send(
     me: str | None,
     wait: float,
     queue: bool,
+    not_before: int | None,
+    expires: int,
 ) -> None:
     """Run `p2p send`."""
-    from p2pchat.cli.delivering import deliver
+    from p2pchat.cli.delivering import deliver, send_later
 
-    deliver(settings, registry, me, user, _texts(text), 0.0 if queue else wait)
+    if not_before is not None:
+        send_later(settings, registry, me, user, _texts(text) or (), not_before, expires)
+    else:
+        deliver(settings, registry, me, user, _texts(text), 0.0 if queue else wait, expires=expires)
 
 
 @click.group(
@@ -147,7 +169,9 @@ def _list(settings: Settings, registry: str | None, *, as_json: bool, raw: bool)
 
     with our_files(settings, registry) as us:
         lines = us.history.lines(states=(LineState.QUEUED, *TO_RETRY))
+        later = us.schedule.all()
     print_lines(lines, me="me", as_json=as_json, raw=raw)
+    print_scheduled(later, as_json=as_json, raw=raw)
 
 
 @outbox.command(help="Cancel the messages that wait for USER and are not on their way.")

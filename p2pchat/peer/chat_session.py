@@ -51,6 +51,9 @@ class Thread(Protocol):
     def give_up(self, after: int) -> int:
         """Do not deliver what waits after that number; return how many lines."""
 
+    def fail(self, uids: Sequence[str], after: int) -> int:
+        """Do not deliver these lines if they wait after that number; return how many."""
+
     def rebase(self, progress: Progress, number: int, total: str) -> Rebased:
         """Go on from a position of the contact's that is not ours."""
 
@@ -170,6 +173,14 @@ class ChatSession:
         """
         self.flush()
         return self._thread.give_up(self.sent)
+
+    def expire(self, uids: Sequence[str]) -> int:
+        """Do not deliver the lines with these ids, but for what is on its way; return how many.
+
+        Raise StorageError if the disk fails.
+        """
+        self.flush()
+        return self._thread.fail(uids, self.sent)
 
     def receive(self, message: Message) -> None:
         """Handle a message of the contact.

@@ -177,6 +177,10 @@ class Conversation:
         """Do not deliver what waits, but for what is on its way; return how many lines."""
         return self._session.give_up()
 
+    def expire(self, uids: Sequence[str]) -> int:
+        """Do not deliver these lines, but for what is on its way; return how many."""
+        return self._session.expire(uids)
+
     def leave(self) -> None:
         """End the wish to chat; the link stays for a while, because more may be said soon."""
         self._wish.end()

@@ -207,6 +207,22 @@ class History:
         with self._store.errors():
             return int(change.execute(self._store.database))
 
+    def set_expiry(self, uids: Sequence[str], at: int) -> None:
+        """Have waiting lines with these ids be given up at that time, in ms since the epoch."""
+        waiting = self._here & Line.uid.in_(list(uids)) & is_in(LineState.QUEUED)
+        with self._store.errors():
+            Line.update(expires_at=at).where(waiting).execute(self._store.database)
+
+    def expired(self, now: int) -> dict[str, list[str]]:
+        """Return the ids of waiting lines whose time is over, by contact."""
+        over = self._here & is_in(LineState.QUEUED) & Line.expires_at.between(1, now)
+        found: dict[str, list[str]] = {}
+        with self._store.errors():
+            query = Line.select(Line.username, Line.uid).where(over)
+            for username, uid in query.tuples().execute(self._store.database):
+                found.setdefault(username, []).append(uid)
+        return found
+
     def count_queued(self, username: str, *, other_than: bytes | None) -> int:
         """Return how many lines wait for another key of a contact than that one."""
         query = Line.select(LINE_COUNT).where(self._queued(username, None, other_than))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from peewee import (
+    SQL,
     BigIntegerField,
     BlobField,
     BooleanField,
@@ -161,7 +162,8 @@ class Line(Model):
     """A line of a conversation. `state` is one of `lines.LineState`, `uid` the sender's id for it.
 
     `at` is when it was written, by the sender's clock; `kept_at` when it was kept, by ours. Both in
-    milliseconds since the epoch.
+    milliseconds since the epoch, as is `expires_at`, after which a waiting line is given up (0:
+    never).
     """
 
     id = BigIntegerField(primary_key=True)
@@ -175,6 +177,7 @@ class Line(Model):
     text = TextField()
     state = TextField()
     kept_at = BigIntegerField(default=0)
+    expires_at = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # plain SQL inserts
 
     class Meta:
         """In the order of their coming; each number of a conversation once."""
@@ -186,6 +189,24 @@ class Line(Model):
             (("state", "registry", "username"), False),
             (("uid",), False),
         )
+
+
+class Scheduled(Model):
+    """A line that is to be sent later; see schedule.ScheduledLine."""
+
+    id = BigIntegerField(primary_key=True)
+    registry = TextField()
+    username = TextField()
+    uid = TextField(unique=True)
+    text = TextField()
+    written_at = BigIntegerField()
+    not_before = BigIntegerField()
+    expires_at = BigIntegerField(default=0)
+
+    class Meta:
+        """In the order in which they were written."""
+
+        table_name = "scheduled"
 
 
 LINE_COUNT = fn.COUNT(Line.id)
@@ -252,6 +273,7 @@ TABLES = (
     Line,
     Unindexed,
     IssuedInvitation,
+    Scheduled,
 )
 
 SCHEMA_VERSION = 7
@@ -272,6 +294,7 @@ STEPS = {
     7: (
         AddColumn("contact", "hinted_at", "INTEGER NOT NULL DEFAULT 0"),
         AddColumn("contact", "muted_until", "INTEGER NOT NULL DEFAULT 0"),
+        AddColumn("line", "expires_at", "INTEGER NOT NULL DEFAULT 0"),
         AddColumn("contact", "invited", "INTEGER NOT NULL DEFAULT 0"),
         AddColumn("contact", "invitation", "TEXT NOT NULL DEFAULT ''"),
         "INSERT INTO unindexed (up_to) SELECT max(id) FROM line HAVING max(id) > 0",

@@ -100,6 +100,7 @@ class Node:
         self.url = dialer.url
         self.contacts = Contacts(profile, str(self.url), credentials.identity.public)
         self.history: History = profile.history(str(self.url), keep=keep_history)
+        self.schedule = profile.schedule(str(self.url))
         self.on_room: Callable[[], None] = _nothing
         self._loop = loop
         self._profile = profile

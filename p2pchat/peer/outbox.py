@@ -86,6 +86,13 @@ class Outbox:
             self._say(contact, texts, ids, conversation)
             conversation.flush()
 
+    def expire(self, contact: str, uids: Sequence[str]) -> None:
+        """Give up lines whose time is over, but for what is on its way."""
+        count = self._open_one(contact).expire(uids)
+        if count:
+            error = P2PError("it has expired", advice=f"p2p outbox retry {contact}")
+            self._on_event(OutboxFailed(contact, error, count))
+
     def cancel(self, contact: str) -> int:
         """Do not deliver what waits, but for what is on its way; return how many lines."""
         conversation = self._running(contact)

@@ -25,6 +25,7 @@ from p2pchat.peer.models import (
     Machine,
     Registry,
 )
+from p2pchat.peer.schedule import Schedule
 from p2pchat.private_files import is_read_only, refuse_unless_private_file
 from p2pchat.storage import SqliteFile, try_to_open
 
@@ -244,6 +245,10 @@ class Profile:
     def history(self, registry: str, *, keep: bool = True) -> History:
         """Return the history at a registry, in the same file; see History."""
         return History(self._store, registry, keep=keep)
+
+    def schedule(self, registry: str) -> Schedule:
+        """Return the lines to be sent later at a registry, in the same file."""
+        return Schedule(self._store, registry)
 
     def close(self) -> None:
         """Close the database."""

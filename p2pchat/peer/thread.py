@@ -112,6 +112,17 @@ class Thread:
         self.queued -= count
         return count
 
+    def fail(self, uids: Sequence[str], after: int) -> int:
+        """Do not deliver the lines with these ids that wait after that number; return how many."""
+        count = 0
+        with self._store.transaction():
+            for part in _parts(list(uids)):
+                marks = ", ".join("?" * len(part))
+                self._store.rows(_FAIL_THESE.format(marks), (*self._scope, after, *part))
+                count += self._changes()
+        self.queued -= count
+        return count
+
     def rebase(self, progress: Progress, number: int, total: str) -> Rebased:
         """Go on from a position of the contact's that is not ours (PROTOCOL, "SYNC").
 
@@ -246,6 +257,7 @@ _LAST: Final = (
     f"SELECT COALESCE(MAX(seq), 0) FROM line WHERE {_SCOPE} AND outgoing = ? AND seq <= ?"  # noqa: S608
 )
 _FAIL: Final = f"UPDATE line SET state = '{LineState.FAILED}' WHERE {_QUEUED} AND seq > ?"  # noqa: S608
+_FAIL_THESE: Final = f"{_FAIL} AND uid IN ({{}})"
 _MISS: Final = (
     f"UPDATE line SET state = '{LineState.MISSING}' WHERE {_OURS}"  # noqa: S608
     f" AND state = '{LineState.DELIVERED}' AND seq > ? AND seq <= ?"

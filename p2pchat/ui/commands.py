@@ -89,6 +89,7 @@ COMMANDS: Final = (
     Command("history", NAME, "show the last lines with somebody", optional=True, group=LINES),
     Command("search-history", WORDS, "show lines with these words, whoever said them", group=LINES),
     Command("outbox", "", "list what waits, and what has failed", group=LINES),
+    Command("later", WORDS, "say something later: /later 9:00 good morning", group=LINES),
     Command("away", "", "let contacts know that you are not at the keyboard, or are again"),
     Command(
         "dnd",

@@ -7,7 +7,8 @@ from p2pchat.errors import UsageError
 from p2pchat.peer.lines import TO_RETRY, KeptLine, LineState
 from p2pchat.peer.node import Node
 from p2pchat.ui.commands import Order
-from p2pchat.ui.render import kept_lines
+from p2pchat.ui.later import schedule_text
+from p2pchat.ui.render import kept_lines, scheduled_line
 from p2pchat.ui.view import View
 
 _LAST: Final = 20
@@ -32,6 +33,7 @@ class HistoryOrders:
             "history": self._history,
             "search-history": self._search,
             "outbox": lambda _: self._outbox(),
+            "later": lambda order: self._later(order.argument),
         }
 
     def _history(self, order: Order) -> None:
@@ -50,8 +52,22 @@ class HistoryOrders:
         for line in lines:
             for sentence in kept_lines(line, "me", whole=False):
                 self._view.tell(f"to {line.username}: {sentence}")
-        if not lines:
+        later = self._node().schedule.all()
+        for scheduled_one in later:
+            self._view.tell(scheduled_line(scheduled_one, "me"))
+        if not lines and not later:
             self._view.tell("nothing waits, and nothing has failed")
+
+    def _later(self, typed: str) -> None:
+        """Schedule a text for the contact in front."""
+        contact = self._front()
+        if contact is None:
+            raise UsageError("you are in no chat", advice="/chat NAME starts one")
+        time, _, text = typed.partition(" ")
+        if not text.strip():
+            raise UsageError("what is to be said later?", advice="/later 9:00 TEXT")
+        at = schedule_text(self._node(), contact, text.strip(), time)
+        self._view.tell(f"it is said not before {at:%A %H:%M}: /outbox")
 
     def _tell(self, lines: list[KeptLine]) -> None:
         for line in lines:

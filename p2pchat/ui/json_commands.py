@@ -15,8 +15,10 @@ from p2pchat.ui.commands import COMMANDS, NAME, TIME, WORDS, Command
 
 _LAST: Final = 20
 
-_PERSONS_ONLY: Final = frozenset({"next", "help", "leave", "me"})
-"""They are about the conversation in front; `leave` has a row of its own below, `/me` is a text."""
+_PERSONS_ONLY: Final = frozenset({"next", "help", "later", "leave", "me"})
+"""They are about the conversation in front; `leave` has a row of its own below, `/me` is a text,
+and `send` says when.
+"""
 
 
 Id = str | int | float | None
@@ -36,6 +38,8 @@ class JsonOrder:
     text: str = field(default="", repr=False)
     words: str = ""
     time: str = ""
+    not_before: str = ""
+    expires: str = ""
     yes: bool = False
     up_to: int = 0
     limit: int = _LAST
@@ -60,7 +64,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "search-history": Row(("words",), ("limit",)),
     "leave": Row((), ("user",)),
     "mute": Row(("user",), ("time",)),
-    "send": Row(("text",), ("to",)),
+    "send": Row(("text",), ("to", "not_before", "expires")),
     "seen": Row(("user", "up_to")),
 }
 
@@ -73,6 +77,8 @@ _KINDS: Final[Mapping[str, type]] = {
     "text": str,
     "words": str,
     "time": str,
+    "not_before": str,
+    "expires": str,
     "yes": bool,
     "in_clear": bool,
     "up_to": int,

@@ -47,6 +47,7 @@ from p2pchat.peer.events import (
     Trouble,
 )
 from p2pchat.peer.lines import KeptLine
+from p2pchat.peer.schedule import ScheduledLine
 
 VERSION: Final = 1
 
@@ -121,6 +122,20 @@ def kept_object(line: KeptLine, me: str) -> dict[str, Any]:
         "to": receiver,
         "text": line.text,
         "state": line.state.value,
+    }
+
+
+def scheduled_object(line: ScheduledLine, me: str) -> dict[str, Any]:
+    """Return a line that is to be sent later."""
+    return {
+        "id": 0,
+        "at": timestamp(line.written_at),
+        "from": me,
+        "to": line.username,
+        "text": line.text,
+        "state": "scheduled",
+        "not_before": timestamp(line.not_before),
+        "expires_at": timestamp(line.expires_at) if line.expires_at else None,
     }
 
 

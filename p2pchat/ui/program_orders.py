@@ -18,7 +18,8 @@ from p2pchat.protocol.durations import muted_for, seconds_of
 from p2pchat.protocol.names import check_username
 from p2pchat.ui.contact_list import contact_object, rows_of
 from p2pchat.ui.json_commands import JsonOrder
-from p2pchat.ui.json_events import kept_object
+from p2pchat.ui.json_events import kept_object, scheduled_object, timestamp
+from p2pchat.ui.later import schedule_text
 from p2pchat.ui.stream import Stream
 
 Told = dict[str, Any]
@@ -148,6 +149,11 @@ class ProgramOrders:
     def _send(self, order: JsonOrder) -> Told:
         node, whom = self._node(), self._meant(order)
         check_username(whom)
+        if order.not_before or order.expires:
+            at = schedule_text(
+                node, whom, order.text, order.not_before or "0s", expires=order.expires
+            )
+            return {"to": whom, "not_before": timestamp(int(at.timestamp() * 1000))}
         chat = node.chat(whom)
         if chat is not None and chat.security is Security.CLEAR:
             node.say(whom, order.text)
@@ -205,7 +211,12 @@ class ProgramOrders:
 
     def _outbox(self, order: JsonOrder) -> Told:
         states = (LineState.QUEUED, *TO_RETRY)
-        return self._tell(order, self._node().history.lines(states=states))
+        told = self._tell(order, self._node().history.lines(states=states))
+        later = self._node().schedule.all()
+        for line in later:
+            scheduled = scheduled_object(line, self._node().username)
+            self._stream.put("line", **scheduled, answers=order.id)
+        return {"lines": told["lines"] + len(later)}
 
     def _contacts(self) -> Told:
         return {"contacts": [contact_object(row) for row in rows_of(self._node())]}

@@ -45,6 +45,7 @@ from p2pchat.peer.events import (
     Trouble,
 )
 from p2pchat.peer.lines import KeptLine, LineState
+from p2pchat.peer.schedule import ScheduledLine
 from p2pchat.protocol.counting import counted
 from p2pchat.protocol.names import ME
 from p2pchat.ui.folding import PIPE, SCREEN, shown_lines
@@ -139,6 +140,17 @@ def kept_lines(line: KeptLine, me: str, *, whole: bool) -> list[str]:
     lines = [f"{when:%Y-%m-%d %H:%M} {whom}: {first}", *(f"{'':>16} {more}" for more in rest)]
     lines[-1] += f"  ({line.state})" if told else ""
     return lines
+
+
+def scheduled_line(line: ScheduledLine, me: str) -> str:
+    """Return a line that is to be sent later, on one line."""
+    written, due = (
+        dt.datetime.fromtimestamp(at / 1000, tz=dt.UTC).astimezone()
+        for at in (line.written_at, line.not_before)
+    )
+    first = shown_lines(line.text, line.username)[0]
+    when = f"not before {due:%Y-%m-%d %H:%M}"
+    return f"{written:%Y-%m-%d %H:%M} {me} to {line.username}: {first}  ({when})"
 
 
 def notice(sentence: str) -> Fragments:

@@ -30,6 +30,7 @@ CODES = {
     'p2p send bob "dinner is ready"': {6},
     'echo "dinner is ready" | p2p chat bob': {6},
     "make 2>&1 | p2p send bob": {6},
+    'p2p send bob "good morning" --at 9:00 --expires 2h': {6},
     "p2p profile restore alice.tar": {2},  # it would replace what is there
     "p2p doctor": {0, 1},
     "p2p doctor --json": {0, 1},

@@ -1,6 +1,7 @@
 """send, outbox, history, status: from scripts, with real processes, with and without a node."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -193,8 +194,13 @@ def test_a_misspelt_name_is_told_whom_we_know(people: People) -> None:
 
 
 def test_what_cannot_be_sent(people: People) -> None:
-    """No such user, oneself, nothing."""
-    for words, code in ((("nobody", "x"), 5), (("alice", "x"), 2), (("bob", ""), 2), (("bob",), 2)):
+    """To no such user, to what is no name, and nothing."""
+    for words, code in (
+        (("nobody", "x"), 5),
+        (("al ice", "x"), 2),
+        (("bob", ""), 2),
+        (("bob",), 2),
+    ):
         assert people.run("alice", "send", *words)[0] == code
 
 
@@ -261,3 +267,36 @@ def test_what_a_pipe_brought_is_shown_safely_and_given_as_it_was(people: People)
         chat.wait_for("bob is offline")
         chat.type("/history bob")
         assert "\x1b" not in chat.wait_for("title")[0]
+
+
+def test_a_message_for_later(people: People) -> None:
+    """It waits where the outbox shows it, and goes out when a node of ours runs then."""
+    code, _, err = people.run("alice", "send", "bob", "good morning", "--at", "2h")
+    assert code == 6
+    assert "it waits until" in err
+    code, said, _ = people.run("alice", "outbox")
+    assert code == 0
+    assert re.search(r"me to bob: good morning  \(not before \d{4}-\d\d-\d\d \d\d:\d\d\)$", said[0])
+    (line,) = map(json.loads, people.run("alice", "outbox", "--json")[1])
+    assert (line["state"], line["to"], line["expires_at"]) == ("scheduled", "bob", None)
+    assert people.run("alice", "outbox", "cancel", "bob")[1] == ["1 line will not be delivered"]
+    assert people.run("alice", "outbox")[1] == []
+    assert people.run("alice", "send", "bob", "now", "--at", "1s", "--expires", "1d")[0] == 6
+    with running(people.start("bob", "--headless")), running(people.start("alice")) as alice:
+        while ("alice", "now", "delivered") not in people.texts("alice", "bob"):
+            assert alice.process.poll() is None
+    for words, what in (
+        (("bob", "x", "--at", "yesterday"), "no time to come"),
+        (("bob", "x", "--expires", "soon"), "not a duration"),
+        (("zoe", "x", "--at", "2h"), "you have no key of zoe yet"),
+    ):
+        code, _, err = people.run("alice", "send", *words)
+        assert (code, what in err) == (2, True), err
+
+
+def test_a_message_that_expires(people: People) -> None:
+    """It is given up by the node, and said to have failed."""
+    assert people.run("alice", "send", "bob", "lunch?", "--expires", "1s", "--wait", "0")[0] == 6
+    with running(people.start("alice")) as alice:
+        alice.wait_for("1 line to bob will not be delivered: it has expired")
+    assert ("alice", "lunch?", "failed") in people.texts("alice", "bob")

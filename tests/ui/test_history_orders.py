@@ -40,3 +40,27 @@ def test_what_was_said_is_shown(secure_world: World) -> None:
     bobs["history"](Order("history", "alice"))
     assert "alice: pizza on friday?" in screen.lines[1]
     assert screen.lines[2].endswith("(unread)")
+
+
+def test_something_is_said_later(secure_world: World) -> None:
+    """To whom is in front; the outbox shows since when it may go out."""
+    alice, _ = friends(secure_world)
+    screen = Screen()
+    fronts: list[str | None] = ["bob"]
+    handlers = HistoryOrders(screen, lambda: alice.node, lambda: fronts[0]).handlers
+    handlers["later"](Order("later", "2h good morning"))
+    assert re.fullmatch(r"\* it is said not before \w+ \d\d:\d\d: /outbox", screen.lines[-1])
+    handlers["outbox"](Order("outbox"))
+    assert "me to bob: good morning  (not before " in screen.lines[-1]
+    for typed, what in (
+        ("2h", "what is to be said later"),
+        ("soon x", "'soon' is no time to come"),
+    ):
+        with pytest.raises(UsageError, match=what):
+            handlers["later"](Order("later", typed))
+    fronts[0] = "carol"
+    with pytest.raises(UsageError, match="no key of carol"):
+        handlers["later"](Order("later", "2h x"))
+    fronts[0] = None
+    with pytest.raises(UsageError, match="in no chat"):
+        handlers["later"](Order("later", "2h x"))

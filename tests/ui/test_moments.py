@@ -3,13 +3,14 @@
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pchat.cli.moments import moment_of
 from p2pchat.ui.json_events import timestamp
+from p2pchat.ui.moments import coming_moment_of, moment_of
 
 ZONE = dt.timezone(dt.timedelta(hours=2))
 NOW = dt.datetime(2026, 11, 27, 14, 0, tzinfo=ZONE)  # a Friday
@@ -78,3 +79,39 @@ def test_when_the_clocks_were_changed(typed: str, meant: str, zone: Callable[[st
 def test_what_we_print_is_taken(at: int) -> None:
     """To the millisecond."""
     assert int(moment_of(timestamp(at), NOW).timestamp() * 1000) in {at, at - 1}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("2h", "2026-11-27T16:00+02:00"),
+        ("14:30", "2026-11-27T14:30+02:00"),
+        ("13:30", "2026-11-28T13:30+02:00"),
+        ("14:00", "2026-11-28T14:00+02:00"),
+        ("9:00", "2026-11-28T09:00+02:00"),
+        ("tomorrow", "2026-11-28T00:00+02:00"),
+        ("Mon", "2026-11-30T00:00+02:00"),
+        ("friday", "2026-12-04T00:00+02:00"),
+        ("2026-12-01", "2026-12-01T00:00+02:00"),
+        ("2026-11-27T12:00:01Z", "2026-11-27T12:00:01+00:00"),
+    ],
+)
+def test_what_is_to_come(typed: str, meant: str, zone: Callable[[str], None]) -> None:
+    """The next such moment."""
+    zone("EET-2")
+    assert coming_moment_of(typed, NOW) == dt.datetime.fromisoformat(meant)
+
+
+@pytest.mark.parametrize("typed", ["now", "today", "yesterday", "2026-11-27", "soon", "", "25:00"])
+def test_what_is_past_or_nothing_is_not_to_come(typed: str, zone: Callable[[str], None]) -> None:
+    """A line could never be sent then."""
+    zone("EET-2")
+    with pytest.raises(ValueError, match=r"."):
+        coming_moment_of(typed, NOW)
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_time_to_come_or_refused(text: str) -> None:
+    """By the errors that an option names."""
+    with suppress(ValueError, OverflowError):
+        assert coming_moment_of(text, NOW) >= NOW

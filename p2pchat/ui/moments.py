@@ -1,0 +1,69 @@
+"""Points in time as people type them: `2h`, `yesterday`, `monday`, `14:30`, a date, or a
+timestamp that we print. One without a zone is local time. Pure.
+"""
+
+import datetime as dt
+import re
+from typing import Final
+
+from p2pchat.protocol.durations import is_duration, seconds_of
+
+_DAY: Final = dt.timedelta(days=1)
+_CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_SHORTEST_DAY: Final = 3
+"""The fewest letters that name a weekday."""
+
+COMING_EXAMPLES: Final = "2h, 9:00, tomorrow, monday, 2026-11-27T14:30"
+EXAMPLES: Final = "2h, 3d, yesterday, monday, 14:30, 2026-11-27, 2026-11-27T14:30 or ...Z"
+
+
+def moment_of(typed: str, now: dt.datetime) -> dt.datetime:
+    """Return the point in time, with a zone, that was typed at `now`, which has one too.
+
+    Raise ValueError if it is not understood, or OverflowError if it is out of range.
+    """
+    text = typed.strip().lower()
+    if text == "now":
+        return now
+    if is_duration(text):
+        return now - dt.timedelta(seconds=seconds_of(text))
+    local = _on_the_clock(text, now.astimezone().replace(tzinfo=None))
+    # The zone comes last: its offset at that time may be another one than today's.
+    return (local or dt.datetime.fromisoformat(typed.strip())).astimezone()
+
+
+def coming_moment_of(typed: str, now: dt.datetime) -> dt.datetime:
+    """Return the next such point in time: `2h` from now, `9:00` today or tomorrow, `monday`.
+
+    Raise ValueError if it is not understood or is past, or OverflowError if it is out of range.
+    """
+    text = typed.strip().lower()
+    if is_duration(text):
+        return now + dt.timedelta(seconds=seconds_of(text))
+    local = now.astimezone().replace(tzinfo=None)
+    if text == "tomorrow":
+        return (local.replace(hour=0, minute=0, second=0, microsecond=0) + _DAY).astimezone()
+    last = _on_the_clock(text, local)
+    if last is not None and text not in ("today", "yesterday"):
+        return (last + (_DAY if _CLOCK.fullmatch(text) else 7 * _DAY)).astimezone()
+    moment = moment_of(typed, now)
+    if moment <= now:
+        raise ValueError("it is past")
+    return moment
+
+
+def _on_the_clock(text: str, now: dt.datetime) -> dt.datetime | None:
+    """Return the last such day or time of day, in local time without a zone; None if no such."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if text in ("today", "yesterday"):
+        return midnight - (text == "yesterday") * _DAY
+    if len(text) >= _SHORTEST_DAY:
+        for number, day in enumerate(_WEEKDAYS):
+            if day.startswith(text):
+                return midnight - ((now.weekday() - number) % 7) * _DAY
+    if clock := _CLOCK.fullmatch(text):
+        hour, minute, second = (int(part or 0) for part in clock.groups())
+        at = midnight.replace(hour=hour, minute=minute, second=second)
+        return at if at <= now else at - _DAY
+    return None
