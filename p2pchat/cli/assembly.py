@@ -69,6 +69,7 @@ def converse(
             prompt.write,
             plain=False,
             alert=prompt.alert,
+            copy=prompt.copy,
             timestamps=at_prompt.look.timestamps,
         )
         app = ChatApp(view, call=call)
@@ -113,7 +114,7 @@ def attach(
 
         prompt = _prompt(lambda: app.around, at_prompt)
         app = Attached(loop, client, prompt.write)
-        app.alert = prompt.alert
+        app.alert, app.copy = prompt.alert, prompt.copy
         at_signals(loop, TO_END, app.finish)
         app.attach(msgspec.structs.replace(request, timestamps=at_prompt.look.timestamps))
         host.run(loop, app, prompt)

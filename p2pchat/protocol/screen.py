@@ -90,6 +90,13 @@ class Alert(Message, frozen=True):
     hidden = frozenset({"text"})
 
 
+class Copy(Message, frozen=True):
+    """Put this text on the clipboard of the screen's terminal."""
+
+    text: str
+    hidden = frozenset({"text"})
+
+
 class Around(Message, frozen=True):
     """What stands around the line that is being typed, from now on.
 

@@ -18,6 +18,7 @@ from p2pchat.protocol.screen import (
     Around,
     Attach,
     AttachProgram,
+    Copy,
     Detached,
     Fragment,
     Shown,
@@ -57,6 +58,7 @@ class Attached:
         self._on_input_wanted: Callable[[], None] = lambda: None
         self.around = Around("> ")
         self.alert: Callable[[str, str, str], None] = lambda *_: None
+        self.copy: Callable[[str], None] = lambda _: None
         self.done = False
         self.exit_code = 0
         self.error: P2PError | None = None
@@ -124,6 +126,8 @@ class Attached:
                     self._link.send(Taken(len(lines)))
             case Around():
                 self.around = message
+            case Copy(text):
+                self.copy(text)
             case Alert(contact, sentence, text):
                 self.alert(contact, sentence, text)
             case Taken(count):

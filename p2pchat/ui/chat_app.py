@@ -84,6 +84,7 @@ class ChatApp(Watcher):
             "next": lambda _: self._go_to(self.foreground.next_unread(), False),
             "quit": lambda _: self.finish(),
             "reject": lambda order: self.node.reject(order.argument),
+            "run": lambda _: _not_here(),
             "search": lambda order: self._search(order.argument),
             **TrustOrders(view, lambda: self.node, lambda: self.front).handlers,
             **HistoryOrders(view, lambda: self.node, lambda: self.front).handlers,
@@ -372,3 +373,8 @@ class ChatApp(Watcher):
             raise UsageError("you are in no chat")
         if self._call is not None and self.front is None:
             self.finish()
+
+
+def _not_here() -> None:
+    """Refuse what a prompt does itself, before the app hears of it."""
+    raise UsageError("/run puts text into the line of a prompt, and there is none")

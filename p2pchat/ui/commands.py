@@ -90,6 +90,10 @@ COMMANDS: Final = (
     Command("search-history", WORDS, "show lines with these words, whoever said them", group=LINES),
     Command("outbox", "", "list what waits, and what has failed", group=LINES),
     Command("later", WORDS, "say something later: /later 9:00 good morning", group=LINES),
+    Command(
+        "copy", WORDS, "copy the last line; /copy block, /copy link", optional=True, group=LINES
+    ),
+    Command("run", WORDS, "put what a command prints into the line: /run make test", group=LINES),
     Command("away", "", "let contacts know that you are not at the keyboard, or are again"),
     Command(
         "dnd",

@@ -6,12 +6,15 @@ from typing import Final
 from p2pchat.errors import UsageError
 from p2pchat.peer.lines import TO_RETRY, KeptLine, LineState
 from p2pchat.peer.node import Node
+from p2pchat.protocol.text import excerpt
 from p2pchat.ui.commands import Order
+from p2pchat.ui.copying import to_copy
 from p2pchat.ui.later import schedule_text
 from p2pchat.ui.render import kept_lines, scheduled_line
 from p2pchat.ui.view import View
 
 _LAST: Final = 20
+_LOOKED_THROUGH: Final = 500
 
 
 class HistoryOrders:
@@ -33,6 +36,7 @@ class HistoryOrders:
             "history": self._history,
             "search-history": self._search,
             "outbox": lambda _: self._outbox(),
+            "copy": lambda order: self._copy(order.argument or "line"),
             "later": lambda order: self._later(order.argument),
         }
 
@@ -57,6 +61,16 @@ class HistoryOrders:
             self._view.tell(scheduled_line(scheduled_one, "me"))
         if not lines and not later:
             self._view.tell("nothing waits, and nothing has failed")
+
+    def _copy(self, kind: str) -> None:
+        """Copy the last line, block or link of the conversation in front."""
+        contact = self._front()
+        if contact is None:
+            raise UsageError("you are in no chat", advice="/chat NAME starts one")
+        lines = self._node().history.lines(contact, limit=_LOOKED_THROUGH)
+        text = to_copy(kind, [line.text for line in reversed(lines)])
+        self._view.copy(text)
+        self._view.tell(f"copied: {excerpt(text)}")
 
     def _later(self, typed: str) -> None:
         """Schedule a text for the contact in front."""

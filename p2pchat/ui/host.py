@@ -9,6 +9,7 @@ import asyncio
 from functools import partial
 
 from p2pchat.net.loop import Loop
+from p2pchat.ui.command_run import CommandRun
 from p2pchat.ui.prompt import Prompt
 from p2pchat.ui.typed_ahead import TakesInput
 
@@ -26,12 +27,14 @@ class _Host:
         self._prompt = prompt
         self._failure: BaseException | None = None
         self._due: asyncio.TimerHandle | None = None
+        self._command: CommandRun | None = None
 
     async def main(self) -> None:
         self._asyncio = asyncio.get_running_loop()
         self._asyncio.add_reader(self._loop.fileno(), self._turn)
         try:
             self._prompt.on_line = self._entered
+            self._prompt.on_run = self._run
             self._turn()
             if not self._over:
                 await self._prompt.session.prompt_async()
@@ -40,6 +43,8 @@ class _Host:
         finally:
             self._asyncio.remove_reader(self._loop.fileno())
             self._prompt.put_away()
+            if self._command is not None:
+                self._command.stop()
             if self._due is not None:
                 self._due.cancel()
         if self._failure is not None:
@@ -53,6 +58,17 @@ class _Host:
         if not self._over:
             self._loop.call_soon(partial(self._app.submit, line))  # where a bug is contained
             self._turn()
+
+    def _run(self, command: str) -> None:
+        """Run a command of the user's; what it prints is put into the line."""
+
+        def ended(block: str) -> None:
+            self._command = None
+            self._prompt.has_run(block)
+
+        self._command = CommandRun(self._loop, command, ended)
+        self._prompt.on_stop_running = self._command.stop
+        self._turn()
 
     def _turn(self) -> None:
         """Run one turn of our loop, schedule the next, and update the screen."""

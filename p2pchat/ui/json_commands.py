@@ -15,9 +15,9 @@ from p2pchat.ui.commands import COMMANDS, NAME, TIME, WORDS, Command
 
 _LAST: Final = 20
 
-_PERSONS_ONLY: Final = frozenset({"next", "help", "later", "leave", "me"})
-"""They are about the conversation in front; `leave` has a row of its own below, `/me` is a text,
-and `send` says when.
+_PERSONS_ONLY: Final = frozenset({"copy", "next", "help", "later", "leave", "me", "run"})
+"""They are about the conversation in front or its screen; `leave` has a row of its own below, `/me`
+is a text, and `send` says when.
 """
 
 

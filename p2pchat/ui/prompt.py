@@ -4,6 +4,7 @@ Knows no node: what stands around the line is given. Foreign text is shown as fr
 parsed as markup.
 """
 
+import base64
 import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -32,15 +33,16 @@ from p2pchat.ui.completion import CommandCompleter
 from p2pchat.ui.drafts import Drafts
 from p2pchat.ui.keys import bindings
 from p2pchat.ui.look import Look
-from p2pchat.ui.render import NOTICE, Fragments, our_lines
+from p2pchat.ui.render import CODE, NOTICE, Fragments, our_lines
 from p2pchat.ui.terminal import our_terminal
 from p2pchat.ui.themes import style_of
 from p2pchat.ui.title import Title
 from p2pchat.ui.toolbar import fitted
-from p2pchat.ui.wrapping import hanging, wrapped
+from p2pchat.ui.wrapping import cells, hanging, wrapped
 
 _REFRESH_S: Final = 1.0  # the toolbar counts seconds
 _DRAFT_EVERY_S: Final = 1.0
+_RUN: Final = "/run "
 _NOTIFIED: Final = 200
 """Characters of a notification."""
 
@@ -110,6 +112,9 @@ class Prompt:
         self.session.app.renderer.cpr_not_supported_callback = lambda: None
         self._title = Title(self.session.app.output)
         self.on_line: Callable[[str], None] = _ignore
+        self.on_run: Callable[[str], None] = _ignore
+        self.on_stop_running: Callable[[], None] = lambda: None
+        self._running = ""  # the command whose output is awaited
 
     def _entered(self, buffer: Buffer) -> bool:
         """Submit the line, or ask for confirmation first; return True if the text should stay."""
@@ -118,12 +123,29 @@ class Prompt:
             self._asked_about = text
             return True
         confirmed, self._asked_about = self._asked_about is not None, None
+        command = text.strip().removeprefix(_RUN).strip() if text.startswith(_RUN) else ""
         self._drafts.keep(self._front, "")
         buffer.reset(append_to_history=True)
         # By itself it would be loaded when it is next drawn: arrow up before that found nothing.
         buffer.load_history_if_not_yet_loaded()
-        self.on_line(as_meant(text) if confirmed else text)
+        if command:
+            self._running = command
+            self.on_run(command)
+        else:
+            self.on_line(as_meant(text) if confirmed else text)
         return True
+
+    def has_run(self, block: str) -> None:
+        """Put what a command printed into the line, to be sent by Enter, or not."""
+        self._running = ""
+        self.session.default_buffer.insert_text(block)
+        self.session.app.invalidate()
+
+    def copy(self, text: str) -> None:
+        """Put a text on the terminal's clipboard, by OSC 52."""
+        output = self.session.app.output
+        output.write_raw(f"\x1b]52;c;{base64.b64encode(text.encode()).decode()}\x07")
+        output.flush()
 
     def put_away(self) -> None:
         """Keep what is being typed, and print what still waits: the prompt ends."""
@@ -138,6 +160,9 @@ class Prompt:
 
     def _interrupted(self) -> None:
         """Ask before Ctrl-C ends chat and node, because the key may be meant for something else."""
+        if self._running:
+            self.on_stop_running()
+            return
         if self._asked_to_leave:
             self.session.app.exit(exception=KeyboardInterrupt)
         self._asked_to_leave = True
@@ -204,9 +229,9 @@ class Prompt:
         output = self.session.app.output
         width = output.get_size().columns
         for line in pending:
-            for piece in wrapped(line, width, hanging(line)):
+            for piece in _in_width(line, width):
                 print_formatted_text(output, FormattedText([*piece, ("", "\n")]), self._style)
-                rows += 1
+                rows += 1 + cells(piece) // (width + 1)
         output.flush()
         return rows
 
@@ -235,12 +260,14 @@ class Prompt:
             above.append(("class:notice", f"{NOTICE}{around.more_unsettled} more lines wait\n"))
         for text, state in around.unsettled:
             for line in our_lines(around.prompt, text, state):
-                for piece in wrapped(line, width, hanging(line)):
+                for piece in _in_width(line, width):
                     above += [*piece, ("", "\n")]
         return [*above, ("class:prompt", around.prompt)]
 
     def _toolbar(self) -> Sequence[Fragment]:
         text = self.session.default_buffer.text
+        if self._running:
+            return [("class:bottom-toolbar.question", f" running {self._running}: Ctrl-C ends it")]
         if self._asked_to_leave:
             return [("class:bottom-toolbar.question", " Ctrl-C again leaves, and logs out")]
         if self._asked_about is not None and self._asked_about == text:
@@ -253,6 +280,13 @@ class Prompt:
         """Return whether the menu offers something: grey text beside it would be in its way."""
         buffer = self.session.default_buffer
         return any(self._completer.get_completions(buffer.document, CompleteEvent()))
+
+
+def _in_width(line: Sequence[Fragment], width: int) -> Iterable[Sequence[Fragment]]:
+    """Return a line in pieces that fit; code stays whole, for the terminal to break."""
+    if any(style == CODE for style, _ in line):
+        return [line]
+    return wrapped(line, width, hanging(line))
 
 
 def _ignore(_: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.node import Node
-from p2pchat.protocol.screen import Alert, Around, Attach, Shown
+from p2pchat.protocol.screen import Alert, Around, Attach, Copy, Shown
 from p2pchat.ui.around import around
 from p2pchat.ui.call import Call
 from p2pchat.ui.chat_app import ChatApp
@@ -43,6 +43,7 @@ class RemoteScreen(RemoteEnd):
                 self._show,
                 plain=request.plain,
                 alert=lambda *told: link.send(Alert(*told)),
+                copy=None if request.plain else lambda text: link.send(Copy(text)),
                 timestamps=request.timestamps,
             ),
             call=Call(request.call, request.in_clear) if request.call else None,

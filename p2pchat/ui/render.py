@@ -65,6 +65,11 @@ ACTION: Final = "/me "
 DOING: Final = "~ "
 """How such a line begins on a screen: with a mark that neither a text nor a notice has."""
 
+CODE: Final = "class:code"
+"""The style of lines between fences: they keep their spaces, and are not wrapped."""
+
+FENCE: Final = "```"
+
 SENT: Final = "sent"
 """The state of a line that is on its way; `LineState` has those that a disk knows."""
 
@@ -91,9 +96,21 @@ def styled_lines(event: Event) -> list[Fragments]:
         indent = " " * (len(event.contact) + 2)
         return [
             [("class:contact", event.contact), ("", f": {first}")],
-            *([("", indent + line)] for line in rest),
+            *_indented(first, rest, indent),
         ]
     return [notice(sentence) for sentence in sentences(event)]
+
+
+def _indented(first: str, rest: list[str], indent: str) -> list[Fragments]:
+    """Return the lines after the first one; those in a fence are code, which nothing may wrap."""
+    lines: list[Fragments] = []
+    in_code = first.lstrip().startswith(FENCE)
+    for line in rest:
+        is_fence = line.lstrip().startswith(FENCE)
+        style = CODE if in_code and not is_fence else ""
+        in_code ^= is_fence
+        lines.append([("", indent), (style, line)] if style else [("", indent + line)])
+    return lines
 
 
 def _on_one_line(action: str) -> str:
@@ -122,7 +139,7 @@ def our_lines(prompt: str, text: str, state: str, contact: str = "") -> list[Fra
         prompt, text = f"{DOING}{us} ", _on_one_line(text)
     first, *rest = shown_lines(text, contact)
     lines: list[Fragments] = [[("class:prompt", prompt), ("", first)]]
-    lines += [[("", " " * len(prompt) + line)] for line in rest]
+    lines += _indented(first, rest, " " * len(prompt))
     mark = {"": "", LineState.DELIVERED: "  ✓"}.get(state, f"  ({state})")
     lines[-1].append(("class:state", mark))
     return lines

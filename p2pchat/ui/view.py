@@ -6,6 +6,7 @@ The writer may be a prompt, a stream of plain lines, or a link to a screen in an
 import datetime as dt
 from collections.abc import Callable
 
+from p2pchat.errors import UsageError
 from p2pchat.peer.events import Event, TextReceived
 from p2pchat.ui.render import Fragments, day_line, notice, our_lines, plain_lines, styled_lines
 
@@ -13,8 +14,9 @@ from p2pchat.ui.render import Fragments, day_line, notice, our_lines, plain_line
 class View:
     """Shows through `write(lines)`. Plain: without styles, and without what the person typed.
 
-    `alert(contact, sentence, text)` draws the person's attention. `timestamps`: say when each line
-    was said, by the clock `now`, in the time zone of whoever looks, and where a day ends.
+    `alert(contact, sentence, text)` draws the person's attention, `copy(text)` fills the clipboard.
+    `timestamps`: say when each line was said, by the clock `now`, in the time zone of whoever
+    looks, and where a day ends.
     """
 
     def __init__(
@@ -23,6 +25,7 @@ class View:
         *,
         plain: bool,
         alert: Callable[[str, str, str], None] = lambda _contact, _sentence, _text: None,
+        copy: Callable[[str], None] | None = None,
         timestamps: bool = False,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now().astimezone(),
     ) -> None:
@@ -32,6 +35,7 @@ class View:
         self._now = now
         self._day = now().date()
         self.alert = alert
+        self._copy = copy
 
     def show(self, event: Event) -> None:
         """Show what happened."""
@@ -41,6 +45,12 @@ class View:
             self._show_said(styled_lines(event), event.at)
         else:
             self._write(styled_lines(event))
+
+    def copy(self, text: str) -> None:
+        """Put a text on the terminal's clipboard. Raise UsageError where there is none."""
+        if self._copy is None:
+            raise UsageError("only the prompt of a terminal can copy")
+        self._copy(text)
 
     def tell(self, sentence: str) -> None:
         """Show a notice."""

@@ -32,6 +32,11 @@ def wrapped(line: Sequence[Fragment], width: int, indent: int) -> Iterator[list[
         margin = True
 
 
+def cells(line: Sequence[Fragment]) -> int:
+    """Return how many cells of a terminal a line takes."""
+    return sum(get_cwidth(text) for _, text in line)
+
+
 def hanging(line: Sequence[Fragment]) -> int:
     """Return the column of the line's own text: after its speaker's name, or a notice's mark."""
     before = 0

@@ -1,5 +1,6 @@
 """The prompt under hands: keys, pastes, drafts, colours, and two people typing at once."""
 
+import base64
 import datetime as dt
 import re
 import signal
@@ -122,6 +123,46 @@ def test_a_terminal_that_does_not_say_where_its_cursor_is(desk: Desk) -> None:
     alice.enter("/quit")
     alice.end()
     assert b"WARNING" not in heard
+
+
+def test_code_keeps_its_spaces_and_is_copied(desk: Desk) -> None:
+    """A fenced block is not wrapped anew; /copy block gives it to the terminal, without fences."""
+    alice = desk.chat()
+    heard = bytearray()
+    alice.heard = heard.extend
+    code = "def f(x):\n    return  x" + " + 1" * 20
+    alice.type(PASTE.format(f"```\n{code}\n```") + "\r")
+    alice.wait_until(lambda: "alice to bob> ```" in alice.lines or "```  (queued)" in alice.text)
+    indent = " " * len("alice to bob> ")
+    alice.wait_until(lambda: f"{indent}    return  x + 1 + 1" in alice.text)
+    alice.enter("/copy block")
+    alice.wait_for("copied: def f")
+    copied = re.findall(rb"\x1b\]52;c;([^\x07]*)\x07", bytes(heard))
+    assert [base64.b64decode(text).decode() for text in copied] == [code]
+    alice.enter("see https://example.org/x.")
+    alice.wait_for("example.org")
+    alice.enter("/copy link")
+    alice.wait_for("copied: https://example.org/x$")
+    alice.enter("/copy picture")
+    alice.wait_for("there is no 'picture' to copy")
+
+
+def test_what_a_command_prints_is_put_into_the_line(desk: Desk) -> None:
+    """And is sent by Enter only; Ctrl-C ends a command that does not end."""
+    alice = desk.chat()
+    alice.enter("/run echo built; echo well")
+    alice.wait_until(lambda: alice.lines[-2].strip() == "```" and "well" in alice.text)
+    assert desk.people.texts("alice", "bob")[-1][1] == "hello there"
+    alice.type(" look\r\r")
+    alice.wait_for("queued")
+    sent = desk.people.texts("alice", "bob")[-1][1]
+    assert sent == "```\n$ echo built; echo well\nbuilt\nwell\n``` look"
+    alice.enter("/run sleep 1000")
+    alice.wait_until(lambda: "running sleep 1000: Ctrl-C ends it" in alice.toolbar)
+    alice.type("\x03")
+    alice.wait_for("ended by signal 9")
+    alice.type("\x03")
+    alice.wait_until(lambda: typed(alice) == "")
 
 
 def test_ctrl_z_suspends_and_comes_back_with_the_screen_right(desk: Desk) -> None:

@@ -83,7 +83,7 @@ def test_an_id_can_always_be_said_back() -> None:
 
 def test_what_a_person_can_order_a_program_can() -> None:
     """But for what is about a prompt."""
-    assert {c.word for c in COMMANDS} - set(ROWS) == {"next", "help", "later", "me"}
+    assert {c.word for c in COMMANDS} - set(ROWS) == {"copy", "help", "later", "me", "next", "run"}
 
 
 def test_the_table_says_what_may_be_ordered() -> None:
