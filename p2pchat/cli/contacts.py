@@ -10,6 +10,7 @@ import click
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.settings import Settings
+from p2pchat.cli.tables import print_table
 
 if TYPE_CHECKING:
     from p2pchat.ui.contact_list import Row
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool) -> None:
     """Run `p2p contacts`."""
-    from p2pchat.ui.contact_list import NOBODY, contact_lines, contact_object
+    from p2pchat.ui.contact_list import HEADERS, NOBODY, contact_cells, contact_object
 
     known = _rows(settings, registry)
     if as_json:
@@ -43,8 +44,7 @@ def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool
         for row in known:
             echo(f"{row.contact.username:<20} {_fingerprint(row.contact.key)}".rstrip())
     else:
-        for line in contact_lines(known):
-            echo(line)
+        print_table(HEADERS, contact_cells(known))
     if not known:
         echo(NOBODY.replace("/chat", "p2p chat"), err=True)
 

@@ -3,6 +3,7 @@
 The same at the prompt, for programs and in the shell.
 """
 
+import datetime as dt
 import time
 from collections.abc import Collection, Iterable
 from typing import Any, Final, NamedTuple
@@ -14,6 +15,8 @@ from p2pchat.peer.profile import KnownContact
 from p2pchat.peer.registry_session import Standing
 
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+_WEEK: Final = 7
 
 NOBODY: Final = "you have no contacts yet: /chat NAME asks a user for a chat"
 
@@ -27,6 +30,8 @@ class Row(NamedTuple):
     unread: int = 0
     waiting: int = 0
     last_at: int = 0
+    waiting_since: int = 0
+    """When the first line that waits was written, in milliseconds since the epoch."""
 
     @property
     def trust(self) -> str:
@@ -57,6 +62,7 @@ def rows_of(node: Node) -> list[Row]:
 def rows(contacts: Contacts, history: History, online: Collection[str] | None) -> list[Row]:
     """Return a row for each contact; `online` is None if unknown. Raise StorageError."""
     unread, waiting, last_heard = history.unread(), history.waiting(), history.last_heard()
+    since = history.waiting_since()
     return [
         Row(
             contact,
@@ -64,6 +70,7 @@ def rows(contacts: Contacts, history: History, online: Collection[str] | None) -
             unread.get(contact.username, 0),
             waiting.get(contact.username, 0),
             last_heard.get(contact.username, 0),
+            since.get(contact.username, 0),
         )
         for contact in contacts.all()
     ]
@@ -82,23 +89,50 @@ def contact_object(row: Row) -> dict[str, Any]:
     }
 
 
-def contact_lines(rows: Iterable[Row]) -> list[str]:
-    """Return the rows as lines: first contacts with unread messages, then those online."""
+HEADERS: Final = ("NAME", "PRESENCE", "UNREAD", "OUTBOX", "TRUST")
+"""What the cells of a contact are."""
+
+
+def contact_cells(rows: Iterable[Row]) -> list[tuple[str, ...]]:
+    """Return the cells of each: first contacts with unread messages, then those online."""
     ordered = sorted(
         rows, key=lambda row: (not row.unread, not row.online, -row.last_at, row.contact.username)
     )
-    cells = [
+    return [
         (
             row.contact.username,
             row.presence,
             f"{row.unread} unread" if row.unread else "",
-            f"{row.waiting} wait{'s' if row.waiting == 1 else ''}" if row.waiting else "",
+            _waiting(row),
             ", ".join(filter(None, (row.trust, *_marks(row.contact)))),
         )
         for row in ordered
     ]
+
+
+def contact_lines(rows: Iterable[Row]) -> list[str]:
+    """Return the same as aligned lines, for the prompt."""
+    cells = contact_cells(rows)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(_columns(line, widths)).rstrip() for line in cells]
+
+
+def _waiting(row: Row) -> str:
+    """Return how many lines wait, and since when."""
+    if not row.waiting:
+        return ""
+    count = f"{row.waiting} wait{'s' if row.waiting == 1 else ''}"
+    return f"{count} since {_day(row.waiting_since)}" if row.waiting_since else count
+
+
+def _day(at: int) -> str:
+    """Return when it was as people say it: a time of today, a weekday, or a date."""
+    now = dt.datetime.now().astimezone()
+    then = dt.datetime.fromtimestamp(at / 1000, tz=dt.UTC).astimezone()
+    days = (now.date() - then.date()).days
+    if days <= 0:
+        return f"{then:%H:%M}"
+    return f"{then:%a}" if days < _WEEK else f"{then:%Y-%m-%d}"
 
 
 def _marks(contact: KnownContact) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """The list of contacts: the important ones first, in columns, with what is to be known of each."""
 
+import re
 import time
 
 import pytest
@@ -36,6 +37,15 @@ def test_unread_then_online_then_the_latest() -> None:
     ]
 
 
+def test_since_when_lines_wait() -> None:
+    """As people say it: a weekday, or a date if that is long ago."""
+    day = 86_400_000
+    now = int(time.time() * 1000)
+    for since, shown in ((now - 2 * day, r"[A-Z][a-z]{2}"), (now - 20 * day, r"\d{4}-\d\d-\d\d")):
+        (line,) = contact_lines([Row(known("bob"), online=None, waiting=1, waiting_since=since)])
+        assert re.fullmatch(rf"bob  1 waits since {shown}  unverified", line)
+
+
 def test_what_no_node_knows_is_not_claimed() -> None:
     """Without one, nobody is called offline."""
     assert contact_lines([Row(known("bob"), online=None)]) == ["bob  unverified"]
@@ -59,7 +69,7 @@ def test_it_is_shown_at_the_prompt(secure_world: World, word: str) -> None:
     app.node.say("bob", "later")
     world.settle()
     app.submit(f"/{word}")
-    assert screen.lines[-1] == "* bob  offline  1 waits  unverified"
+    assert re.fullmatch(r"\* bob  offline  1 waits since \d\d:\d\d  unverified", screen.lines[-1])
     world.kill_registry()
     app.submit(f"/{word}")
     assert screen.lines[-1] == "* bob  1 waits  unverified"
