@@ -30,6 +30,14 @@ class OriginalPeer:
         self._open.append(Raw(("127.0.0.1", port)))
         return self._open[-1]
 
+    def leave(self, connection: Raw) -> None:
+        """End a chat as the original does: close what we opened, and leave the other one open.
+
+        Its peer server goes on, and takes the next call on a new connection.
+        """
+        self._open.remove(connection)
+        connection.close()
+
     @staticmethod
     def receive(connection: Raw) -> tuple[str, str]:
         """Read as the original does: one `recv` for the header, one for the payload."""

@@ -21,6 +21,7 @@ KEYS: Final = (
     ("Ctrl-X Ctrl-E (vi: v)", "write the text in $EDITOR"),
     ("Enter, again", "send what you were asked about; any other key goes back to it"),
     ("Ctrl-C", "clear the line"),
+    ("Ctrl-Z", "suspend; fg, in the shell, comes back"),
     ("Ctrl-C twice, or Ctrl-D, on an empty line", "leave"),
 )
 """Each key, and what it does."""

@@ -76,6 +76,31 @@ def test_an_original_caller(name: str, env: dict[str, str], original: OriginalPe
         assert ours.end()[0] == 0
 
 
+def test_an_original_contact_that_leaves_and_comes_back(
+    name: str, env: dict[str, str], original: OriginalPeer
+) -> None:
+    """Its other connection stays open, and what it sends there later is nobody's; a new call is."""
+    ours, port = log_in(name, env)
+    with running(ours):
+        for n in range(2):
+            caller = original.dial(port)
+            caller.say("CHAT_REQ", f"olga {original.port}")
+            ours.wait_for("olga wants to chat")
+            ours.type("/accept")
+            assert original.receive(caller) == ("CHAT_REQ_RESP", "ACCEPT")
+            back = original.accept()
+            caller.say("MSG", f"hello {n}")
+            ours.wait_for(f"^olga: hello {n}$")
+            ours.type(f"hello to you {n}")
+            assert original.receive(back) == ("MSG", f"hello to you {n}")
+            original.leave(caller)
+            ours.wait_for(r"^\* chat with olga ended$")
+            ours.type("are you still there?")
+            ours.wait_for(r"^\* you are in no chat")
+        ours.type("/quit")
+        assert ours.end()[0] == 2  # two lines could not be said
+
+
 def test_a_caller_that_says_nothing_more(
     name: str, env: dict[str, str], original: OriginalPeer
 ) -> None:
