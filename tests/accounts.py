@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from p2pchat.registry.accounts import Accounts
-from p2pchat.registry.passwords import Cost, Passwords
-from p2pchat.registry.stores import open_file
+from p2pchat.registry.store.accounts import Accounts
+from p2pchat.registry.store.passwords import Cost, Passwords
+from p2pchat.registry.store.stores import open_file
 
 CHEAP = Passwords(Cost(memory_kib=64, passes=1))
 

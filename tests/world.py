@@ -24,11 +24,11 @@ from p2pchat.peer.node import Node
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_dialer import RegistryDialer
 from p2pchat.peer.registry_url import RegistryUrl
-from p2pchat.registry.directory import MemoryDirectory
-from p2pchat.registry.node_lists import NodeLists
-from p2pchat.registry.presence import PresenceBook
-from p2pchat.registry.server import Server
-from p2pchat.registry.service import Service
+from p2pchat.registry.server.server import Server
+from p2pchat.registry.service.directory import MemoryDirectory
+from p2pchat.registry.service.node_lists import NodeLists
+from p2pchat.registry.service.presence import PresenceBook
+from p2pchat.registry.service.service import Service
 from tests.accounts import OpenedAccounts
 from tests.fakes import InlineWorker, MemoryInternet, MemoryNetwork, advance, settle
 

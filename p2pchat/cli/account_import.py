@@ -29,7 +29,7 @@ def import_accounts(
     `dry_run`: only say what would. Raise StorageError.
     """
     from p2pchat.protocol.names import is_plain_username
-    from p2pchat.registry.accounts import Creation
+    from p2pchat.registry.store.accounts import Creation
 
     seen: set[str] = set()
     for number, line in enumerate(read_text(file, errors="surrogateescape").splitlines(), 1):

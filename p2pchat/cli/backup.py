@@ -27,7 +27,7 @@ from p2pchat.errors import UsageError
 def backup(settings: Settings, file: Path, data_dir: Path | None, force: bool) -> None:
     """Run `p2p backup`."""
     from p2pchat.cli.registry_access import shared_database
-    from p2pchat.registry.backup import back_up
+    from p2pchat.registry.store.backup import back_up
 
     folder = data_dir or settings.registry_folder
     database = options.registry_database(folder)

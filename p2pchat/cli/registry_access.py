@@ -21,13 +21,13 @@ from p2pchat.protocol.operator import (
     Session,
     SessionList,
 )
-from p2pchat.registry import operator_desk
-from p2pchat.registry.accounts import Accounts
-from p2pchat.registry.invites import Invites
-from p2pchat.registry.passwords import Passwords
-from p2pchat.registry.presence_table import PresenceTable
-from p2pchat.registry.roster import Roster
-from p2pchat.registry.stores import open_file, open_shared
+from p2pchat.registry.cluster.presence_store import PresenceTable
+from p2pchat.registry.server import admin_socket as operator_desk
+from p2pchat.registry.store.account_admin import Roster
+from p2pchat.registry.store.accounts import Accounts
+from p2pchat.registry.store.invites import Invites
+from p2pchat.registry.store.passwords import Passwords
+from p2pchat.registry.store.stores import open_file, open_shared
 from p2pchat.storage import Store
 
 

@@ -17,21 +17,21 @@ from p2pchat.net.signing import Signer
 from p2pchat.net.tls_engine import StandardEngine
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.private_files import refuse_unless_private_file, replace_private
-from p2pchat.registry.accounts import Accounts
-from p2pchat.registry.directory import Directory, MemoryDirectory
-from p2pchat.registry.entrance import Registration
-from p2pchat.registry.limits import Limits
-from p2pchat.registry.node_lists import NodeLists
-from p2pchat.registry.operator_desk import OperatorDesk
-from p2pchat.registry.passwords import STANDARD_COST, Cost, Passwords
-from p2pchat.registry.presence import PresenceBook
-from p2pchat.registry.server import Door, Server
-from p2pchat.registry.service import Service
-from p2pchat.registry.stores import open_file, open_shared
+from p2pchat.registry.server.admin_socket import OperatorDesk
+from p2pchat.registry.server.server import Door, Server
+from p2pchat.registry.service.auth import Registration
+from p2pchat.registry.service.directory import Directory, MemoryDirectory
+from p2pchat.registry.service.limits import Limits
+from p2pchat.registry.service.node_lists import NodeLists
+from p2pchat.registry.service.presence import PresenceBook
+from p2pchat.registry.service.service import Service
+from p2pchat.registry.store.accounts import Accounts
+from p2pchat.registry.store.passwords import STANDARD_COST, Cost, Passwords
+from p2pchat.registry.store.stores import open_file, open_shared
 from p2pchat.storage import Store
 
 if TYPE_CHECKING:  # it needs what is not there without the extra `postgres`
-    from p2pchat.registry.shared import Shared
+    from p2pchat.registry.cluster.node import Shared
 
 _SHARED_THREADS: Final = 4
 _SHARED_PATIENCE: Final = 4.0
@@ -174,7 +174,7 @@ class RunningRegistry:
     def open_metrics(self, address: Address) -> Address:
         """Let Prometheus read our numbers there; return where. Raise BindError, UsageError."""
         try:
-            from p2pchat.registry.metrics import CONTENT_TYPE, Metrics
+            from p2pchat.registry.server.metrics import CONTENT_TYPE, Metrics
         except ImportError as error:
             raise UsageError(
                 "metrics cannot be told", advice="pip install 'p2pchat[metrics]'"
@@ -227,6 +227,6 @@ def _share(
     loop: Loop, store: Store, url: str, presence: PresenceBook, lists: NodeLists, lease: float
 ) -> "Shared":
     """Return what a node has that shares its database."""
-    from p2pchat.registry.shared import Shared
+    from p2pchat.registry.cluster.node import Shared
 
     return Shared(loop, store, url, presence, lists, node=secrets.randbits(63), lease=lease)

@@ -12,9 +12,9 @@ from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 from p2pchat.net.address import Address, is_host, is_ip, is_loopback
 from p2pchat.net.endpoints import every_host
-from p2pchat.registry.entrance import Registration
-from p2pchat.registry.limits import NO_LIMITS, Limits
-from p2pchat.registry.passwords import STANDARD_COST, Cost
+from p2pchat.registry.service.auth import Registration
+from p2pchat.registry.service.limits import NO_LIMITS, Limits
+from p2pchat.registry.store.passwords import STANDARD_COST, Cost
 
 
 class OriginalDoor(NamedTuple):

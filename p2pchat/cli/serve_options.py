@@ -15,11 +15,11 @@ from p2pchat.cli.serve_settings import FILE_NAME
 
 if TYPE_CHECKING:
     from p2pchat.net.address import Address
-    from p2pchat.registry.limits import Limits
+    from p2pchat.registry.service.limits import Limits
 
 
 def _registry_limits() -> "Limits":
-    from p2pchat.registry.limits import Limits
+    from p2pchat.registry.service.limits import Limits
 
     return Limits()
 

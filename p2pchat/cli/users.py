@@ -91,7 +91,7 @@ def add(
 ) -> None:
     """Run `p2p users add`."""
     from p2pchat.protocol.names import is_plain_username
-    from p2pchat.registry.accounts import Creation
+    from p2pchat.registry.store.accounts import Creation
 
     check_new_name(name)
     if not is_plain_username(name):

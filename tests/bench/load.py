@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from p2pchat.registry.passwords import Cost, Passwords
-from p2pchat.registry.stores import open_file
+from p2pchat.registry.store.passwords import Cost, Passwords
+from p2pchat.registry.store.stores import open_file
 from tests.bench.smallest import name_of
 from tests.programs import Program, Raw, frame
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from p2pchat.cli.main import cli
 from p2pchat.net.certificates import make_certificate
-from p2pchat.registry.stores import open_file
+from p2pchat.registry.store.stores import open_file
 from tests.programs import Serve, running
 
 Check = Callable[..., Result]

@@ -39,7 +39,7 @@ from p2pchat.protocol.states import (
     Dialogue,
     Speaker,
 )
-from p2pchat.registry import news
+from p2pchat.registry.cluster import notifications as news
 from p2pchat.ui.json_commands import ROWS, load, understand
 from tests.fakes import FakeClock, MemoryInternet, settle
 from tests.hostile.payloads import random_payload

@@ -1,0 +1,1 @@
+"""Several nodes of one registry on a PostgreSQL that they share."""

@@ -1,0 +1,55 @@
+"""What a node has that shares its database with others: a worker of its own, an ear, a place."""
+
+from typing import Final
+
+from p2pchat.net.loop import Loop
+from p2pchat.net.worker import ThreadWorker
+from p2pchat.registry.cluster.cluster import Cluster
+from p2pchat.registry.cluster.notify_listener import Bulletin
+from p2pchat.registry.cluster.presence_store import PresenceTable
+from p2pchat.registry.service.node_lists import NodeLists
+from p2pchat.registry.service.presence import PresenceBook
+from p2pchat.storage import Store
+
+_THREADS: Final = 2
+
+
+class Shared:
+    """Node number `node` of those that share the database at `url`, with a lease in seconds.
+
+    What visitors do not wait for has threads of its own, which may wait for the database long.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        store: Store,
+        url: str,
+        presence: PresenceBook,
+        lists: NodeLists,
+        *,
+        node: int,
+        lease: float,
+    ) -> None:
+        self._loop = loop
+        self._url = url
+        self._worker = ThreadWorker(
+            loop, threads=_THREADS, waiting=0, around_thread=store.in_thread
+        )
+        table = PresenceTable(store, node, lease)
+        self.cluster = Cluster(loop, self._worker, table, presence, lists, node=node, lease=lease)
+        self._bulletin: Bulletin | None = None
+
+    def begin(self, join: str) -> None:
+        """Take a lease and begin to listen. Raise StorageError."""
+        self.cluster.begin(join)
+        cluster = self.cluster
+        self._bulletin = Bulletin(
+            self._loop, self._worker, self._url, cluster.hear, cluster.listening
+        )
+
+    def close(self, timeout: float) -> None:
+        """Stop listening, and wait so many seconds for pending writes."""
+        if self._bulletin is not None:
+            self._bulletin.close()
+        self._worker.close(timeout)

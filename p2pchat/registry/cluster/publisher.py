@@ -1,0 +1,160 @@
+"""Publish who is online at our node in the table that the nodes share.
+
+The presence book is what we wish the table to say of us. What differs is written in batches, one
+at a time, and again where it could not be, so that it does not matter when and why that fails.
+Knows no lease and no database; runs on the loop and waits for nothing.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NamedTuple
+
+from p2pchat.errors import P2PError
+from p2pchat.net.loop import Loop
+from p2pchat.net.worker import Worker
+from p2pchat.protocol.messages import Reason
+from p2pchat.registry.cluster.presence_store import Published, Row
+from p2pchat.registry.service.presence import Attendance, PresenceBook
+
+_MOST_AT_ONCE: Final = 500
+"""Users in one transaction, which must not take long."""
+
+_PAUSE: Final = 1.0
+
+OnPublished = Callable[[Published | None], None]
+"""Told what has come of it; None where it could not be written."""
+
+Write = Callable[[list[Row], list[str]], dict[str, Published] | None]
+"""Writes who is here and who is gone, see PresenceTable.publish; blocks."""
+
+
+class _Batch(NamedTuple):
+    """The entries being written: the users, which of them are online, and the waiting callbacks."""
+
+    waiting: dict[str, list[OnPublished]]
+    here: dict[str, Attendance]
+
+
+class Publisher:
+    """Keep the table like the book.
+
+    `on_no_lease` is told when our lease has ended: get another, and `go_on`, after `publish_all`
+    where it is a new one. `on_failed(error)` is told when the table could not be written.
+    `on_not_here(names)` is told of users who have left, or are online at another node, once the
+    table can say where they are; the latter are hung up on here.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        worker: Worker,
+        write: Write,
+        presence: PresenceBook,
+        *,
+        on_no_lease: Callable[[], None],
+        on_failed: Callable[[P2PError], None],
+        on_not_here: Callable[[list[str]], None],
+    ) -> None:
+        self._loop = loop
+        self._worker = worker
+        self._table_write = write
+        self._presence = presence
+        self._on_no_lease = on_no_lease
+        self._on_failed = on_failed
+        self._on_not_here = on_not_here
+        self._published: dict[str, Attendance] = {}
+        self._dirty: dict[str, list[OnPublished]] = {}
+        self._writing = False
+        self._due = False
+        self._stopped = False
+        presence.on_change = self.publish
+
+    def publish(self, username: str, on_published: OnPublished | None = None) -> None:
+        """Write where the user is, soon, even if nothing seems to differ."""
+        callbacks = self._dirty.setdefault(username, [])
+        if on_published is not None:
+            callbacks.append(on_published)
+        if not (self._due or self._writing):
+            self._due = True
+            self._loop.call_soon(self._write)
+
+    def publish_all(self) -> None:
+        """Publish the presence of all our users."""
+        for attendance in self._presence:
+            self.publish(attendance.username)
+
+    def go_on(self) -> None:
+        """Write what waited for a lease."""
+        self._write()
+
+    def is_published(self, attendance: Attendance) -> bool:
+        """Return whether this login is visible to other nodes."""
+        return self._published.get(attendance.username) is attendance
+
+    def stop(self) -> None:
+        """Write no more, but for what is being written."""
+        self._stopped = True
+
+    def _write(self) -> None:
+        self._due = False
+        if self._writing or self._stopped or not self._dirty:
+            return
+        self._writing = True
+        waiting = {name: self._dirty.pop(name) for name in list(self._dirty)[:_MOST_AT_ONCE]}
+        here = {n: a for n in waiting if (a := self._presence.find(n)) is not None}
+        batch = _Batch(waiting, here)
+        rows = [self._row(attendance) for attendance in here.values()]
+        gone = [name for name in waiting if name not in here]
+        self._worker.submit(
+            partial(self._table_write, rows, gone),
+            partial(self._written, batch),
+            partial(self._failed, batch),
+        )
+
+    def _written(self, batch: _Batch, outcomes: dict[str, Published] | None) -> None:
+        self._writing = False
+        if outcomes is None:
+            for name, callbacks in batch.waiting.items():
+                self._dirty[name] = [*callbacks, *self._dirty.get(name, ())]
+            self._on_no_lease()
+            return
+        for name, callbacks in batch.waiting.items():
+            outcome = outcomes.get(name, Published.ELSEWHERE)
+            self._note(name, batch.here.get(name), outcome)
+            for callback in callbacks:
+                callback(outcome)
+        self._on_not_here([n for n in batch.waiting if self._presence.find(n) is None])
+        self._write()
+
+    def _note(self, name: str, attendance: Attendance | None, outcome: Published) -> None:
+        """Remember what others can see now."""
+        if attendance is not None and outcome is Published.KEPT:
+            self._published[name] = attendance
+            return
+        self._published.pop(name, None)
+        here = self._presence.find(name)
+        if outcome is Published.ELSEWHERE and here is not None and here is attendance:
+            here.hang_up(Reason.REPLACED)
+            self._presence.leave(here, elsewhere=True)
+
+    def _failed(self, batch: _Batch, error: P2PError) -> None:
+        self._writing = False
+        for name in batch.waiting:
+            self._dirty.setdefault(name, [])
+        for callbacks in batch.waiting.values():
+            for callback in callbacks:
+                callback(None)
+        self._on_failed(error)
+        self._due = True
+        self._loop.call_later(_PAUSE, self._write)
+
+    def _row(self, attendance: Attendance) -> Row:
+        return Row(
+            attendance.username,
+            attendance.host,
+            attendance.port,
+            attendance.clear_port,
+            in_clear=attendance.seal is None,
+            key=attendance.key,
+            is_new=not self.is_published(attendance),
+        )

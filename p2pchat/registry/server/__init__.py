@@ -1,0 +1,1 @@
+"""How a registry is reached: listeners, connections, the operator's socket, metrics."""

@@ -1,0 +1,95 @@
+"""What a registry tells of itself in numbers, for Prometheus. The only room of prometheus_client.
+
+Counts nothing itself: looks at what the others have, when it is asked.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from p2pchat import __version__
+from p2pchat.net.loop import Loop
+from p2pchat.net.worker import ThreadWorker
+from p2pchat.registry.server.server import Server
+from p2pchat.registry.service.counters import Tally
+from p2pchat.registry.service.presence import PresenceBook
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+_LAG_INTERVAL: Final = 1.0
+
+
+class Metrics:
+    """Numbers of these parts; `page` gives them. Measures how late the loop is until closed."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        *,
+        presence: PresenceBook,
+        server: Server,
+        worker: ThreadWorker,
+        tally: Tally,
+    ) -> None:
+        self._loop = loop
+        self._presence = presence
+        self._server = server
+        self._worker = worker
+        self._tally = tally
+        self._most_late = 0.0
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        tally.counts_answers = True
+        self._look_again()
+
+    def page(self) -> bytes:
+        """Return the numbers in Prometheus' format, and measure the loop's lag anew from now on."""
+        page = generate_latest(self._registry)
+        self._most_late = 0.0
+        return bytes(page)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what prometheus_client asks for."""
+        info = GaugeMetricFamily("p2pchat_info", "The version that runs.", labels=["version"])
+        info.add_metric([__version__], 1)
+        yield info
+        for name, help_text, value in (
+            ("users_online", "Users who are online at this node.", len(self._presence)),
+            ("connections", "Connections at the doors, after their handshake.", len(self._server)),
+            ("handshakes", "TLS handshakes under way.", self._server.handshakes),
+            ("work_waiting", "Passwords and writes that have not been done.", self._worker.waiting),
+            ("loop_lag_seconds", "The latest the loop was since the last look.", self._most_late),
+        ):
+            yield GaugeMetricFamily(f"p2pchat_{name}", help_text, value=value)
+        yield CounterMetricFamily(
+            "p2pchat_internal_errors",
+            "Bugs, each of which cost one connection or task; the log has their tracebacks.",
+            value=self._loop.contained,
+        )
+        answers = CounterMetricFamily(
+            "p2pchat_answers",
+            "Answers by what was asked and the outcome.",
+            labels=["to", "outcome"],
+        )
+        for (asked, outcome), count in sorted(self._tally.answers.items()):
+            answers.add_metric([asked, outcome], count)
+        yield answers
+        refusals = CounterMetricFamily(
+            "p2pchat_refusals", "What a limit has refused.", labels=["limit"]
+        )
+        for limit, count in sorted(self._tally.refusals.items()):
+            refusals.add_metric([limit], count)
+        yield refusals
+
+    def close(self) -> None:
+        """Measure no more."""
+        self._timer.cancel()
+
+    def _look_again(self) -> None:
+        self._timer = self._loop.call_later(_LAG_INTERVAL, self._late)
+
+    def _late(self) -> None:
+        self._most_late = max(self._most_late, self._loop.now() - self._timer.deadline)
+        self._look_again()

@@ -1,0 +1,349 @@
+"""Who gets in: accounts made, passwords, tokens and identities checked, changed and ended.
+
+No socket, no thread, no clock. What blocks is not done here but given as `Work`. At a secure
+listener every login proves the identity key, so that a token or a password alone is useless, and
+what an account allows is bound to its key.
+"""
+
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final
+
+from p2pchat.net.budgets import HOUR, Budget
+from p2pchat.protocol.heartbeat import KEY_BYTES, SESSION_BYTES
+from p2pchat.protocol.messages import (
+    ChangePassword,
+    ChangePasswordResult,
+    Grant,
+    Login,
+    LoginResult,
+    Message,
+    Outcome,
+    Reason,
+    Register,
+    RegisterResult,
+    RevokeTokens,
+    RevokeTokensResult,
+    SlowDown,
+)
+from p2pchat.protocol.names import is_plain_username, is_username
+from p2pchat.registry.service.client_session import Visitor
+from p2pchat.registry.service.counters import Tally
+from p2pchat.registry.service.directory import Directory
+from p2pchat.registry.service.identity_proof import once_proven, why_unproven
+from p2pchat.registry.service.limits import Limits, LoginTries, Rank
+from p2pchat.registry.service.pending import Work
+from p2pchat.registry.service.presence import Attendance, PresenceBook, Seal
+from p2pchat.registry.store.accounts import NO_KEY, Accounts, Creation, Match, Standing, new_token
+
+MIN_PASSWORD: Final = 6
+"""Characters that a password must have at a secure door, where guesses are counted; the original
+door takes what its clients always could."""
+
+_AGAIN: Final = 1.0
+_MOST_LOG_OUTS: Final = 10_000
+"""Remembered, so that a login that was under way meanwhile is checked again."""
+
+_NOT_CREATED: Final = {
+    Creation.NAME_TAKEN: Reason.NAME_TAKEN,
+    Creation.BAD_INVITE: Reason.INVITE_NEEDED,
+}
+
+
+_UNPROVEN: Final = LoginResult(Outcome.FAIL, Reason.BAD_PROOF)
+
+
+class Registration(StrEnum):
+    """Who may make an account."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    INVITE = "invite"
+
+
+class Entrance:
+    """The decisions about accounts. What is over a budget is answered with SlowDown.
+
+    `wall` gives seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        directory: Directory,
+        presence: PresenceBook,
+        now: Callable[[], float],
+        hello_interval: float,
+        limits: Limits,
+        registration: Registration,
+        tally: Tally,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._wall = wall
+        self._accounts = accounts
+        self._directory = directory
+        self._presence = presence
+        self._now = now
+        self._hello_interval = hello_interval
+        self._tries = LoginTries(limits)
+        self._registration = registration
+        self._refusals = tally.refusals
+        self._registrations = Budget.per_hour(limits.registrations_per_hour)
+        self._registrations_there = Budget.per_hour(limits.registrations_per_hour_and_address)
+        self._errands: dict[str, list[Visitor]] = {}
+        self._most_errands = limits.transient_logins
+        self._log_outs: OrderedDict[str, int] = OrderedDict()
+        self._log_out_count = 0
+
+    def limit(self, limits: Limits, registration: Registration) -> None:
+        """Apply these limits and registration rules from now on."""
+        self._registration = registration
+        self._most_errands = limits.transient_logins
+        self._tries.limits = limits
+        self._registrations.change(
+            limits.registrations_per_hour / HOUR, limits.registrations_per_hour
+        )
+        there = limits.registrations_per_hour_and_address
+        self._registrations_there.change(there / HOUR, there)
+
+    def register(self, visitor: Visitor, request: Register) -> Message | Work:
+        """Make an account, and let the visitor in."""
+        username, password, now = request.username, request.password, self._now()
+        reason = self._why_not(visitor, request) or why_unproven(visitor, request, self._wall())
+        if reason is not None:
+            return RegisterResult(Outcome.FAIL, reason)
+        wait = self._registrations.wait("", now) or self._registrations_there.take(
+            visitor.group, now
+        )
+        if wait:
+            self._refusals["registrations-per-hour"] += 1
+            return SlowDown(wait)
+        standing = _standing(visitor, request)
+        invite = request.invite if self._registration is Registration.INVITE else None
+        token = new_token() if visitor.secure else ""
+
+        def create() -> Creation:
+            return self._accounts.create(username, password, standing, invite=invite, token=token)
+
+        def created(creation: Creation) -> Message:
+            if creation is not Creation.MADE:
+                return RegisterResult(Outcome.FAIL, _NOT_CREATED[creation])
+            self._registrations.take("", self._now())
+            self._directory.admit(username, standing)
+            self._tries.note_known(username, visitor.host)
+            grant = self._enter(visitor, request, standing, token)
+            return RegisterResult(Outcome.OK, grant=grant)
+
+        rank = self._tries.rank(username, visitor.host, now)
+        refusal = RegisterResult(Outcome.FAIL, Reason.BAD_PROOF)
+        return once_proven(visitor, request, refusal, Work(create, created, rank))
+
+    def log_in(self, visitor: Visitor, request: Login) -> Message | Work:
+        """Let the visitor in, by password or token."""
+        if visitor.secure and not is_plain_username(request.username):
+            return LoginResult(Outcome.FAIL, Reason.BAD_NAME)
+        reason = why_unproven(visitor, request, self._wall())
+        if reason is not None:
+            return LoginResult(Outcome.FAIL, reason)
+        errands = len(self._errands.get(request.username, ()))
+        if request.errand and self._most_errands and errands >= self._most_errands:
+            self._refusals["transient-logins"] += 1
+            return SlowDown(_AGAIN)
+        return (
+            self._by_token(visitor, request)
+            if request.token
+            else self._by_password(visitor, request)
+        )
+
+    def change_password(self, visitor: Visitor, request: ChangePassword) -> Message | Work:
+        """Set a new password, and hang up on every other login of the account."""
+        username, now = visitor.username, self._now()
+        assert username is not None
+        if len(request.new) < MIN_PASSWORD:
+            return ChangePasswordResult(Outcome.FAIL, Reason.WEAK_PASSWORD)
+        rank = self._tries.rank(username, visitor.host, now)
+        wait = self._tries.begin(username, visitor.host, now)
+        if wait:
+            self._refusals["login-tries"] += 1
+            return SlowDown(wait)
+
+        def change() -> bool:
+            if self._accounts.verify(username, request.old) is None:
+                return False
+            self._accounts.change_password(username, request.new)
+            return True
+
+        def changed(done: bool) -> Message:
+            if not done:
+                return ChangePasswordResult(Outcome.FAIL, Reason.WRONG_PASSWORD)
+            self._tries.succeeded(username, visitor.host, self._now())
+            self._log_out_others(visitor, username)
+            return ChangePasswordResult(Outcome.OK)
+
+        return Work(change, changed, rank, certain=True)
+
+    def revoke_tokens(self, visitor: Visitor, request: RevokeTokens) -> Work:
+        """End a token; or all, and every other login of the account."""
+        username = visitor.username
+        assert username is not None
+
+        def revoke() -> None:
+            self._accounts.revoke_tokens(username, request.token or None)
+
+        def revoked(_: None) -> Message:
+            if not request.token:
+                self._log_out_others(visitor, username)
+            return RevokeTokensResult(Outcome.OK)
+
+        return Work(revoke, revoked, Rank.QUICK, certain=True)
+
+    def leave(self, visitor: Visitor) -> None:
+        """The visitor goes."""
+        if visitor.attendance is not None:
+            self._presence.leave(visitor.attendance)
+            visitor.attendance = None
+        elif visitor.username is not None and visitor in self._errands.get(visitor.username, ()):
+            self._errands[visitor.username].remove(visitor)
+            if not self._errands[visitor.username]:
+                del self._errands[visitor.username]
+            if visitor.errand is not None:
+                self._presence.leave(visitor.errand)
+
+    def _why_not(self, visitor: Visitor, request: Register) -> Reason | None:
+        """Return why the account cannot be created, as far as can be told at once."""
+        nameable = is_plain_username if visitor.secure else is_username
+        if self._registration is Registration.CLOSED:
+            return Reason.REGISTRATION_CLOSED
+        if self._registration is Registration.INVITE and not request.invite:
+            return Reason.INVITE_NEEDED
+        if not nameable(request.username):
+            return Reason.BAD_NAME
+        if len(request.password) < (MIN_PASSWORD if visitor.secure else 1):
+            return Reason.WEAK_PASSWORD
+        return Reason.NAME_TAKEN if self._directory.knows(request.username) else None
+
+    def _by_token(self, visitor: Visitor, request: Login) -> Message | Work:
+        username, token, before = request.username, request.token, self._log_out_count
+        if not visitor.secure:
+            return LoginResult(Outcome.FAIL, Reason.BAD_TOKEN)
+        standing = _standing(visitor, request)
+
+        def check() -> str | None:
+            return self._accounts.redeem_token(token, username, standing)
+
+        def checked(found: str | None) -> Message:
+            if found is None:
+                return LoginResult(Outcome.FAIL, Reason.BAD_TOKEN)
+            if self._was_logged_out(username, since=before):
+                return SlowDown(_AGAIN)
+            self._directory.admit(username, standing)
+            grant = self._enter(visitor, request, standing, found)
+            return LoginResult(Outcome.OK, grant=grant)
+
+        return once_proven(visitor, request, _UNPROVEN, Work(check, checked, Rank.QUICK))
+
+    def _by_password(self, visitor: Visitor, request: Login) -> Message | Work:
+        username, now = request.username, self._now()
+        rank = self._tries.rank(username, visitor.host, now)
+        wait = self._tries.begin(username, visitor.host, now)
+        if wait:
+            self._refusals["login-tries"] += 1
+            return SlowDown(wait)
+        token, before = new_token() if visitor.secure else "", self._log_out_count
+
+        def check() -> Match | None:
+            match = self._accounts.verify(username, request.password)
+            if match is None or match.disabled or not visitor.secure:
+                return match
+            match = match._replace(standing=_standing(visitor, request))
+            kept = self._accounts.enrol(username, match.password_hash, match.standing, token)
+            return match if kept else None
+
+        def checked(match: Match | None) -> Message:
+            if match is None or not (visitor.secure or _may_be_in_clear(match.standing)):
+                return LoginResult(Outcome.FAIL, Reason.WRONG_PASSWORD)
+            self._tries.succeeded(username, visitor.host, self._now())
+            if match.disabled:
+                return LoginResult(Outcome.FAIL, Reason.DISABLED)
+            if self._was_logged_out(username, since=before):
+                return SlowDown(_AGAIN)
+            self._directory.admit(username, match.standing)
+            grant = self._enter(visitor, request, match.standing, token)
+            return LoginResult(Outcome.OK, grant=grant)
+
+        return once_proven(visitor, request, _UNPROVEN, Work(check, checked, rank))
+
+    def _enter(
+        self, visitor: Visitor, request: Register | Login, standing: Standing, token: str
+    ) -> Grant | None:
+        """Let the visitor in, and online unless for an errand; return what a secure login gives."""
+        if visitor.gone:
+            return None
+        username = visitor.username = request.username
+        seal = None
+        if visitor.secure:
+            seal = Seal(secrets.token_bytes(SESSION_BYTES), secrets.token_bytes(KEY_BYTES))
+        if request.errand:
+            self._errands.setdefault(username, []).append(visitor)
+            if (
+                seal is not None
+            ):  # whoever asks by a heartbeat whether UDP comes through is answered
+                visitor.errand = self._attendance(visitor, username, standing, seal)
+                self._presence.visit(visitor.errand)
+        else:
+            self._arrive(visitor, username, standing, seal)
+        if seal is None:
+            return None
+        nodes = self._directory.nodes_vouched_by(request.vouched_by)
+        return Grant(token, seal.session, seal.hello_key, self._hello_interval, nodes)
+
+    def _arrive(
+        self, visitor: Visitor, username: str, standing: Standing, seal: Seal | None
+    ) -> None:
+        visitor.attendance = self._attendance(visitor, username, standing, seal)
+        replaced = self._presence.arrive(visitor.attendance)
+        if replaced is not None:
+            replaced.hang_up(Reason.REPLACED)
+
+    def _attendance(
+        self, visitor: Visitor, username: str, standing: Standing, seal: Seal | None
+    ) -> Attendance:
+        return Attendance(username, visitor.host, self._now(), visitor.hang_up, seal, standing.key)
+
+    def log_out_here(self, username: str, but: Visitor | None = None) -> int:
+        """End the account's logins at this node, but for that one; return how many there were."""
+        self._log_out_count += 1
+        self._log_outs[username] = self._log_out_count
+        self._log_outs.move_to_end(username)
+        while len(self._log_outs) > _MOST_LOG_OUTS:
+            self._log_outs.popitem(last=False)
+        online = self._presence.find(username)
+        hang_ups = []
+        if online is not None and (but is None or online is not but.attendance):
+            hang_ups.append(online.hang_up)
+        hang_ups += [v.hang_up for v in self._errands.get(username, ()) if v is not but]
+        for hang_up in hang_ups:
+            hang_up(Reason.LOGGED_OUT)
+        return len(hang_ups)
+
+    def _was_logged_out(self, username: str, *, since: int) -> bool:
+        """Return whether what was checked since may not hold any more."""
+        return self._log_outs.get(username, 0) > since
+
+    def _log_out_others(self, visitor: Visitor, username: str) -> None:
+        """End the account's other logins, which may not be its owner's."""
+        self.log_out_here(username, but=visitor)
+        self._directory.log_out(username)
+
+
+def _standing(visitor: Visitor, request: Register | Login) -> Standing:
+    """Return what the account is to be known by; the original dialect cannot say it."""
+    return Standing(request.key, request.allow_original) if visitor.secure else NO_KEY
+
+
+def _may_be_in_clear(standing: Standing) -> bool:
+    """Keep accounts with a key from logging in unencrypted, unless that is allowed."""
+    return standing.key is None or standing.allows_original

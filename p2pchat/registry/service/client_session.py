@@ -1,0 +1,58 @@
+"""The client of one connection, as the registry's decisions see it."""
+
+from collections.abc import Callable
+
+from p2pchat.net.budgets import group_of
+from p2pchat.protocol.messages import Message, Reason
+from p2pchat.protocol.proofs import Channel
+from p2pchat.registry.service.presence import Attendance
+
+
+class Visitor:
+    """Logged in as `username` if that is set, and online while `attendance` is; `errand`: for one.
+
+    `secure`: it came by a secure door. `hang_up(reason)` closes that connection, `tell(news)` says
+    something unasked on it; `gone` once it has ended. `group` is what its address counts as.
+    `channel` is what its login is bound to, if it came by a secure listener.
+    """
+
+    __slots__ = (
+        "attendance",
+        "channel",
+        "errand",
+        "gone",
+        "group",
+        "hang_up",
+        "host",
+        "secure",
+        "tell",
+        "username",
+    )
+
+    def __init__(
+        self,
+        host: str,
+        hang_up: Callable[[Reason], None],
+        tell: Callable[[Message], None],
+        *,
+        secure: bool = False,
+        channel: Channel | None = None,
+    ) -> None:
+        self.channel = channel
+        self.host = host
+        self.group = group_of(host)
+        self.hang_up = hang_up
+        self.tell = tell
+        self.secure = secure
+        self.username: str | None = None
+        self.attendance: Attendance | None = None
+        self.errand: Attendance | None = None
+        self.gone = False
+
+    def forget(self) -> None:
+        """Let go of the connection, which has ended; its memory is not to wait for a collector."""
+        self.hang_up = self.tell = _ignore
+
+
+def _ignore(_: object) -> None:
+    """Do nothing: the connection has ended."""

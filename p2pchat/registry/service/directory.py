@@ -1,0 +1,106 @@
+"""Which accounts exist, and the presence of users who are not online here: what a search needs.
+
+Here for a registry that is alone: every name is in memory, so that a search never waits for the
+disk. Knows no socket, no thread and no database; `cluster` is the same for several nodes.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Protocol
+
+from p2pchat.protocol.messages import Message, Presence, SearchResult
+from p2pchat.protocol.proofs import SignedNodes
+from p2pchat.registry.service.node_lists import NodeLists
+from p2pchat.registry.service.pending import Later, Work
+from p2pchat.registry.service.presence import OFFLINE, Attendance, Whereabouts
+from p2pchat.registry.store.accounts import NO_KEY, Standing
+
+NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
+NOWHERE: Final = Whereabouts(NOT_FOUND, NOT_FOUND)
+
+Answer = Callable[[Mapping[str, Whereabouts]], Message]
+
+
+class Directory(Protocol):
+    """What the service needs to know beyond its own presence book."""
+
+    def nodes_vouched_by(self, fingerprint: str) -> SignedNodes | None:
+        """Return the list of other nodes that the key of that fingerprint has signed, if any.
+
+        An empty fingerprint stands for our own key.
+        """
+
+    def knows(self, username: str) -> bool:
+        """Return whether the account exists, as far as can be told at once."""
+
+    def admit(self, username: str, standing: Standing) -> None:
+        """Know the account that was made, or has logged in."""
+
+    def forget(self, username: str) -> None:
+        """Know the account that was removed no longer."""
+
+    def look_up(self, username: str, *, secure: bool) -> Message | Work:
+        """Answer a search for a user who is not online here."""
+
+    def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message | Work:
+        """Return the answer built from the presence of these users, none of whom is online here."""
+
+    def announced(
+        self, attendance: Attendance, answer: Callable[[bool], Message]
+    ) -> Message | Later:
+        """Return the answer to an announced port that our presence book has accepted."""
+
+    def log_out(self, username: str) -> None:
+        """End every login of the account at other nodes."""
+
+
+class MemoryDirectory:
+    """The accounts of a registry that is alone; `standings` are those that there are."""
+
+    def __init__(
+        self,
+        standings: Iterable[tuple[str, Standing]] = (),
+        lists: NodeLists | None = None,
+    ) -> None:
+        self._known = dict(standings)
+        self._lists = lists or NodeLists()
+
+    def nodes_vouched_by(self, fingerprint: str) -> SignedNodes | None:
+        """Return our own list, which names no other node."""
+        return self._lists.vouched_by(fingerprint)
+
+    def knows(self, username: str) -> bool:
+        """Return whether the account exists, as far as can be told at once."""
+        return username in self._known
+
+    def admit(self, username: str, standing: Standing = NO_KEY) -> None:
+        """Know the account that was made, or has logged in."""
+        self._known[username] = standing
+
+    def forget(self, username: str) -> None:
+        """Know it no longer."""
+        self._known.pop(username, None)
+
+    def look_up(self, username: str, *, secure: bool) -> SearchResult:
+        """Answer a search for a user who is not online here."""
+        standing = self._known.get(username)
+        if standing is None:
+            return NOT_FOUND
+        if secure and standing.key:
+            return SearchResult(Presence.OFFLINE, key=standing.key)
+        return OFFLINE
+
+    def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message:
+        """Return the answer built from the presence of these users, none of whom is online here."""
+        return answer(
+            {
+                name: Whereabouts(self.look_up(name, secure=True), self.look_up(name, secure=False))
+                for name in usernames
+            }
+        )
+
+    def announced(self, _: Attendance, answer: Callable[[bool], Message]) -> Message:
+        """Return the answer at once: there is no other node to ask."""
+        return answer(True)
+
+    def log_out(self, username: str) -> None:
+        """End nothing: there are no other nodes."""

@@ -1,0 +1,27 @@
+"""Answers that take a while: those that need blocking work, or something else, first."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from p2pchat.protocol.messages import Message
+from p2pchat.registry.service.limits import Rank
+
+
+class Work(NamedTuple):
+    """An answer that takes blocking work first.
+
+    Run `job` off the loop, and give its result to `then` on it, which gives the answer, even if
+    the visitor has gone meanwhile. Of what waits, the lowest rank goes first. `certain`: what comes
+    of it must be known, however long that takes.
+    """
+
+    job: Callable[[], Any]
+    then: Callable[[Any], Message]
+    rank: Rank
+    certain: bool = False
+
+
+class Later(NamedTuple):
+    """An answer that `begin(answer)` leads to: it calls `answer(message)` in a later turn, once."""
+
+    begin: Callable[[Callable[[Message], None]], None]

@@ -1,0 +1,187 @@
+"""A request in, an answer out: what the registry decides. No socket, no thread, no clock.
+
+Who gets in is for `entrance` to say. The same decisions serve both doors; what the original dialect
+cannot say is not written there.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from p2pchat.net.budgets import MINUTE, Budget
+from p2pchat.protocol.heartbeat import SealedHello
+from p2pchat.protocol.messages import (
+    AnnouncePort,
+    AnnouncePortResult,
+    ChangePassword,
+    Hello,
+    Login,
+    Message,
+    Outcome,
+    Reason,
+    Register,
+    RevokeTokens,
+    Search,
+    Sighting,
+    SlowDown,
+    Watch,
+    WatchResult,
+)
+from p2pchat.registry.service.auth import Entrance, Registration
+from p2pchat.registry.service.client_session import Visitor
+from p2pchat.registry.service.counters import Tally
+from p2pchat.registry.service.directory import NOWHERE, Directory
+from p2pchat.registry.service.limits import NO_LIMITS, Limits
+from p2pchat.registry.service.pending import Later, Work
+from p2pchat.registry.service.presence import PresenceBook, Whereabouts
+from p2pchat.registry.store.accounts import Accounts
+
+_STOOD_STILL: Final = 1.0
+"""Seconds by which a deadline must be missed for heartbeats to be missing too."""
+
+
+class Service:
+    """The registry's decisions over its accounts and its presence book.
+
+    `now` gives the loop's time in seconds, `wall` that of clocks; `hello_interval` is what secure
+    clients are told. Which request is allowed when is the dialogue's table's to say: a request that
+    comes here is in order. What is over a budget is answered with SlowDown, whether or not the
+    dialect can say it.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        directory: Directory,
+        presence: PresenceBook,
+        now: Callable[[], float],
+        hello_interval: float = 60.0,
+        limits: Limits = NO_LIMITS,
+        registration: Registration = Registration.OPEN,
+        tally: Tally | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._directory = directory
+        self._presence = presence
+        self._now = now
+        self.tally = tally or Tally()
+        self._entrance = Entrance(
+            accounts,
+            directory,
+            presence,
+            now,
+            hello_interval,
+            limits,
+            registration,
+            self.tally,
+            wall,
+        )
+        self._requests = Budget(limits.requests_per_second, limits.request_burst)
+        self._searches = Budget.per_minute(limits.searches_per_minute)
+        self._announcements = Budget.per_minute(limits.announcements_per_minute)
+        self._handlers: dict[type[Message], Callable[[Visitor, Any], Message | Work | Later]] = {
+            Register: self._entrance.register,
+            Login: self._entrance.log_in,
+            AnnouncePort: self._announce_port,
+            Search: self._search,
+            Watch: self._watch,
+            ChangePassword: self._entrance.change_password,
+            RevokeTokens: self._entrance.revoke_tokens,
+        }
+
+    def limit(self, limits: Limits, registration: Registration) -> None:
+        """Keep to these limits from now on."""
+        self._requests.change(limits.requests_per_second, limits.request_burst)
+        searches = limits.searches_per_minute
+        self._searches.change(searches / MINUTE, searches)
+        announcements = limits.announcements_per_minute
+        self._announcements.change(announcements / MINUTE, announcements)
+        self._entrance.limit(limits, registration)
+
+    def answer(self, visitor: Visitor, request: Message) -> Message | Work | Later:
+        """Return the answer to the request, or what leads to it."""
+        if self._requests.limited:
+            wait = self._requests.take(visitor.group, self._now())
+            if wait:
+                self.tally.refusals["requests-per-second"] += 1
+                return SlowDown(wait)
+        return self._handlers[type(request)](visitor, request)
+
+    def hear(self, hello: Hello, host: str) -> None:
+        """Handle a plain heartbeat that came from `host`."""
+        self._presence.hear(hello.username, host, self._now())
+
+    def hear_sealed(self, hello: SealedHello, host: str) -> bool:
+        """Handle a sealed heartbeat that came from `host`; return whether to answer it."""
+        return self._presence.hear_sealed(hello, host, self._now())
+
+    def leave(self, visitor: Visitor) -> None:
+        """Put the visitor offline; its connection has ended or is about to."""
+        visitor.gone = True
+        self._presence.unwatch(visitor)
+        self._entrance.leave(visitor)
+
+    def log_out(self, username: str) -> int:
+        """End the user's logins at this node; return how many there were."""
+        return self._entrance.log_out_here(username)
+
+    def hang_up_on_the_silent(self, late: float = 0.0) -> float | None:
+        """Put silent users offline and close their connections; return the next deadline.
+
+        `late` is how long ago the last one was. By much, and the registry stood still: who knows
+        whose heartbeats the system could not keep meanwhile.
+        """
+        now = self._now()
+        if late > _STOOD_STILL:
+            self._presence.begin_anew(now)
+        for attendance in self._presence.expire(now):
+            attendance.hang_up(Reason.SILENT)
+        return self._presence.next_deadline()
+
+    def _announce_port(self, visitor: Visitor, request: AnnouncePort) -> Message | Later:
+        attendance = visitor.attendance
+        wait = self._announcements.take(visitor.username, self._now())
+        if wait:  # each one is told to all who watch this user
+            self.tally.refusals["announcements-per-minute"] += 1
+            return SlowDown(wait)
+
+        def answer(accepted: bool) -> Message:
+            if accepted:
+                return AnnouncePortResult(Outcome.OK)
+            return AnnouncePortResult(Outcome.FAIL, Reason.PORT_TAKEN)
+
+        accepted = (
+            attendance is not None
+            and request.port is not None
+            and self._presence.announce(attendance, request.port, request.clear_port or 0)
+        )
+        if attendance is None or not accepted:
+            return answer(False)
+        return self._directory.announced(attendance, answer)
+
+    def _search(self, visitor: Visitor, request: Search) -> Message | Work:
+        if self._searches.limited:
+            wait = self._searches.take(visitor.username or (visitor.group,), self._now())
+            if wait:
+                self.tally.refusals["searches-per-minute"] += 1
+                return SlowDown(wait)
+        attendance = self._presence.find(request.username)
+        if attendance is not None:
+            return attendance.found if visitor.secure else attendance.found_in_clear
+        return self._directory.look_up(request.username, secure=visitor.secure)
+
+    def _watch(self, visitor: Visitor, request: Watch) -> Message | Work:
+        def answer(elsewhere: Mapping[str, Whereabouts]) -> Message:
+            return WatchResult(tuple(sighting(n, elsewhere) for n in request.usernames))
+
+        def sighting(username: str, elsewhere: Mapping[str, Whereabouts]) -> Sighting:
+            here = self._presence.find(username)
+            if here is not None:
+                return Sighting(username, here.found)
+            return Sighting(username, elsewhere.get(username, NOWHERE).found)
+
+        if not request.add:
+            self._presence.unwatch(visitor)
+        self._presence.watch(visitor, request.usernames, visitor.tell)
+        absent = [n for n in request.usernames if self._presence.find(n) is None]
+        return self._directory.look_up_all(absent, answer)

@@ -1,0 +1,1 @@
+"""What a registry keeps: its tables, accounts, invitations, and the databases that hold them."""

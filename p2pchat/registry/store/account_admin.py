@@ -1,0 +1,92 @@
+"""What the operator does with accounts, beside the registry that runs or without one.
+
+Every method blocks, and raises StorageError. Whoever changes an account here tells the registry.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from p2pchat.registry.store.accounts import as_bytes
+from p2pchat.registry.store.models import LAST_ISSUE, Account, Token
+from p2pchat.storage import Store
+
+
+class Entry(NamedTuple):
+    """An account as the operator sees it.
+
+    `seen_at`: when it logged in last by the secure door, to the day; None: not for a month.
+    """
+
+    username: str
+    created_at: datetime
+    seen_at: datetime | None
+    key: bytes | None
+    allows_original: bool
+    disabled: bool
+
+
+class Roster:
+    """The accounts in the registry's database `store`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every account, by name."""
+        query = (
+            Account.select(
+                Account.username,
+                Account.created_at,
+                LAST_ISSUE,
+                Account.key,
+                Account.allows_original,
+                Account.disabled,
+            )
+            .left_outer_join(Token, on=(Token.username == Account.username))
+            .group_by(Account.username)
+            .order_by(Account.username)
+        )
+        with self._store.errors():
+            for row in query.tuples().execute(self._store.database):
+                username, created_at, issued_at, key, allows_original, disabled = row
+                yield Entry(
+                    username,
+                    created_at.replace(tzinfo=UTC),
+                    _last_use(issued_at),
+                    as_bytes(key),
+                    allows_original,
+                    disabled,
+                )
+
+    def disable(self, username: str) -> bool:
+        """Disable the account; return False if it does not exist."""
+        return self._set_disabled(username, disabled=True)
+
+    def enable(self, username: str) -> bool:
+        """Enable the account again; return False if it does not exist."""
+        return self._set_disabled(username, disabled=False)
+
+    def remove(self, username: str) -> bool:
+        """Delete the account, so that its name is free; return False if it does not exist."""
+        gone = Account.delete().where(Account.username == username)
+        with self._store.transaction():
+            found = bool(gone.execute(self._store.database))
+            self._end_tokens(username)  # after it, which waits for a login under way at its row
+            return found
+
+    def _set_disabled(self, username: str, *, disabled: bool) -> bool:
+        changed = Account.update(disabled=disabled).where(Account.username == username)
+        with self._store.transaction():
+            found = bool(changed.execute(self._store.database))
+            if disabled:
+                self._end_tokens(username)  # after it, as in `remove`
+            return found
+
+    def _end_tokens(self, username: str) -> None:
+        Token.delete().where(Token.username == username).execute(self._store.database)
+
+
+def _last_use(issued_at: int | None) -> datetime | None:
+    """Return when a token was issued, which is when it was used last, to the day."""
+    return None if not issued_at else datetime.fromtimestamp(issued_at, UTC)

@@ -1,0 +1,261 @@
+"""Creating and verifying accounts and their tokens.
+
+Returns plain values, never rows; knows no presence and no wire.
+"""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+import peewee
+
+from p2pchat.errors import StorageError
+from p2pchat.registry.store.invites import Invites
+from p2pchat.registry.store.models import Account, Token
+from p2pchat.registry.store.passwords import Passwords
+from p2pchat.storage import Store
+
+TOKEN_LIFETIME_S: Final = 30 * 24 * 3600
+"""How long a token is good."""
+
+_ROTATE_AFTER_S: Final = 24 * 3600
+"""A login with an older token gives a new one in its place."""
+
+_GRACE_S: Final = 7 * 24 * 3600
+"""How long a token is good once its successor was used: so long a backup needs no password."""
+
+_TOKEN_BYTES: Final = 32
+
+
+class Standing(NamedTuple):
+    """What is known of an account without asking the disk."""
+
+    key: bytes | None
+    allows_original: bool
+
+
+class Creation(Enum):
+    """What came of making an account."""
+
+    MADE = auto()
+    NAME_TAKEN = auto()
+    BAD_INVITE = auto()
+
+
+NO_KEY: Final = Standing(None, allows_original=False)
+
+
+class Match(NamedTuple):
+    """The account that a name and a password belong to, and the hash that the password matches."""
+
+    password_hash: str
+    standing: Standing
+    disabled: bool
+
+
+class Accounts:
+    """The accounts of one registry. `wall_clock` gives seconds since the epoch: tokens outlive the
+    process. Every method blocks and is for a worker thread. Raise StorageError.
+    """
+
+    def __init__(
+        self, store: Store, passwords: Passwords, wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._passwords = passwords
+        self._wall_clock = wall_clock
+        self._invites = Invites(store, wall_clock)
+
+    def standings(self) -> Iterator[tuple[str, Standing]]:
+        """Yield what is known of every account."""
+        query = Account.select(Account.username, Account.key, Account.allows_original)
+        with self._store.errors():
+            for username, key, allows_original in query.tuples().execute(self._store.database):
+                # One value for all who are alike: a million accounts are 60 MiB less.
+                like_most = key is None and not allows_original
+                yield username, NO_KEY if like_most else Standing(as_bytes(key), allows_original)
+
+    def standing(self, username: str) -> Standing | None:
+        """Return what is known of the account; None if it does not exist."""
+        query = Account.select(Account.key, Account.allows_original).where(
+            Account.username == username
+        )
+        with self._store.errors():
+            for key, allows_original in query.tuples().execute(self._store.database):
+                return Standing(as_bytes(key), allows_original)
+        return None
+
+    def create(
+        self,
+        username: str,
+        password: str,
+        standing: Standing = NO_KEY,
+        *,
+        invite: str | None = None,
+        token: str = "",
+    ) -> Creation:
+        """Make the account and its first token (if any), on disk when this returns.
+
+        `invite`: a code that must be good, and is used up by it. The database decides who was
+        first.
+        """
+        if invite is not None and not self._invites.is_good(invite):
+            return Creation.BAD_INVITE  # before a guess costs a hash
+        password_hash = self._passwords.hash(password)
+        account = Account.insert(
+            username=username, password_hash=password_hash, **standing._asdict()
+        )
+        with self._store.errors():
+            try:
+                with self._store.atomic():
+                    if invite is not None and not self._invites.use(invite):
+                        return Creation.BAD_INVITE
+                    account.execute(self._store.database)
+                    self._keep_token(token, username, standing.key)
+            except peewee.IntegrityError:
+                return Creation.NAME_TAKEN
+        return Creation.MADE
+
+    def verify(self, username: str, password: str) -> Match | None:
+        """Return the account that name and password match, as slowly if there is no such name.
+
+        None where they do not.
+        """
+        query = Account.select(
+            Account.password_hash, Account.key, Account.allows_original, Account.disabled
+        ).where(Account.username == username)
+        with self._store.errors():
+            rows = list(query.tuples().execute(self._store.database))
+        if not rows:
+            self._passwords.verify(password, None)
+            return None
+        password_hash, key, allows_original, disabled = rows[0]
+        if not self._passwords.verify(password, password_hash):
+            return None
+        return Match(password_hash, Standing(as_bytes(key), allows_original), disabled)
+
+    def enrol(self, username: str, password_hash: str, standing: Standing, token: str = "") -> bool:
+        """Note with which key the account logged in, and its new token (if any).
+
+        Another key ends the old one's tokens, and those that ended are forgotten. False, and
+        nothing is done, where the password is not that of the hash any more, or the account is
+        disabled.
+        """
+        noted = Account.update(**standing._asdict()).where(
+            (Account.username == username)
+            & (Account.password_hash == password_hash)
+            & (Account.disabled == False)  # noqa: E712  # a condition of SQL
+        )
+        stale = Token.delete().where(
+            (Token.username == username)
+            & ((Token.key != standing.key) | (Token.expires_at <= self._wall_clock()))
+        )
+        with self._store.transaction():
+            if not noted.execute(self._store.database):
+                return False
+            stale.execute(self._store.database)
+            self._keep_token(token, username, standing.key)
+        return True
+
+    def change_password(self, username: str, password: str) -> None:
+        """Set the password, and end every token of the account."""
+        password_hash = self._passwords.hash(password)
+        changed = Account.update(password_hash=password_hash).where(Account.username == username)
+        stale = Token.delete().where(Token.username == username)
+        with self._store.transaction():
+            changed.execute(self._store.database)
+            stale.execute(self._store.database)
+
+    def redeem_token(self, token: str, username: str, standing: Standing) -> str | None:
+        """Return the token for the next login, if this one is good for that account and key.
+
+        None if it is not. Once a day that is another one: the old one stays good until the new one
+        was used, since its answer may be lost, and for _GRACE_S after that. Mostly nothing is
+        written, so that ten thousand who come back at once wait for no commit; and a disk that
+        fails keeps no client out whose token is good.
+        """
+        now = int(self._wall_clock())
+        found = (
+            Token.select(Token.issued_at, Token.replaces, Account.allows_original)
+            .join(Account, on=(Account.username == Token.username))
+            .where(
+                (Token.token_hash == _hash(token))
+                & (Token.username == username)
+                & (Token.key == standing.key)
+                & (Token.expires_at > now)
+                & ~Account.disabled
+            )
+        )
+        with self._store.errors():
+            rows = list(found.tuples().execute(self._store.database))
+        if not rows:
+            return None
+        issued_at, replaces, allows_original = rows[0]
+        stale = now - issued_at >= _ROTATE_AFTER_S
+        successor = new_token() if stale else token
+        if stale or replaces or allows_original != standing.allows_original:
+            try:
+                self._note_use(token, successor, replaces, username, standing)
+            except StorageError:
+                return token
+        return successor
+
+    def _note_use(
+        self, token: str, successor: str, replaces: str | None, username: str, standing: Standing
+    ) -> None:
+        """Keep a token's successor, end the one that it has replaced itself, note the standing."""
+        last = int(self._wall_clock()) + _GRACE_S
+        changed = Account.update(**standing._asdict()).where(Account.username == username)
+        with self._store.transaction():
+            changed.execute(self._store.database)
+            if replaces:
+                replaced = Token.token_hash == bytes.fromhex(replaces)
+                Token.update(expires_at=last).where(replaced & (Token.expires_at > last)).execute(
+                    self._store.database
+                )
+                Token.update(replaces=None).where(Token.token_hash == _hash(token)).execute(
+                    self._store.database
+                )
+            if successor != token:
+                self._keep_token(successor, username, standing.key, replaces=_hash(token).hex())
+
+    def revoke_tokens(self, username: str, token: str | None) -> None:
+        """End that token, or (None) every token of the account."""
+        which = Token.username == username
+        if token is not None:
+            which &= Token.token_hash == _hash(token)
+        with self._store.errors():
+            Token.delete().where(which).execute(self._store.database)
+
+    def _keep_token(
+        self, token: str, username: str, key: bytes | None, replaces: str | None = None
+    ) -> None:
+        if token:
+            now = int(self._wall_clock())
+            row = Token.insert(
+                token_hash=_hash(token),
+                username=username,
+                key=key,
+                expires_at=now + TOKEN_LIFETIME_S,
+                issued_at=now,
+                replaces=replaces,
+            )
+            row.execute(self._store.database)
+
+
+def new_token() -> str:
+    """Return an unguessable token."""
+    return secrets.token_urlsafe(_TOKEN_BYTES)
+
+
+def _hash(token: str) -> bytes:
+    """Return what is kept of a token; it is random enough to need no salt and no slow hash."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def as_bytes(blob: bytes | memoryview | None) -> bytes | None:
+    """Return what a blob's column holds, which databases give as they like."""
+    return None if blob is None else bytes(blob)

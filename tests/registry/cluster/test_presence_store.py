@@ -1,0 +1,97 @@
+"""Who is at which node, in a real PostgreSQL: two nodes that do not always agree."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from p2pchat.protocol.messages import Presence
+from p2pchat.registry.cluster.presence_store import PresenceTable, Published, Row
+from p2pchat.registry.store.accounts import Accounts
+from p2pchat.registry.store.stores import open_shared
+from p2pchat.storage import Store
+from tests.accounts import CHEAP
+
+KEPT, ELSEWHERE, PORT_TAKEN = Published.KEPT, Published.ELSEWHERE, Published.PORT_TAKEN
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
+    store = open_shared(database)
+    accounts = Accounts(store, CHEAP)
+    for name in ("alice", "bob"):
+        accounts.create(name, "x")
+    yield store
+    store.release()
+
+
+@pytest.fixture
+def nodes(store: Store) -> list[PresenceTable]:
+    """Two with a lease that does not end in a test."""
+    tables = [PresenceTable(store, number, 60.0) for number in (1, 2)]
+    for i, table in enumerate(tables):
+        assert table.renew(f"p2p://n{i}").anew
+    return tables
+
+
+def row(username: str, port: int, *, is_new: bool = True, host: str = "10.0.0.1") -> Row:
+    return Row(username, host, port, 0, in_clear=False, key=b"k" * 32, is_new=is_new)
+
+
+def end_lease(store: Store, node: int) -> None:
+    with store.transaction():
+        store.rows(
+            "UPDATE node SET lease_until = clock_timestamp() - interval '1s' WHERE id = %s", (node,)
+        )
+
+
+def test_the_newer_login_has_the_name(nodes: list[PresenceTable]) -> None:
+    """And the older one, published once more, finds that out."""
+    one, two = nodes
+    assert one.publish([row("alice", 4000)], []) == {"alice": KEPT}
+    assert two.publish([row("alice", 5000)], []) == {"alice": KEPT}
+    assert one.publish([row("alice", 4000, is_new=False)], []) == {"alice": ELSEWHERE}
+    assert one.find(["alice"])["alice"].found.port == 5000
+    assert one.publish([], ["alice"]) == {}  # what is another's is not taken away
+    assert two.find(["alice", "bob", "nobody"]).keys() == {"alice", "bob"}
+    assert two.find(["alice"])["alice"].found.port == 5000
+    two.publish([], ["alice"])
+    assert two.find(["alice"])["alice"].found.presence is Presence.OFFLINE
+
+
+def test_an_address_is_one_users_at_all_nodes(nodes: list[PresenceTable]) -> None:
+    """While that one is there (PROTOCOL, `PS_PORT`)."""
+    one, two = nodes
+    one.publish([row("alice", 4000)], [])
+    assert two.publish([row("bob", 4000)], []) == {"bob": PORT_TAKEN}
+    assert two.publish([row("bob", 4000, host="10.0.0.2")], []) == {"bob": KEPT}
+    one.publish([], ["alice"])
+    assert two.publish([row("bob", 4000)], []) == {"bob": KEPT}
+
+
+def test_nothing_counts_without_a_lease(store: Store, nodes: list[PresenceTable]) -> None:
+    """Not for searches, not against others; and it must be renewed before anything is written."""
+    one, two = nodes
+    one.publish([row("alice", 4000)], [])
+    end_lease(store, 1)
+    assert two.find(["alice"])["alice"].found.presence is Presence.OFFLINE
+    assert two.publish([row("alice", 4000, is_new=False)], []) == {"alice": KEPT}
+    assert two.renew("p2p://n1").other_nodes == ()
+    assert one.publish([row("alice", 4000)], []) is None
+    lease = one.renew("p2p://n0")
+    assert lease.anew
+    assert lease.other_nodes == ("p2p://n1",)
+    assert lease.next_end is not None
+    assert 50 < lease.next_end <= 60
+    assert not one.renew("p2p://n0").anew
+
+
+def test_a_node_that_leaves_takes_its_users_along(nodes: list[PresenceTable]) -> None:
+    """And no others."""
+    one, two = nodes
+    one.publish([row("alice", 4000)], [])
+    two.publish([row("bob", 4001)], [])
+    one.withdraw()
+    found = two.find(["alice", "bob"])
+    assert found["alice"].found.presence is Presence.OFFLINE
+    assert found["bob"].found.presence is Presence.ONLINE
+    assert two.renew("p2p://n1").other_nodes == ()

@@ -1,0 +1,133 @@
+"""The table is kept like the book, whatever fails and whenever."""
+
+import random
+
+from p2pchat.errors import P2PError, StorageError
+from p2pchat.net.loop import Loop
+from p2pchat.protocol.messages import Reason
+from p2pchat.registry.cluster.presence_store import Published, Row
+from p2pchat.registry.cluster.publisher import Publisher
+from p2pchat.registry.service.presence import Attendance, PresenceBook
+from tests.fakes import InlineWorker, advance, settle
+
+
+class Node:
+    """A book, a publisher, and a table that can be made to fail."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.worker = InlineWorker(loop)
+        self.book = PresenceBook(150)
+        self.table: dict[str, Row] = {}
+        self.elsewhere: set[str] = set()
+        self.fails = False
+        self.has_lease = True
+        self.hung_up: list[tuple[str, Reason]] = []
+        self.errors: list[P2PError] = []
+        self.not_here: list[str] = []
+        self.publisher = Publisher(
+            loop,
+            self.worker,
+            self.write,
+            self.book,
+            on_no_lease=lambda: None,
+            on_failed=self.errors.append,
+            on_not_here=self.not_here.extend,
+        )
+
+    def write(self, rows: list[Row], gone: list[str]) -> dict[str, Published] | None:
+        if self.fails:
+            raise StorageError("the database is gone")
+        if not self.has_lease:
+            return None
+        for name in gone:
+            self.table.pop(name, None)
+        outcomes = {}
+        for row in rows:
+            if row.username in self.elsewhere and not row.is_new:
+                outcomes[row.username] = Published.ELSEWHERE
+            else:
+                self.table[row.username] = row
+                outcomes[row.username] = Published.KEPT
+        return outcomes
+
+    def arrive(self, name: str) -> Attendance:
+        def hang_up(reason: Reason) -> None:
+            self.hung_up.append((name, reason))
+            self.book.leave(attendance)
+
+        attendance = Attendance(name, "10.0.0.1", 0.0, hang_up)
+        self.book.arrive(attendance)
+        return attendance
+
+
+def test_the_table_follows_the_book_through_failures(loop: Loop) -> None:
+    """In random order, with a database that fails now and then."""
+    seed = 7
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    node = Node(loop)
+    here: dict[str, Attendance] = {}
+    for _ in range(500):
+        name = f"user{rng.randrange(20)}"
+        node.fails = rng.random() < 0.3
+        match rng.randrange(3):
+            case 0:
+                here[name] = node.arrive(name)
+            case 1 if name in here:
+                node.book.leave(here.pop(name))
+            case 2 if name in here:
+                node.book.announce(here[name], rng.randrange(1, 60_000))
+        if rng.random() < 0.5:
+            settle(loop)
+    node.fails = False
+    advance(loop, 5)
+    assert {n: r.port for n, r in node.table.items()} == {n: a.port for n, a in here.items()}
+    assert node.errors
+
+
+def test_an_outcome_is_told_once_to_whom_waits(loop: Loop) -> None:
+    """Kept; or that nothing could be written, and it is written later all the same."""
+    node = Node(loop)
+    node.arrive("alice")
+    told: list[Published | None] = []
+    node.publisher.publish("alice", told.append)
+    settle(loop)
+    node.fails = True
+    node.publisher.publish("alice", told.append)
+    settle(loop)
+    node.fails = False
+    advance(loop, 2)
+    assert told == [Published.KEPT, None]
+    assert "alice" in node.table
+
+
+def test_who_waits_goes_on_waiting_without_a_lease(loop: Loop) -> None:
+    """Until there is one."""
+    node = Node(loop)
+    node.has_lease = False
+    node.arrive("alice")
+    told: list[Published | None] = []
+    node.publisher.publish("alice", told.append)
+    settle(loop)
+    assert told == []
+    node.has_lease = True
+    node.publisher.go_on()  # the lease may have come before it was known to be missing
+    settle(loop)
+    assert told == [Published.KEPT]
+
+
+def test_only_a_login_that_others_saw_is_replaced_by_theirs(loop: Loop) -> None:
+    """The new one takes the name; the same one asked again is hung up on."""
+    node = Node(loop)
+    node.elsewhere = {"alice"}
+    attendance = node.arrive("alice")
+    settle(loop)
+    assert node.publisher.is_published(attendance)
+    node.publisher.publish("alice")
+    settle(loop)
+    assert node.hung_up == [("alice", Reason.REPLACED)]
+    again = node.arrive("alice")
+    settle(loop)
+    assert node.publisher.is_published(again)
+    assert len(node.hung_up) == 1

@@ -1,0 +1,34 @@
+"""What was answered, in words that a dashboard shows."""
+
+from p2pchat.protocol.messages import (
+    LoginResult,
+    Outcome,
+    Presence,
+    Reason,
+    RegisterResult,
+    SearchResult,
+    SlowDown,
+    WatchResult,
+)
+from p2pchat.registry.service.counters import Tally
+
+
+def test_answers_are_told_apart_by_outcome_and_reason() -> None:
+    """And no name of anybody is in them."""
+    tally = Tally()
+    for answer in (
+        RegisterResult(Outcome.OK),
+        LoginResult(Outcome.FAIL, Reason.WRONG_PASSWORD),
+        LoginResult(Outcome.FAIL, Reason.WRONG_PASSWORD),
+        SearchResult(Presence.ONLINE, "10.0.0.1", 5),
+        SlowDown(1.0),
+        WatchResult(()),
+    ):
+        tally.answered(answer)
+    assert tally.answers == {
+        ("Register", "OK"): 1,
+        ("Login", "WRONG_PASSWORD"): 2,
+        ("Search", "ONLINE"): 1,
+        ("SlowDown", "SLOW_DOWN"): 1,
+        ("Watch", "OK"): 1,
+    }

@@ -1,0 +1,25 @@
+"""What a search finds of who is not online, at either door."""
+
+from p2pchat.protocol.messages import Presence, SearchResult
+from p2pchat.registry.service.directory import NOT_FOUND, NOWHERE, MemoryDirectory
+from p2pchat.registry.service.presence import OFFLINE, Whereabouts
+from p2pchat.registry.store.accounts import Standing
+
+KEY = b"k" * 32
+
+
+def test_who_is_not_online_is_offline_or_nobody() -> None:
+    """A key is told at a secure door only."""
+    standing = Standing(KEY, allows_original=False)
+    directory = MemoryDirectory([("alice", standing)])
+    directory.admit("olga")
+    offline = SearchResult(Presence.OFFLINE, key=KEY)
+    assert directory.look_up("alice", secure=True) == offline
+    assert directory.look_up("alice", secure=False) is OFFLINE
+    assert directory.look_up("olga", secure=True) is OFFLINE
+    assert directory.look_up("eve", secure=True) is NOT_FOUND
+    found: list[object] = []
+    directory.look_up_all(["alice", "eve"], lambda there: found.append(there) or OFFLINE)  # type: ignore[func-returns-value]
+    assert found == [{"alice": Whereabouts(offline, OFFLINE), "eve": NOWHERE}]
+    directory.forget("alice")
+    assert not directory.knows("alice")

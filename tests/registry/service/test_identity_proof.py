@@ -1,0 +1,128 @@
+"""Who has a token or a password, and not the key, gets nowhere at the secure listener."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from p2pchat.protocol.messages import (
+    AnnouncePort,
+    Login,
+    LoginResult,
+    Message,
+    Outcome,
+    Reason,
+    Register,
+    RegisterResult,
+)
+from p2pchat.protocol.proofs import MAX_CLOCK_SKEW_S, Channel
+from p2pchat.registry.service.client_session import Visitor
+from p2pchat.registry.service.limits import Limits
+from tests.accounts import OpenedAccounts
+from tests.fakes import FakeClock
+from tests.identities import KEY, OTHER_KEY, channel_of, proven
+from tests.registry.service.test_service import Registry
+
+FAIL = Outcome.FAIL
+REGISTER = Register("alice", "password", KEY)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    """A registry that counts guesses, and has an account."""
+    clock = FakeClock()
+    clock.time = 1e6
+    with closing(OpenedAccounts(tmp_path / "a.sqlite3", clock)) as accounts:
+        registry = Registry(accounts, clock, Limits(login_tries=3))
+        assert isinstance(registry.ask(registry.visitor(secure=True), REGISTER), RegisterResult)
+        yield registry
+
+
+def sign(
+    request: Message, visitor: Visitor, registry: Registry, channel: Channel | None = None
+) -> Login:
+    """Sign a request for a visitor's channel, or for another one."""
+    signed = proven(request, channel or visitor.channel, registry.wall_clock)
+    assert isinstance(signed, Login)
+    return signed
+
+
+def token_of(registry: Registry) -> str:
+    """Give a token of alice's."""
+    visitor = registry.visitor(secure=True)
+    answer = registry.ask(visitor, Login("alice", "password", key=KEY))
+    assert isinstance(answer, LoginResult)
+    assert answer.grant is not None
+    registry.service.leave(visitor)
+    return answer.grant.token
+
+
+@pytest.mark.parametrize("by", ["password", "token"])
+@pytest.mark.parametrize(
+    "forgery",
+    ["no key", "no proof", "another's", "another channel", "another time", "another name"],
+)
+def test_a_secret_without_the_key_is_useless(registry: Registry, by: str, forgery: str) -> None:
+    """Neither is a proof that was made for something else."""
+    secret = {"password": "password"} if by == "password" else {"token": token_of(registry)}
+    thief = registry.visitor(secure=True)
+    login = Login("alice", key=KEY, **secret)
+    signed = sign(login, thief, registry)
+    forged = {
+        "no key": msgspec.structs.replace(signed, key=None),
+        "no proof": login,
+        "another's": msgspec.structs.replace(signed, key=OTHER_KEY),
+        "another channel": sign(login, thief, registry, channel_of("elsewhere")),
+        "another time": msgspec.structs.replace(signed, at=signed.at + 1),
+        "another name": msgspec.structs.replace(
+            sign(msgspec.structs.replace(login, username="bob"), thief, registry), username="alice"
+        ),
+    }[forgery]
+    answer = registry.service.answer(thief, forged)
+    if not isinstance(answer, Message):
+        answer = answer.then(answer.job())  # type: ignore[union-attr]
+    assert answer == LoginResult(FAIL, Reason.BAD_PROOF)
+    assert thief.attendance is None
+    assert isinstance(registry.ask(thief, AnnouncePort(4000)), Message)
+    assert registry.service.answer(thief, signed) != LoginResult(FAIL, Reason.BAD_PROOF)
+
+
+def test_a_password_is_not_even_checked_without_a_proof(registry: Registry) -> None:
+    """Else the registry would tell a thief whether it is right."""
+    thief = registry.visitor(secure=True)
+    answers = {
+        registry.service.answer(thief, Login("alice", password, key=KEY))
+        for password in ("password", "wrong") * 10
+    }
+    assert answers == {LoginResult(FAIL, Reason.BAD_PROOF)}
+
+
+@pytest.mark.parametrize("ahead", [-MAX_CLOCK_SKEW_S - 1, MAX_CLOCK_SKEW_S + 1, 2**40])
+def test_a_proof_of_another_day_is_refused_in_so_many_words(registry: Registry, ahead: int) -> None:
+    """A client whose clock is wrong is told so."""
+    visitor = registry.visitor(secure=True)
+    there = FakeClock()
+    there.time = registry.wall_clock.time + ahead
+    signed = proven(Login("alice", "password"), visitor.channel, there)
+    assert registry.service.answer(visitor, signed) == LoginResult(FAIL, Reason.BAD_CLOCK)
+
+
+def test_an_account_is_made_for_a_key_that_is_proved(registry: Registry) -> None:
+    """Nobody publishes somebody else's key as their own."""
+    thief = registry.visitor(secure=True)
+    forged = proven(Register("mallory", "password", KEY), thief.channel, lambda: 1e6, sign=False)
+    answer = registry.service.answer(thief, forged)
+    if not isinstance(answer, Message):
+        answer = answer.then(answer.job())  # type: ignore[union-attr]
+    assert answer == RegisterResult(FAIL, Reason.BAD_PROOF)
+    assert registry.service.answer(thief, Register("mallory", "password", KEY)) == RegisterResult(
+        FAIL, Reason.BAD_PROOF
+    )
+
+
+def test_nothing_is_proved_at_the_original_listener(registry: Registry) -> None:
+    """Its clients know of no keys."""
+    visitor = registry.visitor()
+    assert registry.ask(visitor, Register("olga", "pw")) == RegisterResult(Outcome.OK)

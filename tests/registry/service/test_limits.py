@@ -1,0 +1,88 @@
+"""Connections and wrong passwords of strangers; "now" is a number in the test's hand."""
+
+from p2pchat.registry.service.limits import NO_LIMITS, ConnectionCount, Limits, LoginTries, Rank
+
+
+def test_connections_are_counted_and_given_back() -> None:
+    """Per address; others are not touched."""
+    count = ConnectionCount(2)
+    assert [count.open("a") for _ in range(3)] == [True, True, False]
+    assert count.open("b")
+    count.close("a")
+    assert count.open("a")
+    unlimited = ConnectionCount(0)
+    assert all(unlimited.open("a") for _ in range(1000))
+
+
+def test_guessing_becomes_slow_for_the_guesser_alone() -> None:
+    """The owner, elsewhere, is not kept out; nor is another account from the guesser's address."""
+    tries = LoginTries(Limits(login_tries=3, login_tries_per_address=0))
+    waits = []
+    now = 0.0
+    for _ in range(8):
+        wait = tries.begin("alice", "bad", now)
+        waits.append(wait)
+        now += wait
+        if wait:
+            assert tries.begin("alice", "bad", now) == 0
+    assert waits == [0, 0, 0, 1, 2, 4, 8, 16]
+    assert tries.begin("alice", "home", now) == 0
+    assert tries.begin("bob", "bad", now) == 0
+
+
+def test_many_guesses_at_once_are_no_way_around() -> None:
+    """A try counts from its beginning."""
+    tries = LoginTries(Limits(login_tries=10))
+    assert [tries.begin("alice", "bad", 0) for _ in range(900)].count(0) == 10
+
+
+def test_trying_many_accounts_becomes_slow_too() -> None:
+    """Per address."""
+    tries = LoginTries(Limits(login_tries=3, login_tries_per_address=10))
+    waits = [tries.begin(f"user{i}", "bad", 0) for i in range(11)]
+    assert waits == [0] * 10 + [1]
+    assert tries.begin("somebody", "good", 0) == 0
+
+
+def test_a_right_password_clears_and_time_heals() -> None:
+    """Whoever mistyped a few times is not punished for days, nor are others at the address."""
+    limits = Limits(login_tries=2, login_tries_per_address=4, longest_login_delay=100)
+    tries = LoginTries(limits)
+    for _ in range(100):
+        assert tries.begin("alice", "home", 0) == 0
+        tries.succeeded("alice", "home", 0)
+    now = 0.0
+    for _ in range(2000):
+        now += tries.begin("alice", "home", now)
+    assert tries.begin("alice", "home", now + 60) <= 100
+    assert tries.begin("alice", "home", now + 1_000_000) == 0
+
+
+def test_no_number_of_guesses_is_too_much_for_the_counter() -> None:
+    """Every one is another doubling, up to the longest delay, or a day."""
+    tries = LoginTries(Limits(login_tries=1, longest_login_delay=1e300))
+    tries._tries["alice", "bad"] = (5000, 0.0)
+    assert tries.begin("alice", "bad", 0) == 86400
+
+
+def test_whose_password_is_looked_at_first() -> None:
+    """Who logged in from there before, then strangers, then addresses that guessed wrong."""
+    tries = LoginTries(Limits(longest_login_delay=10))
+    assert tries.rank("alice", "home", 0) is Rank.STRANGER
+    tries.begin("alice", "home", 0)
+    tries.succeeded("alice", "home", 0)
+    assert tries.rank("alice", "home", 0) is Rank.KNOWN
+    assert tries.rank("bob", "home", 0) is Rank.STRANGER
+    tries.begin("alice", "bad", 0)
+    assert tries.rank("alice", "bad", 0) is Rank.GUESSER
+    assert tries.rank("bob", "bad", 0) is Rank.GUESSER
+    assert tries.rank("bob", "bad", 11) is Rank.STRANGER
+    tries.begin("alice", "home", 0)
+    assert tries.rank("alice", "home", 0) is Rank.KNOWN
+    assert Rank.QUICK < Rank.KNOWN < Rank.STRANGER < Rank.GUESSER
+
+
+def test_no_limits_limit_nothing() -> None:
+    """`--limits none`."""
+    tries = LoginTries(NO_LIMITS)
+    assert not any(tries.begin("a", "b", 0) for _ in range(1000))
