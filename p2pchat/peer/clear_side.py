@@ -16,7 +16,7 @@ from p2pchat.peer.events import Event
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.peer_links import ClearLinks
 from p2pchat.peer.peer_server import OnCall, PeerServer
-from p2pchat.peer.reception import Search
+from p2pchat.peer.registry_link import Search
 from p2pchat.peer.switchboard import Switchboard
 from p2pchat.protocol.messages import Presence, SearchResult
 

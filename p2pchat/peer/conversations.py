@@ -31,7 +31,7 @@ from p2pchat.peer.notes import Notes
 from p2pchat.peer.outbox import Outbox
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.presence_polling import PresencePolling
-from p2pchat.peer.reception import Search
+from p2pchat.peer.registry_link import Search
 from p2pchat.peer.strangers import Strangers
 from p2pchat.peer.watching import Watching
 from p2pchat.protocol.messages import Presence, SearchResult, Sighting

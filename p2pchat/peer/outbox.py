@@ -14,7 +14,7 @@ from p2pchat.peer.events import Event, OutboxFailed
 from p2pchat.peer.history import History
 from p2pchat.peer.lines import TO_RETRY
 from p2pchat.peer.notes import Notes
-from p2pchat.peer.reception import Search
+from p2pchat.peer.registry_link import Search
 from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.names import check_username
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from p2pchat.net.loop import Loop, Timer
-from p2pchat.peer.reception import Search
+from p2pchat.peer.registry_link import Search
 from p2pchat.protocol.messages import SearchResult
 
 _PERIOD: Final = 120.0

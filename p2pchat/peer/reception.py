@@ -20,6 +20,7 @@ from p2pchat.peer.identity import another_key, impostor
 from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.peer_links import PeerLinks
 from p2pchat.peer.profile import KnownContact
+from p2pchat.peer.registry_link import Search
 from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.names import is_plain_username
 from p2pchat.protocol.talk import ChatRequest, Reply
@@ -29,9 +30,6 @@ INTRODUCTION_TIMEOUT: Final = 20.0
 
 PATIENCE: Final = 150.0
 """Seconds for our person to answer; callers of ours wait less, others may hold on for ever."""
-
-Search = Callable[[str, Callable[[SearchResult], None], Callable[[P2PError], None]], None]
-"""Asks the registry where somebody is, and with which key."""
 
 
 class Reception:

@@ -20,6 +20,7 @@ from p2pchat.net.transport import Transport, Wire
 from p2pchat.peer.profile import Profile
 from p2pchat.peer.registry_url import RegistryUrl
 from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.original import ORIGINAL
 from p2pchat.protocol.proofs import Channel
 from p2pchat.protocol.secure import ALPN, SECURE
@@ -32,6 +33,9 @@ BY_AUTHORITY: Final = "vouched for by an authority"
 
 OnLink = Callable[[Link], None]
 Failed = Callable[[P2PError], None]
+
+Search = Callable[[str, Callable[[SearchResult], None], Failed], None]
+"""Asks the registry where a user is, and with which key."""
 
 
 def due_key(url: RegistryUrl, profile: Profile) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from p2pchat.net.loop import Loop, Timer
-from p2pchat.peer.reception import Search
+from p2pchat.peer.registry_link import Search
 from p2pchat.protocol.messages import Presence, SearchResult
 
 _FIRST_AFTER: Final = 15.0  # seconds; the original program is patient for ten
