@@ -15,15 +15,15 @@ from p2pchat.net.certificates import fingerprint_of_file, make_certificate, serv
 from p2pchat.net.loop import Loop
 from p2pchat.net.signing import Signer
 from p2pchat.net.tls_engine import StandardEngine
-from p2pchat.peer.credentials import Credentials
-from p2pchat.peer.errands import Errands
+from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.events import ChatEnded, ChatStarted, Event
-from p2pchat.peer.identity import Identity, load_identity
-from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.node import Node
-from p2pchat.peer.profile import Profile
-from p2pchat.peer.registry_dialer import RegistryDialer
-from p2pchat.peer.registry_url import RegistryUrl
+from p2pchat.peer.registry_client.commands import Errands
+from p2pchat.peer.registry_client.credentials import Credentials
+from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.peer.registry_client.url import RegistryUrl
+from p2pchat.peer.store.identity import Identity, load_identity
+from p2pchat.peer.store.profile import Profile
 from p2pchat.registry.server.server import Server
 from p2pchat.registry.service.directory import MemoryDirectory
 from p2pchat.registry.service.node_lists import NodeLists

@@ -14,7 +14,7 @@ import msgspec
 from p2pchat.cli.options import is_terminal
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.loop import Loop
-from p2pchat.peer.control_client import ControlClient
+from p2pchat.peer.control.client import ControlClient
 from p2pchat.peer.node import Node
 from p2pchat.protocol.screen import Around, Attach, AttachProgram
 from p2pchat.ui.attached import Attached

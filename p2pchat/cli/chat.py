@@ -15,7 +15,7 @@ from p2pchat.errors import ContactOffline, NodeEnded, P2PError, Unreachable, Usa
 if TYPE_CHECKING:
     from p2pchat.cli.assembly import AtPrompt
     from p2pchat.cli.our_side import OurSide
-    from p2pchat.peer.control_client import ControlClient
+    from p2pchat.peer.control.client import ControlClient
 
 _PLAIN = click.option("--plain", is_flag=True, help="Plain lines instead of the prompt.")
 
@@ -96,7 +96,7 @@ def _check_together(*, as_json: bool, seen: bool, headless: bool) -> None:
 
 def _at_prompt(settings: Settings, us: "OurSide", username: str) -> "AtPrompt":
     from p2pchat.cli.assembly import AtPrompt
-    from p2pchat.peer.control_client import socket_of
+    from p2pchat.peer.control.client import socket_of
 
     private_folder(settings.state_home)
     account = socket_of(settings.state_home, str(us.url), username).stem

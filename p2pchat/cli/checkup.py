@@ -20,12 +20,12 @@ from p2pchat.cli.settings import Settings
 from p2pchat.errors import P2PError, StorageError, TimedOut, Unreachable
 from p2pchat.net.address import Address, is_loopback, with_zone_of
 from p2pchat.net.certificates import fingerprint, lifetime
-from p2pchat.peer.credentials import Credentials
-from p2pchat.peer.doorway import reachable_by
-from p2pchat.peer.probes import Probes
-from p2pchat.peer.registry_link import BY_AUTHORITY, due_key
-from p2pchat.peer.registry_session import Standing
-from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
+from p2pchat.peer.calls.listen_address import reachable_by
+from p2pchat.peer.registry_client.credentials import Credentials
+from p2pchat.peer.registry_client.link import BY_AUTHORITY, due_key
+from p2pchat.peer.registry_client.probes import Probes
+from p2pchat.peer.registry_client.session import Standing
+from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
 from p2pchat.protocol.control import Find, FindResult, Status, StatusResult
 from p2pchat.protocol.messages import Presence
 

@@ -29,14 +29,14 @@ from p2pchat.errors import (
     UsageError,
 )
 from p2pchat.net.loop import Loop
-from p2pchat.peer.control import ControlServer
-from p2pchat.peer.control_client import ANSWER_TIMEOUT, ControlClient
-from p2pchat.peer.lines import TO_RETRY, new_uid, now_ms
-from p2pchat.peer.schedule import scheduled
+from p2pchat.peer.control.client import ANSWER_TIMEOUT, ControlClient
+from p2pchat.peer.control.server import ControlServer
+from p2pchat.peer.store.lines import TO_RETRY, new_uid, now_ms
+from p2pchat.peer.store.schedule import scheduled
 from p2pchat.protocol.control import Cancel, Cancelled, Retry, Send, Sent
 
 if TYPE_CHECKING:
-    from p2pchat.peer.delivery import Queue
+    from p2pchat.peer.control.delivery import Queue
     from p2pchat.peer.node import Node
 
 _TEXTS_AT_ONCE: Final = 16
@@ -217,7 +217,7 @@ def _deliver_ourselves(
 ) -> P2PError | None:
     """Run the node until the texts are delivered, or it gives way to another process."""
     from p2pchat.cli.node_of_ours import node_of_ours
-    from p2pchat.peer.delivery import Delivery
+    from p2pchat.peer.control.delivery import Delivery
     from p2pchat.peer.events import Event, LoggedIn, LoginFailed
     from p2pchat.ui.screens import Listening
 

@@ -19,8 +19,8 @@ from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
 from p2pchat.peer.events import Called, ChatEnded, ChatStarted, Event, LoggedIn, TextReceived
 from p2pchat.peer.node import Node
-from p2pchat.peer.profile import Profile
-from p2pchat.peer.registry_url import RegistryUrl
+from p2pchat.peer.registry_client.url import RegistryUrl
+from p2pchat.peer.store.profile import Profile
 from p2pchat.ui.call import Call
 from p2pchat.ui.look import Look
 from p2pchat.ui.plain import LineWriter

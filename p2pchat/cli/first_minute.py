@@ -22,13 +22,13 @@ from p2pchat.errors import (
     Unreachable,
     UsageError,
 )
-from p2pchat.peer.credentials import Credentials
-from p2pchat.peer.invitations import is_invitation, parse_invitation
-from p2pchat.peer.registry_url import parse_registry_url
+from p2pchat.peer.calls.invitations import is_invitation, parse_invitation
+from p2pchat.peer.registry_client.credentials import Credentials
+from p2pchat.peer.registry_client.url import parse_registry_url
 
 if TYPE_CHECKING:
     from p2pchat.cli.our_side import OurSide
-    from p2pchat.peer.invitations import Invitation
+    from p2pchat.peer.calls.invitations import Invitation
 
 
 _SHORTEST: Final = 6

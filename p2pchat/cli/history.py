@@ -12,7 +12,7 @@ from p2pchat.cli.settings import Settings
 from p2pchat.errors import NoSuchUser, UsageError
 
 if TYPE_CHECKING:
-    from p2pchat.peer.history import History
+    from p2pchat.peer.store.history import History
 
 
 @click.command(

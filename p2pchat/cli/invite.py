@@ -13,7 +13,7 @@ from p2pchat.cli.settings import JOIN_LINK, Settings
 
 if TYPE_CHECKING:
     from p2pchat.cli.our_files import OurFiles
-    from p2pchat.peer.registry_url import RegistryUrl
+    from p2pchat.peer.registry_client.url import RegistryUrl
 
 
 @click.command(
@@ -55,7 +55,7 @@ def invite(settings: Settings, registry: str | None, me: str | None, code: str, 
 
 def _with_key(us: "OurFiles") -> "RegistryUrl":
     """Return the registry's URL with the key that the profile knows."""
-    from p2pchat.peer.registry_link import BY_AUTHORITY, due_key
+    from p2pchat.peer.registry_client.link import BY_AUTHORITY, due_key
 
     key = due_key(us.url, us.profile)
     return us.url.with_key(None if key == BY_AUTHORITY else key)
@@ -68,7 +68,7 @@ def _as_others_reach(url: "RegistryUrl", settings: Settings) -> "RegistryUrl":
     """
     from p2pchat.errors import UsageError
     from p2pchat.net.address import is_this_machine
-    from p2pchat.peer.registry_url import parse_registry_url
+    from p2pchat.peer.registry_client.url import parse_registry_url
 
     file = settings.registry_folder / JOIN_LINK
     if not is_this_machine(url.host) or not file.exists():
@@ -84,7 +84,7 @@ def _as_others_reach(url: "RegistryUrl", settings: Settings) -> "RegistryUrl":
 
 def _link(us: "OurFiles", url: "RegistryUrl", account: str | None, code: str) -> str:
     """Return the invitation; where there is nothing to verify with, the registry's link."""
-    from p2pchat.peer.invitations import LIFETIME, Invitation
+    from p2pchat.peer.calls.invitations import LIFETIME, Invitation
 
     if account is None or not url.secure or url.fingerprint is None:
         return url.link

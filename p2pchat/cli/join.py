@@ -10,7 +10,7 @@ from p2pchat.cli import chat, options
 from p2pchat.cli.settings import Settings, from_environment
 
 if TYPE_CHECKING:
-    from p2pchat.peer.invitations import Invitation
+    from p2pchat.peer.calls.invitations import Invitation
 
 
 @click.command(
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def join(ctx: click.Context, link: str, name: str | None, password_file: Path | None) -> None:
     """Run `p2p join`."""
     from p2pchat.cli.first_minute import join_by
-    from p2pchat.peer.invitations import is_invitation, parse_invitation
+    from p2pchat.peer.calls.invitations import is_invitation, parse_invitation
 
     settings: Settings = ctx.obj
     invitation = parse_invitation(link) if is_invitation(link) else None

@@ -11,8 +11,8 @@ from p2pchat.cli.echo import echo, echo_json
 from p2pchat.errors import UsageError
 
 if TYPE_CHECKING:
-    from p2pchat.peer.lines import KeptLine
-    from p2pchat.peer.schedule import ScheduledLine
+    from p2pchat.peer.store.lines import KeptLine
+    from p2pchat.peer.store.schedule import ScheduledLine
 
 
 def line_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from p2pchat.cli.own_node import node_maker, node_options, refuse_node_options
 from p2pchat.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from p2pchat.peer.control_client import ControlClient
+    from p2pchat.peer.control.client import ControlClient
 
 
 @click.command(

@@ -12,8 +12,8 @@ from p2pchat.cli.findings import Finding
 from p2pchat.cli.settings import Settings
 from p2pchat.net.certificates import openssl_to_the_registry
 from p2pchat.net.peer_tls import openssl_to_contacts
-from p2pchat.peer.identity import load_identity
-from p2pchat.peer.profile import read_only_copy, try_profile
+from p2pchat.peer.store.identity import load_identity
+from p2pchat.peer.store.profile import read_only_copy, try_profile
 from p2pchat.private_files import is_read_only
 
 

@@ -13,11 +13,11 @@ from p2pchat.cli.settings import Settings
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.peer.control import ControlServer
-from p2pchat.peer.credentials import Credentials
+from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.control.server import ControlServer
 from p2pchat.peer.events import Event, RegistryTrusted, Trouble
-from p2pchat.peer.limits import PeerLimits
 from p2pchat.peer.node import Node
+from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.protocol.screen import Attach, AttachProgram, Detached
 from p2pchat.ui.remote_program import RemoteProgram
 from p2pchat.ui.remote_screen import RemoteScreen

@@ -102,8 +102,8 @@ def known_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list
     settings = from_environment(profile=ctx.find_root().params.get("profile"))
     if not settings.profile_file.exists():
         return []
-    from p2pchat.peer.profile import Profile
-    from p2pchat.peer.registry_url import parse_registry_url
+    from p2pchat.peer.registry_client.url import parse_registry_url
+    from p2pchat.peer.store.profile import Profile
 
     try:
         url = parse_registry_url(ctx.params.get("registry") or settings.registry)

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from p2pchat.cli.config_file import write_first
 from p2pchat.cli.settings import Settings, make_folder, private_folder
 from p2pchat.errors import LoginNeeded, nearest
-from p2pchat.peer.history import History
-from p2pchat.peer.profile import Profile, read_only_copy
-from p2pchat.peer.registry_url import RegistryUrl, parse_registry_url
+from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
+from p2pchat.peer.store.history import History
+from p2pchat.peer.store.profile import Profile, read_only_copy
 from p2pchat.private_files import is_read_only, refuse_if_others_can_read
 from p2pchat.protocol.names import ME, meant_name
 
 if TYPE_CHECKING:
-    from p2pchat.peer.contacts import Contacts
-    from p2pchat.peer.identity import Identity
-    from p2pchat.peer.schedule import Schedule
+    from p2pchat.peer.calls.contacts import Contacts
+    from p2pchat.peer.store.identity import Identity
+    from p2pchat.peer.store.schedule import Schedule
 
 
 class OurFiles:
@@ -35,14 +35,14 @@ class OurFiles:
     @cached_property
     def identity(self) -> "Identity":
         """Our key. Raise StorageError."""
-        from p2pchat.peer.identity import load_identity
+        from p2pchat.peer.store.identity import load_identity
 
         return load_identity(self._identity_file)
 
     @cached_property
     def contacts(self) -> "Contacts":
         """The contacts. Raise StorageError."""
-        from p2pchat.peer.contacts import Contacts
+        from p2pchat.peer.calls.contacts import Contacts
 
         return Contacts(self.profile, str(self.url), self.identity.public)
 

@@ -20,12 +20,12 @@ from p2pchat.errors import NotTrusted
 from p2pchat.net.endpoints import Network, SocketNetwork
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
-from p2pchat.peer.credentials import Credentials
-from p2pchat.peer.errands import Errands
-from p2pchat.peer.profile import Profile
-from p2pchat.peer.registry_dialer import RegistryDialer
-from p2pchat.peer.registry_link import check_link
-from p2pchat.peer.registry_url import RegistryUrl
+from p2pchat.peer.registry_client.commands import Errands
+from p2pchat.peer.registry_client.credentials import Credentials
+from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.peer.registry_client.link import check_link
+from p2pchat.peer.registry_client.url import RegistryUrl
+from p2pchat.peer.store.profile import Profile
 
 _LAST_BYTES: Final = 8.0
 """Seconds for them at most; a link takes 5. What is still open then was left in the midst."""

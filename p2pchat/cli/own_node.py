@@ -16,13 +16,13 @@ from p2pchat.errors import StorageError, UsageError
 if TYPE_CHECKING:
     from p2pchat.cli.assembly import MakeNode
     from p2pchat.cli.our_side import OurSide
-    from p2pchat.peer.limits import PeerLimits
+    from p2pchat.peer.calls.limits import PeerLimits
     from p2pchat.peer.node import Node
     from p2pchat.ui.screens import Watcher
 
 
 def _peer_limits() -> "PeerLimits":
-    from p2pchat.peer.limits import PeerLimits
+    from p2pchat.peer.calls.limits import PeerLimits
 
     return PeerLimits()
 
@@ -122,12 +122,12 @@ def node_maker(
 ) -> "MakeNode":
     """Return a factory of the account's node, which asks for the password if it is needed."""
     from p2pchat.cli.node_of_ours import node_of_ours
+    from p2pchat.peer.calls.limits import PeerLimits
+    from p2pchat.peer.chat.overdue import OverdueLines
+    from p2pchat.peer.chat.scheduled_delivery import ScheduledDelivery
     from p2pchat.peer.events import Trouble
-    from p2pchat.peer.indexing import Indexing
-    from p2pchat.peer.limits import PeerLimits
-    from p2pchat.peer.overdue import OverdueLines
-    from p2pchat.peer.retention import Retention
-    from p2pchat.peer.scheduled_delivery import ScheduledDelivery
+    from p2pchat.peer.store.indexing import Indexing
+    from p2pchat.peer.store.retention import Retention
     from p2pchat.ui.hooks import parse_hooks
 
     settings = replace(settings, hooks={**settings.hooks, **dict(map(_hook, hooks))})

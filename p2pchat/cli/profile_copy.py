@@ -38,8 +38,8 @@ def profile() -> None:
 def backup(settings: Settings, file: Path, force: bool) -> None:
     """Run `p2p profile backup`."""
     from p2pchat.archive import write_archive
-    from p2pchat.peer.identity import load_identity
-    from p2pchat.peer.profile import Profile
+    from p2pchat.peer.store.identity import load_identity
+    from p2pchat.peer.store.profile import Profile
 
     if not settings.profile_file.exists():
         raise UsageError(
@@ -69,8 +69,8 @@ def backup(settings: Settings, file: Path, force: bool) -> None:
 def restore(settings: Settings, file: Path, force: bool) -> None:
     """Run `p2p profile restore`."""
     from p2pchat.archive import read_archive
-    from p2pchat.peer.identity import load_identity
-    from p2pchat.peer.profile import try_profile
+    from p2pchat.peer.store.identity import load_identity
+    from p2pchat.peer.store.profile import try_profile
 
     database, identity = settings.profile_file, settings.identity_file
     _refuse_if_online(settings)
@@ -115,7 +115,7 @@ def _set_aside(database: Path, identity: Path) -> Path | None:
 
 def _refuse_if_online(settings: Settings) -> None:
     """Raise AlreadyOnline if a node is running: it would go on writing to the old files."""
-    from p2pchat.peer.control_client import process_at
+    from p2pchat.peer.control.client import process_at
     from p2pchat.private_files import is_locked
 
     for lock in settings.run_folder.glob("*.lock"):

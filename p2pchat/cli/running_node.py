@@ -15,8 +15,8 @@ from p2pchat.cli.our_files import OurFiles
 from p2pchat.cli.settings import Settings, private_folder
 from p2pchat.errors import AlreadyOnline, LinkLost, StorageError, Unreachable
 from p2pchat.net.loop import Loop
-from p2pchat.peer.control import ControlServer
-from p2pchat.peer.control_client import ControlClient, socket_of
+from p2pchat.peer.control.client import ControlClient, socket_of
+from p2pchat.peer.control.server import ControlServer
 from p2pchat.private_files import refuse_if_others_can_read
 from p2pchat.protocol.control import (
     GivenWay,

@@ -69,7 +69,7 @@ def _through_node(
 ) -> "SearchResult | None":
     """Ask the running node, so that there is no second login; return None if none answers."""
     from p2pchat.cli.running_node import running_node
-    from p2pchat.peer.control_client import REGISTRY_TIMEOUT
+    from p2pchat.peer.control.client import REGISTRY_TIMEOUT
     from p2pchat.protocol.control import Find, FindResult
     from p2pchat.protocol.messages import SearchResult
 

@@ -165,7 +165,7 @@ def list_outbox(given: tuple[Settings, str | None], *, as_json: bool, raw: bool)
 
 def _list(settings: Settings, registry: str | None, *, as_json: bool, raw: bool) -> None:
     from p2pchat.cli.our_files import our_files
-    from p2pchat.peer.lines import TO_RETRY, LineState
+    from p2pchat.peer.store.lines import TO_RETRY, LineState
 
     with our_files(settings, registry) as us:
         lines = us.history.lines(states=(LineState.QUEUED, *TO_RETRY))
@@ -201,7 +201,7 @@ def retry(given: tuple[Settings, str | None], user: str, me: str | None) -> None
     """Run `p2p outbox retry`."""
     from p2pchat.cli.delivering import deliver
     from p2pchat.cli.our_files import our_files
-    from p2pchat.peer.lines import TO_RETRY
+    from p2pchat.peer.store.lines import TO_RETRY
 
     settings, registry = given
     with our_files(settings, registry) as us:

@@ -92,7 +92,7 @@ class Settings:
         """
         value, origin = self.resolved["registry"]
         if origin == DEFAULT and self.profile_file.exists():
-            from p2pchat.peer.profile import open_to_read
+            from p2pchat.peer.store.profile import open_to_read
 
             with suppress(StorageError), open_to_read(self.profile_file) as profile:
                 last = profile.last_registry()

@@ -15,12 +15,14 @@ from p2pchat.net.compartment import Scheduler
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import SEND_HIGH_WATER
-from p2pchat.peer.calls import IncomingCall
-from p2pchat.peer.clear_side import ClearSide
-from p2pchat.peer.contacts import Contacts
-from p2pchat.peer.conversations import Conversations
-from p2pchat.peer.credentials import Credentials
-from p2pchat.peer.doorway import Doorway
+from p2pchat.peer.calls.caller_verification import Reception
+from p2pchat.peer.calls.calls import IncomingCall
+from p2pchat.peer.calls.contacts import Contacts
+from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.calls.listen_address import Doorway
+from p2pchat.peer.calls.peer_links import SecureLinks
+from p2pchat.peer.calls.peer_server import PeerServer
+from p2pchat.peer.chat.conversations import Conversations
 from p2pchat.peer.events import (
     Calling,
     ChatStarted,
@@ -36,15 +38,13 @@ from p2pchat.peer.events import (
     TextReceived,
     Trouble,
 )
-from p2pchat.peer.history import History
-from p2pchat.peer.limits import PeerLimits
-from p2pchat.peer.lines import KeptLine, LineState
-from p2pchat.peer.peer_links import SecureLinks
-from p2pchat.peer.peer_server import PeerServer
-from p2pchat.peer.profile import Profile
-from p2pchat.peer.reception import Reception
-from p2pchat.peer.registry_dialer import RegistryDialer
-from p2pchat.peer.registry_session import RegistrySession, Standing
+from p2pchat.peer.original.service import ClearSide
+from p2pchat.peer.registry_client.credentials import Credentials
+from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.peer.registry_client.session import RegistrySession, Standing
+from p2pchat.peer.store.history import History
+from p2pchat.peer.store.lines import KeptLine, LineState
+from p2pchat.peer.store.profile import Profile
 from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.protocol.names import ME, check_username, meant_name
 from p2pchat.protocol.talk import Reply

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from p2pchat.peer.node import Node
-from p2pchat.peer.registry_session import Standing
+from p2pchat.peer.registry_client.session import Standing
 from p2pchat.protocol.screen import Around, Piece
 from p2pchat.ui.chat_app import ChatApp
 

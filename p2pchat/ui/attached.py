@@ -10,8 +10,8 @@ from typing import Final
 
 from p2pchat.errors import NodeEnded, P2PError, UsageError
 from p2pchat.net.loop import Loop, Timer
-from p2pchat.peer.control_client import ANSWER_TIMEOUT, ControlClient
-from p2pchat.peer.lines import now_ms
+from p2pchat.peer.control.client import ANSWER_TIMEOUT, ControlClient
+from p2pchat.peer.store.lines import now_ms
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.screen import (
     Alert,

@@ -8,11 +8,11 @@ import time
 from collections.abc import Collection, Iterable
 from typing import Any, Final, NamedTuple
 
-from p2pchat.peer.contacts import Contacts
-from p2pchat.peer.history import History
+from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.node import Node
-from p2pchat.peer.profile import KnownContact
-from p2pchat.peer.registry_session import Standing
+from p2pchat.peer.registry_client.session import Standing
+from p2pchat.peer.store.history import History
+from p2pchat.peer.store.profile import KnownContact
 
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 

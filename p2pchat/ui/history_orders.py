@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from p2pchat.errors import UsageError
-from p2pchat.peer.lines import TO_RETRY, KeptLine, LineState
 from p2pchat.peer.node import Node
+from p2pchat.peer.store.lines import TO_RETRY, KeptLine, LineState
 from p2pchat.protocol.text import excerpt
 from p2pchat.ui.commands import Order
 from p2pchat.ui.copying import to_copy

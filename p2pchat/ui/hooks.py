@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from p2pchat.errors import P2PError, UsageError, nearest
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.events import Event
-from p2pchat.peer.lines import now_ms
+from p2pchat.peer.store.lines import now_ms
 from p2pchat.protocol.text import json_line
 from p2pchat.ui.json_events import NAMES, event_object
 from p2pchat.ui.screens import Watcher

@@ -46,8 +46,8 @@ from p2pchat.peer.events import (
     TextReceived,
     Trouble,
 )
-from p2pchat.peer.lines import KeptLine
-from p2pchat.peer.schedule import ScheduledLine
+from p2pchat.peer.store.lines import KeptLine
+from p2pchat.peer.store.schedule import ScheduledLine
 
 VERSION: Final = 1
 

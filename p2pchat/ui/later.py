@@ -4,7 +4,7 @@ import datetime as dt
 
 from p2pchat.errors import UsageError
 from p2pchat.peer.node import Node
-from p2pchat.peer.schedule import scheduled
+from p2pchat.peer.store.schedule import scheduled
 from p2pchat.protocol.durations import seconds_of
 from p2pchat.ui.moments import COMING_EXAMPLES, coming_moment_of
 

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from p2pchat.peer.lines import LineState
 from p2pchat.peer.node import Node
+from p2pchat.peer.store.lines import LineState
 from p2pchat.ui.render import SENT, prompt_of
 from p2pchat.ui.view import View
 

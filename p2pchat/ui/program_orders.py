@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.peer.events import Event, Security, TextReceived
-from p2pchat.peer.lines import TO_RETRY, KeptLine, LineState
 from p2pchat.peer.node import Node
+from p2pchat.peer.store.lines import TO_RETRY, KeptLine, LineState
 from p2pchat.protocol.durations import muted_for, seconds_of
 from p2pchat.protocol.names import check_username
 from p2pchat.ui.contact_list import contact_object, rows_of

@@ -44,8 +44,8 @@ from p2pchat.peer.events import (
     TextReceived,
     Trouble,
 )
-from p2pchat.peer.lines import KeptLine, LineState
-from p2pchat.peer.schedule import ScheduledLine
+from p2pchat.peer.store.lines import KeptLine, LineState
+from p2pchat.peer.store.schedule import ScheduledLine
 from p2pchat.protocol.counting import counted
 from p2pchat.protocol.names import ME
 from p2pchat.ui.folding import PIPE, SCREEN, shown_lines

@@ -27,8 +27,8 @@ from p2pchat.peer.events import (
     TextReceived,
     Trouble,
 )
-from p2pchat.peer.lines import now_ms
 from p2pchat.peer.node import Node
+from p2pchat.peer.store.lines import now_ms
 from p2pchat.protocol.text import json_line
 from p2pchat.ui.json_events import contact_of, event_object, json_object
 from p2pchat.ui.render import plain_lines

@@ -13,9 +13,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from p2pchat.peer.history import History
-from p2pchat.peer.lines import NewLine, Progress
-from p2pchat.peer.profile import Profile
+from p2pchat.peer.store.history import History
+from p2pchat.peer.store.lines import NewLine, Progress
+from p2pchat.peer.store.profile import Profile
 
 _AT_ONCE = 10_000
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from p2pchat.cli.main import cli
-from p2pchat.peer.invitations import parse_invitation
+from p2pchat.peer.calls.invitations import parse_invitation
 from tests.programs import Program, Serve, environment, running
 
 Invite = Callable[..., Result]

@@ -20,7 +20,7 @@ from p2pchat.net.page import PageDoor
 from p2pchat.net.peer_tls import PeerEngine, peer_context
 from p2pchat.net.signing import is_signed
 from p2pchat.net.tls_engine import Engine, StandardEngine
-from p2pchat.peer.registry_url import parse_registry_url
+from p2pchat.peer.registry_client.url import parse_registry_url
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.control import CONTROL, CONTROL_DIALOGUE
 from p2pchat.protocol.dialects import Dialect

@@ -23,7 +23,7 @@ from p2pchat.net.tls import TlsTransport
 from p2pchat.net.tls_engine import StandardEngine
 from p2pchat.net.transport import Wire
 from p2pchat.net.worker import ThreadWorker
-from p2pchat.peer.chat_session import ChatSession
+from p2pchat.peer.chat.chat_session import ChatSession
 from p2pchat.peer.events import Called, Event
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.messages import Search, SearchResult
@@ -32,7 +32,7 @@ from p2pchat.protocol.states import REGISTRY_DIALOGUE, Speaker
 from p2pchat.registry.service.service import Service
 from p2pchat.ui.screens import Listening, Screens, Watcher
 from tests.fakes import FakeClock, MemoryTransport, settle, wire
-from tests.peer.test_conversations import A, B, friends, texts
+from tests.peer.chat.test_conversations import A, B, friends, texts
 from tests.world import World, certificate
 
 LOOPBACK = Address("127.0.0.1", 0)

@@ -19,7 +19,7 @@ from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.ui.json_events import event_object
 from p2pchat.ui.render import plain_lines
 from tests.fakes import MemoryTransport
-from tests.peer.test_conversations import A, B, friends, texts
+from tests.peer.chat.test_conversations import A, B, friends, texts
 from tests.world import ORIGINAL_URL, Person, World
 
 C = "10.0.0.4"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from p2pchat.peer.delivery import Delivery
+from p2pchat.peer.control.delivery import Delivery
 from p2pchat.peer.events import LinesMissing, Renumbered
-from p2pchat.peer.lines import LineState
-from tests.peer.test_conversations import A, B, friends, states, texts
+from p2pchat.peer.store.lines import LineState
+from tests.peer.chat.test_conversations import A, B, friends, states, texts
 from tests.world import Person, World
 
 

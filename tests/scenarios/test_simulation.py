@@ -13,12 +13,12 @@ import pytest
 
 from p2pchat.errors import UsageError
 from p2pchat.net.address import Address
-from p2pchat.peer.chat_session import ChatSession, Wire
-from p2pchat.peer.contacts import Contacts
-from p2pchat.peer.conversation import Conversation
-from p2pchat.peer.conversations import Conversations
-from p2pchat.peer.lines import KeptLine, Progress, Rebased
-from p2pchat.peer.thread import Thread
+from p2pchat.peer.calls.contacts import Contacts
+from p2pchat.peer.chat.chat_session import ChatSession, Wire
+from p2pchat.peer.chat.conversation import Conversation
+from p2pchat.peer.chat.conversations import Conversations
+from p2pchat.peer.store.lines import KeptLine, Progress, Rebased
+from p2pchat.peer.store.thread import Thread
 from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.positions import NO_SUM, add_to_sum
 from p2pchat.protocol.talk import Ack, ChatText

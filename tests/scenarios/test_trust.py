@@ -6,6 +6,7 @@ import pytest
 
 from p2pchat.errors import CallRejected, ContactOffline, NotTrusted, UsageError
 from p2pchat.net.loop import Loop
+from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.events import (
     Called,
     CallerRefused,
@@ -16,8 +17,7 @@ from p2pchat.peer.events import (
     Security,
     TextReceived,
 )
-from p2pchat.peer.limits import PeerLimits
-from p2pchat.peer.registry_url import RegistryUrl
+from p2pchat.peer.registry_client.url import RegistryUrl
 from tests.world import ORIGINAL_URL, Person, World
 
 A, B, C = "10.0.0.2", "10.0.0.3", "10.0.0.4"

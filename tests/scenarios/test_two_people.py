@@ -13,7 +13,7 @@ from p2pchat.errors import (
     UsageError,
 )
 from p2pchat.net.address import Address
-from p2pchat.peer.calls import REPLY_TIMEOUT
+from p2pchat.peer.calls.calls import REPLY_TIMEOUT
 from p2pchat.peer.events import (
     Called,
     CallFailed,
@@ -33,7 +33,7 @@ from p2pchat.peer.events import (
     Security,
     TextReceived,
 )
-from p2pchat.peer.registry_session import Standing
+from p2pchat.peer.registry_client.session import Standing
 from tests.fakes import FakeClock
 from tests.world import Person, World
 

@@ -5,7 +5,7 @@ import re
 from p2pchat.ui.around import around
 from p2pchat.ui.chat_app import ChatApp
 from p2pchat.ui.toolbar import fitted
-from tests.peer.test_conversations import friends
+from tests.peer.chat.test_conversations import friends
 from tests.ui.test_chat_app import B, Screen, start
 from tests.world import World
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from p2pchat.errors import LoginRefused, StorageError
-from p2pchat.peer.thread import Thread
+from p2pchat.peer.store.thread import Thread
 from p2pchat.ui.call import Call
 from p2pchat.ui.chat_app import ChatApp
 from p2pchat.ui.render import Fragments, plain_lines
 from p2pchat.ui.view import View
-from tests.peer.test_conversations import friends
+from tests.peer.chat.test_conversations import friends
 from tests.world import Person, World
 
 A, B = "10.0.0.2", "10.0.0.3"

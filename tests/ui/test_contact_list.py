@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from p2pchat.peer.profile import KnownContact
+from p2pchat.peer.store.profile import KnownContact
 from p2pchat.ui.contact_list import Row, contact_lines
-from tests.peer.test_conversations import friends
+from tests.peer.chat.test_conversations import friends
 from tests.ui.test_chat_app import start
 from tests.world import World
 

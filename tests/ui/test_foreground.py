@@ -5,7 +5,7 @@ import pytest
 from p2pchat.errors import UsageError
 from p2pchat.peer.events import Overdue, TextReceived
 from p2pchat.ui.foreground import Foreground
-from tests.peer.test_conversations import friends
+from tests.peer.chat.test_conversations import friends
 from tests.ui.test_chat_app import Screen, start
 from tests.world import World
 

@@ -45,7 +45,7 @@ from p2pchat.peer.events import (
     TextReceived,
     Trouble,
 )
-from p2pchat.peer.lines import KeptLine, LineState
+from p2pchat.peer.store.lines import KeptLine, LineState
 from p2pchat.protocol.text import json_line
 from p2pchat.ui.json_events import (
     NAMES,

@@ -1,7 +1,7 @@
 """Each line of ours is shown with what has become of it: queued, sent, delivered, failed."""
 
 from p2pchat.ui.chat_app import ChatApp
-from tests.peer.test_conversations import friends
+from tests.peer.chat.test_conversations import friends
 from tests.ui.test_chat_app import B, Screen, start
 from tests.world import World
 

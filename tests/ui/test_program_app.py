@@ -9,11 +9,11 @@ import pytest
 
 from p2pchat.errors import LoginRefused, StorageError
 from p2pchat.peer.events import Called
-from p2pchat.peer.thread import Thread
+from p2pchat.peer.store.thread import Thread
 from p2pchat.ui.call import Call
 from p2pchat.ui.program_app import ProgramApp
 from p2pchat.ui.stream import Stream
-from tests.peer.test_conversations import friends, states, texts
+from tests.peer.chat.test_conversations import friends, states, texts
 from tests.ui.test_chat_app import A, B
 from tests.ui.test_json_events import DOCUMENT, documented
 from tests.ui.test_stream import Reader

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from p2pchat.errors import NodeEnded
-from p2pchat.peer.control import ControlServer
-from p2pchat.peer.control_client import ControlClient
+from p2pchat.peer.control.client import ControlClient
+from p2pchat.peer.control.server import ControlServer
 from p2pchat.protocol.screen import AttachProgram, Fragment
 from p2pchat.ui.attached import Attached
 from p2pchat.ui.remote_program import RemoteProgram

@@ -8,14 +8,14 @@ import pytest
 
 from p2pchat.errors import NodeEnded
 from p2pchat.net.loop import Loop
-from p2pchat.peer.control import ControlServer
-from p2pchat.peer.control_client import ControlClient
+from p2pchat.peer.control.client import ControlClient
+from p2pchat.peer.control.server import ControlServer
 from p2pchat.peer.node import Node
 from p2pchat.protocol.screen import Around, Attach, Fragment
 from p2pchat.ui.attached import Attached
 from p2pchat.ui.remote_screen import RemoteScreen
 from p2pchat.ui.screens import Screens
-from tests.peer.test_conversations import friends
+from tests.peer.chat.test_conversations import friends
 from tests.world import Person, World
 
 

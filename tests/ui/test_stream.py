@@ -8,7 +8,7 @@ import pytest
 
 from p2pchat.peer.events import Called, ContactIdle, RegistryBack, Seen, TextReceived
 from p2pchat.ui.stream import Stream
-from tests.peer.test_conversations import A, B, friends
+from tests.peer.chat.test_conversations import A, B, friends
 from tests.world import Person, World
 
 

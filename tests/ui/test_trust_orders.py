@@ -5,7 +5,7 @@ import pytest
 from p2pchat.errors import UsageError
 from p2pchat.ui.commands import Order
 from p2pchat.ui.trust_orders import TrustOrders
-from tests.peer.test_conversations import friends
+from tests.peer.chat.test_conversations import friends
 from tests.ui.test_chat_app import Screen
 from tests.world import World
 

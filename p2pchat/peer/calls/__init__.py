@@ -1,0 +1,1 @@
+"""Calls between peers, until both know who the other is."""

@@ -1,0 +1,174 @@
+"""Before a chat: calling a contact, and being called. Ends in an accepted link or an error."""
+
+from collections.abc import Callable
+from typing import Final
+
+from p2pchat.errors import (
+    CallRejected,
+    ContactBusy,
+    HungUp,
+    NotTrusted,
+    P2PError,
+    TimedOut,
+    Unreachable,
+)
+from p2pchat.net.address import Address
+from p2pchat.net.endpoints import Closable
+from p2pchat.net.link import Link
+from p2pchat.peer.calls.peer_links import PeerLinks
+from p2pchat.peer.store.identity import impostor
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.talk import ChatReply, ChatRequest, Reply
+from p2pchat.protocol.text import excerpt
+
+DIAL_TIMEOUT: Final = 10.0
+REPLY_TIMEOUT: Final = 120.0
+"""Seconds for a person to say yes or no."""
+
+
+class OutgoingCall:
+    """A call to a contact whose peer server is at `address`.
+
+    `key` is the one that the contact must prove to hold; None in the dialect that proves none.
+    Either `on_accepted(link)` with the link on which we then talk, or `on_failed(error)`, comes
+    once, unless `cancel` came first.
+    """
+
+    def __init__(
+        self,
+        links: PeerLinks,
+        contact: str,
+        address: Address,
+        key: bytes | None,
+        request: ChatRequest,
+        *,
+        on_accepted: Callable[[Link], None],
+        on_failed: Callable[[P2PError], None],
+    ) -> None:
+        self.contact = contact
+        self.key = key
+        self.address = address
+        self._request = request
+        self._on_accepted = on_accepted
+        self._on_failed = on_failed
+        self._link: Link | None = None
+        self._dial: Closable = links.dial(address, DIAL_TIMEOUT, self._connected, self._unreachable)
+
+    def cancel(self) -> None:
+        """Hang up; nothing is called any more."""
+        self._dial.close()
+        if self._link is not None:
+            self._link.on_message = _ignore
+            self._link.on_closed = _ignore
+            self._link.close()
+
+    def _connected(self, link: Link, key: bytes | None) -> None:
+        if key != self.key:
+            link.on_closed = _ignore
+            link.abort()
+            self._on_failed(impostor(self.contact))
+            return
+        self._link = link
+        link.on_message = self._replied
+        link.on_closed = self._closed
+        link.send(self._request)
+        link.expect(REPLY_TIMEOUT, f"{self.contact} did not answer")
+
+    def _unreachable(self, error: P2PError) -> None:
+        self._on_failed(
+            Unreachable(
+                f"cannot reach {self.contact} at {self.address}: {error.what.rpartition(': ')[2]}",
+                likely=f"{self.contact} is behind a firewall, or has just left",
+                advice="try again in a minute",
+            )
+        )
+
+    def _replied(self, message: Message) -> None:
+        assert isinstance(message, ChatReply)
+        assert self._link is not None
+        if message.reply is Reply.ACCEPT:
+            self._link.relax()
+            self._on_accepted(self._link)
+            return
+        self.cancel()
+        if message.reply is Reply.BUSY:
+            self._on_failed(ContactBusy(f"{self.contact} is busy"))
+        else:
+            self._on_failed(CallRejected(f"{self.contact} rejected your request"))
+
+    def _closed(self, error: P2PError | None) -> None:
+        gone = HungUp(f"{self.contact} hung up without an answer", advice="try again in a minute")
+        self._on_failed(error or gone)
+
+
+class IncomingCall:
+    """A call on `link` that waits for our reply; `on_gone(call)` follows if the caller hangs up."""
+
+    def __init__(
+        self, links: PeerLinks, link: Link, request: ChatRequest, key: bytes | None
+    ) -> None:
+        self.links = links
+        self.contact = request.username
+        self.invitation = request.invitation
+        self.link = link
+        self.key = key
+        self.call_back = Address(link.remote.host, request.port or 0)
+        """Where the caller's own peer server is: their address, and the port that they announce."""
+        self.on_gone: Callable[[IncomingCall], None] = _ignore
+        link.on_message = _ignore
+        link.on_closed = self._closed
+
+    def accept(self) -> None:
+        """Accept the call; the conversation then takes over the link."""
+        self.link.relax()
+        self.link.send(ChatReply(Reply.ACCEPT))
+
+    def hang_up(self) -> None:
+        """Close the link without an answer: the caller may call again."""
+        self.link.on_closed = _ignore
+        self.link.close()
+
+    def refuse(self, reply: Reply) -> None:
+        """Answer REJECT or BUSY and close the link."""
+        self.link.on_closed = _ignore
+        self.link.send(ChatReply(reply))
+        self.link.close()
+
+    def _closed(self, _: P2PError | None) -> None:
+        self.on_gone(self)
+
+
+def pause_after(error: P2PError) -> float | None:
+    """Return the seconds until a contact is called again after that error; None: at the next
+    chance.
+    """
+    return {ContactBusy: 30.0, TimedOut: 600.0}.get(type(error))
+
+
+def in_clear_though_known(contact: str) -> NotTrusted:
+    """Return the error for an unencrypted call from or to a contact whose key is known."""
+    return NotTrusted(
+        f"{contact} is not talked to in clear: you know {contact}'s key",
+        likely=f"it is not {contact}: in clear, anyone can claim any name",
+    )
+
+
+def wrong_address(contact: str, host: str) -> Unreachable:
+    """Return the error for an address to which a registry may not send us."""
+    return Unreachable(
+        f"the registry names an address of {contact} that is not dialled: {excerpt(host)}",
+        likely="it is an address of this machine or no IP address; the registry is broken, or lies",
+        advice="tell its operator",
+    )
+
+
+def not_introduced(contact: str, why: str) -> NotTrusted:
+    """Return the error for a stranger whose key the registry does not confirm."""
+    return NotTrusted(
+        f"the registry does not say that it is {contact}: {why}",
+        likely=f"it is somebody else; or {contact} has just logged in with another profile",
+    )
+
+
+def _ignore(_: object) -> None:
+    """Do nothing: no message matters here any more."""

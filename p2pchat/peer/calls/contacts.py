@@ -1,0 +1,233 @@
+"""The contacts at one registry: their pinned keys, how far each is trusted, and who is blocked.
+
+The first key that a name talks to us with is the name's key from then on; another one is refused
+until the person takes it. A verified contact is never softened by itself.
+"""
+
+import time
+from typing import Final
+
+from p2pchat.errors import NoSuchUser, NotTrusted, UsageError, nearest
+from p2pchat.peer.calls.invitations import digest_of, new_secret
+from p2pchat.peer.events import Security
+from p2pchat.peer.store.identity import another_key, impostor, safety_number
+from p2pchat.peer.store.profile import KnownContact, Profile
+from p2pchat.protocol.messages import Presence, SearchResult
+
+_HINT_EVERY: Final = 24 * 3600
+"""Seconds between two hints that a contact should be verified."""
+
+
+class Contacts:
+    """The contacts of a profile, whose public key is `ours`, at a registry.
+
+    Every method may raise StorageError.
+    """
+
+    def __init__(self, profile: Profile, registry: str, ours: bytes) -> None:
+        self._ours = ours
+        self._profile = profile
+        self._registry = registry
+        self._shown: dict[str, bytes] = {}  # the same, of the key that we know
+        self._offered: dict[str, bytes] = {}  # keys whose numbers the person has seen
+
+    def get(self, username: str) -> KnownContact:
+        """Return what is known of a user; an empty contact if we never met."""
+        return self._profile.contact(self._registry, username)
+
+    def all(self) -> list[KnownContact]:
+        """Return all contacts, sorted by name."""
+        return self._profile.contacts(self._registry)
+
+    def no_such_user(self, username: str) -> NoSuchUser:
+        """Return the error for a name without an account, suggesting the contact that was meant."""
+        known = self._profile.known_names(self._registry)
+        near = nearest(username, (name for name in known if name != username))
+        return NoSuchUser(
+            f"there is no user named {username}", likely=near and f"did you mean {near}?"
+        )
+
+    def note(self, username: str) -> None:
+        """Remember a name."""
+        self._profile.note_name(self._registry, username)
+
+    def key_to_call(self, username: str, published: bytes | None) -> bytes:
+        """Return the key that the contact must prove. Raise NotTrusted.
+
+        `published` is what the registry says; it cannot change what we have pinned.
+        """
+        pinned = self.get(username).key
+        if published is None and pinned is None:
+            raise NotTrusted(
+                f"the registry knows no key of {username}",
+                likely=f"{username} has never logged in through its secure door",
+                advice=f"/chat {username} --in-clear, for everybody to read",
+            )
+        if published is not None and self.note_published(username, published):
+            raise another_key(username)
+        return pinned or published or b""
+
+    def note_published(self, username: str, key: bytes) -> bool:
+        """Note the key that the registry publishes for a user; return whether it differs from the
+        pinned one.
+
+        Another key is remembered, for `trust`, only because the registry publishes it: what a
+        caller shows is worth nothing.
+        """
+        pinned = self.get(username).key
+        if pinned is None or pinned == key:
+            return False
+        self._note_other(username, key)
+        return True
+
+    def meet(self, username: str, found: SearchResult) -> bytes:
+        """Pin the key of a user who was looked up, if we have none, and return the pinned key.
+
+        Raise P2PError.
+        """
+        if found.presence is Presence.NOT_FOUND:
+            raise self.no_such_user(username)
+        contact = self.get(username)
+        if found.in_clear and contact.key is None:
+            raise NotTrusted(
+                f"{username} can be talked to in clear only",
+                likely=f"{username} uses the original system",
+                advice=f"/chat {username} --in-clear, for everybody to read",
+            )
+        key = self.key_to_call(username, found.key)
+        if contact.key is None:
+            self._profile.keep_contact(self._registry, contact._replace(key=key))
+        return key
+
+    def accept(self, username: str, key: bytes) -> None:
+        """We talk with the contact, who holds that key: know them by it, and do not ask again.
+
+        Raise NotTrusted if another key is pinned, as may have happened since the key was looked at.
+        """
+        contact = self.get(username)
+        if contact.key not in {None, key}:
+            raise impostor(username)
+        if not contact.accepted or contact.invitation:
+            accepted = contact._replace(key=key, accepted=True, invitation="")
+            self._profile.keep_contact(self._registry, accepted)
+
+    def invite(self, seconds: int) -> str:
+        """Return the secret of a new invitation, which is good for so long, for one friend."""
+        secret = new_secret()
+        expires_at = int(time.time()) + seconds
+        self._profile.keep_invitation(self._registry, digest_of(secret), expires_at)
+        return secret
+
+    def follow(self, username: str, key: bytes, secret: str) -> None:
+        """Know a user who has invited us, by that key, as verified.
+
+        Raise NotTrusted if another key is pinned.
+        """
+        contact = self.get(username)
+        if contact.key not in {None, key}:
+            raise another_key(username)
+        invited = contact.invited or not contact.verified
+        self._profile.keep_contact(
+            self._registry,
+            contact._replace(key=key, verified=True, invited=invited, invitation=secret),
+        )
+
+    def redeem(self, secret: str, username: str, key: bytes) -> bool:
+        """Return whether a caller has shown an invitation of ours that is good.
+
+        Then they are known by their key, as verified.
+        """
+        contact = self.get(username)
+        if contact.key not in {None, key} or not self._profile.use_invitation(
+            self._registry, digest_of(secret), username, key
+        ):
+            return False
+        invited = contact.invited or not contact.verified
+        self._profile.keep_contact(
+            self._registry,
+            contact._replace(key=key, verified=True, invited=invited, accepted=True),
+        )
+        return True
+
+    def security(self, username: str) -> Security:
+        """Tell how well an encrypted chat with the contact is protected."""
+        return Security.VERIFIED if self.get(username).verified else Security.UNVERIFIED
+
+    def is_to_be_hinted(self, username: str) -> bool:
+        """Return whether the user should be told now how to verify an unverified contact.
+
+        That is so at the first chat, and then at most once a day.
+        """
+        contact, now = self.get(username), int(time.time())
+        if contact.verified or now - contact.hinted_at < _HINT_EVERY:
+            return False
+        self._profile.keep_contact(self._registry, contact._replace(hinted_at=now))
+        return True
+
+    def other_number(self, username: str) -> str:
+        """Return the safety number of the other key that was refused last; `trust` may follow.
+
+        Raise UsageError if there is none.
+        """
+        key = self.get(username).other_key
+        if key is None:
+            raise UsageError(f"no other key of {username} has been seen")
+        self._offered[username] = key
+        return safety_number(self._ours, key)
+
+    def trust(self, username: str) -> None:
+        """Pin the key whose number `other_number` gave, as unverified, whatever key came since.
+
+        Raise UsageError if it gave none.
+        """
+        key = self._offered.pop(username, None)
+        if key is None:
+            raise UsageError(
+                f"look at the number of {username}'s new key first", advice=f"/trust {username}"
+            )
+        contact = self.get(username)._replace(
+            key=key, verified=False, invited=False, other_key=None
+        )
+        self._profile.keep_contact(self._registry, contact)
+
+    def _note_other(self, username: str, key: bytes) -> None:
+        contact = self.get(username)
+        if contact.other_key != key:
+            self._profile.keep_contact(self._registry, contact._replace(other_key=key))
+
+    def safety_number(self, username: str) -> str:
+        """Return the number that both of us must see. Raise UsageError if there is no key."""
+        key = self.get(username).key
+        if key is None:
+            raise UsageError(
+                f"you have no key of {username} yet", advice=f"chat with {username} first"
+            )
+        self._shown[username] = key
+        return safety_number(self._ours, key)
+
+    def mark_verified(self, username: str) -> None:
+        """Note that the safety numbers were the same.
+
+        Raise UsageError if the number was not shown, or the key is another one since.
+        """
+        contact = self.get(username)
+        if contact.key is None or self._shown.pop(username, None) != contact.key:
+            raise UsageError(
+                f"look at the safety number of {username} first", advice=f"/verify {username}"
+            )
+        self._profile.keep_contact(self._registry, contact._replace(verified=True, invited=False))
+
+    def mute(self, username: str, seconds: float) -> None:
+        """Have a contact make no sound for so many seconds; 0: let them again."""
+        until = int(time.time() + seconds) if seconds else 0
+        contact = self.get(username)._replace(muted_until=until)
+        self._profile.keep_contact(self._registry, contact)
+
+    def is_muted(self, username: str) -> bool:
+        """Return whether a contact makes no sound now."""
+        return self.get(username).muted_until > time.time()
+
+    def block(self, username: str, *, blocked: bool) -> None:
+        """Block a contact, or unblock them."""
+        contact = self.get(username)._replace(blocked=blocked)
+        self._profile.keep_contact(self._registry, contact)

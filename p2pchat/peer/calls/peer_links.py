@@ -1,0 +1,136 @@
+"""How two peers come to a link with each other, in either dialect.
+
+In clear a transport is a link at once, and nobody knows whose it is. In the secure dialect it is
+one after a mutual TLS handshake, and comes with the key that the remote has proved to hold. Whose
+key that is, is for others to say.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from p2pchat.errors import P2PError, RemoteProtocolError
+from p2pchat.net.address import Address
+from p2pchat.net.endpoints import Closable, Network
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.net.peer_tls import PeerEngine, peer_context
+from p2pchat.net.tls import TlsTransport
+from p2pchat.net.tls_engine import Engine
+from p2pchat.net.transport import Wire
+from p2pchat.peer.store.identity import Identity
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.original import ORIGINAL
+from p2pchat.protocol.secure import MAX_FRAME_BYTES, SECURE
+from p2pchat.protocol.states import PEER_DIALOGUE, SECURE_PEER_DIALOGUE, Speaker
+
+OnPeerLink = Callable[[Link, bytes | None], None]
+"""Takes the link, and the remote's key where the dialect proves one."""
+
+Failed = Callable[[P2PError], None]
+
+
+class PeerLinks(Protocol):
+    """One way of coming to links."""
+
+    secure: bool
+
+    def dial(self, address: Address, timeout: float, then: OnPeerLink, failed: Failed) -> Closable:
+        """Call `then` with a link to the listener there, or `failed` with the reason."""
+
+    def take(self, transport: Wire, then: OnPeerLink, failed: Failed) -> Closable:
+        """Call `then` with the link of an incoming connection, or `failed` if it is not a peer."""
+
+
+class ClearLinks:
+    """The original dialect's."""
+
+    secure = False
+
+    def __init__(self, loop: Loop, network: Network) -> None:
+        self._loop = loop
+        self._network = network
+
+    def dial(self, address: Address, timeout: float, then: OnPeerLink, failed: Failed) -> Closable:
+        """Connect; that is all."""
+        connected = partial(self._link, then, Speaker.DIALLER)
+        return self._network.dial(address, timeout, connected, failed)
+
+    def take(self, transport: Wire, then: OnPeerLink, _: Failed) -> Closable:
+        """Call `then` with the link at once."""
+        self._link(then, Speaker.LISTENER, transport)
+        return _Done()
+
+    def _link(self, then: OnPeerLink, speaker: Speaker, transport: Wire) -> None:
+        then(Link(self._loop, transport, Connection(PEER_DIALOGUE, ORIGINAL, speaker)), None)
+
+
+class SecureLinks:
+    """Links of the secure dialect, with our identity; a handshake is limited to so many bytes."""
+
+    secure = True
+
+    def __init__(
+        self, loop: Loop, network: Network, identity: Identity, handshake_bytes: int
+    ) -> None:
+        self._handshake_bytes = handshake_bytes or sys.maxsize
+        self._loop = loop
+        self._network = network
+        self._context = peer_context(identity.key)
+
+    def dial(self, address: Address, timeout: float, then: OnPeerLink, failed: Failed) -> Closable:
+        """Connect and shake hands."""
+        under_way = _UnderWay()
+
+        def connected(transport: Wire) -> None:
+            under_way.inner = self._shake(transport, Speaker.DIALLER, then, failed)
+
+        under_way.inner = self._network.dial(address, timeout, connected, failed)
+        return under_way
+
+    def take(self, transport: Wire, then: OnPeerLink, failed: Failed) -> Closable:
+        """Begin the handshake on an accepted connection; it is closed if that fails."""
+        return self._shake(transport, Speaker.LISTENER, then, failed)
+
+    def _shake(
+        self, transport: Wire, speaker: Speaker, then: OnPeerLink, failed: Failed
+    ) -> Closable:
+        engine = PeerEngine(self._context, dialling=speaker is Speaker.DIALLER)
+        tls = TlsTransport(self._loop, transport, engine, handshake_bytes=self._handshake_bytes)
+
+        def secured(_: Engine) -> None:
+            connection = Connection(SECURE_PEER_DIALOGUE, SECURE, speaker)
+            link = Link(self._loop, tls, connection, receive_ceiling=MAX_FRAME_BYTES)
+            then(link, engine.remote_key)
+
+        def ended(error: P2PError | None) -> None:
+            failed(error or RemoteProtocolError(f"{tls.remote} hung up in the TLS handshake"))
+
+        tls.on_secured = secured
+        tls.on_closed = ended
+        return _Handshake(tls)
+
+
+class _Done:
+    def close(self) -> None:
+        """Nothing is under way any more."""
+
+
+class _Handshake:
+    def __init__(self, tls: TlsTransport) -> None:
+        self._tls = tls
+
+    def close(self) -> None:
+        """Give it up; a link that came of it is not ours any more."""
+        if not self._tls.secured:
+            self._tls.on_closed = lambda _: None
+            self._tls.abort()
+
+
+class _UnderWay:
+    inner: Closable
+
+    def close(self) -> None:
+        """Give up whatever step it is at."""
+        self.inner.close()

@@ -1,0 +1,170 @@
+"""Our listener for peers: handles each connection until it has said what it wants.
+
+Knows no chat: a link that calls, or that brings a text, is handed on with what it said.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from p2pchat.errors import P2PError
+from p2pchat.net.address import Address
+from p2pchat.net.budgets import group_of
+from p2pchat.net.endpoints import Closable, Listener, Network
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop, Timer
+from p2pchat.net.transport import Wire
+from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.calls.peer_links import PeerLinks
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.talk import ChatRequest, ChatText
+
+OnCall = Callable[[PeerLinks, Link, ChatRequest, bytes | None], None]
+"""Takes a link on which somebody asks for a chat, and the key that they proved."""
+
+
+class PeerServer:
+    """Listen, and hand on each link with its first message, and with the key if it proved one.
+
+    The rest is for the original dialect alone. The connection that a contact opens back says
+    nothing for as long as its person types nothing; `may_be_silent(host)` tells whether a chat with
+    somebody at that host is open, and `on_silent_gone(host)` is told when the last silent link from
+    there has ended.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        links: PeerLinks,
+        limits: PeerLimits,
+        *,
+        on_call: OnCall,
+        on_text: Callable[[Link, ChatText], None] | None = None,
+        on_silent_gone: Callable[[str], None] | None = None,
+        may_be_silent: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._loop = loop
+        self._network = network
+        self._links = links
+        self._limits = limits
+        self._on_call = on_call
+        self._on_text = on_text or _hang_up
+        self._on_silent_gone = on_silent_gone or _ignore
+        self._may_be_silent = may_be_silent or _never
+        self._listener: Listener | None = None
+        self._host = ""
+        self._silent: dict[Link, Timer | None] = {}  # the oldest first
+        self._handshakes: dict[Wire, Closable] = {}
+
+    @property
+    def address(self) -> Address | None:
+        """Where we listen."""
+        return self._listener.address if self._listener is not None else None
+
+    def ensure_open(self, host: str, port: int, *, again: bool) -> Address:
+        """Listen at the host, and no longer elsewhere; gives the real address. Raise BindError.
+
+        Where it listens there already it stays, unless `again`: at another port.
+        """
+        here = self.address
+        if here is not None and self._host == host and not again:
+            return here
+        listener = self._network.listen(Address(host, port), self._came)
+        self._host = host
+        if self._listener is not None:
+            self._listener.close()
+        self._listener = listener
+        return listener.address
+
+    def close(self) -> None:
+        """Stop listening, and close connections that have said nothing."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        for handshake in self._handshakes.values():
+            handshake.close()
+        self._handshakes.clear()
+        for link in tuple(self._silent):
+            link.close()
+
+    def _came(self, transport: Wire) -> None:
+        group = group_of(transport.remote.host)
+        groups = [group_of(link.remote.host) for link in self._silent]
+        groups += [group_of(other.remote.host) for other in self._handshakes]
+        limits = self._limits
+        if limits.silent_links_per_host and groups.count(group) >= limits.silent_links_per_host:
+            transport.abort()
+            return
+        if limits.silent_links and len(groups) >= limits.silent_links:
+            self._make_room()
+        linked = partial(self._linked, transport)
+        under_way = self._links.take(transport, linked, lambda _: self._forget(transport))
+        if self._links.secure:
+            self._handshakes[transport] = under_way
+
+    def _linked(self, transport: Wire, link: Link, key: bytes | None) -> None:
+        self._forget(transport)
+        link.on_message = partial(self._spoke, link, key)
+        link.on_closed = partial(self._gone, link)
+        self._watch_silence(link)
+
+    def _make_room(self) -> None:
+        """Hang up on the oldest of those who are silent: an honest caller speaks at once."""
+        if self._handshakes:
+            transport = next(iter(self._handshakes))
+            self._handshakes.pop(transport).close()
+            return
+        for link in self._silent:
+            if not self._may_be_silent(link.remote.host):
+                self._is_silent_no_more(link)
+                link.abort()
+                return
+
+    def _forget(self, transport: Wire) -> None:
+        self._handshakes.pop(transport, None)
+
+    def _watch_silence(self, link: Link) -> None:
+        timer = None
+        if self._limits.speak_timeout:
+            check = partial(self._check_silence, link)
+            timer = self._loop.call_later(self._limits.speak_timeout, check)
+        self._silent[link] = timer
+
+    def _is_silent_no_more(self, link: Link) -> None:
+        """Forget a link, which its timer would else hold until it is due."""
+        timer = self._silent.pop(link, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _check_silence(self, link: Link) -> None:
+        if self._may_be_silent(link.remote.host):
+            self._watch_silence(link)
+        else:
+            link.close()
+
+    def _spoke(self, link: Link, key: bytes | None, message: Message) -> None:
+        self._is_silent_no_more(link)
+        if isinstance(message, ChatRequest):
+            self._on_call(self._links, link, message, key)
+        elif isinstance(message, ChatText):
+            self._on_text(link, message)
+
+    def _gone(self, link: Link, _: P2PError | None) -> None:
+        self._is_silent_no_more(link)
+        host = link.remote.host
+        if all(other.remote.host != host for other in self._silent):
+            self._on_silent_gone(host)
+
+
+def _hang_up(link: Link, _: ChatText) -> None:
+    """Close the link: no text may come first."""
+    link.close()
+
+
+def _ignore(_: str) -> None:
+    """Do nothing: silence means nothing here."""
+
+
+def _never(_: str) -> bool:
+    """Return False: no link may be silent."""
+    return False

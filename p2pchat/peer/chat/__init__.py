@@ -1,0 +1,1 @@
+"""Conversations in the secure dialect: links come and go, lines stay."""

@@ -1,0 +1,385 @@
+"""One conversation's link: sought, lost and found again, under a session that outlives it.
+
+Knows one contact and one key. Where the contact is, it is told; what is said and heard is the
+session's. A bug in one of its timers costs its link, and nothing of other conversations.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+
+from p2pchat.errors import CallRejected, NotTrusted, P2PError, StorageError
+from p2pchat.net.address import Address
+from p2pchat.net.compartment import Compartment
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.calls.peer_links import PeerLinks
+from p2pchat.peer.chat.chat_session import ChatSession
+from p2pchat.peer.chat.chat_wish import ChatWish
+from p2pchat.peer.chat.intake import Intake
+from p2pchat.peer.chat.lingering import Lingering
+from p2pchat.peer.chat.reconnector import Caller
+from p2pchat.peer.events import (
+    Delivered,
+    Event,
+    LinesMissing,
+    NotKept,
+    QuotaFull,
+    Renumbered,
+    Said,
+    Security,
+    TextReceived,
+)
+from p2pchat.peer.presence.away_status import Idleness
+from p2pchat.peer.presence.pacing import Paced
+from p2pchat.peer.store.lines import KeptLine, NewLine, Volume
+from p2pchat.peer.store.thread import Thread
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.talk import Here, Idle
+
+
+class Conversation:
+    """See above.
+
+    `on_accepted` comes when the contact has taken a call of ours, `on_rejected` when they do not
+    want one, `on_room` when more can be said.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        username: str,
+        contact: str,
+        key: bytes,
+        thread: Thread,
+        links: PeerLinks,
+        *,
+        invitation: Callable[[], str],
+        on_event: Callable[[Event], None],
+        on_room: Callable[[], None],
+        on_accepted: Callable[["Conversation"], Security],
+        on_rejected: Callable[["Conversation", P2PError], None],
+        idleness: Idleness,
+        limits: PeerLimits,
+        rng: random.Random,
+    ) -> None:
+        self.contact = contact
+        self.key = key
+        self.security = Security.UNVERIFIED
+        self._loop = Compartment(loop, f"the conversation with {contact}", self._broken)
+        self._on_event = on_event
+        self._wish = ChatWish(contact, on_event)
+        self._on_room = on_room
+        self._on_accepted = on_accepted
+        self._on_rejected = on_rejected
+        self._idleness = idleness
+        self._caller = Caller(
+            self._loop,
+            username,
+            contact,
+            key,
+            links,
+            rng,
+            invitation=invitation,
+            needed=self._needs_link,
+            on_call=self._wish.calling,
+            on_accepted=self._accepted,
+            on_failed=self._not_accepted,
+        )
+        self._session = ChatSession(thread, self, self._loop.call_soon)
+        self.intake = Intake(
+            self._loop,
+            thread.unread,
+            limits,
+            on_full=self._full,
+            on_failed=lambda error: self.on_not_kept(error, ()),
+        )
+        """Whether the contact is heard now."""
+        self._lingering = Lingering(
+            self._loop, limits.idle_link_timeout, self._link_is_needed, self.close_idle_link
+        )
+        self._link: Link | None = None
+        self._is_here = False  # the contact has the conversation open too
+        self._here = self._new_here()
+        self._said_here = False  # the contact knows that we have
+        self._held = False  # because of another key
+        self._closed = False
+
+    @property
+    def wished(self) -> bool:
+        """Whether the user wants to chat, rather than only that waiting lines are delivered."""
+        return self._wish.wished
+
+    @property
+    def link(self) -> Link | None:
+        """The link, if there is one."""
+        return self._link
+
+    @property
+    def is_calling(self) -> bool:
+        """Whether we wait for the contact's answer."""
+        return self._caller.is_calling
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether a wished chat is not open yet, but may be in a moment."""
+        return self.wished and not (self._wish.started or self.is_away)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the contact is not known to be online, or could not be reached."""
+        return self._link is None and (self._caller.address is None or self._wish.is_unreachable)
+
+    @property
+    def waiting(self) -> int:
+        """The number of our lines that are neither acknowledged nor given up."""
+        return self._session.waiting
+
+    @property
+    def sent(self) -> int:
+        """The number up to which our lines are on their way, or there."""
+        return self._session.sent
+
+    def wish_to_talk(self, *, stranger: bool) -> None:
+        """Begin to wish for a chat; `at` is the contact's address, or `away` says why there is
+        none.
+        """
+        self._wish.begin(stranger=stranger)
+        self._caller.rest()
+        if self._link is not None:
+            self._begin_to_talk()
+
+    @property
+    def delivered(self) -> int:
+        """The number up to which our lines are on the contact's disk."""
+        return self._session.delivered
+
+    def say(self, text: str, uid: str = "") -> int:
+        """Say a line, now or later, under that id; return its number.
+
+        Raise UsageError if it is too long.
+        """
+        number = self._session.say(text, uid)
+        self._caller.call()
+        return number
+
+    def flush(self) -> None:
+        """Write to disk what was said so far."""
+        self._session.flush()
+
+    def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
+        """Replace failed lines by new ones; return their numbers."""
+        numbers = self._session.say_again(lines)
+        self._caller.call()
+        return numbers
+
+    def give_up(self) -> int:
+        """Do not deliver what waits, but for what is on its way; return how many lines."""
+        return self._session.give_up()
+
+    def expire(self, uids: Sequence[str]) -> int:
+        """Do not deliver these lines, but for what is on its way; return how many."""
+        return self._session.expire(uids)
+
+    def leave(self) -> None:
+        """End the wish to chat; the link stays for a while, because more may be said soon."""
+        self._wish.end()
+        self._session.flush()
+        self._loop.call_soon(self._rest_if_done)
+
+    def at(self, address: Address) -> None:
+        """The contact is online there."""
+        self._caller.at(address)
+
+    def away(self) -> None:
+        """The contact is offline, so far as is known."""
+        was_there = self._caller.address is not None
+        self._caller.away()
+        if was_there and self._link is None:
+            self._wish.away()
+
+    def hold(self, error: P2PError) -> None:
+        """Do not call the contact until the user has decided about their key."""
+        self.away()
+        is_news = self._session.waiting > 0 and not self._held
+        self._held = True
+        self._wish.fail(error, even_if_unwished=is_news)
+
+    def wake(self) -> None:
+        """Note that we are online again: a contact who was away may be there now."""
+        self._caller.hurry()
+
+    def attach(self, link: Link, security: Security, *, dialled: bool) -> None:
+        """Use this link from now on, whichever side has dialled it.
+
+        An older one is dead, or they would not have called.
+        """
+        self._caller.give_up()
+        self._drop_link()
+        self.security = security
+        self._link = link
+        link.on_message = self._received
+        link.on_closed = self._lost
+        link.on_drained = self._has_room_again
+        self._is_here = False
+        self._here = self._new_here()
+        self._session.link_up(link)
+        self._idleness.linked(link)
+        self.intake.attach(link)
+        self._lingering.begin(dialled=dialled)
+        self._said_here = False
+        if self.wished:
+            self._begin_to_talk()
+        else:
+            self._wish.linked(security)
+
+    def close_idle_link(self) -> None:
+        """Close the link if neither of us needs it: the side that needs one later dials."""
+        if self._link is not None and not self._link_is_needed():
+            self._link.close()
+
+    def close(self) -> None:
+        """Write what was said to disk, send what can be sent, and end."""
+        self._closed = True
+        self._caller.give_up()
+        self._session.flush()
+        if self.wished and self._wish.started:
+            self._wish.end()
+        if self._link is not None:
+            self._link.send(Here(here=False))
+            self._link.close()
+
+    def on_kept(self, lines: Sequence[NewLine]) -> None:
+        """Tell them; see chat_session.Listener."""
+        for line in lines:
+            self._on_event(Said(self.contact, line.text, line.seq))
+
+    def on_heard(self, lines: Sequence[KeptLine]) -> None:
+        """Tell them."""
+        for line in lines:
+            self._on_event(TextReceived(self.contact, line.text, line.id, line.at, self.security))
+        self.intake.took([line.text for line in lines])
+
+    def on_delivered(self, up_to: int) -> None:
+        """Tell how many still wait."""
+        self._caller.reset()
+        self._on_event(Delivered(self.contact, self._session.waiting, up_to))
+        self._on_room()
+        self._rest_if_done()
+
+    def on_renumbered(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Emit the lines' new numbers."""
+        self._on_event(Renumbered(self.contact, tuple(pairs)))
+
+    def on_missing(self, count: int, *, ours: bool) -> None:
+        """Emit on whose disk lines may be missing."""
+        self._on_event(LinesMissing(self.contact, count, ours))
+
+    def on_not_kept(self, error: StorageError, texts: Sequence[str]) -> None:
+        """Handle a failure of the disk: the link must start again from what is on it."""
+        self._on_event(NotKept(self.contact, error, tuple(texts)))
+        if self._link is not None:
+            self._link.abort()
+
+    def _full(self, unread: Volume) -> None:
+        self._on_event(QuotaFull(self.contact, *unread))
+
+    def _broken(self) -> None:
+        """Handle a bug in a timer: start again from what is on disk."""
+        self._drop_link()
+        if self._needs_link():
+            self._caller.call_later()
+
+    def _received(self, message: Message) -> None:
+        self._lingering.note_activity()
+        if isinstance(message, Idle):
+            self._idleness.hear(self.contact, message)
+            return
+        if not isinstance(message, Here):
+            self._session.receive(message)
+            return
+        if message.here != self._is_here:
+            self._is_here = message.here
+            self._session.flush()  # what they said before
+            self._here.set(message.here)
+
+    def _new_here(self) -> Paced[bool]:
+        """Return what tells that the contact has closed the conversation, or opened it again."""
+        return Paced(self._loop, True, lambda here: self._wish.here(here=here))
+
+    def _begin_to_talk(self) -> None:
+        assert self._link is not None
+        self._said_here = True
+        self._link.send(Here(here=True))
+        self._wish.linked(self.security)
+        self._loop.call_soon(self._on_room)
+
+    def _needs_link(self) -> bool:
+        needed = self.wished or self._session.waiting > 0
+        return needed and self._link is None and not self._closed
+
+    def _accepted(self, link: Link) -> None:
+        try:
+            security = self._on_accepted(self)
+        except P2PError as error:
+            link.on_closed = lambda _: None
+            link.close()
+            self._wish.fail(error)
+            return
+        self._wish.is_stranger = False
+        self.attach(link, security, dialled=True)
+
+    def _not_accepted(self, error: P2PError) -> None:
+        if isinstance(error, NotTrusted):
+            self.hold(error)
+            return
+        if isinstance(error, CallRejected):
+            self._wish.fail(error)
+            self._on_rejected(self, error)
+            return
+        crossed = self._caller.has_crossed(error) and not self._wish.is_stranger
+        if not crossed:
+            self._wish.not_reached(error)
+        self._caller.call_later(error)
+
+    def _lost(self, error: P2PError | None) -> None:
+        self._link = None
+        self._lingering.stop()
+        self.intake.detach()
+        self._session.link_down()
+        if self._closed:
+            return
+        self._wish.lost(error)
+        self._on_room()
+        if self.wished or self._session.waiting:
+            self._caller.call_later()
+
+    def _drop_link(self) -> None:
+        """End the link without the waiting for another that its loss would begin."""
+        if self._link is not None:
+            self._link.on_closed = lambda _: None
+            self._link.abort()
+            self._link = None
+            self._lingering.stop()
+            self.intake.detach()
+            self._session.link_down()
+
+    def _rest_if_done(self) -> None:
+        """Call no more if we need no link.
+
+        That we are not here any more is said after everything that we said before.
+        """
+        if self.wished or self._session.waiting or self._closed:
+            return
+        self._caller.give_up()
+        self._lingering.note_activity()
+        if self._link is not None and self._said_here:
+            self._said_here = False
+            self._link.send(Here(here=False))
+
+    def _link_is_needed(self) -> bool:
+        return self.wished or self._session.waiting > 0 or self._is_here
+
+    def _has_room_again(self) -> None:
+        self._session.go_on()
+        self._on_room()

@@ -1,0 +1,394 @@
+"""All conversations in the secure dialect: links come and go, lines stay.
+
+A conversation is with one key of one contact. Its link comes up when we wish to talk, or have lines
+that wait, and the registry says that the contact is online; and without asking when a contact calls
+whom we have accepted once. Knows no screen: which conversation is looked at is not told here.
+"""
+
+import random
+from collections.abc import Callable
+
+from p2pchat.errors import NotTrusted, P2PError, UsageError
+from p2pchat.net.address import Address
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.peer.calls.calls import IncomingCall, wrong_address
+from p2pchat.peer.calls.contacts import Contacts
+from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.calls.peer_links import PeerLinks
+from p2pchat.peer.calls.pending_requests import Strangers
+from p2pchat.peer.chat.conversation import Conversation
+from p2pchat.peer.chat.notes import Notes
+from p2pchat.peer.chat.outbox import Outbox
+from p2pchat.peer.events import (
+    CallerRefused,
+    CallFailed,
+    ContactAway,
+    Event,
+    OutboxFailed,
+    Security,
+)
+from p2pchat.peer.presence.away_status import Idleness
+from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
+from p2pchat.peer.presence.presence_polling import PresencePolling
+from p2pchat.peer.presence.watching import Watching
+from p2pchat.peer.registry_client.link import Search
+from p2pchat.peer.store.history import History
+from p2pchat.protocol.messages import Presence, SearchResult, Sighting
+from p2pchat.protocol.talk import Reply
+
+
+class Conversations:
+    """All of them, at one registry, from `start` to `stop`.
+
+    `watch(names)` asks the registry to tell where these users are, to `sighted`;
+    `may_send_to(host)` tells whether we go to an address that it names. Methods raise
+    UsageError where what is wished makes no sense now, and StorageError.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        username: str,
+        contacts: Contacts,
+        history: History,
+        links: PeerLinks,
+        search: Search,
+        watch: Callable[[list[str]], None],
+        may_send_to: Callable[[str], bool],
+        *,
+        on_event: Callable[[Event], None],
+        on_room: Callable[[], None],
+        limits: PeerLimits,
+        rng: random.Random,
+    ) -> None:
+        self._loop = loop
+        self._limits = limits
+        self._username = username
+        self._contacts = contacts
+        self._history = history
+        self._links = links
+        self._search = search
+        self._may_send_to = may_send_to
+        self._on_event = on_event
+        self._on_room = on_room
+        self._rng = rng
+        self._by_name: dict[str, Conversation] = {}
+        self._sought: set[str] = set()
+        self._strangers = Strangers(on_event)
+        self._polling = PresencePolling(
+            loop, search, rng, whom=self._without_link, found=self._found_again
+        )
+        self._watching = Watching(contacts, watch)
+        self.do_not_disturb = DoNotDisturb(loop)
+        self.idleness = Idleness(loop, self._all_links, on_event)
+        self.notes = Notes(username, history, on_event, loop.call_soon)
+        self.outbox = Outbox(
+            loop,
+            username,
+            contacts,
+            history,
+            search,
+            open_one=self._queue_for,
+            running=self.get,
+            on_event=on_event,
+        )
+
+    @property
+    def asking(self) -> list[str]:
+        """Strangers who wait for our answer, the first one first."""
+        return self._strangers.names
+
+    @property
+    def online_contacts(self) -> list[str]:
+        """Who is online, of those who are watched."""
+        return self._watching.online_contacts
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The contacts with an open link: its address, and how well it is protected."""
+        conversations = self._by_name.values()
+        return {
+            c.contact: f"at {c.link.remote}, {c.security.value}" for c in conversations if c.link
+        }
+
+    @property
+    def sought(self) -> str | None:
+        """The contact of a wished chat who is still being looked up or has not answered."""
+        for contact in self._sought:
+            return contact
+        for conversation in self._by_name.values():
+            if conversation.is_opening:
+                return conversation.contact
+        return None
+
+    def get(self, contact: str) -> Conversation | Notes | None:
+        """Return the conversation with a contact; None if there was none in this run."""
+        return self.notes if contact == self._username else self._by_name.get(contact)
+
+    def online(self) -> None:
+        """Note that we are logged in: have the registry report on everyone who matters."""
+        self._watching.online()
+        for conversation in self._by_name.values():
+            conversation.wake()
+        for contact in self._history.waiting():
+            self._with_pinned(contact)
+        self._watching.watch(list(self._by_name))
+        self._polling.start()
+
+    def offline(self) -> None:
+        """Note that we are logged out; what the registry last said of contacts may still hold."""
+        self._watching.offline()
+        self._polling.stop()
+
+    def sighted(self, sighting: Sighting) -> None:
+        """Handle the registry's report of where a user is, if it was asked for."""
+        if not self._watching.take(sighting):
+            return
+        conversation = self._by_name.get(sighting.username)
+        if conversation is None:
+            return
+        if sighting.result.presence is Presence.ONLINE:
+            self._found(conversation, sighting.result)
+        else:
+            conversation.away()
+
+    def open(self, contact: str) -> None:
+        """Begin to wish for a chat; ChatStarted, ContactAway or CallFailed follows."""
+        if contact == self._username:
+            self.notes.open()
+            return
+        conversation = self._by_name.get(contact)
+        if conversation is not None and conversation.wished:
+            return
+        if contact in self._sought:
+            return
+        if contact in self.asking:
+            self.accept(contact)
+            return
+        if conversation is not None and conversation.link:
+            conversation.wish_to_talk(stranger=False)
+            return
+        self._sought.add(contact)
+        self._search(
+            contact,
+            lambda result: self._opened(contact, result),
+            lambda error: self._not_opened(contact, error),
+        )
+
+    def say(self, contact: str, text: str) -> None:
+        """Say a line, now or as soon as possible."""
+        conversation = self.get(contact)
+        if conversation is None:
+            raise UsageError(f"you are in no chat with {contact}", advice=f"/chat {contact}")
+        self.idleness.be(idle=False)  # somebody is at the keyboard
+        conversation.say(text)
+
+    def leave(self, contact: str) -> bool:
+        """End the wish to chat; return False if there was none. Waiting lines still go out."""
+        if contact == self._username:
+            return self.notes.leave()
+        if contact in self._sought:
+            self._sought.discard(contact)
+            return True
+        conversation = self._by_name.get(contact)
+        if conversation is None or not conversation.wished:
+            return False
+        conversation.leave()
+        return True
+
+    def take_call(self, call: IncomingCall) -> None:
+        """Handle a call on a link whose remote has proved its identity."""
+        contact = call.contact
+        conversation = self._by_name.get(contact)
+        if conversation is not None and conversation.is_calling:
+            # Two call each other at once: the one whose name sorts first goes on calling.
+            if self._username < contact:
+                call.hang_up()
+            else:
+                self._accept(call)
+        elif contact in self._sought or self._contacts.get(contact).accepted:
+            self._accept(call)
+        elif self.do_not_disturb.is_on:
+            call.refuse(Reply.BUSY)
+        else:
+            self._strangers.take(call)
+
+    def accept(self, contact: str) -> None:
+        """Accept the waiting call of a stranger; ChatStarted follows."""
+        call = self._strangers.get(contact)
+        try:
+            conversation = self._accept(call)
+        except NotTrusted as error:
+            self._strangers.remove(contact).refuse(Reply.REJECT)
+            self._on_event(CallerRefused(contact, error))
+            return
+        self._watch_too(contact)
+        self._strangers.remove(contact)
+        conversation.wish_to_talk(stranger=False)
+
+    def reject(self, contact: str) -> None:
+        """Refuse it."""
+        self._strangers.remove(contact).refuse(Reply.REJECT)
+
+    def drop(self, contact: str) -> None:
+        """Close the link to a contact with a new key, or a blocked one; the next line opens
+        another.
+        """
+        conversation = self._by_name.pop(contact, None)
+        if conversation is not None:
+            conversation.close()
+
+    def read(self, contact: str) -> None:
+        """Something that the contact said was seen."""
+        conversation = self._by_name.get(contact)
+        if conversation is not None:
+            conversation.intake.note_seen()
+
+    def wait_for_reader(self, contact: str, *, behind: bool) -> None:
+        """Read no more from a contact while the screen or program here is behind."""
+        conversation = self._by_name.get(contact)
+        if conversation is not None:
+            conversation.intake.wait_for_reader(behind=behind)
+
+    def protected(self, contact: str) -> None:
+        """Note that the protection of an open chat with the contact may have changed."""
+        conversation = self._by_name.get(contact)
+        if conversation is not None:
+            conversation.security = self._contacts.security(contact)
+
+    def close(self) -> None:
+        """Reject waiting calls, and close every link once what was said has been sent."""
+        self._polling.stop()
+        self._strangers.close()
+        self.do_not_disturb.close()
+        for conversation in self._by_name.values():
+            conversation.close()
+
+    def _all_links(self) -> list[Link]:
+        return [c.link for c in self._by_name.values() if c.link is not None]
+
+    def _accept(self, call: IncomingCall) -> Conversation:
+        assert call.key is not None
+        self._contacts.accept(call.contact, call.key)
+        conversation = self._with_key(call.contact, call.key)
+        call.accept()
+        security = self._contacts.security(call.contact)
+        conversation.attach(call.link, security, dialled=False)
+        return conversation
+
+    def _opened(self, contact: str, result: SearchResult) -> None:
+        if contact not in self._sought:
+            return  # given up
+        self._sought.discard(contact)
+        try:
+            conversation = self._with_key(contact, self._contacts.meet(contact, result))
+        except P2PError as error:
+            self._on_event(CallFailed(contact, error))
+            return
+        conversation.wish_to_talk(stranger=not self._contacts.get(contact).accepted)
+        self._watch_too(contact)
+        if result.presence is Presence.ONLINE:
+            self._found(conversation, result)
+        elif not conversation.link:
+            conversation.away()
+            self._on_event(ContactAway(contact))
+
+    def _not_opened(self, contact: str, error: P2PError) -> None:
+        """Note that the registry cannot be asked: lines for a known contact wait all the same."""
+        if contact not in self._sought:
+            return
+        self._sought.discard(contact)
+        known = self._contacts.get(contact)
+        conversation = self._with_pinned(contact) if known.accepted else None
+        if conversation is None:
+            self._on_event(CallFailed(contact, error))
+            return
+        conversation.wish_to_talk(stranger=False)
+        self._watch_too(contact)
+        if not conversation.link:
+            self._on_event(ContactAway(contact, error))
+
+    def _found(self, conversation: Conversation, result: SearchResult) -> None:
+        try:
+            key = self._contacts.key_to_call(conversation.contact, result.key)
+        except P2PError as error:
+            conversation.hold(error)
+            return
+        if key != conversation.key or result.in_clear:
+            return
+        if self._may_send_to(result.host):
+            conversation.at(Address(result.host, result.port))
+        else:
+            conversation.hold(wrong_address(conversation.contact, result.host))
+
+    def _queue_for(self, contact: str) -> Conversation | Notes:
+        if contact == self._username:
+            return self.notes
+        conversation = self._with_pinned(contact)
+        assert conversation is not None, "a contact without a key"
+        self._watch_too(contact)
+        return conversation
+
+    def _with_pinned(self, contact: str) -> Conversation | None:
+        key = self._contacts.get(contact).key
+        return None if key is None else self._with_key(contact, key)
+
+    def _with_key(self, contact: str, key: bytes) -> Conversation:
+        conversation = self._by_name.get(contact)
+        if conversation is None or conversation.key != key:
+            if conversation is not None:
+                conversation.close()
+            conversation = Conversation(
+                self._loop,
+                self._username,
+                contact,
+                key,
+                self._history.thread(contact, key),
+                self._links,
+                invitation=lambda: self._contacts.get(contact).invitation,
+                on_event=self._on_event,
+                on_room=self._on_room,
+                on_accepted=self._accepted,
+                on_rejected=self._rejected,
+                idleness=self.idleness,
+                limits=self._limits,
+                rng=self._rng,
+            )
+            conversation.security = self._contacts.security(contact)
+            self._by_name[contact] = conversation
+            seen = self._watching.last(contact)
+            if seen is not None and seen.presence is Presence.ONLINE:
+                self._found(conversation, seen)
+        return conversation
+
+    def _accepted(self, conversation: Conversation) -> Security:
+        """The contact has taken our call: we know each other from now on."""
+        self._contacts.accept(conversation.contact, conversation.key)
+        return self._contacts.security(conversation.contact)
+
+    def _rejected(self, conversation: Conversation, error: P2PError) -> None:
+        """The contact does not want us: what waits for them has failed."""
+        contact = conversation.contact
+        conversation.close()
+        del self._by_name[contact]
+        count = self._history.drop_queued(contact, only=conversation.key)
+        if count:
+            self._on_event(OutboxFailed(contact, error, count))
+
+    def _without_link(self) -> list[str]:
+        """Return the contacts for whom lines wait without a link."""
+        return [c.contact for c in self._by_name.values() if c.waiting and not c.link]
+
+    def _found_again(self, contact: str, result: SearchResult) -> None:
+        conversation = self._by_name.get(contact)
+        if conversation is None or conversation.link:
+            return
+        if result.presence is Presence.ONLINE:
+            self._found(conversation, result)
+        else:
+            conversation.away()
+
+    def _watch_too(self, contact: str) -> None:
+        """Have the registry report on the contact too, if it does not yet."""
+        self._watching.include(contact, list(self._by_name))

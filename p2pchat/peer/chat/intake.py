@@ -1,0 +1,112 @@
+"""When a contact's lines are read: not while too many are unread, or a reader is behind.
+
+What is not heard waits at the contact, unacknowledged. Knows the link of the moment and how much is
+unread, and no line.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from p2pchat.errors import StorageError
+from p2pchat.net.compartment import Scheduler
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Timer
+from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.store.lines import Volume
+
+_LOOK_AGAIN: Final = 30.0
+"""Seconds after which a full quota is looked at again: another process may have made room."""
+
+
+class Intake:
+    """One conversation's; `unread()` asks the disk.
+
+    `on_full(unread)` is called when the quota becomes full, `on_failed(error)` if the disk fails.
+    What was seen is not counted until the quota seems to be full: then the disk is asked again.
+    """
+
+    def __init__(
+        self,
+        loop: Scheduler,
+        unread: Callable[[], Volume],
+        limits: PeerLimits,
+        *,
+        on_full: Callable[[Volume], None],
+        on_failed: Callable[[StorageError], None],
+    ) -> None:
+        self._loop = loop
+        self._ask = unread
+        self._limits = limits
+        self._on_full = on_full
+        self._on_failed = on_failed
+        self._link: Link | None = None
+        self._unread: Volume | None = None
+        self._outdated = False
+        self._reader_is_behind = False
+        self._told = False
+        self._look_again: Timer | None = None
+
+    def attach(self, link: Link) -> None:
+        """Read from this link from now on."""
+        self._link = link
+        self._decide()
+
+    def detach(self) -> None:
+        """There is no link any more."""
+        self._link = None
+        self._stop_looking()
+
+    def took(self, texts: Sequence[str]) -> None:
+        """Count what was kept just now."""
+        if self._unread is not None:
+            size = sum(len(text.encode()) for text in texts)
+            self._unread = Volume(self._unread.lines + len(texts), self._unread.bytes + size)
+        self._decide()
+
+    def note_seen(self) -> None:
+        """Note that lines were seen, or may have been deleted."""
+        self._outdated = True
+        self._decide()
+
+    def wait_for_reader(self, *, behind: bool) -> None:
+        """Read no more from the contact while the screen or program here is behind."""
+        self._reader_is_behind = behind
+        self._decide()
+
+    def _decide(self) -> None:
+        self._stop_looking()
+        if self._link is None:
+            return
+        try:
+            full = self._is_full()
+        except StorageError as error:
+            self._on_failed(error)
+            return
+        if full and not self._told and self._unread is not None:
+            self._on_full(self._unread)
+        self._told = full
+        if full:
+            self._look_again = self._loop.call_later(_LOOK_AGAIN, self.note_seen)
+        if full or self._reader_is_behind:
+            self._link.hold()
+        else:
+            self._link.release()
+
+    def _stop_looking(self) -> None:
+        if self._look_again is not None:
+            self._look_again.cancel()
+            self._look_again = None
+
+    def _is_full(self) -> bool:
+        """Return whether no more lines should be accepted. Raise StorageError."""
+        if self._is_over() and self._outdated:
+            self._unread = None
+        self._outdated = False
+        return self._is_over()
+
+    def _is_over(self) -> bool:
+        if self._unread is None:
+            self._unread = self._ask()
+        lines, size = self._unread
+        most_lines, most_bytes = self._limits.unread_lines, self._limits.unread_bytes
+        return bool((most_lines and lines >= most_lines) or (most_bytes and size >= most_bytes))

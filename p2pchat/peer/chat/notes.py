@@ -1,0 +1,109 @@
+"""Notes to oneself: a conversation without a link, whose lines are delivered as soon as they are
+kept.
+
+Each line is in the history once, as one of ours; other clients of the node are told of it as of a
+message, so that a program can be tried without a second person.
+"""
+
+from collections.abc import Callable, Sequence
+
+from p2pchat.peer.events import (
+    ChatEnded,
+    ChatStarted,
+    Delivered,
+    Event,
+    Said,
+    Security,
+    TextReceived,
+)
+from p2pchat.peer.store.history import History
+from p2pchat.peer.store.lines import KeptLine, NewLine, Progress, check_text, new_uid, now_ms
+
+
+class Notes:
+    """The conversation of the user `username` with themselves; see `conversation.Conversation`.
+
+    `soon(callback)` calls at the end of the turn. Raise StorageError where the disk fails.
+    """
+
+    key = b""
+    """Nobody's: notes stay what they are when our own changes."""
+
+    security = Security.VERIFIED
+    waiting = 0
+    is_away = False
+
+    def __init__(
+        self,
+        username: str,
+        history: History,
+        on_event: Callable[[Event], None],
+        soon: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self._username = username
+        self._thread = history.thread(username, self.key)
+        self._on_event = on_event
+        self._soon = soon
+        self._progress_read: Progress | None = None
+        self.wished = False
+        """Whether a screen has the conversation open."""
+
+    @property
+    def _progress(self) -> Progress:
+        if self._progress_read is None:
+            self._progress_read = self._thread.progress()
+        return self._progress_read
+
+    @property
+    def sent(self) -> int:
+        """The number of the last line."""
+        return self._progress.last_out
+
+    @property
+    def delivered(self) -> int:
+        """The same: none waits."""
+        return self._progress.last_out
+
+    def open(self) -> None:
+        """Begin the chat; ChatStarted follows."""
+        self.wished = True
+        self._soon(lambda: self._on_event(ChatStarted(self._username, self.security)))
+
+    def leave(self) -> bool:
+        """End the chat; return False if there was none."""
+        was_open, self.wished = self.wished, False
+        if was_open:
+            self._soon(lambda: self._on_event(ChatEnded(self._username, None)))
+        return was_open
+
+    def say(self, text: str, uid: str = "") -> int:
+        """Keep a line; return its number. Raise UsageError if it is too long."""
+        check_text(text)
+        number = self._progress.last_out + 1
+        line = NewLine(number, uid or new_uid(), now_ms(), text)
+        progress = self._progress._replace(last_out=number, acked=number)
+        self._thread.write(progress, said=(line,))
+        self._progress_read = progress
+        self._soon(lambda: self._tell(line))
+        return number
+
+    def flush(self) -> None:
+        """Do nothing: every line is on the disk already."""
+
+    def say_again(self, _: Sequence[KeptLine]) -> list[int]:
+        """Do nothing: none has failed."""
+        return []
+
+    def expire(self, _: Sequence[str]) -> int:
+        """Return 0: none waits."""
+        return 0
+
+    def give_up(self) -> int:
+        """Return 0: none waits."""
+        return 0
+
+    def _tell(self, line: NewLine) -> None:
+        self._on_event(Said(self._username, line.text, line.seq))
+        self._on_event(Delivered(self._username, 0, line.seq))
+        received = TextReceived(self._username, line.text, 0, line.at, self.security)
+        self._on_event(received)

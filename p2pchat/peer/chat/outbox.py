@@ -1,0 +1,163 @@
+"""Messages to a contact without a chat: queued, sent again after a failure, or cancelled.
+
+It goes out by itself, once both are online; that is the conversations' business.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from p2pchat.errors import P2PError, UsageError
+from p2pchat.net.loop import Loop
+from p2pchat.peer.calls.contacts import Contacts
+from p2pchat.peer.chat.conversation import Conversation
+from p2pchat.peer.chat.notes import Notes
+from p2pchat.peer.events import Event, OutboxFailed
+from p2pchat.peer.registry_client.link import Search
+from p2pchat.peer.store.history import History
+from p2pchat.peer.store.lines import TO_RETRY
+from p2pchat.protocol.messages import SearchResult
+from p2pchat.protocol.names import check_username
+
+Then = Callable[[int], None]
+"""Told the number of the last line, once it is on the disk, or NotKept was told."""
+
+Failed = Callable[[P2PError], None]
+
+
+class Outbox:
+    """That of one account at one registry.
+
+    `open_one(contact)` gives the conversation with a contact whose key we know, `running(contact)`
+    the one that there is already, if any. Methods raise UsageError, StorageError.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        username: str,
+        contacts: Contacts,
+        history: History,
+        search: Search,
+        *,
+        open_one: Callable[[str], Conversation | Notes],
+        running: Callable[[str], Conversation | Notes | None],
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self._loop = loop
+        self._username = username
+        self._contacts = contacts
+        self._history = history
+        self._search = search
+        self._open_one = open_one
+        self._running = running
+        self._on_event = on_event
+
+    def queue(
+        self,
+        contact: str,
+        texts: Sequence[str],
+        then: Then,
+        failed: Failed,
+        *,
+        ids: Sequence[str] = (),
+    ) -> None:
+        """Queue the texts; `then` or `failed` is called in a later turn.
+
+        `ids`: one for each. What was said under its id already is not said again.
+        """
+        say = partial(self._say, contact, texts, ids)
+        self._with_key(contact, say, then, failed)
+
+    def queue_again(self, contact: str, then: Then, failed: Failed) -> None:
+        """Queue what has failed, is missing, or waits for an older key, for the contact's present
+        key.
+        """
+        self._with_key(contact, partial(self._say_again, contact), then, failed)
+
+    def put(self, contact: str, texts: Sequence[str] | None, ids: Sequence[str]) -> None:
+        """Queue the texts (None: what has failed) for a contact whose key is known.
+
+        They are on the disk then, and go out the next time that we are online.
+        """
+        conversation = self._open_one(contact)
+        if texts is None:
+            self._say_again(contact, conversation)
+        else:
+            self._say(contact, texts, ids, conversation)
+            conversation.flush()
+
+    def expire(self, contact: str, uids: Sequence[str]) -> None:
+        """Give up lines whose time is over, but for what is on its way."""
+        count = self._open_one(contact).expire(uids)
+        if count:
+            error = P2PError("it has expired", advice=f"p2p outbox retry {contact}")
+            self._on_event(OutboxFailed(contact, error, count))
+
+    def cancel(self, contact: str) -> int:
+        """Do not deliver what waits, but for what is on its way; return how many lines."""
+        conversation = self._running(contact)
+        if conversation is None or isinstance(conversation, Notes):
+            count = self._history.drop_queued(contact)
+        else:
+            count = conversation.give_up()
+            count += self._history.drop_queued(contact, other_than=conversation.key)
+        if count:
+            error = P2PError("it was cancelled", advice=f"p2p outbox retry {contact}")
+            self._on_event(OutboxFailed(contact, error, count))
+        return count
+
+    def _say(
+        self,
+        contact: str,
+        texts: Sequence[str],
+        ids: Sequence[str],
+        conversation: Conversation | Notes,
+    ) -> list[int]:
+        if not ids:
+            return [conversation.say(text) for text in texts]
+        conversation.flush()
+        said = self._history.said_with(contact, ids)
+        if any(line.state in TO_RETRY for line in said.values()):
+            raise P2PError("it has failed", advice=f"p2p outbox retry {contact}")
+        return [
+            said[uid].seq if uid in said else conversation.say(text, uid)
+            for uid, text in zip(ids, texts, strict=True)
+        ]
+
+    def _say_again(self, contact: str, conversation: Conversation | Notes) -> list[int]:
+        self._history.drop_queued(contact, other_than=conversation.key)
+        lines = self._history.lines(contact, states=TO_RETRY)
+        if not lines:
+            raise UsageError(f"nothing for {contact} has failed or is missing there")
+        return conversation.say_again(lines)
+
+    def _with_key(
+        self,
+        contact: str,
+        say: Callable[[Conversation | Notes], list[int]],
+        then: Then,
+        failed: Failed,
+    ) -> None:
+        """Continue once the contact's key is known."""
+
+        def put() -> None:
+            try:
+                numbers = say(self._open_one(contact))
+            except P2PError as error:
+                failed(error)
+                return
+            self._loop.call_soon(lambda: then(numbers[-1]))  # after they are on the disk
+
+        def found(result: SearchResult) -> None:
+            try:
+                self._contacts.meet(contact, result)
+            except P2PError as error:
+                failed(error)
+                return
+            put()
+
+        check_username(contact)
+        if contact == self._username or self._contacts.get(contact).key is not None:
+            self._loop.call_soon(put)
+        else:
+            self._search(contact, found, failed)

@@ -1,0 +1,1 @@
+"""The socket by which other processes of the user ask the node."""

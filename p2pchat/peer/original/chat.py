@@ -1,0 +1,174 @@
+"""One conversation in the original dialect.
+
+We say on the link that we opened and hear on the one that the contact opened (PROTOCOL, "peer and
+peer"). There is no goodbye: a link that ends, ends the chat, but not before everything that the
+contact had said is heard. Nothing tells whether it has come; lines go as best they can.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from p2pchat.errors import P2PError, UsageError
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop, Timer
+from p2pchat.peer.events import ChatEnded, ChatStarted, Event, Security, TextReceived
+from p2pchat.peer.store.lines import check_text
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.talk import ChatText
+from p2pchat.protocol.text import printable
+
+LAST_WORDS_TIMEOUT: Final = 1.0
+"""Seconds of silence after which a contact who hung up on our link has said everything."""
+
+MAX_UNSENT: Final = 1000
+"""Lines kept while the way to the contact is being opened."""
+
+
+class ClearChat:
+    """A chat from its acceptance to its end; `on_over` comes once, just before ChatEnded.
+
+    `on_drained` comes when all that was said has gone out, and when the way to say it opens.
+
+    Give it its links with `speak_on` and `hear_on`, in any order.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        contact: str,
+        contact_host: str,
+        *,
+        on_event: Callable[[Event], None],
+        on_over: Callable[[], None],
+        on_drained: Callable[[], None],
+    ) -> None:
+        self.contact = contact
+        self.contact_host = contact_host
+        self._loop = loop
+        self._on_event = on_event
+        self._on_over = on_over
+        self._on_drained = on_drained
+        self._speaking: Link | None = None
+        self._hearing: Link | None = None
+        self._unsent: list[str] = []
+        self._leaving = False
+        self._reader_is_behind = False
+        self._over = False
+        self._nothing_to_hear = False
+        self._last_words: Timer | None = None
+        self._error: P2PError | None = None
+
+    @property
+    def heard(self) -> bool:
+        """Whether the contact's own link is here."""
+        return self._hearing is not None
+
+    def start(self) -> None:
+        """Tell that the chat has started."""
+        self._on_event(ChatStarted(self.contact, Security.CLEAR))
+
+    def speak_on(self, link: Link) -> None:
+        """Talk on this link, first what waited for it."""
+        if self._over:
+            link.close()
+            return
+        self._speaking = link
+        link.on_message = _ignore
+        link.on_closed = self._cannot_speak
+        link.on_drained = self._on_drained
+        unsent, self._unsent = self._unsent, []
+        for text in unsent:
+            link.send(ChatText(text))
+        if self._leaving:
+            self._end(None)
+        else:
+            self._loop.call_soon(self._on_drained)
+
+    def hear_on(self, link: Link) -> None:
+        """Listen on this link."""
+        self._hearing = link
+        if self._reader_is_behind:
+            link.hold()
+        link.on_message = self.hear
+        link.on_closed = self._cannot_hear
+
+    def wait_for_reader(self, *, behind: bool) -> None:
+        """Read no more text while the screen or program here is behind."""
+        self._reader_is_behind = behind
+        if self._hearing is not None:
+            (self._hearing.hold if behind else self._hearing.release)()
+
+    @property
+    def queued(self) -> int | None:
+        """Bytes said that were not sent yet; None if the link to the contact is not open yet."""
+        return self._speaking.queued if self._speaking is not None else None
+
+    def hear(self, message: Message) -> None:
+        """Handle the contact's text."""
+        assert isinstance(message, ChatText)
+        if self._over:
+            return
+        self._on_event(TextReceived(self.contact, printable(message.text)))
+        if self._last_words is not None:  # there may be more, however long showing this one took
+            self._last_words.cancel()
+            self._wait_for_last_words()
+
+    def say(self, text: str) -> None:
+        """Send the text, or keep it until the link is open. Raise UsageError if it is full."""
+        check_text(text)
+        if self._speaking is not None:
+            self._speaking.send(ChatText(text))
+        elif len(self._unsent) < MAX_UNSENT:
+            self._unsent.append(text)
+        else:
+            raise UsageError(f"{self.contact} cannot be reached yet; the line was not sent")
+
+    def leave(self) -> None:
+        """Hang up, once what waits has been said."""
+        if self._unsent and self._speaking is None:
+            self._leaving = True
+        else:
+            self._end(None)
+
+    def cannot_call_back(self, error: P2PError) -> None:
+        """Note that the link to speak on could not be opened."""
+        self._cannot_speak(error)
+
+    def nothing_to_hear(self) -> None:
+        """The connection that the contact opened back has ended without a word."""
+        if self._hearing is None:
+            self._nothing_to_hear = True
+            if self._last_words is not None:
+                self._end(None)
+
+    def _cannot_speak(self, error: P2PError | None) -> None:
+        self._speaking = None
+        if self._over or self._last_words is not None:
+            return
+        if self._nothing_to_hear:
+            self._end(error)
+            return
+        self._error = error
+        self._wait_for_last_words()
+
+    def _wait_for_last_words(self) -> None:
+        self._last_words = self._loop.call_later(LAST_WORDS_TIMEOUT, lambda: self._end(self._error))
+
+    def _cannot_hear(self, error: P2PError | None) -> None:
+        self._end(error)
+
+    def _end(self, error: P2PError | None) -> None:
+        if self._over:
+            return
+        self._over = True
+        if self._last_words is not None:
+            self._last_words.cancel()
+        for link in (self._speaking, self._hearing):
+            if link is not None:
+                link.close()
+        self._on_over()
+        self._on_event(ChatEnded(self.contact, error, tuple(self._unsent)))
+
+
+def _ignore(_: object) -> None:
+    """Do nothing: no text comes on the link on which we speak."""

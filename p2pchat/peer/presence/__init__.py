@@ -1,0 +1,1 @@
+"""Who is online and at the keyboard, there and here."""

@@ -1,0 +1,57 @@
+"""Periodic searches for contacts with waiting lines, in case a report of the registry was lost.
+
+It tells of them unasked, but a message of it may be lost. Knows no conversation.
+"""
+
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from p2pchat.net.loop import Loop, Timer
+from p2pchat.peer.registry_client.link import Search
+from p2pchat.protocol.messages import SearchResult
+
+_PERIOD: Final = 120.0
+_ASKED_AT_ONCE: Final = 32
+
+
+class PresencePolling:
+    """Between `start` and `stop`, search for some of `whom()` every one or two minutes.
+
+    `found(contact, result)` is called with each answer; a search that fails is not told.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        search: Search,
+        rng: random.Random,
+        *,
+        whom: Callable[[], list[str]],
+        found: Callable[[str, SearchResult], None],
+    ) -> None:
+        self._loop = loop
+        self._search = search
+        self._rng = rng
+        self._whom = whom
+        self._found = found
+        self._timer: Timer | None = None
+
+    def start(self) -> None:
+        """Ask after the next pause."""
+        self.stop()
+        pause = _PERIOD * self._rng.uniform(0.5, 1.0)
+        self._timer = self._loop.call_later(pause, self._ask)
+
+    def stop(self) -> None:
+        """Ask no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _ask(self) -> None:
+        self.start()
+        whom = self._whom()
+        for contact in self._rng.sample(whom, min(len(whom), _ASKED_AT_ONCE)):
+            self._search(contact, partial(self._found, contact), lambda _: None)

@@ -1,0 +1,67 @@
+"""The users on whom the registry reports to us, and its last report on each.
+
+What it says of anybody else is ignored. Knows no conversation.
+"""
+
+from collections.abc import Callable
+
+from p2pchat.peer.calls.contacts import Contacts
+from p2pchat.protocol.messages import MOST_WATCHED_IN_ALL, Presence, SearchResult, Sighting
+
+
+class Watching:
+    """The contacts of one account that are watched; `ask(names)` has the registry tell of these."""
+
+    def __init__(self, contacts: Contacts, ask: Callable[[list[str]], None]) -> None:
+        self._contacts = contacts
+        self._ask = ask
+        self._names: dict[str, None] = {}  # the most important ones first
+        self._sightings: dict[str, SearchResult] = {}
+        self._online = False
+
+    @property
+    def online_contacts(self) -> list[str]:
+        """The watched users who are online."""
+        seen = self._sightings.items()
+        return [name for name, result in seen if result.presence is Presence.ONLINE]
+
+    def last(self, contact: str) -> SearchResult | None:
+        """Return the registry's last report on a watched user."""
+        return self._sightings.get(contact)
+
+    def online(self) -> None:
+        """We are logged in: a registry that is back knows of no watch."""
+        self._online, self._names = True, {}
+
+    def offline(self) -> None:
+        """We are not logged in any more; what the registry said may still hold."""
+        self._online = False
+
+    def take(self, sighting: Sighting) -> bool:
+        """Note what the registry says; return False for a user who is not watched."""
+        if sighting.username not in self._names:
+            return False
+        self._sightings[sighting.username] = sighting.result
+        return True
+
+    def include(self, contact: str, talking_to: list[str]) -> None:
+        """Watch the contact too; see `watch`."""
+        if contact not in self._names:
+            self.watch(talking_to)
+
+    def watch(self, talking_to: list[str]) -> None:
+        """Watch everyone with whom we talk, then further contacts. Raise StorageError."""
+        if not self._online:
+            return
+        names = list(talking_to)
+        names += [
+            contact.username
+            for contact in self._contacts.all()
+            if contact.accepted and not contact.blocked and contact.username not in talking_to
+        ]
+        names = names[:MOST_WATCHED_IN_ALL]
+        if names != list(self._names):
+            self._names = dict.fromkeys(names)
+            watched = set(names)
+            self._sightings = {n: seen for n, seen in self._sightings.items() if n in watched}
+            self._ask(names)

@@ -1,0 +1,1 @@
+"""Our session with a registry: dialling, logging in, staying online."""

@@ -1,0 +1,157 @@
+"""One connection to the registry: a question, and one answer or an error by a deadline.
+
+Knows neither heartbeats nor how to come back; `registry_session` does.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NamedTuple
+
+from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, SlowedDown, Unreachable
+from p2pchat.net.endpoints import Closable
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.peer.registry_client.link import Failed
+from p2pchat.protocol.messages import Goodbye, Logout, Message, Sighting, SlowDown
+
+ANSWER_TIMEOUT: Final = 15.0
+"""A registry that is checking many passwords may take its time."""
+
+
+class _Question(NamedTuple):
+    request: Message
+    then: Callable[[Message], None]
+    failed: Failed
+    timeout: float
+
+
+class RegistryClient:
+    """Ask the registry that `dialer` dials; questions wait for each other.
+
+    `on_lost(error)` is called once if the open connection ends by itself, after every open
+    question's `failed`; `on_goodbye` before that, where the registry says why. `on_sighting` comes
+    with the news of somebody who is watched. After `close` they
+    are not called any more, but the open questions still fail.
+    """
+
+    def __init__(self, loop: Loop, dialer: RegistryDialer) -> None:
+        self._loop = loop
+        self._dialer = dialer
+        self._address = dialer.url.address
+        self._dial: Closable | None = None
+        self._link: Link | None = None
+        self._questions: deque[_Question] = deque()
+        self._asked: _Question | None = None
+        self._lost: P2PError | None = None
+        self.on_lost: Failed = _ignore
+        self.on_goodbye: Callable[[Goodbye], None] = _ignore_goodbye
+        self.on_sighting: Callable[[Sighting], None] = _ignore_sighting
+
+    def connect(self, then: Callable[[Link], None], failed: Failed) -> None:
+        """Connect; then call `then(link)`, which knows both ends' addresses, or `failed`."""
+
+        def linked(link: Link) -> None:
+            self._link = link
+            link.on_message = self._answered
+            link.on_closed = self._closed
+            then(link)
+
+        self._dial = self._dialer.dial(linked, failed)
+
+    def ask(
+        self,
+        request: Message,
+        then: Callable[[Message], None],
+        failed: Failed,
+        *,
+        timeout: float = ANSWER_TIMEOUT,
+    ) -> None:
+        """Ask; then `then(answer)`, or `failed(error)` where the connection ends before.
+
+        It ends if an answer is not there `timeout` seconds after it was asked for. A registry that
+        asks to slow down is a failure of this question alone: SlowedDown.
+        """
+        if self._lost is not None:
+            self._loop.call_soon(partial(failed, self._lost))
+            return
+        self._questions.append(_Question(request, then, failed, timeout))
+        self._ask_next()
+
+    def close(self) -> None:
+        """Log out and hang up; open questions fail in a later turn."""
+        self.on_lost = _ignore
+        self.on_goodbye = _ignore_goodbye
+        self.on_sighting = _ignore_sighting
+        if self._lost is None:
+            self._lost = LinkLost(f"the connection to the registry at {self._address} was closed")
+            self._loop.call_soon(self._fail_questions)
+        if self._dial is not None:
+            self._dial.close()
+        if self._link is not None and self._link.open:
+            self._link.on_closed = _ignore_end
+            if self._link.may_send(Logout):
+                self._link.send(Logout())
+            self._link.close()
+
+    def _ask_next(self) -> None:
+        link = self._link
+        if self._asked is None and self._questions and link is not None and link.open:
+            self._asked = self._questions.popleft()
+            link.send(self._asked.request)
+            link.expect(self._asked.timeout, f"the registry at {self._address} does not answer")
+
+    def _answered(self, answer: Message) -> None:
+        if isinstance(answer, Goodbye):
+            self.on_goodbye(answer)
+            return
+        if isinstance(answer, Sighting):
+            self.on_sighting(answer)
+            return
+        if self._asked is None:
+            raise RemoteProtocolError("an answer came that nobody asked for")
+        assert self._link is not None
+        self._link.relax()
+        question, self._asked = self._asked, None
+        if isinstance(answer, SlowDown):
+            question.failed(SlowedDown(str(self._address), answer.seconds))
+        else:
+            question.then(answer)
+        self._ask_next()
+
+    def _closed(self, error: P2PError | None) -> None:
+        if isinstance(error, RemoteProtocolError):
+            error = Unreachable(
+                f"what listens at {self._address} does not speak our protocol: {error.what}",
+                likely="another program listens there, or another door of the registry",
+                advice="look at the registry's URL, and its port",
+            )
+        self._lost = error or LinkLost(f"the registry at {self._address} hung up")
+        self._fail_questions()
+        self.on_lost(self._lost)
+
+    def _fail_questions(self) -> None:
+        assert self._lost is not None
+        unanswered = [self._asked] if self._asked is not None else []
+        unanswered += self._questions
+        self._asked = None
+        self._questions.clear()
+        for question in unanswered:
+            question.failed(self._lost)
+
+
+def _ignore(_: P2PError) -> None:
+    """Do nothing: the default of a callback that is not set."""
+
+
+def _ignore_goodbye(_: Goodbye) -> None:
+    """Do nothing: the default of a callback that is not set."""
+
+
+def _ignore_sighting(_: Sighting) -> None:
+    """Do nothing: the default of a callback that is not set."""
+
+
+def _ignore_end(_: P2PError | None) -> None:
+    """Do nothing: we ended it ourselves."""

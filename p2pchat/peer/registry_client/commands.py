@@ -1,0 +1,194 @@
+"""Requests to the registry that need no node: registering, searching and the like.
+
+Each runs the loop until it is done, and logs out. In the secure dialect they log in as errands, so
+that a node of the same account that runs elsewhere stays online.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
+
+from p2pchat.errors import InviteNeeded, LoginNeeded, P2PError, RegistrationRefused, UsageError
+from p2pchat.net.address import Address, with_zone_of
+from p2pchat.net.endpoints import Network
+from p2pchat.net.loop import Loop
+from p2pchat.peer.registry_client.client import RegistryClient
+from p2pchat.peer.registry_client.credentials import Credentials
+from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.protocol.messages import (
+    AnnouncePort,
+    ChangePassword,
+    ChangePasswordResult,
+    Grant,
+    Message,
+    Outcome,
+    Reason,
+    RegisterResult,
+    RevokeTokens,
+    Search,
+    SearchResult,
+)
+
+
+class Visit(NamedTuple):
+    """A login for an errand: what it gave, our own address on that way, where heartbeats go."""
+
+    grant: Grant
+    local_host: str
+    heartbeats: Address
+
+
+class Errands:
+    """Requests to the registry that `dialer` dials.
+
+    Every method raises Unreachable, LinkLost, TimedOut or NotTrusted where the registry cannot be
+    asked, and LoginNeeded or LoginRefused where it does not let us in. It is dialled, and each
+    answer waited for, no longer than `patience` seconds.
+    """
+
+    def __init__(self, loop: Loop, network: Network, dialer: RegistryDialer) -> None:
+        self._loop = loop
+        self._network = network
+        self._dialer = dialer
+        self.patience = math.inf
+
+    @contextmanager
+    def visit(self, credentials: Credentials) -> Iterator[Visit]:
+        """Log in without being online, for checks that need a login; in the secure dialect only."""
+        with self._connected() as client:
+            grant = self._log_in(client, credentials)
+            assert grant is not None
+            link, udp_port = self._link, self._dialer.reached.udp_port
+            here = with_zone_of(link.local.host, link.remote.host)
+            yield Visit(grant, here, Address(link.remote.host, udp_port))
+
+    def register(self, credentials: Credentials, password: str, invite: str = "") -> None:
+        """Make the account. Raise RegistrationRefused if the registry says no.
+
+        `invite` is the code that some registries want.
+        """
+        with self._connected() as client:
+            answer = self._ask(client, credentials.registration(self._link, password, invite))
+            if not isinstance(answer, RegisterResult) or answer.outcome is not Outcome.OK:
+                raise self._not_registered(credentials.username, answer)
+            if answer.grant is not None:
+                credentials.keep(answer.grant)
+                self._dialer.learn(answer.grant.nodes, self._link)
+            if not self._dialer.url.secure:
+                self._announce_some_port(client)
+
+    def reach(self) -> None:
+        """See whether the registry answers, and shows the key that we know."""
+        with self._connected():
+            pass
+
+    def log_in(self, credentials: Credentials) -> None:
+        """See whether the account lets us in, and keep what the next login needs."""
+        with self._connected() as client:
+            self._log_in(client, credentials)
+
+    def search(self, username: str, credentials: Credentials | None) -> SearchResult:
+        """Look up a user; the original dialect needs no login for it."""
+        with self._connected() as client:
+            if self._dialer.url.secure:
+                self._log_in(client, credentials)
+            answer = self._ask(client, Search(username))
+            assert isinstance(answer, SearchResult)
+            return answer
+
+    def change_password(self, credentials: Credentials, old: str, new: str) -> None:
+        """Set a new password; every token of the account ends. Raise UsageError if refused."""
+        with self._connected() as client:
+            self._log_in(client, credentials)
+            answer = self._ask(client, ChangePassword(old, new))
+            assert isinstance(answer, ChangePasswordResult)
+            if answer.outcome is not Outcome.OK:
+                raise _not_changed(answer)
+            credentials.forget()
+
+    def log_out(self, credentials: Credentials, *, everywhere: bool) -> None:
+        """End our token, or every token of the account."""
+        with self._connected() as client:
+            self._log_in(client, credentials)
+            self._ask(client, RevokeTokens("" if everywhere else credentials.token))
+            credentials.forget()
+
+    @contextmanager
+    def _connected(self) -> Iterator[RegistryClient]:
+        client = RegistryClient(self._loop, self._dialer)
+        try:
+            self._link = self._loop.wait_for(client.connect, self.patience)
+            yield client
+        finally:
+            client.close()
+
+    def _ask(self, client: RegistryClient, request: Message) -> Message:
+        answer: Message = self._loop.wait_for(partial(client.ask, request), self.patience)
+        return answer
+
+    def _log_in(self, client: RegistryClient, credentials: Credentials | None) -> Grant | None:
+        if credentials is None:
+            raise LoginNeeded(
+                f"you have no account at {self._dialer.url} yet", advice="p2p register NAME"
+            )
+        answer = self._ask(client, credentials.login(self._link, errand=True))
+        if credentials.try_again(answer):
+            answer = self._ask(client, credentials.login(self._link, errand=True))
+        error = credentials.refusal(answer)
+        if error is not None:
+            raise error
+        grant: Grant | None = getattr(answer, "grant", None)
+        if grant is not None:
+            credentials.keep(grant)
+            self._dialer.learn(grant.nodes, self._link)
+        return grant
+
+    def _announce_some_port(self, client: RegistryClient) -> None:
+        """Announce a port, because the original program waits for that after registering.
+
+        It reads a port next, and nothing else: a LOGOUT without it would be lost, and leave a
+        ghost online that later searches find.
+        """
+        here = Address(with_zone_of(self._link.local.host, self._link.remote.host), 0)
+        port = self._network.listen(here, lambda transport: transport.abort())
+        try:
+            self._ask(client, AnnouncePort(port.address.port))
+        finally:
+            port.close()
+
+    def _not_registered(self, username: str, answer: Message) -> P2PError:
+        reason = answer.reason if isinstance(answer, RegisterResult) else None
+        likely, advice = {
+            Reason.BAD_NAME: (
+                "a name has lower-case letters, digits, '.', '_' and '-', at most 32",
+                "choose another name",
+            ),
+            Reason.WEAK_PASSWORD: ("the password is too short", "choose a longer one"),
+            Reason.REGISTRATION_CLOSED: (
+                "its operator makes the accounts",
+                "ask its operator for one",
+            ),
+            Reason.INVITE_NEEDED: (
+                "it wants an invitation, and a code is good for a while and so many accounts only",
+                f"ask its operator for a code, then p2p register {username} --invite CODE",
+            ),
+        }.get(
+            reason or Reason.NAME_TAKEN,
+            ("the name is taken", "p2p register with another name, or p2p login if it is yours"),
+        )
+        refusal = InviteNeeded if reason is Reason.INVITE_NEEDED else RegistrationRefused
+        return refusal(
+            f"the registry at {self._dialer.url.address} refused to register {username}",
+            likely=likely,
+            advice=advice,
+        )
+
+
+def _not_changed(answer: ChangePasswordResult) -> UsageError:
+    weak = answer.reason is Reason.WEAK_PASSWORD
+    return UsageError(
+        "the password was not changed",
+        likely="the new one is too short" if weak else "the old one is wrong",
+    )

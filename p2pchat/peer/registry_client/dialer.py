@@ -1,0 +1,166 @@
+"""Reach a registry, at the first of its machines that answers: those that its URL names, and those
+that it has told us of. Knows no dialect and no key; `registry_link` does.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Final
+
+from p2pchat.errors import NotTrusted, P2PError, UsageError
+from p2pchat.net.address import Address, is_ip, leads_here
+from p2pchat.net.certificates import fingerprint_of_key
+from p2pchat.net.endpoints import Closable, Network
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.net.signing import is_signed
+from p2pchat.peer.registry_client.link import Failed, MachineDialer, OnLink, pinned_key
+from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
+from p2pchat.peer.store.profile import Profile
+from p2pchat.protocol.proofs import SignedNodes, nodes_statement
+
+_LONGEST_BELIEF_S: Final = 30 * 24 * 3600
+"""However long a list says that it is good."""
+
+
+class RegistryDialer:
+    """Dial the registry of the URL, as often as wanted.
+
+    `reached` is the machine that answered last: it is tried first the next time, then the others.
+    `on_first_use(fingerprint)` is told when a key is trusted because it is the first that we see.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        url: RegistryUrl,
+        profile: Profile,
+        on_first_use: Callable[[str], None],
+    ) -> None:
+        self.url = url
+        self.reached = url
+        self._named = (url, *url.others)
+        self._loop = loop
+        self._network = network
+        self._profile = profile
+        self._on_first_use = on_first_use
+        self._hangs: RegistryUrl | None = None
+
+    def dial(self, then: OnLink, failed: Failed) -> Closable:
+        """Call `then` with a link, or `failed` with an error, in a later turn of the loop."""
+        told = self._told()
+        # In any order: when a machine dies, not all who were there come to the same one.
+        told = random.sample(told, len(told))
+        machines: dict[Address, RegistryUrl] = {}
+        believed = [*self._named, *told]
+        if self.reached not in believed:  # nothing vouches for it any more
+            self.reached = self.url
+        for url in (self.reached, *believed):
+            machines.setdefault(url.address, url)
+        if self._hangs is not None and self._hangs.address in machines:
+            machines[self._hangs.address] = machines.pop(self._hangs.address)
+        self._hangs = None
+        return _Attempt(self, list(machines.values()), then, failed)
+
+    def try_others_first(self) -> None:
+        """The machine that answered last hangs: the next time try it after all others."""
+        self._hangs = self.reached
+
+    def learn(self, signed: SignedNodes | None, link: Link) -> None:
+        """Believe the list of the registry's other machines that a login on the link has given.
+
+        Only if the registry's pinned key has signed it, and until it expires. A registry that an
+        authority vouches for has no pinned key: then the key counts that a machine of the URL has
+        shown, which the authority has checked.
+        """
+        if signed is None or link.channel is None:
+            return
+        expected = pinned_key(self.url, self._profile)
+        if expected is None and self.reached in self._named:
+            expected = link.channel.key
+        statement = nodes_statement(signed.nodes, signed.issued_at, signed.expires_at)
+        if fingerprint_of_key(signed.key) == expected and is_signed(
+            statement, signed.signature, signed.key
+        ):
+            expires_at = min(signed.expires_at, int(time.time()) + _LONGEST_BELIEF_S)
+            self._profile.keep_machines(str(self.url), signed.nodes, signed.issued_at, expires_at)
+
+    def machine(self, url: RegistryUrl) -> MachineDialer:
+        """Return a dialer for one of the machines; only the key of one that the URL names is
+        pinned.
+
+        A registry elsewhere may not send us to our own machine: it could have us dial what only we
+        can reach.
+        """
+        is_named = url in self._named
+        is_here = any(_is_here(named.host) for named in self._named)
+        return MachineDialer(
+            self._loop,
+            self._network,
+            url,
+            self._profile,
+            self._on_first_use,
+            pins=is_named,
+            accepts=None if is_named or is_here else _is_elsewhere,
+        )
+
+    @property
+    def other_machine(self) -> RegistryUrl | None:
+        """The machine that answered last, if it is not the first that the URL names."""
+        return None if self.reached == self.url else self.reached
+
+    def _told(self) -> list[RegistryUrl]:
+        told = []
+        for text in self._profile.machines(str(self.url)):
+            try:
+                url = parse_registry_url(text)
+            except UsageError:
+                continue  # a registry may tell nonsense; others of its machines may answer
+            if url.secure and url.fingerprint:  # never in clear, nor whoever answers first
+                told.append(url)
+        return told
+
+
+def _is_here(host: str) -> bool:
+    return host == "localhost" or (is_ip(host) and leads_here(host))
+
+
+def _is_elsewhere(ip_address: str) -> bool:
+    return not leads_here(ip_address)
+
+
+class _Attempt:
+    """One round through the machines. What fails first is the reason, if all do."""
+
+    def __init__(
+        self, dialer: RegistryDialer, machines: list[RegistryUrl], then: OnLink, failed: Failed
+    ) -> None:
+        self._dialer = dialer
+        self._left = machines
+        self._then = then
+        self._failed = failed
+        self._why: P2PError | None = None
+        self._dial = self._next()
+
+    def close(self) -> None:
+        """Give it up; a link that was given out is not ours any more."""
+        self._dial.close()
+
+    def _next(self) -> Closable:
+        url = self._left.pop(0)
+
+        def reached(link: Link) -> None:
+            self._dialer.reached = url
+            self._then(link)
+
+        def not_reached(error: P2PError) -> None:
+            if self._why is None or isinstance(error, NotTrusted):
+                self._why = error
+            # A key that has changed at the machine that was asked for stops everything.
+            if not self._left or (isinstance(error, NotTrusted) and url == self._dialer.url):
+                self._failed(self._why)
+            else:
+                self._dial = self._next()
+
+        return self._dialer.machine(url).dial(reached, not_reached)

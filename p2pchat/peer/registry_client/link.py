@@ -1,0 +1,246 @@
+"""A link to the registry, in the dialect of its URL, once it is the registry that we know.
+
+A secure registry is known by the key that its join link names, else by the one that we saw last
+time, else by an authority of this machine's, else by its first word: then we say so, and hold it
+to that from now on. Asks nothing.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from p2pchat.errors import NotTrusted, P2PError, RemoteProtocolError, TimedOut, Unreachable
+from p2pchat.net.certificates import client_context, fingerprint
+from p2pchat.net.endpoints import Closable, Network
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.net.tls import TlsTransport
+from p2pchat.net.tls_engine import CertificateNotTrusted, Engine, StandardEngine
+from p2pchat.net.transport import Transport, Wire
+from p2pchat.peer.registry_client.url import RegistryUrl
+from p2pchat.peer.store.profile import Profile
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.messages import SearchResult
+from p2pchat.protocol.original import ORIGINAL
+from p2pchat.protocol.proofs import Channel
+from p2pchat.protocol.secure import ALPN, SECURE
+from p2pchat.protocol.states import REGISTRY_DIALOGUE, SECURE_REGISTRY_DIALOGUE, Speaker
+
+DIAL_TIMEOUT: Final = 10.0
+
+BY_AUTHORITY: Final = "vouched for by an authority"
+"""Kept instead of a fingerprint: such a registry may change its key while it is vouched for."""
+
+OnLink = Callable[[Link], None]
+Failed = Callable[[P2PError], None]
+
+Search = Callable[[str, Callable[[SearchResult], None], Failed], None]
+"""Asks the registry where a user is, and with which key."""
+
+
+def due_key(url: RegistryUrl, profile: Profile) -> str | None:
+    """Return the fingerprint that the registry must show, or BY_AUTHORITY; None: any."""
+    return url.fingerprint or profile.pinned_registry(str(url))
+
+
+def pinned_key(url: RegistryUrl, profile: Profile) -> str | None:
+    """Return the fingerprint of the one key that the registry may have, if there is one."""
+    due = due_key(url, profile)
+    return None if due == BY_AUTHORITY else due
+
+
+def check_link(url: RegistryUrl, profile: Profile) -> None:
+    """Raise NotTrusted if a join link names another key than the pinned one.
+
+    Anyone can write a join link: it introduces a registry that we do not know, and does not
+    replace the key of one that we do.
+    """
+    pinned = profile.pinned_registry(str(url))
+    if url.fingerprint is not None and pinned is not None and pinned != url.fingerprint:
+        raise NotTrusted(
+            f"the link names another key of the registry at {url.address} than the one we know",
+            likely="the registry was set up anew; or the link is not from its operator",
+            advice="ask its operator through another channel; at a terminal, the command then asks"
+            " whether to trust the new key",
+        )
+
+
+class MachineDialer:
+    """Dial one machine of a registry, as often as wanted.
+
+    `on_first_use(fingerprint)` is told when a key is trusted because it is the first that we see.
+    `pins`: remember its key as the registry's. `accepts`: see Network.dial.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        url: RegistryUrl,
+        profile: Profile,
+        on_first_use: Callable[[str], None],
+        *,
+        pins: bool = True,
+        accepts: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._pins = pins
+        self._accepts = accepts
+        self.url = url
+        self._loop = loop
+        self._network = network
+        self._profile = profile
+        self._on_first_use = on_first_use
+
+    def dial(self, then: OnLink, failed: Failed) -> Closable:
+        """Call `then` with a link, or `failed` with an error, in a later turn of the loop."""
+        if not self.url.secure:
+            return self._reach(lambda transport: then(self._link(transport)), failed)
+        attempt = _SecureAttempt(due_key(self.url, self._profile))
+        try:
+            if self._pins:
+                check_link(self.url, self._profile)
+        except NotTrusted as error:
+            self._loop.call_soon(partial(attempt.fail, failed, error))
+            return attempt
+
+        def connected(transport: Wire) -> None:
+            attempt.transport = self._shake(transport, attempt, then, failed)
+
+        def again() -> None:
+            attempt.dial = self._reach(connected, failed)
+
+        attempt.again = again
+        again()
+        return attempt
+
+    def _reach(self, connected: Callable[[Wire], None], failed: Failed) -> Closable:
+        def unreachable(error: P2PError) -> None:
+            failed(
+                Unreachable(
+                    f"cannot reach the registry at {self.url.address}: {_reason(error)}",
+                    likely="no registry runs there, or a firewall is between",
+                    advice="p2p serve, or name another one with --registry",
+                )
+            )
+
+        return self._network.dial(
+            self.url.address, DIAL_TIMEOUT, connected, unreachable, self._accepts
+        )
+
+    def _shake(
+        self, transport: Wire, attempt: "_SecureAttempt", then: OnLink, failed: Failed
+    ) -> TlsTransport:
+        engine = StandardEngine(
+            client_context(checked=attempt.by_authority), server_name=self.url.host
+        )
+        tls = TlsTransport(self._loop, transport, engine)
+
+        def secured(engine: Engine) -> None:
+            try:
+                channel = self._check(engine, attempt)
+            except P2PError as error:
+                tls.on_closed = lambda _: None
+                tls.abort()
+                failed(error)
+                return
+            link = self._link(tls)
+            link.channel = channel
+            then(link)
+
+        def ended(error: P2PError | None) -> None:
+            if not isinstance(error, CertificateNotTrusted):
+                failed(self._no_handshake(error))
+            elif attempt.was_vouched_for:
+                failed(self._another_key())
+            else:
+                attempt.by_authority = False  # no authority knows it: then by its first word
+                attempt.again()
+
+        tls.on_secured = secured
+        tls.on_closed = ended
+        return tls
+
+    def _check(self, engine: Engine, attempt: "_SecureAttempt") -> Channel:
+        """Return what a login is bound to; raise NotTrusted if it is another registry."""
+        if engine.alpn != ALPN or engine.remote_certificate is None:
+            raise RemoteProtocolError(f"{self.url.address} does not speak {ALPN}")
+        shown = fingerprint(engine.remote_certificate)
+        channel = Channel(shown, engine.binding)
+        if attempt.by_authority:
+            self._pin(BY_AUTHORITY)
+            return channel
+        if attempt.pinned is None:
+            self._on_first_use(shown)
+        elif shown != attempt.pinned:
+            raise self._another_key()
+        self._pin(shown)
+        return channel
+
+    def _pin(self, key: str) -> None:
+        if self._pins:
+            self._profile.pin_registry(str(self.url), key)
+
+    def _another_key(self) -> NotTrusted:
+        return NotTrusted(
+            f"the registry at {self.url.address} shows another key than the one we know",
+            likely="it was set up anew; or somebody is between you and it",
+            advice="ask its operator for the join link, and give that with --registry",
+        )
+
+    def _link(self, transport: Transport) -> Link:
+        dialogue = SECURE_REGISTRY_DIALOGUE if self.url.secure else REGISTRY_DIALOGUE
+        dialect = SECURE if self.url.secure else ORIGINAL
+        return Link(self._loop, transport, Connection(dialogue, dialect, Speaker.DIALLER))
+
+    def _no_handshake(self, error: P2PError | None) -> P2PError:
+        if isinstance(error, TimedOut):
+            return Unreachable(
+                f"the registry at {self.url.address} does not answer",
+                likely="it hangs, or has too much to do",
+                advice="try again in a minute",
+            )
+        why = error.what if error is not None else "it hung up"
+        return Unreachable(
+            f"no secure connection to the registry at {self.url.address}: {why}",
+            likely="another program listens there, or a registry's original door",
+            advice=f"look at the port; an original door is original://{self.url.host}",
+        )
+
+
+class _SecureAttempt:
+    """How far a dial has come: which key is due, and whether an authority is asked."""
+
+    def __init__(self, known: str | None) -> None:
+        self.was_vouched_for = known == BY_AUTHORITY
+        self.pinned = None if self.was_vouched_for else known
+        self.by_authority = self.pinned is None
+        self.dial: Closable | None = None
+        self.transport: TlsTransport | None = None
+        self.again: Callable[[], None] = _nothing
+        self.given_up = False
+
+    def fail(self, failed: Failed, error: P2PError) -> None:
+        """Report why there is no link, unless the attempt was cancelled."""
+        if not self.given_up:
+            failed(error)
+
+    def close(self) -> None:
+        """Give it up; a link that was given out is not ours any more."""
+        self.given_up = True
+        if self.dial is not None:
+            self.dial.close()
+        if self.transport is not None and not self.transport.secured:
+            self.transport.on_closed = _ignore
+            self.transport.abort()
+
+
+def _reason(error: P2PError) -> str:
+    return error.what.rpartition(": ")[2]
+
+
+def _nothing() -> None:
+    """Do nothing: no attempt is under way."""
+
+
+def _ignore(_: P2PError | None) -> None:
+    """Do nothing: we ended it ourselves."""

@@ -1,0 +1,130 @@
+"""Checks of the registry and of our own listener that need no node, each with a deadline.
+
+Tells what came of it; what that means is for whoever asks. Keeps nothing, and pins no key.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from p2pchat.errors import P2PError, RemoteProtocolError, Unreachable
+from p2pchat.net.address import Address
+from p2pchat.net.certificates import client_context
+from p2pchat.net.endpoints import Listener, Network
+from p2pchat.net.loop import Loop
+from p2pchat.net.tls import TlsTransport
+from p2pchat.net.tls_engine import CertificateNotTrusted, Engine, StandardEngine
+from p2pchat.net.transport import Wire
+from p2pchat.peer.registry_client.commands import Visit
+from p2pchat.peer.registry_client.heartbeat import Heartbeat, sealed_hellos
+from p2pchat.protocol.secure import ALPN
+
+_HELLO_INTERVAL: Final = 0.5  # UDP may lose one
+
+OnFailed = Callable[[P2PError], None]
+
+
+class Reached(NamedTuple):
+    """The time that connecting took, in seconds, and our own address on that route."""
+
+    seconds: float
+    local_host: str
+
+
+class Probes:
+    """Each takes `timeout` seconds at most, and raises TimedOut then."""
+
+    def __init__(self, loop: Loop, network: Network, timeout: float) -> None:
+        self._loop = loop
+        self._network = network
+        self._timeout = timeout
+
+    def reach(self, address: Address) -> Reached:
+        """Connect over TCP, and hang up. Raise Unreachable."""
+        begun = self._loop.now()
+        wire = self._dial(address)
+        wire.close()
+        return Reached(self._loop.now() - begun, wire.local.host)
+
+    def certificate(self, address: Address, *, checked: bool) -> bytes:
+        """Return the certificate (DER) that a secure registry shows.
+
+        `checked`: an authority of this machine's must vouch for it, else CertificateNotTrusted is
+        raised. Raise Unreachable, RemoteProtocolError.
+        """
+        engine = StandardEngine(client_context(checked=checked), server_name=address.host)
+        tls = TlsTransport(self._loop, self._dial(address), engine)
+
+        def shake(then: Callable[[Engine], None], failed: OnFailed) -> None:
+            tls.on_secured = then
+            tls.on_closed = lambda error: failed(error or Unreachable(f"{address} hung up"))
+
+        try:
+            secured = self._loop.wait_for(shake, self._timeout)
+        except P2PError:
+            tls.on_closed = _ignore
+            tls.abort()
+            raise
+        tls.on_closed = _ignore
+        tls.close()
+        if secured.alpn != ALPN or secured.remote_certificate is None:
+            raise RemoteProtocolError(f"{address} does not speak {ALPN}")
+        return secured.remote_certificate
+
+    def is_vouched_for(self, address: Address) -> bool:
+        """Return whether an authority of this machine's knows the secure registry."""
+        try:
+            self.certificate(address, checked=True)
+        except CertificateNotTrusted:
+            return False
+        return True
+
+    def hello(self, visit: Visit) -> Address:
+        """Send heartbeats until one is answered; return our address as the registry saw it."""
+        hellos = sealed_hellos(visit.grant)
+        heartbeat: Heartbeat | None = None
+
+        def say(then: Callable[[Address], None], _: OnFailed) -> None:
+            nonlocal heartbeat
+            heartbeat = Heartbeat(
+                self._loop, self._network, visit.heartbeats, _HELLO_INTERVAL, hellos, then
+            )
+
+        try:
+            return self._loop.wait_for(say, self._timeout)
+        finally:
+            if heartbeat is not None:
+                heartbeat.close()
+
+    def knock(self, door: Address, host: str) -> Address:
+        """Listen there and return the address at which a connection to `host` arrived.
+
+        Raise BindError, Unreachable; TimedOut where somebody else's door answers there.
+        """
+        listener: Listener | None = None
+
+        def meet(then: Callable[[Address], None], failed: OnFailed) -> None:
+            nonlocal listener
+
+            def came(wire: Wire) -> None:
+                wire.abort()
+                then(address)
+
+            listener = self._network.listen(door, came)
+            address = Address(host, listener.address.port)
+            self._network.dial(address, self._timeout, lambda wire: wire.close(), failed)
+
+        try:
+            return self._loop.wait_for(meet, self._timeout)
+        finally:
+            if listener is not None:
+                listener.close()
+
+    def _dial(self, address: Address) -> Wire:
+        def dial(then: Callable[[Wire], None], failed: OnFailed) -> None:
+            self._network.dial(address, self._timeout, then, failed)
+
+        return self._loop.wait_for(dial)
+
+
+def _ignore(_: P2PError | None) -> None:
+    """Do nothing: we ended it ourselves."""

@@ -1,0 +1,45 @@
+"""Whether a registry of the original system still has us online: it puts users offline silently.
+
+Because no HELLO comes through, or because the interval of our URL is too long for it.
+Knows no registry session.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from p2pchat.net.loop import Loop, Timer
+from p2pchat.peer.registry_client.link import Search
+from p2pchat.protocol.messages import Presence, SearchResult
+
+_FIRST_AFTER: Final = 15.0  # seconds; the original program is patient for ten
+_EVERY: Final = 60.0
+
+
+class SelfSearch:
+    """Searches for ourselves until closed; `on_offline()` is called once if we are offline.
+
+    It is called again only after a search that found us. A search that fails says nothing.
+    """
+
+    def __init__(
+        self, loop: Loop, search: Search, username: str, on_offline: Callable[[], None]
+    ) -> None:
+        self._loop = loop
+        self._search = search
+        self._username = username
+        self._on_offline = on_offline
+        self._is_online = True
+        self._timer: Timer = loop.call_later(_FIRST_AFTER, self._ask)
+
+    def close(self) -> None:
+        """Search no more."""
+        self._timer.cancel()
+
+    def _ask(self) -> None:
+        self._timer = self._loop.call_later(_EVERY, self._ask)
+        self._search(self._username, self._found, lambda _: None)
+
+    def _found(self, result: SearchResult) -> None:
+        was_online, self._is_online = self._is_online, result.presence is Presence.ONLINE
+        if was_online and not self._is_online:
+            self._on_offline()

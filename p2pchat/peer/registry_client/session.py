@@ -1,0 +1,397 @@
+"""Staying logged in: log in, announce the port, send HELLO, and log in again after the registry was
+lost.
+
+Knows no contact and no chat; a chat that is open goes on whatever happens here.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from enum import Enum
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from p2pchat.errors import (
+    LinkLost,
+    LoginNeeded,
+    LoginRefused,
+    NotTrusted,
+    P2PError,
+    SlowedDown,
+    TimedOut,
+    Unreachable,
+    UsageError,
+)
+from p2pchat.net.address import Address, is_ip, leads_here, with_zone_of
+from p2pchat.net.endpoints import Network
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.peer.events import Event, LoggedIn, LoginFailed, RegistryBack, RegistryLost, Trouble
+from p2pchat.peer.registry_client.client import RegistryClient
+from p2pchat.peer.registry_client.credentials import Credentials
+from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.peer.registry_client.heartbeat import Heartbeat, sealed_hellos
+from p2pchat.peer.registry_client.link import Failed
+from p2pchat.peer.registry_client.losses import explained, put_offline
+from p2pchat.peer.registry_client.retries import Retries
+from p2pchat.peer.registry_client.self_search import SelfSearch
+from p2pchat.peer.registry_client.sleep_watch import SleepWatch
+from p2pchat.protocol.messages import (
+    MAX_WATCHED,
+    AnnouncePort,
+    AnnouncePortResult,
+    Goodbye,
+    Grant,
+    Hello,
+    LoginResult,
+    Message,
+    Outcome,
+    Presence,
+    Reason,
+    Search,
+    SearchResult,
+    Sighting,
+    Watch,
+    WatchResult,
+)
+from p2pchat.protocol.original import encode_hello
+
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 60.0
+_STEADY_AFTER: Final = 60.0  # logged in for so long, the next loss starts with a short pause again
+_PORT_TRIES: Final = 5
+_PROBE_TIMEOUT: Final = 5.0
+
+
+class Standing(Enum):
+    """How we stand with the registry."""
+
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    WAITING = "waiting"
+    STOPPED = "stopped"
+
+
+class RegistrySession:
+    """One account's standing with one registry, from `start` to `stop`.
+
+    `open_port(local_host, again)` opens the peer server where contacts can reach us if they reach
+    the address by which the registry sees us; `again`: the port was taken. It gives its address,
+    and the port for callers in clear, if it listens for them too. `wait_at_start`: a registry that
+    is away at first is waited for like one that was lost later.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        dialer: RegistryDialer,
+        credentials: Credentials,
+        *,
+        open_port: Callable[[str, bool], tuple[Address, int | None]],
+        on_event: Callable[[Event], None],
+        rng: random.Random,
+        wait_at_start: bool = False,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._loop = loop
+        self._network = network
+        self._dialer = dialer
+        self._url = dialer.url
+        self._credentials = credentials
+        self._username = credentials.username
+        self._open_port = open_port
+        self._on_event = on_event
+        self._retries = Retries(loop, rng, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
+        self._client: RegistryClient | None = None
+        self._heartbeat: Heartbeat | None = None
+        self._listening: Address | None = None
+        self._grant: Grant | None = None
+        self._wait_at_start = wait_at_start
+        self._was_online = False
+        self._online_since = 0.0
+        self._registry_host = ""
+        self._self_search: SelfSearch | None = None
+        self._is_silent = False  # the registry has said that it hears no heartbeat of ours
+        self._wall = wall
+        self._sleep_watch: SleepWatch | None = None
+        self.on_sighting: Callable[[Sighting], None] = _ignore_sighting
+        self.standing = Standing.CONNECTING
+
+    @property
+    def next_try_in(self) -> float | None:
+        """Seconds until the registry that was lost is tried again."""
+        return self._retries.due_in
+
+    def may_send_to(self, host: str) -> bool:
+        """Return whether the registry may send us to a host that it names as a contact's.
+
+        Not to this machine, its link or a name, unless the registry is there itself: it could
+        have us dial what only we can reach.
+        """
+        if host == self._registry_host:
+            return True
+        if not is_ip(host):
+            return False
+        return not leads_here(host) or (
+            is_ip(self._registry_host) and leads_here(self._registry_host)
+        )
+
+    def start(self) -> None:
+        """Begin to log in; LoggedIn or LoginFailed follows, or RegistryLost if it is retried."""
+        self._sleep_watch = SleepWatch(self._loop, self._wall, self.wake)
+        self._connect()
+
+    def stop(self) -> None:
+        """Log out and hang up; no event follows."""
+        self.standing = Standing.STOPPED
+        if self._sleep_watch is not None:
+            self._sleep_watch.close()
+        self._let_go()
+
+    def wake(self) -> None:
+        """Reconnect after the machine has slept: the registry has closed the link, or will."""
+        if self.standing is Standing.ONLINE:
+            self._lost(LinkLost("this machine has slept"))
+        if self.standing is Standing.WAITING:
+            self._retries.hurry()
+
+    def search(self, username: str, then: Callable[[SearchResult], None], failed: Failed) -> None:
+        """Look up a user; `then` or `failed` is called in a later turn."""
+        if self.standing is not Standing.ONLINE or self._client is None:
+            error = Unreachable(
+                f"cannot ask the registry at {self._url.address}: it is lost",
+                advice="wait until it is back",
+            )
+            self._loop.call_soon(partial(failed, error))
+            return
+
+        def answered(answer: Message) -> None:
+            assert isinstance(answer, SearchResult)
+            then(self._in_our_zone(answer))
+
+        self._client.ask(Search(username), answered, failed)
+
+    def watch(self, usernames: list[str]) -> None:
+        """Have the registry report where these users are, now and on each change: `on_sighting`.
+
+        Only until the registry is lost; ask again when it is back.
+        """
+        if self._client is None:
+            return
+        # The first ones come last: an older registry knows no `add`, and tells of these alone.
+        for start in reversed(range(0, max(len(usernames), 1), MAX_WATCHED)):
+            some = tuple(usernames[start : start + MAX_WATCHED])
+            add = start + MAX_WATCHED < len(usernames)
+            self._client.ask(Watch(some, add), self._watching, _ignore_failure)
+
+    def _seen(self, sighting: Sighting) -> None:
+        result = self._in_our_zone(sighting.result)
+        self.on_sighting(msgspec.structs.replace(sighting, result=result))
+
+    def _watching(self, answer: Message) -> None:
+        assert isinstance(answer, WatchResult)
+        for sighting in answer.sightings:
+            self._seen(sighting)
+
+    def _in_our_zone(self, found: SearchResult) -> SearchResult:
+        """Return the result with the zone by which we reach the registry, which knows none."""
+        if "%" not in self._registry_host or not found.host:
+            return found
+        host = with_zone_of(found.host, self._registry_host)
+        return msgspec.structs.replace(found, host=host)
+
+    def _connect(self) -> None:
+        self.standing = Standing.CONNECTING
+        self._client = RegistryClient(self._loop, self._dialer)
+        self._client.on_lost = self._lost
+        self._client.on_goodbye = self._told_goodbye
+        self._client.on_sighting = self._seen
+        self._client.connect(self._connected, self._not_connected)
+
+    def _not_connected(self, error: P2PError) -> None:
+        if isinstance(error, NotTrusted):
+            self._give_up(error)
+        else:
+            self._lost(error)
+
+    def _connected(self, link: Link) -> None:
+        if self._was_online and not self._url.secure:
+            self._ask(Search(self._username), partial(self._see_who_i_am, link))
+        else:
+            self._log_in(link)
+
+    def _see_who_i_am(self, link: Link, answer: Message) -> None:
+        """Keep two nodes of one user from throwing each other out for ever.
+
+        A second login replaces the first, and nothing in the original dialect tells the first why
+        it was hung up on. If the registry has us online at another port, that is what happened.
+        """
+        assert isinstance(answer, SearchResult)
+        ours = self._listening
+        if answer.presence is Presence.ONLINE and ours is not None and answer.port != ours.port:
+            self._give_up(self._replaced(f" at {Address(answer.host, answer.port)}"))
+        else:
+            self._log_in(link)
+
+    def _told_goodbye(self, goodbye: Goodbye) -> None:
+        self._is_silent = goodbye.reason is Reason.SILENT
+        if goodbye.reason is Reason.REPLACED:
+            self._give_up(self._replaced(""))
+        elif goodbye.reason is Reason.LOGGED_OUT:
+            self._give_up(
+                LoginNeeded(
+                    f"{self._username} was logged out from elsewhere",
+                    likely="the password was changed, or every login was ended",
+                    advice=f"p2p login {self._username}",
+                )
+            )
+
+    def _replaced(self, where: str) -> LoginRefused:
+        return LoginRefused(
+            f"{self._username} has logged in{where or ' elsewhere'}",
+            likely="you started p2p a second time, and the second login replaced this one",
+            advice="leave one of the two",
+        )
+
+    def _log_in(self, link: Link) -> None:
+        self._registry_host = link.remote.host
+        try:
+            request = self._credentials.login(link)
+        except P2PError as error:
+            self._give_up(error)
+            return
+        self._ask(request, partial(self._log_in_answered, link))
+
+    def _log_in_answered(self, link: Link, answer: Message) -> None:
+        if self._credentials.try_again(answer):
+            self._log_in(link)
+            return
+        error = self._credentials.refusal(answer)
+        if error is not None:
+            self._give_up(error)
+            return
+        self._grant = answer.grant if isinstance(answer, LoginResult) else None
+        if self._grant is not None:
+            self._credentials.keep(self._grant)
+            self._dialer.learn(self._grant.nodes, link)
+        self._announce(link, tries=0)
+
+    def _announce(self, link: Link, tries: int) -> None:
+        try:
+            self._listening, clear_port = self._open_port(link.local.host, tries > 0)
+        except P2PError as error:
+            self._give_up(error)
+            return
+        announce = AnnouncePort(self._listening.port, clear_port)
+        self._ask(announce, partial(self._announce_answered, link, tries))
+
+    def _announce_answered(self, link: Link, tries: int, answer: Message) -> None:
+        assert isinstance(answer, AnnouncePortResult)
+        if answer.outcome is Outcome.OK:
+            self._online(link.remote.host)
+        elif tries < _PORT_TRIES:
+            self._announce(link, tries + 1)
+        else:
+            self._give_up(UsageError("the registry takes none of the ports that were tried"))
+
+    def _online(self, registry_host: str) -> None:
+        assert self._listening is not None
+        self.standing = Standing.ONLINE
+        self._online_since = self._loop.now()
+        to = Address(registry_host, self._dialer.reached.udp_port)
+        interval = self._grant.hello_interval if self._grant else self._url.hello_interval
+        try:
+            self._heartbeat = Heartbeat(
+                self._loop,
+                self._network,
+                to,
+                interval,
+                self._next_hello(),
+                on_silence=None if self._grant is None else self._see_whether_it_lives,
+            )
+        except P2PError as error:  # out of descriptors: without it we would be hung up on
+            self._lost(error)
+            return
+        if not self._url.secure:
+            self._self_search = SelfSearch(
+                self._loop, self.search, self._username, self._put_offline
+            )
+        other = self._dialer.other_machine
+        machine = "" if other is None else str(other)
+        if self._was_online:
+            self._on_event(RegistryBack(str(self._url), machine))
+        else:
+            self._was_online = True
+            self._on_event(LoggedIn(self._username, str(self._url), self._listening, machine))
+
+    def _see_whether_it_lives(self) -> None:
+        """Ask a registry that answers no heartbeat: if it answers nothing, its link ends."""
+        if self._client is not None:
+            search = Search(self._username)
+            self._client.ask(search, lambda _: None, self._unanswered, timeout=_PROBE_TIMEOUT)
+
+    def _next_hello(self) -> Callable[[], bytes]:
+        """Return what makes the next heartbeat's datagram."""
+        grant = self._grant
+        if grant is None:
+            return lambda: encode_hello(Hello(self._username))
+        return sealed_hellos(grant)
+
+    def _lost(self, error: P2PError) -> None:
+        if self.standing is Standing.ONLINE and type(error) is LinkLost:
+            error = explained(
+                error, self._url, self._dialer.reached.udp_port, is_silent=self._is_silent
+            )
+        self._is_silent = False
+        if isinstance(error, TimedOut):
+            self._dialer.try_others_first()
+        if not (self._was_online or self._wait_at_start):
+            self._give_up(error)
+            return
+        steady = self._loop.now() - self._online_since >= _STEADY_AFTER
+        if self.standing is Standing.ONLINE and steady:
+            self._retries.reset()
+        self._let_go()
+        self.standing = Standing.WAITING
+        more = error.seconds if isinstance(error, SlowedDown) else 0.0
+        pause = self._retries.later(self._connect, more=more)
+        self._on_event(RegistryLost(error, pause))
+
+    def _put_offline(self) -> None:
+        error = put_offline(self._url, self._dialer.reached.udp_port)
+        self._on_event(Trouble(error))
+
+    def _give_up(self, error: P2PError) -> None:
+        self.stop()
+        self._on_event(LoginFailed(error))
+
+    def _let_go(self) -> None:
+        self._retries.stop()
+        if self._heartbeat is not None:
+            self._heartbeat.close()
+            self._heartbeat = None
+        if self._self_search is not None:
+            self._self_search.close()
+            self._self_search = None
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _ask(self, request: Message, then: Callable[[Message], None]) -> None:
+        assert self._client is not None
+        self._client.ask(request, then, self._unanswered)
+
+    def _unanswered(self, error: P2PError) -> None:
+        if isinstance(error, SlowedDown):  # of a lost connection `on_lost` says it all
+            self._lost(error)
+
+
+def _ignore_sighting(_: Sighting) -> None:
+    """Do nothing: the default of a callback that is not set."""
+
+
+def _ignore_failure(_: P2PError) -> None:
+    """Do nothing: `on_lost` reports it, or the request is repeated."""

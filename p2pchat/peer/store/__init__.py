@@ -1,0 +1,1 @@
+"""What a profile keeps: accounts, keys, contacts and every line."""

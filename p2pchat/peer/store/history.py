@@ -1,0 +1,279 @@
+"""Every line kept, searchable; the outbox is the part that is not delivered yet.
+
+Knows no link and no screen. Writes are one transaction for each call, on the disk when it returns.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from p2pchat.peer.store.lines import COLUMNS, KeptLine, LineState, is_in, kept
+from p2pchat.peer.store.models import (
+    EARLIEST,
+    LINE_COUNT,
+    Contact,
+    Line,
+    LineGrams,
+    LineWords,
+    text_has,
+)
+from p2pchat.peer.store.search_terms import Wanted
+from p2pchat.peer.store.thread import Thread
+from p2pchat.storage import SqliteFile
+
+
+class History:
+    """The lines of one profile at one registry.
+
+    `keep` False: only as long as they are undelivered or unread.
+
+    Raise StorageError everywhere.
+    """
+
+    def __init__(self, store: SqliteFile, registry: str, *, keep: bool = True) -> None:
+        self._store = store
+        self._registry = registry
+        self._here = Line.registry == registry
+        self._keep = keep
+
+    def thread(self, username: str, key: bytes) -> Thread:
+        """Return what one conversation may do here."""
+        return Thread(self._store, self._registry, username, key, keep=self._keep)
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many lines of ours wait, by contact."""
+        return self._counts(LineState.QUEUED)
+
+    def waiting_since(self) -> dict[str, int]:
+        """Return when the first line that waits was written, by contact, in ms since the epoch."""
+        query = (
+            Line.select(Line.username, EARLIEST)
+            .where(self._here & is_in(LineState.QUEUED))
+            .group_by(Line.username)
+        )
+        with self._store.errors():
+            return dict(query.tuples().execute(self._store.database))
+
+    def unread(self) -> dict[str, int]:
+        """Return how many lines we have not seen, by contact."""
+        return self._counts(LineState.UNREAD)
+
+    def last_heard(self) -> dict[str, int]:
+        """Return when each contact last said something, in milliseconds since the epoch.
+
+        By their present key. One probe of an index for each contact: a maximum over all lines
+        would take seconds where there are a million.
+        """
+        last = Line.select(Line.at).where(
+            (Line.registry == Contact.registry)
+            & (Line.username == Contact.username)
+            & (Line.key == Contact.key)
+            & (Line.outgoing == False)  # noqa: E712  (so that SQLite uses the index)
+        )
+        last = last.order_by(Line.seq.desc()).limit(1)
+        query = Contact.select(Contact.username, last).where(Contact.registry == self._registry)
+        with self._store.errors():
+            rows = query.tuples().execute(self._store.database)
+            return {username: at for username, at in rows if at is not None}
+
+    def unread_ids(self, username: str | None = None) -> list[int]:
+        """Return the ids of lines that we have not seen, of one contact or of all, oldest first."""
+        which = self._here & is_in(LineState.UNREAD)
+        if username is not None:
+            which &= Line.username == username
+        query = Line.select(Line.id).where(which).order_by(Line.id)
+        with self._store.errors():
+            return [line_id for (line_id,) in query.tuples().execute(self._store.database)]
+
+    def lines_with(self, ids: Sequence[int]) -> list[KeptLine]:
+        """Return the lines with these ids that are there, oldest first; at most 500 of them."""
+        query = Line.select(*COLUMNS).where(Line.id.in_(list(ids))).order_by(Line.id)
+        with self._store.errors():
+            return [kept(row) for row in query.tuples().execute(self._store.database)]
+
+    def said_with(self, username: str, uids: Sequence[str]) -> dict[str, KeptLine]:
+        """Return our lines to a contact that have these ids, by id."""
+        which = self._here & (Line.username == username) & Line.outgoing & Line.uid.in_(list(uids))
+        with self._store.errors():
+            rows = Line.select(*COLUMNS).where(which).tuples().execute(self._store.database)
+            lines = [kept(row) for row in rows]
+        return {line.uid: line for line in lines}
+
+    def incoming(self, after: int, limit: int, username: str | None = None) -> list[KeptLine]:
+        """Return the first lines of contacts (of one, or of all) with a higher id than `after`."""
+        which = self._here & ~Line.outgoing & (Line.id > after)
+        if username is not None:
+            which &= Line.username == username
+        query = Line.select(*COLUMNS).where(which).order_by(Line.id).limit(limit)
+        with self._store.errors():
+            return [kept(row) for row in query.tuples().execute(self._store.database)]
+
+    def lines(
+        self,
+        username: str | None = None,
+        *,
+        since: int | None = None,
+        until: int | None = None,
+        limit: int | None = None,
+        states: Sequence[LineState] = (),
+        words: str = "",
+    ) -> list[KeptLine]:
+        """Return lines, oldest first: of one contact or all, in a time range, the last `limit`.
+
+        `words` must all be in it (the last one may be the beginning of one), with the signs that
+        they are written with: C++ is not C. Raise UsageError where there is nothing to look for in
+        them.
+        """
+        which = self._here
+        if username is not None:
+            which &= Line.username == username
+        if since is not None:
+            which &= Line.at >= since
+        if until is not None:
+            which &= Line.at < until
+        if states:
+            which &= Line.state.in_(list(states))
+        query = Line.select(*COLUMNS)
+        newest_first = Line.id.desc()
+        if words:
+            query, with_words, newest_first = self._with_words(query, Wanted.parse(words))
+            which &= with_words
+        query = query.where(which).order_by(newest_first)
+        if limit is not None:
+            query = query.limit(limit)
+        with self._store.errors():
+            rows = list(query.tuples().execute(self._store.database))
+        return [kept(row) for row in reversed(rows)]
+
+    def _with_words(self, query: Any, wanted: Wanted) -> tuple[Any, Any, Any]:
+        """Return the query joined to the index that it uses, the condition, and the order."""
+        index, match = (LineWords, wanted.words) if wanted.words else (LineGrams, wanted.grams)
+        which = index.match(match)
+        if wanted.grams:
+            while self.index_some():
+                pass
+        if wanted.words and wanted.grams:
+            grams = LineGrams.select(LineGrams.rowid).where(LineGrams.match(wanted.grams))
+            which &= LineWords.rowid.in_(grams)
+        for term in wanted.terms:
+            which &= text_has(term)
+        return query.join(index, on=index.rowid == Line.id), which, index.rowid.desc()
+
+    def index_some(self) -> bool:
+        """Index some lines of an older version's; return whether there are more.
+
+        Several processes may do it at once.
+        """
+        with self._store.errors():
+            if not self._store.rows(_UNINDEXED):
+                return False
+        with self._store.transaction():
+            for (up_to,) in self._store.rows(_UNINDEXED):
+                first = self._store.rows(_FIRST_OF, (up_to, _INDEXED_AT_ONCE))
+                down_to = first[0][0] - 1 if first else 0
+                self._store.rows(_INDEX, (up_to, down_to))
+                self._store.rows("UPDATE unindexed SET up_to = ?", (down_to,))
+                if down_to <= 0:
+                    self._store.rows("DELETE FROM unindexed")
+                return down_to > 0
+        return False
+
+    def forget(self, username: str) -> int:
+        """Delete every line with a contact, for good; return how many there were."""
+        return self._forget(self._here & (Line.username == username))
+
+    def forget_before(self, at: int) -> int:
+        """Delete lines that are delivered or read and that were kept before `at`.
+
+        By our own clock, in milliseconds since the epoch: a contact's clock decides nothing here.
+        """
+        done = [LineState.DELIVERED, LineState.READ]
+        return self._forget(self._here & (Line.kept_at < at) & Line.state.in_(done))
+
+    def mark_read(self, username: str, up_to: int) -> None:
+        """Note that everything that a contact said up to that id has been seen."""
+        seen = self._here & (Line.username == username) & (Line.id <= up_to)
+        seen &= is_in(LineState.UNREAD)
+        with self._store.errors():
+            if self._keep:
+                Line.update(state=LineState.READ).where(seen).execute(self._store.database)
+            else:
+                Line.delete().where(seen).execute(self._store.database)
+
+    def drop_queued(
+        self,
+        username: str,
+        *,
+        only: bytes | None = None,
+        other_than: bytes | None = None,
+    ) -> int:
+        """Do not deliver what waits for a contact: it has failed.
+
+        `only`: what waits for that key of theirs; `other_than`: for another one.
+        """
+        which = self._queued(username, only, other_than)
+        change = Line.update(state=LineState.FAILED).where(which)
+        with self._store.errors():
+            return int(change.execute(self._store.database))
+
+    def set_expiry(self, uids: Sequence[str], at: int) -> None:
+        """Have waiting lines with these ids be given up at that time, in ms since the epoch."""
+        waiting = self._here & Line.uid.in_(list(uids)) & is_in(LineState.QUEUED)
+        with self._store.errors():
+            Line.update(expires_at=at).where(waiting).execute(self._store.database)
+
+    def expired(self, now: int) -> dict[str, list[str]]:
+        """Return the ids of waiting lines whose time is over, by contact."""
+        over = self._here & is_in(LineState.QUEUED) & Line.expires_at.between(1, now)
+        found: dict[str, list[str]] = {}
+        with self._store.errors():
+            query = Line.select(Line.username, Line.uid).where(over)
+            for username, uid in query.tuples().execute(self._store.database):
+                found.setdefault(username, []).append(uid)
+        return found
+
+    def count_queued(self, username: str, *, other_than: bytes | None) -> int:
+        """Return how many lines wait for another key of a contact than that one."""
+        query = Line.select(LINE_COUNT).where(self._queued(username, None, other_than))
+        with self._store.errors():
+            return int(query.scalar(self._store.database))
+
+    def _queued(self, username: str, only: bytes | None, other_than: bytes | None) -> Any:
+        which = self._here & (Line.username == username) & is_in(LineState.QUEUED)
+        if only is not None:
+            which &= Line.key == only
+        if other_than is not None:
+            which &= Line.key != other_than
+        return which
+
+    def _counts(self, state: LineState) -> dict[str, int]:
+        query = (
+            Line.select(Line.username, LINE_COUNT)
+            .where(self._here & is_in(state))
+            .group_by(Line.username)
+        )
+        with self._store.errors():
+            return dict(query.tuples().execute(self._store.database))
+
+    def _forget(self, which: Any) -> int:
+        with self._store.errors():
+            count = int(Line.delete().where(which).execute(self._store.database))
+            # What was deleted is overwritten in the file; the log and the words' index must follow.
+            for statement in (
+                "INSERT INTO line_words(line_words) VALUES ('optimize')",
+                "INSERT INTO line_grams(line_grams) VALUES ('optimize')",
+                "PRAGMA wal_checkpoint(TRUNCATE)",
+            ):
+                self._store.database.execute_sql(statement)  # type: ignore[no-untyped-call]
+        return count
+
+
+_INDEXED_AT_ONCE: Final = 2000
+_UNINDEXED: Final = "SELECT up_to FROM unindexed"
+_FIRST_OF: Final = (
+    "SELECT min(id) FROM (SELECT id FROM line WHERE id <= ? ORDER BY id DESC LIMIT ?)"
+    " HAVING min(id) IS NOT NULL"
+)
+_INDEX: Final = (
+    "INSERT INTO line_grams(rowid, grams) SELECT id, grams(text) FROM line"
+    " WHERE id <= ? AND id > ? AND grams(text) <> ''"
+)

@@ -1,0 +1,80 @@
+"""Lines that are to be sent later, as they are on the disk. Knows no conversation."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from p2pchat.peer.store.lines import check_text, new_uid, now_ms
+from p2pchat.storage import SqliteFile
+
+
+class ScheduledLine(NamedTuple):
+    """A line for a contact, `not_before` a time; `expires_at` 0: it never does.
+
+    Times in milliseconds since the epoch, by our clock.
+    """
+
+    username: str
+    uid: str
+    text: str
+    written_at: int
+    not_before: int
+    expires_at: int = 0
+
+
+def scheduled(
+    username: str, texts: Sequence[str], not_before: int, expires_in: int
+) -> list[ScheduledLine]:
+    """Return lines to be sent at that time, which expire so many seconds later (0: never).
+
+    Raise UsageError if one is too long.
+    """
+    for text in texts:
+        check_text(text)
+    expires_at = not_before + expires_in * 1000 if expires_in else 0
+    now = now_ms()
+    return [ScheduledLine(username, new_uid(), text, now, not_before, expires_at) for text in texts]
+
+
+class Schedule:
+    """Those of one account's profile at one registry. Raise StorageError everywhere."""
+
+    def __init__(self, store: SqliteFile, registry: str) -> None:
+        self._store = store
+        self._registry = registry
+
+    def add(self, lines: Sequence[ScheduledLine]) -> None:
+        """Keep these."""
+        with self._store.transaction():
+            self._store.many(_ADD, [(self._registry, *line) for line in lines])
+
+    def all(self) -> list[ScheduledLine]:
+        """Return all of them, the next one first."""
+        with self._store.errors():
+            rows = self._store.rows(f"{_SELECT} ORDER BY not_before, id", (self._registry,))
+        return [ScheduledLine(*row) for row in rows]
+
+    def due(self, now: int) -> list[ScheduledLine]:
+        """Return those whose time has come, in the order in which they are to be sent."""
+        statement = f"{_SELECT} AND not_before <= ? ORDER BY not_before, id"
+        with self._store.errors():
+            rows = self._store.rows(statement, (self._registry, now))
+        return [ScheduledLine(*row) for row in rows]
+
+    def remove(self, uid: str) -> None:
+        """Forget a line, which was sent, or is not to be."""
+        with self._store.errors():
+            self._store.rows("DELETE FROM scheduled WHERE uid = ?", (uid,))
+
+    def drop(self, username: str) -> int:
+        """Forget all of a contact's; return how many."""
+        with self._store.transaction():
+            self._store.rows(_DROP, (self._registry, username))
+            return int(self._store.rows("SELECT changes()")[0][0])
+
+
+_FIELDS: Final = ", ".join(ScheduledLine._fields)
+_ADD: Final = (
+    f"INSERT INTO scheduled (registry, {_FIELDS}) VALUES (?{', ?' * len(ScheduledLine._fields)})"  # noqa: S608
+)
+_SELECT: Final = f"SELECT {_FIELDS} FROM scheduled WHERE registry = ?"  # noqa: S608
+_DROP: Final = "DELETE FROM scheduled WHERE registry = ? AND username = ?"

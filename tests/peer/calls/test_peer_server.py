@@ -1,0 +1,225 @@
+"""Our own door: strangers that say nothing, nonsense, or something at the wrong time."""
+
+import gc
+
+from p2pchat.net.address import Address
+from p2pchat.net.link import Link
+from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.calls.peer_links import SecureLinks
+from p2pchat.peer.events import Called, CallTurnedAway, TextReceived
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.original import ORIGINAL
+from p2pchat.protocol.talk import ChatReply, ChatRequest, ChatText, Reply
+from tests.fakes import MemoryTransport
+from tests.world import Person, World
+
+A, B = "10.0.0.2", "10.0.0.3"
+
+MAX_SILENT_LINKS = PeerLimits().silent_links
+MAX_SILENT_LINKS_PER_HOST = PeerLimits().silent_links_per_host
+SPEAK_TIMEOUT = PeerLimits().speak_timeout
+
+
+class Stranger:
+    """A bare wire to somebody's peer server."""
+
+    def __init__(self, world: World, person: Person, host: str) -> None:
+        self.world = world
+        self.closed = False
+        self.heard = b""
+        (address,) = [a for a in world.internet.listeners if a.host == person.host]
+        world.internet.machine(host).dial(address, 5, self._connected, lambda e: None)
+        world.settle()
+
+    def say(self, *messages: Message) -> bytes:
+        return self.send(b"".join(map(ORIGINAL.encode, messages)))
+
+    def send(self, data: bytes) -> bytes:
+        self.transport.write(data)
+        self.world.settle()
+        return self.heard
+
+    def _connected(self, transport: MemoryTransport) -> None:
+        self.transport = transport
+        transport.on_data = self._on_data
+        transport.on_closed = self._on_closed
+
+    def _on_data(self, data: bytes) -> None:
+        self.heard += data
+
+    def _on_closed(self, _: object) -> None:
+        self.closed = True
+
+
+def test_a_silent_stranger_is_hung_up_on_in_time(original_world: World) -> None:
+    """If there is no chat with anybody at that host."""
+    world = original_world
+    alice = world.person("alice", A)
+    stranger = Stranger(world, alice, "10.0.0.9")
+    world.advance(SPEAK_TIMEOUT - 1)
+    assert not stranger.closed
+    world.advance(2)
+    assert stranger.closed
+
+
+def test_a_contact_may_be_silent(original_world: World) -> None:
+    """The connection back says nothing for as long as its person types nothing."""
+    world = original_world
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    alice.node.call("bob")
+    world.settle()
+    bob.node.accept()
+    world.advance(100)
+    bob.say("at last")
+    world.settle()
+    assert TextReceived("bob", "at last") in alice.events
+
+
+def test_silent_hosts_cannot_keep_callers_out(original_world: World) -> None:
+    """One host has its few links; everybody together has many more."""
+    world = original_world
+    alice = world.person("alice", A)
+    silent = [Stranger(world, alice, "10.6.6.6") for _ in range(MAX_SILENT_LINKS_PER_HOST + 3)]
+    world.settle()
+    assert [s.closed for s in silent].count(True) == 3
+    caller = Stranger(world, alice, "10.0.0.9")
+    caller.say(ChatRequest("bob", 5))
+    assert Called("bob") in alice.events
+    many = [Stranger(world, alice, f"10.7.0.{i}") for i in range(MAX_SILENT_LINKS)]
+    world.settle()
+    assert [s.closed for s in silent].count(True) == len(silent)
+    assert [s.closed for s in many].count(True) == 0
+    late = Stranger(world, alice, "10.0.0.8")
+    assert [s.closed for s in many[:2]] == [True, False]
+    late.say(ChatRequest("carol", 5))
+    assert late.heard
+
+
+def test_one_ipv6_network_is_one_host(original_world: World) -> None:
+    """A customer has 2^64 addresses, and few silent links all the same."""
+    world = original_world
+    alice = world.person("alice", A)
+    silent = [Stranger(world, alice, f"2001:db8::{i:x}") for i in range(100)]
+    world.settle()
+    assert [s.closed for s in silent].count(False) == MAX_SILENT_LINKS_PER_HOST
+    other = Stranger(world, alice, "2001:db8:0:1::1")
+    other.say(ChatRequest("bob", 5))
+    assert Called("bob") in alice.events
+
+
+def test_nonsense_ends_its_own_link_alone(original_world: World) -> None:
+    """In a chat, while being asked, and before."""
+    world = original_world
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    for _ in range(2):
+        stranger = Stranger(world, alice, "10.0.0.9")
+        stranger.send(b"GET / HTTP/1.1\r\nHost: alice\r\n\r\n")
+        assert stranger.closed
+        alice.node.call("bob")
+        world.settle()
+        if bob.node.called_by:
+            bob.node.accept()
+            world.settle()
+            break
+    stranger = Stranger(world, alice, "10.0.0.9")
+    stranger.send(b"9999999999MSG            ")
+    assert stranger.closed
+    assert alice.chats == ["bob"]
+
+
+def test_nobody_speaks_in_a_contacts_name(original_world: World) -> None:
+    """A text without a request counts from the contact's host alone, and only once."""
+    world = original_world
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    before = Stranger(world, alice, B)
+    before.say(ChatText("no chat yet"))
+    assert before.closed
+    alice.node.call("bob")
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    elsewhere = Stranger(world, alice, "10.0.0.9")
+    elsewhere.say(ChatText("I am bob"))
+    assert elsewhere.closed
+    bob.say("no, I am")
+    world.settle()
+    late = Stranger(world, alice, B)
+    late.say(ChatText("me too"))
+    assert late.closed
+    assert [e.text for e in alice.events if isinstance(e, TextReceived)] == ["no, I am"]
+
+
+def test_an_original_caller_that_takes_its_time(original_world: World) -> None:
+    """One connection, a request, an accept; it hears us at the port that it named."""
+    world = original_world
+    alice = world.person("alice", A)
+    heard: list[bytes] = []
+    came: list[MemoryTransport] = []
+
+    def accept(transport: MemoryTransport) -> None:
+        transport.on_data = heard.append
+        came.append(transport)
+
+    world.internet.machine("10.0.0.9").listen(Address("10.0.0.9", 5000), accept)
+    caller = Stranger(world, alice, "10.0.0.9")
+    caller.say(ChatRequest("old-timer", 5000))
+    alice.node.accept()
+    world.settle()
+    assert caller.heard == b"6         CHAT_REQ_RESP  ACCEPT"
+    assert len(came) == 1
+    alice.say("welcome")
+    caller.say(ChatText("thanks"))
+    assert heard == [b"7         MSG            welcome"]
+    assert TextReceived("old-timer", "thanks") in alice.events
+    second = Stranger(world, alice, "10.0.0.8")
+    assert second.say(ChatRequest("late", 5000)) == ORIGINAL.encode(ChatReply(Reply.BUSY))
+    assert alice.events[-1] == CallTurnedAway("late")
+
+
+def test_a_caller_that_keeps_a_rejected_connection_open(original_world: World) -> None:
+    """The original does; we close our end, and it does no harm."""
+    world = original_world
+    alice = world.person("alice", A)
+    caller = Stranger(world, alice, "10.0.0.9")
+    caller.say(ChatRequest("bob", 5))
+    alice.node.reject()
+    world.settle()
+    assert caller.heard == b"6         CHAT_REQ_RESP  REJECT"
+    caller.say(ChatText("but why"))
+    assert not [e for e in alice.events if isinstance(e, TextReceived)]
+
+
+def test_a_failed_handshake_gives_its_place_back(secure_world: World) -> None:
+    """Garbage from a host does not keep its people out."""
+    world = secure_world
+    alice, bob = world.person("alice", A), world.person("bob", B)
+    for _ in range(MAX_SILENT_LINKS_PER_HOST + 2):
+        stranger = Stranger(world, alice, B)
+        stranger.send(b"GET / HTTP/1.0\r\n\r\n")
+        assert stranger.closed
+    bob.node.call("alice")
+    world.settle()
+    assert Called("bob") in alice.events
+
+
+def test_a_link_that_has_gone_is_forgotten(secure_world: World) -> None:
+    """And does not stay in memory until it would have been silent for too long."""
+    world = secure_world
+    _, bob = world.person("alice", A), world.person("bob", B)
+    (address,) = [a for a in world.internet.listeners if a.host == A]
+    callers = SecureLinks(world.loop, world.internet.machine(B), bob.home.identity, 0)
+    gc.collect()
+    before = _links()
+    for _ in range(20):
+        ours: list[Link] = []
+        callers.dial(address, 5, lambda link, _, ours=ours: ours.append(link), lambda _: None)
+        world.settle()
+        ours.pop().abort()
+        world.settle()
+        del world.internet.wires[-1]  # which holds them too
+    gc.collect()
+    assert _links() == before
+
+
+def _links() -> int:
+    return sum(isinstance(thing, Link) for thing in gc.get_objects())

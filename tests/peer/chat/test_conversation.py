@@ -1,0 +1,42 @@
+"""One conversation's link: when it is sought, and how patiently."""
+
+import itertools
+
+from tests.peer.chat.test_conversations import friends
+from tests.world import World
+
+A, B = "10.0.0.2", "10.0.0.3"
+
+
+def test_a_contact_that_cannot_be_dialled_is_tried_with_growing_pauses(
+    secure_world: World,
+) -> None:
+    """As long as the registry says that they are online, and no more when it does not."""
+    world = secure_world
+    alice, bob = friends(world)
+    door = next(a for a in world.internet.listeners if a.host == B)
+    accept = world.internet.listeners.pop(door)
+    alice.node.call("bob")
+    world.settle()
+    alice.node.call("bob")
+    world.settle()
+    alice.node.conversations.get("bob").say("hello")  # type: ignore[union-attr]
+    tries: list[float] = []
+    dial = alice.node.conversations._links.dial
+
+    def counted(*arguments: object, **more: object) -> object:
+        tries.append(world.loop.now())
+        return dial(*arguments, **more)  # type: ignore[arg-type]
+
+    alice.node.conversations._links.dial = counted  # type: ignore[assignment, method-assign]
+    world.advance(200)
+    pauses = [b - a for a, b in itertools.pairwise(tries)]
+    assert len(pauses) >= 4
+    assert max(pauses) <= 60
+    assert pauses[-1] > pauses[0]
+    world.internet.listeners[door] = accept
+    world.advance(61)
+    assert [line.text for line in bob.node.unread("alice")] == ["hello"]
+    tries.clear()
+    world.advance(1000)
+    assert tries == []

@@ -1,0 +1,179 @@
+"""What is said without a chat: cancelled, and said again, and shown once whatever happens."""
+
+import pytest
+
+from p2pchat.errors import P2PError, StorageError, UsageError
+from p2pchat.peer.events import OutboxFailed
+from p2pchat.peer.store.lines import LineState
+from p2pchat.peer.store.thread import Thread
+from p2pchat.protocol.talk import Ack
+from tests.peer.chat.test_conversations import A, B, friends, states, texts
+from tests.world import World
+
+NOTHING = "nothing for bob has failed or is missing there"
+
+
+class Friends:
+    """Alice, who has things to say, and bob, who comes and goes."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.alice, self.bob = friends(world)
+        self.kept: list[int] = []
+        self.failed: list[P2PError] = []
+
+    def queue(self, *said: str) -> None:
+        outbox = self.alice.node.conversations.outbox
+        outbox.queue("bob", said, self.kept.append, self.failed.append)
+        self._world.settle()
+
+    def retry(self) -> None:
+        outbox = self.alice.node.conversations.outbox
+        outbox.queue_again("bob", self.kept.append, self.failed.append)
+        self._world.settle()
+
+    def cancel(self) -> int:
+        count = self.alice.node.conversations.outbox.cancel("bob")
+        self._world.settle()
+        return count
+
+    @property
+    def waiting(self) -> int | None:
+        chat = self.alice.node.chat("bob")
+        return None if chat is None else chat.waiting
+
+    def bob_goes(self) -> None:
+        self.bob.node.stop()
+        self._world.advance(2)
+
+    def bob_comes(self) -> list[str]:
+        """Give what he is told."""
+        self.bob = self._world.person("bob", B)
+        self._world.advance(120)
+        return texts(self.bob.told())
+
+    def start_alice_again(self) -> None:
+        """As after a crash: what is on the disk is all that she has."""
+        self.alice.node.stop()
+        self._world.settle()
+        self.alice = self._world.person("alice", A)
+        self._world.settle()
+
+
+@pytest.fixture
+def they(secure_world: World) -> Friends:
+    return Friends(secure_world)
+
+
+def test_what_is_cancelled_is_not_delivered_and_what_comes_after_it_is(they: Friends) -> None:
+    """It counts as waiting no more, and whoever looks on is told."""
+    they.bob_goes()
+    they.queue("one", "two")
+    they.alice.told()
+    assert they.cancel() == 2
+    (told,) = they.alice.told()
+    assert isinstance(told, OutboxFailed)
+    assert (told.contact, told.count) == ("bob", 2)
+    assert they.waiting == 0
+    assert they.cancel() == 0
+    assert they.alice.told() == []
+    they.queue("three")
+    assert they.waiting == 1
+    assert they.bob_comes() == ["three"]
+    assert states(they.alice, "bob") == [LineState.FAILED] * 2 + [LineState.DELIVERED]
+    assert they.waiting == 0
+
+
+def test_what_has_failed_is_said_again_in_place_of_itself(they: Friends) -> None:
+    """Each once, after a restart too; then there is nothing left that has failed."""
+    they.bob_goes()
+    they.queue("one", "two")
+    they.cancel()
+    they.start_alice_again()
+    they.retry()
+    assert states(they.alice, "bob") == [LineState.QUEUED] * 2
+    assert they.waiting == 2
+    they.start_alice_again()
+    assert they.waiting == 2
+    assert they.bob_comes() == ["one", "two"]
+    assert states(they.alice, "bob") == [LineState.DELIVERED] * 2
+    they.retry()
+    assert [error.what for error in they.failed] == [
+        "nothing for bob has failed or is missing there"
+    ]
+
+
+def test_who_says_it_again_twice_says_it_once(they: Friends) -> None:
+    """In the same turn too; the second time nothing has failed any more."""
+    they.bob_goes()
+    they.queue("one")
+    they.cancel()
+    outbox = they.alice.node.conversations.outbox
+    for _ in range(2):
+        outbox.queue_again("bob", they.kept.append, they.failed.append)
+    they._world.settle()
+    assert states(they.alice, "bob") == [LineState.QUEUED]
+    assert [error.what for error in they.failed] == [
+        "nothing for bob has failed or is missing there"
+    ]
+    assert they.bob_comes() == ["one"]
+
+
+def test_a_disk_that_fails_leaves_what_had_failed(
+    they: Friends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be said again later, once."""
+    they.bob_goes()
+    they.queue("one")
+    they.cancel()
+    with monkeypatch.context() as patch:
+        patch.setattr(Thread, "_insert", _no_disk)
+        they.retry()
+    assert states(they.alice, "bob") == [LineState.FAILED]
+    they.retry()
+    assert they.bob_comes() == ["one"]
+
+
+def _no_disk(*_: object, **__: object) -> None:
+    raise StorageError("the disk is full")
+
+
+def test_what_is_on_its_way_cannot_be_called_back(
+    they: Friends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is delivered, and is not called failed."""
+    they.alice.node.call("bob")
+    they._world.settle()
+    link = they.alice.node.conversations.get("bob").link  # type: ignore[union-attr]
+    assert link is not None
+    with monkeypatch.context() as patch:
+        hear = link.on_message
+        patch.setattr(link, "on_message", lambda m: None if isinstance(m, Ack) else hear(m))
+        they.queue("one")
+        assert they.waiting == 1
+        assert they.cancel() == 0
+    they.queue("two")
+    assert states(they.alice, "bob") == [LineState.DELIVERED] * 2
+
+
+def test_what_had_come_after_all_is_shown_once(they: Friends) -> None:
+    """Bob has it, alice's disk says that it failed: he knows it by its name."""
+    they.queue("one")
+    assert states(they.alice, "bob") == [LineState.DELIVERED]
+    (line,) = they.alice.node.history.lines("bob")
+    they.bob.told()
+    with they.alice.node.history._store.transaction():
+        they.alice.node.history._store.rows(
+            "UPDATE line SET state = 'failed' WHERE id = ?", (line.id,)
+        )
+    they.retry()
+    they._world.advance(2)
+    assert states(they.alice, "bob") == [LineState.DELIVERED]
+    assert texts(they.bob.told()) == []
+
+
+def test_nothing_is_said_to_what_is_no_name(they: Friends) -> None:
+    """It is refused at once."""
+    outbox = they.alice.node.conversations.outbox
+    with pytest.raises(UsageError):
+        outbox.queue("al ice", ("x",), they.kept.append, they.failed.append)

@@ -1,0 +1,107 @@
+"""Of whom the registry may speak: those that we asked about."""
+
+from pathlib import Path
+
+from p2pchat.peer.calls.contacts import Contacts
+from p2pchat.peer.presence.watching import Watching
+from p2pchat.peer.store.profile import Profile
+from p2pchat.protocol.messages import (
+    MAX_WATCHED,
+    MOST_WATCHED_IN_ALL,
+    Presence,
+    SearchResult,
+    Sighting,
+)
+from tests.world import World
+
+ONLINE = SearchResult(Presence.ONLINE, "10.0.0.9", 4000)
+
+
+class Asked:
+    """A `Watching`, and what it asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.names: list[list[str]] = []
+        self.contacts = Contacts(Profile(folder / "p.sqlite3"), "r", b"k" * 32)
+        self.watching = Watching(self.contacts, self.names.append)
+
+
+def test_presence_of_a_stranger_is_dropped(tmp_path: Path) -> None:
+    """However much of it: it takes no memory."""
+    asked = Asked(tmp_path)
+    asked.watching.online()
+    asked.watching.watch(["bob"])
+    assert asked.watching.take(Sighting("bob", ONLINE))
+    for n in range(1000):
+        assert not asked.watching.take(Sighting(f"user{n}", ONLINE))
+        assert asked.watching.last(f"user{n}") is None
+    assert asked.watching.online_contacts == ["bob"]
+
+
+def test_what_was_said_of_somebody_who_is_not_watched_any_more_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    """It is not true for long."""
+    asked = Asked(tmp_path)
+    asked.watching.online()
+    asked.watching.watch(["bob", "carol"])
+    for name in ("bob", "carol"):
+        asked.watching.take(Sighting(name, ONLINE))
+    asked.watching.watch(["carol"])
+    assert asked.watching.online_contacts == ["carol"]
+    assert asked.watching.last("bob") is None
+
+
+def test_contacts_are_watched_unless_blocked(tmp_path: Path) -> None:
+    """Those with whom we talk come first, and nobody twice."""
+    asked = Asked(tmp_path)
+    for name in ("alice", "bob", "carol"):
+        asked.contacts.accept(name, b"k" * 32)
+    asked.contacts.block("alice", blocked=True)
+    asked.watching.online()
+    asked.watching.watch(["carol"])
+    assert asked.names == [["carol", "bob"]]
+    asked.watching.include("bob", ["carol"])
+    assert len(asked.names) == 1
+    asked.watching.include("dave", ["carol", "dave"])
+    assert asked.names[-1] == ["carol", "dave", "bob"]
+
+
+def test_no_more_than_a_registry_watches(tmp_path: Path) -> None:
+    """It would tell of the others once, and never again."""
+    asked = Asked(tmp_path)
+    asked.watching.online()
+    asked.watching.watch([f"user{n}" for n in range(MOST_WATCHED_IN_ALL + 10)])
+    assert len(asked.names[-1]) == MOST_WATCHED_IN_ALL
+
+
+def test_all_of_many_contacts_are_watched(secure_world: World) -> None:
+    """More than one message holds; of each it is told when they come and when they go."""
+    world = secure_world
+    alice = world.person("alice", "10.0.0.2")
+    names = [f"u{n:04}" for n in range(2 * MAX_WATCHED + 5)]
+    for name in names:
+        alice.node.contacts.accept(name, b"k" * 32)
+    alice.node.conversations.online()
+    world.settle()
+    watched = (names[0], names[MAX_WATCHED], names[-1])
+    people = [world.person(name, f"10.9.0.{n}") for n, name in enumerate(watched, start=1)]
+    world.settle()
+    assert sorted(alice.node.conversations.online_contacts) == sorted(watched)
+    for person in people:
+        person.node.stop()
+    world.advance(5)
+    assert alice.node.conversations.online_contacts == []
+    assert len(world.presence.watched) == len(names)
+
+
+def test_a_registry_that_is_back_is_asked_again(tmp_path: Path) -> None:
+    """It has forgotten; while it is away nothing is asked."""
+    asked = Asked(tmp_path)
+    asked.watching.watch(["bob"])
+    assert asked.names == []
+    for _ in range(2):
+        asked.watching.online()
+        asked.watching.watch(["bob"])
+        asked.watching.offline()
+    assert asked.names == [["bob"], ["bob"]]

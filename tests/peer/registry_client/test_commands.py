@@ -1,0 +1,118 @@
+"""Errands: an account is made, somebody is looked up, a password changed, a login ended."""
+
+import pytest
+
+from p2pchat.errors import LoginNeeded, LoginRefused, RegistrationRefused, Unreachable, UsageError
+from p2pchat.peer.registry_client.commands import Errands
+from p2pchat.peer.registry_client.url import RegistryUrl
+from p2pchat.protocol.messages import Presence
+from tests.world import World
+
+HERE = "10.0.0.5"
+
+
+def test_register_leaves_nobody_online(world: World) -> None:
+    """The account is there; no ghost, no open port, no connection."""
+    errands = world.errands(HERE, world.home("alice"))
+    errands.register(world.credentials("alice", "password"), "password")
+    world.settle()
+    assert "alice" in dict(world.accounts.standings())
+    assert len(world.presence) == 0
+    assert {a.host for a in world.internet.listeners} == {"10.0.0.1"}
+    with pytest.raises(RegistrationRefused, match="refused to register alice"):
+        errands.register(world.credentials("alice", "password"), "password")
+
+
+def test_register_announces_a_port_before_it_leaves(original_world: World) -> None:
+    """The original program reads a port next, and would lose a LOGOUT that came instead of it."""
+    world = original_world
+    said: list[bytes] = []
+    accept = world.internet.listeners[world.url.address]
+
+    def eavesdrop(transport: object) -> None:
+        accept(transport)
+        on_data = transport.on_data  # type: ignore[attr-defined]
+        transport.on_data = lambda d: (said.append(d[10:25].strip()), on_data(d))  # type: ignore[attr-defined]
+
+    world.internet.listeners[world.url.address] = eavesdrop
+    errands = world.errands(HERE, world.home("alice"))
+    errands.register(world.credentials("alice", "password"), "password")
+    world.settle()
+    assert said == [b"REG", b"PS_PORT", b"LOGOUT"]
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "why"),
+    [("Al", "password", "lower-case"), ("al", "short", "too short")],
+)
+def test_refusals_say_why(secure_world: World, name: str, password: str, why: str) -> None:
+    """In the secure dialect, which can."""
+    errands = secure_world.errands(HERE, secure_world.home("al"))
+    credentials = secure_world.credentials(name, password, secure_world.home("al"))
+    with pytest.raises(RegistrationRefused) as error:
+        errands.register(credentials, password)
+    assert why in error.value.likely
+
+
+def test_a_search_in_the_original_dialect_needs_no_login(original_world: World) -> None:
+    """The registry serves it to anybody there."""
+    world = original_world
+    world.person("bob", "10.0.0.3")
+    errands = world.errands(HERE, world.home("alice"))
+    result = errands.search("bob", None)
+    assert (result.presence, result.host) == (Presence.ONLINE, "10.0.0.3")
+    assert errands.search("eve", None).presence is Presence.NOT_FOUND
+
+
+def test_a_search_in_the_secure_dialect_disturbs_no_node(secure_world: World) -> None:
+    """It logs in by token as an errand; the node that runs stays online."""
+    world = secure_world
+    bob = world.person("bob", "10.0.0.3")
+    alice = world.person("alice", "10.0.0.4")
+    errands = world.errands(HERE, world.home("alice"))
+    result = errands.search("bob", world.credentials("alice", None))
+    assert result.key == bob.home.identity.public
+    world.advance(5)
+    assert [type(e).__name__ for e in alice.told()] == ["LoggedIn"]
+    with pytest.raises(LoginNeeded):
+        errands.search("bob", None)
+
+
+def test_logging_out_ends_the_token(secure_world: World) -> None:
+    """The one that was used; without a token and a password there is nothing to log in with."""
+    world = secure_world
+    errands = world.errands(HERE, world.home("alice"))
+    errands.register(world.credentials("alice", "password"), "password")
+    token = world.credentials("alice").token
+    assert token
+    errands.log_out(world.credentials("alice", None), everywhere=False)
+    assert not world.credentials("alice").token
+    world.home("alice").profile.keep_token(str(world.url), "alice", token)
+    with pytest.raises(LoginNeeded, match="has ended"):
+        errands.search("bob", world.credentials("alice", None))
+    errands.search("bob", world.credentials("alice", "password"))
+    assert world.credentials("alice").token not in {"", token}
+
+
+def test_changing_the_password(secure_world: World) -> None:
+    """The old one must be known; every token ends."""
+    world = secure_world
+    errands = world.errands(HERE, world.home("alice"))
+    errands.register(world.credentials("alice", "password"), "password")
+    for old, new, why in (("wrong", "new password", "old one"), ("password", "x", "too short")):
+        with pytest.raises(UsageError) as error:
+            errands.change_password(world.credentials("alice", "password"), old, new)
+        assert why in error.value.likely
+    errands.change_password(world.credentials("alice", None), "password", "new password")
+    with pytest.raises(LoginRefused):
+        errands.search("bob", world.credentials("alice", "password"))
+    errands.search("bob", world.credentials("alice", "new password"))
+
+
+def test_no_registry_is_said_so(world: World) -> None:
+    """With its address."""
+    home = world.home("alice")
+    network = world.internet.machine(HERE)
+    dialer = world.dialer(network, home, RegistryUrl("10.9.9.9", secure=world.url.secure))
+    with pytest.raises(Unreachable, match=r"10\.9\.9\.9:1235"):
+        Errands(world.loop, network, dialer).search("bob", world.credentials("alice"))

@@ -1,0 +1,110 @@
+"""Heartbeats, and what follows if they are not answered."""
+
+from p2pchat.net.address import Address
+from p2pchat.net.loop import Loop
+from p2pchat.peer.events import RegistryBack, RegistryLost
+from p2pchat.peer.registry_client.heartbeat import Heartbeat
+from p2pchat.protocol.heartbeat import open_hello, seal_hello, write_answer
+from tests.fakes import MemoryInternet, advance, settle
+from tests.world import World
+
+REGISTRY = Address("10.0.0.1", 7117)
+INTERVAL = 60.0
+
+
+class Beating:
+    """A heartbeat, and a registry that answers while it `lives`."""
+
+    def __init__(self, loop: Loop, *, lives: bool) -> None:
+        self.loop = loop
+        self.lives = lives
+        self.heard: list[float] = []
+        self.silences: list[float] = []
+        self.seen_from: list[Address] = []
+        internet = MemoryInternet(loop)
+        self._udp = internet.machine(REGISTRY.host).open_udp(REGISTRY, self._hear)
+        count = iter(range(1, 1000))
+        self.heartbeat = Heartbeat(
+            loop,
+            internet.machine("10.0.0.2"),  # type: ignore[arg-type]
+            REGISTRY,
+            INTERVAL,
+            lambda: seal_hello(b"s" * 8, next(count), b"k" * 32),
+            self.seen_from.append,
+            lambda: self.silences.append(loop.now()),
+        )
+
+    def _hear(self, datagram: bytes, remote: Address) -> None:
+        self.heard.append(self.loop.now())
+        if self.lives:
+            counter = open_hello(datagram).counter
+            self._udp.send(write_answer(counter, remote.host, remote.port), remote)
+
+
+def test_one_that_is_answered_is_said_once(loop: Loop) -> None:
+    """Each minute, and the answer says from where it came."""
+    beating = Beating(loop, lives=True)
+    advance(loop, 10 * INTERVAL)
+    assert len(beating.heard) == 11
+    assert beating.silences == []
+    assert {address.host for address in beating.seen_from} == {"10.0.0.2"}
+
+
+def test_after_three_that_are_not_the_silence_is_told(loop: Loop) -> None:
+    """Within seconds of the first one that was missed."""
+    beating = Beating(loop, lives=True)
+    advance(loop, INTERVAL - 1)
+    beating.lives = False
+    beating.heard.clear()
+    advance(loop, 20)
+    assert len(beating.heard) == 3
+    assert len(beating.silences) == 1
+
+
+def test_where_none_was_ever_answered_each_is_said_once(loop: Loop) -> None:
+    """A firewall drops the answers: that is told, and nobody is hammered."""
+    beating = Beating(loop, lives=False)
+    advance(loop, 5 * INTERVAL - 1)
+    assert len(beating.heard) == 5
+    assert len(beating.silences) == 5
+
+
+def test_nonsense_is_no_answer(loop: Loop) -> None:
+    """Anybody may send it."""
+    beating = Beating(loop, lives=False)
+    settle(loop)
+    for datagram in (b"", b"P2PA", b"P2PA" + bytes(100)):
+        beating.heartbeat._heard(datagram, REGISTRY)
+    advance(loop, 10)
+    assert len(beating.silences) == 1
+
+
+def test_a_registry_that_hangs_is_left(secure_world: World) -> None:
+    """It answers neither UDP nor TCP: within a heartbeat and some seconds the link is ended."""
+    world = secure_world
+    alice = world.person("alice", "10.0.0.2")
+    alice.told()
+    world.advance(30)
+    for left, right in world.internet.wires:
+        if left.local.host == "10.0.0.2":
+            right.on_data = lambda _: None
+    udp = dict(world.internet.sockets)
+    for address in [a for a in world.internet.sockets if a.host == "10.0.0.1"]:
+        world.internet.sockets[address] = lambda *_: None
+    world.advance(60 + 20 - 30)
+    assert [e for e in alice.told() if isinstance(e, RegistryLost)]
+    world.internet.sockets.update(udp)
+    world.advance(70)
+    assert [e for e in alice.told() if isinstance(e, RegistryBack)]
+
+
+def test_a_registry_that_answers_tcp_alone_is_kept(secure_world: World) -> None:
+    """UDP is filtered somewhere: we are online as long as our heartbeats arrive."""
+    world = secure_world
+    alice = world.person("alice", "10.0.0.2")
+    alice.told()
+    own = [a for a in world.internet.sockets if a.host == "10.0.0.2"]
+    for address in own:
+        world.internet.sockets[address] = lambda *_: None
+    world.advance(600)
+    assert alice.told() == []

@@ -1,0 +1,81 @@
+"""What is tried at the registry and at our own door, from a machine with a memory network."""
+
+import datetime as dt
+
+import pytest
+
+from p2pchat.errors import TimedOut, Unreachable
+from p2pchat.net.address import Address
+from p2pchat.net.certificates import fingerprint, lifetime
+from p2pchat.peer.registry_client.probes import Probes
+from p2pchat.protocol.messages import Presence
+from tests.world import ORIGINAL_URL, World
+
+HERE = "10.0.0.5"
+
+
+@pytest.fixture
+def probes(secure_world: World) -> Probes:
+    """From a machine beside the registry."""
+    return Probes(secure_world.loop, secure_world.internet.machine(HERE), 3)
+
+
+def test_reaching_tells_our_own_address(secure_world: World, probes: Probes) -> None:
+    """And leaves no connection."""
+    reached = probes.reach(secure_world.url.address)
+    assert (reached.seconds, reached.local_host) == (0, HERE)
+    secure_world.settle()
+    assert all(end._ended for pair in secure_world.internet.wires for end in pair)
+    with pytest.raises(Unreachable, match=r"10\.9\.9\.9"):
+        probes.reach(Address("10.9.9.9", 7117))
+
+
+def test_the_certificate_that_is_shown(secure_world: World, probes: Probes) -> None:
+    """No authority knows it; nothing is pinned by looking."""
+    certificate = probes.certificate(secure_world.url.address, checked=False)
+    assert fingerprint(certificate) == secure_world.url.fingerprint
+    since, until = lifetime(certificate)
+    assert since < dt.datetime.now(dt.UTC) < until
+    assert not probes.is_vouched_for(secure_world.url.address)
+    with pytest.raises(Unreachable):
+        probes.certificate(ORIGINAL_URL.address, checked=False)
+
+
+def test_a_heartbeat_that_disturbs_nobody(secure_world: World, probes: Probes) -> None:
+    """The node that runs stays where it is, and the registry tells where it saw us."""
+    world = secure_world
+    alice = world.person("alice", "10.0.0.4")
+    errands = world.errands(HERE, world.home("alice"))
+    with errands.visit(world.credentials("alice", None)) as visit:
+        assert visit.local_host == HERE
+        assert probes.hello(visit).host == HERE
+    found = world.errands(HERE, world.home("alice")).search("alice", world.credentials("alice"))
+    assert (found.presence, found.host) == (Presence.ONLINE, "10.0.0.4")
+    assert [type(event).__name__ for event in alice.told()] == ["LoggedIn"]
+
+
+def test_no_answer_by_udp_is_too_late(secure_world: World, probes: Probes) -> None:
+    """Several were said, and no socket stays open."""
+    world = secure_world
+    world.make_account("alice")
+    said: list[bytes] = []
+
+    def lose(datagram: bytes, _: Address) -> None:
+        said.append(datagram)
+        world.loop.now.time += 1  # type: ignore[attr-defined]
+
+    with world.errands(HERE, world.home("alice")).visit(world.credentials("alice")) as visit:
+        world.internet.sockets[visit.heartbeats] = lose
+        with pytest.raises(TimedOut):
+            probes.hello(visit)
+    assert len(said) > 1
+    assert HERE not in {address.host for address in world.internet.sockets}
+
+
+def test_knocking_at_our_own_door(secure_world: World, probes: Probes) -> None:
+    """It is shut again; where nobody can dial it, that is said."""
+    assert probes.knock(Address(HERE, 0), HERE).host == HERE
+    with pytest.raises(Unreachable):
+        probes.knock(Address(HERE, 0), "203.0.113.5")
+    secure_world.settle()
+    assert HERE not in {address.host for address in secure_world.internet.listeners}

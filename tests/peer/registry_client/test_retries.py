@@ -1,0 +1,53 @@
+"""Pauses that grow, are spread, and can be cut short."""
+
+import random
+
+import pytest
+
+from p2pchat.net.loop import Loop
+from p2pchat.peer.registry_client.retries import Retries
+from tests.fakes import advance, settle
+
+
+@pytest.fixture
+def tries() -> list[float]:
+    return []
+
+
+def test_pauses_double_up_to_the_longest(loop: Loop) -> None:
+    """Each somewhere in the upper half of its length, so that not all come back at once."""
+    retries = Retries(loop, random.Random(1), first=1.0, longest=8.0)
+    for longest in (1, 2, 4, 8, 8, 8):
+        assert longest / 2 <= retries.later(lambda: None) <= longest
+    retries.reset()
+    assert retries.later(lambda: None) <= 1.0
+    assert retries.later(lambda: None, instead=30.0) == 30.0
+    assert retries.later(lambda: None, more=100.0) > 100.0
+
+
+def test_one_try_is_due(loop: Loop, tries: list[float]) -> None:
+    """The last that was asked for; none after `stop`."""
+    retries = Retries(loop, random.Random(1), first=1.0, longest=8.0)
+    retries.later(lambda: tries.append(1))
+    retries.later(lambda: tries.append(2))
+    assert retries.due_in is not None
+    advance(loop, 10)
+    assert tries == [2]
+    assert not retries.waiting
+    assert retries.due_in is None
+    retries.later(lambda: tries.append(3))
+    retries.stop()
+    advance(loop, 100)
+    assert tries == [2]
+
+
+def test_whoever_hurries_does_not_wait(loop: Loop, tries: list[float]) -> None:
+    """And nothing is tried where nothing was due, or twice."""
+    retries = Retries(loop, random.Random(1), first=60.0, longest=60.0)
+    retries.hurry()
+    retries.later(lambda: tries.append(1))
+    retries.hurry()
+    settle(loop)
+    assert tries == [1]
+    advance(loop, 100)
+    assert tries == [1]

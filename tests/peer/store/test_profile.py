@@ -1,0 +1,88 @@
+"""The profile, in a real SQLite file."""
+
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from p2pchat.errors import StorageError
+from p2pchat.peer.store.profile import KnownContact, Profile
+
+HERE, THERE = "original://here:1235", "original://there:1235"
+
+
+def test_the_account_used_last_is_who_i_am(tmp_path: Path) -> None:
+    """Per registry, and after a restart."""
+    profile = Profile(tmp_path / "p.sqlite3")
+    assert profile.last_account(HERE) is None
+    profile.note_account(HERE, "alice")
+    profile.note_account(HERE, "bob")
+    profile.note_account(THERE, "carol")
+    profile.close()
+    profile = Profile(tmp_path / "p.sqlite3")
+    assert profile.last_account(HERE) == "bob"
+    assert profile.last_account(THERE) == "carol"
+    profile.note_account(HERE, "alice")
+    assert profile.last_account(HERE) == "alice"
+    profile.close()
+
+
+def test_names_are_remembered_once_per_registry(tmp_path: Path) -> None:
+    """Sorted, for completion."""
+    profile = Profile(tmp_path / "p.sqlite3")
+    for name in ("dave", "bob", "dave"):
+        profile.note_name(HERE, name)
+    profile.note_name(THERE, "eve")
+    assert profile.known_names(HERE) == ["bob", "dave"]
+    profile.close()
+
+
+def test_two_processes_share_it(tmp_path: Path) -> None:
+    """Two terminals, one profile."""
+    one, two = Profile(tmp_path / "p.sqlite3"), Profile(tmp_path / "p.sqlite3")
+    one.note_name(HERE, "bob")
+    two.note_name(HERE, "carol")
+    assert one.known_names(HERE) == two.known_names(HERE) == ["bob", "carol"]
+    one.close()
+    two.close()
+
+
+def test_it_is_for_its_owners_eyes(tmp_path: Path) -> None:
+    """Mode 0600."""
+    Profile(tmp_path / "p.sqlite3").close()
+    assert stat.S_IMODE((tmp_path / "p.sqlite3").stat().st_mode) == 0o600
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """No database, or a newer one."""
+    (tmp_path / "bad").write_bytes(b"nonsense" * 200)
+    with pytest.raises(StorageError, match="bad"):
+        Profile(tmp_path / "bad")
+    with sqlite3.connect(tmp_path / "new") as database:
+        database.execute("pragma user_version = 99")
+    database.close()
+    with pytest.raises(StorageError, match="others can read"):
+        Profile(tmp_path / "new")
+    (tmp_path / "new").chmod(0o600)
+    with pytest.raises(StorageError, match="newer"):
+        Profile(tmp_path / "new")
+
+
+def test_an_older_profile_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Nothing of it is lost."""
+    file = tmp_path / "p.sqlite3"
+    file.touch(mode=0o600)
+    with sqlite3.connect(file) as database:
+        database.executescript(
+            "CREATE TABLE contact (registry TEXT, username TEXT, key BLOB, verified INTEGER,"
+            " blocked INTEGER, PRIMARY KEY (registry, username));"
+            "INSERT INTO contact VALUES ('r', 'bob', x'00ff', 1, 0); PRAGMA user_version = 1"
+        )
+    database.close()
+    for _ in range(2):
+        with closing(Profile(file)) as profile:
+            assert profile.contact("r", "bob") == KnownContact("bob", b"\x00\xff", verified=True)
+            profile.keep_contact("r", KnownContact("eve", other_key=b"k"))
+            assert profile.contact("r", "eve").other_key == b"k"
