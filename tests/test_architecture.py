@@ -54,7 +54,7 @@ TESTED_ELSEWHERE = {
     "p2pchat/ui/remote_end.py": "tests/ui/test_remote_screen.py",
     "p2pchat/ui/program_orders.py": "tests/ui/test_program_app.py",
     "p2pchat/peer/calls/pending_requests.py": "tests/peer/chat/test_conversations.py",
-    "p2pchat/net/tls_engine.py": "tests/net/test_tls.py",
+    "p2pchat/net/tls/engine.py": "tests/net/tls/test_transport.py",
     "p2pchat/ui/call.py": "tests/ui/test_chat_app.py",
     "p2pchat/ui/brought_words.py": "tests/ui/test_commands.py",
     "p2pchat/peer/registry_client/session.py": "tests/scenarios/test_two_people.py",

@@ -11,10 +11,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from p2pchat.net.address import Address
-from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
 from p2pchat.net.loop import Loop
-from p2pchat.net.signing import Signer
-from p2pchat.net.tls_engine import StandardEngine
+from p2pchat.net.tls.certificates import fingerprint_of_file, make_certificate, server_context
+from p2pchat.net.tls.engine import StandardEngine
+from p2pchat.net.tls.signing import Signer
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.events import ChatEnded, ChatStarted, Event
 from p2pchat.peer.node import Node

@@ -19,7 +19,7 @@ from p2pchat.cli.running_node import running_node
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import P2PError, StorageError, TimedOut, Unreachable
 from p2pchat.net.address import Address, is_loopback, with_zone_of
-from p2pchat.net.certificates import fingerprint, lifetime
+from p2pchat.net.tls.certificates import fingerprint, lifetime
 from p2pchat.peer.calls.listen_address import reachable_by
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.link import BY_AUTHORITY, due_key

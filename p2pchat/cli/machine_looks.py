@@ -10,8 +10,8 @@ from pathlib import Path
 import p2pchat
 from p2pchat.cli.findings import Finding
 from p2pchat.cli.settings import Settings
-from p2pchat.net.certificates import openssl_to_the_registry
-from p2pchat.net.peer_tls import openssl_to_contacts
+from p2pchat.net.tls.certificates import openssl_to_the_registry
+from p2pchat.net.tls.peer_tls import openssl_to_contacts
 from p2pchat.peer.store.identity import load_identity
 from p2pchat.peer.store.profile import read_only_copy, try_profile
 from p2pchat.private_files import is_read_only

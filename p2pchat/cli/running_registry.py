@@ -9,12 +9,12 @@ from p2pchat.cli.options import own_certificate, registry_database
 from p2pchat.cli.settings import JOIN_LINK, private_folder
 from p2pchat.errors import StorageError, UsageError
 from p2pchat.net.address import Address
-from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
 from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.loop import Loop
 from p2pchat.net.page import PageDoor
-from p2pchat.net.signing import Signer
-from p2pchat.net.tls_engine import StandardEngine
+from p2pchat.net.tls.certificates import fingerprint_of_file, make_certificate, server_context
+from p2pchat.net.tls.engine import StandardEngine
+from p2pchat.net.tls.signing import Signer
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.private_files import refuse_unless_private_file, replace_private
 from p2pchat.registry.server.admin_socket import OperatorDesk

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from p2pchat.cli.main import cli
-from p2pchat.net.certificates import make_certificate
+from p2pchat.net.tls.certificates import make_certificate
 from p2pchat.registry.store.stores import open_file
 from tests.programs import Serve, running
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from p2pchat.net.certificates import make_certificate
+from p2pchat.net.tls.certificates import make_certificate
 from tests.faults.crowd import Member
 from tests.programs import Program, Serve, environment, running
 

@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from p2pchat.errors import LocalProtocolError, P2PError, RemoteProtocolError, UsageError
 from p2pchat.net.address import Address
-from p2pchat.net.certificates import client_context, fingerprint, server_context
 from p2pchat.net.loop import Loop
 from p2pchat.net.page import PageDoor
-from p2pchat.net.peer_tls import PeerEngine, peer_context
-from p2pchat.net.signing import is_signed
-from p2pchat.net.tls_engine import Engine, StandardEngine
+from p2pchat.net.tls.certificates import client_context, fingerprint, server_context
+from p2pchat.net.tls.engine import Engine, StandardEngine
+from p2pchat.net.tls.peer_tls import PeerEngine, peer_context
+from p2pchat.net.tls.signing import is_signed
 from p2pchat.peer.registry_client.url import parse_registry_url
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.control import CONTROL, CONTROL_DIALOGUE

@@ -13,14 +13,14 @@ import pytest
 
 from p2pchat.errors import InternalError, P2PError
 from p2pchat.net.address import Address
-from p2pchat.net.certificates import server_context
 from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.link import Link
 from p2pchat.net.local import LocalListener, dial_local
 from p2pchat.net.loop import Loop
 from p2pchat.net.page import PageDoor
-from p2pchat.net.tls import TlsTransport
-from p2pchat.net.tls_engine import StandardEngine
+from p2pchat.net.tls.certificates import server_context
+from p2pchat.net.tls.engine import StandardEngine
+from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Wire
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.peer.chat.chat_session import ChatSession

@@ -15,9 +15,9 @@ from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.net.peer_tls import PeerEngine, peer_context
-from p2pchat.net.tls import TlsTransport
-from p2pchat.net.tls_engine import Engine
+from p2pchat.net.tls.engine import Engine
+from p2pchat.net.tls.peer_tls import PeerEngine, peer_context
+from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Wire
 from p2pchat.peer.store.identity import Identity
 from p2pchat.protocol.connection import Connection

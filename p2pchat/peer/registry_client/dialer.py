@@ -9,11 +9,11 @@ from typing import Final
 
 from p2pchat.errors import NotTrusted, P2PError, UsageError
 from p2pchat.net.address import Address, is_ip, leads_here
-from p2pchat.net.certificates import fingerprint_of_key
 from p2pchat.net.endpoints import Closable, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.net.signing import is_signed
+from p2pchat.net.tls.certificates import fingerprint_of_key
+from p2pchat.net.tls.signing import is_signed
 from p2pchat.peer.registry_client.link import Failed, MachineDialer, OnLink, pinned_key
 from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
 from p2pchat.peer.store.profile import Profile

@@ -10,12 +10,12 @@ from functools import partial
 from typing import Final
 
 from p2pchat.errors import NotTrusted, P2PError, RemoteProtocolError, TimedOut, Unreachable
-from p2pchat.net.certificates import client_context, fingerprint
 from p2pchat.net.endpoints import Closable, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.net.tls import TlsTransport
-from p2pchat.net.tls_engine import CertificateNotTrusted, Engine, StandardEngine
+from p2pchat.net.tls.certificates import client_context, fingerprint
+from p2pchat.net.tls.engine import CertificateNotTrusted, Engine, StandardEngine
+from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Transport, Wire
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.peer.store.profile import Profile

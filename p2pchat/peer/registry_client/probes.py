@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 
 from p2pchat.errors import P2PError, RemoteProtocolError, Unreachable
 from p2pchat.net.address import Address
-from p2pchat.net.certificates import client_context
 from p2pchat.net.endpoints import Listener, Network
 from p2pchat.net.loop import Loop
-from p2pchat.net.tls import TlsTransport
-from p2pchat.net.tls_engine import CertificateNotTrusted, Engine, StandardEngine
+from p2pchat.net.tls.certificates import client_context
+from p2pchat.net.tls.engine import CertificateNotTrusted, Engine, StandardEngine
+from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Wire
 from p2pchat.peer.registry_client.commands import Visit
 from p2pchat.peer.registry_client.heartbeat import Heartbeat, sealed_hellos

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from p2pchat.net.certificates import fingerprint_of_key
+from p2pchat.net.tls.certificates import fingerprint_of_key
 from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.protocol.operator import Session
 from p2pchat.protocol.proofs import SignedNodes

@@ -14,8 +14,8 @@ from p2pchat.net.budgets import MINUTE, Budget, group_of
 from p2pchat.net.endpoints import Datagrams, Listener, Network, OnTransport
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
-from p2pchat.net.tls import TlsTransport
-from p2pchat.net.tls_engine import CertificateLookedAt, Engine
+from p2pchat.net.tls.engine import CertificateLookedAt, Engine
+from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Transport, Wire
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.connection import Connection

@@ -6,7 +6,7 @@ to a thief, and a login that passes through somebody else's machine is too.
 
 from typing import Any, Final
 
-from p2pchat.net.signing import is_signed_by_identity
+from p2pchat.net.tls.signing import is_signed_by_identity
 from p2pchat.protocol.messages import Login, Message, Reason, Register
 from p2pchat.protocol.proofs import MAX_CLOCK_SKEW_S, login_statement
 from p2pchat.registry.service.client_session import Visitor

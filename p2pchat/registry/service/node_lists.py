@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from p2pchat.net.certificates import fingerprint_of_key
-from p2pchat.net.signing import Signer
+from p2pchat.net.tls.certificates import fingerprint_of_key
+from p2pchat.net.tls.signing import Signer
 from p2pchat.protocol.proofs import MAX_NODES, SignedNodes, nodes_statement
 
 LIFETIME_S: Final = 7 * 24 * 3600

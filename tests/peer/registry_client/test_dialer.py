@@ -12,12 +12,12 @@ import pytest
 
 from p2pchat.errors import NotTrusted, P2PError, Unreachable
 from p2pchat.net.address import Address
-from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.net.signing import Signer
-from p2pchat.net.tls import TlsTransport
-from p2pchat.net.tls_engine import StandardEngine
+from p2pchat.net.tls.certificates import fingerprint_of_file, make_certificate, server_context
+from p2pchat.net.tls.engine import StandardEngine
+from p2pchat.net.tls.signing import Signer
+from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Wire
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.url import parse_registry_url

@@ -9,10 +9,10 @@ import pytest
 
 from p2pchat.errors import BindError, StorageError
 from p2pchat.net.address import Address
-from p2pchat.net.certificates import client_context, server_context
 from p2pchat.net.loop import Loop
-from p2pchat.net.tls import TlsTransport
-from p2pchat.net.tls_engine import StandardEngine
+from p2pchat.net.tls.certificates import client_context, server_context
+from p2pchat.net.tls.engine import StandardEngine
+from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.protocol.messages import (
     AnnouncePort,
     Login,

@@ -5,7 +5,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from p2pchat.net.signing import Signer, is_signed
+from p2pchat.net.tls.signing import Signer, is_signed
 from p2pchat.protocol.proofs import MAX_NODES, SignedNodes, nodes_statement
 from p2pchat.registry.service.node_lists import LIFETIME_S, NodeLists
 from tests.fakes import FakeClock

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from p2pchat.errors import StorageError
-from p2pchat.net.certificates import fingerprint_of_file, make_certificate, server_context
-from p2pchat.net.signing import Signer
+from p2pchat.net.tls.certificates import fingerprint_of_file, make_certificate, server_context
+from p2pchat.net.tls.signing import Signer
 
 
 def test_the_key_is_for_its_owner_and_each_is_another(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from OpenSSL import SSL
 
 from p2pchat.errors import P2PError, RemoteProtocolError
 from p2pchat.net.loop import Loop
-from p2pchat.net.peer_tls import PeerEngine, peer_certificate, peer_context
-from p2pchat.net.tls import TlsTransport
-from p2pchat.net.tls_engine import Engine
+from p2pchat.net.tls.engine import Engine
+from p2pchat.net.tls.peer_tls import PeerEngine, peer_certificate, peer_context
+from p2pchat.net.tls.transport import TlsTransport
 from tests.fakes import settle, wire
 from tests.net.transport_contract import Pair, TransportContract
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from p2pchat.errors import StorageError
-from p2pchat.net.signing import Signer, is_signed, is_signed_by_identity
+from p2pchat.net.tls.signing import Signer, is_signed, is_signed_by_identity
 
 KINDS = {
     "Ed25519": ed25519.Ed25519PrivateKey.generate,

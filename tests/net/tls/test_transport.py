@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, TimedOut
-from p2pchat.net.certificates import (
+from p2pchat.net.loop import Loop
+from p2pchat.net.tls.certificates import (
     client_context,
     fingerprint,
     fingerprint_of_file,
     make_certificate,
     server_context,
 )
-from p2pchat.net.loop import Loop
-from p2pchat.net.tls import HANDSHAKE_TIMEOUT, TlsTransport
-from p2pchat.net.tls_engine import CertificateNotTrusted, Engine, StandardEngine
+from p2pchat.net.tls.engine import CertificateNotTrusted, Engine, StandardEngine
+from p2pchat.net.tls.transport import HANDSHAKE_TIMEOUT, TlsTransport
 from tests.fakes import advance, settle, wire
 from tests.net.transport_contract import Pair, TransportContract
 

@@ -11,7 +11,7 @@ from typing import Final
 from p2pchat.errors import InternalError, LinkLost, P2PError, RemoteProtocolError, TimedOut
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
-from p2pchat.net.tls_engine import Engine
+from p2pchat.net.tls.engine import Engine
 from p2pchat.net.transport import Wire
 
 HANDSHAKE_TIMEOUT: Final = 15.0

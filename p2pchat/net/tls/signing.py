@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from p2pchat.errors import StorageError
-from p2pchat.net.certificates import fingerprint_of_key
+from p2pchat.net.tls.certificates import fingerprint_of_key
 
 _PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=padding.PSS.DIGEST_LENGTH)
 
