@@ -17,17 +17,17 @@ from p2pchat.net.loop import Loop
 from p2pchat.peer.control.client import ControlClient
 from p2pchat.peer.node import Node
 from p2pchat.protocol.screen import Around, Attach, AttachProgram
-from p2pchat.ui.attached import Attached
-from p2pchat.ui.call import Call
-from p2pchat.ui.chat_app import ChatApp
-from p2pchat.ui.look import Look
-from p2pchat.ui.screens import Screens, Watcher
-from p2pchat.ui.typed_ahead import TakesInput
-from p2pchat.ui.view import View
+from p2pchat.ui.remote.client import Attached
+from p2pchat.ui.screen.call import Call
+from p2pchat.ui.screen.chat_app import ChatApp
+from p2pchat.ui.screen.screens import Screens, Watcher
+from p2pchat.ui.screen.typed_ahead import TakesInput
+from p2pchat.ui.screen.view import View
+from p2pchat.ui.text.appearance import Look
 
 if TYPE_CHECKING:
-    from p2pchat.ui.program_app import ProgramApp
-    from p2pchat.ui.prompt import Prompt
+    from p2pchat.ui.program.app import ProgramApp
+    from p2pchat.ui.prompt.prompt import Prompt
 
 MakeNode = Callable[[Watcher], AbstractContextManager[Node]]
 """Makes a node that the watcher is told of, for as long as the context lasts."""
@@ -61,8 +61,8 @@ def converse(
     """
     screens = Screens(loop)
     if at_prompt is not None:
-        from p2pchat.ui import host
-        from p2pchat.ui.around import around
+        from p2pchat.ui.prompt import host
+        from p2pchat.ui.screen.around import around
 
         prompt = _prompt(lambda: around(app), at_prompt)
         view = View(
@@ -77,7 +77,7 @@ def converse(
         with _node_of(make_node, screens, app), loop.containing():
             host.run(loop, app, prompt)
         return app
-    from p2pchat.ui import plain
+    from p2pchat.ui.program import plain
 
     overtake = is_terminal(sys.stdin)
     with closing(plain.PacedWriter(sys.stdout, loop)) as writer:
@@ -110,7 +110,7 @@ def attach(
 ) -> Attached:
     """The same as `converse`, at a node in another process: the one that the client asks."""
     if at_prompt is not None:
-        from p2pchat.ui import host
+        from p2pchat.ui.prompt import host
 
         prompt = _prompt(lambda: app.around, at_prompt)
         app = Attached(loop, client, prompt.write)
@@ -119,7 +119,7 @@ def attach(
         app.attach(msgspec.structs.replace(request, timestamps=at_prompt.look.timestamps))
         host.run(loop, app, prompt)
         return app
-    from p2pchat.ui import plain
+    from p2pchat.ui.program import plain
 
     app = Attached(loop, client, plain.LineWriter(sys.stdout, loop.end_with).write)
     at_signals(loop, TO_END, app.finish)
@@ -129,7 +129,7 @@ def attach(
 
 
 def _prompt(around: Callable[[], Around], at_prompt: AtPrompt) -> "Prompt":
-    from p2pchat.ui.prompt import Prompt
+    from p2pchat.ui.prompt.prompt import Prompt
 
     return Prompt(
         around,
@@ -152,9 +152,9 @@ def serve_program(
     make_node: MakeNode, loop: Loop, call: Call | None, how: Following
 ) -> "ProgramApp":
     """Let a program talk through a node, or listen to it; SIGTERM ends it in good order."""
-    from p2pchat.ui.line_out import LineOut
-    from p2pchat.ui.program_app import ProgramApp
-    from p2pchat.ui.stream import Stream
+    from p2pchat.ui.program.app import ProgramApp
+    from p2pchat.ui.program.line_out import LineOut
+    from p2pchat.ui.program.stream import Stream
 
     with closing(LineOut(loop, _stdout())) as out:
         stream = Stream(out.write, as_json=how.as_json, only=how.only, seen=how.seen)
@@ -169,7 +169,7 @@ def attach_program(
     client: ControlClient, loop: Loop, call: Call | None, how: Following
 ) -> Attached:
     """The same as `serve_program`, at a node in another process."""
-    from p2pchat.ui.plain import LineWriter, ended_with_reader
+    from p2pchat.ui.program.plain import LineWriter, ended_with_reader
 
     with ended_with_reader(loop, _stdout()):
         app = Attached(loop, client, LineWriter(sys.stdout, loop.end_with).write)
@@ -180,7 +180,7 @@ def attach_program(
 
 
 def _run_program(loop: Loop, app: TakesInput, how: Following) -> None:
-    from p2pchat.ui import plain
+    from p2pchat.ui.program import plain
 
     if how.orders:
         plain.run(loop, app, _descriptor(sys.stdin))
@@ -203,7 +203,7 @@ def _connect(screens: Screens, node: Node) -> None:
 
 def stay_online(make_node: MakeNode, loop: Loop) -> None:
     """Run a node without a screen until SIGTERM or SIGINT. Raise any error that ends it earlier."""
-    from p2pchat.ui.headless import Headless
+    from p2pchat.ui.program.headless import Headless
 
     ended = False
 

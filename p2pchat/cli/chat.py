@@ -157,7 +157,7 @@ def _be_online(
     from p2pchat.cli.our_side import our_side
     from p2pchat.cli.running_node import at_a_node
     from p2pchat.protocol.screen import Attach
-    from p2pchat.ui.call import Call
+    from p2pchat.ui.screen.call import Call
 
     _check_together(as_json=as_json, seen=seen, headless=headless)
     settings: Settings = ctx.obj

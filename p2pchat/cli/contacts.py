@@ -13,7 +13,7 @@ from p2pchat.cli.settings import Settings
 from p2pchat.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from p2pchat.ui.contact_list import Row
+    from p2pchat.ui.screen.contact_list import Row
 
 
 @click.command(
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool) -> None:
     """Run `p2p contacts`."""
-    from p2pchat.ui.contact_list import HEADERS, NOBODY, contact_cells, contact_object
+    from p2pchat.ui.screen.contact_list import HEADERS, NOBODY, contact_cells, contact_object
 
     known = _rows(settings, registry)
     if as_json:
@@ -52,7 +52,7 @@ def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool
 def _rows(settings: Settings, registry: str | None) -> "list[Row]":
     from p2pchat.cli.our_files import our_files
     from p2pchat.cli.running_node import who_is_online
-    from p2pchat.ui.contact_list import rows
+    from p2pchat.ui.screen.contact_list import rows
 
     with our_files(settings, registry) as us:
         return rows(us.contacts, us.history, who_is_online(settings, us))

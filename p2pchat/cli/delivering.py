@@ -219,7 +219,7 @@ def _deliver_ourselves(
     from p2pchat.cli.node_of_ours import node_of_ours
     from p2pchat.peer.control.delivery import Delivery
     from p2pchat.peer.events import Event, LoggedIn, LoginFailed
-    from p2pchat.ui.screens import Listening
+    from p2pchat.ui.screen.screens import Listening
 
     results: list[P2PError | None] = []
     deliveries: list[Delivery] = []

@@ -21,11 +21,11 @@ from p2pchat.peer.events import Called, ChatEnded, ChatStarted, Event, LoggedIn,
 from p2pchat.peer.node import Node
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.peer.store.profile import Profile
-from p2pchat.ui.call import Call
-from p2pchat.ui.look import Look
-from p2pchat.ui.plain import LineWriter
-from p2pchat.ui.screens import Listening
-from p2pchat.ui.view import View
+from p2pchat.ui.program.plain import LineWriter
+from p2pchat.ui.screen.call import Call
+from p2pchat.ui.screen.screens import Listening
+from p2pchat.ui.screen.view import View
+from p2pchat.ui.text.appearance import Look
 
 ROBOT: Final = "robot"
 PERSON: Final = "you"

@@ -10,7 +10,7 @@ from p2pchat.cli.our_side import OurSide
 from p2pchat.cli.settings import Settings, private_folder, variables
 from p2pchat.errors import P2PError, StorageError
 from p2pchat.private_files import open_private
-from p2pchat.ui.hooks import Hooks
+from p2pchat.ui.program.hooks import Hooks
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def invite(settings: Settings, registry: str | None, me: str | None, code: str, 
     command = "join" if url.secure else "login --registry"
     echo(f"p2p {command} {shlex.quote(link)}")
     if qr:
-        from p2pchat.ui.qr_code import draw
+        from p2pchat.ui.prompt.qr_code import draw
 
         echo(draw(link))
 

@@ -31,8 +31,8 @@ def line_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool, raw: bool) -> None:
     """Print each line as text, as a JSON object, or `raw`: the bytes of its text."""
-    from p2pchat.ui.json_events import kept_object
-    from p2pchat.ui.render import kept_lines
+    from p2pchat.ui.program.json_events import kept_object
+    from p2pchat.ui.text.render import kept_lines
 
     for line in lines:
         if as_json:
@@ -46,8 +46,8 @@ def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool, raw: boo
 
 def print_scheduled(lines: "Sequence[ScheduledLine]", *, as_json: bool, raw: bool) -> None:
     """Print lines that are to be sent later, in the same three ways."""
-    from p2pchat.ui.json_events import scheduled_object
-    from p2pchat.ui.render import scheduled_line
+    from p2pchat.ui.program.json_events import scheduled_object
+    from p2pchat.ui.text.render import scheduled_line
 
     for line in lines:
         if as_json:

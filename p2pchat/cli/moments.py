@@ -7,7 +7,7 @@ import click
 
 from p2pchat.errors import UsageError
 from p2pchat.protocol.durations import seconds_of
-from p2pchat.ui.moments import COMING_EXAMPLES, EXAMPLES, coming_moment_of, moment_of
+from p2pchat.ui.text.moments import COMING_EXAMPLES, EXAMPLES, coming_moment_of, moment_of
 
 
 class Moment(click.ParamType[int]):

@@ -19,9 +19,9 @@ from p2pchat.peer.events import Event, RegistryTrusted, Trouble
 from p2pchat.peer.node import Node
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.protocol.screen import Attach, AttachProgram, Detached
-from p2pchat.ui.remote_program import RemoteProgram
-from p2pchat.ui.remote_screen import RemoteScreen
-from p2pchat.ui.screens import Listening, Screens, Watcher
+from p2pchat.ui.remote.program import RemoteProgram
+from p2pchat.ui.remote.screen import RemoteScreen
+from p2pchat.ui.screen.screens import Listening, Screens, Watcher
 
 
 @contextmanager

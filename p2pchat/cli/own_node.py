@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from p2pchat.cli.our_side import OurSide
     from p2pchat.peer.calls.limits import PeerLimits
     from p2pchat.peer.node import Node
-    from p2pchat.ui.screens import Watcher
+    from p2pchat.ui.screen.screens import Watcher
 
 
 def _peer_limits() -> "PeerLimits":
@@ -128,7 +128,7 @@ def node_maker(
     from p2pchat.peer.events import Trouble
     from p2pchat.peer.store.indexing import Indexing
     from p2pchat.peer.store.retention import Retention
-    from p2pchat.ui.hooks import parse_hooks
+    from p2pchat.ui.program.hooks import parse_hooks
 
     settings = replace(settings, hooks={**settings.hooks, **dict(map(_hook, hooks))})
     parse_hooks(settings.hooks)  # what is wrong is said before a password is asked for

@@ -22,8 +22,8 @@ from p2pchat.cli.config_file import (
 )
 from p2pchat.errors import StorageError, UsageError
 from p2pchat.private_files import refuse_if_others_can_read
-from p2pchat.ui.look import Look
-from p2pchat.ui.quiet_hours import QuietHours
+from p2pchat.ui.text.appearance import Look
+from p2pchat.ui.text.quiet_hours import QuietHours
 
 VARIABLES: Final = {
     "P2P_HOME": "a folder for everything that we keep, instead of your platform's usual ones",

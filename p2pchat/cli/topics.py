@@ -67,8 +67,8 @@ def environment() -> list[Section]:
 
 def keys() -> list[Section]:
     """Return the commands and keys of the prompt."""
-    from p2pchat.ui.commands import help_rows
-    from p2pchat.ui.keys import KEYS
+    from p2pchat.ui.prompt.keys import KEYS
+    from p2pchat.ui.text.commands import help_rows
 
     return [
         Section("Commands at the prompt", help_rows()),

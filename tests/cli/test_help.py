@@ -17,8 +17,8 @@ from p2pchat.cli.main import cli
 from p2pchat.cli.settings import VARIABLES, from_environment
 from p2pchat.cli.topics import TOPICS
 from p2pchat.protocol.secure import ALPN, SECURE
-from p2pchat.ui.commands import COMMANDS
-from p2pchat.ui.keys import KEYS
+from p2pchat.ui.prompt.keys import KEYS
+from p2pchat.ui.text.commands import COMMANDS
 from tests.programs import environment
 from tests.terminal.screen import Screen
 

@@ -23,8 +23,8 @@ HEAVY = (
     "p2pchat.protocol",
     "p2pchat.peer",
     "p2pchat.registry",
-    "p2pchat.ui.commands",
-    "p2pchat.ui.prompt",
+    "p2pchat.ui.text.commands",
+    "p2pchat.ui.prompt.prompt",
 )
 
 

@@ -40,7 +40,7 @@ from p2pchat.protocol.states import (
     Speaker,
 )
 from p2pchat.registry.cluster import notifications as news
-from p2pchat.ui.json_commands import ROWS, load, understand
+from p2pchat.ui.program.json_commands import ROWS, load, understand
 from tests.fakes import FakeClock, MemoryInternet, settle
 from tests.hostile.payloads import random_payload
 from tests.world import certificate

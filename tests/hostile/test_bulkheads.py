@@ -30,7 +30,7 @@ from p2pchat.protocol.messages import Search, SearchResult
 from p2pchat.protocol.original import ORIGINAL
 from p2pchat.protocol.states import REGISTRY_DIALOGUE, Speaker
 from p2pchat.registry.service.service import Service
-from p2pchat.ui.screens import Listening, Screens, Watcher
+from p2pchat.ui.screen.screens import Listening, Screens, Watcher
 from tests.fakes import FakeClock, MemoryTransport, settle, wire
 from tests.peer.chat.test_conversations import A, B, friends, texts
 from tests.world import World, certificate

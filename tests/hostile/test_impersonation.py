@@ -16,8 +16,8 @@ from p2pchat.peer.events import (
     TextReceived,
 )
 from p2pchat.protocol.messages import Presence, SearchResult
-from p2pchat.ui.json_events import event_object
-from p2pchat.ui.render import plain_lines
+from p2pchat.ui.program.json_events import event_object
+from p2pchat.ui.text.render import plain_lines
 from tests.fakes import MemoryTransport
 from tests.peer.chat.test_conversations import A, B, friends, texts
 from tests.world import ORIGINAL_URL, Person, World

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from p2pchat.cli.main import cli
-from p2pchat.ui.commands import COMMANDS
-from p2pchat.ui.keys import KEYS
+from p2pchat.ui.prompt.keys import KEYS
+from p2pchat.ui.text.commands import COMMANDS
 from tests.programs import Program, environment, running
 from tests.terminal.screen import Screen
 

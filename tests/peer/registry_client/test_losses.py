@@ -2,7 +2,7 @@
 
 from p2pchat.net.address import Address
 from p2pchat.peer.events import Event, LoggedIn, RegistryBack, RegistryLost, Trouble
-from p2pchat.ui.render import sentences
+from p2pchat.ui.text.render import sentences
 from tests.world import World
 
 A = "10.0.0.2"

@@ -1,0 +1,185 @@
+"""Commands of the person's own, run by the node when something happens; never through a shell.
+
+A hook gets the event's fields in its environment (P2P_FROM, P2P_TEXT, ...) and its object, see
+EVENTS.md beside this file, on stdin. What strangers say is in neither its name nor its arguments.
+Whether one has ended is looked for by a timer, which does on every system without a thread.
+"""
+
+import shlex
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from p2pchat.errors import P2PError, UsageError, nearest
+from p2pchat.net.loop import Loop, Timer
+from p2pchat.peer.events import Event
+from p2pchat.peer.store.lines import now_ms
+from p2pchat.protocol.text import json_line
+from p2pchat.ui.program.json_events import NAMES, event_object
+from p2pchat.ui.screen.screens import Watcher
+
+AT_ONCE: Final = 4
+_MOST_WAITING: Final = 1000
+_LOOK_EVERY: Final = 0.05  # seconds, while one runs
+_MOST_CHARACTERS: Final = 8192  # of a variable; all of it is on stdin
+
+Commands = Mapping[str, Sequence[str] | str]
+"""What to run at which event: words, or a line that is split as a shell would split it."""
+
+
+class _Run(NamedTuple):
+    name: str
+    fields: dict[str, Any]
+
+
+class Hooks(Watcher):
+    """Run the commands, at most AT_ONCE at a time, the others in order.
+
+    `environment` is theirs, besides the event's fields; `output` is a descriptor for what they say.
+    `tell(error)` is called once for a hook that fails, however often it does. Raise UsageError
+    where a command makes no sense.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        commands: Commands,
+        *,
+        environment: Mapping[str, str],
+        output: int,
+        tell: Callable[[P2PError], None],
+    ) -> None:
+        self._loop = loop
+        self._commands = parse_hooks(commands)
+        self._environment = environment
+        self._output = output
+        self._tell = tell
+        self._waiting: deque[_Run] = deque()
+        self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._told: set[str] = set()
+        self._timer: Timer | None = None
+        self._closed = False
+
+    def on_event(self, event: Event) -> None:
+        """Run the commands for the event, now or when there is room."""
+        name = NAMES[type(event)]
+        if name not in self._commands or self._closed:
+            return
+        if len(self._waiting) >= _MOST_WAITING:
+            self._fail(
+                "",
+                P2PError(
+                    f"{_MOST_WAITING} hooks wait, and some were not run",
+                    likely=f"{AT_ONCE} that run do not end",
+                    advice="have them do their work in the background",
+                ),
+            )
+            return
+        self._waiting.append(_Run(name, event_object(event, now_ms())))
+        self._go_on()
+
+    def close(self) -> None:
+        """Start no more; those that run go on by themselves."""
+        self._closed = True
+        self._waiting.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        for _, process in self._running:
+            process.returncode = 0  # they outlive us, which Python would take for a slip
+
+    def _go_on(self) -> None:
+        while self._waiting and len(self._running) < AT_ONCE:
+            run = self._waiting.popleft()
+            try:
+                self._running.append((run.name, self._start(run)))
+            except (OSError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else None
+                program = self._commands[run.name][0]
+                self._fail(
+                    run.name,
+                    P2PError(
+                        f"the hook for {run.name} could not be started: {(why or str(error))}",
+                        likely=f"there is no program {program!r}, or it is none; no shell looks",
+                        advice=f"which {shlex.quote(program)}",
+                    ),
+                )
+        if self._running and (self._timer is None or not self._timer.live):
+            self._timer = self._loop.call_later(_LOOK_EVERY, self._look)
+
+    def _start(self, run: _Run) -> subprocess.Popen[bytes]:
+        # A file, because a pipe may be too small for a long text, and somebody would have to wait.
+        with tempfile.TemporaryFile() as said:
+            said.write(json_line(run.fields).encode() + b"\n")
+            said.seek(0)
+            return subprocess.Popen(  # noqa: S603  # the person's own words, without a shell
+                self._commands[run.name],
+                stdin=said,
+                stdout=self._output,
+                stderr=self._output,
+                env={**self._environment, **variables_of(run.fields)},
+                start_new_session=True,  # Ctrl-C at our terminal is not for it
+            )
+
+    def _look(self) -> None:
+        """Check which have ended."""
+        for name, process in tuple(self._running):
+            code = process.poll()
+            if code is None:
+                continue
+            self._running.remove((name, process))
+            if code:
+                how = f"exit code {code}" if code > 0 else f"signal {-code}"
+                self._fail(
+                    name,
+                    P2PError(
+                        f"the hook for {name} failed with {how}",
+                        likely="it says why, on the node's stderr or in hooks.log",
+                        advice=f"run it by hand: {shlex.join(self._commands[name])}",
+                    ),
+                )
+        self._go_on()
+
+    def _fail(self, name: str, error: P2PError) -> None:
+        if name not in self._told:
+            self._told.add(name)
+            self._tell(error)
+
+
+def parse_hooks(commands: Commands) -> dict[str, tuple[str, ...]]:
+    """Return each command as words. Raise UsageError if one makes no sense."""
+    parsed: dict[str, tuple[str, ...]] = {}
+    names = list(NAMES.values())
+    for event, command in commands.items():
+        if event not in names:
+            near = nearest(event, names)
+            advice = f"{near}='{command}'" if near else f"one of {', '.join(names)}"
+            raise UsageError(f"there is no event {event!r} to run a hook at", advice=advice)
+        try:
+            words = shlex.split(command) if isinstance(command, str) else list(command)
+        except ValueError as error:
+            raise UsageError(f"the hook for {event}: {str(error).lower()}") from None
+        if not words:
+            raise UsageError(f"the hook for {event} is empty", advice="name a program")
+        parsed[event] = tuple(words)
+    return parsed
+
+
+def variables_of(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return an object's fields as variables, truncated if they are long.
+
+    Lists, and all of a long text, are on stdin alone.
+    """
+    return {
+        f"P2P_{name.upper()}": _text(value)
+        for name, value in fields.items()
+        if name != "v" and not isinstance(value, list)
+    }
+
+
+def _text(value: Any) -> str:
+    """Return a value as a variable holds it: a system takes only so much of each, and of all."""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return str(value)[:_MOST_CHARACTERS].replace("\0", "")

@@ -1,0 +1,166 @@
+"""What a JSON line means: the commands of `commands`, and those that only a program needs.
+
+A program looks at no conversation, so each command says whom it means. Pure: knows neither node nor
+stream; EVENTS.md beside this file tells what may be said.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from p2pchat.errors import UsageError, nearest
+from p2pchat.ui.text.commands import COMMANDS, NAME, TIME, WORDS, Command
+
+_LAST: Final = 20
+
+_PERSONS_ONLY: Final = frozenset({"copy", "next", "help", "later", "leave", "me", "run"})
+"""They are about the conversation in front or its screen; `leave` has a row of its own below, `/me`
+is a text, and `send` says when.
+"""
+
+
+Id = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class JsonOrder:
+    """An order of a program; fields that were not given are empty.
+
+    `id`, whatever it is, comes back with the answer. `yes` is a command's one further word, `yes`
+    or `in_clear`.
+    """
+
+    word: str
+    id: Id = None
+    user: str = ""
+    text: str = field(default="", repr=False)
+    words: str = ""
+    time: str = ""
+    not_before: str = ""
+    expires: str = ""
+    yes: bool = False
+    up_to: int = 0
+    limit: int = _LAST
+
+
+class Row(NamedTuple):
+    """Which fields a command must have, which it may have; `id` and `command` apart."""
+
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+
+def _row(command: Command) -> Row:
+    names = {NAME: ("user",), WORDS: ("words",), TIME: ("time",)}.get(command.takes, ())
+    extra = (command.extra.strip("-").replace("-", "_").lower(),) if command.extra else ()
+    return Row((), names + extra) if command.optional else Row(names, extra)
+
+
+ROWS: Final[Mapping[str, Row]] = {
+    **{c.word: _row(c) for c in COMMANDS if c.word not in _PERSONS_ONLY},
+    "history": Row((), ("user", "limit")),
+    "search-history": Row(("words",), ("limit",)),
+    "leave": Row((), ("user",)),
+    "mute": Row(("user",), ("time",)),
+    "send": Row(("text",), ("to", "not_before", "expires")),
+    "seen": Row(("user", "up_to")),
+}
+
+_MEANS: Final = {"to": "user", "in_clear": "yes"}
+"""Fields that are another one of the order."""
+
+_KINDS: Final[Mapping[str, type]] = {
+    "user": str,
+    "to": str,
+    "text": str,
+    "words": str,
+    "time": str,
+    "not_before": str,
+    "expires": str,
+    "yes": bool,
+    "in_clear": bool,
+    "up_to": int,
+    "limit": int,
+}
+_RANGES: Final = {"up_to": 2**63 - 1, "limit": 1000}
+_KIND_NAMES: Final = {str: "a text", bool: "true or false", int: "a whole number"}
+
+
+def load(line: str) -> dict[str, Any]:
+    """Return the object on a line. Raise UsageError if there is none."""
+    try:
+        fields = json.loads(line, parse_constant=_refuse, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            "the line is no JSON",
+            likely=str(error).lower(),
+            advice='one object on one line, like {"command":"send","to":"bob","text":"hi"}',
+        ) from None
+    if not isinstance(fields, dict):
+        raise UsageError("the line is no JSON object", advice='begin with {"command":')
+    return fields
+
+
+def id_of(fields: Mapping[str, Any]) -> Id:
+    """Return what an answer repeats: a text or a number; of anything else nothing."""
+    given = fields.get("id")
+    return _clean(given) if type(given) in {str, int, float} else None
+
+
+def understand(fields: Mapping[str, Any]) -> JsonOrder:
+    """Return what an object orders. Raise UsageError if it is not understood."""
+    if id_of(fields) is None and fields.get("id") is not None:
+        raise UsageError("'id' must be a text or a number")
+    word = fields.get("command")
+    row = ROWS.get(word) if isinstance(word, str) else None
+    if row is None:
+        raise UsageError(f"there is no command {word!r}", advice=_meant(str(word), list(ROWS)))
+    given = {name: value for name, value in fields.items() if name not in {"command", "id"}}
+    _check(str(word), row, given)
+    values = {_MEANS.get(name, name): _clean(value) for name, value in given.items()}
+    return JsonOrder(str(word), id_of(fields), **values)
+
+
+def _check(word: str, row: Row, given: Mapping[str, Any]) -> None:
+    known = row.required + row.optional
+    for name, value in given.items():
+        if name not in known:
+            advice = _meant(name, list(known)) if known else "leave it out"
+            raise UsageError(f"{word} takes no {name!r}", advice=advice)
+        if type(value) is not _KINDS[name]:
+            raise UsageError(f"{name!r} of {word} must be {_KIND_NAMES[_KINDS[name]]}")
+    for name in row.required:
+        if given.get(name) in {None, ""}:
+            raise UsageError(f"{word} needs {name!r}")
+    for name, most in _RANGES.items():
+        if name in given and not 1 <= given[name] <= most:
+            raise UsageError(f"{name!r} of {word} must be between 1 and {most}")
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def _finite(text: str) -> float:
+    """Return the number.
+
+    Raise ValueError if it is too large: it would be repeated as Infinity, which is not JSON.
+    """
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
+def _clean(value: Any) -> Any:
+    """Replace halves of surrogate pairs, which JSON can express and UTF-8 cannot."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
+
+
+def _meant(word: str, known: list[str]) -> str:
+    near = nearest(word, known)
+    return f"did you mean {near!r}?" if near else f"one of {', '.join(known)}"

@@ -1,0 +1,1 @@
+"""The prompt on a terminal, by prompt_toolkit."""

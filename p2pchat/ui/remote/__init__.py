@@ -1,0 +1,1 @@
+"""Screens and programs at a node of another process."""

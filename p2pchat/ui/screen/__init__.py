@@ -1,0 +1,1 @@
+"""The state of one screen: what is in front, what was typed, what happens."""

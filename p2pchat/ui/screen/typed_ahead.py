@@ -1,0 +1,81 @@
+"""What was typed and waits for its turn. Knows neither node nor screen."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from p2pchat.ui.text.commands import Order, Say
+
+_MAX_WAITING_LINES: Final = 1000
+
+END: Final = Order("")
+"""Stands for the end of input, which nobody can type."""
+
+
+class TakesInput(Protocol):
+    """What a keyboard or a pipe is typed at, until `done`."""
+
+    done: bool
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether more lines should be read."""
+
+    def when_input_is_wanted(self, callback: Callable[[], None]) -> None:
+        """Register what is called whenever `wants_input` becomes true again."""
+
+    def submit(self, line: str) -> None:
+        """Handle a typed line."""
+
+    def refuse_line(self, why: str) -> None:
+        """Report that a line could not be read."""
+
+    def end_input(self) -> None:
+        """Note the end of the input."""
+
+    def finish(self, exit_code: int = 0) -> None:
+        """End the session: whoever types is gone."""
+
+
+class TypedAhead:
+    """Do in order what was typed, each when `may_go_on(it)`; `on_room` is called on more room."""
+
+    def __init__(
+        self, may_go_on: Callable[[Say | Order], bool], do: Callable[[Say | Order], None]
+    ) -> None:
+        self._may_go_on = may_go_on
+        self._do = do
+        self._waiting: deque[Say | Order] = deque()
+        self.on_room: Callable[[], None] = lambda: None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more should be read: not while many wait."""
+        return len(self._waiting) < _MAX_WAITING_LINES
+
+    def __len__(self) -> int:
+        """How much waits."""
+        return len(self._waiting)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the end was typed, and what was before it waits."""
+        return END in self._waiting
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts that wait."""
+        return [meant.text for meant in self._waiting if isinstance(meant, Say)]
+
+    def put(self, meant: Say | Order) -> None:
+        """Do it in its turn, perhaps now."""
+        self._waiting.append(meant)
+        self.work_off()
+
+    def work_off(self) -> None:
+        """Handle the lines that can be handled now."""
+        held_back = not self.has_room
+        while self._waiting and self._may_go_on(self._waiting[0]):
+            self._do(self._waiting.popleft())
+        if held_back and self.has_room:
+            self.on_room()

@@ -1,0 +1,1 @@
+"""Words and layout: what is typed, and what is shown. Pure."""

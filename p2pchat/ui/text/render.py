@@ -1,0 +1,287 @@
+"""Event -> words: the one place where what a person is told is put in English.
+
+Two forms of the same sentences: plain lines, and styled fragments for the prompt. Style carries no
+meaning that the words do not.
+"""
+
+import datetime as dt
+from typing import Final
+
+from p2pchat.errors import LinkLost, P2PError
+from p2pchat.peer.events import (
+    Called,
+    CallerRefused,
+    CallFailed,
+    Calling,
+    CallTurnedAway,
+    CallWithdrawn,
+    ChatEnded,
+    ChatStarted,
+    ContactAway,
+    ContactBack,
+    ContactIdle,
+    ContactLeft,
+    ContactLost,
+    Delivered,
+    Event,
+    Found,
+    Joined,
+    LinesMissing,
+    LoggedIn,
+    LoginFailed,
+    NotKept,
+    OutboxFailed,
+    Overdue,
+    QuotaFull,
+    RegistryBack,
+    RegistryLost,
+    RegistryTrusted,
+    Renumbered,
+    Said,
+    SearchFailed,
+    Security,
+    Seen,
+    TextReceived,
+    Trouble,
+)
+from p2pchat.peer.store.lines import KeptLine, LineState
+from p2pchat.peer.store.schedule import ScheduledLine
+from p2pchat.protocol.counting import counted
+from p2pchat.protocol.names import ME
+from p2pchat.ui.text.folding import PIPE, SCREEN, shown_lines
+
+Fragments = list[tuple[str, str]]
+"""Style and text, in prompt_toolkit's form."""
+
+NOTICE: Final = "* "
+
+_IN_CLEAR: Final = (
+    "it is in clear: others on the network can read it, and anyone can claim this name"
+)
+
+ACTION: Final = "/me "
+"""What a text begins with that says what its speaker does."""
+
+DOING: Final = "~ "
+"""How such a line begins on a screen: with a mark that neither a text nor a notice has."""
+
+CODE: Final = "class:code"
+"""The style of lines between fences: they keep their spaces, and are not wrapped."""
+
+FENCE: Final = "```"
+
+SENT: Final = "sent"
+"""The state of a line that is on its way; `LineState` has those that a disk knows."""
+
+
+def plain_lines(event: Event) -> list[str]:
+    """Return an event as lines: `bob: text` for a message, else lines that begin with `* `.
+
+    Each line of a text gets its speaker's name, so that no text can pass for a notice.
+    """
+    if isinstance(event, TextReceived):
+        if event.text.startswith(ACTION):
+            return [f"{DOING}{event.contact} {_on_one_line(event.text)}"]
+        return [f"{event.contact}: {line}" for line in shown_lines(event.text, event.contact, PIPE)]
+    return [NOTICE + sentence for sentence in sentences(event)]
+
+
+def styled_lines(event: Event) -> list[Fragments]:
+    """Return an event as styled lines; foreign text is in fragments of its own, never parsed."""
+    if isinstance(event, TextReceived):
+        if event.text.startswith(ACTION):
+            doing = ("class:contact", f"{DOING}{event.contact}")
+            return [[doing, ("", f" {_on_one_line(event.text)}")]]
+        first, *rest = shown_lines(event.text, event.contact)
+        indent = " " * (len(event.contact) + 2)
+        return [
+            [("class:contact", event.contact), ("", f": {first}")],
+            *_indented(first, rest, indent),
+        ]
+    return [notice(sentence) for sentence in sentences(event)]
+
+
+def _indented(first: str, rest: list[str], indent: str) -> list[Fragments]:
+    """Return the lines after the first one; those in a fence are code, which nothing may wrap."""
+    lines: list[Fragments] = []
+    in_code = first.lstrip().startswith(FENCE)
+    for line in rest:
+        is_fence = line.lstrip().startswith(FENCE)
+        style = CODE if in_code and not is_fence else ""
+        in_code ^= is_fence
+        lines.append([("", indent), (style, line)] if style else [("", indent + line)])
+    return lines
+
+
+def _on_one_line(action: str) -> str:
+    """Return an action on one line, so that no part of it can pass for something else."""
+    return " ".join(action.removeprefix(ACTION)[: SCREEN.characters].split())
+
+
+def prompt_of(us: str, contact: str | None) -> str:
+    """Return what stands before a line that we say to a contact, or to nobody yet."""
+    whom = ME if contact == us else contact
+    return f"{us}{f' to {whom}' if whom else ''}> "
+
+
+def day_line(day: dt.date) -> Fragments:
+    """Return a line for a day that begins."""
+    return [("class:day", f"—— {day:%A, %d %B %Y} ——")]
+
+
+def our_lines(prompt: str, text: str, state: str, contact: str = "") -> list[Fragments]:
+    """Return a line of ours as it was typed, with its state as a word or a mark.
+
+    `contact`: to whom it was said.
+    """
+    if text.startswith(ACTION):
+        us = prompt.removesuffix("> ").partition(" to ")[0]
+        prompt, text = f"{DOING}{us} ", _on_one_line(text)
+    first, *rest = shown_lines(text, contact)
+    lines: list[Fragments] = [[("class:prompt", prompt), ("", first)]]
+    lines += _indented(first, rest, " " * len(prompt))
+    mark = {"": "", LineState.DELIVERED: "  ✓"}.get(state, f"  ({state})")
+    lines[-1].append(("class:state", mark))
+    return lines
+
+
+def kept_lines(line: KeptLine, me: str, *, whole: bool) -> list[str]:
+    """Return a line of the history with its time, and its state if it is ours.
+
+    `whole`: however long it is.
+    """
+    when = dt.datetime.fromtimestamp(line.at / 1000, tz=dt.UTC).astimezone()
+    whom = f"{me} to {line.username}" if line.outgoing else line.username
+    told = line.outgoing or line.state is LineState.UNREAD
+    first, *rest = line.text.split("\n") if whole else shown_lines(line.text, line.username)
+    lines = [f"{when:%Y-%m-%d %H:%M} {whom}: {first}", *(f"{'':>16} {more}" for more in rest)]
+    lines[-1] += f"  ({line.state})" if told else ""
+    return lines
+
+
+def scheduled_line(line: ScheduledLine, me: str) -> str:
+    """Return a line that is to be sent later, on one line."""
+    written, due = (
+        dt.datetime.fromtimestamp(at / 1000, tz=dt.UTC).astimezone()
+        for at in (line.written_at, line.not_before)
+    )
+    first = shown_lines(line.text, line.username)[0]
+    when = f"not before {due:%Y-%m-%d %H:%M}"
+    return f"{written:%Y-%m-%d %H:%M} {me} to {line.username}: {first}  ({when})"
+
+
+def notice(sentence: str) -> Fragments:
+    """Return a styled line for a notice."""
+    return [("class:notice", NOTICE + sentence)]
+
+
+def error_sentence(error: P2PError) -> str:
+    """Return an error on one line: what happened, the likeliest cause, what to try."""
+    parts = [error.what]
+    if error.likely:
+        parts.append(f"likely: {error.likely}")
+    if error.advice:
+        parts.append(f"try: {error.advice}")
+    return "; ".join(parts)
+
+
+def verify_hint(contact: str) -> str:
+    """Return what the user should know of a chat that is encrypted and not verified."""
+    return f"it is encrypted; to make sure that it is {contact}: /verify {contact}"
+
+
+def _called(contact: str, security: Security) -> str:
+    if security is Security.CLEAR:
+        return (
+            f"{contact} wants to chat with you in clear, where anyone can claim this name:"
+            " /accept or /reject"
+        )
+    return f"{contact} wants to chat with you: /accept or /reject"
+
+
+def _missing(contact: str, count: int, *, ours: bool) -> str:
+    if ours:
+        return (
+            f"your disk is an older copy: up to {counted(count)} of {contact} may be missing here;"
+            f" {contact} can send them again"
+        )
+    return (
+        f"{contact}'s disk is an older copy: up to {counted(count)} of yours may be missing there;"
+        f" to send them again: p2p outbox retry {contact}"
+    )
+
+
+def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a table, a row an event
+    """Return what an event says, without a mark."""
+    match event:
+        case LoggedIn(username, registry, listening, machine):
+            by = f" by way of {machine}" if machine else ""
+            return [f"logged in as {username} at {registry}{by}, listening on {listening}"]
+        case RegistryLost(error, retry_in):
+            why = error_sentence(error) if isinstance(error, LinkLost) else error.what
+            return [f"registry lost: {why}; trying again in {retry_in:.0f} s"]
+        case RegistryBack(registry, machine):
+            by = f" by way of {machine}" if machine else ""
+            return [f"registry is back: logged in again at {registry}{by}"]
+        case Found(username, None):
+            return [f"{username} is offline"]
+        case Found(username, address):
+            return [f"{username} is online at {address}"]
+        case Calling(contact):
+            return [f"calling {contact}, waiting for an answer: /leave gives it up"]
+        case Called(contact, security):
+            return [_called(contact, security)]
+        case Joined(contact):
+            return [f"{contact} has joined by your invitation, and is verified: /chat {contact}"]
+        case CallWithdrawn(contact):
+            return [f"{contact} does not wait any more"]
+        case CallTurnedAway(contact):
+            return [f"{contact} called, and was told that you are busy"]
+        case ChatStarted(contact, security):
+            started = f"chat with {contact} started"
+            return [started, _IN_CLEAR] if security is Security.CLEAR else [started]
+        case CallerRefused(contact, error):
+            return [f"somebody called as {contact}, and was hung up on: {error_sentence(error)}"]
+        case RegistryTrusted(registry, fingerprint):
+            return [f"first contact with {registry}: its key is {fingerprint}, from now on"]
+        case ContactAway(contact, error):
+            how = "is offline" if error is None else f"cannot be reached ({error.what})"
+            return [f"{contact} {how}: what you write waits until you are both online"]
+        case ContactLost(contact, error):
+            why = "" if error is None else f" ({error.what})"
+            return [f"{contact} is gone{why}: what you write waits until you are both online"]
+        case ContactIdle(contact, idle):
+            return [f"{contact} is {'away from' if idle else 'back at'} the keyboard"]
+        case ContactLeft(contact):
+            return [f"{contact} left the chat: what you write stays unread there, or waits"]
+        case ContactBack(contact):
+            return [f"{contact} is back"]
+        case Delivered() | Renumbered() | Said() | Seen():
+            return []
+        case LinesMissing(contact, count, ours):
+            return [_missing(contact, count, ours=ours)]
+        case QuotaFull(contact, lines, size):
+            return [
+                f"{contact} has {lines} unread lines here ({size // 1024} KiB): no more are taken"
+                f" until you read some: /chat {contact}"
+            ]
+        case OutboxFailed(contact, error, count):
+            failed = f"{counted(count)} to {contact} will not be delivered: {error.what}"
+            return [f"{failed}: /outbox"]
+        case Overdue(contact, since):
+            when = dt.datetime.fromtimestamp(since / 1000, tz=dt.UTC).astimezone()
+            return [f"a line to {contact} waits since {when:%A %H:%M}: /outbox"]
+        case NotKept(contact, error, texts):
+            return [
+                *(f"not sent to {contact}: {text}" for text in texts),
+                error_sentence(error),
+            ]
+        case ChatEnded(contact, error, unsent):
+            said = [f"not sent: {text}" for text in unsent]
+            if error is not None:
+                said.append(error_sentence(error))
+            return [*said, f"chat with {contact} ended"]
+        case LoginFailed(error) | CallFailed(_, error) | SearchFailed(_, error) | Trouble(error):
+            return [error_sentence(error)]
+        case TextReceived(contact, text):
+            return [f"{contact}: {text}"]

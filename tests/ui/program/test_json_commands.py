@@ -1,0 +1,100 @@
+"""JSON lines -> orders: what is understood, what is refused, and what the table says."""
+
+import re
+
+import pytest
+
+from p2pchat.errors import UsageError
+from p2pchat.ui.program.json_commands import ROWS, JsonOrder, id_of, load, understand
+from p2pchat.ui.text.commands import COMMANDS
+from tests.ui.program.test_json_events import DOCUMENT
+
+UNDERSTOOD = [
+    ('{"command":"send","to":"bob","text":"hi","id":1}', JsonOrder("send", 1, "bob", "hi")),
+    ('{"command":"send","text":"a\\nb"}', JsonOrder("send", text="a\nb")),
+    ('{"command":"send","text":"\\ud800 \\ud83d\\ude00"}', JsonOrder("send", text="� 😀")),
+    ('{"command":"chat","user":"bob","in_clear":true}', JsonOrder("chat", user="bob", yes=True)),
+    ('{"command":"verify","user":"bob","yes":true}', JsonOrder("verify", user="bob", yes=True)),
+    ('{"command":"accept","id":"x"}', JsonOrder("accept", "x")),
+    ('{"command":"seen","user":"bob","up_to":17}', JsonOrder("seen", user="bob", up_to=17)),
+    (
+        '{"command":"search-history","words":"pizza friday","limit":3}',
+        JsonOrder("search-history", words="pizza friday", limit=3),
+    ),
+    ('{"command":"quit","id":null}', JsonOrder("quit")),
+]
+
+REFUSED = [
+    ("hello", "the line is no JSON"),
+    ("", "the line is no JSON"),
+    ('{"command":"quit","id":NaN}', "the line is no JSON"),
+    ('{"command":"quit","id":1e400}', "the line is no JSON"),
+    ("[" * 100_000, "the line is no JSON"),
+    ('["send"]', "the line is no JSON object"),
+    ("{}", "there is no command None"),
+    ('{"command":"sent"}', "there is no command 'sent'"),
+    ('{"command":["send"]}', "there is no command ['send']"),
+    ('{"command":"next"}', "there is no command 'next'"),
+    ('{"command":"send","to":"bob"}', "send needs 'text'"),
+    ('{"command":"send","to":"bob","text":""}', "send needs 'text'"),
+    ('{"command":"send","to":"bob","text":5}', "'text' of send must be a text"),
+    ('{"command":"send","to":null,"text":"x"}', "'to' of send must be a text"),
+    ('{"command":"send","too":"bob","text":"x"}', "send takes no 'too'"),
+    ('{"command":"quit","user":"bob"}', "quit takes no 'user'"),
+    ('{"command":"chat","user":"bob","in_clear":1}', "'in_clear' of chat must be true or false"),
+    ('{"command":"seen","user":"bob","up_to":true}', "'up_to' of seen must be a whole number"),
+    ('{"command":"seen","user":"bob","up_to":9223372036854775808}', "'up_to' of seen must be betw"),
+    ('{"command":"history","user":"bob","limit":0}', "'limit' of history must be between 1 and"),
+    ('{"command":"quit","id":[1]}', "'id' must be a text or a number"),
+    ('{"command":"quit","id":true}', "'id' must be a text or a number"),
+]
+
+
+@pytest.mark.parametrize(("line", "order"), UNDERSTOOD)
+def test_what_is_understood(line: str, order: JsonOrder) -> None:
+    """Fields may be left out where the table says so."""
+    assert understand(load(line)) == order
+
+
+@pytest.mark.parametrize(("line", "why"), REFUSED, ids=lambda text: text[:40])
+def test_what_is_refused(line: str, why: str) -> None:
+    """By name, with what was probably meant."""
+    with pytest.raises(UsageError) as caught:
+        understand(load(line))
+    assert caught.value.what.startswith(why)
+
+
+def test_advice() -> None:
+    """The exact word."""
+    with pytest.raises(UsageError) as caught:
+        understand({"command": "sned"})
+    assert caught.value.advice == "did you mean 'send'?"
+    with pytest.raises(UsageError) as caught:
+        understand({"command": "send", "too": "bob"})
+    assert caught.value.advice == "did you mean 'to'?"
+
+
+def test_an_id_can_always_be_said_back() -> None:
+    """Whatever the line is."""
+    assert id_of({"id": "\ud800"}) == "�"
+    assert id_of({"id": {"a": 1}}) is None
+    assert id_of({}) is None
+
+
+def test_what_a_person_can_order_a_program_can() -> None:
+    """But for what is about a prompt."""
+    assert {c.word for c in COMMANDS} - set(ROWS) == {"copy", "help", "later", "me", "next", "run"}
+
+
+def test_the_table_says_what_may_be_ordered() -> None:
+    """Each command with each field, in brackets where it may be left out."""
+    table = DOCUMENT.read_text().partition("| command |")[2].partition("\n\n")[0]
+    said = {}
+    for line in table.split("\n")[2:]:
+        cells = line.split("|")
+        fields = re.findall(r"`(\[?)([a-z_]+)\]?`", cells[2])
+        said[cells[1].strip(" `")] = (
+            tuple(name for bracket, name in fields if not bracket),
+            tuple(name for bracket, name in fields if bracket),
+        )
+    assert said == {word: tuple(row) for word, row in ROWS.items()}

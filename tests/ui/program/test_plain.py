@@ -1,0 +1,183 @@
+"""Plain lines: from a pipe or a file, whole, in pieces, and at the end."""
+
+import io
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from p2pchat.net.loop import Loop
+from p2pchat.peer.events import TextReceived
+from p2pchat.ui.program.plain import LineInput, LineWriter, PacedWriter, ended_with_reader
+from p2pchat.ui.screen.view import View
+from tests.fakes import settle
+
+
+class Typed:
+    """Stands for the app: keeps what is submitted."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.ended = False
+        self.wants_input = True
+
+    def when_input_is_wanted(self, callback: Callable[[], None]) -> None:
+        self.on_input_wanted = callback
+
+    def submit(self, line: str) -> None:
+        assert not self.ended
+        self.lines.append(line)
+
+    def refuse_line(self, why: str) -> None:
+        self.lines.append(f"refused: {why}")
+
+    def end_input(self) -> None:
+        self.ended = True
+
+
+def turns(loop: Loop) -> None:
+    for _ in range(5):
+        loop.run_once(0)
+
+
+def test_lines_from_a_pipe(loop: Loop) -> None:
+    """Cut anywhere, in the middle of a character too; the last line needs no line feed."""
+    r, w = os.pipe()
+    app = Typed()
+    LineInput(loop, r, app)  # type: ignore[arg-type]
+    data = "bir\niki — üç\r\n\ndört".encode()
+    for i in range(len(data)):
+        os.write(w, data[i : i + 1])
+        loop.run_once(0)
+    assert app.lines == ["bir", "iki — üç", ""]
+    os.close(w)
+    turns(loop)
+    assert app.lines[-1] == "dört"
+    assert app.ended
+    assert loop.idle
+    os.close(r)
+
+
+def test_lines_from_a_file(loop: Loop, tmp_path: Path) -> None:
+    """A redirected stdin, which epoll refuses."""
+    (tmp_path / "in").write_text("one\ntwo\n")
+    descriptor = os.open(tmp_path / "in", os.O_RDONLY)
+    app = Typed()
+    LineInput(loop, descriptor, app)  # type: ignore[arg-type]
+    settle(loop)
+    assert app.lines == ["one", "two"]
+    assert app.ended
+    os.close(descriptor)
+
+
+def test_bytes_that_are_no_text_are_replaced(loop: Loop) -> None:
+    """Not a crash."""
+    r, w = os.pipe()
+    app = Typed()
+    LineInput(loop, r, app)  # type: ignore[arg-type]
+    os.write(w, b"\xff\xfe\n")
+    os.close(w)
+    turns(loop)
+    assert app.lines == ["\N{REPLACEMENT CHARACTER}" * 2]
+    os.close(r)
+
+
+def test_each_line_is_written_at_once(loop: Loop) -> None:
+    """Whoever reads the pipe waits for it."""
+
+    class Flushed(io.StringIO):
+        flushes = 0
+
+        def flush(self) -> None:
+            self.flushes += 1
+
+    out = Flushed()
+    view = View(PacedWriter(out, loop).write, plain=True)
+    view.tell("you are in no chat")
+    view.show(TextReceived("bob", "hi\nthere"))
+    assert out.getvalue() == "* you are in no chat\nbob: hi\nbob: there\n"
+    assert out.flushes == 3
+
+
+def test_nobody_reads_any_more(loop: Loop) -> None:
+    """It is raised between what the loop does, once; what follows goes nowhere."""
+    r, w = os.pipe()
+    with open(w, "w", encoding="utf-8") as out:
+        writer = LineWriter(out, loop.end_with)
+        with ended_with_reader(loop, w):
+            loop.run_once(0)
+            os.close(r)
+            with pytest.raises(BrokenPipeError):
+                loop.run_once(0)
+        for _ in range(2):
+            writer.write([[("", "a")]])
+        with pytest.raises(BrokenPipeError):
+            loop.run_once(0)
+        loop.run_once(0)
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, w)  # what is left in the buffer
+        os.close(devnull)
+
+
+def test_only_a_pipes_reader_is_looked_for(loop: Loop, tmp_path: Path) -> None:
+    """A file or a terminal has none."""
+    with (tmp_path / "out").open("w") as out, ended_with_reader(loop, out.fileno()):
+        assert loop.next_deadline() is None
+
+
+@pytest.mark.parametrize("closes", [1, 2])
+def test_closing_stops_reading_and_leaves_the_descriptor(loop: Loop, closes: int) -> None:
+    """It is stdin's, not ours."""
+    r, w = os.pipe()
+    app = Typed()
+    lines = LineInput(loop, r, app)  # type: ignore[arg-type]
+    for _ in range(closes):
+        lines.close()
+    os.write(w, b"x\n")
+    turns(loop)
+    assert app.lines == []
+    assert os.read(r, 10) == b"x\n"
+    os.close(r)
+    os.close(w)
+
+
+def test_a_line_without_end_is_not_kept(loop: Loop) -> None:
+    """It is refused at its end, and the next one is taken."""
+    r, w = os.pipe()
+    app = Typed()
+    lines = LineInput(loop, r, app)  # type: ignore[arg-type]
+    for _ in range(100):
+        os.write(w, b"x" * 60_000)
+        loop.run_once(0)
+        assert len(lines._partial) <= 2 * 1024 * 1024
+    os.write(w, b"\nnext\n")
+    turns(loop)
+    assert [line[:20] for line in app.lines] == ["refused: a line of m", "next"]
+    os.close(w)
+    turns(loop)
+    os.close(r)
+
+
+def test_a_reader_that_sleeps_holds_nobody_up(real_loop: Loop) -> None:
+    """What it does not take waits, up to a limit, and that much waits is told."""
+    r, w = os.pipe()
+    told: list[bool] = []
+    with open(w, "w", encoding="utf-8") as out, open(r, encoding="utf-8") as reader:
+        writer = PacedWriter(out, real_loop)
+        writer.on_behind = told.append
+        for n in range(400):
+            writer.write([[("", f"{n} {'x' * 1000}")]])
+            real_loop.run_once(0)
+        assert told == [True]
+        lines: list[str] = []
+        thread = threading.Thread(
+            target=lambda: lines.extend(reader.readline() for _ in range(400))
+        )
+        thread.start()
+        writer.flush()
+        thread.join()
+        writer.close()
+    assert [line.split()[0] for line in lines] == [str(n) for n in range(400)]
+    assert told == [True, False]

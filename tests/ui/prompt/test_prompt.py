@@ -1,0 +1,96 @@
+"""The prompt: what stands around the line, its completion, its history."""
+
+import asyncio
+import stat
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import fragment_list_to_text, to_formatted_text
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+
+from p2pchat.protocol.screen import Around, Piece
+from p2pchat.ui.prompt.prompt import Prompt
+from p2pchat.ui.text.render import our_lines
+
+
+def text_of(formatted: object) -> str:
+    return fragment_list_to_text(to_formatted_text(formatted))  # type: ignore[arg-type]
+
+
+def test_what_is_given_stands_around_the_line() -> None:
+    """Lines that are not settled above it, with their states, and the toolbar below."""
+    given = Around("alice to bob> ")
+    with create_pipe_input() as keyboard:
+        prompt = Prompt(lambda: given, history_file=None, input=keyboard, output=DummyOutput())
+        assert text_of(prompt.session.message) == "alice to bob> "
+        given = Around(
+            "alice to bob> ",
+            (Piece("", ("left",), 1),),
+            (Piece("class:x", ("right",), 1),),
+            (("one", "sent"), ("two\nmore", "queued")),
+            3,
+        )
+        assert text_of(prompt.session.message).splitlines() == [
+            "* 3 more lines wait",
+            "alice to bob> one  (sent)",
+            "alice to bob> two",
+            "              more  (queued)",
+            "alice to bob> ",
+        ]
+        assert text_of(prompt.session.bottom_toolbar).split() == ["left", "right"]
+
+
+@pytest.mark.parametrize("state", ["", "sent", "delivered", "not sent", "waits for an answer"])
+def test_a_line_is_shown_whatever_words_its_state_has(state: str) -> None:
+    """A word of it that was taken for a colour once ended the prompt."""
+    with create_pipe_input() as keyboard:
+        prompt = Prompt(
+            lambda: Around("> "), history_file=None, input=keyboard, output=DummyOutput()
+        )
+        prompt.write(our_lines("> ", "bring the cake", state))
+
+
+def test_completion_and_a_private_history(tmp_path: Path) -> None:
+    """Commands and known names; what was typed is its owner's."""
+    file = tmp_path / "input-history"
+    given = Around("> ", names=(("bea", ""), ("bob", "online")))
+    with create_pipe_input() as keyboard:
+        prompt = Prompt(lambda: given, history_file=file, input=keyboard, output=DummyOutput())
+        completer = prompt.session.completer
+        assert completer is not None
+
+        def offered(text: str) -> list[str]:
+            document = Document(text, len(text))
+            return [c.text for c in completer.get_completions(document, CompleteEvent())]
+
+        assert offered("/chat b") == ["bea", "bob"]
+        assert offered("/qu") == ["/quit"]
+        assert offered("hello b") == []
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_arrow_up_right_after_enter(tmp_path: Path) -> None:
+    """Finds what was entered: before the prompt was drawn again, it once found nothing."""
+    lines: list[str] = []
+    with create_pipe_input() as keyboard:
+        prompt = Prompt(
+            lambda: Around("> "),
+            history_file=tmp_path / "input-history",
+            input=keyboard,
+            output=DummyOutput(),
+        )
+
+        def on_line(line: str) -> None:
+            lines.append(line)
+            if len(lines) == 1:
+                keyboard.send_text("\x1b[A\r")
+            else:
+                prompt.session.app.exit(result="")
+
+        prompt.on_line = on_line
+        keyboard.send_text("again\r")
+        asyncio.run(prompt.session.app.run_async())
+    assert lines == ["again", "again"]

@@ -1,0 +1,492 @@
+"""Commands down, events up: a person or a script at a node, on memory wires."""
+
+from collections.abc import Callable
+
+import pytest
+
+from p2pchat.errors import LoginRefused, StorageError
+from p2pchat.peer.store.thread import Thread
+from p2pchat.ui.screen.call import Call
+from p2pchat.ui.screen.chat_app import ChatApp
+from p2pchat.ui.screen.view import View
+from p2pchat.ui.text.render import Fragments, plain_lines
+from tests.peer.chat.test_conversations import friends
+from tests.world import Person, World
+
+A, B = "10.0.0.2", "10.0.0.3"
+
+ENCRYPTED = {
+    False: [],
+    True: ["* it is encrypted; to make sure that it is bob: /verify bob"],
+}
+
+
+class Screen(View):
+    """A view that keeps what it is shown, and in `typed` what becomes of what was typed."""
+
+    def __init__(self) -> None:
+        super().__init__(self._keep, plain=True)
+        self.lines: list[str] = []
+        self.typed: list[tuple[str, str]] = []
+
+    def ours(self, prompt: str, text: str, state: str, contact: str = "") -> None:
+        self.typed.append((prompt + text, state))
+
+    def _keep(self, lines: list[Fragments]) -> None:
+        self.lines += ["".join(text for _, text in line) for line in lines]
+
+
+def start(world: World, password: str = "pw", **how: object) -> tuple[ChatApp, Screen]:
+    """Give alice's app, logged in."""
+    world.make_account("alice")
+    screen = Screen()
+    app = ChatApp(screen, **how)  # type: ignore[arg-type]
+    node = world.node("alice", A, password, world.home("alice"), app.on_event)
+    app.on_done = node.stop
+    node.on_room = app.on_room
+    app.run(node)
+    node.start()
+    world.settle()
+    return app, screen
+
+
+def heard(person: Person) -> list[str]:
+    return [line for event in person.events for line in plain_lines(event)]
+
+
+def test_a_person_chats(world: World) -> None:
+    """Search, chat, say, leave, quit."""
+    bob = world.person("bob", B)
+    app, screen = start(world)
+    app.submit("/search bob")
+    app.submit("/chat bob")
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    app.submit("hello")
+    world.settle()
+    app.submit("/leave")
+    world.settle()
+    app.submit("/quit")
+    world.settle()
+    assert app.done
+    assert app.exit_code == 0
+    assert [line for line in screen.lines if "bob" in line] == [
+        f"* bob is online at {B}:{bob.node._server.address.port}",  # type: ignore[union-attr]
+        "* calling bob, waiting for an answer: /leave gives it up",
+        "* chat with bob started",
+        *ENCRYPTED[world.url.secure],
+        "* chat with bob ended",
+    ]
+    assert "alice: hello" in heard(bob)
+    assert app.names == {"bob"}
+
+
+def test_mistakes_are_told_and_nothing_happens(world: World) -> None:
+    """Unknown commands, text without a chat."""
+    app, screen = start(world)
+    screen.lines.clear()
+    for line in ("hello?", "/accept", "/leave", "/lave", "/chat al\x1bice"):
+        app.submit(line)
+    assert screen.lines == [
+        "* you are in no chat; try: /chat NAME starts one",
+        "* nobody is calling you",
+        "* you are in no chat",
+        "* there is no command /lave; nothing was sent; try: did you mean /leave?",
+        "* 'al\ufffdice' is not a valid username; likely: a name has no spaces, nothing invisible,"
+        " and at most 64 bytes",
+    ]
+    assert not app.done
+
+
+def test_help(world: World) -> None:
+    """On request."""
+    app, screen = start(world)
+    app.submit("/help")
+    assert any("/chat  /next" in line for line in screen.lines)
+    app.submit("/help chat")
+    assert any(line.startswith("* /chat NAME [--in-clear]: ") for line in screen.lines)
+    app.submit("/help xyzzy")
+    assert "no command" in screen.lines[-1]
+
+
+def _left(world: World, contact: str) -> str:
+    """Return how the notice begins that a contact has left."""
+    return f"* {contact} left the chat" if world.url.secure else f"* chat with {contact} ended"
+
+
+def test_a_script_is_done_in_order(world: World) -> None:
+    """What follows a call waits for its answer, commands too, and the end as well."""
+    bob = world.person("bob", B)
+    app, _ = start(world, commands_overtake=False)
+    for line in ("/chat bob", "one", "two", "/leave"):
+        app.submit(line)
+    app.end_input()
+    world.settle()
+    assert not app.done
+    assert any(line.startswith("* alice wants to chat with you") for line in heard(bob))
+    bob.node.accept()
+    world.advance(2)
+    assert "* chat with alice started" in heard(bob)
+    *said, left = [line for line in heard(bob) if "until you" not in line][-3:]
+    assert said == ["alice: one", "alice: two"]
+    assert left.startswith(_left(world, "alice"))
+    assert app.done
+
+
+def test_what_is_typed_while_a_friend_is_dialled_waits(secure_world: World) -> None:
+    """Nobody is asked, but it takes a moment."""
+    alice, bob = friends(secure_world)
+    alice.node.stop()
+    secure_world.settle()
+    app, screen = start(secure_world, commands_overtake=False)
+    for line in ("/chat bob", "one", "two"):
+        app.submit(line)
+        for _ in range(3):
+            secure_world.loop.run_once(0)
+    app.end_input()
+    secure_world.settle()
+    assert app.done
+    assert heard(bob)[-2:] == ["alice: one", "alice: two"]
+    assert not [line for line in screen.lines if "in no chat" in line]
+
+
+def test_a_script_does_not_wait_for_a_disk_that_is_full(
+    secure_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told what was not sent, and why, by its exit too."""
+    friends(secure_world)[0].node.stop()
+    secure_world.settle()
+    app, screen = start(secure_world, commands_overtake=False)
+    app.submit("/chat bob")
+    secure_world.settle()
+
+    def full(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(Thread, "write", full)
+    app.submit("lost")
+    app.end_input()
+    secure_world.settle()
+    assert app.done
+    assert isinstance(app.error, StorageError)
+    assert "* not sent to bob: lost" in screen.lines
+
+
+def test_a_person_at_a_keyboard_can_give_up(world: World) -> None:
+    """A command is meant now, even if a text waits for an answer."""
+    world.person("bob", B)
+    app, _ = start(world)
+    app.submit("/chat bob")
+    app.submit("are you there?")
+    world.settle()
+    app.submit("/leave")
+    world.settle()
+    assert app.node.calling is None
+    app.submit("/quit")
+    assert app.done
+
+
+def test_the_end_of_input_waits_for_a_search(world: World) -> None:
+    """`echo /search bob | p2p login` shows the answer."""
+    world.person("bob", B)
+    app, screen = start(world)
+    app.submit("/search bob")
+    app.submit("/search eve")
+    app.end_input()
+    assert not app.done
+    world.settle()
+    assert app.done
+    assert screen.lines[-1] == "* there is no user named eve"
+
+
+def test_one_call_and_out(world: World) -> None:
+    """`p2p chat bob`: leaves when the person does; in clear also when bob does."""
+    bob = world.person("bob", B)
+    app, screen = start(world, call=Call("bob"))
+    bob.node.accept()
+    world.settle()
+    app.submit("hi")
+    world.settle()
+    assert not app.done
+    bob.leave()
+    world.settle()
+    if world.url.secure:
+        assert not app.done
+        app.submit("/leave")
+        world.settle()
+    assert app.done
+    assert app.exit_code == 0
+    assert screen.lines[-1] == "* chat with bob ended"
+
+
+def test_a_contact_who_leaves_takes_no_line_with_them(secure_world: World) -> None:
+    """A pipe is read to its end, and its exit code is what became of all of it."""
+    world = secure_world
+    bob = world.person("bob", B)
+    app, screen = start(world, call=Call("bob"))
+    bob.node.accept()
+    world.settle()
+    for n in range(40):
+        app.submit(f"line {n}")
+        if n == 20:
+            bob.leave()
+        if n == 30:
+            bob.node.stop()
+        for _ in range(2):
+            world.loop.run_once(0)
+    app.end_input()
+    world.advance(20)
+    assert app.done
+    assert app.exit_code == 6
+    assert [line for line in screen.lines if "left the chat" in line] == [
+        "* bob left the chat: what you write stays unread there, or waits"
+    ]
+    bob = world.person("bob", B)
+    app, _ = start(world)
+    world.advance(20)
+    kept = [line.text for line in bob.node.history.lines("alice")]
+    assert kept == [f"line {n}" for n in range(40)]
+
+
+def test_one_call_and_the_end_of_input(world: World) -> None:
+    """`echo hi | p2p chat bob`: what is left is sent, then it leaves."""
+    bob = world.person("bob", B)
+    app, _ = start(world, call=Call("bob"))
+    app.submit("hi")
+    app.submit("there")
+    app.end_input()
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    assert app.done
+    assert app.exit_code == 0
+    *said, left = [line for line in heard(bob) if "until you" not in line][-3:]
+    assert said == ["alice: hi", "alice: there"]
+    assert left.startswith(_left(world, "alice"))
+
+
+def test_one_call_that_fails_says_so_by_its_code(world: World) -> None:
+    """Offline 6, unknown 5, rejected 7, busy 8."""
+    bob, _ = world.person("bob", B), world.person("carol", "10.0.0.4")
+
+    def call(name: str, then: Callable[[], None] = lambda: None) -> int:
+        app, _ = start(world, call=Call(name))
+        then()
+        world.settle()
+        assert app.done
+        return app.exit_code
+
+    assert call("nobody") == 5
+    assert call("bob", bob.node.reject) == 7
+    if world.url.secure:
+        bob.node.conversations.do_not_disturb.turn(on=True)
+    else:
+        bob.node.call("carol")
+        world.settle()
+    assert call("bob") == 8
+    bob.node.stop()
+    world.settle()
+    if not world.url.secure:
+        assert call("bob") == 6
+
+
+def test_one_call_to_somebody_offline_waits_on_the_disk(secure_world: World) -> None:
+    """`echo hi | p2p chat bob` says that it waits, by its exit code too; nothing is lost."""
+    world = secure_world
+    bob = world.person("bob", B)
+    bob.node.stop()
+    world.settle()
+    app, screen = start(world, call=Call("bob"))
+    assert not app.done  # a person may want to write all the same
+    app.submit("hi")
+    app.end_input()
+    world.settle()
+    assert app.done
+    assert app.exit_code == 6
+    assert "* 1 line waits until you are both online" in screen.lines
+    app, screen = start(world)
+    bob = world.person("bob", B)
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    assert "alice: hi" in heard(bob)
+
+
+def test_a_login_that_fails_is_an_error_to_raise(world: World) -> None:
+    """Not a line among others."""
+    app, screen = start(world, password="wrong")
+    assert app.done
+    assert isinstance(app.error, LoginRefused)
+    assert screen.lines == []
+
+
+def test_a_chat_outlives_a_refused_login(world: World) -> None:
+    """A node that was replaced leaves when its chat has ended, not before."""
+    bob = world.person("bob", B)
+    app, _ = start(world)
+    app.submit("/chat bob")
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    world.person("alice", "10.0.0.7")
+    world.advance(10)
+    assert not app.done
+    app.submit("still here")
+    world.settle()
+    assert "alice: still here" in heard(bob)
+    bob.leave()
+    world.settle()
+    assert app.done
+    assert isinstance(app.error, LoginRefused)
+
+
+def test_the_end_of_input_waits_until_all_has_gone_out(world: World) -> None:
+    """However long the contact takes to read it, if nothing would be kept; else some seconds."""
+    bob = world.person("bob", B)
+    app, _ = start(world, call=Call("bob"))
+    bob.node.accept()
+    world.settle()
+    bobs_ends = [end for pair in world.internet.wires for end in pair if end.local.host == B]
+    for end in bobs_ends:
+        end.pause_reading()
+    said = [f"{i}" * 60_000 for i in range(3)]  # two fit on the wire, one waits
+    for text in said:
+        app.submit(text)
+    app.end_input()
+    world.advance(60)
+    kept = bob.node.url.secure
+    assert app.done is kept
+    for end in bobs_ends:
+        end.resume_reading()
+    world.advance(10)
+    assert app.done
+    assert app.exit_code == (6 if kept else 0)
+    assert [line for line in heard(bob) if line.startswith("alice: ")] == [
+        f"alice: {text}" for text in said
+    ]
+
+
+def test_nothing_but_the_person_moves_the_front(secure_world: World) -> None:
+    """Whatever happens behind it: what is typed goes to whom it was meant for."""
+    world = secure_world
+    friends(world)[0].node.stop()
+    carol = world.person("carol", "10.0.0.4")
+    app, screen = start(world)
+    app.submit("/chat carol")
+    world.settle()
+    carol.node.accept()
+    world.settle()
+    assert app.front == "carol"
+    app.submit("/chat bob")
+    app.submit("/chat carol")
+    world.settle()
+    assert app.front == "carol"
+    app.node.conversations.outbox.queue("bob", ("from cron",), lambda _: None, lambda _: None)
+    for pair in world.internet.wires:
+        if B in {pair[0].local.host, pair[1].local.host}:
+            pair[0].cut()
+    world.advance(10)
+    assert app.front == "carol"
+    app.submit("for carol")
+    world.settle()
+    assert "alice: for carol" in heard(carol)
+    app.submit("/leave")
+    app.submit("lost?")
+    assert screen.lines[-1].startswith("* you are in no chat")
+
+
+def test_a_name_is_the_same_at_every_door_however_it_is_typed(secure_world: World) -> None:
+    """Lower case at a secure registry; what is no name is refused, and nobody new is made of it."""
+    world = secure_world
+    alice, bob = friends(world)
+    alice.node.stop()
+    world.settle()
+    app, screen = start(world)
+    app.submit("/block BOB")
+    assert [c.username for c in app.node.contacts.all() if c.blocked] == ["bob"]
+    app.submit("/unblock Bob")
+    assert not app.node.contacts.get("bob").blocked
+    app.submit("/chat Bob")
+    world.settle()
+    assert app.front == "bob"
+    app.submit("/search boB")
+    world.settle()
+    assert any("bob is online" in line for line in screen.lines)
+    for typed in ("/block b\u200bob", "/chat bo\u202eb"):
+        app.submit(typed)
+        assert "is not a valid username" in screen.lines[-1]
+    app.submit("/chat bbo")
+    world.settle()
+    assert screen.lines[-1] == "* there is no user named bbo; likely: did you mean bob?"
+    assert {c.username for c in app.node.contacts.all()} == {"bob"}
+    assert bob.node.standing.value == "online"
+
+
+def test_a_script_that_quits_has_its_answers_first(world: World) -> None:
+    """`printf '/search bob\\n/quit\\n' | p2p login`."""
+    world.person("bob", B)
+    app, screen = start(world, commands_overtake=False)
+    app.node.search("bob")  # as another screen does
+    world.settle()
+    for line in ("/search bob", "/search nobody", "/quit"):
+        app.submit(line)
+    assert not app.done
+    world.settle()
+    assert app.done
+    assert any("bob is online" in line for line in screen.lines)
+    assert any("no user named nobody" in line for line in screen.lines)
+    app, _ = start(world, commands_overtake=False)
+    app.node.search("bob")
+    world.settle()
+    app.end_input()
+    world.settle()
+    assert app.done
+
+
+def test_how_to_verify_is_told_at_most_once_a_day(secure_world: World) -> None:
+    """At the first chat, and no more once it is done."""
+    world = secure_world
+    bob = world.person("bob", B)
+    app, screen = start(world)
+    contacts = app.node.contacts
+
+    def hints_of_a_chat() -> int:
+        before = len(screen.lines)
+        app.submit("/chat bob")
+        world.settle()
+        if bob.node.called_by:
+            bob.node.accept()
+        world.settle()
+        app.submit("/leave")
+        world.settle()
+        return sum("/verify bob" in line for line in screen.lines[before:])
+
+    assert [hints_of_a_chat() for _ in range(3)] == [1, 0, 0]
+    a_day = 24 * 3600
+    known = contacts.get("bob")
+    profile = world.home("alice").profile
+    profile.keep_contact(str(world.url), known._replace(hinted_at=known.hinted_at - a_day))
+    assert [hints_of_a_chat() for _ in range(2)] == [1, 0]
+    contacts.safety_number("bob")
+    contacts.mark_verified("bob")
+    profile.keep_contact(str(world.url), contacts.get("bob")._replace(hinted_at=0))
+    assert hints_of_a_chat() == 0
+
+
+def test_an_offline_contact_is_told_although_lines_wait_already(secure_world: World) -> None:
+    """When the chat is opened, and not again while it is in front."""
+    alice, bob = friends(secure_world)
+    alice.node.stop()
+    bob.node.stop()
+    secure_world.settle()
+    app, screen = start(secure_world)
+    told = "* bob is offline: what you write waits until you are both online"
+    for count in (1, 2):
+        app.submit("/chat bob")
+        secure_world.settle()
+        app.submit("hello")
+        secure_world.settle()
+        assert screen.lines.count(told) == count
+        app.submit("/leave")
+        secure_world.settle()

@@ -1,0 +1,66 @@
+"""/history and /search-history as they are typed."""
+
+import re
+
+import pytest
+
+from p2pchat.errors import UsageError
+from p2pchat.ui.screen.history_orders import HistoryOrders
+from p2pchat.ui.text.commands import Order
+from tests.peer.chat.test_conversations import friends
+from tests.ui.screen.test_chat_app import Screen
+from tests.world import World
+
+
+def test_what_was_said_is_shown(secure_world: World) -> None:
+    """Of whom is in front, or anybody; with what has become of it."""
+    alice, bob = friends(secure_world)
+    alice.node.call("bob")
+    secure_world.settle()
+    alice.say("pizza on friday?\nor saturday")
+    secure_world.settle()
+    screen = Screen()
+    fronts: list[str | None] = ["bob", None]
+    handlers = HistoryOrders(screen, lambda: alice.node, lambda: fronts[0]).handlers
+    handlers["history"](Order("history"))
+    assert re.fullmatch(
+        r"\* \d{4}-\d\d-\d\d \d\d:\d\d alice to bob: pizza on friday\?", screen.lines[0]
+    )
+    assert screen.lines[1] == "*                  or saturday  (delivered)"
+    fronts.pop(0)
+    with pytest.raises(UsageError, match="whose"):
+        handlers["history"](Order("history"))
+    screen.lines.clear()
+    handlers["search-history"](Order("search-history", "friday piz"))
+    assert "pizza on friday" in screen.lines[0]
+    screen.lines.clear()
+    handlers["search-history"](Order("search-history", "pasta"))
+    assert screen.lines == ["* nothing was found"]
+    bobs = HistoryOrders(screen, lambda: bob.node, lambda: None).handlers
+    bobs["history"](Order("history", "alice"))
+    assert "alice: pizza on friday?" in screen.lines[1]
+    assert screen.lines[2].endswith("(unread)")
+
+
+def test_something_is_said_later(secure_world: World) -> None:
+    """To whom is in front; the outbox shows since when it may go out."""
+    alice, _ = friends(secure_world)
+    screen = Screen()
+    fronts: list[str | None] = ["bob"]
+    handlers = HistoryOrders(screen, lambda: alice.node, lambda: fronts[0]).handlers
+    handlers["later"](Order("later", "2h good morning"))
+    assert re.fullmatch(r"\* it is said not before \w+ \d\d:\d\d: /outbox", screen.lines[-1])
+    handlers["outbox"](Order("outbox"))
+    assert "me to bob: good morning  (not before " in screen.lines[-1]
+    for typed, what in (
+        ("2h", "what is to be said later"),
+        ("soon x", "'soon' is no time to come"),
+    ):
+        with pytest.raises(UsageError, match=what):
+            handlers["later"](Order("later", typed))
+    fronts[0] = "carol"
+    with pytest.raises(UsageError, match="no key of carol"):
+        handlers["later"](Order("later", "2h x"))
+    fronts[0] = None
+    with pytest.raises(UsageError, match="in no chat"):
+        handlers["later"](Order("later", "2h x"))

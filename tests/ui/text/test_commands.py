@@ -1,0 +1,143 @@
+"""What a typed line means."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from p2pchat.errors import UsageError
+from p2pchat.ui.text.brought_words import ELSEWHERE, SAME
+from p2pchat.ui.text.commands import COMMANDS, Order, Say, complete, help_lines, parse
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("", None),
+        ("   ", None),
+        ("hello", Say("hello")),
+        ("  indented", Say("  indented")),
+        ("what about /quit", Say("what about /quit")),
+        ("//etc/passwd", Say("/etc/passwd")),
+        ("/chat bob", Order("chat", "bob")),
+        ("/chat   bob  ", Order("chat", "bob")),
+        ("/quit", Order("quit")),
+        ("/accept", Order("accept")),
+        ("/accept bob", Order("accept", "bob")),
+        ("/search-history pizza  friday", Order("search-history", "pizza friday")),
+        ("OK", Say("OK")),
+        ("pasted\n", Say("pasted")),
+        ("two\nlines\n\n", Say("two\nlines")),
+        ("/quit\n", Order("quit")),
+        ("REJECT", Say("REJECT")),
+    ],
+)
+def test_what_a_line_means(line: str, meant: object) -> None:
+    """Text, or a command; typing a word of the protocol is typing a word."""
+    assert parse(line) == meant
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("/chta bob", "did you mean /chat?"),
+        ("/xyzzy", "/help"),
+        ("/", "/help"),
+        ("/chat", "/chat NAME"),
+        ("/chat bob and carol", "/chat NAME"),
+        ("/quit now", "/quit"),
+        ("/password hunter2", "p2p passwd"),
+    ],
+)
+def test_what_is_not_understood_is_never_sent(line: str, advice: str) -> None:
+    """It may hold a secret; the error says what could be meant."""
+    with pytest.raises(UsageError) as error:
+        parse(line)
+    assert advice in error.value.advice
+    assert "hunter2" not in error.value.what
+
+
+@given(st.text())
+@example("0\r")
+@example("0\n\n")
+def test_any_line_is_something(line: str) -> None:
+    """A text keeps its every character, but for line feeds at its end."""
+    try:
+        meant = parse(line)
+    except UsageError:
+        assert line.strip().startswith("/")
+        return
+    if isinstance(meant, Say) and not line.strip().startswith("/"):
+        assert meant.text == line.rstrip("\r\n")
+
+
+def test_completion_of_commands_and_names() -> None:
+    """Commands at the start, names after those that take one."""
+    names = {"bobby": "", "bob": "online", "alice": ""}
+    assert [c for c, _ in complete("/", names)] == [f"/{c.word}" for c in COMMANDS]
+    assert complete("/se", names)[0] == ("/search", "see whether somebody is online, and where")
+    assert [c for c, _ in complete("/chat bo", names)] == ["bob", "bobby"]
+    assert complete("/chat bob", names)[0] == ("bob", "online")
+    assert [c for c, _ in complete("/search ", names)] == sorted(names)
+    assert complete("/quit ", names) == []
+    assert complete("/chat bob c", names) == []
+    assert complete("bo", names) == []
+
+
+def test_help_shows_every_command() -> None:
+    """From the same table."""
+    assert len(help_lines()) <= 6
+    text = "\n".join(help_lines())
+    assert all(f"/{c.word}" in text for c in COMMANDS)
+    assert max(map(len, help_lines())) <= 76
+    for command in COMMANDS:
+        assert help_lines(command.word)[0] == f"{command.usage}: {command.help}"
+        assert help_lines(f"/{command.word}") == help_lines(command.word)
+    with pytest.raises(UsageError):
+        help_lines("xyzzy")
+
+
+@pytest.mark.parametrize("word", [*SAME, *ELSEWHERE])
+def test_the_words_that_people_bring(word: str) -> None:
+    """They do what is meant, or say exactly what does."""
+    if word in SAME:
+        assert any(_is_order(f"/{word}{rest}", SAME[word]) for rest in ("", " bob"))
+        return
+    with pytest.raises(UsageError, match="here") as error:
+        parse(f"/{word}")
+    assert error.value.advice == ELSEWHERE[word]
+
+
+def _is_order(line: str, word: str) -> bool:
+    try:
+        meant = parse(line)
+    except UsageError:
+        return False
+    return isinstance(meant, Order) and meant.word == word
+
+
+def test_there_are_many_of_them_and_none_hides_a_command() -> None:
+    """Eighty that were collected."""
+    assert len(SAME) + len(ELSEWHERE) >= 80
+    ours = {command.word for command in COMMANDS}
+    assert not ours & (SAME.keys() | ELSEWHERE.keys())
+    assert not SAME.keys() & ELSEWHERE.keys()
+    assert set(SAME.values()) <= ours
+
+
+def test_a_message_behind_a_name_is_not_lost_without_a_word() -> None:
+    """`/msg bob hi` is two steps here."""
+    with pytest.raises(UsageError, match="nothing was sent") as error:
+        parse("/msg bob hi there")
+    assert error.value.advice == "/chat NAME [--in-clear], and then what you want to say"
+    assert parse("/msg bob") == Order("chat", "bob")
+    assert parse("/chat bob --in-clear") == Order("chat", "bob", "--in-clear")
+
+
+def test_a_blank_before_the_slash_is_neither_said_nor_done() -> None:
+    """Who knows which was meant; with two slashes it is said, blank and all."""
+    with pytest.raises(UsageError, match="a space is before the slash"):
+        parse(" /quit")
+    assert parse(" //quit") == Say(" /quit")
+    assert parse("/me waves  hello") == Say("/me waves hello")
+    with pytest.raises(UsageError):
+        parse("/me")

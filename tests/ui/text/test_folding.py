@@ -1,0 +1,48 @@
+"""What is shown of one message: at most so much, and a note where all of it is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pchat.ui.text.folding import PIPE, SCREEN, Fold, shown_lines
+
+
+def test_what_fits_is_shown_as_it_is() -> None:
+    """With tabs expanded."""
+    assert shown_lines("hi\nthere", "bob") == ["hi", "there"]
+    assert shown_lines("a\tb", "bob") == ["a   b"]
+    assert shown_lines("", "bob") == [""]
+
+
+@pytest.mark.parametrize("letter", ["\n", "\t", "x", "\n\t", "é"])
+def test_the_worst_messages_have_bounds_on_a_screen(letter: str) -> None:
+    """64 KiB of anything."""
+    text = letter * (65536 // len(letter.encode()))
+    *lines, note = shown_lines(text, "bob")
+    assert len(lines) <= SCREEN.lines
+    assert sum(map(len, lines)) <= SCREEN.characters * 4
+    assert note == f"({_left(text, lines)} more characters; all of it: p2p history bob)"
+
+
+def _left(text: str, lines: list[str]) -> int:
+    """Return how many characters are not in the lines, which the text begins with."""
+    shown = "\n".join(lines).replace("    ", "\t")
+    assert text.startswith(shown)
+    return len(text) - len(shown)
+
+
+def test_a_pipe_has_long_lines_whole() -> None:
+    """A program reads them."""
+    assert shown_lines("x" * 65536, "bob", PIPE) == ["x" * 65536]
+    assert len(shown_lines("\n" * 65535, "bob", PIPE)) == PIPE.lines + 1
+
+
+@given(st.text("a\n\t", max_size=60), st.integers(1, 5), st.integers(1, 20))
+def test_no_more_than_the_fold_says(text: str, lines: int, characters: int) -> None:
+    """And all of it where it fits."""
+    shown = shown_lines(text, "bob", Fold(lines, characters))
+    if len(text) <= characters and text.count("\n") < lines:
+        assert "\n".join(shown) == "\n".join(t.expandtabs(4) for t in text.split("\n"))
+    else:
+        assert shown[-1].endswith("all of it: p2p history bob)")
+        assert len(shown) <= lines + 1

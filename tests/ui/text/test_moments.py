@@ -1,0 +1,117 @@
+"""Whatever people type for a moment, and all that we print, is taken; nonsense is a usage error."""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pchat.ui.program.json_events import timestamp
+from p2pchat.ui.text.moments import coming_moment_of, moment_of
+
+ZONE = dt.timezone(dt.timedelta(hours=2))
+NOW = dt.datetime(2026, 11, 27, 14, 0, tzinfo=ZONE)  # a Friday
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Set the machine's time zone, as TZ of POSIX."""
+
+    def set_zone(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield set_zone
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("2h", "2026-11-27T12:00+02:00"),
+        ("3 d", "2026-11-24T14:00+02:00"),
+        ("90m", "2026-11-27T12:30+02:00"),
+        ("now", "2026-11-27T14:00+02:00"),
+        ("today", "2026-11-27T00:00+02:00"),
+        ("Yesterday", "2026-11-26T00:00+02:00"),
+        ("friday", "2026-11-27T00:00+02:00"),
+        ("Mon", "2026-11-23T00:00+02:00"),
+        ("saturday", "2026-11-21T00:00+02:00"),
+        ("13:30", "2026-11-27T13:30+02:00"),
+        ("14:30", "2026-11-26T14:30+02:00"),
+        ("2026-11-20", "2026-11-20T00:00+02:00"),
+        ("2026-11-20 10:15", "2026-11-20T10:15+02:00"),
+        ("2026-11-20T10:15:30", "2026-11-20T10:15:30+02:00"),
+        ("2026-11-20T10:15:30.250Z", "2026-11-20T10:15:30.250+00:00"),
+        ("2026-11-20T10:15-05:00", "2026-11-20T10:15-05:00"),
+    ],
+)
+def test_what_people_type(typed: str, meant: str, zone: Callable[[str], None]) -> None:
+    """The last such moment."""
+    zone("EET-2")
+    assert moment_of(typed, NOW) == dt.datetime.fromisoformat(meant)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("2026-10-24", "2026-10-24T00:00+02:00"),
+        ("2026-10-24T12:00", "2026-10-24T12:00+02:00"),
+        ("yesterday", "2026-10-25T00:00+02:00"),
+        ("saturday", "2026-10-24T00:00+02:00"),
+        ("09:00", "2026-10-25T09:00+01:00"),
+        ("today", "2026-10-26T00:00+01:00"),
+        ("2d", "2026-10-24T08:00+01:00"),
+    ],
+)
+def test_when_the_clocks_were_changed(typed: str, meant: str, zone: Callable[[str], None]) -> None:
+    """A date is a date in the time that counted then; only `2d` counts hours."""
+    zone("CET-1CEST,M3.5.0,M10.5.0/3")  # summer time ended on Sunday, 2026-10-25
+    now = dt.datetime.fromisoformat("2026-10-26T08:00+01:00")
+    assert moment_of(typed, now) == dt.datetime.fromisoformat(meant)
+
+
+@given(st.integers(0, 4_000_000_000_000))
+def test_what_we_print_is_taken(at: int) -> None:
+    """To the millisecond."""
+    assert int(moment_of(timestamp(at), NOW).timestamp() * 1000) in {at, at - 1}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("2h", "2026-11-27T16:00+02:00"),
+        ("14:30", "2026-11-27T14:30+02:00"),
+        ("13:30", "2026-11-28T13:30+02:00"),
+        ("14:00", "2026-11-28T14:00+02:00"),
+        ("9:00", "2026-11-28T09:00+02:00"),
+        ("tomorrow", "2026-11-28T00:00+02:00"),
+        ("Mon", "2026-11-30T00:00+02:00"),
+        ("friday", "2026-12-04T00:00+02:00"),
+        ("2026-12-01", "2026-12-01T00:00+02:00"),
+        ("2026-11-27T12:00:01Z", "2026-11-27T12:00:01+00:00"),
+    ],
+)
+def test_what_is_to_come(typed: str, meant: str, zone: Callable[[str], None]) -> None:
+    """The next such moment."""
+    zone("EET-2")
+    assert coming_moment_of(typed, NOW) == dt.datetime.fromisoformat(meant)
+
+
+@pytest.mark.parametrize("typed", ["now", "today", "yesterday", "2026-11-27", "soon", "", "25:00"])
+def test_what_is_past_or_nothing_is_not_to_come(typed: str, zone: Callable[[str], None]) -> None:
+    """A line could never be sent then."""
+    zone("EET-2")
+    with pytest.raises(ValueError, match=r"."):
+        coming_moment_of(typed, NOW)
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_time_to_come_or_refused(text: str) -> None:
+    """By the errors that an option names."""
+    with suppress(ValueError, OverflowError):
+        assert coming_moment_of(text, NOW) >= NOW

@@ -1,0 +1,59 @@
+"""Long lines stay under themselves, whatever is in them, and no character is lost."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prompt_toolkit.utils import get_cwidth
+
+from p2pchat.ui.text import wrapping
+from p2pchat.ui.text.wrapping import hanging, wrapped
+
+
+def shown(text: str, width: int, who: str = "bob") -> list[str]:
+    line = [("class:contact", who), ("", f": {text}")]
+    return ["".join(t for _, t in piece) for piece in wrapped(line, width, hanging(line))]
+
+
+def test_words_go_below_words() -> None:
+    """Behind the name of who says them."""
+    assert shown("one two three four", 15) == ["bob: one two", "     three four"]
+    assert shown("short", 15) == ["bob: short"]
+    assert shown("", 15) == ["bob: "]
+    assert shown("abcdefghijklmnopqrst", 15) == ["bob: abcdefghij", "     klmnopqrst"]
+    assert shown("你好你好你好", 11) == ["bob: 你好你", "     好你好"]
+    assert shown("one two", 8) == ["bob: one", "two"]
+
+
+def test_a_notice_hangs_behind_its_mark() -> None:
+    """And a time goes before."""
+    notice = [("class:notice", "* one two three")]
+    assert hanging(notice) == 2
+    assert hanging([("class:time", "12:00 "), ("class:contact", "bob"), ("", ": x")]) == 11
+    assert hanging([]) == 0
+
+
+@pytest.mark.parametrize("letter", ["x", " ", "\t", "x ", "你"])
+def test_it_takes_time_linear_in_the_text(letter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted in looks at characters: a remote decides how long the text is."""
+    looks = 0
+
+    def count(character: str) -> int:
+        nonlocal looks
+        looks += 1
+        return get_cwidth(character)
+
+    monkeypatch.setattr(wrapping, "get_cwidth", count)
+    counts = []
+    for size in (2_000, 8_000):
+        looks = 0
+        shown(letter * size, 80)
+        counts.append(looks)
+    assert counts[1] < counts[0] * 4.5
+
+
+@given(st.text(alphabet=st.sampled_from("ab 你e\u0301 "), max_size=60), st.integers(4, 40))
+def test_every_piece_fits_and_nothing_but_blanks_is_lost(text: str, width: int) -> None:
+    """However wide or narrow its characters are."""
+    pieces = shown(text, width)
+    assert all(sum(map(get_cwidth, piece)) <= width for piece in pieces)
+    assert "".join(pieces).replace(" ", "") == f"bob: {text}".replace(" ", "")
