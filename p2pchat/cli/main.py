@@ -10,31 +10,15 @@ from typing import Any, Final, NoReturn
 import click
 
 from p2pchat import __version__
-from p2pchat.cli import (
-    account,
-    backup,
-    chat,
-    completion,
-    config,
-    contacts,
-    demo,
-    doctor,
-    help_command,
-    history,
-    invite,
-    join,
-    listen,
-    overview,
-    profile_copy,
-    search,
-    send,
-    serve,
-    settings,
-    status,
-    users,
-)
+from p2pchat.cli import settings
+from p2pchat.cli.docs import completion, help_command, overview
+from p2pchat.cli.doctor import doctor
 from p2pchat.cli.echo import echo
 from p2pchat.cli.family import Family
+from p2pchat.cli.person import account, chat, contacts, demo, invite, join, listen, search, send
+from p2pchat.cli.profile import config, history, status
+from p2pchat.cli.profile import copy as profile_copy
+from p2pchat.cli.serve import backup, serve, users
 from p2pchat.cli.show_error import as_ours, show_error
 from p2pchat.cli.streams import set_streams
 from p2pchat.errors import INTERRUPTED, P2PError, StorageError, UsageError
@@ -144,7 +128,7 @@ def _begin(ctx: click.Context) -> None:
 
     if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
         raise UsageError("nobody can be asked here", advice="name a command: p2p --help")
-    from p2pchat.cli.first_minute import begin
+    from p2pchat.cli.person.onboarding import begin
 
     begun = begin(ctx.obj)
     join.go_on(ctx, ctx.obj, *begun)

@@ -150,8 +150,4 @@ def _become(folder: Path, number: int, stdin: str, words: list[Any]) -> None:
 
 
 if __name__ == "__main__":
-    import p2pchat.cli.assembly
-    import p2pchat.cli.delivering
-    import p2pchat.cli.node_of_ours  # noqa: F401  # what is loaded here is not loaded in each
-
     _Server(Path(sys.argv[1])).run()

@@ -1,0 +1,1 @@
+"""Help, examples, manual pages and completion, from what the commands say of themselves."""

@@ -1,0 +1,92 @@
+"""The topics of `p2p help TOPIC` and the manual, besides each command's own --help.
+
+Writes nothing of its own where a room knows better: it asks that room. Knows neither how a
+terminal nor how a manual page looks.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from p2pchat import errors
+from p2pchat.cli import settings
+from p2pchat.cli.config_file import KEYS
+from p2pchat.cli.serve import serve
+
+Rows = list[tuple[str, str]]
+"""What is explained, each with what it means."""
+
+
+class Section(NamedTuple):
+    """A table with a title, and a text below it."""
+
+    title: str
+    rows: Rows
+    note: str = ""
+
+
+class Topic(NamedTuple):
+    """One topic: what it is about, and either its tables or its text."""
+
+    about: str
+    sections: Callable[[], list[Section]] = list
+    text_file: str = ""
+
+    def text(self) -> str:
+        """Return the text, which stands beside the room that it is about."""
+        from importlib.resources import files
+
+        return files("p2pchat.protocol").joinpath(self.text_file).read_text(encoding="utf-8")
+
+
+def exit_codes() -> list[Section]:
+    """Return each exit code with the descriptions of its errors."""
+    meanings: dict[int, list[str]] = {0: ["done"], 1: ["anything else"]}
+    for error in _errors():
+        if "meaning" in vars(error) and error.meaning:
+            meanings.setdefault(error.exit_code, []).append(error.meaning)
+    meanings[errors.INTERRUPTED] = ["interrupted by Ctrl-C"]
+    return [
+        Section(
+            "Exit codes",
+            [(str(code), "; ".join(means)) for code, means in sorted(meanings.items())],
+            "Of p2p send and p2p chat, 0 says that the contact's node has acknowledged every line,"
+            " 6 that lines wait in the outbox.",
+        )
+    ]
+
+
+def environment() -> list[Section]:
+    """Return each variable that is read."""
+    return [
+        Section(
+            "Environment",
+            [*((key.variable, key.meaning) for key in KEYS), *settings.VARIABLES.items()],
+        ),
+        Section("Environment of p2p serve", list(serve.serve.environment().items())),
+    ]
+
+
+def keys() -> list[Section]:
+    """Return the commands and keys of the prompt."""
+    from p2pchat.ui.prompt.keys import KEYS
+    from p2pchat.ui.text.commands import help_rows
+
+    return [
+        Section("Commands at the prompt", help_rows()),
+        Section("Keys at the prompt", list(KEYS)),
+    ]
+
+
+TOPICS: Final = {
+    "exit-codes": Topic("what p2p's exit code says", exit_codes),
+    "environment": Topic("which variables count", environment),
+    "keys": Topic("commands and keys at the prompt", keys),
+    "security": Topic("what is protected, and what is not", text_file="SECURITY.md"),
+    "protocol": Topic("what goes on the wire", text_file="WIRE.md"),
+}
+
+
+def _errors() -> Iterator[type[errors.P2PError]]:
+    for member in vars(errors).values():
+        if isinstance(member, type) and issubclass(member, errors.P2PError):
+            yield member

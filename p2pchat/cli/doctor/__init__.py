@@ -1,0 +1,1 @@
+"""`p2p doctor`: what keeps a user from being online."""

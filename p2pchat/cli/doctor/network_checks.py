@@ -1,0 +1,306 @@
+"""What `p2p doctor` looks at, in order: this machine, the registry, our node, our own door.
+
+What one look has found out serves the next ones. What is tried on the network is in `peer.probes`.
+"""
+
+import datetime as dt
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from p2pchat.cli.doctor.local_checks import clock, files, profile, versions
+from p2pchat.cli.doctor.report import Finding, Look, Report, wrong
+from p2pchat.cli.node.running_node import running_node
+from p2pchat.cli.node.session import OurSide, our_side
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import P2PError, StorageError, TimedOut, Unreachable
+from p2pchat.net.address import Address, is_loopback, with_zone_of
+from p2pchat.net.tls.certificates import fingerprint, lifetime
+from p2pchat.peer.calls.listen_address import reachable_by
+from p2pchat.peer.registry_client.credentials import Credentials
+from p2pchat.peer.registry_client.link import BY_AUTHORITY, due_key
+from p2pchat.peer.registry_client.probes import Probes
+from p2pchat.peer.registry_client.session import Standing
+from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
+from p2pchat.protocol.control import Find, FindResult, Status, StatusResult
+from p2pchat.protocol.messages import Presence
+
+_OUTSIDE: Final = "only somebody outside who calls you proves that a NAT or firewall lets them in"
+
+
+def check_up(
+    settings: Settings,
+    registry: str | None,
+    me: str | None,
+    peer_port: int,
+    timeout: float,
+    *,
+    as_json: bool,
+) -> int:
+    """Print what was found; return the exit code. Raise UsageError."""
+    parse_registry_url(registry or settings.registry)
+    report = Report(as_json=as_json)
+    report.look("versions", versions)
+    report.look("files", partial(files, settings))
+    if report.exit_code:
+        report.tell("profile", Finding("skip", "profile: not opened, see above"))
+    else:
+        report.look("profile", partial(profile, settings))
+    with ExitStack() as stack:
+        try:
+            us = stack.enter_context(our_side(settings, registry))
+            _ = us.identity
+        except StorageError as error:
+            if not report.exit_code:
+                report.tell("profile", wrong(error))
+            us = stack.enter_context(_without_profile(settings, registry))
+        for name, look in _Checkup(settings, us, me, peer_port, timeout).looks.items():
+            report.look(name, look)
+    return report.exit_code
+
+
+@contextmanager
+def _without_profile(settings: Settings, registry: str | None) -> Iterator[OurSide]:
+    """Yield the side of a user with an empty profile, for what can be looked at all the same."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="p2p-")
+    except OSError as error:
+        raise StorageError(f"no temporary folder can be made: {error.strerror}") from error
+    empty = replace(settings, data_home=Path(folder.name) / "profile")
+    with folder, our_side(empty, registry) as us:
+        yield us
+
+
+class _Checkup:
+    """The checks of one registry and their findings so far."""
+
+    def __init__(
+        self, settings: Settings, us: OurSide, me: str | None, peer_port: int, timeout: float
+    ) -> None:
+        self._settings = settings
+        self._us = us
+        self._me = us.named(me) if me else us.profile.last_account(str(us.url))
+        self._peer_port = peer_port
+        self._timeout = timeout
+        self._probes = Probes(us.loop, us.network, timeout)
+        us.errands.patience = timeout
+        self._url: RegistryUrl | None = None
+        """The first machine of the registry that could be reached."""
+        self._is_trusted = False
+        self._credentials: Credentials | None = None
+        """What has let us in."""
+        self._local_host = ""
+        """Our own address on the way there."""
+        self._offered: Address | None = None
+        """Where contacts are sent; port 0: no node runs, so it has none yet."""
+
+    @property
+    def looks(self) -> dict[str, Look]:
+        """In the order in which they serve each other."""
+        looks: dict[str, Look] = {
+            "registry": self._registry,
+            "certificate": self._certificate,
+            "clock": partial(clock, self._settings),
+            "login": self._login,
+            "heartbeat": self._heartbeat,
+            "node": self._node,
+            "address": self._address,
+            "door": self._door,
+        }
+        return {name: partial(_in_time, name, look) for name, look in looks.items()}
+
+    def _registry(self) -> Iterator[Finding]:
+        for url in (self._us.url, *self._us.url.others):
+            try:
+                reached = self._probes.reach(url.address)
+            except Unreachable as error:
+                yield Finding(
+                    "wrong",
+                    f"registry: {error.what}",
+                    "no registry runs there, or a firewall is between",
+                    "p2p serve, or name another one with --registry",
+                )
+                continue
+            yield Finding("ok", f"registry: {url.address} by TCP in {reached.seconds * 1e3:.1f} ms")
+            if self._url is None:
+                self._url, self._local_host = url, reached.local_host
+
+    def _certificate(self) -> Iterator[Finding]:
+        url = self._url
+        if url is None:
+            yield Finding("skip", "certificate: no registry was reached")
+            return
+        if not url.secure:
+            yield Finding("warn", "certificate: an original:// registry has none, all is in clear")
+            self._is_trusted = True
+            return
+        certificate = self._probes.certificate(url.address, checked=False)
+        finding = self._key(url, fingerprint(certificate))
+        self._is_trusted = finding.mark != "wrong"
+        yield finding
+        since, until = lifetime(certificate)
+        now = dt.datetime.now(dt.UTC)
+        if not since <= now < until:
+            yield Finding(
+                "warn",
+                f"certificate: it is good from {since:%Y-%m-%d} until {until:%Y-%m-%d}, and today"
+                f" is {now:%Y-%m-%d}",
+                "the clock here is wrong, or it has expired; a key that is known counts still",
+                "look at the clock: date; or tell the registry's operator",
+            )
+
+    def _key(self, url: RegistryUrl, shown: str) -> Finding:
+        """Report whether the registry showed the expected key."""
+        due = due_key(url, self._us.profile)
+        if due == shown:
+            by = "the URL" if url.fingerprint else "the profile"
+            return Finding("ok", f"certificate: its key is the one that {by} names, #{shown}")
+        if due not in {None, BY_AUTHORITY}:
+            return Finding(
+                "wrong",
+                f"certificate: its key is #{shown}, and #{due} is the one that we know",
+                "the registry was set up anew; or somebody is between you and it",
+                "ask its operator for the join link, and give that with --registry",
+            )
+        if self._probes.is_vouched_for(url.address):
+            return Finding("ok", "certificate: an authority that this machine knows vouches for it")
+        if due == BY_AUTHORITY:
+            return Finding(
+                "wrong",
+                "certificate: no authority that this machine knows vouches for it any more",
+                "it has expired, the clock is wrong, or somebody is between you and the registry",
+                "tell its operator",
+            )
+        return Finding(
+            "warn",
+            f"certificate: its key #{shown} will be trusted at first use",
+            "neither the URL nor your profile names a key",
+            "compare it with the join link that p2p serve printed",
+        )
+
+    def _login(self) -> Iterator[Finding]:
+        us, me = self._us, self._me
+        if not self._is_trusted:
+            yield Finding("skip", "login: not tried, see above")
+        elif not us.url.secure:
+            yield Finding("skip", "login: not tried, at an original:// registry it ends others")
+        elif me is None:
+            what = f"login: you have no account at {us.url} yet"
+            yield Finding("skip", what, advice="p2p register NAME")
+        else:
+            credentials = us.credentials(me, None)
+            if not credentials.token:
+                what = f"login: {me} would be asked for the password"
+                yield Finding("skip", what, advice=f"p2p login {me}")
+                return
+            with us.errands.visit(credentials) as visit:
+                self._credentials, self._local_host = credentials, visit.local_host
+            yield Finding("ok", f"login: as {me}, by the token of the last one")
+
+    def _heartbeat(self) -> Iterator[Finding]:
+        if self._credentials is None:
+            yield Finding("skip", "heartbeat: not tried without a login")
+            return
+        with self._us.errands.visit(self._credentials) as visit:
+            try:
+                seen = self._probes.hello(visit)
+            except TimedOut as error:
+                yield Finding(
+                    "wrong",
+                    f"heartbeat: by UDP to {visit.heartbeats} {error.what}",
+                    "a firewall lets no UDP through, or it leaves by another address than TCP",
+                    f"let UDP out to port {visit.heartbeats.port}; without it logins soon end",
+                )
+                return
+        self._offered = Address(with_zone_of(seen.host, self._local_host), 0)
+        yield Finding("ok", f"heartbeat: answered, the registry sees it come from {seen}")
+
+    def _node(self) -> Iterator[Finding]:
+        if self._me is None:
+            yield Finding("skip", "node: there is no account that could have one")
+            return
+        with running_node(self._us.loop, self._settings, self._us, self._me) as running:
+            if running is None:
+                yield Finding("ok", "node: none is running")
+                return
+            status = running.ask(Status(), self._timeout)
+            assert isinstance(status, StatusResult)
+            if status.standing != Standing.ONLINE.value:
+                what = f"node: it is running, but not online: {status.standing}"
+                yield Finding("warn", what, "the registry was lost; it tries again by itself")
+                return
+            yield Finding("ok", f"node: it is online as {status.username}")
+            found = running.ask(Find(self._me), self._timeout)
+            assert isinstance(found, FindResult)
+            if found.presence is Presence.ONLINE:
+                host = with_zone_of(found.host, self._local_host)
+                self._offered = Address(host, found.port)
+
+    def _address(self) -> Iterator[Finding]:
+        offered = self._offered
+        if offered is None:
+            yield Finding("skip", "address: the registry has not told by which it sees us")
+            return
+        what = f"address: contacts are sent to {offered if offered.port else offered.host}"
+        if is_loopback(offered.host):
+            yield Finding(
+                "warn",
+                f"{what}, which is their own machine unless they are on this one",
+                "you reach the registry by loopback",
+                "name it by the name that others use: --registry p2p://NAME",
+            )
+            return
+        yield Finding("ok", what)
+
+    def _door(self) -> Iterator[Finding]:
+        if not self._local_host:
+            yield Finding("skip", "door: not tried, no registry was reached")
+            return
+        host = self._offered.host if self._offered else self._local_host
+        try:
+            address = self._knock(host)
+        except (Unreachable, TimedOut) as error:
+            yield from self._no_way_in(host, error)
+            return
+        yield Finding("ok", f"door: {address} lets in whoever dials it from here; {_OUTSIDE}")
+
+    def _knock(self, host: str) -> Address:
+        """Dial our node's door, or one like the one that it will have; return its address."""
+        offered = self._offered
+        if offered is not None and offered.port:
+            self._probes.reach(offered)
+            return offered
+        return self._probes.knock(Address(reachable_by(self._local_host), self._peer_port), host)
+
+    def _no_way_in(self, host: str, error: P2PError) -> Iterator[Finding]:
+        if host == self._local_host:
+            yield Finding(
+                "wrong",
+                f"door: {error.what}",
+                "a firewall on this machine lets nobody in",
+                "let TCP in at the port, and choose it: p2p login --peer-port PORT",
+            )
+            return
+        yield Finding(
+            "warn",
+            f"door: {error.what}, dialled from here",
+            f"a NAT is between you and the registry; some let nobody dial back in. {_OUTSIDE}",
+            "forward a port on the router, and choose it: p2p login --peer-port PORT",
+        )
+
+
+def _in_time(name: str, look: Look) -> Iterator[Finding]:
+    """Report the check that got no answer in time."""
+    try:
+        yield from look()
+    except TimedOut as error:
+        yield Finding(
+            "wrong",
+            f"{name}: {error.what}",
+            "what was asked hangs, or has too much to do",
+            "try again in a minute, or with a longer --timeout",
+        )

@@ -1,0 +1,182 @@
+"""How the person's node is when this process becomes it: its options, and its making."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from click.core import ParameterSource
+
+from p2pchat.cli import limit_option, options
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from p2pchat.cli.node.run import MakeNode
+    from p2pchat.cli.node.session import OurSide
+    from p2pchat.peer.calls.limits import PeerLimits
+    from p2pchat.peer.node import Node
+    from p2pchat.ui.screen.screens import Watcher
+
+
+def _peer_limits() -> "PeerLimits":
+    from p2pchat.peer.calls.limits import PeerLimits
+
+    return PeerLimits()
+
+
+_OPTIONS: Final = (
+    options.password_file,
+    click.option(
+        "--peer-host",
+        metavar="HOST",
+        help="Where contacts reach us.  [default: this machine alone for a registry on"
+        " it, else every interface]",
+    ),
+    click.option(
+        "--peer-port",
+        default=0,
+        type=click.IntRange(0, 65535),
+        help="The port for it.  [default: any free one]",
+    ),
+    click.option(
+        "--allow-original",
+        is_flag=True,
+        help="Be found and called by users of the original system too, in clear.",
+    ),
+    limit_option.limit_of(_peer_limits),
+    click.option(
+        "--hook",
+        "hooks",
+        multiple=True,
+        metavar="EVENT='COMMAND ...'",
+        help="Run it when that happens: message, request, delivered, ...  Without a shell; what"
+        " happened is in P2P_FROM, P2P_TEXT, ... and on its stdin.",
+    ),
+    click.option(
+        "--keep-days",
+        type=options.DAYS,
+        metavar="DAYS",
+        help="Forget lines that are done and older than that.  [default: keep them]",
+    ),
+    click.option(
+        "--no-history",
+        is_flag=True,
+        help="Keep lines only until they are delivered or seen.",
+    ),
+    click.option(
+        "--once",
+        is_flag=True,
+        help="End if the registry is away at the start.  [default: wait for it]",
+    ),
+)
+
+_NAMES: Final = {
+    "password_file",
+    "peer_host",
+    "peer_port",
+    "allow_original",
+    "settings_of_limits",
+    "hooks",
+    "keep_days",
+    "no_history",
+}
+
+
+def node_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add to a command the options that configure its node."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def refuse_node_options(ctx: click.Context) -> None:
+    """Raise UsageError if an option configures the node although one is running already."""
+    for parameter in ctx.command.params:
+        name = parameter.name
+        if name in _NAMES and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"your node runs already, and {parameter.opts[0]} counts where it is started",
+                likely="p2p login is running in another terminal, or p2p login --headless",
+                advice=f"leave the option out, or end that process and start it with"
+                f" {parameter.opts[0]}",
+            )
+
+
+def node_maker(
+    settings: Settings,
+    us: "OurSide",
+    username: str,
+    *,
+    password_file: Path | None,
+    peer_host: str | None,
+    peer_port: int,
+    allow_original: bool,
+    settings_of_limits: tuple[limit_option.Given, ...],
+    hooks: tuple[str, ...],
+    keep_days: float | None,
+    no_history: bool,
+    once: bool,
+) -> "MakeNode":
+    """Return a factory of the account's node, which asks for the password if it is needed."""
+    from p2pchat.cli.node.local_node import node_of_ours
+    from p2pchat.peer.calls.limits import PeerLimits
+    from p2pchat.peer.chat.overdue import OverdueLines
+    from p2pchat.peer.chat.scheduled_delivery import ScheduledDelivery
+    from p2pchat.peer.events import Trouble
+    from p2pchat.peer.store.indexing import Indexing
+    from p2pchat.peer.store.retention import Retention
+    from p2pchat.ui.program.hooks import parse_hooks
+
+    settings = replace(settings, hooks={**settings.hooks, **dict(map(_hook, hooks))})
+    parse_hooks(settings.hooks)  # what is wrong is said before a password is asked for
+    limits = limit_option.apply(PeerLimits(), settings_of_limits)
+    password = options.given_password(settings, password_file)
+    credentials = us.credentials(username, password, allow_original=allow_original)
+    if password is None and not credentials.token:
+        password = options.get_password(settings, password_file, username, twice=False)
+        credentials = us.credentials(username, password, allow_original=allow_original)
+
+    @contextmanager
+    def make_node(watcher: "Watcher") -> "Iterator[Node]":
+        def failed(error: StorageError) -> None:
+            watcher.on_event(Trouble(error))
+
+        with (
+            nullcontext()
+            if keep_days is None
+            else closing(Retention(us.loop, us.history, keep_days, failed)),
+            closing(Indexing(us.loop, us.history, failed)),
+            closing(OverdueLines(us.loop, us.history, watcher.on_event)),
+            node_of_ours(
+                settings,
+                us,
+                credentials,
+                watcher,
+                peer_host=peer_host,
+                peer_port=peer_port,
+                limits=limits,
+                keep_history=not no_history,
+                wait_for_registry=not once,
+            ) as node,
+            closing(
+                ScheduledDelivery(
+                    us.loop, us.schedule, us.history, node.conversations.outbox, watcher.on_event
+                )
+            ),
+        ):
+            yield node
+
+    return make_node
+
+
+def _hook(given: str) -> tuple[str, str]:
+    event, sign, command = given.partition("=")
+    if not sign:
+        raise UsageError(
+            f"--hook {given!r} is no EVENT='COMMAND ...'",
+            advice="--hook message='notify-send p2pchat'",
+        )
+    return event, command

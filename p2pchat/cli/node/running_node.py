@@ -1,0 +1,210 @@
+"""A command's way to the account's node that runs already, in another process, or to its place.
+
+Processes of one account may start and end in any order and at any moment: a command that finds the
+place taken and nobody listening waits for one of the two to change.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Final, TypeVar
+
+from p2pchat.cli.echo import echo
+from p2pchat.cli.node.profile_home import OurFiles
+from p2pchat.cli.settings import Settings, private_folder
+from p2pchat.errors import AlreadyOnline, LinkLost, StorageError, Unreachable
+from p2pchat.net.loop import Loop
+from p2pchat.peer.control.client import ControlClient, socket_of
+from p2pchat.peer.control.server import ControlServer
+from p2pchat.private_files import refuse_if_others_can_read
+from p2pchat.protocol.control import (
+    GivenWay,
+    GiveWay,
+    Status,
+    StatusResult,
+    Trusted,
+    TrustedResult,
+)
+
+T = TypeVar("T")
+
+_PATIENCE: Final = 15.0
+"""Seconds for another process to become the node, or to leave its place."""
+
+_LOOK_EVERY: Final = 0.02
+_ATTEMPTS: Final = 3
+
+
+def control_path(settings: Settings, us: OurFiles, username: str) -> Path:
+    """Return where the account's node listens; its folder is made. Raise StorageError."""
+    private_folder(settings.run_folder)
+    return _socket(settings, us, username)
+
+
+def _socket(settings: Settings, us: OurFiles, username: str) -> Path:
+    if settings.run_folder_doubt:
+        _warn(f"{settings.run_folder_doubt}; {settings.run_folder} is used instead")
+    return socket_of(settings.run_folder, str(us.url), username)
+
+
+@contextmanager
+def running_node(
+    loop: Loop, settings: Settings, us: OurFiles, username: str
+) -> Iterator[ControlClient | None]:
+    """Yield the way to the account's node; None where none is running."""
+    if not settings.run_folder.exists():  # which a command that only reads need not be able to make
+        yield None
+        return
+    refuse_if_others_can_read(settings.run_folder)
+    client = _dial(loop, _socket(settings, us, username))
+    if client is None:
+        yield None
+        return
+    with closing(client):
+        yield client
+
+
+@contextmanager
+def lasting_node(
+    loop: Loop, settings: Settings, us: OurFiles, username: str
+) -> Iterator[ControlClient | None]:
+    """The same, but for a command that is online for a moment: that one gives way."""
+    with running_node(loop, settings, us, username) as client:
+        yield client if client is not None and not _gives_way(client) else None
+
+
+def at_a_node(
+    loop: Loop,
+    settings: Settings,
+    us: OurFiles,
+    username: str,
+    attach: Callable[[ControlClient], T],
+    be: Callable[[], T],
+) -> T:
+    """Return the result of attaching to the account's node, or of running it if there is none."""
+    for _ in range(_ATTEMPTS):
+        with lasting_node(loop, settings, us, username) as running:
+            if running is not None:
+                return attach(running)
+        try:
+            return be()
+        except AlreadyOnline as error:  # another one has come while a password was typed, say
+            taken = error
+    raise taken
+
+
+def who_is_online(settings: Settings, us: OurFiles) -> set[str] | None:
+    """Return which contacts are online, as our node knows it; None where none is online.
+
+    Raise TimedOut if it does not answer.
+    """
+    account = us.profile.last_account(str(us.url))
+    if account is None:
+        return None
+    with closing(Loop()) as loop, running_node(loop, settings, us, account) as running:
+        if running is None:
+            return None
+        try:
+            answer = running.ask(Status())
+        except LinkLost:  # it has ended meanwhile
+            return None
+        assert isinstance(answer, StatusResult)
+        return set(answer.online) if answer.standing == "online" else None
+
+
+def tell_trusted(settings: Settings, us: OurFiles, contact: str) -> int:
+    """Have a running node use the contact's new key; return how many lines have failed.
+
+    Raise TimedOut if the node does not answer, or StorageError.
+    """
+    account = us.profile.last_account(str(us.url))
+    if account is not None:
+        with closing(Loop()) as loop, running_node(loop, settings, us, account) as running:
+            if running is not None:
+                with suppress(LinkLost):  # it has ended meanwhile
+                    answer = running.ask(Trusted(contact))
+                    assert isinstance(answer, TrustedResult)
+                    if answer.why:
+                        raise StorageError(answer.why)
+                    return answer.count
+    return us.history.drop_queued(contact, other_than=us.contacts.get(contact).key)
+
+
+def hold_place(loop: Loop, path: Path) -> ControlServer:
+    """Become the account's node; raise AlreadyOnline if another process is, and stays so.
+
+    A command that is online for a moment gives way; a process that leaves, or has just come and
+    cannot be asked yet, is waited for.
+    """
+
+    def hold() -> ControlServer:
+        try:
+            return ControlServer(loop, path)
+        except AlreadyOnline:
+            client = _dial(loop, path)
+            if client is not None:
+                with closing(client):
+                    if not _gives_way(client):
+                        raise
+            raise _Later from None
+
+    return _in_time(loop, hold)
+
+
+def node_or_place(loop: Loop, path: Path) -> ControlClient | ControlServer:
+    """Return the way to the account's node, whichever command it is, or else its place."""
+
+    def find() -> ControlClient | ControlServer:
+        client = _dial(loop, path)
+        if client is not None:
+            return client
+        try:
+            return ControlServer(loop, path)
+        except AlreadyOnline as error:
+            raise _Later from error
+
+    return _in_time(loop, find)
+
+
+class _Later(Exception):
+    """It cannot be done yet, but perhaps in a moment."""
+
+
+def _in_time(loop: Loop, attempt: Callable[[], T]) -> T:
+    deadline = loop.now() + _PATIENCE
+    while True:
+        try:
+            return attempt()
+        except _Later as later:
+            if loop.now() >= deadline:
+                raise (later.__cause__ or AlreadyOnline(0)) from None
+        timer = loop.call_later(_LOOK_EVERY, _nothing)
+        loop.run_until(lambda timer=timer: not timer.live)  # type: ignore[misc]
+
+
+@cache
+def _warn(sentence: str) -> None:
+    """Print a warning, once in this process."""
+    echo(f"warning: {sentence}", err=True)
+
+
+def _nothing() -> None:
+    """Do nothing: the timer only ends a turn of the loop."""
+
+
+def _dial(loop: Loop, path: Path) -> ControlClient | None:
+    try:
+        return ControlClient(loop, path)
+    except Unreachable:
+        return None
+
+
+def _gives_way(client: ControlClient) -> bool:
+    """Return whether the process ends that was asked to; raise TimedOut if it does not answer."""
+    try:
+        answer = client.ask(GiveWay())
+    except LinkLost:
+        return True  # it has ended by itself
+    assert isinstance(answer, GivenWay)
+    return answer.ends

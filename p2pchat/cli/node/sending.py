@@ -1,0 +1,285 @@
+"""Send messages to a contact, or cancel them, and wait for the outcome: `p2p send` and `p2p
+outbox`.
+
+Through the node that runs, else by one of our own for a moment.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from p2pchat.cli.node.profile_home import our_files
+from p2pchat.cli.node.running_node import control_path, node_or_place, running_node
+from p2pchat.cli.node.session import OurSide, our_side
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import (
+    ContactOffline,
+    LinkLost,
+    NoSuchUser,
+    NotTrusted,
+    P2PError,
+    SlowedDown,
+    StorageError,
+    TimedOut,
+    Unreachable,
+    UsageError,
+)
+from p2pchat.net.loop import Loop
+from p2pchat.peer.control.client import ANSWER_TIMEOUT, ControlClient
+from p2pchat.peer.control.server import ControlServer
+from p2pchat.peer.store.lines import TO_RETRY, new_uid, now_ms
+from p2pchat.peer.store.schedule import scheduled
+from p2pchat.protocol.control import Cancel, Cancelled, Retry, Send, Sent
+
+if TYPE_CHECKING:
+    from p2pchat.peer.control.delivery import Queue
+    from p2pchat.peer.node import Node
+
+_TEXTS_AT_ONCE: Final = 16
+"""In one request, which must fit into a frame however their characters are escaped."""
+
+_KEPT: Final = frozenset({ContactOffline.exit_code, NotTrusted.exit_code})
+"""What the lines are in the outbox in spite of."""
+
+
+def deliver(
+    settings: Settings,
+    registry: str | None,
+    me: str | None,
+    contact: str,
+    texts: tuple[str, ...] | None,
+    wait: float,
+    *,
+    expires: int = 0,
+) -> None:
+    """Send the texts, or (None) resend those that have failed, and wait until they are
+    acknowledged.
+
+    Raise ContactOffline if they wait in the outbox, NotTrusted where they are kept there until
+    the person has decided, NoSuchUser with whoever was meant, and what else keeps them from it.
+    """
+    with our_side(settings, registry) as us:
+        if not us.url.secure:
+            raise UsageError(
+                "the original dialect acknowledges nothing", advice=f"p2p chat {contact}"
+            )
+        username, contact = us.who_am_i(me), us.whom(contact, me)
+        order = _Order(contact, texts, wait)
+        error = _carry_out(settings, us, username, order)
+        if error is None:
+            return
+        if expires:
+            us.history.set_expiry(order.ids, now_ms() + expires * 1000)
+        if error.exit_code == NoSuchUser.exit_code:
+            raise NoSuchUser(error.what, likely=us.meant(contact))
+        raise error
+
+
+def send_later(
+    settings: Settings,
+    registry: str | None,
+    me: str | None,
+    contact: str,
+    texts: tuple[str, ...],
+    not_before: int,
+    expires: int,
+) -> None:
+    """Keep the texts until that time, in ms since the epoch; nothing is asked over the network.
+
+    Raise ContactOffline, because they wait, and UsageError where they could never be sent.
+    """
+    with our_files(settings, registry) as us:
+        username, contact = us.who_am_i(me), us.whom(contact, me)
+        if not us.url.secure:
+            raise UsageError("in the original dialect nothing is kept for later")
+        if contact != username and us.contacts.get(contact).key is None:
+            raise UsageError(
+                f"you have no key of {contact} yet",
+                likely=us.meant(contact),
+                advice=f"p2p chat {contact} first",
+            )
+        us.schedule.add(scheduled(contact, texts, not_before, expires))
+    raise ContactOffline(
+        f"it waits until {dt.datetime.fromtimestamp(not_before / 1000).astimezone():%A %H:%M}",
+        advice="it goes out when a node of yours runs then, such as p2p login: p2p outbox",
+    )
+
+
+class _Order:
+    """The texts to send. They keep their ids, so each is sent once, however often we ask."""
+
+    def __init__(self, contact: str, texts: tuple[str, ...] | None, wait: float) -> None:
+        self.contact = contact
+        self.texts = texts
+        self.ids = tuple(new_uid() for _ in texts or ())
+        self.wait = wait
+
+    @property
+    def expires_at(self) -> int:
+        """When a node that has not begun should no longer begin, because we have given up."""
+        return now_ms() + int((self.wait + ANSWER_TIMEOUT) * 1000)
+
+    def requests(self) -> Iterator[Send | Retry]:
+        """Yield what a running node is asked, some texts at a time."""
+        if self.texts is None:
+            yield Retry(self.contact, self.wait, self.expires_at)
+            return
+        for start in range(0, len(self.texts), _TEXTS_AT_ONCE):
+            some = slice(start, start + _TEXTS_AT_ONCE)
+            yield Send(self.contact, self.texts[some], self.ids[some], self.wait, self.expires_at)
+
+
+def _carry_out(settings: Settings, us: OurSide, username: str, order: _Order) -> P2PError | None:
+    """Have the running node send the texts, or run one for that; return the error that keeps them
+    waiting.
+
+    A node may end, or give way to another, at any moment: then the next one is asked, until nobody
+    would begin with the order any more.
+    """
+    path = control_path(settings, us, username)
+    expires_at = order.expires_at
+    while True:
+        found = node_or_place(us.loop, path)
+        if isinstance(found, ControlServer):
+            outcome = _deliver_ourselves(settings, us, username, order, found)
+        else:
+            with closing(found):
+                outcome = _have_delivered(found, order)
+        if not isinstance(outcome, _NodeGone):
+            return outcome
+        if now_ms() > expires_at or (order.texts is None and _is_kept(us, order)):
+            return _kept(outcome.what) if _is_kept(us, order) else outcome
+
+
+def _is_kept(us: OurSide, order: _Order) -> bool:
+    """Return whether all of it is in the outbox, or was delivered from there."""
+    if order.texts is None:
+        return not us.history.lines(order.contact, states=TO_RETRY)
+    return len(us.history.said_with(order.contact, order.ids)) == len(order.ids)
+
+
+def _kept(why: str) -> ContactOffline:
+    return ContactOffline(why, advice="it waits in the outbox, and goes out by itself: p2p outbox")
+
+
+def _have_delivered(running: ControlClient, order: _Order) -> P2PError | None:
+    """Have a node send the texts; after the first that cannot be acknowledged now, do not wait for
+    more.
+    """
+    error: P2PError | None = None
+    for request in order.requests():
+        asked = replace(request, wait=0.0) if error else request
+        try:
+            sent = running.ask(asked, asked.wait + ANSWER_TIMEOUT)
+        except LinkLost as lost:
+            return _NodeGone(lost.what)
+        assert isinstance(sent, Sent)
+        if not sent.exit_code:
+            continue
+        found = P2PError(sent.what, likely=sent.likely, advice=sent.advice)
+        found.exit_code = sent.exit_code
+        if found.exit_code not in _KEPT:
+            return found
+        error = error or found  # the first says why; the others are not waited for
+    return error
+
+
+class _NodeGone(P2PError):
+    """The node has ended, or given way, before it could tell what came of an order."""
+
+
+def cancel(settings: Settings, registry: str | None, me: str | None, contact: str) -> int:
+    """Cancel the messages that wait for a contact; return how many there were.
+
+    A node that runs is asked, which knows what is on its way already. Raise StorageError.
+    """
+    with our_files(settings, registry) as us, closing(Loop()) as loop:
+        contact = us.named(contact)
+        account = us.profile.last_account(str(us.url)) if me is None else us.named(me)
+        if account is not None:
+            with running_node(loop, settings, us, account) as running:
+                if running is not None:
+                    with suppress(LinkLost):  # it has ended meanwhile
+                        answer = running.ask(Cancel(contact))
+                        assert isinstance(answer, Cancelled)
+                        if answer.why:
+                            raise StorageError(answer.why)
+                        return answer.count + us.schedule.drop(contact)
+        return us.history.drop_queued(contact) + us.schedule.drop(contact)
+
+
+def _deliver_ourselves(
+    settings: Settings, us: OurSide, username: str, order: _Order, place: ControlServer
+) -> P2PError | None:
+    """Run the node until the texts are delivered, or it gives way to another process."""
+    from p2pchat.cli.node.local_node import node_of_ours
+    from p2pchat.peer.control.delivery import Delivery
+    from p2pchat.peer.events import Event, LoggedIn, LoginFailed
+    from p2pchat.ui.screen.screens import Listening
+
+    results: list[P2PError | None] = []
+    deliveries: list[Delivery] = []
+
+    def on_event(event: Event) -> None:
+        match event:
+            case LoggedIn():
+                us.loop.call_soon(begin)
+            case LoginFailed(error):
+                results.append(_kept_for_later(node, order, error))
+            case _:
+                pass
+        for delivery in deliveries:
+            delivery.on_event(event)
+
+    def begin() -> None:
+        queue = _queue(node, order)
+        wait = order.wait
+        deliveries.append(Delivery(us.loop, node, order.contact, queue, wait, results.append))
+
+    def give_way() -> None:
+        results.append(_NodeGone("another process is the node now"))
+
+    with ExitStack() as stack:
+        stack.callback(place.close)
+        credentials = us.credentials(username, settings.password)
+        node = stack.enter_context(
+            node_of_ours(
+                settings,
+                us,
+                credentials,
+                Listening(on_event),
+                place=place,
+                on_give_way=give_way,
+            )
+        )
+        stack.callback(node.stop)
+        node.start()
+        us.loop.run_until(lambda: bool(results))
+    return results[0]
+
+
+def _kept_for_later(node: "Node", order: _Order, error: P2PError) -> P2PError | None:
+    """Put it into the outbox though the registry is away, if we know the contact's key.
+
+    Return why it waits; None if it does not, because it is a note to ourselves.
+    """
+    away = isinstance(error, LinkLost | SlowedDown | TimedOut | Unreachable)
+    to_ourselves = order.contact == node.username
+    if not (away and (to_ourselves or node.contacts.get(order.contact).key is not None)):
+        return error
+    try:
+        node.conversations.outbox.put(order.contact, order.texts, order.ids)
+    except P2PError as failure:
+        return failure
+    return None if to_ourselves else _kept(error.what)
+
+
+def _queue(node: "Node", order: _Order) -> "Queue":
+    outbox = node.conversations.outbox
+    if order.texts is None:
+        return partial(outbox.queue_again, order.contact)
+    return partial(outbox.queue, order.contact, order.texts, ids=order.ids)

@@ -1,0 +1,119 @@
+"""A client's side of a command that uses the network: its files, a loop, and the registry.
+
+Puts together what `register`, `login`, `search` and the like have in common.
+"""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+
+from p2pchat.cli.echo import echo
+from p2pchat.cli.node.profile_home import OurFiles, our_files
+from p2pchat.cli.options import is_terminal
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import NotTrusted
+from p2pchat.net.endpoints import Network, SocketNetwork
+from p2pchat.net.loop import Loop
+from p2pchat.net.worker import ThreadWorker
+from p2pchat.peer.registry_client.commands import Errands
+from p2pchat.peer.registry_client.credentials import Credentials
+from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.peer.registry_client.link import check_link
+from p2pchat.peer.registry_client.url import RegistryUrl
+from p2pchat.peer.store.profile import Profile
+
+_LAST_BYTES: Final = 8.0
+"""Seconds for them at most; a link takes 5. What is still open then was left in the midst."""
+
+
+class OurSide(OurFiles):
+    """What one person has, at one registry, and the way there."""
+
+    def __init__(
+        self, loop: Loop, network: Network, url: RegistryUrl, profile: Profile, identity_file: Path
+    ) -> None:
+        super().__init__(url, profile, identity_file)
+        self.loop = loop
+        self.network = network
+        self.errands = Errands(loop, network, self.dialer(_say_first_contact))
+
+    def credentials(
+        self, username: str, password: str | None, *, allow_original: bool = False
+    ) -> Credentials:
+        """Return what the account logs in with."""
+        return Credentials(
+            self.url,
+            username,
+            password,
+            profile=self.profile,
+            identity=self.identity,
+            allow_original=allow_original,
+        )
+
+    def dialer(self, on_first_use: Callable[[str], None]) -> RegistryDialer:
+        """Return what dials the registry; see RegistryDialer."""
+        return RegistryDialer(self.loop, self.network, self.url, self.profile, on_first_use)
+
+
+@contextmanager
+def our_side(settings: Settings, registry: str | None) -> Iterator[OurSide]:
+    """Yield our side of the registry named by the option or the settings.
+
+    At the end the last bytes still go out. Raise UsageError, StorageError.
+    """
+    with our_files(settings, registry) as files, running_loop() as (loop, network):
+        for url in (files.url, *files.url.others):
+            _confirm_key(url, files.profile)
+        yield OurSide(loop, network, files.url, files.profile, settings.identity_file)
+
+
+@contextmanager
+def running_loop() -> Iterator[tuple[Loop, Network]]:
+    """Yield a loop and its network; at the end the last bytes still go out.
+
+    Ctrl-C ends what it runs between two of its turns: what is half said could not be ended well.
+    """
+    loop = Loop()
+    worker = ThreadWorker(loop)
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # as of what a script has put into the background
+        signal.signal(signal.SIGINT, lambda *_: loop.interrupt())
+    try:
+        yield loop, SocketNetwork(loop, worker)
+    finally:
+        deadline = loop.now() + _LAST_BYTES
+        loop.call_at(deadline, lambda: None)
+        try:
+            loop.run_until(lambda: loop.idle or loop.now() >= deadline)
+        finally:
+            worker.close()
+            loop.close()
+            signal.signal(signal.SIGINT, before)
+
+
+def _confirm_key(url: RegistryUrl, profile: Profile) -> None:
+    """Ask before a join link replaces the key of a registry that we know.
+
+    Raise NotTrusted if there is no terminal to ask on, or the answer is no.
+    """
+    try:
+        check_link(url, profile)
+    except NotTrusted as error:
+        if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+            raise
+        echo(f"{error.what}; likely: {error.likely}", err=True)
+        echo(f"known: {profile.pinned_registry(str(url))}", err=True)
+        echo(f"link:  {url.fingerprint}", err=True)
+        if not click.confirm("Trust the key of the link from now on?", err=True):
+            raise
+        assert url.fingerprint is not None
+        profile.pin_registry(str(url), url.fingerprint)
+
+
+def _say_first_contact(fingerprint: str) -> None:
+    echo(f"first contact with this registry: its key is {fingerprint}, from now on", err=True)

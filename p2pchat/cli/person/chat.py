@@ -1,0 +1,190 @@
+"""`p2p login` and `p2p chat`: be online and chat."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.node.own_node import node_maker, node_options, refuse_node_options
+from p2pchat.cli.settings import Settings, private_folder
+from p2pchat.errors import ContactOffline, NodeEnded, P2PError, Unreachable, UsageError
+
+if TYPE_CHECKING:
+    from p2pchat.cli.node.run import AtPrompt
+    from p2pchat.cli.node.session import OurSide
+    from p2pchat.peer.control.client import ControlClient
+
+_PLAIN = click.option("--plain", is_flag=True, help="Plain lines instead of the prompt.")
+
+
+_JSON = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="For programs: events on stdout, orders on stdin, one JSON object a line.",
+)
+
+_SEEN = click.option(
+    "--seen",
+    is_flag=True,
+    help="With --json: begin with what is unread, and count as seen what was written.",
+)
+
+
+def _screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    return options.registry(_PLAIN(_JSON(_SEEN(node_options(command)))))
+
+
+@click.command(
+    help="""Be online as USER (by default the account used last), with a prompt.
+
+    \b
+    p2p login alice
+    p2p login --registry 'p2p://chat.example.org#FINGERPRINT'
+    p2p login --json < orders
+
+    Type /help there. Without a terminal, or with --plain, it speaks plain lines. Where USER is
+    online on this machine already, it is one more screen of that.
+    """
+)
+@click.argument("user", required=False)
+@click.option("--headless", is_flag=True, help="No screen: for systemd, or behind p2p send.")
+@_screen_options
+@click.pass_context
+def login(ctx: click.Context, /, user: str | None, **how: Any) -> None:
+    """Run `p2p login`."""
+    _be_online(ctx, user, call=None, **how)
+
+
+@click.command(
+    help="""Log in, and ask USER for a chat, until you leave.
+
+    \b
+    p2p chat bob
+    p2p chat bob --as alice
+    echo "dinner is ready" | p2p chat bob
+
+    Where p2p login is running already, its connection is used, and stays.
+
+    Exit code: 5 no such user, 6 offline, 7 rejected, 8 busy, 10 not trusted.
+    """
+)
+@click.argument("user", shell_complete=options.known_names)
+@options.me
+@click.option(
+    "--in-clear", is_flag=True, help="Call a user of the original system, for everybody to read."
+)
+@_screen_options
+@click.pass_context
+def chat(ctx: click.Context, /, user: str, me: str | None, **how: Any) -> None:
+    """Run `p2p chat`."""
+    _be_online(ctx, me, call=user, **how)
+
+
+def _check_together(*, as_json: bool, seen: bool, headless: bool) -> None:
+    if seen and not as_json:
+        raise UsageError("--seen is for --json", likely="at a prompt you see what you look at")
+    if as_json and headless:
+        raise UsageError(
+            "--headless takes no orders and shows no message",
+            advice="p2p login --headless, and beside it p2p listen --json",
+        )
+
+
+def _at_prompt(settings: Settings, us: "OurSide", username: str) -> "AtPrompt":
+    from p2pchat.cli.node.run import AtPrompt
+    from p2pchat.peer.control.client import socket_of
+
+    private_folder(settings.state_home)
+    account = socket_of(settings.state_home, str(us.url), username).stem
+    drafts_file = settings.state_home / f"drafts-{account}.json"
+    return AtPrompt(settings.input_history_file, drafts_file, settings.look)
+
+
+def _raise_what_became(us: "OurSide", whom: str | None, error: P2PError | None) -> None:
+    """Raise the error that ended a chat; if its node ended, see first what was kept on disk."""
+    from p2pchat.protocol.counting import counted
+
+    if error is None:
+        return
+    if not isinstance(error, NodeEnded) or whom is None:
+        raise error
+    kept = us.history.lines(whom, since=error.since)
+    unsaid = Counter(error.untold) - Counter(line.text for line in kept if line.outgoing)
+    if unsaid:
+        raise Unreachable(
+            f"{error.what}, and {counted(unsaid.total(), 'line', 'was', 'were')} not sent",
+            likely=error.likely,
+            advice=error.advice,
+        )
+    waiting = us.history.waiting().get(whom, 0)
+    if waiting:
+        raise ContactOffline(
+            f"{error.what}; {counted(waiting, 'line', 'waits', 'wait')}",
+            likely=error.likely,
+            advice="they go out when you are both online: p2p outbox",
+        )
+    if not error.all_typed:
+        raise error
+
+
+def _be_online(
+    ctx: click.Context,
+    me: str | None,
+    *,
+    call: str | None,
+    registry: str | None,
+    plain: bool,
+    as_json: bool,
+    seen: bool,
+    in_clear: bool = False,
+    headless: bool = False,
+    **how_the_node_is: Any,
+) -> None:
+    """Attach a screen to the account's running node; if none is running, run the node here."""
+    from p2pchat.cli.node.run import (
+        Following,
+        Talk,
+        attach,
+        attach_program,
+        converse,
+        serve_program,
+        stay_online,
+    )
+    from p2pchat.cli.node.running_node import at_a_node
+    from p2pchat.cli.node.session import our_side
+    from p2pchat.protocol.screen import Attach
+    from p2pchat.ui.screen.call import Call
+
+    _check_together(as_json=as_json, seen=seen, headless=headless)
+    settings: Settings = ctx.obj
+    terminal = options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)
+    with our_side(settings, registry) as us:
+        username = us.who_am_i(me)
+        whom = None if call is None else us.whom(call, me, in_clear=in_clear)
+        to_call = None if whom is None else Call(whom, in_clear)
+        following = Following(seen=seen) if as_json else None
+        wants_prompt = terminal and not plain and not as_json and not settings.dumb_terminal
+        at_prompt = _at_prompt(settings, us, username) if wants_prompt else None
+
+        def attach_here(client: "ControlClient") -> Talk:
+            refuse_node_options(ctx)
+            if following is not None:
+                return attach_program(client, us.loop, to_call, following)
+            return attach(client, us.loop, Attach(whom or "", in_clear), at_prompt)
+
+        def be_the_node() -> Talk:
+            make_node = node_maker(settings, us, username, **how_the_node_is)
+            if following is not None:
+                return serve_program(make_node, us.loop, to_call, following)
+            return converse(make_node, us.loop, to_call, at_prompt)
+
+        if headless:
+            stay_online(node_maker(settings, us, username, **how_the_node_is), us.loop)
+            return
+        talk = at_a_node(us.loop, settings, us, username, attach_here, be_the_node)
+        _raise_what_became(us, whom, talk.error)
+    ctx.exit(talk.exit_code)

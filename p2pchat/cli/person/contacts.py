@@ -1,0 +1,124 @@
+"""`p2p contacts`, `p2p verify`, `p2p trust`: who we know, and how far we trust them."""
+
+import base64
+import hashlib
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.echo import echo, echo_json
+from p2pchat.cli.settings import Settings
+from p2pchat.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from p2pchat.ui.screen.contact_list import Row
+
+
+@click.command(
+    help="""List your contacts: who is online, what is unread, what waits, how far you trust the
+    key.
+
+    \b
+    p2p contacts
+    p2p contacts --json
+
+    Who is online is known to your node: without one, it says when they were last heard of.
+    """
+)
+@options.registry
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
+@click.option("--keys", is_flag=True, help="Show the fingerprint of each key instead.")
+@click.pass_obj
+def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool) -> None:
+    """Run `p2p contacts`."""
+    from p2pchat.ui.screen.contact_list import HEADERS, NOBODY, contact_cells, contact_object
+
+    known = _rows(settings, registry)
+    if as_json:
+        for row in known:
+            fingerprint = _fingerprint(row.contact.key)
+            echo_json({**contact_object(row), "fingerprint": fingerprint})
+    elif keys:
+        for row in known:
+            echo(f"{row.contact.username:<20} {_fingerprint(row.contact.key)}".rstrip())
+    else:
+        print_table(HEADERS, contact_cells(known))
+    if not known:
+        echo(NOBODY.replace("/chat", "p2p chat"), err=True)
+
+
+def _rows(settings: Settings, registry: str | None) -> "list[Row]":
+    from p2pchat.cli.node.profile_home import our_files
+    from p2pchat.cli.node.running_node import who_is_online
+    from p2pchat.ui.screen.contact_list import rows
+
+    with our_files(settings, registry) as us:
+        return rows(us.contacts, us.history, who_is_online(settings, us))
+
+
+@click.command(
+    help="""Show the safety number of you and USER, and mark USER verified if both see the same.
+
+    Compare it by another way than this chat: side by side, or on the phone.
+
+    \b
+    p2p verify bob
+    """
+)
+@click.argument("user", shell_complete=options.known_names)
+@options.registry
+@click.option("--yes", is_flag=True, help="The numbers are the same: do not ask.")
+@click.pass_obj
+def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> None:
+    """Run `p2p verify`."""
+    from p2pchat.cli.node.profile_home import our_files
+
+    with our_files(settings, registry) as us:
+        username = us.named(user)
+        echo(us.contacts.safety_number(username))
+        if not yes and options.is_terminal(sys.stdin):
+            yes = click.confirm(f"Does {username} see the same number?", err=True)
+        if yes:
+            us.contacts.mark_verified(username)
+            echo(f"{username} is verified", err=True)
+
+
+@click.command(
+    help="""Show the safety number of the new key that was refused as USER's, and trust that key.
+
+    USER sees the same number for you, with p2p verify, if the key is theirs.
+
+    \b
+    p2p trust bob
+    """
+)
+@click.argument("user", shell_complete=options.known_names)
+@options.registry
+@click.option("--yes", is_flag=True, help="Take it: do not ask.")
+@click.pass_obj
+def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> None:
+    """Run `p2p trust`."""
+    from p2pchat.cli.node.profile_home import our_files
+    from p2pchat.cli.node.running_node import tell_trusted
+    from p2pchat.protocol.counting import counted
+
+    with our_files(settings, registry) as us:
+        username = us.named(user)
+        echo(us.contacts.other_number(username))
+        if not yes and options.is_terminal(sys.stdin):
+            yes = click.confirm(f"Is this the number that {username} sees?", err=True)
+        if yes:
+            us.contacts.trust(username)
+            failed = tell_trusted(settings, us, username)
+            echo(f"the new key of {username} is taken", err=True)
+            if failed:
+                waited = counted(failed)
+                echo(f"{waited} waited for the old one: p2p outbox retry {username}", err=True)
+
+
+def _fingerprint(key: bytes | None) -> str:
+    if key is None:
+        return ""
+    return base64.b32encode(hashlib.sha256(key).digest()).decode().rstrip("=").lower()

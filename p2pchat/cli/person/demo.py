@@ -1,0 +1,24 @@
+"""`p2p demo`: everything on this machine, alone, leaving nothing behind."""
+
+import sys
+
+import click
+
+from p2pchat.cli.options import is_terminal
+
+
+@click.command(
+    help="""Try it: a registry on this machine, a robot to talk to, and you at the prompt.
+
+    Without a terminal it holds a short conversation by itself and prints it. It leaves nothing
+    behind.
+    """
+)
+@click.pass_context
+def demo(ctx: click.Context) -> None:
+    """Run `p2p demo`."""
+    from p2pchat.cli.person.demo_setup import chat_with_robot, hold_conversation
+
+    if is_terminal(sys.stdin) and is_terminal(sys.stdout):
+        ctx.exit(chat_with_robot(ctx.obj.look))
+    ctx.exit(hold_conversation())

@@ -1,0 +1,112 @@
+"""`p2p invite`: one line by which a friend joins the registry and is a verified contact at once."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.echo import echo
+from p2pchat.cli.settings import JOIN_LINK, Settings
+
+if TYPE_CHECKING:
+    from p2pchat.cli.node.profile_home import OurFiles
+    from p2pchat.peer.registry_client.url import RegistryUrl
+
+
+@click.command(
+    help="""Print the line by which one friend joins your registry and chats with you.
+
+    \b
+    p2p invite
+    p2p invite --qr
+    p2p invite --code CODE    for a registry that wants one: p2p users invite
+
+    Send it by a way that you trust: whoever has it first is your verified contact of the name that
+    they choose. It is good once, for seven days. The registry does not learn what is in it.
+    """
+)
+@options.registry
+@options.me
+@click.option(
+    "--code", default="", metavar="CODE", help="An invitation of the registry's operator."
+)
+@click.option("--qr", is_flag=True, help="Draw it as a QR code too.")
+@click.pass_obj
+def invite(settings: Settings, registry: str | None, me: str | None, code: str, qr: bool) -> None:
+    """Run `p2p invite`."""
+    from p2pchat.cli.node.profile_home import our_files
+
+    with our_files(settings, registry) as us:
+        url = _as_others_reach(_with_key(us), settings)
+        account = us.profile.last_account(str(us.url)) if me is None else us.named(me)
+        link = _link(us, url, account, code)
+    for doubt in _doubts(url, account):
+        echo(doubt, err=True)
+    command = "join" if url.secure else "login --registry"
+    echo(f"p2p {command} {shlex.quote(link)}")
+    if qr:
+        from p2pchat.ui.prompt.qr_code import draw
+
+        echo(draw(link))
+
+
+def _with_key(us: "OurFiles") -> "RegistryUrl":
+    """Return the registry's URL with the key that the profile knows."""
+    from p2pchat.peer.registry_client.link import BY_AUTHORITY, due_key
+
+    key = due_key(us.url, us.profile)
+    return us.url.with_key(None if key == BY_AUTHORITY else key)
+
+
+def _as_others_reach(url: "RegistryUrl", settings: Settings) -> "RegistryUrl":
+    """Return the URL by which others reach a registry that runs on this machine.
+
+    `p2p serve` leaves its join link beside its accounts; it counts if its key is the one we know.
+    """
+    from p2pchat.errors import UsageError
+    from p2pchat.net.address import is_this_machine
+    from p2pchat.peer.registry_client.url import parse_registry_url
+
+    file = settings.registry_folder / JOIN_LINK
+    if not is_this_machine(url.host) or not file.exists():
+        return url
+    try:
+        join = parse_registry_url(file.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError, UsageError):
+        return url
+    if join.fingerprint != url.fingerprint:
+        return url
+    return replace(url, host=join.host, port=join.port, udp_port=join.udp_port)
+
+
+def _link(us: "OurFiles", url: "RegistryUrl", account: str | None, code: str) -> str:
+    """Return the invitation; where there is nothing to verify with, the registry's link."""
+    from p2pchat.peer.calls.invitations import LIFETIME, Invitation
+
+    if account is None or not url.secure or url.fingerprint is None:
+        return url.link
+    secret = us.contacts.invite(LIFETIME)
+    return Invitation(url, account, us.identity.public, secret, code).link
+
+
+def _doubts(url: "RegistryUrl", account: str | None) -> Iterator[str]:
+    """Yield what may keep the friend from joining, or from being verified."""
+    from p2pchat.net.address import is_this_machine
+
+    if is_this_machine(url.host):
+        yield (
+            f"{url} is this machine to whoever types it: name the registry as others reach it,"
+            " by the link that p2p serve printed"
+        )
+    if not url.secure:
+        yield "everybody on the way can read what is said at an original:// registry"
+    elif url.fingerprint is None:
+        yield (
+            "the link carries no key: your profile has not met this registry yet; p2p login first,"
+            " or give --registry the link that p2p serve printed"
+        )
+    elif account is None:
+        yield "you have no account there, so the line leads to the registry, and not to you"

@@ -1,0 +1,58 @@
+"""`p2p join`: from an invitation, or a registry's link, to a chat or the prompt."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.person import chat
+from p2pchat.cli.settings import Settings, from_environment
+
+if TYPE_CHECKING:
+    from p2pchat.peer.calls.invitations import Invitation
+
+
+@click.command(
+    help="""Join a registry by the LINK that a friend or its operator gave you.
+
+    \b
+    p2p join 'p2p://chat.example.org/alice#...'
+    p2p join 'p2p://chat.example.org/alice#...' --name bob
+
+    An invitation (p2p invite) leads to a chat with the friend, whose key is verified by it. Asks
+    for a name and a password; makes the account, or logs in if it is yours already.
+    """
+)
+@click.argument("link")
+@click.option("--name", metavar="NAME", help="Your name there.  [default: it is asked for]")
+@options.password_file
+@click.pass_context
+def join(ctx: click.Context, link: str, name: str | None, password_file: Path | None) -> None:
+    """Run `p2p join`."""
+    from p2pchat.cli.person.onboarding import join_by
+    from p2pchat.peer.calls.invitations import is_invitation, parse_invitation
+
+    settings: Settings = ctx.obj
+    invitation = parse_invitation(link) if is_invitation(link) else None
+    registry = link if invitation is None else invitation.registry.link
+    given = options.given_password(settings, password_file)
+    can_ask = options.is_terminal(sys.stdin) and options.is_terminal(sys.stderr)
+    username = join_by(settings, registry, invitation, name=name, password=given, ask=can_ask)
+    go_on(ctx, settings, username, registry, invitation)
+
+
+def go_on(
+    ctx: click.Context,
+    settings: Settings,
+    username: str,
+    registry: str | None,
+    invitation: "Invitation | None",
+) -> None:
+    """Be online as the user: in a chat with the friend who has invited them, or at the prompt."""
+    ctx.obj = from_environment(profile=settings.profile)
+    if invitation is None:
+        ctx.invoke(chat.login, user=username, registry=registry)
+    else:
+        ctx.invoke(chat.chat, user=invitation.contact, me=username, registry=registry)

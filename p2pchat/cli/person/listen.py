@@ -1,0 +1,80 @@
+"""`p2p listen`: what happens at your node, line by line, for scripts that only listen."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.node.own_node import node_maker, node_options, refuse_node_options
+from p2pchat.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from p2pchat.peer.control.client import ControlClient
+
+
+@click.command(
+    help="""Print what happens from now on, each line at once, until it is ended.
+
+    \b
+    p2p listen
+    p2p listen --from bob | while read -r line; do notify-send "$line"; done
+    p2p listen --json --seen | jq -r 'select(.event == "message") | .text'
+
+    It listens to your node, if one is running; else it is your node, until it ends.
+
+    A listener is a bystander: what it prints stays unread for you. With --seen it reads in your
+    place: it begins with what is unread, and what it has written is seen. A message that it could
+    not write, because it was ended, stays unread and comes again.
+    """
+)
+@options.registry
+@options.me
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object a line, instead of plain lines."
+)
+@click.option(
+    "--from",
+    "only",
+    metavar="NAME",
+    shell_complete=options.known_names,
+    help="Only what concerns NAME.",
+)
+@click.option(
+    "--seen",
+    is_flag=True,
+    help="Begin with what is unread, and count as seen what was written.",
+)
+@node_options
+@click.pass_context
+def listen(
+    ctx: click.Context,
+    /,
+    registry: str | None,
+    me: str | None,
+    as_json: bool,
+    only: str | None,
+    seen: bool,
+    **how_the_node_is: Any,
+) -> None:
+    """Run `p2p listen`."""
+    from p2pchat.cli.node.run import Following, Talk, attach_program, serve_program
+    from p2pchat.cli.node.running_node import at_a_node
+    from p2pchat.cli.node.session import our_side
+
+    settings: Settings = ctx.obj
+    with our_side(settings, registry) as us:
+        username = us.who_am_i(me)
+        following = Following(as_json, "" if only is None else us.named(only), seen, orders=False)
+
+        def attach_here(client: "ControlClient") -> Talk:
+            refuse_node_options(ctx)
+            return attach_program(client, us.loop, None, following)
+
+        def be_the_node() -> Talk:
+            make_node = node_maker(settings, us, username, **how_the_node_is)
+            return serve_program(make_node, us.loop, None, following)
+
+        talk = at_a_node(us.loop, settings, us, username, attach_here, be_the_node)
+    if talk.error is not None:
+        raise talk.error
+    ctx.exit(talk.exit_code)

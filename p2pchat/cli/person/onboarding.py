@@ -1,0 +1,244 @@
+"""`p2p` alone: ask a newcomer the few questions there are, and go on to the prompt."""
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.config_file import keep_registry
+from p2pchat.cli.echo import echo
+from p2pchat.cli.settings import DEFAULT, Settings, make_folder
+from p2pchat.errors import (
+    InviteNeeded,
+    LinkLost,
+    LoginNeeded,
+    LoginRefused,
+    NotTrusted,
+    P2PError,
+    RegistrationRefused,
+    RemoteProtocolError,
+    SlowedDown,
+    TimedOut,
+    Unreachable,
+    UsageError,
+)
+from p2pchat.peer.calls.invitations import is_invitation, parse_invitation
+from p2pchat.peer.registry_client.credentials import Credentials
+from p2pchat.peer.registry_client.url import parse_registry_url
+
+if TYPE_CHECKING:
+    from p2pchat.cli.node.session import OurSide
+    from p2pchat.peer.calls.invitations import Invitation
+
+
+_SHORTEST: Final = 6
+"""Characters of a password, as secure registries want them (PROTOCOL, "REG")."""
+
+
+class Begun(NamedTuple):
+    """Who to be online as, where (None: as the settings say), and who has invited them, if so."""
+
+    username: str
+    registry: str | None = None
+    invitation: "Invitation | None" = None
+
+
+def begin(settings: Settings) -> Begun:
+    """Return the account to log in as, having made it or asked for it where none is known.
+
+    The registry is reached before anything else is asked; what it refuses is asked again, and what
+    was answered is kept. Keeps the registry in the configuration file, if it was asked for. Raises
+    UsageError, and what keeps us from the registry where it was not asked for.
+    """
+    if _knows_somebody(settings) or settings.resolved["registry"][1] != DEFAULT:
+        given = options.given_password(settings, None)
+        return Begun(_at(settings, settings.registry, None, None, given, ask=True))
+    registry = settings.registry
+    while True:
+        link = _ask_registry(settings, registry)
+        invitation = parse_invitation(link) if is_invitation(link) else None
+        registry = link if invitation is None else invitation.registry.link
+        given = options.given_password(settings, None)
+        try:
+            username = join_by(settings, registry, invitation, name=None, password=given, ask=True)
+        except (Unreachable, LinkLost, TimedOut, NotTrusted, RemoteProtocolError) as error:
+            _say(error)
+        else:
+            keep_registry(settings.config_file, registry, settings.profile)
+            return Begun(username, registry, invitation)
+
+
+def join_by(
+    settings: Settings,
+    registry: str,
+    invitation: "Invitation | None",
+    *,
+    name: str | None,
+    password: str | None,
+    ask: bool,
+) -> str:
+    """Return the account at the registry, made or asked for if there is none.
+
+    Who has invited us is a verified contact from then on. `ask`: a user can be asked for what is
+    missing, and again for what is refused.
+    """
+    return _at(settings, registry, invitation, name, password, ask=ask)
+
+
+def _at(
+    settings: Settings,
+    registry: str,
+    invitation: "Invitation | None",
+    name: str | None,
+    password: str | None,
+    *,
+    ask: bool,
+) -> str:
+    from p2pchat.cli.node.session import our_side
+
+    with our_side(settings, registry) as us:
+        username = us.profile.last_account(str(us.url))
+        if username is None or (name is not None and us.named(name) != username):
+            us.errands.reach()
+            echo(f"the registry at {us.url.address} answers", err=True)
+            code = "" if invitation is None else invitation.code
+            if ask:
+                username = _become_somebody(us, name, password, code, is_new=invitation is not None)
+            elif name is None or password is None:
+                raise UsageError(
+                    "nobody can be asked here for a name and a password",
+                    advice="--name NAME, and --password-file FILE or P2P_PASSWORD",
+                )
+            else:
+                username = us.named(name)
+                _make_or_log_in(us, us.credentials(username, password), password, code)
+        us.profile.note_account(str(us.url), username)
+        if invitation is not None:
+            us.contacts.follow(invitation.contact, invitation.key, invitation.secret)
+    return username
+
+
+def _become_somebody(
+    us: "OurSide", name: str | None, given: str | None, code: str, *, is_new: bool
+) -> str:
+    """Ask for a name and a password until the registry takes them; return the name.
+
+    `given` is a password that need not be asked for, once. `is_new`: an account is made if there
+    is none of that name, without a question.
+    """
+    makes, typed, asked = True, "" if name is None else us.named(name), name is None
+    while True:
+        if asked:
+            typed = _ask_name(us, typed)
+        asked = True
+        if not is_new:
+            makes = click.confirm("Make a new account of that name?", default=makes, err=True)
+        password = given or _ask_password(typed, is_new=makes, twice=makes and not is_new)
+        given = None
+        credentials = us.credentials(typed, password)
+        try:
+            if is_new:
+                _make_or_log_in(us, credentials, password, code, ask=True)
+            elif makes:
+                _register(us, credentials, password)
+            else:
+                us.errands.log_in(credentials)
+        except (RegistrationRefused, LoginRefused, LoginNeeded, SlowedDown) as error:
+            _say(error)
+        else:
+            return typed
+
+
+def _make_or_log_in(
+    us: "OurSide", credentials: Credentials, password: str, code: str, *, ask: bool = False
+) -> None:
+    """Make the account; log in instead if there is one of that name whose password it is."""
+    try:
+        if ask:
+            _register(us, credentials, password, code)
+        else:
+            us.errands.register(credentials, password, code)
+    except InviteNeeded:
+        raise
+    except RegistrationRefused as refused:
+        try:
+            us.errands.log_in(credentials)
+        except (LoginRefused, LoginNeeded):
+            raise refused from None
+
+
+def _ask_name(us: "OurSide", before: str) -> str:
+    """Ask until the answer is a valid name; earlier answers are kept."""
+    while True:
+        typed: str = click.prompt("Your name there", default=before or None, err=True)
+        if "://" in typed:
+            echo("that is a link; what is asked for is a name for you, such as alice", err=True)
+            continue
+        try:
+            return us.named(typed)
+        except UsageError as error:
+            _say(error)
+
+
+def _ask_password(name: str, *, is_new: bool, twice: bool) -> str:
+    """Ask until the answer is a valid password."""
+    rule = f" (at least {_SHORTEST} characters)" if is_new else ""
+    while True:
+        try:
+            password = options.ask_password(f"Password of {name}{rule}", twice=twice)
+        except UsageError as error:
+            _say(error)
+            continue
+        if not is_new or len(password) >= _SHORTEST:
+            return password
+        echo(f"that has {len(password)}; at least {_SHORTEST} characters are needed", err=True)
+
+
+def _say(error: P2PError) -> None:
+    echo(f"{error.what}{f'; {error.likely}' if error.likely else ''}", err=True)
+
+
+def _knows_somebody(settings: Settings) -> bool:
+    """Return whether there is an account at the registry that counts without a question."""
+    if not settings.profile_file.exists():
+        return False
+    from p2pchat.cli.node.profile_home import our_files
+
+    with our_files(settings, None) as us:
+        return us.profile.last_account(str(us.url)) is not None
+
+
+def _ask_registry(settings: Settings, before: str) -> str:
+    """Ask until the answer is a registry's link; Enter means the one from before."""
+    make_folder(settings.config_file.parent)
+    while True:
+        what = "this machine" if before == settings.registry else before
+        link: str = click.prompt(
+            f"The registry's link, from whoever runs it (just Enter: {what})",
+            default=before,
+            show_default=False,
+            err=True,
+        )
+        if "://" not in link:
+            link = f"p2p://{link}"
+        try:
+            (parse_invitation if is_invitation(link) else parse_registry_url)(link)
+        except UsageError as error:
+            echo(f"{error.what}: {error.likely or error.advice}", err=True)
+        else:
+            return link
+
+
+def _register(us: "OurSide", credentials: Credentials, password: str, code: str = "") -> None:
+    """Make the account, asking for an invitation where the registry wants one."""
+    invite = code
+    while True:
+        try:
+            us.errands.register(credentials, password, invite)
+        except InviteNeeded as error:
+            if invite:
+                _say(error)
+            asked = "It takes an invitation. The code you were given"
+            invite = click.prompt(asked, err=True).strip()
+        else:
+            return

@@ -1,0 +1,88 @@
+"""`p2p search`: look up a user."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.echo import echo, echo_json
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import ContactOffline, LinkLost, NoSuchUser
+
+if TYPE_CHECKING:
+    from p2pchat.cli.node.session import OurSide
+    from p2pchat.protocol.messages import SearchResult
+
+
+@click.command(
+    help="""See whether USER is online, and where.
+
+    \b
+    p2p search bob
+    p2p search bob --json
+
+    Exit code: 0 online, 5 no such user, 6 offline.
+    """
+)
+@click.argument("user", shell_complete=options.known_names)
+@options.registry
+@options.me
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def search(
+    ctx: click.Context, user: str, registry: str | None, me: str | None, as_json: bool
+) -> None:
+    """Run `p2p search`."""
+    from p2pchat.cli.node.session import our_side
+    from p2pchat.net.address import Address
+    from p2pchat.protocol.messages import Presence
+
+    settings: Settings = ctx.obj
+    with our_side(settings, registry) as us:
+        user = us.named(user)
+        credentials = None
+        if us.url.secure:
+            credentials = us.credentials(us.who_am_i(me), settings.password)
+        result = _through_node(settings, us, me, user) or us.errands.search(user, credentials)
+        if result.presence is not Presence.NOT_FOUND:
+            us.contacts.note(user)
+        meant = us.meant(user)
+    said, exit_code = {
+        Presence.ONLINE: (f"{user} is online at {Address(result.host, result.port)}", 0),
+        Presence.OFFLINE: (f"{user} is offline", ContactOffline.exit_code),
+        Presence.NOT_FOUND: (f"there is no user named {user}", NoSuchUser.exit_code),
+    }[result.presence]
+    if as_json:
+        found: dict[str, object] = {"user": user, "presence": result.presence.lower()}
+        if result.presence is Presence.ONLINE:
+            found |= {"host": result.host, "port": result.port}
+        echo_json(found)
+    else:
+        echo(said)
+    if meant and result.presence is Presence.NOT_FOUND:
+        echo(f"  likely: {meant}", err=True)
+    ctx.exit(exit_code)
+
+
+def _through_node(
+    settings: Settings, us: "OurSide", me: str | None, user: str
+) -> "SearchResult | None":
+    """Ask the running node, so that there is no second login; return None if none answers."""
+    from p2pchat.cli.node.running_node import running_node
+    from p2pchat.peer.control.client import REGISTRY_TIMEOUT
+    from p2pchat.protocol.control import Find, FindResult
+    from p2pchat.protocol.messages import SearchResult
+
+    if not us.url.secure:
+        return None
+    with running_node(us.loop, settings, us, us.who_am_i(me)) as running:
+        if running is None:
+            return None
+        try:
+            found = running.ask(Find(user), REGISTRY_TIMEOUT)
+        except LinkLost:
+            return None  # it has ended meanwhile
+    assert isinstance(found, FindResult)
+    if found.presence is None:
+        return None
+    return SearchResult(found.presence, found.host, found.port)

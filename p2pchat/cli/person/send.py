@@ -1,0 +1,250 @@
+"""`p2p send` and `p2p outbox`: send messages without a prompt, and manage undelivered ones."""
+
+import itertools
+import sys
+from collections.abc import Iterator
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.echo import echo
+from p2pchat.cli.family import Family
+from p2pchat.cli.moments import ComingMoment, Duration
+from p2pchat.cli.profile.kept_output import line_options, print_lines, print_scheduled
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import UsageError
+
+_RETRY_WAIT = 15.0
+"""Seconds; the default of p2p send."""
+
+_PART_BYTES = 60_000
+"""Most bytes of each part of a long text from stdin; a message has at most 65,536."""
+
+_PLACE_OF_TEXT = 1
+"""Among the positional arguments of p2p send."""
+
+
+class _Send(click.Command):
+    """A command whose last argument is a text that may look like an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Return what is left of the arguments; raise UsageError if a text looks like an option.
+
+        `--help` after the name would show the help and exit with 0, as if the text had been sent.
+        """
+        places = list(self._places(args))
+        for place, arg in places:
+            if place and arg in ctx.help_option_names:
+                raise _taken_for_an_option(arg)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            for place, arg in places:
+                if place == _PLACE_OF_TEXT and arg.startswith(error.option_name):
+                    raise _taken_for_an_option(error.option_name) from None
+            raise
+
+    def _places(self, args: list[str]) -> Iterator[tuple[int, str]]:
+        """Yield the arguments up to `--`, each with the number of positional ones before it."""
+        with_value = {
+            name
+            for parameter in self.params
+            if isinstance(parameter, click.Option) and not parameter.is_flag
+            for name in parameter.opts
+        }
+        place = 0
+        previous = ""
+        for arg in itertools.takewhile(lambda arg: arg != "--", args):
+            if previous not in with_value:
+                yield place, arg
+                place += not arg.startswith("-")
+            previous = arg
+
+
+def _taken_for_an_option(text: str) -> UsageError:
+    return UsageError(
+        f"{text} was taken for an option, and nothing was sent",
+        likely="the text begins with a dash",
+        advice=f'p2p send NAME -- "{text} ...", or give it on stdin',
+    )
+
+
+@click.command(
+    cls=_Send,
+    help="""Send TEXT, or the text on stdin, to USER.
+
+    \b
+    p2p send bob "dinner is ready"
+    make 2>&1 | p2p send bob
+    p2p send bob "good morning" --at 9:00 --expires 2h
+    p2p send me "a note to myself"
+
+    If your node is running, it sends the text; otherwise this command logs in until it is done.
+
+    Exit codes: 0 if USER's node has acknowledged the text, 6 if it waits in the outbox, 5 if there
+    is no such user, 7 if USER rejected it, and 10 if USER has a new key: it waits in the outbox
+    until you trust that key.
+    """,
+)
+@click.argument("user", shell_complete=options.known_names)
+@click.argument("text", required=False)
+@options.registry
+@options.me
+@click.option(
+    "--wait",
+    default=15.0,
+    show_default=True,
+    type=options.NumberRange(0, 86400),
+    metavar="SECONDS",
+    help="How long to wait for the acknowledgement.",
+)
+@click.option("--queue", is_flag=True, help="Do not wait: send when you are both online.")
+@click.option(
+    "--at",
+    "not_before",
+    type=ComingMoment(),
+    metavar="TIME",
+    help="Send it then, or when a node of yours runs after that: 9:00, 2h, tomorrow.",
+)
+@click.option(
+    "--expires",
+    type=Duration(),
+    default=0,
+    metavar="TIME",
+    help="Give it up if it is not delivered so long after: 30m, 2h, 1d.",
+)
+@click.pass_obj
+def send(
+    settings: Settings,
+    user: str,
+    text: str | None,
+    registry: str | None,
+    me: str | None,
+    wait: float,
+    queue: bool,
+    not_before: int | None,
+    expires: int,
+) -> None:
+    """Run `p2p send`."""
+    from p2pchat.cli.node.sending import deliver, send_later
+
+    if not_before is not None:
+        send_later(settings, registry, me, user, _texts(text) or (), not_before, expires)
+    else:
+        deliver(settings, registry, me, user, _texts(text), 0.0 if queue else wait, expires=expires)
+
+
+@click.group(
+    cls=Family,
+    invoke_without_command=True,
+    help="""List undelivered, failed and possibly lost messages.
+
+    \b
+    p2p outbox
+    p2p outbox cancel bob
+    p2p outbox retry bob
+    """,
+)
+@options.registry
+@line_options
+@click.pass_context
+def outbox(ctx: click.Context, registry: str | None, as_json: bool, raw: bool) -> None:
+    """Run `p2p outbox`."""
+    ctx.obj = (ctx.obj, registry)
+    if ctx.invoked_subcommand is None:
+        _list(*ctx.obj, as_json=as_json, raw=raw)
+
+
+@outbox.command("list", help="List the outbox, like p2p outbox without a command.")
+@line_options
+@click.pass_obj
+def list_outbox(given: tuple[Settings, str | None], *, as_json: bool, raw: bool) -> None:
+    """Run `p2p outbox list`."""
+    _list(*given, as_json=as_json, raw=raw)
+
+
+def _list(settings: Settings, registry: str | None, *, as_json: bool, raw: bool) -> None:
+    from p2pchat.cli.node.profile_home import our_files
+    from p2pchat.peer.store.lines import TO_RETRY, LineState
+
+    with our_files(settings, registry) as us:
+        lines = us.history.lines(states=(LineState.QUEUED, *TO_RETRY))
+        later = us.schedule.all()
+    print_lines(lines, me="me", as_json=as_json, raw=raw)
+    print_scheduled(later, as_json=as_json, raw=raw)
+
+
+@outbox.command(help="Cancel the messages that wait for USER and are not on their way.")
+@click.argument("user", shell_complete=options.known_names)
+@options.me
+@click.pass_obj
+def cancel(given: tuple[Settings, str | None], user: str, me: str | None) -> None:
+    """Run `p2p outbox cancel`."""
+    from p2pchat.cli.node.sending import cancel as cancel_lines
+
+    echo(f"{_lines(cancel_lines(*given, me, user))} will not be delivered")
+
+
+@outbox.command(
+    help="""Resend messages that have failed or may be lost at USER.
+
+    They go to the key that USER has now.
+
+    These are the cancelled ones, those for an older key, and those that USER's disk may have lost.
+    USER sees no message twice.
+    """
+)
+@click.argument("user", shell_complete=options.known_names)
+@options.me
+@click.pass_obj
+def retry(given: tuple[Settings, str | None], user: str, me: str | None) -> None:
+    """Run `p2p outbox retry`."""
+    from p2pchat.cli.node.profile_home import our_files
+    from p2pchat.cli.node.sending import deliver
+    from p2pchat.peer.store.lines import TO_RETRY
+
+    settings, registry = given
+    with our_files(settings, registry) as us:
+        name, key = us.named(user), us.contacts.get(us.named(user)).key
+        count = len(us.history.lines(name, states=TO_RETRY))
+        count += us.history.count_queued(name, other_than=key)
+    if not count:
+        raise UsageError(f"nothing for {name} has failed or is missing there")
+    deliver(settings, registry, me, user, None, _RETRY_WAIT)
+    echo(f"{_lines(count)} delivered")
+
+
+def _lines(count: int) -> str:
+    return f"{count} line{'' if count == 1 else 's'}"
+
+
+def _texts(text: str | None) -> tuple[str, ...]:
+    """Return the messages: the argument, or stdin, split after a line where that is possible."""
+    if text is None:
+        if sys.stdin is None or options.is_terminal(sys.stdin):
+            raise UsageError("nothing to send", advice='p2p send NAME "TEXT", or give it on stdin')
+        text = sys.stdin.read().rstrip("\n")
+    if not text.strip():
+        raise UsageError("nothing to send", likely="the text is empty")
+    parts: list[str] = []
+    current: list[str] = []
+    size = 0
+    for line in _pieces(text):
+        length = len(line.encode("utf-8", "replace"))
+        if current and size + length > _PART_BYTES:
+            parts.append("".join(current))
+            current, size = [], 0
+        current.append(line)
+        size += length
+    parts.append("".join(current))
+    return tuple(part.removesuffix("\n") for part in parts)
+
+
+def _pieces(text: str) -> list[str]:
+    """Return the lines; one that is too long for a message comes in parts."""
+    step = _PART_BYTES // 4  # a character has at most four bytes in UTF-8
+    return [
+        line[start : start + step]
+        for line in text.encode("utf-8", "replace").decode().splitlines(keepends=True)
+        for start in range(0, len(line), step)
+    ]

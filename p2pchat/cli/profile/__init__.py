@@ -1,0 +1,1 @@
+"""Commands about what a profile holds, and how it is set up."""

@@ -1,0 +1,73 @@
+"""`p2p history`: show and search past messages."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.echo import echo
+from p2pchat.cli.moments import Moment
+from p2pchat.cli.profile.kept_output import line_options, print_lines
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import NoSuchUser, UsageError
+
+if TYPE_CHECKING:
+    from p2pchat.peer.store.history import History
+
+
+@click.command(
+    help="""Show the messages with USER, or (with --search) with anyone.
+
+    \b
+    p2p history bob --limit 20
+    p2p history --search "pizza friday"
+    p2p history bob --json > bob.jsonl
+    """
+)
+@click.argument("user", required=False, shell_complete=options.known_names)
+@options.registry
+@click.option("--search", "words", default="", metavar="WORDS", help="Only lines with these words.")
+@click.option("--since", type=Moment(), help="Only what was said from then on: 2h, monday, 14:30.")
+@click.option("--until", type=Moment(), help="Only what was said before that.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the last N lines.")
+@line_options
+@click.option("--delete", is_flag=True, help="Delete every line with USER, for good.")
+@click.pass_obj
+def history(
+    settings: Settings,
+    user: str | None,
+    registry: str | None,
+    words: str,
+    since: int | None,
+    until: int | None,
+    limit: int | None,
+    as_json: bool,
+    raw: bool,
+    delete: bool,
+) -> None:
+    """Run `p2p history`."""
+    from p2pchat.cli.node.profile_home import our_files
+
+    if user is None and not words:
+        raise UsageError("whose history?", advice="p2p history NAME, or --search WORDS")
+    with our_files(settings, registry) as us:
+        name = None if user is None else us.whom(user, None)
+        kept = us.history
+        me = us.profile.last_account(str(us.url)) or "me"
+        if name not in {None, me, *us.known_names} and name and not kept.lines(name, limit=1):
+            raise NoSuchUser(f"you have not met {name} at {us.url}", likely=us.meant(name))
+        if delete:
+            _delete(kept, name)
+            return
+        lines = kept.lines(name, since=since, until=until, limit=limit, words=words)
+    print_lines(lines, me=me, as_json=as_json, raw=raw)
+    if not lines:
+        echo("nothing was found", err=True)
+
+
+def _delete(kept: "History", name: str | None) -> None:
+    from p2pchat.protocol.counting import counted
+
+    if name is None:
+        raise UsageError("whose history is to be deleted?", advice="p2p history NAME --delete")
+    echo(f"{counted(kept.forget(name))} with {name} deleted")

@@ -1,0 +1,134 @@
+"""`p2p status`: how your node stands, quickly enough for a status bar."""
+
+import sys
+from contextlib import closing, suppress
+from typing import Final
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.echo import echo, echo_json
+from p2pchat.cli.profile.status_format import formatted
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import UsageError
+
+_LOOK_EVERY: Final = 1.0  # seconds
+
+
+@click.command(
+    help="""Tell whether your node is running, who is online, what is unread and what waits.
+
+    \b
+    p2p status
+    p2p status --json
+    p2p status --format '{unread} unread, {waiting} wait'
+    p2p status --watch --format '{unread}'
+
+    Exits 0 where no node is running, too: what is unread and what waits is on your disk.
+    """
+)
+@options.registry
+@options.me
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--format",
+    "template",
+    metavar="TEXT",
+    help="Print TEXT, with {unread}, {waiting}, {online}, {standing}, {user} and so on replaced.",
+)
+@click.option("--watch", is_flag=True, help="Go on, and print again whenever it has changed.")
+@click.pass_obj
+def status(
+    settings: Settings,
+    registry: str | None,
+    me: str | None,
+    as_json: bool,
+    template: str | None,
+    watch: bool,
+) -> None:
+    """Run `p2p status`."""
+    if as_json and template is not None:
+        raise UsageError("--json and --format are two forms of the same", advice="choose one")
+    before = None
+    while True:
+        fields = _status(settings, registry, me)
+        if fields != before:
+            before = fields
+            _print(settings, fields, as_json=as_json, template=template)
+            sys.stdout.flush()
+        if not watch:
+            return
+        _pause()
+
+
+def _pause() -> None:
+    from p2pchat.net.loop import Loop
+
+    with closing(Loop()) as loop:
+        timer = loop.call_later(_LOOK_EVERY, lambda: None)
+        loop.run_until(lambda: not timer.live)
+
+
+def _print(
+    settings: Settings, fields: dict[str, object], *, as_json: bool, template: str | None
+) -> None:
+    if as_json:
+        echo_json(fields)
+        return
+    if template is not None:
+        echo(formatted(template, fields))
+        return
+    running = fields["standing"] or "no node is running"
+    echo(f"{fields['user']} at {fields['registry']}: {running}")
+    online = fields["online"]
+    assert isinstance(online, list)
+    if online:
+        echo(f"online: {', '.join(online)}")
+    links = fields["links"]
+    assert isinstance(links, dict)
+    for contact, path in links.items():
+        echo(f"link: {contact} {path}")
+    for name in ("unread", "waiting"):
+        counts = fields[name]
+        assert isinstance(counts, dict)
+        for contact, count in counts.items():
+            echo(f"{name}: {count} {'from' if name == 'unread' else 'for'} {contact}")
+    if fields["internal_errors"]:
+        echo(f"internal errors: {fields['internal_errors']}, see {settings.log_file}")
+
+
+def _status(settings: Settings, registry: str | None, me: str | None) -> dict[str, object]:
+    """Ask the node, or see what there is without one."""
+    from p2pchat.cli.node.profile_home import our_files
+    from p2pchat.cli.node.running_node import running_node
+    from p2pchat.errors import LinkLost
+    from p2pchat.net.loop import Loop
+    from p2pchat.protocol.control import Status, StatusResult
+
+    with our_files(settings, registry) as us, closing(Loop()) as loop:
+        username = us.who_am_i(me)
+        # A node that ends meanwhile is none any more.
+        with suppress(LinkLost), running_node(loop, settings, us, username) as running:
+            if running is not None:
+                answer = running.ask(Status())
+                assert isinstance(answer, StatusResult)
+                return {
+                    "user": answer.username,
+                    "registry": answer.registry,
+                    "standing": answer.standing,
+                    "online": list(answer.online),
+                    "unread": answer.unread,
+                    "waiting": answer.waiting,
+                    "links": answer.links,
+                    "internal_errors": answer.internal_errors,
+                }
+        return {
+            "user": username,
+            "registry": str(us.url),
+            "standing": None,
+            "online": [],
+            "unread": us.history.unread(),
+            "waiting": us.history.waiting(),
+            "links": {},
+            "internal_errors": 0,
+        }

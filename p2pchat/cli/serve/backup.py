@@ -1,0 +1,41 @@
+"""`p2p backup`: copy everything that a registry needs to be restored."""
+
+from pathlib import Path
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.echo import echo
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import UsageError
+
+
+@click.command(
+    help="""Write a registry's accounts and its key to a tar archive, while it runs or not.
+
+    \b
+    p2p backup registry.tar
+    tar -xf registry.tar -C FOLDER      and: p2p serve --data-dir FOLDER
+
+    Keep it where nobody reads it. A shared database is backed up with pg_dump.
+    """
+)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@options.data_dir
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.pass_obj
+def backup(settings: Settings, file: Path, data_dir: Path | None, force: bool) -> None:
+    """Run `p2p backup`."""
+    from p2pchat.cli.serve.registry_access import shared_database
+    from p2pchat.registry.store.backup import back_up
+
+    folder = data_dir or settings.registry_folder
+    database = options.registry_database(folder)
+    if not database.exists():
+        raise UsageError(f"there is no registry in {folder}", advice="give --data-dir")
+    if shared_database(folder):
+        raise UsageError("the accounts are in a shared database", advice="back it up with pg_dump")
+    if file.exists() and not force:
+        raise UsageError(f"{file} is there already", advice="name another file, or give --force")
+    back_up(database, file)
+    echo(f"the accounts and the key are in {file}", err=True)

@@ -1,0 +1,201 @@
+"""The options of `p2p serve`: their names, types, defaults and help.
+
+Knows neither where their values come from (see `serve_settings`) nor what they come to.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from p2pchat.cli import limit_option, options
+from p2pchat.cli.serve.settings import FILE_NAME
+
+if TYPE_CHECKING:
+    from p2pchat.net.address import Address
+    from p2pchat.registry.service.limits import Limits
+
+
+def _registry_limits() -> "Limits":
+    from p2pchat.registry.service.limits import Limits
+
+    return Limits()
+
+
+class _Seconds(click.ParamType[float]):
+    """How long something lasts: at least a tenth of a second, at most a day."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read it."""
+        try:
+            seconds = float(str(value))
+        except ValueError:
+            seconds = math.nan
+        if not 0.1 <= seconds <= 86400:
+            self.fail(f"{value} is no number of seconds from 0.1 to 86400", param, ctx)
+        return seconds
+
+
+class _Cost(click.ParamType[tuple[int, int]]):
+    """Memory in KiB and passes, as Argon2id takes them."""
+
+    name = "cost"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Read it."""
+        memory, _, passes = str(value).partition(":")
+        if not (memory.isdecimal() and passes.isdecimal() and int(memory) >= 8 and int(passes)):
+            self.fail(f"{value} is no cost: KIB:PASSES, at least 8:1", param, ctx)
+        return int(memory), int(passes)
+
+
+class _HostAndPort(click.ParamType["Address"]):
+    """Where to listen."""
+
+    name = "address"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "Address":
+        """Read it."""
+        from p2pchat.net.address import Address
+
+        if isinstance(value, Address):
+            return value
+        host, colon, port = str(value).rpartition(":")
+        if not colon or not port.isdecimal() or int(port) > 65535:
+            self.fail(f"{value} is no HOST:PORT", param, ctx)
+        return Address(host.strip("[]") or "127.0.0.1", int(port))
+
+
+_PORT: Final = click.IntRange(0, 65535)
+_SECONDS: Final = _Seconds()
+_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+_OPTIONS: Final = (
+    click.option("--no-secure", is_flag=True, help="Shut the secure dialect's door."),
+    click.option(
+        "--host", metavar="HOST", help="Where the secure door listens.  [default: every address]"
+    ),
+    click.option(
+        "--port", default=7117, show_default=True, type=_PORT, help="Its TCP port; 0: any free one."
+    ),
+    click.option(
+        "--udp-port", type=_PORT, help="Its UDP port, for heartbeats.  [default: as the TCP port]"
+    ),
+    click.option(
+        "--join-host",
+        metavar="NAME",
+        help="By which name others reach this machine.  [default: its own]",
+    ),
+    click.option(
+        "--tls-cert", type=_FILE, help="Your own certificate (PEM).  [default: made and kept]"
+    ),
+    click.option("--tls-key", type=_FILE, help="The key of that certificate (PEM)."),
+    click.option("--no-original", is_flag=True, help="Shut the original dialect's door."),
+    click.option(
+        "--original-host",
+        default="127.0.0.1",
+        show_default=True,
+        metavar="HOST",
+        help="Where the original dialect's door listens.",
+    ),
+    click.option(
+        "--original-port",
+        default=1235,
+        show_default=True,
+        type=_PORT,
+        help="Its TCP port; 0: any free one.",
+    ),
+    click.option(
+        "--original-udp-port",
+        default=4322,
+        show_default=True,
+        type=_PORT,
+        help="Its UDP port, for heartbeats; 0: any free one.",
+    ),
+    options.data_dir,
+    options.database,
+    click.option(
+        "--lease",
+        default=15.0,
+        show_default=True,
+        type=_SECONDS,
+        metavar="SECONDS",
+        help="How long a node of a shared database counts that has died.",
+    ),
+    click.option(
+        "--registration",
+        type=click.Choice(["open", "closed", "invite"]),
+        default="open",
+        show_default=True,
+        help="Who may make an account; for invite see p2p users invite.",
+    ),
+    click.option(
+        "--hello-interval",
+        default=60.0,
+        show_default=True,
+        type=_SECONDS,
+        metavar="SECONDS",
+        help="How often clients are to send their heartbeat.",
+    ),
+    click.option(
+        "--hello-patience",
+        default=150.0,
+        show_default=True,
+        type=_SECONDS,
+        metavar="SECONDS",
+        help="How long a client may be silent.",
+    ),
+    click.option(
+        "--limits",
+        type=click.Choice(["default", "none"]),
+        default="default",
+        show_default=True,
+        help="How much strangers may ask; none is for benchmarks.",
+    ),
+    limit_option.limit_of(_registry_limits),
+    click.option(
+        "--password-cost",
+        type=_Cost(),
+        metavar="KIB:PASSES",
+        help="What checking a password costs.  [default: 19456:2; less is for benchmarks]",
+    ),
+    click.option(
+        "--metrics",
+        type=_HostAndPort(),
+        metavar="HOST:PORT",
+        help="Where Prometheus may read this registry's numbers.  [default: nowhere]",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="How the log looks; json is one object a line.",
+    ),
+    click.option("--verbose", is_flag=True, help="Log more."),
+    click.option("--quiet", is_flag=True, help="Log only what is wrong."),
+    click.option(
+        "--config",
+        type=_FILE,
+        metavar="FILE",
+        help=f"Settings in TOML.  [default: {FILE_NAME} in the data folder, if it is there]",
+    ),
+    click.option("--check", is_flag=True, help="See whether it could run so; do not run it."),
+)
+
+
+def serve_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add to a command the options that configure a registry."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command

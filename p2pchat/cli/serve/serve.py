@@ -1,0 +1,217 @@
+"""`p2p serve`: run the registry until it is stopped."""
+
+import logging
+import platform
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource as Place
+
+from p2pchat.cli.echo import echo
+from p2pchat.cli.serve.options import serve_options
+from p2pchat.cli.serve.settings import ServeCommand
+from p2pchat.cli.settings import Settings
+from p2pchat.errors import P2PError
+
+if TYPE_CHECKING:
+    from p2pchat.cli.serve.configuration import Configuration, OriginalDoor, SecureDoor
+    from p2pchat.cli.serve.registry_process import RunningRegistry
+    from p2pchat.net.address import Address
+    from p2pchat.net.loop import Loop
+    from p2pchat.net.readiness import Readiness
+
+
+@click.command(
+    cls=ServeCommand,
+    help="""Run a registry: accounts, logins, who is online at which address.
+
+    \b
+    p2p serve                            for everybody who has the join link
+    p2p serve --registration invite      for those with a code: p2p users invite
+    p2p serve --original-host 0.0.0.0    for the original system too, in clear
+    p2p serve --check                    try whether it could run
+
+    Prints a line for each door when it is ready, and logs to stderr. End it with Ctrl-C or SIGTERM.
+
+    Each option is a setting, too, of the environment and of a TOML file; the option counts before
+    the variable, and that before the file. --hello-interval 30 is P2P_SERVE_HELLO_INTERVAL=30 and
+    hello-interval = 30. --limit handshakes=64 is P2P_SERVE_LIMIT_HANDSHAKES=64, and handshakes = 64
+    below [limits].
+    """,
+)
+@serve_options
+@click.pass_context
+def serve(
+    ctx: click.Context,
+    /,
+    config: Path | None,
+    check: bool,
+    log_format: str,
+    verbose: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Run `p2p serve`."""
+    from p2pchat.cli.serve.configuration import Configuration, configure
+    from p2pchat.cli.serve.descriptors import have_descriptors
+    from p2pchat.cli.serve.log_format import start_log
+
+    configuration = configure(ctx.obj, **options)
+    if check:
+        from p2pchat.cli.serve.check import report
+
+        ctx.exit(report(configuration, config))
+    have_descriptors()
+    start_log(_level(ctx, verbose=verbose, quiet=quiet), as_json=log_format == "json")
+
+    def read_again() -> Configuration:
+        assert isinstance(ctx.command, ServeCommand)
+        params = ctx.command.read_again(ctx)
+        return configure(ctx.obj, **{name: params[name] for name in options})
+
+    _run(configuration, ctx.obj, read_again)
+
+
+def _level(ctx: click.Context, *, verbose: bool, quiet: bool) -> int:
+    """Return the log level; of contradicting settings, the one that takes precedence counts."""
+    of = ctx.get_parameter_source
+    for place in (Place.COMMANDLINE, Place.ENVIRONMENT, Place.DEFAULT_MAP):
+        if verbose and of("verbose") is place:
+            return logging.DEBUG
+        if quiet and of("quiet") is place:
+            return logging.WARNING
+    return logging.INFO
+
+
+def _run(
+    configuration: "Configuration", settings: Settings, read_again: Callable[[], "Configuration"]
+) -> None:
+    from p2pchat.cli.serve.registry_process import RunningRegistry
+    from p2pchat.net.loop import Loop
+    from p2pchat.net.readiness import Readiness
+
+    with ExitStack() as stack:
+        loop = Loop()
+        stack.callback(loop.close)
+        manager = Readiness(loop, settings.notify_socket, settings.watchdog_s)
+        stack.callback(manager.close)
+        registry = RunningRegistry(
+            loop,
+            configuration.folder,
+            hello_interval=configuration.hello_interval,
+            patience=configuration.hello_patience,
+            cost=configuration.cost,
+            limits=configuration.limits,
+            registration=configuration.registration,
+            database=configuration.database,
+            lease=configuration.lease,
+        )
+        stack.callback(registry.close)
+        lines = _open(registry, configuration)
+        _at_signals(loop, manager, registry, configuration, read_again)
+        for doubt in configuration.doubts():
+            logging.getLogger(__name__).warning("%s", doubt)
+        echo("\n".join(lines))
+        manager.ready("; ".join(lines))
+        with loop.containing():
+            loop.run_until(lambda: registry.stopped)
+
+
+def _open(registry: "RunningRegistry", configuration: "Configuration") -> list[str]:
+    """Open all listeners and begin; return what is printed of them."""
+    lines: list[str] = []
+    join = ""
+    if configuration.original:
+        lines += _open_original(registry, configuration.original, configuration.hello_interval)
+    if configuration.secure:
+        line, join = _open_secure(registry, configuration.secure, configuration.certificate)
+        lines += [line, f"join {join}"]
+    if configuration.metrics is not None:
+        lines.append(f"metrics http://{registry.open_metrics(configuration.metrics)}/metrics")
+    registry.begin(join)
+    return lines
+
+
+def _at_signals(
+    loop: "Loop",
+    manager: "Readiness",
+    registry: "RunningRegistry",
+    configuration: "Configuration",
+    read_again: Callable[[], "Configuration"],
+) -> None:
+    """Have SIGTERM and SIGINT stop the registry, and SIGHUP reload the settings."""
+
+    def end() -> None:
+        manager.stopping()
+        registry.stop()
+
+    for number, then in (
+        (signal.SIGTERM, end),
+        (signal.SIGINT, end),
+        (signal.SIGHUP, partial(_reload, registry, manager, configuration, read_again)),
+    ):
+        signal.signal(number, lambda *_, then=then: loop.call_from_thread(then))
+
+
+def _reload(
+    registry: "RunningRegistry",
+    manager: "Readiness",
+    before: "Configuration",
+    read_again: Callable[[], "Configuration"],
+) -> None:
+    """Reload the settings, apply those that can change while running, and log the result.
+
+    Where something is wrong, all stays as it is.
+    """
+    log = logging.getLogger(__name__)
+    manager.reloading()
+    try:
+        now = read_again()
+        registry.reload(now.limits, now.registration)
+    except P2PError as error:
+        log.error("not reloaded: %s", error.what)
+    except click.ClickException as error:
+        log.error("not reloaded: %s", error.format_message())
+    else:
+        log.info("reloaded: certificate, limits, registration")
+        if replace(now, limits=before.limits, registration=before.registration) != before:
+            log.warning("other settings have changed too, and count after a restart")
+    manager.reloaded()
+
+
+def _open_original(
+    registry: "RunningRegistry", wanted: "OriginalDoor", hello_interval: float
+) -> list[str]:
+    """Open the original door; return its ready line. The log tells how others name it."""
+    door = registry.server.open_original(wanted.tcp, wanted.tcp.at_port(wanted.udp_port))
+    tcp, udp = door.tcp.address, door.udp.address
+    url = f"original://{_as_others_reach(tcp)}?udp={udp.port}&hello={hello_interval:g}"
+    logging.getLogger(__name__).debug("the original door is --registry '%s'", url)
+    return [f"listening {door.dialect} tcp {tcp} udp {udp}"]
+
+
+def _open_secure(
+    registry: "RunningRegistry", wanted: "SecureDoor", certificate: tuple[Path, Path] | None
+) -> tuple[str, str]:
+    """Open the secure door; return its ready line, and the link by which others join."""
+    door, fingerprint = registry.open_secure(wanted.tcp, wanted.udp_port, certificate)
+    join = _as_others_reach(door.tcp.address)
+    if wanted.join_host:
+        join = join._replace(host=wanted.join_host)
+    return (
+        f"listening {door.dialect} tcp {door.tcp.address} udp {door.udp.address}",
+        f"p2p://{join}#{fingerprint}",
+    )
+
+
+def _as_others_reach(listening: "Address") -> "Address":
+    """Return the address by which others reach a listener: this machine's name if it is on all."""
+    if listening.host in {"0.0.0.0", "::"}:  # noqa: S104  # compared
+        return listening._replace(host=platform.node() or "localhost")
+    return listening

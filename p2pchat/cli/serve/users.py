@@ -1,0 +1,265 @@
+"""`p2p users`: what the operator of a registry does with accounts, while it runs or not."""
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from p2pchat.cli import options
+from p2pchat.cli.echo import echo, echo_json
+from p2pchat.cli.family import Family
+from p2pchat.cli.serve.account_import import check_new_name
+from p2pchat.cli.settings import Settings
+from p2pchat.cli.tables import print_table
+from p2pchat.errors import RegistrationRefused, UsageError
+
+if TYPE_CHECKING:
+    from p2pchat.cli.serve.registry_access import OperatedRegistry
+
+_DAY_S = 24 * 3600
+
+
+def _operating(command: Callable[..., None]) -> Callable[..., None]:
+    """Decorate a command to be called with the registry that its options name."""
+
+    @functools.wraps(command)
+    def with_registry(
+        settings: Settings, data_dir: Path | None, database: str | None, **more: Any
+    ) -> None:
+        from p2pchat.cli.serve.registry_access import operated
+
+        with operated(settings, data_dir, database) as registry:
+            command(registry, **more)
+
+    taking: Any = with_registry  # `wraps` says that it takes what the command takes
+    return options.data_dir(options.database(click.pass_obj(taking)))
+
+
+@click.group(
+    cls=Family,
+    help="""Look after the accounts of a registry of yours.
+
+    \b
+    p2p users list
+    p2p users disable mallory
+    p2p users invite --days 7
+    """,
+)
+def users() -> None:
+    """Run `p2p users`."""
+
+
+@users.command(
+    "list",
+    help="List accounts: name, day created, day last used, state.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
+@_operating
+def list_(registry: "OperatedRegistry", as_json: bool) -> None:
+    """Run `p2p users list`."""
+    rows: list[tuple[str, ...]] = []
+    for entry in registry.roster.entries():
+        fields = {
+            "user": entry.username,
+            "created": f"{entry.created_at:%Y-%m-%d}",
+            "seen": f"{entry.seen_at:%Y-%m-%d}" if entry.seen_at else None,
+            "encrypted": entry.key is not None,
+            "allows_original": entry.allows_original,
+            "disabled": entry.disabled,
+        }
+        if as_json:
+            echo_json(fields)
+        else:
+            key = "encrypted" if entry.key else "no key yet"
+            state = f"{key}{', disabled' if entry.disabled else ''}"
+            seen = str(fields["seen"] or "-")
+            rows.append((entry.username, str(fields["created"]), seen, state))
+    print_table(("NAME", "CREATED", "LAST SEEN", "STATE"), rows)
+
+
+@users.command(help="Create an account, whoever may register.")
+@click.argument("name")
+@options.password_file
+@_operating
+def add(
+    registry: "OperatedRegistry",
+    name: str,
+    password_file: Path | None,
+) -> None:
+    """Run `p2p users add`."""
+    from p2pchat.protocol.names import is_plain_username
+    from p2pchat.registry.store.accounts import Creation
+
+    check_new_name(name)
+    if not is_plain_username(name):
+        raise UsageError(
+            f"{name} could not log in at the secure door",
+            advice="lower-case letters, digits, '.', '_' and '-', at most 32 of them",
+        )
+    password = options.get_password(registry.settings, password_file, name, twice=True)
+    if registry.accounts.create(name, password) is not Creation.MADE:
+        raise RegistrationRefused(
+            f"there is an account {name} already", advice="choose another name"
+        )
+    registry.changed(name)
+
+
+@users.command(help="Set a new password; every login of the account ends.")
+@click.argument("name")
+@options.password_file
+@_operating
+def passwd(
+    registry: "OperatedRegistry",
+    name: str,
+    password_file: Path | None,
+) -> None:
+    """Run `p2p users passwd`."""
+    from p2pchat.cli.serve.registry_access import change
+
+    def set_password(username: str) -> bool:
+        if registry.accounts.standing(username) is None:
+            return False
+        password = options.get_password(registry.settings, password_file, username, twice=True)
+        registry.accounts.change_password(username, password)
+        return True
+
+    change(registry, name, set_password, "has another password", log_out=True)
+
+
+@users.command(help="Disable an account: its logins end, its name stays taken.")
+@click.argument("name")
+@_operating
+def disable(registry: "OperatedRegistry", name: str) -> None:
+    """Run `p2p users disable`."""
+    from p2pchat.cli.serve.registry_access import change
+
+    change(registry, name, registry.roster.disable, "is disabled", log_out=True)
+
+
+@users.command(help="Enable a disabled account again, with its old password.")
+@click.argument("name")
+@_operating
+def enable(registry: "OperatedRegistry", name: str) -> None:
+    """Run `p2p users enable`."""
+    from p2pchat.cli.serve.registry_access import change
+
+    change(registry, name, registry.roster.enable, "is enabled again", log_out=False)
+
+
+@users.command(help="Delete an account; its name is then free.")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_operating
+def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
+    """Run `p2p users remove`."""
+    from p2pchat.cli.serve.registry_access import change
+
+    if not yes and not options.is_terminal(sys.stdin):
+        raise UsageError("nobody can be asked whether that is meant", advice="give --yes")
+    if not yes:
+        click.confirm(f"Remove {name} for good?", abort=True, err=True)
+    change(registry, name, registry.roster.remove, "is removed", log_out=True)
+
+
+@users.command(
+    help="""Print a new code with which accounts can be created.
+
+    \b
+    p2p serve --registration invite
+    p2p users invite
+    p2p register alice --invite CODE
+    """
+)
+@click.option(
+    "--uses",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many accounts may be made with it.",
+)
+@click.option(
+    "--days",
+    default=7.0,
+    show_default=True,
+    type=options.DAYS,
+    help="For how long it is good.",
+)
+@_operating
+def invite(registry: "OperatedRegistry", uses: int, days: float) -> None:
+    """Run `p2p users invite`."""
+    echo(registry.invites.issue(uses, days * _DAY_S))
+
+
+@users.command(
+    "import",
+    help="""Create the accounts of a file of `username password` lines.
+
+    \b
+    p2p users import accounts.txt --dry-run
+
+    That is how the original system keeps them. Empty lines, and those that begin with #, are
+    skipped. Accounts that are there already stay as they are, and are named on stderr; so are lines
+    that are none, and names that can log in through the original door only.
+
+    Exit code: 1 if a line made no account.
+    """,
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Change nothing, say what would be done.")
+@_operating
+def import_(registry: "OperatedRegistry", file: Path, dry_run: bool) -> None:
+    """Run `p2p users import`."""
+    from p2pchat.cli.serve.account_import import import_accounts
+    from p2pchat.protocol.counting import counted
+
+    made, trouble = 0, False
+    for result in import_accounts(registry, file, dry_run=dry_run):
+        made += result.is_made
+        trouble = trouble or not result.is_made
+        if result.remark:
+            echo(f"{file}, line {result.line}: {result.remark}", err=True)
+    echo(f"{counted(made, 'account')} {'would be ' if dry_run else ''}made")
+    if trouble:
+        raise SystemExit(1)
+
+
+@users.command(help="List who is online: name, address, by which door.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
+@_operating
+def sessions(registry: "OperatedRegistry", as_json: bool) -> None:
+    """Run `p2p users sessions`."""
+    rows: list[tuple[str, ...]] = []
+    for session in registry.sessions():
+        door = "secure" if session.secure else "original"
+        if as_json:
+            fields = {
+                "user": session.username,
+                "host": session.host,
+                "port": session.port or None,
+                "door": door,
+            }
+            echo_json(fields)
+        else:
+            rows.append((session.username, session.host, str(session.port or "-"), door))
+    print_table(("NAME", "HOST", "PORT", "DOOR"), rows)
+    if registry.internal_errors:
+        echo(f"internal errors: {registry.internal_errors}, see the registry's log", err=True)
+
+
+@users.command(help="End every login of a user, who may log in again.")
+@click.argument("name")
+@_operating
+def kick(registry: "OperatedRegistry", name: str) -> None:
+    """Run `p2p users kick`."""
+    from p2pchat.cli.serve.registry_access import change
+
+    def end_tokens(username: str) -> bool:
+        if registry.accounts.standing(username) is None:
+            return False
+        registry.accounts.revoke_tokens(username, None)
+        return True
+
+    change(registry, name, end_tokens, "is logged out", log_out=True)

@@ -1,0 +1,59 @@
+"""The manual: there is a page for each command, as it is, and roff has nothing against it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+
+from p2pchat.cli.docs.man_pages import pages
+from p2pchat.cli.main import cli
+
+FOLDER = Path(__file__).parents[2] / "p2pchat" / "man"
+PAGES = pages(cli, "p2p")
+
+
+def test_the_committed_pages_are_current() -> None:
+    """If not: python -m p2pchat.cli.docs.man_pages p2pchat/man."""
+    assert {file.name: file.read_text() for file in FOLDER.iterdir()} == PAGES
+
+
+def test_every_command_has_a_page() -> None:
+    """Those of a family too, and the page says what the command says, and all its options."""
+    assert {f"p2p-{name}.1" for name in cli.commands} <= PAGES.keys()
+    page = PAGES["p2p-users-import.1"]
+    assert "username password" in page
+    assert r"\fB\-\-data\-dir\fR FOLDER" in page
+    assert ".BR p2p\\-users (1)" in page
+
+
+def test_what_roff_takes_for_its_own_is_shown_as_it_is() -> None:
+    """Dots and quotes at the start of a line, backslashes, hyphens."""
+
+    @click.command()
+    def odd() -> None:
+        """Odd.
+
+        .dots are text
+
+        'quotes\\too' -are
+
+        \b
+        ~/.x `y`
+        """
+
+    page = pages(odd, "odd")["odd.1"].splitlines()
+    assert r"\&.dots are text" in page
+    assert r"\(aqquotes\etoo\(aq \-are" in page
+    assert r"\(ti/.x \(gay\(ga" in page
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="no groff on this machine")
+def test_groff_warns_of_nothing() -> None:
+    """All pages at once."""
+    files = sorted(map(str, FOLDER.iterdir()))
+    done = subprocess.run(
+        ["groff", "-man", "-ww", "-Tutf8", *files], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
