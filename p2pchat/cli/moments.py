@@ -6,8 +6,6 @@ from typing import Any
 import click
 
 from p2pchat.errors import UsageError
-from p2pchat.protocol.durations import seconds_of
-from p2pchat.ui.text.moments import COMING_EXAMPLES, EXAMPLES, coming_moment_of, moment_of
 
 
 class Moment(click.ParamType[int]):
@@ -19,6 +17,8 @@ class Moment(click.ParamType[int]):
         """Return the milliseconds; raise a usage error if the value is no representable time."""
         if isinstance(value, int):
             return value
+        from p2pchat.ui.text.moments import EXAMPLES, moment_of
+
         try:
             moment = moment_of(str(value), dt.datetime.now().astimezone())
             return int(moment.timestamp() * 1000)
@@ -35,6 +35,8 @@ class Duration(click.ParamType[int]):
         """Return the seconds; raise a usage error if the value is no duration."""
         if isinstance(value, int):
             return value
+        from p2pchat.protocol.durations import seconds_of
+
         try:
             return seconds_of(str(value))
         except UsageError as error:
@@ -50,6 +52,8 @@ class ComingMoment(click.ParamType[int]):
         """Return the milliseconds; raise a usage error if the value is no such time."""
         if isinstance(value, int):
             return value
+        from p2pchat.ui.text.moments import COMING_EXAMPLES, coming_moment_of
+
         try:
             moment = coming_moment_of(str(value), dt.datetime.now().astimezone())
             return int(moment.timestamp() * 1000)

@@ -1,13 +1,11 @@
 """The manual: a page for each command, made from what the command says of itself.
 
-`python -m p2pchat.cli.docs.man_pages p2pchat/man` writes them anew. Knows roff, and no command by name.
+`p2pchat.cli.write_manual` writes them. Knows roff, and no command by name.
 """
 
 import inspect
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import click
@@ -122,16 +120,3 @@ def _text(text: str) -> str:
     """Return it so that roff shows it as it is."""
     escaped = text.translate(_ESCAPES)
     return rf"\&{escaped}" if escaped.startswith(".") else escaped
-
-
-def _write(folder: Path) -> None:
-    from p2pchat.cli.main import cli
-
-    for old in folder.glob("*.1"):
-        old.unlink()
-    for file, text in pages(cli, "p2p").items():
-        (folder / file).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    _write(Path(sys.argv[1]))

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from p2pchat.cli.doctor.local_checks import clock, files, profile, versions
-from p2pchat.cli.doctor.report import Finding, Look, Report, wrong
 from p2pchat.cli.node.running_node import running_node
 from p2pchat.cli.node.session import OurSide, our_side
+from p2pchat.cli.report import Finding, Look, Report, wrong
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import P2PError, StorageError, TimedOut, Unreachable
 from p2pchat.net.address import Address, is_loopback, with_zone_of

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from p2pchat.cli.doctor.report import Finding, Report, wrong
 from p2pchat.cli.options import own_certificate, registry_database
+from p2pchat.cli.report import Finding, Report, wrong
 from p2pchat.cli.serve.configuration import Configuration
 from p2pchat.errors import BindError, StorageError
 from p2pchat.net.endpoints import try_to_bind

@@ -10,12 +10,12 @@ import pytest
 from p2pchat.cli.docs.man_pages import pages
 from p2pchat.cli.main import cli
 
-FOLDER = Path(__file__).parents[2] / "p2pchat" / "man"
+FOLDER = Path(__file__).parents[3] / "p2pchat" / "man"
 PAGES = pages(cli, "p2p")
 
 
 def test_the_committed_pages_are_current() -> None:
-    """If not: python -m p2pchat.cli.docs.man_pages p2pchat/man."""
+    """If not: python -m p2pchat.cli.write_manual p2pchat/man."""
     assert {file.name: file.read_text() for file in FOLDER.iterdir()} == PAGES
 
 

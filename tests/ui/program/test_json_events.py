@@ -56,7 +56,7 @@ from p2pchat.ui.program.json_events import (
     timestamp,
 )
 
-DOCUMENT = Path(__file__).parents[2] / "p2pchat" / "ui" / "EVENTS.md"
+DOCUMENT = Path(__file__).parents[3] / "p2pchat" / "ui" / "EVENTS.md"
 AT = 1_700_000_000_123
 ERROR = LinkLost("it broke")
 
