@@ -21,7 +21,7 @@ from p2pchat.protocol.operator import (
     Session,
     SessionList,
 )
-from p2pchat.registry.cluster.presence_store import PresenceTable
+from p2pchat.registry.cluster.presence_store import PresenceStore
 from p2pchat.registry.server import admin_socket as operator_desk
 from p2pchat.registry.store.account_admin import Roster
 from p2pchat.registry.store.accounts import Accounts
@@ -43,7 +43,7 @@ class OperatedRegistry:
         self.roster = Roster(store)
         self.invites = Invites(store)
         self._folder = folder
-        self._table = PresenceTable(store, node=0, lease=0.0)
+        self._table = PresenceStore(store, node=0, lease=0.0)
         self.internal_errors = 0
         """How many bugs the running registry has contained; known once `sessions` has asked it."""
 

@@ -16,7 +16,7 @@ from p2pchat.net.worker import Worker
 from p2pchat.protocol.messages import Message, SearchResult, SlowDown
 from p2pchat.protocol.proofs import SignedNodes
 from p2pchat.registry.cluster.notifications import LoggedOut, Moved, decode
-from p2pchat.registry.cluster.presence_store import Lease, PresenceTable, Published
+from p2pchat.registry.cluster.presence_store import Lease, PresenceStore, Published
 from p2pchat.registry.cluster.publisher import Publisher
 from p2pchat.registry.service.directory import NOWHERE, Answer
 from p2pchat.registry.service.limits import Rank
@@ -47,7 +47,7 @@ class Cluster:
         self,
         loop: Loop,
         worker: Worker,
-        table: PresenceTable,
+        table: PresenceStore,
         presence: PresenceBook,
         lists: NodeLists,
         *,

@@ -6,7 +6,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.registry.cluster.cluster import Cluster
 from p2pchat.registry.cluster.notify_listener import Bulletin
-from p2pchat.registry.cluster.presence_store import PresenceTable
+from p2pchat.registry.cluster.presence_store import PresenceStore
 from p2pchat.registry.service.node_lists import NodeLists
 from p2pchat.registry.service.presence import PresenceBook
 from p2pchat.storage import Store
@@ -36,7 +36,7 @@ class Shared:
         self._worker = ThreadWorker(
             loop, threads=_THREADS, waiting=0, around_thread=store.in_thread
         )
-        table = PresenceTable(store, node, lease)
+        table = PresenceStore(store, node, lease)
         self.cluster = Cluster(loop, self._worker, table, presence, lists, node=node, lease=lease)
         self._bulletin: Bulletin | None = None
 

@@ -59,7 +59,7 @@ class Published(Enum):
     PORT_TAKEN = auto()  # by a user of another node
 
 
-class PresenceTable:
+class PresenceStore:
     """The table as node number `node` uses it; `lease` is in seconds."""
 
     def __init__(self, store: Store, node: int, lease: float) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from p2pchat.protocol.messages import Presence
-from p2pchat.registry.cluster.presence_store import PresenceTable, Published, Row
+from p2pchat.registry.cluster.presence_store import PresenceStore, Published, Row
 from p2pchat.registry.store.accounts import Accounts
 from p2pchat.registry.store.stores import open_shared
 from p2pchat.storage import Store
@@ -25,9 +25,9 @@ def store(database: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def nodes(store: Store) -> list[PresenceTable]:
+def nodes(store: Store) -> list[PresenceStore]:
     """Two with a lease that does not end in a test."""
-    tables = [PresenceTable(store, number, 60.0) for number in (1, 2)]
+    tables = [PresenceStore(store, number, 60.0) for number in (1, 2)]
     for i, table in enumerate(tables):
         assert table.renew(f"p2p://n{i}").anew
     return tables
@@ -44,7 +44,7 @@ def end_lease(store: Store, node: int) -> None:
         )
 
 
-def test_the_newer_login_has_the_name(nodes: list[PresenceTable]) -> None:
+def test_the_newer_login_has_the_name(nodes: list[PresenceStore]) -> None:
     """And the older one, published once more, finds that out."""
     one, two = nodes
     assert one.publish([row("alice", 4000)], []) == {"alice": KEPT}
@@ -58,7 +58,7 @@ def test_the_newer_login_has_the_name(nodes: list[PresenceTable]) -> None:
     assert two.find(["alice"])["alice"].found.presence is Presence.OFFLINE
 
 
-def test_an_address_is_one_users_at_all_nodes(nodes: list[PresenceTable]) -> None:
+def test_an_address_is_one_users_at_all_nodes(nodes: list[PresenceStore]) -> None:
     """While that one is there (PROTOCOL, `PS_PORT`)."""
     one, two = nodes
     one.publish([row("alice", 4000)], [])
@@ -68,7 +68,7 @@ def test_an_address_is_one_users_at_all_nodes(nodes: list[PresenceTable]) -> Non
     assert two.publish([row("bob", 4000)], []) == {"bob": KEPT}
 
 
-def test_nothing_counts_without_a_lease(store: Store, nodes: list[PresenceTable]) -> None:
+def test_nothing_counts_without_a_lease(store: Store, nodes: list[PresenceStore]) -> None:
     """Not for searches, not against others; and it must be renewed before anything is written."""
     one, two = nodes
     one.publish([row("alice", 4000)], [])
@@ -85,7 +85,7 @@ def test_nothing_counts_without_a_lease(store: Store, nodes: list[PresenceTable]
     assert not one.renew("p2p://n0").anew
 
 
-def test_a_node_that_leaves_takes_its_users_along(nodes: list[PresenceTable]) -> None:
+def test_a_node_that_leaves_takes_its_users_along(nodes: list[PresenceStore]) -> None:
     """And no others."""
     one, two = nodes
     one.publish([row("alice", 4000)], [])
