@@ -27,7 +27,7 @@ from p2pchat.peer.store.profile import Profile
 from p2pchat.registry.server.server import Server
 from p2pchat.registry.service.directory import MemoryDirectory
 from p2pchat.registry.service.node_lists import NodeLists
-from p2pchat.registry.service.presence import PresenceBook
+from p2pchat.registry.service.presence import PresenceTable
 from p2pchat.registry.service.service import Service
 from tests.accounts import OpenedAccounts
 from tests.fakes import InlineWorker, MemoryInternet, MemoryNetwork, advance, settle
@@ -143,7 +143,7 @@ class World:
 
     def start_registry(self) -> None:
         """Open a registry's doors, with nobody online."""
-        self.presence = PresenceBook(PATIENCE)
+        self.presence = PresenceTable(PATIENCE)
         lists = NodeLists()
         lists.signer = signer()
         self.directory = MemoryDirectory(self.accounts.standings(), lists)
@@ -158,10 +158,10 @@ class World:
 
     def lie(self, name: str, key: bytes | None) -> None:
         """Publish another key of somebody who is online."""
-        attendance = self.presence.find(name)
-        assert attendance is not None
-        attendance.key = key
-        attendance.move(attendance.port, attendance.clear_port)
+        online_session = self.presence.find(name)
+        assert online_session is not None
+        online_session.key = key
+        online_session.move(online_session.port, online_session.clear_port)
 
     def kill_registry(self) -> None:
         """Let it vanish, as by `kill -9`."""

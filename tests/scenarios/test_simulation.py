@@ -22,7 +22,7 @@ from p2pchat.peer.store.thread import Thread
 from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.positions import NO_SUM, add_to_sum
 from p2pchat.protocol.talk import Ack, ChatText
-from p2pchat.registry.service.presence import Attendance, PresenceBook
+from p2pchat.registry.service.presence import OnlineSession, PresenceTable
 from tests.peer import test_conversations
 from tests.scenarios.simulation import Simulation
 from tests.world import World
@@ -165,11 +165,13 @@ def lines_are_known_by_their_numbers(patch: pytest.MonkeyPatch) -> None:
 def old_link_ends_presence(patch: pytest.MonkeyPatch) -> None:
     """When the link of a machine that has vanished ends, its user is offline, wherever they are."""
 
-    def leave(self: PresenceBook, attendance: Attendance, *, elsewhere: bool = False) -> None:
-        original(self, self.find(attendance.username) or attendance, elsewhere=elsewhere)
+    def leave(
+        self: PresenceTable, online_session: OnlineSession, *, elsewhere: bool = False
+    ) -> None:
+        original(self, self.find(online_session.username) or online_session, elsewhere=elsewhere)
 
-    original = PresenceBook.leave
-    patch.setattr(PresenceBook, "leave", leave)
+    original = PresenceTable.leave
+    patch.setattr(PresenceTable, "leave", leave)
 
 
 def run_here(count: int) -> str:

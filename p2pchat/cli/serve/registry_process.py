@@ -23,7 +23,7 @@ from p2pchat.registry.service.auth import Registration
 from p2pchat.registry.service.directory import Directory, MemoryDirectory
 from p2pchat.registry.service.limits import Limits
 from p2pchat.registry.service.node_lists import NodeLists
-from p2pchat.registry.service.presence import PresenceBook
+from p2pchat.registry.service.presence import PresenceTable
 from p2pchat.registry.service.service import Service
 from p2pchat.registry.store.accounts import Accounts
 from p2pchat.registry.store.passwords import STANDARD_COST, Cost, Passwords
@@ -91,7 +91,7 @@ class RunningRegistry:
         )
         opened.callback(self._store.release)
         accounts = Accounts(self._store, Passwords(cost))
-        self._presence = presence = PresenceBook(patience, loop.call_soon)
+        self._presence = presence = PresenceTable(patience, loop.call_soon)
         self._lists = NodeLists()
         self._worker = ThreadWorker(
             loop,
@@ -224,7 +224,7 @@ class RunningRegistry:
 
 
 def _share(
-    loop: Loop, store: Store, url: str, presence: PresenceBook, lists: NodeLists, lease: float
+    loop: Loop, store: Store, url: str, presence: PresenceTable, lists: NodeLists, lease: float
 ) -> "Shared":
     """Return what a node has that shares its database."""
     from p2pchat.registry.cluster.node import Shared

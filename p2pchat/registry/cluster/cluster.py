@@ -22,7 +22,7 @@ from p2pchat.registry.service.directory import NOWHERE, Answer
 from p2pchat.registry.service.limits import Rank
 from p2pchat.registry.service.node_lists import NodeLists
 from p2pchat.registry.service.pending import Later, Work
-from p2pchat.registry.service.presence import Attendance, PresenceBook, Whereabouts
+from p2pchat.registry.service.presence import OnlineSession, PresenceTable, Whereabouts
 from p2pchat.registry.store.accounts import Standing
 
 _PATIENCE: Final = 4.0
@@ -48,7 +48,7 @@ class Cluster:
         loop: Loop,
         worker: Worker,
         table: PresenceStore,
-        presence: PresenceBook,
+        presence: PresenceTable,
         lists: NodeLists,
         *,
         node: int,
@@ -125,19 +125,19 @@ class Cluster:
             return answer({})
         return Work(partial(self._table.find, wanted), answer, Rank.QUICK)
 
-    def announced(self, attendance: Attendance, answer: Callable[[bool], Message]) -> Later:
+    def announced(self, online_session: OnlineSession, answer: Callable[[bool], Message]) -> Later:
         """Return the answer once others can find the user, or cannot.
 
         Where the port turns out to be taken, it is taken back, even after the user was told to come
         again: or it would be found here and nowhere else.
         """
-        asked = attendance.port, attendance.clear_port
+        asked = online_session.port, online_session.clear_port
 
         def begin(say: Callable[[Message], None]) -> None:
             def outcome(published: Published | None) -> None:
-                now = attendance.port, attendance.clear_port
+                now = online_session.port, online_session.clear_port
                 if published is Published.PORT_TAKEN and now == asked:
-                    self._presence.withdraw(attendance)
+                    self._presence.withdraw(online_session)
                 if timer.live:
                     timer.cancel()
                     kept = published is Published.KEPT and now == asked
@@ -147,7 +147,7 @@ class Cluster:
                 say(SlowDown(_BUSY_PAUSE))
 
             timer = self._loop.call_later(_PATIENCE, too_late)
-            self._publisher.publish(attendance.username, outcome)
+            self._publisher.publish(online_session.username, outcome)
 
         return Later(begin)
 
@@ -175,7 +175,7 @@ class Cluster:
 
     def _catch_up(self) -> None:
         """Check which logins have ended and where watched users are; retry until it is known."""
-        here = [attendance.username for attendance in self._presence]
+        here = [online_session.username for online_session in self._presence]
         with_token = [a.username for a in self._presence if a.seal is not None]
 
         def shut_out(usernames: list[str]) -> None:

@@ -8,7 +8,7 @@ from p2pchat.registry.cluster.cluster import Cluster
 from p2pchat.registry.cluster.notify_listener import Bulletin
 from p2pchat.registry.cluster.presence_store import PresenceStore
 from p2pchat.registry.service.node_lists import NodeLists
-from p2pchat.registry.service.presence import PresenceBook
+from p2pchat.registry.service.presence import PresenceTable
 from p2pchat.storage import Store
 
 _THREADS: Final = 2
@@ -25,7 +25,7 @@ class Shared:
         loop: Loop,
         store: Store,
         url: str,
-        presence: PresenceBook,
+        presence: PresenceTable,
         lists: NodeLists,
         *,
         node: int,

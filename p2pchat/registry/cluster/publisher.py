@@ -14,7 +14,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.messages import Reason
 from p2pchat.registry.cluster.presence_store import Published, Row
-from p2pchat.registry.service.presence import Attendance, PresenceBook
+from p2pchat.registry.service.presence import OnlineSession, PresenceTable
 
 _MOST_AT_ONCE: Final = 500
 """Users in one transaction, which must not take long."""
@@ -32,7 +32,7 @@ class _Batch(NamedTuple):
     """The entries being written: the users, which of them are online, and the waiting callbacks."""
 
     waiting: dict[str, list[OnPublished]]
-    here: dict[str, Attendance]
+    here: dict[str, OnlineSession]
 
 
 class Publisher:
@@ -49,7 +49,7 @@ class Publisher:
         loop: Loop,
         worker: Worker,
         write: Write,
-        presence: PresenceBook,
+        presence: PresenceTable,
         *,
         on_no_lease: Callable[[], None],
         on_failed: Callable[[P2PError], None],
@@ -62,7 +62,7 @@ class Publisher:
         self._on_no_lease = on_no_lease
         self._on_failed = on_failed
         self._on_not_here = on_not_here
-        self._published: dict[str, Attendance] = {}
+        self._published: dict[str, OnlineSession] = {}
         self._dirty: dict[str, list[OnPublished]] = {}
         self._writing = False
         self._due = False
@@ -80,16 +80,16 @@ class Publisher:
 
     def publish_all(self) -> None:
         """Publish the presence of all our users."""
-        for attendance in self._presence:
-            self.publish(attendance.username)
+        for online_session in self._presence:
+            self.publish(online_session.username)
 
     def go_on(self) -> None:
         """Write what waited for a lease."""
         self._write()
 
-    def is_published(self, attendance: Attendance) -> bool:
+    def is_published(self, online_session: OnlineSession) -> bool:
         """Return whether this login is visible to other nodes."""
-        return self._published.get(attendance.username) is attendance
+        return self._published.get(online_session.username) is online_session
 
     def stop(self) -> None:
         """Write no more, but for what is being written."""
@@ -103,7 +103,7 @@ class Publisher:
         waiting = {name: self._dirty.pop(name) for name in list(self._dirty)[:_MOST_AT_ONCE]}
         here = {n: a for n in waiting if (a := self._presence.find(n)) is not None}
         batch = _Batch(waiting, here)
-        rows = [self._row(attendance) for attendance in here.values()]
+        rows = [self._row(online_session) for online_session in here.values()]
         gone = [name for name in waiting if name not in here]
         self._worker.submit(
             partial(self._table_write, rows, gone),
@@ -126,14 +126,14 @@ class Publisher:
         self._on_not_here([n for n in batch.waiting if self._presence.find(n) is None])
         self._write()
 
-    def _note(self, name: str, attendance: Attendance | None, outcome: Published) -> None:
+    def _note(self, name: str, online_session: OnlineSession | None, outcome: Published) -> None:
         """Remember what others can see now."""
-        if attendance is not None and outcome is Published.KEPT:
-            self._published[name] = attendance
+        if online_session is not None and outcome is Published.KEPT:
+            self._published[name] = online_session
             return
         self._published.pop(name, None)
         here = self._presence.find(name)
-        if outcome is Published.ELSEWHERE and here is not None and here is attendance:
+        if outcome is Published.ELSEWHERE and here is not None and here is online_session:
             here.hang_up(Reason.REPLACED)
             self._presence.leave(here, elsewhere=True)
 
@@ -148,13 +148,13 @@ class Publisher:
         self._due = True
         self._loop.call_later(_PAUSE, self._write)
 
-    def _row(self, attendance: Attendance) -> Row:
+    def _row(self, online_session: OnlineSession) -> Row:
         return Row(
-            attendance.username,
-            attendance.host,
-            attendance.port,
-            attendance.clear_port,
-            in_clear=attendance.seal is None,
-            key=attendance.key,
-            is_new=not self.is_published(attendance),
+            online_session.username,
+            online_session.host,
+            online_session.port,
+            online_session.clear_port,
+            in_clear=online_session.seal is None,
+            key=online_session.key,
+            is_new=not self.is_published(online_session),
         )

@@ -27,7 +27,7 @@ from p2pchat.protocol.operator import (
 )
 from p2pchat.protocol.states import Speaker
 from p2pchat.registry.service.directory import Directory
-from p2pchat.registry.service.presence import PresenceBook
+from p2pchat.registry.service.presence import PresenceTable
 from p2pchat.registry.service.service import Service
 from p2pchat.registry.store.accounts import Accounts, Standing
 
@@ -46,7 +46,7 @@ class OperatorDesk:
         worker: Worker,
         accounts: Accounts,
         directory: Directory,
-        presence: PresenceBook,
+        presence: PresenceTable,
         service: Service,
     ) -> None:
         self._loop = loop

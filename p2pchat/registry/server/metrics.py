@@ -14,7 +14,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.registry.server.server import Server
 from p2pchat.registry.service.counters import Tally
-from p2pchat.registry.service.presence import PresenceBook
+from p2pchat.registry.service.presence import PresenceTable
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -28,7 +28,7 @@ class Metrics:
         self,
         loop: Loop,
         *,
-        presence: PresenceBook,
+        presence: PresenceTable,
         server: Server,
         worker: ThreadWorker,
         tally: Tally,

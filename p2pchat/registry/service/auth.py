@@ -36,7 +36,7 @@ from p2pchat.registry.service.directory import Directory
 from p2pchat.registry.service.identity_proof import once_proven, why_unproven
 from p2pchat.registry.service.limits import Limits, LoginTries, Rank
 from p2pchat.registry.service.pending import Work
-from p2pchat.registry.service.presence import Attendance, PresenceBook, Seal
+from p2pchat.registry.service.presence import OnlineSession, PresenceTable, Seal
 from p2pchat.registry.store.accounts import NO_KEY, Accounts, Creation, Match, Standing, new_token
 
 MIN_PASSWORD: Final = 6
@@ -74,7 +74,7 @@ class Entrance:
         self,
         accounts: Accounts,
         directory: Directory,
-        presence: PresenceBook,
+        presence: PresenceTable,
         now: Callable[[], float],
         hello_interval: float,
         limits: Limits,
@@ -202,9 +202,9 @@ class Entrance:
 
     def leave(self, visitor: Visitor) -> None:
         """The visitor goes."""
-        if visitor.attendance is not None:
-            self._presence.leave(visitor.attendance)
-            visitor.attendance = None
+        if visitor.online_session is not None:
+            self._presence.leave(visitor.online_session)
+            visitor.online_session = None
         elif visitor.username is not None and visitor in self._errands.get(visitor.username, ()):
             self._errands[visitor.username].remove(visitor)
             if not self._errands[visitor.username]:
@@ -303,15 +303,17 @@ class Entrance:
     def _arrive(
         self, visitor: Visitor, username: str, standing: Standing, seal: Seal | None
     ) -> None:
-        visitor.attendance = self._attendance(visitor, username, standing, seal)
-        replaced = self._presence.arrive(visitor.attendance)
+        visitor.online_session = self._attendance(visitor, username, standing, seal)
+        replaced = self._presence.arrive(visitor.online_session)
         if replaced is not None:
             replaced.hang_up(Reason.REPLACED)
 
     def _attendance(
         self, visitor: Visitor, username: str, standing: Standing, seal: Seal | None
-    ) -> Attendance:
-        return Attendance(username, visitor.host, self._now(), visitor.hang_up, seal, standing.key)
+    ) -> OnlineSession:
+        return OnlineSession(
+            username, visitor.host, self._now(), visitor.hang_up, seal, standing.key
+        )
 
     def log_out_here(self, username: str, but: Visitor | None = None) -> int:
         """End the account's logins at this node, but for that one; return how many there were."""
@@ -322,7 +324,7 @@ class Entrance:
             self._log_outs.popitem(last=False)
         online = self._presence.find(username)
         hang_ups = []
-        if online is not None and (but is None or online is not but.attendance):
+        if online is not None and (but is None or online is not but.online_session):
             hang_ups.append(online.hang_up)
         hang_ups += [v.hang_up for v in self._errands.get(username, ()) if v is not but]
         for hang_up in hang_ups:

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from p2pchat.net.budgets import group_of
 from p2pchat.protocol.messages import Message, Reason
 from p2pchat.protocol.proofs import Channel
-from p2pchat.registry.service.presence import Attendance
+from p2pchat.registry.service.presence import OnlineSession
 
 
 class Visitor:
-    """Logged in as `username` if that is set, and online while `attendance` is; `errand`: for one.
+    """Logged in as `username` if that is set, and online while `online_session` is; `errand`: for one.
 
     `secure`: it came by a secure door. `hang_up(reason)` closes that connection, `tell(news)` says
     something unasked on it; `gone` once it has ended. `group` is what its address counts as.
@@ -17,7 +17,7 @@ class Visitor:
     """
 
     __slots__ = (
-        "attendance",
+        "online_session",
         "channel",
         "errand",
         "gone",
@@ -45,8 +45,8 @@ class Visitor:
         self.tell = tell
         self.secure = secure
         self.username: str | None = None
-        self.attendance: Attendance | None = None
-        self.errand: Attendance | None = None
+        self.online_session: OnlineSession | None = None
+        self.errand: OnlineSession | None = None
         self.gone = False
 
     def forget(self) -> None:

@@ -11,7 +11,7 @@ from p2pchat.protocol.messages import Message, Presence, SearchResult
 from p2pchat.protocol.proofs import SignedNodes
 from p2pchat.registry.service.node_lists import NodeLists
 from p2pchat.registry.service.pending import Later, Work
-from p2pchat.registry.service.presence import OFFLINE, Attendance, Whereabouts
+from p2pchat.registry.service.presence import OFFLINE, OnlineSession, Whereabouts
 from p2pchat.registry.store.accounts import NO_KEY, Standing
 
 NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
@@ -45,7 +45,7 @@ class Directory(Protocol):
         """Return the answer built from the presence of these users, none of whom is online here."""
 
     def announced(
-        self, attendance: Attendance, answer: Callable[[bool], Message]
+        self, online_session: OnlineSession, answer: Callable[[bool], Message]
     ) -> Message | Later:
         """Return the answer to an announced port that our presence book has accepted."""
 
@@ -98,7 +98,7 @@ class MemoryDirectory:
             }
         )
 
-    def announced(self, _: Attendance, answer: Callable[[bool], Message]) -> Message:
+    def announced(self, _: OnlineSession, answer: Callable[[bool], Message]) -> Message:
         """Return the answer at once: there is no other node to ask."""
         return answer(True)
 

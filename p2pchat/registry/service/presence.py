@@ -44,7 +44,7 @@ class Seal(NamedTuple):
     hello_key: bytes
 
 
-class Attendance:
+class OnlineSession:
     """One user's being online: where from, at which ports (0: none accepted yet), heard when.
 
     `seal` is None for who came by the original door. `port` is where such callers find the user
@@ -99,7 +99,7 @@ OnMoved = Callable[[Sighting], None]
 """Told where a watched user is whose addresses have changed."""
 
 
-class PresenceBook:
+class PresenceTable:
     """The users who are online; `patience` is the longest silence allowed, in seconds.
 
     `soon(callback)` calls at the end of the turn: however often a user moves in one turn, each
@@ -112,11 +112,11 @@ class PresenceBook:
         self._soon = soon
         self._moved: dict[str, SearchResult] = {}
         self._patience = patience
-        self._by_name: OrderedDict[str, Attendance] = OrderedDict()  # longest silent first
-        self.find: Callable[[str], Attendance | None] = self._by_name.get
+        self._by_name: OrderedDict[str, OnlineSession] = OrderedDict()  # longest silent first
+        self.find: Callable[[str], OnlineSession | None] = self._by_name.get
         """Gives the attendance of a user who is online: the dictionary's own, asked most of all."""
-        self._by_address: dict[tuple[str, int], Attendance] = {}
-        self._by_session: dict[bytes, Attendance] = {}
+        self._by_address: dict[tuple[str, int], OnlineSession] = {}
+        self._by_session: dict[bytes, OnlineSession] = {}
         self._watchers: dict[str, dict[Hashable, OnMoved]] = {}
         self._watched: dict[Hashable, set[str]] = {}
         self.on_change: Callable[[str], None] = _nothing
@@ -125,7 +125,7 @@ class PresenceBook:
     def __len__(self) -> int:
         return len(self._by_name)
 
-    def __iter__(self) -> Iterator[Attendance]:
+    def __iter__(self) -> Iterator[OnlineSession]:
         return iter(self._by_name.values())
 
     @property
@@ -133,43 +133,43 @@ class PresenceBook:
         """The names that are watched."""
         return list(self._watchers)
 
-    def arrive(self, attendance: Attendance) -> Attendance | None:
+    def arrive(self, online_session: OnlineSession) -> OnlineSession | None:
         """Put a user online; return the attendance that this one replaces, if any."""
-        replaced = self._by_name.get(attendance.username)
+        replaced = self._by_name.get(online_session.username)
         if replaced is not None:
             self.leave(replaced)
-        self._by_name[attendance.username] = attendance
-        if attendance.seal is not None:
-            self._by_session[attendance.seal.session] = attendance
-        self.on_change(attendance.username)
+        self._by_name[online_session.username] = online_session
+        if online_session.seal is not None:
+            self._by_session[online_session.seal.session] = online_session
+        self.on_change(online_session.username)
         return replaced
 
-    def visit(self, attendance: Attendance) -> None:
+    def visit(self, online_session: OnlineSession) -> None:
         """Accept a user's heartbeats until `leave`, without putting them online."""
-        assert attendance.seal is not None
-        self._by_session[attendance.seal.session] = attendance
+        assert online_session.seal is not None
+        self._by_session[online_session.seal.session] = online_session
 
-    def announce(self, attendance: Attendance, port: int, clear_port: int = 0) -> bool:
+    def announce(self, online_session: OnlineSession, port: int, clear_port: int = 0) -> bool:
         """Set the user's addresses; return False if another has one (PROTOCOL, `PS_PORT`)."""
-        wanted = [(attendance.host, p) for p in (port, clear_port) if p]
-        if any(self._by_address.get(a, attendance) is not attendance for a in wanted):
+        wanted = [(online_session.host, p) for p in (port, clear_port) if p]
+        if any(self._by_address.get(a, online_session) is not online_session for a in wanted):
             return False
-        self._give_addresses_back(attendance)
+        self._give_addresses_back(online_session)
         for address in wanted:
-            self._by_address[address] = attendance
-        attendance.move(port, clear_port)
-        self.tell_watchers(attendance.username, attendance.found)
-        self.on_change(attendance.username)
+            self._by_address[address] = online_session
+        online_session.move(port, clear_port)
+        self.tell_watchers(online_session.username, online_session.found)
+        self.on_change(online_session.username)
         return True
 
-    def withdraw(self, attendance: Attendance) -> None:
+    def withdraw(self, online_session: OnlineSession) -> None:
         """Remove the announced addresses; harmless if they were replaced or removed already."""
-        if self._by_name.get(attendance.username) is not attendance:
+        if self._by_name.get(online_session.username) is not online_session:
             return
-        self._give_addresses_back(attendance)
-        attendance.move(0, 0)
-        self.tell_watchers(attendance.username, attendance.found)
-        self.on_change(attendance.username)
+        self._give_addresses_back(online_session)
+        online_session.move(0, 0)
+        self.tell_watchers(online_session.username, online_session.found)
+        self.on_change(online_session.username)
 
     def watch(self, watcher: Hashable, usernames: tuple[str, ...], on_moved: OnMoved) -> None:
         """Report on these users too from now on, up to the allowed number in all."""
@@ -193,61 +193,65 @@ class PresenceBook:
 
         It says nothing of who came by a secure door: anybody can write it.
         """
-        attendance = self._by_name.get(username)
-        if attendance is not None and attendance.host == host and attendance.seal is None:
-            self._heard(attendance, now)
+        online_session = self._by_name.get(username)
+        if (
+            online_session is not None
+            and online_session.host == host
+            and online_session.seal is None
+        ):
+            self._heard(online_session, now)
 
     def hear_sealed(self, hello: SealedHello, host: str, now: float) -> bool:
         """Note a sealed heartbeat; return False if it is forged, repeated, or from elsewhere."""
-        attendance = self._by_session.get(hello.session)
+        online_session = self._by_session.get(hello.session)
         if (
-            attendance is None
-            or attendance.seal is None
-            or attendance.host != host
-            or hello.counter <= attendance.counter
-            or not hello.is_true(attendance.seal.hello_key)
+            online_session is None
+            or online_session.seal is None
+            or online_session.host != host
+            or hello.counter <= online_session.counter
+            or not hello.is_true(online_session.seal.hello_key)
         ):
             return False
-        attendance.counter = hello.counter
-        if self._by_name.get(attendance.username) is attendance:
-            self._heard(attendance, now)
+        online_session.counter = hello.counter
+        if self._by_name.get(online_session.username) is online_session:
+            self._heard(online_session, now)
         return True
 
-    def leave(self, attendance: Attendance, *, elsewhere: bool = False) -> None:
+    def leave(self, online_session: OnlineSession, *, elsewhere: bool = False) -> None:
         """Put the user offline; harmless if replaced or gone already.
 
         `elsewhere`: the user is at another node, and watchers are still to be told where.
         """
-        if attendance.seal is not None:
-            self._by_session.pop(attendance.seal.session, None)
-        if self._by_name.get(attendance.username) is attendance:
-            del self._by_name[attendance.username]
-            self._give_addresses_back(attendance)
-            if attendance.port and not elsewhere:
-                offline = SearchResult(Presence.OFFLINE, key=attendance.key)
-                self.tell_watchers(attendance.username, offline)
-            self.on_change(attendance.username)
+        if online_session.seal is not None:
+            self._by_session.pop(online_session.seal.session, None)
+        if self._by_name.get(online_session.username) is online_session:
+            del self._by_name[online_session.username]
+            self._give_addresses_back(online_session)
+            if online_session.port and not elsewhere:
+                offline = SearchResult(Presence.OFFLINE, key=online_session.key)
+                self.tell_watchers(online_session.username, offline)
+            self.on_change(online_session.username)
 
     def next_deadline(self) -> float | None:
         """Return the instant at which the longest silent user's patience ends."""
-        for attendance in self._by_name.values():
-            return attendance.heard_at + self._patience
+        for online_session in self._by_name.values():
+            return online_session.heard_at + self._patience
         return None
 
     def begin_anew(self, now: float) -> None:
         """Restart every user's patience: no heartbeat could be received."""
-        for attendance in self._by_name.values():
-            attendance.heard_at = now
+        for online_session in self._by_name.values():
+            online_session.heard_at = now
 
-    def expire(self, now: float) -> list[Attendance]:
+    def expire(self, now: float) -> list[OnlineSession]:
         """Put offline, and return, all users who were silent for too long."""
-        expired: list[Attendance] = []
-        for attendance in self._by_name.values():
-            if attendance.heard_at + self._patience > now:
+        expired: list[OnlineSession] = []
+        for online_session in self._by_name.values():
+            if online_session.heard_at + self._patience > now:
                 break
-            expired.append(attendance)
-        for attendance in expired:
-            self.leave(attendance)
+            expired.append(online_session)
+        for online_session in expired:
+            self.leave(online_session)
         return expired
 
     def tell_watchers(self, username: str, found: SearchResult) -> None:
@@ -266,14 +270,14 @@ class PresenceBook:
             for on_moved in tuple(self._watchers.get(username, {}).values()):
                 on_moved(sighting)
 
-    def _heard(self, attendance: Attendance, now: float) -> None:
-        attendance.heard_at = now
-        self._by_name.move_to_end(attendance.username)
+    def _heard(self, online_session: OnlineSession, now: float) -> None:
+        online_session.heard_at = now
+        self._by_name.move_to_end(online_session.username)
 
-    def _give_addresses_back(self, attendance: Attendance) -> None:
-        for port in (attendance.port, attendance.clear_port):
-            if self._by_address.get((attendance.host, port)) is attendance:
-                del self._by_address[attendance.host, port]
+    def _give_addresses_back(self, online_session: OnlineSession) -> None:
+        for port in (online_session.port, online_session.clear_port):
+            if self._by_address.get((online_session.host, port)) is online_session:
+                del self._by_address[online_session.host, port]
 
 
 def _nothing(_: str) -> None:

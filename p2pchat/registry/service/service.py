@@ -33,7 +33,7 @@ from p2pchat.registry.service.counters import Tally
 from p2pchat.registry.service.directory import NOWHERE, Directory
 from p2pchat.registry.service.limits import NO_LIMITS, Limits
 from p2pchat.registry.service.pending import Later, Work
-from p2pchat.registry.service.presence import PresenceBook, Whereabouts
+from p2pchat.registry.service.presence import PresenceTable, Whereabouts
 from p2pchat.registry.store.accounts import Accounts
 
 _STOOD_STILL: Final = 1.0
@@ -53,7 +53,7 @@ class Service:
         self,
         accounts: Accounts,
         directory: Directory,
-        presence: PresenceBook,
+        presence: PresenceTable,
         now: Callable[[], float],
         hello_interval: float = 60.0,
         limits: Limits = NO_LIMITS,
@@ -134,12 +134,12 @@ class Service:
         now = self._now()
         if late > _STOOD_STILL:
             self._presence.begin_anew(now)
-        for attendance in self._presence.expire(now):
-            attendance.hang_up(Reason.SILENT)
+        for online_session in self._presence.expire(now):
+            online_session.hang_up(Reason.SILENT)
         return self._presence.next_deadline()
 
     def _announce_port(self, visitor: Visitor, request: AnnouncePort) -> Message | Later:
-        attendance = visitor.attendance
+        online_session = visitor.online_session
         wait = self._announcements.take(visitor.username, self._now())
         if wait:  # each one is told to all who watch this user
             self.tally.refusals["announcements-per-minute"] += 1
@@ -151,13 +151,13 @@ class Service:
             return AnnouncePortResult(Outcome.FAIL, Reason.PORT_TAKEN)
 
         accepted = (
-            attendance is not None
+            online_session is not None
             and request.port is not None
-            and self._presence.announce(attendance, request.port, request.clear_port or 0)
+            and self._presence.announce(online_session, request.port, request.clear_port or 0)
         )
-        if attendance is None or not accepted:
+        if online_session is None or not accepted:
             return answer(False)
-        return self._directory.announced(attendance, answer)
+        return self._directory.announced(online_session, answer)
 
     def _search(self, visitor: Visitor, request: Search) -> Message | Work:
         if self._searches.limited:
@@ -165,9 +165,9 @@ class Service:
             if wait:
                 self.tally.refusals["searches-per-minute"] += 1
                 return SlowDown(wait)
-        attendance = self._presence.find(request.username)
-        if attendance is not None:
-            return attendance.found if visitor.secure else attendance.found_in_clear
+        online_session = self._presence.find(request.username)
+        if online_session is not None:
+            return online_session.found if visitor.secure else online_session.found_in_clear
         return self._directory.look_up(request.username, secure=visitor.secure)
 
     def _watch(self, visitor: Visitor, request: Watch) -> Message | Work:

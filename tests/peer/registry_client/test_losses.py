@@ -53,8 +53,8 @@ def test_being_put_offline_silently_is_told_once(original_world: World) -> None:
     alice.told()
     world.advance(100)
     assert alice.told() == []
-    attendance = world.presence.expire(world.loop.now() + 1000)
-    assert [one.username for one in attendance] == ["alice"]
+    online_session = world.presence.expire(world.loop.now() + 1000)
+    assert [one.username for one in online_session] == ["alice"]
     world.advance(200)
     said = _sentence(alice.told(), Trouble)
     assert f"the registry at {world.url.address} has put you offline: nobody finds you" in said

@@ -16,7 +16,7 @@ from p2pchat.protocol.messages import (
 from p2pchat.registry.cluster.cluster import Cluster
 from p2pchat.registry.cluster.presence_store import Lease, Published, Row
 from p2pchat.registry.service.node_lists import NodeLists
-from p2pchat.registry.service.presence import Attendance, PresenceBook
+from p2pchat.registry.service.presence import OnlineSession, PresenceTable
 from tests.fakes import InlineWorker, advance, settle
 
 KEPT = AnnouncePortResult(Outcome.OK)
@@ -49,7 +49,7 @@ class Node:
         self.loop = loop
         self.worker = InlineWorker(loop)
         self.table: Any = SharedTable()
-        self.book = PresenceBook(150)
+        self.book = PresenceTable(150)
         self.cluster = Cluster(
             loop,
             self.worker,  # type: ignore[arg-type]
@@ -60,7 +60,7 @@ class Node:
             lease=60,
         )
         self.cluster.begin("p2p://node")
-        self.alice = Attendance("alice", "10.0.0.1", 0.0, lambda _: None)
+        self.alice = OnlineSession("alice", "10.0.0.1", 0.0, lambda _: None)
         self.book.arrive(self.alice)
         settle(loop)
         self.answers: list[Message] = []

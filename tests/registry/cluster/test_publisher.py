@@ -7,7 +7,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.protocol.messages import Reason
 from p2pchat.registry.cluster.presence_store import Published, Row
 from p2pchat.registry.cluster.publisher import Publisher
-from p2pchat.registry.service.presence import Attendance, PresenceBook
+from p2pchat.registry.service.presence import OnlineSession, PresenceTable
 from tests.fakes import InlineWorker, advance, settle
 
 
@@ -17,7 +17,7 @@ class Node:
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self.worker = InlineWorker(loop)
-        self.book = PresenceBook(150)
+        self.book = PresenceTable(150)
         self.table: dict[str, Row] = {}
         self.elsewhere: set[str] = set()
         self.fails = False
@@ -51,14 +51,14 @@ class Node:
                 outcomes[row.username] = Published.KEPT
         return outcomes
 
-    def arrive(self, name: str) -> Attendance:
+    def arrive(self, name: str) -> OnlineSession:
         def hang_up(reason: Reason) -> None:
             self.hung_up.append((name, reason))
-            self.book.leave(attendance)
+            self.book.leave(online_session)
 
-        attendance = Attendance(name, "10.0.0.1", 0.0, hang_up)
-        self.book.arrive(attendance)
-        return attendance
+        online_session = OnlineSession(name, "10.0.0.1", 0.0, hang_up)
+        self.book.arrive(online_session)
+        return online_session
 
 
 def test_the_table_follows_the_book_through_failures(loop: Loop) -> None:
@@ -67,7 +67,7 @@ def test_the_table_follows_the_book_through_failures(loop: Loop) -> None:
     print(f"seed {seed}")
     rng = random.Random(seed)
     node = Node(loop)
-    here: dict[str, Attendance] = {}
+    here: dict[str, OnlineSession] = {}
     for _ in range(500):
         name = f"user{rng.randrange(20)}"
         node.fails = rng.random() < 0.3
@@ -121,9 +121,9 @@ def test_only_a_login_that_others_saw_is_replaced_by_theirs(loop: Loop) -> None:
     """The new one takes the name; the same one asked again is hung up on."""
     node = Node(loop)
     node.elsewhere = {"alice"}
-    attendance = node.arrive("alice")
+    online_session = node.arrive("alice")
     settle(loop)
-    assert node.publisher.is_published(attendance)
+    assert node.publisher.is_published(online_session)
     node.publisher.publish("alice")
     settle(loop)
     assert node.hung_up == [("alice", Reason.REPLACED)]

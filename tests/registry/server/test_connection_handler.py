@@ -21,7 +21,7 @@ from p2pchat.protocol.secure import SECURE
 from p2pchat.protocol.states import SECURE_REGISTRY_DIALOGUE, Speaker
 from p2pchat.registry.server.connection_handler import Client
 from p2pchat.registry.service.directory import MemoryDirectory
-from p2pchat.registry.service.presence import PresenceBook
+from p2pchat.registry.service.presence import PresenceTable
 from p2pchat.registry.service.service import Service
 from tests.accounts import OpenedAccounts
 from tests.fakes import InlineWorker, settle, wire
@@ -53,7 +53,7 @@ def test_news_come_between_question_and_answer(loop: Loop, tmp_path: Path) -> No
     """Even while a password is being checked, and every answer finds its question."""
     accounts = OpenedAccounts(tmp_path / "a.sqlite3")
     worker = InlineWorker(loop)
-    service = Service(accounts, MemoryDirectory(), PresenceBook(150), loop.now)
+    service = Service(accounts, MemoryDirectory(), PresenceTable(150), loop.now)
     alice, bob = (Remote(loop, service, worker) for _ in range(2))
     for remote, name in ((alice, "alice"), (bob, "bob")):
         request = proven(Register(name, "password"), channel_of("10.0.0.1"), time.time)

@@ -25,7 +25,7 @@ from p2pchat.protocol.original import ORIGINAL
 from p2pchat.registry.server.server import STOP_TIMEOUT, Server
 from p2pchat.registry.service.directory import MemoryDirectory
 from p2pchat.registry.service.limits import NO_LIMITS, Limits
-from p2pchat.registry.service.presence import PresenceBook
+from p2pchat.registry.service.presence import PresenceTable
 from p2pchat.registry.service.service import Service
 from p2pchat.registry.store.accounts import Accounts
 from tests.accounts import OpenedAccounts
@@ -71,7 +71,7 @@ class Registry:
         self.accounts = accounts
         self.internet = MemoryInternet(loop)
         self.worker = InlineWorker(loop)
-        service = Service(accounts, MemoryDirectory(), PresenceBook(150), loop.now, limits=limits)
+        service = Service(accounts, MemoryDirectory(), PresenceTable(150), loop.now, limits=limits)
         network = self.internet.machine(TCP.host)
         self.server = Server(loop, network, self.worker, service, limits)
         self.door = self.server.open_original(TCP, UDP)
@@ -210,7 +210,7 @@ def test_a_door_opens_whole_or_not_at_all(world: Registry) -> None:
 
     network = world.internet.machine("10.0.0.8")
     network.open_udp = taken  # type: ignore[method-assign,assignment]
-    service = Service(world.accounts, MemoryDirectory(), PresenceBook(1), world.loop.now)
+    service = Service(world.accounts, MemoryDirectory(), PresenceTable(1), world.loop.now)
     server = Server(world.loop, network, world.worker, service)
     with pytest.raises(BindError):
         server.open_original(Address("10.0.0.8", 1235), UDP)

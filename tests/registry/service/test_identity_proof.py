@@ -84,7 +84,7 @@ def test_a_secret_without_the_key_is_useless(registry: Registry, by: str, forger
     if not isinstance(answer, Message):
         answer = answer.then(answer.job())  # type: ignore[union-attr]
     assert answer == LoginResult(FAIL, Reason.BAD_PROOF)
-    assert thief.attendance is None
+    assert thief.online_session is None
     assert isinstance(registry.ask(thief, AnnouncePort(4000)), Message)
     assert registry.service.answer(thief, signed) != LoginResult(FAIL, Reason.BAD_PROOF)
 

@@ -4,24 +4,28 @@ import random
 
 import pytest
 
-from p2pchat.registry.service.presence import Attendance, PresenceBook
+from p2pchat.registry.service.presence import OnlineSession, PresenceTable
 
 PATIENCE = 150.0
 
 
-def attendance(username: str, host: str = "10.0.0.1", now: float = 0.0) -> Attendance:
-    return Attendance(username, host, now, lambda _: None)
+def online_session(username: str, host: str = "10.0.0.1", now: float = 0.0) -> OnlineSession:
+    return OnlineSession(username, host, now, lambda _: None)
 
 
 @pytest.fixture
-def book() -> PresenceBook:
+def book() -> PresenceTable:
     """An empty book."""
-    return PresenceBook(PATIENCE)
+    return PresenceTable(PATIENCE)
 
 
-def test_a_port_is_taken_by_another_user_at_the_same_address(book: PresenceBook) -> None:
+def test_a_port_is_taken_by_another_user_at_the_same_address(book: PresenceTable) -> None:
     """Not at another address, and not by oneself (PROTOCOL, `PS_PORT`)."""
-    alice, bob, carol = attendance("alice"), attendance("bob"), attendance("carol", "10.0.0.2")
+    alice, bob, carol = (
+        online_session("alice"),
+        online_session("bob"),
+        online_session("carol", "10.0.0.2"),
+    )
     for each in (alice, bob, carol):
         book.arrive(each)
     assert book.announce(alice, 4000)
@@ -34,9 +38,9 @@ def test_a_port_is_taken_by_another_user_at_the_same_address(book: PresenceBook)
     assert book.announce(bob, 4001), "given up by leaving"
 
 
-def test_a_refused_port_leaves_the_old_one(book: PresenceBook) -> None:
+def test_a_refused_port_leaves_the_old_one(book: PresenceTable) -> None:
     """Whoever asks for a taken port stays where they were."""
-    alice, bob = attendance("alice"), attendance("bob")
+    alice, bob = online_session("alice"), online_session("bob")
     book.arrive(alice)
     book.arrive(bob)
     book.announce(alice, 1)
@@ -45,9 +49,9 @@ def test_a_refused_port_leaves_the_old_one(book: PresenceBook) -> None:
     assert bob.port == 2
 
 
-def test_a_second_login_replaces_the_first(book: PresenceBook) -> None:
+def test_a_second_login_replaces_the_first(book: PresenceTable) -> None:
     """And the end of the first one's connection does not put the second offline."""
-    first, second = attendance("alice"), attendance("alice", "10.0.0.2")
+    first, second = online_session("alice"), online_session("alice", "10.0.0.2")
     assert book.arrive(first) is None
     book.announce(first, 4000)
     assert book.arrive(second) is first
@@ -56,9 +60,9 @@ def test_a_second_login_replaces_the_first(book: PresenceBook) -> None:
     assert len(book) == 1
 
 
-def test_silence_ends_presence_and_hello_prolongs_it(book: PresenceBook) -> None:
+def test_silence_ends_presence_and_hello_prolongs_it(book: PresenceTable) -> None:
     """Patience counts from the login and from each heartbeat."""
-    alice, bob = attendance("alice", now=0), attendance("bob", now=10)
+    alice, bob = online_session("alice", now=0), online_session("bob", now=10)
     book.arrive(alice)
     book.arrive(bob)
     assert book.next_deadline() == PATIENCE
@@ -71,9 +75,9 @@ def test_silence_ends_presence_and_hello_prolongs_it(book: PresenceBook) -> None
     assert book.next_deadline() is None
 
 
-def test_a_hello_counts_only_from_the_users_own_host(book: PresenceBook) -> None:
+def test_a_hello_counts_only_from_the_users_own_host(book: PresenceTable) -> None:
     """Nobody else can keep a user online, and unknown names do no harm."""
-    alice = attendance("alice")
+    alice = online_session("alice")
     book.arrive(alice)
     book.hear("alice", "10.6.6.6", 100)
     book.hear("mallory", "10.0.0.1", 100)
@@ -85,7 +89,7 @@ def test_the_queue_agrees_with_the_obvious_way_of_doing_it() -> None:
     seed = random.randrange(2**32)
     print("seed", seed)
     rng = random.Random(seed)
-    book, plain, now = PresenceBook(10), {}, 0.0
+    book, plain, now = PresenceTable(10), {}, 0.0
     for _ in range(3000):
         now += rng.choice((0, 0.1, 1, 5))
         gone = {a.username for a in book.expire(now)}
@@ -95,7 +99,7 @@ def test_the_queue_agrees_with_the_obvious_way_of_doing_it() -> None:
         name = f"u{rng.randrange(20)}"
         what = rng.randrange(3)
         if what == 0:
-            book.arrive(attendance(name, now=now))
+            book.arrive(online_session(name, now=now))
             plain[name] = now + 10
         elif what == 1:
             book.hear(name, "10.0.0.1", now)
@@ -110,9 +114,9 @@ def test_the_queue_agrees_with_the_obvious_way_of_doing_it() -> None:
 
 def test_what_is_taken_back_late_is_not_the_next_ones() -> None:
     """A login that was replaced gives nothing back of the one that came after it."""
-    book = PresenceBook(150)
-    old, new = (Attendance("alice", "10.0.0.1", 0.0, lambda _: None) for _ in range(2))
-    other = Attendance("bob", "10.0.0.1", 0.0, lambda _: None)
+    book = PresenceTable(150)
+    old, new = (OnlineSession("alice", "10.0.0.1", 0.0, lambda _: None) for _ in range(2))
+    other = OnlineSession("bob", "10.0.0.1", 0.0, lambda _: None)
     book.arrive(other)
     book.arrive(old)
     book.announce(old, 4000)

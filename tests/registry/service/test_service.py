@@ -35,7 +35,7 @@ from p2pchat.registry.service.client_session import Visitor
 from p2pchat.registry.service.directory import MemoryDirectory
 from p2pchat.registry.service.limits import NO_LIMITS, Limits, Rank
 from p2pchat.registry.service.pending import Later, Work
-from p2pchat.registry.service.presence import PresenceBook
+from p2pchat.registry.service.presence import PresenceTable
 from p2pchat.registry.service.service import Service
 from p2pchat.registry.store.accounts import Accounts
 from p2pchat.registry.store.invites import Invites
@@ -61,7 +61,7 @@ class Registry:
         self.service = Service(
             accounts,
             MemoryDirectory(accounts.standings()),
-            PresenceBook(150),
+            PresenceTable(150),
             self.clock,
             limits=limits,
             registration=registration,
@@ -112,7 +112,7 @@ def test_registering_logs_in(registry: Registry) -> None:
     """After `REG` `OK` the user is logged in; a taken name is refused."""
     visitor = registry.visitor()
     assert registry.ask(visitor, Register("alice", "a b")) == RegisterResult(OK)
-    assert visitor.attendance is not None
+    assert visitor.online_session is not None
     assert registry.ask(registry.visitor(), Register("alice", "x")) == RegisterResult(
         FAIL, Reason.NAME_TAKEN
     )
@@ -144,7 +144,7 @@ def test_logging_in_takes_the_right_password(registry: Registry) -> None:
         assert registry.ask(visitor, Login("alice", password)) == LoginResult(
             FAIL, Reason.WRONG_PASSWORD
         )
-        assert visitor.attendance is None
+        assert visitor.online_session is None
     assert registry.ask(registry.visitor(), Login("alice", "a b ")) == LoginResult(OK)
 
 
@@ -217,7 +217,7 @@ def test_whoever_went_while_being_checked_is_not_online(registry: Registry) -> N
     made = work.job()
     registry.service.leave(visitor)
     work.then(made)
-    assert visitor.attendance is None
+    assert visitor.online_session is None
     assert registry.ask(registry.visitor(), Search("alice")) == SearchResult(Presence.OFFLINE)
     assert registry.ask(registry.visitor(), Login("alice", "pw")) == LoginResult(OK)
 
@@ -228,7 +228,7 @@ def test_two_register_one_name_at_once(registry: Registry) -> None:
     works = [registry.answer(v, Register("alice", v.host)) for v in (one, two)]
     answers = [work.then(work.job()) for work in works if isinstance(work, Work)]
     assert answers == [RegisterResult(OK), RegisterResult(FAIL, Reason.NAME_TAKEN)]
-    assert two.attendance is None
+    assert two.online_session is None
 
 
 class TestSecureDoor:
@@ -338,7 +338,7 @@ class TestSecureDoor:
         errand = self.secure(registry)
         registry.ask(errand, Login("alice", "password", key=KEY, errand=True))
         assert errand.username == "alice"
-        assert errand.attendance is None
+        assert errand.online_session is None
         registry.service.leave(errand)
         assert registry.hung_up == []
         found = registry.ask(self.secure(registry), Search("alice"))
