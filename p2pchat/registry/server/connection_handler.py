@@ -14,7 +14,7 @@ from p2pchat.net.link import Link
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.messages import Goodbye, Logout, Message, Reason, Request, SlowDown
 from p2pchat.protocol.text import one_line
-from p2pchat.registry.service.client_session import Visitor
+from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.pending import Work
 from p2pchat.registry.service.service import Service
 
@@ -68,7 +68,7 @@ class Client:
         self._worker = worker
         self._link = link
         self.host = link.remote.host
-        self._visitor = Visitor(
+        self._visitor = ClientSession(
             link.remote.host, self._hang_up, self._tell, secure=secure, channel=link.channel
         )
         self._answering = False

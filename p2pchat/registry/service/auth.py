@@ -30,7 +30,7 @@ from p2pchat.protocol.messages import (
     SlowDown,
 )
 from p2pchat.protocol.names import is_plain_username, is_username
-from p2pchat.registry.service.client_session import Visitor
+from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.counters import Tally
 from p2pchat.registry.service.directory import Directory
 from p2pchat.registry.service.identity_proof import once_proven, why_unproven
@@ -64,7 +64,7 @@ class Registration(StrEnum):
     INVITE = "invite"
 
 
-class Entrance:
+class Authentication:
     """The decisions about accounts. What is over a budget is answered with SlowDown.
 
     `wall` gives seconds since the epoch.
@@ -93,7 +93,7 @@ class Entrance:
         self._refusals = tally.refusals
         self._registrations = Budget.per_hour(limits.registrations_per_hour)
         self._registrations_there = Budget.per_hour(limits.registrations_per_hour_and_address)
-        self._errands: dict[str, list[Visitor]] = {}
+        self._errands: dict[str, list[ClientSession]] = {}
         self._most_errands = limits.transient_logins
         self._log_outs: OrderedDict[str, int] = OrderedDict()
         self._log_out_count = 0
@@ -109,21 +109,23 @@ class Entrance:
         there = limits.registrations_per_hour_and_address
         self._registrations_there.change(there / HOUR, there)
 
-    def register(self, visitor: Visitor, request: Register) -> Message | Work:
+    def register(self, client_session: ClientSession, request: Register) -> Message | Work:
         """Make an account, and let the visitor in."""
         username, password, now = request.username, request.password, self._now()
-        reason = self._why_not(visitor, request) or why_unproven(visitor, request, self._wall())
+        reason = self._why_not(client_session, request) or why_unproven(
+            client_session, request, self._wall()
+        )
         if reason is not None:
             return RegisterResult(Outcome.FAIL, reason)
         wait = self._registrations.wait("", now) or self._registrations_there.take(
-            visitor.group, now
+            client_session.group, now
         )
         if wait:
             self._refusals["registrations-per-hour"] += 1
             return SlowDown(wait)
-        standing = _standing(visitor, request)
+        standing = _standing(client_session, request)
         invite = request.invite if self._registration is Registration.INVITE else None
-        token = new_token() if visitor.secure else ""
+        token = new_token() if client_session.secure else ""
 
         def create() -> Creation:
             return self._accounts.create(username, password, standing, invite=invite, token=token)
@@ -133,19 +135,19 @@ class Entrance:
                 return RegisterResult(Outcome.FAIL, _NOT_CREATED[creation])
             self._registrations.take("", self._now())
             self._directory.admit(username, standing)
-            self._tries.note_known(username, visitor.host)
-            grant = self._enter(visitor, request, standing, token)
+            self._tries.note_known(username, client_session.host)
+            grant = self._enter(client_session, request, standing, token)
             return RegisterResult(Outcome.OK, grant=grant)
 
-        rank = self._tries.rank(username, visitor.host, now)
+        rank = self._tries.rank(username, client_session.host, now)
         refusal = RegisterResult(Outcome.FAIL, Reason.BAD_PROOF)
-        return once_proven(visitor, request, refusal, Work(create, created, rank))
+        return once_proven(client_session, request, refusal, Work(create, created, rank))
 
-    def log_in(self, visitor: Visitor, request: Login) -> Message | Work:
+    def log_in(self, client_session: ClientSession, request: Login) -> Message | Work:
         """Let the visitor in, by password or token."""
-        if visitor.secure and not is_plain_username(request.username):
+        if client_session.secure and not is_plain_username(request.username):
             return LoginResult(Outcome.FAIL, Reason.BAD_NAME)
-        reason = why_unproven(visitor, request, self._wall())
+        reason = why_unproven(client_session, request, self._wall())
         if reason is not None:
             return LoginResult(Outcome.FAIL, reason)
         errands = len(self._errands.get(request.username, ()))
@@ -153,19 +155,21 @@ class Entrance:
             self._refusals["transient-logins"] += 1
             return SlowDown(_AGAIN)
         return (
-            self._by_token(visitor, request)
+            self._by_token(client_session, request)
             if request.token
-            else self._by_password(visitor, request)
+            else self._by_password(client_session, request)
         )
 
-    def change_password(self, visitor: Visitor, request: ChangePassword) -> Message | Work:
+    def change_password(
+        self, client_session: ClientSession, request: ChangePassword
+    ) -> Message | Work:
         """Set a new password, and hang up on every other login of the account."""
-        username, now = visitor.username, self._now()
+        username, now = client_session.username, self._now()
         assert username is not None
         if len(request.new) < MIN_PASSWORD:
             return ChangePasswordResult(Outcome.FAIL, Reason.WEAK_PASSWORD)
-        rank = self._tries.rank(username, visitor.host, now)
-        wait = self._tries.begin(username, visitor.host, now)
+        rank = self._tries.rank(username, client_session.host, now)
+        wait = self._tries.begin(username, client_session.host, now)
         if wait:
             self._refusals["login-tries"] += 1
             return SlowDown(wait)
@@ -179,15 +183,15 @@ class Entrance:
         def changed(done: bool) -> Message:
             if not done:
                 return ChangePasswordResult(Outcome.FAIL, Reason.WRONG_PASSWORD)
-            self._tries.succeeded(username, visitor.host, self._now())
-            self._log_out_others(visitor, username)
+            self._tries.succeeded(username, client_session.host, self._now())
+            self._log_out_others(client_session, username)
             return ChangePasswordResult(Outcome.OK)
 
         return Work(change, changed, rank, certain=True)
 
-    def revoke_tokens(self, visitor: Visitor, request: RevokeTokens) -> Work:
+    def revoke_tokens(self, client_session: ClientSession, request: RevokeTokens) -> Work:
         """End a token; or all, and every other login of the account."""
-        username = visitor.username
+        username = client_session.username
         assert username is not None
 
         def revoke() -> None:
@@ -195,41 +199,43 @@ class Entrance:
 
         def revoked(_: None) -> Message:
             if not request.token:
-                self._log_out_others(visitor, username)
+                self._log_out_others(client_session, username)
             return RevokeTokensResult(Outcome.OK)
 
         return Work(revoke, revoked, Rank.QUICK, certain=True)
 
-    def leave(self, visitor: Visitor) -> None:
+    def leave(self, client_session: ClientSession) -> None:
         """The visitor goes."""
-        if visitor.online_session is not None:
-            self._presence.leave(visitor.online_session)
-            visitor.online_session = None
-        elif visitor.username is not None and visitor in self._errands.get(visitor.username, ()):
-            self._errands[visitor.username].remove(visitor)
-            if not self._errands[visitor.username]:
-                del self._errands[visitor.username]
-            if visitor.errand is not None:
-                self._presence.leave(visitor.errand)
+        if client_session.online_session is not None:
+            self._presence.leave(client_session.online_session)
+            client_session.online_session = None
+        elif client_session.username is not None and client_session in self._errands.get(
+            client_session.username, ()
+        ):
+            self._errands[client_session.username].remove(client_session)
+            if not self._errands[client_session.username]:
+                del self._errands[client_session.username]
+            if client_session.errand is not None:
+                self._presence.leave(client_session.errand)
 
-    def _why_not(self, visitor: Visitor, request: Register) -> Reason | None:
+    def _why_not(self, client_session: ClientSession, request: Register) -> Reason | None:
         """Return why the account cannot be created, as far as can be told at once."""
-        nameable = is_plain_username if visitor.secure else is_username
+        nameable = is_plain_username if client_session.secure else is_username
         if self._registration is Registration.CLOSED:
             return Reason.REGISTRATION_CLOSED
         if self._registration is Registration.INVITE and not request.invite:
             return Reason.INVITE_NEEDED
         if not nameable(request.username):
             return Reason.BAD_NAME
-        if len(request.password) < (MIN_PASSWORD if visitor.secure else 1):
+        if len(request.password) < (MIN_PASSWORD if client_session.secure else 1):
             return Reason.WEAK_PASSWORD
         return Reason.NAME_TAKEN if self._directory.knows(request.username) else None
 
-    def _by_token(self, visitor: Visitor, request: Login) -> Message | Work:
+    def _by_token(self, client_session: ClientSession, request: Login) -> Message | Work:
         username, token, before = request.username, request.token, self._log_out_count
-        if not visitor.secure:
+        if not client_session.secure:
             return LoginResult(Outcome.FAIL, Reason.BAD_TOKEN)
-        standing = _standing(visitor, request)
+        standing = _standing(client_session, request)
 
         def check() -> str | None:
             return self._accounts.redeem_token(token, username, standing)
@@ -240,82 +246,86 @@ class Entrance:
             if self._was_logged_out(username, since=before):
                 return SlowDown(_AGAIN)
             self._directory.admit(username, standing)
-            grant = self._enter(visitor, request, standing, found)
+            grant = self._enter(client_session, request, standing, found)
             return LoginResult(Outcome.OK, grant=grant)
 
-        return once_proven(visitor, request, _UNPROVEN, Work(check, checked, Rank.QUICK))
+        return once_proven(client_session, request, _UNPROVEN, Work(check, checked, Rank.QUICK))
 
-    def _by_password(self, visitor: Visitor, request: Login) -> Message | Work:
+    def _by_password(self, client_session: ClientSession, request: Login) -> Message | Work:
         username, now = request.username, self._now()
-        rank = self._tries.rank(username, visitor.host, now)
-        wait = self._tries.begin(username, visitor.host, now)
+        rank = self._tries.rank(username, client_session.host, now)
+        wait = self._tries.begin(username, client_session.host, now)
         if wait:
             self._refusals["login-tries"] += 1
             return SlowDown(wait)
-        token, before = new_token() if visitor.secure else "", self._log_out_count
+        token, before = new_token() if client_session.secure else "", self._log_out_count
 
         def check() -> Match | None:
             match = self._accounts.verify(username, request.password)
-            if match is None or match.disabled or not visitor.secure:
+            if match is None or match.disabled or not client_session.secure:
                 return match
-            match = match._replace(standing=_standing(visitor, request))
+            match = match._replace(standing=_standing(client_session, request))
             kept = self._accounts.enrol(username, match.password_hash, match.standing, token)
             return match if kept else None
 
         def checked(match: Match | None) -> Message:
-            if match is None or not (visitor.secure or _may_be_in_clear(match.standing)):
+            if match is None or not (client_session.secure or _may_be_in_clear(match.standing)):
                 return LoginResult(Outcome.FAIL, Reason.WRONG_PASSWORD)
-            self._tries.succeeded(username, visitor.host, self._now())
+            self._tries.succeeded(username, client_session.host, self._now())
             if match.disabled:
                 return LoginResult(Outcome.FAIL, Reason.DISABLED)
             if self._was_logged_out(username, since=before):
                 return SlowDown(_AGAIN)
             self._directory.admit(username, match.standing)
-            grant = self._enter(visitor, request, match.standing, token)
+            grant = self._enter(client_session, request, match.standing, token)
             return LoginResult(Outcome.OK, grant=grant)
 
-        return once_proven(visitor, request, _UNPROVEN, Work(check, checked, rank))
+        return once_proven(client_session, request, _UNPROVEN, Work(check, checked, rank))
 
     def _enter(
-        self, visitor: Visitor, request: Register | Login, standing: Standing, token: str
+        self,
+        client_session: ClientSession,
+        request: Register | Login,
+        standing: Standing,
+        token: str,
     ) -> Grant | None:
         """Let the visitor in, and online unless for an errand; return what a secure login gives."""
-        if visitor.gone:
+        if client_session.gone:
             return None
-        username = visitor.username = request.username
+        username = client_session.username = request.username
         seal = None
-        if visitor.secure:
+        if client_session.secure:
             seal = Seal(secrets.token_bytes(SESSION_BYTES), secrets.token_bytes(KEY_BYTES))
         if request.errand:
-            self._errands.setdefault(username, []).append(visitor)
+            self._errands.setdefault(username, []).append(client_session)
             if (
                 seal is not None
             ):  # whoever asks by a heartbeat whether UDP comes through is answered
-                visitor.errand = self._attendance(visitor, username, standing, seal)
-                self._presence.visit(visitor.errand)
+                client_session.errand = self._attendance(client_session, username, standing, seal)
+                self._presence.visit(client_session.errand)
         else:
-            self._arrive(visitor, username, standing, seal)
+            self._arrive(client_session, username, standing, seal)
         if seal is None:
             return None
         nodes = self._directory.nodes_vouched_by(request.vouched_by)
         return Grant(token, seal.session, seal.hello_key, self._hello_interval, nodes)
 
     def _arrive(
-        self, visitor: Visitor, username: str, standing: Standing, seal: Seal | None
+        self, client_session: ClientSession, username: str, standing: Standing, seal: Seal | None
     ) -> None:
-        visitor.online_session = self._attendance(visitor, username, standing, seal)
-        replaced = self._presence.arrive(visitor.online_session)
+        client_session.online_session = self._attendance(client_session, username, standing, seal)
+        replaced = self._presence.arrive(client_session.online_session)
         if replaced is not None:
             replaced.hang_up(Reason.REPLACED)
 
     def _attendance(
-        self, visitor: Visitor, username: str, standing: Standing, seal: Seal | None
+        self, client_session: ClientSession, username: str, standing: Standing, seal: Seal | None
     ) -> OnlineSession:
         return OnlineSession(
-            username, visitor.host, self._now(), visitor.hang_up, seal, standing.key
+            username, client_session.host, self._now(), client_session.hang_up, seal, standing.key
         )
 
-    def log_out_here(self, username: str, but: Visitor | None = None) -> int:
+    def log_out_here(self, username: str, but: ClientSession | None = None) -> int:
         """End the account's logins at this node, but for that one; return how many there were."""
         self._log_out_count += 1
         self._log_outs[username] = self._log_out_count
@@ -335,15 +345,15 @@ class Entrance:
         """Return whether what was checked since may not hold any more."""
         return self._log_outs.get(username, 0) > since
 
-    def _log_out_others(self, visitor: Visitor, username: str) -> None:
+    def _log_out_others(self, client_session: ClientSession, username: str) -> None:
         """End the account's other logins, which may not be its owner's."""
-        self.log_out_here(username, but=visitor)
+        self.log_out_here(username, but=client_session)
         self._directory.log_out(username)
 
 
-def _standing(visitor: Visitor, request: Register | Login) -> Standing:
+def _standing(client_session: ClientSession, request: Register | Login) -> Standing:
     """Return what the account is to be known by; the original dialect cannot say it."""
-    return Standing(request.key, request.allow_original) if visitor.secure else NO_KEY
+    return Standing(request.key, request.allow_original) if client_session.secure else NO_KEY
 
 
 def _may_be_in_clear(standing: Standing) -> bool:

@@ -8,7 +8,7 @@ from p2pchat.protocol.proofs import Channel
 from p2pchat.registry.service.presence import OnlineSession
 
 
-class Visitor:
+class ClientSession:
     """Logged in as `username` if that is set, and online while `online_session` is; `errand`: for one.
 
     `secure`: it came by a secure door. `hang_up(reason)` closes that connection, `tell(news)` says

@@ -9,33 +9,37 @@ from typing import Any, Final
 from p2pchat.net.tls.signing import is_signed_by_identity
 from p2pchat.protocol.messages import Login, Message, Reason, Register
 from p2pchat.protocol.proofs import MAX_CLOCK_SKEW_S, login_statement
-from p2pchat.registry.service.client_session import Visitor
+from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.pending import Work
 
 _UNPROVEN: Final = object()
 
 
-def why_unproven(visitor: Visitor, request: Register | Login, wall: float) -> Reason | None:
+def why_unproven(
+    client_session: ClientSession, request: Register | Login, wall: float
+) -> Reason | None:
     """Return why the identity is not proved, as far as can be told without checking a signature.
 
     `wall` is the time, in seconds since the epoch. At the original listener nothing is proved.
     """
-    if not visitor.secure:
+    if not client_session.secure:
         return None
     if request.key is None or not request.proof:
         return Reason.BAD_PROOF
     return Reason.BAD_CLOCK if abs(wall - request.at) > MAX_CLOCK_SKEW_S else None
 
 
-def once_proven(visitor: Visitor, request: Register | Login, refusal: Message, work: Work) -> Work:
+def once_proven(
+    client_session: ClientSession, request: Register | Login, refusal: Message, work: Work
+) -> Work:
     """Return work that is done if the request proves its identity, else leads to the refusal.
 
     The signature is checked before the work, so that a guess at a password without one costs the
     registry no hash.
     """
-    if not visitor.secure:
+    if not client_session.secure:
         return work
-    channel, key = visitor.channel, request.key
+    channel, key = client_session.channel, request.key
     assert channel is not None
     assert key is not None
     statement = login_statement(channel, request.username, request.at)

@@ -27,8 +27,8 @@ from p2pchat.protocol.messages import (
     Watch,
     WatchResult,
 )
-from p2pchat.registry.service.auth import Entrance, Registration
-from p2pchat.registry.service.client_session import Visitor
+from p2pchat.registry.service.auth import Authentication, Registration
+from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.counters import Tally
 from p2pchat.registry.service.directory import NOWHERE, Directory
 from p2pchat.registry.service.limits import NO_LIMITS, Limits
@@ -65,7 +65,7 @@ class Service:
         self._presence = presence
         self._now = now
         self.tally = tally or Tally()
-        self._entrance = Entrance(
+        self._entrance = Authentication(
             accounts,
             directory,
             presence,
@@ -79,7 +79,9 @@ class Service:
         self._requests = Budget(limits.requests_per_second, limits.request_burst)
         self._searches = Budget.per_minute(limits.searches_per_minute)
         self._announcements = Budget.per_minute(limits.announcements_per_minute)
-        self._handlers: dict[type[Message], Callable[[Visitor, Any], Message | Work | Later]] = {
+        self._handlers: dict[
+            type[Message], Callable[[ClientSession, Any], Message | Work | Later]
+        ] = {
             Register: self._entrance.register,
             Login: self._entrance.log_in,
             AnnouncePort: self._announce_port,
@@ -98,14 +100,14 @@ class Service:
         self._announcements.change(announcements / MINUTE, announcements)
         self._entrance.limit(limits, registration)
 
-    def answer(self, visitor: Visitor, request: Message) -> Message | Work | Later:
+    def answer(self, client_session: ClientSession, request: Message) -> Message | Work | Later:
         """Return the answer to the request, or what leads to it."""
         if self._requests.limited:
-            wait = self._requests.take(visitor.group, self._now())
+            wait = self._requests.take(client_session.group, self._now())
             if wait:
                 self.tally.refusals["requests-per-second"] += 1
                 return SlowDown(wait)
-        return self._handlers[type(request)](visitor, request)
+        return self._handlers[type(request)](client_session, request)
 
     def hear(self, hello: Hello, host: str) -> None:
         """Handle a plain heartbeat that came from `host`."""
@@ -115,11 +117,11 @@ class Service:
         """Handle a sealed heartbeat that came from `host`; return whether to answer it."""
         return self._presence.hear_sealed(hello, host, self._now())
 
-    def leave(self, visitor: Visitor) -> None:
+    def leave(self, client_session: ClientSession) -> None:
         """Put the visitor offline; its connection has ended or is about to."""
-        visitor.gone = True
-        self._presence.unwatch(visitor)
-        self._entrance.leave(visitor)
+        client_session.gone = True
+        self._presence.unwatch(client_session)
+        self._entrance.leave(client_session)
 
     def log_out(self, username: str) -> int:
         """End the user's logins at this node; return how many there were."""
@@ -138,9 +140,11 @@ class Service:
             online_session.hang_up(Reason.SILENT)
         return self._presence.next_deadline()
 
-    def _announce_port(self, visitor: Visitor, request: AnnouncePort) -> Message | Later:
-        online_session = visitor.online_session
-        wait = self._announcements.take(visitor.username, self._now())
+    def _announce_port(
+        self, client_session: ClientSession, request: AnnouncePort
+    ) -> Message | Later:
+        online_session = client_session.online_session
+        wait = self._announcements.take(client_session.username, self._now())
         if wait:  # each one is told to all who watch this user
             self.tally.refusals["announcements-per-minute"] += 1
             return SlowDown(wait)
@@ -159,18 +163,20 @@ class Service:
             return answer(False)
         return self._directory.announced(online_session, answer)
 
-    def _search(self, visitor: Visitor, request: Search) -> Message | Work:
+    def _search(self, client_session: ClientSession, request: Search) -> Message | Work:
         if self._searches.limited:
-            wait = self._searches.take(visitor.username or (visitor.group,), self._now())
+            wait = self._searches.take(
+                client_session.username or (client_session.group,), self._now()
+            )
             if wait:
                 self.tally.refusals["searches-per-minute"] += 1
                 return SlowDown(wait)
         online_session = self._presence.find(request.username)
         if online_session is not None:
-            return online_session.found if visitor.secure else online_session.found_in_clear
-        return self._directory.look_up(request.username, secure=visitor.secure)
+            return online_session.found if client_session.secure else online_session.found_in_clear
+        return self._directory.look_up(request.username, secure=client_session.secure)
 
-    def _watch(self, visitor: Visitor, request: Watch) -> Message | Work:
+    def _watch(self, client_session: ClientSession, request: Watch) -> Message | Work:
         def answer(elsewhere: Mapping[str, Whereabouts]) -> Message:
             return WatchResult(tuple(sighting(n, elsewhere) for n in request.usernames))
 
@@ -181,7 +187,7 @@ class Service:
             return Sighting(username, elsewhere.get(username, NOWHERE).found)
 
         if not request.add:
-            self._presence.unwatch(visitor)
-        self._presence.watch(visitor, request.usernames, visitor.tell)
+            self._presence.unwatch(client_session)
+        self._presence.watch(client_session, request.usernames, client_session.tell)
         absent = [n for n in request.usernames if self._presence.find(n) is None]
         return self._directory.look_up_all(absent, answer)

@@ -39,7 +39,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 def test_a_stolen_token_guesses_no_password(registry: Registry) -> None:
     """PASSWD counts like a login."""
-    thief = registry.visitor(secure=True)
+    thief = registry.client_session(secure=True)
     registry.ask(thief, Register("alice", "password", KEY))
     answers = [registry.ask(thief, ChangePassword("wrong", "new password")) for _ in range(5)]
     wrong = ChangePasswordResult(FAIL, Reason.WRONG_PASSWORD)
@@ -48,8 +48,8 @@ def test_a_stolen_token_guesses_no_password(registry: Registry) -> None:
 
 def test_guesses_at_once_count_before_they_are_checked(registry: Registry) -> None:
     """However many come in one breath."""
-    registry.ask(registry.visitor(), Register("alice", "password"))
-    visitors = [registry.visitor("10.6.6.6") for _ in range(50)]
+    registry.ask(registry.client_session(), Register("alice", "password"))
+    visitors = [registry.client_session("10.6.6.6") for _ in range(50)]
     answers = [registry.answer(v, Login("alice", "wrong")) for v in visitors]
     assert sum(isinstance(answer, Work) for answer in answers) == 3
 
@@ -57,8 +57,8 @@ def test_guesses_at_once_count_before_they_are_checked(registry: Registry) -> No
 @pytest.mark.parametrize("how", ["password", "tokens"])
 def test_ending_all_logins_ends_those_that_are_open(registry: Registry, how: str) -> None:
     """The node that is online, and an errand that is under way; not the one who asks."""
-    registry.ask(registry.visitor(secure=True), Register("alice", "password", KEY))
-    online, errand, owner = (registry.visitor(secure=True) for _ in range(3))
+    registry.ask(registry.client_session(secure=True), Register("alice", "password", KEY))
+    online, errand, owner = (registry.client_session(secure=True) for _ in range(3))
     registry.ask(online, Login("alice", "password", key=OTHER_KEY))
     registry.ask(errand, Login("alice", "password", key=KEY, errand=True))
     registry.ask(owner, Login("alice", "password", key=KEY, errand=True))
@@ -68,14 +68,14 @@ def test_ending_all_logins_ends_those_that_are_open(registry: Registry, how: str
     else:
         registry.ask(owner, RevokeTokens())
     assert registry.hung_up == [(online, Reason.LOGGED_OUT), (errand, Reason.LOGGED_OUT)]
-    for visitor in (errand, owner):
-        registry.service.leave(visitor)
+    for client_session in (errand, owner):
+        registry.service.leave(client_session)
     assert registry.service._entrance._errands == {}
 
 
 def test_a_login_beside_its_own_registration(registry: Registry) -> None:
     """The account is on the disk before it is known in memory."""
-    making, entering = registry.visitor(), registry.visitor()
+    making, entering = registry.client_session(), registry.client_session()
     made = registry.answer(making, Register("alice", "password"))
     assert isinstance(made, Work)
     creation = made.job()
@@ -85,8 +85,8 @@ def test_a_login_beside_its_own_registration(registry: Registry) -> None:
 
 def test_names_of_the_original_dialect_stay_there(registry: Registry) -> None:
     """At the secure door no two names look alike."""
-    registry.ask(registry.visitor(), Register("Alice", "password"))
-    answer = registry.ask(registry.visitor(secure=True), Login("Alice", "password", key=KEY))
+    registry.ask(registry.client_session(), Register("Alice", "password"))
+    answer = registry.ask(registry.client_session(secure=True), Login("Alice", "password", key=KEY))
     assert answer == LoginResult(FAIL, Reason.BAD_NAME)
 
 
@@ -97,20 +97,20 @@ def test_wrong_codes_use_up_nobodys_registrations(tmp_path: Path) -> None:
         limits = Limits(registrations_per_hour=2)
         registry = Registry(accounts, clock, limits, Registration.INVITE)
         for i in range(20):
-            visitor = registry.visitor(f"10.0.0.{i}", secure=True)
-            answer = registry.ask(visitor, Register("alice", "password", invite="wrong"))
+            client_session = registry.client_session(f"10.0.0.{i}", secure=True)
+            answer = registry.ask(client_session, Register("alice", "password", invite="wrong"))
             assert answer == RegisterResult(FAIL, Reason.INVITE_NEEDED)
 
 
 @pytest.mark.parametrize("how", ["password", "token"])
 def test_a_login_that_a_log_out_overtakes_does_not_get_in(registry: Registry, how: str) -> None:
     """It was right when it was checked; it is to be checked again."""
-    first = registry.visitor(secure=True)
+    first = registry.client_session(secure=True)
     made = registry.ask(first, Register("alice", "password", KEY))
     assert isinstance(made, RegisterResult)
     assert made.grant is not None
     known = {"password": "password"} if how == "password" else {"token": made.grant.token}
-    late = registry.visitor(secure=True)
+    late = registry.client_session(secure=True)
     work = registry.answer(late, Login("alice", key=KEY, **known))
     assert isinstance(work, Work)
     result = work.job()

@@ -18,7 +18,7 @@ from p2pchat.protocol.messages import (
     RegisterResult,
 )
 from p2pchat.protocol.proofs import MAX_CLOCK_SKEW_S, Channel
-from p2pchat.registry.service.client_session import Visitor
+from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.limits import Limits
 from tests.accounts import OpenedAccounts
 from tests.fakes import FakeClock
@@ -36,26 +36,31 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     clock.time = 1e6
     with closing(OpenedAccounts(tmp_path / "a.sqlite3", clock)) as accounts:
         registry = Registry(accounts, clock, Limits(login_tries=3))
-        assert isinstance(registry.ask(registry.visitor(secure=True), REGISTER), RegisterResult)
+        assert isinstance(
+            registry.ask(registry.client_session(secure=True), REGISTER), RegisterResult
+        )
         yield registry
 
 
 def sign(
-    request: Message, visitor: Visitor, registry: Registry, channel: Channel | None = None
+    request: Message,
+    client_session: ClientSession,
+    registry: Registry,
+    channel: Channel | None = None,
 ) -> Login:
     """Sign a request for a visitor's channel, or for another one."""
-    signed = proven(request, channel or visitor.channel, registry.wall_clock)
+    signed = proven(request, channel or client_session.channel, registry.wall_clock)
     assert isinstance(signed, Login)
     return signed
 
 
 def token_of(registry: Registry) -> str:
     """Give a token of alice's."""
-    visitor = registry.visitor(secure=True)
-    answer = registry.ask(visitor, Login("alice", "password", key=KEY))
+    client_session = registry.client_session(secure=True)
+    answer = registry.ask(client_session, Login("alice", "password", key=KEY))
     assert isinstance(answer, LoginResult)
     assert answer.grant is not None
-    registry.service.leave(visitor)
+    registry.service.leave(client_session)
     return answer.grant.token
 
 
@@ -67,7 +72,7 @@ def token_of(registry: Registry) -> str:
 def test_a_secret_without_the_key_is_useless(registry: Registry, by: str, forgery: str) -> None:
     """Neither is a proof that was made for something else."""
     secret = {"password": "password"} if by == "password" else {"token": token_of(registry)}
-    thief = registry.visitor(secure=True)
+    thief = registry.client_session(secure=True)
     login = Login("alice", key=KEY, **secret)
     signed = sign(login, thief, registry)
     forged = {
@@ -91,7 +96,7 @@ def test_a_secret_without_the_key_is_useless(registry: Registry, by: str, forger
 
 def test_a_password_is_not_even_checked_without_a_proof(registry: Registry) -> None:
     """Else the registry would tell a thief whether it is right."""
-    thief = registry.visitor(secure=True)
+    thief = registry.client_session(secure=True)
     answers = {
         registry.service.answer(thief, Login("alice", password, key=KEY))
         for password in ("password", "wrong") * 10
@@ -102,16 +107,16 @@ def test_a_password_is_not_even_checked_without_a_proof(registry: Registry) -> N
 @pytest.mark.parametrize("ahead", [-MAX_CLOCK_SKEW_S - 1, MAX_CLOCK_SKEW_S + 1, 2**40])
 def test_a_proof_of_another_day_is_refused_in_so_many_words(registry: Registry, ahead: int) -> None:
     """A client whose clock is wrong is told so."""
-    visitor = registry.visitor(secure=True)
+    client_session = registry.client_session(secure=True)
     there = FakeClock()
     there.time = registry.wall_clock.time + ahead
-    signed = proven(Login("alice", "password"), visitor.channel, there)
-    assert registry.service.answer(visitor, signed) == LoginResult(FAIL, Reason.BAD_CLOCK)
+    signed = proven(Login("alice", "password"), client_session.channel, there)
+    assert registry.service.answer(client_session, signed) == LoginResult(FAIL, Reason.BAD_CLOCK)
 
 
 def test_an_account_is_made_for_a_key_that_is_proved(registry: Registry) -> None:
     """Nobody publishes somebody else's key as their own."""
-    thief = registry.visitor(secure=True)
+    thief = registry.client_session(secure=True)
     forged = proven(Register("mallory", "password", KEY), thief.channel, lambda: 1e6, sign=False)
     answer = registry.service.answer(thief, forged)
     if not isinstance(answer, Message):
@@ -124,5 +129,5 @@ def test_an_account_is_made_for_a_key_that_is_proved(registry: Registry) -> None
 
 def test_nothing_is_proved_at_the_original_listener(registry: Registry) -> None:
     """Its clients know of no keys."""
-    visitor = registry.visitor()
-    assert registry.ask(visitor, Register("olga", "pw")) == RegisterResult(Outcome.OK)
+    client_session = registry.client_session()
+    assert registry.ask(client_session, Register("olga", "pw")) == RegisterResult(Outcome.OK)

@@ -31,7 +31,7 @@ from p2pchat.protocol.messages import (
     WatchResult,
 )
 from p2pchat.registry.service.auth import Registration
-from p2pchat.registry.service.client_session import Visitor
+from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.directory import MemoryDirectory
 from p2pchat.registry.service.limits import NO_LIMITS, Limits, Rank
 from p2pchat.registry.service.pending import Later, Work
@@ -67,36 +67,36 @@ class Registry:
             registration=registration,
             wall=wall_clock,
         )
-        self.hung_up: list[tuple[Visitor, Reason]] = []
-        self.told: list[tuple[Visitor, Message]] = []
+        self.hung_up: list[tuple[ClientSession, Reason]] = []
+        self.told: list[tuple[ClientSession, Message]] = []
 
-    def visitor(self, host: str = "10.0.0.1", *, secure: bool = False) -> Visitor:
-        visitor = Visitor(
+    def client_session(self, host: str = "10.0.0.1", *, secure: bool = False) -> ClientSession:
+        client_session = ClientSession(
             host,
-            lambda why: self.hung_up.append((visitor, why)),
-            lambda news: self.told.append((visitor, news)),
+            lambda why: self.hung_up.append((client_session, why)),
+            lambda news: self.told.append((client_session, news)),
             secure=secure,
             channel=channel_of(host) if secure else None,
         )
-        return visitor
+        return client_session
 
-    def answer(self, visitor: Visitor, request: Message) -> Message | Work | Later:
+    def answer(self, client_session: ClientSession, request: Message) -> Message | Work | Later:
         """Answer a request, which proves its identity where that is due."""
-        proved = proven(request, visitor.channel, self.wall_clock)
-        return self.service.answer(visitor, proved)
+        proved = proven(request, client_session.channel, self.wall_clock)
+        return self.service.answer(client_session, proved)
 
-    def ask(self, visitor: Visitor, request: Message) -> Message:
-        answer = self.answer(visitor, request)
+    def ask(self, client_session: ClientSession, request: Message) -> Message:
+        answer = self.answer(client_session, request)
         if isinstance(answer, Work):
             return answer.then(answer.job())
         assert isinstance(answer, Message)
         return answer
 
-    def online(self, username: str, port: int, host: str = "10.0.0.1") -> Visitor:
-        visitor = self.visitor(host)
-        assert self.ask(visitor, Register(username, "pw")) == RegisterResult(OK)
-        assert self.ask(visitor, AnnouncePort(port)) == AnnouncePortResult(OK)
-        return visitor
+    def online(self, username: str, port: int, host: str = "10.0.0.1") -> ClientSession:
+        client_session = self.client_session(host)
+        assert self.ask(client_session, Register(username, "pw")) == RegisterResult(OK)
+        assert self.ask(client_session, AnnouncePort(port)) == AnnouncePortResult(OK)
+        return client_session
 
 
 @pytest.fixture
@@ -110,10 +110,10 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 def test_registering_logs_in(registry: Registry) -> None:
     """After `REG` `OK` the user is logged in; a taken name is refused."""
-    visitor = registry.visitor()
-    assert registry.ask(visitor, Register("alice", "a b")) == RegisterResult(OK)
-    assert visitor.online_session is not None
-    assert registry.ask(registry.visitor(), Register("alice", "x")) == RegisterResult(
+    client_session = registry.client_session()
+    assert registry.ask(client_session, Register("alice", "a b")) == RegisterResult(OK)
+    assert client_session.online_session is not None
+    assert registry.ask(registry.client_session(), Register("alice", "x")) == RegisterResult(
         FAIL, Reason.NAME_TAKEN
     )
 
@@ -121,37 +121,37 @@ def test_registering_logs_in(registry: Registry) -> None:
 @pytest.mark.parametrize("username", ["", "a\x1bb", "x" * 65, "a\u202eb"])
 def test_unspeakable_names_are_refused(registry: Registry, username: str) -> None:
     """With an answer, not a violation: somebody typed that."""
-    assert registry.ask(registry.visitor(), Register(username, "pw")) == RegisterResult(
+    assert registry.ask(registry.client_session(), Register(username, "pw")) == RegisterResult(
         FAIL, Reason.BAD_NAME
     )
-    assert registry.ask(registry.visitor(), Login(username, "pw")) == LoginResult(
+    assert registry.ask(registry.client_session(), Login(username, "pw")) == LoginResult(
         FAIL, Reason.WRONG_PASSWORD
     )
 
 
 def test_an_empty_password_is_refused(registry: Registry) -> None:
     """No account without one."""
-    assert registry.ask(registry.visitor(), Register("alice", "")) == RegisterResult(
+    assert registry.ask(registry.client_session(), Register("alice", "")) == RegisterResult(
         FAIL, Reason.WEAK_PASSWORD
     )
 
 
 def test_logging_in_takes_the_right_password(registry: Registry) -> None:
     """Whole, with its spaces."""
-    registry.ask(registry.visitor(), Register("alice", "a b "))
+    registry.ask(registry.client_session(), Register("alice", "a b "))
     for password in ("a", "a b", "", "x"):
-        visitor = registry.visitor()
-        assert registry.ask(visitor, Login("alice", password)) == LoginResult(
+        client_session = registry.client_session()
+        assert registry.ask(client_session, Login("alice", password)) == LoginResult(
             FAIL, Reason.WRONG_PASSWORD
         )
-        assert visitor.online_session is None
-    assert registry.ask(registry.visitor(), Login("alice", "a b ")) == LoginResult(OK)
+        assert client_session.online_session is None
+    assert registry.ask(registry.client_session(), Login("alice", "a b ")) == LoginResult(OK)
 
 
 def test_a_search_has_three_outcomes(registry: Registry) -> None:
     """Online with an address once a port was accepted, offline, not found."""
-    alice = registry.visitor("10.0.0.9")
-    stranger = registry.visitor()
+    alice = registry.client_session("10.0.0.9")
+    stranger = registry.client_session()
     registry.ask(alice, Register("alice", "pw"))
     assert registry.ask(stranger, Search("alice")) == SearchResult(Presence.OFFLINE)
     registry.ask(alice, AnnouncePort(4000))
@@ -165,7 +165,7 @@ def test_a_search_has_three_outcomes(registry: Registry) -> None:
 def test_ports(registry: Registry) -> None:
     """Taken, no port, and another try (PROTOCOL, `PS_PORT`)."""
     registry.online("alice", 4000)
-    bob = registry.visitor()
+    bob = registry.client_session()
     registry.ask(bob, Register("bob", "pw"))
     assert registry.ask(bob, AnnouncePort(4000)) == AnnouncePortResult(FAIL, Reason.PORT_TAKEN)
     assert registry.ask(bob, AnnouncePort(None)) == AnnouncePortResult(FAIL, Reason.PORT_TAKEN)
@@ -175,9 +175,9 @@ def test_ports(registry: Registry) -> None:
 def test_a_second_login_hangs_up_on_the_first(registry: Registry) -> None:
     """With the right password only."""
     first = registry.online("alice", 4000)
-    registry.ask(registry.visitor(), Login("alice", "wrong"))
+    registry.ask(registry.client_session(), Login("alice", "wrong"))
     assert registry.hung_up == []
-    second = registry.visitor("10.0.0.2")
+    second = registry.client_session("10.0.0.2")
     assert registry.ask(second, Login("alice", "pw")) == LoginResult(OK)
     assert registry.hung_up == [(first, Reason.REPLACED)]
     registry.service.leave(first)
@@ -192,10 +192,10 @@ def test_the_silent_are_hung_up_on(registry: Registry) -> None:
     registry.service.hear(Hello("bob"), "10.0.0.66")
     registry.clock.time += 50
     assert registry.service.hang_up_on_the_silent() == registry.clock.time + 100
-    assert [visitor for visitor, _ in registry.hung_up] == [bob]
+    assert [client_session for client_session, _ in registry.hung_up] == [bob]
     registry.clock.time += 100
     assert registry.service.hang_up_on_the_silent() is None
-    assert [visitor for visitor, _ in registry.hung_up] == [bob, alice]
+    assert [client_session for client_session, _ in registry.hung_up] == [bob, alice]
 
 
 def test_a_registry_that_stood_still_begins_patience_anew(registry: Registry) -> None:
@@ -211,20 +211,22 @@ def test_a_registry_that_stood_still_begins_patience_anew(registry: Registry) ->
 
 def test_whoever_went_while_being_checked_is_not_online(registry: Registry) -> None:
     """But the account that was made meanwhile is there."""
-    visitor = registry.visitor()
-    work = registry.answer(visitor, Register("alice", "pw"))
+    client_session = registry.client_session()
+    work = registry.answer(client_session, Register("alice", "pw"))
     assert isinstance(work, Work)
     made = work.job()
-    registry.service.leave(visitor)
+    registry.service.leave(client_session)
     work.then(made)
-    assert visitor.online_session is None
-    assert registry.ask(registry.visitor(), Search("alice")) == SearchResult(Presence.OFFLINE)
-    assert registry.ask(registry.visitor(), Login("alice", "pw")) == LoginResult(OK)
+    assert client_session.online_session is None
+    assert registry.ask(registry.client_session(), Search("alice")) == SearchResult(
+        Presence.OFFLINE
+    )
+    assert registry.ask(registry.client_session(), Login("alice", "pw")) == LoginResult(OK)
 
 
 def test_two_register_one_name_at_once(registry: Registry) -> None:
     """Both are being checked; the database gives it to one."""
-    one, two = registry.visitor(), registry.visitor()
+    one, two = registry.client_session(), registry.client_session()
     works = [registry.answer(v, Register("alice", v.host)) for v in (one, two)]
     answers = [work.then(work.job()) for work in works if isinstance(work, Work)]
     assert answers == [RegisterResult(OK), RegisterResult(FAIL, Reason.NAME_TAKEN)]
@@ -234,8 +236,8 @@ def test_two_register_one_name_at_once(registry: Registry) -> None:
 class TestSecureDoor:
     """What the registry decides for visitors of the secure door."""
 
-    def secure(self, registry: Registry, host: str = "10.0.0.1") -> Visitor:
-        return registry.visitor(host, secure=True)
+    def secure(self, registry: Registry, host: str = "10.0.0.1") -> ClientSession:
+        return registry.client_session(host, secure=True)
 
     def register(self, registry: Registry, name: str = "alice", **more: object) -> Grant:
         request = Register(name, "password", KEY, **more)  # type: ignore[arg-type]
@@ -272,9 +274,9 @@ class TestSecureDoor:
             Login("alice", token=grant.token, key=OTHER_KEY),
             Login("alice", token="made up", key=KEY),
         ):
-            visitor = self.secure(registry)
-            assert registry.ask(visitor, bad) == LoginResult(FAIL, Reason.BAD_TOKEN)
-            assert visitor.username is None
+            client_session = self.secure(registry)
+            assert registry.ask(client_session, bad) == LoginResult(FAIL, Reason.BAD_TOKEN)
+            assert client_session.username is None
 
     def test_a_token_ends_by_revocation_and_by_a_new_password(self, registry: Registry) -> None:
         """One, or all; a replayed one does not work."""
@@ -291,16 +293,16 @@ class TestSecureDoor:
             assert isinstance(answer, LoginResult)
             return answer.outcome is OK
 
-        visitor = self.secure(registry)
-        registry.ask(visitor, Login("alice", token=tokens[0], key=KEY))
-        registry.ask(visitor, RevokeTokens(tokens[0]))
+        client_session = self.secure(registry)
+        registry.ask(client_session, Login("alice", token=tokens[0], key=KEY))
+        registry.ask(client_session, RevokeTokens(tokens[0]))
         assert [good(token) for token in tokens] == [False, True, True]
-        wrong = registry.ask(visitor, ChangePassword("wrong", "new password"))
+        wrong = registry.ask(client_session, ChangePassword("wrong", "new password"))
         assert wrong == ChangePasswordResult(FAIL, Reason.WRONG_PASSWORD)
-        weak = registry.ask(visitor, ChangePassword("password", "new"))
+        weak = registry.ask(client_session, ChangePassword("password", "new"))
         assert weak == ChangePasswordResult(FAIL, Reason.WEAK_PASSWORD)
         assert good(tokens[1])
-        done = registry.ask(visitor, ChangePassword("password", "new password"))
+        done = registry.ask(client_session, ChangePassword("password", "new password"))
         assert done == ChangePasswordResult(OK)
         assert not any(map(good, tokens))
         answer = registry.ask(self.secure(registry), Login("alice", "new password", key=KEY))
@@ -346,22 +348,22 @@ class TestSecureDoor:
 
     def test_an_account_with_a_key_keeps_out_of_the_original_door(self, registry: Registry) -> None:
         """Neither logged in there, nor found there, unless its owner allows it."""
-        visitor = self.secure(registry)
-        registry.ask(visitor, Register("alice", "password", KEY))
-        registry.ask(visitor, AnnouncePort(4000))
-        stranger = registry.visitor()
+        client_session = self.secure(registry)
+        registry.ask(client_session, Register("alice", "password", KEY))
+        registry.ask(client_session, AnnouncePort(4000))
+        stranger = registry.client_session()
         assert registry.ask(stranger, Search("alice")) == SearchResult(Presence.OFFLINE)
-        refused = registry.ask(registry.visitor(), Login("alice", "password"))
+        refused = registry.ask(registry.client_session(), Login("alice", "password"))
         assert isinstance(refused, LoginResult)
         assert refused.outcome is FAIL
 
-        visitor = self.secure(registry)
-        registry.ask(visitor, Login("alice", "password", key=KEY, allow_original=True))
-        registry.ask(visitor, AnnouncePort(4000, clear_port=4001))
+        client_session = self.secure(registry)
+        registry.ask(client_session, Login("alice", "password", key=KEY, allow_original=True))
+        registry.ask(client_session, AnnouncePort(4000, clear_port=4001))
         assert registry.ask(stranger, Search("alice")) == SearchResult(
             Presence.ONLINE, "10.0.0.1", 4001
         )
-        answer = registry.ask(registry.visitor(), Login("alice", "password"))
+        answer = registry.ask(registry.client_session(), Login("alice", "password"))
         assert isinstance(answer, LoginResult)
         assert answer.outcome is OK
 
@@ -421,8 +423,8 @@ class TestSecureDoor:
 
     def test_heartbeats_must_be_sealed(self, registry: Registry) -> None:
         """Forged, repeated, from elsewhere, in clear: no effect, no answer."""
-        visitor = self.secure(registry)
-        answer = registry.ask(visitor, Register("alice", "password", KEY))
+        client_session = self.secure(registry)
+        answer = registry.ask(client_session, Register("alice", "password", KEY))
         assert isinstance(answer, RegisterResult)
         grant = answer.grant
         assert grant is not None
@@ -465,26 +467,28 @@ class TestLimits:
 
     def test_a_guesser_waits_and_the_owner_does_not(self, limited: Registry) -> None:
         """SlowDown with seconds, and no password is looked at meanwhile."""
-        limited.ask(limited.visitor(secure=True), Register("alice", "password", KEY))
+        limited.ask(limited.client_session(secure=True), Register("alice", "password", KEY))
         guess = Login("alice", "wrong password", key=KEY)
-        answers = [limited.ask(limited.visitor("10.6.6.6", secure=True), guess) for _ in range(6)]
+        answers = [
+            limited.ask(limited.client_session("10.6.6.6", secure=True), guess) for _ in range(6)
+        ]
         wrong = LoginResult(FAIL, Reason.WRONG_PASSWORD)
         assert answers == [wrong] * 3 + [SlowDown(1.0)] * 3
         right = Login("alice", "password", key=KEY)
-        waiting = limited.ask(limited.visitor("10.6.6.6", secure=True), right)
+        waiting = limited.ask(limited.client_session("10.6.6.6", secure=True), right)
         assert waiting == SlowDown(1.0)
-        owner = limited.ask(limited.visitor("10.0.0.7", secure=True), right)
+        owner = limited.ask(limited.client_session("10.0.0.7", secure=True), right)
         assert isinstance(owner, LoginResult)
         assert owner.outcome is OK
         limited.clock.time += 1
-        late = limited.ask(limited.visitor("10.6.6.6", secure=True), right)
+        late = limited.ask(limited.client_session("10.6.6.6", secure=True), right)
         assert isinstance(late, LoginResult)
         assert late.outcome is OK
 
     def test_registrations_from_one_address(self, limited: Registry) -> None:
         """The next one is told when."""
         answers = [
-            limited.ask(limited.visitor(secure=True), Register(f"user{i}", "password"))
+            limited.ask(limited.client_session(secure=True), Register(f"user{i}", "password"))
             for i in range(3)
         ]
         assert [type(answer) for answer in answers] == [RegisterResult] * 2 + [SlowDown]
@@ -493,29 +497,31 @@ class TestLimits:
     def test_searches_by_one_account(self, limited: Registry) -> None:
         """From wherever it asks; at the original door, by one address."""
         for host in ("10.0.0.1", "10.0.0.2"):
-            visitor = limited.visitor(host, secure=True)
-            visitor.username = "alice"
-            limited.ask(visitor, Search("bob"))
-        assert limited.ask(visitor, Search("bob")) == SlowDown(30.0)
-        answers = [limited.ask(limited.visitor(), Search("bob")) for _ in range(3)]
+            client_session = limited.client_session(host, secure=True)
+            client_session.username = "alice"
+            limited.ask(client_session, Search("bob"))
+        assert limited.ask(client_session, Search("bob")) == SlowDown(30.0)
+        answers = [limited.ask(limited.client_session(), Search("bob")) for _ in range(3)]
         assert answers[1:] == [SearchResult(Presence.NOT_FOUND), SlowDown(30.0)]
 
     def test_requests_from_one_address(self, limited: Registry) -> None:
         """Whatever they ask."""
-        visitor = limited.visitor()
-        answers = [limited.ask(visitor, AnnouncePort(None)) for _ in range(10)]
+        client_session = limited.client_session()
+        answers = [limited.ask(client_session, AnnouncePort(None)) for _ in range(10)]
         assert answers.count(SlowDown(1.0)) == 2
-        assert not isinstance(limited.ask(limited.visitor("10.0.0.2"), AnnouncePort(1)), SlowDown)
+        assert not isinstance(
+            limited.ask(limited.client_session("10.0.0.2"), AnnouncePort(1)), SlowDown
+        )
 
     def test_whose_password_is_looked_at_first(self, limited: Registry) -> None:
         """Tokens need no hash; whoever has logged in from there goes before the rest."""
-        grant = limited.ask(limited.visitor(secure=True), Register("alice", "password", KEY))
+        grant = limited.ask(limited.client_session(secure=True), Register("alice", "password", KEY))
         assert isinstance(grant, RegisterResult)
         assert grant.grant is not None
 
         def rank(host: str, **how: str) -> Rank:
             request = Login("alice", key=KEY, **how)  # type: ignore[arg-type]
-            work = limited.answer(limited.visitor(host, secure=True), request)
+            work = limited.answer(limited.client_session(host, secure=True), request)
             assert isinstance(work, Work)
             work.then(work.job())
             return work.rank
@@ -544,10 +550,10 @@ class TestRegistration:
         wall_clock = FakeClock()
         with closing(OpenedAccounts(tmp_path / "r.sqlite3", wall_clock)) as made:
             registry = Registry(made, wall_clock, registration=registration)
-            for visitor in (registry.visitor(), registry.visitor(secure=True)):
+            for client_session in (registry.client_session(), registry.client_session(secure=True)):
                 for invite in ("", "made up"):
                     request = Register("alice", "password", invite=invite)
-                    assert registry.ask(visitor, request) == RegisterResult(FAIL, reason)
+                    assert registry.ask(client_session, request) == RegisterResult(FAIL, reason)
 
     def test_by_invitation(self, tmp_path: Path) -> None:
         """Once."""
@@ -557,7 +563,8 @@ class TestRegistration:
             code = Invites(made._store, wall_clock).issue(1, 60)
             answers = [
                 registry.ask(
-                    registry.visitor(secure=True), Register(name, "password", KEY, invite=code)
+                    registry.client_session(secure=True),
+                    Register(name, "password", KEY, invite=code),
                 )
                 for name in ("alice", "bob")
             ]
