@@ -23,7 +23,7 @@ from p2pchat.protocol.operator import (
 )
 from p2pchat.registry.cluster.presence_store import PresenceStore
 from p2pchat.registry.server import admin_socket as operator_desk
-from p2pchat.registry.store.account_admin import Roster
+from p2pchat.registry.store.account_admin import AccountAdmin
 from p2pchat.registry.store.accounts import Accounts
 from p2pchat.registry.store.invites import Invites
 from p2pchat.registry.store.passwords import Passwords
@@ -40,7 +40,7 @@ class OperatedRegistry:
     def __init__(self, settings: Settings, store: Store, folder: Path | None) -> None:
         self.settings = settings
         self.accounts = Accounts(store, Passwords())
-        self.roster = Roster(store)
+        self.account_admin = AccountAdmin(store)
         self.invites = Invites(store)
         self._folder = folder
         self._table = PresenceStore(store, node=0, lease=0.0)

@@ -17,7 +17,7 @@ from p2pchat.net.tls.engine import StandardEngine
 from p2pchat.net.tls.signing import Signer
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.private_files import refuse_unless_private_file, replace_private
-from p2pchat.registry.server.admin_socket import OperatorDesk
+from p2pchat.registry.server.admin_socket import AdminSocket
 from p2pchat.registry.server.server import Door, Server
 from p2pchat.registry.service.auth import Registration
 from p2pchat.registry.service.directory import Directory, MemoryDirectory
@@ -117,7 +117,7 @@ class RunningRegistry:
         self._network = SocketNetwork(loop, self._worker)
         self.server = Server(loop, self._network, self._worker, service, limits)
         opened.callback(self.server.close)
-        desk = OperatorDesk(
+        desk = AdminSocket(
             loop,
             self._folder,
             worker=self._worker,
@@ -184,7 +184,7 @@ class RunningRegistry:
             presence=self._presence,
             server=self.server,
             worker=self._worker,
-            tally=self._service.tally,
+            counters=self._service.counters,
         )
         self._closing.callback(metrics.close)
         door = PageDoor(self._loop, self._network, address, "/metrics", CONTENT_TYPE, metrics.page)

@@ -61,7 +61,7 @@ def users() -> None:
 def list_(registry: "OperatedRegistry", as_json: bool) -> None:
     """Run `p2p users list`."""
     rows: list[tuple[str, ...]] = []
-    for entry in registry.roster.entries():
+    for entry in registry.account_admin.entries():
         fields = {
             "user": entry.username,
             "created": f"{entry.created_at:%Y-%m-%d}",
@@ -136,7 +136,7 @@ def disable(registry: "OperatedRegistry", name: str) -> None:
     """Run `p2p users disable`."""
     from p2pchat.cli.serve.registry_access import change
 
-    change(registry, name, registry.roster.disable, "is disabled", log_out=True)
+    change(registry, name, registry.account_admin.disable, "is disabled", log_out=True)
 
 
 @users.command(help="Enable a disabled account again, with its old password.")
@@ -146,7 +146,7 @@ def enable(registry: "OperatedRegistry", name: str) -> None:
     """Run `p2p users enable`."""
     from p2pchat.cli.serve.registry_access import change
 
-    change(registry, name, registry.roster.enable, "is enabled again", log_out=False)
+    change(registry, name, registry.account_admin.enable, "is enabled again", log_out=False)
 
 
 @users.command(help="Delete an account; its name is then free.")
@@ -161,7 +161,7 @@ def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
         raise UsageError("nobody can be asked whether that is meant", advice="give --yes")
     if not yes:
         click.confirm(f"Remove {name} for good?", abort=True, err=True)
-    change(registry, name, registry.roster.remove, "is removed", log_out=True)
+    change(registry, name, registry.account_admin.remove, "is removed", log_out=True)
 
 
 @users.command(

@@ -35,7 +35,7 @@ SOCKET: Final = "control.sock"
 """Its name in the registry's folder."""
 
 
-class OperatorDesk:
+class AdminSocket:
     """Listen in the folder, for its owner alone, until closed. Raise BindError."""
 
     def __init__(

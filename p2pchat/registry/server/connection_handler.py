@@ -123,12 +123,12 @@ class Client:
 
         def failed(error: P2PError) -> None:
             _log.error("%s: %s", self, error.what)
-            self._service.tally.refusals["storage"] += 1
+            self._service.counters.refusals["storage"] += 1
             self._answered(SlowDown(_BUSY_PAUSE))
 
         if not self._worker.submit(work.job, done, failed, rank=work.rank, patient=work.certain):
             _log.warning("%s turned away: too much work waits", self)
-            self._service.tally.refusals["password-queue"] += 1
+            self._service.counters.refusals["password-queue"] += 1
             self._answered(SlowDown(_BUSY_PAUSE))
 
     def _answered(self, answer: Message) -> None:
@@ -147,8 +147,8 @@ class Client:
             self._link.close()
 
     def _send(self, answer: Message) -> None:
-        if self._service.tally.counts_answers:
-            self._service.tally.answered(answer)
+        if self._service.counters.counts_answers:
+            self._service.counters.answered(answer)
         if type(answer) is SlowDown and not self._visitor.secure:
             # The original dialect cannot say it, and a FAIL would tell that the password is wrong.
             self._leave("hung up on, it asks for too much")

@@ -13,7 +13,7 @@ from p2pchat import __version__
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.registry.server.server import Server
-from p2pchat.registry.service.counters import Tally
+from p2pchat.registry.service.counters import Counters
 from p2pchat.registry.service.presence import PresenceTable
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -31,17 +31,17 @@ class Metrics:
         presence: PresenceTable,
         server: Server,
         worker: ThreadWorker,
-        tally: Tally,
+        counters: Counters,
     ) -> None:
         self._loop = loop
         self._presence = presence
         self._server = server
         self._worker = worker
-        self._tally = tally
+        self._tally = counters
         self._most_late = 0.0
         self._registry = CollectorRegistry()
         self._registry.register(self)
-        tally.counts_answers = True
+        counters.counts_answers = True
         self._look_again()
 
     def page(self) -> bytes:

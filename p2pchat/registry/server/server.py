@@ -182,7 +182,7 @@ class Server:
         too_fast = self._new_connections.take(group_of(host), self._loop.now())
         if too_fast or not self._connections.open(host):
             limit = "new-connections-per-minute" if too_fast else "connections-per-address"
-            self._service.tally.refusals[limit] += 1
+            self._service.counters.refusals[limit] += 1
             _log.info("%s turned away: too many connections from there", transport.remote)
             transport.abort()
             return
@@ -217,7 +217,7 @@ class Server:
             if self._limits.anonymous_links < len(self._anonymous) and self._limits.anonymous_links:
                 oldest = next(iter(self._anonymous))
                 del self._anonymous[oldest]  # it ends in a later turn, after more have come
-                self._service.tally.refusals["anonymous-links"] += 1
+                self._service.counters.refusals["anonymous-links"] += 1
                 oldest.make_room()
 
     def _came_to_tls(self, new_engine: Callable[[], tuple[Engine, str]], transport: Wire) -> None:
@@ -225,7 +225,7 @@ class Server:
             # An honest handshake takes a round trip, so it is the silent who are the oldest.
             oldest = next(iter(self._handshakes))
             _log.info("%s hung up on: too many handshakes are under way", oldest.remote)
-            self._service.tally.refusals["handshakes"] += 1
+            self._service.counters.refusals["handshakes"] += 1
             del self._handshakes[oldest]
             oldest.abort()
         new, own_key = new_engine()

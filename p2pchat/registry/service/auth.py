@@ -31,7 +31,7 @@ from p2pchat.protocol.messages import (
 )
 from p2pchat.protocol.names import is_plain_username, is_username
 from p2pchat.registry.service.client_session import ClientSession
-from p2pchat.registry.service.counters import Tally
+from p2pchat.registry.service.counters import Counters
 from p2pchat.registry.service.directory import Directory
 from p2pchat.registry.service.identity_proof import once_proven, why_unproven
 from p2pchat.registry.service.limits import Limits, LoginTries, Rank
@@ -79,7 +79,7 @@ class Authentication:
         hello_interval: float,
         limits: Limits,
         registration: Registration,
-        tally: Tally,
+        counters: Counters,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._wall = wall
@@ -90,7 +90,7 @@ class Authentication:
         self._hello_interval = hello_interval
         self._tries = LoginTries(limits)
         self._registration = registration
-        self._refusals = tally.refusals
+        self._refusals = counters.refusals
         self._registrations = Budget.per_hour(limits.registrations_per_hour)
         self._registrations_there = Budget.per_hour(limits.registrations_per_hour_and_address)
         self._errands: dict[str, list[ClientSession]] = {}

@@ -5,7 +5,7 @@ from collections import Counter
 from p2pchat.protocol.messages import Message, SearchResult, SlowDown
 
 
-class Tally:
+class Counters:
     """`refusals` by the limit's name; `answers` by what was asked and the outcome.
 
     Answers are counted only if `counts_answers`: nobody need pay for what nobody reads.

@@ -29,7 +29,7 @@ from p2pchat.protocol.messages import (
 )
 from p2pchat.registry.service.auth import Authentication, Registration
 from p2pchat.registry.service.client_session import ClientSession
-from p2pchat.registry.service.counters import Tally
+from p2pchat.registry.service.counters import Counters
 from p2pchat.registry.service.directory import NOWHERE, Directory
 from p2pchat.registry.service.limits import NO_LIMITS, Limits
 from p2pchat.registry.service.pending import Later, Work
@@ -58,13 +58,13 @@ class Service:
         hello_interval: float = 60.0,
         limits: Limits = NO_LIMITS,
         registration: Registration = Registration.OPEN,
-        tally: Tally | None = None,
+        counters: Counters | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._directory = directory
         self._presence = presence
         self._now = now
-        self.tally = tally or Tally()
+        self.counters = counters or Counters()
         self._entrance = Authentication(
             accounts,
             directory,
@@ -73,7 +73,7 @@ class Service:
             hello_interval,
             limits,
             registration,
-            self.tally,
+            self.counters,
             wall,
         )
         self._requests = Budget(limits.requests_per_second, limits.request_burst)
@@ -105,7 +105,7 @@ class Service:
         if self._requests.limited:
             wait = self._requests.take(client_session.group, self._now())
             if wait:
-                self.tally.refusals["requests-per-second"] += 1
+                self.counters.refusals["requests-per-second"] += 1
                 return SlowDown(wait)
         return self._handlers[type(request)](client_session, request)
 
@@ -146,7 +146,7 @@ class Service:
         online_session = client_session.online_session
         wait = self._announcements.take(client_session.username, self._now())
         if wait:  # each one is told to all who watch this user
-            self.tally.refusals["announcements-per-minute"] += 1
+            self.counters.refusals["announcements-per-minute"] += 1
             return SlowDown(wait)
 
         def answer(accepted: bool) -> Message:
@@ -169,7 +169,7 @@ class Service:
                 client_session.username or (client_session.group,), self._now()
             )
             if wait:
-                self.tally.refusals["searches-per-minute"] += 1
+                self.counters.refusals["searches-per-minute"] += 1
                 return SlowDown(wait)
         online_session = self._presence.find(request.username)
         if online_session is not None:

@@ -26,7 +26,7 @@ class Entry(NamedTuple):
     disabled: bool
 
 
-class Roster:
+class AccountAdmin:
     """The accounts in the registry's database `store`."""
 
     def __init__(self, store: Store) -> None:

@@ -10,12 +10,12 @@ from p2pchat.protocol.messages import (
     SlowDown,
     WatchResult,
 )
-from p2pchat.registry.service.counters import Tally
+from p2pchat.registry.service.counters import Counters
 
 
 def test_answers_are_told_apart_by_outcome_and_reason() -> None:
     """And no name of anybody is in them."""
-    tally = Tally()
+    counters = Counters()
     for answer in (
         RegisterResult(Outcome.OK),
         LoginResult(Outcome.FAIL, Reason.WRONG_PASSWORD),
@@ -24,8 +24,8 @@ def test_answers_are_told_apart_by_outcome_and_reason() -> None:
         SlowDown(1.0),
         WatchResult(()),
     ):
-        tally.answered(answer)
-    assert tally.answers == {
+        counters.answered(answer)
+    assert counters.answers == {
         ("Register", "OK"): 1,
         ("Login", "WRONG_PASSWORD"): 2,
         ("Search", "ONLINE"): 1,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pchat.registry.store.account_admin import Roster
+from p2pchat.registry.store.account_admin import AccountAdmin
 from p2pchat.registry.store.accounts import NO_KEY, Accounts, Standing
 from p2pchat.registry.store.stores import open_file, open_shared
 from p2pchat.storage import Store
@@ -34,7 +34,7 @@ def test_the_list_tells_who_there_is(store: Store) -> None:
     accounts = Accounts(store, CHEAP, clock)
     accounts.create("bob", "x", Standing(KEY, allows_original=True), token="t")
     accounts.create("alice", "x")
-    entries = list(Roster(store).entries())
+    entries = list(AccountAdmin(store).entries())
     assert [e.username for e in entries] == ["alice", "bob"]
     assert (entries[0].seen_at, entries[0].key, entries[0].disabled) == (None, None, False)
     assert entries[1].seen_at is not None
@@ -44,42 +44,42 @@ def test_the_list_tells_who_there_is(store: Store) -> None:
 
 def test_whoever_is_disabled_stays_out_until_enabled(store: Store) -> None:
     """By password, by token, and if a login was just being checked."""
-    accounts, roster = Accounts(store, CHEAP), Roster(store)
+    accounts, account_admin = Accounts(store, CHEAP), AccountAdmin(store)
     standing = Standing(KEY, allows_original=False)
     accounts.create("bob", "x", standing, token="t")
     checked = accounts.verify("bob", "x")
     assert checked is not None
-    assert roster.disable("bob")
+    assert account_admin.disable("bob")
     assert not accounts.redeem_token("t", "bob", standing)
     assert not accounts.enrol("bob", checked.password_hash, standing, "t2")
     match = accounts.verify("bob", "x")
     assert match is not None
     assert match.disabled
-    assert roster.enable("bob")
+    assert account_admin.enable("bob")
     assert accounts.enrol("bob", checked.password_hash, standing, "t2")
-    assert not roster.disable("nobody")
+    assert not account_admin.disable("nobody")
 
 
 def test_a_removed_account_leaves_nothing(store: Store) -> None:
     """And its name is free."""
-    accounts, roster = Accounts(store, CHEAP), Roster(store)
+    accounts, account_admin = Accounts(store, CHEAP), AccountAdmin(store)
     accounts.create("bob", "x", token="t")
-    assert roster.remove("bob")
-    assert not roster.remove("bob")
+    assert account_admin.remove("bob")
+    assert not account_admin.remove("bob")
     assert accounts.standing("bob") is None
     assert not accounts.redeem_token("t", "bob", NO_KEY)
-    assert list(roster.entries()) == []
+    assert list(account_admin.entries()) == []
 
 
 def test_no_token_slips_through_while_somebody_is_shut_out(database: str) -> None:
     """A login that is under way holds the account's row, and its token goes with the others."""
     store = open_shared(database)
-    accounts, roster = Accounts(store, CHEAP), Roster(store)
+    accounts, account_admin = Accounts(store, CHEAP), AccountAdmin(store)
     standing = Standing(KEY, allows_original=False)
     accounts.create("bob", "x", standing)
     checked = accounts.verify("bob", "x")
     assert checked is not None
-    ended = roster._end_tokens
+    ended = account_admin._end_tokens
 
     def log_in_first(username: str) -> None:
         thread = threading.Thread(target=late)
@@ -94,8 +94,8 @@ def test_no_token_slips_through_while_somebody_is_shut_out(database: str) -> Non
 
     outcomes: list[bool] = []
     waiting: list[threading.Thread] = []
-    roster._end_tokens = log_in_first  # type: ignore[method-assign]
-    assert roster.disable("bob")
+    account_admin._end_tokens = log_in_first  # type: ignore[method-assign]
+    assert account_admin.disable("bob")
     waiting[0].join()
     assert outcomes == [False]
     assert not accounts.redeem_token("late", "bob", standing)
