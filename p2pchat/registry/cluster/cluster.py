@@ -21,7 +21,7 @@ from p2pchat.registry.cluster.publisher import Publisher
 from p2pchat.registry.service.directory import NOWHERE, Answer
 from p2pchat.registry.service.limits import Rank
 from p2pchat.registry.service.node_lists import NodeLists
-from p2pchat.registry.service.pending import Later, Work
+from p2pchat.registry.service.pending import BlockingJob, Deferred
 from p2pchat.registry.service.presence import OnlineSession, PresenceTable, Whereabouts
 from p2pchat.registry.store.accounts import Standing
 
@@ -39,7 +39,7 @@ class Cluster:
     """The node with this number, which renews its lease of `lease` seconds in time.
 
     `worker` does what must be done in order and may wait for the database for long; what visitors
-    wait for is `Work`, as everywhere. `on_log_out(username)` is told when another node ends all
+    wait for is `BlockingJob`, as everywhere. `on_log_out(username)` is told when another node ends all
     logins of a user. Call `begin` once; feed `hear` and `listening` from the bulletin.
     """
 
@@ -109,23 +109,25 @@ class Cluster:
     def forget(self, username: str) -> None:
         """Keep nothing: the database knows."""
 
-    def look_up(self, username: str, *, secure: bool) -> Work:
+    def look_up(self, username: str, *, secure: bool) -> BlockingJob:
         """Answer a search for a user who is not online here."""
 
         def answer(found: dict[str, Whereabouts]) -> SearchResult:
             where = found.get(username, NOWHERE)
             return where.found if secure else where.found_in_clear
 
-        return Work(partial(self._table.find, [username]), answer, Rank.QUICK)
+        return BlockingJob(partial(self._table.find, [username]), answer, Rank.QUICK)
 
-    def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message | Work:
+    def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message | BlockingJob:
         """Return the answer built from the presence of these users, none of whom is online here."""
         wanted = list(usernames)
         if not wanted:
             return answer({})
-        return Work(partial(self._table.find, wanted), answer, Rank.QUICK)
+        return BlockingJob(partial(self._table.find, wanted), answer, Rank.QUICK)
 
-    def announced(self, online_session: OnlineSession, answer: Callable[[bool], Message]) -> Later:
+    def announced(
+        self, online_session: OnlineSession, answer: Callable[[bool], Message]
+    ) -> Deferred:
         """Return the answer once others can find the user, or cannot.
 
         Where the port turns out to be taken, it is taken back, even after the user was told to come
@@ -149,7 +151,7 @@ class Cluster:
             timer = self._loop.call_later(_PATIENCE, too_late)
             self._publisher.publish(online_session.username, outcome)
 
-        return Later(begin)
+        return Deferred(begin)
 
     def log_out(self, username: str) -> None:
         """End every login of the account at other nodes."""

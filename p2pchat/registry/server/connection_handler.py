@@ -15,7 +15,7 @@ from p2pchat.net.worker import Worker
 from p2pchat.protocol.messages import Goodbye, Logout, Message, Reason, Request, SlowDown
 from p2pchat.protocol.text import one_line
 from p2pchat.registry.service.client_session import ClientSession
-from p2pchat.registry.service.pending import Work
+from p2pchat.registry.service.pending import BlockingJob
 from p2pchat.registry.service.service import Service
 
 _BUSY_PAUSE: Final = 5.0
@@ -110,12 +110,12 @@ class Client:
             self._send(answer)
             return
         self._answering = True
-        if isinstance(answer, Work):
+        if isinstance(answer, BlockingJob):
             self._do(answer)
         else:
             answer.begin(self._answered)
 
-    def _do(self, work: Work) -> None:
+    def _do(self, work: BlockingJob) -> None:
         """Run the job on a worker thread, where it may block."""
 
         def done(result: object) -> None:

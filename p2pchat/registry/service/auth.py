@@ -1,6 +1,6 @@
 """Who gets in: accounts made, passwords, tokens and identities checked, changed and ended.
 
-No socket, no thread, no clock. What blocks is not done here but given as `Work`. At a secure
+No socket, no thread, no clock. What blocks is not done here but given as `BlockingJob`. At a secure
 listener every login proves the identity key, so that a token or a password alone is useless, and
 what an account allows is bound to its key.
 """
@@ -35,7 +35,7 @@ from p2pchat.registry.service.counters import Counters
 from p2pchat.registry.service.directory import Directory
 from p2pchat.registry.service.identity_proof import once_proven, why_unproven
 from p2pchat.registry.service.limits import Limits, LoginTries, Rank
-from p2pchat.registry.service.pending import Work
+from p2pchat.registry.service.pending import BlockingJob
 from p2pchat.registry.service.presence import OnlineSession, PresenceTable, Seal
 from p2pchat.registry.store.accounts import NO_KEY, Accounts, Creation, Match, Standing, new_token
 
@@ -109,7 +109,7 @@ class Authentication:
         there = limits.registrations_per_hour_and_address
         self._registrations_there.change(there / HOUR, there)
 
-    def register(self, client_session: ClientSession, request: Register) -> Message | Work:
+    def register(self, client_session: ClientSession, request: Register) -> Message | BlockingJob:
         """Make an account, and let the visitor in."""
         username, password, now = request.username, request.password, self._now()
         reason = self._why_not(client_session, request) or why_unproven(
@@ -141,9 +141,9 @@ class Authentication:
 
         rank = self._tries.rank(username, client_session.host, now)
         refusal = RegisterResult(Outcome.FAIL, Reason.BAD_PROOF)
-        return once_proven(client_session, request, refusal, Work(create, created, rank))
+        return once_proven(client_session, request, refusal, BlockingJob(create, created, rank))
 
-    def log_in(self, client_session: ClientSession, request: Login) -> Message | Work:
+    def log_in(self, client_session: ClientSession, request: Login) -> Message | BlockingJob:
         """Let the visitor in, by password or token."""
         if client_session.secure and not is_plain_username(request.username):
             return LoginResult(Outcome.FAIL, Reason.BAD_NAME)
@@ -162,7 +162,7 @@ class Authentication:
 
     def change_password(
         self, client_session: ClientSession, request: ChangePassword
-    ) -> Message | Work:
+    ) -> Message | BlockingJob:
         """Set a new password, and hang up on every other login of the account."""
         username, now = client_session.username, self._now()
         assert username is not None
@@ -187,9 +187,9 @@ class Authentication:
             self._log_out_others(client_session, username)
             return ChangePasswordResult(Outcome.OK)
 
-        return Work(change, changed, rank, certain=True)
+        return BlockingJob(change, changed, rank, certain=True)
 
-    def revoke_tokens(self, client_session: ClientSession, request: RevokeTokens) -> Work:
+    def revoke_tokens(self, client_session: ClientSession, request: RevokeTokens) -> BlockingJob:
         """End a token; or all, and every other login of the account."""
         username = client_session.username
         assert username is not None
@@ -202,7 +202,7 @@ class Authentication:
                 self._log_out_others(client_session, username)
             return RevokeTokensResult(Outcome.OK)
 
-        return Work(revoke, revoked, Rank.QUICK, certain=True)
+        return BlockingJob(revoke, revoked, Rank.QUICK, certain=True)
 
     def leave(self, client_session: ClientSession) -> None:
         """The visitor goes."""
@@ -231,7 +231,7 @@ class Authentication:
             return Reason.WEAK_PASSWORD
         return Reason.NAME_TAKEN if self._directory.knows(request.username) else None
 
-    def _by_token(self, client_session: ClientSession, request: Login) -> Message | Work:
+    def _by_token(self, client_session: ClientSession, request: Login) -> Message | BlockingJob:
         username, token, before = request.username, request.token, self._log_out_count
         if not client_session.secure:
             return LoginResult(Outcome.FAIL, Reason.BAD_TOKEN)
@@ -249,9 +249,11 @@ class Authentication:
             grant = self._enter(client_session, request, standing, found)
             return LoginResult(Outcome.OK, grant=grant)
 
-        return once_proven(client_session, request, _UNPROVEN, Work(check, checked, Rank.QUICK))
+        return once_proven(
+            client_session, request, _UNPROVEN, BlockingJob(check, checked, Rank.QUICK)
+        )
 
-    def _by_password(self, client_session: ClientSession, request: Login) -> Message | Work:
+    def _by_password(self, client_session: ClientSession, request: Login) -> Message | BlockingJob:
         username, now = request.username, self._now()
         rank = self._tries.rank(username, client_session.host, now)
         wait = self._tries.begin(username, client_session.host, now)
@@ -280,7 +282,7 @@ class Authentication:
             grant = self._enter(client_session, request, match.standing, token)
             return LoginResult(Outcome.OK, grant=grant)
 
-        return once_proven(client_session, request, _UNPROVEN, Work(check, checked, rank))
+        return once_proven(client_session, request, _UNPROVEN, BlockingJob(check, checked, rank))
 
     def _enter(
         self,

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from p2pchat.protocol.messages import Message, Presence, SearchResult
 from p2pchat.protocol.proofs import SignedNodes
 from p2pchat.registry.service.node_lists import NodeLists
-from p2pchat.registry.service.pending import Later, Work
+from p2pchat.registry.service.pending import BlockingJob, Deferred
 from p2pchat.registry.service.presence import OFFLINE, OnlineSession, Whereabouts
 from p2pchat.registry.store.accounts import NO_KEY, Standing
 
@@ -38,15 +38,15 @@ class Directory(Protocol):
     def forget(self, username: str) -> None:
         """Know the account that was removed no longer."""
 
-    def look_up(self, username: str, *, secure: bool) -> Message | Work:
+    def look_up(self, username: str, *, secure: bool) -> Message | BlockingJob:
         """Answer a search for a user who is not online here."""
 
-    def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message | Work:
+    def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message | BlockingJob:
         """Return the answer built from the presence of these users, none of whom is online here."""
 
     def announced(
         self, online_session: OnlineSession, answer: Callable[[bool], Message]
-    ) -> Message | Later:
+    ) -> Message | Deferred:
         """Return the answer to an announced port that our presence book has accepted."""
 
     def log_out(self, username: str) -> None:

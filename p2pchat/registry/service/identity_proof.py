@@ -10,7 +10,7 @@ from p2pchat.net.tls.signing import is_signed_by_identity
 from p2pchat.protocol.messages import Login, Message, Reason, Register
 from p2pchat.protocol.proofs import MAX_CLOCK_SKEW_S, login_statement
 from p2pchat.registry.service.client_session import ClientSession
-from p2pchat.registry.service.pending import Work
+from p2pchat.registry.service.pending import BlockingJob
 
 _UNPROVEN: Final = object()
 
@@ -30,8 +30,8 @@ def why_unproven(
 
 
 def once_proven(
-    client_session: ClientSession, request: Register | Login, refusal: Message, work: Work
-) -> Work:
+    client_session: ClientSession, request: Register | Login, refusal: Message, work: BlockingJob
+) -> BlockingJob:
     """Return work that is done if the request proves its identity, else leads to the refusal.
 
     The signature is checked before the work, so that a guess at a password without one costs the

@@ -7,7 +7,7 @@ from p2pchat.protocol.messages import Message
 from p2pchat.registry.service.limits import Rank
 
 
-class Work(NamedTuple):
+class BlockingJob(NamedTuple):
     """An answer that takes blocking work first.
 
     Run `job` off the loop, and give its result to `then` on it, which gives the answer, even if
@@ -21,7 +21,7 @@ class Work(NamedTuple):
     certain: bool = False
 
 
-class Later(NamedTuple):
+class Deferred(NamedTuple):
     """An answer that `begin(answer)` leads to: it calls `answer(message)` in a later turn, once."""
 
     begin: Callable[[Callable[[Message], None]], None]

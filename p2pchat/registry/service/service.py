@@ -32,7 +32,7 @@ from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.counters import Counters
 from p2pchat.registry.service.directory import NOWHERE, Directory
 from p2pchat.registry.service.limits import NO_LIMITS, Limits
-from p2pchat.registry.service.pending import Later, Work
+from p2pchat.registry.service.pending import BlockingJob, Deferred
 from p2pchat.registry.service.presence import PresenceTable, Whereabouts
 from p2pchat.registry.store.accounts import Accounts
 
@@ -80,7 +80,7 @@ class Service:
         self._searches = Budget.per_minute(limits.searches_per_minute)
         self._announcements = Budget.per_minute(limits.announcements_per_minute)
         self._handlers: dict[
-            type[Message], Callable[[ClientSession, Any], Message | Work | Later]
+            type[Message], Callable[[ClientSession, Any], Message | BlockingJob | Deferred]
         ] = {
             Register: self._entrance.register,
             Login: self._entrance.log_in,
@@ -100,7 +100,9 @@ class Service:
         self._announcements.change(announcements / MINUTE, announcements)
         self._entrance.limit(limits, registration)
 
-    def answer(self, client_session: ClientSession, request: Message) -> Message | Work | Later:
+    def answer(
+        self, client_session: ClientSession, request: Message
+    ) -> Message | BlockingJob | Deferred:
         """Return the answer to the request, or what leads to it."""
         if self._requests.limited:
             wait = self._requests.take(client_session.group, self._now())
@@ -142,7 +144,7 @@ class Service:
 
     def _announce_port(
         self, client_session: ClientSession, request: AnnouncePort
-    ) -> Message | Later:
+    ) -> Message | Deferred:
         online_session = client_session.online_session
         wait = self._announcements.take(client_session.username, self._now())
         if wait:  # each one is told to all who watch this user
@@ -163,7 +165,7 @@ class Service:
             return answer(False)
         return self._directory.announced(online_session, answer)
 
-    def _search(self, client_session: ClientSession, request: Search) -> Message | Work:
+    def _search(self, client_session: ClientSession, request: Search) -> Message | BlockingJob:
         if self._searches.limited:
             wait = self._searches.take(
                 client_session.username or (client_session.group,), self._now()
@@ -176,7 +178,7 @@ class Service:
             return online_session.found if client_session.secure else online_session.found_in_clear
         return self._directory.look_up(request.username, secure=client_session.secure)
 
-    def _watch(self, client_session: ClientSession, request: Watch) -> Message | Work:
+    def _watch(self, client_session: ClientSession, request: Watch) -> Message | BlockingJob:
         def answer(elsewhere: Mapping[str, Whereabouts]) -> Message:
             return WatchResult(tuple(sighting(n, elsewhere) for n in request.usernames))
 

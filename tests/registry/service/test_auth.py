@@ -20,7 +20,7 @@ from p2pchat.protocol.messages import (
 )
 from p2pchat.registry.service.auth import Registration
 from p2pchat.registry.service.limits import Limits
-from p2pchat.registry.service.pending import Work
+from p2pchat.registry.service.pending import BlockingJob
 from tests.accounts import OpenedAccounts
 from tests.fakes import FakeClock
 from tests.identities import KEY, OTHER_KEY
@@ -51,7 +51,7 @@ def test_guesses_at_once_count_before_they_are_checked(registry: Registry) -> No
     registry.ask(registry.client_session(), Register("alice", "password"))
     visitors = [registry.client_session("10.6.6.6") for _ in range(50)]
     answers = [registry.answer(v, Login("alice", "wrong")) for v in visitors]
-    assert sum(isinstance(answer, Work) for answer in answers) == 3
+    assert sum(isinstance(answer, BlockingJob) for answer in answers) == 3
 
 
 @pytest.mark.parametrize("how", ["password", "tokens"])
@@ -77,7 +77,7 @@ def test_a_login_beside_its_own_registration(registry: Registry) -> None:
     """The account is on the disk before it is known in memory."""
     making, entering = registry.client_session(), registry.client_session()
     made = registry.answer(making, Register("alice", "password"))
-    assert isinstance(made, Work)
+    assert isinstance(made, BlockingJob)
     creation = made.job()
     assert registry.ask(entering, Login("alice", "password")) == LoginResult(OK)
     assert made.then(creation) == RegisterResult(OK)
@@ -112,7 +112,7 @@ def test_a_login_that_a_log_out_overtakes_does_not_get_in(registry: Registry, ho
     known = {"password": "password"} if how == "password" else {"token": made.grant.token}
     late = registry.client_session(secure=True)
     work = registry.answer(late, Login("alice", key=KEY, **known))
-    assert isinstance(work, Work)
+    assert isinstance(work, BlockingJob)
     result = work.job()
     registry.service.log_out("alice")
     assert isinstance(work.then(result), SlowDown)

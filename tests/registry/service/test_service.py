@@ -34,7 +34,7 @@ from p2pchat.registry.service.auth import Registration
 from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.directory import MemoryDirectory
 from p2pchat.registry.service.limits import NO_LIMITS, Limits, Rank
-from p2pchat.registry.service.pending import Later, Work
+from p2pchat.registry.service.pending import BlockingJob, Deferred
 from p2pchat.registry.service.presence import PresenceTable
 from p2pchat.registry.service.service import Service
 from p2pchat.registry.store.accounts import Accounts
@@ -80,14 +80,16 @@ class Registry:
         )
         return client_session
 
-    def answer(self, client_session: ClientSession, request: Message) -> Message | Work | Later:
+    def answer(
+        self, client_session: ClientSession, request: Message
+    ) -> Message | BlockingJob | Deferred:
         """Answer a request, which proves its identity where that is due."""
         proved = proven(request, client_session.channel, self.wall_clock)
         return self.service.answer(client_session, proved)
 
     def ask(self, client_session: ClientSession, request: Message) -> Message:
         answer = self.answer(client_session, request)
-        if isinstance(answer, Work):
+        if isinstance(answer, BlockingJob):
             return answer.then(answer.job())
         assert isinstance(answer, Message)
         return answer
@@ -213,7 +215,7 @@ def test_whoever_went_while_being_checked_is_not_online(registry: Registry) -> N
     """But the account that was made meanwhile is there."""
     client_session = registry.client_session()
     work = registry.answer(client_session, Register("alice", "pw"))
-    assert isinstance(work, Work)
+    assert isinstance(work, BlockingJob)
     made = work.job()
     registry.service.leave(client_session)
     work.then(made)
@@ -228,7 +230,7 @@ def test_two_register_one_name_at_once(registry: Registry) -> None:
     """Both are being checked; the database gives it to one."""
     one, two = registry.client_session(), registry.client_session()
     works = [registry.answer(v, Register("alice", v.host)) for v in (one, two)]
-    answers = [work.then(work.job()) for work in works if isinstance(work, Work)]
+    answers = [work.then(work.job()) for work in works if isinstance(work, BlockingJob)]
     assert answers == [RegisterResult(OK), RegisterResult(FAIL, Reason.NAME_TAKEN)]
     assert two.online_session is None
 
@@ -522,7 +524,7 @@ class TestLimits:
         def rank(host: str, **how: str) -> Rank:
             request = Login("alice", key=KEY, **how)  # type: ignore[arg-type]
             work = limited.answer(limited.client_session(host, secure=True), request)
-            assert isinstance(work, Work)
+            assert isinstance(work, BlockingJob)
             work.then(work.job())
             return work.rank
 
