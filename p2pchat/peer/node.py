@@ -41,7 +41,7 @@ from p2pchat.peer.events import (
 from p2pchat.peer.original.service import ClearSide
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
-from p2pchat.peer.registry_client.session import RegistrySession, Standing
+from p2pchat.peer.registry_client.session import RegistrySession, SessionState
 from p2pchat.peer.store.history import History
 from p2pchat.peer.store.lines import KeptLine, LineState
 from p2pchat.peer.store.profile import Profile
@@ -163,7 +163,7 @@ class Node:
         self.registry.on_sighting = self.conversations.sighted
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> SessionState:
         """How we stand with the registry."""
         return self.registry.standing
 

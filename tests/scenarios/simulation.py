@@ -18,7 +18,7 @@ from p2pchat.peer.events import Event, TextReceived
 from p2pchat.peer.node import Node
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
-from p2pchat.peer.registry_client.session import Standing
+from p2pchat.peer.registry_client.session import SessionState
 from p2pchat.peer.store.lines import LineState
 from tests.fakes import FakeClock, MemoryInternet, MemoryNetwork, MemoryTransport, advance, settle
 from tests.world import REGISTRY, Home, World
@@ -289,14 +289,14 @@ class Simulation:
 
     def _start_all(self) -> None:
         for name in self.names:
-            if name in self.lives and self.lives[name].node.standing is Standing.STOPPED:
+            if name in self.lives and self.lives[name].node.standing is SessionState.STOPPED:
                 self.crash(name)  # there was no registry when it started, so it gave up
             if name not in self.lives:
                 self.start(name)
 
     @property
     def _all_are_online(self) -> bool:
-        return all(life.node.standing is Standing.ONLINE for life in self.lives.values())
+        return all(life.node.standing is SessionState.ONLINE for life in self.lives.values())
 
     def _ends(self, host: str) -> list[MemoryTransport]:
         ends = [end for pair in self.world.internet.wires for end in pair]

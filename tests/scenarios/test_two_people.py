@@ -33,7 +33,7 @@ from p2pchat.peer.events import (
     Security,
     TextReceived,
 )
-from p2pchat.peer.registry_client.session import Standing
+from p2pchat.peer.registry_client.session import SessionState
 from tests.fakes import FakeClock
 from tests.world import Person, World
 
@@ -71,7 +71,7 @@ def test_log_in(world: World) -> None:
     assert event.username == "alice"
     assert event.listening.port in {a.port for a in world.internet.listeners if a.host == A}
     assert alice.home.profile.last_account(str(world.url)) == "alice"
-    assert alice.node.standing is Standing.ONLINE
+    assert alice.node.standing is SessionState.ONLINE
 
 
 def test_a_wrong_password_is_a_refusal(world: World) -> None:
@@ -375,7 +375,7 @@ def test_an_open_chat_survives_the_registry(world: World) -> None:
     (lost,) = alice.told()
     assert isinstance(lost, RegistryLost)
     assert 0.5 <= lost.retry_in <= 1.0
-    assert alice.node.standing is Standing.WAITING
+    assert alice.node.standing is SessionState.WAITING
     alice.say("can you hear me?")
     world.settle()
     assert texts(bob) == ["can you hear me?"]
@@ -435,7 +435,7 @@ def test_a_password_that_changed_meanwhile_stops_the_tries(world: World) -> None
     world.start_registry()
     world.advance(300)
     assert isinstance(alice.told()[-1], LoginFailed)
-    assert alice.node.standing is Standing.STOPPED
+    assert alice.node.standing is SessionState.STOPPED
 
 
 def test_a_port_that_is_taken_is_changed(world: World) -> None:

@@ -24,7 +24,7 @@ from p2pchat.peer.calls.listen_address import reachable_by
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.link import BY_AUTHORITY, due_key
 from p2pchat.peer.registry_client.probes import Probes
-from p2pchat.peer.registry_client.session import Standing
+from p2pchat.peer.registry_client.session import SessionState
 from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
 from p2pchat.protocol.control import Find, FindResult, Status, StatusResult
 from p2pchat.protocol.messages import Presence
@@ -229,7 +229,7 @@ class _Checkup:
                 return
             status = running.ask(Status(), self._timeout)
             assert isinstance(status, StatusResult)
-            if status.standing != Standing.ONLINE.value:
+            if status.standing != SessionState.ONLINE.value:
                 what = f"node: it is running, but not online: {status.standing}"
                 yield Finding("warn", what, "the registry was lost; it tries again by itself")
                 return

@@ -65,7 +65,7 @@ _PORT_TRIES: Final = 5
 _PROBE_TIMEOUT: Final = 5.0
 
 
-class Standing(Enum):
+class SessionState(Enum):
     """How we stand with the registry."""
 
     CONNECTING = "connecting"
@@ -118,7 +118,7 @@ class RegistrySession:
         self._wall = wall
         self._sleep_watch: SleepWatch | None = None
         self.on_sighting: Callable[[Sighting], None] = _ignore_sighting
-        self.standing = Standing.CONNECTING
+        self.standing = SessionState.CONNECTING
 
     @property
     def next_try_in(self) -> float | None:
@@ -146,21 +146,21 @@ class RegistrySession:
 
     def stop(self) -> None:
         """Log out and hang up; no event follows."""
-        self.standing = Standing.STOPPED
+        self.standing = SessionState.STOPPED
         if self._sleep_watch is not None:
             self._sleep_watch.close()
         self._let_go()
 
     def wake(self) -> None:
         """Reconnect after the machine has slept: the registry has closed the link, or will."""
-        if self.standing is Standing.ONLINE:
+        if self.standing is SessionState.ONLINE:
             self._lost(LinkLost("this machine has slept"))
-        if self.standing is Standing.WAITING:
+        if self.standing is SessionState.WAITING:
             self._retries.hurry()
 
     def search(self, username: str, then: Callable[[SearchResult], None], failed: Failed) -> None:
         """Look up a user; `then` or `failed` is called in a later turn."""
-        if self.standing is not Standing.ONLINE or self._client is None:
+        if self.standing is not SessionState.ONLINE or self._client is None:
             error = Unreachable(
                 f"cannot ask the registry at {self._url.address}: it is lost",
                 advice="wait until it is back",
@@ -204,7 +204,7 @@ class RegistrySession:
         return msgspec.structs.replace(found, host=host)
 
     def _connect(self) -> None:
-        self.standing = Standing.CONNECTING
+        self.standing = SessionState.CONNECTING
         self._client = RegistryClient(self._loop, self._dialer)
         self._client.on_lost = self._lost
         self._client.on_goodbye = self._told_goodbye
@@ -299,7 +299,7 @@ class RegistrySession:
 
     def _online(self, registry_host: str) -> None:
         assert self._listening is not None
-        self.standing = Standing.ONLINE
+        self.standing = SessionState.ONLINE
         self._online_since = self._loop.now()
         to = Address(registry_host, self._dialer.reached.udp_port)
         interval = self._grant.hello_interval if self._grant else self._url.hello_interval
@@ -341,7 +341,7 @@ class RegistrySession:
         return sealed_hellos(grant)
 
     def _lost(self, error: P2PError) -> None:
-        if self.standing is Standing.ONLINE and type(error) is LinkLost:
+        if self.standing is SessionState.ONLINE and type(error) is LinkLost:
             error = explained(
                 error, self._url, self._dialer.reached.udp_port, is_silent=self._is_silent
             )
@@ -352,10 +352,10 @@ class RegistrySession:
             self._give_up(error)
             return
         steady = self._loop.now() - self._online_since >= _STEADY_AFTER
-        if self.standing is Standing.ONLINE and steady:
+        if self.standing is SessionState.ONLINE and steady:
             self._retries.reset()
         self._let_go()
-        self.standing = Standing.WAITING
+        self.standing = SessionState.WAITING
         more = error.seconds if isinstance(error, SlowedDown) else 0.0
         pause = self._retries.later(self._connect, more=more)
         self._on_event(RegistryLost(error, pause))

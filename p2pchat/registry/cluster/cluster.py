@@ -23,7 +23,7 @@ from p2pchat.registry.service.limits import Rank
 from p2pchat.registry.service.node_lists import NodeLists
 from p2pchat.registry.service.pending import BlockingJob, Deferred
 from p2pchat.registry.service.presence import OnlineSession, PresenceTable, Whereabouts
-from p2pchat.registry.store.accounts import Standing
+from p2pchat.registry.store.accounts import AccountPolicy
 
 _PATIENCE: Final = 4.0
 """Seconds that an announced port waits to be published."""
@@ -103,7 +103,7 @@ class Cluster:
         """Return whether the user is online here: of all others the database knows."""
         return self._presence.find(username) is not None
 
-    def admit(self, username: str, standing: Standing) -> None:
+    def admit(self, username: str, standing: AccountPolicy) -> None:
         """Keep nothing: the database knows."""
 
     def forget(self, username: str) -> None:

@@ -29,7 +29,7 @@ from p2pchat.protocol.states import Speaker
 from p2pchat.registry.service.directory import Directory
 from p2pchat.registry.service.presence import PresenceTable
 from p2pchat.registry.service.service import Service
-from p2pchat.registry.store.accounts import Accounts, Standing
+from p2pchat.registry.store.accounts import AccountPolicy, Accounts
 
 SOCKET: Final = "control.sock"
 """Its name in the registry's folder."""
@@ -90,7 +90,7 @@ class AdminSocket:
     def _refresh(self, link: Link, request: Refresh) -> None:
         username = request.username
 
-        def found(standing: Standing | None) -> None:
+        def found(standing: AccountPolicy | None) -> None:
             if standing is None:
                 self._directory.forget(username)
             else:

@@ -37,7 +37,14 @@ from p2pchat.registry.service.identity_proof import once_proven, why_unproven
 from p2pchat.registry.service.limits import Limits, LoginTries, Rank
 from p2pchat.registry.service.pending import BlockingJob
 from p2pchat.registry.service.presence import OnlineSession, PresenceTable, Seal
-from p2pchat.registry.store.accounts import NO_KEY, Accounts, Creation, Match, Standing, new_token
+from p2pchat.registry.store.accounts import (
+    NO_KEY,
+    AccountPolicy,
+    Accounts,
+    Creation,
+    Match,
+    new_token,
+)
 
 MIN_PASSWORD: Final = 6
 """Characters that a password must have at a secure door, where guesses are counted; the original
@@ -288,7 +295,7 @@ class Authentication:
         self,
         client_session: ClientSession,
         request: Register | Login,
-        standing: Standing,
+        standing: AccountPolicy,
         token: str,
     ) -> Grant | None:
         """Let the visitor in, and online unless for an errand; return what a secure login gives."""
@@ -313,7 +320,11 @@ class Authentication:
         return Grant(token, seal.session, seal.hello_key, self._hello_interval, nodes)
 
     def _arrive(
-        self, client_session: ClientSession, username: str, standing: Standing, seal: Seal | None
+        self,
+        client_session: ClientSession,
+        username: str,
+        standing: AccountPolicy,
+        seal: Seal | None,
     ) -> None:
         client_session.online_session = self._attendance(client_session, username, standing, seal)
         replaced = self._presence.arrive(client_session.online_session)
@@ -321,7 +332,11 @@ class Authentication:
             replaced.hang_up(Reason.REPLACED)
 
     def _attendance(
-        self, client_session: ClientSession, username: str, standing: Standing, seal: Seal | None
+        self,
+        client_session: ClientSession,
+        username: str,
+        standing: AccountPolicy,
+        seal: Seal | None,
     ) -> OnlineSession:
         return OnlineSession(
             username, client_session.host, self._now(), client_session.hang_up, seal, standing.key
@@ -353,11 +368,11 @@ class Authentication:
         self._directory.log_out(username)
 
 
-def _standing(client_session: ClientSession, request: Register | Login) -> Standing:
+def _standing(client_session: ClientSession, request: Register | Login) -> AccountPolicy:
     """Return what the account is to be known by; the original dialect cannot say it."""
-    return Standing(request.key, request.allow_original) if client_session.secure else NO_KEY
+    return AccountPolicy(request.key, request.allow_original) if client_session.secure else NO_KEY
 
 
-def _may_be_in_clear(standing: Standing) -> bool:
+def _may_be_in_clear(standing: AccountPolicy) -> bool:
     """Keep accounts with a key from logging in unencrypted, unless that is allowed."""
     return standing.key is None or standing.allows_original

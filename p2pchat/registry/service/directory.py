@@ -12,7 +12,7 @@ from p2pchat.protocol.proofs import SignedNodes
 from p2pchat.registry.service.node_lists import NodeLists
 from p2pchat.registry.service.pending import BlockingJob, Deferred
 from p2pchat.registry.service.presence import OFFLINE, OnlineSession, Whereabouts
-from p2pchat.registry.store.accounts import NO_KEY, Standing
+from p2pchat.registry.store.accounts import NO_KEY, AccountPolicy
 
 NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
 NOWHERE: Final = Whereabouts(NOT_FOUND, NOT_FOUND)
@@ -32,7 +32,7 @@ class Directory(Protocol):
     def knows(self, username: str) -> bool:
         """Return whether the account exists, as far as can be told at once."""
 
-    def admit(self, username: str, standing: Standing) -> None:
+    def admit(self, username: str, standing: AccountPolicy) -> None:
         """Know the account that was made, or has logged in."""
 
     def forget(self, username: str) -> None:
@@ -58,7 +58,7 @@ class MemoryDirectory:
 
     def __init__(
         self,
-        standings: Iterable[tuple[str, Standing]] = (),
+        standings: Iterable[tuple[str, AccountPolicy]] = (),
         lists: NodeLists | None = None,
     ) -> None:
         self._known = dict(standings)
@@ -72,7 +72,7 @@ class MemoryDirectory:
         """Return whether the account exists, as far as can be told at once."""
         return username in self._known
 
-    def admit(self, username: str, standing: Standing = NO_KEY) -> None:
+    def admit(self, username: str, standing: AccountPolicy = NO_KEY) -> None:
         """Know the account that was made, or has logged in."""
         self._known[username] = standing
 

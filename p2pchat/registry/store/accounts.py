@@ -30,7 +30,7 @@ _GRACE_S: Final = 7 * 24 * 3600
 _TOKEN_BYTES: Final = 32
 
 
-class Standing(NamedTuple):
+class AccountPolicy(NamedTuple):
     """What is known of an account without asking the disk."""
 
     key: bytes | None
@@ -45,14 +45,14 @@ class Creation(Enum):
     BAD_INVITE = auto()
 
 
-NO_KEY: Final = Standing(None, allows_original=False)
+NO_KEY: Final = AccountPolicy(None, allows_original=False)
 
 
 class Match(NamedTuple):
     """The account that a name and a password belong to, and the hash that the password matches."""
 
     password_hash: str
-    standing: Standing
+    standing: AccountPolicy
     disabled: bool
 
 
@@ -69,30 +69,33 @@ class Accounts:
         self._wall_clock = wall_clock
         self._invites = Invites(store, wall_clock)
 
-    def standings(self) -> Iterator[tuple[str, Standing]]:
+    def standings(self) -> Iterator[tuple[str, AccountPolicy]]:
         """Yield what is known of every account."""
         query = Account.select(Account.username, Account.key, Account.allows_original)
         with self._store.errors():
             for username, key, allows_original in query.tuples().execute(self._store.database):
                 # One value for all who are alike: a million accounts are 60 MiB less.
                 like_most = key is None and not allows_original
-                yield username, NO_KEY if like_most else Standing(as_bytes(key), allows_original)
+                yield (
+                    username,
+                    NO_KEY if like_most else AccountPolicy(as_bytes(key), allows_original),
+                )
 
-    def standing(self, username: str) -> Standing | None:
+    def standing(self, username: str) -> AccountPolicy | None:
         """Return what is known of the account; None if it does not exist."""
         query = Account.select(Account.key, Account.allows_original).where(
             Account.username == username
         )
         with self._store.errors():
             for key, allows_original in query.tuples().execute(self._store.database):
-                return Standing(as_bytes(key), allows_original)
+                return AccountPolicy(as_bytes(key), allows_original)
         return None
 
     def create(
         self,
         username: str,
         password: str,
-        standing: Standing = NO_KEY,
+        standing: AccountPolicy = NO_KEY,
         *,
         invite: str | None = None,
         token: str = "",
@@ -135,9 +138,11 @@ class Accounts:
         password_hash, key, allows_original, disabled = rows[0]
         if not self._passwords.verify(password, password_hash):
             return None
-        return Match(password_hash, Standing(as_bytes(key), allows_original), disabled)
+        return Match(password_hash, AccountPolicy(as_bytes(key), allows_original), disabled)
 
-    def enrol(self, username: str, password_hash: str, standing: Standing, token: str = "") -> bool:
+    def enrol(
+        self, username: str, password_hash: str, standing: AccountPolicy, token: str = ""
+    ) -> bool:
         """Note with which key the account logged in, and its new token (if any).
 
         Another key ends the old one's tokens, and those that ended are forgotten. False, and
@@ -169,7 +174,7 @@ class Accounts:
             changed.execute(self._store.database)
             stale.execute(self._store.database)
 
-    def redeem_token(self, token: str, username: str, standing: Standing) -> str | None:
+    def redeem_token(self, token: str, username: str, standing: AccountPolicy) -> str | None:
         """Return the token for the next login, if this one is good for that account and key.
 
         None if it is not. Once a day that is another one: the old one stays good until the new one
@@ -204,7 +209,12 @@ class Accounts:
         return successor
 
     def _note_use(
-        self, token: str, successor: str, replaces: str | None, username: str, standing: Standing
+        self,
+        token: str,
+        successor: str,
+        replaces: str | None,
+        username: str,
+        standing: AccountPolicy,
     ) -> None:
         """Keep a token's successor, end the one that it has replaced itself, note the standing."""
         last = int(self._wall_clock()) + _GRACE_S

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from p2pchat.peer.node import Node
-from p2pchat.peer.registry_client.session import Standing
+from p2pchat.peer.registry_client.session import SessionState
 from p2pchat.protocol.screen import Around, Piece
 from p2pchat.ui.screen.chat_app import ChatApp
 
 _STANDINGS = {
-    Standing.CONNECTING: "connecting",
-    Standing.ONLINE: "connected",
-    Standing.WAITING: "registry lost",
-    Standing.STOPPED: "not logged in",
+    SessionState.CONNECTING: "connecting",
+    SessionState.ONLINE: "connected",
+    SessionState.WAITING: "registry lost",
+    SessionState.STOPPED: "not logged in",
 }
 
 _LONG: Final = 200
@@ -90,7 +90,7 @@ def _about_us(node: Node) -> Iterator[Piece]:
     yield Piece("", (node.username, ""), 3)
     state = _STANDINGS[node.standing]
     wait = node.registry.next_try_in
-    if node.standing is Standing.ONLINE:
+    if node.standing is SessionState.ONLINE:
         yield Piece("", (state, ""), 2)
     else:
         soon = () if wait is None else (f"{state}, next try in {wait:.0f} s",)

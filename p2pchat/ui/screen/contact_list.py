@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.node import Node
-from p2pchat.peer.registry_client.session import Standing
+from p2pchat.peer.registry_client.session import SessionState
 from p2pchat.peer.store.history import History
 from p2pchat.peer.store.profile import KnownContact
 
@@ -54,7 +54,7 @@ class Row(NamedTuple):
 
 def rows_of(node: Node) -> list[Row]:
     """Return a row for each contact that a node knows. Raise StorageError."""
-    is_online = node.standing is Standing.ONLINE
+    is_online = node.standing is SessionState.ONLINE
     online = node.conversations.online_contacts if is_online else None
     return rows(node.contacts, node.history, online)
 

@@ -3,14 +3,14 @@
 from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.registry.service.directory import NOT_FOUND, NOWHERE, MemoryDirectory
 from p2pchat.registry.service.presence import OFFLINE, Whereabouts
-from p2pchat.registry.store.accounts import Standing
+from p2pchat.registry.store.accounts import AccountPolicy
 
 KEY = b"k" * 32
 
 
 def test_who_is_not_online_is_offline_or_nobody() -> None:
     """A key is told at a secure door only."""
-    standing = Standing(KEY, allows_original=False)
+    standing = AccountPolicy(KEY, allows_original=False)
     directory = MemoryDirectory([("alice", standing)])
     directory.admit("olga")
     offline = SearchResult(Presence.OFFLINE, key=KEY)

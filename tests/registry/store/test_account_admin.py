@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from p2pchat.registry.store.account_admin import AccountAdmin
-from p2pchat.registry.store.accounts import NO_KEY, Accounts, Standing
+from p2pchat.registry.store.accounts import NO_KEY, AccountPolicy, Accounts
 from p2pchat.registry.store.stores import open_file, open_shared
 from p2pchat.storage import Store
 from tests.accounts import CHEAP
@@ -32,7 +32,7 @@ def test_the_list_tells_who_there_is(store: Store) -> None:
     clock = FakeClock()
     clock.time = 1_700_000_000
     accounts = Accounts(store, CHEAP, clock)
-    accounts.create("bob", "x", Standing(KEY, allows_original=True), token="t")
+    accounts.create("bob", "x", AccountPolicy(KEY, allows_original=True), token="t")
     accounts.create("alice", "x")
     entries = list(AccountAdmin(store).entries())
     assert [e.username for e in entries] == ["alice", "bob"]
@@ -45,7 +45,7 @@ def test_the_list_tells_who_there_is(store: Store) -> None:
 def test_whoever_is_disabled_stays_out_until_enabled(store: Store) -> None:
     """By password, by token, and if a login was just being checked."""
     accounts, account_admin = Accounts(store, CHEAP), AccountAdmin(store)
-    standing = Standing(KEY, allows_original=False)
+    standing = AccountPolicy(KEY, allows_original=False)
     accounts.create("bob", "x", standing, token="t")
     checked = accounts.verify("bob", "x")
     assert checked is not None
@@ -75,7 +75,7 @@ def test_no_token_slips_through_while_somebody_is_shut_out(database: str) -> Non
     """A login that is under way holds the account's row, and its token goes with the others."""
     store = open_shared(database)
     accounts, account_admin = Accounts(store, CHEAP), AccountAdmin(store)
-    standing = Standing(KEY, allows_original=False)
+    standing = AccountPolicy(KEY, allows_original=False)
     accounts.create("bob", "x", standing)
     checked = accounts.verify("bob", "x")
     assert checked is not None

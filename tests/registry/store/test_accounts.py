@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from p2pchat.errors import StorageError
-from p2pchat.registry.store.accounts import NO_KEY, TOKEN_LIFETIME_S, Accounts, Creation, Standing
+from p2pchat.registry.store.accounts import (
+    NO_KEY,
+    TOKEN_LIFETIME_S,
+    AccountPolicy,
+    Accounts,
+    Creation,
+)
 from p2pchat.storage import in_use
 from tests.accounts import OpenedAccounts
 from tests.fakes import FakeClock
@@ -137,7 +143,7 @@ def test_a_folder_of_somebody_else_is_named(tmp_path: Path) -> None:
 def test_a_login_that_a_new_password_overtakes_gets_no_token(tmp_path: Path) -> None:
     """Its password was right when it was checked, and is not when the token is written."""
     with closing(OpenedAccounts(tmp_path / "a.sqlite3")) as accounts:
-        standing = Standing(b"k" * 32, allows_original=False)
+        standing = AccountPolicy(b"k" * 32, allows_original=False)
         accounts.create("bob", "old", standing, token="first")
         checked = accounts.verify("bob", "old")
         assert checked is not None
