@@ -39,8 +39,8 @@ class Cluster:
     """The node with this number, which renews its lease of `lease` seconds in time.
 
     `worker` does what must be done in order and may wait for the database for long; what visitors
-    wait for is `BlockingJob`, as everywhere. `on_log_out(username)` is told when another node ends all
-    logins of a user. Call `begin` once; feed `hear` and `listening` from the bulletin.
+    wait for is `BlockingJob`, as everywhere. `on_log_out(username)` is told when another node ends
+    all logins of a user. Call `begin` once; feed `hear` and `listening` from the bulletin.
     """
 
     def __init__(

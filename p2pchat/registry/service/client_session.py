@@ -9,7 +9,7 @@ from p2pchat.registry.service.presence import OnlineSession
 
 
 class ClientSession:
-    """Logged in as `username` if that is set, and online while `online_session` is; `errand`: for one.
+    """Logged in as `username` if that is set, online while `online_session` is; `errand`: for one.
 
     `secure`: it came by a secure door. `hang_up(reason)` closes that connection, `tell(news)` says
     something unasked on it; `gone` once it has ended. `group` is what its address counts as.
@@ -17,13 +17,13 @@ class ClientSession:
     """
 
     __slots__ = (
-        "online_session",
         "channel",
         "errand",
         "gone",
         "group",
         "hang_up",
         "host",
+        "online_session",
         "secure",
         "tell",
         "username",
