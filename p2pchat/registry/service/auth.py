@@ -310,7 +310,9 @@ class Authentication:
             if (
                 seal is not None
             ):  # whoever asks by a heartbeat whether UDP comes through is answered
-                client_session.errand = self._attendance(client_session, username, standing, seal)
+                client_session.errand = self._online_session(
+                    client_session, username, standing, seal
+                )
                 self._presence.visit(client_session.errand)
         else:
             self._arrive(client_session, username, standing, seal)
@@ -326,12 +328,14 @@ class Authentication:
         standing: AccountPolicy,
         seal: Seal | None,
     ) -> None:
-        client_session.online_session = self._attendance(client_session, username, standing, seal)
+        client_session.online_session = self._online_session(
+            client_session, username, standing, seal
+        )
         replaced = self._presence.arrive(client_session.online_session)
         if replaced is not None:
             replaced.hang_up(Reason.REPLACED)
 
-    def _attendance(
+    def _online_session(
         self,
         client_session: ClientSession,
         username: str,

@@ -65,7 +65,7 @@ class Service:
         self._presence = presence
         self._now = now
         self.counters = counters or Counters()
-        self._entrance = Authentication(
+        self._auth = Authentication(
             accounts,
             directory,
             presence,
@@ -82,13 +82,13 @@ class Service:
         self._handlers: dict[
             type[Message], Callable[[ClientSession, Any], Message | BlockingJob | Deferred]
         ] = {
-            Register: self._entrance.register,
-            Login: self._entrance.log_in,
+            Register: self._auth.register,
+            Login: self._auth.log_in,
             AnnouncePort: self._announce_port,
             Search: self._search,
             Watch: self._watch,
-            ChangePassword: self._entrance.change_password,
-            RevokeTokens: self._entrance.revoke_tokens,
+            ChangePassword: self._auth.change_password,
+            RevokeTokens: self._auth.revoke_tokens,
         }
 
     def limit(self, limits: Limits, registration: Registration) -> None:
@@ -98,7 +98,7 @@ class Service:
         self._searches.change(searches / MINUTE, searches)
         announcements = limits.announcements_per_minute
         self._announcements.change(announcements / MINUTE, announcements)
-        self._entrance.limit(limits, registration)
+        self._auth.limit(limits, registration)
 
     def answer(
         self, client_session: ClientSession, request: Message
@@ -123,11 +123,11 @@ class Service:
         """Put the visitor offline; its connection has ended or is about to."""
         client_session.gone = True
         self._presence.unwatch(client_session)
-        self._entrance.leave(client_session)
+        self._auth.leave(client_session)
 
     def log_out(self, username: str) -> int:
         """End the user's logins at this node; return how many there were."""
-        return self._entrance.log_out_here(username)
+        return self._auth.log_out_here(username)
 
     def hang_up_on_the_silent(self, late: float = 0.0) -> float | None:
         """Put silent users offline and close their connections; return the next deadline.
