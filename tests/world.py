@@ -18,7 +18,7 @@ from p2pchat.net.tls.signing import Signer
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.events import ChatEnded, ChatStarted, Event
 from p2pchat.peer.node import Node
-from p2pchat.peer.registry_client.commands import Errands
+from p2pchat.peer.registry_client.commands import RegistryCommands
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.url import RegistryUrl
@@ -221,10 +221,10 @@ class World:
         home = home or self.home(name)
         return Credentials(self.url, name, password, profile=home.profile, identity=home.identity)
 
-    def errands(self, host: str, home: Home) -> Errands:
+    def registry_commands(self, host: str, home: Home) -> RegistryCommands:
         """Give errands from a machine."""
         network = self.internet.machine(host)
-        return Errands(self.loop, network, self.dialer(network, home))
+        return RegistryCommands(self.loop, network, self.dialer(network, home))
 
     def node(
         self,

@@ -131,15 +131,15 @@ def test_ports_and_passing_logins_have_budgets(tmp_path: Path) -> None:
         assert answers.count("PS_PORT_RESP") == 9  # and the first one above
         assert answers[-1] == "SLOW_DOWN"
         assert other.tell("PS_PORT", port=20_001)[0] == "PS_PORT_RESP"
-        errands = [Secure(serve) for _ in range(5)]
+        registry_commands = [Secure(serve) for _ in range(5)]
         said = [
             errand.tell("LOG", username="mallory", password="password", errand=True)[0]
-            for errand in errands
+            for errand in registry_commands
         ]
         assert said == ["LOG_RESP"] * 3 + ["SLOW_DOWN"] * 2
-        errands[0].tell("SEARCH", username="other")
-        errands[0].say("LOGOUT", "{}")
-        assert errands[0].closed_by_remote()
+        registry_commands[0].tell("SEARCH", username="other")
+        registry_commands[0].say("LOGOUT", "{}")
+        assert registry_commands[0].closed_by_remote()
         again = Secure(serve)
         assert again.tell("LOG", username="mallory", password="password", errand=True)[0] == (
             "LOG_RESP"

@@ -18,7 +18,9 @@ def test_a_first_login_is_told(secure_world: World) -> None:
     assert isinstance(event.error, SlowedDown)
     assert "try again in 5 s" in event.error.advice
     with pytest.raises(SlowedDown):
-        world.errands(A, world.home("bob")).register(world.credentials("bob", "pw"), "password")
+        world.registry_commands(A, world.home("bob")).register(
+            world.credentials("bob", "pw"), "password"
+        )
 
 
 def test_a_node_that_was_online_waits_and_comes_back(secure_world: World) -> None:

@@ -279,11 +279,13 @@ def test_callers_of_the_original_door_come_through_where_they_are_allowed(world:
 
 def test_a_new_password_ends_every_other_login(world: World) -> None:
     """Whoever has them may not be the owner."""
-    errands = world.errands(C, world.home("alice"))
-    errands.register(world.credentials("alice", "password"), "password")
+    registry_commands = world.registry_commands(C, world.home("alice"))
+    registry_commands.register(world.credentials("alice", "password"), "password")
     thief = world.person("alice", A, "password", home=world.home("stolen"))
     assert isinstance(thief.told()[-1], LoggedIn)
-    errands.change_password(world.credentials("alice", "password"), "password", "new password")
+    registry_commands.change_password(
+        world.credentials("alice", "password"), "password", "new password"
+    )
     world.settle()
     (event,) = thief.told()
     assert isinstance(event, LoginFailed)

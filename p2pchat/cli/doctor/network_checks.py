@@ -87,7 +87,7 @@ class _Checkup:
         self._peer_port = peer_port
         self._timeout = timeout
         self._probes = Probes(us.loop, us.network, timeout)
-        us.errands.patience = timeout
+        us.registry_commands.patience = timeout
         self._url: RegistryUrl | None = None
         """The first machine of the registry that could be reached."""
         self._is_trusted = False
@@ -197,7 +197,7 @@ class _Checkup:
                 what = f"login: {me} would be asked for the password"
                 yield Finding("skip", what, advice=f"p2p login {me}")
                 return
-            with us.errands.visit(credentials) as visit:
+            with us.registry_commands.visit(credentials) as visit:
                 self._credentials, self._local_host = credentials, visit.local_host
             yield Finding("ok", f"login: as {me}, by the token of the last one")
 
@@ -205,7 +205,7 @@ class _Checkup:
         if self._credentials is None:
             yield Finding("skip", "heartbeat: not tried without a login")
             return
-        with self._us.errands.visit(self._credentials) as visit:
+        with self._us.registry_commands.visit(self._credentials) as visit:
             try:
                 seen = self._probes.hello(visit)
             except TimedOut as error:

@@ -20,7 +20,7 @@ from p2pchat.errors import NotTrusted
 from p2pchat.net.endpoints import Network, SocketNetwork
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
-from p2pchat.peer.registry_client.commands import Errands
+from p2pchat.peer.registry_client.commands import RegistryCommands
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.link import check_link
@@ -40,7 +40,7 @@ class OurSide(OurFiles):
         super().__init__(url, profile, identity_file)
         self.loop = loop
         self.network = network
-        self.errands = Errands(loop, network, self.dialer(_say_first_contact))
+        self.registry_commands = RegistryCommands(loop, network, self.dialer(_say_first_contact))
 
     def credentials(
         self, username: str, password: str | None, *, allow_original: bool = False

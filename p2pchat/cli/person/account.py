@@ -32,7 +32,7 @@ def register(
     with our_side(settings, registry) as us:
         username = us.named(user)
         password = options.get_password(settings, password_file, username, twice=True)
-        us.errands.register(us.credentials(username, password), password, invite)
+        us.registry_commands.register(us.credentials(username, password), password, invite)
         us.profile.note_account(str(us.url), username)
     echo(f"registered {username} at {us.url}")
 
@@ -74,7 +74,7 @@ def passwd(
             new = options.given_password(settings, new_password_file)
         if new is None:
             new = options.ask_password(f"New password of {username}", twice=True)
-        us.errands.change_password(us.credentials(username, old), old, new)
+        us.registry_commands.change_password(us.credentials(username, old), old, new)
     echo(f"the password of {username} is changed; log in again everywhere")
 
 
@@ -101,5 +101,5 @@ def logout(settings: Settings, user: str | None, registry: str | None, everywher
         if us.url.secure and not credentials.token and not everywhere:
             raise UsageError(f"{username} is not logged in from here", advice="p2p logout NAME")
         if us.url.secure:
-            us.errands.log_out(credentials, everywhere=everywhere)
+            us.registry_commands.log_out(credentials, everywhere=everywhere)
     echo(f"logged {username} out{' everywhere' if everywhere else ''}")

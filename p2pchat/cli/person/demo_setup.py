@@ -125,7 +125,7 @@ def _stage() -> Iterator[_Stage]:
             us = OurSide(loop, network, url, profile, home / "identity.pem")
             password = secrets.token_urlsafe()
             credentials = us.credentials(username, password)
-            us.errands.register(credentials, password)
+            us.registry_commands.register(credentials, password)
             return lambda watcher: nullcontext(make_node(us, credentials, watcher.on_event))
 
         robot = _start_robot(loop, stack, join(ROBOT))

@@ -99,7 +99,7 @@ def _at(
     with our_side(settings, registry) as us:
         username = us.profile.last_account(str(us.url))
         if username is None or (name is not None and us.named(name) != username):
-            us.errands.reach()
+            us.registry_commands.reach()
             echo(f"the registry at {us.url.address} answers", err=True)
             code = "" if invitation is None else invitation.code
             if ask:
@@ -142,7 +142,7 @@ def _become_somebody(
             elif makes:
                 _register(us, credentials, password)
             else:
-                us.errands.log_in(credentials)
+                us.registry_commands.log_in(credentials)
         except (RegistrationRefused, LoginRefused, LoginNeeded, SlowedDown) as error:
             _say(error)
         else:
@@ -157,12 +157,12 @@ def _make_or_log_in(
         if ask:
             _register(us, credentials, password, code)
         else:
-            us.errands.register(credentials, password, code)
+            us.registry_commands.register(credentials, password, code)
     except InviteNeeded:
         raise
     except RegistrationRefused as refused:
         try:
-            us.errands.log_in(credentials)
+            us.registry_commands.log_in(credentials)
         except (LoginRefused, LoginNeeded):
             raise refused from None
 
@@ -234,7 +234,7 @@ def _register(us: "OurSide", credentials: Credentials, password: str, code: str 
     invite = code
     while True:
         try:
-            us.errands.register(credentials, password, invite)
+            us.registry_commands.register(credentials, password, invite)
         except InviteNeeded as error:
             if invite:
                 _say(error)

@@ -43,7 +43,9 @@ def search(
         credentials = None
         if us.url.secure:
             credentials = us.credentials(us.who_am_i(me), settings.password)
-        result = _through_node(settings, us, me, user) or us.errands.search(user, credentials)
+        result = _through_node(settings, us, me, user) or us.registry_commands.search(
+            user, credentials
+        )
         if result.presence is not Presence.NOT_FOUND:
             us.contacts.note(user)
         meant = us.meant(user)

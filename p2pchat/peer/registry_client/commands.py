@@ -32,7 +32,7 @@ from p2pchat.protocol.messages import (
 )
 
 
-class Visit(NamedTuple):
+class TransientLogin(NamedTuple):
     """A login for an errand: what it gave, our own address on that way, where heartbeats go."""
 
     grant: Grant
@@ -40,7 +40,7 @@ class Visit(NamedTuple):
     heartbeats: Address
 
 
-class Errands:
+class RegistryCommands:
     """Requests to the registry that `dialer` dials.
 
     Every method raises Unreachable, LinkLost, TimedOut or NotTrusted where the registry cannot be
@@ -55,14 +55,14 @@ class Errands:
         self.patience = math.inf
 
     @contextmanager
-    def visit(self, credentials: Credentials) -> Iterator[Visit]:
+    def visit(self, credentials: Credentials) -> Iterator[TransientLogin]:
         """Log in without being online, for checks that need a login; in the secure dialect only."""
         with self._connected() as client:
             grant = self._log_in(client, credentials)
             assert grant is not None
             link, udp_port = self._link, self._dialer.reached.udp_port
             here = with_zone_of(link.local.host, link.remote.host)
-            yield Visit(grant, here, Address(link.remote.host, udp_port))
+            yield TransientLogin(grant, here, Address(link.remote.host, udp_port))
 
     def register(self, credentials: Credentials, password: str, invite: str = "") -> None:
         """Make the account. Raise RegistrationRefused if the registry says no.

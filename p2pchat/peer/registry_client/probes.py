@@ -14,7 +14,7 @@ from p2pchat.net.tls.certificates import client_context
 from p2pchat.net.tls.engine import CertificateNotTrusted, Engine, StandardEngine
 from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Wire
-from p2pchat.peer.registry_client.commands import Visit
+from p2pchat.peer.registry_client.commands import TransientLogin
 from p2pchat.peer.registry_client.heartbeat import Heartbeat, sealed_hellos
 from p2pchat.protocol.secure import ALPN
 
@@ -78,7 +78,7 @@ class Probes:
             return False
         return True
 
-    def hello(self, visit: Visit) -> Address:
+    def hello(self, visit: TransientLogin) -> Address:
         """Send heartbeats until one is answered; return our address as the registry saw it."""
         hellos = sealed_hellos(visit.grant)
         heartbeat: Heartbeat | None = None

@@ -157,8 +157,8 @@ class Authentication:
         reason = why_unproven(client_session, request, self._wall())
         if reason is not None:
             return LoginResult(Outcome.FAIL, reason)
-        errands = len(self._errands.get(request.username, ()))
-        if request.errand and self._most_errands and errands >= self._most_errands:
+        registry_commands = len(self._errands.get(request.username, ()))
+        if request.errand and self._most_errands and registry_commands >= self._most_errands:
             self._refusals["transient-logins"] += 1
             return SlowDown(_AGAIN)
         return (

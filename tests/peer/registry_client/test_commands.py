@@ -3,7 +3,7 @@
 import pytest
 
 from p2pchat.errors import LoginNeeded, LoginRefused, RegistrationRefused, Unreachable, UsageError
-from p2pchat.peer.registry_client.commands import Errands
+from p2pchat.peer.registry_client.commands import RegistryCommands
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.protocol.messages import Presence
 from tests.world import World
@@ -13,14 +13,14 @@ HERE = "10.0.0.5"
 
 def test_register_leaves_nobody_online(world: World) -> None:
     """The account is there; no ghost, no open port, no connection."""
-    errands = world.errands(HERE, world.home("alice"))
-    errands.register(world.credentials("alice", "password"), "password")
+    registry_commands = world.registry_commands(HERE, world.home("alice"))
+    registry_commands.register(world.credentials("alice", "password"), "password")
     world.settle()
     assert "alice" in dict(world.accounts.standings())
     assert len(world.presence) == 0
     assert {a.host for a in world.internet.listeners} == {"10.0.0.1"}
     with pytest.raises(RegistrationRefused, match="refused to register alice"):
-        errands.register(world.credentials("alice", "password"), "password")
+        registry_commands.register(world.credentials("alice", "password"), "password")
 
 
 def test_register_announces_a_port_before_it_leaves(original_world: World) -> None:
@@ -35,8 +35,8 @@ def test_register_announces_a_port_before_it_leaves(original_world: World) -> No
         transport.on_data = lambda d: (said.append(d[10:25].strip()), on_data(d))  # type: ignore[attr-defined]
 
     world.internet.listeners[world.url.address] = eavesdrop
-    errands = world.errands(HERE, world.home("alice"))
-    errands.register(world.credentials("alice", "password"), "password")
+    registry_commands = world.registry_commands(HERE, world.home("alice"))
+    registry_commands.register(world.credentials("alice", "password"), "password")
     world.settle()
     assert said == [b"REG", b"PS_PORT", b"LOGOUT"]
 
@@ -47,10 +47,10 @@ def test_register_announces_a_port_before_it_leaves(original_world: World) -> No
 )
 def test_refusals_say_why(secure_world: World, name: str, password: str, why: str) -> None:
     """In the secure dialect, which can."""
-    errands = secure_world.errands(HERE, secure_world.home("al"))
+    registry_commands = secure_world.registry_commands(HERE, secure_world.home("al"))
     credentials = secure_world.credentials(name, password, secure_world.home("al"))
     with pytest.raises(RegistrationRefused) as error:
-        errands.register(credentials, password)
+        registry_commands.register(credentials, password)
     assert why in error.value.likely
 
 
@@ -58,10 +58,10 @@ def test_a_search_in_the_original_dialect_needs_no_login(original_world: World) 
     """The registry serves it to anybody there."""
     world = original_world
     world.person("bob", "10.0.0.3")
-    errands = world.errands(HERE, world.home("alice"))
-    result = errands.search("bob", None)
+    registry_commands = world.registry_commands(HERE, world.home("alice"))
+    result = registry_commands.search("bob", None)
     assert (result.presence, result.host) == (Presence.ONLINE, "10.0.0.3")
-    assert errands.search("eve", None).presence is Presence.NOT_FOUND
+    assert registry_commands.search("eve", None).presence is Presence.NOT_FOUND
 
 
 def test_a_search_in_the_secure_dialect_disturbs_no_node(secure_world: World) -> None:
@@ -69,44 +69,44 @@ def test_a_search_in_the_secure_dialect_disturbs_no_node(secure_world: World) ->
     world = secure_world
     bob = world.person("bob", "10.0.0.3")
     alice = world.person("alice", "10.0.0.4")
-    errands = world.errands(HERE, world.home("alice"))
-    result = errands.search("bob", world.credentials("alice", None))
+    registry_commands = world.registry_commands(HERE, world.home("alice"))
+    result = registry_commands.search("bob", world.credentials("alice", None))
     assert result.key == bob.home.identity.public
     world.advance(5)
     assert [type(e).__name__ for e in alice.told()] == ["LoggedIn"]
     with pytest.raises(LoginNeeded):
-        errands.search("bob", None)
+        registry_commands.search("bob", None)
 
 
 def test_logging_out_ends_the_token(secure_world: World) -> None:
     """The one that was used; without a token and a password there is nothing to log in with."""
     world = secure_world
-    errands = world.errands(HERE, world.home("alice"))
-    errands.register(world.credentials("alice", "password"), "password")
+    registry_commands = world.registry_commands(HERE, world.home("alice"))
+    registry_commands.register(world.credentials("alice", "password"), "password")
     token = world.credentials("alice").token
     assert token
-    errands.log_out(world.credentials("alice", None), everywhere=False)
+    registry_commands.log_out(world.credentials("alice", None), everywhere=False)
     assert not world.credentials("alice").token
     world.home("alice").profile.keep_token(str(world.url), "alice", token)
     with pytest.raises(LoginNeeded, match="has ended"):
-        errands.search("bob", world.credentials("alice", None))
-    errands.search("bob", world.credentials("alice", "password"))
+        registry_commands.search("bob", world.credentials("alice", None))
+    registry_commands.search("bob", world.credentials("alice", "password"))
     assert world.credentials("alice").token not in {"", token}
 
 
 def test_changing_the_password(secure_world: World) -> None:
     """The old one must be known; every token ends."""
     world = secure_world
-    errands = world.errands(HERE, world.home("alice"))
-    errands.register(world.credentials("alice", "password"), "password")
+    registry_commands = world.registry_commands(HERE, world.home("alice"))
+    registry_commands.register(world.credentials("alice", "password"), "password")
     for old, new, why in (("wrong", "new password", "old one"), ("password", "x", "too short")):
         with pytest.raises(UsageError) as error:
-            errands.change_password(world.credentials("alice", "password"), old, new)
+            registry_commands.change_password(world.credentials("alice", "password"), old, new)
         assert why in error.value.likely
-    errands.change_password(world.credentials("alice", None), "password", "new password")
+    registry_commands.change_password(world.credentials("alice", None), "password", "new password")
     with pytest.raises(LoginRefused):
-        errands.search("bob", world.credentials("alice", "password"))
-    errands.search("bob", world.credentials("alice", "new password"))
+        registry_commands.search("bob", world.credentials("alice", "password"))
+    registry_commands.search("bob", world.credentials("alice", "new password"))
 
 
 def test_no_registry_is_said_so(world: World) -> None:
@@ -115,4 +115,4 @@ def test_no_registry_is_said_so(world: World) -> None:
     network = world.internet.machine(HERE)
     dialer = world.dialer(network, home, RegistryUrl("10.9.9.9", secure=world.url.secure))
     with pytest.raises(Unreachable, match=r"10\.9\.9\.9:1235"):
-        Errands(world.loop, network, dialer).search("bob", world.credentials("alice"))
+        RegistryCommands(world.loop, network, dialer).search("bob", world.credentials("alice"))

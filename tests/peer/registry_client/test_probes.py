@@ -45,11 +45,13 @@ def test_a_heartbeat_that_disturbs_nobody(secure_world: World, probes: Probes) -
     """The node that runs stays where it is, and the registry tells where it saw us."""
     world = secure_world
     alice = world.person("alice", "10.0.0.4")
-    errands = world.errands(HERE, world.home("alice"))
-    with errands.visit(world.credentials("alice", None)) as visit:
+    registry_commands = world.registry_commands(HERE, world.home("alice"))
+    with registry_commands.visit(world.credentials("alice", None)) as visit:
         assert visit.local_host == HERE
         assert probes.hello(visit).host == HERE
-    found = world.errands(HERE, world.home("alice")).search("alice", world.credentials("alice"))
+    found = world.registry_commands(HERE, world.home("alice")).search(
+        "alice", world.credentials("alice")
+    )
     assert (found.presence, found.host) == (Presence.ONLINE, "10.0.0.4")
     assert [type(event).__name__ for event in alice.told()] == ["LoggedIn"]
 
@@ -64,7 +66,9 @@ def test_no_answer_by_udp_is_too_late(secure_world: World, probes: Probes) -> No
         said.append(datagram)
         world.loop.now.time += 1  # type: ignore[attr-defined]
 
-    with world.errands(HERE, world.home("alice")).visit(world.credentials("alice")) as visit:
+    with world.registry_commands(HERE, world.home("alice")).visit(
+        world.credentials("alice")
+    ) as visit:
         world.internet.sockets[visit.heartbeats] = lose
         with pytest.raises(TimedOut):
             probes.hello(visit)
