@@ -160,7 +160,7 @@ class Node:
             limits=limits,
             rng=rng,
         )
-        self.registry.on_sighting = self.conversations.sighted
+        self.registry.on_presence_update = self.conversations.sighted
 
     @property
     def standing(self) -> SessionState:

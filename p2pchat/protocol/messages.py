@@ -241,7 +241,7 @@ class Watch(Request, frozen=True):
             check_name(username)
 
 
-class Sighting(Message, frozen=True):
+class PresenceUpdate(Message, frozen=True):
     """Where a watched user is; the registry says it unasked."""
 
     username: str
@@ -254,7 +254,7 @@ class Sighting(Message, frozen=True):
 class WatchResult(Answer, frozen=True):
     """Where the watched users are now."""
 
-    sightings: tuple[Sighting, ...]
+    sightings: tuple[PresenceUpdate, ...]
 
     def __post_init__(self) -> None:
         if len(self.sightings) > MAX_WATCHED:

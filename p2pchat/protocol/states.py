@@ -22,13 +22,13 @@ from p2pchat.protocol.messages import (
     Logout,
     Message,
     Outcome,
+    PresenceUpdate,
     Register,
     RegisterResult,
     RevokeTokens,
     RevokeTokensResult,
     Search,
     SearchResult,
-    Sighting,
     SlowDown,
     Watch,
     WatchResult,
@@ -144,7 +144,7 @@ def _asked_anonymously(state: State) -> tuple[tuple[State, Speaker], Turn]:
 
 def _asked(state: State, answer: type[Message]) -> tuple[tuple[State, Speaker], Turn]:
     """The same after the login, when the registry may also send news in between."""
-    return (state, _L), {answer: _S.LOGGED_IN, SlowDown: _S.LOGGED_IN, Sighting: state}
+    return (state, _L), {answer: _S.LOGGED_IN, SlowDown: _S.LOGGED_IN, PresenceUpdate: state}
 
 
 SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
@@ -164,7 +164,7 @@ SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
             RevokeTokens: _S.REVOKING,
             Logout: _S.OVER,
         },
-        (_S.LOGGED_IN, _L): {Sighting: _S.LOGGED_IN, Goodbye: _S.OVER},
+        (_S.LOGGED_IN, _L): {PresenceUpdate: _S.LOGGED_IN, Goodbye: _S.OVER},
         **dict(
             (
                 _asked_anonymously(_S.REGISTERING),

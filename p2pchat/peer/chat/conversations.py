@@ -34,7 +34,7 @@ from p2pchat.peer.presence.presence_polling import PresencePolling
 from p2pchat.peer.presence.watching import Watching
 from p2pchat.peer.registry_client.link import Search
 from p2pchat.peer.store.history import History
-from p2pchat.protocol.messages import Presence, SearchResult, Sighting
+from p2pchat.protocol.messages import Presence, PresenceUpdate, SearchResult
 from p2pchat.protocol.talk import Reply
 
 
@@ -141,7 +141,7 @@ class Conversations:
         self._watching.offline()
         self._polling.stop()
 
-    def sighted(self, sighting: Sighting) -> None:
+    def sighted(self, sighting: PresenceUpdate) -> None:
         """Handle the registry's report of where a user is, if it was asked for."""
         if not self._watching.take(sighting):
             return

@@ -6,7 +6,7 @@ What it says of anybody else is ignored. Knows no conversation.
 from collections.abc import Callable
 
 from p2pchat.peer.calls.contacts import Contacts
-from p2pchat.protocol.messages import MOST_WATCHED_IN_ALL, Presence, SearchResult, Sighting
+from p2pchat.protocol.messages import MOST_WATCHED_IN_ALL, Presence, PresenceUpdate, SearchResult
 
 
 class Watching:
@@ -37,7 +37,7 @@ class Watching:
         """We are not logged in any more; what the registry said may still hold."""
         self._online = False
 
-    def take(self, sighting: Sighting) -> bool:
+    def take(self, sighting: PresenceUpdate) -> bool:
         """Note what the registry says; return False for a user who is not watched."""
         if sighting.username not in self._names:
             return False

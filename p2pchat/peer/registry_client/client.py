@@ -14,7 +14,7 @@ from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.link import Failed
-from p2pchat.protocol.messages import Goodbye, Logout, Message, Sighting, SlowDown
+from p2pchat.protocol.messages import Goodbye, Logout, Message, PresenceUpdate, SlowDown
 
 ANSWER_TIMEOUT: Final = 15.0
 """A registry that is checking many passwords may take its time."""
@@ -31,7 +31,7 @@ class RegistryClient:
     """Ask the registry that `dialer` dials; questions wait for each other.
 
     `on_lost(error)` is called once if the open connection ends by itself, after every open
-    question's `failed`; `on_goodbye` before that, where the registry says why. `on_sighting` comes
+    question's `failed`; `on_goodbye` before that, where the registry says why. `on_presence_update` comes
     with the news of somebody who is watched. After `close` they
     are not called any more, but the open questions still fail.
     """
@@ -47,7 +47,7 @@ class RegistryClient:
         self._lost: P2PError | None = None
         self.on_lost: Failed = _ignore
         self.on_goodbye: Callable[[Goodbye], None] = _ignore_goodbye
-        self.on_sighting: Callable[[Sighting], None] = _ignore_sighting
+        self.on_presence_update: Callable[[PresenceUpdate], None] = _ignore_sighting
 
     def connect(self, then: Callable[[Link], None], failed: Failed) -> None:
         """Connect; then call `then(link)`, which knows both ends' addresses, or `failed`."""
@@ -83,7 +83,7 @@ class RegistryClient:
         """Log out and hang up; open questions fail in a later turn."""
         self.on_lost = _ignore
         self.on_goodbye = _ignore_goodbye
-        self.on_sighting = _ignore_sighting
+        self.on_presence_update = _ignore_sighting
         if self._lost is None:
             self._lost = LinkLost(f"the connection to the registry at {self._address} was closed")
             self._loop.call_soon(self._fail_questions)
@@ -106,8 +106,8 @@ class RegistryClient:
         if isinstance(answer, Goodbye):
             self.on_goodbye(answer)
             return
-        if isinstance(answer, Sighting):
-            self.on_sighting(answer)
+        if isinstance(answer, PresenceUpdate):
+            self.on_presence_update(answer)
             return
         if self._asked is None:
             raise RemoteProtocolError("an answer came that nobody asked for")
@@ -149,7 +149,7 @@ def _ignore_goodbye(_: Goodbye) -> None:
     """Do nothing: the default of a callback that is not set."""
 
 
-def _ignore_sighting(_: Sighting) -> None:
+def _ignore_sighting(_: PresenceUpdate) -> None:
     """Do nothing: the default of a callback that is not set."""
 
 

@@ -49,10 +49,10 @@ from p2pchat.protocol.messages import (
     Message,
     Outcome,
     Presence,
+    PresenceUpdate,
     Reason,
     Search,
     SearchResult,
-    Sighting,
     Watch,
     WatchResult,
 )
@@ -117,7 +117,7 @@ class RegistrySession:
         self._is_silent = False  # the registry has said that it hears no heartbeat of ours
         self._wall = wall
         self._sleep_watch: SleepWatch | None = None
-        self.on_sighting: Callable[[Sighting], None] = _ignore_sighting
+        self.on_presence_update: Callable[[PresenceUpdate], None] = _ignore_sighting
         self.standing = SessionState.CONNECTING
 
     @property
@@ -175,7 +175,7 @@ class RegistrySession:
         self._client.ask(Search(username), answered, failed)
 
     def watch(self, usernames: list[str]) -> None:
-        """Have the registry report where these users are, now and on each change: `on_sighting`.
+        """Have the registry report where these users are, now and on each change: `on_presence_update`.
 
         Only until the registry is lost; ask again when it is back.
         """
@@ -187,9 +187,9 @@ class RegistrySession:
             add = start + MAX_WATCHED < len(usernames)
             self._client.ask(Watch(some, add), self._watching, _ignore_failure)
 
-    def _seen(self, sighting: Sighting) -> None:
+    def _seen(self, sighting: PresenceUpdate) -> None:
         result = self._in_our_zone(sighting.result)
-        self.on_sighting(msgspec.structs.replace(sighting, result=result))
+        self.on_presence_update(msgspec.structs.replace(sighting, result=result))
 
     def _watching(self, answer: Message) -> None:
         assert isinstance(answer, WatchResult)
@@ -208,7 +208,7 @@ class RegistrySession:
         self._client = RegistryClient(self._loop, self._dialer)
         self._client.on_lost = self._lost
         self._client.on_goodbye = self._told_goodbye
-        self._client.on_sighting = self._seen
+        self._client.on_presence_update = self._seen
         self._client.connect(self._connected, self._not_connected)
 
     def _not_connected(self, error: P2PError) -> None:
@@ -389,7 +389,7 @@ class RegistrySession:
             self._lost(error)
 
 
-def _ignore_sighting(_: Sighting) -> None:
+def _ignore_sighting(_: PresenceUpdate) -> None:
     """Do nothing: the default of a callback that is not set."""
 
 

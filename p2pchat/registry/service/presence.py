@@ -9,7 +9,13 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Final, NamedTuple
 
 from p2pchat.protocol.heartbeat import SealedHello
-from p2pchat.protocol.messages import MOST_WATCHED_IN_ALL, Presence, Reason, SearchResult, Sighting
+from p2pchat.protocol.messages import (
+    MOST_WATCHED_IN_ALL,
+    Presence,
+    PresenceUpdate,
+    Reason,
+    SearchResult,
+)
 
 
 def _at_once(callback: Callable[[], None]) -> None:
@@ -95,7 +101,7 @@ class OnlineSession:
         )
 
 
-OnMoved = Callable[[Sighting], None]
+OnMoved = Callable[[PresenceUpdate], None]
 """Told where a watched user is whose addresses have changed."""
 
 
@@ -266,7 +272,7 @@ class PresenceTable:
     def _tell(self) -> None:
         moved, self._moved = self._moved, {}
         for username, found in moved.items():
-            sighting = Sighting(username, found)
+            sighting = PresenceUpdate(username, found)
             for on_moved in tuple(self._watchers.get(username, {}).values()):
                 on_moved(sighting)
 

@@ -18,11 +18,11 @@ from p2pchat.protocol.messages import (
     Login,
     Message,
     Outcome,
+    PresenceUpdate,
     Reason,
     Register,
     RevokeTokens,
     Search,
-    Sighting,
     SlowDown,
     Watch,
     WatchResult,
@@ -182,11 +182,11 @@ class Service:
         def answer(elsewhere: Mapping[str, Whereabouts]) -> Message:
             return WatchResult(tuple(sighting(n, elsewhere) for n in request.usernames))
 
-        def sighting(username: str, elsewhere: Mapping[str, Whereabouts]) -> Sighting:
+        def sighting(username: str, elsewhere: Mapping[str, Whereabouts]) -> PresenceUpdate:
             here = self._presence.find(username)
             if here is not None:
-                return Sighting(username, here.found)
-            return Sighting(username, elsewhere.get(username, NOWHERE).found)
+                return PresenceUpdate(username, here.found)
+            return PresenceUpdate(username, elsewhere.get(username, NOWHERE).found)
 
         if not request.add:
             self._presence.unwatch(client_session)

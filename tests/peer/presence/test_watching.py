@@ -9,8 +9,8 @@ from p2pchat.protocol.messages import (
     MAX_WATCHED,
     MOST_WATCHED_IN_ALL,
     Presence,
+    PresenceUpdate,
     SearchResult,
-    Sighting,
 )
 from tests.world import World
 
@@ -31,9 +31,9 @@ def test_presence_of_a_stranger_is_dropped(tmp_path: Path) -> None:
     asked = Asked(tmp_path)
     asked.watching.online()
     asked.watching.watch(["bob"])
-    assert asked.watching.take(Sighting("bob", ONLINE))
+    assert asked.watching.take(PresenceUpdate("bob", ONLINE))
     for n in range(1000):
-        assert not asked.watching.take(Sighting(f"user{n}", ONLINE))
+        assert not asked.watching.take(PresenceUpdate(f"user{n}", ONLINE))
         assert asked.watching.last(f"user{n}") is None
     assert asked.watching.online_contacts == ["bob"]
 
@@ -46,7 +46,7 @@ def test_what_was_said_of_somebody_who_is_not_watched_any_more_is_forgotten(
     asked.watching.online()
     asked.watching.watch(["bob", "carol"])
     for name in ("bob", "carol"):
-        asked.watching.take(Sighting(name, ONLINE))
+        asked.watching.take(PresenceUpdate(name, ONLINE))
     asked.watching.watch(["carol"])
     assert asked.watching.online_contacts == ["carol"]
     assert asked.watching.last("bob") is None

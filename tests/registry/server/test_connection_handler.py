@@ -10,10 +10,10 @@ from p2pchat.protocol.messages import (
     AnnouncePort,
     Message,
     Presence,
+    PresenceUpdate,
     Register,
     Search,
     SearchResult,
-    Sighting,
     Watch,
     WatchResult,
 )
@@ -64,14 +64,14 @@ def test_news_come_between_question_and_answer(loop: Loop, tmp_path: Path) -> No
     alice.link.send(Watch(("bob",)))
     settle(loop)
     offline = SearchResult(Presence.OFFLINE, key=KEY)
-    assert alice.heard == [WatchResult((Sighting("bob", offline),))]
+    assert alice.heard == [WatchResult((PresenceUpdate("bob", offline),))]
     bob.link.send(AnnouncePort(4000))
     settle(loop)
-    online = Sighting("bob", SearchResult(Presence.ONLINE, "10.0.0.1", 4000, KEY))
+    online = PresenceUpdate("bob", SearchResult(Presence.ONLINE, "10.0.0.1", 4000, KEY))
     assert alice.heard[1:] == [online]
     bob.link.close()
     alice.link.send(Search("bob", id=5))
     settle(loop)
-    assert set(map(type, alice.heard[2:])) == {Sighting, SearchResult}
+    assert set(map(type, alice.heard[2:])) == {PresenceUpdate, SearchResult}
     assert len(bob.gone) == 1
     accounts.close()

@@ -19,13 +19,13 @@ from p2pchat.protocol.messages import (
     Message,
     Outcome,
     Presence,
+    PresenceUpdate,
     Reason,
     Register,
     RegisterResult,
     RevokeTokens,
     Search,
     SearchResult,
-    Sighting,
     SlowDown,
     Watch,
     WatchResult,
@@ -382,17 +382,19 @@ class TestSecureDoor:
         here = registry.ask(watcher, Watch(("bob", "nobody")))
         offline = SearchResult(Presence.OFFLINE, key=KEY)
         nobody = SearchResult(Presence.NOT_FOUND)
-        assert here == WatchResult((Sighting("bob", offline), Sighting("nobody", nobody)))
+        assert here == WatchResult(
+            (PresenceUpdate("bob", offline), PresenceUpdate("nobody", nobody))
+        )
         registry.ask(other, Watch(("bob",)))
         bob = self.secure(registry)
         registry.ask(bob, Login("bob", "password", key=KEY))
         assert registry.told == []
         registry.ask(bob, AnnouncePort(4000))
-        online = Sighting("bob", SearchResult(Presence.ONLINE, "10.0.0.1", 4000, KEY))
+        online = PresenceUpdate("bob", SearchResult(Presence.ONLINE, "10.0.0.1", 4000, KEY))
         assert registry.told == [(watcher, online), (other, online)]
         registry.ask(other, Watch(()))
         registry.service.leave(bob)
-        assert registry.told[2:] == [(watcher, Sighting("bob", offline))]
+        assert registry.told[2:] == [(watcher, PresenceUpdate("bob", offline))]
         registry.service.leave(watcher)
         registry.ask(self.secure(registry), Login("bob", "password", key=KEY))
         assert len(registry.told) == 3
