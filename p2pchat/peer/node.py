@@ -15,11 +15,11 @@ from p2pchat.net.compartment import Scheduler
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import SEND_HIGH_WATER
-from p2pchat.peer.calls.caller_verification import Reception
+from p2pchat.peer.calls.caller_verification import CallerVerification
 from p2pchat.peer.calls.calls import IncomingCall
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.calls.limits import PeerLimits
-from p2pchat.peer.calls.listen_address import Doorway
+from p2pchat.peer.calls.listen_address import ListenAddress
 from p2pchat.peer.calls.peer_links import SecureLinks
 from p2pchat.peer.calls.peer_server import PeerServer
 from p2pchat.peer.chat.conversations import Conversations
@@ -115,7 +115,7 @@ class Node:
             rng=rng,
             wait_at_start=wait_for_registry and bool(credentials.token),
         )
-        self._reception = Reception(
+        self._caller_verification = CallerVerification(
             loop,
             self.contacts,
             self.registry.search,
@@ -132,7 +132,7 @@ class Node:
             self.contacts,
             self.registry.may_send_to,
             among_secure=self.url.secure,
-            on_call=self._reception.take_call,
+            on_call=self._caller_verification.take_call,
             on_event=self._tell,
             on_drained=self._has_room,
         )
@@ -140,10 +140,10 @@ class Node:
         self._calls = self._clear.calls
         self._server = self._clear.server
         if self.url.secure:
-            on_call = self._reception.take_call
+            on_call = self._caller_verification.take_call
             self._server = PeerServer(loop, network, links, limits, on_call=on_call)
         in_clear_too = self.url.secure and credentials.allow_original
-        self._doorway = Doorway(
+        self._listen_address = ListenAddress(
             self._server, self._clear.server if in_clear_too else None, peer_host, peer_port
         )
         self.conversations = Conversations(
@@ -226,7 +226,7 @@ class Node:
 
     def stop(self) -> None:
         """Leave every chat, refuse who waits, log out; run the loop until it is idle."""
-        self._reception.close()
+        self._caller_verification.close()
         self._clear.close()
         self.conversations.close()
         self._server.close()
@@ -331,7 +331,7 @@ class Node:
         self.conversations.protected(username)
 
     def _open_port(self, local_host: str, again: bool) -> tuple[Address, int | None]:
-        return self._doorway.open(local_host, again)
+        return self._listen_address.open(local_host, again)
 
     def _take_call(self, call: IncomingCall) -> None:
         if call.key is None and self.conversations.do_not_disturb.is_on:

@@ -202,7 +202,7 @@ def test_a_key_that_is_pinned_while_a_stranger_calls_counts(world: World, when: 
     answers: list[object] = []
     search = alice.node.registry.search
     if when == "while it asks":
-        alice.node._reception._search = lambda *question: answers.append(question)
+        alice.node._caller_verification._search = lambda *question: answers.append(question)
     mallory = impersonate(world, alice, "bob", vouched=True)
     if when == "while it asks":
         alice.node.contacts.accept("bob", true_key)

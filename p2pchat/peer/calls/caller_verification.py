@@ -32,7 +32,7 @@ PATIENCE: Final = 150.0
 """Seconds for our person to answer; callers of ours wait less, others may hold on for ever."""
 
 
-class Reception:
+class CallerVerification:
     """Callers on their way in; each leads to `on_welcome(call)`, or is hung up on."""
 
     def __init__(

@@ -9,7 +9,7 @@ from p2pchat.peer.calls.peer_server import PeerServer
 _ANY_PORT: Final = 0
 
 
-class Doorway:
+class ListenAddress:
     """Opens `server`, and with it `clear_server` if there is one, for callers in clear.
 
     `host` None: on loopback for a registry on this machine, else on every interface.

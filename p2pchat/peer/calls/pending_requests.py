@@ -11,7 +11,7 @@ _MAX_ASKING: Final = 8
 """One more hears that we are busy."""
 
 
-class Strangers:
+class PendingRequests:
     """At most one call of each; the person is told of them."""
 
     def __init__(self, on_event: Callable[[Event], None]) -> None:

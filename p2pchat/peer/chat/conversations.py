@@ -16,7 +16,7 @@ from p2pchat.peer.calls.calls import IncomingCall, wrong_address
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.peer_links import PeerLinks
-from p2pchat.peer.calls.pending_requests import Strangers
+from p2pchat.peer.calls.pending_requests import PendingRequests
 from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.notes import Notes
 from p2pchat.peer.chat.outbox import Outbox
@@ -75,7 +75,7 @@ class Conversations:
         self._rng = rng
         self._by_name: dict[str, Conversation] = {}
         self._sought: set[str] = set()
-        self._strangers = Strangers(on_event)
+        self._pending_requests = PendingRequests(on_event)
         self._polling = PresencePolling(
             loop, search, rng, whom=self._without_link, found=self._found_again
         )
@@ -97,7 +97,7 @@ class Conversations:
     @property
     def asking(self) -> list[str]:
         """Strangers who wait for our answer, the first one first."""
-        return self._strangers.names
+        return self._pending_requests.names
 
     @property
     def online_contacts(self) -> list[str]:
@@ -212,24 +212,24 @@ class Conversations:
         elif self.do_not_disturb.is_on:
             call.refuse(Reply.BUSY)
         else:
-            self._strangers.take(call)
+            self._pending_requests.take(call)
 
     def accept(self, contact: str) -> None:
         """Accept the waiting call of a stranger; ChatStarted follows."""
-        call = self._strangers.get(contact)
+        call = self._pending_requests.get(contact)
         try:
             conversation = self._accept(call)
         except NotTrusted as error:
-            self._strangers.remove(contact).refuse(Reply.REJECT)
+            self._pending_requests.remove(contact).refuse(Reply.REJECT)
             self._on_event(CallerRefused(contact, error))
             return
         self._watch_too(contact)
-        self._strangers.remove(contact)
+        self._pending_requests.remove(contact)
         conversation.wish_to_talk(stranger=False)
 
     def reject(self, contact: str) -> None:
         """Refuse it."""
-        self._strangers.remove(contact).refuse(Reply.REJECT)
+        self._pending_requests.remove(contact).refuse(Reply.REJECT)
 
     def drop(self, contact: str) -> None:
         """Close the link to a contact with a new key, or a blocked one; the next line opens
@@ -260,7 +260,7 @@ class Conversations:
     def close(self) -> None:
         """Reject waiting calls, and close every link once what was said has been sent."""
         self._polling.stop()
-        self._strangers.close()
+        self._pending_requests.close()
         self.do_not_disturb.close()
         for conversation in self._by_name.values():
             conversation.close()

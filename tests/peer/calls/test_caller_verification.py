@@ -66,7 +66,7 @@ def test_only_so_many_are_introduced_at_once(secure_world: World) -> None:
         world.settle()
     busy = [c.name for c in callers if any(isinstance(e, CallFailed) for e in c.told())]
     assert busy == ["c2", "c3"]
-    assert len(alice.node._reception._waiting) == 2
+    assert len(alice.node._caller_verification._waiting) == 2
 
 
 def test_whoever_calls_too_often_is_not_told_of(original_world: World) -> None:

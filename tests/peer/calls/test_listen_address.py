@@ -4,7 +4,7 @@ import pytest
 
 from p2pchat.errors import UsageError
 from p2pchat.net.address import Address
-from p2pchat.peer.calls.listen_address import Doorway
+from p2pchat.peer.calls.listen_address import ListenAddress
 
 
 class Server:
@@ -25,14 +25,14 @@ class Server:
 def test_as_wide_as_the_registry_sees_us(seen_at: str, listens_at: str) -> None:
     """Loopback stays loopback."""
     server = Server()
-    doorway = Doorway(server, None, None, 0)  # type: ignore[arg-type]
+    doorway = ListenAddress(server, None, None, 0)  # type: ignore[arg-type]
     assert doorway.open(seen_at, False) == (Address(listens_at, 4000), None)
 
 
 def test_a_port_that_was_chosen_is_not_changed() -> None:
     """It is said instead; callers in clear come to any port."""
     server, clear = Server(), Server()
-    doorway = Doorway(server, clear, "10.0.0.5", 7000)  # type: ignore[arg-type]
+    doorway = ListenAddress(server, clear, "10.0.0.5", 7000)  # type: ignore[arg-type]
     assert doorway.open("127.0.0.1", False) == (Address("10.0.0.5", 7000), 4000)
     with pytest.raises(UsageError, match="port 7000 is taken"):
         doorway.open("127.0.0.1", True)
