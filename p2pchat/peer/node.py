@@ -38,7 +38,7 @@ from p2pchat.peer.events import (
     TextReceived,
     Trouble,
 )
-from p2pchat.peer.original.service import ClearSide
+from p2pchat.peer.original.service import OriginalService
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.session import RegistrySession, SessionState
@@ -123,7 +123,7 @@ class Node:
             on_welcome=self._take_call,
             on_event=self._tell,
         )
-        self._clear = ClearSide(
+        self._clear = OriginalService(
             loop,
             network,
             self.username,

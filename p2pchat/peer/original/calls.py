@@ -31,7 +31,7 @@ _MAX_EARLY: Final = 100
 """Messages kept of a contact whose answer to our call has not come yet."""
 
 
-class Switchboard:
+class OriginalCalls:
     """Our calls and our chat; `username` is ours. Methods raise UsageError as Node's do."""
 
     def __init__(self, loop: Loop, username: str, on_event: Callable[[Event], None]) -> None:

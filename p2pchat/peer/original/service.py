@@ -16,14 +16,14 @@ from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.peer_links import ClearLinks
 from p2pchat.peer.calls.peer_server import OnCall, PeerServer
 from p2pchat.peer.events import Event
-from p2pchat.peer.original.calls import Switchboard
+from p2pchat.peer.original.calls import OriginalCalls
 from p2pchat.peer.registry_client.link import Search
 from p2pchat.protocol.messages import Presence, SearchResult
 
 _ANY_PORT: Final = 0
 
 
-class ClearSide:
+class OriginalService:
     """`server` listens, `calls` knows who calls and chats. `among_secure`: the registry knows
     users of both dialects, and those with a key are not to be called in clear.
     """
@@ -43,7 +43,7 @@ class ClearSide:
         on_event: Callable[[Event], None],
         on_drained: Callable[[], None],
     ) -> None:
-        self.calls = Switchboard(loop, username, on_event)
+        self.calls = OriginalCalls(loop, username, on_event)
         self.calls.on_drained = on_drained
         self._search = search
         self._contacts = contacts
