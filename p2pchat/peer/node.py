@@ -202,7 +202,7 @@ class Node:
         talk = self.conversations.get(contact)
         if talk is None:
             return None
-        idle = self.conversations.idleness.of(contact)
+        idle = self.conversations.away_status.of(contact)
         return ChatState(talk.security, talk.waiting, talk.is_away, talk.sent, talk.delivered, idle)
 
     def has_room(self, contact: str) -> bool:

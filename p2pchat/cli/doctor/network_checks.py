@@ -274,7 +274,9 @@ class _Checkup:
         if offered is not None and offered.port:
             self._probes.reach(offered)
             return offered
-        return self._probes.knock(Address(reachable_by(self._local_host), self._peer_port), host)
+        return self._probes.check_inbound(
+            Address(reachable_by(self._local_host), self._peer_port), host
+        )
 
     def _no_way_in(self, host: str, error: P2PError) -> Iterator[Finding]:
         if host == self._local_host:

@@ -198,7 +198,7 @@ def _stdout() -> int:
 def _connect(screens: Screens, node: Node) -> None:
     """Pass the node's events to the screens, and tell contacts whether anyone watches them."""
     node.on_room = screens.on_room
-    screens.on_attended = lambda there: node.conversations.idleness.be(idle=not there)
+    screens.on_attended = lambda there: node.conversations.away_status.be(idle=not there)
 
 
 def stay_online(make_node: MakeNode, loop: Loop) -> None:
@@ -220,7 +220,7 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
     ):
         screens.add(screen)
         _connect(screens, node)
-        node.conversations.idleness.be(idle=True)
+        node.conversations.away_status.be(idle=True)
         try:
             node.start()
             loop.run_until(lambda: ended or screen.error is not None)

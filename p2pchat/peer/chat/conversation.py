@@ -18,7 +18,7 @@ from p2pchat.peer.chat.chat_session import ChatSession
 from p2pchat.peer.chat.chat_wish import ChatWish
 from p2pchat.peer.chat.intake import Intake
 from p2pchat.peer.chat.lingering import Lingering
-from p2pchat.peer.chat.reconnector import Caller
+from p2pchat.peer.chat.reconnector import Reconnector
 from p2pchat.peer.events import (
     Delivered,
     Event,
@@ -30,7 +30,7 @@ from p2pchat.peer.events import (
     Security,
     TextReceived,
 )
-from p2pchat.peer.presence.away_status import Idleness
+from p2pchat.peer.presence.away_status import AwayStatus
 from p2pchat.peer.presence.pacing import Paced
 from p2pchat.peer.store.lines import KeptLine, NewLine, Volume
 from p2pchat.peer.store.thread import Thread
@@ -59,7 +59,7 @@ class Conversation:
         on_room: Callable[[], None],
         on_accepted: Callable[["Conversation"], Security],
         on_rejected: Callable[["Conversation", P2PError], None],
-        idleness: Idleness,
+        away_status: AwayStatus,
         limits: PeerLimits,
         rng: random.Random,
     ) -> None:
@@ -72,8 +72,8 @@ class Conversation:
         self._on_room = on_room
         self._on_accepted = on_accepted
         self._on_rejected = on_rejected
-        self._idleness = idleness
-        self._caller = Caller(
+        self._away_status = away_status
+        self._reconnector = Reconnector(
             self._loop,
             username,
             contact,
@@ -118,7 +118,7 @@ class Conversation:
     @property
     def is_calling(self) -> bool:
         """Whether we wait for the contact's answer."""
-        return self._caller.is_calling
+        return self._reconnector.is_calling
 
     @property
     def is_opening(self) -> bool:
@@ -128,7 +128,9 @@ class Conversation:
     @property
     def is_away(self) -> bool:
         """Whether the contact is not known to be online, or could not be reached."""
-        return self._link is None and (self._caller.address is None or self._wish.is_unreachable)
+        return self._link is None and (
+            self._reconnector.address is None or self._wish.is_unreachable
+        )
 
     @property
     def waiting(self) -> int:
@@ -145,7 +147,7 @@ class Conversation:
         none.
         """
         self._wish.begin(stranger=stranger)
-        self._caller.rest()
+        self._reconnector.rest()
         if self._link is not None:
             self._begin_to_talk()
 
@@ -160,7 +162,7 @@ class Conversation:
         Raise UsageError if it is too long.
         """
         number = self._session.say(text, uid)
-        self._caller.call()
+        self._reconnector.call()
         return number
 
     def flush(self) -> None:
@@ -170,7 +172,7 @@ class Conversation:
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
         """Replace failed lines by new ones; return their numbers."""
         numbers = self._session.say_again(lines)
-        self._caller.call()
+        self._reconnector.call()
         return numbers
 
     def give_up(self) -> int:
@@ -189,12 +191,12 @@ class Conversation:
 
     def at(self, address: Address) -> None:
         """The contact is online there."""
-        self._caller.at(address)
+        self._reconnector.at(address)
 
     def away(self) -> None:
         """The contact is offline, so far as is known."""
-        was_there = self._caller.address is not None
-        self._caller.away()
+        was_there = self._reconnector.address is not None
+        self._reconnector.away()
         if was_there and self._link is None:
             self._wish.away()
 
@@ -207,14 +209,14 @@ class Conversation:
 
     def wake(self) -> None:
         """Note that we are online again: a contact who was away may be there now."""
-        self._caller.hurry()
+        self._reconnector.hurry()
 
     def attach(self, link: Link, security: Security, *, dialled: bool) -> None:
         """Use this link from now on, whichever side has dialled it.
 
         An older one is dead, or they would not have called.
         """
-        self._caller.give_up()
+        self._reconnector.give_up()
         self._drop_link()
         self.security = security
         self._link = link
@@ -224,7 +226,7 @@ class Conversation:
         self._is_here = False
         self._here = self._new_here()
         self._session.link_up(link)
-        self._idleness.linked(link)
+        self._away_status.linked(link)
         self.intake.attach(link)
         self._lingering.begin(dialled=dialled)
         self._said_here = False
@@ -241,7 +243,7 @@ class Conversation:
     def close(self) -> None:
         """Write what was said to disk, send what can be sent, and end."""
         self._closed = True
-        self._caller.give_up()
+        self._reconnector.give_up()
         self._session.flush()
         if self.wished and self._wish.started:
             self._wish.end()
@@ -262,7 +264,7 @@ class Conversation:
 
     def on_delivered(self, up_to: int) -> None:
         """Tell how many still wait."""
-        self._caller.reset()
+        self._reconnector.reset()
         self._on_event(Delivered(self.contact, self._session.waiting, up_to))
         self._on_room()
         self._rest_if_done()
@@ -288,12 +290,12 @@ class Conversation:
         """Handle a bug in a timer: start again from what is on disk."""
         self._drop_link()
         if self._needs_link():
-            self._caller.call_later()
+            self._reconnector.call_later()
 
     def _received(self, message: Message) -> None:
         self._lingering.note_activity()
         if isinstance(message, Idle):
-            self._idleness.hear(self.contact, message)
+            self._away_status.hear(self.contact, message)
             return
         if not isinstance(message, Here):
             self._session.receive(message)
@@ -337,10 +339,10 @@ class Conversation:
             self._wish.fail(error)
             self._on_rejected(self, error)
             return
-        crossed = self._caller.has_crossed(error) and not self._wish.is_stranger
+        crossed = self._reconnector.has_crossed(error) and not self._wish.is_stranger
         if not crossed:
             self._wish.not_reached(error)
-        self._caller.call_later(error)
+        self._reconnector.call_later(error)
 
     def _lost(self, error: P2PError | None) -> None:
         self._link = None
@@ -352,7 +354,7 @@ class Conversation:
         self._wish.lost(error)
         self._on_room()
         if self.wished or self._session.waiting:
-            self._caller.call_later()
+            self._reconnector.call_later()
 
     def _drop_link(self) -> None:
         """End the link without the waiting for another that its loss would begin."""
@@ -371,7 +373,7 @@ class Conversation:
         """
         if self.wished or self._session.waiting or self._closed:
             return
-        self._caller.give_up()
+        self._reconnector.give_up()
         self._lingering.note_activity()
         if self._link is not None and self._said_here:
             self._said_here = False

@@ -28,7 +28,7 @@ from p2pchat.peer.events import (
     OutboxFailed,
     Security,
 )
-from p2pchat.peer.presence.away_status import Idleness
+from p2pchat.peer.presence.away_status import AwayStatus
 from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
 from p2pchat.peer.presence.presence_polling import PresencePolling
 from p2pchat.peer.presence.watching import Watching
@@ -81,7 +81,7 @@ class Conversations:
         )
         self._watching = Watching(contacts, watch)
         self.do_not_disturb = DoNotDisturb(loop)
-        self.idleness = Idleness(loop, self._all_links, on_event)
+        self.away_status = AwayStatus(loop, self._all_links, on_event)
         self.notes = Notes(username, history, on_event, loop.call_soon)
         self.outbox = Outbox(
             loop,
@@ -181,7 +181,7 @@ class Conversations:
         conversation = self.get(contact)
         if conversation is None:
             raise UsageError(f"you are in no chat with {contact}", advice=f"/chat {contact}")
-        self.idleness.be(idle=False)  # somebody is at the keyboard
+        self.away_status.be(idle=False)  # somebody is at the keyboard
         conversation.say(text)
 
     def leave(self, contact: str) -> bool:
@@ -351,7 +351,7 @@ class Conversations:
                 on_room=self._on_room,
                 on_accepted=self._accepted,
                 on_rejected=self._rejected,
-                idleness=self.idleness,
+                away_status=self.away_status,
                 limits=self._limits,
                 rng=self._rng,
             )

@@ -19,7 +19,7 @@ _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 60.0
 
 
-class Caller:
+class Reconnector:
     """Call the contact, who must prove to hold the key, by the name `username`, while `needed()`.
 
     `invitation()` gives the secret to show the contact, empty if there is none. `on_call` comes

@@ -13,7 +13,7 @@ from p2pchat.peer.presence.pacing import Paced
 from p2pchat.protocol.talk import Idle
 
 
-class Idleness:
+class AwayStatus:
     """Ours is `ours`, theirs are told to `on_event`; `links` gives the links that there are now."""
 
     def __init__(

@@ -95,7 +95,7 @@ class Probes:
             if heartbeat is not None:
                 heartbeat.close()
 
-    def knock(self, door: Address, host: str) -> Address:
+    def check_inbound(self, door: Address, host: str) -> Address:
         """Listen there and return the address at which a connection to `host` arrived.
 
         Raise BindError, Unreachable; TimedOut where somebody else's door answers there.

@@ -249,9 +249,9 @@ class ProgramOrders:
         return {"user": order.user}
 
     def _toggle_away(self, _: JsonOrder) -> Told:
-        idleness = self._node().conversations.idleness
-        idleness.be(idle=not idleness.ours)
-        return {"away": idleness.ours}
+        away_status = self._node().conversations.away_status
+        away_status.be(idle=not away_status.ours)
+        return {"away": away_status.ours}
 
     def _toggle_dnd(self, order: JsonOrder) -> Told:
         quiet = self._node().conversations.do_not_disturb

@@ -66,9 +66,9 @@ class TrustOrders:
             self._view.tell(f"if {name} sees the same for you: /trust {name} yes")
 
     def _toggle_away(self) -> None:
-        idleness = self._node().conversations.idleness
-        idleness.be(idle=not idleness.ours)
-        told = "until you say something" if idleness.ours else "no longer"
+        away_status = self._node().conversations.away_status
+        away_status.be(idle=not away_status.ours)
+        told = "until you say something" if away_status.ours else "no longer"
         self._view.tell(f"contacts are told that you are not at the keyboard, {told}")
 
     def _toggle_dnd(self, time: str) -> None:

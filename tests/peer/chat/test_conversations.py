@@ -384,7 +384,7 @@ def test_who_is_away_is_told_until_they_say_something(world: World) -> None:
     alice.node.call("bob")
     world.settle()
     bob.told()
-    alice.node.conversations.idleness.be(idle=True)
+    alice.node.conversations.away_status.be(idle=True)
     world.settle()
     assert bob.told() == [ContactIdle("alice", idle=True)]
     state = bob.node.chat("alice")

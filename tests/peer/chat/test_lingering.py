@@ -125,7 +125,7 @@ def test_an_idle_person_is_told_of_once(secure_world: World) -> None:
     """However many links come and go."""
     world = secure_world
     alice, bob = friends(world)
-    bob.node.conversations.idleness.be(idle=True)
+    bob.node.conversations.away_status.be(idle=True)
     for _ in range(3):
         alice.node.conversations.outbox.queue("bob", ["hi"], lambda _: None, lambda _: None)
         world.settle()

@@ -78,8 +78,8 @@ def test_no_answer_by_udp_is_too_late(secure_world: World, probes: Probes) -> No
 
 def test_knocking_at_our_own_door(secure_world: World, probes: Probes) -> None:
     """It is shut again; where nobody can dial it, that is said."""
-    assert probes.knock(Address(HERE, 0), HERE).host == HERE
+    assert probes.check_inbound(Address(HERE, 0), HERE).host == HERE
     with pytest.raises(Unreachable):
-        probes.knock(Address(HERE, 0), "203.0.113.5")
+        probes.check_inbound(Address(HERE, 0), "203.0.113.5")
     secure_world.settle()
     assert HERE not in {address.host for address in secure_world.internet.listeners}
