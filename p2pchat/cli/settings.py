@@ -22,7 +22,7 @@ from p2pchat.cli.config_file import (
 )
 from p2pchat.errors import StorageError, UsageError
 from p2pchat.private_files import refuse_if_others_can_read
-from p2pchat.ui.text.appearance import Look
+from p2pchat.ui.text.appearance import Appearance
 from p2pchat.ui.text.quiet_hours import QuietHours
 
 VARIABLES: Final = {
@@ -65,7 +65,7 @@ class Settings:
     """Which of several; None: the one without a name."""
     resolved: Mapping[str, tuple[Value | None, str]]
     """Each setting of the configuration file as it counts, and where it comes from."""
-    look: Look
+    look: Appearance
     hooks: Mapping[str, str]
     """What to run when something happens, by event."""
     password: str | None = field(repr=False)
@@ -222,7 +222,7 @@ def _resolve(
     return resolved
 
 
-def _look(values: Mapping[str, Any], quiet: frozenset[str]) -> Look:
+def _look(values: Mapping[str, Any], quiet: frozenset[str]) -> Appearance:
     """Return the look of the prompt."""
     prompt = {
         name.removeprefix("prompt.").replace("-", "_"): value
@@ -236,7 +236,7 @@ def _look(values: Mapping[str, Any], quiet: frozenset[str]) -> Look:
         raise UsageError(
             f"quiet-hours: {hours!r} is no span of time", advice="two times of day: 22:00-07:00"
         ) from None
-    return Look(quiet=quiet, quiet_hours=quiet_hours, **prompt)
+    return Appearance(quiet=quiet, quiet_hours=quiet_hours, **prompt)
 
 
 def variables(prefix: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

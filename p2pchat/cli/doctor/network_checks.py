@@ -14,7 +14,7 @@ from typing import Final
 
 from p2pchat.cli.doctor.local_checks import clock, files, profile, versions
 from p2pchat.cli.node.running_node import running_node
-from p2pchat.cli.node.session import OurSide, our_side
+from p2pchat.cli.node.session import UserSession, open_session
 from p2pchat.cli.report import Finding, Look, Report, wrong
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import P2PError, StorageError, TimedOut, Unreachable
@@ -52,7 +52,7 @@ def check_up(
         report.look("profile", partial(profile, settings))
     with ExitStack() as stack:
         try:
-            us = stack.enter_context(our_side(settings, registry))
+            us = stack.enter_context(open_session(settings, registry))
             _ = us.identity
         except StorageError as error:
             if not report.exit_code:
@@ -64,14 +64,14 @@ def check_up(
 
 
 @contextmanager
-def _without_profile(settings: Settings, registry: str | None) -> Iterator[OurSide]:
+def _without_profile(settings: Settings, registry: str | None) -> Iterator[UserSession]:
     """Yield the side of a user with an empty profile, for what can be looked at all the same."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="p2p-")
     except OSError as error:
         raise StorageError(f"no temporary folder can be made: {error.strerror}") from error
     empty = replace(settings, data_home=Path(folder.name) / "profile")
-    with folder, our_side(empty, registry) as us:
+    with folder, open_session(empty, registry) as us:
         yield us
 
 
@@ -79,7 +79,7 @@ class _Checkup:
     """The checks of one registry and their findings so far."""
 
     def __init__(
-        self, settings: Settings, us: OurSide, me: str | None, peer_port: int, timeout: float
+        self, settings: Settings, us: UserSession, me: str | None, peer_port: int, timeout: float
     ) -> None:
         self._settings = settings
         self._us = us

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from p2pchat.cli.node.session import OurSide
+from p2pchat.cli.node.session import UserSession
 from p2pchat.cli.options import is_terminal
 from p2pchat.cli.settings import Settings, private_folder, variables
 from p2pchat.errors import P2PError, StorageError
@@ -14,7 +14,9 @@ from p2pchat.ui.program.hooks import Hooks
 
 
 @contextmanager
-def hooks_of(settings: Settings, us: OurSide, tell: Callable[[P2PError], None]) -> Iterator[Hooks]:
+def hooks_of(
+    settings: Settings, us: UserSession, tell: Callable[[P2PError], None]
+) -> Iterator[Hooks]:
     """Yield the hooks of the settings. Raise UsageError if one makes no sense.
 
     They speak on our stderr, or, where that is a terminal, into a log: a prompt may be there.

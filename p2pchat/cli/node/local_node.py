@@ -8,7 +8,7 @@ from random import Random
 from p2pchat.cli.node.hook_env import hooks_of
 from p2pchat.cli.node.node_log import logged
 from p2pchat.cli.node.running_node import control_path, hold_place
-from p2pchat.cli.node.session import OurSide
+from p2pchat.cli.node.session import UserSession
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.link import Link
@@ -25,9 +25,9 @@ from p2pchat.ui.screen.screens import Listening, Screens, Watcher
 
 
 @contextmanager
-def node_of_ours(
+def local_node(
     settings: Settings,
-    us: OurSide,
+    us: UserSession,
     credentials: Credentials,
     watcher: Watcher,
     *,
@@ -73,7 +73,7 @@ def node_of_ours(
 
 
 def make_node(
-    us: OurSide,
+    us: UserSession,
     credentials: Credentials,
     on_event: Callable[[Event], None],
     *,

@@ -15,7 +15,7 @@ from p2pchat.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from p2pchat.cli.node.run import MakeNode
-    from p2pchat.cli.node.session import OurSide
+    from p2pchat.cli.node.session import UserSession
     from p2pchat.peer.calls.limits import PeerLimits
     from p2pchat.peer.node import Node
     from p2pchat.ui.screen.screens import Watcher
@@ -107,7 +107,7 @@ def refuse_node_options(ctx: click.Context) -> None:
 
 def node_maker(
     settings: Settings,
-    us: "OurSide",
+    us: "UserSession",
     username: str,
     *,
     password_file: Path | None,
@@ -121,7 +121,7 @@ def node_maker(
     once: bool,
 ) -> "MakeNode":
     """Return a factory of the account's node, which asks for the password if it is needed."""
-    from p2pchat.cli.node.local_node import node_of_ours
+    from p2pchat.cli.node.local_node import local_node
     from p2pchat.peer.calls.limits import PeerLimits
     from p2pchat.peer.chat.overdue import OverdueLines
     from p2pchat.peer.chat.scheduled_delivery import ScheduledDelivery
@@ -150,7 +150,7 @@ def node_maker(
             else closing(Retention(us.loop, us.history, keep_days, failed)),
             closing(Indexing(us.loop, us.history, failed)),
             closing(OverdueLines(us.loop, us.history, watcher.on_event)),
-            node_of_ours(
+            local_node(
                 settings,
                 us,
                 credentials,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from p2pchat.peer.store.schedule import Schedule
 
 
-class OurFiles:
+class ProfileHome:
     """The profile at a registry, and the identity, which is created on first use."""
 
     def __init__(self, url: RegistryUrl, profile: Profile, identity_file: Path) -> None:
@@ -100,7 +100,7 @@ class OurFiles:
 
 
 @contextmanager
-def our_files(settings: Settings, registry: str | None) -> Iterator[OurFiles]:
+def open_profile_home(settings: Settings, registry: str | None) -> Iterator[ProfileHome]:
     """Yield the files for the registry named by the option or the settings.
 
     Makes the folders, and the configuration file, where they are not. A profile that cannot be
@@ -108,7 +108,7 @@ def our_files(settings: Settings, registry: str | None) -> Iterator[OurFiles]:
     """
     url = parse_registry_url(registry or settings.registry)
     with open_profile(settings) as profile:
-        yield OurFiles(url, profile, settings.identity_file)
+        yield ProfileHome(url, profile, settings.identity_file)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from p2pchat.ui.screen.chat_app import ChatApp
 from p2pchat.ui.screen.screens import Screens, Watcher
 from p2pchat.ui.screen.typed_ahead import TakesInput
 from p2pchat.ui.screen.view import View
-from p2pchat.ui.text.appearance import Look
+from p2pchat.ui.text.appearance import Appearance
 
 if TYPE_CHECKING:
     from p2pchat.ui.program.app import ProgramApp
@@ -42,7 +42,7 @@ class AtPrompt(NamedTuple):
 
     history_file: Path | None
     drafts_file: Path | None
-    look: Look
+    look: Appearance
 
 
 class Talk(Protocol):

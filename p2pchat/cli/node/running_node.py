@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from p2pchat.cli.echo import echo
-from p2pchat.cli.node.profile_home import OurFiles
+from p2pchat.cli.node.profile_home import ProfileHome
 from p2pchat.cli.settings import Settings, private_folder
 from p2pchat.errors import AlreadyOnline, LinkLost, StorageError, Unreachable
 from p2pchat.net.loop import Loop
@@ -36,13 +36,13 @@ _LOOK_EVERY: Final = 0.02
 _ATTEMPTS: Final = 3
 
 
-def control_path(settings: Settings, us: OurFiles, username: str) -> Path:
+def control_path(settings: Settings, us: ProfileHome, username: str) -> Path:
     """Return where the account's node listens; its folder is made. Raise StorageError."""
     private_folder(settings.run_folder)
     return _socket(settings, us, username)
 
 
-def _socket(settings: Settings, us: OurFiles, username: str) -> Path:
+def _socket(settings: Settings, us: ProfileHome, username: str) -> Path:
     if settings.run_folder_doubt:
         _warn(f"{settings.run_folder_doubt}; {settings.run_folder} is used instead")
     return socket_of(settings.run_folder, str(us.url), username)
@@ -50,7 +50,7 @@ def _socket(settings: Settings, us: OurFiles, username: str) -> Path:
 
 @contextmanager
 def running_node(
-    loop: Loop, settings: Settings, us: OurFiles, username: str
+    loop: Loop, settings: Settings, us: ProfileHome, username: str
 ) -> Iterator[ControlClient | None]:
     """Yield the way to the account's node; None where none is running."""
     if not settings.run_folder.exists():  # which a command that only reads need not be able to make
@@ -67,7 +67,7 @@ def running_node(
 
 @contextmanager
 def lasting_node(
-    loop: Loop, settings: Settings, us: OurFiles, username: str
+    loop: Loop, settings: Settings, us: ProfileHome, username: str
 ) -> Iterator[ControlClient | None]:
     """The same, but for a command that is online for a moment: that one gives way."""
     with running_node(loop, settings, us, username) as client:
@@ -77,7 +77,7 @@ def lasting_node(
 def at_a_node(
     loop: Loop,
     settings: Settings,
-    us: OurFiles,
+    us: ProfileHome,
     username: str,
     attach: Callable[[ControlClient], T],
     be: Callable[[], T],
@@ -94,7 +94,7 @@ def at_a_node(
     raise taken
 
 
-def who_is_online(settings: Settings, us: OurFiles) -> set[str] | None:
+def who_is_online(settings: Settings, us: ProfileHome) -> set[str] | None:
     """Return which contacts are online, as our node knows it; None where none is online.
 
     Raise TimedOut if it does not answer.
@@ -113,7 +113,7 @@ def who_is_online(settings: Settings, us: OurFiles) -> set[str] | None:
         return set(answer.online) if answer.standing == "online" else None
 
 
-def tell_trusted(settings: Settings, us: OurFiles, contact: str) -> int:
+def tell_trusted(settings: Settings, us: ProfileHome, contact: str) -> int:
     """Have a running node use the contact's new key; return how many lines have failed.
 
     Raise TimedOut if the node does not answer, or StorageError.

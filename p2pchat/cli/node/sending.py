@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from p2pchat.cli.node.profile_home import our_files
+from p2pchat.cli.node.profile_home import open_profile_home
 from p2pchat.cli.node.running_node import control_path, node_or_place, running_node
-from p2pchat.cli.node.session import OurSide, our_side
+from p2pchat.cli.node.session import UserSession, open_session
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import (
     ContactOffline,
@@ -62,7 +62,7 @@ def deliver(
     Raise ContactOffline if they wait in the outbox, NotTrusted where they are kept there until
     the person has decided, NoSuchUser with whoever was meant, and what else keeps them from it.
     """
-    with our_side(settings, registry) as us:
+    with open_session(settings, registry) as us:
         if not us.url.secure:
             raise UsageError(
                 "the original dialect acknowledges nothing", advice=f"p2p chat {contact}"
@@ -92,7 +92,7 @@ def send_later(
 
     Raise ContactOffline, because they wait, and UsageError where they could never be sent.
     """
-    with our_files(settings, registry) as us:
+    with open_profile_home(settings, registry) as us:
         username, contact = us.who_am_i(me), us.whom(contact, me)
         if not us.url.secure:
             raise UsageError("in the original dialect nothing is kept for later")
@@ -133,7 +133,9 @@ class _Order:
             yield Send(self.contact, self.texts[some], self.ids[some], self.wait, self.expires_at)
 
 
-def _carry_out(settings: Settings, us: OurSide, username: str, order: _Order) -> P2PError | None:
+def _carry_out(
+    settings: Settings, us: UserSession, username: str, order: _Order
+) -> P2PError | None:
     """Have the running node send the texts, or run one for that; return the error that keeps them
     waiting.
 
@@ -155,7 +157,7 @@ def _carry_out(settings: Settings, us: OurSide, username: str, order: _Order) ->
             return _kept(outcome.what) if _is_kept(us, order) else outcome
 
 
-def _is_kept(us: OurSide, order: _Order) -> bool:
+def _is_kept(us: UserSession, order: _Order) -> bool:
     """Return whether all of it is in the outbox, or was delivered from there."""
     if order.texts is None:
         return not us.history.lines(order.contact, states=TO_RETRY)
@@ -197,7 +199,7 @@ def cancel(settings: Settings, registry: str | None, me: str | None, contact: st
 
     A node that runs is asked, which knows what is on its way already. Raise StorageError.
     """
-    with our_files(settings, registry) as us, closing(Loop()) as loop:
+    with open_profile_home(settings, registry) as us, closing(Loop()) as loop:
         contact = us.named(contact)
         account = us.profile.last_account(str(us.url)) if me is None else us.named(me)
         if account is not None:
@@ -213,10 +215,10 @@ def cancel(settings: Settings, registry: str | None, me: str | None, contact: st
 
 
 def _deliver_ourselves(
-    settings: Settings, us: OurSide, username: str, order: _Order, place: ControlServer
+    settings: Settings, us: UserSession, username: str, order: _Order, place: ControlServer
 ) -> P2PError | None:
     """Run the node until the texts are delivered, or it gives way to another process."""
-    from p2pchat.cli.node.local_node import node_of_ours
+    from p2pchat.cli.node.local_node import local_node
     from p2pchat.peer.control.delivery import Delivery
     from p2pchat.peer.events import Event, LoggedIn, LoginFailed
     from p2pchat.ui.screen.screens import Listening
@@ -247,7 +249,7 @@ def _deliver_ourselves(
         stack.callback(place.close)
         credentials = us.credentials(username, settings.password)
         node = stack.enter_context(
-            node_of_ours(
+            local_node(
                 settings,
                 us,
                 credentials,

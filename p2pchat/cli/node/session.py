@@ -13,7 +13,7 @@ from typing import Final
 import click
 
 from p2pchat.cli.echo import echo
-from p2pchat.cli.node.profile_home import OurFiles, our_files
+from p2pchat.cli.node.profile_home import ProfileHome, open_profile_home
 from p2pchat.cli.options import is_terminal
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import NotTrusted
@@ -31,7 +31,7 @@ _LAST_BYTES: Final = 8.0
 """Seconds for them at most; a link takes 5. What is still open then was left in the midst."""
 
 
-class OurSide(OurFiles):
+class UserSession(ProfileHome):
     """What one person has, at one registry, and the way there."""
 
     def __init__(
@@ -61,15 +61,15 @@ class OurSide(OurFiles):
 
 
 @contextmanager
-def our_side(settings: Settings, registry: str | None) -> Iterator[OurSide]:
+def open_session(settings: Settings, registry: str | None) -> Iterator[UserSession]:
     """Yield our side of the registry named by the option or the settings.
 
     At the end the last bytes still go out. Raise UsageError, StorageError.
     """
-    with our_files(settings, registry) as files, running_loop() as (loop, network):
+    with open_profile_home(settings, registry) as files, running_loop() as (loop, network):
         for url in (files.url, *files.url.others):
             _confirm_key(url, files.profile)
-        yield OurSide(loop, network, files.url, files.profile, settings.identity_file)
+        yield UserSession(loop, network, files.url, files.profile, settings.identity_file)
 
 
 @contextmanager

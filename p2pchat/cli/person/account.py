@@ -27,9 +27,9 @@ def register(
     settings: Settings, user: str, registry: str | None, password_file: Path | None, invite: str
 ) -> None:
     """Run `p2p register`."""
-    from p2pchat.cli.node.session import our_side
+    from p2pchat.cli.node.session import open_session
 
-    with our_side(settings, registry) as us:
+    with open_session(settings, registry) as us:
         username = us.named(user)
         password = options.get_password(settings, password_file, username, twice=True)
         us.registry_commands.register(us.credentials(username, password), password, invite)
@@ -62,9 +62,9 @@ def passwd(
     new_password_file: Path | None,
 ) -> None:
     """Run `p2p passwd`."""
-    from p2pchat.cli.node.session import our_side
+    from p2pchat.cli.node.session import open_session
 
-    with our_side(settings, registry) as us:
+    with open_session(settings, registry) as us:
         if not us.url.secure:
             raise UsageError("the original dialect cannot change a password")
         username = us.who_am_i(user)
@@ -93,9 +93,9 @@ def passwd(
 @click.pass_obj
 def logout(settings: Settings, user: str | None, registry: str | None, everywhere: bool) -> None:
     """Run `p2p logout`."""
-    from p2pchat.cli.node.session import our_side
+    from p2pchat.cli.node.session import open_session
 
-    with our_side(settings, registry) as us:
+    with open_session(settings, registry) as us:
         username = us.who_am_i(user)
         credentials = us.credentials(username, settings.password)
         if us.url.secure and not credentials.token and not everywhere:

@@ -14,7 +14,7 @@ from p2pchat.errors import ContactOffline, NodeEnded, P2PError, Unreachable, Usa
 
 if TYPE_CHECKING:
     from p2pchat.cli.node.run import AtPrompt
-    from p2pchat.cli.node.session import OurSide
+    from p2pchat.cli.node.session import UserSession
     from p2pchat.peer.control.client import ControlClient
 
 _PLAIN = click.option("--plain", is_flag=True, help="Plain lines instead of the prompt.")
@@ -94,7 +94,7 @@ def _check_together(*, as_json: bool, seen: bool, headless: bool) -> None:
         )
 
 
-def _at_prompt(settings: Settings, us: "OurSide", username: str) -> "AtPrompt":
+def _at_prompt(settings: Settings, us: "UserSession", username: str) -> "AtPrompt":
     from p2pchat.cli.node.run import AtPrompt
     from p2pchat.peer.control.client import socket_of
 
@@ -104,7 +104,7 @@ def _at_prompt(settings: Settings, us: "OurSide", username: str) -> "AtPrompt":
     return AtPrompt(settings.input_history_file, drafts_file, settings.look)
 
 
-def _raise_what_became(us: "OurSide", whom: str | None, error: P2PError | None) -> None:
+def _raise_what_became(us: "UserSession", whom: str | None, error: P2PError | None) -> None:
     """Raise the error that ended a chat; if its node ended, see first what was kept on disk."""
     from p2pchat.protocol.counting import counted
 
@@ -155,14 +155,14 @@ def _be_online(
         stay_online,
     )
     from p2pchat.cli.node.running_node import at_a_node
-    from p2pchat.cli.node.session import our_side
+    from p2pchat.cli.node.session import open_session
     from p2pchat.protocol.screen import Attach
     from p2pchat.ui.screen.call import Call
 
     _check_together(as_json=as_json, seen=seen, headless=headless)
     settings: Settings = ctx.obj
     terminal = options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)
-    with our_side(settings, registry) as us:
+    with open_session(settings, registry) as us:
         username = us.who_am_i(me)
         whom = None if call is None else us.whom(call, me, in_clear=in_clear)
         to_call = None if whom is None else Call(whom, in_clear)

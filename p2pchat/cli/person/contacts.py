@@ -50,11 +50,11 @@ def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool
 
 
 def _rows(settings: Settings, registry: str | None) -> "list[Row]":
-    from p2pchat.cli.node.profile_home import our_files
+    from p2pchat.cli.node.profile_home import open_profile_home
     from p2pchat.cli.node.running_node import who_is_online
     from p2pchat.ui.screen.contact_list import rows
 
-    with our_files(settings, registry) as us:
+    with open_profile_home(settings, registry) as us:
         return rows(us.contacts, us.history, who_is_online(settings, us))
 
 
@@ -73,9 +73,9 @@ def _rows(settings: Settings, registry: str | None) -> "list[Row]":
 @click.pass_obj
 def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> None:
     """Run `p2p verify`."""
-    from p2pchat.cli.node.profile_home import our_files
+    from p2pchat.cli.node.profile_home import open_profile_home
 
-    with our_files(settings, registry) as us:
+    with open_profile_home(settings, registry) as us:
         username = us.named(user)
         echo(us.contacts.safety_number(username))
         if not yes and options.is_terminal(sys.stdin):
@@ -100,11 +100,11 @@ def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> No
 @click.pass_obj
 def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> None:
     """Run `p2p trust`."""
-    from p2pchat.cli.node.profile_home import our_files
+    from p2pchat.cli.node.profile_home import open_profile_home
     from p2pchat.cli.node.running_node import tell_trusted
     from p2pchat.protocol.counting import counted
 
-    with our_files(settings, registry) as us:
+    with open_profile_home(settings, registry) as us:
         username = us.named(user)
         echo(us.contacts.other_number(username))
         if not yes and options.is_terminal(sys.stdin):

@@ -13,7 +13,7 @@ from typing import Final
 
 from p2pchat.cli.node.local_node import make_node
 from p2pchat.cli.node.run import TO_END, AtPrompt, MakeNode, at_signals, converse
-from p2pchat.cli.node.session import OurSide, running_loop
+from p2pchat.cli.node.session import UserSession, running_loop
 from p2pchat.cli.serve.registry_process import RunningRegistry
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
@@ -122,7 +122,7 @@ def _stage() -> Iterator[_Stage]:
             home = Path(folder) / username
             home.mkdir(mode=0o700)
             profile = stack.enter_context(closing(Profile(home / "profile.sqlite3")))
-            us = OurSide(loop, network, url, profile, home / "identity.pem")
+            us = UserSession(loop, network, url, profile, home / "identity.pem")
             password = secrets.token_urlsafe()
             credentials = us.credentials(username, password)
             us.registry_commands.register(credentials, password)

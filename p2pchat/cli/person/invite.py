@@ -12,7 +12,7 @@ from p2pchat.cli.echo import echo
 from p2pchat.cli.settings import JOIN_LINK, Settings
 
 if TYPE_CHECKING:
-    from p2pchat.cli.node.profile_home import OurFiles
+    from p2pchat.cli.node.profile_home import ProfileHome
     from p2pchat.peer.registry_client.url import RegistryUrl
 
 
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 @click.pass_obj
 def invite(settings: Settings, registry: str | None, me: str | None, code: str, qr: bool) -> None:
     """Run `p2p invite`."""
-    from p2pchat.cli.node.profile_home import our_files
+    from p2pchat.cli.node.profile_home import open_profile_home
 
-    with our_files(settings, registry) as us:
+    with open_profile_home(settings, registry) as us:
         url = _as_others_reach(_with_key(us), settings)
         account = us.profile.last_account(str(us.url)) if me is None else us.named(me)
         link = _link(us, url, account, code)
@@ -53,7 +53,7 @@ def invite(settings: Settings, registry: str | None, me: str | None, code: str, 
         echo(draw(link))
 
 
-def _with_key(us: "OurFiles") -> "RegistryUrl":
+def _with_key(us: "ProfileHome") -> "RegistryUrl":
     """Return the registry's URL with the key that the profile knows."""
     from p2pchat.peer.registry_client.link import BY_AUTHORITY, due_key
 
@@ -82,7 +82,7 @@ def _as_others_reach(url: "RegistryUrl", settings: Settings) -> "RegistryUrl":
     return replace(url, host=join.host, port=join.port, udp_port=join.udp_port)
 
 
-def _link(us: "OurFiles", url: "RegistryUrl", account: str | None, code: str) -> str:
+def _link(us: "ProfileHome", url: "RegistryUrl", account: str | None, code: str) -> str:
     """Return the invitation; where there is nothing to verify with, the registry's link."""
     from p2pchat.peer.calls.invitations import LIFETIME, Invitation
 

@@ -59,10 +59,10 @@ def listen(
     """Run `p2p listen`."""
     from p2pchat.cli.node.run import Following, Talk, attach_program, serve_program
     from p2pchat.cli.node.running_node import at_a_node
-    from p2pchat.cli.node.session import our_side
+    from p2pchat.cli.node.session import open_session
 
     settings: Settings = ctx.obj
-    with our_side(settings, registry) as us:
+    with open_session(settings, registry) as us:
         username = us.who_am_i(me)
         following = Following(as_json, "" if only is None else us.named(only), seen, orders=False)
 

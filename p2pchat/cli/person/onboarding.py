@@ -27,7 +27,7 @@ from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.url import parse_registry_url
 
 if TYPE_CHECKING:
-    from p2pchat.cli.node.session import OurSide
+    from p2pchat.cli.node.session import UserSession
     from p2pchat.peer.calls.invitations import Invitation
 
 
@@ -94,9 +94,9 @@ def _at(
     *,
     ask: bool,
 ) -> str:
-    from p2pchat.cli.node.session import our_side
+    from p2pchat.cli.node.session import open_session
 
-    with our_side(settings, registry) as us:
+    with open_session(settings, registry) as us:
         username = us.profile.last_account(str(us.url))
         if username is None or (name is not None and us.named(name) != username):
             us.registry_commands.reach()
@@ -119,7 +119,7 @@ def _at(
 
 
 def _become_somebody(
-    us: "OurSide", name: str | None, given: str | None, code: str, *, is_new: bool
+    us: "UserSession", name: str | None, given: str | None, code: str, *, is_new: bool
 ) -> str:
     """Ask for a name and a password until the registry takes them; return the name.
 
@@ -150,7 +150,7 @@ def _become_somebody(
 
 
 def _make_or_log_in(
-    us: "OurSide", credentials: Credentials, password: str, code: str, *, ask: bool = False
+    us: "UserSession", credentials: Credentials, password: str, code: str, *, ask: bool = False
 ) -> None:
     """Make the account; log in instead if there is one of that name whose password it is."""
     try:
@@ -167,7 +167,7 @@ def _make_or_log_in(
             raise refused from None
 
 
-def _ask_name(us: "OurSide", before: str) -> str:
+def _ask_name(us: "UserSession", before: str) -> str:
     """Ask until the answer is a valid name; earlier answers are kept."""
     while True:
         typed: str = click.prompt("Your name there", default=before or None, err=True)
@@ -202,9 +202,9 @@ def _knows_somebody(settings: Settings) -> bool:
     """Return whether there is an account at the registry that counts without a question."""
     if not settings.profile_file.exists():
         return False
-    from p2pchat.cli.node.profile_home import our_files
+    from p2pchat.cli.node.profile_home import open_profile_home
 
-    with our_files(settings, None) as us:
+    with open_profile_home(settings, None) as us:
         return us.profile.last_account(str(us.url)) is not None
 
 
@@ -229,7 +229,7 @@ def _ask_registry(settings: Settings, before: str) -> str:
             return link
 
 
-def _register(us: "OurSide", credentials: Credentials, password: str, code: str = "") -> None:
+def _register(us: "UserSession", credentials: Credentials, password: str, code: str = "") -> None:
     """Make the account, asking for an invitation where the registry wants one."""
     invite = code
     while True:

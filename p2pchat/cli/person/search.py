@@ -10,7 +10,7 @@ from p2pchat.cli.settings import Settings
 from p2pchat.errors import ContactOffline, LinkLost, NoSuchUser
 
 if TYPE_CHECKING:
-    from p2pchat.cli.node.session import OurSide
+    from p2pchat.cli.node.session import UserSession
     from p2pchat.protocol.messages import SearchResult
 
 
@@ -33,12 +33,12 @@ def search(
     ctx: click.Context, user: str, registry: str | None, me: str | None, as_json: bool
 ) -> None:
     """Run `p2p search`."""
-    from p2pchat.cli.node.session import our_side
+    from p2pchat.cli.node.session import open_session
     from p2pchat.net.address import Address
     from p2pchat.protocol.messages import Presence
 
     settings: Settings = ctx.obj
-    with our_side(settings, registry) as us:
+    with open_session(settings, registry) as us:
         user = us.named(user)
         credentials = None
         if us.url.secure:
@@ -67,7 +67,7 @@ def search(
 
 
 def _through_node(
-    settings: Settings, us: "OurSide", me: str | None, user: str
+    settings: Settings, us: "UserSession", me: str | None, user: str
 ) -> "SearchResult | None":
     """Ask the running node, so that there is no second login; return None if none answers."""
     from p2pchat.cli.node.running_node import running_node

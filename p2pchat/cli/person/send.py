@@ -164,10 +164,10 @@ def list_outbox(given: tuple[Settings, str | None], *, as_json: bool, raw: bool)
 
 
 def _list(settings: Settings, registry: str | None, *, as_json: bool, raw: bool) -> None:
-    from p2pchat.cli.node.profile_home import our_files
+    from p2pchat.cli.node.profile_home import open_profile_home
     from p2pchat.peer.store.lines import TO_RETRY, LineState
 
-    with our_files(settings, registry) as us:
+    with open_profile_home(settings, registry) as us:
         lines = us.history.lines(states=(LineState.QUEUED, *TO_RETRY))
         later = us.schedule.all()
     print_lines(lines, me="me", as_json=as_json, raw=raw)
@@ -199,12 +199,12 @@ def cancel(given: tuple[Settings, str | None], user: str, me: str | None) -> Non
 @click.pass_obj
 def retry(given: tuple[Settings, str | None], user: str, me: str | None) -> None:
     """Run `p2p outbox retry`."""
-    from p2pchat.cli.node.profile_home import our_files
+    from p2pchat.cli.node.profile_home import open_profile_home
     from p2pchat.cli.node.sending import deliver
     from p2pchat.peer.store.lines import TO_RETRY
 
     settings, registry = given
-    with our_files(settings, registry) as us:
+    with open_profile_home(settings, registry) as us:
         name, key = us.named(user), us.contacts.get(us.named(user)).key
         count = len(us.history.lines(name, states=TO_RETRY))
         count += us.history.count_queued(name, other_than=key)

@@ -46,11 +46,11 @@ def history(
     delete: bool,
 ) -> None:
     """Run `p2p history`."""
-    from p2pchat.cli.node.profile_home import our_files
+    from p2pchat.cli.node.profile_home import open_profile_home
 
     if user is None and not words:
         raise UsageError("whose history?", advice="p2p history NAME, or --search WORDS")
-    with our_files(settings, registry) as us:
+    with open_profile_home(settings, registry) as us:
         name = None if user is None else us.whom(user, None)
         kept = us.history
         me = us.profile.last_account(str(us.url)) or "me"

@@ -99,13 +99,13 @@ def _print(
 
 def _status(settings: Settings, registry: str | None, me: str | None) -> dict[str, object]:
     """Ask the node, or see what there is without one."""
-    from p2pchat.cli.node.profile_home import our_files
+    from p2pchat.cli.node.profile_home import open_profile_home
     from p2pchat.cli.node.running_node import running_node
     from p2pchat.errors import LinkLost
     from p2pchat.net.loop import Loop
     from p2pchat.protocol.control import Status, StatusResult
 
-    with our_files(settings, registry) as us, closing(Loop()) as loop:
+    with open_profile_home(settings, registry) as us, closing(Loop()) as loop:
         username = us.who_am_i(me)
         # A node that ends meanwhile is none any more.
         with suppress(LinkLost), running_node(loop, settings, us, username) as running:

@@ -33,7 +33,7 @@ from p2pchat.ui.prompt.drafts import Drafts
 from p2pchat.ui.prompt.keys import bindings
 from p2pchat.ui.prompt.terminal import our_terminal
 from p2pchat.ui.prompt.title import Title
-from p2pchat.ui.text.appearance import Look
+from p2pchat.ui.text.appearance import Appearance
 from p2pchat.ui.text.confirm import as_meant, why_ask
 from p2pchat.ui.text.render import CODE, NOTICE, Fragments, our_lines
 from p2pchat.ui.text.themes import style_of
@@ -70,7 +70,7 @@ class Prompt:
         *,
         history_file: Path | None,
         drafts_file: Path | None = None,
-        look: Look = Look(),  # noqa: B008  # a frozen value
+        look: Appearance = Appearance(),  # noqa: B008  # a frozen value
         input: Input | None = None,  # noqa: A002  # prompt_toolkit's own name
         output: Output | None = None,
     ) -> None:

@@ -27,7 +27,7 @@ from p2pchat.peer.events import (
     TextReceived,
 )
 from p2pchat.peer.node import Node
-from p2pchat.ui.screen.outgoing_lines import OurLines
+from p2pchat.ui.screen.outgoing_lines import OutgoingLines
 from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.render import verify_hint
 
@@ -51,7 +51,7 @@ class Foreground:
         self.front: str | None = None
         self.opened: set[str] = set()
         self.unread: dict[str, int] = {}
-        self.ours = OurLines(view, node)
+        self.ours = OutgoingLines(view, node)
 
     def begin(self) -> None:
         """Report what came while we were away."""

@@ -16,7 +16,7 @@ from p2pchat.ui.text.render import SENT, prompt_of
 _MOST_KEPT: Final = 200
 
 
-class OurLines:
+class OutgoingLines:
     """Our lines to one contact at a time, set by `bring`."""
 
     def __init__(self, view: View, node: Node) -> None:

@@ -6,7 +6,7 @@ from p2pchat.ui.text.quiet_hours import QuietHours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Appearance:
     """Taste, with its defaults.
 
     `edit_mode` is emacs or vi; `theme` auto, dark or light; `notifications` off, osc9 or osc777, by
