@@ -31,7 +31,7 @@ from p2pchat.registry.store.stores import open_file, open_shared
 from p2pchat.storage import Store
 
 if TYPE_CHECKING:  # it needs what is not there without the extra `postgres`
-    from p2pchat.registry.cluster.node import Shared
+    from p2pchat.registry.cluster.node import ClusterNode
 
 _SHARED_THREADS: Final = 4
 _SHARED_PATIENCE: Final = 4.0
@@ -101,7 +101,7 @@ class RunningRegistry:
             patience=_SHARED_PATIENCE if database else None,
         )
         opened.callback(self._worker.close, _STOP_TIMEOUT if database else None)
-        self._shared: Shared | None = None
+        self._shared: ClusterNode | None = None
         directory: Directory
         if database:
             self._shared = _share(loop, self._store, database, presence, self._lists, lease)
@@ -225,8 +225,8 @@ class RunningRegistry:
 
 def _share(
     loop: Loop, store: Store, url: str, presence: PresenceTable, lists: NodeLists, lease: float
-) -> "Shared":
+) -> "ClusterNode":
     """Return what a node has that shares its database."""
-    from p2pchat.registry.cluster.node import Shared
+    from p2pchat.registry.cluster.node import ClusterNode
 
-    return Shared(loop, store, url, presence, lists, node=secrets.randbits(63), lease=lease)
+    return ClusterNode(loop, store, url, presence, lists, node=secrets.randbits(63), lease=lease)

@@ -5,7 +5,7 @@ from typing import Final
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.registry.cluster.cluster import Cluster
-from p2pchat.registry.cluster.notify_listener import Bulletin
+from p2pchat.registry.cluster.notify_listener import NotifyListener
 from p2pchat.registry.cluster.presence_store import PresenceStore
 from p2pchat.registry.service.node_lists import NodeLists
 from p2pchat.registry.service.presence import PresenceTable
@@ -14,7 +14,7 @@ from p2pchat.storage import Store
 _THREADS: Final = 2
 
 
-class Shared:
+class ClusterNode:
     """Node number `node` of those that share the database at `url`, with a lease in seconds.
 
     What visitors do not wait for has threads of its own, which may wait for the database long.
@@ -38,13 +38,13 @@ class Shared:
         )
         table = PresenceStore(store, node, lease)
         self.cluster = Cluster(loop, self._worker, table, presence, lists, node=node, lease=lease)
-        self._bulletin: Bulletin | None = None
+        self._bulletin: NotifyListener | None = None
 
     def begin(self, join: str) -> None:
         """Take a lease and begin to listen. Raise StorageError."""
         self.cluster.begin(join)
         cluster = self.cluster
-        self._bulletin = Bulletin(
+        self._bulletin = NotifyListener(
             self._loop, self._worker, self._url, cluster.hear, cluster.listening
         )
 

@@ -30,12 +30,12 @@ class LoggedOut(msgspec.Struct, frozen=True, tag="logged out"):
     node: int
 
 
-News = Moved | LoggedOut
+Notification = Moved | LoggedOut
 
-_decoder: Final = msgspec.json.Decoder(list[News])
+_decoder: Final = msgspec.json.Decoder(list[Notification])
 
 
-def encode(news: Iterable[News]) -> Iterator[str]:
+def encode(news: Iterable[Notification]) -> Iterator[str]:
     """Yield the news as texts that are short enough for one notification each."""
     batch: list[bytes] = []
     size = 0
@@ -49,7 +49,7 @@ def encode(news: Iterable[News]) -> Iterator[str]:
         yield _joined(batch)
 
 
-def decode(text: bytes) -> list[News]:
+def decode(text: bytes) -> list[Notification]:
     """Return the news of a text; none where a program that is not ours wrote it."""
     try:
         return _decoder.decode(text)

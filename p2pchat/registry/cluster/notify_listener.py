@@ -21,7 +21,7 @@ _PAUSE: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Bulletin:
+class NotifyListener:
     """Listen until closed: `on_text(bytes)` for each notification of another or of our own.
 
     `on_listening()` comes each time when it begins to listen: what was told before was not heard.

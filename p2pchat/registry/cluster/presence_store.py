@@ -14,7 +14,7 @@ from p2pchat.net.tls.certificates import fingerprint_of_key
 from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.protocol.operator import Session
 from p2pchat.protocol.proofs import SignedNodes
-from p2pchat.registry.cluster.notifications import CHANNEL, LoggedOut, Moved, News, encode
+from p2pchat.registry.cluster.notifications import CHANNEL, LoggedOut, Moved, Notification, encode
 from p2pchat.registry.service.presence import OFFLINE, Whereabouts, whereabouts
 from p2pchat.registry.store.accounts import as_bytes
 from p2pchat.storage import Store
@@ -124,7 +124,7 @@ class PresenceStore:
         None where our lease has ended: renew it first.
         """
         outcomes: dict[str, Published] = {}
-        news: list[News] = []
+        news: list[Notification] = []
         with self._store.transaction():
             if not self._store.rows("SELECT 1 FROM node WHERE id = %s FOR SHARE", (self._node,)):
                 return None
@@ -231,7 +231,7 @@ class PresenceStore:
             )
             self._tell([_left(username, node, key) for username, node, key in gone])
 
-    def _tell(self, news: Iterable[News]) -> None:
+    def _tell(self, news: Iterable[Notification]) -> None:
         for text in encode(news):
             self._store.rows("SELECT pg_notify(%s, %s)", (CHANNEL, text))
 

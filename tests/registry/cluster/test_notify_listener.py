@@ -4,7 +4,7 @@ import psycopg
 
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
-from p2pchat.registry.cluster.notify_listener import Bulletin
+from p2pchat.registry.cluster.notify_listener import NotifyListener
 from tests.postgres import end_connections
 
 
@@ -13,7 +13,9 @@ def test_notifications_are_heard_again_after_a_loss(real_loop: Loop, database: s
     worker = ThreadWorker(real_loop, waiting=0)
     heard: list[bytes] = []
     listening: list[bool] = []
-    bulletin = Bulletin(real_loop, worker, database, heard.append, lambda: listening.append(True))
+    bulletin = NotifyListener(
+        real_loop, worker, database, heard.append, lambda: listening.append(True)
+    )
     with psycopg.connect(database, autocommit=True) as other:
         real_loop.run_until(lambda: bool(listening))
         for text in ("one", "two"):
