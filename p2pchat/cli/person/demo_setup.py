@@ -25,7 +25,7 @@ from p2pchat.ui.program.plain import LineWriter
 from p2pchat.ui.screen.call import Call
 from p2pchat.ui.screen.screens import Listening
 from p2pchat.ui.screen.view import View
-from p2pchat.ui.text.appearance import Look
+from p2pchat.ui.text.appearance import Appearance
 
 ROBOT: Final = "robot"
 PERSON: Final = "you"
@@ -34,7 +34,7 @@ SCRIPT: Final = ("hello", "is anybody reading along?", "goodbye")
 _LOOPBACK: Final = Address("127.0.0.1", 0)
 
 
-def chat_with_robot(look: Look) -> int:
+def chat_with_robot(look: Appearance) -> int:
     """Open a prompt with that look in a chat with the robot; return the exit code."""
     with _stage() as stage:
         if stage.exit_code:

@@ -31,9 +31,9 @@ class RegistryClient:
     """Ask the registry that `dialer` dials; questions wait for each other.
 
     `on_lost(error)` is called once if the open connection ends by itself, after every open
-    question's `failed`; `on_goodbye` before that, where the registry says why. `on_presence_update` comes
-    with the news of somebody who is watched. After `close` they
-    are not called any more, but the open questions still fail.
+    question's `failed`; `on_goodbye` before that, where the registry says why. `on_presence_update`
+    comes with the news of somebody who is watched. After `close` they are not called any more, but
+    the open questions still fail.
     """
 
     def __init__(self, loop: Loop, dialer: RegistryDialer) -> None:

@@ -175,7 +175,9 @@ class RegistrySession:
         self._client.ask(Search(username), answered, failed)
 
     def watch(self, usernames: list[str]) -> None:
-        """Have the registry report where these users are, now and on each change: `on_presence_update`.
+        """Have the registry report where these users are, now and on each change.
+
+        `on_presence_update` is called with each report.
 
         Only until the registry is lost; ask again when it is back.
         """
