@@ -1,7 +1,7 @@
 """The messages between peers: one frozen class for each, in either dialect.
 
 The original dialect has a request, a reply and texts; in the secure one texts are numbered,
-synchronised when a link comes up, and acknowledged (DESIGN, "Nothing lost").
+synchronised when a link comes up, and acknowledged (ARCHITECTURE, "Nothing lost").
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Our client at a registry that has the original program's habits (PROTOCOL, "must live with")."""
+"""Our client at a registry that has the original program's habits (PROTOCOL, "HELLO")."""
 
 from collections.abc import Iterator
 from pathlib import Path

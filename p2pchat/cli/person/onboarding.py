@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 _SHORTEST: Final = 6
-"""Characters of a password, as secure registries want them (PROTOCOL, "REG")."""
+"""Characters of a password, as secure registries want them (PROTOCOL, "Names")."""
 
 
 class Begun(NamedTuple):

@@ -2,7 +2,7 @@
 costly.
 
 The side that has dialled closes it; the other one does so only if it has not, after twice the time
-(PROTOCOL, "Idle links"). Knows the times of one link, and nothing of what is said on it.
+(PROTOCOL, "Peer and peer"). Knows the times of one link, and nothing of what is said on it.
 """
 
 from collections.abc import Callable

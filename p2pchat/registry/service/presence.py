@@ -156,7 +156,10 @@ class PresenceTable:
         self._by_session[online_session.seal.session] = online_session
 
     def announce(self, online_session: OnlineSession, port: int, clear_port: int = 0) -> bool:
-        """Set the user's addresses; return False if another has one (PROTOCOL, `PS_PORT`)."""
+        """Set the user's addresses; return False if another has one.
+
+        See PROTOCOL, "client and registry".
+        """
         wanted = [(online_session.host, p) for p in (port, clear_port) if p]
         if any(self._by_address.get(a, online_session) is not online_session for a in wanted):
             return False

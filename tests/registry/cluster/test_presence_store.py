@@ -59,7 +59,7 @@ def test_the_newer_login_has_the_name(nodes: list[PresenceStore]) -> None:
 
 
 def test_an_address_is_one_users_at_all_nodes(nodes: list[PresenceStore]) -> None:
-    """While that one is there (PROTOCOL, `PS_PORT`)."""
+    """While that one is there (PROTOCOL, "client and registry")."""
     one, two = nodes
     one.publish([row("alice", 4000)], [])
     assert two.publish([row("bob", 4000)], []) == {"bob": PORT_TAKEN}

@@ -20,7 +20,7 @@ def book() -> PresenceTable:
 
 
 def test_a_port_is_taken_by_another_user_at_the_same_address(book: PresenceTable) -> None:
-    """Not at another address, and not by oneself (PROTOCOL, `PS_PORT`)."""
+    """Not at another address, and not by oneself (PROTOCOL, "client and registry")."""
     alice, bob, carol = (
         online_session("alice"),
         online_session("bob"),

@@ -165,7 +165,7 @@ def test_a_search_has_three_outcomes(registry: Registry) -> None:
 
 
 def test_ports(registry: Registry) -> None:
-    """Taken, no port, and another try (PROTOCOL, `PS_PORT`)."""
+    """Taken, no port, and another try (PROTOCOL, "client and registry")."""
     registry.online("alice", 4000)
     bob = registry.client_session()
     registry.ask(bob, Register("bob", "pw"))
