@@ -126,6 +126,11 @@ class Conversations:
         """Return the conversation with a contact; None if there was none in this run."""
         return self.notes if contact == self._username else self._by_name.get(contact)
 
+    def flush(self) -> None:
+        """Write to disk what was said in this turn."""
+        for conversation in self._by_name.values():
+            conversation.flush()
+
     def online(self) -> None:
         """Note that we are logged in: have the registry report on everyone who matters."""
         self._watching.online()

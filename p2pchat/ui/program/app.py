@@ -234,6 +234,7 @@ class ProgramApp(Watcher):
                 self._answer(order, {})
             self._wind_up()
             return
+        self.node.conversations.flush()  # what was said before it is seen by an order
         try:
             told = self._orders.do(order)
         except P2PError as error:

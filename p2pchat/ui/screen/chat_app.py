@@ -320,6 +320,7 @@ class ChatApp(Watcher):
         elif isinstance(meant, Say):
             self._say(meant.text)
         else:
+            self.node.conversations.flush()  # what was said before it is seen by a command
             self._try(lambda: self._handlers[meant.word](self._with_name(meant)))
 
     def _with_name(self, order: Order) -> Order:

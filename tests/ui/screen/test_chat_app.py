@@ -490,3 +490,18 @@ def test_an_offline_contact_is_told_although_lines_wait_already(secure_world: Wo
         assert screen.lines.count(told) == count
         app.submit("/leave")
         secure_world.settle()
+
+
+def test_a_command_sees_what_was_said_before_it(secure_world: World) -> None:
+    """Although both came at once, as from a pipe: the outbox lists the line, once."""
+    alice, bob = friends(secure_world)
+    alice.node.stop()
+    bob.node.stop()
+    secure_world.settle()
+    app, screen = start(secure_world, commands_overtake=False)
+    app.submit("/chat bob")
+    secure_world.settle()
+    for line in ("for later", "/outbox", "/search-history later", "/contacts"):
+        app.submit(line)
+    assert sum("for later" in line for line in screen.lines) == 2
+    assert "1 waits" in screen.lines[-1]
