@@ -73,6 +73,10 @@ class Store:
         self._likely = likely
         self._advice = advice
 
+    def call_it(self, name: str, advice: str) -> None:
+        """Have errors name it so, with that advice."""
+        self._name, self._advice = name, advice
+
     @contextmanager
     def errors(self) -> Iterator[None]:
         """Raise what the database raises as StorageError; for queries and what reads them."""

@@ -1,5 +1,10 @@
 """What commands print: the last filter before a terminal, wherever a text comes from."""
 
+import shutil
+import sys
+import textwrap
+from typing import TextIO
+
 import click
 
 
@@ -8,6 +13,31 @@ def echo(text: str = "", *, err: bool = False) -> None:
     from p2pchat.protocol.text import printable
 
     click.echo(printable(text), err=err)
+
+
+def echo_wrapped(text: str, *, err: bool = False, indent: int = 4) -> None:
+    """Print a line; a terminal gets it broken between words, with the rest indented."""
+    width = _width(sys.stderr if err else sys.stdout)
+    if width is None or len(text) <= width:
+        echo(text, err=err)
+        return
+    for part in textwrap.wrap(
+        text,
+        width,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ):
+        echo(part, err=err)
+
+
+def _width(stream: TextIO) -> int | None:
+    """Return how wide the terminal is; None if it is none."""
+    try:
+        is_terminal = stream.isatty()
+    except (AttributeError, ValueError):  # there is none, or it is closed
+        return None
+    return max(20, shutil.get_terminal_size().columns) if is_terminal else None
 
 
 def echo_json(value: object) -> None:

@@ -23,6 +23,9 @@ from p2pchat.cli.show_error import as_ours, show_error
 from p2pchat.cli.streams import set_streams
 from p2pchat.errors import INTERRUPTED, P2PError, StorageError, UsageError
 
+_WITHOUT_SETTINGS: Final = frozenset({"doctor", "help"})
+"""Commands that help where the configuration file is malformed."""
+
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 _NO_DESCRIPTOR: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
@@ -116,7 +119,12 @@ def _end_as_others_do() -> NoReturn:
 @click.pass_context
 def cli(ctx: click.Context, /, profile: str | None, **_: Any) -> None:
     """Run `p2p` itself."""
-    ctx.obj = settings.from_environment(profile=profile)
+    try:
+        ctx.obj = settings.from_environment(profile=profile)
+    except UsageError as error:
+        if ctx.invoked_subcommand not in _WITHOUT_SETTINGS:
+            raise
+        ctx.obj = settings.without_file(error, profile=profile)
     ctx.default_map = {name: _defaults(command, ctx.obj) for name, command in cli.commands.items()}
     if ctx.invoked_subcommand is None:
         _begin(ctx)

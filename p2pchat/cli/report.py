@@ -6,7 +6,7 @@ Each look gives findings; none of them stops the next one. Knows nothing of what
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from p2pchat.cli.echo import echo, echo_json
+from p2pchat.cli.echo import echo_json, echo_wrapped
 from p2pchat.errors import P2PError
 
 
@@ -68,8 +68,8 @@ class Report:
             }
             echo_json(fields)
             return
-        echo(f"{finding.mark} {finding.what}")
+        echo_wrapped(f"{finding.mark} {finding.what}")
         if finding.likely:
-            echo(f"  likely: {finding.likely}")
+            echo_wrapped(f"  likely: {finding.likely}")
         if finding.advice:
-            echo(f"  try: {finding.advice}")
+            echo_wrapped(f"  try: {finding.advice}")

@@ -4,9 +4,9 @@ Lower rooms get plain values. Options of the command line outrank what is here.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import platformdirs
 
 from p2pchat.cli.config_file import (
     KEYS,
+    NOTHING,
     PROFILE_NAME,
     Configuration,
     Value,
@@ -77,6 +78,8 @@ class Settings:
     """Where a service manager wants to hear how we are, see sd_notify(3)."""
     watchdog_s: float | None = None
     """Within how many seconds it wants a sign of life each time."""
+    trouble: UsageError | None = None
+    """Why the configuration file does not count; commands that repair things go on without it."""
 
     @property
     def registry(self) -> str:
@@ -158,7 +161,9 @@ def private_folder(folder: Path) -> None:
 
 
 def from_environment(
-    environment: Mapping[str, str] = os.environ, profile: str | None = None
+    environment: Mapping[str, str] = os.environ,
+    profile: str | None = None,
+    read: Callable[[Path, str | None], Configuration] = read_configuration,
 ) -> Settings:
     """Return the settings of a profile (else of the one that P2P_PROFILE names, else of none).
 
@@ -171,7 +176,7 @@ def from_environment(
     below = _below(profile)
     config_home = Path(home) / "config" if home else directories.user_config_path
     config_file = config_home / "config.toml"
-    configuration = read_configuration(config_file, profile)
+    configuration = read(config_file, profile)
     resolved = _resolve(environment, configuration, config_file)
     values = {name: value for name, (value, _) in resolved.items()}
     run_folder, doubt = _run_folder(environment, home, directories)
@@ -191,6 +196,17 @@ def from_environment(
         notify_socket=environment.get("NOTIFY_SOCKET") or None,
         watchdog_s=_watchdog(environment),
     )
+
+
+def without_file(
+    trouble: UsageError, environment: Mapping[str, str] = os.environ, profile: str | None = None
+) -> Settings:
+    """Return the settings as if there were no configuration file, which has that `trouble`.
+
+    Raise UsageError if the trouble is elsewhere.
+    """
+    settings = from_environment(environment, profile, read=lambda *_: NOTHING)
+    return replace(settings, trouble=trouble)
 
 
 def _below(profile: str | None) -> Path:

@@ -46,7 +46,7 @@ from p2pchat.peer.store.history import History
 from p2pchat.peer.store.lines import KeptLine, LineState
 from p2pchat.peer.store.profile import Profile
 from p2pchat.protocol.messages import Presence, SearchResult
-from p2pchat.protocol.names import ME, check_username, meant_name
+from p2pchat.protocol.names import check_username, is_me, meant_name
 from p2pchat.protocol.talk import Reply
 
 ANY_PORT: Final = 0
@@ -189,7 +189,7 @@ class Node:
         Who is called in clear, or talks to us so, has any name; "me" is ourselves. Raise UsageError
         if it is none.
         """
-        if typed == ME and not self.contacts.get(ME).accepted:
+        if is_me(typed):
             return self.username
         talk_in_clear = {self._calls.in_chat_with, self._calls.calling, self._calls.called_by}
         secure = self.url.secure and not in_clear and typed not in talk_in_clear
@@ -363,7 +363,7 @@ class Node:
             case RegistryLost():
                 self.conversations.offline()
             case Found(name) | Calling(name) | ChatStarted(name) if name != self.username:
-                # Not whoever just calls.
+                # Not who just calls.
                 self._remember(self._profile.note_name, name)
             case _:
                 pass

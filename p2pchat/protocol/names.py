@@ -17,6 +17,8 @@ MAX_USERNAME_BYTES: Final = 64
 ME: Final = "me"
 """What a user types for themselves."""
 
+PLAIN_RULE: Final = "lower-case letters, digits, '.', '_' and '-', at most 32"
+
 _PLAIN_USERNAME: Final = re.compile("[a-z0-9][a-z0-9._-]{0,31}")
 
 _LOOK_ALIKE: Final = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
@@ -61,8 +63,21 @@ def meant_name(typed: str, *, secure: bool) -> str:
 
     Names of the secure dialect are lower case (PROTOCOL, "Names"). Raise UsageError if it is none.
     """
-    check_username(typed)
-    return typed.lower() if secure else typed
+    if not secure:
+        check_username(typed)
+        return typed
+    name = typed.lower()
+    if not is_plain_username(name):
+        raise UsageError(
+            f"{excerpt(typed)!r} is not a valid username",
+            likely=f"a name has {PLAIN_RULE}",
+        )
+    return name
+
+
+def is_me(typed: str) -> bool:
+    """Return whether users mean themselves."""
+    return typed.lower() == ME
 
 
 def check_name(username: str) -> None:
@@ -74,9 +89,9 @@ def check_name(username: str) -> None:
 def is_plain_username(name: str) -> bool:
     """Return whether the name is valid for a new account of the secure dialect.
 
-    Lower-case ASCII, so that no two names look alike (PROTOCOL, "Names").
+    Lower-case ASCII, so that no two names look alike (PROTOCOL, "Names"). ME is reserved.
     """
-    return _PLAIN_USERNAME.fullmatch(name) is not None
+    return name != ME and _PLAIN_USERNAME.fullmatch(name) is not None
 
 
 def _is_hidden(c: str) -> bool:

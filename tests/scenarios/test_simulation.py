@@ -23,7 +23,7 @@ from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.positions import NO_SUM, add_to_sum
 from p2pchat.protocol.talk import Ack, ChatText
 from p2pchat.registry.service.presence import OnlineSession, PresenceTable
-from tests.peer import test_conversations
+from tests.peer.chat import test_conversations
 from tests.scenarios.simulation import Simulation
 from tests.world import World
 

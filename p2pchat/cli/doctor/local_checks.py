@@ -28,12 +28,15 @@ def versions() -> Iterator[Finding]:
 
 def files(settings: Settings) -> Iterator[Finding]:
     """See whether what we keep is for its owner's eyes; makes nothing."""
+    folders = (settings.data_home, settings.state_home, settings.run_folder)
     secrets = (settings.data_home, settings.profile_file, settings.identity_file)
     others = (settings.state_home, settings.run_folder, settings.input_history_file)
     doubts = [
         doubt
         for path in (*secrets, *others)
-        if path.exists() and (doubt := _mode(path, "wrong" if path in secrets else "warn"))
+        if path.exists()
+        and (path.is_dir() == (path in folders))
+        and (doubt := _mode(path, "wrong" if path in secrets else "warn"))
     ]
     yield from doubts
     if not settings.profile_file.exists():

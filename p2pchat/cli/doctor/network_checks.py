@@ -45,6 +45,8 @@ def check_up(
     parse_registry_url(registry or settings.registry)
     report = Report(as_json=as_json)
     report.look("versions", versions)
+    if settings.trouble is not None:
+        report.tell("settings", wrong(settings.trouble))
     report.look("files", partial(files, settings))
     if report.exit_code:
         report.tell("profile", Finding("skip", "profile: not opened, see above"))

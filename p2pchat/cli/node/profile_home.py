@@ -16,7 +16,7 @@ from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
 from p2pchat.peer.store.history import History
 from p2pchat.peer.store.profile import Profile, read_only_copy
 from p2pchat.private_files import is_read_only, refuse_if_others_can_read
-from p2pchat.protocol.names import ME, meant_name
+from p2pchat.protocol.names import is_me, meant_name
 
 if TYPE_CHECKING:
     from p2pchat.peer.calls.contacts import Contacts
@@ -74,7 +74,7 @@ class ProfileHome:
 
         Raise UsageError, LoginNeeded.
         """
-        if typed == ME and not self.contacts.get(ME).accepted:
+        if is_me(typed):
             return self.who_am_i(me)
         return self.named(typed, in_clear=in_clear)
 

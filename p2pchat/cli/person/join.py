@@ -32,11 +32,14 @@ if TYPE_CHECKING:
 def join(ctx: click.Context, link: str, name: str | None, password_file: Path | None) -> None:
     """Run `p2p join`."""
     from p2pchat.cli.person.onboarding import join_by
-    from p2pchat.peer.calls.invitations import is_invitation, parse_invitation
+    from p2pchat.peer.calls.invitations import is_invitation, parse_invitation, pasted_link
+    from p2pchat.peer.registry_client.url import parse_registry_url
 
     settings: Settings = ctx.obj
+    link = pasted_link(link)
     invitation = parse_invitation(link) if is_invitation(link) else None
     registry = link if invitation is None else invitation.registry.link
+    parse_registry_url(registry)  # a slip is told before anything is asked
     given = options.given_password(settings, password_file)
     can_ask = options.is_terminal(sys.stdin) and options.is_terminal(sys.stderr)
     username = join_by(settings, registry, invitation, name=name, password=given, ask=can_ask)

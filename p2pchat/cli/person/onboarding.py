@@ -6,7 +6,7 @@ import click
 
 from p2pchat.cli import options
 from p2pchat.cli.config_file import keep_registry
-from p2pchat.cli.echo import echo
+from p2pchat.cli.echo import echo, echo_wrapped
 from p2pchat.cli.settings import DEFAULT, Settings, make_folder
 from p2pchat.errors import (
     InviteNeeded,
@@ -22,9 +22,10 @@ from p2pchat.errors import (
     Unreachable,
     UsageError,
 )
-from p2pchat.peer.calls.invitations import is_invitation, parse_invitation
+from p2pchat.peer.calls.invitations import is_invitation, parse_invitation, pasted_link
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.url import parse_registry_url
+from p2pchat.protocol.names import PLAIN_RULE
 
 if TYPE_CHECKING:
     from p2pchat.cli.node.session import UserSession
@@ -169,8 +170,14 @@ def _make_or_log_in(
 
 def _ask_name(us: "UserSession", before: str) -> str:
     """Ask until the answer is a valid name; earlier answers are kept."""
+    if us.url.secure and not before:
+        echo_wrapped(f"A name there has {PLAIN_RULE}.", err=True)
     while True:
-        typed: str = click.prompt("Your name there", default=before or None, err=True)
+        typed: str = click.prompt(
+            "Your name there",
+            default=before or None,
+            err=True,
+        )
         if "://" in typed:
             echo("that is a link; what is asked for is a name for you, such as alice", err=True)
             continue
@@ -195,7 +202,7 @@ def _ask_password(name: str, *, is_new: bool, twice: bool) -> str:
 
 
 def _say(error: P2PError) -> None:
-    echo(f"{error.what}{f'; {error.likely}' if error.likely else ''}", err=True)
+    echo_wrapped(f"{error.what}{f'; {error.likely}' if error.likely else ''}", err=True)
 
 
 def _knows_somebody(settings: Settings) -> bool:
@@ -219,6 +226,7 @@ def _ask_registry(settings: Settings, before: str) -> str:
             show_default=False,
             err=True,
         )
+        link = pasted_link(link)
         if "://" not in link:
             link = f"p2p://{link}"
         try:

@@ -39,7 +39,7 @@ def search(
 
     settings: Settings = ctx.obj
     with open_session(settings, registry) as us:
-        user = us.named(user)
+        user = us.whom(user, me)
         credentials = None
         if us.url.secure:
             credentials = us.credentials(us.who_am_i(me), settings.password)

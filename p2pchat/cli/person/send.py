@@ -223,7 +223,7 @@ def _texts(text: str | None) -> tuple[str, ...]:
     if text is None:
         if sys.stdin is None or options.is_terminal(sys.stdin):
             raise UsageError("nothing to send", advice='p2p send NAME "TEXT", or give it on stdin')
-        text = sys.stdin.read().rstrip("\n")
+        text = sys.stdin.read().removeprefix("\ufeff").rstrip("\n")
     if not text.strip():
         raise UsageError("nothing to send", likely="the text is empty")
     parts: list[str] = []

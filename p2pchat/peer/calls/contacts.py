@@ -36,8 +36,15 @@ class Contacts:
         return self._profile.contact(self._registry, username)
 
     def all(self) -> list[KnownContact]:
-        """Return all contacts, sorted by name."""
-        return self._profile.contacts(self._registry)
+        """Return all contacts, sorted by name.
+
+        A user who was only looked up is none: at a secure registry a contact has a key, or was
+        blocked or muted.
+        """
+        known = self._profile.contacts(self._registry)
+        if not self._registry.startswith("p2p://"):
+            return known
+        return [c for c in known if c.key is not None or c.blocked or c.muted_until]
 
     def no_such_user(self, username: str) -> NoSuchUser:
         """Return the error for a name without an account, suggesting the contact that was meant."""
@@ -48,8 +55,13 @@ class Contacts:
         )
 
     def note(self, username: str) -> None:
-        """Remember a name."""
+        """Remember a name, for completion and suggestions."""
         self._profile.note_name(self._registry, username)
+
+    @property
+    def known_names(self) -> list[str]:
+        """The names of all users met or looked up, sorted."""
+        return self._profile.known_names(self._registry)
 
     def key_to_call(self, username: str, published: bytes | None) -> bytes:
         """Return the key that the contact must prove. Raise NotTrusted.
@@ -218,7 +230,12 @@ class Contacts:
         self._profile.keep_contact(self._registry, contact._replace(verified=True, invited=False))
 
     def mute(self, username: str, seconds: float) -> None:
-        """Have a contact make no sound for so many seconds; 0: let them again."""
+        """Have a contact make no sound for so many seconds; 0: let them again.
+
+        Raise UsageError if there is no such contact.
+        """
+        if username not in self.known_names:
+            raise UsageError(f"you have no contact {username}")
         until = int(time.time() + seconds) if seconds else 0
         contact = self.get(username)._replace(muted_until=until)
         self._profile.keep_contact(self._registry, contact)

@@ -57,6 +57,11 @@ def digest_of(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+def pasted_link(text: str) -> str:
+    """Return the link of what was pasted, which may be the whole line `p2p join '...'`."""
+    return text.strip().removeprefix("p2p join").strip().strip("'\"")
+
+
 def is_invitation(text: str) -> bool:
     """Return whether a link is an invitation, perhaps a damaged one, and not only a registry's."""
     try:

@@ -81,6 +81,7 @@ def read_only_copy(file: Path) -> Iterator["Profile"]:
         except OSError as error:
             raise StorageError(f"{file} cannot be read: {error.strerror}") from error
         with closing(Profile(copy)) as profile:
+            profile.store.call_it(str(file), f"chmod u+w {file.parent} {file}")
             profile.allow_reading_only()
             yield profile
 

@@ -79,6 +79,8 @@ class ProgramOrders:
 
     def may_do(self, order: JsonOrder) -> bool:
         """Return whether it need not wait: lines for who is there go out before more are kept."""
+        if any(self._searching.values()):
+            return False  # it is answered first
         if order.word != "send":
             return True
         try:
@@ -242,6 +244,8 @@ class ProgramOrders:
         return {"user": order.user, "safety_number": self._node().contacts.other_number(order.user)}
 
     def _block(self, order: JsonOrder, *, blocked: bool) -> Told:
+        if order.user == self._node().username:
+            raise UsageError("that is yourself")
         check_username(order.user)
         self._node().contacts.block(order.user, blocked=blocked)
         if blocked:

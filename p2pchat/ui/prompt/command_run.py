@@ -4,6 +4,7 @@ At the screen's own machine and folder, and only because its user has typed it. 
 """
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -73,4 +74,11 @@ class CommandRun:
         if code and not self._is_cut:
             notes.append(f"(exit code {code})" if code > 0 else f"(ended by signal {-code})")
         lines = [f"$ {self.command}", *([text] if text else []), *notes]
-        self._then("\n".join(("```", *lines, "```")))
+        self._then(fenced("\n".join(lines)))
+
+
+def fenced(text: str) -> str:
+    """Return a text between fences that are longer than any in it."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"

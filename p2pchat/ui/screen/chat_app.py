@@ -254,7 +254,7 @@ class ChatApp(Watcher):
     def _begin(self) -> None:
         self._ready = True
         try:
-            self.names.update(c.username for c in self.node.contacts.all())
+            self.names.update(self.node.contacts.known_names)
             self.foreground.begin()
             if self._call is not None:
                 self._go_to(*self._call)
@@ -278,12 +278,13 @@ class ChatApp(Watcher):
     def _may_go_on(self, meant: Say | Order) -> bool:
         if not self._ready or self.done:
             return False
-        if meant is END:
-            return not self._searching and self._has_said_all_in_time()
+        if self._searching and (not self._commands_overtake or meant is END):
+            return False  # a script's orders are done, and answered, in order
         if isinstance(meant, Order):
+            waits = meant is END or meant.word in {"leave", "quit"}
             if meant.word == "quit" and self._searching:
                 return False
-            return meant.word not in {"leave", "quit"} or self._has_said_all_in_time()
+            return not waits or self._has_said_all_in_time()
         if self.front is None:
             return self.node.calling is None
         return self.node.has_room(self.front)

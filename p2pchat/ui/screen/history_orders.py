@@ -7,7 +7,7 @@ from p2pchat.errors import UsageError
 from p2pchat.peer.node import Node
 from p2pchat.peer.store.lines import TO_RETRY, KeptLine, LineState
 from p2pchat.protocol.text import excerpt
-from p2pchat.ui.screen.later import schedule_text
+from p2pchat.ui.screen.later import schedule_text, time_and_text
 from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.commands import Order
 from p2pchat.ui.text.copying import to_copy
@@ -55,7 +55,7 @@ class HistoryOrders:
         lines = self._node().history.lines(states=(LineState.QUEUED, *TO_RETRY))
         for line in lines:
             for sentence in kept_lines(line, "me", whole=False):
-                self._view.tell(f"to {line.username}: {sentence}")
+                self._view.tell(sentence)
         later = self._node().schedule.all()
         for scheduled_one in later:
             self._view.tell(scheduled_line(scheduled_one, "me"))
@@ -70,17 +70,17 @@ class HistoryOrders:
         lines = self._node().history.lines(contact, limit=_LOOKED_THROUGH)
         text = to_copy(kind, [line.text for line in reversed(lines)])
         self._view.copy(text)
-        self._view.tell(f"copied: {excerpt(text)}")
+        self._view.tell(f"copied: {excerpt(' '.join(text.split()))}")
 
     def _later(self, typed: str) -> None:
         """Schedule a text for the contact in front."""
         contact = self._front()
         if contact is None:
             raise UsageError("you are in no chat", advice="/chat NAME starts one")
-        time, _, text = typed.partition(" ")
-        if not text.strip():
+        time, text = time_and_text(typed)
+        if not text:
             raise UsageError("what is to be said later?", advice="/later 9:00 TEXT")
-        at = schedule_text(self._node(), contact, text.strip(), time)
+        at = schedule_text(self._node(), contact, text, time)
         self._view.tell(f"it is said not before {at:%A %H:%M}: /outbox")
 
     def _tell(self, lines: list[KeptLine]) -> None:

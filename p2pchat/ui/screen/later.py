@@ -6,7 +6,16 @@ from p2pchat.errors import UsageError
 from p2pchat.peer.node import Node
 from p2pchat.peer.store.schedule import scheduled
 from p2pchat.protocol.durations import seconds_of
-from p2pchat.ui.text.moments import COMING_EXAMPLES, coming_moment_of
+from p2pchat.ui.text.moments import COMING_EXAMPLES, coming_moment_of, is_clock
+
+
+def time_and_text(typed: str) -> tuple[str, str]:
+    """Return when and what of `9:00 text` or `tomorrow 9:00 text`."""
+    first, _, rest = typed.partition(" ")
+    second, _, text = rest.strip().partition(" ")
+    if is_clock(second) and not is_clock(first):
+        return f"{first} {second}", text.strip()
+    return first, rest.strip()
 
 
 def schedule_text(node: Node, contact: str, text: str, time: str, expires: str = "") -> dt.datetime:

@@ -73,10 +73,11 @@ class TrustOrders:
 
     def _toggle_dnd(self, time: str) -> None:
         quiet = self._node().conversations.do_not_disturb
-        seconds = seconds_of(time) if time else None
+        is_off = time == "off"
+        seconds = seconds_of(time) if time and not is_off else None
         ended = "callers are let through"
         quiet.turn(
-            on=bool(time) or not quiet.is_on,
+            on=not is_off and (bool(time) or not quiet.is_on),
             seconds=seconds,
             at_end=lambda: self._view.tell(ended),
         )
@@ -95,6 +96,8 @@ class TrustOrders:
         self._view.tell(f"{name} {told}")
 
     def _block(self, name: str, *, blocked: bool) -> None:
+        if name == self._node().username:
+            raise UsageError("that is yourself")
         check_username(name)
         self._node().contacts.block(name, blocked=blocked)
         if blocked:

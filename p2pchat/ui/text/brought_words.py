@@ -41,7 +41,7 @@ ELSEWHERE: Final = _each(
         "p2p config edit, in a shell": "set config settings options theme color colors",
         "/mute NAME, /dnd 30m, or p2p config edit, in a shell": "notify",
         "p2p history NAME --delete, in a shell": "delete forget",
-        "p2p invite, in a shell, where the registry is": "invite",
+        "p2p invite, in a shell": "invite",
         "p2p login --registry LINK, in a shell": "server connect registry",
         "p2p outbox retry NAME, or cancel NAME, in a shell": "retry cancel resend",
         "p2p passwd, in a shell": "password passwd",

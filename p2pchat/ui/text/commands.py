@@ -148,6 +148,7 @@ def parse(line: str) -> Say | Order | None:
 def _command(line: str) -> Say | Order:
     """Return what a line means that begins with a slash."""
     word, *arguments = line[1:].split() or [""]
+    word = word.lower()
     if word == "me" and arguments:
         return Say(f"/me {' '.join(arguments)}")
     word = SAME.get(word, word)

@@ -14,7 +14,7 @@ _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "sat
 _SHORTEST_DAY: Final = 3
 """The fewest letters that name a weekday."""
 
-COMING_EXAMPLES: Final = "2h, 9:00, tomorrow, monday, 2026-11-27T14:30"
+COMING_EXAMPLES: Final = "2h, 9:00, tomorrow, monday 9:00, 2026-11-27T14:30"
 EXAMPLES: Final = "2h, 3d, yesterday, monday, 14:30, 2026-11-27, 2026-11-27T14:30 or ...Z"
 
 
@@ -28,7 +28,7 @@ def moment_of(typed: str, now: dt.datetime) -> dt.datetime:
         return now
     if is_duration(text):
         return now - dt.timedelta(seconds=seconds_of(text))
-    local = _on_the_clock(text, now.astimezone().replace(tzinfo=None))
+    local = _on_a_day(text, now.astimezone().replace(tzinfo=None))
     # The zone comes last: its offset at that time may be another one than today's.
     return (local or dt.datetime.fromisoformat(typed.strip())).astimezone()
 
@@ -42,8 +42,15 @@ def coming_moment_of(typed: str, now: dt.datetime) -> dt.datetime:
     if is_duration(text):
         return now + dt.timedelta(seconds=seconds_of(text))
     local = now.astimezone().replace(tzinfo=None)
+    day, _, clock = text.partition(" ")
+    if clock and _CLOCK.fullmatch(clock.strip()):
+        begins = coming_moment_of(day, now) if day != "today" else _midnight(local).astimezone()
+        moment = _at(begins.replace(tzinfo=None), clock.strip()).astimezone()
+        if moment <= now:
+            raise ValueError("it is past")
+        return moment
     if text == "tomorrow":
-        return (local.replace(hour=0, minute=0, second=0, microsecond=0) + _DAY).astimezone()
+        return (_midnight(local) + _DAY).astimezone()
     last = _on_the_clock(text, local)
     if last is not None and text not in ("today", "yesterday"):
         return (last + (_DAY if _CLOCK.fullmatch(text) else 7 * _DAY)).astimezone()
@@ -53,17 +60,47 @@ def coming_moment_of(typed: str, now: dt.datetime) -> dt.datetime:
     return moment
 
 
+def is_clock(text: str) -> bool:
+    """Return whether it is a time of day."""
+    return _CLOCK.fullmatch(text) is not None
+
+
+def _on_a_day(text: str, now: dt.datetime) -> dt.datetime | None:
+    """Return the same, also of a day and a time of it, such as `yesterday 14:30`."""
+    day, _, clock = text.partition(" ")
+    begins = _on_the_clock(day, now) if clock and _CLOCK.fullmatch(clock.strip()) else None
+    if begins is not None and begins == _midnight(begins):
+        return _at(begins, clock.strip())
+    return _on_the_clock(text, now)
+
+
+def _midnight(moment: dt.datetime) -> dt.datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _at(day: dt.datetime, clock: str) -> dt.datetime:
+    """Return that time of a day. Raise ValueError if there is no such time."""
+    hour, minute, second = _parts(clock)
+    return _midnight(day).replace(hour=hour, minute=minute, second=second)
+
+
+def _parts(clock: str) -> tuple[int, int, int]:
+    found = _CLOCK.fullmatch(clock)
+    assert found is not None
+    hour, minute, second = (int(part or 0) for part in found.groups())
+    return hour, minute, second
+
+
 def _on_the_clock(text: str, now: dt.datetime) -> dt.datetime | None:
     """Return the last such day or time of day, in local time without a zone; None if no such."""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = _midnight(now)
     if text in ("today", "yesterday"):
         return midnight - (text == "yesterday") * _DAY
     if len(text) >= _SHORTEST_DAY:
         for number, day in enumerate(_WEEKDAYS):
             if day.startswith(text):
                 return midnight - ((now.weekday() - number) % 7) * _DAY
-    if clock := _CLOCK.fullmatch(text):
-        hour, minute, second = (int(part or 0) for part in clock.groups())
-        at = midnight.replace(hour=hour, minute=minute, second=second)
+    if _CLOCK.fullmatch(text):
+        at = _at(now, text)
         return at if at <= now else at - _DAY
     return None

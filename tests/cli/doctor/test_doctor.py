@@ -229,3 +229,31 @@ def test_a_peer_port_that_is_taken_is_wrong(alice: Patient) -> None:
 def test_a_url_that_is_none_is_wrong_usage(alice: Patient) -> None:
     """As everywhere."""
     assert Program("doctor", "--registry", "http://x", env=alice.env).end()[0] == 2
+
+
+def test_a_malformed_configuration_is_a_finding(alice: Patient) -> None:
+    """Everything else is looked at as if there were none."""
+    assert Program("contacts", env=alice.env).end()[0] == 0
+    (alice.home / "config" / "config.toml").write_text("= =\n")
+    code, found = alice.look()
+    assert code == 1
+    assert found["settings"][0] == "wrong"
+    assert "is malformed" in found["settings"][1]
+    assert found["registry"][0] == "ok"
+    assert Program("help", "keys", env=alice.env).end()[0] == 0
+    assert Program("contacts", env=alice.env).end()[0] == 2
+
+
+def test_a_folder_in_place_of_the_database_is_named(alice: Patient) -> None:
+    """And no mode is advised for it."""
+    assert Program("contacts", env=alice.env).end()[0] == 0
+    database = alice.home / "data" / "profile.sqlite3"
+    database.unlink()
+    for rest in database.parent.glob("profile.sqlite3-*"):
+        rest.unlink()
+    database.mkdir()
+    program = Program("doctor", env=alice.env)
+    assert program.end()[0] == 1
+    said = "\n".join(program.said)
+    assert f"wrong {database} is a folder" in said
+    assert "chmod" not in said

@@ -13,6 +13,7 @@ from p2pchat.peer.calls.invitations import (
     is_invitation,
     new_secret,
     parse_invitation,
+    pasted_link,
 )
 from p2pchat.peer.events import Called, ChatStarted, Joined, Security
 from p2pchat.peer.registry_client.url import RegistryUrl
@@ -37,6 +38,13 @@ def test_what_a_link_says_is_read_from_it(host: str, key: bytes, code: str) -> N
     assert is_invitation(invitation.link)
     assert parse_invitation(f" {invitation.link}\n") == invitation
     assert not is_invitation(_url(host).link)
+
+
+@pytest.mark.parametrize("pasted", ["{}", "p2p join '{}'", " p2p join {} ", '"{}"', "'{}'\n"])
+def test_the_whole_line_may_be_pasted(pasted: str) -> None:
+    """As p2p invite prints it."""
+    link = Invitation(_url(), "alice", b"k" * 32, new_secret()).link
+    assert pasted_link(pasted.format(link)) == link
 
 
 @given(st.data())

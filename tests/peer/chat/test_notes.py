@@ -4,6 +4,7 @@ import pytest
 
 from p2pchat.errors import UsageError
 from p2pchat.peer.events import ChatEnded, ChatStarted, Delivered, Said, Security, TextReceived
+from p2pchat.protocol.names import is_plain_username
 from tests.world import World
 
 A = "10.0.0.2"
@@ -64,11 +65,11 @@ def test_what_is_too_long_is_refused_and_nothing_else_can_be_done(secure_world: 
         alice.node.conversations.outbox.put("alice", None, ())
 
 
-def test_a_contact_who_is_called_me_is_that_contact(secure_world: World) -> None:
-    """Once we have talked; the word means them then."""
+def test_nobody_else_is_called_me(secure_world: World) -> None:
+    """The name is reserved, in whatever case it is typed."""
     alice = secure_world.person("alice", A)
-    alice.node.contacts.accept("me", b"k" * 32)
-    assert alice.node.named("me") == "me"
+    assert alice.node.named("ME") == "alice"
+    assert not is_plain_username("me")
 
 
 def test_in_clear_nobody_talks_to_themselves(original_world: World) -> None:

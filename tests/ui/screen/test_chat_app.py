@@ -85,6 +85,9 @@ def test_a_person_chats(world: World) -> None:
 def test_mistakes_are_told_and_nothing_happens(world: World) -> None:
     """Unknown commands, text without a chat."""
     app, screen = start(world)
+    rule = "no spaces, nothing invisible, and at most 64 bytes"
+    if world.url.secure:
+        rule = "lower-case letters, digits, '.', '_' and '-', at most 32"
     screen.lines.clear()
     for line in ("hello?", "/accept", "/leave", "/lave", "/chat al\x1bice"):
         app.submit(line)
@@ -93,8 +96,7 @@ def test_mistakes_are_told_and_nothing_happens(world: World) -> None:
         "* nobody is calling you",
         "* you are in no chat",
         "* there is no command /lave; nothing was sent; try: did you mean /leave?",
-        "* 'al\ufffdice' is not a valid username; likely: a name has no spaces, nothing invisible,"
-        " and at most 64 bytes",
+        "* 'al\ufffdice' is not a valid username; likely: a name has " + rule,
     ]
     assert not app.done
 
@@ -505,3 +507,37 @@ def test_a_command_sees_what_was_said_before_it(secure_world: World) -> None:
         app.submit(line)
     assert sum("for later" in line for line in screen.lines) == 2
     assert "1 waits" in screen.lines[-1]
+
+
+def test_a_scripts_orders_are_answered_in_order(secure_world: World) -> None:
+    """What comes after a search waits for its answer."""
+    secure_world.person("bob", B)
+    app, screen = start(secure_world, commands_overtake=False)
+    screen.lines.clear()
+    for line in ("/search bob", "/contacts", "/search nobody", "/outbox"):
+        app.submit(line)
+    secure_world.settle()
+    found, contacts, unknown, outbox = screen.lines
+    assert "bob is online at" in found
+    assert "no contacts yet" in contacts
+    assert "no user named nobody" in unknown
+    assert "nothing waits" in outbox
+
+
+def test_only_who_can_be_there_is_blocked_or_muted(secure_world: World) -> None:
+    """Not what is no name, not ourselves; and who was only looked up is no contact."""
+    secure_world.person("bob", B)
+    app, screen = start(secure_world)
+    app.submit("/search bob")
+    secure_world.settle()
+    for line, said in (
+        ("/block bad!", "'bad!' is not a valid username"),
+        ("/block me", "that is yourself"),
+        ("/mute zed 1h", "you have no contact zed"),
+        ("/LEAVE", "you are in no chat"),
+        ("/dnd off", "callers are let through"),
+    ):
+        app.submit(line)
+        assert said in screen.lines[-1], line
+    assert app.node.contacts.all() == []
+    assert app.names == {"bob"}

@@ -40,6 +40,8 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
         ("Yesterday", "2026-11-26T00:00+02:00"),
         ("friday", "2026-11-27T00:00+02:00"),
         ("Mon", "2026-11-23T00:00+02:00"),
+        ("yesterday 14:30", "2026-11-26T14:30+02:00"),
+        ("mon 8:15", "2026-11-23T08:15+02:00"),
         ("saturday", "2026-11-21T00:00+02:00"),
         ("13:30", "2026-11-27T13:30+02:00"),
         ("14:30", "2026-11-26T14:30+02:00"),
@@ -90,6 +92,9 @@ def test_what_we_print_is_taken(at: int) -> None:
         ("14:00", "2026-11-28T14:00+02:00"),
         ("9:00", "2026-11-28T09:00+02:00"),
         ("tomorrow", "2026-11-28T00:00+02:00"),
+        ("tomorrow 9:00", "2026-11-28T09:00+02:00"),
+        ("today 15:00", "2026-11-27T15:00+02:00"),
+        ("Monday  9:30", "2026-11-30T09:30+02:00"),
         ("Mon", "2026-11-30T00:00+02:00"),
         ("friday", "2026-12-04T00:00+02:00"),
         ("2026-12-01", "2026-12-01T00:00+02:00"),
@@ -102,7 +107,9 @@ def test_what_is_to_come(typed: str, meant: str, zone: Callable[[str], None]) ->
     assert coming_moment_of(typed, NOW) == dt.datetime.fromisoformat(meant)
 
 
-@pytest.mark.parametrize("typed", ["now", "today", "yesterday", "2026-11-27", "soon", "", "25:00"])
+@pytest.mark.parametrize(
+    "typed", ["now", "today", "yesterday", "today 9:00", "2026-11-27", "soon", "", "25:00"]
+)
 def test_what_is_past_or_nothing_is_not_to_come(typed: str, zone: Callable[[str], None]) -> None:
     """A line could never be sent then."""
     zone("EET-2")
