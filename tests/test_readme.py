@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
 
 
 def _said() -> str:
@@ -16,12 +15,10 @@ def _said() -> str:
 
 
 def _quoted() -> list[str]:
-    table = README.partition("## When something is wrong")[2].partition("\n## ")[0]
-    return [
-        saying
-        for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
-        for saying in re.findall(r"`(.*?)`", row)
-    ]
+    """Give each saying of the table, which is in quotes."""
+    text = (ROOT / "p2pchat" / "cli" / "docs" / "texts" / "troubleshooting.txt").read_text()
+    rows = re.findall(r"^(?! ).*(?:\n(?! ).+)*", text.partition("what to do:\n\n")[2], re.MULTILINE)
+    return [saying for row in rows for saying in re.findall(r'"(.*?)"', " ".join(row.split()))]
 
 
 @pytest.mark.parametrize("saying", _quoted())

@@ -147,7 +147,7 @@ def _every_command(screen: Screen) -> None:
         assert "there is no command" not in screen.lines[-2], screen.text
         assert "was not understood" not in screen.lines[-2], screen.text
         if command.word == "run":
-            screen.wait_for("from a command")
+            screen.wait_for(r"\$ echo from a command")
             screen.type("\x03")
             screen.wait_until(lambda: screen.prompt_line.endswith(">"))
     screen.enter("/mute bob off")
@@ -203,8 +203,10 @@ def _every_key(screen: Screen, folder: Path) -> None:
 
 
 def test_what_readme_says_to_type_is_known() -> None:
-    """Each `p2p ...` line of README names a command and options that there are."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    """Each `p2p ...` line of README and of the help's topics: its command, and its options."""
+    root = Path(__file__).parents[2]
+    texts = sorted((root / "p2pchat" / "cli" / "docs" / "texts").glob("*.txt"))
+    readme = "\n".join(file.read_text() for file in (root / "README.md", *texts))
     lines = re.findall(r"^ {4}(?:\w+\$ |\$ )?(p2p [a-z].*)$", readme, re.MULTILINE)
     assert len(lines) > 20
     for line in lines:

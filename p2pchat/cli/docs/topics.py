@@ -30,12 +30,13 @@ class Topic(NamedTuple):
     about: str
     sections: Callable[[], list[Section]] = list
     text_file: str = ""
+    folder: str = "p2pchat.cli.docs.texts"
 
     def text(self) -> str:
-        """Return the text, which stands beside the room that it is about."""
+        """Return the text, which stands beside the room that it is about, or among the others."""
         from importlib.resources import files
 
-        return files("p2pchat.protocol").joinpath(self.text_file).read_text(encoding="utf-8")
+        return files(self.folder).joinpath(self.text_file).read_text(encoding="utf-8")
 
 
 def exit_codes() -> list[Section]:
@@ -77,12 +78,24 @@ def keys() -> list[Section]:
     ]
 
 
+_WIRE: Final = "p2pchat.protocol"
+
 TOPICS: Final = {
     "exit-codes": Topic("what p2p's exit code says", exit_codes),
     "environment": Topic("which variables count", environment),
     "keys": Topic("commands and keys at the prompt", keys),
-    "security": Topic("what is protected, and what is not", text_file="SECURITY.md"),
-    "protocol": Topic("what goes on the wire", text_file="WIRE.md"),
+    "prompt": Topic("what you type, and what happens then", text_file="prompt.txt"),
+    "one-machine": Topic("two people on one machine, to try it", text_file="one-machine.txt"),
+    "reliability": Topic("how nothing is lost, and what waits", text_file="reliability.txt"),
+    "trust": Topic("keys, contacts, tokens, passwords", text_file="trust.txt"),
+    "reach": Topic("who can reach you", text_file="reach.txt"),
+    "settings": Topic("your settings, and where they come from", text_file="settings.txt"),
+    "scripts": Topic("scripts, bots and hooks", text_file="scripts.txt"),
+    "registry": Topic("running a registry", text_file="registry.txt"),
+    "original": Topic("the original system", text_file="original.txt"),
+    "troubleshooting": Topic("what it says, and what to do", text_file="troubleshooting.txt"),
+    "security": Topic("what is protected, and what is not", text_file="SECURITY.md", folder=_WIRE),
+    "protocol": Topic("what goes on the wire", text_file="WIRE.md", folder=_WIRE),
 }
 
 

@@ -1,0 +1,1 @@
+"""The longer topics of `p2p help`, as text of at most 80 columns."""
