@@ -27,7 +27,7 @@ P2PError                          exit 1
 Ctrl-C gives 130. `p2p help exit-codes` shows the `meaning` of those with a code of their own.
 
 Knows nothing of terminals: it gives sentences, `cli` prints them. Also gives the word
-that was meant where somebody made a slip, for those sentences.
+that was probably meant, for those sentences.
 """
 
 from collections.abc import Iterable
@@ -187,7 +187,7 @@ class LoginNeeded(P2PError):
     """The account or password is missing, and there is no terminal to ask at."""
 
     exit_code = 4
-    meaning = "the account or password is missing, and nobody can be asked"
+    meaning = "the account or password is missing, and there is no terminal to ask on"
 
 
 class NoSuchUser(P2PError):

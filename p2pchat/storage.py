@@ -218,7 +218,7 @@ class _Sqlite(Store):
     def in_thread(self) -> Iterator[None]:
         """Hold a connection from the start: later there may be no descriptor left for one."""
         with super().in_thread():
-            with suppress(StorageError):  # whoever needs it is told
+            with suppress(StorageError):  # code that needs it gets the error
                 self._version()
             yield
 

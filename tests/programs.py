@@ -98,7 +98,7 @@ class Program:
 
 
 class Serve(Program):
-    """A running registry; `tcp` and `udp` are the addresses that it printed of its original door,
+    """A running registry; `tcp` and `udp` are the printed addresses of its original listener,
     `secure_tcp`, `secure_udp` and the `join` link those of the secure one.
     """
 

@@ -123,7 +123,7 @@ class Person:
 class World:
     """An internet with a registry on it, which can die and come back.
 
-    `secure`: people use its secure door; the original one is open too.
+    `secure`: people use its secure listener; the original one is open too.
     """
 
     def __init__(self, loop: Loop, folder: Path, *, secure: bool) -> None:
@@ -142,7 +142,7 @@ class World:
         self.start_registry()
 
     def start_registry(self) -> None:
-        """Open a registry's doors, with nobody online."""
+        """Open a registry's listeners, with nobody online."""
         self.presence = PresenceTable(PATIENCE)
         lists = NodeLists()
         lists.signer = signer()

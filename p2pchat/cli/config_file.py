@@ -52,7 +52,7 @@ KEYS: Final = (
     Key("prompt.edit-mode", "emacs", "keys for editing", ("emacs", "vi")),
     Key("prompt.theme", "auto", "colours", ("auto", "dark", "light")),
     Key("prompt.timestamps", True, "show when each line was said"),
-    Key("prompt.bell", True, "ring when somebody writes to you who is not in front"),
+    Key("prompt.bell", True, "ring when a contact that is not in front writes"),
     Key(
         "prompt.notifications",
         "off",

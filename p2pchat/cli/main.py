@@ -100,7 +100,7 @@ def _end_as_others_do() -> NoReturn:
     bob | head`.
 
     By the signal itself, so that the shell sees what it is used to. It was ignored until now,
-    because it would come for sockets too, and nobody would be logged out.
+    because it would come for sockets too, and the user would not be logged out.
     """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.raise_signal(signal.SIGPIPE)
@@ -135,7 +135,10 @@ def _begin(ctx: click.Context) -> None:
     from p2pchat.cli.options import is_terminal
 
     if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
-        raise UsageError("nobody can be asked here", advice="name a command: p2p --help")
+        raise UsageError(
+            "no command was named, and there is no terminal to ask on",
+            advice="p2p --help lists the commands",
+        )
     from p2pchat.cli.person.onboarding import begin
 
     begun = begin(ctx.obj)
@@ -143,7 +146,7 @@ def _begin(ctx: click.Context) -> None:
 
 
 def _defaults(command: click.Command, found: settings.Settings) -> dict[str, Any]:
-    """Return the defaults that the settings give to a command's options."""
+    """Return the defaults of a command's options that come from the settings."""
     names = {parameter.name for parameter in command.params}
     return {name: value for name, value in found.option_defaults.items() if name in names}
 

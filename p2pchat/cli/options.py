@@ -110,7 +110,7 @@ def known_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list
         with closing(Profile(settings.profile_file)) as profile:
             names = profile.known_names(str(url))
     except P2PError:
-        return []  # nobody can be told anything while a word is completed
+        return []  # completion has no way to show an error
     return [
         CompletionItem(name)
         for name in names
@@ -133,7 +133,7 @@ def given_password(settings: Settings, file: Path | None) -> str | None:
 def get_password(settings: Settings, file: Path | None, username: str, *, twice: bool) -> str:
     """Return the password that was given, or ask for it without showing it.
 
-    Raise LoginNeeded if nobody can be asked, UsageError where it cannot be one.
+    Raise LoginNeeded without a terminal to ask on, UsageError where it cannot be one.
     """
     password = given_password(settings, file)
     return ask_password(f"Password of {username}", twice=twice) if password is None else password
@@ -144,7 +144,7 @@ def ask_password(question: str, *, twice: bool) -> str:
     if not is_terminal(sys.stdin):
         raise LoginNeeded(
             f"{question[0].lower()}{question[1:]} is needed",
-            likely="stdin is no terminal, so nobody can be asked",
+            likely="stdin is not a terminal, so there is no way to ask",
             advice="give --password-file FILE, or set P2P_PASSWORD",
         )
     return _checked(click.prompt(question, hide_input=True, confirmation_prompt=twice, err=True))

@@ -37,7 +37,7 @@ class Report:
         self._as_json = as_json
 
     def look(self, name: str, look: Look) -> None:
-        """Look, and tell; what it raises is wrong."""
+        """Run one check and report its findings; an error that it raises is one."""
         try:
             for finding in look():
                 self.tell(name, finding)

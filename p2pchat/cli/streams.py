@@ -13,7 +13,7 @@ _BOM: Final = "\ufeff"
 def set_streams() -> None:
     """Let no character end a command: what a stream cannot hold is replaced.
 
-    stdin is UTF-8, as all that programs give us is, but for what is typed at a terminal.
+    stdin is UTF-8, like all input from programs, except what is typed at a terminal.
     """
     for out in (sys.stdout, sys.stderr):
         if isinstance(out, TextIOWrapper):

@@ -25,7 +25,7 @@ def group_of(host: str) -> str:
 class Budget:
     """Each key may take `burst` at once, and `per_second` on; where either is 0, without end.
 
-    `limited` tells whether there is an end: nobody need ask where there is none.
+    `limited` tells whether there is an end: without one, callers need not ask.
     """
 
     def __init__(self, per_second: float, burst: int) -> None:

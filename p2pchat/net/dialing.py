@@ -1,6 +1,6 @@
 """Dial over TCP: a name is looked up off the loop, its addresses are tried side by side.
 
-Also what every connected socket is made into, whoever dialled. Knows nothing of what travels.
+Also prepares every connected socket, dialled or accepted. Knows nothing of what travels.
 """
 
 import errno
@@ -27,7 +27,7 @@ _USER_TIMEOUT_MS: Final = 25_000
 _NEXT_ADDRESS_AFTER: Final = 0.25
 """Seconds for an address to answer before the next one is tried beside it (RFC 8305, 5)."""
 
-_local_address = lru_cache(from_socket_name)  # one object for all that come to the same door
+_local_address = lru_cache(from_socket_name)  # one object for all that come to the same listener
 
 
 class TcpDial:
@@ -65,7 +65,7 @@ class TcpDial:
             loop.call_soon(self._fail)
 
     def close(self) -> None:
-        """Give the attempt up."""
+        """Abandon the attempt."""
         self._over = True
         self._deadline.cancel()
         self._stop_waiting()
@@ -156,7 +156,7 @@ class _Attempt:
         loop.at_close.add(self.close)
 
     def close(self) -> None:
-        """Give it up."""
+        """Abandon it."""
         self._let_go()
         self._socket.close()
 

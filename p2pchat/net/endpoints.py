@@ -43,7 +43,7 @@ class Closable(Protocol):
 
 
 class Listener(Closable, Protocol):
-    """An open door."""
+    """A listening TCP socket."""
 
     address: Address
 
@@ -165,7 +165,7 @@ class TcpListener:
             self._loop.contain(error, f"taking the connection of {remote}")
 
     def _turn_one_away(self) -> None:
-        """Give the spare descriptor for hanging up on one caller, then rest.
+        """Spend the spare descriptor on hanging up on one caller, then rest.
 
         Without it the caller would wait unseen in the backlog, and the selector would wake us for
         it again and again.
@@ -178,7 +178,7 @@ class TcpListener:
         self._pause = self._loop.call_later(_OUT_OF_DESCRIPTORS_PAUSE, self._go_on)
 
     def _open_spare(self) -> None:
-        with suppress(OSError):  # somebody was quicker: without one we can only rest
+        with suppress(OSError):  # another thread took it: without one we can only rest
             self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def _close_spare(self) -> None:

@@ -1,6 +1,6 @@
 """THE WAIST: messages over a transport, with its deadline.
 
-Above it nobody sees bytes, below it nobody sees messages. Holds both ends to the dialogue: a
+Code above it sees no bytes, code below it no messages. Holds both ends to the dialogue: a
 remote that breaks a rule loses this link and nothing else, and so does one whose message meets a
 bug of ours.
 """
@@ -232,7 +232,7 @@ class Link:
             self._fail(TimedOut(f"{self.remote} did not finish what it began to say"))
 
     def _hear_of_room(self) -> None:
-        """Ask the wire to tell when everything was written: that is after each answer, so only on
+        """Ask the wire to report when everything was written: that is after each answer, so only on
         demand.
         """
         self._transport.on_drained = self._drained

@@ -113,6 +113,6 @@ def dial_local(loop: Loop, path: Path) -> Wire:
             sock.connect(name)
     except OSError as error:
         sock.close()
-        raise Unreachable(f"nobody listens at {path}") from error
+        raise Unreachable(f"no program listens at {path}") from error
     sock.setblocking(False)
     return TcpTransport(loop, sock, _HERE, _HERE)

@@ -17,7 +17,7 @@ _MOST_CONNECTIONS: Final = 8
 """At once; of more, the oldest is hung up on: a scraper needs one, for a moment."""
 
 
-class PageDoor:
+class PageListener:
     """Serve `page()` over HTTP at `path` of the address, until closed. Raise BindError."""
 
     def __init__(

@@ -1,6 +1,6 @@
 """Tell the service manager that started us how we are, in the datagrams of sd_notify(3).
 
-Knows no manager's name and reads no environment; where nobody asked to be told, nothing is.
+Knows no manager's name and reads no environment; without a request to be notified, nothing is sent.
 """
 
 import logging
@@ -47,7 +47,7 @@ class Readiness:
         self._say("STOPPING=1", "STATUS=stopping")
 
     def close(self) -> None:
-        """Give no more signs of life."""
+        """Stop sending signs of life."""
         if self._next_sign is not None:
             self._next_sign.cancel()
 
@@ -62,5 +62,5 @@ class Readiness:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
                 sock.settimeout(_TIMEOUT_S)
                 sock.sendto("\n".join(lines).encode(), self._name)
-        except OSError as error:  # whoever does not listen is no reason to stop serving
+        except OSError as error:  # a manager that does not listen is no reason to stop serving
             _log.warning("the service manager cannot be told %s: %s", lines[0], error)

@@ -28,7 +28,7 @@ SEND_CEILING: Final = 512 * 1024
 """Bytes that a reader may leave unread unless told otherwise; the largest message fits."""
 
 SEND_HIGH_WATER: Final = 64 * 1024
-"""With more than this queued, whoever answers requests should wait for `on_drained`."""
+"""With more than this queued, code that answers requests should wait for `on_drained`."""
 
 _RECEIVE_BYTES: Final = 65536
 _LINGER_TIMEOUT: Final = 5.0  # for the last bytes to a remote that has stopped reading, or its end
@@ -221,7 +221,7 @@ class TcpTransport:
             self._end(None)
 
     def _send(self, sock: socket.socket) -> bool:
-        """Send what waits; tell whether all of it went."""
+        """Send what is queued; return whether all of it was sent."""
         data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
         try:
             sent = sock.send(data)

@@ -59,7 +59,7 @@ class ChatState(NamedTuple):
     """How an open chat stands: how well protected, how many lines wait, whether they are away.
 
     Lines up to the number `sent` are on their way, or there, those up to `delivered` are there.
-    `idle`: nobody is at their keyboard.
+    `idle`: the contact is away from the keyboard.
     """
 
     security: Security
@@ -242,8 +242,8 @@ class Node:
     def call(self, username: str, *, in_clear: bool = False) -> None:
         """Call a contact for a chat; Calling, ContactAway, ChatStarted or CallFailed follows.
 
-        If that somebody is calling us, it is the same wish, and their call is taken. Who is at the
-        original door is called only with `in_clear`.
+        If that user is calling us, it is the same wish, and their call is accepted. Who is at the
+        original listener is called only with `in_clear`.
         """
         check_username(username)
         if username == self.username and (in_clear or not self.url.secure):

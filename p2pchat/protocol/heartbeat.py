@@ -5,7 +5,7 @@
 
 The MAC is HMAC-SHA-256 over what stands before it, cut to 16 bytes, keyed by the `hello_key` that
 the login gave. The counter grows with each, so that none counts twice. The answer is shorter than
-the question: nobody can make the registry a louder voice against somebody else.
+the question: so the registry cannot be used to amplify an attack on a third party.
 """
 
 import hashlib

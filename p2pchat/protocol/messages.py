@@ -167,7 +167,7 @@ class LoginResult(Answer, frozen=True):
 
 
 class AnnouncePort(Request, frozen=True):
-    """Tell the registry where one's peer server listens; None where what came is no port.
+    """Announce the port of the client's own peer server; None if what came is not a port.
 
     `clear_port`: where it listens for callers of the original dialect, if it does so too.
     """
@@ -197,7 +197,7 @@ class Search(Request, frozen=True):
 class SearchResult(Answer, frozen=True):
     """Where the user is: host and port with ONLINE only; and the user's public key, if any.
 
-    `in_clear`: the user is at the original door, and can be talked to in clear only.
+    `in_clear`: the user is at the original listener, and can be talked to in clear only.
     """
 
     presence: Presence
@@ -209,7 +209,7 @@ class SearchResult(Answer, frozen=True):
     def __post_init__(self) -> None:
         if self.presence is not Presence.ONLINE:
             if self.port:
-                raise ValueError("a port of nobody who is online")
+                raise ValueError("a port of a user who is not online")
         else:
             check_port(self.port)
             host = self.host

@@ -63,7 +63,7 @@ def decode_hello(datagram: bytes) -> Hello:
 
 
 def _write_credentials(message: Register | Login) -> str:
-    if not is_username(message.username):  # a space in it would give a part of it away as password
+    if not is_username(message.username):  # a space in it would turn a part of it into the password
         raise LocalProtocolError(f"{message.username!r} is no username")
     return f"{message.username} {message.password}"
 

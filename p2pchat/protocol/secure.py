@@ -39,7 +39,7 @@ ALPN: Final = "p2pchat/3"
 MAX_FRAME_BYTES: Final = HEADER_BYTES + 400 * 1024
 """Of the longest message, with its header: 64 KiB of text at worst, escaped as JSON."""
 
-_BEFORE_LOGIN: Final = 8 * 1024  # what somebody may send whom we do not know yet
+_BEFORE_LOGIN: Final = 8 * 1024  # what an unknown client may send
 _AFTER_LOGIN: Final = 64 * 1024
 
 _encoder = msgspec.json.Encoder()

@@ -179,7 +179,7 @@ SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
     },
 )
 """The same in the secure dialect, where only who is logged in learns who is online, and where the
-registry says why it hangs up, when it has too much to do, and unasked where somebody is."""
+registry says why it hangs up, when it has too much to do, and unasked where a user is."""
 
 PEER_DIALOGUE: Final = Dialogue(
     _S.CONNECTED,

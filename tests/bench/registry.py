@@ -79,7 +79,7 @@ class Smallest(Program):
 
 
 def _look_ups(folder: Path, users: int, times: int) -> None:
-    """Look users up who are online, at either door and at the smallest server."""
+    """Look users up who are online, at either listener and at the smallest server."""
     names = [name_of(n) for n in range(users)]
     with _serving(folder, users + CALLERS, tokens=users + CALLERS) as serve:
         smallest = Smallest(folder, users)
@@ -96,15 +96,15 @@ def _look_ups(folder: Path, users: int, times: int) -> None:
                     partial(_cost_s, serve, sealed, times, at_once),
                     partial(_cost_s, smallest, bare, times, at_once),
                 )
-                _ratio(f"{how}, original door / smallest server", ours, least, goals[0])
-                _ratio(f"{how}, secure door / original door", secures, ours, goals[1])
+                _ratio(f"{how}, original listener / smallest server", ours, least, goals[0])
+                _ratio(f"{how}, secure listener / original listener", secures, ours, goals[1])
             assert len(online) == users
         finally:
             smallest.kill()
 
 
 def _users(folder: Path, users: int, seconds: float) -> None:
-    """Let users in, at either door; let them be; let others come by token."""
+    """Let users in, at either listener; let them be; let others come by token."""
     warm = 64
     with _serving(folder, users + warm, tokens=users + warm) as serve:
         for n in range(users, users + warm):
@@ -113,10 +113,10 @@ def _users(folder: Path, users: int, seconds: float) -> None:
         before = memory_kib(serve)
         clear = [_log_in(serve, n) for n in range(users)]
         used = (memory_kib(serve) - before) / users
-        _row(f"KiB for each of {users} users, original door", f"{used:.1f}", "", "", "3.5")
+        _row(f"KiB for each of {users} users, original listener", f"{used:.1f}", "", "", "3.5")
         said = [_hello_of(n) for n in range(users)]
         for interval in (2, 60):
-            what = f"CPU of {users} users who say HELLO every {interval} s, original door"
+            what = f"CPU of {users} users who say HELLO every {interval} s, original listener"
             _idle(serve, what, partial(send_hellos, serve.udp, said, interval, seconds), seconds)
         for client in clear:
             client.close()
@@ -126,9 +126,9 @@ def _users(folder: Path, users: int, seconds: float) -> None:
         before = memory_kib(serve)
         members = [_member(serve, n, port=port_of(n)) for n in range(users)]
         used = (memory_kib(serve) - before) / users
-        _row(f"KiB for each of {users} users, secure door", f"{used:.1f}", "", "", "20")
+        _row(f"KiB for each of {users} users, secure listener", f"{used:.1f}", "", "", "20")
         said = [m.hello for m in members]
-        what = f"CPU of {users} users who say HELLO every 60 s, secure door"
+        what = f"CPU of {users} users who say HELLO every 60 s, secure listener"
         _idle(serve, what, partial(send_hellos, serve.secure_udp, said, 60, seconds), seconds)
         herd = Herd()
         herd.tokens = {name_of(n): token_of(name_of(n)) for n in range(users, 2 * users)}
@@ -181,7 +181,7 @@ def _serving(folder: Path, accounts: int, *, tokens: int = 0) -> Iterator[Serve]
 
 
 def _log_in(serve: Serve, number: int) -> Raw:
-    """Let a user come online by the original door."""
+    """Let a user come online by the original listener."""
     client = serve.dial()
     assert client.ask("LOG", f"{name_of(number)} {PASSWORD}") == ("LOG_RESP", "OK")
     assert client.ask("PS_PORT", str(port_of(number))) == ("PS_PORT_RESP", "OK")
@@ -189,7 +189,7 @@ def _log_in(serve: Serve, number: int) -> Raw:
 
 
 def _member(serve: Serve, number: int, *, port: int = 0, errand: bool = False) -> Member:
-    """Let a user come by the secure door."""
+    """Let a user come by the secure listener."""
     name = name_of(number)
     return Member(serve, name, port=port, token=token_of(name), errand=errand)
 

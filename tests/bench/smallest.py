@@ -42,15 +42,15 @@ def main() -> None:
         name_of(n).encode(): frame("SEARCH_RESP", f"127.0.0.1 {port_of(n)}")
         for n in range(int(sys.argv[1]))
     }
-    door = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     selector = selectors.DefaultSelector()
-    selector.register(door, selectors.EVENT_READ)
-    print("listening", door.getsockname()[1], flush=True)
+    selector.register(listener, selectors.EVENT_READ)
+    print("listening", listener.getsockname()[1], flush=True)
     while True:
         for key, _ in selector.select():
             caller = key.data
             if caller is None:
-                sock, _ = door.accept()
+                sock, _ = listener.accept()
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.setblocking(False)
                 selector.register(sock, selectors.EVENT_READ, _Caller(sock))

@@ -25,7 +25,7 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[s
 
 
 def test_ready_alive_and_stopping(tmp_path: Path, manager: tuple[socket.socket, str]) -> None:
-    """Ready once a door can be dialled; alive all the while; stopping when it is told to."""
+    """Ready once a listener can be dialled; alive all the while; stopping when it is told to."""
     sock, name = manager
     serve = Serve(tmp_path, "--quiet", env={"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "200000"})
     with running(serve):

@@ -1,4 +1,4 @@
-"""A client of the secure door, and a peer, of Python's own TLS and plain JSON, nothing of ours."""
+"""A client of the secure listener, and a peer, of Python's own TLS and JSON, nothing of ours."""
 
 import base64
 import datetime as dt

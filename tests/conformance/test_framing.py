@@ -1,4 +1,4 @@
-"""Framing at the registry's door (PROTOCOL, "Framing"): cut, glued, and refused."""
+"""Framing at the registry's listener (PROTOCOL, "Framing"): cut, glued, and refused."""
 
 import socket
 from collections.abc import Callable

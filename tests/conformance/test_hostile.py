@@ -166,7 +166,9 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 @pytest.mark.parametrize("state", _STATES)
 @pytest.mark.parametrize("data", BAD.values(), ids=BAD.keys())
-def test_bad_bytes_in_every_state_at_the_secure_door(busy: Serve, state: str, data: bytes) -> None:
+def test_bad_bytes_in_every_state_at_the_secure_listener(
+    busy: Serve, state: str, data: bytes
+) -> None:
     """Cost their own link; the registry says nothing on stderr and goes on."""
     client = Secure(busy)
     if state == "logged in":
@@ -182,7 +184,7 @@ def test_bad_bytes_in_every_state_at_the_secure_door(busy: Serve, state: str, da
 
 @pytest.mark.parametrize("data", BAD.values(), ids=BAD.keys())
 def test_bad_bytes_while_a_password_is_checked(busy: Serve, data: bytes) -> None:
-    """At the original door."""
+    """At the original listener."""
     client = busy.dial()
     client.say("LOG", "nobody password")
     client.socket.sendall(data)
@@ -191,7 +193,7 @@ def test_bad_bytes_while_a_password_is_checked(busy: Serve, data: bytes) -> None
 
 
 def test_hellos_that_are_none(busy: Serve) -> None:
-    """Oversized, empty, random, of nobody: no effect, no answer, at either door."""
+    """Oversized, empty, random, of nobody: no effect, no answer, at either listener."""
     rubbish = [
         b"",
         b"HELLO",
@@ -204,9 +206,9 @@ def test_hellos_that_are_none(busy: Serve) -> None:
     rubbish += [os.urandom(60_000), b"HELLO " + b"x" * 60_000]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.settimeout(0.2)
-        for door in (busy.udp, busy.secure_udp):
+        for listener in (busy.udp, busy.secure_udp):
             for datagram in rubbish:
-                udp.sendto(datagram, door)
+                udp.sendto(datagram, listener)
         with pytest.raises(TimeoutError):
             udp.recv(100)
     assert busy.dial().ask("SEARCH", "x") == ("SEARCH_RESP", "NOT_FOUND")

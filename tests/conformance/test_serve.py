@@ -12,7 +12,7 @@ import pytest
 from tests.programs import Program, Serve, environment, frame, running
 
 
-def test_a_line_a_door_on_stdout_and_the_rest_on_stderr(tmp_path: Path) -> None:
+def test_a_line_a_listener_on_stdout_and_the_rest_on_stderr(tmp_path: Path) -> None:
     """Who came, logged in and left; never a password."""
     serve = Serve(tmp_path)
     with running(serve):
@@ -52,22 +52,22 @@ def test_a_signal_ends_it_in_good_order(tmp_path: Path, number: signal.Signals) 
             socket.create_connection(serve.tcp)
 
 
-@pytest.mark.parametrize("door", ["tcp", "udp"])
-def test_a_taken_address_is_named(tmp_path: Path, door: str) -> None:
+@pytest.mark.parametrize("listener", ["tcp", "udp"])
+def test_a_taken_address_is_named(tmp_path: Path, listener: str) -> None:
     """Which, and why; exit 1, no ready line, no traceback."""
-    kind = socket.SOCK_STREAM if door == "tcp" else socket.SOCK_DGRAM
+    kind = socket.SOCK_STREAM if listener == "tcp" else socket.SOCK_DGRAM
     with socket.socket(socket.AF_INET, kind) as taken:
         taken.bind(("127.0.0.1", 0))
-        if door == "tcp":
+        if listener == "tcp":
             taken.listen()
         port = str(taken.getsockname()[1])
-        option = "--original-port" if door == "tcp" else "--original-udp-port"
-        other = "--original-udp-port" if door == "tcp" else "--original-port"
+        option = "--original-port" if listener == "tcp" else "--original-udp-port"
+        other = "--original-udp-port" if listener == "tcp" else "--original-port"
         program = Program("serve", option, port, other, "0", env=environment(tmp_path))
         code, err = program.end()
     assert code == 1
     assert program.said == []
-    assert f"cannot listen on {door} 127.0.0.1:{port}: address already in use" in err
+    assert f"cannot listen on {listener} 127.0.0.1:{port}: address already in use" in err
     assert "Traceback" not in err
 
 

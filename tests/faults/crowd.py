@@ -17,7 +17,7 @@ CHEAP = ("--quiet", "--password-cost", "64:1", "--limits", "none")
 
 
 class Member(Secure):
-    """Somebody with an account, who comes by the secure door: online, or on an `errand` only.
+    """Somebody with an account, who comes by the secure listener: online, or on an `errand` only.
 
     An account is made unless it `is_known`, or there is a token for it.
     """
@@ -76,7 +76,7 @@ def wait_until_stopped(pid: int) -> None:
 
 
 def look_up_s(client: Raw, times: int = 50) -> float:
-    """Give the median time of looking somebody up at the original door."""
+    """Give the median time of looking somebody up at the original listener."""
     taken: list[float] = []
     for _ in range(times):
         began = time.perf_counter()

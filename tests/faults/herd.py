@@ -1,4 +1,4 @@
-"""Many clients of the secure door in one thread: they dial, say one thing, and stay."""
+"""Many clients of the secure listener in one thread: they dial, say one thing, and stay."""
 
 import json
 import selectors

@@ -53,7 +53,7 @@ def told_of(watcher: Member, username: str, presence: str = "ONLINE") -> dict[st
 
 
 def test_who_is_at_one_node_is_found_at_all(nodes: list[Serve]) -> None:
-    """At both doors, and watchers are told; nobody else has the name or the address."""
+    """At both listeners, and watchers are told; nobody else has the name or the address."""
     alice = Member(nodes[0], "alice", port=4001)
     bob = Member(nodes[1], "bob", port=4002)
     _, found = bob.tell("SEARCH", username="alice")

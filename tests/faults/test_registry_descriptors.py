@@ -29,7 +29,7 @@ def _wait_until_none_is_left(pid: int) -> int:
 
 
 def test_who_is_in_is_served_while_nobody_can_come_in(tmp_path: Path) -> None:
-    """At both doors, without spinning; and once the dialers have gone, new ones come in."""
+    """At both listeners, without spinning; and once the dialers have gone, new ones come in."""
     serve = Serve(tmp_path, *CHEAP)
     with running(serve), ExitStack() as stack:
         pid = serve.process.pid
@@ -39,8 +39,8 @@ def test_who_is_in_is_served_while_nobody_can_come_in(tmp_path: Path) -> None:
         alone = look_up_s(asking)
         with ExitStack() as dialers:
             for i in range(DIALERS):
-                door = serve.tcp if i % 2 else serve.secure_tcp
-                dialers.enter_context(socket.create_connection(door, 20))
+                listener = serve.tcp if i % 2 else serve.secure_tcp
+                dialers.enter_context(socket.create_connection(listener, 20))
             used = _wait_until_none_is_left(pid)
             udp = dialers.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             udp.settimeout(20)

@@ -39,7 +39,7 @@ def locked_database(serve: Serve, folder: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("fault", [full_disk, locked_database])
 def test_registrations_are_refused_honestly_and_nothing_else(tmp_path: Path, fault: Fault) -> None:
-    """At both doors, while look-ups go on, and logins by token; the same names can be had
+    """At both listeners, while look-ups go on, and logins by token; the same names can be had
     afterwards.
     """
     serve = Serve(tmp_path, *CHEAP)

@@ -1,4 +1,4 @@
-"""`kill -9` of the registry, again and again, while people register at both doors."""
+"""`kill -9` of the registry, again and again, while people register at both listeners."""
 
 import random
 import sqlite3
@@ -17,9 +17,9 @@ MOST_BETWEEN_KILLS = 40
 
 
 class Registering(threading.Thread):
-    """Somebody who makes one account after another at one door, until the registry dies.
+    """Somebody who makes one account after another at one listener, until the registry dies.
 
-    `made` are the names for which an OK came, each with its token (none at the original door).
+    `made` are the names for which an OK came, each with its token (none at the original listener).
     """
 
     def __init__(self, serve: Serve, name: str, one_more: threading.Semaphore) -> None:
@@ -55,7 +55,7 @@ class Registering(threading.Thread):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.long)])
 def test_every_account_that_was_acknowledged_is_there(tmp_path: Path, kills: int) -> None:
-    """And whole: each of the secure door with its token, and no token without its account."""
+    """And whole: each of the secure listener with its token, and no token without its account."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     rng = random.Random(seed)

@@ -26,7 +26,7 @@ _OPTIONS = [word for name, number in _LIMITS.items() for word in ("--limit", f"{
 
 
 def test_500_silent_sockets(tmp_path: Path) -> None:
-    """At each door as many as its limit stay, the rest are hung up on; others are served."""
+    """At each listener as many as its limit stay, the rest are hung up on; others are served."""
     serve = Serve(tmp_path, "--quiet", "--password-cost", "64:1", *_OPTIONS)
     with running(serve), ExitStack() as stack:
         asking = _logged_in(serve)
@@ -34,8 +34,8 @@ def test_500_silent_sockets(tmp_path: Path) -> None:
         silent = selectors.DefaultSelector()
         stack.callback(silent.close)
         for i in range(SILENT):
-            door = serve.tcp if i % 2 else serve.secure_tcp
-            sock = stack.enter_context(socket.create_connection(door, 20))
+            listener = serve.tcp if i % 2 else serve.secure_tcp
+            sock = stack.enter_context(socket.create_connection(listener, 20))
             silent.register(sock, selectors.EVENT_READ)
         meanwhile = look_up_s(asking, 200)
         newcomer = Member(serve, "bob")

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from p2pchat.errors import LocalProtocolError, P2PError, RemoteProtocolError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
-from p2pchat.net.page import PageDoor
+from p2pchat.net.page import PageListener
 from p2pchat.net.tls.certificates import client_context, fingerprint, server_context
 from p2pchat.net.tls.engine import Engine, StandardEngine
 from p2pchat.net.tls.peer_tls import PeerEngine, peer_context
@@ -191,7 +191,7 @@ def _take_request(data: bytes) -> None:
     internet = MemoryInternet(loop)
     here = Address("10.0.0.1", 80)
     network = internet.machine(here.host)
-    page = PageDoor(loop, network, here, "/metrics", "text/plain", lambda: b"page")  # type: ignore[arg-type]
+    page = PageListener(loop, network, here, "/metrics", "text/plain", lambda: b"page")  # type: ignore[arg-type]
 
     def say(wire: object) -> None:
         wire.write(data)  # type: ignore[attr-defined]

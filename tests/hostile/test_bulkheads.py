@@ -17,7 +17,7 @@ from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.link import Link
 from p2pchat.net.local import LocalListener, dial_local
 from p2pchat.net.loop import Loop
-from p2pchat.net.page import PageDoor
+from p2pchat.net.page import PageListener
 from p2pchat.net.tls.certificates import server_context
 from p2pchat.net.tls.engine import StandardEngine
 from p2pchat.net.tls.transport import TlsTransport
@@ -143,7 +143,7 @@ def test_what_comes_on_a_connection(socket_loop: Loop, caplog: pytest.LogCapture
 def test_a_page(socket_loop: Loop) -> None:
     """Whoever asks is hung up on, and may ask again."""
     network = SocketNetwork(socket_loop, ThreadWorker(socket_loop))
-    page = PageDoor(socket_loop, network, LOOPBACK, "/", "text/plain", bug)  # type: ignore[arg-type]
+    page = PageListener(socket_loop, network, LOOPBACK, "/", "text/plain", bug)  # type: ignore[arg-type]
     for n in (1, 2):
         with socket.create_connection(page.address) as caller:
             caller.sendall(b"GET / HTTP/1.1\r\n\r\n")

@@ -202,7 +202,7 @@ def test_out_of_descriptors_callers_are_hung_up_on_and_the_loop_rests(
     listener.close()
 
 
-def test_trying_to_bind_tells_what_a_door_would_be_told(network: SocketNetwork) -> None:
+def test_trying_to_bind_tells_what_a_listener_would_be_told(network: SocketNetwork) -> None:
     """TCP or UDP is taken; what is free stays so."""
     pid = os.getpid()
     ours = Address(f"127.1.{pid // 250 % 250}.{pid % 250 + 1}", 0)  # where nobody else listens

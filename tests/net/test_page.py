@@ -10,19 +10,19 @@ import pytest
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.loop import Loop
-from p2pchat.net.page import PageDoor
+from p2pchat.net.page import PageListener
 from p2pchat.net.worker import ThreadWorker
 from tests.fakes import MemoryInternet, advance, settle
 
 
 @pytest.fixture
-def door(real_loop: Loop) -> Iterator[PageDoor]:
+def listener(real_loop: Loop) -> Iterator[PageListener]:
     network = SocketNetwork(real_loop, ThreadWorker(real_loop))
-    door = PageDoor(
+    listener = PageListener(
         real_loop, network, Address("127.0.0.1", 0), "/metrics", "text/plain", lambda: b"a page\n"
     )
-    yield door
-    door.close()
+    yield listener
+    listener.close()
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ def door(real_loop: Loop) -> Iterator[PageDoor]:
     ],
 )
 def test_the_page_is_for_who_asks_for_it(
-    real_loop: Loop, door: PageDoor, method: str, path: str, status: int, body: bytes
+    real_loop: Loop, listener: PageListener, method: str, path: str, status: int, body: bytes
 ) -> None:
     """Python's own client reads it."""
 
     def read() -> tuple[int, bytes]:
-        with closing(http.client.HTTPConnection(*door.address, timeout=10)) as client:
+        with closing(http.client.HTTPConnection(*listener.address, timeout=10)) as client:
             client.request(method, path)
             answer = client.getresponse()
             return answer.status, answer.read()
@@ -58,7 +58,7 @@ def test_who_does_not_ask_is_hung_up_on(loop: Loop) -> None:
     internet = MemoryInternet(loop)
     address = Address("10.0.0.1", 80)
     machine = internet.machine(address.host)
-    door = PageDoor(loop, machine, address, "/", "text/plain", lambda: b"page")
+    listener = PageListener(loop, machine, address, "/", "text/plain", lambda: b"page")
     outcomes: list[bytes] = []
 
     def dial(*pieces: bytes) -> list[object]:
@@ -83,4 +83,4 @@ def test_who_does_not_ask_is_hung_up_on(loop: Loop) -> None:
     advance(loop, 11)
     assert silent
     assert outcomes[-1] == b""
-    door.close()
+    listener.close()

@@ -43,10 +43,10 @@ def test_ready_and_stopping(loop: Loop, manager: tuple[socket.socket, str]) -> N
     """A datagram each, with a line for a person."""
     sock, name = manager
     readiness = Readiness(loop, name)
-    readiness.ready("one door is open")
+    readiness.ready("one listener is open")
     readiness.stopping()
     readiness.close()
-    assert heard(sock) == ["READY=1\nSTATUS=one door is open", "STOPPING=1\nSTATUS=stopping"]
+    assert heard(sock) == ["READY=1\nSTATUS=one listener is open", "STOPPING=1\nSTATUS=stopping"]
     assert loop.next_deadline() is None
 
 

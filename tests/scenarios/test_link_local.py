@@ -48,7 +48,7 @@ def test_a_zone_is_kept_from_the_link_to_the_chat(tmp_path: Path) -> None:
                 called.wait_for("^alice: hello$")
             doctor = Program("doctor", env=bob)
             doctor.end()
-            assert any(line.startswith("ok door") for line in doctor.said), doctor.said
+            assert any(line.startswith("ok listener") for line in doctor.said), doctor.said
             assert any(line.startswith("ok heartbeat") for line in doctor.said), "\n".join(
                 doctor.said
             )

@@ -240,7 +240,7 @@ def test_the_blocked_are_not_heard(world: World) -> None:
     assert bob.told() == [Called("alice")]
 
 
-def test_a_user_of_the_original_door_is_called_in_clear_only_on_request(world: World) -> None:
+def test_a_user_of_the_original_listener_is_called_in_clear_only_on_request(world: World) -> None:
     """And the chat is marked."""
     alice = world.person("alice", A)
     olga = world.person("olga", B, url=ORIGINAL_URL)
@@ -261,7 +261,7 @@ def test_a_user_of_the_original_door_is_called_in_clear_only_on_request(world: W
     assert TextReceived("olga", "ho") in alice.events
 
 
-def test_callers_of_the_original_door_come_through_where_they_are_allowed(world: World) -> None:
+def test_callers_of_the_original_listener_come_through_where_they_are_allowed(world: World) -> None:
     """Not otherwise: to them the user is offline."""
     alice = world.person("alice", A)
     olga = world.person("olga", B, url=ORIGINAL_URL)

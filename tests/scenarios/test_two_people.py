@@ -251,7 +251,7 @@ def test_offline_and_unknown_contacts(world: World) -> None:
 
 
 def test_a_contact_that_cannot_be_dialled(world: World) -> None:
-    """The registry thinks them online, their door is closed."""
+    """The registry thinks them online, their listener is closed."""
     alice, _ = world.person("alice", A), world.person("bob", B)
     for address in [a for a in world.internet.listeners if a.host == B]:
         del world.internet.listeners[address]

@@ -20,7 +20,7 @@ PASSWORD = "correct horse"
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Serve]:
-    """A registry whose secure door is open."""
+    """A registry whose secure listener is open."""
     serve = Serve(tmp_path / "registry", "--quiet")
     yield serve
     serve.kill()

@@ -131,6 +131,7 @@ def _every_command(screen: Screen) -> None:
         "search": "bob",
         "verify": "bob",
         "trust": "bob",
+        "unblock": "bob",
         "mute": "bob 1h",
         "search-history": "cake",
         "later": "2h good morning",

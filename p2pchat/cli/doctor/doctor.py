@@ -14,7 +14,7 @@ from p2pchat.cli.settings import Settings
     p2p doctor --json
 
     A line for each finding: ok, warn, wrong with what to do, or skip. A node of yours that runs is
-    asked and stays as it is; nobody is put online.
+    asked and stays as it is; no user is put online.
 
     Exit code: 1 if anything is wrong.
     """

@@ -18,7 +18,7 @@ from p2pchat.private_files import is_read_only
 
 
 def versions() -> Iterator[Finding]:
-    """Tell what runs."""
+    """Report which versions run."""
     yield Finding(
         "ok",
         f"versions: p2pchat {p2pchat.__version__}, Python {platform.python_version()},"

@@ -1,4 +1,4 @@
-"""What `p2p doctor` looks at, in order: this machine, the registry, our node, our own door.
+"""What `p2p doctor` looks at, in order: this machine, the registry, our node, our own listener.
 
 What one look has found out serves the next ones. What is tried on the network is in `peer.probes`.
 """
@@ -29,7 +29,7 @@ from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
 from p2pchat.protocol.control import Find, FindResult, Status, StatusResult
 from p2pchat.protocol.messages import Presence
 
-_OUTSIDE: Final = "only somebody outside who calls you proves that a NAT or firewall lets them in"
+_OUTSIDE: Final = "only a call from outside proves that a NAT or firewall lets contacts in"
 
 
 def check_up(
@@ -111,7 +111,7 @@ class _Checkup:
             "heartbeat": self._heartbeat,
             "node": self._node,
             "address": self._address,
-            "door": self._door,
+            "door": self._listener,
         }
         return {name: partial(_in_time, name, look) for name, look in looks.items()}
 
@@ -165,7 +165,7 @@ class _Checkup:
             return Finding(
                 "wrong",
                 f"certificate: its key is #{shown}, and #{due} is the one that we know",
-                "the registry was set up anew; or somebody is between you and it",
+                "the registry was set up anew; or another machine is between you and it",
                 "ask its operator for the join link, and give that with --registry",
             )
         if self._probes.is_vouched_for(url.address):
@@ -174,7 +174,7 @@ class _Checkup:
             return Finding(
                 "wrong",
                 "certificate: no authority that this machine knows vouches for it any more",
-                "it has expired, the clock is wrong, or somebody is between you and the registry",
+                "it has expired, the clock is wrong, or another machine is in between",
                 "tell its operator",
             )
         return Finding(
@@ -258,9 +258,9 @@ class _Checkup:
             return
         yield Finding("ok", what)
 
-    def _door(self) -> Iterator[Finding]:
+    def _listener(self) -> Iterator[Finding]:
         if not self._local_host:
-            yield Finding("skip", "door: not tried, no registry was reached")
+            yield Finding("skip", "listener: not tried, no registry was reached")
             return
         host = self._offered.host if self._offered else self._local_host
         try:
@@ -268,10 +268,12 @@ class _Checkup:
         except (Unreachable, TimedOut) as error:
             yield from self._no_way_in(host, error)
             return
-        yield Finding("ok", f"door: {address} lets in whoever dials it from here; {_OUTSIDE}")
+        yield Finding(
+            "ok", f"listener: {address} accepts connections from this machine; {_OUTSIDE}"
+        )
 
     def _knock(self, host: str) -> Address:
-        """Dial our node's door, or one like the one that it will have; return its address."""
+        """Dial our node's listener, or one like the one that it will have; return its address."""
         offered = self._offered
         if offered is not None and offered.port:
             self._probes.reach(offered)
@@ -284,15 +286,15 @@ class _Checkup:
         if host == self._local_host:
             yield Finding(
                 "wrong",
-                f"door: {error.what}",
-                "a firewall on this machine lets nobody in",
+                f"listener: {error.what}",
+                "a firewall on this machine blocks incoming connections",
                 "let TCP in at the port, and choose it: p2p login --peer-port PORT",
             )
             return
         yield Finding(
             "warn",
-            f"door: {error.what}, dialled from here",
-            f"a NAT is between you and the registry; some let nobody dial back in. {_OUTSIDE}",
+            f"listener: {error.what}, dialled from here",
+            f"a NAT is between you and the registry; some block calls from outside. {_OUTSIDE}",
             "forward a port on the router, and choose it: p2p login --peer-port PORT",
         )
 

@@ -1,6 +1,6 @@
 """What a client has on disk for one registry: accounts, contacts and history.
 
-For commands that ask nobody. Touches no network, and reads nothing that is not asked for.
+For commands that need no network. Touches none, and reads nothing that is not asked for.
 """
 
 from collections.abc import Iterator

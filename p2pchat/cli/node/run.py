@@ -34,7 +34,7 @@ MakeNode = Callable[[Watcher], AbstractContextManager[Node]]
 
 
 TO_END: Final = (signal.SIGTERM, signal.SIGHUP)
-"""Whoever stops us, and the terminal's window that is closed."""
+"""The signals that stop us, and the one of a closed terminal window."""
 
 
 class AtPrompt(NamedTuple):
@@ -196,7 +196,7 @@ def _stdout() -> int:
 
 
 def _connect(screens: Screens, node: Node) -> None:
-    """Pass the node's events to the screens, and tell contacts whether anyone watches them."""
+    """Pass the node's events to the screens, and let contacts know whether a person watches."""
     node.on_room = screens.on_room
     screens.on_attended = lambda there: node.conversations.away_status.be(idle=not there)
 

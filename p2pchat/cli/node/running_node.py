@@ -1,7 +1,7 @@
 """A command's way to the account's node that runs already, in another process, or to its place.
 
 Processes of one account may start and end in any order and at any moment: a command that finds the
-place taken and nobody listening waits for one of the two to change.
+place taken and no listener waits for one of the two to change.
 """
 
 from collections.abc import Callable, Iterator

@@ -59,8 +59,9 @@ def deliver(
     """Send the texts, or (None) resend those that have failed, and wait until they are
     acknowledged.
 
-    Raise ContactOffline if they wait in the outbox, NotTrusted where they are kept there until
-    the person has decided, NoSuchUser with whoever was meant, and what else keeps them from it.
+    Raise ContactOffline if they wait in the outbox, NotTrusted if they are kept there until the
+    person has decided, NoSuchUser with the name that was probably meant, or the P2PError of
+    whatever else prevents it.
     """
     with open_session(settings, registry) as us:
         if not us.url.secure:
@@ -191,7 +192,7 @@ def _have_delivered(running: ControlClient, order: _Order) -> P2PError | None:
 
 
 class _NodeGone(P2PError):
-    """The node has ended, or given way, before it could tell what came of an order."""
+    """The node has ended or been replaced before it could answer an order."""
 
 
 def cancel(settings: Settings, registry: str | None, me: str | None, contact: str) -> int:

@@ -87,7 +87,7 @@ def hold_conversation() -> int:
 class _Stage:
     """The registry is open, the robot waits; `person(on_event)` makes the person's node.
 
-    Once `exit_code` is set the play is to end: somebody has sent a signal.
+    Once `exit_code` is set the demo is to end: a signal has arrived.
     """
 
     person: MakeNode
@@ -113,8 +113,8 @@ def _stage() -> Iterator[_Stage]:
         stack.callback(registry.close)
         stack.callback(loop.run_until, lambda: registry.stopped)
         stack.callback(registry.stop)
-        door, fingerprint = registry.open_secure(_LOOPBACK, None)
-        port = door.tcp.address.port
+        listener, fingerprint = registry.open_secure(_LOOPBACK, None)
+        port = listener.tcp.address.port
         url = RegistryUrl(_LOOPBACK.host, port, port, secure=True, fingerprint=fingerprint)
 
         def join(username: str) -> MakeNode:

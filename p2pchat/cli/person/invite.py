@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     p2p invite --qr
     p2p invite --code CODE    for a registry that wants one: p2p users invite
 
-    Send it by a way that you trust: whoever has it first is your verified contact of the name that
+    Send it by a way that you trust: the first to use it is your verified contact of the name that
     they choose. It is good once, for seven days. The registry does not learn what is in it.
     """
 )
@@ -98,7 +98,7 @@ def _doubts(url: "RegistryUrl", account: str | None) -> Iterator[str]:
 
     if is_this_machine(url.host):
         yield (
-            f"{url} is this machine to whoever types it: name the registry as others reach it,"
+            f"{url} means this machine wherever it is typed: name the registry as others reach it,"
             " by the link that p2p serve printed"
         )
     if not url.secure:

@@ -107,7 +107,7 @@ def _at(
                 username = _become_somebody(us, name, password, code, is_new=invitation is not None)
             elif name is None or password is None:
                 raise UsageError(
-                    "nobody can be asked here for a name and a password",
+                    "there is no terminal to ask for a name and a password on",
                     advice="--name NAME, and --password-file FILE or P2P_PASSWORD",
                 )
             else:
@@ -221,7 +221,7 @@ def _ask_registry(settings: Settings, before: str) -> str:
     while True:
         what = "this machine" if before == settings.registry else before
         link: str = click.prompt(
-            f"The registry's link, from whoever runs it (just Enter: {what})",
+            f"The registry's link, from its operator (just Enter: {what})",
             default=before,
             show_default=False,
             err=True,

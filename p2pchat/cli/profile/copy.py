@@ -29,7 +29,7 @@ def profile() -> None:
     \b
     p2p profile backup alice.tar
 
-    The archive holds your secret key: keep it where nobody else can read it.
+    The archive holds your secret key: keep it where no other user can read it.
     """
 )
 @click.argument("file", type=_ARCHIVE)

@@ -52,7 +52,7 @@ def import_accounts(
 
 
 def check_new_name(name: str) -> None:
-    """Raise UsageError if an account cannot have the name at either door."""
+    """Raise UsageError if an account cannot have the name at either listener."""
     from p2pchat.protocol.names import is_username
     from p2pchat.protocol.text import one_line
 
@@ -78,6 +78,6 @@ def _refusal(name: str, password: str) -> str:
 
 def _original_only(name: str) -> str:
     return (
-        f"{name} can log in through the original door only: names of the secure one are lower-case"
-        " letters, digits, '.', '_' and '-', at most 32"
+        f"{name} can log in through the original listener only: names of the secure one are"
+        " lower-case letters, digits, '.', '_' and '-', at most 32"
     )

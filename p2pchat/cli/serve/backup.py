@@ -17,7 +17,7 @@ from p2pchat.errors import UsageError
     p2p backup registry.tar
     tar -xf registry.tar -C FOLDER      and: p2p serve --data-dir FOLDER
 
-    Keep it where nobody reads it. A shared database is backed up with pg_dump.
+    Keep it where no other user can read it. A shared database is backed up with pg_dump.
     """
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))

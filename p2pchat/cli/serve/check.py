@@ -36,7 +36,7 @@ def report(configuration: Configuration, file: Path | None) -> int:
         "folder": _folder,
         "database": _database,
         "certificate": _certificate,
-        "doors": _doors,
+        "doors": _listeners,
         "metrics": _metrics,
     }
     for name, look in looks.items():
@@ -109,21 +109,23 @@ def _certificate(configuration: Configuration) -> Iterator[Finding]:
         yield Finding("ok", what)
 
 
-def _doors(configuration: Configuration) -> Iterator[Finding]:
+def _listeners(configuration: Configuration) -> Iterator[Finding]:
     if in_use(registry_database(configuration.folder)):
-        yield Finding("ok", f"doors: not tried, a registry runs on {configuration.folder}")
+        yield Finding("ok", f"listeners: not tried, a registry runs on {configuration.folder}")
         return
-    doors = {"original": configuration.original, "secure": configuration.secure}
-    for dialect, door in doors.items():
-        if door is None:
+    listeners = {"original": configuration.original, "secure": configuration.secure}
+    for dialect, listener in listeners.items():
+        if listener is None:
             continue
         try:
-            try_to_bind(door.tcp, door.udp_port)
+            try_to_bind(listener.tcp, listener.udp_port)
         except BindError as error:
             yield wrong(error)
         else:
-            udp_port = door.tcp.port if door.udp_port is None else door.udp_port
-            yield Finding("ok", f"door: {dialect} tcp {door.tcp} udp {door.tcp.at_port(udp_port)}")
+            udp_port = listener.tcp.port if listener.udp_port is None else listener.udp_port
+            yield Finding(
+                "ok", f"listener: {dialect} tcp {listener.tcp} udp {listener.tcp.at_port(udp_port)}"
+            )
 
 
 def _metrics(configuration: Configuration) -> Iterator[Finding]:

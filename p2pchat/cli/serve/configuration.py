@@ -1,4 +1,4 @@
-"""The configuration of a registry, as the options of `p2p serve` give it.
+"""The configuration of a registry, from the options of `p2p serve`.
 
 Opens nothing and knows no option's spelling where it need not name one in an error.
 """
@@ -63,7 +63,7 @@ class Configuration:
         host = self.original.tcp.host if self.original else ""
         if host and not (is_ip(host) and is_loopback(host)):
             doubts.append(
-                "the original door is open to other machines: names, passwords and who talks to"
+                "the original listener is open to other machines: names, passwords and who talks to"
                 " whom travel there in clear"
             )
         return doubts
@@ -98,7 +98,9 @@ def configure(
     if (tls_cert is None) != (tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together", advice="give both, or neither")
     if no_original and no_secure:
-        raise UsageError("no door is left to open", advice="shut one of the two")
+        raise UsageError(
+            "there is nothing to listen on", advice="give only one of --no-secure and --no-original"
+        )
     join_host = join_host and join_host.removeprefix("[").removesuffix("]")
     if join_host and not is_host(join_host):
         raise UsageError(

@@ -81,9 +81,11 @@ _SECONDS: Final = _Seconds()
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 _OPTIONS: Final = (
-    click.option("--no-secure", is_flag=True, help="Shut the secure dialect's door."),
+    click.option("--no-secure", is_flag=True, help="Do not serve the secure dialect."),
     click.option(
-        "--host", metavar="HOST", help="Where the secure door listens.  [default: every address]"
+        "--host",
+        metavar="HOST",
+        help="Where the secure dialect listens.  [default: every address]",
     ),
     click.option(
         "--port", default=7117, show_default=True, type=_PORT, help="Its TCP port; 0: any free one."
@@ -100,13 +102,13 @@ _OPTIONS: Final = (
         "--tls-cert", type=_FILE, help="Your own certificate (PEM).  [default: made and kept]"
     ),
     click.option("--tls-key", type=_FILE, help="The key of that certificate (PEM)."),
-    click.option("--no-original", is_flag=True, help="Shut the original dialect's door."),
+    click.option("--no-original", is_flag=True, help="Do not serve the original dialect."),
     click.option(
         "--original-host",
         default="127.0.0.1",
         show_default=True,
         metavar="HOST",
-        help="Where the original dialect's door listens.",
+        help="Where the original dialect listens.",
     ),
     click.option(
         "--original-port",

@@ -34,7 +34,7 @@ from p2pchat.storage import Store
 class OperatedRegistry:
     """A registry's accounts, and a way to notify and query its running nodes.
 
-    `folder` None: its nodes share the database. `settings` are those of whoever operates it.
+    `folder` None: its nodes share the database. `settings` are the operator's.
     """
 
     def __init__(self, settings: Settings, store: Store, folder: Path | None) -> None:
@@ -130,5 +130,5 @@ def shared_database(folder: Path) -> str | None:
     try:
         found = tomllib.loads(read_text(folder / FILE_NAME)).get("database")
     except (OSError, ValueError):
-        return None  # whoever serves from it is told what is wrong
+        return None  # p2p serve reports what is wrong with it
     return found if isinstance(found, str) else None

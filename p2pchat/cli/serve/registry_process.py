@@ -11,14 +11,14 @@ from p2pchat.errors import StorageError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.loop import Loop
-from p2pchat.net.page import PageDoor
+from p2pchat.net.page import PageListener
 from p2pchat.net.tls.certificates import fingerprint_of_file, make_certificate, server_context
 from p2pchat.net.tls.engine import StandardEngine
 from p2pchat.net.tls.signing import Signer
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.private_files import refuse_unless_private_file, replace_private
 from p2pchat.registry.server.admin_socket import AdminSocket
-from p2pchat.registry.server.server import Door, Server
+from p2pchat.registry.server.server import DialectListener, Server
 from p2pchat.registry.service.auth import Registration
 from p2pchat.registry.service.directory import Directory, MemoryDirectory
 from p2pchat.registry.service.limits import Limits
@@ -40,7 +40,7 @@ _STOP_TIMEOUT: Final = 1.0
 
 
 class RunningRegistry:
-    """A registry with its files in `folder`; open doors of `server`, `begin`, run the loop.
+    """A registry with its files in `folder`; open listeners of `server`, `begin`, run the loop.
 
     `patience` is in seconds. `database`: the URL of one that is shared with other nodes, each of
     which has a lease of so many seconds; without it, accounts are in a file in the folder. Raises
@@ -130,8 +130,8 @@ class RunningRegistry:
 
     def open_secure(
         self, tcp: Address, udp_port: int | None, certificate: tuple[Path, Path] | None = None
-    ) -> tuple[Door, str]:
-        """Open the secure door; return it, and its certificate's fingerprint.
+    ) -> tuple[DialectListener, str]:
+        """Open the secure listener; return it, and its certificate's fingerprint.
 
         `certificate`: the files of a certificate and its key; without them, our own, which are made
         where they are not. Raise BindError, StorageError.
@@ -143,8 +143,8 @@ class RunningRegistry:
             refuse_unless_private_file(certificate[1])
         self._certificate = certificate
         self._use_certificate(certificate)
-        door = self.server.open_secure(tcp, udp_port, self._new_engine)
-        return door, fingerprint_of_file(certificate[0])
+        listener = self.server.open_secure(tcp, udp_port, self._new_engine)
+        return listener, fingerprint_of_file(certificate[0])
 
     def _use_certificate(self, certificate: tuple[Path, Path]) -> None:
         """Show this certificate from now on. Raise StorageError, changing nothing."""
@@ -187,9 +187,11 @@ class RunningRegistry:
             counters=self._service.counters,
         )
         self._closing.callback(metrics.close)
-        door = PageDoor(self._loop, self._network, address, "/metrics", CONTENT_TYPE, metrics.page)
-        self._closing.callback(door.close)
-        return door.address
+        listener = PageListener(
+            self._loop, self._network, address, "/metrics", CONTENT_TYPE, metrics.page
+        )
+        self._closing.callback(listener.close)
+        return listener.address
 
     def begin(self, join: str) -> None:
         """Join the other nodes, if there are any; `join` is the link by which clients join here.

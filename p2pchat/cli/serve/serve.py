@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     p2p serve --original-host 0.0.0.0    for the original system too, in clear
     p2p serve --check                    try whether it could run
 
-    Prints a line for each door when it is ready, and logs to stderr. End it with Ctrl-C or SIGTERM.
+    Prints a line for each listener when it is ready, and logs to stderr. Ctrl-C or SIGTERM ends
+    it in good order.
 
     Each option is a setting, too, of the environment and of a TOML file; the option counts before
     the variable, and that before the file. --hello-interval 30 is P2P_SERVE_HELLO_INTERVAL=30 and
@@ -188,24 +189,24 @@ def _reload(
 def _open_original(
     registry: "RunningRegistry", wanted: "OriginalDoor", hello_interval: float
 ) -> list[str]:
-    """Open the original door; return its ready line. The log tells how others name it."""
-    door = registry.server.open_original(wanted.tcp, wanted.tcp.at_port(wanted.udp_port))
-    tcp, udp = door.tcp.address, door.udp.address
+    """Open the original listener; return its ready line. The log tells how others name it."""
+    listener = registry.server.open_original(wanted.tcp, wanted.tcp.at_port(wanted.udp_port))
+    tcp, udp = listener.tcp.address, listener.udp.address
     url = f"original://{_as_others_reach(tcp)}?udp={udp.port}&hello={hello_interval:g}"
-    logging.getLogger(__name__).debug("the original door is --registry '%s'", url)
-    return [f"listening {door.dialect} tcp {tcp} udp {udp}"]
+    logging.getLogger(__name__).debug("the original listener is --registry '%s'", url)
+    return [f"listening {listener.dialect} tcp {tcp} udp {udp}"]
 
 
 def _open_secure(
     registry: "RunningRegistry", wanted: "SecureDoor", certificate: tuple[Path, Path] | None
 ) -> tuple[str, str]:
-    """Open the secure door; return its ready line, and the link by which others join."""
-    door, fingerprint = registry.open_secure(wanted.tcp, wanted.udp_port, certificate)
-    join = _as_others_reach(door.tcp.address)
+    """Open the secure listener; return its ready line, and the link by which others join."""
+    listener, fingerprint = registry.open_secure(wanted.tcp, wanted.udp_port, certificate)
+    join = _as_others_reach(listener.tcp.address)
     if wanted.join_host:
         join = join._replace(host=wanted.join_host)
     return (
-        f"listening {door.dialect} tcp {door.tcp.address} udp {door.udp.address}",
+        f"listening {listener.dialect} tcp {listener.tcp.address} udp {listener.udp.address}",
         f"p2p://{join}#{fingerprint}",
     )
 

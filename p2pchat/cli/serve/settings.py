@@ -2,7 +2,7 @@
 
 Takes every option of the command as it finds it: `--some-name` is P2P_SERVE_SOME_NAME in the
 environment and `some-name` in the file. Knows two by name: `--config`, which is the file, and
-`--data-dir`, in which that file is where nobody names another.
+`--data-dir`, which holds that file by default.
 """
 
 import os.path
@@ -93,7 +93,7 @@ class ServeCommand(click.Command):
     def _limits_in(self, environment: dict[str, str]) -> Iterator[tuple[str, Given]]:
         """Yield what click cannot know: P2P_SERVE_LIMIT_SOME_NAME=5, by parameter.
 
-        Raise UsageError if a variable is no setting: a slip there would leave a door open.
+        Raise UsageError if a variable is no setting: a slip there would leave a listener open.
         """
         own = {_variable(name) for name in self._options}
         families = {f"{_variable(name)}_": each.name or "" for name, each in self._families.items()}

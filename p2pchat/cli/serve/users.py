@@ -80,7 +80,7 @@ def list_(registry: "OperatedRegistry", as_json: bool) -> None:
     print_table(("NAME", "CREATED", "LAST SEEN", "STATE"), rows)
 
 
-@users.command(help="Create an account, whoever may register.")
+@users.command(help="Create an account, whatever --registration allows.")
 @click.argument("name")
 @options.password_file
 @_operating
@@ -96,7 +96,7 @@ def add(
     check_new_name(name)
     if not is_plain_username(name):
         raise UsageError(
-            f"{name} could not log in at the secure door",
+            f"{name} could not log in at the secure listener",
             advice="lower-case letters, digits, '.', '_' and '-', at most 32 of them",
         )
     password = options.get_password(registry.settings, password_file, name, twice=True)
@@ -158,7 +158,7 @@ def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
     from p2pchat.cli.serve.registry_access import change
 
     if not yes and not options.is_terminal(sys.stdin):
-        raise UsageError("nobody can be asked whether that is meant", advice="give --yes")
+        raise UsageError("there is no terminal to confirm this on", advice="give --yes")
     if not yes:
         click.confirm(f"Remove {name} for good?", abort=True, err=True)
     change(registry, name, registry.account_admin.remove, "is removed", log_out=True)
@@ -202,7 +202,7 @@ def invite(registry: "OperatedRegistry", uses: int, days: float) -> None:
 
     That is how the original system keeps them. Empty lines, and those that begin with #, are
     skipped. Accounts that are there already stay as they are, and are named on stderr; so are lines
-    that are none, and names that can log in through the original door only.
+    that are none, and names that can log in through the original listener only.
 
     Exit code: 1 if a line made no account.
     """,
@@ -226,25 +226,25 @@ def import_(registry: "OperatedRegistry", file: Path, dry_run: bool) -> None:
         raise SystemExit(1)
 
 
-@users.command(help="List who is online: name, address, by which door.")
+@users.command(help="List who is online: name, address, by which listener.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
 @_operating
 def sessions(registry: "OperatedRegistry", as_json: bool) -> None:
     """Run `p2p users sessions`."""
     rows: list[tuple[str, ...]] = []
     for session in registry.sessions():
-        door = "secure" if session.secure else "original"
+        listener = "secure" if session.secure else "original"
         if as_json:
             fields = {
                 "user": session.username,
                 "host": session.host,
                 "port": session.port or None,
-                "door": door,
+                "door": listener,
             }
             echo_json(fields)
         else:
-            rows.append((session.username, session.host, str(session.port or "-"), door))
-    print_table(("NAME", "HOST", "PORT", "DOOR"), rows)
+            rows.append((session.username, session.host, str(session.port or "-"), listener))
+    print_table(("NAME", "HOST", "PORT", "LISTENER"), rows)
     if registry.internal_errors:
         echo(f"internal errors: {registry.internal_errors}, see the registry's log", err=True)
 

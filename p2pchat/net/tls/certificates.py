@@ -112,7 +112,7 @@ def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
         """Stop OpenSSL from asking for a password on the terminal."""
         raise StorageError(
             f"{key_file} is encrypted",
-            likely="it was made with a password, which a registry has nobody to ask for",
+            likely="it was made with a password, which a registry cannot ask for",
             advice=f"openssl pkey -in {key_file} -out plain-key.pem, and --tls-key plain-key.pem",
         )
 

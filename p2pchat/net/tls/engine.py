@@ -47,7 +47,7 @@ class Engine(Protocol):
 
 
 class StandardEngine:
-    """Python's own TLS, for the registry's door, from either side.
+    """Python's own TLS, for the registry's listener, from either side.
 
     `server_name` is the client's: which name the certificate must be for, where it is checked.
     """

@@ -2,7 +2,7 @@
 
 Python's own `ssl` cannot accept a client certificate that no authority signed; here a callback
 accepts it, and the key in it is what counts: exactly one certificate, with an Ed25519 key. Whether
-that key is the right one is for whoever set `on_secured` to say.
+that key is the right one is for the owner of `on_secured` to decide.
 """
 
 import datetime as dt

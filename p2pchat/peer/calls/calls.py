@@ -166,7 +166,7 @@ def not_introduced(contact: str, why: str) -> NotTrusted:
     """Return the error for a stranger whose key the registry does not confirm."""
     return NotTrusted(
         f"the registry does not say that it is {contact}: {why}",
-        likely=f"it is somebody else; or {contact} has just logged in with another profile",
+        likely=f"another user answers there; or {contact} has just logged in with another profile",
     )
 
 

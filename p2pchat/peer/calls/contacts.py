@@ -72,7 +72,7 @@ class Contacts:
         if published is None and pinned is None:
             raise NotTrusted(
                 f"the registry knows no key of {username}",
-                likely=f"{username} has never logged in through its secure door",
+                likely=f"{username} has never logged in through its secure listener",
                 advice=f"/chat {username} --in-clear, for everybody to read",
             )
         if published is not None and self.note_published(username, published):
@@ -162,7 +162,7 @@ class Contacts:
         return True
 
     def security(self, username: str) -> Security:
-        """Tell how well an encrypted chat with the contact is protected."""
+        """Return how well an encrypted chat with the contact is protected."""
         return Security.VERIFIED if self.get(username).verified else Security.UNVERIFIED
 
     def is_to_be_hinted(self, username: str) -> bool:

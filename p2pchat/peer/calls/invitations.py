@@ -48,12 +48,12 @@ class Invitation(NamedTuple):
 
 
 def new_secret() -> str:
-    """Return a secret that nobody can guess."""
+    """Return an unguessable secret."""
     return secrets.token_urlsafe(_SECRET_BYTES)
 
 
 def digest_of(secret: str) -> bytes:
-    """Return what is kept of a secret: whoever reads a stolen profile cannot use it."""
+    """Return what is kept of a secret, which a thief of the profile cannot use."""
     return hashlib.sha256(secret.encode()).digest()
 
 

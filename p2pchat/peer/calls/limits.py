@@ -13,13 +13,13 @@ class PeerLimits:
     silent_links_per_host: int = 8
     """The same, from one IPv4 address or one IPv6 network of 64 bits."""
     speak_timeout: float = 30.0
-    """Until a silent link must have spoken, if nobody at its host may be silent."""
+    """Seconds until a silent link must have spoken, if no link of its host may be silent."""
     handshake_bytes: int = 64 * 1024
     """Of a link that has proved no key yet."""
     pending_calls: int = 8
     """Callers whose key is looked up at the registry, where their questions wait with ours."""
     calls_per_minute: int = 20
-    """From one address; more are told that we are busy, and nobody else is told."""
+    """From one address; more get BUSY, and the user is not asked."""
     contact_calls_per_minute: int = 600
     """The same, by a contact whose key we know."""
     idle_link_timeout: float = 300.0

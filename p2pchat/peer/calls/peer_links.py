@@ -1,6 +1,6 @@
 """How two peers come to a link with each other, in either dialect.
 
-In clear a transport is a link at once, and nobody knows whose it is. In the secure dialect it is
+In clear a transport is a link at once, of an unproven caller. In the secure dialect it is
 one after a mutual TLS handshake, and comes with the key that the remote has proved to hold. Whose
 key that is, is for others to say.
 """
@@ -122,7 +122,7 @@ class _Handshake:
         self._tls = tls
 
     def close(self) -> None:
-        """Give it up; a link that came of it is not ours any more."""
+        """Abandon it; a link that it has made is no longer ours."""
         if not self._tls.secured:
             self._tls.on_closed = lambda _: None
             self._tls.abort()
@@ -132,5 +132,5 @@ class _UnderWay:
     inner: Closable
 
     def close(self) -> None:
-        """Give up whatever step it is at."""
+        """Abandon it at whatever step it is."""
         self.inner.close()

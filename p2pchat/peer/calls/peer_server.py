@@ -19,7 +19,7 @@ from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatRequest, ChatText
 
 OnCall = Callable[[PeerLinks, Link, ChatRequest, bytes | None], None]
-"""Takes a link on which somebody asks for a chat, and the key that they proved."""
+"""Takes a link on which a caller asks for a chat, and the key that it proved."""
 
 
 class PeerServer:
@@ -27,7 +27,7 @@ class PeerServer:
 
     The rest is for the original dialect alone. The connection that a contact opens back says
     nothing for as long as its person types nothing; `may_be_silent(host)` tells whether a chat with
-    somebody at that host is open, and `on_silent_gone(host)` is told when the last silent link from
+    a caller at that host is open, and `on_silent_gone(host)` is told when the last silent link from
     there has ended.
     """
 

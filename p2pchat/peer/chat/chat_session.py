@@ -209,7 +209,7 @@ class ChatSession:
                 self._listener.on_not_kept(error, ())
 
     def flush(self) -> None:
-        """Put on the disk what this turn has brought; then send, acknowledge and tell."""
+        """Commit what this turn has brought; then send, acknowledge and notify."""
         self._flush_due = False
         said, self._said = self._said, []
         heard, self._heard = self._heard, []

@@ -33,7 +33,7 @@ class ChatWish:
         self.is_stranger = False
         """Whether the contact has to be asked, and may say no."""
         self.is_unreachable = False
-        """Whether nobody answers where the contact should be, as the person was told."""
+        """Whether the contact's address does not answer, as the person was told."""
         self._is_here = True
         """Whether the contact has the conversation open, as the person was told."""
         self._contact = contact

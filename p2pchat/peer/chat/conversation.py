@@ -263,7 +263,7 @@ class Conversation:
         self.intake.took([line.text for line in lines])
 
     def on_delivered(self, up_to: int) -> None:
-        """Tell how many still wait."""
+        """Report how many still wait."""
         self._reconnector.reset()
         self._on_event(Delivered(self.contact, self._session.waiting, up_to))
         self._on_room()

@@ -41,7 +41,7 @@ from p2pchat.protocol.talk import Reply
 class Conversations:
     """All of them, at one registry, from `start` to `stop`.
 
-    `watch(names)` asks the registry to tell where these users are, to `sighted`;
+    `watch(names)` subscribes at the registry to these users, whose updates reach `sighted`;
     `may_send_to(host)` tells whether we go to an address that it names. Methods raise
     UsageError where what is wished makes no sense now, and StorageError.
     """
@@ -186,7 +186,7 @@ class Conversations:
         conversation = self.get(contact)
         if conversation is None:
             raise UsageError(f"you are in no chat with {contact}", advice=f"/chat {contact}")
-        self.away_status.be(idle=False)  # somebody is at the keyboard
+        self.away_status.be(idle=False)  # a person is at the keyboard
         conversation.say(text)
 
     def leave(self, contact: str) -> bool:

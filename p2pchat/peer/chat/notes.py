@@ -27,7 +27,7 @@ class Notes:
     """
 
     key = b""
-    """Nobody's: notes stay what they are when our own changes."""
+    """No contact's: notes are unchanged when our own key changes."""
 
     security = Security.VERIFIED
     waiting = 0

@@ -87,7 +87,7 @@ class Outbox:
             conversation.flush()
 
     def expire(self, contact: str, uids: Sequence[str]) -> None:
-        """Give up lines whose time is over, but for what is on its way."""
+        """Mark lines whose time is over as failed, except those on their way."""
         count = self._open_one(contact).expire(uids)
         if count:
             error = P2PError("it has expired", advice=f"p2p outbox retry {contact}")

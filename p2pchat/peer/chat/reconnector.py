@@ -24,7 +24,7 @@ class Reconnector:
 
     `invitation()` gives the secret to show the contact, empty if there is none. `on_call` comes
     with each call; then `on_accepted(link)` or `on_failed(error)`, unless it is given up. After a
-    failure nobody is called before `call_later`, or `at` another address.
+    failure no call is made before `call_later`, unless `at` another address.
     """
 
     def __init__(

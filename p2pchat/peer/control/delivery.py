@@ -22,7 +22,7 @@ class Delivery:
 
     `queue(then, failed)` is what `Outbox` does. ContactOffline means that every line is on the
     disk, and goes out when it can; NotTrusted because of a changed key, that it is kept and goes
-    nowhere before the person has decided. Raise UsageError if nobody can be meant.
+    nowhere before the person has decided. Raise UsageError if the name is not one.
     """
 
     def __init__(

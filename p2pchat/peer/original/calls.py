@@ -1,7 +1,7 @@
 """The original dialect's calls and its one chat: out and in, busy, accepted, ended.
 
 There is one conversation at a time: being called, calling or chatting, we are busy for everybody
-else. Knows no registry: whoever is called comes with an address.
+else. Knows no registry: a call comes with the contact's address.
 """
 
 from collections.abc import Callable

@@ -29,7 +29,7 @@ class ClearChat:
 
     `on_drained` comes when all that was said has gone out, and when the way to say it opens.
 
-    Give it its links with `speak_on` and `hear_on`, in any order.
+    It gets its links by `speak_on` and `hear_on`, in any order.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class ClearChat:
         return self._hearing is not None
 
     def start(self) -> None:
-        """Tell that the chat has started."""
+        """Report that the chat has started."""
         self._on_event(ChatStarted(self.contact, Security.CLEAR))
 
     def speak_on(self, link: Link) -> None:

@@ -1,4 +1,4 @@
-"""Which users are away from the keyboard: we tell our contacts, and they tell us.
+"""Which users are away from the keyboard, exchanged with our contacts.
 
 A courtesy, told while there is a link and kept nowhere. Knows neither lines nor screens.
 """
@@ -33,7 +33,7 @@ class AwayStatus:
         return contact in self._theirs and self._theirs[contact].value
 
     def be(self, *, idle: bool) -> None:
-        """Note that our user has gone away or is back, and tell the linked contacts."""
+        """Note that our user has gone away or is back, and send that to the linked contacts."""
         if idle != self.ours:
             self.ours = idle
             for link in self._links():

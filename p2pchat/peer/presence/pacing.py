@@ -1,4 +1,4 @@
-"""Tell of a value that a remote can change as fast as it likes, but not as often as that."""
+"""Report a value that a remote can change at will, but at a bounded rate."""
 
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar

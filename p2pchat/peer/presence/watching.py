@@ -10,7 +10,7 @@ from p2pchat.protocol.messages import MOST_WATCHED_IN_ALL, Presence, PresenceUpd
 
 
 class Watching:
-    """The contacts of one account that are watched; `ask(names)` has the registry tell of these."""
+    """The contacts of one account that are watched; `ask(names)` subscribes to them."""
 
     def __init__(self, contacts: Contacts, ask: Callable[[list[str]], None]) -> None:
         self._contacts = contacts

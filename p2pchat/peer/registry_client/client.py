@@ -32,8 +32,8 @@ class RegistryClient:
 
     `on_lost(error)` is called once if the open connection ends by itself, after every open
     question's `failed`; `on_goodbye` before that, where the registry says why. `on_presence_update`
-    comes with the news of somebody who is watched. After `close` they are not called any more, but
-    the open questions still fail.
+    comes with each presence update of a watched user. After `close` they are not called any more,
+    but the open questions still fail.
     """
 
     def __init__(self, loop: Loop, dialer: RegistryDialer) -> None:
@@ -110,7 +110,7 @@ class RegistryClient:
             self.on_presence_update(answer)
             return
         if self._asked is None:
-            raise RemoteProtocolError("an answer came that nobody asked for")
+            raise RemoteProtocolError("an answer came without a request")
         assert self._link is not None
         self._link.relax()
         question, self._asked = self._asked, None
@@ -124,7 +124,7 @@ class RegistryClient:
         if isinstance(error, RemoteProtocolError):
             error = Unreachable(
                 f"what listens at {self._address} does not speak our protocol: {error.what}",
-                likely="another program listens there, or another door of the registry",
+                likely="another program listens there, or another listener of the registry",
                 advice="look at the registry's URL, and its port",
             )
         self._lost = error or LinkLost(f"the registry at {self._address} hung up")

@@ -116,8 +116,8 @@ class RegistryDialer:
             try:
                 url = parse_registry_url(text)
             except UsageError:
-                continue  # a registry may tell nonsense; others of its machines may answer
-            if url.secure and url.fingerprint:  # never in clear, nor whoever answers first
+                continue  # a registry may send nonsense; others of its machines may answer
+            if url.secure and url.fingerprint:  # never in clear, nor a machine without a known key
                 told.append(url)
         return told
 
@@ -144,7 +144,7 @@ class _Attempt:
         self._dial = self._next()
 
     def close(self) -> None:
-        """Give it up; a link that was given out is not ours any more."""
+        """Abandon it; a link that was handed over is no longer ours."""
         self._dial.close()
 
     def _next(self) -> Closable:

@@ -183,7 +183,7 @@ class MachineDialer:
     def _another_key(self) -> NotTrusted:
         return NotTrusted(
             f"the registry at {self.url.address} shows another key than the one we know",
-            likely="it was set up anew; or somebody is between you and it",
+            likely="it was set up anew; or another machine is between you and it",
             advice="ask its operator for the join link, and give that with --registry",
         )
 
@@ -202,8 +202,8 @@ class MachineDialer:
         why = error.what if error is not None else "it hung up"
         return Unreachable(
             f"no secure connection to the registry at {self.url.address}: {why}",
-            likely="another program listens there, or a registry's original door",
-            advice=f"look at the port; an original door is original://{self.url.host}",
+            likely="another program listens there, or a registry's original listener",
+            advice=f"look at the port; an original listener is original://{self.url.host}",
         )
 
 
@@ -225,7 +225,7 @@ class _SecureAttempt:
             failed(error)
 
     def close(self) -> None:
-        """Give it up; a link that was given out is not ours any more."""
+        """Abandon it; a link that was handed over is no longer ours."""
         self.given_up = True
         if self.dial is not None:
             self.dial.close()

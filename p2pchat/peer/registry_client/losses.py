@@ -29,7 +29,7 @@ def explained(error: LinkLost, url: RegistryUrl, udp_port: int, *, is_silent: bo
 def put_offline(url: RegistryUrl, udp_port: int) -> P2PError:
     """Return the error that a registry of the original system has us offline, its link being up."""
     return P2PError(
-        f"the registry at {url.address} has put you offline: nobody finds you",
+        f"the registry at {url.address} has put you offline: your contacts cannot find you",
         likely=_NO_HELLO.format(udp_port),
         advice=_shorter_interval(url),
     )

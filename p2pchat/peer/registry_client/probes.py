@@ -1,6 +1,6 @@
 """Checks of the registry and of our own listener that need no node, each with a deadline.
 
-Tells what came of it; what that means is for whoever asks. Keeps nothing, and pins no key.
+Reports the outcome; the caller interprets it. Keeps nothing, and pins no key.
 """
 
 from collections.abc import Callable
@@ -95,10 +95,10 @@ class Probes:
             if heartbeat is not None:
                 heartbeat.close()
 
-    def check_inbound(self, door: Address, host: str) -> Address:
-        """Listen there and return the address at which a connection to `host` arrived.
+    def check_inbound(self, at: Address, host: str) -> Address:
+        """Listen at `at` and return the address at which a connection to `host` arrived.
 
-        Raise BindError, Unreachable; TimedOut where somebody else's door answers there.
+        Raise BindError, Unreachable; TimedOut if another program's listener answers there.
         """
         listener: Listener | None = None
 
@@ -109,7 +109,7 @@ class Probes:
                 wire.abort()
                 then(address)
 
-            listener = self._network.listen(door, came)
+            listener = self._network.listen(at, came)
             address = Address(host, listener.address.port)
             self._network.dial(address, self._timeout, lambda wire: wire.close(), failed)
 

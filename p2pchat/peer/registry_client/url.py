@@ -21,7 +21,7 @@ _FORM: Final = "p2p://HOST[:7117][#FINGERPRINT] or original://HOST[:1235][?udp=4
 
 @dataclass(frozen=True, slots=True)
 class RegistryUrl:
-    """Where a registry's door is, and which dialect is spoken there (ARCHITECTURE, "Command line").
+    """Where a registry listens, and which dialect it speaks there (ARCHITECTURE, "Command line").
 
     `fingerprint` is what the join link says of a secure registry's key. `hello_interval`, in
     seconds, is for the original dialect; a secure registry tells its own. `others` are further

@@ -1,7 +1,7 @@
 """Our node among those that share a database: it looks up users of other nodes there, listens to
 their notifications, and renews the lease without which our published entries do not count.
 
-Runs on the loop and waits for nothing: while the database cannot be used, whoever is here stays,
+Runs on the loop and waits for nothing: while the database cannot be used, users of this node stay,
 and searches for others are told to come again.
 """
 
@@ -40,7 +40,7 @@ class Cluster:
 
     `worker` does what must be done in order and may wait for the database for long; what visitors
     wait for is `BlockingJob`, as everywhere. `on_log_out(username)` is told when another node ends
-    all logins of a user. Call `begin` once; feed `hear` and `listening` from the bulletin.
+    all logins of a user. Call `begin` once; feed `hear` and `listening` from the notify listener.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class Cluster:
         """End every login of the account at other nodes."""
         self._worker.submit(partial(self._table.log_out, username), _nothing, self._unwell)
 
-    # What the others tell
+    # What the other nodes report
 
     def hear(self, text: bytes) -> None:
         """Handle a notification."""
@@ -193,7 +193,7 @@ class Cluster:
             self._worker.submit(partial(self._table.shut_out, here, with_token), shut_out, failed)
 
     def _see_where_they_are(self, usernames: list[str]) -> None:
-        """Tell the watchers of those who are not here what the table says, until it is known.
+        """Send the watchers of users of other nodes what the table says, until it is known.
 
         What others notify is not enough: it may come while we still take the user for ours.
         """
@@ -275,4 +275,4 @@ def _remove(sets: list[set[str]], one: set[str]) -> None:
 
 
 def _nothing(_: object) -> None:
-    """Do nothing: there is nobody to notify."""
+    """Do nothing: there are no other nodes to notify."""

@@ -17,7 +17,7 @@ _THREADS: Final = 2
 class ClusterNode:
     """Node number `node` of those that share the database at `url`, with a lease in seconds.
 
-    What visitors do not wait for has threads of its own, which may wait for the database long.
+    Work that no client waits for has its own threads, which may wait for the database long.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""What the nodes of one registry tell each other through their database, as bytes and back.
+"""Notifications between the nodes of one registry through their database, as bytes and back.
 
-A hint and not the truth: whoever hears it looks at the table where it matters.
+A hint and not the truth: the receiver looks at the table where it matters.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ _MOST_BYTES: Final = 7_900
 
 
 class Moved(msgspec.Struct, frozen=True, tag="moved"):
-    """A user of that node has come, moved or gone; what is found now at a secure door."""
+    """A user of that node has come, moved or gone; what is found now at a secure listener."""
 
     username: str
     node: int

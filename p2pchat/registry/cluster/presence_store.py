@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
     @property
     def found(self) -> SearchResult:
-        """What is found of the user at a secure door."""
+        """What is found of the user at a secure listener."""
         return whereabouts(
             self.host, self.port, self.clear_port, self.key, in_clear=self.in_clear
         ).found

@@ -1,4 +1,4 @@
-"""One link at a door of the registry: requests to the service, answers back in order.
+"""One link at a listener of the registry: requests to the service, answers back in order.
 
 Logs who came, logged in and left, never a password or a message.
 """
@@ -150,7 +150,7 @@ class Client:
         if self._service.counters.counts_answers:
             self._service.counters.answered(answer)
         if type(answer) is SlowDown and not self._visitor.secure:
-            # The original dialect cannot say it, and a FAIL would tell that the password is wrong.
+            # The original dialect cannot say it, and a FAIL would mean that the password is wrong.
             self._leave("hung up on, it asks for too much")
             return
         if self._request_id is not None:

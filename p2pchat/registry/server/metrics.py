@@ -57,7 +57,11 @@ class Metrics:
         yield info
         for name, help_text, value in (
             ("users_online", "Users who are online at this node.", len(self._presence)),
-            ("connections", "Connections at the doors, after their handshake.", len(self._server)),
+            (
+                "connections",
+                "Connections at the listeners, after their handshake.",
+                len(self._server),
+            ),
             ("handshakes", "TLS handshakes under way.", self._server.handshakes),
             ("work_waiting", "Passwords and writes that have not been done.", self._worker.waiting),
             ("loop_lag_seconds", "The latest the loop was since the last look.", self._most_late),

@@ -1,4 +1,4 @@
-"""Doors in front, the service behind, the heartbeats' deadline between: the registry at work.
+"""Listeners in front, the service behind, the heartbeats' deadline between: the registry at work.
 
 Decides nothing that a client is told.
 """
@@ -38,8 +38,8 @@ STOP_TIMEOUT: Final = 3.5
 _log = logging.getLogger(__name__)
 
 
-class Door(NamedTuple):
-    """A listening address with its dialect."""
+class DialectListener(NamedTuple):
+    """Where one dialect is served: connections by `tcp`, heartbeats by `udp`."""
 
     dialect: str
     tcp: Listener
@@ -47,7 +47,7 @@ class Door(NamedTuple):
 
 
 class Server:
-    """The registry: open its doors, run the loop, stop it."""
+    """The registry: open its listeners, run the loop, stop it."""
 
     def __init__(
         self,
@@ -64,9 +64,9 @@ class Server:
         self._limits = limits
         self._connections = ConnectionCount(limits.connections_per_address)
         self._new_connections = Budget.per_minute(limits.new_connections_per_minute)
-        self._doors: list[Door] = []
+        self._listeners: list[DialectListener] = []
         self._clients: set[Client] = set()
-        self._anonymous: dict[Client, None] = {}  # the same, at the original door
+        self._anonymous: dict[Client, None] = {}  # the same, at the original listener
         self._handshakes: dict[TlsTransport, None] = {}  # the oldest first
         self._on_login, self._on_gone = self._logged_in, self._forget  # the same for every client
         self._silence: Timer | None = None
@@ -81,13 +81,13 @@ class Server:
         """How many are under way."""
         return len(self._handshakes)
 
-    def open_original(self, tcp: Address, udp: Address) -> Door:
-        """Open the original dialect's door. Raise BindError."""
+    def open_original(self, tcp: Address, udp: Address) -> DialectListener:
+        """Open the original dialect's listener. Raise BindError."""
         return self._open(ORIGINAL, tcp, udp, partial(self._came, ORIGINAL), self._heard)
 
     def open_secure(
         self, tcp: Address, udp_port: int | None, new_engine: Callable[[], tuple[Engine, str]]
-    ) -> Door:
+    ) -> DialectListener:
         """Open the secure dialect's listener. Raise BindError.
 
         `new_engine()` gives a TLS engine for each client, and the fingerprint of the key that it
@@ -116,7 +116,7 @@ class Server:
         if self._on_stopped is not None:
             return
         self._on_stopped = on_stopped
-        self._close_doors()
+        self._close_listeners()
         self._loop.call_later(STOP_TIMEOUT, self._hang_up_on_all)
         for tls in tuple(self._handshakes):
             tls.abort()
@@ -126,16 +126,16 @@ class Server:
 
     def close(self) -> None:
         """Close what is still open, at once: after an error, or what `stop` has left."""
-        self._close_doors()
+        self._close_listeners()
         for tls in tuple(self._handshakes):
             tls.abort()
         self._hang_up_on_all()
 
-    def _close_doors(self) -> None:
-        doors, self._doors = self._doors, []
-        for door in doors:
-            door.tcp.close()
-            door.udp.close()
+    def _close_listeners(self) -> None:
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener.tcp.close()
+            listener.udp.close()
         if self._silence is not None:
             self._silence.cancel()
 
@@ -160,7 +160,7 @@ class Server:
         on_transport: OnTransport,
         on_datagram: Callable[[Datagrams, bytes, Address], None],
         tries: int = _TRIES,
-    ) -> Door:
+    ) -> DialectListener:
         listener = self._network.listen(tcp, partial(self._admit, on_transport))
         try:
             datagrams = self._network.open_udp(
@@ -172,9 +172,9 @@ class Server:
                 raise
             # The port that the system has chosen is taken for UDP: let it choose another.
             return self._open(dialect, tcp, udp, on_transport, on_datagram, tries - 1)
-        door = Door(dialect.name, listener, datagrams)
-        self._doors.append(door)
-        return door
+        opened = DialectListener(dialect.name, listener, datagrams)
+        self._listeners.append(opened)
+        return opened
 
     def _admit(self, on_transport: OnTransport, transport: Wire) -> None:
         """Accept a connection, which is counted until `forget` or the end of the handshake."""

@@ -47,8 +47,8 @@ from p2pchat.registry.store.accounts import (
 )
 
 MIN_PASSWORD: Final = 6
-"""Characters that a password must have at a secure door, where guesses are counted; the original
-door takes what its clients always could."""
+"""Characters that a password must have at a secure listener, where guesses are counted; the
+original listener takes what its clients always could."""
 
 _AGAIN: Final = 1.0
 _MOST_LOG_OUTS: Final = 10_000
@@ -117,7 +117,7 @@ class Authentication:
         self._registrations_there.change(there / HOUR, there)
 
     def register(self, client_session: ClientSession, request: Register) -> Message | BlockingJob:
-        """Make an account, and let the visitor in."""
+        """Create an account, and log the client in."""
         username, password, now = request.username, request.password, self._now()
         reason = self._why_not(client_session, request) or why_unproven(
             client_session, request, self._wall()
@@ -151,7 +151,7 @@ class Authentication:
         return once_proven(client_session, request, refusal, BlockingJob(create, created, rank))
 
     def log_in(self, client_session: ClientSession, request: Login) -> Message | BlockingJob:
-        """Let the visitor in, by password or token."""
+        """Log the client in, by password or token."""
         if client_session.secure and not is_plain_username(request.username):
             return LoginResult(Outcome.FAIL, Reason.BAD_NAME)
         reason = why_unproven(client_session, request, self._wall())
@@ -212,7 +212,7 @@ class Authentication:
         return BlockingJob(revoke, revoked, Rank.QUICK, certain=True)
 
     def leave(self, client_session: ClientSession) -> None:
-        """The visitor goes."""
+        """Forget the client, whose connection has ended."""
         if client_session.online_session is not None:
             self._presence.leave(client_session.online_session)
             client_session.online_session = None
@@ -307,9 +307,7 @@ class Authentication:
             seal = Seal(secrets.token_bytes(SESSION_BYTES), secrets.token_bytes(KEY_BYTES))
         if request.errand:
             self._errands.setdefault(username, []).append(client_session)
-            if (
-                seal is not None
-            ):  # whoever asks by a heartbeat whether UDP comes through is answered
+            if seal is not None:  # a client that asks by heartbeat whether UDP passes is answered
                 client_session.errand = self._online_session(
                     client_session, username, standing, seal
                 )

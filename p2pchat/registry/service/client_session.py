@@ -11,8 +11,8 @@ from p2pchat.registry.service.presence import OnlineSession
 class ClientSession:
     """Logged in as `username` if that is set, online while `online_session` is; `errand`: for one.
 
-    `secure`: it came by a secure door. `hang_up(reason)` closes that connection, `tell(news)` says
-    something unasked on it; `gone` once it has ended. `group` is what its address counts as.
+    `secure`: it came by a secure listener. `hang_up(reason)` closes that connection, `tell(news)`
+    sends something unasked on it; `gone` once it has ended. `group` is what its address counts as.
     `channel` is what its login is bound to, if it came by a secure listener.
     """
 

@@ -8,7 +8,7 @@ from p2pchat.protocol.messages import Message, SearchResult, SlowDown
 class Counters:
     """`refusals` by the limit's name; `answers` by what was asked and the outcome.
 
-    Answers are counted only if `counts_answers`: nobody need pay for what nobody reads.
+    Answers are counted only if `counts_answers`, because counting costs time.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """Whether a login or a registration proves the identity that it names (PROTOCOL, "Login").
 
 A client signs what is unique to its TLS connection, so that a token or a password alone is useless
-to a thief, and a login that passes through somebody else's machine is too.
+to a thief, and so is a login that passes through another machine.
 """
 
 from typing import Any, Final

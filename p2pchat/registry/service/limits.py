@@ -1,7 +1,7 @@
 """How much strangers may ask of the registry: the numbers, open connections, wrong passwords.
 
 Pure: "now" is handed in. Addresses count as `group_of` says. Nothing is ever locked by an account's
-name alone: whoever guesses at it elsewhere does not keep its owner out.
+name alone: an attacker who guesses at it elsewhere does not keep its owner out.
 """
 
 from collections import Counter, OrderedDict
@@ -30,14 +30,14 @@ class Limits:
     login_timeout: float = 15.0
     """For the TLS handshake, and again from there to the login."""
     anonymous_links: int = 512
-    """At the original door, where nothing hurries a login: of more, the oldest goes."""
+    """At the original listener, where nothing hurries a login: of more, the oldest goes."""
     frame_timeout: float = 10.0
     """From a frame's first byte to its last."""
     requests_per_second: int = 100
     """From one address, after a burst of so many:"""
     request_burst: int = 1000
     searches_per_minute: int = 600
-    """By one account, or from one address where nobody need log in."""
+    """By one account, or from one address where no login is needed."""
     announcements_per_minute: int = 60
     """Of ports, by one account; each is told to all who watch the user."""
     transient_logins: int = 32

@@ -26,7 +26,7 @@ OFFLINE: Final = SearchResult(Presence.OFFLINE)
 
 
 class Whereabouts(NamedTuple):
-    """What a searcher is told at a secure door, and what at the original one."""
+    """What a searcher is told at a secure listener, and what at the original one."""
 
     found: SearchResult
     found_in_clear: SearchResult
@@ -35,7 +35,7 @@ class Whereabouts(NamedTuple):
 def whereabouts(
     host: str, port: int, clear_port: int, key: bytes | None, *, in_clear: bool
 ) -> Whereabouts:
-    """Return what is told of a user who is online, with any announced ports; see Attendance."""
+    """Return what is told of a user who is online, with any announced ports; see OnlineSession."""
     if not port:
         return Whereabouts(SearchResult(Presence.OFFLINE, key=key), OFFLINE)
     found = SearchResult(Presence.ONLINE, host, port, key, in_clear)
@@ -44,7 +44,7 @@ def whereabouts(
 
 
 class Seal(NamedTuple):
-    """What heartbeats of a login through a secure door are known by."""
+    """What heartbeats of a login through a secure listener are known by."""
 
     session: bytes
     hello_key: bytes
@@ -53,11 +53,11 @@ class Seal(NamedTuple):
 class OnlineSession:
     """One user's being online: where from, at which ports (0: none accepted yet), heard when.
 
-    `seal` is None for who came by the original door. `port` is where such callers find the user
-    as it speaks, `clear_port` where a user of a secure door also takes calls in clear.
+    `seal` is None for who came by the original listener. `port` is where such callers find the user
+    as it speaks, `clear_port` where a user of a secure listener also takes calls in clear.
     `hang_up(reason)` closes the connection that the user came by. `key` is the user's public key.
-    What a searcher is told is made once, when it changes: `found` at a secure door, and at the
-    original one `found_in_clear`, which is of nobody with whom one cannot talk in clear.
+    What a searcher is told is made once, when it changes: `found` at a secure listener, and at the
+    original one `found_in_clear`, which leaves out users who cannot be reached in clear.
     """
 
     __slots__ = (
@@ -120,13 +120,13 @@ class PresenceTable:
         self._patience = patience
         self._by_name: OrderedDict[str, OnlineSession] = OrderedDict()  # longest silent first
         self.find: Callable[[str], OnlineSession | None] = self._by_name.get
-        """Gives the attendance of a user who is online: the dictionary's own, asked most of all."""
+        """Returns the session of a user who is online: the dictionary's own method, for speed."""
         self._by_address: dict[tuple[str, int], OnlineSession] = {}
         self._by_session: dict[bytes, OnlineSession] = {}
         self._watchers: dict[str, dict[Hashable, OnMoved]] = {}
         self._watched: dict[Hashable, set[str]] = {}
         self.on_change: Callable[[str], None] = _nothing
-        """Told the name of whoever has arrived, announced ports, or left."""
+        """Called with the name of a user who has arrived, announced ports, or left."""
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -140,7 +140,7 @@ class PresenceTable:
         return list(self._watchers)
 
     def arrive(self, online_session: OnlineSession) -> OnlineSession | None:
-        """Put a user online; return the attendance that this one replaces, if any."""
+        """Put a user online; return the session that this one replaces, if any."""
         replaced = self._by_name.get(online_session.username)
         if replaced is not None:
             self.leave(replaced)
@@ -190,7 +190,7 @@ class PresenceTable:
             self._watchers.setdefault(username, {})[watcher] = on_moved
 
     def unwatch(self, watcher: Hashable) -> None:
-        """Tell the watcher nothing any more."""
+        """Drop all subscriptions of the watcher."""
         for username in self._watched.pop(watcher, ()):
             watchers = self._watchers.get(username, {})
             watchers.pop(watcher, None)
@@ -200,7 +200,7 @@ class PresenceTable:
     def hear(self, username: str, host: str, now: float) -> None:
         """Note a heartbeat in clear; it counts only from the host that the user logged in from.
 
-        It says nothing of who came by a secure door: anybody can write it.
+        It says nothing of who came by a secure listener: anybody can write it.
         """
         online_session = self._by_name.get(username)
         if (
@@ -264,7 +264,7 @@ class PresenceTable:
         return expired
 
     def tell_watchers(self, username: str, found: SearchResult) -> None:
-        """Tell the watchers of the user what is found now, at the end of the turn."""
+        """Send the user's watchers what is found now, at the end of the turn."""
         if username not in self._watchers:
             return
         due = bool(self._moved)

@@ -1,7 +1,7 @@
 """A request in, an answer out: what the registry decides. No socket, no thread, no clock.
 
-Who gets in is for `entrance` to say. The same decisions serve both doors; what the original dialect
-cannot say is not written there.
+Logging in is `auth`'s. The same decisions serve both listeners; what the original dialect cannot
+say is not written there.
 """
 
 import time
@@ -120,7 +120,7 @@ class Service:
         return self._presence.hear_sealed(hello, host, self._now())
 
     def leave(self, client_session: ClientSession) -> None:
-        """Put the visitor offline; its connection has ended or is about to."""
+        """Put the client offline; its connection has ended or is about to."""
         client_session.gone = True
         self._presence.unwatch(client_session)
         self._auth.leave(client_session)

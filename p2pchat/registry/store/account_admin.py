@@ -1,6 +1,6 @@
 """What the operator does with accounts, beside the registry that runs or without one.
 
-Every method blocks, and raises StorageError. Whoever changes an account here tells the registry.
+Every method blocks, and raises StorageError. The caller notifies the registry of changes.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from p2pchat.storage import Store
 class Entry(NamedTuple):
     """An account as the operator sees it.
 
-    `seen_at`: when it logged in last by the secure door, to the day; None: not for a month.
+    `seen_at`: when it logged in last by the secure listener, to the day; None: not for a month.
     """
 
     username: str

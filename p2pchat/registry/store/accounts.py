@@ -267,5 +267,5 @@ def _hash(token: str) -> bytes:
 
 
 def as_bytes(blob: bytes | memoryview | None) -> bytes | None:
-    """Return what a blob's column holds, which databases give as they like."""
+    """Return a blob column's value as bytes: databases differ in its type."""
     return None if blob is None else bytes(blob)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from p2pchat.registry.store.models import Invite
 from p2pchat.storage import Store
 
-_CODE_BYTES: Final = 10  # 80 bits, guessed through a door that counts guesses
+_CODE_BYTES: Final = 10  # 80 bits, guessed through a listener that counts guesses
 
 
 class Invites:

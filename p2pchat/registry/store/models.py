@@ -18,8 +18,8 @@ from p2pchat.storage import AddColumn
 class Account(Model):
     """An account, which may log in unless `disabled`. `password_hash` is an Argon2id PHC string.
 
-    `key` is the public key of the identity that logged in last through a secure door, if any has;
-    such an account may use the original door only if its owner allows it.
+    `key` is the public key of the identity that logged in last through a secure listener, if any;
+    such an account may use the original listener only if its owner allows it.
     """
 
     username = TextField(primary_key=True)
@@ -81,7 +81,7 @@ class Node(Model):
     """One of several registry processes that share this database.
 
     What it says of who is online counts until `lease_until`. `url` is the link by
-    which clients join there; empty without a secure door.
+    which clients join there; empty without a secure listener.
     """
 
     id = BigIntegerField(primary_key=True)
@@ -95,7 +95,7 @@ class Node(Model):
 
 
 class Presence(Model):
-    """A user who is online at one of the nodes; see `presence.Attendance`."""
+    """A user who is online at one of the nodes; see `presence.OnlineSession`."""
 
     username = TextField(primary_key=True)
     node = BigIntegerField(index=True)

@@ -30,7 +30,7 @@ class Passwords:
 
     def __init__(self, cost: Cost = STANDARD_COST) -> None:
         self._cost = cost
-        self._nobodys = self.hash("nobody's")
+        self._dummy_hash = self.hash("no account")
 
     def hash(self, password: str) -> str:
         """Return the PHC string of the password, under a fresh salt."""
@@ -43,7 +43,7 @@ class Passwords:
         tell which names exist. Older hashes are of passwords as they were typed.
         """
         spellings = dict.fromkeys((prepared(password), password))
-        matches = any(_matches(s, password_hash or self._nobodys) for s in spellings)
+        matches = any(_matches(s, password_hash or self._dummy_hash) for s in spellings)
         return matches and password_hash is not None
 
     def _kdf(self) -> Argon2id:

@@ -43,8 +43,8 @@ _PATIENCE: Final = 15.0
 class ProgramApp(Watcher):
     """A program's session with a node, until `done`; then `exit_code` or `error` says how it ended.
 
-    `call`: be in a chat with that user, whom orders mean that name nobody, and be done when it
-    ends. See ChatApp for the rest.
+    `call`: be in a chat with that user, the default contact of orders without a name, and be done
+    when it ends. See ChatApp for the rest.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class ProgramApp(Watcher):
         self._node: Node | None = None
         self._ready = False
         self._waiting: deque[JsonOrder | None] = deque()  # None is the end of input
-        self._held_back = False  # input, and whoever reads it does not go on by itself
+        self._held_back = False  # input, and its reader does not resume by itself
         self._ending = False  # everything was ordered, and may still be delivered
         self._over = False
         self._undelivered: set[str] = set()  # to whom, once it is ending
@@ -191,7 +191,7 @@ class ProgramApp(Watcher):
             case CallFailed(contact, error):
                 self._chat_is_over(contact, error.exit_code)
             case ContactLeft(contact) | ContactLost(contact) if self._refused is not None:
-                self.opened.discard(contact)  # nobody could call us back
+                self.opened.discard(contact)  # no contact could call us back
             case ChatEnded(contact, error, unsent):
                 self._chat_is_over(contact, self._exit_code(contact, error, len(unsent)))
             case _:

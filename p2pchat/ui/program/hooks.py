@@ -109,7 +109,7 @@ class Hooks(Watcher):
             self._timer = self._loop.call_later(_LOOK_EVERY, self._look)
 
     def _start(self, run: _Run) -> subprocess.Popen[bytes]:
-        # A file, because a pipe may be too small for a long text, and somebody would have to wait.
+        # A file, because a pipe may be too small for a long text, and writing would block.
         with tempfile.TemporaryFile() as said:
             said.write(json_line(run.fields).encode() + b"\n")
             said.seek(0)

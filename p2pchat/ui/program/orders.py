@@ -31,7 +31,7 @@ LATER: Final[Told] = {}
 class ProgramOrders:
     """Done at the node that `node()` gives; `answer(order, told)` brings those that come LATER.
 
-    `whom` is meant by orders that name nobody.
+    `whom` is the contact of orders that name none.
     """
 
     def __init__(
@@ -272,5 +272,5 @@ class ProgramOrders:
         whom = order.user or self._whom
         if not whom:
             needed = "to" if order.word == "send" else "user"
-            raise UsageError(f"{order.word} needs {needed!r}: nobody is in front of a program")
+            raise UsageError(f"{order.word} needs {needed!r}: a program has no contact in front")
         return whom

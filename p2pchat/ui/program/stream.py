@@ -113,7 +113,7 @@ class Stream:
         self._go_on()
 
     def put(self, name: str, /, **fields: Any) -> None:
-        """Tell something that is no event of the node: an answer, which its order has asked for."""
+        """Write what is not an event of the node: an answer, which its order has asked for."""
         self._add(_Due(json_line(json_object(name, now_ms(), **fields)), None))
         self._go_on()
 
@@ -142,7 +142,7 @@ class Stream:
         return bool(waits) or self._after is not None
 
     def _fall_behind(self, event: Event) -> None:
-        """Remember enough of an event to tell it when the reader catches up."""
+        """Remember enough of an event to write it when the reader catches up."""
         if isinstance(event, TextReceived):
             if not event.id:
                 self._in_clear.append(event)
@@ -163,7 +163,7 @@ class Stream:
             self._node.wait_for_reader(contact, behind=True)
 
     def _catch_up(self) -> None:
-        """Tell what the reader has missed, as far as there is room: messages first."""
+        """Write what the reader has missed, as far as there is room: messages first."""
         node = self._node
         assert node is not None
         events: Iterable[Event] = ()

@@ -30,7 +30,7 @@ class Drafts:
     def keep(self, contact: str, text: str) -> None:
         """Keep it; nothing is written if it is what was kept.
 
-        Terminals give bytes that are no UTF-8 as surrogates: they are replaced.
+        A terminal's bytes that are not UTF-8 arrive as surrogates: they are replaced.
         """
         text = text.encode("utf-8", "replace").decode()
         if self.of(contact) == text:

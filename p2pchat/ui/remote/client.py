@@ -87,11 +87,11 @@ class Attached:
         self._type(Typed(line.encode("utf-8", "replace").decode()))
 
     def refuse_line(self, why: str) -> None:
-        """Tell the node that a line could not be read, and why."""
+        """Report to the node that a line could not be read, and why."""
         self._type(Typed(refused=why))
 
     def end_input(self) -> None:
-        """Tell the node to end this session once it has handled every line."""
+        """Ask the node to end this session once it has handled every line."""
         self._all_typed = True
         self._link.send(TypedAll())
 

@@ -57,7 +57,7 @@ class RemoteScreen(RemoteEnd):
             self._link.send(Shown(tuple(tuple(line) for line in lines)))
 
     def _after(self) -> None:
-        """Tell too what stands around the line there, if that has changed."""
+        """Send also what surrounds the line there, if that has changed."""
         super()._after()
         now = around(self._screen)
         if now != self._around and not self._screen.done:

@@ -128,7 +128,7 @@ class RemoteEnd(Watcher):
         self._tell_done()
 
     def _tell_done(self) -> None:
-        """Tell how many lines more are done: what was not is known there if we die."""
+        """Report how many more lines are done, so that the other side knows the rest if we die."""
         done = self._heard_lines - self._app.undone
         if done > self._told_done and self._app.wants_input:
             self._link.send(Taken(done - self._told_done))

@@ -38,7 +38,7 @@ class CallOutcome:
         return ContactOffline.exit_code if queued else 0
 
     def _tell_unsent(self, more: int) -> int:
-        """Tell how many lines were read and not said; return that."""
+        """Say how many lines were read and not sent; return that number."""
         unsent = self._unsaid() + more
         if unsent:
             self._view.tell(f"{counted(unsent, 'line', 'was', 'were')} not sent")

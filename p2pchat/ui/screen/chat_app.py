@@ -165,7 +165,7 @@ class ChatApp(Watcher):
         self._unsaid += 1
 
     def wait_for_reader(self, behind: bool) -> None:
-        """Read no more from the contacts here while nobody reads the output."""
+        """Stop reading from the contacts here while the output is not read."""
         self._reader_is_behind = behind
         for contact in self.opened if self.running else ():
             self.node.wait_for_reader(contact, behind=behind)
@@ -183,7 +183,7 @@ class ChatApp(Watcher):
         if isinstance(event, LoginFailed) and not self._ready:
             self.finish(error=event.error)
             return
-        if self.done and isinstance(event, SearchFailed):  # nobody waits for it any more
+        if self.done and isinstance(event, SearchFailed):  # its screen waits for it no longer
             return
         if self.foreground.is_to_be_shown(event):
             self._view.show(event)
@@ -216,7 +216,7 @@ class ChatApp(Watcher):
             case CallFailed(contact, error):
                 self._call_failed(contact, error)
             case ContactLeft(contact) | ContactLost(contact) if self._refused is not None:
-                self.foreground.leave(contact)  # nobody could call us back
+                self.foreground.leave(contact)  # no contact could call us back
             case ChatEnded(contact, error, unsent):
                 self._chat_ended(contact, error, len(unsent))
 

@@ -161,7 +161,7 @@ class Foreground:
             self._view.alert(contact, sentence, text)
 
     def _hint(self, event: Event) -> None:
-        """Tell how a contact is verified, where that is not done, and was not told today."""
+        """Say how to verify the contact, at most once a day and only until it is done."""
         if not isinstance(event, ChatStarted) or event.security is not Security.UNVERIFIED:
             return
         if self._node.contacts.is_to_be_hinted(event.contact):

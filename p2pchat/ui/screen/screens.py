@@ -22,7 +22,7 @@ class Watcher:
         """Note that an event was lost because of a bug, which is logged."""
 
     is_person = False
-    """Whether somebody sits in front of it."""
+    """Whether a person reads it, as at a prompt."""
 
     @property
     def opened(self) -> Collection[str]:
@@ -56,13 +56,13 @@ class Screens(Watcher):
         return any(watcher.is_person for watcher in self._watchers)
 
     def add(self, watcher: Watcher) -> None:
-        """Tell them from now on."""
+        """Add a screen; it receives every event from now on."""
         self._watchers.append(watcher)
         if watcher.is_person:
             self.on_attended(True)
 
     def remove(self, watcher: Watcher) -> None:
-        """Tell them no more."""
+        """Remove a screen; it receives no more events."""
         self._watchers.remove(watcher)
         if watcher.is_person:
             self.on_attended(self.attended)

@@ -9,7 +9,7 @@ from p2pchat.ui.text.commands import Order, Say
 _MAX_WAITING_LINES: Final = 1000
 
 END: Final = Order("")
-"""Stands for the end of input, which nobody can type."""
+"""Stands for the end of input, and cannot be typed."""
 
 
 class TakesInput(Protocol):
@@ -34,7 +34,7 @@ class TakesInput(Protocol):
         """Note the end of the input."""
 
     def finish(self, exit_code: int = 0) -> None:
-        """End the session: whoever types is gone."""
+        """End the session: its terminal is gone."""
 
 
 class TypedAhead:

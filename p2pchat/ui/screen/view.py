@@ -15,7 +15,7 @@ class View:
     """Shows through `write(lines)`. Plain: without styles, and without what the person typed.
 
     `alert(contact, sentence, text)` draws the person's attention, `copy(text)` fills the clipboard.
-    `timestamps`: say when each line was said, by the clock `now`, in the time zone of whoever
+    `timestamps`: say when each line was said, by the clock `now`, in the time zone of the user who
     looks, and where a day ends.
     """
 

@@ -11,8 +11,8 @@ class Appearance:
 
     `edit_mode` is emacs or vi; `theme` auto, dark or light; `notifications` off, osc9 or osc777, by
     which sequence the terminal is asked to notify; `notification_text` full, name or none, how much
-    of the message that tells. Nobody in `quiet` rings or notifies, and nobody at all in
-    `quiet_hours`.
+    of the message that tells. A contact in `quiet` neither rings nor notifies, and no contact does
+    in `quiet_hours`.
     """
 
     edit_mode: str = "emacs"

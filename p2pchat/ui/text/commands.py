@@ -62,14 +62,14 @@ LINES: Final = "lines"
 REST: Final = "you"
 
 COMMANDS: Final = (
-    Command("chat", NAME, "chat with somebody, or go back to that chat", "--in-clear", group=TALK),
+    Command("chat", NAME, "chat with a user, or return to that chat", "--in-clear", group=TALK),
     Command("next", "", "go to the next conversation with unread lines (Alt-A)", group=TALK),
     Command("accept", NAME, "accept the chat that you are asked for", optional=True, group=TALK),
     Command("reject", NAME, "reject it", optional=True, group=TALK),
     Command("leave", "", "leave the chat, or give up calling", group=TALK),
     Command("me", WORDS, "say what you do: /me waves", group=TALK),
     Command("contacts", "", "list them: who is online, what is unread, what waits", group=PEOPLE),
-    Command("search", NAME, "see whether somebody is online, and where", group=PEOPLE),
+    Command("search", NAME, "see whether a user is online, and where", group=PEOPLE),
     Command(
         "verify",
         NAME,
@@ -80,14 +80,14 @@ COMMANDS: Final = (
     Command(
         "trust",
         NAME,
-        "show the number of somebody's new key; with yes: take it",
+        "show the number of a contact's new key; with yes: take it",
         "yes",
         group=PEOPLE,
     ),
-    Command("block", NAME, "do not hear from somebody any more", group=PEOPLE),
+    Command("block", NAME, "do not hear from a contact any more", group=PEOPLE),
     Command("unblock", NAME, "hear from them again", group=PEOPLE),
-    Command("history", NAME, "show the last lines with somebody", optional=True, group=LINES),
-    Command("search-history", WORDS, "show lines with these words, whoever said them", group=LINES),
+    Command("history", NAME, "show the last lines with a contact", optional=True, group=LINES),
+    Command("search-history", WORDS, "show all lines with these words", group=LINES),
     Command("outbox", "", "list what waits, and what has failed", group=LINES),
     Command("later", WORDS, "say something later: /later 9:00 good morning", group=LINES),
     Command(
@@ -104,7 +104,7 @@ COMMANDS: Final = (
     Command(
         "mute",
         NAME,
-        "hear no sound of somebody, for a time such as 8h; with off: hear it again",
+        "silence a contact, for a time such as 8h; with off: hear it again",
         TIME,
         optional=True,
         group=PEOPLE,

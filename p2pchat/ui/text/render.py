@@ -119,7 +119,7 @@ def _on_one_line(action: str) -> str:
 
 
 def prompt_of(us: str, contact: str | None) -> str:
-    """Return what stands before a line that we say to a contact, or to nobody yet."""
+    """Return what stands before a line to a contact; None before one is chosen."""
     whom = ME if contact == us else contact
     return f"{us}{f' to {whom}' if whom else ''}> "
 
@@ -241,7 +241,7 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             started = f"chat with {contact} started"
             return [started, _IN_CLEAR] if security is Security.CLEAR else [started]
         case CallerRefused(contact, error):
-            return [f"somebody called as {contact}, and was hung up on: {error_sentence(error)}"]
+            return [f"a caller claimed to be {contact}, and was refused: {error_sentence(error)}"]
         case RegistryTrusted(registry, fingerprint):
             return [f"first contact with {registry}: its key is {fingerprint}, from now on"]
         case ContactAway(contact, error):

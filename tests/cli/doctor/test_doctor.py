@@ -67,7 +67,7 @@ def test_all_is_well_with_an_account(tmp_path: Path) -> None:
         assert "ok node: none is running" in lines
         assert "warn address: contacts are sent to 127.0.0.1, which is their own" in lines
         assert "  likely: you reach the registry by loopback" in lines
-        assert "ok door: 127.0.0.1:" in lines
+        assert "ok listener: 127.0.0.1:" in lines
         login = Program("login", "alice", env=alice.env)
         with running(login):
             port = login.wait_for(r"logged in as alice .* listening on 127\.0\.0\.1:(\d+)")[1]

@@ -116,7 +116,7 @@ def test_who_has_an_account_there_logs_in(tmp_path: Path) -> None:
         code, err = Program(*_invited(alice)[1:], "--name", "bob", env=bob).end()
         assert code == 4, err  # chat needs the password: registering has left no token
         code, err = Program(*_invited(alice)[1:], env=environment(tmp_path / "none")).end()
-        assert (code, "nobody can be asked here for a name" in err) == (2, True)
+        assert (code, "there is no terminal to ask for a name" in err) == (2, True)
 
 
 def test_nobody_can_be_asked(tmp_path: Path) -> None:

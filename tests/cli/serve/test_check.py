@@ -75,8 +75,8 @@ def test_all_is_well_before_the_first_start_and_stays_as_it_was(
         "ok folder",
         "ok database",
         "ok certificate",
-        "ok door",
-        "ok door",
+        "ok listener",
+        "ok listener",
     ]
     assert list(tmp_path.iterdir()) == []
 
@@ -88,14 +88,14 @@ def test_all_is_well_while_it_runs(check: Check, tmp_path: Path) -> None:
         serve.dial().ask("REG", "alice secret")
         result = check("--port", str(serve.secure_tcp[1]))
         assert result.exit_code == 0
-        assert f"ok doors: not tried, a registry runs on {tmp_path}" in result.stdout
+        assert f"ok listeners: not tried, a registry runs on {tmp_path}" in result.stdout
         assert serve.dial().ask("LOG", "alice secret") == ("LOG_RESP", "OK")
     result = check("--port", str(serve.secure_tcp[1]))
-    assert f"ok door: secure tcp [::]:{serve.secure_tcp[1]} udp [::]:" in result.stdout
+    assert f"ok listener: secure tcp [::]:{serve.secure_tcp[1]} udp [::]:" in result.stdout
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
-def test_a_taken_port_is_wrong_and_the_next_door_is_tried(
+def test_a_taken_port_is_wrong_and_the_next_listener_is_tried(
     check: Check, kind: socket.SocketKind
 ) -> None:
     """TCP or UDP; exit 1."""
@@ -108,7 +108,7 @@ def test_a_taken_port_is_wrong_and_the_next_door_is_tried(
         result = check(option, port)
     assert result.exit_code == 1
     assert f"127.0.0.1:{port}: address already in use\n  likely: another" in result.stdout
-    assert "ok door: secure" in result.stdout
+    assert "ok listener: secure" in result.stdout
 
 
 def test_an_older_database_is_left_as_it_is(check: Check, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_what_may_not_be_meant_is_said(check: Check) -> None:
     """It is not wrong."""
     result = check("--original-host", "0.0.0.0", "--hello-patience", "5")
     assert result.exit_code == 0
-    assert "warn the original door is open to other machines" in result.stdout
+    assert "warn the original listener is open to other machines" in result.stdout
     assert "warn clients say HELLO every 60 s but are hung up on after 5 s" in result.stdout
 
 

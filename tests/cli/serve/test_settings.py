@@ -197,7 +197,7 @@ def test_a_file_that_is_not_there_is_said_so(check: Check, tmp_path: Path) -> No
 def test_a_slip_in_the_environment_names_the_variable(
     check: Check, variable: str, value: str, what: str
 ) -> None:
-    """Exit 2: it would leave a door open that was to be shut."""
+    """Exit 2: it would leave a listener open that was to be shut."""
     result = check("", **{variable: value})
     assert result.exit_code == 2
     assert what in result.stderr

@@ -95,7 +95,7 @@ def test_the_accounts_of_the_original_system(
 
 
 def test_an_import_says_beforehand_what_it_would_do(tmp_path: Path) -> None:
-    """Comments are no accounts; names for the original door alone are told; nothing is changed."""
+    """Comments are skipped; names for the original listener alone are told; nothing is changed."""
     operator = Operator(tmp_path)
     file = tmp_path / "users.txt"
     file.write_text("# comment\n  # another\nImp3 x\nolga her password\nolga again\n\nzed y\n")
@@ -104,7 +104,7 @@ def test_an_import_says_beforehand_what_it_would_do(tmp_path: Path) -> None:
     assert operator.run("list")[1] == []
     assert operator.run("import", str(file)) == (1, ["3 accounts made"], err)
     first, second = err.splitlines()
-    assert first.startswith(f"{file}, line 3: Imp3 can log in through the original door only")
+    assert first.startswith(f"{file}, line 3: Imp3 can log in through the original listener only")
     assert second == f"{file}, line 5: there is an account olga already"
     assert [line.split()[0] for line in operator.run("list")[1]] == ["Imp3", "olga", "zed"]
 

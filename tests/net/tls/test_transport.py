@@ -121,7 +121,7 @@ def test_answers_to_one_piece_go_out_in_one(loop: Loop, files: tuple[Path, Path]
     [b"3         SEARCH         bob", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05xxxxx"],
 )
 def test_plain_bytes_are_refused(loop: Loop, files: tuple[Path, Path], data: bytes) -> None:
-    """At the secure door."""
+    """At the secure listener."""
     left, right = wire(loop)
     server = TlsTransport(loop, right, StandardEngine(server_context(*files)))
     closed: list[P2PError | None] = []

@@ -25,14 +25,14 @@ class Server:
 def test_as_wide_as_the_registry_sees_us(seen_at: str, listens_at: str) -> None:
     """Loopback stays loopback."""
     server = Server()
-    doorway = ListenAddress(server, None, None, 0)  # type: ignore[arg-type]
-    assert doorway.open(seen_at, False) == (Address(listens_at, 4000), None)
+    listen_address = ListenAddress(server, None, None, 0)  # type: ignore[arg-type]
+    assert listen_address.open(seen_at, False) == (Address(listens_at, 4000), None)
 
 
 def test_a_port_that_was_chosen_is_not_changed() -> None:
     """It is said instead; callers in clear come to any port."""
     server, clear = Server(), Server()
-    doorway = ListenAddress(server, clear, "10.0.0.5", 7000)  # type: ignore[arg-type]
-    assert doorway.open("127.0.0.1", False) == (Address("10.0.0.5", 7000), 4000)
+    listen_address = ListenAddress(server, clear, "10.0.0.5", 7000)  # type: ignore[arg-type]
+    assert listen_address.open("127.0.0.1", False) == (Address("10.0.0.5", 7000), 4000)
     with pytest.raises(UsageError, match="port 7000 is taken"):
-        doorway.open("127.0.0.1", True)
+        listen_address.open("127.0.0.1", True)

@@ -1,4 +1,4 @@
-"""Our own door: strangers that say nothing, nonsense, or something at the wrong time."""
+"""Our own listener: strangers that say nothing, nonsense, or something at the wrong time."""
 
 import gc
 

@@ -14,8 +14,8 @@ def test_a_contact_that_cannot_be_dialled_is_tried_with_growing_pauses(
     """As long as the registry says that they are online, and no more when it does not."""
     world = secure_world
     alice, bob = friends(world)
-    door = next(a for a in world.internet.listeners if a.host == B)
-    accept = world.internet.listeners.pop(door)
+    listener = next(a for a in world.internet.listeners if a.host == B)
+    accept = world.internet.listeners.pop(listener)
     alice.node.call("bob")
     world.settle()
     alice.node.call("bob")
@@ -34,7 +34,7 @@ def test_a_contact_that_cannot_be_dialled_is_tried_with_growing_pauses(
     assert len(pauses) >= 4
     assert max(pauses) <= 60
     assert pauses[-1] > pauses[0]
-    world.internet.listeners[door] = accept
+    world.internet.listeners[listener] = accept
     world.advance(61)
     assert [line.text for line in bob.node.unread("alice")] == ["hello"]
     tries.clear()

@@ -1,4 +1,4 @@
-"""What is tried at the registry and at our own door, from a machine with a memory network."""
+"""What is tried at the registry and at our own listener, from a machine with a memory network."""
 
 import datetime as dt
 
@@ -76,7 +76,7 @@ def test_no_answer_by_udp_is_too_late(secure_world: World, probes: Probes) -> No
     assert HERE not in {address.host for address in world.internet.sockets}
 
 
-def test_knocking_at_our_own_door(secure_world: World, probes: Probes) -> None:
+def test_dialling_our_own_listener(secure_world: World, probes: Probes) -> None:
     """It is shut again; where nobody can dial it, that is said."""
     assert probes.check_inbound(Address(HERE, 0), HERE).host == HERE
     with pytest.raises(Unreachable):

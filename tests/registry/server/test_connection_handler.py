@@ -1,4 +1,4 @@
-"""One link at a door, through its wire: news in between, and the order of answers."""
+"""One link at a listener, through its wire: news in between, and the order of answers."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The registry at work on memory wires: doors, order of answers, stopping, logs."""
+"""The registry at work on memory wires: listeners, order of answers, stopping, logs."""
 
 import logging
 from collections.abc import Iterator
@@ -74,7 +74,7 @@ class Registry:
         service = Service(accounts, MemoryDirectory(), PresenceTable(150), loop.now, limits=limits)
         network = self.internet.machine(TCP.host)
         self.server = Server(loop, network, self.worker, service, limits)
-        self.door = self.server.open_original(TCP, UDP)
+        self.listener = self.server.open_original(TCP, UDP)
         context = server_context(*certificate())
         self.server.open_secure(TCP.at_port(7117), None, lambda: (StandardEngine(context), "key"))
 
@@ -84,7 +84,7 @@ class Registry:
 
 @pytest.fixture
 def world(loop: Loop, tmp_path: Path) -> Iterator[Registry]:
-    """A registry with its door open."""
+    """A registry with its listener open."""
     accounts = OpenedAccounts(tmp_path / "a.sqlite3")
     yield Registry(loop, accounts)
     accounts.close()
@@ -202,7 +202,7 @@ def test_stopping_does_not_wait_for_ever(world: Registry) -> None:
     assert stopped == [True]
 
 
-def test_a_door_opens_whole_or_not_at_all(world: Registry) -> None:
+def test_a_listener_opens_whole_or_not_at_all(world: Registry) -> None:
     """If the UDP port cannot be had, the TCP port is given back."""
 
     def taken(*_: object) -> None:
@@ -233,7 +233,7 @@ def test_the_log_says_who_and_never_what(world: Registry, caplog: pytest.LogCapt
 
 
 class TestLimits:
-    """What the doors do with budgets."""
+    """What the listeners do with budgets."""
 
     @pytest.fixture
     def limited(self, loop: Loop, tmp_path: Path) -> Iterator[Registry]:
@@ -252,7 +252,7 @@ class TestLimits:
         assert limited.client().say(Search("x")).endswith(b"NOT_FOUND")
 
     def test_of_too_many_who_have_not_logged_in_the_oldest_goes(self, limited: Registry) -> None:
-        """At the original door, where nothing hurries them; who has logged in stays."""
+        """At the original listener, where nothing hurries them; who has logged in stays."""
         user = limited.client("10.0.2.1")
         user.say(Register("alice", "password"))
         silent = [limited.client(f"10.0.3.{i}") for i in range(6)]
@@ -261,7 +261,7 @@ class TestLimits:
         assert user.say(Search("x")).endswith(b"NOT_FOUND")
 
     def test_half_a_frame_has_a_deadline(self, limited: Registry) -> None:
-        """From its first byte; silence between frames has none at this door."""
+        """From its first byte; silence between frames has none at this listener."""
         patient, slow = limited.client(), limited.client()
         slow.transport.write(b"3         SEARCH ")
         advance(limited.loop, 5)
@@ -282,7 +282,7 @@ class TestLimits:
         settle(limited.loop)
         assert not client.closed
 
-    def test_silence_at_the_secure_door_has_a_deadline(self, limited: Registry) -> None:
+    def test_silence_at_the_secure_listener_has_a_deadline(self, limited: Registry) -> None:
         """Before the handshake, and between it and the login."""
         silent = limited.client(port=7117)
         shaken = limited.client("10.0.0.3", port=7117)
@@ -329,8 +329,8 @@ def test_a_port_that_only_udp_cannot_have_is_chosen_again(
 
     monkeypatch.setattr(network, "open_udp", taken_twice)
     before = len(world.internet.listeners)
-    door = world.server.open_secure(TCP.at_port(0), None, lambda: (StandardEngine(None), ""))  # type: ignore[arg-type]
-    assert door.udp.address.port == door.tcp.address.port == tried[2]
+    listener = world.server.open_secure(TCP.at_port(0), None, lambda: (StandardEngine(None), ""))  # type: ignore[arg-type]
+    assert listener.udp.address.port == listener.tcp.address.port == tried[2]
     assert len(set(tried)) == 3
     assert len(world.internet.listeners) == before + 1
     tried.clear()

@@ -84,7 +84,7 @@ def test_a_login_beside_its_own_registration(registry: Registry) -> None:
 
 
 def test_names_of_the_original_dialect_stay_there(registry: Registry) -> None:
-    """At the secure door no two names look alike."""
+    """At the secure listener no two names look alike."""
     registry.ask(registry.client_session(), Register("Alice", "password"))
     answer = registry.ask(registry.client_session(secure=True), Login("Alice", "password", key=KEY))
     assert answer == LoginResult(FAIL, Reason.BAD_NAME)

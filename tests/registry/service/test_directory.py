@@ -1,4 +1,4 @@
-"""What a search finds of who is not online, at either door."""
+"""What a search finds of who is not online, at either listener."""
 
 from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.registry.service.directory import NOT_FOUND, NOWHERE, MemoryDirectory
@@ -9,7 +9,7 @@ KEY = b"k" * 32
 
 
 def test_who_is_not_online_is_offline_or_nobody() -> None:
-    """A key is told at a secure door only."""
+    """A key is told at a secure listener only."""
     standing = AccountPolicy(KEY, allows_original=False)
     directory = MemoryDirectory([("alice", standing)])
     directory.admit("olga")

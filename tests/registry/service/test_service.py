@@ -236,7 +236,7 @@ def test_two_register_one_name_at_once(registry: Registry) -> None:
 
 
 class TestSecureDoor:
-    """What the registry decides for visitors of the secure door."""
+    """What the registry decides for visitors of the secure listener."""
 
     def secure(self, registry: Registry, host: str = "10.0.0.1") -> ClientSession:
         return registry.client_session(host, secure=True)
@@ -348,7 +348,9 @@ class TestSecureDoor:
         found = registry.ask(self.secure(registry), Search("alice"))
         assert found == SearchResult(Presence.ONLINE, "10.0.0.1", 4000, KEY)
 
-    def test_an_account_with_a_key_keeps_out_of_the_original_door(self, registry: Registry) -> None:
+    def test_an_account_with_a_key_keeps_out_of_the_original_listener(
+        self, registry: Registry
+    ) -> None:
         """Neither logged in there, nor found there, unless its owner allows it."""
         client_session = self.secure(registry)
         registry.ask(client_session, Register("alice", "password", KEY))
@@ -369,7 +371,7 @@ class TestSecureDoor:
         assert isinstance(answer, LoginResult)
         assert answer.outcome is OK
 
-    def test_who_is_at_the_original_door_is_marked(self, registry: Registry) -> None:
+    def test_who_is_at_the_original_listener_is_marked(self, registry: Registry) -> None:
         """So that nobody talks in clear without knowing."""
         registry.online("bob", 5000)
         found = registry.ask(self.secure(registry), Search("bob"))
@@ -499,7 +501,7 @@ class TestLimits:
         assert answers[2] == SlowDown(1800.0)
 
     def test_searches_by_one_account(self, limited: Registry) -> None:
-        """From wherever it asks; at the original door, by one address."""
+        """From wherever it asks; at the original listener, by one address."""
         for host in ("10.0.0.1", "10.0.0.2"):
             client_session = limited.client_session(host, secure=True)
             client_session.username = "alice"
@@ -550,7 +552,7 @@ class TestRegistration:
     def test_not_everybody(
         self, tmp_path: Path, registration: Registration, reason: Reason
     ) -> None:
-        """At both doors; a made up code is none."""
+        """At both listeners; a made up code is none."""
         wall_clock = FakeClock()
         with closing(OpenedAccounts(tmp_path / "r.sqlite3", wall_clock)) as made:
             registry = Registry(made, wall_clock, registration=registration)

@@ -398,7 +398,7 @@ def test_nothing_but_the_person_moves_the_front(secure_world: World) -> None:
     assert screen.lines[-1].startswith("* you are in no chat")
 
 
-def test_a_name_is_the_same_at_every_door_however_it_is_typed(secure_world: World) -> None:
+def test_a_name_is_the_same_at_every_interface_however_it_is_typed(secure_world: World) -> None:
     """Lower case at a secure registry; what is no name is refused, and nobody new is made of it."""
     world = secure_world
     alice, bob = friends(world)

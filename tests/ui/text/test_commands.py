@@ -74,7 +74,7 @@ def test_completion_of_commands_and_names() -> None:
     """Commands at the start, names after those that take one."""
     names = {"bobby": "", "bob": "online", "alice": ""}
     assert [c for c, _ in complete("/", names)] == [f"/{c.word}" for c in COMMANDS]
-    assert complete("/se", names)[0] == ("/search", "see whether somebody is online, and where")
+    assert complete("/se", names)[0] == ("/search", "see whether a user is online, and where")
     assert [c for c, _ in complete("/chat bo", names)] == ["bob", "bobby"]
     assert complete("/chat bob", names)[0] == ("bob", "online")
     assert [c for c, _ in complete("/search ", names)] == sorted(names)

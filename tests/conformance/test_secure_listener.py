@@ -1,4 +1,4 @@
-"""The secure door (PROTOCOL, "Secure dialect"), spoken to by Python's own TLS and plain JSON."""
+"""The secure listener (PROTOCOL, "Secure dialect"), spoken to by Python's own TLS and JSON."""
 
 import base64
 import hashlib
@@ -68,7 +68,7 @@ def test_only_who_is_logged_in_may_search(client: Secure, name: str) -> None:
     assert client.closed_by_remote()
 
 
-def test_a_user_of_the_secure_door_is_offline_at_the_other(
+def test_a_user_of_the_secure_listener_is_offline_at_the_other(
     registry: Serve, client: Secure, name: str
 ) -> None:
     """And cannot log in there."""
@@ -90,7 +90,7 @@ def test_a_user_of_the_secure_door_is_offline_at_the_other(
     ],
 )
 def test_plain_bytes_are_refused_at_once(registry: Serve, data: bytes) -> None:
-    """At the secure door; nothing is guessed from the first bytes."""
+    """At the secure listener; nothing is guessed from the first bytes."""
     plain = Raw(registry.secure_tcp)
     plain.socket.sendall(data)
     while plain.socket.recv(100):
@@ -139,7 +139,7 @@ def test_the_certificate_is_made_once_and_kept(tmp_path: Path) -> None:
     assert mode == 0o600
 
 
-def test_without_the_original_door(tmp_path: Path) -> None:
+def test_without_the_original_listener(tmp_path: Path) -> None:
     """`--no-original` shuts it: its two lines are all that is printed."""
     from tests.programs import Program, environment
 

@@ -1,6 +1,6 @@
-"""What the registry's two doors cost, the secure one against the original one in the same run.
+"""What the registry's two listeners cost, the secure one against the original one in the same run.
 
-    python -m tests.bench.doors
+    python -m tests.bench.listeners
 
 Prints connections made per CPU second of the registry, memory per idle link, and the longest time
 that a search waited while 64 passwords were being checked. A figure is worth something beside the
@@ -37,16 +37,16 @@ def main() -> None:
 
 def _connections(serve: Serve, links: int) -> None:
     costs: dict[str, float] = {}
-    for door, dial in (("original", serve.dial), ("secure", lambda: Secure(serve))):
+    for dialect, dial in (("original", serve.dial), ("secure", lambda: Secure(serve))):
         with ExitStack() as stack:
             cpu, memory = _cpu_s(serve), _resident_kib(serve)
             for _ in range(links):
                 stack.callback(dial().close)
             Raw(serve.tcp).ask("SEARCH", "nobody")  # everything before it has been seen to
-            costs[door] = (_cpu_s(serve) - cpu) / links
+            costs[dialect] = (_cpu_s(serve) - cpu) / links
             idle = (_resident_kib(serve) - memory) / links
             print(
-                f"{door:>9}: {1 / costs[door]:7.0f} connections per CPU second of the registry,"
+                f"{dialect:>9}: {1 / costs[dialect]:.0f} connections per CPU second at the registry,"
                 f" {idle:5.1f} KiB per idle link"
             )
     print(f"    ratio: {costs['secure'] / costs['original']:.1f} times the CPU per connection")

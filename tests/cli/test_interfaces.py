@@ -1,6 +1,6 @@
-"""The same wish has the same answer at every door: prompt, plain lines, orders in JSON, commands.
+"""The same wish has the same answer at the prompt, in plain lines, JSON orders and commands.
 
-A row is a wish; a door that has no way to say it is left out of the row.
+A row is a wish; an interface that has no way to say it is left out of the row.
 """
 
 import json
