@@ -46,7 +46,7 @@ def _connections(serve: Serve, links: int) -> None:
             costs[dialect] = (_cpu_s(serve) - cpu) / links
             idle = (_resident_kib(serve) - memory) / links
             print(
-                f"{dialect:>9}: {1 / costs[dialect]:.0f} connections per CPU second at the registry,"
+                f"{dialect:>9}: {1 / costs[dialect]:.0f} connections a CPU second of the registry,"
                 f" {idle:5.1f} KiB per idle link"
             )
     print(f"    ratio: {costs['secure'] / costs['original']:.1f} times the CPU per connection")
