@@ -30,7 +30,7 @@ Knows nothing of terminals: it gives sentences, `cli` prints them. Also gives th
 that was probably meant, for those sentences.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 INTERRUPTED: Final = 130
@@ -54,6 +54,10 @@ class P2PError(Exception):
         self.what = what
         self.likely = likely or type(self).likely
         self.advice = advice or type(self).advice
+
+
+OnFailed = Callable[[P2PError], None]
+"""Called at most once, with why something could not be done."""
 
 
 class UsageError(P2PError):

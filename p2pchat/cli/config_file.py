@@ -73,7 +73,7 @@ _TABLES: Final = {"prompt"}
 PROFILE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
 
-class Configuration(NamedTuple):
+class UserConfiguration(NamedTuple):
     """The contents of a configuration file: settings by name, commands by event, and contacts that
     are quiet.
     """
@@ -83,10 +83,10 @@ class Configuration(NamedTuple):
     quiet: frozenset[str]
 
 
-NOTHING: Final = Configuration({}, {}, frozenset())
+NOTHING: Final = UserConfiguration({}, {}, frozenset())
 
 
-def read_configuration(file: Path, profile: str | None) -> Configuration:
+def read_configuration(file: Path, profile: str | None) -> UserConfiguration:
     """Return the configuration of the profile; NOTHING if there is no file.
 
     Raise UsageError, naming the file and the key, where it makes no sense.
@@ -109,7 +109,7 @@ def read_configuration(file: Path, profile: str | None) -> Configuration:
     found.read(table)
     if profile is not None and isinstance(profiles, dict):
         found.read(profiles.get(profile, {}))
-    return Configuration(found.values, found.hooks, frozenset(found.quiet))
+    return UserConfiguration(found.values, found.hooks, frozenset(found.quiet))
 
 
 def profiles_of(file: Path) -> list[str]:

@@ -21,7 +21,7 @@ class Finding(NamedTuple):
     advice: str = ""
 
 
-Look = Callable[[], Iterator[Finding]]
+Check = Callable[[], Iterator[Finding]]
 
 
 def wrong(error: P2PError) -> Finding:
@@ -36,7 +36,7 @@ class Report:
         self.exit_code = 0
         self._as_json = as_json
 
-    def look(self, name: str, look: Look) -> None:
+    def look(self, name: str, look: Check) -> None:
         """Run one check and report its findings; an error that it raises is one."""
         try:
             for finding in look():

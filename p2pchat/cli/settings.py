@@ -16,7 +16,7 @@ from p2pchat.cli.config_file import (
     KEYS,
     NOTHING,
     PROFILE_NAME,
-    Configuration,
+    UserConfiguration,
     Value,
     read_configuration,
     value_of,
@@ -163,7 +163,7 @@ def private_folder(folder: Path) -> None:
 def from_environment(
     environment: Mapping[str, str] = os.environ,
     profile: str | None = None,
-    read: Callable[[Path, str | None], Configuration] = read_configuration,
+    read: Callable[[Path, str | None], UserConfiguration] = read_configuration,
 ) -> Settings:
     """Return the settings of a profile (else of the one that P2P_PROFILE names, else of none).
 
@@ -222,7 +222,7 @@ def _below(profile: str | None) -> Path:
 
 
 def _resolve(
-    environment: Mapping[str, str], configuration: Configuration, file: Path
+    environment: Mapping[str, str], configuration: UserConfiguration, file: Path
 ) -> dict[str, tuple[Value | None, str]]:
     """Return each setting's value, and where it comes from."""
     resolved: dict[str, tuple[Value | None, str]] = {}

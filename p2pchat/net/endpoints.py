@@ -10,16 +10,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
-from p2pchat.errors import BindError, P2PError
+from p2pchat.errors import BindError, OnFailed
 from p2pchat.net.address import Address, from_socket_name, socket_name
-from p2pchat.net.dialing import TcpDial, connected
 from p2pchat.net.loop import READ, Loop, Timer
+from p2pchat.net.tcp_dial import TcpDial, connected
 from p2pchat.net.transport import Wire
 from p2pchat.net.worker import Worker
 
 OnTransport = Callable[[Wire], None]
 OnDatagram = Callable[[bytes, Address], None]
-OnFailed = Callable[[P2PError], None]
 
 _BACKLOG: Final = 4096
 _ACCEPTS_PER_TURN: Final = 64  # a flood of callers must not keep the others waiting

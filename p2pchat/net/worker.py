@@ -69,9 +69,9 @@ class ThreadWorker:
         self._patience = patience
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
         self._started = False
-        self.limit(waiting)
+        self.reconfigure(waiting)
 
-    def limit(self, waiting: int) -> None:
+    def reconfigure(self, waiting: int) -> None:
         """Let at most so many jobs of a rank wait from now on; 0 is no limit."""
         self._capacity = len(self._threads) + waiting if waiting else sys.maxsize
 

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from p2pchat.errors import LocalProtocolError, P2PError, RemoteProtocolError, UsageError
 from p2pchat.net.address import Address
+from p2pchat.net.http_page import PageListener
 from p2pchat.net.loop import Loop
-from p2pchat.net.page import PageListener
 from p2pchat.net.tls.certificates import client_context, fingerprint, server_context
 from p2pchat.net.tls.engine import Engine, StandardEngine
 from p2pchat.net.tls.peer_tls import PeerEngine, peer_context

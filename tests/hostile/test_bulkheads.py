@@ -14,14 +14,14 @@ import pytest
 from p2pchat.errors import InternalError, P2PError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import SocketNetwork
+from p2pchat.net.http_page import PageListener
 from p2pchat.net.link import Link
-from p2pchat.net.local import LocalListener, dial_local
 from p2pchat.net.loop import Loop
-from p2pchat.net.page import PageListener
 from p2pchat.net.tls.certificates import server_context
 from p2pchat.net.tls.engine import StandardEngine
 from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Wire
+from p2pchat.net.unix_socket import UnixListener, dial_unix
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.peer.chat.chat_session import ChatSession
 from p2pchat.peer.events import Called, Event
@@ -181,9 +181,9 @@ def test_a_command_of_our_own_machine(socket_loop: Loop, tmp_path: Path) -> None
         if len(came) == 1:
             bug()
 
-    listener = LocalListener(socket_loop, tmp_path / "control.sock", take)
+    listener = UnixListener(socket_loop, tmp_path / "control.sock", take)
     for n in (1, 2):
-        dial_local(socket_loop, tmp_path / "control.sock")
+        dial_unix(socket_loop, tmp_path / "control.sock")
         socket_loop.run_until(lambda n=n: len(came) == n)
     listener.close()
     assert socket_loop.contained == 1

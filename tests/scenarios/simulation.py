@@ -27,7 +27,7 @@ NAMES = ("alice", "bob", "carol")
 STEPS = 5
 
 _TCP_GIVES_UP = 25
-"""Seconds; as net.dialing has it of the kernel."""
+"""Seconds; as net.tcp_dial has it of the kernel."""
 
 _RECENT = 30
 """Lines that are looked at in each direction: more than one schedule says."""

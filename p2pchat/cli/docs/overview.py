@@ -6,47 +6,47 @@ Static, so that it costs no command; a test holds it to the commands that there 
 from typing import Final, NamedTuple
 
 
-class Row(NamedTuple):
+class CommandGroup(NamedTuple):
     """Commands that belong together, and what they do."""
 
     commands: tuple[str, ...]
     help: str
 
 
-GROUPS: Final[tuple[tuple[str, tuple[Row, ...]], ...]] = (
+GROUPS: Final[tuple[tuple[str, tuple[CommandGroup, ...]], ...]] = (
     (
         "Chat",
         (
-            Row(("login", "chat"), "be online, with a prompt; chat with a contact"),
-            Row(("send", "outbox", "listen"), "send and receive without a prompt"),
-            Row(("history", "status"), "read what was said; see whether you are online"),
+            CommandGroup(("login", "chat"), "be online, with a prompt; chat with a contact"),
+            CommandGroup(("send", "outbox", "listen"), "send and receive without a prompt"),
+            CommandGroup(("history", "status"), "read what was said; see whether you are online"),
         ),
     ),
     (
         "People",
         (
-            Row(("search", "contacts"), "find a user; list contacts and who is online"),
-            Row(("verify", "trust"), "compare keys; accept a contact's new key"),
-            Row(("invite", "join"), "invite a friend; join by an invitation"),
+            CommandGroup(("search", "contacts"), "find a user; list contacts and who is online"),
+            CommandGroup(("verify", "trust"), "compare keys; accept a contact's new key"),
+            CommandGroup(("invite", "join"), "invite a friend; join by an invitation"),
         ),
     ),
     (
         "Account",
         (
-            Row(("register", "passwd"), "create an account; change its password"),
-            Row(("logout", "profile"), "end logins; back up or restore a profile"),
-            Row(("config",), "list and change settings"),
+            CommandGroup(("register", "passwd"), "create an account; change its password"),
+            CommandGroup(("logout", "profile"), "end logins; back up or restore a profile"),
+            CommandGroup(("config",), "list and change settings"),
         ),
     ),
     (
         "Registry",
-        (Row(("serve", "users", "backup"), "run one; manage its accounts; back it up"),),
+        (CommandGroup(("serve", "users", "backup"), "run one; manage its accounts; back it up"),),
     ),
     (
         "Help",
         (
-            Row(("demo", "doctor"), "try it alone; find out what is wrong"),
-            Row(("help", "completion"), "read more; complete words in your shell"),
+            CommandGroup(("demo", "doctor"), "try it alone; find out what is wrong"),
+            CommandGroup(("help", "completion"), "read more; complete words in your shell"),
         ),
     ),
 )

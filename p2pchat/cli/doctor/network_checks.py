@@ -15,7 +15,7 @@ from typing import Final
 from p2pchat.cli.doctor.local_checks import clock, files, profile, versions
 from p2pchat.cli.node.running_node import running_node
 from p2pchat.cli.node.session import UserSession, open_session
-from p2pchat.cli.report import Finding, Look, Report, wrong
+from p2pchat.cli.report import Check, Finding, Report, wrong
 from p2pchat.cli.settings import Settings
 from p2pchat.errors import P2PError, StorageError, TimedOut, Unreachable
 from p2pchat.net.address import Address, is_loopback, with_zone_of
@@ -101,9 +101,9 @@ class _Checkup:
         """Where contacts are sent; port 0: no node runs, so it has none yet."""
 
     @property
-    def looks(self) -> dict[str, Look]:
+    def looks(self) -> dict[str, Check]:
         """In the order in which they serve each other."""
-        looks: dict[str, Look] = {
+        looks: dict[str, Check] = {
             "registry": self._registry,
             "certificate": self._certificate,
             "clock": partial(clock, self._settings),
@@ -299,7 +299,7 @@ class _Checkup:
         )
 
 
-def _in_time(name: str, look: Look) -> Iterator[Finding]:
+def _in_time(name: str, look: Check) -> Iterator[Finding]:
     """Report the check that got no answer in time."""
     try:
         yield from look()

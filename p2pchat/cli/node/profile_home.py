@@ -56,7 +56,7 @@ class ProfileHome:
         """The lines that are to be sent later."""
         return self.profile.schedule(str(self.url))
 
-    def who_am_i(self, said: str | None) -> str:
+    def own_account(self, said: str | None) -> str:
         """Return the account that was named, or else the one used last.
 
         Raise LoginNeeded, UsageError.
@@ -69,13 +69,13 @@ class ProfileHome:
             )
         return self.named(username)
 
-    def whom(self, typed: str, me: str | None, *, in_clear: bool = False) -> str:
+    def contact_named(self, typed: str, me: str | None, *, in_clear: bool = False) -> str:
         """Return the contact who was named; "me" is our own account, for notes.
 
         Raise UsageError, LoginNeeded.
         """
         if is_me(typed):
-            return self.who_am_i(me)
+            return self.own_account(me)
         return self.named(typed, in_clear=in_clear)
 
     def named(self, username: str, *, in_clear: bool = False) -> str:

@@ -173,8 +173,8 @@ def attach_program(
 
     with ended_with_reader(loop, _stdout()):
         app = Attached(loop, client, LineWriter(sys.stdout, loop.end_with).write)
-        whom, in_clear = call or ("", False)
-        app.attach(AttachProgram(whom, in_clear, how.as_json, how.only, how.seen))
+        contact, in_clear = call or ("", False)
+        app.attach(AttachProgram(contact, in_clear, how.as_json, how.only, how.seen))
         _run_program(loop, app, how)
     return app
 

@@ -68,7 +68,7 @@ def deliver(
             raise UsageError(
                 "the original dialect acknowledges nothing", advice=f"p2p chat {contact}"
             )
-        username, contact = us.who_am_i(me), us.whom(contact, me)
+        username, contact = us.own_account(me), us.contact_named(contact, me)
         order = _Order(contact, texts, wait)
         error = _carry_out(settings, us, username, order)
         if error is None:
@@ -94,7 +94,7 @@ def send_later(
     Raise ContactOffline, because they wait, and UsageError where they could never be sent.
     """
     with open_profile_home(settings, registry) as us:
-        username, contact = us.who_am_i(me), us.whom(contact, me)
+        username, contact = us.own_account(me), us.contact_named(contact, me)
         if not us.url.secure:
             raise UsageError("in the original dialect nothing is kept for later")
         if contact != username and us.contacts.get(contact).key is None:

@@ -67,7 +67,7 @@ def passwd(
     with open_session(settings, registry) as us:
         if not us.url.secure:
             raise UsageError("the original dialect cannot change a password")
-        username = us.who_am_i(user)
+        username = us.own_account(user)
         old = options.get_password(settings, password_file, username, twice=False)
         new = None
         if new_password_file is not None:
@@ -96,7 +96,7 @@ def logout(settings: Settings, user: str | None, registry: str | None, everywher
     from p2pchat.cli.node.session import open_session
 
     with open_session(settings, registry) as us:
-        username = us.who_am_i(user)
+        username = us.own_account(user)
         credentials = us.credentials(username, settings.password)
         if us.url.secure and not credentials.token and not everywhere:
             raise UsageError(f"{username} is not logged in from here", advice="p2p logout NAME")

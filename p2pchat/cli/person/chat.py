@@ -104,15 +104,15 @@ def _at_prompt(settings: Settings, us: "UserSession", username: str) -> "AtPromp
     return AtPrompt(settings.input_history_file, drafts_file, settings.look)
 
 
-def _raise_what_became(us: "UserSession", whom: str | None, error: P2PError | None) -> None:
+def _raise_what_became(us: "UserSession", contact: str | None, error: P2PError | None) -> None:
     """Raise the error that ended a chat; if its node ended, see first what was kept on disk."""
     from p2pchat.protocol.counting import counted
 
     if error is None:
         return
-    if not isinstance(error, NodeEnded) or whom is None:
+    if not isinstance(error, NodeEnded) or contact is None:
         raise error
-    kept = us.history.lines(whom, since=error.since)
+    kept = us.history.lines(contact, since=error.since)
     unsaid = Counter(error.untold) - Counter(line.text for line in kept if line.outgoing)
     if unsaid:
         raise Unreachable(
@@ -120,7 +120,7 @@ def _raise_what_became(us: "UserSession", whom: str | None, error: P2PError | No
             likely=error.likely,
             advice=error.advice,
         )
-    waiting = us.history.waiting().get(whom, 0)
+    waiting = us.history.waiting().get(contact, 0)
     if waiting:
         raise ContactOffline(
             f"{error.what}; {counted(waiting, 'line', 'waits', 'wait')}",
@@ -163,9 +163,9 @@ def _be_online(
     settings: Settings = ctx.obj
     terminal = options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)
     with open_session(settings, registry) as us:
-        username = us.who_am_i(me)
-        whom = None if call is None else us.whom(call, me, in_clear=in_clear)
-        to_call = None if whom is None else Call(whom, in_clear)
+        username = us.own_account(me)
+        contact = None if call is None else us.contact_named(call, me, in_clear=in_clear)
+        to_call = None if contact is None else Call(contact, in_clear)
         following = Following(seen=seen) if as_json else None
         wants_prompt = terminal and not plain and not as_json and not settings.dumb_terminal
         at_prompt = _at_prompt(settings, us, username) if wants_prompt else None
@@ -174,7 +174,7 @@ def _be_online(
             refuse_node_options(ctx)
             if following is not None:
                 return attach_program(client, us.loop, to_call, following)
-            return attach(client, us.loop, Attach(whom or "", in_clear), at_prompt)
+            return attach(client, us.loop, Attach(contact or "", in_clear), at_prompt)
 
         def be_the_node() -> Talk:
             make_node = node_maker(settings, us, username, **how_the_node_is)
@@ -186,5 +186,5 @@ def _be_online(
             stay_online(node_maker(settings, us, username, **how_the_node_is), us.loop)
             return
         talk = at_a_node(us.loop, settings, us, username, attach_here, be_the_node)
-        _raise_what_became(us, whom, talk.error)
+        _raise_what_became(us, contact, talk.error)
     ctx.exit(talk.exit_code)

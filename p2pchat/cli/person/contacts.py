@@ -13,7 +13,7 @@ from p2pchat.cli.settings import Settings
 from p2pchat.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from p2pchat.ui.screen.contact_list import Row
+    from p2pchat.ui.screen.contact_list import ContactRow
 
 
 @click.command(
@@ -49,7 +49,7 @@ def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool
         echo(NOBODY.replace("/chat", "p2p chat"), err=True)
 
 
-def _rows(settings: Settings, registry: str | None) -> "list[Row]":
+def _rows(settings: Settings, registry: str | None) -> "list[ContactRow]":
     from p2pchat.cli.node.profile_home import open_profile_home
     from p2pchat.cli.node.running_node import who_is_online
     from p2pchat.ui.screen.contact_list import rows

@@ -63,7 +63,7 @@ def listen(
 
     settings: Settings = ctx.obj
     with open_session(settings, registry) as us:
-        username = us.who_am_i(me)
+        username = us.own_account(me)
         following = Following(as_json, "" if only is None else us.named(only), seen, orders=False)
 
         def attach_here(client: "ControlClient") -> Talk:

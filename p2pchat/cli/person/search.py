@@ -39,10 +39,10 @@ def search(
 
     settings: Settings = ctx.obj
     with open_session(settings, registry) as us:
-        user = us.whom(user, me)
+        user = us.contact_named(user, me)
         credentials = None
         if us.url.secure:
-            credentials = us.credentials(us.who_am_i(me), settings.password)
+            credentials = us.credentials(us.own_account(me), settings.password)
         result = _through_node(settings, us, me, user) or us.registry_commands.search(
             user, credentials
         )
@@ -77,7 +77,7 @@ def _through_node(
 
     if not us.url.secure:
         return None
-    with running_node(us.loop, settings, us, us.who_am_i(me)) as running:
+    with running_node(us.loop, settings, us, us.own_account(me)) as running:
         if running is None:
             return None
         try:

@@ -51,7 +51,7 @@ def history(
     if user is None and not words:
         raise UsageError("whose history?", advice="p2p history NAME, or --search WORDS")
     with open_profile_home(settings, registry) as us:
-        name = None if user is None else us.whom(user, None)
+        name = None if user is None else us.contact_named(user, None)
         kept = us.history
         me = us.profile.last_account(str(us.url)) or "me"
         if name not in {None, me, *us.known_names} and name and not kept.lines(name, limit=1):

@@ -106,7 +106,7 @@ def _status(settings: Settings, registry: str | None, me: str | None) -> dict[st
     from p2pchat.protocol.control import Status, StatusResult
 
     with open_profile_home(settings, registry) as us, closing(Loop()) as loop:
-        username = us.who_am_i(me)
+        username = us.own_account(me)
         # A node that ends meanwhile is none any more.
         with suppress(LinkLost), running_node(loop, settings, us, username) as running:
             if running is not None:

@@ -17,14 +17,14 @@ from p2pchat.registry.service.limits import NO_LIMITS, Limits
 from p2pchat.registry.store.passwords import STANDARD_COST, Cost
 
 
-class OriginalDoor(NamedTuple):
+class OriginalListener(NamedTuple):
     """Where the original dialect is spoken."""
 
     tcp: Address
     udp_port: int
 
 
-class SecureDoor(NamedTuple):
+class SecureListener(NamedTuple):
     """Where the secure dialect is spoken; by which name others come, None: by the machine's own."""
 
     tcp: Address
@@ -43,8 +43,8 @@ class Configuration:
     database: str | None
     lease: float
     metrics: Address | None
-    original: OriginalDoor | None
-    secure: SecureDoor | None
+    original: OriginalListener | None
+    secure: SecureListener | None
     certificate: tuple[Path, Path] | None
     registration: Registration
     hello_interval: float
@@ -107,8 +107,8 @@ def configure(
             f"--join-host: {join_host!r} is no host",
             advice="give the name or address by which others reach this machine",
         )
-    original = OriginalDoor(Address(original_host, original_port), original_udp_port)
-    secure = SecureDoor(Address(host or every_host(), port), udp_port, join_host)
+    original = OriginalListener(Address(original_host, original_port), original_udp_port)
+    secure = SecureListener(Address(host or every_host(), port), udp_port, join_host)
     return Configuration(
         folder=data_dir or settings.registry_folder,
         database=database,

@@ -11,8 +11,8 @@ from p2pchat.cli.serve.settings import FILE_NAME
 from p2pchat.cli.settings import Settings, private_folder
 from p2pchat.cli.streams import read_text
 from p2pchat.errors import NoSuchUser, Unreachable
-from p2pchat.net.asking import ask
 from p2pchat.net.loop import Loop
+from p2pchat.net.request import ask
 from p2pchat.protocol.counting import counted
 from p2pchat.protocol.operator import (
     ListSessions,

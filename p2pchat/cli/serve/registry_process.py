@@ -10,8 +10,8 @@ from p2pchat.cli.settings import JOIN_LINK, private_folder
 from p2pchat.errors import StorageError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import SocketNetwork
+from p2pchat.net.http_page import PageListener
 from p2pchat.net.loop import Loop
-from p2pchat.net.page import PageListener
 from p2pchat.net.tls.certificates import fingerprint_of_file, make_certificate, server_context
 from p2pchat.net.tls.engine import StandardEngine
 from p2pchat.net.tls.signing import Signer
@@ -167,9 +167,9 @@ class RunningRegistry:
                 fingerprint = fingerprint_of_file(self._certificate[0])
                 cluster = self._shared.cluster
                 cluster.url = f"{cluster.url.partition('#')[0]}#{fingerprint}"
-        self._worker.limit(limits.password_queue)
-        self._service.limit(limits, registration)
-        self.server.limit(limits)
+        self._worker.reconfigure(limits.password_queue)
+        self._service.reconfigure(limits, registration)
+        self.server.reconfigure(limits)
 
     def open_metrics(self, address: Address) -> Address:
         """Let Prometheus read our numbers there; return where. Raise BindError, UsageError."""

@@ -20,11 +20,11 @@ from p2pchat.cli.settings import Settings
 from p2pchat.errors import P2PError
 
 if TYPE_CHECKING:
-    from p2pchat.cli.serve.configuration import Configuration, OriginalDoor, SecureDoor
+    from p2pchat.cli.serve.configuration import Configuration, OriginalListener, SecureListener
     from p2pchat.cli.serve.registry_process import RunningRegistry
     from p2pchat.net.address import Address
     from p2pchat.net.loop import Loop
-    from p2pchat.net.readiness import Readiness
+    from p2pchat.net.sd_notify import ServiceNotifier
 
 
 @click.command(
@@ -95,12 +95,12 @@ def _run(
 ) -> None:
     from p2pchat.cli.serve.registry_process import RunningRegistry
     from p2pchat.net.loop import Loop
-    from p2pchat.net.readiness import Readiness
+    from p2pchat.net.sd_notify import ServiceNotifier
 
     with ExitStack() as stack:
         loop = Loop()
         stack.callback(loop.close)
-        manager = Readiness(loop, settings.notify_socket, settings.watchdog_s)
+        manager = ServiceNotifier(loop, settings.notify_socket, settings.watchdog_s)
         stack.callback(manager.close)
         registry = RunningRegistry(
             loop,
@@ -141,7 +141,7 @@ def _open(registry: "RunningRegistry", configuration: "Configuration") -> list[s
 
 def _at_signals(
     loop: "Loop",
-    manager: "Readiness",
+    manager: "ServiceNotifier",
     registry: "RunningRegistry",
     configuration: "Configuration",
     read_again: Callable[[], "Configuration"],
@@ -162,7 +162,7 @@ def _at_signals(
 
 def _reload(
     registry: "RunningRegistry",
-    manager: "Readiness",
+    manager: "ServiceNotifier",
     before: "Configuration",
     read_again: Callable[[], "Configuration"],
 ) -> None:
@@ -187,7 +187,7 @@ def _reload(
 
 
 def _open_original(
-    registry: "RunningRegistry", wanted: "OriginalDoor", hello_interval: float
+    registry: "RunningRegistry", wanted: "OriginalListener", hello_interval: float
 ) -> list[str]:
     """Open the original listener; return its ready line. The log tells how others name it."""
     listener = registry.server.open_original(wanted.tcp, wanted.tcp.at_port(wanted.udp_port))
@@ -198,7 +198,7 @@ def _open_original(
 
 
 def _open_secure(
-    registry: "RunningRegistry", wanted: "SecureDoor", certificate: tuple[Path, Path] | None
+    registry: "RunningRegistry", wanted: "SecureListener", certificate: tuple[Path, Path] | None
 ) -> tuple[str, str]:
     """Open the secure listener; return its ready line, and the link by which others join."""
     listener, fingerprint = registry.open_secure(wanted.tcp, wanted.udp_port, certificate)

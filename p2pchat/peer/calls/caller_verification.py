@@ -10,15 +10,15 @@ from functools import partial
 from typing import Final
 
 from p2pchat.errors import P2PError, StorageError
-from p2pchat.net.budgets import Budget, group_of
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
+from p2pchat.net.rate_limit import RateLimit, group_of
 from p2pchat.peer.calls.calls import IncomingCall, in_clear_though_known, not_introduced
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.peer_links import PeerLinks
 from p2pchat.peer.events import CallerRefused, Event, Joined
-from p2pchat.peer.registry_client.link import Search
+from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.peer.store.identity import another_key, impostor
 from p2pchat.peer.store.profile import KnownContact
 from p2pchat.protocol.messages import SearchResult
@@ -39,7 +39,7 @@ class CallerVerification:
         self,
         loop: Loop,
         contacts: Contacts,
-        search: Search,
+        search: SearchUser,
         limits: PeerLimits,
         *,
         on_welcome: Callable[[IncomingCall], None],
@@ -51,8 +51,8 @@ class CallerVerification:
         self._on_welcome = on_welcome
         self._on_event = on_event
         self._limits = limits
-        self._budget = Budget.per_minute(limits.calls_per_minute)
-        self._budget_of_contacts = Budget.per_minute(limits.contact_calls_per_minute)
+        self._budget = RateLimit.per_minute(limits.calls_per_minute)
+        self._budget_of_contacts = RateLimit.per_minute(limits.contact_calls_per_minute)
         self._waiting: set[IncomingCall] = set()
 
     def take_call(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from p2pchat.errors import P2PError, RemoteProtocolError
+from p2pchat.errors import OnFailed, P2PError, RemoteProtocolError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable, Network
 from p2pchat.net.link import Link
@@ -28,18 +28,18 @@ from p2pchat.protocol.states import PEER_DIALOGUE, SECURE_PEER_DIALOGUE, Speaker
 OnPeerLink = Callable[[Link, bytes | None], None]
 """Takes the link, and the remote's key where the dialect proves one."""
 
-Failed = Callable[[P2PError], None]
-
 
 class PeerLinks(Protocol):
     """One way of coming to links."""
 
     secure: bool
 
-    def dial(self, address: Address, timeout: float, then: OnPeerLink, failed: Failed) -> Closable:
+    def dial(
+        self, address: Address, timeout: float, then: OnPeerLink, failed: OnFailed
+    ) -> Closable:
         """Call `then` with a link to the listener there, or `failed` with the reason."""
 
-    def take(self, transport: Wire, then: OnPeerLink, failed: Failed) -> Closable:
+    def take(self, transport: Wire, then: OnPeerLink, failed: OnFailed) -> Closable:
         """Call `then` with the link of an incoming connection, or `failed` if it is not a peer."""
 
 
@@ -52,12 +52,14 @@ class ClearLinks:
         self._loop = loop
         self._network = network
 
-    def dial(self, address: Address, timeout: float, then: OnPeerLink, failed: Failed) -> Closable:
+    def dial(
+        self, address: Address, timeout: float, then: OnPeerLink, failed: OnFailed
+    ) -> Closable:
         """Connect; that is all."""
         connected = partial(self._link, then, Speaker.DIALLER)
         return self._network.dial(address, timeout, connected, failed)
 
-    def take(self, transport: Wire, then: OnPeerLink, _: Failed) -> Closable:
+    def take(self, transport: Wire, then: OnPeerLink, _: OnFailed) -> Closable:
         """Call `then` with the link at once."""
         self._link(then, Speaker.LISTENER, transport)
         return _Done()
@@ -79,7 +81,9 @@ class SecureLinks:
         self._network = network
         self._context = peer_context(identity.key)
 
-    def dial(self, address: Address, timeout: float, then: OnPeerLink, failed: Failed) -> Closable:
+    def dial(
+        self, address: Address, timeout: float, then: OnPeerLink, failed: OnFailed
+    ) -> Closable:
         """Connect and shake hands."""
         under_way = _UnderWay()
 
@@ -89,12 +93,12 @@ class SecureLinks:
         under_way.inner = self._network.dial(address, timeout, connected, failed)
         return under_way
 
-    def take(self, transport: Wire, then: OnPeerLink, failed: Failed) -> Closable:
+    def take(self, transport: Wire, then: OnPeerLink, failed: OnFailed) -> Closable:
         """Begin the handshake on an accepted connection; it is closed if that fails."""
         return self._shake(transport, Speaker.LISTENER, then, failed)
 
     def _shake(
-        self, transport: Wire, speaker: Speaker, then: OnPeerLink, failed: Failed
+        self, transport: Wire, speaker: Speaker, then: OnPeerLink, failed: OnFailed
     ) -> Closable:
         engine = PeerEngine(self._context, dialling=speaker is Speaker.DIALLER)
         tls = TlsTransport(self._loop, transport, engine, handshake_bytes=self._handshake_bytes)

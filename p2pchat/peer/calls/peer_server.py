@@ -8,10 +8,10 @@ from functools import partial
 
 from p2pchat.errors import P2PError
 from p2pchat.net.address import Address
-from p2pchat.net.budgets import group_of
 from p2pchat.net.endpoints import Closable, Listener, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
+from p2pchat.net.rate_limit import group_of
 from p2pchat.net.transport import Wire
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.peer_links import PeerLinks

@@ -30,7 +30,7 @@ _READ_AT_ONCE: Final = 200
 """Lines read from the disk at once when they are sent again."""
 
 
-class Thread(Protocol):
+class StoredThread(Protocol):
     """What a session needs of `thread.Thread`."""
 
     @property
@@ -66,7 +66,7 @@ class Thread(Protocol):
         """Go on from a position of the contact's that is not ours."""
 
 
-class Wire(Protocol):
+class SessionLink(Protocol):
     """The link of the moment, as a session sees it."""
 
     def send(self, message: Message) -> None:
@@ -77,7 +77,7 @@ class Wire(Protocol):
         """Whether more lines should be said now; `go_on` is called once there is room again."""
 
 
-class Listener(Protocol):
+class SessionListener(Protocol):
     """The owner of a session, who is told what happens."""
 
     def on_kept(self, lines: Sequence[NewLine]) -> None:
@@ -110,7 +110,10 @@ class ChatSession:
     """
 
     def __init__(
-        self, thread: Thread, listener: Listener, soon: Callable[[Callable[[], None]], None]
+        self,
+        thread: StoredThread,
+        listener: SessionListener,
+        soon: Callable[[Callable[[], None]], None],
     ) -> None:
         self._thread = thread
         self._listener = listener
@@ -122,7 +125,7 @@ class ChatSession:
         self._next = self._progress  # as it is to be on the disk after the next flush
         self._ack_due = False
         self._flush_due = False
-        self._wire: Wire | None = None
+        self._wire: SessionLink | None = None
         self._synced = False
         self._sent = 0  # the last number that was said on this link
         self._unacknowledged: deque[tuple[int, str]] = deque()  # number and id, sent on this link
@@ -138,7 +141,7 @@ class ChatSession:
         """The number up to which our lines are acknowledged, or on their way on this link."""
         return self._sent if self._synced else self._progress.acked
 
-    def link_up(self, wire: Wire) -> None:
+    def link_up(self, wire: SessionLink) -> None:
         """Talk on this link from now on."""
         self.flush()
         self._wire = wire

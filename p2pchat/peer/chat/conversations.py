@@ -32,7 +32,7 @@ from p2pchat.peer.presence.away_status import AwayStatus
 from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
 from p2pchat.peer.presence.presence_polling import PresencePolling
 from p2pchat.peer.presence.watching import Watching
-from p2pchat.peer.registry_client.link import Search
+from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.peer.store.history import History
 from p2pchat.protocol.messages import Presence, PresenceUpdate, SearchResult
 from p2pchat.protocol.talk import Reply
@@ -53,7 +53,7 @@ class Conversations:
         contacts: Contacts,
         history: History,
         links: PeerLinks,
-        search: Search,
+        search: SearchUser,
         watch: Callable[[list[str]], None],
         may_send_to: Callable[[str], bool],
         *,
@@ -77,7 +77,7 @@ class Conversations:
         self._sought: set[str] = set()
         self._pending_requests = PendingRequests(on_event)
         self._polling = PresencePolling(
-            loop, search, rng, whom=self._without_link, found=self._found_again
+            loop, search, rng, contacts=self._without_link, found=self._found_again
         )
         self._watching = Watching(contacts, watch)
         self.do_not_disturb = DoNotDisturb(loop)

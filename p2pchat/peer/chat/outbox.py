@@ -6,13 +6,13 @@ It goes out by itself, once both are online; that is the conversations' business
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from p2pchat.errors import P2PError, UsageError
+from p2pchat.errors import OnFailed, P2PError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.notes import Notes
 from p2pchat.peer.events import Event, OutboxFailed
-from p2pchat.peer.registry_client.link import Search
+from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.peer.store.history import History
 from p2pchat.peer.store.lines import TO_RETRY
 from p2pchat.protocol.messages import SearchResult
@@ -20,8 +20,6 @@ from p2pchat.protocol.names import check_username
 
 Then = Callable[[int], None]
 """Told the number of the last line, once it is on the disk, or NotKept was told."""
-
-Failed = Callable[[P2PError], None]
 
 
 class Outbox:
@@ -37,7 +35,7 @@ class Outbox:
         username: str,
         contacts: Contacts,
         history: History,
-        search: Search,
+        search: SearchUser,
         *,
         open_one: Callable[[str], Conversation | Notes],
         running: Callable[[str], Conversation | Notes | None],
@@ -57,7 +55,7 @@ class Outbox:
         contact: str,
         texts: Sequence[str],
         then: Then,
-        failed: Failed,
+        failed: OnFailed,
         *,
         ids: Sequence[str] = (),
     ) -> None:
@@ -68,7 +66,7 @@ class Outbox:
         say = partial(self._say, contact, texts, ids)
         self._with_key(contact, say, then, failed)
 
-    def queue_again(self, contact: str, then: Then, failed: Failed) -> None:
+    def queue_again(self, contact: str, then: Then, failed: OnFailed) -> None:
         """Queue what has failed, is missing, or waits for an older key, for the contact's present
         key.
         """
@@ -136,7 +134,7 @@ class Outbox:
         contact: str,
         say: Callable[[Conversation | Notes], list[int]],
         then: Then,
-        failed: Failed,
+        failed: OnFailed,
     ) -> None:
         """Continue once the contact's key is known."""
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from p2pchat.errors import TimedOut
-from p2pchat.net.asking import ask
 from p2pchat.net.link import Link
-from p2pchat.net.local import dial_local
 from p2pchat.net.loop import Loop
+from p2pchat.net.request import ask
 from p2pchat.net.transport import Wire
+from p2pchat.net.unix_socket import dial_unix
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.control import CONTROL, CONTROL_DIALOGUE
 from p2pchat.protocol.messages import Answer, Request
@@ -53,7 +53,7 @@ class ControlClient:
     def __init__(self, loop: Loop, path: Path) -> None:
         self._loop = loop
         self._path = path
-        self.link = control_link(loop, dial_local(loop, path), Speaker.DIALLER)
+        self.link = control_link(loop, dial_unix(loop, path), Speaker.DIALLER)
 
     def ask(self, request: Request, timeout: float = ANSWER_TIMEOUT) -> Answer:
         """Return the answer; raise LinkLost if the node goes away meanwhile, or TimedOut."""

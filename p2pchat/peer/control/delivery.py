@@ -6,14 +6,14 @@ chat is opened by it: the contact finds it unread.
 
 from collections.abc import Callable
 
-from p2pchat.errors import ContactOffline, P2PError
+from p2pchat.errors import ContactOffline, OnFailed, P2PError
 from p2pchat.net.loop import Loop
-from p2pchat.peer.chat.outbox import Failed, Then
+from p2pchat.peer.chat.outbox import Then
 from p2pchat.peer.events import Delivered, Event, NotKept, OutboxFailed, Renumbered
 from p2pchat.peer.node import Node
 from p2pchat.protocol.messages import Presence, SearchResult
 
-Queue = Callable[[Then, Failed], None]
+Queue = Callable[[Then, OnFailed], None]
 
 
 class Delivery:

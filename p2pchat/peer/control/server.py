@@ -11,9 +11,9 @@ from typing import IO
 
 from p2pchat.errors import AlreadyOnline, P2PError, StorageError, TimedOut
 from p2pchat.net.link import Link
-from p2pchat.net.local import LocalListener
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Wire
+from p2pchat.net.unix_socket import UnixListener
 from p2pchat.peer.control.client import control_link, lock_of, process_at
 from p2pchat.peer.control.delivery import Delivery, Queue
 from p2pchat.peer.events import Event
@@ -58,7 +58,7 @@ class ControlServer:
         self._links: set[Link] = set()
         self._deliveries: set[Delivery] = set()
         try:
-            self._listener = LocalListener(loop, path, self._came)
+            self._listener = UnixListener(loop, path, self._came)
         except P2PError:
             self._lock.close()
             raise

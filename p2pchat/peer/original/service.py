@@ -17,7 +17,7 @@ from p2pchat.peer.calls.peer_links import ClearLinks
 from p2pchat.peer.calls.peer_server import OnCall, PeerServer
 from p2pchat.peer.events import Event
 from p2pchat.peer.original.calls import OriginalCalls
-from p2pchat.peer.registry_client.link import Search
+from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.protocol.messages import Presence, SearchResult
 
 _ANY_PORT: Final = 0
@@ -33,7 +33,7 @@ class OriginalService:
         loop: Loop,
         network: Network,
         username: str,
-        search: Search,
+        search: SearchUser,
         limits: PeerLimits,
         contacts: Contacts,
         may_send_to: Callable[[str], bool],

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from p2pchat.net.loop import Loop, Timer
-from p2pchat.peer.registry_client.link import Search
+from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.protocol.messages import SearchResult
 
 _PERIOD: Final = 120.0
@@ -17,7 +17,7 @@ _ASKED_AT_ONCE: Final = 32
 
 
 class PresencePolling:
-    """Between `start` and `stop`, search for some of `whom()` every one or two minutes.
+    """Between `start` and `stop`, search for some of `contacts()` every one or two minutes.
 
     `found(contact, result)` is called with each answer; a search that fails is not told.
     """
@@ -25,16 +25,16 @@ class PresencePolling:
     def __init__(
         self,
         loop: Loop,
-        search: Search,
+        search: SearchUser,
         rng: random.Random,
         *,
-        whom: Callable[[], list[str]],
+        contacts: Callable[[], list[str]],
         found: Callable[[str, SearchResult], None],
     ) -> None:
         self._loop = loop
         self._search = search
         self._rng = rng
-        self._whom = whom
+        self._contacts = contacts
         self._found = found
         self._timer: Timer | None = None
 
@@ -52,6 +52,6 @@ class PresencePolling:
 
     def _ask(self) -> None:
         self.start()
-        whom = self._whom()
-        for contact in self._rng.sample(whom, min(len(whom), _ASKED_AT_ONCE)):
+        contacts = self._contacts()
+        for contact in self._rng.sample(contacts, min(len(contacts), _ASKED_AT_ONCE)):
             self._search(contact, partial(self._found, contact), lambda _: None)

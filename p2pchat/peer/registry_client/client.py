@@ -8,12 +8,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
 
-from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, SlowedDown, Unreachable
+from p2pchat.errors import (
+    LinkLost,
+    OnFailed,
+    P2PError,
+    RemoteProtocolError,
+    SlowedDown,
+    Unreachable,
+)
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.registry_client.dialer import RegistryDialer
-from p2pchat.peer.registry_client.link import Failed
 from p2pchat.protocol.messages import Goodbye, Logout, Message, PresenceUpdate, SlowDown
 
 ANSWER_TIMEOUT: Final = 15.0
@@ -23,7 +29,7 @@ ANSWER_TIMEOUT: Final = 15.0
 class _Question(NamedTuple):
     request: Message
     then: Callable[[Message], None]
-    failed: Failed
+    failed: OnFailed
     timeout: float
 
 
@@ -45,11 +51,11 @@ class RegistryClient:
         self._questions: deque[_Question] = deque()
         self._asked: _Question | None = None
         self._lost: P2PError | None = None
-        self.on_lost: Failed = _ignore
+        self.on_lost: OnFailed = _ignore
         self.on_goodbye: Callable[[Goodbye], None] = _ignore_goodbye
         self.on_presence_update: Callable[[PresenceUpdate], None] = _ignore_sighting
 
-    def connect(self, then: Callable[[Link], None], failed: Failed) -> None:
+    def connect(self, then: Callable[[Link], None], failed: OnFailed) -> None:
         """Connect; then call `then(link)`, which knows both ends' addresses, or `failed`."""
 
         def linked(link: Link) -> None:
@@ -64,7 +70,7 @@ class RegistryClient:
         self,
         request: Message,
         then: Callable[[Message], None],
-        failed: Failed,
+        failed: OnFailed,
         *,
         timeout: float = ANSWER_TIMEOUT,
     ) -> None:

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from p2pchat.errors import NotTrusted, P2PError, UsageError
+from p2pchat.errors import NotTrusted, OnFailed, P2PError, UsageError
 from p2pchat.net.address import Address, is_ip, leads_here
 from p2pchat.net.endpoints import Closable, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.net.tls.certificates import fingerprint_of_key
 from p2pchat.net.tls.signing import is_signed
-from p2pchat.peer.registry_client.link import Failed, MachineDialer, OnLink, pinned_key
+from p2pchat.peer.registry_client.link import MachineDialer, OnLink, pinned_key
 from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
 from p2pchat.peer.store.profile import Profile
 from p2pchat.protocol.proofs import SignedNodes, nodes_statement
@@ -47,7 +47,7 @@ class RegistryDialer:
         self._on_first_use = on_first_use
         self._hangs: RegistryUrl | None = None
 
-    def dial(self, then: OnLink, failed: Failed) -> Closable:
+    def dial(self, then: OnLink, failed: OnFailed) -> Closable:
         """Call `then` with a link, or `failed` with an error, in a later turn of the loop."""
         told = self._told()
         # In any order: when a machine dies, not all who were there come to the same one.
@@ -134,7 +134,7 @@ class _Attempt:
     """One round through the machines. What fails first is the reason, if all do."""
 
     def __init__(
-        self, dialer: RegistryDialer, machines: list[RegistryUrl], then: OnLink, failed: Failed
+        self, dialer: RegistryDialer, machines: list[RegistryUrl], then: OnLink, failed: OnFailed
     ) -> None:
         self._dialer = dialer
         self._left = machines

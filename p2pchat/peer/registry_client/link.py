@@ -9,7 +9,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from p2pchat.errors import NotTrusted, P2PError, RemoteProtocolError, TimedOut, Unreachable
+from p2pchat.errors import (
+    NotTrusted,
+    OnFailed,
+    P2PError,
+    RemoteProtocolError,
+    TimedOut,
+    Unreachable,
+)
 from p2pchat.net.endpoints import Closable, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
@@ -32,9 +39,8 @@ BY_AUTHORITY: Final = "vouched for by an authority"
 """Kept instead of a fingerprint: such a registry may change its key while it is vouched for."""
 
 OnLink = Callable[[Link], None]
-Failed = Callable[[P2PError], None]
 
-Search = Callable[[str, Callable[[SearchResult], None], Failed], None]
+SearchUser = Callable[[str, Callable[[SearchResult], None], OnFailed], None]
 """Asks the registry where a user is, and with which key."""
 
 
@@ -91,7 +97,7 @@ class MachineDialer:
         self._profile = profile
         self._on_first_use = on_first_use
 
-    def dial(self, then: OnLink, failed: Failed) -> Closable:
+    def dial(self, then: OnLink, failed: OnFailed) -> Closable:
         """Call `then` with a link, or `failed` with an error, in a later turn of the loop."""
         if not self.url.secure:
             return self._reach(lambda transport: then(self._link(transport)), failed)
@@ -113,7 +119,7 @@ class MachineDialer:
         again()
         return attempt
 
-    def _reach(self, connected: Callable[[Wire], None], failed: Failed) -> Closable:
+    def _reach(self, connected: Callable[[Wire], None], failed: OnFailed) -> Closable:
         def unreachable(error: P2PError) -> None:
             failed(
                 Unreachable(
@@ -128,7 +134,7 @@ class MachineDialer:
         )
 
     def _shake(
-        self, transport: Wire, attempt: "_SecureAttempt", then: OnLink, failed: Failed
+        self, transport: Wire, attempt: "_SecureAttempt", then: OnLink, failed: OnFailed
     ) -> TlsTransport:
         engine = StandardEngine(
             client_context(checked=attempt.by_authority), server_name=self.url.host
@@ -219,7 +225,7 @@ class _SecureAttempt:
         self.again: Callable[[], None] = _nothing
         self.given_up = False
 
-    def fail(self, failed: Failed, error: P2PError) -> None:
+    def fail(self, failed: OnFailed, error: P2PError) -> None:
         """Report why there is no link, unless the attempt was cancelled."""
         if not self.given_up:
             failed(error)

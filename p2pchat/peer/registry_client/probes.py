@@ -6,7 +6,7 @@ Reports the outcome; the caller interprets it. Keeps nothing, and pins no key.
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from p2pchat.errors import P2PError, RemoteProtocolError, Unreachable
+from p2pchat.errors import OnFailed, P2PError, RemoteProtocolError, Unreachable
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Listener, Network
 from p2pchat.net.loop import Loop
@@ -19,8 +19,6 @@ from p2pchat.peer.registry_client.heartbeat import Heartbeat, sealed_hellos
 from p2pchat.protocol.secure import ALPN
 
 _HELLO_INTERVAL: Final = 0.5  # UDP may lose one
-
-OnFailed = Callable[[P2PError], None]
 
 
 class Reached(NamedTuple):

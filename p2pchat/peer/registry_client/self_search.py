@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from p2pchat.net.loop import Loop, Timer
-from p2pchat.peer.registry_client.link import Search
+from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.protocol.messages import Presence, SearchResult
 
 _FIRST_AFTER: Final = 15.0  # seconds; the original program is patient for ten
@@ -22,7 +22,7 @@ class SelfSearch:
     """
 
     def __init__(
-        self, loop: Loop, search: Search, username: str, on_offline: Callable[[], None]
+        self, loop: Loop, search: SearchUser, username: str, on_offline: Callable[[], None]
     ) -> None:
         self._loop = loop
         self._search = search

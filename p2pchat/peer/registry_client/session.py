@@ -18,6 +18,7 @@ from p2pchat.errors import (
     LoginNeeded,
     LoginRefused,
     NotTrusted,
+    OnFailed,
     P2PError,
     SlowedDown,
     TimedOut,
@@ -33,7 +34,6 @@ from p2pchat.peer.registry_client.client import RegistryClient
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.heartbeat import Heartbeat, sealed_hellos
-from p2pchat.peer.registry_client.link import Failed
 from p2pchat.peer.registry_client.losses import explained, put_offline
 from p2pchat.peer.registry_client.retries import Retries
 from p2pchat.peer.registry_client.self_search import SelfSearch
@@ -158,7 +158,7 @@ class RegistrySession:
         if self.standing is SessionState.WAITING:
             self._retries.hurry()
 
-    def search(self, username: str, then: Callable[[SearchResult], None], failed: Failed) -> None:
+    def search(self, username: str, then: Callable[[SearchResult], None], failed: OnFailed) -> None:
         """Look up a user; `then` or `failed` is called in a later turn."""
         if self.standing is not SessionState.ONLINE or self._client is None:
             error = Unreachable(

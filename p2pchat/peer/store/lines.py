@@ -54,7 +54,7 @@ class NewLine(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a conversation has come; see models.Conversation."""
+    """How far a conversation has come; see models.ConversationState."""
 
     last_in: int = 0
     in_sum: str = NO_SUM

@@ -117,7 +117,7 @@ class IssuedInvitation(Model):
         table_name = "issued_invitation"
 
 
-class Conversation(Model):
+class ConversationState(Model):
     """The state of a conversation with a contact, for each of their keys.
 
     `last_in` and `last_out` number the last line that is on our disk in each direction, `acked` the
@@ -268,7 +268,7 @@ TABLES = (
     Registry,
     Machine,
     Contact,
-    Conversation,
+    ConversationState,
     Recent,
     Line,
     Unindexed,

@@ -18,7 +18,7 @@ from p2pchat.protocol.proofs import SignedNodes
 from p2pchat.registry.cluster.notifications import LoggedOut, Moved, decode
 from p2pchat.registry.cluster.presence_store import Lease, PresenceStore, Published
 from p2pchat.registry.cluster.publisher import Publisher
-from p2pchat.registry.service.directory import NOWHERE, Answer
+from p2pchat.registry.service.directory import NOWHERE, BuildAnswer
 from p2pchat.registry.service.limits import Rank
 from p2pchat.registry.service.node_lists import NodeLists
 from p2pchat.registry.service.pending import BlockingJob, Deferred
@@ -118,7 +118,7 @@ class Cluster:
 
         return BlockingJob(partial(self._table.find, [username]), answer, Rank.QUICK)
 
-    def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message | BlockingJob:
+    def look_up_all(self, usernames: Iterable[str], answer: BuildAnswer) -> Message | BlockingJob:
         """Return the answer built from the presence of these users, none of whom is online here."""
         wanted = list(usernames)
         if not wanted:

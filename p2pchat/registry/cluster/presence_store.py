@@ -32,7 +32,7 @@ class Lease(NamedTuple):
     next_end: float | None
 
 
-class Row(NamedTuple):
+class PresenceRow(NamedTuple):
     """A user who is online at our node. `is_new`: by a login that ends any other."""
 
     username: str
@@ -118,7 +118,9 @@ class PresenceStore:
             rows = self._store.rows("SELECT signed FROM node_list ORDER BY signer")
         return list(filter(None, (_signed_nodes(signed) for (signed,) in rows)))
 
-    def publish(self, rows: Iterable[Row], gone: Sequence[str]) -> dict[str, Published] | None:
+    def publish(
+        self, rows: Iterable[PresenceRow], gone: Sequence[str]
+    ) -> dict[str, Published] | None:
         """Write who is here and who is not any more; return what has come of each row.
 
         None where our lease has ended: renew it first.
@@ -188,7 +190,7 @@ class PresenceStore:
         with self._store.transaction():
             self._tell([LoggedOut(username, self._node)])
 
-    def _publish(self, row: Row) -> Published:
+    def _publish(self, row: PresenceRow) -> Published:
         ports = [p for p in (row.port, row.clear_port) if p]
         taken = ports and self._store.rows(
             "SELECT 1 FROM presence p JOIN node n ON n.id = p.node"

@@ -13,7 +13,7 @@ from p2pchat.errors import P2PError
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.messages import Reason
-from p2pchat.registry.cluster.presence_store import Published, Row
+from p2pchat.registry.cluster.presence_store import PresenceRow, Published
 from p2pchat.registry.service.presence import OnlineSession, PresenceTable
 
 _MOST_AT_ONCE: Final = 500
@@ -24,7 +24,7 @@ _PAUSE: Final = 1.0
 OnPublished = Callable[[Published | None], None]
 """Told what has come of it; None where it could not be written."""
 
-Write = Callable[[list[Row], list[str]], dict[str, Published] | None]
+WritePresence = Callable[[list[PresenceRow], list[str]], dict[str, Published] | None]
 """Writes who is here and who is gone, see PresenceTable.publish; blocks."""
 
 
@@ -48,7 +48,7 @@ class Publisher:
         self,
         loop: Loop,
         worker: Worker,
-        write: Write,
+        write: WritePresence,
         presence: PresenceTable,
         *,
         on_no_lease: Callable[[], None],
@@ -148,8 +148,8 @@ class Publisher:
         self._due = True
         self._loop.call_later(_PAUSE, self._write)
 
-    def _row(self, online_session: OnlineSession) -> Row:
-        return Row(
+    def _row(self, online_session: OnlineSession) -> PresenceRow:
+        return PresenceRow(
             online_session.username,
             online_session.host,
             online_session.port,

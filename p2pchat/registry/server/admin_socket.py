@@ -9,9 +9,9 @@ from typing import Final
 
 from p2pchat.errors import P2PError
 from p2pchat.net.link import Link
-from p2pchat.net.local import LocalListener, dial_local
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Wire
+from p2pchat.net.unix_socket import UnixListener, dial_unix
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.messages import Message
@@ -56,7 +56,7 @@ class AdminSocket:
         self._presence = presence
         self._service = service
         self._links: set[Link] = set()
-        self._listener = LocalListener(loop, folder / SOCKET, self._came)
+        self._listener = UnixListener(loop, folder / SOCKET, self._came)
 
     def close(self) -> None:
         """Listen no more, and hang up."""
@@ -109,7 +109,7 @@ class AdminSocket:
 
 def dial(loop: Loop, folder: Path) -> Link:
     """Return a link to the registry that runs in the folder. Raise Unreachable if none does."""
-    return _link(loop, dial_local(loop, folder / SOCKET), Speaker.DIALLER)
+    return _link(loop, dial_unix(loop, folder / SOCKET), Speaker.DIALLER)
 
 
 def _link(loop: Loop, transport: Wire, speaker: Speaker) -> Link:

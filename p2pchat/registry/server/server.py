@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 
 from p2pchat.errors import P2PError, RemoteProtocolError
 from p2pchat.net.address import Address
-from p2pchat.net.budgets import MINUTE, Budget, group_of
 from p2pchat.net.endpoints import Datagrams, Listener, Network, OnTransport
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
+from p2pchat.net.rate_limit import MINUTE, RateLimit, group_of
 from p2pchat.net.tls.engine import CertificateLookedAt, Engine
 from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Transport, Wire
@@ -63,7 +63,7 @@ class Server:
         self._service = service
         self._limits = limits
         self._connections = ConnectionCount(limits.connections_per_address)
-        self._new_connections = Budget.per_minute(limits.new_connections_per_minute)
+        self._new_connections = RateLimit.per_minute(limits.new_connections_per_minute)
         self._listeners: list[DialectListener] = []
         self._clients: set[Client] = set()
         self._anonymous: dict[Client, None] = {}  # the same, at the original listener
@@ -102,7 +102,7 @@ class Server:
             self._heard_sealed,
         )
 
-    def limit(self, limits: Limits) -> None:
+    def reconfigure(self, limits: Limits) -> None:
         """Apply these limits from now on; open connections stay."""
         self._limits = limits
         self._connections.per_address = limits.connections_per_address

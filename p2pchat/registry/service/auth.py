@@ -12,7 +12,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from p2pchat.net.budgets import HOUR, Budget
+from p2pchat.net.rate_limit import HOUR, RateLimit
 from p2pchat.protocol.heartbeat import KEY_BYTES, SESSION_BYTES
 from p2pchat.protocol.messages import (
     ChangePassword,
@@ -98,14 +98,14 @@ class Authentication:
         self._tries = LoginTries(limits)
         self._registration = registration
         self._refusals = counters.refusals
-        self._registrations = Budget.per_hour(limits.registrations_per_hour)
-        self._registrations_there = Budget.per_hour(limits.registrations_per_hour_and_address)
+        self._registrations = RateLimit.per_hour(limits.registrations_per_hour)
+        self._registrations_there = RateLimit.per_hour(limits.registrations_per_hour_and_address)
         self._errands: dict[str, list[ClientSession]] = {}
         self._most_errands = limits.transient_logins
         self._log_outs: OrderedDict[str, int] = OrderedDict()
         self._log_out_count = 0
 
-    def limit(self, limits: Limits, registration: Registration) -> None:
+    def reconfigure(self, limits: Limits, registration: Registration) -> None:
         """Apply these limits and registration rules from now on."""
         self._registration = registration
         self._most_errands = limits.transient_logins

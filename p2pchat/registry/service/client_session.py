@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from p2pchat.net.budgets import group_of
+from p2pchat.net.rate_limit import group_of
 from p2pchat.protocol.messages import Message, Reason
 from p2pchat.protocol.proofs import Channel
 from p2pchat.registry.service.presence import OnlineSession

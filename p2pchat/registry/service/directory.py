@@ -17,7 +17,7 @@ from p2pchat.registry.store.accounts import NO_KEY, AccountPolicy
 NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
 NOWHERE: Final = Whereabouts(NOT_FOUND, NOT_FOUND)
 
-Answer = Callable[[Mapping[str, Whereabouts]], Message]
+BuildAnswer = Callable[[Mapping[str, Whereabouts]], Message]
 
 
 class Directory(Protocol):
@@ -41,7 +41,7 @@ class Directory(Protocol):
     def look_up(self, username: str, *, secure: bool) -> Message | BlockingJob:
         """Answer a search for a user who is not online here."""
 
-    def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message | BlockingJob:
+    def look_up_all(self, usernames: Iterable[str], answer: BuildAnswer) -> Message | BlockingJob:
         """Return the answer built from the presence of these users, none of whom is online here."""
 
     def announced(
@@ -89,7 +89,7 @@ class MemoryDirectory:
             return SearchResult(Presence.OFFLINE, key=standing.key)
         return OFFLINE
 
-    def look_up_all(self, usernames: Iterable[str], answer: Answer) -> Message:
+    def look_up_all(self, usernames: Iterable[str], answer: BuildAnswer) -> Message:
         """Return the answer built from the presence of these users, none of whom is online here."""
         return answer(
             {

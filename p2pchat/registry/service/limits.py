@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any, Final
 
-from p2pchat.net.budgets import group_of
+from p2pchat.net.rate_limit import group_of
 
 _MAX_REMEMBERED: Final = 100_000
 """Entries of one table; the oldest are forgotten first, so that memory has an end."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from p2pchat.net.budgets import MINUTE, Budget
+from p2pchat.net.rate_limit import MINUTE, RateLimit
 from p2pchat.protocol.heartbeat import SealedHello
 from p2pchat.protocol.messages import (
     AnnouncePort,
@@ -76,9 +76,9 @@ class Service:
             self.counters,
             wall,
         )
-        self._requests = Budget(limits.requests_per_second, limits.request_burst)
-        self._searches = Budget.per_minute(limits.searches_per_minute)
-        self._announcements = Budget.per_minute(limits.announcements_per_minute)
+        self._requests = RateLimit(limits.requests_per_second, limits.request_burst)
+        self._searches = RateLimit.per_minute(limits.searches_per_minute)
+        self._announcements = RateLimit.per_minute(limits.announcements_per_minute)
         self._handlers: dict[
             type[Message], Callable[[ClientSession, Any], Message | BlockingJob | Deferred]
         ] = {
@@ -91,14 +91,14 @@ class Service:
             RevokeTokens: self._auth.revoke_tokens,
         }
 
-    def limit(self, limits: Limits, registration: Registration) -> None:
+    def reconfigure(self, limits: Limits, registration: Registration) -> None:
         """Keep to these limits from now on."""
         self._requests.change(limits.requests_per_second, limits.request_burst)
         searches = limits.searches_per_minute
         self._searches.change(searches / MINUTE, searches)
         announcements = limits.announcements_per_minute
         self._announcements.change(announcements / MINUTE, announcements)
-        self._auth.limit(limits, registration)
+        self._auth.reconfigure(limits, registration)
 
     def answer(
         self, client_session: ClientSession, request: Message

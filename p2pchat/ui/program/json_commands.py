@@ -45,27 +45,27 @@ class JsonOrder:
     limit: int = _LAST
 
 
-class Row(NamedTuple):
+class CommandFields(NamedTuple):
     """Which fields a command must have, which it may have; `id` and `command` apart."""
 
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
 
 
-def _row(command: Command) -> Row:
+def _row(command: Command) -> CommandFields:
     names = {NAME: ("user",), WORDS: ("words",), TIME: ("time",)}.get(command.takes, ())
     extra = (command.extra.strip("-").replace("-", "_").lower(),) if command.extra else ()
-    return Row((), names + extra) if command.optional else Row(names, extra)
+    return CommandFields((), names + extra) if command.optional else CommandFields(names, extra)
 
 
-ROWS: Final[Mapping[str, Row]] = {
+ROWS: Final[Mapping[str, CommandFields]] = {
     **{c.word: _row(c) for c in COMMANDS if c.word not in _PERSONS_ONLY},
-    "history": Row((), ("user", "limit")),
-    "search-history": Row(("words",), ("limit",)),
-    "leave": Row((), ("user",)),
-    "mute": Row(("user",), ("time",)),
-    "send": Row(("text",), ("to", "not_before", "expires")),
-    "seen": Row(("user", "up_to")),
+    "history": CommandFields((), ("user", "limit")),
+    "search-history": CommandFields(("words",), ("limit",)),
+    "leave": CommandFields((), ("user",)),
+    "mute": CommandFields(("user",), ("time",)),
+    "send": CommandFields(("text",), ("to", "not_before", "expires")),
+    "seen": CommandFields(("user", "up_to")),
 }
 
 _MEANS: Final = {"to": "user", "in_clear": "yes"}
@@ -123,7 +123,7 @@ def understand(fields: Mapping[str, Any]) -> JsonOrder:
     return JsonOrder(str(word), id_of(fields), **values)
 
 
-def _check(word: str, row: Row, given: Mapping[str, Any]) -> None:
+def _check(word: str, row: CommandFields, given: Mapping[str, Any]) -> None:
     known = row.required + row.optional
     for name, value in given.items():
         if name not in known:

@@ -31,7 +31,7 @@ LATER: Final[Told] = {}
 class ProgramOrders:
     """Done at the node that `node()` gives; `answer(order, told)` brings those that come LATER.
 
-    `whom` is the contact of orders that name none.
+    `contact` is the contact of orders that name none.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class ProgramOrders:
         stream: Stream,
         node: Callable[[], Node],
         answer: Callable[[JsonOrder, Told | P2PError], None],
-        whom: str,
+        contact: str,
     ) -> None:
         self._stream = stream
         self._node = node
         self._answer = answer
-        self._whom = whom
+        self._contact = contact
         self._sending: dict[str, list[JsonOrder]] = {}
         self._searching: dict[str, deque[JsonOrder]] = {}
         self._notes: Counter[str] = Counter()  # that it has said, and not been told of yet
@@ -84,11 +84,11 @@ class ProgramOrders:
         if order.word != "send":
             return True
         try:
-            whom = self._with_name(order).user or self._whom
+            contact = self._with_name(order).user or self._contact
         except UsageError:
             return True  # it is answered with that
-        chat = self._node().chat(whom)
-        return chat is None or chat.away or self._node().has_room(whom)
+        chat = self._node().chat(contact)
+        return chat is None or chat.away or self._node().has_room(contact)
 
     def do(self, order: JsonOrder) -> Told:
         """Carry out the order; return the answer's fields, or LATER. Raise P2PError if it fails."""
@@ -143,53 +143,53 @@ class ProgramOrders:
         return {"user": order.user}
 
     def _leave(self, order: JsonOrder) -> Told:
-        whom = self._meant(order)
-        if not self._node().leave(whom):
-            raise UsageError(f"you are in no chat with {whom}")
-        return {"user": whom}
+        contact = self._meant(order)
+        if not self._node().leave(contact):
+            raise UsageError(f"you are in no chat with {contact}")
+        return {"user": contact}
 
     def _send(self, order: JsonOrder) -> Told:
-        node, whom = self._node(), self._meant(order)
-        check_username(whom)
+        node, contact = self._node(), self._meant(order)
+        check_username(contact)
         if order.not_before or order.expires:
             at = schedule_text(
-                node, whom, order.text, order.not_before or "0s", expires=order.expires
+                node, contact, order.text, order.not_before or "0s", expires=order.expires
             )
-            return {"to": whom, "not_before": timestamp(int(at.timestamp() * 1000))}
-        chat = node.chat(whom)
+            return {"to": contact, "not_before": timestamp(int(at.timestamp() * 1000))}
+        chat = node.chat(contact)
         if chat is not None and chat.security is Security.CLEAR:
-            node.say(whom, order.text)
-            self.written_to.add(whom)
+            node.say(contact, order.text)
+            self.written_to.add(contact)
             return {"number": 0}
         if not node.url.secure:
             raise UsageError(
-                f"you are in no chat with {whom}",
+                f"you are in no chat with {contact}",
                 likely="in the original dialect nothing waits for who is not there",
-                advice=f'{{"command":"chat","user":"{whom}"}}',
+                advice=f'{{"command":"chat","user":"{contact}"}}',
             )
-        if whom == node.username:
+        if contact == node.username:
             self._notes[order.text] += 1
-        self._sending.setdefault(whom, []).append(order)
+        self._sending.setdefault(contact, []).append(order)
         node.conversations.outbox.queue(
-            whom,
+            contact,
             (order.text,),
-            partial(self._kept, order, whom),
-            partial(self._not_sent, order, whom),
+            partial(self._kept, order, contact),
+            partial(self._not_sent, order, contact),
         )
         return LATER
 
-    def _kept(self, order: JsonOrder, whom: str, number: int) -> None:
-        self.written_to.add(whom)
-        if self._no_longer_sending(order, whom):
-            self._answer(order, {"to": whom, "number": number})
+    def _kept(self, order: JsonOrder, contact: str, number: int) -> None:
+        self.written_to.add(contact)
+        if self._no_longer_sending(order, contact):
+            self._answer(order, {"to": contact, "number": number})
 
-    def _not_sent(self, order: JsonOrder, whom: str, error: P2PError) -> None:
-        if self._no_longer_sending(order, whom):
+    def _not_sent(self, order: JsonOrder, contact: str, error: P2PError) -> None:
+        if self._no_longer_sending(order, contact):
             self._answer(order, error)
 
-    def _no_longer_sending(self, order: JsonOrder, whom: str) -> bool:
+    def _no_longer_sending(self, order: JsonOrder, contact: str) -> bool:
         """Remove the order from the unanswered ones; return False if it was answered."""
-        orders = self._sending[whom]
+        orders = self._sending[contact]
         for n, other in enumerate(orders):
             if other is order:
                 del orders[n]
@@ -269,8 +269,8 @@ class ProgramOrders:
         return {"user": order.user, "muted": seconds > 0}
 
     def _meant(self, order: JsonOrder) -> str:
-        whom = order.user or self._whom
-        if not whom:
+        contact = order.user or self._contact
+        if not contact:
             needed = "to" if order.word == "send" else "user"
             raise UsageError(f"{order.word} needs {needed!r}: a program has no contact in front")
-        return whom
+        return contact

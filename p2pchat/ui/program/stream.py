@@ -35,7 +35,7 @@ from p2pchat.ui.text.render import plain_lines
 
 T = TypeVar("T")
 
-Write = Callable[[str, Callable[[], None]], None]
+WriteLine = Callable[[str, Callable[[], None]], None]
 """Writes a line, and calls the function once it is where the reader finds it."""
 
 _MOST_UNDER_WAY: Final = 64 * 1024
@@ -64,7 +64,7 @@ class Stream:
     """Write the lines of events and of `put`."""
 
     def __init__(
-        self, write: Write, *, as_json: bool = True, only: str = "", seen: bool = False
+        self, write: WriteLine, *, as_json: bool = True, only: str = "", seen: bool = False
     ) -> None:
         self._write = write
         self._as_json = as_json

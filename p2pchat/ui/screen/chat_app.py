@@ -370,8 +370,8 @@ class ChatApp(Watcher):
             self._view.tell(line)
 
     def _leave(self) -> None:
-        whom = self.front or self.node.calling
-        if whom is None or not self.node.leave(whom):
+        contact = self.front or self.node.calling
+        if contact is None or not self.node.leave(contact):
             raise UsageError("you are in no chat")
         if self._call is not None and self.front is None:
             self.finish()

@@ -21,7 +21,7 @@ _WEEK: Final = 7
 NOBODY: Final = "you have no contacts yet: /chat NAME asks a user for a chat"
 
 
-class Row(NamedTuple):
+class ContactRow(NamedTuple):
     """One contact; `last_at` is when they last said something, in milliseconds since the epoch."""
 
     contact: KnownContact
@@ -52,19 +52,19 @@ class Row(NamedTuple):
         return "offline" if self.online is False else ""
 
 
-def rows_of(node: Node) -> list[Row]:
+def rows_of(node: Node) -> list[ContactRow]:
     """Return a row for each contact that a node knows. Raise StorageError."""
     is_online = node.standing is SessionState.ONLINE
     online = node.conversations.online_contacts if is_online else None
     return rows(node.contacts, node.history, online)
 
 
-def rows(contacts: Contacts, history: History, online: Collection[str] | None) -> list[Row]:
+def rows(contacts: Contacts, history: History, online: Collection[str] | None) -> list[ContactRow]:
     """Return a row for each contact; `online` is None if unknown. Raise StorageError."""
     unread, waiting, last_heard = history.unread(), history.waiting(), history.last_heard()
     since = history.waiting_since()
     return [
-        Row(
+        ContactRow(
             contact,
             None if online is None else contact.username in online,
             unread.get(contact.username, 0),
@@ -76,7 +76,7 @@ def rows(contacts: Contacts, history: History, online: Collection[str] | None) -
     ]
 
 
-def contact_object(row: Row) -> dict[str, Any]:
+def contact_object(row: ContactRow) -> dict[str, Any]:
     """Return a contact as the JSON object for programs."""
     return {
         "user": row.contact.username,
@@ -93,7 +93,7 @@ HEADERS: Final = ("NAME", "PRESENCE", "UNREAD", "OUTBOX", "TRUST")
 """What the cells of a contact are."""
 
 
-def contact_cells(rows: Iterable[Row]) -> list[tuple[str, ...]]:
+def contact_cells(rows: Iterable[ContactRow]) -> list[tuple[str, ...]]:
     """Return the cells of each: first contacts with unread messages, then those online."""
     ordered = sorted(
         rows, key=lambda row: (not row.unread, not row.online, -row.last_at, row.contact.username)
@@ -110,14 +110,14 @@ def contact_cells(rows: Iterable[Row]) -> list[tuple[str, ...]]:
     ]
 
 
-def contact_lines(rows: Iterable[Row]) -> list[str]:
+def contact_lines(rows: Iterable[ContactRow]) -> list[str]:
     """Return the same as aligned lines, for the prompt."""
     cells = contact_cells(rows)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(_columns(line, widths)).rstrip() for line in cells]
 
 
-def _waiting(row: Row) -> str:
+def _waiting(row: ContactRow) -> str:
     """Return how many lines wait, and since when."""
     if not row.waiting:
         return ""

@@ -120,8 +120,8 @@ def _on_one_line(action: str) -> str:
 
 def prompt_of(us: str, contact: str | None) -> str:
     """Return what stands before a line to a contact; None before one is chosen."""
-    whom = ME if contact == us else contact
-    return f"{us}{f' to {whom}' if whom else ''}> "
+    name = ME if contact == us else contact
+    return f"{us}{f' to {name}' if name else ''}> "
 
 
 def day_line(day: dt.date) -> Fragments:
@@ -151,10 +151,10 @@ def kept_lines(line: KeptLine, me: str, *, whole: bool) -> list[str]:
     `whole`: however long it is.
     """
     when = dt.datetime.fromtimestamp(line.at / 1000, tz=dt.UTC).astimezone()
-    whom = f"{me} to {line.username}" if line.outgoing else line.username
+    who = f"{me} to {line.username}" if line.outgoing else line.username
     told = line.outgoing or line.state is LineState.UNREAD
     first, *rest = line.text.split("\n") if whole else shown_lines(line.text, line.username)
-    lines = [f"{when:%Y-%m-%d %H:%M} {whom}: {first}", *(f"{'':>16} {more}" for more in rest)]
+    lines = [f"{when:%Y-%m-%d %H:%M} {who}: {first}", *(f"{'':>16} {more}" for more in rest)]
     lines[-1] += f"  ({line.state})" if told else ""
     return lines
 

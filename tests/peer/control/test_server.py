@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from p2pchat.errors import P2PError, Unreachable, UsageError
-from p2pchat.net.local import dial_local
 from p2pchat.net.loop import Loop
+from p2pchat.net.unix_socket import dial_unix
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.control.client import control_link, socket_of
 from p2pchat.peer.control.server import ControlServer
@@ -42,7 +42,7 @@ def control(secure_world: World, tmp_path: Path) -> Iterator[ControlServer]:
 
 def ask(world: World, path: Path, *requests: Request) -> list[Answer]:
     """Ask one after the other on one link, on the world's own loop and clock."""
-    link = control_link(world.loop, dial_local(world.loop, path), Speaker.DIALLER)
+    link = control_link(world.loop, dial_unix(world.loop, path), Speaker.DIALLER)
     answers: list[Answer] = []
     link.on_message = answers.append  # type: ignore[assignment]
     for n, request in enumerate(requests, start=1):
@@ -94,7 +94,7 @@ def test_a_second_process_is_told(control: ControlServer, loop: Loop, tmp_path: 
     second = ControlServer(loop, tmp_path / "n.sock")
     second.close()
     with pytest.raises((Unreachable, P2PError)):
-        dial_local(loop, tmp_path / "n.sock")
+        dial_unix(loop, tmp_path / "n.sock")
 
 
 def test_each_account_has_a_name_of_its_own(tmp_path: Path) -> None:

@@ -57,5 +57,8 @@ def test_being_put_offline_silently_is_told_once(original_world: World) -> None:
     assert [one.username for one in online_session] == ["alice"]
     world.advance(200)
     said = _sentence(alice.told(), Trouble)
-    assert f"the registry at {world.url.address} has put you offline: nobody finds you" in said
+    assert (
+        f"the registry at {world.url.address} has put you offline: your contacts cannot find you"
+        in said
+    )
     assert f"--registry 'original://{world.url.address}?" in said

@@ -14,7 +14,7 @@ from p2pchat.protocol.messages import (
     SlowDown,
 )
 from p2pchat.registry.cluster.cluster import Cluster
-from p2pchat.registry.cluster.presence_store import Lease, Published, Row
+from p2pchat.registry.cluster.presence_store import Lease, PresenceRow, Published
 from p2pchat.registry.service.node_lists import NodeLists
 from p2pchat.registry.service.presence import OnlineSession, PresenceTable
 from tests.fakes import InlineWorker, advance, settle
@@ -35,7 +35,7 @@ class SharedTable:
     def exchange_lists(self, own: object) -> list[object]:
         return []
 
-    def publish(self, rows: list[Row], gone: list[str]) -> dict[str, Published]:
+    def publish(self, rows: list[PresenceRow], gone: list[str]) -> dict[str, Published]:
         return {
             row.username: Published.PORT_TAKEN if row.port in self.taken else Published.KEPT
             for row in rows

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from p2pchat.protocol.messages import Presence
-from p2pchat.registry.cluster.presence_store import PresenceStore, Published, Row
+from p2pchat.registry.cluster.presence_store import PresenceRow, PresenceStore, Published
 from p2pchat.registry.store.accounts import Accounts
 from p2pchat.registry.store.stores import open_shared
 from p2pchat.storage import Store
@@ -33,8 +33,8 @@ def nodes(store: Store) -> list[PresenceStore]:
     return tables
 
 
-def row(username: str, port: int, *, is_new: bool = True, host: str = "10.0.0.1") -> Row:
-    return Row(username, host, port, 0, in_clear=False, key=b"k" * 32, is_new=is_new)
+def row(username: str, port: int, *, is_new: bool = True, host: str = "10.0.0.1") -> PresenceRow:
+    return PresenceRow(username, host, port, 0, in_clear=False, key=b"k" * 32, is_new=is_new)
 
 
 def end_lease(store: Store, node: int) -> None:

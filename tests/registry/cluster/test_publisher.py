@@ -5,7 +5,7 @@ import random
 from p2pchat.errors import P2PError, StorageError
 from p2pchat.net.loop import Loop
 from p2pchat.protocol.messages import Reason
-from p2pchat.registry.cluster.presence_store import Published, Row
+from p2pchat.registry.cluster.presence_store import PresenceRow, Published
 from p2pchat.registry.cluster.publisher import Publisher
 from p2pchat.registry.service.presence import OnlineSession, PresenceTable
 from tests.fakes import InlineWorker, advance, settle
@@ -18,7 +18,7 @@ class Node:
         self.loop = loop
         self.worker = InlineWorker(loop)
         self.book = PresenceTable(150)
-        self.table: dict[str, Row] = {}
+        self.table: dict[str, PresenceRow] = {}
         self.elsewhere: set[str] = set()
         self.fails = False
         self.has_lease = True
@@ -35,7 +35,7 @@ class Node:
             on_not_here=self.not_here.extend,
         )
 
-    def write(self, rows: list[Row], gone: list[str]) -> dict[str, Published] | None:
+    def write(self, rows: list[PresenceRow], gone: list[str]) -> dict[str, Published] | None:
         if self.fails:
             raise StorageError("the database is gone")
         if not self.has_lease:

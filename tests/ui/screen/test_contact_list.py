@@ -6,7 +6,7 @@ import time
 import pytest
 
 from p2pchat.peer.store.profile import KnownContact
-from p2pchat.ui.screen.contact_list import Row, contact_lines
+from p2pchat.ui.screen.contact_list import ContactRow, contact_lines
 from tests.peer.chat.test_conversations import friends
 from tests.ui.screen.test_chat_app import start
 from tests.world import World
@@ -22,11 +22,11 @@ def test_unread_then_online_then_the_latest() -> None:
     """Each column as wide as it must be, and none that is empty."""
     now = int(time.time() * 1000)
     rows = [
-        Row(known("dave"), online=False),
-        Row(known("carol"), online=False, waiting=1, last_at=now - 3 * 3_600_000 - 1000),
-        Row(known("bob", verified=True), online=True, unread=2),
-        Row(known("erin"), online=True, waiting=4),
-        Row(KnownContact("mallory", KEY, blocked=True), online=False, last_at=now - 90_000),
+        ContactRow(known("dave"), online=False),
+        ContactRow(known("carol"), online=False, waiting=1, last_at=now - 3 * 3_600_000 - 1000),
+        ContactRow(known("bob", verified=True), online=True, unread=2),
+        ContactRow(known("erin"), online=True, waiting=4),
+        ContactRow(KnownContact("mallory", KEY, blocked=True), online=False, last_at=now - 90_000),
     ]
     assert contact_lines(rows) == [
         "bob      online     2 unread           verified",
@@ -42,13 +42,15 @@ def test_since_when_lines_wait() -> None:
     day = 86_400_000
     now = int(time.time() * 1000)
     for since, shown in ((now - 2 * day, r"[A-Z][a-z]{2}"), (now - 20 * day, r"\d{4}-\d\d-\d\d")):
-        (line,) = contact_lines([Row(known("bob"), online=None, waiting=1, waiting_since=since)])
+        (line,) = contact_lines(
+            [ContactRow(known("bob"), online=None, waiting=1, waiting_since=since)]
+        )
         assert re.fullmatch(rf"bob  1 waits since {shown}  unverified", line)
 
 
 def test_what_no_node_knows_is_not_claimed() -> None:
     """Without one, nobody is called offline."""
-    assert contact_lines([Row(known("bob"), online=None)]) == ["bob  unverified"]
+    assert contact_lines([ContactRow(known("bob"), online=None)]) == ["bob  unverified"]
     assert contact_lines([]) == []
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from p2pchat.errors import BindError, Unreachable
-from p2pchat.net.local import LocalListener, dial_local
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Wire
+from p2pchat.net.unix_socket import UnixListener, dial_unix
 
 
 @pytest.mark.parametrize("depth", [0, 200], ids=["short", "long"])
@@ -18,9 +18,9 @@ def test_two_processes_of_one_owner_talk(real_loop: Loop, tmp_path: Path, depth:
     path = tmp_path / "a folder far below".ljust(depth, "-") / "node.sock"
     path.parent.mkdir()
     came: list[Wire] = []
-    listener = LocalListener(real_loop, path, came.append)
+    listener = UnixListener(real_loop, path, came.append)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    wire = dial_local(real_loop, path)
+    wire = dial_unix(real_loop, path)
     real_loop.run_until(lambda: bool(came))
     heard: list[bytes] = []
     came[0].on_data = heard.append
@@ -32,7 +32,7 @@ def test_two_processes_of_one_owner_talk(real_loop: Loop, tmp_path: Path, depth:
     listener.close()
     assert not path.exists()
     with pytest.raises(Unreachable):
-        dial_local(real_loop, path)
+        dial_unix(real_loop, path)
 
 
 def test_the_name_of_a_dead_process_is_taken_over(real_loop: Loop, tmp_path: Path) -> None:
@@ -42,12 +42,12 @@ def test_the_name_of_a_dead_process_is_taken_over(real_loop: Loop, tmp_path: Pat
         dead.bind(str(path))
     assert path.exists()
     with pytest.raises(Unreachable):
-        dial_local(real_loop, path)
-    LocalListener(real_loop, path, lambda _: None).close()
+        dial_unix(real_loop, path)
+    UnixListener(real_loop, path, lambda _: None).close()
 
 
 def test_a_path_that_cannot_be_is_named(real_loop: Loop, tmp_path: Path) -> None:
     """Too long for a file, or in no folder."""
     for path in (tmp_path / ("x" * 300), tmp_path / "nowhere" / "node.sock"):
         with pytest.raises((BindError, OSError)):
-            LocalListener(real_loop, path, lambda _: None)
+            UnixListener(real_loop, path, lambda _: None)

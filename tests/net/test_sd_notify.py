@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from p2pchat.net.loop import Loop
-from p2pchat.net.readiness import Readiness
+from p2pchat.net.sd_notify import ServiceNotifier
 from tests.fakes import advance
 
 _ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has such names")
@@ -42,7 +42,7 @@ def heard(sock: socket.socket) -> list[str]:
 def test_ready_and_stopping(loop: Loop, manager: tuple[socket.socket, str]) -> None:
     """A datagram each, with a line for a person."""
     sock, name = manager
-    readiness = Readiness(loop, name)
+    readiness = ServiceNotifier(loop, name)
     readiness.ready("one listener is open")
     readiness.stopping()
     readiness.close()
@@ -55,7 +55,7 @@ def test_signs_of_life_come_twice_as_often_as_they_must(
 ) -> None:
     """From when it is ready until it is closed, by the loop."""
     sock, name = manager
-    readiness = Readiness(loop, name, watchdog=30.0)
+    readiness = ServiceNotifier(loop, name, watchdog=30.0)
     advance(loop, 60)
     assert heard(sock) == []
     readiness.ready("")
@@ -73,7 +73,7 @@ def test_signs_of_life_come_twice_as_often_as_they_must(
 
 def test_where_nobody_asked_nothing_is_said(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
     """Nor is anything wrong."""
-    readiness = Readiness(loop, None)
+    readiness = ServiceNotifier(loop, None)
     readiness.ready("")
     readiness.stopping()
     readiness.close()
@@ -84,5 +84,5 @@ def test_a_manager_that_does_not_listen_ends_nothing(
     loop: Loop, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is in the log."""
-    Readiness(loop, str(tmp_path / "nobody")).ready("")
+    ServiceNotifier(loop, str(tmp_path / "nobody")).ready("")
     assert "the service manager cannot be told READY=1" in caplog.text

@@ -12,7 +12,7 @@ MINUTE: Final = 60
 HOUR: Final = 3600
 
 _MAX_REMEMBERED: Final = 100_000
-"""Entries of one budget; the oldest are forgotten first, so that memory has an end."""
+"""Entries of one limit; the oldest are forgotten first, so that memory has an end."""
 
 
 def group_of(host: str) -> str:
@@ -22,7 +22,7 @@ def group_of(host: str) -> str:
     return str(ipaddress.ip_network((host, 64), strict=False))
 
 
-class Budget:
+class RateLimit:
     """Each key may take `burst` at once, and `per_second` on; where either is 0, without end.
 
     `limited` tells whether there is an end: without one, callers need not ask.
@@ -34,13 +34,13 @@ class Budget:
         self.change(per_second, burst)
 
     @classmethod
-    def per_minute(cls, count: int) -> "Budget":
-        """Return a budget of `count` units a minute, which may all be spent at once."""
+    def per_minute(cls, count: int) -> "RateLimit":
+        """Return a rate limit of `count` units a minute, which may all be spent at once."""
         return cls(count / MINUTE, count)
 
     @classmethod
-    def per_hour(cls, count: int) -> "Budget":
-        """Return a budget of `count` units an hour, which may all be spent at once."""
+    def per_hour(cls, count: int) -> "RateLimit":
+        """Return a rate limit of `count` units an hour, which may all be spent at once."""
         return cls(count / HOUR, count)
 
     def change(self, per_second: float, burst: int) -> None:

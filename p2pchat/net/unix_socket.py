@@ -21,7 +21,7 @@ _LONGEST_NAME: Final = 100
 _OPEN_FOLDERS: Final = Path("/proc/self/fd")
 
 
-class LocalListener:
+class UnixListener:
     """Accept connections at a path, with mode 0600, until closed. Raise BindError.
 
     A name that a dead process left is taken over.
@@ -105,7 +105,7 @@ def _short_name(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def dial_local(loop: Loop, path: Path) -> Wire:
+def dial_unix(loop: Loop, path: Path) -> Wire:
     """Return a wire to the listener at the path. Raise Unreachable if there is none."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

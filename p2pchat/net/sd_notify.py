@@ -14,7 +14,7 @@ _TIMEOUT_S: Final = 1.0  # a manager that is busy keeps us waiting; one that han
 _log = logging.getLogger(__name__)
 
 
-class Readiness:
+class ServiceNotifier:
     """Notifications to the service manager at `address`: a path, `@` and an abstract name, or None.
 
     `watchdog` is the seconds within which it wants a sign of life each time, once we are ready. The

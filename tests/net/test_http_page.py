@@ -9,8 +9,8 @@ import pytest
 
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import SocketNetwork
+from p2pchat.net.http_page import PageListener
 from p2pchat.net.loop import Loop
-from p2pchat.net.page import PageListener
 from p2pchat.net.worker import ThreadWorker
 from tests.fakes import MemoryInternet, advance, settle
 
