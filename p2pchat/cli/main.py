@@ -10,7 +10,8 @@ from typing import Any, Final, NoReturn
 import click
 
 from p2pchat import __version__
-from p2pchat.cli import settings
+from p2pchat.app import settings
+from p2pchat.app.streams import set_streams
 from p2pchat.cli.docs import completion, help_command, overview
 from p2pchat.cli.doctor import doctor
 from p2pchat.cli.echo import echo
@@ -20,7 +21,6 @@ from p2pchat.cli.profile import config, history, status
 from p2pchat.cli.profile import copy as profile_copy
 from p2pchat.cli.serve import backup, serve, users
 from p2pchat.cli.show_error import as_ours, show_error
-from p2pchat.cli.streams import set_streams
 from p2pchat.errors import INTERRUPTED, P2PError, StorageError, UsageError
 
 _WITHOUT_SETTINGS: Final = frozenset({"doctor", "help"})
@@ -132,7 +132,7 @@ def cli(ctx: click.Context, /, profile: str | None, **_: Any) -> None:
 
 def _begin(ctx: click.Context) -> None:
     """Go online if the user can be asked for what that takes; otherwise show the commands."""
-    from p2pchat.cli.options import is_terminal
+    from p2pchat.app.terminal import is_terminal
 
     if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
         raise UsageError(

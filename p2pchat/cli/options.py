@@ -6,13 +6,14 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import click
 from click.shell_completion import CompletionItem
 
-from p2pchat.cli.settings import Settings, from_environment
-from p2pchat.cli.streams import read_text
+from p2pchat.app.settings import Settings, from_environment
+from p2pchat.app.streams import read_text
+from p2pchat.app.terminal import is_terminal
 from p2pchat.errors import LoginNeeded, P2PError, UsageError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -72,23 +73,8 @@ database: Decorator = click.option(
 )
 
 
-def registry_database(folder: Path) -> Path:
-    """Return the database of the registry in that folder."""
-    return folder / "accounts.sqlite3"
-
-
-def own_certificate(folder: Path) -> tuple[Path, Path]:
-    """Return the files of the certificate and key that a registry in that folder makes itself."""
-    return folder / "registry-cert.pem", folder / "registry-key.pem"
-
-
 MAX_PASSWORD_BYTES = 1024
 """What fits into a login of either dialect with room to spare."""
-
-
-def is_terminal(stream: IO[str] | None) -> bool:
-    """Return whether the stream is a terminal; a closed standard stream is None."""
-    return stream is not None and stream.isatty()
 
 
 _SAFE_IN_A_SHELL = re.compile(r"[\w.@+:,-]+")

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from p2pchat.app.terminal import is_terminal
 from p2pchat.cli.echo import echo
-from p2pchat.cli.options import is_terminal
 
 _PIPE_WIDTH: Final = 80
 _BETWEEN: Final = "  "

@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from p2pchat import errors
+from p2pchat.app.settings import VARIABLES, from_environment
 from p2pchat.cli.docs import overview
 from p2pchat.cli.docs.topics import TOPICS
 from p2pchat.cli.main import cli
-from p2pchat.cli.settings import VARIABLES, from_environment
 from p2pchat.protocol.secure import ALPN, SECURE
 from p2pchat.ui.prompt.keys import KEYS
 from p2pchat.ui.text.commands import COMMANDS

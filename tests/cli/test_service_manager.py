@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pchat.cli.settings import from_environment
+from p2pchat.app.settings import from_environment
 from tests.programs import Program, Serve, environment, running
 
 

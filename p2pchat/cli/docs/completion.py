@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
-from p2pchat.cli.settings import Settings
+from p2pchat.app.settings import Settings
 from p2pchat.errors import StorageError
 
 SHELLS = ("bash", "zsh", "fish")

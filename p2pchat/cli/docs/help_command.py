@@ -6,10 +6,10 @@ import sys
 import click
 from click.shell_completion import CompletionItem
 
+from p2pchat.app.terminal import is_terminal
 from p2pchat.cli.docs.examples import matching
 from p2pchat.cli.docs.topics import TOPICS, Topic
 from p2pchat.cli.echo import echo
-from p2pchat.cli.options import is_terminal
 from p2pchat.errors import UsageError, nearest
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from p2pchat import errors
-from p2pchat.cli import settings
-from p2pchat.cli.config_file import KEYS
+from p2pchat.app import settings
+from p2pchat.app.config_file import KEYS
 from p2pchat.cli.serve import serve
 
 Rows = list[tuple[str, str]]

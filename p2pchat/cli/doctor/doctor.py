@@ -2,8 +2,8 @@
 
 import click
 
+from p2pchat.app.settings import Settings
 from p2pchat.cli import options
-from p2pchat.cli.settings import Settings
 
 
 @click.command(

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import p2pchat
+from p2pchat.app.settings import Settings
 from p2pchat.cli.report import Finding
-from p2pchat.cli.settings import Settings
 from p2pchat.net.tls.certificates import openssl_to_the_registry
 from p2pchat.net.tls.peer_tls import openssl_to_contacts
 from p2pchat.peer.store.identity import load_identity

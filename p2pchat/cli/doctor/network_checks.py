@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from p2pchat.app.running_node import running_node
+from p2pchat.app.session import UserSession, open_session
+from p2pchat.app.settings import Settings
 from p2pchat.cli.doctor.local_checks import clock, files, profile, versions
-from p2pchat.cli.node.running_node import running_node
-from p2pchat.cli.node.session import UserSession, open_session
 from p2pchat.cli.report import Check, Finding, Report, wrong
-from p2pchat.cli.settings import Settings
 from p2pchat.errors import P2PError, StorageError, TimedOut, Unreachable
 from p2pchat.net.address import Address, is_loopback, with_zone_of
 from p2pchat.net.tls.certificates import fingerprint, lifetime

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from p2pchat.app.settings import Settings
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo
-from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
 
@@ -27,7 +27,7 @@ def register(
     settings: Settings, user: str, registry: str | None, password_file: Path | None, invite: str
 ) -> None:
     """Run `p2p register`."""
-    from p2pchat.cli.node.session import open_session
+    from p2pchat.app.session import open_session
 
     with open_session(settings, registry) as us:
         username = us.named(user)
@@ -62,7 +62,7 @@ def passwd(
     new_password_file: Path | None,
 ) -> None:
     """Run `p2p passwd`."""
-    from p2pchat.cli.node.session import open_session
+    from p2pchat.app.session import open_session
 
     with open_session(settings, registry) as us:
         if not us.url.secure:
@@ -93,7 +93,7 @@ def passwd(
 @click.pass_obj
 def logout(settings: Settings, user: str | None, registry: str | None, everywhere: bool) -> None:
     """Run `p2p logout`."""
-    from p2pchat.cli.node.session import open_session
+    from p2pchat.app.session import open_session
 
     with open_session(settings, registry) as us:
         username = us.own_account(user)

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from p2pchat.app.settings import Settings, private_folder
+from p2pchat.app.terminal import is_terminal
 from p2pchat.cli import options
-from p2pchat.cli.node.own_node import node_maker, node_options, refuse_node_options
-from p2pchat.cli.settings import Settings, private_folder
+from p2pchat.cli.node_options import node_maker, node_options, refuse_node_options
 from p2pchat.errors import ContactOffline, NodeEnded, P2PError, Unreachable, UsageError
 
 if TYPE_CHECKING:
-    from p2pchat.cli.node.run import AtPrompt
-    from p2pchat.cli.node.session import UserSession
+    from p2pchat.app.run import AtPrompt
+    from p2pchat.app.session import UserSession
     from p2pchat.peer.control.client import ControlClient
 
 _PLAIN = click.option("--plain", is_flag=True, help="Plain lines instead of the prompt.")
@@ -95,7 +96,7 @@ def _check_together(*, as_json: bool, seen: bool, headless: bool) -> None:
 
 
 def _at_prompt(settings: Settings, us: "UserSession", username: str) -> "AtPrompt":
-    from p2pchat.cli.node.run import AtPrompt
+    from p2pchat.app.run import AtPrompt
     from p2pchat.peer.control.client import socket_of
 
     private_folder(settings.state_home)
@@ -145,7 +146,7 @@ def _be_online(
     **how_the_node_is: Any,
 ) -> None:
     """Attach a screen to the account's running node; if none is running, run the node here."""
-    from p2pchat.cli.node.run import (
+    from p2pchat.app.run import (
         Following,
         Talk,
         attach,
@@ -154,14 +155,14 @@ def _be_online(
         serve_program,
         stay_online,
     )
-    from p2pchat.cli.node.running_node import at_a_node
-    from p2pchat.cli.node.session import open_session
+    from p2pchat.app.running_node import at_a_node
+    from p2pchat.app.session import open_session
     from p2pchat.protocol.screen import Attach
     from p2pchat.ui.screen.call import Call
 
     _check_together(as_json=as_json, seen=seen, headless=headless)
     settings: Settings = ctx.obj
-    terminal = options.is_terminal(sys.stdin) and options.is_terminal(sys.stdout)
+    terminal = is_terminal(sys.stdin) and is_terminal(sys.stdout)
     with open_session(settings, registry) as us:
         username = us.own_account(me)
         contact = None if call is None else us.contact_named(call, me, in_clear=in_clear)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from p2pchat.app.settings import Settings
+from p2pchat.app.terminal import is_terminal
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
-from p2pchat.cli.settings import Settings
 from p2pchat.cli.tables import print_table
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool
 
 
 def _rows(settings: Settings, registry: str | None) -> "list[ContactRow]":
-    from p2pchat.cli.node.profile_home import open_profile_home
-    from p2pchat.cli.node.running_node import who_is_online
+    from p2pchat.app.profile_home import open_profile_home
+    from p2pchat.app.running_node import who_is_online
     from p2pchat.ui.screen.contact_list import rows
 
     with open_profile_home(settings, registry) as us:
@@ -73,12 +74,12 @@ def _rows(settings: Settings, registry: str | None) -> "list[ContactRow]":
 @click.pass_obj
 def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> None:
     """Run `p2p verify`."""
-    from p2pchat.cli.node.profile_home import open_profile_home
+    from p2pchat.app.profile_home import open_profile_home
 
     with open_profile_home(settings, registry) as us:
         username = us.named(user)
         echo(us.contacts.safety_number(username))
-        if not yes and options.is_terminal(sys.stdin):
+        if not yes and is_terminal(sys.stdin):
             yes = click.confirm(f"Does {username} see the same number?", err=True)
         if yes:
             us.contacts.mark_verified(username)
@@ -100,14 +101,14 @@ def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> No
 @click.pass_obj
 def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> None:
     """Run `p2p trust`."""
-    from p2pchat.cli.node.profile_home import open_profile_home
-    from p2pchat.cli.node.running_node import tell_trusted
+    from p2pchat.app.profile_home import open_profile_home
+    from p2pchat.app.running_node import tell_trusted
     from p2pchat.protocol.counting import counted
 
     with open_profile_home(settings, registry) as us:
         username = us.named(user)
         echo(us.contacts.other_number(username))
-        if not yes and options.is_terminal(sys.stdin):
+        if not yes and is_terminal(sys.stdin):
             yes = click.confirm(f"Is this the number that {username} sees?", err=True)
         if yes:
             us.contacts.trust(username)

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from p2pchat.cli.options import is_terminal
+from p2pchat.app.terminal import is_terminal
 
 
 @click.command(

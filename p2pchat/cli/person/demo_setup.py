@@ -11,10 +11,10 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
-from p2pchat.cli.node.local_node import make_node
-from p2pchat.cli.node.run import TO_END, AtPrompt, MakeNode, at_signals, converse
-from p2pchat.cli.node.session import UserSession, running_loop
-from p2pchat.cli.serve.registry_process import RunningRegistry
+from p2pchat.app.local_node import make_node
+from p2pchat.app.registry_process import RunningRegistry
+from p2pchat.app.run import TO_END, AtPrompt, MakeNode, at_signals, converse
+from p2pchat.app.session import UserSession, running_loop
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
 from p2pchat.peer.events import Called, ChatEnded, ChatStarted, Event, LoggedIn, TextReceived

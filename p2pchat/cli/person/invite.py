@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from p2pchat.app.settings import JOIN_LINK, Settings
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo
-from p2pchat.cli.settings import JOIN_LINK, Settings
 
 if TYPE_CHECKING:
-    from p2pchat.cli.node.profile_home import ProfileHome
+    from p2pchat.app.profile_home import ProfileHome
     from p2pchat.peer.registry_client.url import RegistryUrl
 
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def invite(settings: Settings, registry: str | None, me: str | None, code: str, qr: bool) -> None:
     """Run `p2p invite`."""
-    from p2pchat.cli.node.profile_home import open_profile_home
+    from p2pchat.app.profile_home import open_profile_home
 
     with open_profile_home(settings, registry) as us:
         url = _as_others_reach(_with_key(us), settings)

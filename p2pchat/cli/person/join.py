@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from p2pchat.app.settings import Settings, from_environment
+from p2pchat.app.terminal import is_terminal
 from p2pchat.cli import options
 from p2pchat.cli.person import chat
-from p2pchat.cli.settings import Settings, from_environment
 
 if TYPE_CHECKING:
     from p2pchat.peer.calls.invitations import Invitation
@@ -41,7 +42,7 @@ def join(ctx: click.Context, link: str, name: str | None, password_file: Path | 
     registry = link if invitation is None else invitation.registry.link
     parse_registry_url(registry)  # a slip is told before anything is asked
     given = options.given_password(settings, password_file)
-    can_ask = options.is_terminal(sys.stdin) and options.is_terminal(sys.stderr)
+    can_ask = is_terminal(sys.stdin) and is_terminal(sys.stderr)
     username = join_by(settings, registry, invitation, name=name, password=given, ask=can_ask)
     go_on(ctx, settings, username, registry, invitation)
 

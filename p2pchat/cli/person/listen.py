@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from p2pchat.app.settings import Settings
 from p2pchat.cli import options
-from p2pchat.cli.node.own_node import node_maker, node_options, refuse_node_options
-from p2pchat.cli.settings import Settings
+from p2pchat.cli.node_options import node_maker, node_options, refuse_node_options
 
 if TYPE_CHECKING:
     from p2pchat.peer.control.client import ControlClient
@@ -57,9 +57,9 @@ def listen(
     **how_the_node_is: Any,
 ) -> None:
     """Run `p2p listen`."""
-    from p2pchat.cli.node.run import Following, Talk, attach_program, serve_program
-    from p2pchat.cli.node.running_node import at_a_node
-    from p2pchat.cli.node.session import open_session
+    from p2pchat.app.run import Following, Talk, attach_program, serve_program
+    from p2pchat.app.running_node import at_a_node
+    from p2pchat.app.session import open_session
 
     settings: Settings = ctx.obj
     with open_session(settings, registry) as us:

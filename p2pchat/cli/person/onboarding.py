@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
+from p2pchat.app.config_file import keep_registry
+from p2pchat.app.settings import DEFAULT, Settings, make_folder
 from p2pchat.cli import options
-from p2pchat.cli.config_file import keep_registry
 from p2pchat.cli.echo import echo, echo_wrapped
-from p2pchat.cli.settings import DEFAULT, Settings, make_folder
 from p2pchat.errors import (
     InviteNeeded,
     LinkLost,
@@ -28,7 +28,7 @@ from p2pchat.peer.registry_client.url import parse_registry_url
 from p2pchat.protocol.names import PLAIN_RULE
 
 if TYPE_CHECKING:
-    from p2pchat.cli.node.session import UserSession
+    from p2pchat.app.session import UserSession
     from p2pchat.peer.calls.invitations import Invitation
 
 
@@ -95,7 +95,7 @@ def _at(
     *,
     ask: bool,
 ) -> str:
-    from p2pchat.cli.node.session import open_session
+    from p2pchat.app.session import open_session
 
     with open_session(settings, registry) as us:
         username = us.profile.last_account(str(us.url))
@@ -209,7 +209,7 @@ def _knows_somebody(settings: Settings) -> bool:
     """Return whether there is an account at the registry that counts without a question."""
     if not settings.profile_file.exists():
         return False
-    from p2pchat.cli.node.profile_home import open_profile_home
+    from p2pchat.app.profile_home import open_profile_home
 
     with open_profile_home(settings, None) as us:
         return us.profile.last_account(str(us.url)) is not None

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from p2pchat.app.settings import Settings
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
-from p2pchat.cli.settings import Settings
 from p2pchat.errors import ContactOffline, LinkLost, NoSuchUser
 
 if TYPE_CHECKING:
-    from p2pchat.cli.node.session import UserSession
+    from p2pchat.app.session import UserSession
     from p2pchat.protocol.messages import SearchResult
 
 
@@ -33,7 +33,7 @@ def search(
     ctx: click.Context, user: str, registry: str | None, me: str | None, as_json: bool
 ) -> None:
     """Run `p2p search`."""
-    from p2pchat.cli.node.session import open_session
+    from p2pchat.app.session import open_session
     from p2pchat.net.address import Address
     from p2pchat.protocol.messages import Presence
 
@@ -70,7 +70,7 @@ def _through_node(
     settings: Settings, us: "UserSession", me: str | None, user: str
 ) -> "SearchResult | None":
     """Ask the running node, so that there is no second login; return None if none answers."""
-    from p2pchat.cli.node.running_node import running_node
+    from p2pchat.app.running_node import running_node
     from p2pchat.peer.control.client import REGISTRY_TIMEOUT
     from p2pchat.protocol.control import Find, FindResult
     from p2pchat.protocol.messages import SearchResult

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import click
 
+from p2pchat.app.settings import Settings
+from p2pchat.app.terminal import is_terminal
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo
 from p2pchat.cli.family import Family
 from p2pchat.cli.moments import ComingMoment, Duration
 from p2pchat.cli.profile.kept_output import line_options, print_lines, print_scheduled
-from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
 _RETRY_WAIT = 15.0
@@ -126,7 +127,7 @@ def send(
     expires: int,
 ) -> None:
     """Run `p2p send`."""
-    from p2pchat.cli.node.sending import deliver, send_later
+    from p2pchat.app.sending import deliver, send_later
 
     if not_before is not None:
         send_later(settings, registry, me, user, _texts(text) or (), not_before, expires)
@@ -164,7 +165,7 @@ def list_outbox(given: tuple[Settings, str | None], *, as_json: bool, raw: bool)
 
 
 def _list(settings: Settings, registry: str | None, *, as_json: bool, raw: bool) -> None:
-    from p2pchat.cli.node.profile_home import open_profile_home
+    from p2pchat.app.profile_home import open_profile_home
     from p2pchat.peer.store.lines import TO_RETRY, LineState
 
     with open_profile_home(settings, registry) as us:
@@ -180,7 +181,7 @@ def _list(settings: Settings, registry: str | None, *, as_json: bool, raw: bool)
 @click.pass_obj
 def cancel(given: tuple[Settings, str | None], user: str, me: str | None) -> None:
     """Run `p2p outbox cancel`."""
-    from p2pchat.cli.node.sending import cancel as cancel_lines
+    from p2pchat.app.sending import cancel as cancel_lines
 
     echo(f"{_lines(cancel_lines(*given, me, user))} will not be delivered")
 
@@ -199,8 +200,8 @@ def cancel(given: tuple[Settings, str | None], user: str, me: str | None) -> Non
 @click.pass_obj
 def retry(given: tuple[Settings, str | None], user: str, me: str | None) -> None:
     """Run `p2p outbox retry`."""
-    from p2pchat.cli.node.profile_home import open_profile_home
-    from p2pchat.cli.node.sending import deliver
+    from p2pchat.app.profile_home import open_profile_home
+    from p2pchat.app.sending import deliver
     from p2pchat.peer.store.lines import TO_RETRY
 
     settings, registry = given
@@ -221,7 +222,7 @@ def _lines(count: int) -> str:
 def _texts(text: str | None) -> tuple[str, ...]:
     """Return the messages: the argument, or stdin, split after a line where that is possible."""
     if text is None:
-        if sys.stdin is None or options.is_terminal(sys.stdin):
+        if sys.stdin is None or is_terminal(sys.stdin):
             raise UsageError("nothing to send", advice='p2p send NAME "TEXT", or give it on stdin')
         text = sys.stdin.read().removeprefix("\ufeff").rstrip("\n")
     if not text.strip():

@@ -4,9 +4,9 @@ import json
 
 import click
 
+from p2pchat.app.settings import Settings, make_folder
+from p2pchat.app.streams import read_text
 from p2pchat.cli.echo import echo
-from p2pchat.cli.settings import Settings, make_folder
-from p2pchat.cli.streams import read_text
 from p2pchat.errors import UsageError
 
 
@@ -28,7 +28,7 @@ def config() -> None:
 @click.pass_obj
 def list_(settings: Settings, origin: bool, as_json: bool) -> None:
     """Run `p2p config list`."""
-    from p2pchat.cli.config_file import shown
+    from p2pchat.app.config_file import shown
 
     resolved = {**settings.resolved, "registry": settings.registry_and_origin}
     for name, (value, where) in resolved.items():
@@ -50,7 +50,7 @@ def path(settings: Settings) -> None:
 @click.pass_obj
 def edit(settings: Settings) -> None:
     """Run `p2p config edit`."""
-    from p2pchat.cli.config_file import profiles_of, read_configuration, write_first
+    from p2pchat.app.config_file import profiles_of, read_configuration, write_first
     from p2pchat.private_files import replace_private
 
     file = settings.config_file

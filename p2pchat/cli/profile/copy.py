@@ -8,9 +8,9 @@ from typing import Final
 
 import click
 
+from p2pchat.app.settings import Settings, private_folder
 from p2pchat.cli.echo import echo
 from p2pchat.cli.family import Family
-from p2pchat.cli.settings import Settings, private_folder
 from p2pchat.errors import AlreadyOnline, UsageError
 
 _ARCHIVE: Final = click.Path(dir_okay=False, path_type=Path)

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from p2pchat.app.settings import Settings
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo
 from p2pchat.cli.moments import Moment
 from p2pchat.cli.profile.kept_output import line_options, print_lines
-from p2pchat.cli.settings import Settings
 from p2pchat.errors import NoSuchUser, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def history(
     delete: bool,
 ) -> None:
     """Run `p2p history`."""
-    from p2pchat.cli.node.profile_home import open_profile_home
+    from p2pchat.app.profile_home import open_profile_home
 
     if user is None and not words:
         raise UsageError("whose history?", advice="p2p history NAME, or --search WORDS")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from p2pchat.cli import options
+from p2pchat.app.terminal import is_terminal
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.errors import UsageError
 
@@ -60,7 +60,7 @@ def print_scheduled(lines: "Sequence[ScheduledLine]", *, as_json: bool, raw: boo
 
 def _check_raw(_: click.Context, __: click.Parameter, raw: bool) -> bool:
     """Refuse to write to a terminal what it could obey."""
-    if raw and options.is_terminal(sys.stdout):
+    if raw and is_terminal(sys.stdout):
         raise UsageError(
             "--raw does not write to a terminal, which would obey what is in the texts",
             advice="redirect it: p2p history bob --raw > bob.txt",

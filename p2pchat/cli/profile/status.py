@@ -6,10 +6,10 @@ from typing import Final
 
 import click
 
+from p2pchat.app.settings import Settings
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.profile.status_format import formatted
-from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
 _LOOK_EVERY: Final = 1.0  # seconds
@@ -99,8 +99,8 @@ def _print(
 
 def _status(settings: Settings, registry: str | None, me: str | None) -> dict[str, object]:
     """Ask the node, or see what there is without one."""
-    from p2pchat.cli.node.profile_home import open_profile_home
-    from p2pchat.cli.node.running_node import running_node
+    from p2pchat.app.profile_home import open_profile_home
+    from p2pchat.app.running_node import running_node
     from p2pchat.errors import LinkLost
     from p2pchat.net.loop import Loop
     from p2pchat.protocol.control import Status, StatusResult

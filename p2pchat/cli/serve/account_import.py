@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from p2pchat.cli.streams import read_text
+from p2pchat.app.streams import read_text
 from p2pchat.errors import UsageError
 
 if TYPE_CHECKING:

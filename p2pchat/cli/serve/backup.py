@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
+from p2pchat.app.registry_files import registry_database
+from p2pchat.app.settings import Settings
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo
-from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 
 
@@ -30,7 +31,7 @@ def backup(settings: Settings, file: Path, data_dir: Path | None, force: bool) -
     from p2pchat.registry.store.backup import back_up
 
     folder = data_dir or settings.registry_folder
-    database = options.registry_database(folder)
+    database = registry_database(folder)
     if not database.exists():
         raise UsageError(f"there is no registry in {folder}", advice="give --data-dir")
     if shared_database(folder):

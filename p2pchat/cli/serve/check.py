@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from p2pchat.cli.options import own_certificate, registry_database
+from p2pchat.app.registry_files import own_certificate, registry_database
 from p2pchat.cli.report import Finding, Report, wrong
 from p2pchat.cli.serve.configuration import Configuration
 from p2pchat.errors import BindError, StorageError

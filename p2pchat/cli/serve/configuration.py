@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from p2pchat.app.settings import Settings
 from p2pchat.cli import limit_option
-from p2pchat.cli.settings import Settings
 from p2pchat.errors import UsageError
 from p2pchat.net.address import Address, is_host, is_ip, is_loopback
 from p2pchat.net.endpoints import every_host

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
+from p2pchat.app.registry_files import registry_database
+from p2pchat.app.settings import Settings, private_folder
+from p2pchat.app.streams import read_text
 from p2pchat.cli.echo import echo
-from p2pchat.cli.options import registry_database
 from p2pchat.cli.serve.settings import FILE_NAME
-from p2pchat.cli.settings import Settings, private_folder
-from p2pchat.cli.streams import read_text
 from p2pchat.errors import NoSuchUser, Unreachable
 from p2pchat.net.loop import Loop
 from p2pchat.net.request import ask

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource as Place
 
+from p2pchat.app.settings import Settings
 from p2pchat.cli.echo import echo
 from p2pchat.cli.serve.options import serve_options
 from p2pchat.cli.serve.settings import ServeCommand
-from p2pchat.cli.settings import Settings
 from p2pchat.errors import P2PError
 
 if TYPE_CHECKING:
+    from p2pchat.app.registry_process import RunningRegistry
     from p2pchat.cli.serve.configuration import Configuration, OriginalListener, SecureListener
-    from p2pchat.cli.serve.registry_process import RunningRegistry
     from p2pchat.net.address import Address
     from p2pchat.net.loop import Loop
     from p2pchat.net.sd_notify import ServiceNotifier
@@ -93,7 +93,7 @@ def _level(ctx: click.Context, *, verbose: bool, quiet: bool) -> int:
 def _run(
     configuration: "Configuration", settings: Settings, read_again: Callable[[], "Configuration"]
 ) -> None:
-    from p2pchat.cli.serve.registry_process import RunningRegistry
+    from p2pchat.app.registry_process import RunningRegistry
     from p2pchat.net.loop import Loop
     from p2pchat.net.sd_notify import ServiceNotifier
 

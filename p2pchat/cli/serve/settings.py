@@ -12,9 +12,9 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from p2pchat.app.settings import Settings, variables
+from p2pchat.app.streams import read_text
 from p2pchat.cli.limit_option import Given, NamedValues
-from p2pchat.cli.settings import Settings, variables
-from p2pchat.cli.streams import read_text
 from p2pchat.errors import UsageError, nearest
 
 FILE_NAME: Final = "serve.toml"

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from p2pchat.app.settings import Settings
+from p2pchat.app.terminal import is_terminal
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.family import Family
 from p2pchat.cli.serve.account_import import check_new_name
-from p2pchat.cli.settings import Settings
 from p2pchat.cli.tables import print_table
 from p2pchat.errors import RegistrationRefused, UsageError
 
@@ -157,7 +158,7 @@ def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
     """Run `p2p users remove`."""
     from p2pchat.cli.serve.registry_access import change
 
-    if not yes and not options.is_terminal(sys.stdin):
+    if not yes and not is_terminal(sys.stdin):
         raise UsageError("there is no terminal to confirm this on", advice="give --yes")
     if not yes:
         click.confirm(f"Remove {name} for good?", abort=True, err=True)

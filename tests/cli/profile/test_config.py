@@ -9,9 +9,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from p2pchat.cli.config_file import KEYS, keep_registry, read_configuration, template
+from p2pchat.app.config_file import KEYS, keep_registry, read_configuration, template
+from p2pchat.app.settings import from_environment
 from p2pchat.cli.main import cli
-from p2pchat.cli.settings import from_environment
 from p2pchat.errors import UsageError
 
 

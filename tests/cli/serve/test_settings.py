@@ -10,12 +10,12 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from p2pchat.app.settings import from_environment
 from p2pchat.cli.limit_option import limit_of
 from p2pchat.cli.main import cli
 from p2pchat.cli.options import data_dir
 from p2pchat.cli.serve.serve import serve
 from p2pchat.cli.serve.settings import ServeCommand
-from p2pchat.cli.settings import from_environment
 from tests.programs import Program, Serve, environment, running
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pchat.cli.config_file import KEYS
+from p2pchat.app.config_file import KEYS
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.events import Called, Event, TextReceived

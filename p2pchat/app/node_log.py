@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from typing import Final
 
-from p2pchat.cli.settings import Settings, private_folder
+from p2pchat.app.settings import Settings, private_folder
 from p2pchat.errors import StorageError
 from p2pchat.private_files import make_private
 

@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final, TypeVar
 
-from p2pchat.cli.echo import echo
-from p2pchat.cli.node.profile_home import ProfileHome
-from p2pchat.cli.settings import Settings, private_folder
+from p2pchat.app.profile_home import ProfileHome
+from p2pchat.app.settings import Settings, private_folder
+from p2pchat.app.terminal import notify
 from p2pchat.errors import AlreadyOnline, LinkLost, StorageError, Unreachable
 from p2pchat.net.loop import Loop
 from p2pchat.peer.control.client import ControlClient, socket_of
@@ -186,7 +186,7 @@ def _in_time(loop: Loop, attempt: Callable[[], T]) -> T:
 @cache
 def _warn(sentence: str) -> None:
     """Print a warning, once in this process."""
-    echo(f"warning: {sentence}", err=True)
+    notify(f"warning: {sentence}")
 
 
 def _nothing() -> None:

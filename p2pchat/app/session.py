@@ -4,18 +4,14 @@ Puts together what `register`, `login`, `search` and the like have in common.
 """
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import click
-
-from p2pchat.cli.echo import echo
-from p2pchat.cli.node.profile_home import ProfileHome, open_profile_home
-from p2pchat.cli.options import is_terminal
-from p2pchat.cli.settings import Settings
+from p2pchat.app.profile_home import ProfileHome, open_profile_home
+from p2pchat.app.settings import Settings
+from p2pchat.app.terminal import can_confirm, confirm, notify
 from p2pchat.errors import NotTrusted
 from p2pchat.net.endpoints import Network, SocketNetwork
 from p2pchat.net.loop import Loop
@@ -104,16 +100,16 @@ def _confirm_key(url: RegistryUrl, profile: Profile) -> None:
     try:
         check_link(url, profile)
     except NotTrusted as error:
-        if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        if not can_confirm():
             raise
-        echo(f"{error.what}; likely: {error.likely}", err=True)
-        echo(f"known: {profile.pinned_registry(str(url))}", err=True)
-        echo(f"link:  {url.fingerprint}", err=True)
-        if not click.confirm("Trust the key of the link from now on?", err=True):
+        notify(f"{error.what}; likely: {error.likely}")
+        notify(f"known: {profile.pinned_registry(str(url))}")
+        notify(f"link:  {url.fingerprint}")
+        if not confirm("Trust the key of the link from now on?"):
             raise
         assert url.fingerprint is not None
         profile.pin_registry(str(url), url.fingerprint)
 
 
 def _say_first_contact(fingerprint: str) -> None:
-    echo(f"first contact with this registry: its key is {fingerprint}, from now on", err=True)
+    notify(f"first contact with this registry: its key is {fingerprint}, from now on")

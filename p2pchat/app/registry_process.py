@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from p2pchat.cli.options import own_certificate, registry_database
-from p2pchat.cli.settings import JOIN_LINK, private_folder
+from p2pchat.app.registry_files import own_certificate, registry_database
+from p2pchat.app.settings import JOIN_LINK, private_folder
 from p2pchat.errors import StorageError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import SocketNetwork

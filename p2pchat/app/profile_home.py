@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from p2pchat.cli.config_file import write_first
-from p2pchat.cli.settings import Settings, make_folder, private_folder
+from p2pchat.app.config_file import write_first
+from p2pchat.app.settings import Settings, make_folder, private_folder
 from p2pchat.errors import LoginNeeded, nearest
 from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
 from p2pchat.peer.store.history import History

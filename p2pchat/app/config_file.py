@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from p2pchat.cli.streams import read_text
+from p2pchat.app.streams import read_text
 from p2pchat.errors import StorageError, UsageError, nearest
 
 Value = str | int | float | bool

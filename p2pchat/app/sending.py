@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from p2pchat.cli.node.profile_home import open_profile_home
-from p2pchat.cli.node.running_node import control_path, node_or_place, running_node
-from p2pchat.cli.node.session import UserSession, open_session
-from p2pchat.cli.settings import Settings
+from p2pchat.app.profile_home import open_profile_home
+from p2pchat.app.running_node import control_path, node_or_place, running_node
+from p2pchat.app.session import UserSession, open_session
+from p2pchat.app.settings import Settings
 from p2pchat.errors import (
     ContactOffline,
     LinkLost,
@@ -219,7 +219,7 @@ def _deliver_ourselves(
     settings: Settings, us: UserSession, username: str, order: _Order, place: ControlServer
 ) -> P2PError | None:
     """Run the node until the texts are delivered, or it gives way to another process."""
-    from p2pchat.cli.node.local_node import local_node
+    from p2pchat.app.local_node import local_node
     from p2pchat.peer.control.delivery import Delivery
     from p2pchat.peer.events import Event, LoggedIn, LoginFailed
     from p2pchat.ui.screen.screens import Listening

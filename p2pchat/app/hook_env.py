@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from p2pchat.cli.node.session import UserSession
-from p2pchat.cli.options import is_terminal
-from p2pchat.cli.settings import Settings, private_folder, variables
+from p2pchat.app.session import UserSession
+from p2pchat.app.settings import Settings, private_folder, variables
+from p2pchat.app.terminal import is_terminal
 from p2pchat.errors import P2PError, StorageError
 from p2pchat.private_files import open_private
 from p2pchat.ui.program.hooks import Hooks

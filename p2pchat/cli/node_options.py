@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
+from p2pchat.app.settings import Settings
 from p2pchat.cli import limit_option, options
-from p2pchat.cli.settings import Settings
 from p2pchat.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
-    from p2pchat.cli.node.run import MakeNode
-    from p2pchat.cli.node.session import UserSession
+    from p2pchat.app.run import MakeNode
+    from p2pchat.app.session import UserSession
     from p2pchat.peer.calls.limits import PeerLimits
     from p2pchat.peer.node import Node
     from p2pchat.ui.screen.screens import Watcher
@@ -121,7 +121,7 @@ def node_maker(
     once: bool,
 ) -> "MakeNode":
     """Return a factory of the account's node, which asks for the password if it is needed."""
-    from p2pchat.cli.node.local_node import local_node
+    from p2pchat.app.local_node import local_node
     from p2pchat.peer.calls.limits import PeerLimits
     from p2pchat.peer.chat.overdue import OverdueLines
     from p2pchat.peer.chat.scheduled_delivery import ScheduledDelivery

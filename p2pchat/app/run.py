@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import msgspec
 
-from p2pchat.cli.options import is_terminal
+from p2pchat.app.terminal import is_terminal
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.control.client import ControlClient

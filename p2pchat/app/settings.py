@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import platformdirs
 
-from p2pchat.cli.config_file import (
+from p2pchat.app.config_file import (
     KEYS,
     NOTHING,
     PROFILE_NAME,

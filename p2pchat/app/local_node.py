@@ -5,11 +5,11 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from random import Random
 
-from p2pchat.cli.node.hook_env import hooks_of
-from p2pchat.cli.node.node_log import logged
-from p2pchat.cli.node.running_node import control_path, hold_place
-from p2pchat.cli.node.session import UserSession
-from p2pchat.cli.settings import Settings
+from p2pchat.app.hook_env import hooks_of
+from p2pchat.app.node_log import logged
+from p2pchat.app.running_node import control_path, hold_place
+from p2pchat.app.session import UserSession
+from p2pchat.app.settings import Settings
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop

@@ -1,0 +1,42 @@
+"""The person at the terminal: whether there is one, what they are told, and a yes or no of theirs.
+
+For what happens beneath a command, such as a registry's unknown key. Prompts, colours and the
+output of commands are the command line's own.
+"""
+
+import sys
+from typing import IO
+
+from p2pchat.protocol.text import printable
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Return whether the stream is a terminal; a closed standard stream is None."""
+    return stream is not None and stream.isatty()
+
+
+def can_confirm() -> bool:
+    """Return whether `confirm` can ask: its question and the answer both need a terminal."""
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
+def notify(sentence: str) -> None:
+    """Write a line to stderr, with everything replaced that a terminal would obey."""
+    _write(f"{printable(sentence)}\n")
+
+
+def confirm(question: str) -> bool:
+    """Ask on stderr and return whether the answer is yes; the end of input means no."""
+    while True:
+        _write(f"{printable(question)} [y/N]: ")
+        answer = sys.stdin.readline()
+        if answer.strip().lower() in {"y", "yes"}:
+            return True
+        if answer.strip().lower() in {"", "n", "no"}:
+            return False
+
+
+def _write(text: str) -> None:
+    if sys.stderr is not None:
+        sys.stderr.write(text)
+        sys.stderr.flush()

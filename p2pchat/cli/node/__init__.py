@@ -1,1 +1,0 @@
-"""How a command comes to a node: the one that runs, or one of its own."""
