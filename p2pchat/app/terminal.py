@@ -7,8 +7,6 @@ output of commands are the command line's own.
 import sys
 from typing import IO
 
-from p2pchat.protocol.text import printable
-
 
 def is_terminal(stream: IO[str] | None) -> bool:
     """Return whether the stream is a terminal; a closed standard stream is None."""
@@ -22,13 +20,13 @@ def can_confirm() -> bool:
 
 def notify(sentence: str) -> None:
     """Write a line to stderr, with everything replaced that a terminal would obey."""
-    _write(f"{printable(sentence)}\n")
+    _write(f"{sentence}\n")
 
 
 def confirm(question: str) -> bool:
     """Ask on stderr and return whether the answer is yes; the end of input means no."""
     while True:
-        _write(f"{printable(question)} [y/N]: ")
+        _write(f"{question} [y/N]: ")
         answer = sys.stdin.readline()
         if answer.strip().lower() in {"y", "yes"}:
             return True
@@ -37,6 +35,8 @@ def confirm(question: str) -> bool:
 
 
 def _write(text: str) -> None:
+    from p2pchat.protocol.text import printable  # late: most commands never come here
+
     if sys.stderr is not None:
-        sys.stderr.write(text)
+        sys.stderr.write(printable(text))
         sys.stderr.flush()

@@ -137,7 +137,7 @@ def _begin(ctx: click.Context) -> None:
     if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
         raise UsageError(
             "no command was named, and there is no terminal to ask on",
-            advice="p2p --help lists the commands",
+            advice="name a command: p2p --help",
         )
     from p2pchat.cli.person.onboarding import begin
 

@@ -145,7 +145,7 @@ def test_on_the_registrys_own_machine_its_join_link_counts(tmp_path: Path) -> No
         assert invitation.contact == "alice"
         (tmp_path / "r" / "join-link").write_text(f"p2p://chat.example.org:7117#{KEY}\n")
         program = Program("invite", env=env)
-        assert "is this machine to whoever types it" in program.end()[1]
+        assert "means this machine wherever it is typed" in program.end()[1]
 
 
 def test_nothing_is_known_yet(invite: Invite) -> None:
