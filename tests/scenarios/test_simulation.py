@@ -14,7 +14,7 @@ import pytest
 from p2pchat.errors import UsageError
 from p2pchat.net.address import Address
 from p2pchat.peer.calls.contacts import Contacts
-from p2pchat.peer.chat.chat_session import ChatSession, Wire
+from p2pchat.peer.chat.chat_session import ChatSession, SessionLink
 from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.conversations import Conversations
 from p2pchat.peer.store.lines import KeptLine, Progress, Rebased
@@ -83,7 +83,7 @@ def test_every_line_comes_once_and_in_order(part: int) -> None:
 def no_dedupe(patch: pytest.MonkeyPatch) -> None:
     """A session forgets what it has, and takes it again."""
 
-    def link_up(self: ChatSession, wire: Wire) -> None:
+    def link_up(self: ChatSession, wire: SessionLink) -> None:
         self._progress = self._next = self._progress._replace(last_in=0, in_sum=NO_SUM)
         original(self, wire)
 
