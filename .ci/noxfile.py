@@ -43,9 +43,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def types(session: nox.Session) -> None:
-    """Check the package's types strictly."""
+    """Check the types of the package and its tests strictly."""
     session.chdir(ROOT)
-    _python(session, "mypy", "--strict", "p2pchat")
+    _python(session, "mypy", "--strict", "p2pchat", "tests")
 
 
 @nox.session(python=False)

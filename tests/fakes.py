@@ -96,8 +96,10 @@ class MemoryTransport:
         self.on_data: Callable[[bytes], None] = lambda _: None
         self.on_drained: Callable[[], None] = lambda: None
         self.on_end: Callable[[], None] = self.close
-        self.on_closed: Callable[[LinkLost | None], None] = lambda _: None
+        self.on_closed: Callable[[P2PError | None], None] = lambda _: None
         self.queued = 0
+        self.lingers = False
+        self.send_ceiling = SEND_CEILING
         self._inbox: list[bytes] = []
         self._out: list[bytes] = []
         self._reading = True
@@ -112,7 +114,7 @@ class MemoryTransport:
             return
         self._out.append(data)
         self.queued += len(data)
-        if self.queued > SEND_CEILING:
+        if self.queued > self.send_ceiling:
             self.end(LinkLost(f"{self.remote} does not read what it is sent"))
         else:
             self._soon()
@@ -136,6 +138,10 @@ class MemoryTransport:
         """Break the wire: what has not arrived is lost, both ends are told."""
         self.end(LinkLost("the wire was cut"))
         self.other.end(LinkLost("the wire was cut"))
+
+    @property
+    def _at_end(self) -> bool:
+        return self._remote_closed and not self._inbox and not self._ended
 
     def end(self, error: LinkLost | None) -> None:
         if self._ended:
@@ -162,7 +168,7 @@ class MemoryTransport:
             self.other._soon()
             self._soon()
             self.on_data(data)
-        if self._remote_closed and not self._inbox and not self._ended and self._reading:
+        if self._at_end and self._reading:
             self.on_end()
         if self._closing and (not self.queued or self._remote_closed):
             self.end(None)

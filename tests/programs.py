@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 P2P = str(Path(sys.executable).with_name("p2p"))
 
@@ -114,8 +115,10 @@ class Serve(Program):
         secure_port: int = 0,
         env: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        ports = ("--original-port", str(tcp_port), "--original-udp-port", str(udp_port))
-        ports += ("--port", str(secure_port), "--join-host", "127.0.0.1")
+        ports = (
+            *("--original-port", str(tcp_port), "--original-udp-port", str(udp_port)),
+            *("--port", str(secure_port), "--join-host", "127.0.0.1"),
+        )
         super().__init__(
             "serve",
             "--data-dir",
@@ -159,8 +162,11 @@ class Serve(Program):
         return f"original://{self.tcp[0]}:{self.tcp[1]}?udp={self.udp[1]}"
 
 
+P = TypeVar("P", bound=Program)
+
+
 @contextmanager
-def running(program: Program) -> Iterator[Program]:
+def running(program: P) -> Iterator[P]:
     """End the program whatever happens."""
     try:
         yield program

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
@@ -70,7 +71,7 @@ class Person:
     """A node, and everything that it told."""
 
     def __init__(
-        self, world: "World", name: str, host: str, password: str, home: Home, **how: object
+        self, world: "World", name: str, host: str, password: str, home: Home, **how: Any
     ) -> None:
         self.name = name
         self.host = host

@@ -16,7 +16,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.faults.crowd import CHEAP, Member, let_pass
 from tests.people import People
@@ -82,7 +82,7 @@ class Crowd:
         self._serve.forget(member)
         known = {"token": member.grant["token"]} if self._rng.random() < 0.5 else {"is_known": True}
         port = next(self._ports[name])
-        self._members[name] = Member(self._serve, name, port=port, **known)  # type: ignore[arg-type]
+        self._members[name] = Member(self._serve, name, port=port, **known)
 
 
 def _ask(member: Member, command: str, **fields: object) -> None:
@@ -109,7 +109,8 @@ def main() -> None:
         alice.type("/chat bob")
         before = Look.at(serve)
         crowd = Crowd(serve, given.clients, rng)
-        began, turns, looks = time.monotonic(), 0, []
+        looks: list[Any] = []
+        began, turns = time.monotonic(), 0
         while (passed := time.monotonic() - began) < given.minutes * 60:
             if passed >= len(looks) * _EVERY:
                 looks.append((Look.at(serve), Look.at(bob)))

@@ -13,8 +13,10 @@ _count = itertools.count()
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """One registry for all tests that do not end it."""
-    off = ("requests-per-second=0", "searches-per-minute=0", "new-connections-per-minute=0")
-    off += ("registrations-per-hour=0", "registrations-per-hour-and-address=0")
+    off = (
+        *("requests-per-second=0", "searches-per-minute=0", "new-connections-per-minute=0"),
+        *("registrations-per-hour=0", "registrations-per-hour-and-address=0"),
+    )
     limits = [word for limit in off for word in ("--limit", limit)]
     serve = Serve(tmp_path_factory.mktemp("registry"), "--quiet", *limits)
     yield serve

@@ -60,7 +60,7 @@ class Secure(Raw):
         plain = socket.create_connection(serve.secure_tcp, timeout=20)
         # Else the first request waits until the end of the handshake is acknowledged, 40 ms later.
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket = context().wrap_socket(plain)
+        self.socket: ssl.SSLSocket = context().wrap_socket(plain)
         self.key = key
         self._serve = serve
         serve.close_too(self)

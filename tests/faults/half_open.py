@@ -72,8 +72,8 @@ def main(folder: Path) -> None:
         heard = [line for line in bob.said if line.startswith("alice: ")]
         print(json.dumps({"noticed": noticed, "came": time.monotonic() - began, "heard": heard}))
     finally:
-        for program in (*nodes, serve):
-            program.kill()
+        for running in (*nodes, serve):
+            running.kill()
         for keeper, _ in there:
             keeper.kill()
             keeper.communicate()

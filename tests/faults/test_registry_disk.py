@@ -83,7 +83,7 @@ def test_whatever_still_fits_on_the_disk_is_whole(tmp_path: Path) -> None:
     """
     serve = Serve(tmp_path, *CHEAP)
     with running(serve):
-        client = Member(serve, "alice")
+        client: Secure = Member(serve, "alice")
         limit = (tmp_path / "accounts.sqlite3-wal").stat().st_size
         made, refused = {"alice"}, 0
         for i in range(STEPS):

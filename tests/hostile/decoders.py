@@ -191,7 +191,7 @@ def _take_request(data: bytes) -> None:
     internet = MemoryInternet(loop)
     here = Address("10.0.0.1", 80)
     network = internet.machine(here.host)
-    page = PageListener(loop, network, here, "/metrics", "text/plain", lambda: b"page")  # type: ignore[arg-type]
+    page = PageListener(loop, network, here, "/metrics", "text/plain", lambda: b"page")
 
     def say(wire: object) -> None:
         wire.write(data)  # type: ignore[attr-defined]

@@ -181,7 +181,7 @@ def test_a_registry_elsewhere_sends_nobody_to_their_own_machine(world: World, ho
     session = alice.node.registry
     dialled: list[Address] = []
     session.search = (  # type: ignore[method-assign]
-        lambda _, then, __: then(SearchResult(Presence.ONLINE, host, 4000, b"k" * 32))
+        lambda _, then, __: then(SearchResult(Presence.ONLINE, host, 4000, b"k" * 32))  # type: ignore[assignment]
     )
     world.internet.listeners[Address(host, 4000)] = lambda wire: dialled.append(wire.remote)
     alice.told()
@@ -207,7 +207,7 @@ def test_a_key_that_is_pinned_while_a_stranger_calls_counts(world: World, when: 
     if when == "while it asks":
         alice.node.contacts.accept("bob", true_key)
         for question in answers:
-            search(*question)  # type: ignore[misc]
+            search(*question)
     else:
         assert alice.node.called_by == ["bob"]
         alice.node.contacts.accept("bob", true_key)

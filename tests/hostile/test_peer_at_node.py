@@ -131,7 +131,8 @@ def test_lines_faster_than_a_program_reads(victim: Victim, seen: bool) -> None:
         sync(link)
         sender = threading.Thread(target=_say_all, args=(link.socket, count))
         sender.start()
-        before, unread = {}, victim.status["unread"]
+        before: dict[str, int] = {}
+        unread = victim.status["unread"]
         while before != unread or not unread:  # until all waits for us, who read nothing
             before, unread = unread, victim.status["unread"]
         assert (sum(unread.values()) < count) == seen
@@ -263,7 +264,7 @@ def test_lines_faster_than_a_plain_reader_reads(victim: Victim) -> None:
         sender.start()
         for _ in range(20):
             assert victim.status["standing"] == "online"
-        numbers = []
+        numbers: list[int] = []
         while len(numbers) < count:
             heard = node.wait_for(r"^mallory: (\d+)$")
             numbers.append(int(heard[1]))

@@ -14,7 +14,7 @@ from tests.hostile.payloads import BOMBS, nested
 from tests.hostile.registry import HostileRegistry, grant
 from tests.programs import Program, environment, running
 
-NONSENSE = {
+NONSENSE: dict[str, str | bytes] = {
     "lists": nested("[", "]"),
     "objects": BOMBS[1],
     "a bomb in a field": f'{{"outcome":"OK","presence":"ONLINE","x":{nested("[", "]")}}}',
@@ -108,12 +108,12 @@ def test_presence_that_nobody_asked_for(registry: HostileRegistry, env: dict[str
     with running(node):
         node.wait_for("logged in as alice")
         run(env, "search", "bob")
-        before = resident_kib(node)  # type: ignore[arg-type]
+        before = resident_kib(node)
         found = {"presence": "ONLINE", "host": "10.0.0.9", "port": 4000}
         for n in range(20_000):
             registry.push("PRESENCE", json.dumps({"username": f"user{n}", "result": found}))
         assert run(env, "search", "bob")[0] == 5
-        grown = resident_kib(node) - before  # type: ignore[arg-type]
+        grown = resident_kib(node) - before
         print(f"{grown} KiB more after 20,000 of them")
         assert grown < 4096
         now = status(env)

@@ -3,6 +3,7 @@
 import math
 import os
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,12 @@ from tests.fakes import FakeClock, advance, settle
 def test_soon_calls_run_in_order_and_new_ones_in_the_next_turn(loop: Loop) -> None:
     """A call that calls again does not starve what can be read."""
     said: list[str] = []
-    loop.call_soon(lambda: (said.append("a"), loop.call_soon(partial(said.append, "c"))))
+
+    def first() -> None:
+        said.append("a")
+        loop.call_soon(partial(said.append, "c"))
+
+    loop.call_soon(first)
     loop.call_soon(partial(said.append, "b"))
     loop.run_once(0)
     assert said == ["a", "b"]
@@ -122,7 +128,7 @@ def test_a_plain_file_is_always_ready(loop: Loop, tmp_path: Path) -> None:
 def test_a_callback_that_raises_is_not_swallowed(loop: Loop) -> None:
     """Bugs crash, and the loop goes on if somebody runs it on."""
     said: list[str] = []
-    loop.call_soon(lambda: 1 // 0)
+    loop.call_soon(partial(divmod, 1, 0))
     loop.call_soon(partial(said.append, "next"))
     with pytest.raises(ZeroDivisionError):
         loop.run_once(0)
@@ -132,7 +138,11 @@ def test_a_callback_that_raises_is_not_swallowed(loop: Loop) -> None:
 
 def test_wait_for_gives_the_result_or_raises(loop: Loop) -> None:
     """One of the two callbacks, in a later turn."""
-    assert loop.wait_for(lambda then, _: loop.call_soon(partial(then, 5))) == 5
+
+    def answer(then: Callable[[int], None], _: object) -> None:
+        loop.call_soon(partial(then, 5))
+
+    assert loop.wait_for(answer) == 5
     with pytest.raises(TimedOut, match="too late"):
         loop.wait_for(lambda _, failed: loop.call_soon(partial(failed, TimedOut("too late"))))
 

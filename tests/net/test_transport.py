@@ -2,15 +2,15 @@
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from p2pchat.errors import LinkLost
+from p2pchat.errors import OnFailed, P2PError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.loop import Loop
-from p2pchat.net.transport import TcpTransport, Transport
+from p2pchat.net.transport import TcpTransport, Transport, Wire
 from tests.fakes import HERE, THERE, InlineWorker, advance, settle, wire
 from tests.net.transport_contract import Pair, TransportContract
 
@@ -38,9 +38,11 @@ class TestTcpTransport(TransportContract):
         accepted: list[Transport] = []
         network = SocketNetwork(real_loop, InlineWorker(real_loop))
         listener = network.listen(Address("127.0.0.1", 0), accepted.append)
-        dialled = real_loop.wait_for(
-            lambda then, failed: network.dial(listener.address, 5, then, failed) and None
-        )
+
+        def dial(then: Callable[[Wire], None], failed: OnFailed) -> None:
+            network.dial(listener.address, 5, then, failed)
+
+        dialled = real_loop.wait_for(dial)
         real_loop.run_until(lambda: bool(accepted))
         listener.close()
         pair = Pair(real_loop, dialled, accepted[0], real_loop.run_until)
@@ -77,7 +79,7 @@ class TestTcpTransport(TransportContract):
         left, right = socket.socketpair()
         left.setblocking(False)
         transport = TcpTransport(loop, left, HERE, THERE)
-        closed: list[LinkLost | None] = []
+        closed: list[P2PError | None] = []
         transport.on_closed = closed.append
         transport.lingers = True
         transport.close()
@@ -98,7 +100,7 @@ class TestTcpTransport(TransportContract):
         caller = socket.create_connection(listener.address)
         real_loop.run_until(lambda: bool(accepted))
         listener.close()
-        closed: list[LinkLost | None] = []
+        closed: list[P2PError | None] = []
         accepted[0].on_closed = closed.append
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         caller.close()

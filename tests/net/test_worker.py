@@ -68,10 +68,11 @@ def test_a_full_pool_is_an_answer(real_loop: Loop) -> None:
 def test_the_lowest_rank_goes_first(real_loop: Loop) -> None:
     """In the order of their coming within a rank; a full rank keeps no other out."""
     worker = ThreadWorker(real_loop, threads=1, waiting=2)
-    go, done = threading.Event(), []
+    go = threading.Event()
+    done: list[int] = []
     worker.submit(go.wait, lambda _: None, lambda _: None)
     taken = [
-        worker.submit(lambda n=n: n, done.append, lambda _: None, rank=rank)  # type: ignore[misc]
+        worker.submit(lambda n=n: n, done.append, lambda _: None, rank=rank)
         for n, rank in enumerate((2, 2, 1, 2, 2, 1))
     ]
     assert taken == [True, True, True, True, False, True][: len(taken)]

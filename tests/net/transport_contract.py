@@ -6,7 +6,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from p2pchat.errors import LinkLost
+from p2pchat.errors import LinkLost, P2PError
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import SEND_CEILING, Transport
 
@@ -16,7 +16,7 @@ class Ear:
 
     def __init__(self, transport: Transport) -> None:
         self.data = b""
-        self.closed: list[LinkLost | None] = []
+        self.closed: list[P2PError | None] = []
         self.drained = 0
         transport.on_data = self._on_data
         transport.on_closed = self.closed.append

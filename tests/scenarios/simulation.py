@@ -186,8 +186,8 @@ class Simulation:
             for address in [a for a in open_ones if a.host == host]:
                 del open_ones[address]
         for end in self._ends(host):
-            end.on_data = end.on_closed = lambda _: None  # type: ignore[method-assign,assignment]
-            end.on_end = end.on_drained = lambda: None  # type: ignore[method-assign]
+            end.on_data = end.on_closed = lambda _: None  # type: ignore[assignment]
+            end.on_end = end.on_drained = lambda: None
             if told:
                 end.end(None)
             else:
@@ -227,10 +227,10 @@ class Simulation:
         if {sender, receiver} & self._was_older:
             out = self._lines(homes[0], receiver, outgoing=True)
             got = self._lines(homes[1], sender, outgoing=False, limit=1000)
-            wrong = _untrue(out, got, receiver in self._was_older)
+            untrue = _untrue(out, got, receiver in self._was_older)
             if {sender, receiver} <= self._was_older:  # nobody can know what a third copy lacks
-                wrong = [what for what in wrong if what.text not in self.taken]
-            return [f"{sender} to {receiver}: {text} {what}" for text, what in wrong]
+                untrue = [what for what in untrue if what.text not in self.taken]
+            return [f"{sender} to {receiver}: {text} {what}" for text, what in untrue]
         out = self._lines(homes[0], receiver, outgoing=True)
         got = self._lines(homes[1], sender, outgoing=False)
         wrong = []

@@ -81,11 +81,11 @@ def test_nothing_of_a_chat_is_on_the_wire_in_clear(world: World) -> None:
     for left, right in world.internet.wires:
         for end in (left, right):
             write = end.write
-            end.write = lambda d, w=write: (seen.append(d), w(d))  # type: ignore[method-assign]
+            end.write = lambda d, w=write: (seen.append(d), w(d))  # type: ignore[method-assign,assignment]
     chat(world, alice, bob)
     for left, _ in world.internet.wires[-1:]:
         write = left.write
-        left.write = lambda d, w=write: (seen.append(d), w(d))  # type: ignore[method-assign]
+        left.write = lambda d, w=write: (seen.append(d), w(d))  # type: ignore[method-assign,assignment]
     alice.say("the-secret-text")
     world.settle()
     assert any(isinstance(e, TextReceived) for e in bob.events)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def at_terminal(env: dict[str, str]) -> Iterator[Person]:
     """Start a program on a terminal of its own."""
     screens: list[Screen] = []
 
-    def start(*arguments: str, without: str = "", **size: int) -> Screen:
+    def start(*arguments: str, without: str = "", **size: Any) -> Screen:
         mine = {k: v for k, v in env.items() if k != without}
         return Screen(*arguments, env=mine, desk=screens, **size)
 
@@ -43,7 +44,7 @@ def at_terminal(env: dict[str, str]) -> Iterator[Person]:
 def person(env: dict[str, str], at_terminal: Person) -> Person:
     """Register somebody, and log them in at a terminal."""
 
-    def log_in(name: str, **size: int) -> Screen:
+    def log_in(name: str, **size: Any) -> Screen:
         assert Program("register", name, env=env).end()[0] == 0
         screen = at_terminal("login", name, **size)
         screen.wait_for(f"logged in as {name}")

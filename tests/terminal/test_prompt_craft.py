@@ -348,7 +348,7 @@ def test_500_lines_come_while_somebody_types(desk: Desk) -> None:
         sending.start()
         for word in ("typing", " goes", " on", " all", " the", " while"):
             alice.type(word)
-            alice.wait_until(lambda word=word: word.strip() in alice.prompt_line)  # type: ignore[misc]
+            alice.wait_until(lambda word=word: word.strip() in alice.prompt_line)
         alice.wait_for("^bob: line 499")
         sending.join()
         alice.wait_until(lambda: typed(alice) == "typing goes on all the while")
@@ -375,7 +375,7 @@ def test_two_people_type_at_once(desk: Desk) -> None:
     for screen, other, mine in ((alice, "bob: b9", "a9"), (bob, "alice: a9", "b9")):
         screen.wait_for(f"^{other}$")
         screen.wait_for(f"{mine}  ✓$")
-        screen.wait_until(lambda screen=screen: typed(screen) == "")  # type: ignore[misc]
+        screen.wait_until(lambda screen=screen: typed(screen) == "")
     alice.wait_until(lambda: "bob, " in alice.toolbar)
 
 

@@ -25,12 +25,14 @@ from tests.net.transport_contract import Pair, TransportContract
 ALICE, BOB = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 
 
-def ends(loop: Loop, dialler: SSL.Context, listener: SSL.Context) -> list[TlsTransport]:
+def ends(
+    loop: Loop, dialler: SSL.Context, listener: SSL.Context
+) -> tuple[TlsTransport, TlsTransport]:
     left, right = wire(loop)
-    return [
+    return (
         TlsTransport(loop, left, PeerEngine(dialler, dialling=True)),
         TlsTransport(loop, right, PeerEngine(listener, dialling=False)),
-    ]
+    )
 
 
 class TestPeerTransport(TransportContract):

@@ -1,5 +1,6 @@
 """Signatures with the key of a certificate, of each kind that a certificate may have."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
 from p2pchat.errors import StorageError
 from p2pchat.net.tls.signing import Signer, is_signed, is_signed_by_identity
 
-KINDS = {
+PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+KINDS: dict[str, Callable[[], PrivateKey]] = {
     "Ed25519": ed25519.Ed25519PrivateKey.generate,
     "P-256": lambda: ec.generate_private_key(ec.SECP256R1()),
     "P-384": lambda: ec.generate_private_key(ec.SECP384R1()),
@@ -27,7 +30,7 @@ NO_PASSWORD: KeySerializationEncryption = NoEncryption()
 
 def key_file(
     folder: Path,
-    key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
+    key: PrivateKey,
     encryption: KeySerializationEncryption = NO_PASSWORD,
 ) -> Path:
     file = folder / "key.pem"

@@ -4,6 +4,7 @@ import pytest
 
 from p2pchat.errors import CallRejected, ContactBusy, LinkLost, StorageError
 from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.events import (
     Called,
     CallFailed,
@@ -297,7 +298,7 @@ def test_a_full_disk_is_told_and_what_comes_later_goes_on(
     bob.node.accept()
     world.settle()
     conversation = alice.node.conversations.get("bob")
-    assert conversation is not None
+    assert isinstance(conversation, Conversation)
 
     def full(*_: object, **__: object) -> None:
         raise StorageError("the disk is full")
@@ -338,7 +339,7 @@ def test_absurd_numbers_of_a_contact_break_nothing(world: World) -> None:
     bob.node.conversations.outbox.queue("alice", ("x",), lambda _: None, lambda _: None)
     world.settle()
     conversation = bob.node.conversations.get("alice")
-    assert conversation is not None
+    assert isinstance(conversation, Conversation)
     conversation._session._progress = Progress(MAX_JUMP, "5" * 32, 1, 1)
     alice.node.call("bob")
     world.settle()

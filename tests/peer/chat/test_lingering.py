@@ -2,6 +2,7 @@
 
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.lingering import Lingering
 from p2pchat.peer.events import ContactIdle
 from tests.fakes import advance
@@ -99,7 +100,8 @@ def test_a_line_that_is_said_as_the_link_ends(secure_world: World) -> None:
     outbox = alice.node.conversations.outbox
     outbox.queue("bob", ["one"], lambda _: None, lambda _: None)
     world.settle()
-    (conversation,) = [c for c in (bob.node.conversations.get("alice"),) if c]
+    conversation = bob.node.conversations.get("alice")
+    assert isinstance(conversation, Conversation)
     conversation.close_idle_link()
     outbox.queue("bob", ["two"], lambda _: None, lambda _: None)
     world.advance(5)

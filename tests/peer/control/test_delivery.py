@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 
 from p2pchat.errors import P2PError, UsageError
+from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.control.delivery import Delivery
 from p2pchat.peer.events import OutboxFailed, TextReceived
 from p2pchat.protocol.messages import Message
@@ -91,7 +92,7 @@ def test_what_is_on_its_way_is_not_called_failed(secure_world: World) -> None:
     alice.node.call("bob")
     secure_world.settle()
     conversation = alice.node.conversations.get("bob")
-    assert conversation is not None
+    assert isinstance(conversation, Conversation)
     assert conversation.link is not None
     hear = conversation.link.on_message
     held: list[Message] = []

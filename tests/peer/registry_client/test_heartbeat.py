@@ -26,7 +26,7 @@ class Beating:
         count = iter(range(1, 1000))
         self.heartbeat = Heartbeat(
             loop,
-            internet.machine("10.0.0.2"),  # type: ignore[arg-type]
+            internet.machine("10.0.0.2"),
             REGISTRY,
             INTERVAL,
             lambda: seal_hello(b"s" * 8, next(count), b"k" * 32),

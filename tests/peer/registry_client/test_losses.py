@@ -1,5 +1,7 @@
 """A heartbeat that does not come through is named where it costs us the registry."""
 
+from collections.abc import Sequence
+
 from p2pchat.net.address import Address
 from p2pchat.peer.events import Event, LoggedIn, RegistryBack, RegistryLost, Trouble
 from p2pchat.ui.text.render import sentences
@@ -12,7 +14,7 @@ def _shut_udp(world: World) -> None:
     del world.internet.sockets[Address("10.0.0.1", world.url.udp_port)]
 
 
-def _sentence(events: list[Event], kind: type[Event]) -> str:
+def _sentence(events: Sequence[Event], kind: type[Event]) -> str:
     (event,) = [event for event in events if isinstance(event, kind)]
     return sentences(event)[0]
 

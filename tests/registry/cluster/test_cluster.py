@@ -52,8 +52,8 @@ class Node:
         self.book = PresenceTable(150)
         self.cluster = Cluster(
             loop,
-            self.worker,  # type: ignore[arg-type]
-            self.table,
+            self.worker,
+            self.table,  # type: ignore[arg-type]
             self.book,
             NodeLists(),
             node=1,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,7 +110,9 @@ def test_a_login_that_a_log_out_overtakes_does_not_get_in(registry: Registry, ho
     made = registry.ask(first, Register("alice", "password", KEY))
     assert isinstance(made, RegisterResult)
     assert made.grant is not None
-    known = {"password": "password"} if how == "password" else {"token": made.grant.token}
+    known: dict[str, Any] = (
+        {"password": "password"} if how == "password" else {"token": made.grant.token}
+    )
     late = registry.client_session(secure=True)
     work = registry.answer(late, Login("alice", key=KEY, **known))
     assert isinstance(work, BlockingJob)

@@ -1,5 +1,7 @@
 """What a search finds of who is not online, at either listener."""
 
+from typing import Any
+
 from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.registry.service.directory import NOT_FOUND, NOWHERE, MemoryDirectory
 from p2pchat.registry.service.presence import OFFLINE, Whereabouts
@@ -19,7 +21,12 @@ def test_who_is_not_online_is_offline_or_nobody() -> None:
     assert directory.look_up("olga", secure=True) is OFFLINE
     assert directory.look_up("eve", secure=True) is NOT_FOUND
     found: list[object] = []
-    directory.look_up_all(["alice", "eve"], lambda there: found.append(there) or OFFLINE)  # type: ignore[func-returns-value]
+
+    def answer(there: Any) -> Any:
+        found.append(there)
+        return OFFLINE
+
+    directory.look_up_all(["alice", "eve"], answer)
     assert found == [{"alice": Whereabouts(offline, OFFLINE), "eve": NOWHERE}]
     directory.forget("alice")
     assert not directory.knows("alice")

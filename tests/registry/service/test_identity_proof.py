@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -71,7 +72,9 @@ def token_of(registry: Registry) -> str:
 )
 def test_a_secret_without_the_key_is_useless(registry: Registry, by: str, forgery: str) -> None:
     """Neither is a proof that was made for something else."""
-    secret = {"password": "password"} if by == "password" else {"token": token_of(registry)}
+    secret: dict[str, Any] = {"password": "password"}
+    if by == "token":
+        secret = {"token": token_of(registry)}
     thief = registry.client_session(secure=True)
     login = Login("alice", key=KEY, **secret)
     signed = sign(login, thief, registry)

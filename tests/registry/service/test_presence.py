@@ -1,6 +1,7 @@
 """Who is online, where, until when; "now" is a number in the test's hand."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -89,7 +90,8 @@ def test_the_queue_agrees_with_the_obvious_way_of_doing_it() -> None:
     seed = random.randrange(2**32)
     print("seed", seed)
     rng = random.Random(seed)
-    book, plain, now = PresenceTable(10), {}, 0.0
+    book, now = PresenceTable(10), 0.0
+    plain: dict[str, Any] = {}
     for _ in range(3000):
         now += rng.choice((0, 0.1, 1, 5))
         gone = {a.username for a in book.expire(now)}

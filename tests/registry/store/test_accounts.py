@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,6 @@ from p2pchat.registry.store.accounts import (
     NO_KEY,
     TOKEN_LIFETIME_S,
     AccountPolicy,
-    Accounts,
     Creation,
 )
 from p2pchat.storage import in_use
@@ -53,8 +53,8 @@ def test_the_database_is_as_safe_as_it_can_be(tmp_path: Path) -> None:
     file = tmp_path / "a.sqlite3"
     accounts = OpenedAccounts(file)
     accounts.create("bob", "hush-hush")
-    assert accounts._store.database.pragma("journal_mode") == "wal"
-    assert accounts._store.database.pragma("synchronous") == 2
+    database: Any = accounts._store.database
+    assert (database.pragma("journal_mode"), database.pragma("synchronous")) == ("wal", 2)
     accounts.close()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert b"hush-hush" not in file.read_bytes()
@@ -65,7 +65,7 @@ def test_two_registries_in_one_process_do_not_see_each_other(tmp_path: Path) -> 
     stores = [OpenedAccounts(tmp_path / f"{i}.sqlite3") for i in range(2)]
     made: list[Creation] = []
 
-    def work(store: Accounts, name: str) -> None:
+    def work(store: OpenedAccounts, name: str) -> None:
         made.extend(store.create(f"{name}{i}", "x") for i in range(20))
         store.disconnect()
 

@@ -47,11 +47,11 @@ class Desk:
         """Run the loop, also until nothing runs."""
         self.loop.run_until(done)
         for hooks in self._hooks:
-            self.loop.run_until(lambda hooks=hooks: not hooks._running)  # type: ignore[misc]
+            self.loop.run_until(lambda hooks=hooks: not hooks._running)
 
     def close(self) -> None:
         for hooks in self._hooks:
-            self.loop.run_until(lambda hooks=hooks: not hooks._running)  # type: ignore[misc]
+            self.loop.run_until(lambda hooks=hooks: not hooks._running)
             hooks.close()
         self.log.close()
 

@@ -25,7 +25,7 @@ def test_a_reader_that_is_late(real_loop: Loop, pipe: tuple[int, int]) -> None:
     written: list[int] = []
     lines = [f"{n} {'✓' * 30_000}" for n in range(10)]
     for n, line in enumerate(lines):
-        out.write(line, lambda n=n: written.append(n))  # type: ignore[misc]
+        out.write(line, lambda n=n: written.append(n))
     for _ in range(200):
         real_loop.run_once(0)
     assert len(written) < 2

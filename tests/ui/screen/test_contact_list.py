@@ -2,6 +2,7 @@
 
 import re
 import time
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.world import World
 KEY = b"k" * 32
 
 
-def known(name: str, **how: bool) -> KnownContact:
+def known(name: str, **how: Any) -> KnownContact:
     return KnownContact(name, KEY, accepted=True, **how)
 
 

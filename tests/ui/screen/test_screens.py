@@ -15,7 +15,7 @@ def test_all_are_told_while_they_look(loop: Loop) -> None:
     """Also those who come or go because of what is told."""
     heard: list[tuple[int, Event]] = []
     screens = Screens(loop)
-    first = Listening(lambda event: (heard.append((1, event)), screens.remove(first)))  # type: ignore[arg-type,func-returns-value,return-value]
+    first = Listening(lambda event: (heard.append((1, event)), screens.remove(first)))  # type: ignore[arg-type]
     screens.add(first)
     screens.add(Listening(lambda event: heard.append((2, event))))
     screens.on_event(Called("bob"))

@@ -6,7 +6,8 @@ from p2pchat.ui.text.commands import Order, Say
 
 def test_what_may_not_go_on_holds_up_the_rest() -> None:
     """And is done once it may, in the order in which it was typed."""
-    may, done = [False], []
+    may = [False]
+    done: list[object] = []
     typed = TypedAhead(lambda _: may[0], done.append)
     typed.put(Say("one"))
     typed.put(Order("leave"))
