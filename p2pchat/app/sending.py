@@ -140,8 +140,8 @@ def _carry_out(
     """Have the running node send the texts, or run one for that; return the error that keeps them
     waiting.
 
-    A node may end, or give way to another, at any moment: then the next one is asked, until nobody
-    would begin with the order any more.
+    A node may end, or give way to another, at any moment: then the next one is asked, until the
+    order's time is over.
     """
     path = control_path(settings, us, username)
     expires_at = order.expires_at

@@ -1,4 +1,4 @@
-"""Tell the service manager that started us how we are, in the datagrams of sd_notify(3).
+"""Report our state to the service manager that started us, in the datagrams of sd_notify(3).
 
 Knows no manager's name and reads no environment; without a request to be notified, nothing is sent.
 """

@@ -4,10 +4,10 @@ Knows no frame. The contract, which `tests/net/transport_contract.py` holds ever
 callbacks never come from within a call; `on_data` gives bytes in order; after `close` nothing more
 comes but `on_closed`, once, when all that was written has gone (or cannot go any more); after
 `abort` the same at once. `on_end` comes when the remote will send no more, and is `close` unless
-somebody who still owes it something sets another. `on_closed(None)` is an orderly end, whoever
-wished it. A wire that `lingers` lives on for a while after that, unseen, until the remote has ended
-too: a socket that is closed over unread bytes resets the connection, and the remote loses what it
-had not read yet.
+the owner, which may still have an answer to send, sets another. `on_closed(None)` is an orderly
+end, from either side. A wire that `lingers` lives on for a while after that, unseen, until the
+remote has ended too: a socket that is closed over unread bytes resets the connection, and the
+remote loses what it had not read yet.
 """
 
 import errno
@@ -296,7 +296,7 @@ class TcpTransport:
         self._loop.call_soon(partial(self._closed, error))
 
     def _closed(self, error: P2PError | None) -> None:
-        """Tell the owner, and forget them: what refers to each other stays in memory for long."""
+        """Call the owner once, and drop its callbacks: a reference cycle would stay in memory."""
         on_closed = self.on_closed
         self.on_data, self.on_closed = _ignore_data, _ignore_closed
         self.on_drained = self.on_end = _ignore

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool) -> None:
     """Run `p2p contacts`."""
-    from p2pchat.ui.screen.contact_list import HEADERS, NOBODY, contact_cells, contact_object
+    from p2pchat.ui.screen.contact_list import HEADERS, NO_CONTACTS, contact_cells, contact_object
 
     known = _rows(settings, registry)
     if as_json:
@@ -47,7 +47,7 @@ def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool
     else:
         print_table(HEADERS, contact_cells(known))
     if not known:
-        echo(NOBODY.replace("/chat", "p2p chat"), err=True)
+        echo(NO_CONTACTS.replace("/chat", "p2p chat"), err=True)
 
 
 def _rows(settings: Settings, registry: str | None) -> "list[ContactRow]":

@@ -16,7 +16,7 @@ _LOOK_EVERY: Final = 1.0  # seconds
 
 
 @click.command(
-    help="""Tell whether your node is running, who is online, what is unread and what waits.
+    help="""Show whether your node is running, who is online, what is unread and what waits.
 
     \b
     p2p status

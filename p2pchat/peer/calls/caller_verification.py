@@ -65,7 +65,9 @@ class CallerVerification:
             return
         self._waiting.add(call)
         call.on_gone = self._waiting.discard
-        link.expect(INTRODUCTION_TIMEOUT, f"nobody says in time that it is {call.contact}")
+        link.expect(
+            INTRODUCTION_TIMEOUT, f"the caller does not prove in time that it is {call.contact}"
+        )
         try:
             self._look_at(call, self._contacts.get(call.contact))
         except StorageError as error:

@@ -252,12 +252,12 @@ class Conversation:
             self._link.close()
 
     def on_kept(self, lines: Sequence[NewLine]) -> None:
-        """Tell them; see chat_session.Listener."""
+        """Emit an event for each line of ours; see chat_session.SessionListener."""
         for line in lines:
             self._on_event(Said(self.contact, line.text, line.seq))
 
     def on_heard(self, lines: Sequence[KeptLine]) -> None:
-        """Tell them."""
+        """Emit an event for each line of the contact."""
         for line in lines:
             self._on_event(TextReceived(self.contact, line.text, line.id, line.at, self.security))
         self.intake.took([line.text for line in lines])

@@ -38,9 +38,10 @@ _log = logging.getLogger(__name__)
 class Cluster:
     """The node with this number, which renews its lease of `lease` seconds in time.
 
-    `worker` does what must be done in order and may wait for the database for long; what visitors
-    wait for is `BlockingJob`, as everywhere. `on_log_out(username)` is told when another node ends
-    all logins of a user. Call `begin` once; feed `hear` and `listening` from the notify listener.
+    `worker` does what must be done in order and may wait for the database for long; what clients
+    wait for is a `BlockingJob`, as everywhere. `on_log_out(username)` is called when another node
+    ends all sessions of a user. Call `begin` once; feed `hear` and `listening` from the notify
+    listener.
     """
 
     def __init__(

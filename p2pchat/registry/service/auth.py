@@ -298,7 +298,7 @@ class Authentication:
         standing: AccountPolicy,
         token: str,
     ) -> Grant | None:
-        """Let the visitor in, and online unless for an errand; return what a secure login gives."""
+        """Log the client in, and put it online unless it runs one command; return its grant."""
         if client_session.gone:
             return None
         username = client_session.username = request.username

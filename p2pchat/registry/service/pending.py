@@ -10,9 +10,9 @@ from p2pchat.registry.service.limits import Rank
 class BlockingJob(NamedTuple):
     """An answer that takes blocking work first.
 
-    Run `job` off the loop, and give its result to `then` on it, which gives the answer, even if
-    the visitor has gone meanwhile. Of what waits, the lowest rank goes first. `certain`: what comes
-    of it must be known, however long that takes.
+    Run `job` off the loop, then `then` on the loop with its result, which returns the answer; that
+    happens even if the client has gone meanwhile. Of waiting jobs the lowest rank goes first.
+    `certain`: the result must be known, however long that takes.
     """
 
     job: Callable[[], Any]

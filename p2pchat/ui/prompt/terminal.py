@@ -1,7 +1,7 @@
 """The terminal that the prompt is drawn on, which may go away: its window is closed, say.
 
-What is written from then on goes nowhere, and ends nothing that was being done; that there is
-nobody any more is told by the end of what is typed, or by SIGHUP.
+What is written from then on goes nowhere, and ends nothing that was being done; that the terminal
+is gone shows as the end of input, or as SIGHUP.
 """
 
 import errno

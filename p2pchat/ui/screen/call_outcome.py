@@ -9,7 +9,10 @@ from p2pchat.ui.screen.view import View
 
 
 class CallOutcome:
-    """Tells the view; `node()` gives the node, `unsaid()` how many typed texts were not said."""
+    """Says in the view how a call ended.
+
+    `node()` returns the node, `unsaid()` how many typed texts were not sent.
+    """
 
     def __init__(self, view: View, node: Callable[[], Node], unsaid: Callable[[], int]) -> None:
         self._view = view

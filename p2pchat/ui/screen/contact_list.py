@@ -18,7 +18,7 @@ _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 _WEEK: Final = 7
 
-NOBODY: Final = "you have no contacts yet: /chat NAME asks a user for a chat"
+NO_CONTACTS: Final = "you have no contacts yet: /chat NAME asks a user for a chat"
 
 
 class ContactRow(NamedTuple):

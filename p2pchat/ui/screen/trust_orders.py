@@ -10,7 +10,7 @@ from p2pchat.peer.node import Node
 from p2pchat.protocol.counting import counted
 from p2pchat.protocol.durations import muted_for, seconds_of
 from p2pchat.protocol.names import check_username
-from p2pchat.ui.screen.contact_list import NOBODY, contact_lines, rows_of
+from p2pchat.ui.screen.contact_list import NO_CONTACTS, contact_lines, rows_of
 from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.commands import Order
 
@@ -106,5 +106,5 @@ class TrustOrders:
 
     def _contacts(self) -> None:
         """Show the list of contacts."""
-        for line in contact_lines(rows_of(self._node())) or [NOBODY]:
+        for line in contact_lines(rows_of(self._node())) or [NO_CONTACTS]:
             self._view.tell(line)
