@@ -199,23 +199,23 @@ class _Checkup:
                 what = f"login: {me} would be asked for the password"
                 yield Finding("skip", what, advice=f"p2p login {me}")
                 return
-            with us.registry_commands.visit(credentials) as visit:
-                self._credentials, self._local_host = credentials, visit.local_host
+            with us.registry_commands.transient_login(credentials) as transient_login:
+                self._credentials, self._local_host = credentials, transient_login.local_host
             yield Finding("ok", f"login: as {me}, by the token of the last one")
 
     def _heartbeat(self) -> Iterator[Finding]:
         if self._credentials is None:
             yield Finding("skip", "heartbeat: not tried without a login")
             return
-        with self._us.registry_commands.visit(self._credentials) as visit:
+        with self._us.registry_commands.transient_login(self._credentials) as transient_login:
             try:
-                seen = self._probes.hello(visit)
+                seen = self._probes.hello(transient_login)
             except TimedOut as error:
                 yield Finding(
                     "wrong",
-                    f"heartbeat: by UDP to {visit.heartbeats} {error.what}",
+                    f"heartbeat: by UDP to {transient_login.heartbeats} {error.what}",
                     "a firewall lets no UDP through, or it leaves by another address than TCP",
-                    f"let UDP out to port {visit.heartbeats.port}; without it logins soon end",
+                    f"let UDP out to port {transient_login.heartbeats.port}; logins end without it",
                 )
                 return
         self._offered = Address(with_zone_of(seen.host, self._local_host), 0)

@@ -33,7 +33,7 @@ from p2pchat.protocol.messages import (
 
 
 class TransientLogin(NamedTuple):
-    """A login for an errand: what it gave, our own address on that way, where heartbeats go."""
+    """A login for one command: its grant, our own address on that path, where heartbeats go."""
 
     grant: Grant
     local_host: str
@@ -55,7 +55,7 @@ class RegistryCommands:
         self.patience = math.inf
 
     @contextmanager
-    def visit(self, credentials: Credentials) -> Iterator[TransientLogin]:
+    def transient_login(self, credentials: Credentials) -> Iterator[TransientLogin]:
         """Log in without being online, for checks that need a login; in the secure dialect only."""
         with self._connected() as client:
             grant = self._log_in(client, credentials)

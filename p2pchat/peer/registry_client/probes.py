@@ -76,15 +76,15 @@ class Probes:
             return False
         return True
 
-    def hello(self, visit: TransientLogin) -> Address:
+    def hello(self, transient_login: TransientLogin) -> Address:
         """Send heartbeats until one is answered; return our address as the registry saw it."""
-        hellos = sealed_hellos(visit.grant)
+        hellos = sealed_hellos(transient_login.grant)
         heartbeat: Heartbeat | None = None
 
         def say(then: Callable[[Address], None], _: OnFailed) -> None:
             nonlocal heartbeat
             heartbeat = Heartbeat(
-                self._loop, self._network, visit.heartbeats, _HELLO_INTERVAL, hellos, then
+                self._loop, self._network, transient_login.heartbeats, _HELLO_INTERVAL, hellos, then
             )
 
         try:

@@ -100,15 +100,15 @@ class Authentication:
         self._refusals = counters.refusals
         self._registrations = RateLimit.per_hour(limits.registrations_per_hour)
         self._registrations_there = RateLimit.per_hour(limits.registrations_per_hour_and_address)
-        self._errands: dict[str, list[ClientSession]] = {}
-        self._most_errands = limits.transient_logins
+        self._transient_logins: dict[str, list[ClientSession]] = {}
+        self._max_transient_logins = limits.transient_logins
         self._log_outs: OrderedDict[str, int] = OrderedDict()
         self._log_out_count = 0
 
     def reconfigure(self, limits: Limits, registration: Registration) -> None:
         """Apply these limits and registration rules from now on."""
         self._registration = registration
-        self._most_errands = limits.transient_logins
+        self._max_transient_logins = limits.transient_logins
         self._tries.limits = limits
         self._registrations.change(
             limits.registrations_per_hour / HOUR, limits.registrations_per_hour
@@ -157,8 +157,8 @@ class Authentication:
         reason = why_unproven(client_session, request, self._wall())
         if reason is not None:
             return LoginResult(Outcome.FAIL, reason)
-        registry_commands = len(self._errands.get(request.username, ()))
-        if request.errand and self._most_errands and registry_commands >= self._most_errands:
+        under_way = len(self._transient_logins.get(request.username, ()))
+        if request.errand and 0 < self._max_transient_logins <= under_way:
             self._refusals["transient-logins"] += 1
             return SlowDown(_AGAIN)
         return (
@@ -216,14 +216,14 @@ class Authentication:
         if client_session.online_session is not None:
             self._presence.leave(client_session.online_session)
             client_session.online_session = None
-        elif client_session.username is not None and client_session in self._errands.get(
+        elif client_session.username is not None and client_session in self._transient_logins.get(
             client_session.username, ()
         ):
-            self._errands[client_session.username].remove(client_session)
-            if not self._errands[client_session.username]:
-                del self._errands[client_session.username]
-            if client_session.errand is not None:
-                self._presence.leave(client_session.errand)
+            self._transient_logins[client_session.username].remove(client_session)
+            if not self._transient_logins[client_session.username]:
+                del self._transient_logins[client_session.username]
+            if client_session.transient is not None:
+                self._presence.leave(client_session.transient)
 
     def _why_not(self, client_session: ClientSession, request: Register) -> Reason | None:
         """Return why the account cannot be created, as far as can be told at once."""
@@ -306,12 +306,12 @@ class Authentication:
         if client_session.secure:
             seal = Seal(secrets.token_bytes(SESSION_BYTES), secrets.token_bytes(KEY_BYTES))
         if request.errand:
-            self._errands.setdefault(username, []).append(client_session)
+            self._transient_logins.setdefault(username, []).append(client_session)
             if seal is not None:  # a client that asks by heartbeat whether UDP passes is answered
-                client_session.errand = self._online_session(
+                client_session.transient = self._online_session(
                     client_session, username, standing, seal
                 )
-                self._presence.visit(client_session.errand)
+                self._presence.hear_heartbeats(client_session.transient)
         else:
             self._arrive(client_session, username, standing, seal)
         if seal is None:
@@ -355,7 +355,7 @@ class Authentication:
         hang_ups = []
         if online is not None and (but is None or online is not but.online_session):
             hang_ups.append(online.hang_up)
-        hang_ups += [v.hang_up for v in self._errands.get(username, ()) if v is not but]
+        hang_ups += [v.hang_up for v in self._transient_logins.get(username, ()) if v is not but]
         for hang_up in hang_ups:
             hang_up(Reason.LOGGED_OUT)
         return len(hang_ups)

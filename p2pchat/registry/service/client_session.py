@@ -9,8 +9,9 @@ from p2pchat.registry.service.presence import OnlineSession
 
 
 class ClientSession:
-    """Logged in as `username` if that is set, online while `online_session` is; `errand`: for one.
+    """Logged in as `username` if that is set, online while `online_session` is.
 
+    `transient` is set instead where the login is for one command, and hears heartbeats.
     `secure`: it came by a secure listener. `hang_up(reason)` closes that connection, `tell(news)`
     sends something unasked on it; `gone` once it has ended. `group` is what its address counts as.
     `channel` is what its login is bound to, if it came by a secure listener.
@@ -18,7 +19,6 @@ class ClientSession:
 
     __slots__ = (
         "channel",
-        "errand",
         "gone",
         "group",
         "hang_up",
@@ -26,6 +26,7 @@ class ClientSession:
         "online_session",
         "secure",
         "tell",
+        "transient",
         "username",
     )
 
@@ -46,7 +47,7 @@ class ClientSession:
         self.secure = secure
         self.username: str | None = None
         self.online_session: OnlineSession | None = None
-        self.errand: OnlineSession | None = None
+        self.transient: OnlineSession | None = None
         self.gone = False
 
     def forget(self) -> None:

@@ -150,7 +150,7 @@ class PresenceTable:
         self.on_change(online_session.username)
         return replaced
 
-    def visit(self, online_session: OnlineSession) -> None:
+    def hear_heartbeats(self, online_session: OnlineSession) -> None:
         """Accept a user's heartbeats until `leave`, without putting them online."""
         assert online_session.seal is not None
         self._by_session[online_session.seal.session] = online_session

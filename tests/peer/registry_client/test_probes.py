@@ -46,9 +46,9 @@ def test_a_heartbeat_that_disturbs_nobody(secure_world: World, probes: Probes) -
     world = secure_world
     alice = world.person("alice", "10.0.0.4")
     registry_commands = world.registry_commands(HERE, world.home("alice"))
-    with registry_commands.visit(world.credentials("alice", None)) as visit:
-        assert visit.local_host == HERE
-        assert probes.hello(visit).host == HERE
+    with registry_commands.transient_login(world.credentials("alice", None)) as transient_login:
+        assert transient_login.local_host == HERE
+        assert probes.hello(transient_login).host == HERE
     found = world.registry_commands(HERE, world.home("alice")).search(
         "alice", world.credentials("alice")
     )
@@ -66,12 +66,12 @@ def test_no_answer_by_udp_is_too_late(secure_world: World, probes: Probes) -> No
         said.append(datagram)
         world.loop.now.time += 1  # type: ignore[attr-defined]
 
-    with world.registry_commands(HERE, world.home("alice")).visit(
+    with world.registry_commands(HERE, world.home("alice")).transient_login(
         world.credentials("alice")
-    ) as visit:
-        world.internet.sockets[visit.heartbeats] = lose
+    ) as transient_login:
+        world.internet.sockets[transient_login.heartbeats] = lose
         with pytest.raises(TimedOut):
-            probes.hello(visit)
+            probes.hello(transient_login)
     assert len(said) > 1
     assert HERE not in {address.host for address in world.internet.sockets}
 
