@@ -10,7 +10,7 @@ from p2pchat.app.settings import Settings, private_folder
 from p2pchat.app.streams import read_text
 from p2pchat.cli.echo import echo
 from p2pchat.cli.serve.settings import FILE_NAME
-from p2pchat.errors import NoSuchUser, Unreachable
+from p2pchat.errors import NoSuchUser, Unreachable, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.net.request import ask
 from p2pchat.protocol.counting import counted
@@ -95,15 +95,24 @@ class OperatedRegistry:
 
 @contextmanager
 def operated(
-    settings: Settings, data_dir: Path | None, database: str | None
+    settings: Settings, data_dir: Path | None, database: str | None, *, may_make: bool
 ) -> Iterator[OperatedRegistry]:
-    """Yield the registry in the folder, or the one whose nodes share the database with that URL."""
+    """Yield the registry in the folder, or the one whose nodes share the database with that URL.
+
+    Raise UsageError if the folder has none, unless it `may_make` one.
+    """
     folder = data_dir or settings.registry_folder
     database = database or shared_database(folder)
     if database:
         with closing(open_shared(database)) as store:
             yield OperatedRegistry(settings, store, None)
         return
+    if not may_make and not registry_database(folder).exists():
+        raise UsageError(
+            f"there is no registry in {folder}",
+            likely="it keeps its files in another folder",
+            advice="name that with --data-dir; p2p serve and p2p users add make one",
+        )
     private_folder(folder)
     with closing(open_file(registry_database(folder))) as store:
         yield OperatedRegistry(settings, store, folder)

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 _DAY_S = 24 * 3600
 
 
-def _operating(command: Callable[..., None]) -> Callable[..., None]:
-    """Decorate a command to be called with the registry that its options name."""
+def _operating(command: Callable[..., None], *, may_make: bool = False) -> Callable[..., None]:
+    """Decorate a command to be called with the registry that its options name.
+
+    `may_make`: it is made where the folder has none yet.
+    """
 
     @functools.wraps(command)
     def with_registry(
@@ -32,11 +35,14 @@ def _operating(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         from p2pchat.cli.serve.registry_access import operated
 
-        with operated(settings, data_dir, database) as registry:
+        with operated(settings, data_dir, database, may_make=may_make) as registry:
             command(registry, **more)
 
     taking: Any = with_registry  # `wraps` says that it takes what the command takes
     return options.data_dir(options.database(click.pass_obj(taking)))
+
+
+_operating_or_making = functools.partial(_operating, may_make=True)
 
 
 @click.group(
@@ -84,7 +90,7 @@ def list_(registry: "OperatedRegistry", as_json: bool) -> None:
 @users.command(help="Create an account, whatever --registration allows.")
 @click.argument("name")
 @options.password_file
-@_operating
+@_operating_or_making
 def add(
     registry: "OperatedRegistry",
     name: str,
@@ -188,7 +194,7 @@ def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
     type=options.DAYS,
     help="For how long it is good.",
 )
-@_operating
+@_operating_or_making
 def invite(registry: "OperatedRegistry", uses: int, days: float) -> None:
     """Run `p2p users invite`."""
     echo(registry.invites.issue(uses, days * _DAY_S))
@@ -210,7 +216,7 @@ def invite(registry: "OperatedRegistry", uses: int, days: float) -> None:
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Change nothing, say what would be done.")
-@_operating
+@_operating_or_making
 def import_(registry: "OperatedRegistry", file: Path, dry_run: bool) -> None:
     """Run `p2p users import`."""
     from p2pchat.cli.serve.account_import import import_accounts

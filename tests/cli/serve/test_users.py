@@ -109,6 +109,18 @@ def test_an_import_says_beforehand_what_it_would_do(tmp_path: Path) -> None:
     assert [line.split()[0] for line in operator.run("list")[1]] == ["Imp3", "olga", "zed"]
 
 
+def test_a_mistyped_folder_is_said_and_not_made(tmp_path: Path) -> None:
+    """By all but the commands that begin a registry."""
+    operator = Operator(tmp_path / "typo")
+    for words in (["list"], ["sessions"], ["kick", "bob"], ["remove", "bob", "--yes"]):
+        code, said, err = operator.run(*words)
+        assert (code, said) == (2, [])
+        assert f"there is no registry in {tmp_path / 'typo'}" in err
+    assert not (tmp_path / "typo").exists()
+    assert operator.run("add", "bob")[0] == 0
+    assert operator.run("list")[0] == 0
+
+
 def test_without_a_running_registry(tmp_path: Path) -> None:
     """Accounts can be looked after; who is online cannot be asked."""
     operator = Operator(tmp_path)
