@@ -13,6 +13,7 @@ MAX_LINES = 400
 
 TESTED_ELSEWHERE = {
     "p2pchat/__main__.py": "tests/cli/test_start_up.py",
+    "p2pchat/callbacks.py": "tests/net/test_link.py",
     "p2pchat/protocol/dialects.py": "tests/protocol/test_original.py",
     "p2pchat/protocol/states.py": "tests/protocol/test_connection.py",
     "p2pchat/registry/store/models.py": "tests/registry/store/test_accounts.py",

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from p2pchat.app.profile_home import ProfileHome
 from p2pchat.app.settings import Settings, private_folder
 from p2pchat.app.terminal import notify
+from p2pchat.callbacks import ignore
 from p2pchat.errors import AlreadyOnline, LinkLost, StorageError, Unreachable
 from p2pchat.net.loop import Loop
 from p2pchat.peer.control.client import ControlClient, socket_of
@@ -179,7 +180,7 @@ def _in_time(loop: Loop, attempt: Callable[[], T]) -> T:
         except _Later as later:
             if loop.now() >= deadline:
                 raise (later.__cause__ or AlreadyOnline(0)) from None
-        timer = loop.call_later(_LOOK_EVERY, _nothing)
+        timer = loop.call_later(_LOOK_EVERY, ignore)
         loop.run_until(lambda timer=timer: not timer.live)  # type: ignore[misc]
 
 
@@ -187,10 +188,6 @@ def _in_time(loop: Loop, attempt: Callable[[], T]) -> T:
 def _warn(sentence: str) -> None:
     """Print a warning, once in this process."""
     notify(f"warning: {sentence}")
-
-
-def _nothing() -> None:
-    """Do nothing: the timer only ends a turn of the loop."""
 
 
 def _dial(loop: Loop, path: Path) -> ControlClient | None:

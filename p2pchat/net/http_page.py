@@ -6,6 +6,7 @@ As little of HTTP/1.1 (RFC 9112) as a scraper needs. Knows nothing of what is on
 from collections.abc import Callable
 from typing import Final
 
+from p2pchat.callbacks import ignore
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
@@ -55,7 +56,7 @@ class PageListener:
         def on_data(data: bytes) -> None:
             heard.extend(data)
             if b"\r\n\r\n" in heard:
-                wire.on_data = _ignore
+                wire.on_data = ignore
                 wire.write(self._answer(bytes(heard.split(b"\r\n", 1)[0])))
                 wire.close()
             elif len(heard) > _LONGEST_REQUEST:
@@ -86,7 +87,3 @@ def _response(status: str, content_type: str, body: bytes) -> bytes:
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body
-
-
-def _ignore(_: bytes) -> None:
-    """Do nothing: a client has sent its request."""

@@ -8,6 +8,7 @@ bug of ours.
 from collections.abc import Callable
 from typing import Final
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import InternalError, P2PError, RemoteProtocolError, TimedOut
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop, Timer
@@ -77,9 +78,9 @@ class Link:
         self.open = True
         self.channel: Channel | None = None
         """What a login on it is bound to, if it is a link with a secure registry."""
-        self.on_message: Callable[[Message], None] = _ignore
-        self.on_closed: Callable[[P2PError | None], None] = _ignore
-        self._on_drained: Callable[[], None] = _nothing
+        self.on_message: Callable[[Message], None] = ignore
+        self.on_closed: Callable[[P2PError | None], None] = ignore
+        self._on_drained: Callable[[], None] = ignore
         self._ending = False
         if answers_to_the_end:
             transport.on_end = self._end
@@ -275,14 +276,6 @@ class Link:
     def _closed(self, error: P2PError | None) -> None:
         self._stop()
         on_closed = self.on_closed
-        self.on_message = self.on_closed = _ignore  # the owner is told once, and forgotten
-        self._on_drained = _nothing
+        self.on_message = self.on_closed = ignore  # the owner is told once, and forgotten
+        self._on_drained = ignore
         on_closed(self._error or error)
-
-
-def _nothing() -> None:
-    """Do nothing: the default of a callback that is not set."""
-
-
-def _ignore(_: object) -> None:
-    """Do nothing: the default of a callback that is not set."""

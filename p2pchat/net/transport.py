@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import InternalError, LinkLost, P2PError
 from p2pchat.net.address import Address
 from p2pchat.net.loop import READ, WRITE, Loop, Timer
@@ -103,10 +104,10 @@ class TcpTransport:
         self._socket: socket.socket | None = sock
         self.local = local
         self.remote = remote
-        self.on_data: Callable[[bytes], None] = _ignore_data
-        self.on_drained: Callable[[], None] = _ignore
+        self.on_data: Callable[[bytes], None] = ignore
+        self.on_drained: Callable[[], None] = ignore
         self.on_end: Callable[[], None] = self.close
-        self.on_closed: Callable[[P2PError | None], None] = _ignore_closed
+        self.on_closed: Callable[[P2PError | None], None] = ignore
         self.queued = 0
         self.lingers = False
         self.send_ceiling = SEND_CEILING
@@ -298,8 +299,8 @@ class TcpTransport:
     def _closed(self, error: P2PError | None) -> None:
         """Call the owner once, and drop its callbacks: a reference cycle would stay in memory."""
         on_closed = self.on_closed
-        self.on_data, self.on_closed = _ignore_data, _ignore_closed
-        self.on_drained = self.on_end = _ignore
+        self.on_data, self.on_closed = ignore, ignore
+        self.on_drained = self.on_end = ignore
         on_closed(error)
 
 
@@ -308,15 +309,3 @@ def _lost(remote: Address, error: OSError) -> LinkLost:
         return LinkLost(f"{remote} broke the connection off")
     why = os.strerror(error.errno) if error.errno else str(error)
     return LinkLost(f"the connection to {remote} broke: {why}")
-
-
-def _ignore() -> None:
-    """Do nothing: the default of a callback that is not set."""
-
-
-def _ignore_data(_: bytes) -> None:
-    """Do nothing: the default of a callback that is not set."""
-
-
-def _ignore_closed(_: P2PError | None) -> None:
-    """Do nothing: the default of a callback that is not set."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError, StorageError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.compartment import Scheduler
@@ -101,7 +102,7 @@ class Node:
         self.contacts = Contacts(profile, str(self.url), credentials.identity.public)
         self.history: History = profile.history(str(self.url), keep=keep_history)
         self.schedule = profile.schedule(str(self.url))
-        self.on_room: Callable[[], None] = _nothing
+        self.on_room: Callable[[], None] = ignore
         self._loop = loop
         self._profile = profile
         self._on_event = on_event
@@ -393,7 +394,3 @@ class Node:
             self.conversations.online()
         except StorageError as error:
             self._on_event(Trouble(error))
-
-
-def _nothing() -> None:
-    """Do nothing: the default of a callback that is not set."""

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import InternalError, LinkLost, P2PError, RemoteProtocolError, TimedOut
 from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
@@ -64,11 +65,11 @@ class TlsTransport:
         self._engine = engine
         self.local: Address = inner.local
         self.remote: Address = inner.remote
-        self.on_data: Callable[[bytes], None] = _ignore_data
-        self.on_drained: Callable[[], None] = _ignore
+        self.on_data: Callable[[bytes], None] = ignore
+        self.on_drained: Callable[[], None] = ignore
         self.on_end: Callable[[], None] = self.close
-        self.on_closed: Callable[[P2PError | None], None] = _ignore_closed
-        self.on_secured: Callable[[Engine], None] = _ignore_engine
+        self.on_closed: Callable[[P2PError | None], None] = ignore
+        self.on_secured: Callable[[Engine], None] = ignore
         self._secured = False
         self._reading = True
         self._closing = False
@@ -175,7 +176,7 @@ class TlsTransport:
         except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
             self._break(error)
             return
-        self.on_secured = _ignore_engine  # it has come, and may hold a good deal
+        self.on_secured = ignore  # it has come, and may hold a good deal
         self._flush()
         if self._closing:
             self._say_goodbye()
@@ -245,22 +246,6 @@ class TlsTransport:
         self._deadline.cancel()
         on_closed = self.on_closed
         # Forget the owner: OpenSSL's memory would stay until the cycle collector runs.
-        self.on_data, self.on_closed, self.on_secured = _ignore_data, _ignore_closed, _ignore_engine
-        self.on_drained = self.on_end = _ignore
+        self.on_data, self.on_closed, self.on_secured = ignore, ignore, ignore
+        self.on_drained = self.on_end = ignore
         on_closed(self._error or error)
-
-
-def _ignore() -> None:
-    """Do nothing: the default of a callback that is not set."""
-
-
-def _ignore_data(_: bytes) -> None:
-    """Do nothing: the default of a callback that is not set."""
-
-
-def _ignore_closed(_: P2PError | None) -> None:
-    """Do nothing: the default of a callback that is not set."""
-
-
-def _ignore_engine(_: Engine) -> None:
-    """Do nothing: the default of a callback that is not set."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import (
     CallRejected,
     ContactBusy,
@@ -58,13 +59,13 @@ class OutgoingCall:
         """Hang up; nothing is called any more."""
         self._dial.close()
         if self._link is not None:
-            self._link.on_message = _ignore
-            self._link.on_closed = _ignore
+            self._link.on_message = ignore
+            self._link.on_closed = ignore
             self._link.close()
 
     def _connected(self, link: Link, key: bytes | None) -> None:
         if key != self.key:
-            link.on_closed = _ignore
+            link.on_closed = ignore
             link.abort()
             self._on_failed(impostor(self.contact))
             return
@@ -114,8 +115,8 @@ class IncomingCall:
         self.key = key
         self.call_back = Address(link.remote.host, request.port or 0)
         """Where the caller's own peer server is: their address, and the port that they announce."""
-        self.on_gone: Callable[[IncomingCall], None] = _ignore
-        link.on_message = _ignore
+        self.on_gone: Callable[[IncomingCall], None] = ignore
+        link.on_message = ignore
         link.on_closed = self._closed
 
     def accept(self) -> None:
@@ -125,12 +126,12 @@ class IncomingCall:
 
     def hang_up(self) -> None:
         """Close the link without an answer: the caller may call again."""
-        self.link.on_closed = _ignore
+        self.link.on_closed = ignore
         self.link.close()
 
     def refuse(self, reply: Reply) -> None:
         """Answer REJECT or BUSY and close the link."""
-        self.link.on_closed = _ignore
+        self.link.on_closed = ignore
         self.link.send(ChatReply(reply))
         self.link.close()
 
@@ -168,7 +169,3 @@ def not_introduced(contact: str, why: str) -> NotTrusted:
         f"the registry does not say that it is {contact}: {why}",
         likely=f"another user answers there; or {contact} has just logged in with another profile",
     )
-
-
-def _ignore(_: object) -> None:
-    """Do nothing: no message matters here any more."""

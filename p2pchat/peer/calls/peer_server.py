@@ -6,6 +6,7 @@ Knows no chat: a link that calls, or that brings a text, is handed on with what 
 from collections.abc import Callable
 from functools import partial
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable, Listener, Network
@@ -49,7 +50,7 @@ class PeerServer:
         self._limits = limits
         self._on_call = on_call
         self._on_text = on_text or _hang_up
-        self._on_silent_gone = on_silent_gone or _ignore
+        self._on_silent_gone = on_silent_gone or ignore
         self._may_be_silent = may_be_silent or _never
         self._listener: Listener | None = None
         self._host = ""
@@ -159,10 +160,6 @@ class PeerServer:
 def _hang_up(link: Link, _: ChatText) -> None:
     """Close the link: no text may come first."""
     link.close()
-
-
-def _ignore(_: str) -> None:
-    """Do nothing: silence means nothing here."""
 
 
 def _never(_: str) -> bool:

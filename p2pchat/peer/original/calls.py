@@ -7,6 +7,7 @@ else. Knows no registry: a call comes with the contact's address.
 from collections.abc import Callable
 from typing import Final
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable
@@ -44,7 +45,7 @@ class OriginalCalls:
         self._chat: ClearChat | None = None
         self._calling_back: Closable | None = None
         self._early: _EarlyLink | None = None
-        self.on_drained: Callable[[], None] = _nothing
+        self.on_drained: Callable[[], None] = ignore
 
     @property
     def in_chat_with(self) -> str | None:
@@ -302,7 +303,3 @@ class _EarlyLink:
 
     def _close(self, _: P2PError | None) -> None:
         self._ended = True
-
-
-def _nothing() -> None:
-    """Do nothing: the default of a callback that is not set."""

@@ -8,6 +8,7 @@ contact had said is heard. Nothing tells whether it has come; lines go as best t
 from collections.abc import Callable
 from typing import Final
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
@@ -73,7 +74,7 @@ class ClearChat:
             link.close()
             return
         self._speaking = link
-        link.on_message = _ignore
+        link.on_message = ignore
         link.on_closed = self._cannot_speak
         link.on_drained = self._on_drained
         unsent, self._unsent = self._unsent, []
@@ -168,7 +169,3 @@ class ClearChat:
                 link.close()
         self._on_over()
         self._on_event(ChatEnded(self.contact, error, tuple(self._unsent)))
-
-
-def _ignore(_: object) -> None:
-    """Do nothing: no text comes on the link on which we speak."""

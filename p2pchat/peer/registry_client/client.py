@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import (
     LinkLost,
     OnFailed,
@@ -51,9 +52,9 @@ class RegistryClient:
         self._questions: deque[_Question] = deque()
         self._asked: _Question | None = None
         self._lost: P2PError | None = None
-        self.on_lost: OnFailed = _ignore
-        self.on_goodbye: Callable[[Goodbye], None] = _ignore_goodbye
-        self.on_presence_update: Callable[[PresenceUpdate], None] = _ignore_sighting
+        self.on_lost: OnFailed = ignore
+        self.on_goodbye: Callable[[Goodbye], None] = ignore
+        self.on_presence_update: Callable[[PresenceUpdate], None] = ignore
 
     def connect(self, then: Callable[[Link], None], failed: OnFailed) -> None:
         """Connect; then call `then(link)`, which knows both ends' addresses, or `failed`."""
@@ -87,16 +88,16 @@ class RegistryClient:
 
     def close(self) -> None:
         """Log out and hang up; open questions fail in a later turn."""
-        self.on_lost = _ignore
-        self.on_goodbye = _ignore_goodbye
-        self.on_presence_update = _ignore_sighting
+        self.on_lost = ignore
+        self.on_goodbye = ignore
+        self.on_presence_update = ignore
         if self._lost is None:
             self._lost = LinkLost(f"the connection to the registry at {self._address} was closed")
             self._loop.call_soon(self._fail_questions)
         if self._dial is not None:
             self._dial.close()
         if self._link is not None and self._link.open:
-            self._link.on_closed = _ignore_end
+            self._link.on_closed = ignore
             if self._link.may_send(Logout):
                 self._link.send(Logout())
             self._link.close()
@@ -145,19 +146,3 @@ class RegistryClient:
         self._questions.clear()
         for question in unanswered:
             question.failed(self._lost)
-
-
-def _ignore(_: P2PError) -> None:
-    """Do nothing: the default of a callback that is not set."""
-
-
-def _ignore_goodbye(_: Goodbye) -> None:
-    """Do nothing: the default of a callback that is not set."""
-
-
-def _ignore_sighting(_: PresenceUpdate) -> None:
-    """Do nothing: the default of a callback that is not set."""
-
-
-def _ignore_end(_: P2PError | None) -> None:
-    """Do nothing: we ended it ourselves."""

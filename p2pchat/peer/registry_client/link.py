@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import (
     NotTrusted,
     OnFailed,
@@ -222,7 +223,7 @@ class _SecureAttempt:
         self.by_authority = self.pinned is None
         self.dial: Closable | None = None
         self.transport: TlsTransport | None = None
-        self.again: Callable[[], None] = _nothing
+        self.again: Callable[[], None] = ignore
         self.given_up = False
 
     def fail(self, failed: OnFailed, error: P2PError) -> None:
@@ -236,17 +237,9 @@ class _SecureAttempt:
         if self.dial is not None:
             self.dial.close()
         if self.transport is not None and not self.transport.secured:
-            self.transport.on_closed = _ignore
+            self.transport.on_closed = ignore
             self.transport.abort()
 
 
 def _reason(error: P2PError) -> str:
     return error.what.rpartition(": ")[2]
-
-
-def _nothing() -> None:
-    """Do nothing: no attempt is under way."""
-
-
-def _ignore(_: P2PError | None) -> None:
-    """Do nothing: we ended it ourselves."""

@@ -6,6 +6,7 @@ Reports the outcome; the caller interprets it. Keeps nothing, and pins no key.
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, RemoteProtocolError, Unreachable
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Listener, Network
@@ -59,10 +60,10 @@ class Probes:
         try:
             secured = self._loop.wait_for(shake, self._timeout)
         except P2PError:
-            tls.on_closed = _ignore
+            tls.on_closed = ignore
             tls.abort()
             raise
-        tls.on_closed = _ignore
+        tls.on_closed = ignore
         tls.close()
         if secured.alpn != ALPN or secured.remote_certificate is None:
             raise RemoteProtocolError(f"{address} does not speak {ALPN}")
@@ -122,7 +123,3 @@ class Probes:
             self._network.dial(address, self._timeout, then, failed)
 
         return self._loop.wait_for(dial)
-
-
-def _ignore(_: P2PError | None) -> None:
-    """Do nothing: we ended it ourselves."""

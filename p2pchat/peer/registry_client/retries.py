@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from p2pchat.callbacks import ignore
 from p2pchat.net.compartment import Scheduler
 from p2pchat.net.loop import Timer
 
@@ -26,7 +27,7 @@ class Retries:
         self._failures = 0
         self._timer: Timer | None = None
         self._due = 0.0
-        self._action: Callable[[], None] = _nothing
+        self._action: Callable[[], None] = ignore
 
     @property
     def waiting(self) -> bool:
@@ -71,7 +72,3 @@ class Retries:
     def _try(self) -> None:
         self._timer = None
         self._action()
-
-
-def _nothing() -> None:
-    """Do nothing: no retry is due."""

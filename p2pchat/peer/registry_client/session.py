@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import (
     LinkLost,
     LoginNeeded,
@@ -117,7 +118,7 @@ class RegistrySession:
         self._is_silent = False  # the registry has said that it hears no heartbeat of ours
         self._wall = wall
         self._sleep_watch: SleepWatch | None = None
-        self.on_presence_update: Callable[[PresenceUpdate], None] = _ignore_sighting
+        self.on_presence_update: Callable[[PresenceUpdate], None] = ignore
         self.standing = SessionState.CONNECTING
 
     @property
@@ -187,7 +188,7 @@ class RegistrySession:
         for start in reversed(range(0, max(len(usernames), 1), MAX_WATCHED)):
             some = tuple(usernames[start : start + MAX_WATCHED])
             add = start + MAX_WATCHED < len(usernames)
-            self._client.ask(Watch(some, add), self._watching, _ignore_failure)
+            self._client.ask(Watch(some, add), self._watching, ignore)
 
     def _seen(self, sighting: PresenceUpdate) -> None:
         result = self._in_our_zone(sighting.result)
@@ -389,11 +390,3 @@ class RegistrySession:
     def _unanswered(self, error: P2PError) -> None:
         if isinstance(error, SlowedDown):  # of a lost connection `on_lost` says it all
             self._lost(error)
-
-
-def _ignore_sighting(_: PresenceUpdate) -> None:
-    """Do nothing: the default of a callback that is not set."""
-
-
-def _ignore_failure(_: P2PError) -> None:
-    """Do nothing: `on_lost` reports it, or the request is repeated."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.worker import Worker
@@ -78,7 +79,7 @@ class Cluster:
         self._renewing = False
         self._well = True
         self._looked_up: list[set[str]] = []  # whose whereabouts are being read
-        self.on_log_out: Callable[[str], object] = _nothing
+        self.on_log_out: Callable[[str], object] = ignore
 
     def begin(self, url: str) -> None:
         """Take a lease for a node where clients join by that link; blocks. Raise StorageError."""
@@ -156,7 +157,7 @@ class Cluster:
 
     def log_out(self, username: str) -> None:
         """End every login of the account at other nodes."""
-        self._worker.submit(partial(self._table.log_out, username), _nothing, self._unwell)
+        self._worker.submit(partial(self._table.log_out, username), ignore, self._unwell)
 
     # What the other nodes report
 
@@ -273,7 +274,3 @@ class Cluster:
 def _remove(sets: list[set[str]], one: set[str]) -> None:
     """Remove this very set, and not one that is equal to it."""
     sets[:] = [each for each in sets if each is not one]
-
-
-def _nothing(_: object) -> None:
-    """Do nothing: there are no other nodes to notify."""

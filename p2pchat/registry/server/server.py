@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError, RemoteProtocolError
 from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Datagrams, Listener, Network, OnTransport
@@ -279,9 +280,5 @@ class Server:
 
     def _check_stopped(self) -> None:
         if self._on_stopped is not None and not self._clients:
-            on_stopped, self._on_stopped = self._on_stopped, _nothing
+            on_stopped, self._on_stopped = self._on_stopped, ignore
             on_stopped()
-
-
-def _nothing() -> None:
-    """Do nothing: it was called already."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from p2pchat.callbacks import ignore
 from p2pchat.net.rate_limit import group_of
 from p2pchat.protocol.messages import Message, Reason
 from p2pchat.protocol.proofs import Channel
@@ -52,8 +53,4 @@ class ClientSession:
 
     def forget(self) -> None:
         """Let go of the connection, which has ended; its memory is not to wait for a collector."""
-        self.hang_up = self.tell = _ignore
-
-
-def _ignore(_: object) -> None:
-    """Do nothing: the connection has ended."""
+        self.hang_up = self.tell = ignore

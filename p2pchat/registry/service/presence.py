@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from typing import Final, NamedTuple
 
+from p2pchat.callbacks import ignore
 from p2pchat.protocol.heartbeat import SealedHello
 from p2pchat.protocol.messages import (
     MOST_WATCHED_IN_ALL,
@@ -125,7 +126,7 @@ class PresenceTable:
         self._by_session: dict[bytes, OnlineSession] = {}
         self._watchers: dict[str, dict[Hashable, OnMoved]] = {}
         self._watched: dict[Hashable, set[str]] = {}
-        self.on_change: Callable[[str], None] = _nothing
+        self.on_change: Callable[[str], None] = ignore
         """Called with the name of a user who has arrived, announced ports, or left."""
 
     def __len__(self) -> int:
@@ -287,7 +288,3 @@ class PresenceTable:
         for port in (online_session.port, online_session.clear_port):
             if self._by_address.get((online_session.host, port)) is online_session:
                 del self._by_address[online_session.host, port]
-
-
-def _nothing(_: str) -> None:
-    """Do nothing: the default of a callback that is not set."""

@@ -13,6 +13,7 @@ from functools import partial
 from io import UnsupportedOperation
 from typing import IO, Final
 
+from p2pchat.callbacks import ignore
 from p2pchat.net.loop import READ, Loop
 from p2pchat.ui.program.line_out import LineOut
 from p2pchat.ui.screen.typed_ahead import TakesInput
@@ -66,7 +67,7 @@ class PacedWriter:
         self._loop = loop
         self._waiting = 0
         self._behind = False
-        self.on_behind: Callable[[bool], None] = _ignore
+        self.on_behind: Callable[[bool], None] = ignore
         descriptor = _descriptor_of(out)
         self._at_once = LineWriter(out if descriptor is None else None, loop.end_with)
         self._out = None
@@ -119,10 +120,6 @@ def _descriptor_of(out: IO[str] | None) -> int | None:
         return None if out is None else out.fileno()
     except UnsupportedOperation:
         return None
-
-
-def _ignore(_: bool) -> None:
-    """Do nothing: the default of a callback that is not set."""
 
 
 class LineInput:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError
 from p2pchat.peer.events import (
     ContactAway,
@@ -220,7 +221,7 @@ class Stream:
         finally:
             self._writing = False
         if self._on_empty is not None and not self._due and not self._under_way:
-            then, self._on_empty = self._on_empty, _nothing
+            then, self._on_empty = self._on_empty, ignore
             then()
 
     def _has_more(self) -> bool:
@@ -259,7 +260,3 @@ def _merged_as(event: Event) -> object:
     if isinstance(event, ContactIdle | Delivered):
         return type(event), contact
     return event
-
-
-def _nothing() -> None:
-    """Do nothing: the stream is closed."""

@@ -24,6 +24,7 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.output import Output
 from prompt_toolkit.renderer import print_formatted_text
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import StorageError
 from p2pchat.private_files import make_private
 from p2pchat.protocol.screen import Around, Fragment
@@ -111,8 +112,8 @@ class Prompt:
         # A terminal that does not say where its cursor is has no place for a warning in a chat.
         self.session.app.renderer.cpr_not_supported_callback = lambda: None
         self._title = Title(self.session.app.output)
-        self.on_line: Callable[[str], None] = _ignore
-        self.on_run: Callable[[str], None] = _ignore
+        self.on_line: Callable[[str], None] = ignore
+        self.on_run: Callable[[str], None] = ignore
         self.on_stop_running: Callable[[], None] = lambda: None
         self._running = ""  # the command whose output is awaited
 
@@ -287,10 +288,6 @@ def _in_width(line: Sequence[Fragment], width: int) -> Iterable[Sequence[Fragmen
     if any(style == CODE for style, _ in line):
         return [line]
     return wrapped(line, width, hanging(line))
-
-
-def _ignore(_: str) -> None:
-    """Do nothing: the default of a callback that is not set."""
 
 
 def _history(file: Path | None) -> History:
