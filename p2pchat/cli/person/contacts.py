@@ -1,7 +1,5 @@
 """`p2p contacts`, `p2p verify`, `p2p trust`: who we know, and how far we trust them."""
 
-import base64
-import hashlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -120,6 +118,6 @@ def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> Non
 
 
 def _fingerprint(key: bytes | None) -> str:
-    if key is None:
-        return ""
-    return base64.b32encode(hashlib.sha256(key).digest()).decode().rstrip("=").lower()
+    from p2pchat.net.tls.certificates import fingerprint_of_key
+
+    return "" if key is None else fingerprint_of_key(key)
