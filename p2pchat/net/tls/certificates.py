@@ -66,7 +66,7 @@ def fingerprint(certificate: bytes) -> str:
 
 
 def fingerprint_of_key(public: bytes) -> str:
-    """Return the fingerprint of a public key, in the bytes that are its identity; see `fingerprint`."""
+    """Return the fingerprint of a public key that is given as bytes; see `fingerprint`."""
     return base64.b32encode(hashlib.sha256(public).digest()).decode().rstrip("=").lower()
 
 
