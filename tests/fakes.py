@@ -213,6 +213,12 @@ class _Datagrams(_Closable):
     ) -> None:
         super().__init__(address, close)
         self.send = send
+        self.held: list[Callable[[], None]] = []
+
+    def catch_up(self) -> None:
+        held, self.held = self.held, []
+        for deliver in held:
+            deliver()
 
 
 class MemoryInternet:

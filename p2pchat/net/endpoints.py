@@ -55,6 +55,9 @@ class Datagrams(Closable, Protocol):
     def send(self, datagram: bytes, to: Address) -> None:
         """Send one datagram; if it cannot be sent, it is lost, as UDP allows."""
 
+    def catch_up(self) -> None:
+        """Handle datagrams that the system holds for us, now instead of in a later turn."""
+
 
 class Network(Protocol):
     """Where wires come from; tests hand in one that is made of memory."""
@@ -224,22 +227,30 @@ class UdpSocket:
             self._rest.cancel()
         self._socket.close()
 
+    def catch_up(self) -> None:
+        """Handle datagrams that the system holds for us, now instead of in a later turn."""
+        self._read()
+
     def _ready(self, _: int) -> None:
+        if self._read():
+            return
+        self._loop.unwatch(self._socket.fileno())
+        self._rest = self._loop.call_later(_UDP_REST, self._go_on)
+
+    def _read(self) -> bool:
+        """Read one turn's share; return whether there may be more, or the socket is closed."""
         for _ in range(_DATAGRAMS_PER_TURN):
             if not self._open:
-                return
+                return True
             try:
                 datagram, name = self._socket.recvfrom(2048)
             except OSError:
-                break  # nothing left, or an earlier datagram's refusal, which UDP tells here
+                return False  # nothing left, or an earlier datagram's refusal, told here
             try:
                 self._on_datagram(datagram, from_socket_name(name))
             except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
                 self._loop.contain(error, f"a datagram of {from_socket_name(name)}")
-        else:
-            return  # there may be more
-        self._loop.unwatch(self._socket.fileno())
-        self._rest = self._loop.call_later(_UDP_REST, self._go_on)
+        return True
 
     def _go_on(self) -> None:
         self._rest = None

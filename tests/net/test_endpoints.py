@@ -202,6 +202,25 @@ def test_out_of_descriptors_callers_are_hung_up_on_and_the_loop_rests(
     listener.close()
 
 
+def test_what_waits_is_read_when_it_is_asked_for(real_loop: Loop, network: SocketNetwork) -> None:
+    """Although the socket rests after what it has just read."""
+    heard: list[bytes] = []
+    server = network.open_udp(ANY, lambda d, _: heard.append(d))
+    client = network.open_udp(ANY, lambda _, __: None)
+    client.send(b"one", server.address)
+    real_loop.run_until(lambda: heard == [b"one"])
+    client.send(b"two", server.address)
+    real_loop.run_once(0)
+    assert heard == [b"one"], "it does not rest"
+    server.catch_up()
+    assert heard == [b"one", b"two"]
+    client.send(b"three", server.address)
+    real_loop.run_until(lambda: len(heard) == 3)
+    server.close()
+    server.catch_up()
+    client.close()
+
+
 def test_trying_to_bind_tells_what_a_listener_would_be_told(network: SocketNetwork) -> None:
     """TCP or UDP is taken; what is free stays so."""
     pid = os.getpid()

@@ -271,6 +271,8 @@ class Server:
 
     def _expire(self) -> None:
         late = 0.0 if self._silence is None else self._loop.now() - self._silence.deadline
+        for listener in self._listeners:
+            listener.udp.catch_up()  # we may have stood still: what came in time is heard first
         deadline = self._service.hang_up_on_the_silent(late)
         self._silence = None if deadline is None else self._loop.call_at(deadline, self._expire)
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,22 @@ def test_silence_closes_the_connection_and_hello_keeps_it(world: Registry) -> No
     advance(world.loop, 2)
     assert client.closed
     assert other.say(Search("alice")).endswith(b"OFFLINE")
+
+
+def test_heartbeats_that_wait_count_before_anybody_is_put_offline(world: Registry) -> None:
+    """The process stood still, say, and its socket was not being read: they came in time."""
+    alice, bob = world.client("10.0.0.2"), world.client("10.0.0.3")
+    alice.say(Register("alice", "pw"), AnnouncePort(4000))
+    bob.say(Register("bob", "pw"), AnnouncePort(4000))
+    held = world.listener.udp.held  # type: ignore[attr-defined]
+    hear = world.internet.sockets[UDP]
+    held.append(partial(hear, b"HELLO alice", Address("10.0.0.2", 5000)))
+    advance(world.loop, 151)
+    assert (alice.closed, bob.closed) == (False, True)
+    advance(world.loop, 148)
+    assert not alice.closed
+    advance(world.loop, 3)
+    assert alice.closed
 
 
 def test_a_stranger_loses_only_their_own_connection(world: Registry) -> None:
