@@ -1,6 +1,8 @@
 """Hooks: real programs, started by the loop, with what happened in their environment."""
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -127,8 +129,8 @@ def test_few_run_at_once_and_the_rest_in_order(desk: Desk) -> None:
     hooks.close()
     hooks.on_event(Called("late"))
     for _, process in hooks._running:
-        process.kill()
-        process.wait()
+        os.kill(process.pid, signal.SIGKILL)  # `process` was told that it is over
+        os.waitpid(process.pid, 0)
     hooks._running.clear()
 
 
