@@ -36,7 +36,7 @@ class _Group(Family):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            return self._invoke(ctx)
         except P2PError as error:
             if ctx.params.get("debug"):
                 traceback.print_exception(error)
@@ -50,6 +50,18 @@ class _Group(Family):
         except (KeyboardInterrupt, click.Abort):
             echo(err=True)
             ctx.exit(INTERRUPTED)
+
+    def _invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Raise StorageError for a place in which no file can be looked at."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise StorageError(
+                f"cannot use {os.fsdecode(error.filename)}: {error.strerror}",
+                likely="it is another user's, or no such name can exist",
+            ) from error
 
     def make_context(
         self,

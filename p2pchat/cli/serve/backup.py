@@ -27,15 +27,14 @@ from p2pchat.errors import UsageError
 @click.pass_obj
 def backup(settings: Settings, file: Path, data_dir: Path | None, force: bool) -> None:
     """Run `p2p backup`."""
-    from p2pchat.cli.serve.registry_access import shared_database
+    from p2pchat.cli.serve.registry_access import check_registry, shared_database
     from p2pchat.registry.store.backup import back_up
 
     folder = data_dir or settings.registry_folder
     database = registry_database(folder)
-    if not database.exists():
-        raise UsageError(f"there is no registry in {folder}", advice="give --data-dir")
     if shared_database(folder):
         raise UsageError("the accounts are in a shared database", advice="back it up with pg_dump")
+    check_registry(folder)
     if file.exists() and not force:
         raise UsageError(f"{file} is there already", advice="name another file, or give --force")
     back_up(database, file)

@@ -107,15 +107,21 @@ def operated(
         with closing(open_shared(database)) as store:
             yield OperatedRegistry(settings, store, None)
         return
-    if not may_make and not registry_database(folder).exists():
+    if not may_make:
+        check_registry(folder)
+    private_folder(folder)
+    with closing(open_file(registry_database(folder))) as store:
+        yield OperatedRegistry(settings, store, folder)
+
+
+def check_registry(folder: Path) -> None:
+    """Raise UsageError if the folder holds no registry."""
+    if not registry_database(folder).exists():
         raise UsageError(
             f"there is no registry in {folder}",
             likely="it keeps its files in another folder",
             advice="name that with --data-dir; p2p serve and p2p users add make one",
         )
-    private_folder(folder)
-    with closing(open_file(registry_database(folder))) as store:
-        yield OperatedRegistry(settings, store, folder)
 
 
 def change(

@@ -117,6 +117,12 @@ def test_a_mistyped_folder_is_said_and_not_made(tmp_path: Path) -> None:
         assert (code, said) == (2, [])
         assert f"there is no registry in {tmp_path / 'typo'}" in err
     assert not (tmp_path / "typo").exists()
+    no_name = str(tmp_path / ("x" * 300))
+    program = Program("users", "list", "--data-dir", no_name, env=environment(tmp_path / "home"))
+    code, err = program.end()
+    assert (code, program.said) == (1, [])
+    assert err.startswith("p2p: cannot use ")
+    assert "File name too long" in err
     assert operator.run("add", "bob")[0] == 0
     assert operator.run("list")[0] == 0
 
