@@ -74,7 +74,7 @@ class Store:
         self._advice = advice
 
     def call_it(self, name: str, advice: str) -> None:
-        """Have errors name it so, with that advice."""
+        """Use this name and advice in errors."""
         self._name, self._advice = name, advice
 
     @contextmanager

@@ -172,7 +172,7 @@ class RunningRegistry:
         self.server.reconfigure(limits)
 
     def open_metrics(self, address: Address) -> Address:
-        """Let Prometheus read our numbers there; return where. Raise BindError, UsageError."""
+        """Serve the metrics page; return its address. Raise BindError, UsageError."""
         try:
             from p2pchat.registry.server.metrics import CONTENT_TYPE, Metrics
         except ImportError as error:

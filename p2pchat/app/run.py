@@ -151,7 +151,7 @@ class Following(NamedTuple):
 def serve_program(
     make_node: MakeNode, loop: Loop, call: Call | None, how: Following
 ) -> "ProgramApp":
-    """Let a program talk through a node, or listen to it; SIGTERM ends it in good order."""
+    """Run a program's session on a node, both ways or listening only, until SIGTERM."""
     from p2pchat.ui.program.app import ProgramApp
     from p2pchat.ui.program.line_out import LineOut
     from p2pchat.ui.program.stream import Stream
@@ -231,7 +231,7 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
 
 
 def at_signals(loop: Loop, numbers: Sequence[signal.Signals], end: Callable[[int], None]) -> None:
-    """Have the loop call `end` once when one of the signals comes, with its exit code.
+    """Call `end` on the loop once when one of the signals comes, with its exit code.
 
     A second one ends the process as it is. What was ignored (by nohup, say) stays so.
     """

@@ -115,7 +115,7 @@ def who_is_online(settings: Settings, us: ProfileHome) -> set[str] | None:
 
 
 def tell_trusted(settings: Settings, us: ProfileHome, contact: str) -> int:
-    """Have a running node use the contact's new key; return how many lines have failed.
+    """Ask a running node to use the contact's new key; return how many lines have failed.
 
     Raise TimedOut if the node does not answer, or StorageError.
     """

@@ -137,7 +137,7 @@ class _Order:
 def _carry_out(
     settings: Settings, us: UserSession, username: str, order: _Order
 ) -> P2PError | None:
-    """Have the running node send the texts, or run one for that; return the error that keeps them
+    """Send the texts by the running node, or by one run for that; return the error that keeps them
     waiting.
 
     A node may end, or give way to another, at any moment: then the next one is asked, until the
@@ -170,7 +170,7 @@ def _kept(why: str) -> ContactOffline:
 
 
 def _have_delivered(running: ControlClient, order: _Order) -> P2PError | None:
-    """Have a node send the texts; after the first that cannot be acknowledged now, do not wait for
+    """Send the texts by a node; after the first that cannot be acknowledged now, do not wait for
     more.
     """
     error: P2PError | None = None

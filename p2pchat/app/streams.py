@@ -11,7 +11,7 @@ _BOM: Final = "\ufeff"
 
 
 def set_streams() -> None:
-    """Let no character end a command: what a stream cannot hold is replaced.
+    """Replace characters that a stream cannot encode, so that none ends a command.
 
     stdin is UTF-8, like all input from programs, except what is typed at a terminal.
     """

@@ -72,7 +72,7 @@ class ThreadWorker:
         self.reconfigure(waiting)
 
     def reconfigure(self, waiting: int) -> None:
-        """Let at most so many jobs of a rank wait from now on; 0 is no limit."""
+        """Queue at most so many jobs of a rank from now on; 0 means no limit."""
         self._capacity = len(self._threads) + waiting if waiting else sys.maxsize
 
     @property

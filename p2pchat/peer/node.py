@@ -170,7 +170,7 @@ class Node:
 
     @property
     def calling(self) -> str | None:
-        """The contact whom we are calling and who has not answered yet."""
+        """The contact that we are calling and that has not answered yet."""
         return self._calls.calling or self.conversations.sought
 
     @property
@@ -354,7 +354,7 @@ class Node:
         self.on_room()
 
     def _tell(self, event: Event) -> None:
-        """Remember the users whom we meet, and pass the event on."""
+        """Remember the users that events name, and pass the event on."""
         match event:
             case LoggedIn(username):
                 self._remember(self._profile.note_account, username)

@@ -54,7 +54,7 @@ def go_on(
     registry: str | None,
     invitation: "Invitation | None",
 ) -> None:
-    """Be online as the user: in a chat with the friend who has invited them, or at the prompt."""
+    """Run the user's node: in a chat with the friend who sent the invitation, or at the prompt."""
     ctx.obj = from_environment(profile=settings.profile)
     if invitation is None:
         ctx.invoke(chat.login, user=username, registry=registry)

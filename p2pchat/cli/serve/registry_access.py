@@ -48,7 +48,7 @@ class OperatedRegistry:
         """How many bugs the running registry has contained; known once `sessions` has asked it."""
 
     def changed(self, username: str, *, log_out: bool = False) -> int | None:
-        """Have the nodes read the account again and end its logins; return how many logins ended.
+        """Notify the nodes that the account changed; return how many of its logins ended.
 
         None where no registry runs, or where it is not told by several.
         """

@@ -146,7 +146,7 @@ def _at_signals(
     configuration: "Configuration",
     read_again: Callable[[], "Configuration"],
 ) -> None:
-    """Have SIGTERM and SIGINT stop the registry, and SIGHUP reload the settings."""
+    """Stop the registry on SIGTERM and SIGINT, and reload the settings on SIGHUP."""
 
     def end() -> None:
         manager.stopping()

@@ -1,6 +1,6 @@
 """Incoming calls, until we know that the caller is who they say.
 
-A caller whom we know must prove the key that we pinned; of any other key the registry must say that
+A known caller must prove the key that we pinned; of any other key the registry must say that
 it is theirs. In clear nothing can be proved, so a name with a pinned key is not accepted in clear.
 Knows nothing of chats: a caller who is welcome is handed on.
 """

@@ -230,7 +230,7 @@ class Contacts:
         self._profile.keep_contact(self._registry, contact._replace(verified=True, invited=False))
 
     def mute(self, username: str, seconds: float) -> None:
-        """Have a contact make no sound for so many seconds; 0: let them again.
+        """Silence a contact for so many seconds; 0 ends that.
 
         Raise UsageError if there is no such contact.
         """

@@ -1,4 +1,4 @@
-"""Callers whom we have not accepted yet, waiting for the user's answer."""
+"""Callers not accepted yet, waiting for the user's answer."""
 
 from collections.abc import Callable
 from typing import Final
@@ -24,7 +24,7 @@ class PendingRequests:
         return list(self._calls)
 
     def take(self, call: IncomingCall) -> None:
-        """Let a caller wait, if there is room."""
+        """Add a waiting caller, if there is room."""
         if len(self._calls) >= _MAX_ASKING or call.contact in self._calls:
             call.refuse(Reply.BUSY)
             return

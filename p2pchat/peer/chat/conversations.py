@@ -382,7 +382,7 @@ class Conversations:
             self._on_event(OutboxFailed(contact, error, count))
 
     def _without_link(self) -> list[str]:
-        """Return the contacts for whom lines wait without a link."""
+        """Return the contacts that have waiting lines and no link."""
         return [c.contact for c in self._by_name.values() if c.waiting and not c.link]
 
     def _found_again(self, contact: str, result: SearchResult) -> None:
@@ -395,5 +395,5 @@ class Conversations:
             conversation.away()
 
     def _watch_too(self, contact: str) -> None:
-        """Have the registry report on the contact too, if it does not yet."""
+        """Subscribe to the contact at the registry, unless that is done."""
         self._watching.include(contact, list(self._by_name))

@@ -15,7 +15,7 @@ _EVERY: Final = 600.0
 
 
 class OverdueLines:
-    """Emits Overdue once for each contact for whom a line has waited so long, until closed.
+    """Emits Overdue once for each contact with a line that has waited so long, until closed.
 
     It is emitted again only after nothing of theirs was overdue in between. `wall` gives seconds
     since the epoch.

@@ -54,7 +54,7 @@ class OriginalCalls:
 
     @property
     def calling(self) -> str | None:
-        """The contact whom we are calling."""
+        """The contact that we are calling."""
         return self._outgoing.contact if self._outgoing is not None else self._sought
 
     @property
@@ -172,7 +172,7 @@ class OriginalCalls:
             self._on_event(Called(call.contact, Security.CLEAR))
 
     def take_text(self, link: Link, message: ChatText) -> None:
-        """Handle the connection that the contact whom we accepted opens back (PROTOCOL, "peer")."""
+        """Handle the connection that an accepted contact opens back (PROTOCOL, "peer")."""
         chat, host = self._chat, link.remote.host
         if chat is not None and not chat.heard and host == chat.contact_host:
             chat.hear_on(link)

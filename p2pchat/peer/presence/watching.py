@@ -1,6 +1,6 @@
-"""The users on whom the registry reports to us, and its last report on each.
+"""The users that we subscribed to at the registry, and its last report on each.
 
-What it says of anybody else is ignored. Knows no conversation.
+Reports on other users are ignored. Knows no conversation.
 """
 
 from collections.abc import Callable
@@ -50,7 +50,7 @@ class Watching:
             self.watch(talking_to)
 
     def watch(self, talking_to: list[str]) -> None:
-        """Watch everyone with whom we talk, then further contacts. Raise StorageError."""
+        """Watch the contacts of open conversations, then further contacts. Raise StorageError."""
         if not self._online:
             return
         names = list(talking_to)

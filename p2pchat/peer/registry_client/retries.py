@@ -42,7 +42,7 @@ class Retries:
     def later(
         self, action: Callable[[], None], *, more: float = 0.0, instead: float | None = None
     ) -> float:
-        """Do it after the next pause plus `more`, or after `instead`; return that delay (s)."""
+        """Act after the next pause plus `more`, or after `instead`; return that delay (s)."""
         pause = min(self._longest, self._first * 2**self._failures) * self._rng.uniform(0.5, 1.0)
         self._failures = min(self._failures + 1, _MOST_DOUBLINGS)
         pause = pause + more if instead is None else instead

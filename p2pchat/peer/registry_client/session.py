@@ -176,7 +176,7 @@ class RegistrySession:
         self._client.ask(Search(username), answered, failed)
 
     def watch(self, usernames: list[str]) -> None:
-        """Have the registry report where these users are, now and on each change.
+        """Subscribe to these users: the registry reports where they are, now and on each change.
 
         `on_presence_update` is called with each report.
 

@@ -216,7 +216,7 @@ class History:
             return int(change.execute(self._store.database))
 
     def set_expiry(self, uids: Sequence[str], at: int) -> None:
-        """Have waiting lines with these ids be given up at that time, in ms since the epoch."""
+        """Set the time at which waiting lines with these ids expire, in ms since the epoch."""
         waiting = self._here & Line.uid.in_(list(uids)) & is_in(LineState.QUEUED)
         with self._store.errors():
             Line.update(expires_at=at).where(waiting).execute(self._store.database)

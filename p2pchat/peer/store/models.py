@@ -70,7 +70,7 @@ class Machine(Model):
 
 
 class Contact(Model):
-    """A user of a registry whom we have found, called, or been called by.
+    """A user of a registry that we have found or called, or that has called us.
 
     `key` is the one that we talked to (None: never, or in clear), `verified` if its safety number
     was compared, `blocked` if we do not want to hear from them. `other_key` is another one that was

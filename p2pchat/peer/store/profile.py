@@ -104,7 +104,7 @@ class Profile:
         return self._store
 
     def allow_reading_only(self) -> None:
-        """Have every later change raise StorageError, because what was changed would be lost."""
+        """Make every later change raise StorageError, because the change would be lost."""
         self._store.rows("PRAGMA query_only = ON")
 
     def note_account(self, registry: str, username: str) -> None:
@@ -193,7 +193,7 @@ class Profile:
                 )
 
     def note_name(self, registry: str, username: str) -> None:
-        """Remember a user whom we met."""
+        """Remember a user by name."""
         self._execute(Contact.insert(registry=registry, username=username).on_conflict_ignore())
 
     def known_names(self, registry: str) -> list[str]:

@@ -121,7 +121,7 @@ class Cluster:
         return BlockingJob(partial(self._table.find, [username]), answer, Rank.QUICK)
 
     def look_up_all(self, usernames: Iterable[str], answer: BuildAnswer) -> Message | BlockingJob:
-        """Return the answer built from the presence of these users, none of whom is online here."""
+        """Return the answer built from the presence of these users, who are not online here."""
         wanted = list(usernames)
         if not wanted:
             return answer({})

@@ -186,7 +186,7 @@ class PresenceStore:
         return sorted(set(usernames) - {username for (username,) in rows})
 
     def log_out(self, username: str) -> None:
-        """Have every other node end the user's logins."""
+        """Ask every other node to end the user's logins."""
         with self._store.transaction():
             self._tell([LoggedOut(username, self._node)])
 

@@ -52,5 +52,5 @@ class ClientSession:
         self.gone = False
 
     def forget(self) -> None:
-        """Let go of the connection, which has ended; its memory is not to wait for a collector."""
+        """Drop the reference to the ended connection, so that its memory is freed at once."""
         self.hang_up = self.tell = ignore

@@ -42,7 +42,7 @@ class Directory(Protocol):
         """Answer a search for a user who is not online here."""
 
     def look_up_all(self, usernames: Iterable[str], answer: BuildAnswer) -> Message | BlockingJob:
-        """Return the answer built from the presence of these users, none of whom is online here."""
+        """Return the answer built from the presence of these users, who are not online here."""
 
     def announced(
         self, online_session: OnlineSession, answer: Callable[[bool], Message]
@@ -90,7 +90,7 @@ class MemoryDirectory:
         return OFFLINE
 
     def look_up_all(self, usernames: Iterable[str], answer: BuildAnswer) -> Message:
-        """Return the answer built from the presence of these users, none of whom is online here."""
+        """Return the answer built from the presence of these users, who are not online here."""
         return answer(
             {
                 name: Whereabouts(self.look_up(name, secure=True), self.look_up(name, secure=False))

@@ -201,7 +201,7 @@ class PresenceTable:
     def hear(self, username: str, host: str, now: float) -> None:
         """Note a heartbeat in clear; it counts only from the host that the user logged in from.
 
-        It says nothing of who came by a secure listener: anybody can write it.
+        It says nothing of who came by a secure listener: anyone can send one.
         """
         online_session = self._by_name.get(username)
         if (

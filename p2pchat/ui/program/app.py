@@ -85,7 +85,7 @@ class ProgramApp(Watcher):
 
     @property
     def opened(self) -> set[str]:
-        """The contacts with whom this program has a chat."""
+        """The contacts that this program chats with."""
         return self._orders.opened
 
     def run(self, node: Node, *, ready: bool = False) -> None:

@@ -105,7 +105,7 @@ def json_object(name: str, at: int, /, **fields: Any) -> dict[str, Any]:
 
 
 def contact_of(fields: Mapping[str, Any]) -> str | None:
-    """Return the user whom an object is about; empty if there is none."""
+    """Return the user that an object is about; empty without one."""
     for name in ("from", "to", "user"):
         if name in fields:
             return str(fields[name])

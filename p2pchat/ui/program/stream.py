@@ -186,7 +186,7 @@ class Stream:
             self._let_go()
 
     def _let_go(self) -> None:
-        """Let the lines of contacts that were held back be read again."""
+        """Resume reading the lines of contacts that were held back."""
         held, self._held = self._held, set()
         for contact in held:
             if self._node is not None:

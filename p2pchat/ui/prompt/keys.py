@@ -67,7 +67,7 @@ def bindings(
 
 
 def _add_interrupts(made: KeyBindings, on_interrupt: Callable[[], None]) -> None:
-    """Have Ctrl-C clear the line, or call the callback if it is empty."""
+    """Bind Ctrl-C to clear the line, or to call the callback if it is empty."""
 
     @made.add("c-c", filter=Condition(lambda: bool(get_app().current_buffer.text)))
     def _(event: KeyPressEvent) -> None:

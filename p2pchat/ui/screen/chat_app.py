@@ -115,7 +115,7 @@ class ChatApp(Watcher):
 
     @property
     def front(self) -> str | None:
-        """The contact to whom typed texts go."""
+        """The contact that typed texts go to."""
         return self._foreground.front if self._foreground is not None else None
 
     @property

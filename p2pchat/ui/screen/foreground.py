@@ -36,7 +36,7 @@ _MOST_SHOWN: Final = 200
 
 
 class Foreground:
-    """`front` is the contact to whom typed texts go; `unread` counts lines not shown, by contact.
+    """`front` is the contact that typed texts go to; `unread` counts lines not shown, by contact.
 
     `opened` are the contacts who were brought to front and whose chat has not ended.
     """

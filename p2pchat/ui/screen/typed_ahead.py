@@ -68,7 +68,7 @@ class TypedAhead:
         return [meant.text for meant in self._waiting if isinstance(meant, Say)]
 
     def put(self, meant: Say | Order) -> None:
-        """Do it in its turn, perhaps now."""
+        """Handle the input in its turn, perhaps now."""
         self._waiting.append(meant)
         self.work_off()
 

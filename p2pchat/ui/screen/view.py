@@ -59,7 +59,7 @@ class View:
     def ours(self, prompt: str, text: str, state: str, contact: str = "") -> None:
         """Show a line that was typed at the prompt, and what has become of it.
 
-        `contact`: to whom it was said, if it was.
+        `contact`: the recipient, if it was said to one.
         """
         if not self._plain:
             self._show_said(our_lines(prompt, text, state, contact), 0)

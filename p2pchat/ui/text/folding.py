@@ -29,7 +29,7 @@ def shown_lines(text: str, contact: str, fold: Fold = SCREEN) -> list[str]:
     """Return the lines of a message as they are shown: safe for a terminal, with tabs expanded.
 
     Also our own, which may come from a pipe.
-    `contact` is the one with whom the conversation is.
+    `contact` is the other side of the conversation.
     """
     shown = printable(text[: fold.characters])
     lines = shown.split("\n", fold.lines)

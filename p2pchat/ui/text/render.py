@@ -132,7 +132,7 @@ def day_line(day: dt.date) -> Fragments:
 def our_lines(prompt: str, text: str, state: str, contact: str = "") -> list[Fragments]:
     """Return a line of ours as it was typed, with its state as a word or a mark.
 
-    `contact`: to whom it was said.
+    `contact`: its recipient.
     """
     if text.startswith(ACTION):
         us = prompt.removesuffix("> ").partition(" to ")[0]
