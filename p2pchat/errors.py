@@ -12,7 +12,7 @@ P2PError                          exit 1
 │   └── InviteNeeded                   1   it makes none without a code that is good
 ├── LinkLost                           3   an open link broke
 ├── Unreachable                        3   a registry or a contact cannot be dialled
-│   ├── NodeEnded                      3   the node of another process, to which we were attached
+│   ├── NodeEnded                      3   the node of another process, which we used
 │   └── HungUp                         3   a contact was, and hung up without an answer
 ├── SlowedDown                         3   the registry has too much to do now
 ├── LoginRefused                       4   wrong name or password
@@ -135,25 +135,16 @@ class Unreachable(P2PError):
 
 
 class NodeEnded(Unreachable):
-    """The node of another process to which a screen was attached has ended.
+    """The node of another process, which we used, has ended."""
 
-    It has not told what became of the texts `untold`, the first of which was typed at `since`
-    (milliseconds since the epoch). `all_typed`: nothing more would have been typed.
-    """
+    meaning = "the node that was used, of another process, has ended"
 
-    meaning = "the node to which a screen was attached has ended"
-
-    def __init__(
-        self, *, likely: str, untold: tuple[str, ...], since: int, all_typed: bool
-    ) -> None:
+    def __init__(self, *, likely: str) -> None:
         super().__init__(
             "the process that was your node has ended",
             likely=likely,
             advice="start it again: p2p login",
         )
-        self.untold = untold
-        self.since = since
-        self.all_typed = all_typed
 
 
 class HungUp(Unreachable):

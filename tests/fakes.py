@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from p2pchat.errors import BindError, LinkLost, P2PError, Unreachable
-from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import SEND_CEILING
+from p2pchat.protocol.address import Address
 
 HERE, THERE = Address("10.0.0.1", 1), Address("10.0.0.2", 2)
 

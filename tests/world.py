@@ -11,13 +11,13 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from p2pchat.net.address import Address
+from p2pchat.client.clients import Clients
+from p2pchat.client.local_client import LocalClient
 from p2pchat.net.loop import Loop
 from p2pchat.net.tls.certificates import fingerprint_of_file, make_certificate, server_context
 from p2pchat.net.tls.engine import StandardEngine
 from p2pchat.net.tls.signing import Signer
 from p2pchat.peer.calls.limits import PeerLimits
-from p2pchat.peer.events import ChatEnded, ChatStarted, Event
 from p2pchat.peer.node import Node
 from p2pchat.peer.registry_client.commands import RegistryCommands
 from p2pchat.peer.registry_client.credentials import Credentials
@@ -25,6 +25,9 @@ from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.peer.store.identity import Identity, load_identity
 from p2pchat.peer.store.profile import Profile
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import ChatEnded, ChatStarted, Event
+from p2pchat.protocol.client.messages import Hello
 from p2pchat.registry.server.server import Server
 from p2pchat.registry.service.directory import MemoryDirectory
 from p2pchat.registry.service.node_lists import NodeLists
@@ -80,6 +83,8 @@ class Person:
         self.all_events: list[Event] = []
         self._hearers: list[Callable[[Event], None]] = []
         self.node = world.node(name, host, password, home, self._hear, **how)
+        self.clients = Clients(world.loop)
+        self.clients.serve(self.node)
 
     @property
     def partner(self) -> str:
@@ -110,6 +115,11 @@ class Person:
         self.all_events.append(event)
         for hear in self._hearers:
             hear(event)
+        self.clients.on_event(event)
+
+    def client(self, **hello: Any) -> LocalClient:
+        """Return a client of the node, which goes on without it."""
+        return LocalClient(self.clients.loop, self.clients, Hello(**{"follow": True, **hello}))
 
     def hear_too(self, on_event: Callable[[Event], None]) -> None:
         """Tell the node's events to somebody else as well."""
@@ -259,6 +269,21 @@ class World:
             rng=random.Random(1),
             limits=limits,
         )
+
+    def clients(
+        self, name: str, host: str, password: str = "pw", home: Home | None = None
+    ) -> Clients:
+        """Return the clients of the node of an account, which is not started yet."""
+        self.make_account(name)
+        clients = Clients(self.loop)
+        clients.serve(self.node(name, host, password, home or self.home(name), clients.on_event))
+        return clients
+
+    def client(self, clients: Clients, **hello: Any) -> LocalClient:
+        """Return a client of a node, which ends with it."""
+        client = LocalClient(self.loop, clients, Hello(**{"follow": True, **hello}))
+        client.on_close = clients.node.stop
+        return client
 
     def make_account(self, name: str, password: str = "pw") -> None:
         """Make an account, if there is none."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from p2pchat.app.registry_files import own_certificate, registry_database
 from p2pchat.app.settings import JOIN_LINK, private_folder
 from p2pchat.errors import StorageError, UsageError
-from p2pchat.net.address import Address
 from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.http_page import PageListener
 from p2pchat.net.loop import Loop
@@ -17,6 +16,7 @@ from p2pchat.net.tls.engine import StandardEngine
 from p2pchat.net.tls.signing import Signer
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.private_files import refuse_unless_private_file, replace_private
+from p2pchat.protocol.address import Address
 from p2pchat.registry.server.admin_socket import AdminSocket
 from p2pchat.registry.server.server import DialectListener, Server
 from p2pchat.registry.service.auth import Registration

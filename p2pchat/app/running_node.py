@@ -8,27 +8,26 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from p2pchat.app.profile_home import ProfileHome
 from p2pchat.app.settings import Settings, private_folder
 from p2pchat.app.terminal import notify
 from p2pchat.callbacks import ignore
-from p2pchat.errors import AlreadyOnline, LinkLost, StorageError, Unreachable
+from p2pchat.client.socket_client import SocketClient, socket_of
+from p2pchat.errors import AlreadyOnline, LinkLost, Unreachable
 from p2pchat.net.loop import Loop
-from p2pchat.peer.control.client import ControlClient, socket_of
-from p2pchat.peer.control.server import ControlServer
 from p2pchat.private_files import refuse_if_others_can_read
-from p2pchat.protocol.control import (
-    GivenWay,
-    GiveWay,
-    Status,
-    StatusResult,
-    Trusted,
-    TrustedResult,
-)
+from p2pchat.protocol.client.messages import Hello
+from p2pchat.protocol.client.orders import GetStatus, HandOver, UseNewKey
+
+if TYPE_CHECKING:
+    from p2pchat.client.listener import NodeListener
 
 T = TypeVar("T")
+
+_COMMAND: Final = Hello()
+"""Of a command that gives an order and ends."""
 
 _PATIENCE: Final = 15.0
 """Seconds for another process to become the node, or to leave its place."""
@@ -51,14 +50,14 @@ def _socket(settings: Settings, us: ProfileHome, username: str) -> Path:
 
 @contextmanager
 def running_node(
-    loop: Loop, settings: Settings, us: ProfileHome, username: str
-) -> Iterator[ControlClient | None]:
-    """Yield the way to the account's node; None where none is running."""
+    loop: Loop, settings: Settings, us: ProfileHome, username: str, hello: Hello = _COMMAND
+) -> Iterator[SocketClient | None]:
+    """Yield a client of the account's node; None where none is running."""
     if not settings.run_folder.exists():  # which a command that only reads need not be able to make
         yield None
         return
     refuse_if_others_can_read(settings.run_folder)
-    client = _dial(loop, _socket(settings, us, username))
+    client = _dial(loop, _socket(settings, us, username), hello)
     if client is None:
         yield None
         return
@@ -68,10 +67,10 @@ def running_node(
 
 @contextmanager
 def lasting_node(
-    loop: Loop, settings: Settings, us: ProfileHome, username: str
-) -> Iterator[ControlClient | None]:
+    loop: Loop, settings: Settings, us: ProfileHome, username: str, hello: Hello
+) -> Iterator[SocketClient | None]:
     """The same, but for a command that is online for a moment: that one gives way."""
-    with running_node(loop, settings, us, username) as client:
+    with running_node(loop, settings, us, username, hello) as client:
         yield client if client is not None and not _gives_way(client) else None
 
 
@@ -80,14 +79,15 @@ def at_a_node(
     settings: Settings,
     us: ProfileHome,
     username: str,
-    attach: Callable[[ControlClient], T],
+    hello: Hello,
+    use: Callable[[SocketClient], T],
     be: Callable[[], T],
 ) -> T:
-    """Return the result of attaching to the account's node, or of running it if there is none."""
+    """Return the result of using the account's node, or of running it if there is none."""
     for _ in range(_ATTEMPTS):
-        with lasting_node(loop, settings, us, username) as running:
+        with lasting_node(loop, settings, us, username, hello) as running:
             if running is not None:
-                return attach(running)
+                return use(running)
         try:
             return be()
         except AlreadyOnline as error:  # another one has come while a password was typed, say
@@ -107,10 +107,9 @@ def who_is_online(settings: Settings, us: ProfileHome) -> set[str] | None:
         if running is None:
             return None
         try:
-            answer = running.ask(Status())
+            answer = running.ask(GetStatus())
         except LinkLost:  # it has ended meanwhile
             return None
-        assert isinstance(answer, StatusResult)
         return set(answer.online) if answer.standing == "online" else None
 
 
@@ -124,24 +123,20 @@ def tell_trusted(settings: Settings, us: ProfileHome, contact: str) -> int:
         with closing(Loop()) as loop, running_node(loop, settings, us, account) as running:
             if running is not None:
                 with suppress(LinkLost):  # it has ended meanwhile
-                    answer = running.ask(Trusted(contact))
-                    assert isinstance(answer, TrustedResult)
-                    if answer.why:
-                        raise StorageError(answer.why)
-                    return answer.count
+                    return running.ask(UseNewKey(contact)).count
     return us.history.drop_queued(contact, other_than=us.contacts.get(contact).key)
 
 
-def hold_place(loop: Loop, path: Path) -> ControlServer:
+def hold_place(loop: Loop, path: Path) -> "NodeListener":
     """Become the account's node; raise AlreadyOnline if another process is, and stays so.
 
     A command that is online for a moment gives way; a process that leaves, or has just come and
     cannot be asked yet, is waited for.
     """
 
-    def hold() -> ControlServer:
+    def hold() -> "NodeListener":
         try:
-            return ControlServer(loop, path)
+            return _listener(loop, path)
         except AlreadyOnline:
             client = _dial(loop, path)
             if client is not None:
@@ -153,15 +148,15 @@ def hold_place(loop: Loop, path: Path) -> ControlServer:
     return _in_time(loop, hold)
 
 
-def node_or_place(loop: Loop, path: Path) -> ControlClient | ControlServer:
-    """Return the way to the account's node, whichever command it is, or else its place."""
+def node_or_place(loop: Loop, path: Path) -> "SocketClient | NodeListener":
+    """Return a client of the account's node, whichever command it is, or else its place."""
 
-    def find() -> ControlClient | ControlServer:
+    def find() -> "SocketClient | NodeListener":
         client = _dial(loop, path)
         if client is not None:
             return client
         try:
-            return ControlServer(loop, path)
+            return _listener(loop, path)
         except AlreadyOnline as error:
             raise _Later from error
 
@@ -190,18 +185,24 @@ def _warn(sentence: str) -> None:
     notify(f"warning: {sentence}")
 
 
-def _dial(loop: Loop, path: Path) -> ControlClient | None:
+def _dial(loop: Loop, path: Path, hello: Hello = _COMMAND) -> SocketClient | None:
     try:
-        return ControlClient(loop, path)
-    except Unreachable:
+        return SocketClient(loop, path, hello)
+    except (Unreachable, LinkLost):  # there is none, or it has just ended
         return None
 
 
-def _gives_way(client: ControlClient) -> bool:
+def _listener(loop: Loop, path: Path) -> "NodeListener":
+    from p2pchat.client.listener import NodeListener  # with all of a node, which few need
+
+    return NodeListener(loop, path)
+
+
+def _gives_way(client: SocketClient) -> bool:
     """Return whether the process ends that was asked to; raise TimedOut if it does not answer."""
+    if not client.transient:
+        return False
     try:
-        answer = client.ask(GiveWay())
+        return client.ask(HandOver()).on
     except LinkLost:
         return True  # it has ended by itself
-    assert isinstance(answer, GivenWay)
-    return answer.ends

@@ -7,7 +7,6 @@ Through the node that runs, else by one of our own for a moment.
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -16,6 +15,7 @@ from p2pchat.app.profile_home import open_profile_home
 from p2pchat.app.running_node import control_path, node_or_place, running_node
 from p2pchat.app.session import UserSession, open_session
 from p2pchat.app.settings import Settings
+from p2pchat.client.socket_client import ANSWER_TIMEOUT, SocketClient
 from p2pchat.errors import (
     ContactOffline,
     LinkLost,
@@ -23,20 +23,20 @@ from p2pchat.errors import (
     NotTrusted,
     P2PError,
     SlowedDown,
-    StorageError,
     TimedOut,
     Unreachable,
     UsageError,
 )
 from p2pchat.net.loop import Loop
-from p2pchat.peer.control.client import ANSWER_TIMEOUT, ControlClient
-from p2pchat.peer.control.server import ControlServer
-from p2pchat.peer.store.lines import TO_RETRY, new_uid, now_ms
+from p2pchat.peer.store.lines import new_uid
 from p2pchat.peer.store.schedule import scheduled
-from p2pchat.protocol.control import Cancel, Cancelled, Retry, Send, Sent
+from p2pchat.protocol.client.lines import TO_RETRY
+from p2pchat.protocol.client.messages import Hello
+from p2pchat.protocol.client.orders import Cancel, Send, SendAgain
+from p2pchat.wall_clock import now_ms
 
 if TYPE_CHECKING:
-    from p2pchat.peer.control.delivery import Queue
+    from p2pchat.client.listener import NodeListener
     from p2pchat.peer.node import Node
 
 _TEXTS_AT_ONCE: Final = 16
@@ -124,10 +124,16 @@ class _Order:
         """When a node that has not begun should no longer begin, because we have given up."""
         return now_ms() + int((self.wait + ANSWER_TIMEOUT) * 1000)
 
-    def requests(self) -> Iterator[Send | Retry]:
-        """Yield what a running node is asked, some texts at a time."""
+    def whole(self) -> Send | SendAgain:
+        """Return all of it as one order."""
         if self.texts is None:
-            yield Retry(self.contact, self.wait, self.expires_at)
+            return SendAgain(self.contact, self.wait, 0)
+        return Send(self.contact, self.texts, self.ids, self.wait)
+
+    def parts(self) -> Iterator[Send | SendAgain]:
+        """Yield the orders for the node of another process, some texts at a time."""
+        if self.texts is None:
+            yield SendAgain(self.contact, self.wait, self.expires_at)
             return
         for start in range(0, len(self.texts), _TEXTS_AT_ONCE):
             some = slice(start, start + _TEXTS_AT_ONCE)
@@ -147,11 +153,11 @@ def _carry_out(
     expires_at = order.expires_at
     while True:
         found = node_or_place(us.loop, path)
-        if isinstance(found, ControlServer):
-            outcome = _deliver_ourselves(settings, us, username, order, found)
-        else:
+        if isinstance(found, SocketClient):
             with closing(found):
                 outcome = _have_delivered(found, order)
+        else:
+            outcome = _deliver_ourselves(settings, us, username, order, found)
         if not isinstance(outcome, _NodeGone):
             return outcome
         if now_ms() > expires_at or (order.texts is None and _is_kept(us, order)):
@@ -169,25 +175,21 @@ def _kept(why: str) -> ContactOffline:
     return ContactOffline(why, advice="it waits in the outbox, and goes out by itself: p2p outbox")
 
 
-def _have_delivered(running: ControlClient, order: _Order) -> P2PError | None:
+def _have_delivered(running: SocketClient, order: _Order) -> P2PError | None:
     """Send the texts by a node; after the first that cannot be acknowledged now, do not wait for
     more.
     """
     error: P2PError | None = None
-    for request in order.requests():
-        asked = replace(request, wait=0.0) if error else request
+    for part in order.parts():
+        wait = 0.0 if error else order.wait
         try:
-            sent = running.ask(asked, asked.wait + ANSWER_TIMEOUT)
-        except LinkLost as lost:
-            return _NodeGone(lost.what)
-        assert isinstance(sent, Sent)
-        if not sent.exit_code:
-            continue
-        found = P2PError(sent.what, likely=sent.likely, advice=sent.advice)
-        found.exit_code = sent.exit_code
-        if found.exit_code not in _KEPT:
-            return found
-        error = error or found  # the first says why; the others are not waited for
+            running.ask(replace(part, wait=wait), wait + ANSWER_TIMEOUT)
+        except P2PError as found:
+            if not running.is_open:
+                return _NodeGone(found.what)
+            if found.exit_code not in _KEPT:
+                return found
+            error = error or found  # the first says why; the others are not waited for
     return error
 
 
@@ -207,41 +209,28 @@ def cancel(settings: Settings, registry: str | None, me: str | None, contact: st
             with running_node(loop, settings, us, account) as running:
                 if running is not None:
                     with suppress(LinkLost):  # it has ended meanwhile
-                        answer = running.ask(Cancel(contact))
-                        assert isinstance(answer, Cancelled)
-                        if answer.why:
-                            raise StorageError(answer.why)
-                        return answer.count + us.schedule.drop(contact)
+                        return running.ask(Cancel(contact)).count + us.schedule.drop(contact)
         return us.history.drop_queued(contact) + us.schedule.drop(contact)
 
 
 def _deliver_ourselves(
-    settings: Settings, us: UserSession, username: str, order: _Order, place: ControlServer
+    settings: Settings, us: UserSession, username: str, order: _Order, place: "NodeListener"
 ) -> P2PError | None:
     """Run the node until the texts are delivered, or it gives way to another process."""
     from p2pchat.app.local_node import local_node
-    from p2pchat.peer.control.delivery import Delivery
-    from p2pchat.peer.events import Event, LoggedIn, LoginFailed
-    from p2pchat.ui.screen.screens import Listening
+    from p2pchat.client.local_client import LocalClient
+    from p2pchat.protocol.client.events import Event, LoggedIn, LoginFailed
 
     results: list[P2PError | None] = []
-    deliveries: list[Delivery] = []
 
     def on_event(event: Event) -> None:
         match event:
             case LoggedIn():
-                us.loop.call_soon(begin)
+                client.order(order.whole(), lambda _: results.append(None), results.append)
             case LoginFailed(error):
-                results.append(_kept_for_later(node, order, error))
+                results.append(_kept_for_later(clients.node, order, error))
             case _:
                 pass
-        for delivery in deliveries:
-            delivery.on_event(event)
-
-    def begin() -> None:
-        queue = _queue(node, order)
-        wait = order.wait
-        deliveries.append(Delivery(us.loop, node, order.contact, queue, wait, results.append))
 
     def give_way() -> None:
         results.append(_NodeGone("another process is the node now"))
@@ -249,18 +238,13 @@ def _deliver_ourselves(
     with ExitStack() as stack:
         stack.callback(place.close)
         credentials = us.credentials(username, settings.password)
-        node = stack.enter_context(
-            local_node(
-                settings,
-                us,
-                credentials,
-                Listening(on_event),
-                place=place,
-                on_give_way=give_way,
-            )
+        clients = stack.enter_context(
+            local_node(settings, us, credentials, place=place, on_give_way=give_way)
         )
-        stack.callback(node.stop)
-        node.start()
+        client = stack.enter_context(closing(LocalClient(us.loop, clients, Hello(follow=True))))
+        client.on_event = on_event
+        client.on_close = clients.node.stop
+        clients.node.start()
         us.loop.run_until(lambda: bool(results))
     return results[0]
 
@@ -279,10 +263,3 @@ def _kept_for_later(node: "Node", order: _Order, error: P2PError) -> P2PError | 
     except P2PError as failure:
         return failure
     return None if to_ourselves else _kept(error.what)
-
-
-def _queue(node: "Node", order: _Order) -> "Queue":
-    outbox = node.conversations.outbox
-    if order.texts is None:
-        return partial(outbox.queue_again, order.contact)
-    return partial(outbox.queue, order.contact, order.texts, ids=order.ids)

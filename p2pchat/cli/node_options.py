@@ -16,9 +16,8 @@ from p2pchat.errors import StorageError, UsageError
 if TYPE_CHECKING:
     from p2pchat.app.run import MakeNode
     from p2pchat.app.session import UserSession
+    from p2pchat.client.clients import Clients
     from p2pchat.peer.calls.limits import PeerLimits
-    from p2pchat.peer.node import Node
-    from p2pchat.ui.screen.screens import Watcher
 
 
 def _peer_limits() -> "PeerLimits":
@@ -125,9 +124,9 @@ def node_maker(
     from p2pchat.peer.calls.limits import PeerLimits
     from p2pchat.peer.chat.overdue import OverdueLines
     from p2pchat.peer.chat.scheduled_delivery import ScheduledDelivery
-    from p2pchat.peer.events import Trouble
     from p2pchat.peer.store.indexing import Indexing
     from p2pchat.peer.store.retention import Retention
+    from p2pchat.protocol.client.events import Trouble
     from p2pchat.ui.program.hooks import parse_hooks
 
     settings = replace(settings, hooks={**settings.hooks, **dict(map(_hook, hooks))})
@@ -140,34 +139,33 @@ def node_maker(
         credentials = us.credentials(username, password, allow_original=allow_original)
 
     @contextmanager
-    def make_node(watcher: "Watcher") -> "Iterator[Node]":
-        def failed(error: StorageError) -> None:
-            watcher.on_event(Trouble(error))
+    def make_node() -> "Iterator[Clients]":
+        with local_node(
+            settings,
+            us,
+            credentials,
+            peer_host=peer_host,
+            peer_port=peer_port,
+            limits=limits,
+            keep_history=not no_history,
+            wait_for_registry=not once,
+        ) as clients:
 
-        with (
-            nullcontext()
-            if keep_days is None
-            else closing(Retention(us.loop, us.history, keep_days, failed)),
-            closing(Indexing(us.loop, us.history, failed)),
-            closing(OverdueLines(us.loop, us.history, watcher.on_event)),
-            local_node(
-                settings,
-                us,
-                credentials,
-                watcher,
-                peer_host=peer_host,
-                peer_port=peer_port,
-                limits=limits,
-                keep_history=not no_history,
-                wait_for_registry=not once,
-            ) as node,
-            closing(
-                ScheduledDelivery(
-                    us.loop, us.schedule, us.history, node.conversations.outbox, watcher.on_event
-                )
-            ),
-        ):
-            yield node
+            def failed(error: StorageError) -> None:
+                clients.on_event(Trouble(error))
+
+            outbox = clients.node.conversations.outbox
+            with (
+                nullcontext()
+                if keep_days is None
+                else closing(Retention(us.loop, us.history, keep_days, failed)),
+                closing(Indexing(us.loop, us.history, failed)),
+                closing(OverdueLines(us.loop, us.history, clients.on_event)),
+                closing(
+                    ScheduledDelivery(us.loop, us.schedule, us.history, outbox, clients.on_event)
+                ),
+            ):
+                yield clients
 
     return make_node
 

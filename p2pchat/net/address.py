@@ -1,25 +1,13 @@
-"""A host and a port, and how they are written. Resolves nothing."""
+"""What a host is, and how the operating system names the address of a socket. Resolves nothing."""
 
 import ipaddress
 import re
 import socket
-from typing import Final, NamedTuple
+from typing import Final
+
+from p2pchat.protocol.address import Address
 
 _HOST_NAME: Final = re.compile(r"\w([\w.-]*[\w.])?")
-
-
-class Address(NamedTuple):
-    """Where a socket is or shall be: a host name or IP address, and a port (0: any free one)."""
-
-    host: str
-    port: int
-
-    def at_port(self, port: int | None) -> "Address":
-        """Return the same host at another port; None: at this one."""
-        return self if port is None else Address(self.host, port)
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def from_socket_name(name: tuple[str, int] | tuple[str, int, int, int]) -> Address:

@@ -11,11 +11,12 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from p2pchat.errors import BindError, OnFailed
-from p2pchat.net.address import Address, from_socket_name, socket_name
+from p2pchat.net.address import from_socket_name, socket_name
 from p2pchat.net.loop import READ, Loop, Timer
 from p2pchat.net.tcp_dial import TcpDial, connected
 from p2pchat.net.transport import Wire
 from p2pchat.net.worker import Worker
+from p2pchat.protocol.address import Address
 
 OnTransport = Callable[[Wire], None]
 OnDatagram = Callable[[bytes, Address], None]

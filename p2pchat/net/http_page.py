@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Final
 
 from p2pchat.callbacks import ignore
-from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Wire
+from p2pchat.protocol.address import Address
 
 _LONGEST_REQUEST: Final = 8 * 1024
 _TIMEOUT: Final = 10.0

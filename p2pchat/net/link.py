@@ -10,9 +10,9 @@ from typing import Final
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import InternalError, P2PError, RemoteProtocolError, TimedOut
-from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.transport import SEND_HIGH_WATER, Transport
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.proofs import Channel

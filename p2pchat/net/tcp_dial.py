@@ -12,10 +12,11 @@ from functools import lru_cache, partial
 from typing import Final
 
 from p2pchat.errors import P2PError, Unreachable
-from p2pchat.net.address import Address, from_socket_name, is_ip, socket_name, with_zone_of
+from p2pchat.net.address import from_socket_name, is_ip, socket_name, with_zone_of
 from p2pchat.net.loop import WRITE, Loop, Timer
 from p2pchat.net.transport import TcpTransport, Wire
 from p2pchat.net.worker import Worker
+from p2pchat.protocol.address import Address
 
 # A link that is half open (a machine that lost its network, a laptop that sleeps) is noticed in
 # about 30 s; without these the system waits for hours.

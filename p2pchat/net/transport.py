@@ -19,8 +19,8 @@ from typing import Final, Protocol
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import InternalError, LinkLost, P2PError
-from p2pchat.net.address import Address
 from p2pchat.net.loop import READ, WRITE, Loop, Timer
+from p2pchat.protocol.address import Address
 
 _MOST_LINGERING: Final = 128
 """Connections that are closed but for their remotes' goodbye; no other limit counts them."""

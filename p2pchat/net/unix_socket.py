@@ -3,26 +3,29 @@
 import errno
 import os
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from p2pchat.errors import BindError, Unreachable
-from p2pchat.net.address import Address
 from p2pchat.net.loop import READ, Loop, Timer
 from p2pchat.net.transport import TcpTransport, Wire
+from p2pchat.protocol.address import Address
 
 _HERE: Final = Address("local", 0)
 _BACKLOG: Final = 16
 _PAUSE: Final = 0.1
 _LONGEST_NAME: Final = 100
 """Bytes: sun_path of unix(7) takes 108, of macOS 104."""
+_CREDENTIALS: Final = "iII"
+"""struct ucred of unix(7): process, user, group."""
 _OPEN_FOLDERS: Final = Path("/proc/self/fd")
 
 
 class UnixListener:
-    """Accept connections at a path, with mode 0600, until closed. Raise BindError.
+    """Accept connections of our user at a path, with mode 0600, until closed. Raise BindError.
 
     A name that a dead process left is taken over.
     """
@@ -74,6 +77,9 @@ class UnixListener:
             if error.errno not in {errno.EAGAIN, errno.ECONNABORTED}:
                 self._rest()
             return
+        if not _is_owners(sock):
+            sock.close()
+            return
         sock.setblocking(False)
         transport = TcpTransport(self._loop, sock, _HERE, _HERE)
         try:
@@ -90,6 +96,19 @@ class UnixListener:
     def _go_on(self) -> None:
         self._pause = None
         self._loop.watch(self._socket.fileno(), READ, self._ready)
+
+
+def _is_owners(sock: socket.socket) -> bool:
+    """Return whether the process at the other end is our user's or root's, as far as can be known.
+
+    The mode of the socket and its folder says the same; this holds where they were changed.
+    """
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:  # not on this system
+        return True
+    credentials = sock.getsockopt(socket.SOL_SOCKET, option, struct.calcsize(_CREDENTIALS))
+    _, user, _ = struct.unpack(_CREDENTIALS, credentials)
+    return user in {0, os.geteuid()}
 
 
 @contextmanager

@@ -7,12 +7,10 @@ secure dialect there are as many conversations as wanted; in the original one, o
 import random
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from p2pchat.callbacks import ignore
-from p2pchat.errors import P2PError, StorageError, UsageError
-from p2pchat.net.address import Address
-from p2pchat.net.compartment import Scheduler
+from p2pchat.errors import OnFailed, P2PError, StorageError, UsageError
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import SEND_HIGH_WATER
@@ -24,7 +22,14 @@ from p2pchat.peer.calls.listen_address import ListenAddress
 from p2pchat.peer.calls.peer_links import SecureLinks
 from p2pchat.peer.calls.peer_server import PeerServer
 from p2pchat.peer.chat.conversations import Conversations
-from p2pchat.peer.events import (
+from p2pchat.peer.original.service import OriginalService
+from p2pchat.peer.registry_client.credentials import Credentials
+from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.peer.registry_client.session import RegistrySession
+from p2pchat.peer.store.history import History
+from p2pchat.peer.store.profile import Profile
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import (
     Calling,
     ChatStarted,
     Event,
@@ -34,20 +39,14 @@ from p2pchat.peer.events import (
     RegistryLost,
     Said,
     SearchFailed,
-    Security,
     Seen,
     TextReceived,
     Trouble,
 )
-from p2pchat.peer.original.service import OriginalService
-from p2pchat.peer.registry_client.credentials import Credentials
-from p2pchat.peer.registry_client.dialer import RegistryDialer
-from p2pchat.peer.registry_client.session import RegistrySession, SessionState
-from p2pchat.peer.store.history import History
-from p2pchat.peer.store.lines import KeptLine, LineState
-from p2pchat.peer.store.profile import Profile
-from p2pchat.protocol.messages import Presence, SearchResult
-from p2pchat.protocol.names import check_username, is_me, meant_name
+from p2pchat.protocol.client.lines import KeptLine, LineState
+from p2pchat.protocol.client.state import ChatState, Security, SessionState
+from p2pchat.protocol.messages import Presence, PresenceUpdate, SearchResult
+from p2pchat.protocol.names import check_username
 from p2pchat.protocol.talk import Reply
 
 ANY_PORT: Final = 0
@@ -56,29 +55,14 @@ _MAX_WAITING: Final = 1000
 """Lines that wait for an acknowledgement; a script is read no further."""
 
 
-class ChatState(NamedTuple):
-    """How an open chat stands: how well protected, how many lines wait, whether they are away.
-
-    Lines up to the number `sent` are on their way, or there, those up to `delivered` are there.
-    `idle`: the contact is away from the keyboard.
-    """
-
-    security: Security
-    waiting: int
-    away: bool
-    sent: int = 0
-    delivered: int = 0
-    idle: bool = False
-
-
 class Node:
     """Our own end of everything, from `start` to `stop`.
 
     `peer_host` None: the peer server listens on loopback for a registry on this machine, else on
     every interface. `wait_for_registry`: with a token of it, one that is away at the start is
-    waited for, and what is written meanwhile waits too. `on_room` is called whenever more can be
-    said than before. Methods raise UsageError where what is wished makes no sense now, and
-    StorageError.
+    waited for, and what is written meanwhile waits too. `on_changed` is called whenever more can
+    be said than before, or the state has changed without an event. Methods raise UsageError where
+    what is wished makes no sense now, and StorageError.
     """
 
     def __init__(
@@ -102,7 +86,7 @@ class Node:
         self.contacts = Contacts(profile, str(self.url), credentials.identity.public)
         self.history: History = profile.history(str(self.url), keep=keep_history)
         self.schedule = profile.schedule(str(self.url))
-        self.on_room: Callable[[], None] = ignore
+        self.on_changed: Callable[[], None] = ignore
         self._loop = loop
         self._profile = profile
         self._on_event = on_event
@@ -135,7 +119,7 @@ class Node:
             among_secure=self.url.secure,
             on_call=self._caller_verification.take_call,
             on_event=self._tell,
-            on_drained=self._has_room,
+            on_drained=self._has_changed,
         )
         links = SecureLinks(loop, network, credentials.identity, limits.handshake_bytes)
         self._calls = self._clear.calls
@@ -157,11 +141,12 @@ class Node:
             self.registry.watch,
             self.registry.may_send_to,
             on_event=self._tell,
-            on_room=self._has_room,
+            on_room=self._has_changed,
             limits=limits,
             rng=rng,
         )
-        self.registry.on_presence_update = self.conversations.sighted
+        self.registry.on_presence_update = self._sighted
+        self.registry.on_connecting = self._has_changed
 
     @property
     def standing(self) -> SessionState:
@@ -179,47 +164,35 @@ class Node:
         in_clear = [self._calls.called_by] if self._calls.called_by else []
         return in_clear + self.conversations.asking
 
-    @property
-    def scheduler(self) -> Scheduler:
-        """What calls in later turns."""
-        return self._loop
-
-    def named(self, typed: str, *, in_clear: bool = False) -> str:
-        """Return a typed name in the spelling of the registry.
-
-        Who is called in clear, or talks to us so, has any name; "me" is ourselves. Raise UsageError
-        if it is none.
-        """
-        if is_me(typed):
-            return self.username
-        talk_in_clear = {self._calls.in_chat_with, self._calls.calling, self._calls.called_by}
-        secure = self.url.secure and not in_clear and typed not in talk_in_clear
-        return meant_name(typed, secure=secure)
-
     def chat(self, contact: str) -> ChatState | None:
         """Return the state of the chat with a contact; None if there is none."""
         if self._calls.in_chat_with == contact:
-            return ChatState(Security.CLEAR, 0, away=False)
+            return ChatState(Security.CLEAR, queued=self._calls.queued or 0)
         talk = self.conversations.get(contact)
         if talk is None:
             return None
-        idle = self.conversations.away_status.of(contact)
-        return ChatState(talk.security, talk.waiting, talk.is_away, talk.sent, talk.delivered, idle)
+        return ChatState(
+            talk.security,
+            talk.waiting,
+            talk.is_away,
+            talk.sent,
+            talk.delivered,
+            self.conversations.away_status.of(contact),
+        )
+
+    @property
+    def chats(self) -> dict[str, ChatState]:
+        """The state of every chat, by contact."""
+        contacts = [*self.conversations.names, *filter(None, [self._calls.in_chat_with])]
+        return {name: chat for name in contacts if (chat := self.chat(name)) is not None}
 
     def has_room(self, contact: str) -> bool:
-        """Return whether more may be said to a contact now; `on_room` is called once it may be."""
+        """Return whether more may be said to a contact now; `on_changed` tells when it may be."""
         if self._calls.in_chat_with == contact:
             queued = self._calls.queued
             return queued is not None and queued <= SEND_HIGH_WATER
         conversation = self.conversations.get(contact)
         return conversation is None or conversation.waiting < _MAX_WAITING
-
-    def has_said_all(self, contact: str) -> bool:
-        """Return whether everything said to a contact was delivered, as far as can be known."""
-        if self._calls.in_chat_with == contact:
-            return self._calls.queued == 0
-        conversation = self.conversations.get(contact)
-        return conversation is None or conversation.waiting == 0
 
     def start(self) -> None:
         """Begin to log in; LoggedIn, LoginFailed or RegistryLost follows."""
@@ -233,12 +206,28 @@ class Node:
         self._server.close()
         self.registry.stop()
 
-    def search(self, username: str) -> None:
-        """Look up a user; Found or SearchFailed follows."""
+    def search(
+        self,
+        username: str,
+        then: Callable[[SearchResult], None] = ignore,
+        failed: OnFailed = ignore,
+    ) -> None:
+        """Look up a user; Found or SearchFailed is told, and then one of the two."""
         check_username(username)
-        self.registry.search(
-            username, partial(self._found, username), partial(self._search_failed, username)
-        )
+
+        def has_failed(error: P2PError) -> None:
+            self._tell(SearchFailed(username, error))
+            failed(error)
+
+        def found(result: SearchResult) -> None:
+            if result.presence is Presence.NOT_FOUND:
+                has_failed(self.contacts.no_such_user(username))
+                return
+            online = result.presence is Presence.ONLINE
+            self._tell(Found(username, Address(result.host, result.port) if online else None))
+            then(result)
+
+        self.registry.search(username, found, has_failed)
 
     def call(self, username: str, *, in_clear: bool = False) -> None:
         """Call a contact for a chat; Calling, ContactAway, ChatStarted or CallFailed follows.
@@ -350,8 +339,12 @@ class Node:
             raise UsageError("nobody is calling you")
         return username or waiting[0]
 
-    def _has_room(self) -> None:
-        self.on_room()
+    def _sighted(self, sighting: PresenceUpdate) -> None:
+        self.conversations.sighted(sighting)
+        self._has_changed()
+
+    def _has_changed(self) -> None:
+        self.on_changed()
 
     def _tell(self, event: Event) -> None:
         """Remember the users that events name, and pass the event on."""
@@ -376,16 +369,6 @@ class Node:
             note(str(self.url), username)
         except StorageError as error:
             self._on_event(Trouble(error))
-
-    def _found(self, username: str, result: SearchResult) -> None:
-        if result.presence is Presence.NOT_FOUND:
-            self._search_failed(username, self.contacts.no_such_user(username))
-            return
-        online = result.presence is Presence.ONLINE
-        self._tell(Found(username, Address(result.host, result.port) if online else None))
-
-    def _search_failed(self, username: str, error: P2PError) -> None:
-        self._tell(SearchFailed(username, error))
 
     def _go_online(self) -> None:
         if not self.url.secure:

@@ -77,12 +77,9 @@ class State(Enum):
     ASKED = "asked"
     TALKING = "talking"
     # with our own node
+    GREETING = "greeting"
+    GREETED = "greeted"
     READY = "ready"
-    SENDING = "sending"
-    CANCELLING = "cancelling"
-    TRUSTING = "trusting"
-    YIELDING = "asked to give way"
-    ATTACHED = "attached"
     # any
     OVER = "over"
 

@@ -13,7 +13,6 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from p2pchat.errors import LocalProtocolError, P2PError, RemoteProtocolError, UsageError
-from p2pchat.net.address import Address
 from p2pchat.net.http_page import PageListener
 from p2pchat.net.loop import Loop
 from p2pchat.net.tls.certificates import client_context, fingerprint, server_context
@@ -21,8 +20,9 @@ from p2pchat.net.tls.engine import Engine, StandardEngine
 from p2pchat.net.tls.peer_tls import PeerEngine, peer_context
 from p2pchat.net.tls.signing import is_signed
 from p2pchat.peer.registry_client.url import parse_registry_url
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.messages import CONTROL, CONTROL_DIALOGUE
 from p2pchat.protocol.connection import Connection
-from p2pchat.protocol.control import CONTROL, CONTROL_DIALOGUE
 from p2pchat.protocol.dialects import Dialect
 from p2pchat.protocol.framing import Frame
 from p2pchat.protocol.heartbeat import open_hello, read_answer, seal_hello, write_answer

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from p2pchat.errors import InternalError, P2PError
-from p2pchat.net.address import Address
 from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.http_page import PageListener
 from p2pchat.net.link import Link
@@ -24,13 +23,13 @@ from p2pchat.net.transport import Wire
 from p2pchat.net.unix_socket import UnixListener, dial_unix
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.peer.chat.chat_session import ChatSession
-from p2pchat.peer.events import Called, Event
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import Called, Event
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.messages import Search, SearchResult
 from p2pchat.protocol.original import ORIGINAL
 from p2pchat.protocol.states import REGISTRY_DIALOGUE, Speaker
 from p2pchat.registry.service.service import Service
-from p2pchat.ui.screen.screens import Listening, Screens, Watcher
 from tests.fakes import FakeClock, MemoryTransport, settle, wire
 from tests.peer.chat.test_conversations import A, B, friends, texts
 from tests.world import World, certificate
@@ -218,25 +217,22 @@ def test_work_on_another_thread(socket_loop: Loop, where: str) -> None:
     assert worker.waiting == 0
 
 
-def test_a_screen(memory_loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
-    """Or a hook: the others are told."""
-    screens = Screens(memory_loop)
-    told: list[Event] = []
-    broken: list[str] = []
-
-    class Broken(Watcher):
-        def on_event(self, event: Event) -> None:
-            bug(event)
-
-        def on_bug(self) -> None:
-            broken.append("told")
-
-    screens.add(Broken())
-    screens.add(Listening(told.append))
-    screens.on_event(Called("bob"))
-    assert told == [Called("bob")]
-    assert broken == ["told"]
-    assert is_logged(caplog)
+def test_a_screen(memory_loop: Loop, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Or a hook: the others are told, and so is the next event."""
+    with closing(World(memory_loop, tmp_path, secure=True)) as world:
+        alice = world.person("alice", "10.0.0.2")
+        told: list[Event] = []
+        broken: list[str] = []
+        one, two = alice.client(), alice.client()
+        one.on_event = bug
+        one.on_bug = lambda: broken.append("told")
+        two.on_event = told.append
+        alice.clients.on_event(Called("bob"))
+        alice.clients.on_event(Called("carol"))
+        world.settle()
+    assert told == [Called("bob"), Called("carol")]
+    assert broken == ["told", "told"]
+    assert "bug in a client of the node" in caplog.text
 
 
 def test_a_turn_of_a_conversation(

@@ -6,17 +6,17 @@ A whole registry and whole nodes in one process, by a hand-moved clock.
 import pytest
 
 from p2pchat.errors import NotTrusted, UsageError
-from p2pchat.net.address import Address
-from p2pchat.peer.events import (
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.event_json import event_object
+from p2pchat.protocol.client.events import (
     Called,
     CallerRefused,
     CallFailed,
     ChatStarted,
-    Security,
     TextReceived,
 )
+from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.messages import Presence, SearchResult
-from p2pchat.ui.program.json_events import event_object
 from p2pchat.ui.text.render import plain_lines
 from tests.fakes import MemoryTransport
 from tests.peer.chat.test_conversations import A, B, friends, texts

@@ -5,7 +5,6 @@ import socket
 import pytest
 
 from p2pchat.net.address import (
-    Address,
     from_socket_name,
     is_host,
     is_ip,
@@ -14,6 +13,7 @@ from p2pchat.net.address import (
     socket_name,
     with_zone_of,
 )
+from p2pchat.protocol.address import Address
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import socket
 import pytest
 
 from p2pchat.errors import BindError, P2PError, Unreachable
-from p2pchat.net.address import Address
 from p2pchat.net.endpoints import SocketNetwork, try_to_bind
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Transport
 from p2pchat.net.worker import ThreadWorker
+from p2pchat.protocol.address import Address
 from tests.fakes import InlineWorker
 
 ANY = Address("127.0.0.1", 0)

@@ -7,11 +7,11 @@ from contextlib import closing
 
 import pytest
 
-from p2pchat.net.address import Address
 from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.http_page import PageListener
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
+from p2pchat.protocol.address import Address
 from tests.fakes import MemoryInternet, advance, settle
 
 

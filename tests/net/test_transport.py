@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from p2pchat.errors import OnFailed, P2PError
-from p2pchat.net.address import Address
 from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import TcpTransport, Transport, Wire
+from p2pchat.protocol.address import Address
 from tests.fakes import HERE, THERE, InlineWorker, advance, settle, wire
 from tests.net.transport_contract import Pair, TransportContract
 

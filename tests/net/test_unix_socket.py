@@ -1,7 +1,9 @@
 """Sockets with a name in the file system: their owner's alone, and stale ones are taken over."""
 
+import os
 import socket
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,36 @@ def test_a_path_that_cannot_be_is_named(real_loop: Loop, tmp_path: Path) -> None
     for path in (tmp_path / ("x" * 300), tmp_path / "nowhere" / "node.sock"):
         with pytest.raises((BindError, OSError)):
             UnixListener(real_loop, path, lambda _: None)
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not hasattr(socket, "SO_PEERCRED"), reason="needs another user"
+)
+def test_another_user_is_hung_up_on(real_loop: Loop) -> None:
+    """Even where somebody has opened the folder and the socket to all."""
+    came: list[Wire] = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "node.sock"
+        listener = UnixListener(real_loop, path, came.append)
+        Path(folder).chmod(0o755)
+        path.chmod(0o666)
+        child = os.fork()
+        if not child:
+            os.setuid(65534)
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.connect(str(path))
+                os._exit(0 if sock.recv(1) == b"" else 1)
+        ends: list[int] = []
+
+        def has_ended() -> bool:
+            pid, status = os.waitpid(child, os.WNOHANG)
+            if pid:
+                ends.append(os.waitstatus_to_exitcode(status))
+            else:
+                real_loop.call_later(0.01, lambda: None)
+            return bool(ends)
+
+        real_loop.run_until(has_ended)
+        listener.close()
+    assert ends == [0]
+    assert came == []

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from p2pchat.errors import LinkLost, P2PError, UsageError
-from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop, Timer
-from p2pchat.peer.events import Event, TextReceived
 from p2pchat.peer.node import Node
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
-from p2pchat.peer.registry_client.session import SessionState
-from p2pchat.peer.store.lines import LineState
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import Event, TextReceived
+from p2pchat.protocol.client.lines import LineState
+from p2pchat.protocol.client.state import SessionState
 from tests.fakes import FakeClock, MemoryInternet, MemoryNetwork, MemoryTransport, advance, settle
 from tests.world import REGISTRY, Home, World
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from p2pchat.peer.control.delivery import Delivery
-from p2pchat.peer.events import LinesMissing, Renumbered
-from p2pchat.peer.store.lines import LineState
+from p2pchat.client.delivery import Delivery
+from p2pchat.protocol.client.events import LinesMissing, Renumbered
+from p2pchat.protocol.client.lines import LineState
 from tests.peer.chat.test_conversations import A, B, friends, states, texts
 from tests.world import Person, World
 
@@ -94,7 +94,9 @@ def test_an_older_copy_of_the_senders_disk(world: World) -> None:
         def queue(then: object, failed: object) -> None:
             alice.node.conversations.outbox.queue("bob", said, then, failed)  # type: ignore[arg-type]
 
-        delivery = Delivery(world.loop, alice.node, "bob", queue, 60, ends.append)
+        delivery = Delivery(
+            world.loop, alice.node, "bob", queue, 60, lambda error, _: ends.append(error)
+        )
         alice.hear_too(delivery.on_event)
 
     wait_for_delivery("other two", "other three")

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from p2pchat.errors import UsageError
-from p2pchat.net.address import Address
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.chat.chat_session import ChatSession, SessionLink
 from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.conversations import Conversations
-from p2pchat.peer.store.lines import KeptLine, Progress, Rebased
+from p2pchat.peer.store.lines import Progress, Rebased
 from p2pchat.peer.store.thread import Thread
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.lines import KeptLine
 from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.positions import NO_SUM, add_to_sum
 from p2pchat.protocol.talk import Ack, ChatText

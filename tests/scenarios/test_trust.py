@@ -7,17 +7,17 @@ import pytest
 from p2pchat.errors import CallRejected, ContactOffline, NotTrusted, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.limits import PeerLimits
-from p2pchat.peer.events import (
+from p2pchat.peer.registry_client.url import RegistryUrl
+from p2pchat.protocol.client.events import (
     Called,
     CallerRefused,
     CallFailed,
     ChatStarted,
     LoggedIn,
     LoginFailed,
-    Security,
     TextReceived,
 )
-from p2pchat.peer.registry_client.url import RegistryUrl
+from p2pchat.protocol.client.state import Security
 from tests.world import ORIGINAL_URL, Person, World
 
 A, B, C = "10.0.0.2", "10.0.0.3", "10.0.0.4"

@@ -12,9 +12,9 @@ from p2pchat.errors import (
     Unreachable,
     UsageError,
 )
-from p2pchat.net.address import Address
 from p2pchat.peer.calls.calls import REPLY_TIMEOUT
-from p2pchat.peer.events import (
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import (
     Called,
     CallFailed,
     Calling,
@@ -30,10 +30,9 @@ from p2pchat.peer.events import (
     RegistryBack,
     RegistryLost,
     SearchFailed,
-    Security,
     TextReceived,
 )
-from p2pchat.peer.registry_client.session import SessionState
+from p2pchat.protocol.client.state import Security, SessionState
 from tests.fakes import FakeClock
 from tests.world import Person, World
 

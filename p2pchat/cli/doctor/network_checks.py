@@ -17,16 +17,17 @@ from p2pchat.app.session import UserSession, open_session
 from p2pchat.app.settings import Settings
 from p2pchat.cli.doctor.local_checks import clock, files, profile, versions
 from p2pchat.cli.report import Check, Finding, Report, wrong
-from p2pchat.errors import P2PError, StorageError, TimedOut, Unreachable
-from p2pchat.net.address import Address, is_loopback, with_zone_of
+from p2pchat.errors import LinkLost, P2PError, StorageError, TimedOut, Unreachable
+from p2pchat.net.address import is_loopback, with_zone_of
 from p2pchat.net.tls.certificates import fingerprint, lifetime
 from p2pchat.peer.calls.listen_address import reachable_by
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.link import BY_AUTHORITY, due_key
 from p2pchat.peer.registry_client.probes import Probes
-from p2pchat.peer.registry_client.session import SessionState
 from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
-from p2pchat.protocol.control import Find, FindResult, Status, StatusResult
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.orders import GetStatus, Search
+from p2pchat.protocol.client.state import SessionState
 from p2pchat.protocol.messages import Presence
 
 _OUTSIDE: Final = "only a call from outside proves that a NAT or firewall lets contacts in"
@@ -229,15 +230,16 @@ class _Checkup:
             if running is None:
                 yield Finding("ok", "node: none is running")
                 return
-            status = running.ask(Status(), self._timeout)
-            assert isinstance(status, StatusResult)
+            status = running.ask(GetStatus(), self._timeout)
             if status.standing != SessionState.ONLINE.value:
                 what = f"node: it is running, but not online: {status.standing}"
                 yield Finding("warn", what, "the registry was lost; it tries again by itself")
                 return
             yield Finding("ok", f"node: it is online as {status.username}")
-            found = running.ask(Find(self._me), self._timeout)
-            assert isinstance(found, FindResult)
+            try:
+                found = running.ask(Search(self._me, quietly=True), self._timeout)
+            except LinkLost:
+                return  # where the registry sends contacts is not known then
             if found.presence is Presence.ONLINE:
                 host = with_zone_of(found.host, self._local_host)
                 self._offered = Address(host, found.port)

@@ -11,12 +11,12 @@ from p2pchat.app.settings import Settings, private_folder
 from p2pchat.app.terminal import is_terminal
 from p2pchat.cli import options
 from p2pchat.cli.node_options import node_maker, node_options, refuse_node_options
-from p2pchat.errors import ContactOffline, NodeEnded, P2PError, Unreachable, UsageError
+from p2pchat.errors import ContactOffline, NodeEnded, Unreachable, UsageError
 
 if TYPE_CHECKING:
-    from p2pchat.app.run import AtPrompt
+    from p2pchat.app.run import AtPrompt, Talk, UsedNode
     from p2pchat.app.session import UserSession
-    from p2pchat.peer.control.client import ControlClient
+    from p2pchat.client.client import Client
 
 _PLAIN = click.option("--plain", is_flag=True, help="Plain lines instead of the prompt.")
 
@@ -97,7 +97,7 @@ def _check_together(*, as_json: bool, seen: bool, headless: bool) -> None:
 
 def _at_prompt(settings: Settings, us: "UserSession", username: str) -> "AtPrompt":
     from p2pchat.app.run import AtPrompt
-    from p2pchat.peer.control.client import socket_of
+    from p2pchat.client.socket_client import socket_of
 
     private_folder(settings.state_home)
     account = socket_of(settings.state_home, str(us.url), username).stem
@@ -105,19 +105,21 @@ def _at_prompt(settings: Settings, us: "UserSession", username: str) -> "AtPromp
     return AtPrompt(settings.input_history_file, drafts_file, settings.look)
 
 
-def _raise_what_became(us: "UserSession", contact: str | None, error: P2PError | None) -> None:
+def _raise_what_became(us: "UserSession", contact: str | None, talk: "Talk") -> None:
     """Raise the error that ended a chat; if its node ended, see first what was kept on disk."""
     from p2pchat.protocol.counting import counted
 
+    error, untold = talk.error, talk.untold
     if error is None:
         return
     if not isinstance(error, NodeEnded) or contact is None:
         raise error
-    kept = us.history.lines(contact, since=error.since)
-    unsaid = Counter(error.untold) - Counter(line.text for line in kept if line.outgoing)
+    kept = us.history.lines(contact, since=untold.since)
+    said = Counter(untold.said) - Counter(line.text for line in kept if line.outgoing)
+    unsaid = said.total() + len(untold.waiting)
     if unsaid:
         raise Unreachable(
-            f"{error.what}, and {counted(unsaid.total(), 'line', 'was', 'were')} not sent",
+            f"{error.what}, and {counted(unsaid, 'line', 'was', 'were')} not sent",
             likely=error.likely,
             advice=error.advice,
         )
@@ -128,7 +130,7 @@ def _raise_what_became(us: "UserSession", contact: str | None, error: P2PError |
             likely=error.likely,
             advice="they go out when you are both online: p2p outbox",
         )
-    if not error.all_typed:
+    if not untold.all_typed:
         raise error
 
 
@@ -148,16 +150,15 @@ def _be_online(
     """Attach a screen to the account's running node; if none is running, run the node here."""
     from p2pchat.app.run import (
         Following,
-        Talk,
-        attach,
-        attach_program,
         converse,
-        serve_program,
+        follow,
+        other_node,
+        own_node,
+        screen_hello,
         stay_online,
     )
     from p2pchat.app.running_node import at_a_node
     from p2pchat.app.session import open_session
-    from p2pchat.protocol.screen import Attach
     from p2pchat.ui.screen.call import Call
 
     _check_together(as_json=as_json, seen=seen, headless=headless)
@@ -171,21 +172,24 @@ def _be_online(
         wants_prompt = terminal and not plain and not as_json and not settings.dumb_terminal
         at_prompt = _at_prompt(settings, us, username) if wants_prompt else None
 
-        def attach_here(client: "ControlClient") -> Talk:
-            refuse_node_options(ctx)
-            if following is not None:
-                return attach_program(client, us.loop, to_call, following)
-            return attach(client, us.loop, Attach(contact or "", in_clear), at_prompt)
+        hello = following.hello if following is not None else screen_hello(at_prompt)
 
-        def be_the_node() -> Talk:
-            make_node = node_maker(settings, us, username, **how_the_node_is)
+        def talk_at(node: "UsedNode") -> "Talk":
             if following is not None:
-                return serve_program(make_node, us.loop, to_call, following)
-            return converse(make_node, us.loop, to_call, at_prompt)
+                return follow(node, us.loop, to_call, following)
+            return converse(node, us.loop, to_call, at_prompt)
+
+        def use(client: "Client") -> "Talk":
+            refuse_node_options(ctx)
+            return talk_at(other_node(client))
+
+        def be_the_node() -> "Talk":
+            make_node = node_maker(settings, us, username, **how_the_node_is)
+            return talk_at(own_node(make_node, us.loop, hello))
 
         if headless:
             stay_online(node_maker(settings, us, username, **how_the_node_is), us.loop)
             return
-        talk = at_a_node(us.loop, settings, us, username, attach_here, be_the_node)
-        _raise_what_became(us, contact, talk.error)
+        talk = at_a_node(us.loop, settings, us, username, hello, use, be_the_node)
+        _raise_what_became(us, contact, talk)
     ctx.exit(talk.exit_code)

@@ -12,7 +12,7 @@ from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from p2pchat.ui.screen.contact_list import ContactRow
+    from p2pchat.protocol.client.orders import ListedContact
 
 
 @click.command(
@@ -34,27 +34,31 @@ def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool
     """Run `p2p contacts`."""
     from p2pchat.ui.screen.contact_list import HEADERS, NO_CONTACTS, contact_cells, contact_object
 
-    known = _rows(settings, registry)
+    known, fingerprints = _listed(settings, registry)
     if as_json:
-        for row in known:
-            fingerprint = _fingerprint(row.contact.key)
-            echo_json({**contact_object(row), "fingerprint": fingerprint})
+        for contact in known:
+            fingerprint = fingerprints[contact.username]
+            echo_json({**contact_object(contact), "fingerprint": fingerprint})
     elif keys:
-        for row in known:
-            echo(f"{row.contact.username:<20} {_fingerprint(row.contact.key)}".rstrip())
+        for contact in known:
+            echo(f"{contact.username:<20} {fingerprints[contact.username]}".rstrip())
     else:
         print_table(HEADERS, contact_cells(known))
     if not known:
         echo(NO_CONTACTS.replace("/chat", "p2p chat"), err=True)
 
 
-def _rows(settings: Settings, registry: str | None) -> "list[ContactRow]":
+def _listed(
+    settings: Settings, registry: str | None
+) -> "tuple[list[ListedContact], dict[str, str]]":
+    """Return the contacts, and the fingerprint of each one's key."""
     from p2pchat.app.profile_home import open_profile_home
     from p2pchat.app.running_node import who_is_online
-    from p2pchat.ui.screen.contact_list import rows
+    from p2pchat.peer.calls.contact_list import listed_contacts
 
     with open_profile_home(settings, registry) as us:
-        return rows(us.contacts, us.history, who_is_online(settings, us))
+        known = listed_contacts(us.contacts, us.history, who_is_online(settings, us))
+        return known, {c.username: _fingerprint(c.key) for c in us.contacts.all()}
 
 
 @click.command(

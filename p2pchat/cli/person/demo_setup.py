@@ -7,23 +7,39 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
 from p2pchat.app.local_node import make_node
 from p2pchat.app.registry_process import RunningRegistry
-from p2pchat.app.run import TO_END, AtPrompt, MakeNode, at_signals, converse
+from p2pchat.app.run import (
+    TO_END,
+    AtPrompt,
+    MakeNode,
+    at_signals,
+    converse,
+    own_node,
+    screen_hello,
+)
 from p2pchat.app.session import UserSession, running_loop
-from p2pchat.net.address import Address
+from p2pchat.client.clients import Clients
 from p2pchat.net.loop import Loop
-from p2pchat.peer.events import Called, ChatEnded, ChatStarted, Event, LoggedIn, TextReceived
-from p2pchat.peer.node import Node
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.peer.store.profile import Profile
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import (
+    Called,
+    ChatEnded,
+    ChatStarted,
+    Event,
+    LoggedIn,
+    TextReceived,
+)
+from p2pchat.protocol.client.messages import Hello
+from p2pchat.protocol.client.orders import Accept, Leave, Open, Say
 from p2pchat.ui.program.plain import LineWriter
 from p2pchat.ui.screen.call import Call
-from p2pchat.ui.screen.screens import Listening
 from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.appearance import Appearance
 
@@ -39,7 +55,9 @@ def chat_with_robot(look: Appearance) -> int:
     with _stage() as stage:
         if stage.exit_code:
             return stage.exit_code
-        app = converse(stage.person, stage.loop, Call(ROBOT), AtPrompt(None, None, look))
+        at_prompt = AtPrompt(None, None, look)
+        node = own_node(stage.person, stage.loop, screen_hello(at_prompt))
+        app = converse(node, stage.loop, Call(ROBOT), at_prompt)
     if app.error is not None:
         raise app.error
     return app.exit_code
@@ -56,36 +74,38 @@ def hold_conversation() -> int:
     def say_next() -> None:
         line = next(lines, None)
         if line is None:
-            node.leave(ROBOT)
+            client.order(Leave(ROBOT))
             return
         view.show(TextReceived(PERSON, line))
-        node.say(ROBOT, line)
+        client.order(Say(ROBOT, line))
 
     def on_event(event: Event) -> None:
         nonlocal ended
         view.show(event)
         match event:
             case LoggedIn():
-                node.call(ROBOT)
+                client.order(Open(ROBOT))
             case ChatStarted() | TextReceived():
-                stage.loop.call_soon(say_next)
+                say_next()
             case ChatEnded():
                 ended = True
             case _:
                 pass
 
-    with _stage() as stage, stage.person(Listening(on_event)) as node:
+    with _stage() as stage, own_node(stage.person, stage.loop, Hello(follow=True)) as used:
         view = View(LineWriter(sys.stdout, stage.loop.end_with).write, plain=True)
+        client = used.client
+        client.on_event = on_event
         try:
-            node.start()
+            used.start()
             stage.loop.run_until(lambda: ended or bool(stage.exit_code))
         finally:
-            node.stop()
+            client.close()
     return stage.exit_code
 
 
 class _Stage:
-    """The registry is open, the robot waits; `person(on_event)` makes the person's node.
+    """The registry is open, the robot waits; `person()` makes the clients of the person's node.
 
     Once `exit_code` is set the demo is to end: a signal has arrived.
     """
@@ -126,15 +146,21 @@ def _stage() -> Iterator[_Stage]:
             password = secrets.token_urlsafe()
             credentials = us.credentials(username, password)
             us.registry_commands.register(credentials, password)
-            return lambda watcher: nullcontext(make_node(us, credentials, watcher.on_event))
 
-        robot = _start_robot(loop, stack, join(ROBOT))
-        stack.callback(robot.stop)
+            def make_clients() -> AbstractContextManager[Clients]:
+                clients = Clients(loop)
+                clients.serve(make_node(us, credentials, clients.on_event))
+                return nullcontext(clients)
+
+            return make_clients
+
+        _start_robot(loop, stack, join(ROBOT))
         stage.person = join(PERSON)
         yield stage
 
 
-def _start_robot(loop: Loop, stack: ExitStack, make_node: MakeNode) -> Node:
+def _start_robot(loop: Loop, stack: ExitStack, make_node: MakeNode) -> None:
+    """Have the robot accept every call and answer every line, until the stack ends."""
     ready = False
 
     def on_event(event: Event) -> None:
@@ -142,17 +168,19 @@ def _start_robot(loop: Loop, stack: ExitStack, make_node: MakeNode) -> Node:
         match event:
             case LoggedIn():
                 ready = True
-            case Called():
-                loop.call_soon(robot.accept)
+            case Called(contact):
+                robot.order(Accept(contact))
             case TextReceived(contact, text):
-                loop.call_soon(lambda: robot.say(contact, answer(contact, text)))
+                robot.order(Say(contact, answer(contact, text)))
             case _:
                 pass
 
-    robot = stack.enter_context(make_node(Listening(on_event)))
-    robot.start()
+    used = stack.enter_context(own_node(make_node, loop, Hello(follow=True)))
+    robot = used.client
+    stack.callback(robot.close)
+    robot.on_event = on_event
+    used.start()
     loop.run_until(lambda: ready)
-    return robot
 
 
 def answer(contact: str, text: str) -> str:

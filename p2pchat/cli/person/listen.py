@@ -9,7 +9,7 @@ from p2pchat.cli import options
 from p2pchat.cli.node_options import node_maker, node_options, refuse_node_options
 
 if TYPE_CHECKING:
-    from p2pchat.peer.control.client import ControlClient
+    from p2pchat.client.client import Client
 
 
 @click.command(
@@ -57,7 +57,7 @@ def listen(
     **how_the_node_is: Any,
 ) -> None:
     """Run `p2p listen`."""
-    from p2pchat.app.run import Following, Talk, attach_program, serve_program
+    from p2pchat.app.run import Following, Talk, follow, other_node, own_node
     from p2pchat.app.running_node import at_a_node
     from p2pchat.app.session import open_session
 
@@ -66,15 +66,15 @@ def listen(
         username = us.own_account(me)
         following = Following(as_json, "" if only is None else us.named(only), seen, orders=False)
 
-        def attach_here(client: "ControlClient") -> Talk:
+        def use(client: "Client") -> Talk:
             refuse_node_options(ctx)
-            return attach_program(client, us.loop, None, following)
+            return follow(other_node(client), us.loop, None, following)
 
         def be_the_node() -> Talk:
             make_node = node_maker(settings, us, username, **how_the_node_is)
-            return serve_program(make_node, us.loop, None, following)
+            return follow(own_node(make_node, us.loop, following.hello), us.loop, None, following)
 
-        talk = at_a_node(us.loop, settings, us, username, attach_here, be_the_node)
+        talk = at_a_node(us.loop, settings, us, username, following.hello, use, be_the_node)
     if talk.error is not None:
         raise talk.error
     ctx.exit(talk.exit_code)

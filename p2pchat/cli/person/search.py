@@ -7,11 +7,11 @@ import click
 from p2pchat.app.settings import Settings
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
-from p2pchat.errors import ContactOffline, LinkLost, NoSuchUser
+from p2pchat.errors import ContactOffline, NoSuchUser, P2PError, TimedOut
 
 if TYPE_CHECKING:
     from p2pchat.app.session import UserSession
-    from p2pchat.protocol.messages import SearchResult
+    from p2pchat.protocol.client.orders import Whereabouts
 
 
 @click.command(
@@ -34,7 +34,7 @@ def search(
 ) -> None:
     """Run `p2p search`."""
     from p2pchat.app.session import open_session
-    from p2pchat.net.address import Address
+    from p2pchat.protocol.address import Address
     from p2pchat.protocol.messages import Presence
 
     settings: Settings = ctx.obj
@@ -68,12 +68,11 @@ def search(
 
 def _through_node(
     settings: Settings, us: "UserSession", me: str | None, user: str
-) -> "SearchResult | None":
+) -> "Whereabouts | None":
     """Ask the running node, so that there is no second login; return None if none answers."""
     from p2pchat.app.running_node import running_node
-    from p2pchat.peer.control.client import REGISTRY_TIMEOUT
-    from p2pchat.protocol.control import Find, FindResult
-    from p2pchat.protocol.messages import SearchResult
+    from p2pchat.client.socket_client import REGISTRY_TIMEOUT
+    from p2pchat.protocol.client.orders import Search
 
     if not us.url.secure:
         return None
@@ -81,10 +80,8 @@ def _through_node(
         if running is None:
             return None
         try:
-            found = running.ask(Find(user), REGISTRY_TIMEOUT)
-        except LinkLost:
-            return None  # it has ended meanwhile
-    assert isinstance(found, FindResult)
-    if found.presence is None:
-        return None
-    return SearchResult(found.presence, found.host, found.port)
+            return running.ask(Search(user, quietly=True), REGISTRY_TIMEOUT)
+        except TimedOut:
+            raise
+        except P2PError:
+            return None  # it has ended meanwhile, or cannot ask the registry

@@ -166,7 +166,7 @@ def list_outbox(given: tuple[Settings, str | None], *, as_json: bool, raw: bool)
 
 def _list(settings: Settings, registry: str | None, *, as_json: bool, raw: bool) -> None:
     from p2pchat.app.profile_home import open_profile_home
-    from p2pchat.peer.store.lines import TO_RETRY, LineState
+    from p2pchat.protocol.client.lines import TO_RETRY, LineState
 
     with open_profile_home(settings, registry) as us:
         lines = us.history.lines(states=(LineState.QUEUED, *TO_RETRY))
@@ -202,7 +202,7 @@ def retry(given: tuple[Settings, str | None], user: str, me: str | None) -> None
     """Run `p2p outbox retry`."""
     from p2pchat.app.profile_home import open_profile_home
     from p2pchat.app.sending import deliver
-    from p2pchat.peer.store.lines import TO_RETRY
+    from p2pchat.protocol.client.lines import TO_RETRY
 
     settings, registry = given
     with open_profile_home(settings, registry) as us:

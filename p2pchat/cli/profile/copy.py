@@ -115,7 +115,7 @@ def _set_aside(database: Path, identity: Path) -> Path | None:
 
 def _refuse_if_online(settings: Settings) -> None:
     """Raise AlreadyOnline if a node is running: it would go on writing to the old files."""
-    from p2pchat.peer.control.client import process_at
+    from p2pchat.client.socket_client import process_at
     from p2pchat.private_files import is_locked
 
     for lock in settings.run_folder.glob("*.lock"):

@@ -11,8 +11,7 @@ from p2pchat.cli.echo import echo, echo_json
 from p2pchat.errors import UsageError
 
 if TYPE_CHECKING:
-    from p2pchat.peer.store.lines import KeptLine
-    from p2pchat.peer.store.schedule import ScheduledLine
+    from p2pchat.protocol.client.lines import KeptLine, ScheduledLine
 
 
 def line_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,7 +30,7 @@ def line_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool, raw: bool) -> None:
     """Print each line as text, as a JSON object, or `raw`: the bytes of its text."""
-    from p2pchat.ui.program.json_events import kept_object
+    from p2pchat.protocol.client.objects import kept_object
     from p2pchat.ui.text.render import kept_lines
 
     for line in lines:
@@ -46,7 +45,7 @@ def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool, raw: boo
 
 def print_scheduled(lines: "Sequence[ScheduledLine]", *, as_json: bool, raw: bool) -> None:
     """Print lines that are to be sent later, in the same three ways."""
-    from p2pchat.ui.program.json_events import scheduled_object
+    from p2pchat.protocol.client.objects import scheduled_object
     from p2pchat.ui.text.render import scheduled_line
 
     for line in lines:

@@ -103,15 +103,14 @@ def _status(settings: Settings, registry: str | None, me: str | None) -> dict[st
     from p2pchat.app.running_node import running_node
     from p2pchat.errors import LinkLost
     from p2pchat.net.loop import Loop
-    from p2pchat.protocol.control import Status, StatusResult
+    from p2pchat.protocol.client.orders import GetStatus
 
     with open_profile_home(settings, registry) as us, closing(Loop()) as loop:
         username = us.own_account(me)
         # A node that ends meanwhile is none any more.
         with suppress(LinkLost), running_node(loop, settings, us, username) as running:
             if running is not None:
-                answer = running.ask(Status())
-                assert isinstance(answer, StatusResult)
+                answer = running.ask(GetStatus())
                 return {
                     "user": answer.username,
                     "registry": answer.registry,

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from p2pchat.app.settings import Settings
 from p2pchat.cli import limit_option
 from p2pchat.errors import UsageError
-from p2pchat.net.address import Address, is_host, is_ip, is_loopback
+from p2pchat.net.address import is_host, is_ip, is_loopback
 from p2pchat.net.endpoints import every_host
+from p2pchat.protocol.address import Address
 from p2pchat.registry.service.auth import Registration
 from p2pchat.registry.service.limits import NO_LIMITS, Limits
 from p2pchat.registry.store.passwords import STANDARD_COST, Cost

@@ -14,7 +14,7 @@ from p2pchat.cli import limit_option, options
 from p2pchat.cli.serve.settings import FILE_NAME
 
 if TYPE_CHECKING:
-    from p2pchat.net.address import Address
+    from p2pchat.protocol.address import Address
     from p2pchat.registry.service.limits import Limits
 
 
@@ -66,7 +66,7 @@ class _HostAndPort(click.ParamType["Address"]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> "Address":
         """Read it."""
-        from p2pchat.net.address import Address
+        from p2pchat.protocol.address import Address
 
         if isinstance(value, Address):
             return value

@@ -22,9 +22,9 @@ from p2pchat.errors import P2PError
 if TYPE_CHECKING:
     from p2pchat.app.registry_process import RunningRegistry
     from p2pchat.cli.serve.configuration import Configuration, OriginalListener, SecureListener
-    from p2pchat.net.address import Address
     from p2pchat.net.loop import Loop
     from p2pchat.net.sd_notify import ServiceNotifier
+    from p2pchat.protocol.address import Address
 
 
 @click.command(

@@ -10,10 +10,10 @@ from typing import Final
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import InternalError, LinkLost, P2PError, RemoteProtocolError, TimedOut
-from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
 from p2pchat.net.tls.engine import Engine
 from p2pchat.net.transport import Wire
+from p2pchat.protocol.address import Address
 
 HANDSHAKE_TIMEOUT: Final = 15.0
 

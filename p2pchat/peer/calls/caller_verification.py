@@ -17,10 +17,10 @@ from p2pchat.peer.calls.calls import IncomingCall, in_clear_though_known, not_in
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.peer_links import PeerLinks
-from p2pchat.peer.events import CallerRefused, Event, Joined
 from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.peer.store.identity import another_key, impostor
 from p2pchat.peer.store.profile import KnownContact
+from p2pchat.protocol.client.events import CallerRefused, Event, Joined
 from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.names import is_plain_username
 from p2pchat.protocol.talk import ChatRequest, Reply

@@ -13,11 +13,11 @@ from p2pchat.errors import (
     TimedOut,
     Unreachable,
 )
-from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.peer.calls.peer_links import PeerLinks
 from p2pchat.peer.store.identity import impostor
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatReply, ChatRequest, Reply
 from p2pchat.protocol.text import excerpt

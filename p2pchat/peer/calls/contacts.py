@@ -9,9 +9,9 @@ from typing import Final
 
 from p2pchat.errors import NoSuchUser, NotTrusted, UsageError, nearest
 from p2pchat.peer.calls.invitations import digest_of, new_secret
-from p2pchat.peer.events import Security
 from p2pchat.peer.store.identity import another_key, impostor, safety_number
 from p2pchat.peer.store.profile import KnownContact, Profile
+from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.messages import Presence, SearchResult
 
 _HINT_EVERY: Final = 24 * 3600

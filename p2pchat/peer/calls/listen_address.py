@@ -3,8 +3,9 @@
 from typing import Final
 
 from p2pchat.errors import UsageError
-from p2pchat.net.address import Address, is_loopback
+from p2pchat.net.address import is_loopback
 from p2pchat.peer.calls.peer_server import PeerServer
+from p2pchat.protocol.address import Address
 
 _ANY_PORT: Final = 0
 

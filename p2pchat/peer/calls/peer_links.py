@@ -11,7 +11,6 @@ from functools import partial
 from typing import Protocol
 
 from p2pchat.errors import OnFailed, P2PError, RemoteProtocolError
-from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
@@ -20,6 +19,7 @@ from p2pchat.net.tls.peer_tls import PeerEngine, peer_context
 from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Wire
 from p2pchat.peer.store.identity import Identity
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.original import ORIGINAL
 from p2pchat.protocol.secure import MAX_FRAME_BYTES, SECURE

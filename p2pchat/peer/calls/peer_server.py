@@ -8,7 +8,6 @@ from functools import partial
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError
-from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable, Listener, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
@@ -16,6 +15,7 @@ from p2pchat.net.rate_limit import group_of
 from p2pchat.net.transport import Wire
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.peer_links import PeerLinks
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatRequest, ChatText
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from p2pchat.peer.calls.calls import IncomingCall
-from p2pchat.peer.events import Called, CallWithdrawn, Event
+from p2pchat.protocol.client.events import Called, CallWithdrawn, Event
 from p2pchat.protocol.talk import Reply
 
 _MAX_ASKING: Final = 8

@@ -11,20 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from p2pchat.errors import RemoteProtocolError, StorageError, UsageError
-from p2pchat.peer.store.lines import (
-    KeptLine,
-    NewLine,
-    Progress,
-    Rebased,
-    check_text,
-    new_uid,
-    now_ms,
-)
+from p2pchat.peer.store.lines import NewLine, Progress, Rebased, check_text, new_uid
+from p2pchat.protocol.client.lines import KeptLine
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.original import MAX_TEXT_BYTES
 from p2pchat.protocol.positions import add_to_sum
 from p2pchat.protocol.talk import MAX_JUMP, MAX_NUMBER, Ack, ChatText, Skip, Sync
 from p2pchat.protocol.text import printable
+from p2pchat.wall_clock import now_ms
 
 _READ_AT_ONCE: Final = 200
 """Lines read from the disk at once when they are sent again."""

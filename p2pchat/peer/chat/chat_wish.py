@@ -6,7 +6,7 @@ Knows no link and no line: what happens to them, it is told.
 from collections.abc import Callable
 
 from p2pchat.errors import LinkLost, P2PError, TimedOut, Unreachable
-from p2pchat.peer.events import (
+from p2pchat.protocol.client.events import (
     CallFailed,
     Calling,
     ChatEnded,
@@ -16,8 +16,8 @@ from p2pchat.peer.events import (
     ContactLeft,
     ContactLost,
     Event,
-    Security,
 )
+from p2pchat.protocol.client.state import Security
 
 
 class ChatWish:

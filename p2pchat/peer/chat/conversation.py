@@ -8,7 +8,6 @@ import random
 from collections.abc import Callable, Sequence
 
 from p2pchat.errors import CallRejected, NotTrusted, P2PError, StorageError
-from p2pchat.net.address import Address
 from p2pchat.net.compartment import Compartment
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
@@ -19,7 +18,12 @@ from p2pchat.peer.chat.chat_wish import ChatWish
 from p2pchat.peer.chat.intake import Intake
 from p2pchat.peer.chat.lingering import Lingering
 from p2pchat.peer.chat.reconnector import Reconnector
-from p2pchat.peer.events import (
+from p2pchat.peer.presence.away_status import AwayStatus
+from p2pchat.peer.presence.pacing import Paced
+from p2pchat.peer.store.lines import NewLine, Volume
+from p2pchat.peer.store.thread import Thread
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import (
     Delivered,
     Event,
     LinesMissing,
@@ -27,13 +31,10 @@ from p2pchat.peer.events import (
     QuotaFull,
     Renumbered,
     Said,
-    Security,
     TextReceived,
 )
-from p2pchat.peer.presence.away_status import AwayStatus
-from p2pchat.peer.presence.pacing import Paced
-from p2pchat.peer.store.lines import KeptLine, NewLine, Volume
-from p2pchat.peer.store.thread import Thread
+from p2pchat.protocol.client.lines import KeptLine
+from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import Here, Idle
 

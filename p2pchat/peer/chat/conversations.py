@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable
 
 from p2pchat.errors import NotTrusted, P2PError, UsageError
-from p2pchat.net.address import Address
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.calls import IncomingCall, wrong_address
@@ -20,20 +19,21 @@ from p2pchat.peer.calls.pending_requests import PendingRequests
 from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.notes import Notes
 from p2pchat.peer.chat.outbox import Outbox
-from p2pchat.peer.events import (
-    CallerRefused,
-    CallFailed,
-    ContactAway,
-    Event,
-    OutboxFailed,
-    Security,
-)
 from p2pchat.peer.presence.away_status import AwayStatus
 from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
 from p2pchat.peer.presence.presence_polling import PresencePolling
 from p2pchat.peer.presence.watching import Watching
 from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.peer.store.history import History
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import (
+    CallerRefused,
+    CallFailed,
+    ContactAway,
+    Event,
+    OutboxFailed,
+)
+from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.messages import Presence, PresenceUpdate, SearchResult
 from p2pchat.protocol.talk import Reply
 
@@ -105,6 +105,11 @@ class Conversations:
         return self._watching.online_contacts
 
     @property
+    def names(self) -> list[str]:
+        """The contacts with a conversation in this run, and ourselves, for notes."""
+        return [*self._by_name, self._username]
+
+    @property
     def links(self) -> dict[str, str]:
         """The contacts with an open link: its address, and how well it is protected."""
         conversations = self._by_name.values()
@@ -115,12 +120,8 @@ class Conversations:
     @property
     def sought(self) -> str | None:
         """The contact of a wished chat who is still being looked up or has not answered."""
-        for contact in self._sought:
-            return contact
-        for conversation in self._by_name.values():
-            if conversation.is_opening:
-                return conversation.contact
-        return None
+        opening = (c.contact for c in self._by_name.values() if c.is_opening)
+        return next(iter(self._sought), None) or next(opening, None)
 
     def get(self, contact: str) -> Conversation | Notes | None:
         """Return the conversation with a contact; None if there was none in this run."""
@@ -164,9 +165,7 @@ class Conversations:
             self.notes.open()
             return
         conversation = self._by_name.get(contact)
-        if conversation is not None and conversation.wished:
-            return
-        if contact in self._sought:
+        if contact in self._sought or (conversation is not None and conversation.wished):
             return
         if contact in self.asking:
             self.accept(contact)

@@ -7,17 +7,19 @@ message, so that a program can be tried without a second person.
 
 from collections.abc import Callable, Sequence
 
-from p2pchat.peer.events import (
+from p2pchat.peer.store.history import History
+from p2pchat.peer.store.lines import NewLine, Progress, check_text, new_uid
+from p2pchat.protocol.client.events import (
     ChatEnded,
     ChatStarted,
     Delivered,
     Event,
     Said,
-    Security,
     TextReceived,
 )
-from p2pchat.peer.store.history import History
-from p2pchat.peer.store.lines import KeptLine, NewLine, Progress, check_text, new_uid, now_ms
+from p2pchat.protocol.client.lines import KeptLine
+from p2pchat.protocol.client.state import Security
+from p2pchat.wall_clock import now_ms
 
 
 class Notes:

@@ -11,10 +11,10 @@ from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.notes import Notes
-from p2pchat.peer.events import Event, OutboxFailed
 from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.peer.store.history import History
-from p2pchat.peer.store.lines import TO_RETRY
+from p2pchat.protocol.client.events import Event, OutboxFailed
+from p2pchat.protocol.client.lines import TO_RETRY
 from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.names import check_username
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from p2pchat.errors import StorageError
 from p2pchat.net.loop import Loop, Timer
-from p2pchat.peer.events import Event, Overdue, Trouble
 from p2pchat.peer.store.history import History
+from p2pchat.protocol.client.events import Event, Overdue, Trouble
 
 _PATIENCE: Final = 24 * 3600.0  # seconds
 _FIRST_AFTER: Final = 5.0

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Final
 
 from p2pchat.errors import HungUp, P2PError
-from p2pchat.net.address import Address
 from p2pchat.net.compartment import Scheduler
 from p2pchat.net.link import Link
 from p2pchat.peer.calls.calls import OutgoingCall, pause_after
 from p2pchat.peer.calls.peer_links import PeerLinks
 from p2pchat.peer.registry_client.retries import Retries
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.talk import ChatRequest
 
 _FIRST_PAUSE: Final = 0.5

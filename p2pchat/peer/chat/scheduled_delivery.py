@@ -7,9 +7,10 @@ from typing import Final
 from p2pchat.errors import P2PError, StorageError
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.chat.outbox import Outbox
-from p2pchat.peer.events import Event, Trouble
 from p2pchat.peer.store.history import History
-from p2pchat.peer.store.schedule import Schedule, ScheduledLine
+from p2pchat.peer.store.schedule import Schedule
+from p2pchat.protocol.client.events import Event, Trouble
+from p2pchat.protocol.client.lines import ScheduledLine
 
 _EVERY: Final = 5.0  # seconds; other commands add lines while this runs
 

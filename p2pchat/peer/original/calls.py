@@ -9,22 +9,22 @@ from typing import Final
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError, UsageError
-from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.calls import DIAL_TIMEOUT, IncomingCall, OutgoingCall
 from p2pchat.peer.calls.peer_links import PeerLinks
-from p2pchat.peer.events import (
+from p2pchat.peer.original.chat import ClearChat
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import (
     Called,
     CallFailed,
     Calling,
     CallTurnedAway,
     CallWithdrawn,
     Event,
-    Security,
 )
-from p2pchat.peer.original.chat import ClearChat
+from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatRequest, ChatText, Reply
 

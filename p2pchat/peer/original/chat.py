@@ -12,8 +12,9 @@ from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
-from p2pchat.peer.events import ChatEnded, ChatStarted, Event, Security, TextReceived
 from p2pchat.peer.store.lines import check_text
+from p2pchat.protocol.client.events import ChatEnded, ChatStarted, Event, TextReceived
+from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatText
 from p2pchat.protocol.text import printable

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Final
 
 from p2pchat.errors import ContactOffline, NoSuchUser, NotTrusted, P2PError
-from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.calls import in_clear_though_known, wrong_address
@@ -15,9 +14,10 @@ from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.peer_links import ClearLinks
 from p2pchat.peer.calls.peer_server import OnCall, PeerServer
-from p2pchat.peer.events import Event
 from p2pchat.peer.original.calls import OriginalCalls
 from p2pchat.peer.registry_client.link import SearchUser
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import Event
 from p2pchat.protocol.messages import Presence, SearchResult
 
 _ANY_PORT: Final = 0

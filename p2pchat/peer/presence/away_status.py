@@ -8,8 +8,8 @@ from functools import partial
 
 from p2pchat.net.compartment import Scheduler
 from p2pchat.net.link import Link
-from p2pchat.peer.events import ContactIdle, Event
 from p2pchat.peer.presence.pacing import Paced
+from p2pchat.protocol.client.events import ContactIdle, Event
 from p2pchat.protocol.talk import Idle
 
 

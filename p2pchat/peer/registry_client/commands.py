@@ -11,12 +11,13 @@ from functools import partial
 from typing import NamedTuple
 
 from p2pchat.errors import InviteNeeded, LoginNeeded, P2PError, RegistrationRefused, UsageError
-from p2pchat.net.address import Address, with_zone_of
+from p2pchat.net.address import with_zone_of
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
 from p2pchat.peer.registry_client.client import RegistryClient
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.messages import (
     AnnouncePort,
     ChangePassword,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from p2pchat.errors import NotTrusted, OnFailed, P2PError, UsageError
-from p2pchat.net.address import Address, is_ip, leads_here
+from p2pchat.net.address import is_ip, leads_here
 from p2pchat.net.endpoints import Closable, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
@@ -17,6 +17,7 @@ from p2pchat.net.tls.signing import is_signed
 from p2pchat.peer.registry_client.link import MachineDialer, OnLink, pinned_key
 from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
 from p2pchat.peer.store.profile import Profile
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.proofs import SignedNodes, nodes_statement
 
 _LONGEST_BELIEF_S: Final = 30 * 24 * 3600

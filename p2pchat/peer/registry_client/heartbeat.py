@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Final
 
 from p2pchat.errors import RemoteProtocolError
-from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop, Timer
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.heartbeat import read_answer, seal_hello
 from p2pchat.protocol.messages import Grant
 

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, RemoteProtocolError, Unreachable
-from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Listener, Network
 from p2pchat.net.loop import Loop
 from p2pchat.net.tls.certificates import client_context
@@ -17,6 +16,7 @@ from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Wire
 from p2pchat.peer.registry_client.commands import TransientLogin
 from p2pchat.peer.registry_client.heartbeat import Heartbeat, sealed_hellos
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.secure import ALPN
 
 _HELLO_INTERVAL: Final = 0.5  # UDP may lose one

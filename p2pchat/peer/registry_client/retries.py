@@ -35,9 +35,9 @@ class Retries:
         return self._timer is not None
 
     @property
-    def due_in(self) -> float | None:
-        """Seconds until the next try; None where none is due."""
-        return None if self._timer is None else max(0.0, self._due - self._loop.now())
+    def due_at(self) -> float | None:
+        """When the next try is due, by the loop's clock; None where none is due."""
+        return None if self._timer is None else self._due
 
     def later(
         self, action: Callable[[], None], *, more: float = 0.0, instead: float | None = None

@@ -7,7 +7,6 @@ Knows no contact and no chat; a chat that is open goes on whatever happens here.
 import random
 import time
 from collections.abc import Callable
-from enum import Enum
 from functools import partial
 from typing import Final
 
@@ -26,11 +25,10 @@ from p2pchat.errors import (
     Unreachable,
     UsageError,
 )
-from p2pchat.net.address import Address, is_ip, leads_here, with_zone_of
+from p2pchat.net.address import is_ip, leads_here, with_zone_of
 from p2pchat.net.endpoints import Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.peer.events import Event, LoggedIn, LoginFailed, RegistryBack, RegistryLost, Trouble
 from p2pchat.peer.registry_client.client import RegistryClient
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
@@ -39,6 +37,16 @@ from p2pchat.peer.registry_client.losses import explained, put_offline
 from p2pchat.peer.registry_client.retries import Retries
 from p2pchat.peer.registry_client.self_search import SelfSearch
 from p2pchat.peer.registry_client.sleep_watch import SleepWatch
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import (
+    Event,
+    LoggedIn,
+    LoginFailed,
+    RegistryBack,
+    RegistryLost,
+    Trouble,
+)
+from p2pchat.protocol.client.state import SessionState
 from p2pchat.protocol.messages import (
     MAX_WATCHED,
     AnnouncePort,
@@ -64,15 +72,6 @@ _LONGEST_PAUSE: Final = 60.0
 _STEADY_AFTER: Final = 60.0  # logged in for so long, the next loss starts with a short pause again
 _PORT_TRIES: Final = 5
 _PROBE_TIMEOUT: Final = 5.0
-
-
-class SessionState(Enum):
-    """How we stand with the registry."""
-
-    CONNECTING = "connecting"
-    ONLINE = "online"
-    WAITING = "waiting"
-    STOPPED = "stopped"
 
 
 class RegistrySession:
@@ -118,13 +117,14 @@ class RegistrySession:
         self._is_silent = False  # the registry has said that it hears no heartbeat of ours
         self._wall = wall
         self._sleep_watch: SleepWatch | None = None
+        self.on_connecting: Callable[[], None] = ignore
         self.on_presence_update: Callable[[PresenceUpdate], None] = ignore
         self.standing = SessionState.CONNECTING
 
     @property
-    def next_try_in(self) -> float | None:
-        """Seconds until the registry that was lost is tried again."""
-        return self._retries.due_in
+    def next_try_at(self) -> float | None:
+        """When the registry that was lost is tried again, by the loop's clock."""
+        return self._retries.due_at
 
     def may_send_to(self, host: str) -> bool:
         """Return whether the registry may send us to a host that it names as a contact's.
@@ -208,6 +208,7 @@ class RegistrySession:
 
     def _connect(self) -> None:
         self.standing = SessionState.CONNECTING
+        self.on_connecting()
         self._client = RegistryClient(self._loop, self._dialer)
         self._client.on_lost = self._lost
         self._client.on_goodbye = self._told_goodbye

@@ -7,7 +7,8 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from p2pchat.errors import UsageError
-from p2pchat.net.address import Address, is_host
+from p2pchat.net.address import is_host
+from p2pchat.protocol.address import Address
 
 ORIGINAL_TCP_PORT: Final = 1235
 ORIGINAL_UDP_PORT: Final = 4322

@@ -6,7 +6,7 @@ Knows no link and no screen. Writes are one transaction for each call, on the di
 from collections.abc import Sequence
 from typing import Any, Final
 
-from p2pchat.peer.store.lines import COLUMNS, KeptLine, LineState, is_in, kept
+from p2pchat.peer.store.lines import COLUMNS, is_in, kept
 from p2pchat.peer.store.models import (
     EARLIEST,
     LINE_COUNT,
@@ -18,6 +18,7 @@ from p2pchat.peer.store.models import (
 )
 from p2pchat.peer.store.search_terms import Wanted
 from p2pchat.peer.store.thread import Thread
+from p2pchat.protocol.client.lines import KeptLine, LineState
 from p2pchat.storage import SqliteFile
 
 

@@ -1,47 +1,15 @@
 """What a line is: in a conversation, and as it is kept. Knows no link and writes nothing."""
 
 import secrets
-import time
-from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from p2pchat.errors import UsageError
 from p2pchat.peer.store.models import Line
+from p2pchat.protocol.client.lines import KeptLine, LineState
 from p2pchat.protocol.original import MAX_TEXT_BYTES
 from p2pchat.protocol.positions import NO_SUM
 
 _UID_BYTES: Final = 12
-
-
-class LineState(StrEnum):
-    """What has become of a line: outgoing ones are queued first, incoming ones unread.
-
-    MISSING: it was delivered, and the contact's disk is an older copy now, which may lack it.
-    """
-
-    QUEUED = "queued"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    MISSING = "missing"
-    UNREAD = "unread"
-    READ = "read"
-
-
-TO_RETRY: Final = (LineState.FAILED, LineState.MISSING)
-"""The states of lines that are sent again by order only."""
-
-
-class KeptLine(NamedTuple):
-    """A line as it is kept; `at` in milliseconds since the epoch, `id` grows with each."""
-
-    id: int
-    username: str
-    outgoing: bool
-    seq: int
-    uid: str
-    at: int
-    text: str
-    state: LineState
 
 
 class NewLine(NamedTuple):
@@ -110,8 +78,3 @@ def check_text(text: str) -> None:
 def new_uid() -> str:
     """Return a name that no other line has."""
     return secrets.token_hex(_UID_BYTES)
-
-
-def now_ms() -> int:
-    """Return the wall clock's time as lines carry it."""
-    return int(time.time() * 1000)

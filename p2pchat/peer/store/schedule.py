@@ -1,24 +1,12 @@
 """Lines that are to be sent later, as they are on the disk. Knows no conversation."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
-from p2pchat.peer.store.lines import check_text, new_uid, now_ms
+from p2pchat.peer.store.lines import check_text, new_uid
+from p2pchat.protocol.client.lines import ScheduledLine
 from p2pchat.storage import SqliteFile
-
-
-class ScheduledLine(NamedTuple):
-    """A line for a contact, `not_before` a time; `expires_at` 0: it never does.
-
-    Times in milliseconds since the epoch, by our clock.
-    """
-
-    username: str
-    uid: str
-    text: str
-    written_at: int
-    not_before: int
-    expires_at: int = 0
+from p2pchat.wall_clock import now_ms
 
 
 def scheduled(

@@ -9,19 +9,12 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from p2pchat.peer.store.lines import (
-    KeptLine,
-    LineState,
-    NewLine,
-    Progress,
-    Rebased,
-    Volume,
-    kept,
-    now_ms,
-)
+from p2pchat.peer.store.lines import NewLine, Progress, Rebased, Volume, kept
+from p2pchat.protocol.client.lines import KeptLine, LineState
 from p2pchat.protocol.positions import NO_SUM, SUM_CHARACTERS
 from p2pchat.protocol.talk import MAX_NUMBER
 from p2pchat.storage import SqliteFile
+from p2pchat.wall_clock import now_ms
 
 RECENT: Final = 1000
 """Ids that are remembered of each conversation."""

@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError, RemoteProtocolError
-from p2pchat.net.address import Address
 from p2pchat.net.endpoints import Datagrams, Listener, Network, OnTransport
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
@@ -19,6 +18,7 @@ from p2pchat.net.tls.engine import CertificateLookedAt, Engine
 from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Transport, Wire
 from p2pchat.net.worker import Worker
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.dialects import Dialect
 from p2pchat.protocol.heartbeat import open_hello, write_answer

@@ -9,29 +9,28 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+from p2pchat.callbacks import ignore
+from p2pchat.client.client import Client
 from p2pchat.errors import ContactOffline, LinkLost, P2PError, UsageError
-from p2pchat.net.loop import Loop, Timer
-from p2pchat.peer.events import (
+from p2pchat.net.loop import Timer
+from p2pchat.protocol.client.events import (
     CallFailed,
     ChatEnded,
     ContactLeft,
     ContactLost,
     Event,
-    Found,
     LoggedIn,
     LoginFailed,
-    NotKept,
     RegistryLost,
-    SearchFailed,
 )
-from p2pchat.peer.node import Node
-from p2pchat.protocol.messages import Presence, SearchResult
+from p2pchat.protocol.client.objects import error_fields
+from p2pchat.protocol.client.orders import Close, Open, Search, Switch, Whereabouts
+from p2pchat.protocol.messages import Presence
 from p2pchat.ui.program.json_commands import Id, JsonOrder, id_of, load, understand
-from p2pchat.ui.program.json_events import error_fields
-from p2pchat.ui.program.orders import LATER, ProgramOrders
+from p2pchat.ui.program.orders import ProgramOrders, Told
 from p2pchat.ui.program.stream import Stream
 from p2pchat.ui.screen.call import Call
-from p2pchat.ui.screen.screens import Watcher
+from p2pchat.ui.screen.said_lines import Untold
 
 _MOST_WAITING: Final = 1000
 """Orders that are not answered yet; no more are read."""
@@ -40,64 +39,62 @@ _PATIENCE: Final = 15.0
 """Seconds at the end for lines to be delivered to who is online; then they wait in the outbox."""
 
 
-class ProgramApp(Watcher):
+class ProgramApp:
     """A program's session with a node, until `done`; then `exit_code` or `error` says how it ended.
 
     `call`: be in a chat with that user, the default contact of orders without a name, and be done
     when it ends. See ChatApp for the rest.
     """
 
-    def __init__(
-        self,
-        loop: Loop,
-        stream: Stream,
-        *,
-        call: Call | None = None,
-        is_elsewhere: Callable[[str], bool] = lambda _: False,
-    ) -> None:
-        self._loop = loop
+    def __init__(self, stream: Stream, *, call: Call | None = None) -> None:
         self._stream = stream
         self._call = call
-        self._is_elsewhere = is_elsewhere
-        self._node: Node | None = None
+        self._client: Client | None = None
         self._ready = False
         self._waiting: deque[JsonOrder | None] = deque()  # None is the end of input
         self._held_back = False  # input, and its reader does not resume by itself
         self._ending = False  # everything was ordered, and may still be delivered
+        self._is_asking = False  # for the chat that it was started for
+        self._is_leaving = False  # the chat, which was asked for
         self._over = False
         self._undelivered: set[str] = set()  # to whom, once it is ending
         self._deadline: Timer | None = None
         self._refused: P2PError | None = None
-        self._on_input_wanted: Callable[[], None] = lambda: None
+        self._on_input_wanted: Callable[[], None] = ignore
         self._orders = ProgramOrders(
-            stream, lambda: self.node, self._answer_later, call.username if call else ""
+            stream, lambda: self.client, self._answer, call.username if call else ""
         )
-        self.on_done: Callable[[], None] = lambda: None
         self.done = False
         self.exit_code = 0
         self.error: P2PError | None = None
+        self.untold = Untold()
+        """What is not known to be kept, if the node has ended."""
 
     @property
-    def node(self) -> Node:
-        """The node that `run` was given."""
-        assert self._node is not None
-        return self._node
+    def client(self) -> Client:
+        """The client that `run` was given."""
+        assert self._client is not None
+        return self._client
 
     @property
     def opened(self) -> set[str]:
         """The contacts that this program chats with."""
         return self._orders.opened
 
-    def run(self, node: Node, *, ready: bool = False) -> None:
-        """Begin at this node; `ready` if it is logged in already, which is waited for otherwise."""
-        self._node = node
+    def run(self, client: Client, *, ready: bool = False) -> None:
+        """Begin; `ready` if the node is logged in already, which is waited for otherwise.
+
+        The client is closed at the end.
+        """
+        self._client = client
+        client.paced = True
+        client.on_event = self.on_event
+        client.on_changed = self._work_off
+        client.on_closed = self._node_ended
+        self._stream.on_room = self._work_off
+        self._stream.begin(client)
         if ready:
             self._begin()
-
-    @property
-    def undone(self) -> int:
-        """How many orders were not begun yet."""
-        return len(self._waiting)
 
     @property
     def wants_input(self) -> bool:
@@ -134,13 +131,12 @@ class ProgramApp(Watcher):
         self._waiting.append(None)
         self._work_off()
 
-    def on_room(self) -> None:
-        """Note that more can be said than before."""
-        self._work_off()
-
     def on_event(self, event: Event) -> None:
         """Handle an event of the node."""
-        if self.done or self._orders.is_own_note(event):
+        if self.done:
+            return
+        if self._orders.is_own_note(event):
+            self.client.taken(self.client.number)
             return
         self._stream.show(event)
         self._take(event)
@@ -154,10 +150,8 @@ class ProgramApp(Watcher):
             if self._deadline is not None:
                 self._deadline.cancel()
             self._stream.end()
-            self.on_done()
-
-    def settle(self) -> None:
-        """Do nothing: a program was told the known state of each line already."""
+            if self._client is not None:
+                self._client.close()
 
     def _end(self, exit_code: int = 0, error: P2PError | None = None) -> None:
         """End the session once everything is written; the first reason counts."""
@@ -165,29 +159,36 @@ class ProgramApp(Watcher):
             self._over = True
             self._stream.close(lambda: self.finish(exit_code, error))
 
+    def _node_ended(self, error: P2PError) -> None:
+        contact = self._call.username if self._call is not None else ""
+        untold = self._orders.untold(contact, all_typed=None in self._waiting or self._ending)
+        waiting = (o for o in self._waiting if o is not None and o.word == "send")
+        texts = tuple(o.text for o in waiting if o.user in {"", contact})
+        self.untold = untold._replace(waiting=texts)
+        self._end(error=error)
+
     def _begin(self) -> None:
         self._ready = True
-        try:
-            self._stream.begin(self.node)
-            if self._call is not None:
-                self.opened.add(self._call.username)
-                self.node.call(self._call.username, in_clear=self._call.in_clear)
-        except P2PError as error:
-            self._end(error=error)
+        if self._call is not None:
+            self.opened.add(self._call.username)
+            self._is_asking = True
+            self.client.order(
+                Open(self._call.username, self._call.in_clear),
+                lambda _: self._has_asked(),
+                lambda error: self._end(error=error),
+            )
         self._work_off()
 
-    def _take(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
+    def _has_asked(self) -> None:
+        self._is_asking = False
+        self._work_off()
+
+    def _take(self, event: Event) -> None:
         match event:
             case LoggedIn() | RegistryLost() if not self._ready:
                 self._begin()
             case LoginFailed(error):
                 self._refused = error
-            case Found(username):
-                self._orders.found(username, None)
-            case SearchFailed(username, error):
-                self._orders.found(username, error)
-            case NotKept(contact, error, texts):
-                self._orders.not_kept(contact, error, texts)
             case CallFailed(contact, error):
                 self._chat_is_over(contact, error.exit_code)
             case ContactLeft(contact) | ContactLost(contact) if self._refused is not None:
@@ -208,7 +209,7 @@ class ProgramApp(Watcher):
     def _exit_code(self, contact: str, error: P2PError | None, unsent: int) -> int:
         if unsent or (isinstance(error, LinkLost) and error.unsent):
             return LinkLost.exit_code
-        chat = self.node.chat(contact)
+        chat = self.client.state.chats.get(contact)
         return ContactOffline.exit_code if chat is not None and chat.waiting else 0
 
     def _work_off(self) -> None:
@@ -224,58 +225,58 @@ class ProgramApp(Watcher):
         if not self._ready or self._over or self._ending:
             return False
         if order is None or order.word == "quit":
-            asked = self._call is not None and self.node.calling == self._call.username
-            return not self._orders.unanswered and not asked
+            called = self._call is not None and self.client.state.calling == self._call.username
+            return not (self._orders.unanswered or self._is_asking or called)
         return self._orders.may_do(order)
 
     def _do(self, order: JsonOrder | None) -> None:
         if order is None or order.word == "quit":
             if order is not None:
-                self._answer(order, {})
+                self._tell_done(order, {})
             self._wind_up()
             return
-        self.node.conversations.flush()  # what was said before it is seen by an order
         try:
-            told = self._orders.do(order)
+            self._orders.do(order)
         except P2PError as error:
             self._answer_error(order.id, error)
-        else:
-            if told is not LATER:
-                self._answer(order, told)
 
-    def _answer(self, order: JsonOrder, told: dict[str, Any]) -> None:
+    def _tell_done(self, order: JsonOrder, told: Told) -> None:
         self._stream.put("done", id=order.id, command=order.word, **told)
 
     def _answer_error(self, order_id: Id, error: P2PError) -> None:
         self._stream.put("error", id=order_id, **error_fields(error))
 
-    def _answer_later(self, order: JsonOrder, told: dict[str, Any] | P2PError) -> None:
+    def _answer(self, order: JsonOrder, told: Told | P2PError) -> None:
         if isinstance(told, P2PError):
             self._answer_error(order.id, told)
         else:
-            self._answer(order, told)
+            self._tell_done(order, told)
         self._work_off()
 
     def _wind_up(self) -> None:
         """After the last order, find out which recipients are there to receive their lines."""
         self._ending = True
-        node = self.node
-        self._undelivered = {c for c in self._orders.written_to if not node.has_said_all(c)}
-        self._deadline = self._loop.call_later(_PATIENCE, self._give_up)
+        self._undelivered = {c for c in self._orders.written_to if not self._has_all(c)}
+        self._deadline = self.client.loop.call_later(_PATIENCE, self._give_up)
         for contact in tuple(self._undelivered):
-            node.registry.search(
-                contact,
+            self.client.order(
+                Search(contact, quietly=True),
                 partial(self._whereabouts, contact),
                 partial(self._no_answer, contact),
             )
 
-    def _whereabouts(self, contact: str, result: SearchResult) -> None:
+    def _has_all(self, contact: str) -> bool:
+        """Return whether everything said to a contact is delivered, as far as can be known."""
+        chat = self.client.state.chats.get(contact)
+        return chat is None or chat.has_said_all
+
+    def _whereabouts(self, contact: str, result: Whereabouts) -> None:
         if result.presence is not Presence.ONLINE:
             self._not_there(contact)
 
     def _no_answer(self, contact: str, _: P2PError) -> None:
         """Handle a failed lookup: a link that is open still shows that the contact is there."""
-        chat = self.node.chat(contact)
+        chat = self.client.state.chats.get(contact)
         if chat is None or chat.away:
             self._not_there(contact)
 
@@ -288,14 +289,20 @@ class ProgramApp(Watcher):
         self._end_if_all_is_said()
 
     def _end_if_all_is_said(self) -> None:
-        if not self._ending or self._over:
+        if not self._ending or self._over or self._is_leaving:
             return
-        self._undelivered = {c for c in self._undelivered if not self.node.has_said_all(c)}
+        self._undelivered = {c for c in self._undelivered if not self._has_all(c)}
         if self._undelivered:
             return
         contact = self._call.username if self._call is not None else None
         if contact is None or contact not in self.opened:
             self._end()
-        elif self._is_elsewhere(contact) or not self.node.leave(contact):
-            self._end(self._exit_code(contact, None, 0))
-        # else ChatEnded follows, and ends it
+            return
+
+        def closed(left: Switch) -> None:
+            if not left.on:
+                self._end(self._exit_code(contact, None, 0))
+            # else ChatEnded has ended it
+
+        self._is_leaving = True
+        self.client.order(Close(contact), closed)

@@ -4,14 +4,13 @@ from typing import IO
 
 from p2pchat.errors import P2PError
 from p2pchat.net.loop import Loop
-from p2pchat.peer.events import Event, LoginFailed, TextReceived
+from p2pchat.protocol.client.events import Event, LoginFailed, TextReceived
 from p2pchat.ui.program.plain import PacedWriter
-from p2pchat.ui.screen.screens import Watcher
 from p2pchat.ui.screen.view import View
 
 
-class Headless(Watcher):
-    """Takes the node's events; `error` is why it is over, if it is."""
+class Headless:
+    """Takes the events of a client; `error` is why it is over, if it is."""
 
     def __init__(self, out: IO[str] | None, loop: Loop) -> None:
         self._writer = PacedWriter(out, loop)

@@ -14,11 +14,10 @@ from typing import Any, Final, NamedTuple
 
 from p2pchat.errors import P2PError, UsageError, nearest
 from p2pchat.net.loop import Loop, Timer
-from p2pchat.peer.events import Event
-from p2pchat.peer.store.lines import now_ms
+from p2pchat.protocol.client.event_json import NAMES, event_object
+from p2pchat.protocol.client.events import Event
 from p2pchat.protocol.text import json_line
-from p2pchat.ui.program.json_events import NAMES, event_object
-from p2pchat.ui.screen.screens import Watcher
+from p2pchat.wall_clock import now_ms
 
 AT_ONCE: Final = 4
 _MOST_WAITING: Final = 1000
@@ -34,8 +33,8 @@ class _Run(NamedTuple):
     fields: dict[str, Any]
 
 
-class Hooks(Watcher):
-    """Run the commands, at most AT_ONCE at a time, the others in order.
+class Hooks:
+    """Run the commands for the events of a client, at most AT_ONCE at a time, the others in order.
 
     `environment` is theirs, besides the event's fields; `output` is a descriptor for what they say.
     `tell(error)` is called once for a hook that fails, however often it does. Raise UsageError

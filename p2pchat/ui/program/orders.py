@@ -1,35 +1,42 @@
-"""What each order of a program does at its node, and what its answer tells.
+"""What each order of a program is at its node, and what its answer tells.
 
 The same as what a person types, but that nothing is brought to front. Knows no pipe and no line of
-JSON; when something is done is `program_app`'s.
+JSON; when something is done is `app`'s.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
-from typing import Any, Final
+from typing import Any, NamedTuple
 
+from p2pchat.client.client import Client
 from p2pchat.errors import P2PError, UsageError
-from p2pchat.peer.events import Event, Security, TextReceived
-from p2pchat.peer.node import Node
-from p2pchat.peer.store.lines import TO_RETRY, KeptLine, LineState
+from p2pchat.protocol.client import orders as o
+from p2pchat.protocol.client.events import Event, TextReceived
+from p2pchat.protocol.client.lines import UNDELIVERED
+from p2pchat.protocol.client.objects import kept_object, scheduled_object, timestamp
+from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.durations import muted_for, seconds_of
 from p2pchat.protocol.names import check_username
 from p2pchat.ui.program.json_commands import JsonOrder
-from p2pchat.ui.program.json_events import kept_object, scheduled_object, timestamp
 from p2pchat.ui.program.stream import Stream
-from p2pchat.ui.screen.contact_list import contact_object, rows_of
-from p2pchat.ui.screen.later import schedule_text
+from p2pchat.ui.screen.contact_list import contact_object
+from p2pchat.ui.screen.later import to_schedule
+from p2pchat.ui.screen.said_lines import Untold
+from p2pchat.wall_clock import now_ms
 
 Told = dict[str, Any]
 
-LATER: Final[Told] = {}
-"""Stands for an answer that is not known yet."""
+
+class _Plan(NamedTuple):
+    """An order at the node, and what its result tells; that may raise P2PError."""
+
+    order: o.Order[Any]
+    tell: Callable[[Any], Told]
 
 
 class ProgramOrders:
-    """Done at the node that `node()` gives; `answer(order, told)` brings those that come LATER.
+    """Orders given to the client that `client()` returns; `answer(order, told)` answers each.
 
     `contact` is the contact of orders that name none.
     """
@@ -37,236 +44,201 @@ class ProgramOrders:
     def __init__(
         self,
         stream: Stream,
-        node: Callable[[], Node],
+        client: Callable[[], Client],
         answer: Callable[[JsonOrder, Told | P2PError], None],
         contact: str,
     ) -> None:
         self._stream = stream
-        self._node = node
+        self._client = client
         self._answer = answer
         self._contact = contact
-        self._sending: dict[str, list[JsonOrder]] = {}
-        self._searching: dict[str, deque[JsonOrder]] = {}
+        self._unanswered: dict[int, tuple[int, JsonOrder]] = {}  # when, and what
+        self._last_key = 0
         self._notes: Counter[str] = Counter()  # that it has said, and not been told of yet
         self.opened: set[str] = set()
         self.written_to: set[str] = set()
-        self._handlers: Mapping[str, Callable[[JsonOrder], Told]] = {
+        self._plans: Mapping[str, Callable[[JsonOrder], _Plan]] = {
             "accept": self._accept,
-            "block": partial(self._block, blocked=True),
+            "block": lambda order: self._block(order, blocked=True),
             "chat": self._chat,
-            "contacts": lambda _: self._contacts(),
-            "away": self._toggle_away,
-            "dnd": self._toggle_dnd,
-            "history": self._history,
+            "contacts": lambda _: _Plan(o.ListContacts(), _contacts),
+            "away": lambda _: _Plan(o.SetAway(), lambda away: {"away": away.on}),
+            "dnd": self._dnd,
+            "history": lambda order: self._lines(
+                order, o.ReadLines(self._meant(order), limit=order.limit)
+            ),
             "leave": self._leave,
             "mute": self._mute,
-            "outbox": self._outbox,
+            "outbox": lambda order: self._lines(
+                order, o.ReadLines(states=UNDELIVERED, scheduled=True)
+            ),
             "reject": self._reject,
-            "search": self._search,
-            "search-history": self._search_history,
-            "seen": self._see,
+            "search": lambda order: _Plan(o.Search(order.user), lambda _: {}),
+            "search-history": lambda order: self._lines(
+                order, o.ReadLines(words=order.words, limit=order.limit)
+            ),
+            "seen": lambda order: _Plan(o.Seen(order.user, order.up_to), _user(order.user)),
             "send": self._send,
             "trust": self._trust,
-            "unblock": partial(self._block, blocked=False),
+            "unblock": lambda order: self._block(order, blocked=False),
             "verify": self._verify,
         }
 
     @property
     def unanswered(self) -> int:
         """How many answers are still to come."""
-        pending = (*self._sending.values(), *self._searching.values())
-        return sum(len(orders) for orders in pending)
+        return len(self._unanswered)
+
+    def untold(self, contact: str, *, all_typed: bool) -> Untold:
+        """Return the texts for a contact of which the node has not said that they are kept."""
+        sent = [(at, order) for at, order in self._unanswered.values() if order.word == "send"]
+        ours = [(at, order) for at, order in sent if (order.user or self._contact) == contact]
+        since = ours[0][0] if ours else 0
+        return Untold(tuple(order.text for _, order in ours), (), since, all_typed)
 
     def may_do(self, order: JsonOrder) -> bool:
-        """Return whether it need not wait: lines for who is there go out before more are kept."""
-        if any(self._searching.values()):
-            return False  # it is answered first
-        if order.word != "send":
-            return True
-        try:
-            contact = self._with_name(order).user or self._contact
-        except UsageError:
-            return True  # it is answered with that
-        chat = self._node().chat(contact)
-        return chat is None or chat.away or self._node().has_room(contact)
+        """Return whether all before it are done: only sending does not wait for sending."""
+        is_sending = all(other.word == "send" for _, other in self._unanswered.values())
+        return is_sending if order.word == "send" else not self._unanswered
 
-    def do(self, order: JsonOrder) -> Told:
-        """Carry out the order; return the answer's fields, or LATER. Raise P2PError if it fails."""
-        return self._handlers[order.word](self._with_name(order))
+    def do(self, order: JsonOrder) -> None:
+        """Give the order to the node. Raise P2PError if it makes no sense."""
+        order = self._with_name(order)
+        plan = self._plans[order.word](order)
+        self._last_key += 1
+        key = self._last_key
+        self._unanswered[key] = now_ms(), order
 
-    def _with_name(self, order: JsonOrder) -> JsonOrder:
-        """Return the order with its name as it is written at the registry."""
-        if not order.user:
-            return order
-        in_clear = order.word == "chat" and order.yes
-        return replace(order, user=self._node().named(order.user, in_clear=in_clear))
+        def done(result: Any) -> None:
+            del self._unanswered[key]
+            try:
+                told = plan.tell(result)
+            except P2PError as error:
+                self._answer(order, error)
+            else:
+                self._answer(order, told)
 
-    def found(self, username: str, error: P2PError | None) -> None:
-        """A search has its answer."""
-        orders = self._searching.get(username)
-        if orders:
-            order = orders.popleft()
-            self._answer(order, {} if error is None else error)
+        def failed(error: P2PError) -> None:
+            if self._client().is_open:  # else it is not known what became of it
+                del self._unanswered[key]
+                self._answer(order, error)
 
-    def not_kept(self, contact: str, error: P2PError, texts: tuple[str, ...]) -> None:
-        """Our disk failed."""
-        for order in tuple(self._sending.get(contact, ())):
-            if order.text in texts:
-                self._not_sent(order, contact, error)
+        self._client().order(plan.order, done, failed)
 
     def is_own_note(self, event: Event) -> bool:
         """Return whether an event is the message of a note that this program has said itself.
 
         A bot that answers every message would answer itself without end.
         """
-        if not isinstance(event, TextReceived) or event.contact != self._node().username:
+        if not isinstance(event, TextReceived) or event.contact != self._client().username:
             return False
         if not self._notes[event.text]:
             return False
         self._notes[event.text] -= 1
         return True
 
-    def _accept(self, order: JsonOrder) -> Told:
-        caller = order.user or next(iter(self._node().called_by), "")
-        self._node().accept(order.user)
-        self.opened.add(caller)
-        return {"user": caller}
+    def _with_name(self, order: JsonOrder) -> JsonOrder:
+        """Return the order with its name as it is written at the registry."""
+        if not order.user:
+            return order
+        in_clear = order.word == "chat" and order.yes
+        return replace(order, user=self._client().named(order.user, in_clear=in_clear))
 
-    def _reject(self, order: JsonOrder) -> Told:
-        caller = order.user or next(iter(self._node().called_by), "")
-        self._node().reject(order.user)
-        return {"user": caller}
+    def _caller(self, order: JsonOrder) -> str:
+        waiting = self._client().state.requests
+        if not order.user and not waiting:
+            raise UsageError("nobody is calling you")
+        return order.user or waiting[0]
 
-    def _chat(self, order: JsonOrder) -> Told:
-        self._node().call(order.user, in_clear=order.yes)
+    def _accept(self, order: JsonOrder) -> _Plan:
+        caller = self._caller(order)
+
+        def accepted(_: o.Done) -> Told:
+            self.opened.add(caller)
+            return {"user": caller}
+
+        return _Plan(o.Accept(caller), accepted)
+
+    def _reject(self, order: JsonOrder) -> _Plan:
+        caller = self._caller(order)
+        return _Plan(o.Reject(caller), _user(caller))
+
+    def _chat(self, order: JsonOrder) -> _Plan:
         self.opened.add(order.user)
-        return {"user": order.user}
+        return _Plan(o.Open(order.user, order.yes), _user(order.user))
 
-    def _leave(self, order: JsonOrder) -> Told:
+    def _leave(self, order: JsonOrder) -> _Plan:
         contact = self._meant(order)
-        if not self._node().leave(contact):
-            raise UsageError(f"you are in no chat with {contact}")
-        return {"user": contact}
 
-    def _send(self, order: JsonOrder) -> Told:
-        node, contact = self._node(), self._meant(order)
+        def left(was_there: o.Switch) -> Told:
+            if not was_there.on:
+                raise UsageError(f"you are in no chat with {contact}")
+            return {"user": contact}
+
+        return _Plan(o.Leave(contact), left)
+
+    def _send(self, order: JsonOrder) -> _Plan:
+        client, contact = self._client(), self._meant(order)
         check_username(contact)
         if order.not_before or order.expires:
-            at = schedule_text(
-                node, contact, order.text, order.not_before or "0s", expires=order.expires
+            later, at = to_schedule(
+                contact, order.text, order.not_before or "0s", expires=order.expires
             )
-            return {"to": contact, "not_before": timestamp(int(at.timestamp() * 1000))}
-        chat = node.chat(contact)
-        if chat is not None and chat.security is Security.CLEAR:
-            node.say(contact, order.text)
-            self.written_to.add(contact)
-            return {"number": 0}
-        if not node.url.secure:
+            not_before = timestamp(int(at.timestamp() * 1000))
+            return _Plan(later, lambda _: {"to": contact, "not_before": not_before})
+        chat = client.state.chats.get(contact)
+        in_clear = chat is not None and chat.security is Security.CLEAR
+        if not in_clear and not client.secure:
             raise UsageError(
                 f"you are in no chat with {contact}",
                 likely="in the original dialect nothing waits for who is not there",
                 advice=f'{{"command":"chat","user":"{contact}"}}',
             )
-        if contact == node.username:
+        if contact == client.username:
             self._notes[order.text] += 1
-        self._sending.setdefault(contact, []).append(order)
-        node.conversations.outbox.queue(
-            contact,
-            (order.text,),
-            partial(self._kept, order, contact),
-            partial(self._not_sent, order, contact),
-        )
-        return LATER
 
-    def _kept(self, order: JsonOrder, contact: str, number: int) -> None:
-        self.written_to.add(contact)
-        if self._no_longer_sending(order, contact):
-            self._answer(order, {"to": contact, "number": number})
+        def kept(last: o.Number) -> Told:
+            self.written_to.add(contact)
+            return {"number": 0} if in_clear else {"to": contact, "number": last.number}
 
-    def _not_sent(self, order: JsonOrder, contact: str, error: P2PError) -> None:
-        if self._no_longer_sending(order, contact):
-            self._answer(order, error)
+        return _Plan(o.Send(contact, (order.text,)), kept)
 
-    def _no_longer_sending(self, order: JsonOrder, contact: str) -> bool:
-        """Remove the order from the unanswered ones; return False if it was answered."""
-        orders = self._sending[contact]
-        for n, other in enumerate(orders):
-            if other is order:
-                del orders[n]
-                return True
-        return False
+    def _lines(self, order: JsonOrder, question: o.ReadLines) -> _Plan:
+        def found(lines: o.Lines) -> Told:
+            me = self._client().username
+            for line in lines.lines:
+                self._stream.put("line", **kept_object(line, me), answers=order.id)
+            for scheduled in lines.scheduled:
+                self._stream.put("line", **scheduled_object(scheduled, me), answers=order.id)
+            return {"lines": len(lines.lines) + len(lines.scheduled)}
 
-    def _search(self, order: JsonOrder) -> Told:
-        self._node().search(order.user)
-        self._searching.setdefault(order.user, deque()).append(order)
-        return LATER
+        return _Plan(question, found)
 
-    def _see(self, order: JsonOrder) -> Told:
-        self._node().seen(order.user, order.up_to)
-        return {"user": order.user}
-
-    def _history(self, order: JsonOrder) -> Told:
-        return self._tell(order, self._node().history.lines(self._meant(order), limit=order.limit))
-
-    def _search_history(self, order: JsonOrder) -> Told:
-        return self._tell(order, self._node().history.lines(words=order.words, limit=order.limit))
-
-    def _outbox(self, order: JsonOrder) -> Told:
-        states = (LineState.QUEUED, *TO_RETRY)
-        told = self._tell(order, self._node().history.lines(states=states))
-        later = self._node().schedule.all()
-        for line in later:
-            scheduled = scheduled_object(line, self._node().username)
-            self._stream.put("line", **scheduled, answers=order.id)
-        return {"lines": told["lines"] + len(later)}
-
-    def _contacts(self) -> Told:
-        return {"contacts": [contact_object(row) for row in rows_of(self._node())]}
-
-    def _tell(self, order: JsonOrder, lines: list[KeptLine]) -> Told:
-        for line in lines:
-            kept = kept_object(line, self._node().username)
-            self._stream.put("line", **kept, answers=order.id)
-        return {"lines": len(lines)}
-
-    def _verify(self, order: JsonOrder) -> Told:
+    def _verify(self, order: JsonOrder) -> _Plan:
         if order.yes:
-            self._node().mark_verified(order.user)
-            return {"user": order.user}
-        return {
-            "user": order.user,
-            "safety_number": self._node().contacts.safety_number(order.user),
-        }
+            return _Plan(o.Verify(order.user), _user(order.user))
+        return _Plan(o.ShowSafetyNumber(order.user), _safety_number(order.user))
 
-    def _trust(self, order: JsonOrder) -> Told:
+    def _trust(self, order: JsonOrder) -> _Plan:
         if order.yes:
-            return {"user": order.user, "not_delivered": self._node().trust(order.user)}
-        return {"user": order.user, "safety_number": self._node().contacts.other_number(order.user)}
+            return _Plan(
+                o.Trust(order.user),
+                lambda failed: {"user": order.user, "not_delivered": failed.count},
+            )
+        return _Plan(o.ShowSafetyNumber(order.user, other=True), _safety_number(order.user))
 
-    def _block(self, order: JsonOrder, *, blocked: bool) -> Told:
-        if order.user == self._node().username:
-            raise UsageError("that is yourself")
-        check_username(order.user)
-        self._node().contacts.block(order.user, blocked=blocked)
-        if blocked:
-            self._node().conversations.drop(order.user)
-        return {"user": order.user}
+    def _block(self, order: JsonOrder, *, blocked: bool) -> _Plan:
+        return _Plan(o.Block(order.user, blocked), _user(order.user))
 
-    def _toggle_away(self, _: JsonOrder) -> Told:
-        away_status = self._node().conversations.away_status
-        away_status.be(idle=not away_status.ours)
-        return {"away": away_status.ours}
-
-    def _toggle_dnd(self, order: JsonOrder) -> Told:
-        quiet = self._node().conversations.do_not_disturb
+    def _dnd(self, order: JsonOrder) -> _Plan:
         seconds = seconds_of(order.time) if order.time else None
-        quiet.turn(on=bool(order.time) or not quiet.is_on, seconds=seconds)
-        return {"do_not_disturb": quiet.is_on}
+        on = True if order.time else None
+        return _Plan(o.SetDoNotDisturb(on, seconds), lambda quiet: {"do_not_disturb": quiet.on})
 
-    def _mute(self, order: JsonOrder) -> Told:
+    def _mute(self, order: JsonOrder) -> _Plan:
         seconds = muted_for(order.time)
-        self._node().contacts.mute(order.user, seconds)
-        return {"user": order.user, "muted": seconds > 0}
+        told = {"user": order.user, "muted": seconds > 0}
+        return _Plan(o.Mute(order.user, seconds), lambda _: told)
 
     def _meant(self, order: JsonOrder) -> str:
         contact = order.user or self._contact
@@ -274,3 +246,15 @@ class ProgramOrders:
             needed = "to" if order.word == "send" else "user"
             raise UsageError(f"{order.word} needs {needed!r}: a program has no contact in front")
         return contact
+
+
+def _user(name: str) -> Callable[[Any], Told]:
+    return lambda _: {"user": name}
+
+
+def _safety_number(name: str) -> Callable[[o.SafetyNumber], Told]:
+    return lambda shown: {"user": name, "safety_number": shown.number}
+
+
+def _contacts(found: o.ContactList) -> Told:
+    return {"contacts": [contact_object(contact) for contact in found.contacts]}

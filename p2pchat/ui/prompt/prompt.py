@@ -27,16 +27,17 @@ from prompt_toolkit.renderer import print_formatted_text
 from p2pchat.callbacks import ignore
 from p2pchat.errors import StorageError
 from p2pchat.private_files import make_private
-from p2pchat.protocol.screen import Around, Fragment
 from p2pchat.protocol.text import one_line
 from p2pchat.ui.prompt.completion import CommandCompleter
 from p2pchat.ui.prompt.drafts import Drafts
 from p2pchat.ui.prompt.keys import bindings
 from p2pchat.ui.prompt.terminal import our_terminal
 from p2pchat.ui.prompt.title import Title
+from p2pchat.ui.screen.around import Around
 from p2pchat.ui.text.appearance import Appearance
 from p2pchat.ui.text.confirm import as_meant, why_ask
-from p2pchat.ui.text.render import CODE, NOTICE, Fragments, our_lines
+from p2pchat.ui.text.fragments import Fragment, Fragments
+from p2pchat.ui.text.render import CODE, NOTICE, our_lines
 from p2pchat.ui.text.themes import style_of
 from p2pchat.ui.text.toolbar import fitted
 from p2pchat.ui.text.wrapping import cells, hanging, wrapped

@@ -1,16 +1,16 @@
 """What stands around the line that is being typed: the prompt, the toolbar, what is not settled.
 
-How much of the toolbar a narrow screen shows is decided where the screen is (`toolbar`), by the
+How much of the toolbar a narrow screen shows is decided where it is shown (`toolbar`), by the
 importance of each piece.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
-from p2pchat.peer.node import Node
-from p2pchat.peer.registry_client.session import SessionState
-from p2pchat.protocol.screen import Around, Piece
+from p2pchat.client.client import Client
+from p2pchat.protocol.client.state import SessionState
 from p2pchat.ui.screen.chat_app import ChatApp
+from p2pchat.ui.text.fragments import Piece
 
 _STANDINGS = {
     SessionState.CONNECTING: "connecting",
@@ -25,6 +25,25 @@ _MOST_UNSETTLED: Final = 5
 """Lines; more would push what was said off a small screen."""
 
 
+class Around(NamedTuple):
+    """What stands around the line that is being typed.
+
+    `left` and `right`: the two sides of the toolbar, about the contact and about us. `unsettled`:
+    lines of ours that are not delivered, each with its state, and how many more there are before
+    them. `names`: what can be completed, each with what is known of it. `front`: with whom what is
+    typed is said. `unread`: how many lines are unread in all conversations.
+    """
+
+    prompt: str
+    left: tuple[Piece, ...] = ()
+    right: tuple[Piece, ...] = ()
+    unsettled: tuple[tuple[str, str], ...] = ()
+    more_unsettled: int = 0
+    names: tuple[tuple[str, str], ...] = ()
+    front: str = ""
+    unread: int = 0
+
+
 def around(app: ChatApp) -> Around:
     """Return it as it is now."""
     if not app.running:
@@ -33,7 +52,7 @@ def around(app: ChatApp) -> Around:
     return Around(
         app.prompt,
         tuple(_about_contacts(app)),
-        tuple(_about_us(app.node)),
+        tuple(_about_us(app.client)),
         tuple((_shortened(text), state) for text, state in unsettled[-_MOST_UNSETTLED:]),
         max(0, len(unsettled) - _MOST_UNSETTLED),
         _names(app),
@@ -53,25 +72,25 @@ def _shortened(text: str) -> str:
 
 def _names(app: ChatApp) -> tuple[tuple[str, str], ...]:
     """Return the names for completion, and which of them are online."""
-    online = set(app.node.conversations.online_contacts)
+    online = set(app.client.state.online)
     return tuple((name, "online" if name in online else "") for name in sorted(app.names))
 
 
 def _about_contacts(app: ChatApp) -> Iterator[Piece]:
-    """Yield who calls, what is unread, and how the chat in front stands."""
-    node, front = app.node, app.front
-    for caller in node.called_by:
+    """Yield who calls, what is unread, and the state of the chat in front."""
+    state, front = app.client.state, app.front
+    for caller in state.requests:
         yield Piece("", (f"{caller} is calling",), 10)
     yield from _unread(app.foreground.unread)
-    chat = node.chat(front) if front is not None else None
-    if front is not None and chat is not None and node.calling != front:
+    chat = state.chats.get(front) if front is not None else None
+    if front is not None and chat is not None and state.calling != front:
         how = "away" if chat.away else "idle" if chat.idle else ""
         yield Piece("", (f"{front} ({how})" if how else front, front), 9)
         yield Piece("", (chat.security.value, chat.security.value.removeprefix("encrypted, ")), 8)
         if chat.waiting:
             yield Piece("", (f"{chat.waiting} queued",), 6)
-    elif node.calling:
-        yield Piece("", (f"calling {node.calling}",), 9)
+    elif state.calling:
+        yield Piece("", (f"calling {state.calling}",), 9)
     else:
         yield Piece("", ("in no chat", ""), 4)
 
@@ -83,16 +102,17 @@ def _unread(unread: Mapping[str, int]) -> Iterator[Piece]:
     yield Piece("", (counts, f"{sum(unread.values())} unread"), 7)
 
 
-def _about_us(node: Node) -> Iterator[Piece]:
+def _about_us(client: Client) -> Iterator[Piece]:
     """Yield who we are, how we are connected, and whether we are to be disturbed."""
-    if node.conversations.do_not_disturb.is_on:
+    state = client.state
+    if state.dnd:
         yield Piece("", ("do not disturb", "dnd"), 5)
-    yield Piece("", (node.username, ""), 3)
-    state = _STANDINGS[node.standing]
-    wait = node.registry.next_try_in
-    if node.standing is SessionState.ONLINE:
-        yield Piece("", (state, ""), 2)
+    yield Piece("", (client.username, ""), 3)
+    standing = _STANDINGS[state.standing]
+    wait = client.next_try_in
+    if state.standing is SessionState.ONLINE:
+        yield Piece("", (standing, ""), 2)
     else:
-        soon = () if wait is None else (f"{state}, next try in {wait:.0f} s",)
-        yield Piece("class:bottom-toolbar.trouble", (*soon, state), 8)
-    yield Piece("", (f"at {node.url.address}", ""), 1)
+        soon = () if wait is None else (f"{standing}, next try in {wait:.0f} s",)
+        yield Piece("class:bottom-toolbar.trouble", (*soon, standing), 8)
+    yield Piece("", (f"at {client.registry.partition('://')[2]}", ""), 1)

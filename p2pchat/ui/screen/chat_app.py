@@ -1,13 +1,17 @@
-"""Commands down to the node, events up to the screen: what happens in between.
+"""Commands go down to the node, events come up to the screen: what happens in between.
 
-Knows no terminal: a view shows. The same for the prompt and for plain lines.
+Knows no terminal: a view shows. The same for the prompt and for plain lines, and wherever the node
+is.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
+from p2pchat.callbacks import ignore
+from p2pchat.client.client import Client
 from p2pchat.errors import P2PError, StorageError, UsageError
-from p2pchat.peer.events import (
+from p2pchat.protocol.client.events import (
     Called,
     CallFailed,
     Calling,
@@ -23,71 +27,70 @@ from p2pchat.peer.events import (
     LoginFailed,
     NotKept,
     RegistryLost,
-    SearchFailed,
-    Security,
-    TextReceived,
 )
-from p2pchat.peer.node import Node
+from p2pchat.protocol.client.orders import Close, Search, Switch
+from p2pchat.protocol.client.state import Security
 from p2pchat.ui.screen.call import Call
+from p2pchat.ui.screen.call_orders import CallOrders
 from p2pchat.ui.screen.call_outcome import CallOutcome
 from p2pchat.ui.screen.foreground import Foreground
 from p2pchat.ui.screen.history_orders import HistoryOrders
 from p2pchat.ui.screen.patience import Patience
-from p2pchat.ui.screen.screens import Watcher
+from p2pchat.ui.screen.pending_orders import PendingOrders
+from p2pchat.ui.screen.said_lines import SaidLines, Untold
 from p2pchat.ui.screen.trust_orders import TrustOrders
 from p2pchat.ui.screen.typed_ahead import END, TypedAhead
 from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.commands import Order, Say, help_lines, parse, takes_name
 from p2pchat.ui.text.render import error_sentence, prompt_of
 
+_LONGEST_QUIT: Final = 1.0
+"""Seconds; a line that waits for room to be kept in is not waited for longer."""
 
-class ChatApp(Watcher):
+
+class ChatApp:
     """A user's session with a node, until `done`; then `exit_code` or `error` says how it ended.
 
     With `call` it begins with a chat with that user, and ends with it. Typed lines are handled in
     order: a text waits while a call is unanswered, and so do lines after it, except commands if
     `commands_overtake` (at a keyboard a command is meant now, in a script in its order).
-
-    A node may have several sessions: `is_elsewhere(contact)` returns whether another one has that
-    conversation open, which then goes on without this one. `on_done` is called once.
     """
 
-    is_person = True
-
     def __init__(
-        self,
-        view: View,
-        *,
-        call: Call | None = None,
-        commands_overtake: bool = True,
-        is_elsewhere: Callable[[str], bool] = lambda _: False,
+        self, view: View, *, call: Call | None = None, commands_overtake: bool = True
     ) -> None:
         self._view = view
         self._call = call
         self._commands_overtake = commands_overtake
-        self._is_elsewhere = is_elsewhere
-        self._node: Node | None = None
+        self._client: Client | None = None
         self._typed = TypedAhead(self._may_go_on, self._do)
-        self._outcome = CallOutcome(view, lambda: self.node, lambda: len(self._typed.texts))
-        self._searching: list[str] = []  # whom we have asked about, and have no answer yet
+        self._orders = PendingOrders(view, lambda: self.client, self._answered)
+        self._searches = PendingOrders(view, lambda: self.client, self._answered)
+        self._said = SaidLines(lambda: self.client, self._not_said, self._answered)
+        self._outcome = CallOutcome(view, lambda: self.client, self._count_unsaid)
         self._unsaid = 0  # lines that could not be said, whatever the chat
         self._ready = False
         self._reader_is_behind = False
+        self._quits = False  # once all that was said is kept
         self._patience = Patience()  # with what is under way at the end
         self._refused: P2PError | None = None
-        self.on_done: Callable[[], None] = lambda: None
+        self._trust_orders = TrustOrders(
+            view, self._orders, lambda: self.front, lambda: not self.client.state.dnd
+        )
+        self._call_orders = CallOrders(
+            self._orders, lambda: self.client, lambda: self.foreground, self._left
+        )
+        history_orders = HistoryOrders(
+            view, self._orders, lambda: self.front, lambda: self.client.username
+        )
         self._handlers: dict[str, Callable[[Order], None]] = {
-            "accept": self._accept,
-            "chat": lambda order: self._go_to(order.argument, bool(order.extra)),
             "help": lambda order: self._show_help(order.argument),
-            "leave": lambda _: self._leave(),
-            "next": lambda _: self._go_to(self.foreground.next_unread(), False),
-            "quit": lambda _: self.finish(),
-            "reject": lambda order: self.node.reject(order.argument),
+            "quit": lambda _: self._quit(),
             "run": lambda _: _not_here(),
-            "search": lambda order: self._search(order.argument),
-            **TrustOrders(view, lambda: self.node, lambda: self.front).handlers,
-            **HistoryOrders(view, lambda: self.node, lambda: self.front).handlers,
+            "search": lambda order: self._searches.give(Search(order.argument), failed=ignore),
+            **self._call_orders.handlers,
+            **self._trust_orders.handlers,
+            **history_orders.handlers,
         }
         self._foreground: Foreground | None = None
         self.names: set[str] = set()
@@ -95,17 +98,19 @@ class ChatApp(Watcher):
         self.done = False
         self.exit_code = 0
         self.error: P2PError | None = None
+        self.untold = Untold()
+        """What is not known to be kept, if the node has ended."""
 
     @property
-    def node(self) -> Node:
-        """The node that `run` was given."""
-        assert self._node is not None
-        return self._node
+    def client(self) -> Client:
+        """The client that `run` was given."""
+        assert self._client is not None
+        return self._client
 
     @property
     def running(self) -> bool:
         """Whether there is a node."""
-        return self._node is not None
+        return self._client is not None
 
     @property
     def foreground(self) -> Foreground:
@@ -123,12 +128,7 @@ class ChatApp(Watcher):
         """What stands before the line being typed."""
         if not self.running:
             return "> "
-        return prompt_of(self.node.username, self.front)
-
-    @property
-    def opened(self) -> set[str]:
-        """The contacts with an open conversation here."""
-        return self.foreground.opened
+        return prompt_of(self.client.username, self.front)
 
     @property
     def unsettled(self) -> list[tuple[str, str]]:
@@ -136,10 +136,18 @@ class ChatApp(Watcher):
         unsaid = [(text, "waits for an answer") for text in self._typed.texts]
         return self.foreground.ours.unsettled + unsaid
 
-    def run(self, node: Node, *, ready: bool = False) -> None:
-        """Show this node; `ready`: it is logged in already, else that is waited for."""
-        self._node = node
-        self._foreground = Foreground(self._view, node)
+    def run(self, client: Client, *, ready: bool = False) -> None:
+        """Show this client's node; `ready`: it is logged in already, else that is waited for.
+
+        The client is closed at the end.
+        """
+        self._client = client
+        client.paced = True
+        client.on_event = self.on_event
+        client.on_changed = self._on_changed
+        client.on_closed = self._node_ended
+        client.on_bug = self._on_bug
+        self._foreground = Foreground(self._view, client)
         if ready:
             self._begin()
 
@@ -165,39 +173,51 @@ class ChatApp(Watcher):
         self._unsaid += 1
 
     def wait_for_reader(self, behind: bool) -> None:
-        """Stop reading from the contacts here while the output is not read."""
+        """Take no more events while the output is not read."""
         self._reader_is_behind = behind
-        for contact in self.opened if self.running else ():
-            self.node.wait_for_reader(contact, behind=behind)
+        if not behind and self.running and not self.done:
+            self.client.taken(self.client.number)
 
     def end_input(self) -> None:
         """Note the end of the input: handle what was typed, then leave."""
         self._typed.put(END)
-
-    def on_room(self) -> None:
-        """Note that more can be said than before."""
-        self._typed.work_off()
 
     def on_event(self, event: Event) -> None:
         """Handle an event of the node."""
         if isinstance(event, LoginFailed) and not self._ready:
             self.finish(error=event.error)
             return
-        if self.done and isinstance(event, SearchFailed):  # its screen waits for it no longer
-            return
         if self.foreground.is_to_be_shown(event):
             self._view.show(event)
         self.foreground.on_event(event)
-        if self._reader_is_behind and isinstance(event, TextReceived):
-            self.wait_for_reader(True)  # of a contact who was brought here meanwhile, too
         self._take(event)
         if self._refused is not None and self.front is None:
             self.finish(error=self._refused)
+        if self.done:
+            return
+        if not self._reader_is_behind:
+            self.client.taken(self.client.number)
         self._typed.work_off()
 
-    def on_bug(self) -> None:
+    def _on_changed(self) -> None:
+        self._trust_orders.on_changed()
+        self._typed.work_off()
+
+    def _on_bug(self) -> None:
         """Report that something is missing from the screen."""
         self._view.tell("something that happened could not be shown: a bug, see the log")
+
+    def _node_ended(self, error: P2PError) -> None:
+        self.untold = Untold(
+            self._said.texts, tuple(self._typed.texts), self._said.since, self._typed.ended
+        )
+        self.finish(error=error)
+
+    def _answered(self) -> None:
+        """An order is answered, or a line is kept: perhaps something has waited for that."""
+        if self._quits and not self._said:
+            self.finish()
+        self._typed.work_off()
 
     def _take(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
         match event:
@@ -205,9 +225,7 @@ class ChatApp(Watcher):
                 self._begin()
             case Delivered():
                 self._patience.stop()  # it goes on: what is left has all the time again
-            case Found(name) | SearchFailed(name):
-                self._has_answer(name, found=isinstance(event, Found))
-            case Called(name) | Calling(name) | ContactAway(name) | ChatStarted(name):
+            case Found(name) | Called(name) | Calling(name) | ContactAway(name) | ChatStarted(name):
                 self.names.add(name)
             case NotKept(_, error, texts):
                 self._not_kept(error, len(texts))
@@ -243,28 +261,21 @@ class ChatApp(Watcher):
             unsaid = self._unsaid and not self._commands_overtake
             self.exit_code = exit_code or (UsageError.exit_code if unsaid else 0)
             self.error = error
-            self.on_done()
-            self.settle()
-
-    def settle(self) -> None:
-        """Show what is known of our lines that are not delivered."""
-        if self.running:
-            self.foreground.ours.bring(None)
+            if self.running:
+                self.foreground.ours.bring(None)  # shows what is known of our lines
+                self.client.close()
 
     def _begin(self) -> None:
         self._ready = True
-        try:
-            self.names.update(self.node.contacts.known_names)
-            self.foreground.begin()
-            if self._call is not None:
-                self._go_to(*self._call)
-        except P2PError as error:
-            self.finish(error=error)
+        self.names.update(self.client.names)
+        self.foreground.begin()
+        if self._call is not None:
+            self._call_orders.go_to(
+                self._call.username, in_clear=self._call.in_clear, failed=self._not_called
+            )
 
-    @property
-    def undone(self) -> int:
-        """How many lines were typed and are not done, or said, yet."""
-        return len(self._typed)
+    def _not_called(self, error: P2PError) -> None:
+        self.finish(error=error)
 
     @property
     def wants_input(self) -> bool:
@@ -278,103 +289,99 @@ class ChatApp(Watcher):
     def _may_go_on(self, meant: Say | Order) -> bool:
         if not self._ready or self.done:
             return False
-        if self._searching and (not self._commands_overtake or meant is END):
+        is_in_order = not self._commands_overtake or meant is END
+        if is_in_order and (self._searches or self._orders):
             return False  # a script's orders are done, and answered, in order
-        if isinstance(meant, Order):
-            waits = meant is END or meant.word in {"leave", "quit"}
-            if meant.word == "quit" and self._searching:
-                return False
-            return not waits or self._has_said_all_in_time()
-        if self.front is None:
-            return self.node.calling is None
-        return self.node.has_room(self.front)
+        if isinstance(meant, Say):
+            return self._may_say()
+        if meant is END or meant.word == "leave":
+            return self._has_said_all_in_time()
+        if meant.word == "quit":
+            return not self._searches and self._has_said_all_in_time()
+        return not self._said
+
+    def _may_say(self) -> bool:
+        if self._orders:
+            return False  # it could change what is in front
+        return self._said.have_room if self.front else self.client.state.calling is None
 
     def _has_said_all_in_time(self) -> bool:
         """The same, but a contact who acknowledges nothing is not waited for without end.
 
         In clear nothing would be kept, so there all of it must go out.
         """
-        chat = self.node.chat(self.front) if self.front is not None else None
+        chat = self.client.state.chats.get(self.front or "")
         if self._has_said_all() or (chat is not None and chat.security is Security.CLEAR):
             self._patience.stop()
             return self._has_said_all()
-        return self._patience.is_over(self.node.scheduler, self._typed.work_off)
+        return self._patience.is_over(self.client.loop, self._typed.work_off)
 
     def _has_said_all(self) -> bool:
         """Return whether nothing is under way that is worth waiting for."""
-        if self.front is None or self.node.calling is not None:
-            return self.node.calling is None
-        chat = self.node.chat(self.front)
-        return self.node.has_said_all(self.front) or (chat is not None and chat.away)
+        state = self.client.state
+        if self._said or state.calling is not None:
+            return False
+        chat = state.chats.get(self.front or "")
+        return chat is None or chat.has_said_all or chat.away
 
     def _leave_at_end(self) -> None:
         if self._call is None or self.front is None:
             self.finish()
-        elif self._is_elsewhere(self.front):
-            self.finish(exit_code=self._outcome.of_end(self.front, None, 0))
-        else:
-            self.node.leave(self.front)  # ChatEnded then finishes
+            return
+        contact = self.front
+
+        def closed(left: Switch) -> None:
+            if not left.on:
+                self.finish(exit_code=self._outcome.of_end(contact, None, 0))
+            # else ChatEnded has finished it
+
+        self._orders.give(Close(contact), closed)
 
     def _do(self, meant: Say | Order) -> None:
         if meant is END:
             self._leave_at_end()
-        elif isinstance(meant, Say):
-            self._say(meant.text)
+        elif isinstance(meant, Order):
+            try:
+                self._handlers[meant.word](self._with_name(meant))
+            except (UsageError, StorageError) as error:
+                self._view.tell(error_sentence(error))
+        elif self.front is None:
+            no_chat = UsageError("you are in no chat", advice="/chat NAME starts one")
+            self._not_said(meant.text, no_chat)
         else:
-            self.node.conversations.flush()  # what was said before it is seen by a command
-            self._try(lambda: self._handlers[meant.word](self._with_name(meant)))
+            self._said.say(self.front, meant.text)
 
     def _with_name(self, order: Order) -> Order:
         """Return the order with its name as it is written at the registry."""
         if not order.argument or not takes_name(order.word):
             return order
         in_clear = order.word == "chat" and bool(order.extra)
-        return replace(order, argument=self.node.named(order.argument, in_clear=in_clear))
+        return replace(order, argument=self.client.named(order.argument, in_clear=in_clear))
 
-    def _say(self, text: str) -> None:
-        try:
-            if self.front is None:
-                raise UsageError("you are in no chat", advice="/chat NAME starts one")
-            self.node.say(self.front, text)
-        except UsageError as error:
-            self._unsaid += 1
-            self._view.ours(self.prompt, text, "not sent")
-            self._view.tell(error_sentence(error))
+    def _not_said(self, text: str, error: P2PError) -> None:
+        self._unsaid += 1
+        self._view.ours(self.prompt, text, "not sent")
+        self._view.tell(error_sentence(error))
 
-    def _try(self, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except (UsageError, StorageError) as error:
-            self._view.tell(error_sentence(error))
-
-    def _search(self, name: str) -> None:
-        self.node.search(name)
-        self._searching.append(name)
-
-    def _has_answer(self, name: str, *, found: bool) -> None:
-        if found:
-            self.names.add(name)
-        if name in self._searching:  # or another screen has asked
-            self._searching.remove(name)
-
-    def _accept(self, order: Order) -> None:
-        self.foreground.want(order.argument or next(iter(self.node.called_by), None))
-        self.node.accept(order.argument)
-
-    def _go_to(self, contact: str, in_clear: bool) -> None:
-        self.foreground.want(contact)
-        self.node.call(contact, in_clear=in_clear)
+    def _count_unsaid(self) -> int:
+        """Return how many texts were typed and not sent."""
+        return len(self._typed.texts) + len(self._said)
 
     def _show_help(self, word: str) -> None:
         for line in help_lines(word):
             self._view.tell(line)
 
-    def _leave(self) -> None:
-        contact = self.front or self.node.calling
-        if contact is None or not self.node.leave(contact):
-            raise UsageError("you are in no chat")
+    def _left(self) -> None:
         if self._call is not None and self.front is None:
             self.finish()
+
+    def _quit(self) -> None:
+        """End the session, as soon as what was said before is kept."""
+        if not self._said:
+            self.finish()
+            return
+        self._quits = True
+        self.client.loop.call_later(_LONGEST_QUIT, self.finish)
 
 
 def _not_here() -> None:

@@ -3,10 +3,12 @@
 Knows the node's lines and the view; what is typed is the app's.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
+from p2pchat.client.client import Client
 from p2pchat.errors import UsageError
-from p2pchat.peer.events import (
+from p2pchat.protocol.client.events import (
     Called,
     Calling,
     ChatStarted,
@@ -22,12 +24,15 @@ from p2pchat.peer.events import (
     Overdue,
     Renumbered,
     Said,
-    Security,
     Seen,
     TextReceived,
 )
-from p2pchat.peer.node import Node
+from p2pchat.protocol.client.lines import KeptLine, LineState
+from p2pchat.protocol.client.orders import HintAt, Open, ReadLines, Switch
+from p2pchat.protocol.client.orders import Seen as CountSeen
+from p2pchat.protocol.client.state import Security
 from p2pchat.ui.screen.outgoing_lines import OutgoingLines
+from p2pchat.ui.screen.pending_orders import PendingOrders
 from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.render import verify_hint
 
@@ -36,52 +41,49 @@ _MOST_SHOWN: Final = 200
 
 
 class Foreground:
-    """`front` is the contact that typed texts go to; `unread` counts lines not shown, by contact.
+    """`front` is the contact that typed texts go to; `unread` counts lines not shown of each."""
 
-    `opened` are the contacts who were brought to front and whose chat has not ended.
-    """
-
-    def __init__(self, view: View, node: Node) -> None:
+    def __init__(self, view: View, client: Client) -> None:
         self._view = view
-        self._node = node
+        self._client = client
+        self._orders = PendingOrders(view, lambda: client)
         self._late: set[str] = set()  # to whom something was said that had to wait
         self._wanted: str | None = None
         self._asked_for: str | None = None  # of whom is not known yet whether they are there
         self._left: set[str] = set()  # who have closed a conversation that is open here
+        self._held: list[TextReceived] | None = None  # said while what is unread is being read
         self.front: str | None = None
-        self.opened: set[str] = set()
         self.unread: dict[str, int] = {}
-        self.ours = OutgoingLines(view, node)
+        self.ours = OutgoingLines(view, client)
 
     def begin(self) -> None:
         """Report what came while we were away."""
-        self.unread.update(self._node.history.unread())
+        self.unread.update(self._client.unread)
         for contact, count in self.unread.items():
             self._view.tell(f"{contact}: {count} unread: /chat {contact}")
 
     def want(self, contact: str | None) -> None:
         """Bring that conversation to front, now or as soon as there is one."""
         self._wanted = self._asked_for = contact
-        if contact is not None and self._node.chat(contact) is not None:
+        if contact is not None and contact in self._client.state.chats:
             self.bring(contact)
 
     def bring(self, contact: str) -> None:
         """Show the contact's unseen lines, and send typed texts to them from now on."""
         if self.front == contact:
             return
+        self._put_back()
         self.front = contact
-        self.opened.add(contact)
         self.ours.bring(contact)
-        self.unread.pop(contact, None)
-        missed = self._node.unread(contact, limit=_MOST_SHOWN)
-        if not missed:
-            return
-        count = self._node.history.unread().get(contact, 0)
-        more = f" (the last {len(missed)} of {count}; p2p history {contact} shows all)"
-        self._view.tell(f"unread of {contact}:{more if count > len(missed) else ''}")
-        for line in missed:
-            self._view.show(self._node.received(line))
-        self._node.seen(contact, missed[-1].id)
+        count = self.unread.pop(contact, 0)
+        held: list[TextReceived] = []
+        self._held = held
+        unseen = ReadLines(contact, states=(LineState.UNREAD,), limit=_MOST_SHOWN)
+        self._client.order(
+            unseen,
+            lambda found: self._show_missed(contact, held, found.lines, count),
+            lambda _: self._show_missed(contact, held, (), 0),
+        )
 
     def next_unread(self) -> str:
         """Return the contact whose lines have waited longest. Raise UsageError if there is none."""
@@ -91,18 +93,18 @@ class Foreground:
 
     def leave(self, contact: str) -> None:
         """The conversation is over."""
-        self.opened.discard(contact)
         if self.front == contact:
+            self._put_back()
             self.front = None
             self.ours.bring(None)
 
     def is_to_be_shown(self, event: Event) -> bool:
         """Return whether an event is shown now, rather than when its conversation is opened."""
         match event:
-            case TextReceived(contact) if contact == self._node.username:
+            case TextReceived(contact) if contact == self._client.username:
                 return False  # a note of ours, which is shown as such
             case TextReceived(contact, _, line_id):
-                return not line_id or contact == self.front
+                return not line_id or (contact == self.front and self._held is None)
             case ContactLost(contact, None) if contact in self._left:
                 return False  # that they left was said, and is what matters here
             case (
@@ -130,13 +132,13 @@ class Foreground:
                 self._alert(contact, f"{contact} has joined")
                 if self.front is None and self._wanted is None:
                     self.want(contact)
-                    self._node.call(contact)
+                    self._orders.give(Open(contact))
             case ContactLeft(contact):
                 self._left.add(contact)
             case ContactBack(contact):
                 self._left.discard(contact)
-            case TextReceived(contact, text, line_id) if line_id:
-                self._heard(contact, line_id, text)
+            case TextReceived(_, _, line_id) if line_id:
+                self._heard(event)
             case Called(contact):
                 self._alert(contact, f"{contact} wants to chat")
             case Seen(contact):
@@ -155,33 +157,71 @@ class Foreground:
             case _:
                 pass
 
+    def _show_missed(
+        self, contact: str, held: list[TextReceived], missed: Sequence[KeptLine], count: int
+    ) -> None:
+        """Show what was unread when the conversation came to front, and what was said since."""
+        if self._held is not held:
+            if missed and self.front != contact:  # it has gone again: they are still unread
+                self.unread[contact] = max(len(missed), self.unread.get(contact, 0))
+            return
+        self._held = None
+        if missed:
+            total = max(count, len(missed))
+            more = f" (the last {len(missed)} of {total}; p2p history {contact} shows all)"
+            self._view.tell(f"unread of {contact}:{more if total > len(missed) else ''}")
+        chat = self._client.state.chats.get(contact)
+        security = Security.UNVERIFIED if chat is None else chat.security
+        events = [TextReceived(contact, line.text, line.id, line.at, security) for line in missed]
+        last = missed[-1].id if missed else 0
+        events += [event for event in held if event.id > last]
+        for event in events:
+            if contact != self._client.username:
+                self._view.show(event)
+        if events:
+            self._client.order(CountSeen(contact, events[-1].id))
+
+    def _put_back(self) -> None:
+        """Count as unread what was said while the conversation in front was being read."""
+        held, self._held = self._held, None
+        if held and self.front is not None:
+            self.unread[self.front] = len(held)
+
     def _alert(self, contact: str, sentence: str, text: str = "") -> None:
         """Draw attention, unless the contact is muted; `text` is what was said."""
-        if not self._node.contacts.is_muted(contact):
+        if contact not in self._client.state.muted:
             self._view.alert(contact, sentence, text)
 
     def _hint(self, event: Event) -> None:
         """Say how to verify the contact, at most once a day and only until it is done."""
         if not isinstance(event, ChatStarted) or event.security is not Security.UNVERIFIED:
             return
-        if self._node.contacts.is_to_be_hinted(event.contact):
-            self._view.tell(verify_hint(event.contact))
 
-    def _heard(self, contact: str, line_id: int, text: str) -> None:
+        def asked(is_due: Switch) -> None:
+            if is_due.on:
+                self._view.tell(verify_hint(event.contact))
+
+        self._orders.give(HintAt(event.contact), asked)
+
+    def _heard(self, event: TextReceived) -> None:
         """A line has come: it was seen if its contact is in front, else it counts as unread."""
+        contact = event.contact
         if contact == self.front:
-            self._node.seen(contact, line_id)
+            if self._held is None:
+                self._client.order(CountSeen(contact, event.id))
+            else:
+                self._held.append(event)
             return
         self.unread[contact] = self.unread.get(contact, 0) + 1
-        if not self._node.conversations.do_not_disturb.is_on:
-            self._alert(contact, f"{contact} has written", text)
+        if not self._client.state.dnd:
+            self._alert(contact, f"{contact} has written", event.text)
         if self.unread[contact] == 1:
             self._view.tell(f"{contact} has written: /chat {contact}")
 
     def _said(self, contact: str, text: str, number: int) -> None:
         """Note that a line was said: if it must wait, its delivery is reported later."""
         self.ours.said(contact, text, number)
-        chat = self._node.chat(contact)
+        chat = self._client.state.chats.get(contact)
         if chat is not None and chat.away:
             self._late.add(contact)
 

@@ -1,13 +1,15 @@
-"""Commands about the history: /history and /search-history."""
+"""Commands about the history: /history, /search-history, /outbox, /copy and /later."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from p2pchat.errors import UsageError
-from p2pchat.peer.node import Node
-from p2pchat.peer.store.lines import TO_RETRY, KeptLine, LineState
+from p2pchat.protocol.client.lines import UNDELIVERED
+from p2pchat.protocol.client.orders import Lines, ReadLines
 from p2pchat.protocol.text import excerpt
-from p2pchat.ui.screen.later import schedule_text, time_and_text
+from p2pchat.ui.screen.later import time_and_text, to_schedule
+from p2pchat.ui.screen.pending_orders import PendingOrders
 from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.commands import Order
 from p2pchat.ui.text.copying import to_copy
@@ -18,16 +20,22 @@ _LOOKED_THROUGH: Final = 500
 
 
 class HistoryOrders:
-    """Commands for the node that `node()` returns, reporting to the view; `front()` is the default
-    contact.
+    """Ordered through `orders`, reported to the view; `front()` is the default contact.
+
+    `me()` is our name. Raise UsageError.
     """
 
     def __init__(
-        self, view: View, node: Callable[[], Node], front: Callable[[], str | None]
+        self,
+        view: View,
+        orders: PendingOrders,
+        front: Callable[[], str | None],
+        me: Callable[[], str],
     ) -> None:
         self._view = view
-        self._node = node
+        self._orders = orders
         self._front = front
+        self._me = me
 
     @property
     def handlers(self) -> Mapping[str, Callable[[Order], None]]:
@@ -44,48 +52,52 @@ class HistoryOrders:
         contact = order.argument or self._front()
         if contact is None:
             raise UsageError("whose history?", advice="/history NAME")
-        node = self._node()
-        self._tell(node.history.lines(contact, limit=_LAST))
+        self._orders.give(ReadLines(contact, limit=_LAST), self._tell)
 
     def _search(self, order: Order) -> None:
-        node = self._node()
-        self._tell(node.history.lines(words=order.argument, limit=_LAST))
+        self._orders.give(ReadLines(words=order.argument, limit=_LAST), self._tell)
 
     def _outbox(self) -> None:
-        lines = self._node().history.lines(states=(LineState.QUEUED, *TO_RETRY))
-        for line in lines:
-            for sentence in kept_lines(line, "me", whole=False):
-                self._view.tell(sentence)
-        later = self._node().schedule.all()
-        for scheduled_one in later:
-            self._view.tell(scheduled_line(scheduled_one, "me"))
-        if not lines and not later:
-            self._view.tell("nothing waits, and nothing has failed")
+        def told(found: Lines) -> None:
+            for line in found.lines:
+                for sentence in kept_lines(line, "me", whole=False):
+                    self._view.tell(sentence)
+            for scheduled_one in found.scheduled:
+                self._view.tell(scheduled_line(scheduled_one, "me"))
+            if not found.lines and not found.scheduled:
+                self._view.tell("nothing waits, and nothing has failed")
+
+        self._orders.give(ReadLines(states=UNDELIVERED, scheduled=True), told)
 
     def _copy(self, kind: str) -> None:
         """Copy the last line, block or link of the conversation in front."""
-        contact = self._front()
-        if contact is None:
-            raise UsageError("you are in no chat", advice="/chat NAME starts one")
-        lines = self._node().history.lines(contact, limit=_LOOKED_THROUGH)
-        text = to_copy(kind, [line.text for line in reversed(lines)])
+        recent = ReadLines(self._chat(), limit=_LOOKED_THROUGH)
+        self._orders.give(recent, partial(self._copy_of, kind))
+
+    def _copy_of(self, kind: str, found: Lines) -> None:
+        text = to_copy(kind, [line.text for line in reversed(found.lines)])
         self._view.copy(text)
         self._view.tell(f"copied: {excerpt(' '.join(text.split()))}")
 
     def _later(self, typed: str) -> None:
         """Schedule a text for the contact in front."""
-        contact = self._front()
-        if contact is None:
-            raise UsageError("you are in no chat", advice="/chat NAME starts one")
+        contact = self._chat()
         time, text = time_and_text(typed)
         if not text:
             raise UsageError("what is to be said later?", advice="/later 9:00 TEXT")
-        at = schedule_text(self._node(), contact, text, time)
-        self._view.tell(f"it is said not before {at:%A %H:%M}: /outbox")
+        order, at = to_schedule(contact, text, time)
+        said = f"it is said not before {at:%A %H:%M}: /outbox"
+        self._orders.give(order, lambda _: self._view.tell(said))
 
-    def _tell(self, lines: list[KeptLine]) -> None:
-        for line in lines:
-            for sentence in kept_lines(line, self._node().username, whole=False):
+    def _chat(self) -> str:
+        contact = self._front()
+        if contact is None:
+            raise UsageError("you are in no chat", advice="/chat NAME starts one")
+        return contact
+
+    def _tell(self, found: Lines) -> None:
+        for line in found.lines:
+            for sentence in kept_lines(line, self._me(), whole=False):
                 self._view.tell(sentence)
-        if not lines:
+        if not found.lines:
             self._view.tell("nothing was found")

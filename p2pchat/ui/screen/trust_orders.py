@@ -1,32 +1,38 @@
 """What the person orders about people: who is there, who may reach them, by which key.
 
-/contacts, /verify, /trust, /block, /unblock, /dnd, /away.
+/contacts, /verify, /trust, /block, /unblock, /mute, /dnd, /away.
 """
 
 from collections.abc import Callable, Mapping
 
 from p2pchat.errors import UsageError
-from p2pchat.peer.node import Node
+from p2pchat.protocol.client import orders as o
 from p2pchat.protocol.counting import counted
 from p2pchat.protocol.durations import muted_for, seconds_of
-from p2pchat.protocol.names import check_username
-from p2pchat.ui.screen.contact_list import NO_CONTACTS, contact_lines, rows_of
+from p2pchat.ui.screen.contact_list import NO_CONTACTS, contact_lines
+from p2pchat.ui.screen.pending_orders import PendingOrders
 from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.commands import Order
 
 
 class TrustOrders:
-    """Done at the node that `node()` gives, told to the view; `front()` is the default contact.
+    """Ordered through `orders`, told to the view; `front()` is the default contact.
 
-    Raise UsageError, StorageError.
+    `is_disturbed()` tells whether callers are let through. Raise UsageError.
     """
 
     def __init__(
-        self, view: View, node: Callable[[], Node], front: Callable[[], str | None]
+        self,
+        view: View,
+        orders: PendingOrders,
+        front: Callable[[], str | None],
+        is_disturbed: Callable[[], bool],
     ) -> None:
         self._view = view
-        self._node = node
+        self._orders = orders
         self._front = front
+        self._is_disturbed = is_disturbed
+        self._dnd_ends = False  # by itself, which is told then
 
     @property
     def handlers(self) -> Mapping[str, Callable[[Order], None]]:
@@ -38,73 +44,84 @@ class TrustOrders:
             "block": lambda order: self._block(order.argument, blocked=True),
             "dnd": lambda order: self._toggle_dnd(order.argument),
             "mute": lambda order: self._mute(order.argument or self._front(), order.extra),
-            "away": lambda _: self._toggle_away(),
+            "away": lambda _: self._orders.give(o.SetAway(), self._tell_away),
             "unblock": lambda order: self._block(order.argument, blocked=False),
         }
+
+    def on_changed(self) -> None:
+        """Tell the end of a while in which the user was not to be disturbed."""
+        if self._dnd_ends and self._is_disturbed():
+            self._dnd_ends = False
+            self._view.tell("callers are let through")
 
     def _verify(self, order: Order) -> None:
         name = order.argument
         if order.extra:
-            self._node().mark_verified(name)
-            self._view.tell(f"{name} is verified")
+            told = f"{name} is verified"
+            self._orders.give(o.Verify(name), lambda _: self._view.tell(told))
         else:
-            self._view.tell(self._node().contacts.safety_number(name))
-            self._view.tell(f"if {name} sees the same: /verify {name} yes")
+            also = f"if {name} sees the same: /verify {name} yes"
+            self._show_number(o.ShowSafetyNumber(name), also)
 
     def _trust(self, order: Order) -> None:
         name = order.argument
-        if order.extra:
-            failed = self._node().trust(name)
+
+        def taken(failed: o.Count) -> None:
             self._view.tell(f"the new key of {name} is taken: /verify {name}")
-            if failed:
+            if failed.count:
                 self._view.tell(
-                    f"{counted(failed)} for the old key not delivered; to the new one:"
+                    f"{counted(failed.count)} for the old key not delivered; to the new one:"
                     f" p2p outbox retry {name}"
                 )
-        else:
-            self._view.tell(self._node().contacts.other_number(name))
-            self._view.tell(f"if {name} sees the same for you: /trust {name} yes")
 
-    def _toggle_away(self) -> None:
-        away_status = self._node().conversations.away_status
-        away_status.be(idle=not away_status.ours)
-        told = "until you say something" if away_status.ours else "no longer"
+        if order.extra:
+            self._orders.give(o.Trust(name), taken)
+        else:
+            also = f"if {name} sees the same for you: /trust {name} yes"
+            self._show_number(o.ShowSafetyNumber(name, other=True), also)
+
+    def _show_number(self, order: o.ShowSafetyNumber, also: str) -> None:
+        def shown(result: o.SafetyNumber) -> None:
+            self._view.tell(result.number)
+            self._view.tell(also)
+
+        self._orders.give(order, shown)
+
+    def _tell_away(self, away: o.Switch) -> None:
+        told = "until you say something" if away.on else "no longer"
         self._view.tell(f"contacts are told that you are not at the keyboard, {told}")
 
     def _toggle_dnd(self, time: str) -> None:
-        quiet = self._node().conversations.do_not_disturb
-        is_off = time == "off"
-        seconds = seconds_of(time) if time and not is_off else None
-        ended = "callers are let through"
-        quiet.turn(
-            on=not is_off and (bool(time) or not quiet.is_on),
-            seconds=seconds,
-            at_end=lambda: self._view.tell(ended),
-        )
-        busy = f"callers hear that you are busy{f', for {time}' if time else ''}"
-        self._view.tell(busy if quiet.is_on else ended)
+        seconds = seconds_of(time) if time and time != "off" else None
+        on = time != "off" if time else None
+        self._dnd_ends = False
+
+        def told(quiet: o.Switch) -> None:
+            self._dnd_ends = quiet.on and seconds is not None
+            busy = f"callers hear that you are busy{f', for {time}' if time else ''}"
+            self._view.tell(busy if quiet.on else "callers are let through")
+
+        self._orders.give(o.SetDoNotDisturb(on, seconds), told)
 
     def _mute(self, name: str | None, time: str) -> None:
         if name is None:
             raise UsageError("who is to be muted?", advice="/mute NAME 8h")
         seconds = muted_for(time)
-        self._node().contacts.mute(name, seconds)
         if seconds:
             told = f"makes no sound{f' for {time}' if time else ''}; /mute {name} off"
         else:
             told = "is heard again"
-        self._view.tell(f"{name} {told}")
+        self._orders.give(o.Mute(name, seconds), lambda _: self._view.tell(f"{name} {told}"))
 
     def _block(self, name: str, *, blocked: bool) -> None:
-        if name == self._node().username:
-            raise UsageError("that is yourself")
-        check_username(name)
-        self._node().contacts.block(name, blocked=blocked)
-        if blocked:
-            self._node().conversations.drop(name)
-        self._view.tell(f"{name} is {'blocked' if blocked else 'not blocked any more'}")
+        told = f"{name} is {'blocked' if blocked else 'not blocked any more'}"
+        self._orders.give(o.Block(name, blocked), lambda _: self._view.tell(told))
 
     def _contacts(self) -> None:
         """Show the list of contacts."""
-        for line in contact_lines(rows_of(self._node())) or [NO_CONTACTS]:
-            self._view.tell(line)
+
+        def listed(found: o.ContactList) -> None:
+            for line in contact_lines(found.contacts) or [NO_CONTACTS]:
+                self._view.tell(line)
+
+        self._orders.give(o.ListContacts(), listed)

@@ -7,8 +7,9 @@ import datetime as dt
 from collections.abc import Callable
 
 from p2pchat.errors import UsageError
-from p2pchat.peer.events import Event, TextReceived
-from p2pchat.ui.text.render import Fragments, day_line, notice, our_lines, plain_lines, styled_lines
+from p2pchat.protocol.client.events import Event, TextReceived
+from p2pchat.ui.text.fragments import Fragments
+from p2pchat.ui.text.render import day_line, notice, our_lines, plain_lines, styled_lines
 
 
 class View:

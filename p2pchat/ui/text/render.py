@@ -8,7 +8,7 @@ import datetime as dt
 from typing import Final
 
 from p2pchat.errors import LinkLost, P2PError
-from p2pchat.peer.events import (
+from p2pchat.protocol.client.events import (
     Called,
     CallerRefused,
     CallFailed,
@@ -39,19 +39,16 @@ from p2pchat.peer.events import (
     Renumbered,
     Said,
     SearchFailed,
-    Security,
     Seen,
     TextReceived,
     Trouble,
 )
-from p2pchat.peer.store.lines import KeptLine, LineState
-from p2pchat.peer.store.schedule import ScheduledLine
+from p2pchat.protocol.client.lines import KeptLine, LineState, ScheduledLine
+from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.counting import counted
 from p2pchat.protocol.names import ME
 from p2pchat.ui.text.folding import PIPE, SCREEN, shown_lines
-
-Fragments = list[tuple[str, str]]
-"""Style and text, in prompt_toolkit's form."""
+from p2pchat.ui.text.fragments import Fragments
 
 NOTICE: Final = "* "
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from prompt_toolkit.utils import get_cwidth
 
-from p2pchat.protocol.screen import Fragment, Piece
+from p2pchat.ui.text.fragments import Fragment, Piece
 
 _BETWEEN: Final = ", "
 _MARGIN: Final = 1

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from prompt_toolkit.utils import get_cwidth
 
-from p2pchat.protocol.screen import Fragment
+from p2pchat.ui.text.fragments import Fragment
 
 
 def wrapped(line: Sequence[Fragment], width: int, indent: int) -> Iterator[list[Fragment]]:

@@ -5,7 +5,7 @@ import pytest
 from p2pchat.errors import NotTrusted, StorageError
 from p2pchat.peer.calls.caller_verification import INTRODUCTION_TIMEOUT, PATIENCE
 from p2pchat.peer.calls.limits import PeerLimits
-from p2pchat.peer.events import Called, CallerRefused, CallFailed, CallTurnedAway
+from p2pchat.protocol.client.events import Called, CallerRefused, CallFailed, CallTurnedAway
 from p2pchat.protocol.talk import ChatRequest
 from tests.peer.calls.test_peer_server import Stranger
 from tests.world import World

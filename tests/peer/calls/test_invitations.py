@@ -15,8 +15,9 @@ from p2pchat.peer.calls.invitations import (
     parse_invitation,
     pasted_link,
 )
-from p2pchat.peer.events import Called, ChatStarted, Joined, Security
 from p2pchat.peer.registry_client.url import RegistryUrl
+from p2pchat.protocol.client.events import Called, ChatStarted, Joined
+from p2pchat.protocol.client.state import Security
 from tests.world import Person, World
 
 FINGERPRINT = "a2" * 26

@@ -3,8 +3,8 @@
 import pytest
 
 from p2pchat.errors import UsageError
-from p2pchat.net.address import Address
 from p2pchat.peer.calls.listen_address import ListenAddress
+from p2pchat.protocol.address import Address
 
 
 class Server:

@@ -2,11 +2,11 @@
 
 import gc
 
-from p2pchat.net.address import Address
 from p2pchat.net.link import Link
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.peer_links import SecureLinks
-from p2pchat.peer.events import Called, CallTurnedAway, TextReceived
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import Called, CallTurnedAway, TextReceived
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.original import ORIGINAL
 from p2pchat.protocol.talk import ChatReply, ChatRequest, ChatText, Reply

@@ -9,8 +9,9 @@ import pytest
 from p2pchat.errors import RemoteProtocolError, StorageError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.chat.chat_session import ChatSession
-from p2pchat.peer.store.lines import KeptLine, LineState, NewLine, Progress
+from p2pchat.peer.store.lines import NewLine, Progress
 from p2pchat.peer.store.profile import Profile
+from p2pchat.protocol.client.lines import KeptLine, LineState
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.positions import NO_SUM, add_to_sum
 from p2pchat.protocol.talk import MAX_JUMP, MAX_NUMBER, Ack, ChatRequest, ChatText, Skip, Sync

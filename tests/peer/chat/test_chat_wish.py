@@ -3,9 +3,9 @@
 import pytest
 
 from p2pchat.errors import CallRejected, P2PError, Unreachable
-from p2pchat.net.address import Address
 from p2pchat.peer.chat.chat_wish import ChatWish
-from p2pchat.peer.events import (
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import (
     CallFailed,
     Calling,
     ChatStarted,
@@ -13,8 +13,8 @@ from p2pchat.peer.events import (
     ContactBack,
     ContactLost,
     Event,
-    Security,
 )
+from p2pchat.protocol.client.state import Security
 from tests.peer.chat.test_conversations import friends, texts
 from tests.world import World
 

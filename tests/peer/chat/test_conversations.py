@@ -5,7 +5,8 @@ import pytest
 from p2pchat.errors import CallRejected, ContactBusy, LinkLost, StorageError
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.chat.conversation import Conversation
-from p2pchat.peer.events import (
+from p2pchat.peer.store.lines import Progress
+from p2pchat.protocol.client.events import (
     Called,
     CallFailed,
     Calling,
@@ -20,10 +21,10 @@ from p2pchat.peer.events import (
     Event,
     NotKept,
     Said,
-    Security,
     TextReceived,
 )
-from p2pchat.peer.store.lines import LineState, Progress
+from p2pchat.protocol.client.lines import LineState
+from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.talk import MAX_JUMP
 from tests.world import Person, World
 

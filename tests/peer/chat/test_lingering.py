@@ -4,7 +4,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.lingering import Lingering
-from p2pchat.peer.events import ContactIdle
+from p2pchat.protocol.client.events import ContactIdle
 from tests.fakes import advance
 from tests.peer.chat.test_conversations import A, friends, states, texts
 from tests.world import World

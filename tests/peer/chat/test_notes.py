@@ -3,7 +3,8 @@
 import pytest
 
 from p2pchat.errors import UsageError
-from p2pchat.peer.events import ChatEnded, ChatStarted, Delivered, Said, Security, TextReceived
+from p2pchat.protocol.client.events import ChatEnded, ChatStarted, Delivered, Said, TextReceived
+from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.names import is_plain_username
 from tests.world import World
 
@@ -41,7 +42,7 @@ def test_the_chat_with_oneself_is_a_chat(secure_world: World) -> None:
     world = secure_world
     alice = world.person("alice", A)
     alice.told()
-    assert alice.node.named("me") == "alice"
+    assert alice.client().named("me") == "alice"
     alice.node.call("alice")
     world.settle()
     assert alice.told() == [ChatStarted("alice", Security.VERIFIED)]
@@ -68,7 +69,7 @@ def test_what_is_too_long_is_refused_and_nothing_else_can_be_done(secure_world: 
 def test_nobody_else_is_called_me(secure_world: World) -> None:
     """The name is reserved, in whatever case it is typed."""
     alice = secure_world.person("alice", A)
-    assert alice.node.named("ME") == "alice"
+    assert alice.client().named("ME") == "alice"
     assert not is_plain_username("me")
 
 

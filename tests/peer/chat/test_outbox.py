@@ -3,9 +3,9 @@
 import pytest
 
 from p2pchat.errors import P2PError, StorageError, UsageError
-from p2pchat.peer.events import OutboxFailed
-from p2pchat.peer.store.lines import LineState
 from p2pchat.peer.store.thread import Thread
+from p2pchat.protocol.client.events import OutboxFailed
+from p2pchat.protocol.client.lines import LineState
 from p2pchat.protocol.talk import Ack
 from tests.peer.chat.test_conversations import A, B, friends, states, texts
 from tests.world import World

@@ -8,10 +8,10 @@ import pytest
 
 from p2pchat.net.loop import Loop
 from p2pchat.peer.chat.overdue import OverdueLines
-from p2pchat.peer.events import Event, Overdue
 from p2pchat.peer.store.history import History
 from p2pchat.peer.store.lines import NewLine, Progress
 from p2pchat.peer.store.profile import Profile
+from p2pchat.protocol.client.events import Event, Overdue
 from tests.fakes import FakeClock, advance
 
 DAY = 24 * 3600

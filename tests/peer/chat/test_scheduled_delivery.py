@@ -8,8 +8,8 @@ import pytest
 from p2pchat.errors import UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.chat.scheduled_delivery import ScheduledDelivery
-from p2pchat.peer.events import OutboxFailed
 from p2pchat.peer.store.schedule import scheduled
+from p2pchat.protocol.client.events import OutboxFailed
 from tests.peer.chat.test_conversations import friends
 from tests.world import Person, World
 

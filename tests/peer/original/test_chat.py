@@ -1,7 +1,7 @@
 """A chat in the original dialect: two links, no goodbye, last words."""
 
-from p2pchat.peer.events import ChatEnded, TextReceived
 from p2pchat.peer.original.chat import LAST_WORDS_TIMEOUT
+from p2pchat.protocol.client.events import ChatEnded, TextReceived
 from tests.world import World
 
 A, B = "10.0.0.2", "10.0.0.3"

@@ -3,7 +3,7 @@
 import pytest
 
 from p2pchat.errors import NotTrusted
-from p2pchat.peer.events import CallFailed
+from p2pchat.protocol.client.events import CallFailed
 from tests.world import World
 
 A, B = "10.0.0.2", "10.0.0.3"

@@ -1,8 +1,8 @@
 """Whose person is away: told to whom we are linked to, once, and to whoever links later."""
 
 from p2pchat.net.loop import Loop
-from p2pchat.peer.events import ContactIdle, Event
 from p2pchat.peer.presence.away_status import AwayStatus
+from p2pchat.protocol.client.events import ContactIdle, Event
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import Idle
 from tests.fakes import advance

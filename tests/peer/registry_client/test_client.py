@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from p2pchat.errors import LinkLost, P2PError, TimedOut, Unreachable
-from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
 from p2pchat.peer.registry_client.client import ANSWER_TIMEOUT, RegistryClient
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.peer.store.profile import Profile
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.messages import (
     Login,
     LoginResult,

@@ -11,7 +11,6 @@ import msgspec
 import pytest
 
 from p2pchat.errors import NotTrusted, P2PError, Unreachable
-from p2pchat.net.address import Address
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.net.tls.certificates import fingerprint_of_file, make_certificate, server_context
@@ -22,6 +21,7 @@ from p2pchat.net.transport import Wire
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.url import parse_registry_url
 from p2pchat.peer.store.profile import Profile
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.proofs import SignedNodes, nodes_statement
 from tests.fakes import MemoryInternet, settle
 from tests.world import certificate, signer

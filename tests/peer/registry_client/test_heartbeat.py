@@ -1,9 +1,9 @@
 """Heartbeats, and what follows if they are not answered."""
 
-from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
-from p2pchat.peer.events import RegistryBack, RegistryLost
 from p2pchat.peer.registry_client.heartbeat import Heartbeat
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import RegistryBack, RegistryLost
 from p2pchat.protocol.heartbeat import open_hello, seal_hello, write_answer
 from tests.fakes import MemoryInternet, advance, settle
 from tests.world import World

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from p2pchat.net.address import Address
-from p2pchat.peer.events import Event, LoggedIn, RegistryBack, RegistryLost, Trouble
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import Event, LoggedIn, RegistryBack, RegistryLost, Trouble
 from p2pchat.ui.text.render import sentences
 from tests.world import World
 

@@ -5,9 +5,9 @@ import datetime as dt
 import pytest
 
 from p2pchat.errors import TimedOut, Unreachable
-from p2pchat.net.address import Address
 from p2pchat.net.tls.certificates import fingerprint, lifetime
 from p2pchat.peer.registry_client.probes import Probes
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.messages import Presence
 from tests.world import ORIGINAL_URL, World
 

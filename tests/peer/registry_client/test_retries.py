@@ -30,11 +30,11 @@ def test_one_try_is_due(loop: Loop, tries: list[float]) -> None:
     retries = Retries(loop, random.Random(1), first=1.0, longest=8.0)
     retries.later(lambda: tries.append(1))
     retries.later(lambda: tries.append(2))
-    assert retries.due_in is not None
+    assert retries.due_at is not None
     advance(loop, 10)
     assert tries == [2]
     assert not retries.waiting
-    assert retries.due_in is None
+    assert retries.due_at is None
     retries.later(lambda: tries.append(3))
     retries.stop()
     advance(loop, 100)

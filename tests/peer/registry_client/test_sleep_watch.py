@@ -2,8 +2,8 @@
 
 from p2pchat.errors import LinkLost
 from p2pchat.net.loop import Loop
-from p2pchat.peer.events import LoggedIn, RegistryBack, RegistryLost
 from p2pchat.peer.registry_client.sleep_watch import SleepWatch
+from p2pchat.protocol.client.events import LoggedIn, RegistryBack, RegistryLost
 from tests.fakes import FakeClock, advance
 from tests.world import World
 
@@ -44,8 +44,7 @@ def test_after_a_sleep_the_registry_is_dialled_at_once(world: World) -> None:
     world.kill_registry()
     world.advance(600)
     world.start_registry()
-    before = alice.node.registry.next_try_in
-    assert before is not None
+    assert alice.node.registry.next_try_at is not None
     alice.node.registry.wake()
     world.settle()
     assert isinstance(alice.events[-1], RegistryBack)

@@ -10,9 +10,10 @@ import pytest
 
 from p2pchat.errors import UsageError
 from p2pchat.peer.store.history import History
-from p2pchat.peer.store.lines import LineState, NewLine, Progress
+from p2pchat.peer.store.lines import NewLine, Progress
 from p2pchat.peer.store.profile import KnownContact, Profile
 from p2pchat.peer.store.thread import Thread
+from p2pchat.protocol.client.lines import LineState
 
 HERE, KEY, OTHER = "p2p://here:1", b"k" * 32, b"o" * 32
 SUM = "5" * 32

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from p2pchat.errors import BindError, StorageError
-from p2pchat.net.address import Address
 from p2pchat.net.loop import Loop
 from p2pchat.net.tls.certificates import client_context, server_context
 from p2pchat.net.tls.engine import StandardEngine
 from p2pchat.net.tls.transport import TlsTransport
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.messages import (
     AnnouncePort,
     Login,

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from p2pchat.errors import LoginRefused, StorageError
-from p2pchat.peer.events import Called
 from p2pchat.peer.store.thread import Thread
+from p2pchat.protocol.client.events import Called
+from p2pchat.protocol.client.state import ChatState
 from p2pchat.ui.program.app import ProgramApp
 from p2pchat.ui.program.stream import Stream
 from p2pchat.ui.screen.call import Call
 from tests.peer.chat.test_conversations import friends, states, texts
-from tests.ui.program.test_json_events import DOCUMENT, documented
+from tests.protocol.client.test_event_json import DOCUMENT, documented
 from tests.ui.program.test_stream import Reader
 from tests.ui.screen.test_chat_app import A, B
 from tests.world import Person, World
@@ -27,13 +28,11 @@ class Bot:
         self, world: World, *, slow: bool = False, password: str = "pw", **how: Any
     ) -> None:
         self.world = world
-        world.make_account("alice")
         self.reader = Reader(slow=slow)
-        self.app = ProgramApp(world.loop, Stream(self.reader.write), **how)
-        self.node = world.node("alice", A, password, world.home("alice"), self.app.on_event)
-        self.app.on_done = self.node.stop
-        self.node.on_room = self.app.on_room
-        self.app.run(self.node)
+        self.app = ProgramApp(Stream(self.reader.write), **how)
+        self.clients = world.clients("alice", A, password)
+        self.node = self.clients.node
+        self.app.run(world.client(self.clients))
         self.node.start()
 
     def order(self, command: str, **fields: Any) -> list[dict[str, Any]]:
@@ -202,7 +201,7 @@ def test_who_is_offline_is_not_waited_for(bot: Bot, bob: Person) -> None:
 
 def test_the_wait_has_an_end(bot: Bot, bob: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where somebody is online and does not acknowledge."""
-    monkeypatch.setattr(bot.node, "has_said_all", lambda _: False)
+    monkeypatch.setattr(ChatState, "has_said_all", False)
     bot.order("send", to="bob", text="hi")
     bot.end()
     assert not bot.app.done
@@ -275,7 +274,6 @@ def test_a_slow_reader_is_not_given_more_orders_to_answer(secure_world: World) -
     assert len(bot.reader.lines) < 100
     while not more():
         bot.reader.read()
-    bot.app.on_room()
     assert calls == [True]
 
 
@@ -301,8 +299,10 @@ def test_a_program_that_never_reads_is_not_ended(secure_world: World) -> None:
     bot = Bot(secure_world, slow=True)
     secure_world.settle()
     for n in range(15_000):
-        bot.app.on_event(Called(f"user{n}"))
+        bot.clients.on_event(Called(f"user{n}"))
+    secure_world.settle()
     assert not bot.app.done
+    assert len(bot.reader.lines) < 1100
     assert not bot.app.wants_input
 
 
@@ -348,8 +348,8 @@ def test_errors_and_unread_lines_are_told_as_the_table_says(secure_world: World)
     bob.say("hello")
     secure_world.settle()
     reader = Reader()
-    app = ProgramApp(secure_world.loop, Stream(reader.write))
-    app.run(alice.node, ready=True)
+    app = ProgramApp(Stream(reader.write))
+    app.run(alice.client(), ready=True)
     app.submit("nonsense")
     objects = {t["event"]: list(t)[3:] for t in reader.told()}
     said = documented("told")

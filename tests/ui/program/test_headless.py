@@ -4,7 +4,7 @@ import io
 
 from p2pchat.errors import LoginRefused
 from p2pchat.net.loop import Loop
-from p2pchat.peer.events import Called, LoginFailed, TextReceived
+from p2pchat.protocol.client.events import Called, LoginFailed, TextReceived
 from p2pchat.ui.program.headless import Headless
 
 

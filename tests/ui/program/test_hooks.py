@@ -12,10 +12,10 @@ import pytest
 from p2pchat.app.config_file import KEYS
 from p2pchat.errors import P2PError, UsageError
 from p2pchat.net.loop import Loop
-from p2pchat.peer.events import Called, Event, TextReceived
+from p2pchat.protocol.client.event_json import event_object
+from p2pchat.protocol.client.events import Called, Event, TextReceived
 from p2pchat.ui.program.hooks import AT_ONCE, Commands, Hooks, parse_hooks, variables_of
-from p2pchat.ui.program.json_events import event_object
-from tests.ui.program.test_json_events import AT, EVENTS
+from tests.protocol.client.test_event_json import AT, EVENTS
 
 Make = Callable[..., Hooks]
 

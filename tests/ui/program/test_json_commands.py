@@ -7,7 +7,7 @@ import pytest
 from p2pchat.errors import UsageError
 from p2pchat.ui.program.json_commands import ROWS, JsonOrder, id_of, load, understand
 from p2pchat.ui.text.commands import COMMANDS
-from tests.ui.program.test_json_events import DOCUMENT
+from tests.protocol.client.test_event_json import DOCUMENT
 
 UNDERSTOOD = [
     ('{"command":"send","to":"bob","text":"hi","id":1}', JsonOrder("send", 1, "bob", "hi")),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from p2pchat.net.loop import Loop
-from p2pchat.peer.events import TextReceived
+from p2pchat.protocol.client.events import TextReceived
 from p2pchat.ui.program.plain import LineInput, LineWriter, PacedWriter, ended_with_reader
 from p2pchat.ui.screen.view import View
 from tests.fakes import settle

@@ -9,9 +9,9 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from p2pchat.net.loop import Loop
-from p2pchat.protocol.screen import Around
 from p2pchat.ui.prompt import host
 from p2pchat.ui.prompt.prompt import Prompt
+from p2pchat.ui.screen.around import Around
 
 
 class App:

@@ -11,8 +11,9 @@ from prompt_toolkit.formatted_text import fragment_list_to_text, to_formatted_te
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from p2pchat.protocol.screen import Around, Piece
 from p2pchat.ui.prompt.prompt import Prompt
+from p2pchat.ui.screen.around import Around
+from p2pchat.ui.text.fragments import Piece
 from p2pchat.ui.text.render import our_lines
 
 

@@ -42,6 +42,7 @@ def test_the_toolbar_tells_who_where_and_with_whom(world: World) -> None:
     app.foreground.unread["carol"] = 3
     assert sides(app)[0] == f"carol: 3 unread, bob, {protection}"
     app.submit("/dnd")
+    world.settle()
     assert sides(app)[1] == f"do not disturb, {us}"
     world.kill_registry()
     assert "registry lost, next try in" in sides(app)[1]

@@ -1,15 +1,18 @@
 """Commands down, events up: a person or a script at a node, on memory wires."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from p2pchat.errors import LoginRefused, StorageError
+from p2pchat.peer.node import Node
 from p2pchat.peer.store.thread import Thread
 from p2pchat.ui.screen.call import Call
 from p2pchat.ui.screen.chat_app import ChatApp
 from p2pchat.ui.screen.view import View
-from p2pchat.ui.text.render import Fragments, plain_lines
+from p2pchat.ui.text.fragments import Fragments
+from p2pchat.ui.text.render import plain_lines
 from tests.peer.chat.test_conversations import friends
 from tests.world import Person, World
 
@@ -36,16 +39,20 @@ class Screen(View):
         self.lines += ["".join(text for _, text in line) for line in lines]
 
 
-def start(world: World, password: str = "pw", **how: object) -> tuple[ChatApp, Screen]:
+class AppAtNode(ChatApp):
+    """An app, and the node that it is at."""
+
+    node: Node
+
+
+def start(world: World, password: str = "pw", **how: Any) -> tuple[AppAtNode, Screen]:
     """Give alice's app, logged in."""
-    world.make_account("alice")
     screen = Screen()
-    app = ChatApp(screen, **how)  # type: ignore[arg-type]
-    node = world.node("alice", A, password, world.home("alice"), app.on_event)
-    app.on_done = node.stop
-    node.on_room = app.on_room
-    app.run(node)
-    node.start()
+    app = AppAtNode(screen, **how)
+    clients = world.clients("alice", A, password)
+    app.node = clients.node
+    app.run(world.client(clients, attended=True))
+    app.node.start()
     world.settle()
     return app, screen
 
@@ -91,6 +98,7 @@ def test_mistakes_are_told_and_nothing_happens(world: World) -> None:
     screen.lines.clear()
     for line in ("hello?", "/accept", "/leave", "/lave", "/chat al\x1bice"):
         app.submit(line)
+        world.settle()
     assert screen.lines == [
         "* you are in no chat; try: /chat NAME starts one",
         "* nobody is calling you",
@@ -186,6 +194,7 @@ def test_a_person_at_a_keyboard_can_give_up(world: World) -> None:
     world.settle()
     assert app.node.calling is None
     app.submit("/quit")
+    world.settle()
     assert app.done
 
 
@@ -395,6 +404,7 @@ def test_nothing_but_the_person_moves_the_front(secure_world: World) -> None:
     assert "alice: for carol" in heard(carol)
     app.submit("/leave")
     app.submit("lost?")
+    world.settle()
     assert screen.lines[-1].startswith("* you are in no chat")
 
 
@@ -406,8 +416,10 @@ def test_a_name_is_the_same_at_every_interface_however_it_is_typed(secure_world:
     world.settle()
     app, screen = start(world)
     app.submit("/block BOB")
+    world.settle()
     assert [c.username for c in app.node.contacts.all() if c.blocked] == ["bob"]
     app.submit("/unblock Bob")
+    world.settle()
     assert not app.node.contacts.get("bob").blocked
     app.submit("/chat Bob")
     world.settle()
@@ -505,6 +517,7 @@ def test_a_command_sees_what_was_said_before_it(secure_world: World) -> None:
     secure_world.settle()
     for line in ("for later", "/outbox", "/search-history later", "/contacts"):
         app.submit(line)
+    secure_world.settle()
     assert sum("for later" in line for line in screen.lines) == 2
     assert "1 waits" in screen.lines[-1]
 
@@ -538,6 +551,7 @@ def test_only_who_can_be_there_is_blocked_or_muted(secure_world: World) -> None:
         ("/dnd off", "callers are let through"),
     ):
         app.submit(line)
+        secure_world.settle()
         assert said in screen.lines[-1], line
     assert app.node.contacts.all() == []
     assert app.names == {"bob"}

@@ -3,7 +3,7 @@
 import pytest
 
 from p2pchat.errors import UsageError
-from p2pchat.peer.events import Overdue, TextReceived
+from p2pchat.protocol.client.events import Overdue, TextReceived
 from p2pchat.ui.screen.foreground import Foreground
 from tests.peer.chat.test_conversations import friends
 from tests.ui.screen.test_chat_app import Screen, start
@@ -22,11 +22,12 @@ def test_missed_lines_are_shown_once_when_their_contact_is_brought_to_front(
         alice.say(text)
     world.settle()
     screen = Screen()
-    foreground = Foreground(screen, bob.node)
+    foreground = Foreground(screen, bob.client())
     foreground.begin()
     assert screen.lines == ["* alice: 2 unread: /chat alice"]
     foreground.bring("alice")
     foreground.bring("alice")
+    world.settle()
     assert screen.lines[1:] == ["* unread of alice:", "alice: one", "alice: two"]
     assert foreground.unread == {}
     assert bob.node.unread() == []
@@ -36,7 +37,7 @@ def test_what_comes_behind_the_front_is_told_once_and_counted(secure_world: Worl
     """Who is in front is seen at once."""
     screen = Screen()
     _, bob = friends(secure_world)
-    foreground = Foreground(screen, bob.node)
+    foreground = Foreground(screen, bob.client())
     foreground.front = "carol"
     for line_id in (1, 2):
         foreground.on_event(TextReceived("alice", "x", line_id))
@@ -64,8 +65,9 @@ def test_what_contacts_say_makes_no_sound_where_nobody_is_to_be_disturbed(
     world.settle()
     app, screen = start(world)
     alerts: list[str] = []
-    app._view.alert = lambda contact, *_: alerts.append(contact)
+    screen.alert = lambda contact, *_: alerts.append(contact)
     app.submit("/dnd")
+    world.settle()
     bob.node.call("alice")
     world.settle()
     bob.say("psst")
@@ -73,6 +75,7 @@ def test_what_contacts_say_makes_no_sound_where_nobody_is_to_be_disturbed(
     assert alerts == []
     assert any("bob has written" in line for line in screen.lines)
     app.submit("/dnd")
+    world.settle()
     bob.say("hey")
     world.settle()
     assert alerts == ["bob"]
@@ -88,12 +91,14 @@ def test_a_muted_contact_draws_no_attention(secure_world: World) -> None:
     app, screen = start(world)
     screen.alert = lambda *told: alerts.append(told)
     app.submit("/mute bob")
+    world.settle()
     bob.node.call("alice")
     world.settle()
     bob.say("psst")
     world.settle()
     assert alerts == []
     app.submit("/mute bob off")
+    world.settle()
     bob.say("hey")
     world.settle()
     assert alerts == [("bob", "bob has written", "hey")]

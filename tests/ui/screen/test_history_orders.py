@@ -1,15 +1,32 @@
 """/history and /search-history as they are typed."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 
 from p2pchat.errors import UsageError
 from p2pchat.ui.screen.history_orders import HistoryOrders
+from p2pchat.ui.screen.pending_orders import PendingOrders
 from p2pchat.ui.text.commands import Order
 from tests.peer.chat.test_conversations import friends
 from tests.ui.screen.test_chat_app import Screen
-from tests.world import World
+from tests.world import Person, World
+
+
+def handlers_of(
+    world: World, person: Person, screen: Screen, front: Callable[[], str | None]
+) -> Callable[..., None]:
+    """Return what does an order at a person's node, and lets its answer come."""
+    client = person.client()
+    orders = PendingOrders(screen, lambda: client)
+    handlers = HistoryOrders(screen, orders, front, lambda: person.name).handlers
+
+    def do(word: str, argument: str = "") -> None:
+        handlers[word](Order(word, argument))
+        world.settle()
+
+    return do
 
 
 def test_what_was_said_is_shown(secure_world: World) -> None:
@@ -21,23 +38,22 @@ def test_what_was_said_is_shown(secure_world: World) -> None:
     secure_world.settle()
     screen = Screen()
     fronts: list[str | None] = ["bob", None]
-    handlers = HistoryOrders(screen, lambda: alice.node, lambda: fronts[0]).handlers
-    handlers["history"](Order("history"))
+    do = handlers_of(secure_world, alice, screen, lambda: fronts[0])
+    do("history")
     assert re.fullmatch(
         r"\* \d{4}-\d\d-\d\d \d\d:\d\d alice to bob: pizza on friday\?", screen.lines[0]
     )
     assert screen.lines[1] == "*                  or saturday  (delivered)"
     fronts.pop(0)
     with pytest.raises(UsageError, match="whose"):
-        handlers["history"](Order("history"))
+        do("history")
     screen.lines.clear()
-    handlers["search-history"](Order("search-history", "friday piz"))
+    do("search-history", "friday piz")
     assert "pizza on friday" in screen.lines[0]
     screen.lines.clear()
-    handlers["search-history"](Order("search-history", "pasta"))
+    do("search-history", "pasta")
     assert screen.lines == ["* nothing was found"]
-    bobs = HistoryOrders(screen, lambda: bob.node, lambda: None).handlers
-    bobs["history"](Order("history", "alice"))
+    handlers_of(secure_world, bob, screen, lambda: None)("history", "alice")
     assert "alice: pizza on friday?" in screen.lines[1]
     assert screen.lines[2].endswith("(unread)")
 
@@ -47,20 +63,20 @@ def test_something_is_said_later(secure_world: World) -> None:
     alice, _ = friends(secure_world)
     screen = Screen()
     fronts: list[str | None] = ["bob"]
-    handlers = HistoryOrders(screen, lambda: alice.node, lambda: fronts[0]).handlers
-    handlers["later"](Order("later", "2h good morning"))
+    do = handlers_of(secure_world, alice, screen, lambda: fronts[0])
+    do("later", "2h good morning")
     assert re.fullmatch(r"\* it is said not before \w+ \d\d:\d\d: /outbox", screen.lines[-1])
-    handlers["outbox"](Order("outbox"))
+    do("outbox")
     assert "me to bob: good morning  (not before " in screen.lines[-1]
     for typed, what in (
         ("2h", "what is to be said later"),
         ("soon x", "'soon' is no time to come"),
     ):
         with pytest.raises(UsageError, match=what):
-            handlers["later"](Order("later", typed))
+            do("later", typed)
     fronts[0] = "carol"
-    with pytest.raises(UsageError, match="no key of carol"):
-        handlers["later"](Order("later", "2h x"))
+    do("later", "2h x")
+    assert "no key of carol" in screen.lines[-1]
     fronts[0] = None
     with pytest.raises(UsageError, match="in no chat"):
-        handlers["later"](Order("later", "2h x"))
+        do("later", "2h x")

@@ -1,12 +1,11 @@
 """Each line of ours is shown with what has become of it: queued, sent, delivered, failed."""
 
-from p2pchat.ui.screen.chat_app import ChatApp
 from tests.peer.chat.test_conversations import friends
-from tests.ui.screen.test_chat_app import B, Screen, start
+from tests.ui.screen.test_chat_app import AppAtNode, B, Screen, start
 from tests.world import World
 
 
-def chat_with_bob(world: World, *, is_there: bool) -> tuple[ChatApp, Screen]:
+def chat_with_bob(world: World, *, is_there: bool) -> tuple[AppAtNode, Screen]:
     """Alice is at it, in a chat with a friend who is there, or was."""
     alice, bob = friends(world)
     alice.node.stop()
@@ -19,7 +18,7 @@ def chat_with_bob(world: World, *, is_there: bool) -> tuple[ChatApp, Screen]:
     return app, screen
 
 
-def say_on_its_way(world: World, app: ChatApp) -> None:
+def say_on_its_way(world: World, app: AppAtNode) -> None:
     """Say something, and stop in the turn in which it is on the wire."""
     app.submit("one")
     for _ in range(50):
@@ -66,6 +65,7 @@ def test_what_is_refused_has_failed(secure_world: World) -> None:
     bob = world.person("bob", B)
     app, screen = start(world)
     app.submit("to nobody")
+    world.settle()
     assert screen.typed == [("alice> to nobody", "not sent")]
     app.submit("/chat bob")
     world.settle()

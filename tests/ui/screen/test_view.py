@@ -2,9 +2,9 @@
 
 import datetime as dt
 
-from p2pchat.peer.events import Seen, TextReceived
+from p2pchat.protocol.client.events import Seen, TextReceived
 from p2pchat.ui.screen.view import View
-from p2pchat.ui.text.render import Fragments
+from p2pchat.ui.text.fragments import Fragments
 
 
 def test_plain_lines_have_no_styles_and_no_echo() -> None:

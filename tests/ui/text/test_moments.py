@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pchat.ui.program.json_events import timestamp
+from p2pchat.protocol.client.objects import timestamp
 from p2pchat.ui.text.moments import coming_moment_of, moment_of
 
 ZONE = dt.timezone(dt.timedelta(hours=2))

@@ -10,8 +10,8 @@ from p2pchat.errors import (
     NoSuchUser,
     Unreachable,
 )
-from p2pchat.net.address import Address
-from p2pchat.peer.events import (
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.client.events import (
     Called,
     CallFailed,
     ChatEnded,
@@ -22,9 +22,9 @@ from p2pchat.peer.events import (
     QuotaFull,
     RegistryLost,
     SearchFailed,
-    Security,
     TextReceived,
 )
+from p2pchat.protocol.client.state import Security
 from p2pchat.ui.text.render import plain_lines, styled_lines
 
 CASES: list[tuple[Event, list[str]]] = [

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pchat.protocol.screen import Piece
+from p2pchat.ui.text.fragments import Piece
 from p2pchat.ui.text.toolbar import fitted
 
 LEFT = (

@@ -1,0 +1,156 @@
+"""A client of a node: orders go out, answers, events and changes of the state come in.
+
+The same for the node of this process and of another; only how messages travel is different
+(`local_client`, `socket_client`).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from p2pchat.callbacks import ignore
+from p2pchat.errors import LinkLost, OnFailed, P2PError
+from p2pchat.net.loop import Loop
+from p2pchat.protocol.client.events import Event
+from p2pchat.protocol.client.failure import error_of
+from p2pchat.protocol.client.messages import Answered, Happened, Hello, Ordered, Taken, Welcome
+from p2pchat.protocol.client.orders import Order, Result
+from p2pchat.protocol.client.state import NodeState, Security, StateChanged, changed
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.names import is_me, meant_name
+
+R = TypeVar("R", bound=Result)
+
+
+class Client(ABC):
+    """A connection to a node, until `close` or `on_closed`.
+
+    Callbacks come one at a time in later turns, in the order in which the node has acted: what an
+    event or an answer tells is in `state` by then. `on_changed` tells of other changes of it. These
+    two come only if the client follows the node. `on_closed(error)` comes at most once; every order
+    that has no answer has failed before.
+    """
+
+    paced = False
+    """Whether the owner calls `taken`; otherwise an event is taken once `on_event` returns."""
+
+    def __init__(self, loop: Loop, hello: Hello) -> None:
+        self.loop = loop
+        self.follows = hello.follow
+        self.on_event: Callable[[Event], None] = ignore
+        self.on_changed: Callable[[], None] = ignore
+        self.on_closed: Callable[[P2PError], None] = ignore
+        self.on_bug: Callable[[], None] = ignore
+        """Called when an event or an answer was lost by a bug of the owner."""
+        self.is_open = True
+        self.number = 0
+        """The number of the event that came last."""
+        self._orders: dict[int, tuple[Callable[[Any], None], OnFailed]] = {}
+        self._last_order = 0
+        self._ended: LinkLost | None = None
+
+    def _welcomed(self, welcome: Welcome) -> None:
+        """Note whose node it is."""
+        self.username = welcome.username
+        self.registry = welcome.registry
+        self.secure = welcome.secure
+        self.transient = welcome.transient
+        self.names = welcome.names
+        """Users met or looked up, when the client came."""
+        self.unread = welcome.unread
+        """The unread lines of each contact, when the client came."""
+        self.state: NodeState = welcome.state
+
+    @property
+    def next_try_in(self) -> float | None:
+        """Seconds until a lost registry is tried again; None if it is not lost."""
+        retry_at = self.state.retry_at
+        return None if retry_at is None else max(0.0, retry_at - self.loop.now())
+
+    def named(self, typed: str, *, in_clear: bool = False) -> str:
+        """Return a typed name in the spelling of the registry; "me" is ourselves.
+
+        Who is called in clear, or talks to us so, has any name. Raise UsageError if it is none.
+        """
+        if is_me(typed):
+            return self.username
+        state = self.state
+        chat = state.chats.get(typed)
+        is_clear = chat is not None and chat.security is Security.CLEAR
+        talks_in_clear = is_clear or typed == state.calling or typed in state.requests
+        return meant_name(typed, secure=self.secure and not in_clear and not talks_in_clear)
+
+    def order(
+        self, order: Order[R], then: Callable[[R], None] = ignore, failed: OnFailed = ignore
+    ) -> None:
+        """Order something; one of the two is called in a later turn, unless the client closes.
+
+        `failed` is told LinkLost if the node has ended.
+        """
+        if self._ended is not None:
+            self.loop.call_soon(partial(failed, self._ended))
+            return
+        self._last_order += 1
+        self._orders[self._last_order] = then, failed
+        self._send(Ordered(self._last_order, order))  # type: ignore[arg-type]  # each is in AnyOrder
+
+    def taken(self, number: int) -> None:
+        """Let the node know that events up to that number are processed."""
+        self._send(Taken(number))
+
+    @abstractmethod
+    def close(self) -> None:
+        """Use the node no more; nothing is called after that."""
+
+    @abstractmethod
+    def _send(self, message: Message) -> None:
+        """Send a message to the node."""
+
+    def _hear(self, message: Message) -> None:
+        """Handle a message of the node; a bug in what the owner does with it costs that alone."""
+        try:
+            self._handle(message)
+        except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
+            self.loop.contain(error, "a client of the node")
+            self.on_bug()
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Answered(number, result, failure, change):
+                self._change(change)
+                then, failed = self._orders.pop(number)
+                if failure is None:
+                    then(result)
+                else:
+                    failed(error_of(failure))
+            case StateChanged():
+                self._change(message)
+                self.on_changed()
+            case Happened(number, event, change):
+                self._change(change)
+                self.number = number
+                self.on_event(event)
+                if not self.paced:
+                    self.taken(number)
+            case _:
+                raise AssertionError(message)
+
+    def _change(self, change: StateChanged | None) -> None:
+        if change is not None:
+            self.state = changed(self.state, change)
+
+    def _end(self, error: P2PError) -> None:
+        """Fail every order without an answer, and tell that the node is gone."""
+        self.is_open = False
+        self._ended = LinkLost(error.what, likely=error.likely, advice=error.advice)
+        orders, self._orders = self._orders, {}
+        for _, failed in orders.values():
+            failed(self._ended)
+        self.on_closed(error)
+
+    def _forget(self) -> None:
+        """Call nothing any more."""
+        self.is_open = False
+        self._orders.clear()
+        self.on_event = self.on_changed = self.on_closed = ignore

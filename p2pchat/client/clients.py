@@ -1,0 +1,100 @@
+"""All clients of one node: who is told of events, and who has which conversation open.
+
+A client that fails at an event loses that event, and perhaps itself; the node and the others go on.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from p2pchat.net.loop import Loop
+from p2pchat.peer.node import Node
+from p2pchat.protocol.client.events import Event
+
+
+class Session(Protocol):
+    """A client, as its node sees it."""
+
+    attended: bool
+
+    @property
+    def opened(self) -> Collection[str]:
+        """The contacts with an open conversation there."""
+
+    def on_event(self, event: Event) -> None:
+        """Handle an event of the node."""
+
+    def on_changed(self) -> None:
+        """Note that more can be said than before, or that a client has ordered something."""
+
+    def on_bug(self) -> None:
+        """Note that an event was lost by a bug, which is logged."""
+
+
+class Clients:
+    """The clients of the node that `serve` is given; they can come as soon as it is.
+
+    Contacts are told whether a person is there whenever one comes or goes.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self._node: Node | None = None
+        self._sessions: list[Session] = []
+        self.on_give_way: Callable[[], None] | None = None
+        """Ends a node that is there for a moment only, so that another process can be the node."""
+
+    @property
+    def node(self) -> Node:
+        """Their node."""
+        assert self._node is not None
+        return self._node
+
+    def serve(self, node: Node) -> None:
+        """Be clients of this node."""
+        self._node = node
+        node.on_changed = self.on_changed
+
+    @property
+    def attended(self) -> bool:
+        """Whether a person is there."""
+        return any(session.attended for session in self._sessions)
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return len(self._sessions)
+
+    def add(self, session: Session) -> None:
+        """Tell a client every event from now on."""
+        self._sessions.append(session)
+        if session.attended:
+            self._tell_attended()
+
+    def remove(self, session: Session) -> None:
+        """Tell a client no more."""
+        self._sessions.remove(session)
+        if session.attended:
+            self._tell_attended()
+
+    def have_open(self, contact: str, *, besides: Session) -> bool:
+        """Return whether another client has that conversation open."""
+        return any(contact in s.opened for s in self._sessions if s is not besides)
+
+    def on_event(self, event: Event) -> None:
+        """Handle an event of the node."""
+        self._tell(lambda session: session.on_event(event))
+
+    def on_changed(self) -> None:
+        """Note that the state of the node may have changed without an event."""
+        self._tell(lambda session: session.on_changed())
+
+    def _tell_attended(self) -> None:
+        self.node.conversations.away_status.be(idle=not self.attended)
+
+    def _tell(self, tell: Callable[[Session], None]) -> None:
+        for session in tuple(self._sessions):
+            try:
+                tell(session)
+            except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
+                self.loop.contain(error, "telling a client of the node")
+                session.on_bug()

@@ -1,0 +1,104 @@
+"""Some lines to one contact, until they are acknowledged, refused, or it takes too long.
+
+What could not be delivered in time stays in the outbox; nothing is lost by giving up the wait. No
+chat is opened by it: the contact finds it unread.
+"""
+
+from collections.abc import Callable
+
+from p2pchat.errors import ContactOffline, OnFailed, P2PError
+from p2pchat.net.loop import Loop
+from p2pchat.peer.chat.outbox import Then
+from p2pchat.peer.node import Node
+from p2pchat.protocol.client.events import Delivered, Event, NotKept, OutboxFailed, Renumbered
+from p2pchat.protocol.messages import Presence, SearchResult
+
+Queue = Callable[[Then, OnFailed], None]
+
+
+class Delivery:
+    """Begin at once; `then(error, number)` comes once, in a later turn. Feed it `on_event`.
+
+    Without an error all is delivered up to the line with that number.
+
+    `queue(then, failed)` is what `Outbox` does. ContactOffline means that every line is on the
+    disk, and goes out when it can; NotTrusted because of a changed key, that it is kept and goes
+    nowhere before the person has decided. Raise UsageError if the name is not one.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        node: Node,
+        contact: str,
+        queue: Queue,
+        wait: float,
+        then: Callable[[P2PError | None, int], None],
+    ) -> None:
+        self._loop = loop
+        self._node = node
+        self._contact = contact
+        self._wait = wait
+        self._then = then
+        self._last: int | None = None  # the number of our last line
+        self._new_numbers: dict[int, int] = {}  # of lines that have others than they were given
+        self._over = False
+        queue(self._queued, self._end)
+
+    def on_event(self, event: Event) -> None:
+        """See whether it concerns us."""
+        match event:
+            case Delivered(contact, _, up_to) if contact == self._contact:
+                if self._last is not None and up_to >= self._last:
+                    self._end(None)
+            case Renumbered(contact, pairs) if contact == self._contact:
+                self._new_numbers.update(pairs)
+                if self._last is not None:
+                    self._last = self._number_now(self._last)
+            case NotKept(contact, error) if contact == self._contact:
+                self._end(error)
+            case OutboxFailed(contact, error) if contact == self._contact:
+                if not self._on_its_way:  # others of them have failed
+                    self._end(error)
+            case _:
+                pass
+
+    def _queued(self, last: int) -> None:
+        self._last = self._number_now(last)
+        chat = self._node.chat(self._contact)
+        if chat is not None and chat.delivered >= self._last:  # it had been said before
+            self._end(None)
+            return
+        late = _queued(f"{self._contact} has not acknowledged it yet")
+        self._loop.call_later(self._wait, lambda: self._end(late))
+        self._node.registry.search(self._contact, self._found, lambda _: None)
+
+    def _number_now(self, number: int) -> int:
+        while number in self._new_numbers:
+            number = self._new_numbers.pop(number)
+        return number
+
+    @property
+    def _on_its_way(self) -> bool:
+        chat = self._node.chat(self._contact)
+        return chat is not None and self._last is not None and self._last <= chat.sent
+
+    def _found(self, result: SearchResult) -> None:
+        if self._on_its_way:
+            return
+        try:
+            self._node.contacts.key_to_call(self._contact, result.key)
+        except P2PError as error:
+            self._end(error)
+            return
+        if result.presence is Presence.OFFLINE:
+            self._end(_queued(f"{self._contact} is offline"))
+
+    def _end(self, error: P2PError | None) -> None:
+        if not self._over:
+            self._over = True
+            self._loop.call_soon(lambda: self._then(error, self._last or 0))
+
+
+def _queued(why: str) -> ContactOffline:
+    return ContactOffline(why, advice="it waits in the outbox, and goes out by itself: p2p outbox")

@@ -1,0 +1,206 @@
+"""Events for one client, at the client's pace.
+
+Only so much may be under way that the client has not taken. Beyond it the client is behind:
+messages are read from the history when it catches up, and other events are merged to the newest
+state. So a client that falls behind costs no memory and misses no message. A contact in clear, of
+whom there is no history, is not heard meanwhile. `seen`: the client stands for the person, so it
+gets what is unread first, and what it has taken counts as seen. `waits`, or `seen`: while it is
+behind no contact that writes is heard.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple, TypeVar
+
+from p2pchat.errors import P2PError
+from p2pchat.peer.node import Node
+from p2pchat.protocol.client.events import (
+    ContactAway,
+    ContactBack,
+    ContactIdle,
+    ContactLeft,
+    ContactLost,
+    Delivered,
+    Event,
+    RegistryBack,
+    RegistryLost,
+    TextReceived,
+    Trouble,
+)
+
+T = TypeVar("T")
+
+_MOST_UNTAKEN: Final = 1000
+_MOST_CHARACTERS: Final = 1024 * 1024
+"""Events, and characters of text in them, that are under way."""
+
+_MOST_MERGED: Final = 1000
+"""Events of different kinds or contacts that are kept for a client that is behind."""
+
+_AT_ONCE: Final = 100
+"""Messages read from the history at once for a client that catches up."""
+
+_PRESENCE: Final = (ContactAway, ContactBack, ContactLeft, ContactLost)
+_REGISTRY: Final = (RegistryBack, RegistryLost)
+
+
+class _Untaken(NamedTuple):
+    number: int
+    size: int
+    message: TextReceived | None  # what is seen with it
+
+
+class EventQueue:
+    """Send events, numbered from 1, as far as the client takes them."""
+
+    def __init__(
+        self,
+        node: Node,
+        send: Callable[[int, Event], None],
+        *,
+        only: str = "",
+        seen: bool = False,
+        waits: bool = False,
+    ) -> None:
+        self._node = node
+        self._send = send
+        self._only = only
+        self._seen = seen
+        self._waits = waits or seen
+        self._last_number = 0
+        self._untaken: deque[_Untaken] = deque()
+        self._untaken_characters = 0
+        self._unread: deque[int] = deque()  # ids of messages that were unread at first
+        self._after: int | None = None  # messages with a higher id were not told yet
+        self._in_clear: deque[TextReceived] = deque()  # in no history; their contact is held
+        self._merged: dict[object, Event] = {}
+        self._held: set[str] = set()
+        self._ended = False
+
+    def begin(self) -> None:
+        """Send what is unread, where the client stands for the person."""
+        if self._seen:
+            try:
+                self._unread.extend(self._node.history.unread_ids(self._only or None))
+            except P2PError as error:
+                self._merged[Trouble] = Trouble(error)
+            self._catch_up()
+
+    def put(self, event: Event) -> None:
+        """Send an event, now or when the client has caught up."""
+        if self._ended:
+            return
+        if self._is_behind or self._is_full:
+            self._fall_behind(event)
+        else:
+            self._tell(event)
+
+    def taken(self, number: int) -> None:
+        """Note that the client has processed events up to that number."""
+        while self._untaken and self._untaken[0].number <= number:
+            _, size, message = self._untaken.popleft()
+            self._untaken_characters -= size
+            if message is not None and self._seen:
+                try:
+                    self._node.seen(message.contact, message.id)
+                except P2PError as error:
+                    self.put(Trouble(error))
+        self._catch_up()
+
+    def end(self) -> None:
+        """Send no more, and let every contact's lines be read again."""
+        self._ended = True
+        self._unread.clear()
+        self._after = None
+        self._in_clear.clear()
+        self._merged.clear()
+        self._let_go()
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._untaken) >= _MOST_UNTAKEN or self._untaken_characters >= _MOST_CHARACTERS
+
+    @property
+    def _is_behind(self) -> bool:
+        waits = self._unread or self._merged or self._in_clear
+        return bool(waits) or self._after is not None
+
+    def _fall_behind(self, event: Event) -> None:
+        """Remember enough of an event to send it when the client catches up."""
+        if isinstance(event, TextReceived):
+            if not event.id:
+                self._in_clear.append(event)
+            elif self._after is None:
+                self._after = event.id - 1
+            if self._waits or not event.id:
+                self._hold(event.contact)
+            return
+        key = _merged_as(event)
+        self._merged.pop(key, None)
+        self._merged[key] = event
+        if len(self._merged) > _MOST_MERGED:
+            del self._merged[next(iter(self._merged))]
+
+    def _hold(self, contact: str) -> None:
+        if contact not in self._held:
+            self._held.add(contact)
+            self._node.wait_for_reader(contact, behind=True)
+
+    def _let_go(self) -> None:
+        """Resume reading the lines of contacts that were held back."""
+        held, self._held = self._held, set()
+        for contact in held:
+            self._node.wait_for_reader(contact, behind=False)
+
+    def _catch_up(self) -> None:
+        """Send what the client has missed, as far as there is room: messages first."""
+        while self._is_behind and not self._is_full:
+            try:
+                missed = self._missed()
+            except P2PError as error:
+                self._unread.clear()
+                self._after = None
+                missed = [Trouble(error)]
+            for event in missed:
+                self._tell(event)
+        if not self._is_behind:
+            self._let_go()
+
+    def _missed(self) -> Iterable[Event]:
+        """Return the next events that the client has missed."""
+        node = self._node
+        if self._unread:
+            return map(node.received, node.history.lines_with(_first(self._unread)))
+        if self._after is not None:
+            lines = node.history.incoming(self._after, _AT_ONCE, self._only or None)
+            self._after = lines[-1].id if len(lines) == _AT_ONCE else None
+            return map(node.received, lines)
+        if self._in_clear:
+            return _first(self._in_clear)
+        merged, self._merged = self._merged, {}
+        return merged.values()
+
+    def _tell(self, event: Event) -> None:
+        self._last_number += 1
+        message = event if isinstance(event, TextReceived) else None
+        size = len(message.text) if message is not None else 0
+        self._untaken.append(_Untaken(self._last_number, size, message))
+        self._untaken_characters += size
+        self._send(self._last_number, event)
+
+
+def _first(waiting: deque[T]) -> list[T]:
+    """Take the first objects, up to the number that is told at once."""
+    return [waiting.popleft() for _ in range(min(_AT_ONCE, len(waiting)))]
+
+
+def _merged_as(event: Event) -> object:
+    """Return what an event is merged by, for a client that is behind: the newest one counts."""
+    contact = getattr(event, "contact", "")
+    if isinstance(event, _PRESENCE):
+        return "presence", contact
+    if isinstance(event, _REGISTRY):
+        return "registry"
+    if isinstance(event, ContactIdle | Delivered):
+        return type(event), contact
+    return event

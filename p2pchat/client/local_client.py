@@ -1,0 +1,50 @@
+"""A client of the node of this process: messages are handed over as they are."""
+
+from collections import deque
+from collections.abc import Callable
+
+from p2pchat.callbacks import ignore
+from p2pchat.client.client import Client
+from p2pchat.client.clients import Clients
+from p2pchat.client.session import ClientSession
+from p2pchat.net.loop import Loop
+from p2pchat.protocol.client.messages import Hello
+from p2pchat.protocol.messages import Message
+
+
+class LocalClient(Client):
+    """A client of the node that `clients` serves.
+
+    `on_close()` is called once by `close`, to end the node that belongs to this client, say.
+    """
+
+    def __init__(self, loop: Loop, clients: Clients, hello: Hello) -> None:
+        super().__init__(loop, hello)
+        self._session = ClientSession(loop, clients, hello, self._told)
+        self._welcomed(self._session.welcome())
+        self._inbox: deque[Message] = deque()
+        self.on_close: Callable[[], None] = ignore
+
+    def close(self) -> None:
+        """Use the node no more; nothing is called after that."""
+        if self.is_open:
+            self._inbox.clear()
+            self._forget()
+            self.on_close()  # first: a node that ends does not tell contacts that we are away
+            self._session.close()
+
+    def _send(self, message: Message) -> None:
+        if self.is_open:
+            self._session.hear(message)
+
+    def _told(self, message: Message) -> None:
+        if not self._inbox:
+            self.loop.call_soon(self._deliver)
+        self._inbox.append(message)
+
+    def _deliver(self) -> None:
+        """Handle what was told until now; what is told meanwhile has its turn later."""
+        messages, self._inbox = self._inbox, deque()
+        for message in messages:
+            if self.is_open:
+                self._hear(message)

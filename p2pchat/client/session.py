@@ -1,0 +1,197 @@
+"""The node's end of one client: orders come in; answers, events and changes of the state go out.
+
+What travels is `protocol.client.messages`; how it does is the client's, or the listener's.
+"""
+
+import importlib.metadata
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Final
+
+from p2pchat.client.clients import Clients
+from p2pchat.client.event_queue import EventQueue
+from p2pchat.client.orders import Orders
+from p2pchat.errors import P2PError
+from p2pchat.net.loop import Loop
+from p2pchat.protocol.client.events import (
+    Called,
+    Event,
+    Joined,
+    OutboxFailed,
+    Overdue,
+    TextReceived,
+    contact_of,
+)
+from p2pchat.protocol.client.failure import failure_of
+from p2pchat.protocol.client.messages import (
+    VERSION,
+    Answered,
+    Happened,
+    Hello,
+    Ordered,
+    Taken,
+    Welcome,
+)
+from p2pchat.protocol.client.orders import Result
+from p2pchat.protocol.client.state import NodeState, StateChanged, change_between
+from p2pchat.protocol.messages import Message
+
+_MAY_SOUND: Final = (Called, Joined, OutboxFailed, Overdue, TextReceived)
+"""Events to which a screen may draw its person's attention."""
+
+
+class ClientSession:
+    """A client's session with the node that `clients` serves, from `welcome` to `close`.
+
+    `send(message)` sends to the client, in this order. Conversations that it alone has open are
+    left at the end.
+    """
+
+    def __init__(
+        self, loop: Loop, clients: Clients, hello: Hello, send: Callable[[Message], None]
+    ) -> None:
+        self._loop = loop
+        self._clients = clients
+        self._hello = hello
+        self._send = send
+        self._node = clients.node
+        self.attended = hello.attended
+        self._orders = Orders(loop, clients, self._is_elsewhere)
+        self._events = EventQueue(
+            self._node, self._tell, only=hello.only, seen=hello.seen, waits=hello.waits
+        )
+        self._told = NodeState()
+        self._muted: frozenset[str] = frozenset()
+        self._is_to_look = False
+        self._closed = False
+
+    @property
+    def opened(self) -> Collection[str]:
+        """The contacts with an open conversation there."""
+        return self._orders.opened
+
+    def welcome(self) -> Welcome:
+        """Return what the client is told first, and tell it what happens from now on.
+
+        Raise StorageError if the history or the contacts cannot be read.
+        """
+        node = self._node
+        names = tuple(node.contacts.known_names) if self._hello.follow else ()
+        unread = node.history.unread() if self._hello.follow else {}
+        self._told = self._state()
+        self._clients.add(self)
+        self._loop.call_soon(self._begin)
+        return Welcome(
+            VERSION,
+            importlib.metadata.version("p2pchat"),
+            node.username,
+            str(node.url),
+            node.url.secure,
+            self._clients.on_give_way is not None,
+            names,
+            unread,
+            self._told,
+        )
+
+    def hear(self, message: Message) -> None:
+        """Handle a message of the client."""
+        match message:
+            case Ordered(number, order):
+                answer = partial(self._answer, number)
+                self._orders.carry_out(order, answer, partial(self._fail, number))
+                self._clients.on_changed()
+            case Taken(number):
+                self._events.taken(number)
+            case _:
+                raise AssertionError(message)
+
+    def on_event(self, event: Event) -> None:
+        """Handle an event of the node."""
+        self._orders.on_event(event)
+        self._orders.go_on()
+        contact = contact_of(event)
+        if self._closed or not self._hello.follow:
+            return
+        if self._hello.only and contact not in {"", self._hello.only}:
+            return
+        if self.attended and isinstance(event, _MAY_SOUND):
+            is_muted = self._node.contacts.is_muted(contact)
+            self._muted = self._muted | {contact} if is_muted else self._muted - {contact}
+        self._events.put(event)
+        self._look_later()
+
+    def on_changed(self) -> None:
+        """Note that more can be said than before, or that a client has ordered something."""
+        self._orders.go_on()
+        self._look_later()
+
+    def on_bug(self) -> None:
+        """Do nothing: what was lost is logged."""
+
+    def close(self) -> None:
+        """End the session; conversations that nothing else has open are left."""
+        if self._closed:
+            return
+        self._closed = True
+        self._events.end()
+        self._clients.remove(self)
+        for contact in tuple(self._orders.opened):
+            if not self._is_elsewhere(contact):
+                self._node.leave(contact)
+
+    def _begin(self) -> None:
+        if not self._closed:
+            self._events.begin()
+
+    def _is_elsewhere(self, contact: str) -> bool:
+        return self._clients.have_open(contact, besides=self)
+
+    def _answer(self, number: int, result: Result) -> None:
+        answer = Answered(number, result, state=self._change())  # type: ignore[arg-type]
+        self._put(answer)
+
+    def _fail(self, number: int, error: P2PError) -> None:
+        self._put(Answered(number, failure=failure_of(error), state=self._change()))
+
+    def _tell(self, number: int, event: Event) -> None:
+        self._put(Happened(number, event, self._change()))
+
+    def _look_later(self) -> None:
+        """Look at the state once this turn has changed it."""
+        if self._hello.follow and not self._is_to_look:
+            self._is_to_look = True
+            self._loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        """Tell the client of a change of the state without an event."""
+        self._is_to_look = False
+        change = self._change()
+        if change is not None:
+            self._put(change)
+
+    def _change(self) -> StateChanged | None:
+        """Return what of the node's state is different from what the client knows."""
+        if not self._hello.follow or self._closed:
+            return None
+        now = self._state()
+        change = change_between(self._told, now)
+        self._told = now
+        return change
+
+    def _state(self) -> NodeState:
+        node = self._node
+        return NodeState(
+            node.standing,
+            node.registry.next_try_at,
+            node.calling,
+            tuple(node.called_by),
+            tuple(node.conversations.online_contacts),
+            self._muted,
+            node.conversations.do_not_disturb.is_on,
+            node.conversations.away_status.ours,
+            node.chats,
+        )
+
+    def _put(self, message: Message) -> None:
+        if not self._closed:
+            self._send(message)

@@ -1,0 +1,177 @@
+"""A client of the node of another process of the same user, through its control socket.
+
+One node an account: the socket's name is that of the account. Knows no node, and none of its parts:
+a command that uses a node loads little.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from p2pchat.client.client import Client
+from p2pchat.errors import LinkLost, NodeEnded, OnFailed, P2PError, TimedOut
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop, Timer
+from p2pchat.net.transport import Wire
+from p2pchat.net.unix_socket import dial_unix
+from p2pchat.protocol.client.failure import error_of
+from p2pchat.protocol.client.messages import (
+    CONTROL,
+    CONTROL_DIALOGUE,
+    Alive,
+    Bye,
+    Hello,
+    Welcome,
+)
+from p2pchat.protocol.client.orders import Order, Result
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.states import Speaker
+
+R = TypeVar("R", bound=Result)
+
+_MOST_UNREAD: Final = 64 * 1024 * 1024
+
+WELCOME_TIMEOUT: Final = 5.0
+"""Seconds for a node to greet a client."""
+
+ANSWER_TIMEOUT: Final = 10.0
+"""Seconds for what a node answers by itself, and for a sign of life."""
+
+REGISTRY_TIMEOUT: Final = 25.0
+"""Seconds for what it must ask the registry."""
+
+
+def socket_of(folder: Path, registry: str, username: str) -> Path:
+    """Return where the node of an account listens, in the run-time folder; a short name."""
+    digest = hashlib.sha256(f"{username} {registry}".encode()).hexdigest()
+    return folder / f"{digest[:16]}.sock"
+
+
+def lock_of(path: Path) -> Path:
+    """Return the file that the process that is the node keeps locked, beside its socket."""
+    return path.with_suffix(".lock")
+
+
+def process_at(lock: Path) -> int:
+    """Return the number of the process that was the node last; 0 if it is not known."""
+    try:
+        return int(lock.read_bytes() or b"0")
+    except (OSError, ValueError):
+        return 0
+
+
+class SocketClient(Client):
+    """A client of the node that listens at the path; the loop is run until it has answered.
+
+    Raise Unreachable if none listens, LinkLost if it ends meanwhile, TimedOut if it does not
+    answer, and UsageError if it is of another version. A node that a client follows and that gives
+    no sign of life for long has hung: `on_closed` is told so.
+    """
+
+    def __init__(self, loop: Loop, path: Path, hello: Hello = Hello()) -> None:  # noqa: B008
+        super().__init__(loop, hello)
+        self._path = path
+        self._silence: Timer | None = None
+        self._link = control_link(loop, dial_unix(loop, path), Speaker.DIALLER)
+        try:
+            self._greet(hello)
+        except BaseException:
+            self._link.abort()
+            raise
+        self._wait_for_a_sign()
+
+    def ask(self, order: Order[R], timeout: float = ANSWER_TIMEOUT) -> R:
+        """Run the loop until an order is answered; return its result or raise its failure.
+
+        Raise LinkLost if the node ends meanwhile, TimedOut if it does not answer.
+        """
+        try:
+            result: R = self.loop.wait_for(partial(self.order, order), timeout)
+        except TimedOut as error:
+            if self._orders:
+                self._orders.clear()
+                raise self._unanswered() from error
+            raise
+        return result
+
+    def close(self) -> None:
+        """Use the node no more; nothing is called after that."""
+        self._forget()
+        if self._silence is not None:
+            self._silence.cancel()
+        self._link.close()
+
+    def _greet(self, hello: Hello) -> None:
+        """Run the loop until the node has greeted us; what it says after that is heard later."""
+
+        def start(then: Callable[[Message], None], failed: OnFailed) -> None:
+            def greeted(message: Message) -> None:
+                self._link.on_message, self._link.on_closed = self._heard, self._lost
+                if isinstance(message, Welcome):
+                    self._welcomed(message)
+                then(message)
+
+            self._link.on_message = greeted
+            self._link.on_closed = lambda error: failed(
+                error or LinkLost("the process that was asked has ended")
+            )
+            self._link.send(hello)
+
+        try:
+            answer = self.loop.wait_for(start, WELCOME_TIMEOUT)
+        except TimedOut as error:
+            raise self._unanswered() from error
+        if isinstance(answer, Bye) and answer.failure is not None:
+            raise error_of(answer.failure)
+        if not isinstance(answer, Welcome):
+            raise LinkLost("the process that was asked has ended")
+
+    def _unanswered(self) -> TimedOut:
+        """Return the error for a node that does not answer."""
+        process = process_at(lock_of(self._path))
+        return TimedOut(
+            f"your node, process {process}, does not answer",
+            likely="it is stopped, or hangs",
+            advice=f"kill -CONT {process} lets it go on, kill {process} ends it",
+        )
+
+    def _send(self, message: Message) -> None:
+        self._link.send(message)
+
+    def _heard(self, message: Message) -> None:
+        self._wait_for_a_sign()
+        match message:
+            case Alive():
+                pass
+            case Bye(failure):
+                self._link.close()
+                self._lost(None if failure is None else error_of(failure))
+            case _:
+                self._hear(message)
+
+    def _wait_for_a_sign(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+        if self.follows:
+            self._silence = self.loop.call_later(ANSWER_TIMEOUT, self._hangs)
+
+    def _hangs(self) -> None:
+        error, on_closed = self._unanswered(), self.on_closed
+        self.close()
+        on_closed(error)
+
+    def _lost(self, error: P2PError | None) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+        if self.is_open:
+            self._end(NodeEnded(likely="it was stopped" if error is None else error.what))
+
+
+def control_link(loop: Loop, transport: Wire, speaker: Speaker) -> Link:
+    """Return a link for either end of a control socket."""
+    transport.send_ceiling = _MOST_UNREAD  # of one owner, who may have much to say and to show
+    connection = Connection(CONTROL_DIALOGUE, CONTROL, speaker)
+    return Link(loop, transport, connection, receive_ceiling=_MOST_UNREAD)

@@ -1,1 +1,0 @@
-"""The socket by which other processes of the user ask the node."""

@@ -1,0 +1,335 @@
+"""Events as JSON objects, and back: the model that programs, hooks and the clients of a node share.
+
+What an object may hold is in EVENTS.md beside this file: fields are added there, and never renamed
+or taken away while the version stays. Words for persons are `render`'s.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from p2pchat.errors import P2PError
+from p2pchat.protocol.address import written_address
+from p2pchat.protocol.client.events import (
+    Called,
+    CallerRefused,
+    CallFailed,
+    Calling,
+    CallTurnedAway,
+    CallWithdrawn,
+    ChatEnded,
+    ChatStarted,
+    ContactAway,
+    ContactBack,
+    ContactIdle,
+    ContactLeft,
+    ContactLost,
+    Delivered,
+    Event,
+    Found,
+    Joined,
+    LinesMissing,
+    LoggedIn,
+    LoginFailed,
+    NotKept,
+    OutboxFailed,
+    Overdue,
+    QuotaFull,
+    RegistryBack,
+    RegistryLost,
+    RegistryTrusted,
+    Renumbered,
+    Said,
+    SearchFailed,
+    Seen,
+    TextReceived,
+    Trouble,
+)
+from p2pchat.protocol.client.failure import Failure, error_of
+from p2pchat.protocol.client.objects import Object, error_fields, json_object, moment, timestamp
+from p2pchat.protocol.client.state import Security
+
+
+def event_object(event: Event, now: int) -> Object:
+    """Return an event's object; `now` in milliseconds since the epoch, for what has no time."""
+    row = _ROWS[type(event)]
+    at = event.at if isinstance(event, TextReceived) and event.at else now
+    fields: Object = {}
+    error: Object = {}  # stands last
+    for part, name in zip(row.parts, event.__dataclass_fields__, strict=True):
+        (error if part is _ERROR else fields).update(part.write(getattr(event, name)))
+    fields |= error
+    if fields.get("machine") == "":
+        fields["machine"] = fields["registry"]
+    return json_object(row.name, at, **fields)
+
+
+def read_event(fields: Mapping[str, Any]) -> Event:
+    """Return the event of an object. Raise ValueError if it is none that we know."""
+    kind = _KINDS.get(fields.get("event", ""))
+    if kind is None:
+        raise ValueError("not an event")
+    try:
+        return kind(*(part.read(fields) for part in _ROWS[kind].parts))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a {fields['event']} event: {error!r}") from None
+
+
+class _Part(NamedTuple):
+    """How one field of an event is written, and read again."""
+
+    write: Callable[[Any], Object]
+    read: Callable[[Mapping[str, Any]], Any]
+
+
+class _Row(NamedTuple):
+    name: str
+    parts: tuple[_Part, ...]
+
+
+def _plain(key: str) -> _Part:
+    return _Part(lambda value: {key: value}, lambda fields: fields[key])
+
+
+def _list(key: str) -> _Part:
+    return _Part(lambda values: {key: list(values)}, lambda fields: tuple(fields[key]))
+
+
+def _address(key: str) -> _Part:
+    return _Part(lambda value: {key: str(value)}, lambda fields: written_address(fields[key]))
+
+
+def _read_error(fields: Mapping[str, Any]) -> P2PError | None:
+    if not fields["what"]:
+        return None
+    return error_of(
+        Failure(
+            fields["exit_code"],
+            fields["reason"],
+            fields["what"],
+            fields["likely"],
+            fields["try"],
+            fields.get("unsent_bytes", 0),
+        )
+    )
+
+
+_FROM: Final = _plain("from")
+_TO: Final = _plain("to")
+_USER: Final = _plain("user")
+_TEXT: Final = _plain("text")
+_COUNT: Final = _plain("count")
+_REGISTRY: Final = _plain("registry")
+_ERROR: Final = _Part(error_fields, _read_error)
+_SECURITY: Final = _Part(
+    lambda security: {"security": security.name.lower()},
+    lambda fields: Security[fields["security"].upper()],
+)
+_MACHINE: Final = _Part(
+    lambda machine: {"machine": machine},
+    lambda fields: "" if fields["machine"] == fields["registry"] else fields["machine"],
+)
+_PLACE: Final = _Part(
+    lambda address: {"online": address is not None, "address": str(address or "")},
+    lambda fields: written_address(fields["address"]) if fields["online"] else None,
+)
+_RETRY_IN: Final = _Part(
+    lambda seconds: {"retry_in": round(seconds, 3)}, lambda fields: fields["retry_in"]
+)
+_WHERE: Final = _Part(
+    lambda ours: {"where": "here" if ours else "there"}, lambda fields: fields["where"] == "here"
+)
+_SINCE: Final = _Part(lambda at: {"since": timestamp(at)}, lambda fields: moment(fields["since"]))
+_NUMBERS: Final = _Part(
+    lambda pairs: {"numbers": [list(pair) for pair in pairs]},
+    lambda fields: tuple((old, new) for old, new in fields["numbers"]),
+)
+_WRITTEN_AT: Final = _Part(lambda _: {}, lambda fields: moment(fields["at"]) if fields["id"] else 0)
+
+_ROWS: Final[Mapping[type[Event], _Row]] = {
+    LoggedIn: _Row(
+        "logged_in",
+        (
+            _plain("account"),
+            _REGISTRY,
+            _address("listening"),
+            _MACHINE,
+        ),
+    ),
+    LoginFailed: _Row("login_failed", (_ERROR,)),
+    RegistryLost: _Row(
+        "registry_lost",
+        (
+            _ERROR,
+            _RETRY_IN,
+        ),
+    ),
+    RegistryBack: _Row(
+        "registry_back",
+        (
+            _REGISTRY,
+            _MACHINE,
+        ),
+    ),
+    RegistryTrusted: _Row(
+        "registry_trusted",
+        (
+            _REGISTRY,
+            _plain("fingerprint"),
+        ),
+    ),
+    Found: _Row(
+        "found",
+        (
+            _USER,
+            _PLACE,
+        ),
+    ),
+    SearchFailed: _Row(
+        "search_failed",
+        (
+            _USER,
+            _ERROR,
+        ),
+    ),
+    Called: _Row(
+        "request",
+        (
+            _FROM,
+            _SECURITY,
+        ),
+    ),
+    Joined: _Row("joined", (_USER,)),
+    CallWithdrawn: _Row("request_withdrawn", (_FROM,)),
+    CallTurnedAway: _Row("request_turned_away", (_FROM,)),
+    CallerRefused: _Row(
+        "caller_refused",
+        (
+            _FROM,
+            _ERROR,
+        ),
+    ),
+    Calling: _Row("calling", (_TO,)),
+    CallFailed: _Row(
+        "call_failed",
+        (
+            _TO,
+            _ERROR,
+        ),
+    ),
+    ChatStarted: _Row(
+        "chat_started",
+        (
+            _USER,
+            _SECURITY,
+        ),
+    ),
+    ChatEnded: _Row(
+        "chat_ended",
+        (
+            _USER,
+            _ERROR,
+            _list("unsent"),
+        ),
+    ),
+    TextReceived: _Row(
+        "message",
+        (
+            _FROM,
+            _TEXT,
+            _plain("id"),
+            _WRITTEN_AT,
+            _SECURITY,
+        ),
+    ),
+    Seen: _Row("seen", (_USER,)),
+    Said: _Row(
+        "said",
+        (
+            _TO,
+            _TEXT,
+            _plain("number"),
+        ),
+    ),
+    Delivered: _Row(
+        "delivered",
+        (
+            _TO,
+            _plain("waiting"),
+            _plain("up_to"),
+        ),
+    ),
+    Renumbered: _Row(
+        "renumbered",
+        (
+            _TO,
+            _NUMBERS,
+        ),
+    ),
+    LinesMissing: _Row(
+        "lines_missing",
+        (
+            _USER,
+            _COUNT,
+            _WHERE,
+        ),
+    ),
+    QuotaFull: _Row(
+        "quota_full",
+        (
+            _FROM,
+            _plain("lines"),
+            _plain("bytes"),
+        ),
+    ),
+    OutboxFailed: _Row(
+        "outbox_failed",
+        (
+            _TO,
+            _ERROR,
+            _COUNT,
+        ),
+    ),
+    Overdue: _Row(
+        "overdue",
+        (
+            _TO,
+            _SINCE,
+        ),
+    ),
+    NotKept: _Row(
+        "not_kept",
+        (
+            _TO,
+            _ERROR,
+            _list("texts"),
+        ),
+    ),
+    ContactAway: _Row(
+        "contact_away",
+        (
+            _USER,
+            _ERROR,
+        ),
+    ),
+    ContactLost: _Row(
+        "contact_lost",
+        (
+            _USER,
+            _ERROR,
+        ),
+    ),
+    ContactBack: _Row("contact_back", (_USER,)),
+    ContactLeft: _Row("contact_left", (_USER,)),
+    ContactIdle: _Row(
+        "contact_idle",
+        (
+            _USER,
+            _plain("idle"),
+        ),
+    ),
+    Trouble: _Row("trouble", (_ERROR,)),
+}
+
+_KINDS: Final = {row.name: kind for kind, row in _ROWS.items()}
+
+NAMES: Final[Mapping[type[Event], str]] = {kind: row.name for kind, row in _ROWS.items()}

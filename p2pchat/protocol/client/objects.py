@@ -1,0 +1,74 @@
+"""JSON objects for programs: what each has, and those of errors and lines. See EVENTS.md."""
+
+import datetime as dt
+from typing import Any, Final
+
+from p2pchat.errors import P2PError
+from p2pchat.protocol.client.failure import failure_of
+from p2pchat.protocol.client.lines import KeptLine, ScheduledLine
+
+VERSION: Final = 1
+"""Of all that EVENTS.md tells of."""
+
+Object = dict[str, Any]
+
+
+def json_object(name: str, at: int, /, **fields: Any) -> Object:
+    """Return an object with what each has; the fields may bring an `at` of their own."""
+    return {"v": VERSION, "event": name, "at": timestamp(at), **fields}
+
+
+def kept_object(line: KeptLine, me: str) -> dict[str, Any]:
+    """Return a line of the history."""
+    sender, receiver = (me, line.username) if line.outgoing else (line.username, me)
+    return {
+        "id": line.id,
+        "at": timestamp(line.at),
+        "from": sender,
+        "to": receiver,
+        "text": line.text,
+        "state": line.state.value,
+    }
+
+
+def scheduled_object(line: ScheduledLine, me: str) -> dict[str, Any]:
+    """Return a line that is to be sent later."""
+    return {
+        "id": 0,
+        "at": timestamp(line.written_at),
+        "from": me,
+        "to": line.username,
+        "text": line.text,
+        "state": "scheduled",
+        "not_before": timestamp(line.not_before),
+        "expires_at": timestamp(line.expires_at) if line.expires_at else None,
+    }
+
+
+def error_fields(error: P2PError | None) -> Object:
+    """Return what an error says; for None the same fields, empty."""
+    if error is None:
+        return {"what": "", "likely": "", "try": "", "exit_code": 0, "reason": ""}
+    failure = failure_of(error)
+    fields = {
+        "what": failure.what,
+        "likely": failure.likely,
+        "try": failure.advice,
+        "exit_code": failure.code,
+        "reason": failure.reason,
+    }
+    return fields | ({"unsent_bytes": failure.unsent} if failure.unsent else {})
+
+
+def timestamp(at: int) -> str:
+    """Return milliseconds since the epoch as UTC; a contact's clock may be far off."""
+    try:
+        moment = dt.datetime.fromtimestamp(at / 1000, tz=dt.UTC)
+    except (OverflowError, ValueError, OSError):
+        moment = dt.datetime.fromtimestamp(0, tz=dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(text: str) -> int:
+    """Return the milliseconds since the epoch of a `timestamp`. Raise ValueError if it is none."""
+    return round(dt.datetime.fromisoformat(text).timestamp() * 1000)

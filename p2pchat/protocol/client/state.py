@@ -1,0 +1,110 @@
+"""The state of a node as its clients see it, and how it changes. Pure values.
+
+A client is given the whole state once and the differences after that, so that both ends have the
+same without a question.
+"""
+
+from enum import Enum
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from p2pchat.protocol.messages import Message
+
+
+class Security(Enum):
+    """How well a chat is protected."""
+
+    CLEAR = "in clear"
+    UNVERIFIED = "encrypted, unverified"
+    VERIFIED = "encrypted, verified"
+
+
+class SessionState(Enum):
+    """The state of our session with the registry."""
+
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    WAITING = "waiting"
+    STOPPED = "stopped"
+
+
+class ChatState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The state of a conversation.
+
+    `waiting` lines are not acknowledged yet. Lines up to the number `sent` are on their way or
+    delivered, those up to `delivered` are delivered. `away`: no link, and the contact is not known
+    to be online. `idle`: the contact is away from the keyboard. `queued`: bytes that have not gone
+    out, of a chat in clear, where nothing is acknowledged.
+    """
+
+    security: Security
+    waiting: int = 0
+    away: bool = False
+    sent: int = 0
+    delivered: int = 0
+    idle: bool = False
+    queued: int = 0
+
+    @property
+    def has_said_all(self) -> bool:
+        """Whether all of our lines are delivered, as far as can be known."""
+        return not (self.waiting or self.queued)
+
+
+class NodeState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The state of a node.
+
+    `retry_at`: when a lost registry is tried again, by this machine's monotonic clock. `calling`:
+    the contact that is called and has not answered. `requests`: the users who wait for our answer,
+    the first one first. `online`: the contacts who are. `muted`: contacts who make no sound, of
+    those of whom an event has told. `dnd`: do not disturb. `away`: contacts are told that our user
+    is away.
+    """
+
+    standing: SessionState = SessionState.CONNECTING
+    retry_at: float | None = None
+    calling: str | None = None
+    requests: tuple[str, ...] = ()
+    online: tuple[str, ...] = ()
+    muted: frozenset[str] = frozenset()
+    dnd: bool = False
+    away: bool = False
+    chats: dict[str, ChatState] = {}  # msgspec copies it
+
+
+class StateChanged(Message, frozen=True, omit_defaults=True):
+    """What of the node's state is different from now on; a chat that is None is gone."""
+
+    standing: SessionState | UnsetType = UNSET
+    retry_at: float | UnsetType | None = UNSET
+    calling: str | UnsetType | None = UNSET
+    requests: tuple[str, ...] | UnsetType = UNSET
+    online: tuple[str, ...] | UnsetType = UNSET
+    muted: frozenset[str] | UnsetType = UNSET
+    dnd: bool | UnsetType = UNSET
+    away: bool | UnsetType = UNSET
+    chats: dict[str, ChatState | None] = {}  # msgspec copies it
+
+
+_SIMPLE: Final = tuple(name for name in NodeState.__struct_fields__ if name != "chats")
+
+
+def change_between(old: NodeState, new: NodeState) -> StateChanged | None:
+    """Return the difference of two states; None if there is none."""
+    fields = {
+        name: getattr(new, name) for name in _SIMPLE if getattr(new, name) != getattr(old, name)
+    }
+    chats: dict[str, ChatState | None] = {
+        contact: chat for contact, chat in new.chats.items() if old.chats.get(contact) != chat
+    }
+    chats.update(dict.fromkeys(old.chats.keys() - new.chats.keys()))
+    return StateChanged(**fields, chats=chats) if fields or chats else None
+
+
+def changed(state: NodeState, change: StateChanged) -> NodeState:
+    """Return the state after a change."""
+    fields = {name: value for name in _SIMPLE if (value := getattr(change, name)) is not UNSET}
+    chats = {c: chat for c, chat in {**state.chats, **change.chats}.items() if chat is not None}
+    return msgspec.structs.replace(state, **fields, chats=chats)

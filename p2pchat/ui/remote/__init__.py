@@ -1,1 +1,0 @@
-"""Screens and programs at a node of another process."""

@@ -1,0 +1,71 @@
+"""What the person orders about conversations: /chat, /next, /accept, /reject, /leave."""
+
+from collections.abc import Callable, Mapping
+
+from p2pchat.client.client import Client
+from p2pchat.errors import OnFailed, UsageError
+from p2pchat.protocol.client.orders import Accept, Leave, Open, Reject, Switch
+from p2pchat.ui.screen.foreground import Foreground
+from p2pchat.ui.screen.pending_orders import PendingOrders
+from p2pchat.ui.text.commands import Order
+
+
+class CallOrders:
+    """Ordered through `orders`, where `foreground()` looks at the node of `client()`.
+
+    `on_left()` is called when a conversation was left. Raise UsageError.
+    """
+
+    def __init__(
+        self,
+        orders: PendingOrders,
+        client: Callable[[], Client],
+        foreground: Callable[[], Foreground],
+        on_left: Callable[[], None],
+    ) -> None:
+        self._orders = orders
+        self._client = client
+        self._foreground = foreground
+        self._on_left = on_left
+
+    @property
+    def handlers(self) -> Mapping[str, Callable[[Order], None]]:
+        """What to do for each word."""
+        return {
+            "accept": self._accept,
+            "chat": lambda order: self.go_to(order.argument, in_clear=bool(order.extra)),
+            "leave": lambda _: self._leave(),
+            "next": lambda _: self.go_to(self._foreground().next_unread()),
+            "reject": lambda order: self._orders.give(Reject(self._caller(order))),
+        }
+
+    def go_to(
+        self, contact: str, *, in_clear: bool = False, failed: OnFailed | None = None
+    ) -> None:
+        """Have a chat with the contact, in front; `failed` is told if it cannot be asked for."""
+        self._foreground().want(contact)
+        self._orders.give(Open(contact, in_clear), failed=failed)
+
+    def _caller(self, order: Order) -> str:
+        """Return who is meant: by default the first who waits for our answer."""
+        waiting = self._client().state.requests
+        if not order.argument and not waiting:
+            raise UsageError("nobody is calling you")
+        return order.argument or waiting[0]
+
+    def _accept(self, order: Order) -> None:
+        caller = self._caller(order)
+        self._foreground().want(caller)
+        self._orders.give(Accept(caller))
+
+    def _leave(self) -> None:
+        contact = self._foreground().front or self._client().state.calling
+        if contact is None:
+            raise UsageError("you are in no chat")
+
+        def left(was_there: Switch) -> None:
+            if not was_there.on:
+                raise UsageError("you are in no chat")
+            self._on_left()
+
+        self._orders.give(Leave(contact), left)

@@ -1,0 +1,62 @@
+"""Orders of a screen at its node that are not answered yet."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from p2pchat.callbacks import ignore
+from p2pchat.client.client import Client
+from p2pchat.errors import OnFailed, P2PError, StorageError, UsageError
+from p2pchat.protocol.client.orders import Order, Result
+from p2pchat.ui.screen.view import View
+from p2pchat.ui.text.render import error_sentence
+
+R = TypeVar("R", bound=Result)
+
+
+class PendingOrders:
+    """Give orders to the client that `client()` returns; what fails is told in the view.
+
+    `on_answer()` is called after each answer.
+    """
+
+    def __init__(
+        self, view: View, client: Callable[[], Client], on_answer: Callable[[], None] = ignore
+    ) -> None:
+        self._view = view
+        self._client = client
+        self._on_answer = on_answer
+        self._count = 0
+
+    def __len__(self) -> int:
+        """How many orders are not answered."""
+        return self._count
+
+    def give(
+        self,
+        order: Order[R],
+        then: Callable[[R], None] = ignore,
+        failed: OnFailed | None = None,
+    ) -> None:
+        """Order something; `then(result)`, which may raise UsageError, is called unless it fails.
+
+        A failure is told in the view, or to `failed`.
+        """
+        self._count += 1
+
+        def answered(result: R) -> None:
+            self._count -= 1
+            try:
+                then(result)
+            except (UsageError, StorageError) as error:
+                self._view.tell(error_sentence(error))
+            self._on_answer()
+
+        def has_failed(error: P2PError) -> None:
+            self._count -= 1
+            if failed is not None:
+                failed(error)
+            else:
+                self._view.tell(error_sentence(error))
+            self._on_answer()
+
+        self._client().order(order, answered, has_failed)

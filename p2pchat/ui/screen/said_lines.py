@@ -1,0 +1,80 @@
+"""Texts that were said at a node and of which it has not answered that they are kept."""
+
+import itertools
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from p2pchat.client.client import Client
+from p2pchat.errors import P2PError
+from p2pchat.protocol.client.orders import Done, Say
+from p2pchat.wall_clock import now_ms
+
+_MOST: Final = 500
+
+
+class Untold(NamedTuple):
+    """Texts of which is not known whether the node has kept them, because it has ended.
+
+    `said` were given to it, the first at `since` (milliseconds since the epoch); `waiting` were
+    not. `all_typed`: the input was at its end.
+    """
+
+    said: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    since: int = 0
+    all_typed: bool = False
+
+
+class SaidLines:
+    """Say texts through a client; `on_answer()` is called after each answer.
+
+    `not_said(text, error)` tells of one that was not said.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[], Client],
+        not_said: Callable[[str, P2PError], None],
+        on_answer: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._not_said = not_said
+        self._on_answer = on_answer
+        self._keys = itertools.count()
+        self._unanswered: dict[int, tuple[int, str]] = {}
+
+    def __len__(self) -> int:
+        """How many are not answered."""
+        return len(self._unanswered)
+
+    @property
+    def have_room(self) -> bool:
+        """Whether more should be said before some are answered."""
+        return len(self._unanswered) < _MOST
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Those that are not answered."""
+        return tuple(text for _, text in self._unanswered.values())
+
+    @property
+    def since(self) -> int:
+        """When the first of them was said, in milliseconds since the epoch; 0 if there is none."""
+        return next(iter(self._unanswered.values()), (0, ""))[0]
+
+    def say(self, contact: str, text: str) -> None:
+        """Say a text to a contact."""
+        key = next(self._keys)
+        self._unanswered[key] = now_ms(), text
+
+        def said(_: Done) -> None:
+            del self._unanswered[key]
+            self._on_answer()
+
+        def failed(error: P2PError) -> None:
+            if key in self._unanswered and self._client().is_open:
+                del self._unanswered[key]
+                self._not_said(text, error)
+                self._on_answer()
+
+        self._client().order(Say(contact, text), said, failed)

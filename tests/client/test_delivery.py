@@ -1,0 +1,108 @@
+"""`p2p send`'s way: delivered, queued, refused, and never lost by giving up."""
+
+from functools import partial
+
+import pytest
+
+from p2pchat.client.delivery import Delivery
+from p2pchat.errors import P2PError, UsageError
+from p2pchat.peer.chat.conversation import Conversation
+from p2pchat.protocol.client.events import OutboxFailed, TextReceived
+from p2pchat.protocol.messages import Message
+from tests.peer.chat.test_conversations import A, B, friends
+from tests.world import Person, World
+
+
+class Sender:
+    """A delivery of alice's, and what came of it."""
+
+    def __init__(self, world: World, alice: Person, contact: str, wait: float = 10) -> None:
+        self.result: list[P2PError | None] = []
+        delivery = Delivery(
+            world.loop,
+            alice.node,
+            contact,
+            partial(alice.node.conversations.outbox.queue, contact, ("one", "two")),
+            wait,
+            lambda error, _: self.result.append(error),
+        )
+        hear = alice.node._on_event
+        alice.node._on_event = lambda e: (hear(e), delivery.on_event(e))  # type: ignore[assignment]
+        world.settle()
+
+    @property
+    def error(self) -> tuple[int, str]:
+        """Give the one that it ended with."""
+        (error,) = self.result
+        assert error is not None
+        return error.exit_code, error.what
+
+
+def texts(person: Person) -> list[str]:
+    return [e.text for e in person.all_events if isinstance(e, TextReceived)]
+
+
+def test_delivered(secure_world: World) -> None:
+    """The contact's node has acknowledged it; the chat that is open is used if there is one."""
+    alice, bob = friends(secure_world)
+    for _ in range(2):
+        assert Sender(secure_world, alice, "bob").result == [None]
+    assert texts(bob) == ["one", "two"] * 2
+
+
+def test_offline_is_queued_and_goes_out_later(secure_world: World) -> None:
+    """At once, without waiting for the time to pass."""
+    alice, bob = friends(secure_world)
+    bob.node.stop()
+    secure_world.settle()
+    assert Sender(secure_world, alice, "bob").error == (6, "bob is offline")
+    bob = secure_world.person("bob", B)
+    secure_world.settle()
+    assert texts(bob) == ["one", "two"]
+
+
+def test_a_stranger_who_does_not_answer_in_time(secure_world: World) -> None:
+    """It stays in the outbox, and is delivered if they accept later."""
+    alice, bob = secure_world.person("alice", A), secure_world.person("bob", B)
+    sender = Sender(secure_world, alice, "bob")
+    assert sender.result == []
+    secure_world.advance(11)
+    assert sender.error == (6, "bob has not acknowledged it yet")
+    bob.node.accept()
+    secure_world.settle()
+    assert texts(bob) == ["one", "two"]
+
+
+def test_refusals(secure_world: World) -> None:
+    """No such user, rejected: by their own codes; nonsense is said so."""
+    alice, bob = secure_world.person("alice", A), secure_world.person("bob", B)
+    assert Sender(secure_world, alice, "nobody").error[0] == 5
+    sender = Sender(secure_world, alice, "bob")
+    bob.node.reject()
+    secure_world.settle()
+    assert sender.error[0] == 7
+    with pytest.raises(UsageError):
+        Sender(secure_world, alice, "al ice")
+    assert Sender(secure_world, alice, "alice").result == [None]
+
+
+def test_what_is_on_its_way_is_not_called_failed(secure_world: World) -> None:
+    """Because other lines were taken back, or the registry tells of another key now."""
+    alice, _ = friends(secure_world)
+    alice.node.call("bob")
+    secure_world.settle()
+    conversation = alice.node.conversations.get("bob")
+    assert isinstance(conversation, Conversation)
+    assert conversation.link is not None
+    hear = conversation.link.on_message
+    held: list[Message] = []
+    conversation.link.on_message = held.append
+    secure_world.lie("bob", b"another key of thirty-two bytes!")
+    sender = Sender(secure_world, alice, "bob")
+    alice.node._on_event(OutboxFailed("bob", P2PError("it was cancelled"), 1))
+    secure_world.settle()
+    assert sender.result == []
+    for message in held:
+        hear(message)
+    secure_world.settle()
+    assert sender.result == [None]

@@ -1,0 +1,132 @@
+"""A client that falls behind costs no memory, ends nothing, and misses no message."""
+
+import pytest
+
+from p2pchat.client.event_queue import EventQueue
+from p2pchat.protocol.client.events import ContactIdle, Event, RegistryBack, TextReceived
+from tests.peer.chat.test_conversations import A, B, friends
+from tests.world import Person, World
+
+LINES = 3000
+
+
+class Slow:
+    """A client that takes events only when `read` says so."""
+
+    def __init__(self, alice: Person, *, seen: bool = False, waits: bool = False) -> None:
+        self.queue = EventQueue(alice.node, self._told, seen=seen, waits=waits)
+        self.queue.begin()
+        alice.hear_too(self.queue.put)
+        self.untaken: list[int] = []
+        self.told: list[Event] = []
+
+    def _told(self, number: int, event: Event) -> None:
+        self.untaken.append(number)
+        self.told.append(event)
+
+    def read_all(self, world: World) -> None:
+        while self.untaken:
+            last = self.untaken[:100][-1]
+            del self.untaken[:100]
+            self.queue.taken(last)
+            world.settle()
+
+    @property
+    def texts(self) -> list[str]:
+        return [event.text for event in self.told if isinstance(event, TextReceived)]
+
+
+@pytest.fixture
+def pair(secure_world: World) -> tuple[Person, Person]:
+    alice, bob = friends(secure_world)
+    bob.node.call("alice")
+    secure_world.settle()
+    alice.told()
+    return alice, bob
+
+
+def say(world: World, bob: Person, count: int) -> None:
+    for n in range(count):
+        bob.say(f"line {n}")
+        if n % 100 == 99:
+            world.settle()
+    world.settle()
+
+
+def waiting(bob: Person) -> int:
+    state = bob.node.chat("alice")
+    assert state is not None
+    return state.waiting
+
+
+@pytest.mark.parametrize("how", [{}, {"seen": True}, {"waits": True}])
+def test_it_gets_every_message_in_order(
+    secure_world: World, pair: tuple[Person, Person], how: dict[str, bool]
+) -> None:
+    """From the history; the contact of one that stands for the person waits, unacknowledged."""
+    alice, bob = pair
+    slow = Slow(alice, **how)
+    say(secure_world, bob, LINES)
+    assert len(slow.told) == 1000
+    assert (waiting(bob) > 0) is bool(how)
+    slow.read_all(secure_world)
+    assert slow.texts == [f"line {n}" for n in range(LINES)]
+    assert len(alice.node.unread()) == (0 if "seen" in how else LINES)
+    assert waiting(bob) == 0
+
+
+def test_large_messages_are_fewer(secure_world: World, pair: tuple[Person, Person]) -> None:
+    """What is under way is bounded in characters, too."""
+    alice, bob = pair
+    slow = Slow(alice)
+    for _ in range(40):
+        bob.say("x" * 60_000)
+        secure_world.settle()
+    assert 10 < len(slow.told) < 20
+    slow.read_all(secure_world)
+    assert len(slow.texts) == 40
+
+
+def test_other_events_are_merged_to_the_newest(
+    secure_world: World, pair: tuple[Person, Person]
+) -> None:
+    """However often something toggles."""
+    alice, bob = pair
+    slow = Slow(alice)
+    say(secure_world, bob, 2000)
+    for n in range(20_001):
+        slow.queue.put(ContactIdle("bob", n % 2 == 0))
+        slow.queue.put(RegistryBack("here"))
+    slow.read_all(secure_world)
+    others = [event for event in slow.told if not isinstance(event, TextReceived)]
+    assert others == [ContactIdle("bob", True), RegistryBack("here")]
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_what_is_said_in_clear_is_in_no_history_and_waits(
+    original_world: World, seen: bool
+) -> None:
+    """At the contact, and a little of it here; each comes once, in order."""
+    alice, bob = original_world.person("alice", A), original_world.person("bob", B)
+    bob.node.call("alice")
+    original_world.settle()
+    alice.node.accept()
+    original_world.settle()
+    slow = Slow(alice, seen=seen)
+    say(original_world, bob, LINES)
+    assert len(slow.told) == 1000
+    slow.read_all(original_world)
+    assert slow.texts == [f"line {n}" for n in range(LINES)]
+
+
+def test_a_client_that_ends_lets_its_contacts_go_on(
+    secure_world: World, pair: tuple[Person, Person]
+) -> None:
+    """What it has not taken stays unread for the next one."""
+    alice, bob = pair
+    slow = Slow(alice, seen=True)
+    say(secure_world, bob, LINES)
+    slow.queue.end()
+    secure_world.settle()
+    assert waiting(bob) == 0
+    assert len(alice.node.unread()) == LINES

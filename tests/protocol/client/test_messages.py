@@ -1,0 +1,105 @@
+"""What a node and its clients say: each survives the trip, and texts do not show."""
+
+from typing import Any
+
+import pytest
+
+from p2pchat.errors import LinkLost
+from p2pchat.protocol.client import orders as o
+from p2pchat.protocol.client.events import ChatEnded, TextReceived
+from p2pchat.protocol.client.failure import failure_of
+from p2pchat.protocol.client.lines import KeptLine, LineState, ScheduledLine
+from p2pchat.protocol.client.messages import (
+    CONTROL,
+    CONTROL_DIALOGUE,
+    Alive,
+    Answered,
+    Bye,
+    Happened,
+    Hello,
+    Ordered,
+    Taken,
+    Welcome,
+)
+from p2pchat.protocol.client.state import ChatState, NodeState, Security, StateChanged
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.messages import Message, Presence
+from p2pchat.protocol.states import Speaker
+
+LINE = KeptLine(1, "bob", True, 1, "u", 5, "secret words", LineState.QUEUED)
+STATE = NodeState(chats={"bob": ChatState(Security.VERIFIED, 3)}, muted=frozenset({"carol"}))
+WELCOME = Welcome(2, "0.1", "alice", "p2p://r", True, False, ("bob",), {"bob": 2}, STATE)
+
+
+def _ends() -> tuple[Connection, Connection]:
+    """Return the two ends of a connection, after the greeting."""
+    client, node = (Connection(CONTROL_DIALOGUE, CONTROL, speaker) for speaker in Speaker)
+    assert list(node.feed(client.send(Hello(follow=True, only="bob")))) == [
+        Hello(follow=True, only="bob")
+    ]
+    assert list(client.feed(node.send(WELCOME))) == [WELCOME]
+    return client, node
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        o.Say("bob", "secret words"),
+        o.Send("bob", ("secret words",), ("a1",), 5.0, 7),
+        o.Schedule("bob", "secret words", 5, 7),
+        o.ReadLines("bob", states=(LineState.FAILED,), limit=3),
+        o.SetDoNotDisturb(True, 60.0),
+        o.GetStatus(),
+    ],
+)
+def test_orders(order: o.Order[Any]) -> None:
+    """As they were given; a text is not in what is logged."""
+    client, node = _ends()
+    ordered = Ordered(1, order)  # type: ignore[arg-type]
+    assert list(node.feed(client.send(ordered))) == [ordered]
+    assert "secret" not in repr(ordered)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Answered(1, o.Done()),
+        Answered(2, o.Lines((LINE,), (ScheduledLine("bob", "u", "secret words", 1, 2),))),
+        Answered(3, o.Whereabouts(Presence.ONLINE, "::1", 5)),
+        Answered(4, o.ContactList((o.ListedContact("bob", "verified", online=True),))),
+        Answered(5, failure=failure_of(LinkLost("x", unsent=3))),
+        Answered(6, o.Switch(True), state=StateChanged(dnd=True)),
+        StateChanged(calling=None, chats={"bob": None}),
+        Happened(1, TextReceived("bob", "secret words", 1, 2, Security.VERIFIED)),
+        Happened(2, ChatEnded("bob", None), StateChanged(chats={"bob": None})),
+        Alive(),
+        Bye(failure_of(LinkLost("x"))),
+    ],
+)
+def test_what_the_node_says(message: Message) -> None:
+    """As it was said."""
+    client, node = _ends()
+    assert list(client.feed(node.send(message))) == [message]
+    assert "secret" not in repr(message)
+
+
+def test_what_was_taken() -> None:
+    """And the end, by the client."""
+    client, node = _ends()
+    data = client.send(Taken(7)) + client.send(Bye())
+    assert list(node.feed(data)) == [Taken(7), Bye()]
+
+
+@pytest.mark.parametrize(("texts", "wait"), [((), 1.0), (("x",), -1.0), (("x",), float("nan"))])
+def test_nonsense_is_refused(texts: tuple[str, ...], wait: float) -> None:
+    """A command cannot bring its node down."""
+    with pytest.raises(ValueError, match="no t"):
+        o.Send("bob", texts, tuple(f"a{n}" for n in range(len(texts))), wait, 1)
+
+
+def test_what_is_no_event_breaks_a_rule() -> None:
+    """The link is closed for it, and nothing else."""
+    client, node = _ends()
+    frame = node.send(Happened(1, ChatEnded("bob", None)))
+    with pytest.raises(Exception, match="EVENT"):
+        list(client.feed(frame.replace(b"chat_ended", b"chat_endex")))
