@@ -49,6 +49,8 @@ TESTED_ELSEWHERE = {
     "p2pchat/peer/registry_client/link.py": "tests/scenarios/test_trust.py",
     "p2pchat/peer/original/calls.py": "tests/scenarios/test_two_people.py",
     "p2pchat/peer/node.py": "tests/scenarios/test_two_people.py",
+    "p2pchat/peer/calls/chat_service.py": "tests/peer/original/test_service.py",
+    "p2pchat/peer/chat/service.py": "tests/scenarios/test_two_people.py",
     "p2pchat/client/local_client.py": "tests/client/test_client.py",
     "p2pchat/client/orders.py": "tests/client/test_client.py",
     "p2pchat/client/session.py": "tests/client/test_client.py",

@@ -297,7 +297,7 @@ class Orders:
         return o.Switch(away_status.ours)
 
     def _set_do_not_disturb(self, order: o.SetDoNotDisturb) -> o.Switch:
-        quiet = self._node.conversations.do_not_disturb
+        quiet = self._node.do_not_disturb
         quiet.turn(
             on=not quiet.is_on if order.on is None else order.on,
             seconds=order.seconds,

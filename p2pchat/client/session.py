@@ -187,7 +187,7 @@ class ClientSession:
             tuple(node.called_by),
             tuple(node.conversations.online_contacts),
             self._muted,
-            node.conversations.do_not_disturb.is_on,
+            node.do_not_disturb.is_on,
             node.conversations.away_status.ours,
             node.chats,
         )

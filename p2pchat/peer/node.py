@@ -1,28 +1,29 @@
 """The facade of our own end: one account at one registry, its peer server, its conversations.
 
-What a person wishes comes in as a method call, what they are told goes out as an event. In the
-secure dialect there are as many conversations as wanted; in the original one, one chat at a time.
+Orders come in as method calls, events go out. The node asks the chat service of a contact, of the
+secure or the original dialect, and knows no difference between the two.
 """
 
 import random
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, StorageError, UsageError
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
-from p2pchat.net.transport import SEND_HIGH_WATER
 from p2pchat.peer.calls.caller_verification import CallerVerification
 from p2pchat.peer.calls.calls import IncomingCall
+from p2pchat.peer.calls.chat_service import ChatService
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.listen_address import ListenAddress
 from p2pchat.peer.calls.peer_links import SecureLinks
 from p2pchat.peer.calls.peer_server import PeerServer
 from p2pchat.peer.chat.conversations import Conversations
+from p2pchat.peer.chat.service import SecureService
 from p2pchat.peer.original.service import OriginalService
+from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.session import RegistrySession
@@ -37,22 +38,17 @@ from p2pchat.protocol.client.events import (
     LoggedIn,
     RegistryBack,
     RegistryLost,
-    Said,
     SearchFailed,
     Seen,
     TextReceived,
     Trouble,
 )
 from p2pchat.protocol.client.lines import KeptLine, LineState
-from p2pchat.protocol.client.state import ChatState, Security, SessionState
+from p2pchat.protocol.client.state import ChatState, SessionState
 from p2pchat.protocol.messages import Presence, PresenceUpdate, SearchResult
 from p2pchat.protocol.names import check_username
-from p2pchat.protocol.talk import Reply
 
 ANY_PORT: Final = 0
-
-_MAX_WAITING: Final = 1000
-"""Lines that wait for an acknowledgement; a script is read no further."""
 
 
 class Node:
@@ -108,6 +104,7 @@ class Node:
             on_welcome=self._take_call,
             on_event=self._tell,
         )
+        self.do_not_disturb = DoNotDisturb(loop)
         self._clear = OriginalService(
             loop,
             network,
@@ -115,14 +112,16 @@ class Node:
             self.registry.search,
             limits,
             self.contacts,
+            self.history,
+            self.do_not_disturb,
             self.registry.may_send_to,
+            host=self._listening_host,
             among_secure=self.url.secure,
             on_call=self._caller_verification.take_call,
             on_event=self._tell,
             on_drained=self._has_changed,
         )
         links = SecureLinks(loop, network, credentials.identity, limits.handshake_bytes)
-        self._calls = self._clear.calls
         self._server = self._clear.server
         if self.url.secure:
             on_call = self._caller_verification.take_call
@@ -140,11 +139,15 @@ class Node:
             self.registry.search,
             self.registry.watch,
             self.registry.may_send_to,
+            self.do_not_disturb,
             on_event=self._tell,
             on_room=self._has_changed,
             limits=limits,
             rng=rng,
         )
+        secure = SecureService(self.conversations)
+        self._services: tuple[ChatService, ...] = (self._clear, secure)
+        self._usual: ChatService = secure if self.url.secure else self._clear
         self.registry.on_presence_update = self._sighted
         self.registry.on_connecting = self._has_changed
 
@@ -156,43 +159,26 @@ class Node:
     @property
     def calling(self) -> str | None:
         """The contact that we are calling and that has not answered yet."""
-        return self._calls.calling or self.conversations.sought
+        return next(filter(None, (service.calling for service in self._services)), None)
 
     @property
     def called_by(self) -> list[str]:
         """Who waits for our answer, the first one first."""
-        in_clear = [self._calls.called_by] if self._calls.called_by else []
-        return in_clear + self.conversations.asking
-
-    def chat(self, contact: str) -> ChatState | None:
-        """Return the state of the chat with a contact; None if there is none."""
-        if self._calls.in_chat_with == contact:
-            return ChatState(Security.CLEAR, queued=self._calls.queued or 0)
-        talk = self.conversations.get(contact)
-        if talk is None:
-            return None
-        return ChatState(
-            talk.security,
-            talk.waiting,
-            talk.is_away,
-            talk.sent,
-            talk.delivered,
-            self.conversations.away_status.of(contact),
-        )
+        return [caller for service in self._services for caller in service.called_by]
 
     @property
     def chats(self) -> dict[str, ChatState]:
         """The state of every chat, by contact."""
-        contacts = [*self.conversations.names, *filter(None, [self._calls.in_chat_with])]
+        contacts = (contact for service in self._services for contact in service.contacts)
         return {name: chat for name in contacts if (chat := self.chat(name)) is not None}
+
+    def chat(self, contact: str) -> ChatState | None:
+        """Return the state of the chat with a contact; None if there is none."""
+        return self._service_of(contact).chat(contact)
 
     def has_room(self, contact: str) -> bool:
         """Return whether more may be said to a contact now; `on_changed` tells when it may be."""
-        if self._calls.in_chat_with == contact:
-            queued = self._calls.queued
-            return queued is not None and queued <= SEND_HIGH_WATER
-        conversation = self.conversations.get(contact)
-        return conversation is None or conversation.waiting < _MAX_WAITING
+        return self._service_of(contact).has_room(contact)
 
     def start(self) -> None:
         """Begin to log in; LoggedIn, LoginFailed or RegistryLost follows."""
@@ -201,8 +187,9 @@ class Node:
     def stop(self) -> None:
         """Leave every chat, refuse who waits, log out; run the loop until it is idle."""
         self._caller_verification.close()
-        self._clear.close()
-        self.conversations.close()
+        self.do_not_disturb.close()
+        for service in self._services:
+            service.close()
         self._server.close()
         self.registry.stop()
 
@@ -236,47 +223,25 @@ class Node:
         original listener is called only with `in_clear`.
         """
         check_username(username)
-        if username == self.username and (in_clear or not self.url.secure):
-            raise UsageError("you cannot chat with yourself in clear")
-        if self._calls.called_by == username:
-            self.accept(username)
-        elif self.url.secure and not in_clear:
-            self.conversations.open(username)
-        else:
-            here = self._server.address
-            if here is None:
-                raise UsageError("you are not logged in yet")
-            self._clear.call(username, here.host)
+        (self._clear if in_clear else self._service_of(username)).call(username)
 
     def accept(self, username: str = "") -> None:
         """Accept the waiting call of that user, by default the first; ChatStarted follows."""
         caller = self._caller(username)
-        if caller == self._calls.called_by:
-            self._calls.accept()
-        else:
-            self.conversations.accept(caller)
+        self._service_of(caller).accept(caller)
 
     def reject(self, username: str = "") -> None:
         """Reject the waiting call of that user, by default the first."""
         caller = self._caller(username)
-        if caller == self._calls.called_by:
-            self._calls.reject()
-        else:
-            self.conversations.reject(caller)
+        self._service_of(caller).reject(caller)
 
     def say(self, contact: str, text: str) -> None:
         """Say a line in the open chat with the contact; in the secure dialect it is kept first."""
-        if self._calls.in_chat_with == contact:
-            self._calls.say(text)
-            self._loop.call_soon(partial(self._tell, Said(contact, text)))
-        else:
-            self.conversations.say(contact, text)
+        self._service_of(contact).say(contact, text)
 
     def leave(self, contact: str) -> bool:
         """Leave a chat (ChatEnded follows) or withdraw a call; return False if there is none."""
-        if contact in {self._calls.in_chat_with, self._calls.calling}:
-            return self._calls.leave()
-        return self.conversations.leave(contact)
+        return self._service_of(contact).leave(contact)
 
     def seen(self, contact: str, line_id: int) -> None:
         """The person has seen everything that the contact said up to that line."""
@@ -288,8 +253,7 @@ class Node:
 
     def wait_for_reader(self, contact: str, *, behind: bool) -> None:
         """Read no more from a contact while the screen or program here is behind."""
-        self.conversations.wait_for_reader(contact, behind=behind)
-        self._calls.wait_for_reader(contact, behind=behind)
+        self._service_of(contact).wait_for_reader(contact, behind=behind)
 
     def unread(self, contact: str | None = None, limit: int | None = None) -> list[KeptLine]:
         """Return the last unseen lines of a contact, or of all."""
@@ -324,12 +288,16 @@ class Node:
         return self._listen_address.open(local_host, again)
 
     def _take_call(self, call: IncomingCall) -> None:
-        if call.key is None and self.conversations.do_not_disturb.is_on:
-            call.refuse(Reply.BUSY)
-        elif call.key is None:
-            self._calls.take_call(call)
-        else:
-            self.conversations.take_call(call)
+        (self._clear if call.key is None else self._usual).take_call(call)
+
+    def _service_of(self, contact: str) -> ChatService:
+        """Return the service by which we talk with a contact: in clear if that has begun."""
+        return self._clear if self._clear.is_with(contact) else self._usual
+
+    def _listening_host(self) -> str | None:
+        """Return where contacts reach us; None before we are logged in."""
+        here = self._server.address
+        return None if here is None else here.host
 
     def _caller(self, username: str) -> str:
         waiting = self.called_by

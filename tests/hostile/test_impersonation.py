@@ -224,7 +224,7 @@ def test_a_key_that_is_pinned_while_a_stranger_calls_counts(world: World, when: 
 def test_who_is_not_to_be_disturbed_is_not_called_in_clear(world: World) -> None:
     """Nobody can say who such a caller is, so they are strangers."""
     alice = world.person("alice", A, allow_original=True)
-    alice.node.conversations.do_not_disturb.turn(on=True)
+    alice.node.do_not_disturb.turn(on=True)
     alice.told()
     (answer,) = call_in_clear(world, alice, "olga")
     assert answer.endswith(b"BUSY")

@@ -56,6 +56,7 @@ class Conversations:
         search: SearchUser,
         watch: Callable[[list[str]], None],
         may_send_to: Callable[[str], bool],
+        do_not_disturb: DoNotDisturb,
         *,
         on_event: Callable[[Event], None],
         on_room: Callable[[], None],
@@ -80,7 +81,7 @@ class Conversations:
             loop, search, rng, contacts=self._without_link, found=self._found_again
         )
         self._watching = Watching(contacts, watch)
-        self.do_not_disturb = DoNotDisturb(loop)
+        self._do_not_disturb = do_not_disturb
         self.away_status = AwayStatus(loop, self._all_links, on_event)
         self.notes = Notes(username, history, on_event, loop.call_soon)
         self.outbox = Outbox(
@@ -213,7 +214,7 @@ class Conversations:
                 self._accept(call)
         elif contact in self._sought or self._contacts.get(contact).accepted:
             self._accept(call)
-        elif self.do_not_disturb.is_on:
+        elif self._do_not_disturb.is_on:
             call.refuse(Reply.BUSY)
         else:
             self._pending_requests.take(call)
@@ -265,7 +266,6 @@ class Conversations:
         """Reject waiting calls, and close every link once what was said has been sent."""
         self._polling.stop()
         self._pending_requests.close()
-        self.do_not_disturb.close()
         for conversation in self._by_name.values():
             conversation.close()
 

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from p2pchat.peer.store.lines import NewLine, Progress, Rebased, Volume, kept
+from p2pchat.peer.store.lines import NewLine, Progress, Rebased, Volume, kept, new_uid
 from p2pchat.protocol.client.lines import KeptLine, LineState
 from p2pchat.protocol.positions import NO_SUM, SUM_CHARACTERS
 from p2pchat.protocol.talk import MAX_NUMBER
@@ -85,6 +85,16 @@ class Thread:
         self._noted = progress.acked
         self.queued = queued if progress.acked < progress.last_out else 0
         return lines
+
+    def keep_clear(self, text: str, *, outgoing: bool) -> None:
+        """Keep a line that was said in clear: it counts for nothing else."""
+        if not self._keep:
+            return
+        state = LineState.SENT if outgoing else LineState.HEARD
+        with self._store.transaction():
+            [(last,)] = self._store.rows(_LAST_NUMBER, (*self._scope, outgoing))
+            line = NewLine(last + 1, new_uid(), now_ms(), text)
+            self._insert([line], outgoing=outgoing, state=state)
 
     def waiting(self, after: int, limit: int) -> list[KeptLine]:
         """Return our waiting lines with higher numbers than `after`, in order."""
@@ -238,6 +248,7 @@ _INSERT: Final = (
     "INSERT INTO line (registry, username, key, outgoing, state, kept_at,"  # noqa: S608
     f" {', '.join(NewLine._fields)}) VALUES (?, ?, ?, ?, ?, ?{', ?' * len(NewLine._fields)})"
 )
+_LAST_NUMBER: Final = f"SELECT coalesce(max(seq), 0) FROM line WHERE {_SCOPE} AND outgoing = ?"  # noqa: S608
 _COUNT: Final = f"SELECT COUNT(*) FROM line WHERE {_SCOPE} AND state = ?"  # noqa: S608
 _UNREAD: Final = (
     "SELECT COUNT(*), COALESCE(SUM(LENGTH(CAST(text AS BLOB))), 0) FROM line"  # noqa: S608

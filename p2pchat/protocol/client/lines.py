@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 class LineState(StrEnum):
     """The state of a line: outgoing ones are queued first, incoming ones unread.
 
-    MISSING: it was delivered, and the contact's disk is an older copy now, which may lack it.
+    MISSING: it was delivered, and the contact's disk is an older copy now, which may lack it. SENT
+    and HEARD: it went in clear, where nothing is acknowledged.
     """
 
     QUEUED = "queued"
@@ -16,6 +17,8 @@ class LineState(StrEnum):
     MISSING = "missing"
     UNREAD = "unread"
     READ = "read"
+    SENT = "sent"
+    HEARD = "heard"
 
 
 TO_RETRY: Final = (LineState.FAILED, LineState.MISSING)

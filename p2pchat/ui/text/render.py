@@ -67,6 +67,9 @@ CODE: Final = "class:code"
 
 FENCE: Final = "```"
 
+_KEPT_STATES: Final = {LineState.SENT: "sent in clear", LineState.HEARD: "in clear"}
+"""How the history says what it does not say by the name of a state."""
+
 SENT: Final = "sent"
 """The state of a line that is on its way; `LineState` has those that a disk knows."""
 
@@ -149,10 +152,10 @@ def kept_lines(line: KeptLine, me: str, *, whole: bool) -> list[str]:
     """
     when = dt.datetime.fromtimestamp(line.at / 1000, tz=dt.UTC).astimezone()
     who = f"{me} to {line.username}" if line.outgoing else line.username
-    told = line.outgoing or line.state is LineState.UNREAD
+    told = "" if line.state is LineState.READ else _KEPT_STATES.get(line.state, line.state)
     first, *rest = line.text.split("\n") if whole else shown_lines(line.text, line.username)
     lines = [f"{when:%Y-%m-%d %H:%M} {who}: {first}", *(f"{'':>16} {more}" for more in rest)]
-    lines[-1] += f"  ({line.state})" if told else ""
+    lines[-1] += f"  ({told})" if told else ""
     return lines
 
 

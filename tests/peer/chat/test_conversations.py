@@ -187,7 +187,7 @@ def test_do_not_disturb(world: World) -> None:
     """Strangers hear that we are busy; what contacts say comes, and stays unread."""
     alice, bob = friends(world)
     carol = world.person("carol", "10.0.0.4")
-    bob.node.conversations.do_not_disturb.turn(on=True)
+    bob.node.do_not_disturb.turn(on=True)
     alice.node.call("bob")
     world.settle()
     alice.say("when you have time")

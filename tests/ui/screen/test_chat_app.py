@@ -291,7 +291,7 @@ def test_one_call_that_fails_says_so_by_its_code(world: World) -> None:
     assert call("nobody") == 5
     assert call("bob", bob.node.reject) == 7
     if world.url.secure:
-        bob.node.conversations.do_not_disturb.turn(on=True)
+        bob.node.do_not_disturb.turn(on=True)
     else:
         bob.node.call("carol")
         world.settle()

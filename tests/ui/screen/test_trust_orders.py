@@ -100,4 +100,4 @@ def test_not_to_be_disturbed_for_a_while(secure_world: World) -> None:
     assert lines == ["* callers hear that you are busy, for 30m"]
     secure_world.advance(30 * 60 + 1)
     assert lines[-1] == "* callers are let through"
-    assert not alice.node.conversations.do_not_disturb.is_on
+    assert not alice.node.do_not_disturb.is_on

@@ -1,0 +1,88 @@
+"""The chat service of the secure dialect: as many conversations as wanted."""
+
+from typing import Final
+
+from p2pchat.peer.calls.calls import IncomingCall
+from p2pchat.peer.chat.conversations import Conversations
+from p2pchat.protocol.client.state import ChatState
+
+_MAX_WAITING: Final = 1000
+"""Lines that wait for an acknowledgement; a script is read no further."""
+
+
+class SecureService:
+    """See ChatService, which it implements with `conversations`."""
+
+    def __init__(self, conversations: Conversations) -> None:
+        self._conversations = conversations
+
+    @property
+    def calling(self) -> str | None:
+        """The contact that we are calling and that has not answered yet."""
+        return self._conversations.sought
+
+    @property
+    def called_by(self) -> list[str]:
+        """The strangers who wait for our answer, the first one first."""
+        return self._conversations.asking
+
+    @property
+    def contacts(self) -> list[str]:
+        """The contacts of whom there is a conversation in this run, and ourselves, for notes."""
+        return self._conversations.names
+
+    def is_with(self, contact: str) -> bool:
+        """Return whether there is a conversation with a contact, or a call of either side."""
+        calls = (self.calling, *self.called_by)
+        return contact in calls or self._conversations.get(contact) is not None
+
+    def chat(self, contact: str) -> ChatState | None:
+        """Return the state of the conversation with a contact; None if there is none."""
+        conversation = self._conversations.get(contact)
+        if conversation is None:
+            return None
+        return ChatState(
+            conversation.security,
+            conversation.waiting,
+            conversation.is_away,
+            conversation.sent,
+            conversation.delivered,
+            self._conversations.away_status.of(contact),
+        )
+
+    def has_room(self, contact: str) -> bool:
+        """Return whether little enough waits for a contact."""
+        conversation = self._conversations.get(contact)
+        return conversation is None or conversation.waiting < _MAX_WAITING
+
+    def call(self, contact: str) -> None:
+        """Wish for a chat; ChatStarted, ContactAway or CallFailed follows."""
+        self._conversations.open(contact)
+
+    def accept(self, contact: str) -> None:
+        """Accept the waiting call of a stranger; ChatStarted follows."""
+        self._conversations.accept(contact)
+
+    def reject(self, contact: str) -> None:
+        """Reject the waiting call of a stranger."""
+        self._conversations.reject(contact)
+
+    def say(self, contact: str, text: str) -> None:
+        """Say a line; it is kept first, and sent now or as soon as possible."""
+        self._conversations.say(contact, text)
+
+    def leave(self, contact: str) -> bool:
+        """End the wish to chat; return False if there was none. Waiting lines still go out."""
+        return self._conversations.leave(contact)
+
+    def wait_for_reader(self, contact: str, *, behind: bool) -> None:
+        """Read no more from a contact while the client that reads it is behind."""
+        self._conversations.wait_for_reader(contact, behind=behind)
+
+    def take_call(self, call: IncomingCall) -> None:
+        """Handle a call on a link whose remote has proved its identity."""
+        self._conversations.take_call(call)
+
+    def close(self) -> None:
+        """Reject waiting calls, and close every link once what was said has been sent."""
+        self._conversations.close()
