@@ -1,17 +1,36 @@
 """p2pchat: chat from the terminal, peer to peer, with a registry that you host yourself.
 
-The house, from the ground up; imports go down only. `errors` names what can go wrong; `storage`
-opens a SQLite file. `protocol` is what is said: messages, frames, dialects, the order of a
-dialogue; pure values and tables. `net` is how it travels: the loop, sockets, links, the worker
-threads. `registry` is the server's mind and memory; `peer` is our own end: the node that logs in,
-calls and is called. `ui` is what the person sees, `cli` what the shell sees. Values go up, calls
-go down, nothing calls sideways; all state belongs to the one thread that runs the loop.
+As a library, provisional until version 1.0:
 
-The words: *bytes* travel, a *frame* is a delimited run of them, a *message* is what is said, an
-*event* is what the person is told. A *transport* moves bytes, a *connection* knows the rules of a
-dialogue, a *link* is both. Our own end is the *node*, the person at the other end is a *contact*,
-the other end of a wire is the *remote*. A *deadline* is an instant, a *timeout* a duration.
-*Refused* is an answer, an *error* is a violation.
+    import p2pchat
+
+    with p2pchat.connect() as me:
+        me.send("bob", "dinner is ready").wait(30)
+
+`connect` yields a `ChatClient`; `events` has the classes of what it tells, `errors` what it raises.
+How it is built is in ARCHITECTURE.md beside this file.
 """
 
-__version__ = "0.1.0"
+from typing import TYPE_CHECKING, Any
+
+from p2pchat.version import __version__
+
+__all__ = ["ChatClient", "Sent", "__version__", "connect", "errors", "events"]
+
+if TYPE_CHECKING:
+    from p2pchat import errors
+    from p2pchat.library import ChatClient, Sent, connect
+    from p2pchat.protocol.client import events
+
+
+def __getattr__(name: str) -> Any:
+    """Return a part of the library, which is loaded only when it is asked for."""
+    from importlib import import_module
+
+    if name == "events":
+        return import_module("p2pchat.protocol.client.events")
+    if name == "errors":
+        return import_module("p2pchat.errors")
+    if name in __all__:
+        return getattr(import_module("p2pchat.library"), name)
+    raise AttributeError(f"module 'p2pchat' has no attribute {name!r}")

@@ -57,6 +57,7 @@ TESTED_ELSEWHERE = {
     "p2pchat/protocol/address.py": "tests/net/test_address.py",
     "p2pchat/protocol/client/objects.py": "tests/protocol/client/test_event_json.py",
     "p2pchat/ui/text/fragments.py": "tests/ui/text/test_toolbar.py",
+    "p2pchat/version.py": "tests/test_packages.py",
     "p2pchat/wall_clock.py": "tests/peer/store/test_history.py",
     "p2pchat/protocol/client/lines.py": "tests/protocol/client/test_messages.py",
     "p2pchat/protocol/client/orders.py": "tests/protocol/client/test_messages.py",

@@ -11,7 +11,7 @@ import pytest
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
-from p2pchat import __version__
+from p2pchat.version import __version__
 from tests.programs import environment
 
 ROOT = Path(__file__).parents[1]

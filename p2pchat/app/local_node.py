@@ -12,10 +12,14 @@ from p2pchat.app.settings import Settings
 from p2pchat.client.clients import Clients
 from p2pchat.client.listener import NodeListener
 from p2pchat.client.local_client import LocalClient
-from p2pchat.errors import P2PError
+from p2pchat.errors import P2PError, StorageError
 from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.chat.overdue import OverdueLines
+from p2pchat.peer.chat.scheduled_delivery import ScheduledDelivery
 from p2pchat.peer.node import Node
 from p2pchat.peer.registry_client.credentials import Credentials
+from p2pchat.peer.store.indexing import Indexing
+from p2pchat.peer.store.retention import Retention
 from p2pchat.protocol.client.events import Event, RegistryTrusted, Trouble
 from p2pchat.protocol.client.messages import Hello
 
@@ -59,6 +63,50 @@ def local_node(
         if settings.hooks:
             _run_hooks(stack, settings, us, clients)
         listener.serve(clients)
+        yield clients
+
+
+@contextmanager
+def whole_node(
+    settings: Settings,
+    us: UserSession,
+    credentials: Credentials,
+    *,
+    keep_days: float | None = None,
+    peer_host: str | None = None,
+    peer_port: int = 0,
+    limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
+    keep_history: bool = True,
+    wait_for_registry: bool = True,
+) -> Iterator[Clients]:
+    """Yield the same, of a node that stays: with what it does from time to time.
+
+    Lines that are older than `keep_days` are deleted; None keeps all. See `local_node`.
+    """
+    with ExitStack() as stack:
+        clients = stack.enter_context(
+            local_node(
+                settings,
+                us,
+                credentials,
+                peer_host=peer_host,
+                peer_port=peer_port,
+                limits=limits,
+                keep_history=keep_history,
+                wait_for_registry=wait_for_registry,
+            )
+        )
+
+        def failed(error: StorageError) -> None:
+            clients.on_event(Trouble(error))
+
+        if keep_days is not None:
+            stack.enter_context(closing(Retention(us.loop, us.history, keep_days, failed)))
+        stack.enter_context(closing(Indexing(us.loop, us.history, failed)))
+        stack.enter_context(closing(OverdueLines(us.loop, us.history, clients.on_event)))
+        outbox = clients.node.conversations.outbox
+        delivery = ScheduledDelivery(us.loop, us.schedule, us.history, outbox, clients.on_event)
+        stack.enter_context(closing(delivery))
         yield clients
 
 

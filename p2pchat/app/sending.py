@@ -15,7 +15,8 @@ from p2pchat.app.profile_home import open_profile_home
 from p2pchat.app.running_node import control_path, node_or_place, running_node
 from p2pchat.app.session import UserSession, open_session
 from p2pchat.app.settings import Settings
-from p2pchat.client.socket_client import ANSWER_TIMEOUT, SocketClient
+from p2pchat.client.client import ANSWER_TIMEOUT
+from p2pchat.client.socket_client import SocketClient
 from p2pchat.errors import (
     ContactOffline,
     LinkLost,

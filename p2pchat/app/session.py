@@ -5,7 +5,7 @@ Puts together what `register`, `login`, `search` and the like have in common.
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -78,7 +78,8 @@ def running_loop() -> Iterator[tuple[Loop, Network]]:
     worker = ThreadWorker(loop)
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.SIG_IGN:  # as of what a script has put into the background
-        signal.signal(signal.SIGINT, lambda *_: loop.interrupt())
+        with suppress(ValueError):  # not in the main thread, which the signal is for
+            signal.signal(signal.SIGINT, lambda *_: loop.interrupt())
     try:
         yield loop, SocketNetwork(loop, worker)
     finally:
@@ -89,7 +90,8 @@ def running_loop() -> Iterator[tuple[Loop, Network]]:
         finally:
             worker.close()
             loop.close()
-            signal.signal(signal.SIGINT, before)
+            with suppress(ValueError):
+                signal.signal(signal.SIGINT, before)
 
 
 def _confirm_key(url: RegistryUrl, profile: Profile) -> None:

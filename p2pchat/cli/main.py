@@ -9,7 +9,6 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from p2pchat import __version__
 from p2pchat.app import settings
 from p2pchat.app.streams import set_streams
 from p2pchat.cli.docs import completion, help_command, overview
@@ -22,6 +21,7 @@ from p2pchat.cli.profile import copy as profile_copy
 from p2pchat.cli.serve import backup, serve, users
 from p2pchat.cli.show_error import as_ours, show_error
 from p2pchat.errors import INTERRUPTED, P2PError, StorageError, UsageError
+from p2pchat.version import __version__
 
 _WITHOUT_SETTINGS: Final = frozenset({"doctor", "help"})
 """Commands that help where the configuration file is malformed."""

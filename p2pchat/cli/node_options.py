@@ -1,8 +1,8 @@
 """How the person's node is when this process becomes it: its options, and its making."""
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,12 +11,11 @@ from click.core import ParameterSource
 
 from p2pchat.app.settings import Settings
 from p2pchat.cli import limit_option, options
-from p2pchat.errors import StorageError, UsageError
+from p2pchat.errors import UsageError
 
 if TYPE_CHECKING:
     from p2pchat.app.run import MakeNode
     from p2pchat.app.session import UserSession
-    from p2pchat.client.clients import Clients
     from p2pchat.peer.calls.limits import PeerLimits
 
 
@@ -120,13 +119,8 @@ def node_maker(
     once: bool,
 ) -> "MakeNode":
     """Return a factory of the account's node, which asks for the password if it is needed."""
-    from p2pchat.app.local_node import local_node
+    from p2pchat.app.local_node import whole_node
     from p2pchat.peer.calls.limits import PeerLimits
-    from p2pchat.peer.chat.overdue import OverdueLines
-    from p2pchat.peer.chat.scheduled_delivery import ScheduledDelivery
-    from p2pchat.peer.store.indexing import Indexing
-    from p2pchat.peer.store.retention import Retention
-    from p2pchat.protocol.client.events import Trouble
     from p2pchat.ui.program.hooks import parse_hooks
 
     settings = replace(settings, hooks={**settings.hooks, **dict(map(_hook, hooks))})
@@ -138,36 +132,18 @@ def node_maker(
         password = options.get_password(settings, password_file, username, twice=False)
         credentials = us.credentials(username, password, allow_original=allow_original)
 
-    @contextmanager
-    def make_node() -> "Iterator[Clients]":
-        with local_node(
-            settings,
-            us,
-            credentials,
-            peer_host=peer_host,
-            peer_port=peer_port,
-            limits=limits,
-            keep_history=not no_history,
-            wait_for_registry=not once,
-        ) as clients:
-
-            def failed(error: StorageError) -> None:
-                clients.on_event(Trouble(error))
-
-            outbox = clients.node.conversations.outbox
-            with (
-                nullcontext()
-                if keep_days is None
-                else closing(Retention(us.loop, us.history, keep_days, failed)),
-                closing(Indexing(us.loop, us.history, failed)),
-                closing(OverdueLines(us.loop, us.history, clients.on_event)),
-                closing(
-                    ScheduledDelivery(us.loop, us.schedule, us.history, outbox, clients.on_event)
-                ),
-            ):
-                yield clients
-
-    return make_node
+    return partial(
+        whole_node,
+        settings,
+        us,
+        credentials,
+        peer_host=peer_host,
+        peer_port=peer_port,
+        limits=limits,
+        keep_history=not no_history,
+        keep_days=keep_days,
+        wait_for_registry=not once,
+    )
 
 
 def _hook(given: str) -> tuple[str, str]:

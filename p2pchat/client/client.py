@@ -7,7 +7,7 @@ The same for the node of this process and of another; only how messages travel i
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import LinkLost, OnFailed, P2PError
@@ -21,6 +21,12 @@ from p2pchat.protocol.messages import Message
 from p2pchat.protocol.names import is_me, meant_name
 
 R = TypeVar("R", bound=Result)
+
+ANSWER_TIMEOUT: Final = 10.0
+"""Seconds for what a node answers by itself, and for a sign of life."""
+
+REGISTRY_TIMEOUT: Final = 25.0
+"""Seconds for what it must ask the registry."""
 
 
 class Client(ABC):
@@ -94,6 +100,14 @@ class Client(ABC):
         self._last_order += 1
         self._orders[self._last_order] = then, failed
         self._send(Ordered(self._last_order, order))  # type: ignore[arg-type]  # each is in AnyOrder
+
+    def ask(self, order: Order[R], timeout: float = ANSWER_TIMEOUT) -> R:
+        """Run the loop until an order is answered; return its result or raise its failure.
+
+        Raise LinkLost if the node ends meanwhile, TimedOut after so many seconds.
+        """
+        result: R = self.loop.wait_for(partial(self.order, order), timeout)
+        return result
 
     def taken(self, number: int) -> None:
         """Let the node know that events up to that number are processed."""

@@ -3,7 +3,6 @@
 What travels is `protocol.client.messages`; how it does is the client's, or the listener's.
 """
 
-import importlib.metadata
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final
@@ -35,6 +34,7 @@ from p2pchat.protocol.client.messages import (
 from p2pchat.protocol.client.orders import Result
 from p2pchat.protocol.client.state import NodeState, StateChanged, change_between
 from p2pchat.protocol.messages import Message
+from p2pchat.version import __version__
 
 _MAY_SOUND: Final = (Called, Joined, OutboxFailed, Overdue, TextReceived)
 """Events to which a screen may draw its person's attention."""
@@ -83,7 +83,7 @@ class ClientSession:
         self._loop.call_soon(self._begin)
         return Welcome(
             VERSION,
-            importlib.metadata.version("p2pchat"),
+            __version__,
             node.username,
             str(node.url),
             node.url.secure,

@@ -6,11 +6,10 @@ a command that uses a node loads little.
 
 import hashlib
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from p2pchat.client.client import Client
+from p2pchat.client.client import ANSWER_TIMEOUT, Client
 from p2pchat.errors import LinkLost, NodeEnded, OnFailed, P2PError, TimedOut
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
@@ -36,12 +35,6 @@ _MOST_UNREAD: Final = 64 * 1024 * 1024
 
 WELCOME_TIMEOUT: Final = 5.0
 """Seconds for a node to greet a client."""
-
-ANSWER_TIMEOUT: Final = 10.0
-"""Seconds for what a node answers by itself, and for a sign of life."""
-
-REGISTRY_TIMEOUT: Final = 25.0
-"""Seconds for what it must ask the registry."""
 
 
 def socket_of(folder: Path, registry: str, username: str) -> Path:
@@ -84,18 +77,14 @@ class SocketClient(Client):
         self._wait_for_a_sign()
 
     def ask(self, order: Order[R], timeout: float = ANSWER_TIMEOUT) -> R:
-        """Run the loop until an order is answered; return its result or raise its failure.
-
-        Raise LinkLost if the node ends meanwhile, TimedOut if it does not answer.
-        """
+        """Do as Client.ask; a node that does not answer is named."""
         try:
-            result: R = self.loop.wait_for(partial(self.order, order), timeout)
+            return super().ask(order, timeout)
         except TimedOut as error:
             if self._orders:
                 self._orders.clear()
                 raise self._unanswered() from error
             raise
-        return result
 
     def close(self) -> None:
         """Use the node no more; nothing is called after that."""

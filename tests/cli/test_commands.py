@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from p2pchat import __version__
 from p2pchat.cli.main import cli
+from p2pchat.version import __version__
 from tests.programs import Serve, running
 
 Run = Callable[..., Result]

@@ -10,8 +10,8 @@ from typing import Final
 
 import click
 
-from p2pchat import __version__
 from p2pchat.cli.docs.topics import TOPICS, Rows
+from p2pchat.version import __version__
 
 _ESCAPES: Final = str.maketrans(
     # An unescaped - may become a hyphen, and quotes curly, which no shell takes when it is pasted.

@@ -7,7 +7,6 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-import p2pchat
 from p2pchat.app.settings import Settings
 from p2pchat.cli.report import Finding
 from p2pchat.net.tls.certificates import openssl_to_the_registry
@@ -15,13 +14,14 @@ from p2pchat.net.tls.peer_tls import openssl_to_contacts
 from p2pchat.peer.store.identity import load_identity
 from p2pchat.peer.store.profile import read_only_copy, try_profile
 from p2pchat.private_files import is_read_only
+from p2pchat.version import __version__
 
 
 def versions() -> Iterator[Finding]:
     """Report which versions run."""
     yield Finding(
         "ok",
-        f"versions: p2pchat {p2pchat.__version__}, Python {platform.python_version()},"
+        f"versions: p2pchat {__version__}, Python {platform.python_version()},"
         f" {openssl_to_the_registry()} to the registry, {openssl_to_contacts()} to contacts",
     )
 
@@ -78,7 +78,7 @@ def _mode(path: Path, mark: str) -> Finding | None:
 
 def clock(settings: Settings) -> Iterator[Finding]:
     """See whether the clock is behind what was written by it; no registry tells the time."""
-    files = [Path(p2pchat.__file__), settings.identity_file, settings.profile_file]
+    files = [Path(__file__), settings.identity_file, settings.profile_file]
     latest = max((file for file in files if file.exists()), key=lambda file: file.stat().st_mtime)
     written = dt.datetime.fromtimestamp(latest.stat().st_mtime, dt.UTC)
     now = dt.datetime.now(dt.UTC)

@@ -71,7 +71,7 @@ def _through_node(
 ) -> "Whereabouts | None":
     """Ask the running node, so that there is no second login; return None if none answers."""
     from p2pchat.app.running_node import running_node
-    from p2pchat.client.socket_client import REGISTRY_TIMEOUT
+    from p2pchat.client.client import REGISTRY_TIMEOUT
     from p2pchat.protocol.client.orders import Search
 
     if not us.url.secure:

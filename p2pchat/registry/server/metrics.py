@@ -9,12 +9,12 @@ from typing import Final
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from p2pchat import __version__
 from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
 from p2pchat.registry.server.server import Server
 from p2pchat.registry.service.counters import Counters
 from p2pchat.registry.service.presence import PresenceTable
+from p2pchat.version import __version__
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
