@@ -62,6 +62,7 @@ class ChatClient:
         client.paced = True
         client.on_event = lambda event: self._events.append((client.number, event))
         client.on_closed = self._has_ended
+        client.begin()
 
     @property
     def account(self) -> str:

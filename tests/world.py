@@ -119,7 +119,9 @@ class Person:
 
     def client(self, **hello: Any) -> LocalClient:
         """Return a client of the node, which goes on without it."""
-        return LocalClient(self.clients.loop, self.clients, Hello(**{"follow": True, **hello}))
+        client = LocalClient(self.clients.loop, self.clients, Hello(**{"follow": True, **hello}))
+        client.begin()
+        return client
 
     def hear_too(self, on_event: Callable[[Event], None]) -> None:
         """Tell the node's events to somebody else as well."""
@@ -282,6 +284,7 @@ class World:
     def client(self, clients: Clients, **hello: Any) -> LocalClient:
         """Return a client of a node, which ends with it."""
         client = LocalClient(self.loop, clients, Hello(**{"follow": True, **hello}))
+        client.begin()
         client.on_close = clients.node.stop
         return client
 

@@ -119,6 +119,7 @@ def _run_hooks(stack: ExitStack, settings: Settings, us: UserSession, clients: C
     hooks = stack.enter_context(hooks_of(settings, us, in_trouble))
     client = stack.enter_context(closing(LocalClient(us.loop, clients, Hello(follow=True))))
     client.on_event = hooks.on_event
+    client.begin()
 
 
 def make_node(

@@ -197,6 +197,7 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
         loop.containing(),
     ):
         client.on_event = screen.on_event
+        client.begin()
         clients.node.conversations.away_status.be(idle=True)
         try:
             clients.node.start()

@@ -244,6 +244,7 @@ def _deliver_ourselves(
         )
         client = stack.enter_context(closing(LocalClient(us.loop, clients, Hello(follow=True))))
         client.on_event = on_event
+        client.begin()
         client.on_close = clients.node.stop
         clients.node.start()
         us.loop.run_until(lambda: bool(results))

@@ -35,7 +35,7 @@ class Client(ABC):
     Callbacks come one at a time in later turns, in the order in which the node has acted: what an
     event or an answer tells is in `state` by then. `on_changed` tells of other changes of it. These
     two come only if the client follows the node. `on_closed(error)` comes at most once; every order
-    that has no answer has failed before.
+    that has no answer has failed before. Nothing comes before `begin`, so set them before it.
     """
 
     paced = False
@@ -92,8 +92,9 @@ class Client(ABC):
     ) -> None:
         """Order something; one of the two is called in a later turn, unless the client closes.
 
-        `failed` is told LinkLost if the node has ended.
+        `failed` is told LinkLost if the node has ended. The first order begins.
         """
+        self.begin()
         if self._ended is not None:
             self.loop.call_soon(partial(failed, self._ended))
             return
@@ -112,6 +113,10 @@ class Client(ABC):
     def taken(self, number: int) -> None:
         """Let the node know that events up to that number are processed."""
         self._send(Taken(number))
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Tell what the node says from now on, and what it has said; harmless a second time."""
 
     @abstractmethod
     def close(self) -> None:

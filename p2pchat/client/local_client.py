@@ -23,7 +23,15 @@ class LocalClient(Client):
         self._session = ClientSession(loop, clients, hello, self._told)
         self._welcomed(self._session.welcome())
         self._inbox: deque[Message] = deque()
+        self._begun = False
         self.on_close: Callable[[], None] = ignore
+
+    def begin(self) -> None:
+        """Tell what the node says from now on, and what it has said; harmless a second time."""
+        if not self._begun:
+            self._begun = True
+            if self._inbox:
+                self.loop.call_soon(self._deliver)
 
     def close(self) -> None:
         """Use the node no more; nothing is called after that."""
@@ -38,7 +46,7 @@ class LocalClient(Client):
             self._session.hear(message)
 
     def _told(self, message: Message) -> None:
-        if not self._inbox:
+        if self._begun and not self._inbox:
             self.loop.call_soon(self._deliver)
         self._inbox.append(message)
 

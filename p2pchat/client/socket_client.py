@@ -76,6 +76,10 @@ class SocketClient(Client):
             raise
         self._wait_for_a_sign()
 
+    def begin(self) -> None:
+        """Tell what the node says from now on, and what it has said; harmless a second time."""
+        self._link.release()
+
     def ask(self, order: Order[R], timeout: float = ANSWER_TIMEOUT) -> R:
         """Do as Client.ask; a node that does not answer is named."""
         try:
@@ -101,6 +105,7 @@ class SocketClient(Client):
                 self._link.on_message, self._link.on_closed = self._heard, self._lost
                 if isinstance(message, Welcome):
                     self._welcomed(message)
+                    self._link.hold()  # what comes with it is for callbacks that are not set yet
                 then(message)
 
             self._link.on_message = greeted

@@ -30,6 +30,7 @@ class Log:
         self.client = client
         self.told: list[Any] = []
         client.on_event = self.told.append
+        client.begin()
 
     @property
     def events(self) -> list[Event]:
@@ -138,6 +139,7 @@ def test_the_state_changes_without_an_event(desk: Desk, connect: Connect) -> Non
     client, other = connect(follow=True), Log(desk, desk.local())
     changes: list[bool] = []
     client.on_changed = lambda: changes.append(client.state.dnd)
+    client.begin()
     other.ask(o.SetDoNotDisturb(True))
     desk.turn(lambda: client.state.dnd)
     assert changes[-1] is True
@@ -163,6 +165,22 @@ def test_what_is_taken_is_seen_by_who_reads_in_the_persons_place(
     client.taken(1)
     desk.turn(lambda: [line.text for line in desk.node.unread()] == ["two"])
     desk.turn(lambda: Seen("bob") in log.events)
+
+
+def test_nothing_is_lost_before_it_begins(desk: Desk, connect: Connect) -> None:
+    """What comes with the greeting waits for the callbacks, and nothing counts as seen."""
+    desk.bob.node.call("alice")
+    desk.world.settle()
+    desk.bob.say("one")
+    desk.world.settle()
+    client = connect(follow=True, seen=True)
+    for _ in range(20):
+        desk.world.loop.call_soon(lambda: None)
+        desk.world.loop.run_once(0)
+    assert len(desk.node.unread()) == 1
+    log = Log(desk, client)
+    desk.turn(lambda: any(isinstance(event, TextReceived) for event in log.events))
+    desk.turn(lambda: desk.node.unread() == [])
 
 
 def test_a_conversation_is_left_with_the_last_client_that_has_it_open(

@@ -47,6 +47,7 @@ def test_a_node_that_ends_is_told(desk: Desk) -> None:
     client = desk.remote(follow=True)
     told: list[P2PError] = []
     client.on_closed = told.append
+    client.begin()
     client.order(GetStatus(), failed=told.append)
     desk.listener.close()
     desk.turn(lambda: len(told) == 2)
@@ -77,6 +78,7 @@ def test_a_node_that_hangs_is_named(desk: Desk, secure_world: World) -> None:
     client = desk.remote(follow=True)
     told: list[P2PError] = []
     client.on_closed = told.append
+    client.begin()
     hung: list[None] = []
     desk.world.loop.call_later(9, lambda: hung.append(None))
     for end in tuple(desk.listener._ends):  # the node's process, stopped

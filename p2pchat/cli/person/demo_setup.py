@@ -96,6 +96,7 @@ def hold_conversation() -> int:
         view = View(LineWriter(sys.stdout, stage.loop.end_with).write, plain=True)
         client = used.client
         client.on_event = on_event
+        client.begin()
         try:
             used.start()
             stage.loop.run_until(lambda: ended or bool(stage.exit_code))
@@ -179,6 +180,7 @@ def _start_robot(loop: Loop, stack: ExitStack, make_node: MakeNode) -> None:
     robot = used.client
     stack.callback(robot.close)
     robot.on_event = on_event
+    robot.begin()
     used.start()
     loop.run_until(lambda: ready)
 

@@ -1,9 +1,12 @@
 """Whether the person wishes to talk with a contact, and what they are told of how that goes.
 
-Knows no link and no line: what happens to them, it is told.
+Every step from one state to another, and the event that tells of it, is in one table. Knows no link
+and no line: what happens to them, it is told.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+from typing import Any, Final
 
 from p2pchat.errors import LinkLost, P2PError, TimedOut, Unreachable
 from p2pchat.protocol.client.events import (
@@ -20,84 +23,127 @@ from p2pchat.protocol.client.events import (
 from p2pchat.protocol.client.state import Security
 
 
-class ChatWish:
-    """Between `begin` and `end` or `fail` the person wishes to talk; see `wished`.
+class WishState(Enum):
+    """The state of a wish to talk."""
 
-    The wish is fulfilled by the first link (ChatStarted), and stays so while links come and go.
-    """
+    NONE = auto()
+    ASKING = auto()
+    """A stranger is asked, and may say no; nothing can wait for them."""
+    SEEKING = auto()
+    """A known contact is looked for."""
+    UNREACHABLE = auto()
+    """The same, and the person was told that the contact's address does not answer."""
+    OPEN = auto()
+    """The chat has started, and goes on while links come and go."""
+    LEFT = auto()
+    """The same, and the person was told that the contact has closed the conversation."""
+
+
+class _Step(Enum):
+    """What happens to a wish."""
+
+    CALLED = auto()
+    LINKED = auto()
+    LINK_LOST = auto()
+    CONTACT_LEFT = auto()
+    CONTACT_BACK = auto()
+    CONTACT_AWAY = auto()
+    NOT_REACHED = auto()
+    FAILED = auto()
+    ENDED = auto()
+
+
+_S, _Do = WishState, _Step
+
+_UNFULFILLED: Final = (_S.ASKING, _S.SEEKING, _S.UNREACHABLE)
+_FULFILLED: Final = (_S.OPEN, _S.LEFT)
+
+_STEPS: Final[Mapping[tuple[WishState, _Step], tuple[WishState, Callable[..., Event]]]] = {
+    (_S.ASKING, _Do.CALLED): (_S.ASKING, Calling),
+    (_S.ASKING, _Do.NOT_REACHED): (_S.NONE, CallFailed),
+    (_S.SEEKING, _Do.NOT_REACHED): (_S.UNREACHABLE, ContactAway),
+    **{(state, _Do.LINKED): (_S.OPEN, ChatStarted) for state in _UNFULFILLED},
+    **{(state, _Do.LINKED): (_S.OPEN, ContactBack) for state in _FULFILLED},
+    **{(state, _Do.LINK_LOST): (state, ContactLost) for state in _FULFILLED},
+    **{(state, _Do.CONTACT_AWAY): (state, ContactAway) for state in _FULFILLED},
+    (_S.OPEN, _Do.CONTACT_LEFT): (_S.LEFT, ContactLeft),
+    (_S.LEFT, _Do.CONTACT_BACK): (_S.OPEN, ContactBack),
+    **{(state, _Do.FAILED): (_S.NONE, CallFailed) for state in (*_UNFULFILLED, *_FULFILLED)},
+    **{(state, _Do.ENDED): (_S.NONE, ChatEnded) for state in (*_UNFULFILLED, *_FULFILLED)},
+}
+"""A step that is not here changes nothing, and is told to nobody."""
+
+
+class ChatWish:
+    """The wish to talk with one contact, in a `state` that begins with NONE."""
 
     def __init__(self, contact: str, on_event: Callable[[Event], None]) -> None:
-        self.wished = False
-        self.started = False
-        """Whether the wish has been fulfilled."""
-        self.is_stranger = False
-        """Whether the contact has to be asked, and may say no."""
-        self.is_unreachable = False
-        """Whether the contact's address does not answer, as the person was told."""
-        self._is_here = True
-        """Whether the contact has the conversation open, as the person was told."""
+        self.state = WishState.NONE
         self._contact = contact
         self._on_event = on_event
 
+    @property
+    def wished(self) -> bool:
+        """Whether the person wishes to talk."""
+        return self.state is not WishState.NONE
+
+    @property
+    def started(self) -> bool:
+        """Whether the wish is fulfilled."""
+        return self.state in _FULFILLED
+
     def begin(self, *, stranger: bool) -> None:
-        """The person wishes it from now on."""
-        self.wished = True
-        self.started = self.is_unreachable = False
-        self._is_here = True
-        self.is_stranger = stranger
+        """The person wishes it from now on; a stranger has to be asked."""
+        self.state = WishState.ASKING if stranger else WishState.SEEKING
+
+    def accepted(self) -> None:
+        """Note that the contact has taken a call: they are no stranger."""
+        if self.state is WishState.ASKING:
+            self.state = WishState.SEEKING
 
     def calling(self) -> None:
         """Note that a call has begun; for a known contact no event is emitted."""
-        if self.wished and not self.started and self.is_stranger:
-            self._on_event(Calling(self._contact))
+        self._step(_Step.CALLED)
 
     def linked(self, security: Security) -> None:
         """There is a link."""
-        self.is_unreachable = False
-        self._is_here = True
-        if not self.wished:
-            return
         if self.started:
-            self._on_event(ContactBack(self._contact))
+            self._step(_Step.LINKED)
         else:
-            self.started = True
-            self._on_event(ChatStarted(self._contact, security))
+            self._step(_Step.LINKED, security)
 
     def lost(self, error: P2PError | None) -> None:
         """The link is gone, and is sought again."""
-        if self.wished and self.started:
-            self._on_event(ContactLost(self._contact, error))
+        self._step(_Step.LINK_LOST, error)
 
     def here(self, *, here: bool) -> None:
         """The contact has opened the conversation, or closed it; here it stays open."""
-        if here != self._is_here and self.wished and self.started:
-            self._is_here = here
-            event = ContactBack if here else ContactLeft
-            self._on_event(event(self._contact))
+        self._step(_Step.CONTACT_BACK if here else _Step.CONTACT_LEFT)
 
     def away(self) -> None:
         """The contact has gone offline, and there is no link."""
-        if self.wished and self.started:
-            self._on_event(ContactAway(self._contact))
+        self._step(_Step.CONTACT_AWAY)
 
     def not_reached(self, error: P2PError) -> None:
         """Note that a call has failed; lines for a known contact wait all the same."""
-        if self.started:
-            return
-        away = isinstance(error, LinkLost | TimedOut | Unreachable)
-        if self.is_stranger or not away:
+        if isinstance(error, LinkLost | TimedOut | Unreachable):
+            self._step(_Step.NOT_REACHED, error)
+        elif not self.started:
             self.fail(error)
-        elif self.wished and not self.is_unreachable:
-            self.is_unreachable = True
-            self._on_event(ContactAway(self._contact, error))
 
     def fail(self, error: P2PError, *, even_if_unwished: bool = False) -> None:
         """Note that the wish cannot be fulfilled."""
-        if self.wished or even_if_unwished:
-            self.wished = False
+        if not self.wished and even_if_unwished:
             self._on_event(CallFailed(self._contact, error))
+        else:
+            self._step(_Step.FAILED, error)
 
     def end(self) -> None:
         """The person wishes it no more."""
-        self.wished = False
-        self._on_event(ChatEnded(self._contact, None))
+        self._step(_Step.ENDED, None)
+
+    def _step(self, step: _Step, *what: Any) -> None:
+        """Go from one state to the next, and tell it with `what` there is to tell."""
+        self.state, event = _STEPS.get((self.state, step), (self.state, None))
+        if event is not None:
+            self._on_event(event(self._contact, *what))

@@ -14,12 +14,12 @@ from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.peer_links import PeerLinks
 from p2pchat.peer.chat.chat_session import ChatSession
-from p2pchat.peer.chat.chat_wish import ChatWish
+from p2pchat.peer.chat.chat_wish import ChatWish, WishState
 from p2pchat.peer.chat.intake import Intake
 from p2pchat.peer.chat.lingering import Lingering
 from p2pchat.peer.chat.reconnector import Reconnector
 from p2pchat.peer.presence.away_status import AwayStatus
-from p2pchat.peer.presence.pacing import Paced
+from p2pchat.peer.presence.here import HereStatus
 from p2pchat.peer.store.lines import NewLine, Volume
 from p2pchat.peer.store.thread import Thread
 from p2pchat.protocol.address import Address
@@ -100,9 +100,7 @@ class Conversation:
             self._loop, limits.idle_link_timeout, self._link_is_needed, self.close_idle_link
         )
         self._link: Link | None = None
-        self._is_here = False  # the contact has the conversation open too
         self._here = self._new_here()
-        self._said_here = False  # the contact knows that we have
         self._held = False  # because of another key
         self._closed = False
 
@@ -130,7 +128,7 @@ class Conversation:
     def is_away(self) -> bool:
         """Whether the contact is not known to be online, or could not be reached."""
         return self._link is None and (
-            self._reconnector.address is None or self._wish.is_unreachable
+            self._reconnector.address is None or self._wish.state is WishState.UNREACHABLE
         )
 
     @property
@@ -224,13 +222,11 @@ class Conversation:
         link.on_message = self._received
         link.on_closed = self._lost
         link.on_drained = self._has_room_again
-        self._is_here = False
         self._here = self._new_here()
         self._session.link_up(link)
         self._away_status.linked(link)
         self.intake.attach(link)
         self._lingering.begin(dialled=dialled)
-        self._said_here = False
         if self.wished:
             self._begin_to_talk()
         else:
@@ -246,7 +242,7 @@ class Conversation:
         self._closed = True
         self._reconnector.give_up()
         self._session.flush()
-        if self.wished and self._wish.started:
+        if self._wish.started:
             self._wish.end()
         if self._link is not None:
             self._link.send(Here(here=False))
@@ -301,19 +297,16 @@ class Conversation:
         if not isinstance(message, Here):
             self._session.receive(message)
             return
-        if message.here != self._is_here:
-            self._is_here = message.here
-            self._session.flush()  # what they said before
-            self._here.set(message.here)
+        self._session.flush()  # what they said before
+        self._here.hear(message)
 
-    def _new_here(self) -> Paced[bool]:
-        """Return what tells that the contact has closed the conversation, or opened it again."""
-        return Paced(self._loop, True, lambda here: self._wish.here(here=here))
+    def _new_here(self) -> HereStatus:
+        """Return who has the conversation open, as a new link will tell."""
+        return HereStatus(self._loop, lambda here: self._wish.here(here=here))
 
     def _begin_to_talk(self) -> None:
         assert self._link is not None
-        self._said_here = True
-        self._link.send(Here(here=True))
+        self._here.say(self._link, here=True)
         self._wish.linked(self.security)
         self._loop.call_soon(self._on_room)
 
@@ -329,7 +322,7 @@ class Conversation:
             link.close()
             self._wish.fail(error)
             return
-        self._wish.is_stranger = False
+        self._wish.accepted()
         self.attach(link, security, dialled=True)
 
     def _not_accepted(self, error: P2PError) -> None:
@@ -340,7 +333,8 @@ class Conversation:
             self._wish.fail(error)
             self._on_rejected(self, error)
             return
-        crossed = self._reconnector.has_crossed(error) and not self._wish.is_stranger
+        is_asked = self._wish.state is WishState.ASKING
+        crossed = self._reconnector.has_crossed(error) and not is_asked
         if not crossed:
             self._wish.not_reached(error)
         self._reconnector.call_later(error)
@@ -376,12 +370,11 @@ class Conversation:
             return
         self._reconnector.give_up()
         self._lingering.note_activity()
-        if self._link is not None and self._said_here:
-            self._said_here = False
-            self._link.send(Here(here=False))
+        if self._link is not None:
+            self._here.say(self._link, here=False)
 
     def _link_is_needed(self) -> bool:
-        return self.wished or self._session.waiting > 0 or self._is_here
+        return self.wished or self._session.waiting > 0 or self._here.theirs
 
     def _has_room_again(self) -> None:
         self._session.go_on()

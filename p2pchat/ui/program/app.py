@@ -6,6 +6,7 @@ pipe: lines are given and taken as text.
 
 from collections import deque
 from collections.abc import Callable
+from enum import IntEnum, auto
 from functools import partial
 from typing import Any, Final
 
@@ -39,6 +40,23 @@ _PATIENCE: Final = 15.0
 """Seconds at the end for lines to be delivered to who is online; then they wait in the outbox."""
 
 
+class _Phase(IntEnum):
+    """How far a program's session has come; it only goes on."""
+
+    STARTING = auto()
+    """Until the node is logged in."""
+    ASKING = auto()
+    """For the chat that it was started for: orders are done, and their end is not."""
+    RUNNING = auto()
+    WINDING_UP = auto()
+    """Everything was ordered, and may still be delivered."""
+    LEAVING = auto()
+    """The chat that it was started for."""
+    CLOSING = auto()
+    """What is left is written to the reader."""
+    DONE = auto()
+
+
 class ProgramApp:
     """A program's session with a node, until `done`; then `exit_code` or `error` says how it ended.
 
@@ -50,13 +68,9 @@ class ProgramApp:
         self._stream = stream
         self._call = call
         self._client: Client | None = None
-        self._ready = False
+        self._phase = _Phase.STARTING
         self._waiting: deque[JsonOrder | None] = deque()  # None is the end of input
         self._held_back = False  # input, and its reader does not resume by itself
-        self._ending = False  # everything was ordered, and may still be delivered
-        self._is_asking = False  # for the chat that it was started for
-        self._is_leaving = False  # the chat, which was asked for
-        self._over = False
         self._undelivered: set[str] = set()  # to whom, once it is ending
         self._deadline: Timer | None = None
         self._refused: P2PError | None = None
@@ -64,7 +78,6 @@ class ProgramApp:
         self._orders = ProgramOrders(
             stream, lambda: self.client, self._answer, call.username if call else ""
         )
-        self.done = False
         self.exit_code = 0
         self.error: P2PError | None = None
         self.untold = Untold()
@@ -75,6 +88,11 @@ class ProgramApp:
         """The client that `run` was given."""
         assert self._client is not None
         return self._client
+
+    @property
+    def done(self) -> bool:
+        """Whether the session has ended."""
+        return self._phase is _Phase.DONE
 
     @property
     def opened(self) -> set[str]:
@@ -93,6 +111,7 @@ class ProgramApp:
         client.on_closed = self._node_ended
         self._stream.on_room = self._work_off
         self._stream.begin(client)
+        client.begin()
         if ready:
             self._begin()
 
@@ -145,7 +164,7 @@ class ProgramApp:
     def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:
         """End the session, even if output is unwritten."""
         if not self.done:
-            self.done = True
+            self._phase = _Phase.DONE
             self.exit_code, self.error = exit_code, error
             if self._deadline is not None:
                 self._deadline.cancel()
@@ -155,23 +174,24 @@ class ProgramApp:
 
     def _end(self, exit_code: int = 0, error: P2PError | None = None) -> None:
         """End the session once everything is written; the first reason counts."""
-        if not self._over:
-            self._over = True
+        if self._phase < _Phase.CLOSING:
+            self._phase = _Phase.CLOSING
             self._stream.close(lambda: self.finish(exit_code, error))
 
     def _node_ended(self, error: P2PError) -> None:
         contact = self._call.username if self._call is not None else ""
-        untold = self._orders.untold(contact, all_typed=None in self._waiting or self._ending)
+        all_typed = None in self._waiting or self._phase >= _Phase.WINDING_UP
+        untold = self._orders.untold(contact, all_typed=all_typed)
         waiting = (o for o in self._waiting if o is not None and o.word == "send")
         texts = tuple(o.text for o in waiting if o.user in {"", contact})
         self.untold = untold._replace(waiting=texts)
         self._end(error=error)
 
     def _begin(self) -> None:
-        self._ready = True
+        self._phase = _Phase.RUNNING
         if self._call is not None:
             self.opened.add(self._call.username)
-            self._is_asking = True
+            self._phase = _Phase.ASKING
             self.client.order(
                 Open(self._call.username, self._call.in_clear),
                 lambda _: self._has_asked(),
@@ -180,12 +200,12 @@ class ProgramApp:
         self._work_off()
 
     def _has_asked(self) -> None:
-        self._is_asking = False
+        self._phase = max(self._phase, _Phase.RUNNING)
         self._work_off()
 
     def _take(self, event: Event) -> None:
         match event:
-            case LoggedIn() | RegistryLost() if not self._ready:
+            case LoggedIn() | RegistryLost() if self._phase is _Phase.STARTING:
                 self._begin()
             case LoginFailed(error):
                 self._refused = error
@@ -222,11 +242,11 @@ class ProgramApp:
             self._on_input_wanted()
 
     def _may_do(self, order: JsonOrder | None) -> bool:
-        if not self._ready or self._over or self._ending:
+        if self._phase not in {_Phase.ASKING, _Phase.RUNNING}:
             return False
         if order is None or order.word == "quit":
             called = self._call is not None and self.client.state.calling == self._call.username
-            return not (self._orders.unanswered or self._is_asking or called)
+            return self._phase is _Phase.RUNNING and not (self._orders.unanswered or called)
         return self._orders.may_do(order)
 
     def _do(self, order: JsonOrder | None) -> None:
@@ -255,7 +275,7 @@ class ProgramApp:
 
     def _wind_up(self) -> None:
         """After the last order, find out which recipients are there to receive their lines."""
-        self._ending = True
+        self._phase = _Phase.WINDING_UP
         self._undelivered = {c for c in self._orders.written_to if not self._has_all(c)}
         self._deadline = self.client.loop.call_later(_PATIENCE, self._give_up)
         for contact in tuple(self._undelivered):
@@ -289,7 +309,7 @@ class ProgramApp:
         self._end_if_all_is_said()
 
     def _end_if_all_is_said(self) -> None:
-        if not self._ending or self._over or self._is_leaving:
+        if self._phase is not _Phase.WINDING_UP:
             return
         self._undelivered = {c for c in self._undelivered if not self._has_all(c)}
         if self._undelivered:
@@ -304,5 +324,5 @@ class ProgramApp:
                 self._end(self._exit_code(contact, None, 0))
             # else ChatEnded has ended it
 
-        self._is_leaving = True
+        self._phase = _Phase.LEAVING
         self.client.order(Close(contact), closed)

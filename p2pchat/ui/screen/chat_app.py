@@ -148,6 +148,7 @@ class ChatApp:
         client.on_closed = self._node_ended
         client.on_bug = self._on_bug
         self._foreground = Foreground(self._view, client)
+        client.begin()
         if ready:
             self._begin()
 

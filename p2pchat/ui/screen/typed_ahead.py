@@ -15,7 +15,9 @@ END: Final = Order("")
 class TakesInput(Protocol):
     """What a keyboard or a pipe is typed at, until `done`."""
 
-    done: bool
+    @property
+    def done(self) -> bool:
+        """Whether the session has ended."""
 
     @property
     def wants_input(self) -> bool:

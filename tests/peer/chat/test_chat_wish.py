@@ -3,14 +3,16 @@
 import pytest
 
 from p2pchat.errors import CallRejected, P2PError, Unreachable
-from p2pchat.peer.chat.chat_wish import ChatWish
+from p2pchat.peer.chat.chat_wish import ChatWish, WishState
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import (
     CallFailed,
     Calling,
+    ChatEnded,
     ChatStarted,
     ContactAway,
     ContactBack,
+    ContactLeft,
     ContactLost,
     Event,
 )
@@ -37,7 +39,7 @@ def test_somebody_whom_we_know_is_away_once() -> None:
         told.wish.calling()
         told.wish.not_reached(GONE)
     assert told.events == [ContactAway("bob", GONE)]
-    assert told.wish.is_unreachable
+    assert told.wish.state is WishState.UNREACHABLE
     told.wish.linked(Security.VERIFIED)
     told.wish.lost(None)
     told.wish.not_reached(GONE)
@@ -47,7 +49,7 @@ def test_somebody_whom_we_know_is_away_once() -> None:
         ContactLost("bob", None),
         ContactBack("bob"),
     ]
-    assert not told.wish.is_unreachable
+    assert told.wish.started
 
 
 @pytest.mark.parametrize(
@@ -90,3 +92,37 @@ def test_what_is_written_to_an_address_where_nobody_answers_waits(secure_world: 
     world.advance(5)
     assert texts(bob.told()) == ["later"]
     assert [e for e in alice.told() if isinstance(e, ChatStarted)]
+
+
+def test_a_contact_who_closes_it_and_opens_it_again() -> None:
+    """Told once each; a new link begins with an open one, and nothing is told of no chat."""
+    told = Told()
+    told.wish.here(here=False)
+    told.wish.begin(stranger=False)
+    told.wish.here(here=False)
+    assert told.events == []
+    told.wish.linked(Security.VERIFIED)
+    for here in (True, False, False, True, True):
+        told.wish.here(here=here)
+    assert told.events[1:] == [ContactLeft("bob"), ContactBack("bob")]
+    told.wish.here(here=False)
+    told.wish.lost(None)
+    told.wish.away()
+    told.wish.linked(Security.VERIFIED)
+    assert told.events[-3:] == [ContactLost("bob", None), ContactAway("bob"), ContactBack("bob")]
+    told.wish.end()
+    told.wish.lost(None)
+    assert told.events[-1] == ChatEnded("bob", None)
+    assert told.wish.state is WishState.NONE
+
+
+def test_a_wish_that_was_given_up_is_told_nothing() -> None:
+    """But that a key has changed is told where lines wait, although nobody wishes to talk."""
+    told = Told()
+    told.wish.calling()
+    told.wish.linked(Security.VERIFIED)
+    told.wish.not_reached(GONE)
+    told.wish.fail(GONE)
+    assert told.events == []
+    told.wish.fail(GONE, even_if_unwished=True)
+    assert told.events == [CallFailed("bob", GONE)]

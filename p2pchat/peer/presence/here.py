@@ -1,0 +1,36 @@
+"""Who of two has a conversation open, as each tells the other on a link.
+
+The contact's is told on at a bounded rate. Knows neither lines nor wishes.
+"""
+
+from collections.abc import Callable
+
+from p2pchat.net.compartment import Scheduler
+from p2pchat.net.link import Link
+from p2pchat.peer.presence.pacing import Paced
+from p2pchat.protocol.talk import Here
+
+
+class HereStatus:
+    """Of both ends of one link; make another for the next one.
+
+    `tell(here)` is told when the contact has closed the conversation, or opened it again.
+    """
+
+    def __init__(self, loop: Scheduler, tell: Callable[[bool], None]) -> None:
+        self.theirs = False
+        """Whether the contact has the conversation open."""
+        self._ours = False  # as the contact knows it
+        self._told = Paced(loop, True, tell)
+
+    def say(self, link: Link, *, here: bool) -> None:
+        """Let the contact know whether the conversation is open here, unless they know it."""
+        if here or self._ours:
+            self._ours = here
+            link.send(Here(here=here))
+
+    def hear(self, message: Here) -> None:
+        """Handle the contact's message."""
+        if message.here != self.theirs:
+            self.theirs = message.here
+            self._told.set(message.here)
