@@ -128,10 +128,18 @@ class LinkLost(P2PError):
 
 
 class Unreachable(P2PError):
-    """A registry or a contact cannot be connected to."""
+    """A registry or a contact cannot be connected to.
+
+    `reason` is why, as the system or a name server says it, where that is known.
+    """
 
     exit_code = 3
     meaning = "a registry or a contact cannot be reached"
+    reason: str = ""
+
+    def __init__(self, what: str, *, likely: str = "", advice: str = "", reason: str = "") -> None:
+        super().__init__(what, likely=likely, advice=advice)
+        self.reason = reason
 
 
 class NodeEnded(Unreachable):

@@ -294,7 +294,11 @@ class MemoryNetwork:
             if given_up:
                 return
             if accept is None or (accepts is not None and not accepts(address.host)):
-                on_failed(Unreachable(f"cannot reach {address}: connection refused"))
+                on_failed(
+                    Unreachable(
+                        f"cannot reach {address}: connection refused", reason="connection refused"
+                    )
+                )
                 return
             local = Address(self.host, next(self._internet.ports))
             pair = wire(self._loop, local, address)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from p2pchat.app.streams import read_text
 from p2pchat.errors import StorageError, UsageError, nearest
+from p2pchat.private_files import replace_private
 
 Value = str | int | float | bool
 
@@ -92,8 +93,14 @@ def read_configuration(file: Path, profile: str | None) -> UserConfiguration:
     Raise UsageError, naming the file and the key, where it makes no sense.
     """
     text = _text(file)
-    if text is None:
-        return NOTHING
+    return NOTHING if text is None else configuration_of(text, file, profile)
+
+
+def configuration_of(text: str, file: Path, profile: str | None) -> UserConfiguration:
+    """Return the configuration of the profile in a text, which is the file's, or may become it.
+
+    Raise UsageError as `read_configuration` does.
+    """
     import tomllib
 
     try:
@@ -112,12 +119,12 @@ def read_configuration(file: Path, profile: str | None) -> UserConfiguration:
     return UserConfiguration(found.values, found.hooks, frozenset(found.quiet))
 
 
-def profiles_of(file: Path) -> list[str]:
-    """Return the names of the profiles in the file; none if it is malformed."""
+def profiles_of(text: str) -> list[str]:
+    """Return the names of the profiles in a file's text; none if it is malformed."""
     import tomllib
 
     try:
-        profiles = tomllib.loads(_text(file) or "").get("profiles", {})
+        profiles = tomllib.loads(text).get("profiles", {})
     except tomllib.TOMLDecodeError:
         return []
     return list(profiles) if isinstance(profiles, dict) else []
@@ -176,22 +183,23 @@ def keep_registry(file: Path, registry: str, profile: str | None) -> None:
             lines += ["", headers[1], line]
         else:
             lines.insert(header + 1, line)
-    new = file.with_name(f"{file.name}.{os.getpid()}")
+    text = "\n".join(lines) + "\n"
+    if _registry_in(text, file, profile) != registry:
+        raise UsageError(f"{file} cannot be added to", advice=f"p2p config edit: {line}")
+    replace_configuration(file, text)
+
+
+def replace_configuration(file: Path, text: str) -> None:
+    """Write the file, as a whole or not at all. Raise StorageError."""
     try:
-        new.touch(mode=0o600)
-        new.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        if _registry_in(new, profile) != registry:
-            raise UsageError(f"{file} cannot be added to", advice=f"p2p config edit: {line}")
-        new.replace(file.resolve())
+        replace_private(file.resolve(), text.encode("utf-8", "replace"))  # it may be a link
     except OSError as error:
         raise StorageError(f"{file} cannot be written: {error.strerror}") from error
-    finally:
-        new.unlink(missing_ok=True)
 
 
-def _registry_in(file: Path, profile: str | None) -> Value | None:
+def _registry_in(text: str, file: Path, profile: str | None) -> Value | None:
     try:
-        return read_configuration(file, profile).values.get("registry")
+        return configuration_of(text, file, profile).values.get("registry")
     except UsageError:
         return None
 

@@ -125,7 +125,8 @@ class TcpDial:
             self._on_failed(self._unreachable())
 
     def _unreachable(self) -> Unreachable:
-        return Unreachable(f"cannot reach {self._address}: {self._why.lower()}")
+        why = self._why.lower()
+        return Unreachable(f"cannot reach {self._address}: {why}", reason=why)
 
 
 class _Attempt:

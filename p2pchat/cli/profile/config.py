@@ -50,8 +50,12 @@ def path(settings: Settings) -> None:
 @click.pass_obj
 def edit(settings: Settings) -> None:
     """Run `p2p config edit`."""
-    from p2pchat.app.config_file import profiles_of, read_configuration, write_first
-    from p2pchat.private_files import replace_private
+    from p2pchat.app.config_file import (
+        configuration_of,
+        profiles_of,
+        replace_configuration,
+        write_first,
+    )
 
     file = settings.config_file
     make_folder(file.parent)
@@ -62,16 +66,12 @@ def edit(settings: Settings) -> None:
         if text is None:
             echo("nothing has changed", err=True)
             return
-        draft = file.with_suffix(".draft")
-        replace_private(draft, text.encode("utf-8", "replace"))
         try:
-            for profile in (None, *profiles_of(draft)):
-                read_configuration(draft, profile)
+            for profile in (None, *profiles_of(text)):
+                configuration_of(text, file, profile)
         except UsageError as error:
-            echo(f"{error.what.replace(str(draft), str(file))}", err=True)
+            echo(error.what, err=True)
             click.confirm("Edit again? (else nothing changes)", default=True, abort=True, err=True)
         else:
-            draft.replace(file.resolve())  # it may be a link into a folder of settings
+            replace_configuration(file, text)
             return
-        finally:
-            draft.unlink(missing_ok=True)

@@ -13,7 +13,12 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -30,12 +35,11 @@ from p2pchat.protocol.secure import ALPN
 _LIFETIME: Final = dt.timedelta(days=3650)  # trust is in the key, which has no date
 
 
-def make_certificate(certificate_file: Path, key_file: Path, name: str) -> None:
-    """Make a self-signed certificate and its key, for the owner's eyes. Raise StorageError."""
-    key = generate_private_key(SECP256R1())
+def self_signed(key: EllipticCurvePrivateKey | Ed25519PrivateKey, name: str) -> x509.Certificate:
+    """Return a certificate over a key, by that key; it says nothing but the name."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
-    certificate = (
+    return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
@@ -43,8 +47,14 @@ def make_certificate(certificate_file: Path, key_file: Path, name: str) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + _LIFETIME)
-        .sign(key, SHA256())
+        .sign(key, None if isinstance(key, Ed25519PrivateKey) else SHA256())
     )
+
+
+def make_certificate(certificate_file: Path, key_file: Path, name: str) -> None:
+    """Make a self-signed certificate and its key, for the owner's eyes. Raise StorageError."""
+    key = generate_private_key(SECP256R1())
+    certificate = self_signed(key, name)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
         replace_private(key_file, pem)

@@ -5,20 +5,18 @@ accepts it, and the key in it is what counts: exactly one certificate, with an E
 that key is the right one is for the owner of `on_secured` to decide.
 """
 
-import datetime as dt
 from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
 from p2pchat.errors import RemoteProtocolError
+from p2pchat.net.tls.certificates import self_signed
 from p2pchat.protocol.secure import ALPN
 
-_LIFETIME: Final = dt.timedelta(days=3650)
 _CHUNK: Final = 65536
 
 
@@ -29,18 +27,7 @@ def openssl_to_contacts() -> str:
 
 def peer_certificate(key: Ed25519PrivateKey) -> x509.Certificate:
     """Return a self-signed certificate over the identity's key; it says nothing else."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "p2pchat peer")])
-    now = dt.datetime.now(dt.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + _LIFETIME)
-        .sign(key, None)
-    )
+    return self_signed(key, "p2pchat peer")
 
 
 def peer_context(key: Ed25519PrivateKey) -> SSL.Context:

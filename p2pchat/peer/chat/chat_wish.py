@@ -32,7 +32,7 @@ class WishState(Enum):
     SEEKING = auto()
     """A known contact is looked for."""
     UNREACHABLE = auto()
-    """The same, and the person was told that the contact's address does not answer."""
+    """The same, and the person was told that the contact is away, or does not answer."""
     OPEN = auto()
     """The chat has started, and goes on while links come and go."""
     LEFT = auto()
@@ -61,6 +61,8 @@ _FULFILLED: Final = (_S.OPEN, _S.LEFT)
 _STEPS: Final[Mapping[tuple[WishState, _Step], tuple[WishState, Callable[..., Event]]]] = {
     (_S.ASKING, _Do.CALLED): (_S.ASKING, Calling),
     (_S.ASKING, _Do.NOT_REACHED): (_S.NONE, CallFailed),
+    (_S.ASKING, _Do.CONTACT_AWAY): (_S.ASKING, ContactAway),
+    (_S.SEEKING, _Do.CONTACT_AWAY): (_S.UNREACHABLE, ContactAway),
     (_S.SEEKING, _Do.NOT_REACHED): (_S.UNREACHABLE, ContactAway),
     **{(state, _Do.LINKED): (_S.OPEN, ChatStarted) for state in _UNFULFILLED},
     **{(state, _Do.LINKED): (_S.OPEN, ContactBack) for state in _FULFILLED},

@@ -296,6 +296,7 @@ class Conversations:
             self._found(conversation, result)
         elif not conversation.link:
             conversation.away()
+        if conversation.wished and conversation.is_away:
             self._on_event(ContactAway(contact))
 
     def _not_opened(self, contact: str, error: P2PError) -> None:

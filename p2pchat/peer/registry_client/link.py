@@ -122,9 +122,10 @@ class MachineDialer:
 
     def _reach(self, connected: Callable[[Wire], None], failed: OnFailed) -> Closable:
         def unreachable(error: P2PError) -> None:
+            why = isinstance(error, Unreachable) and error.reason
             failed(
                 Unreachable(
-                    f"cannot reach the registry at {self.url.address}: {_reason(error)}",
+                    f"cannot reach the registry at {self.url.address}: {why or error.what}",
                     likely="no registry runs there, or a firewall is between",
                     advice="p2p serve, or name another one with --registry",
                 )
@@ -239,7 +240,3 @@ class _SecureAttempt:
         if self.transport is not None and not self.transport.secured:
             self.transport.on_closed = ignore
             self.transport.abort()
-
-
-def _reason(error: P2PError) -> str:
-    return error.what.rpartition(": ")[2]

@@ -261,7 +261,7 @@ class Prompt:
         if around.more_unsettled:
             above.append(("class:notice", f"{NOTICE}{around.more_unsettled} more lines wait\n"))
         for text, state in around.unsettled:
-            for line in our_lines(around.prompt, text, state):
+            for line in our_lines(around.prompt, text, state, me=around.me):
                 for piece in _in_width(line, width):
                     above += [*piece, ("", "\n")]
         return [*above, ("class:prompt", around.prompt)]

@@ -31,7 +31,7 @@ class Around(NamedTuple):
     `left` and `right`: the two sides of the toolbar, about the contact and about us. `unsettled`:
     lines of ours that are not delivered, each with its state, and how many more there are before
     them. `names`: what can be completed, each with what is known of it. `front`: with whom what is
-    typed is said. `unread`: how many lines are unread in all conversations.
+    typed is said. `unread`: how many lines are unread in all conversations. `me`: our name.
     """
 
     prompt: str
@@ -42,6 +42,7 @@ class Around(NamedTuple):
     names: tuple[tuple[str, str], ...] = ()
     front: str = ""
     unread: int = 0
+    me: str = ""
 
 
 def around(app: ChatApp) -> Around:
@@ -58,6 +59,7 @@ def around(app: ChatApp) -> Around:
         _names(app),
         app.front or "",
         sum(app.foreground.unread.values()),
+        app.client.username,
     )
 
 

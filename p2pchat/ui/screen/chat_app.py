@@ -361,7 +361,7 @@ class ChatApp:
 
     def _not_said(self, text: str, error: P2PError) -> None:
         self._unsaid += 1
-        self._view.ours(self.prompt, text, "not sent")
+        self._view.ours(self.prompt, text, "not sent", me=self.client.username)
         self._view.tell(error_sentence(error))
 
     def _count_unsaid(self) -> int:

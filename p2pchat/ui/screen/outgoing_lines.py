@@ -88,5 +88,5 @@ class OutgoingLines:
         self._lines = dict(list(lines.items())[-_MOST_KEPT:]) if len(lines) > _MOST_KEPT else lines
 
     def _show(self, text: str, state: str) -> None:
-        prompt = prompt_of(self._client.username, self._contact)
-        self._view.ours(prompt, text, state, self._contact or "")
+        me = self._client.username
+        self._view.ours(prompt_of(me, self._contact), text, state, self._contact or "", me=me)

@@ -57,13 +57,13 @@ class View:
         """Show a notice."""
         self._write([notice(sentence)])
 
-    def ours(self, prompt: str, text: str, state: str, contact: str = "") -> None:
+    def ours(self, prompt: str, text: str, state: str, contact: str = "", *, me: str = "") -> None:
         """Show a line that was typed at the prompt, and what has become of it.
 
-        `contact`: the recipient, if it was said to one.
+        `contact` and `me`: the recipient and the sender, if it was said to one.
         """
         if not self._plain:
-            self._show_said(our_lines(prompt, text, state, contact), 0)
+            self._show_said(our_lines(prompt, text, state, contact, me=me), 0)
 
     def _show_said(self, lines: list[Fragments], at_ms: int) -> None:
         """Show a message with its time; 0 is now."""

@@ -129,14 +129,15 @@ def day_line(day: dt.date) -> Fragments:
     return [("class:day", f"—— {day:%A, %d %B %Y} ——")]
 
 
-def our_lines(prompt: str, text: str, state: str, contact: str = "") -> list[Fragments]:
+def our_lines(
+    prompt: str, text: str, state: str, contact: str = "", *, me: str = ""
+) -> list[Fragments]:
     """Return a line of ours as it was typed, with its state as a word or a mark.
 
-    `contact`: its recipient.
+    `contact`: its recipient. `me`: our name, which stands before what we do (`/me waves`).
     """
-    if text.startswith(ACTION):
-        us = prompt.removesuffix("> ").partition(" to ")[0]
-        prompt, text = f"{DOING}{us} ", _on_one_line(text)
+    if text.startswith(ACTION) and me:
+        prompt, text = f"{DOING}{me} ", _on_one_line(text)
     first, *rest = shown_lines(text, contact)
     lines: list[Fragments] = [[("class:prompt", prompt), ("", first)]]
     lines += _indented(first, rest, " " * len(prompt))

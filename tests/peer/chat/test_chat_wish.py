@@ -126,3 +126,14 @@ def test_a_wish_that_was_given_up_is_told_nothing() -> None:
     assert told.events == []
     told.wish.fail(GONE, even_if_unwished=True)
     assert told.events == [CallFailed("bob", GONE)]
+
+
+@pytest.mark.parametrize("stranger", [False, True])
+def test_a_contact_who_goes_offline_while_they_are_called(stranger: bool) -> None:
+    """It is told, so that what is written meanwhile waits; the chat starts when they are back."""
+    told = Told()
+    told.wish.begin(stranger=stranger)
+    told.wish.calling()
+    told.wish.away()
+    told.wish.linked(Security.VERIFIED)
+    assert told.events[-2:] == [ContactAway("bob"), ChatStarted("bob", Security.VERIFIED)]

@@ -32,7 +32,7 @@ class Screen(View):
         self.lines: list[str] = []
         self.typed: list[tuple[str, str]] = []
 
-    def ours(self, prompt: str, text: str, state: str, contact: str = "") -> None:
+    def ours(self, prompt: str, text: str, state: str, contact: str = "", *, me: str = "") -> None:
         self.typed.append((prompt + text, state))
 
     def _keep(self, lines: list[Fragments]) -> None:

@@ -64,5 +64,5 @@ def test_what_somebody_does_can_pass_for_nothing_else() -> None:
 def test_what_we_do_looks_like_what_others_do() -> None:
     """With its state behind it."""
     shown: list[Fragments] = []
-    View(shown.extend, plain=False).ours("alice to bob> ", "/me waves", "delivered")
+    View(shown.extend, plain=False).ours("alice to bob> ", "/me waves", "delivered", me="alice")
     assert ["".join(t for _, t in line) for line in shown] == ["~ alice waves  ✓"]
