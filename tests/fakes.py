@@ -100,36 +100,36 @@ class MemoryTransport:
         self.queued = 0
         self.lingers = False
         self.send_ceiling = SEND_CEILING
-        self._inbox: list[bytes] = []
-        self._out: list[bytes] = []
+        self.inbox: list[bytes] = []
+        self.out: list[bytes] = []
         self._reading = True
         self._closing = False
-        self._ended = False
-        self._remote_closed = False
+        self.ended = False
+        self.remote_closed = False
         self._due = False
         self.is_stopped: Callable[[str], bool] = lambda _: False
 
     def write(self, data: bytes) -> None:
         if self._closing:
             return
-        self._out.append(data)
+        self.out.append(data)
         self.queued += len(data)
         if self.queued > self.send_ceiling:
             self.end(LinkLost(f"{self.remote} does not read what it is sent"))
         else:
-            self._soon()
+            self.soon()
 
     def pause_reading(self) -> None:
         self._reading = False
 
     def resume_reading(self) -> None:
         self._reading = not self._closing
-        self._soon()
+        self.soon()
 
     def close(self) -> None:
         if not self._closing:
             self._closing, self._reading = True, False
-            self._soon()
+            self.soon()
 
     def abort(self) -> None:
         self.end(None)
@@ -141,47 +141,47 @@ class MemoryTransport:
 
     @property
     def _at_end(self) -> bool:
-        return self._remote_closed and not self._inbox and not self._ended
+        return self.remote_closed and not self.inbox and not self.ended
 
     def end(self, error: LinkLost | None) -> None:
-        if self._ended:
+        if self.ended:
             return
-        self._ended = self._closing = True
+        self.ended = self._closing = True
         self._reading = False
-        self._out, self.queued = [], 0
-        self.other._remote_closed = True
-        self.other._soon()
+        self.out, self.queued = [], 0
+        self.other.remote_closed = True
+        self.other.soon()
         self._loop.call_soon(lambda: self.on_closed(error))
 
-    def _soon(self) -> None:
+    def soon(self) -> None:
         if not self._due:
             self._due = True
             self._loop.call_soon(self._move)
 
     def _move(self) -> None:
         self._due = False
-        if self._ended or self.is_stopped(self.local.host):
+        if self.ended or self.is_stopped(self.local.host):
             return
         self._send()
-        if self._inbox and self._reading:
-            data = self._inbox.pop(0)
-            self.other._soon()
-            self._soon()
+        if self.inbox and self._reading:
+            data = self.inbox.pop(0)
+            self.other.soon()
+            self.soon()
             self.on_data(data)
         if self._at_end and self._reading:
             self.on_end()
-        if self._closing and (not self.queued or self._remote_closed):
+        if self._closing and (not self.queued or self.remote_closed):
             self.end(None)
 
     def _send(self) -> None:
-        if not self._out:
+        if not self.out:
             return
-        if self.other._ended:
-            self._out, self.queued = [], 0
-        elif sum(map(len, self.other._inbox)) < 65536:
-            self.other._inbox.append(b"".join(self._out))
-            self._out, self.queued = [], 0
-            self.other._soon()
+        if self.other.ended:
+            self.out, self.queued = [], 0
+        elif sum(map(len, self.other.inbox)) < 65536:
+            self.other.inbox.append(b"".join(self.out))
+            self.out, self.queued = [], 0
+            self.other.soon()
             self._loop.call_soon(self._drained)
 
     def _drained(self) -> None:
@@ -242,7 +242,7 @@ class MemoryInternet:
             accept()
         for pair in self.wires:
             for end in pair:
-                end._soon()
+                end.soon()
 
     def is_stopped(self, host: str) -> bool:
         return host in self._stopped

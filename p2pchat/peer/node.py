@@ -115,7 +115,7 @@ class Node:
             self.history,
             self.do_not_disturb,
             self.registry.may_send_to,
-            host=self._listening_host,
+            host=lambda: None if self.address is None else self.address.host,
             among_secure=self.url.secure,
             on_call=self._caller_verification.take_call,
             on_event=self._tell,
@@ -155,6 +155,11 @@ class Node:
     def standing(self) -> SessionState:
         """How we stand with the registry."""
         return self.registry.standing
+
+    @property
+    def address(self) -> Address | None:
+        """Where contacts reach us; None before we are logged in."""
+        return self._server.address
 
     @property
     def calling(self) -> str | None:
@@ -293,11 +298,6 @@ class Node:
     def _service_of(self, contact: str) -> ChatService:
         """Return the service by which we talk with a contact: in clear if that has begun."""
         return self._clear if self._clear.is_with(contact) else self._usual
-
-    def _listening_host(self) -> str | None:
-        """Return where contacts reach us; None before we are logged in."""
-        here = self._server.address
-        return None if here is None else here.host
 
     def _caller(self, username: str) -> str:
         waiting = self.called_by

@@ -26,8 +26,8 @@ class Sender:
             wait,
             lambda error, _: self.result.append(error),
         )
-        hear = alice.node._on_event
-        alice.node._on_event = lambda e: (hear(e), delivery.on_event(e))  # type: ignore[assignment]
+        alice.hear_too(delivery.on_event)
+        self.delivery = delivery
         world.settle()
 
     @property
@@ -99,7 +99,7 @@ def test_what_is_on_its_way_is_not_called_failed(secure_world: World) -> None:
     conversation.link.on_message = held.append
     secure_world.lie("bob", b"another key of thirty-two bytes!")
     sender = Sender(secure_world, alice, "bob")
-    alice.node._on_event(OutboxFailed("bob", P2PError("it was cancelled"), 1))
+    sender.delivery.on_event(OutboxFailed("bob", P2PError("it was cancelled"), 1))
     secure_world.settle()
     assert sender.result == []
     for message in held:

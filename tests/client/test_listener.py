@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from p2pchat.client.listener import NodeListener
-from p2pchat.client.socket_client import SocketClient
+from p2pchat.client.socket_client import SocketClient, control_link
 from p2pchat.errors import P2PError, Unreachable, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.net.unix_socket import dial_unix
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.store.profile import Profile
-from p2pchat.protocol.client.messages import Hello
+from p2pchat.protocol.client.messages import Hello, Ordered
 from p2pchat.protocol.client.orders import Count, GetStatus, Open, UseNewKey
+from p2pchat.protocol.states import Speaker
 from tests.client.conftest import Desk
 from tests.peer.chat.test_conversations import texts
 
@@ -50,12 +51,16 @@ def test_clients_come_and_go(desk: Desk) -> None:
 
 def test_a_client_that_vanishes_leaves_what_it_alone_had_open(desk: Desk) -> None:
     """As kill -9 does it: the contact sees that nobody is there any more."""
-    client = desk.remote(follow=True)
-    client.ask(Open("bob"))
+    link = control_link(desk.world.loop, dial_unix(desk.world.loop, desk.path), Speaker.DIALLER)
+    link.on_message = lambda _: None
+    link.send(Hello(follow=True))
+    desk.turn(lambda: link.may_send(Ordered))
+    link.send(Ordered(1, Open("bob")))
+    desk.turn(lambda: desk.node.conversations.get("bob") is not None)
     conversation = desk.node.conversations.get("bob")
     assert conversation is not None
     desk.turn(lambda: conversation.wished)
-    client._link.abort()
+    link.abort()
     desk.turn(lambda: not conversation.wished)
     assert desk.alice.clients.number == 0
 

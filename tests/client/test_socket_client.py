@@ -1,18 +1,22 @@
 """A client on the control socket: what may go wrong between two processes."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from p2pchat.client.socket_client import SocketClient, socket_of
+from p2pchat.client.socket_client import SocketClient, control_link, socket_of
 from p2pchat.errors import LinkLost, NodeEnded, P2PError, TimedOut, Unreachable, UsageError
-from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.protocol.client.messages import Hello
+from p2pchat.net.transport import Wire
+from p2pchat.net.unix_socket import UnixListener
+from p2pchat.protocol.client.messages import Alive, Bye, Hello, Welcome
 from p2pchat.protocol.client.orders import Done, GetStatus, Open, Say
+from p2pchat.protocol.client.state import NodeState
 from p2pchat.protocol.messages import Message
+from p2pchat.protocol.states import Speaker
 from tests.client.conftest import Desk
-from tests.world import World
+from tests.fakes import advance
 
 
 def test_each_account_has_a_name_of_its_own(tmp_path: Path) -> None:
@@ -58,37 +62,51 @@ def test_a_node_that_ends_is_told(desk: Desk) -> None:
         client.ask(GetStatus())
 
 
-def test_a_node_that_ends_as_it_greets(desk: Desk) -> None:
+class ScriptedNode:
+    """A node that greets its client, and then says what it is given to say, and nothing more."""
+
+    def __init__(self, loop: Loop, path: Path, *says: Message) -> None:
+        self._says = says
+        self._listener = UnixListener(loop, path, lambda wire: self._came(loop, wire))
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _came(self, loop: Loop, wire: Wire) -> None:
+        self.link = control_link(loop, wire, Speaker.LISTENER)
+        self.link.on_message = lambda _: self._greet()
+
+    def _greet(self) -> None:
+        self.link.on_message = lambda _: None
+        greeting = Welcome(2, "0", "alice", "p2p://r", True, False, (), {}, NodeState())
+        for message in (greeting, *self._says):
+            self.link.send(message)
+
+
+def test_a_node_that_ends_as_it_greets(loop: Loop, tmp_path: Path) -> None:
     """What it says after its greeting is heard, although both come at once."""
-    greeted = desk.listener._greeted
-
-    def greet_and_end(link: Link, hello: Message) -> None:
-        greeted(link, hello)
-        desk.listener.close()
-
-    desk.listener._greeted = greet_and_end  # type: ignore[method-assign]
-    client = desk.remote(follow=True)
-    with pytest.raises(LinkLost):
-        client.ask(GetStatus())
-    assert not client.is_open
+    with closing(ScriptedNode(loop, tmp_path / "n.sock", Bye())) as node:
+        client = SocketClient(loop, tmp_path / "n.sock", Hello(follow=True))
+        with pytest.raises(LinkLost):
+            client.ask(GetStatus())
+        assert not client.is_open
+        node.link.close()
 
 
-def test_a_node_that_hangs_is_named(desk: Desk, secure_world: World) -> None:
+def test_a_node_that_hangs_is_named(loop: Loop, tmp_path: Path) -> None:
     """It gives no sign of life: the client that follows it is told which process that is."""
-    client = desk.remote(follow=True)
-    told: list[P2PError] = []
-    client.on_closed = told.append
-    client.begin()
-    hung: list[None] = []
-    desk.world.loop.call_later(9, lambda: hung.append(None))
-    for end in tuple(desk.listener._ends):  # the node's process, stopped
-        assert end._sign is not None
-        end._sign.cancel()
-    secure_world.advance(11)
-    assert hung
-    assert isinstance(told[0], TimedOut)
-    assert "does not answer" in told[0].what
-    assert "kill -CONT" in told[0].advice
+    with closing(ScriptedNode(loop, tmp_path / "n.sock", Alive())) as node:
+        client = SocketClient(loop, tmp_path / "n.sock", Hello(follow=True))
+        told: list[P2PError] = []
+        client.on_closed = told.append
+        client.begin()
+        advance(loop, 9)
+        assert told == []
+        advance(loop, 2)
+        assert isinstance(told[0], TimedOut)
+        assert "does not answer" in told[0].what
+        assert "kill -CONT" in told[0].advice
+        node.link.close()
 
 
 def test_a_node_of_another_version_says_so(desk: Desk) -> None:

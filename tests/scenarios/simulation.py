@@ -300,7 +300,7 @@ class Simulation:
 
     def _ends(self, host: str) -> list[MemoryTransport]:
         ends = [end for pair in self.world.internet.wires for end in pair]
-        return [end for end in ends if end.local.host == host and not end._ended]
+        return [end for end in ends if end.local.host == host and not end.ended]
 
     def _settle(self) -> None:
         settle(self.world.loop)
@@ -337,17 +337,17 @@ class Simulation:
     def _cut(self, rng: random.Random) -> None:
         """Cut a wire, at any byte of what is on it."""
         wires = self.world.internet.wires
-        wires[:] = [pair for pair in wires if not (pair[0]._ended and pair[1]._ended)]
+        wires[:] = [pair for pair in wires if not (pair[0].ended and pair[1].ended)]
         if not wires:
             return
         pair = rng.choice(wires)
         for end in pair:
-            whole = b"".join(end._out)
-            if whole and not end.other._ended:
-                end._out, end.queued = [], 0
+            whole = b"".join(end.out)
+            if whole and not end.other.ended:
+                end.out, end.queued = [], 0
                 part = whole[: rng.randrange(len(whole))]
-                end.other._inbox += [part] if part else []
-                end.other._soon()
+                end.other.inbox += [part] if part else []
+                end.other.soon()
         self.world.loop.run_once(0)
         pair[0].cut()
 

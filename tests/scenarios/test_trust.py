@@ -191,7 +191,7 @@ def test_an_impostor_who_answers_for_another_is_refused(world: World) -> None:
         world.person("bob", B),
         world.person("mallory", C),
     )
-    bobs, mallorys = bob.node._server.address, mallory.node._server.address
+    bobs, mallorys = bob.node.address, mallory.node.address
     assert bobs is not None
     assert mallorys is not None
     world.internet.listeners[bobs] = world.internet.listeners[mallorys]

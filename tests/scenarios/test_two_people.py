@@ -459,7 +459,7 @@ def test_stopping_leaves_nothing(world: World) -> None:
         person.node.stop()
     world.advance(5)
     assert {a.host for a in (*world.internet.listeners, *world.internet.sockets)} == {"10.0.0.1"}
-    assert all(a._ended and b._ended for a, b in world.internet.wires)
+    assert all(a.ended and b.ended for a, b in world.internet.wires)
     assert len(world.presence) == 0
 
 

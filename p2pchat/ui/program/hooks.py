@@ -56,10 +56,15 @@ class Hooks:
         self._output = output
         self._tell = tell
         self._waiting: deque[_Run] = deque()
-        self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._under_way: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._told: set[str] = set()
         self._timer: Timer | None = None
         self._closed = False
+
+    @property
+    def processes(self) -> list[int]:
+        """The ids of the processes that run now."""
+        return [process.pid for _, process in self._under_way]
 
     def on_event(self, event: Event) -> None:
         """Run the commands for the event, now or when there is room."""
@@ -85,14 +90,15 @@ class Hooks:
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
-        for _, process in self._running:
+        for _, process in self._under_way:
             process.returncode = 0  # they outlive us, which Python would take for a slip
+        self._under_way.clear()
 
     def _go_on(self) -> None:
-        while self._waiting and len(self._running) < AT_ONCE:
+        while self._waiting and len(self._under_way) < AT_ONCE:
             run = self._waiting.popleft()
             try:
-                self._running.append((run.name, self._start(run)))
+                self._under_way.append((run.name, self._start(run)))
             except (OSError, ValueError) as error:
                 why = error.strerror if isinstance(error, OSError) else None
                 program = self._commands[run.name][0]
@@ -104,7 +110,7 @@ class Hooks:
                         advice=f"which {shlex.quote(program)}",
                     ),
                 )
-        if self._running and (self._timer is None or not self._timer.live):
+        if self._under_way and (self._timer is None or not self._timer.live):
             self._timer = self._loop.call_later(_LOOK_EVERY, self._look)
 
     def _start(self, run: _Run) -> subprocess.Popen[bytes]:
@@ -123,11 +129,11 @@ class Hooks:
 
     def _look(self) -> None:
         """Check which have ended."""
-        for name, process in tuple(self._running):
+        for name, process in tuple(self._under_way):
             code = process.poll()
             if code is None:
                 continue
-            self._running.remove((name, process))
+            self._under_way.remove((name, process))
             if code:
                 how = f"exit code {code}" if code > 0 else f"signal {-code}"
                 self._fail(

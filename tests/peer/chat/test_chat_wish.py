@@ -70,7 +70,7 @@ def test_what_is_written_to_an_address_where_nobody_answers_waits(secure_world: 
     """The registry says that bob is online, and his machine has gone: no line is refused."""
     world = secure_world
     alice, bob = friends(world)
-    bobs = bob.node._server.address
+    bobs = bob.node.address
     assert bobs is not None
     listener = world.internet.listeners.pop(bobs)
     for left, _ in world.internet.wires:

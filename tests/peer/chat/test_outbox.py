@@ -17,7 +17,7 @@ class Friends:
     """Alice, who has things to say, and bob, who comes and goes."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        self.world = world
         self.alice, self.bob = friends(world)
         self.kept: list[int] = []
         self.failed: list[P2PError] = []
@@ -25,16 +25,16 @@ class Friends:
     def queue(self, *said: str) -> None:
         outbox = self.alice.node.conversations.outbox
         outbox.queue("bob", said, self.kept.append, self.failed.append)
-        self._world.settle()
+        self.world.settle()
 
     def retry(self) -> None:
         outbox = self.alice.node.conversations.outbox
         outbox.queue_again("bob", self.kept.append, self.failed.append)
-        self._world.settle()
+        self.world.settle()
 
     def cancel(self) -> int:
         count = self.alice.node.conversations.outbox.cancel("bob")
-        self._world.settle()
+        self.world.settle()
         return count
 
     @property
@@ -44,20 +44,20 @@ class Friends:
 
     def bob_goes(self) -> None:
         self.bob.node.stop()
-        self._world.advance(2)
+        self.world.advance(2)
 
     def bob_comes(self) -> list[str]:
         """Give what he is told."""
-        self.bob = self._world.person("bob", B)
-        self._world.advance(120)
+        self.bob = self.world.person("bob", B)
+        self.world.advance(120)
         return texts(self.bob.told())
 
     def start_alice_again(self) -> None:
         """As after a crash: what is on the disk is all that she has."""
         self.alice.node.stop()
-        self._world.settle()
-        self.alice = self._world.person("alice", A)
-        self._world.settle()
+        self.world.settle()
+        self.alice = self.world.person("alice", A)
+        self.world.settle()
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_who_says_it_again_twice_says_it_once(they: Friends) -> None:
     outbox = they.alice.node.conversations.outbox
     for _ in range(2):
         outbox.queue_again("bob", they.kept.append, they.failed.append)
-    they._world.settle()
+    they.world.settle()
     assert states(they.alice, "bob") == [LineState.QUEUED]
     assert [error.what for error in they.failed] == [
         "nothing for bob has failed or is missing there"
@@ -143,7 +143,7 @@ def test_what_is_on_its_way_cannot_be_called_back(
 ) -> None:
     """It is delivered, and is not called failed."""
     they.alice.node.call("bob")
-    they._world.settle()
+    they.world.settle()
     link = they.alice.node.conversations.get("bob").link  # type: ignore[union-attr]
     assert link is not None
     with monkeypatch.context() as patch:
@@ -167,7 +167,7 @@ def test_what_had_come_after_all_is_shown_once(they: Friends) -> None:
             "UPDATE line SET state = 'failed' WHERE id = ?", (line.id,)
         )
     they.retry()
-    they._world.advance(2)
+    they.world.advance(2)
     assert states(they.alice, "bob") == [LineState.DELIVERED]
     assert texts(they.bob.told()) == []
 

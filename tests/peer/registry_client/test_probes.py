@@ -25,7 +25,7 @@ def test_reaching_tells_our_own_address(secure_world: World, probes: Probes) -> 
     reached = probes.reach(secure_world.url.address)
     assert (reached.seconds, reached.local_host) == (0, HERE)
     secure_world.settle()
-    assert all(end._ended for pair in secure_world.internet.wires for end in pair)
+    assert all(end.ended for pair in secure_world.internet.wires for end in pair)
     with pytest.raises(Unreachable, match=r"10\.9\.9\.9"):
         probes.reach(Address("10.9.9.9", 7117))
 

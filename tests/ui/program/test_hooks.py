@@ -49,11 +49,11 @@ class Desk:
         """Run the loop, also until nothing runs."""
         self.loop.run_until(done)
         for hooks in self._hooks:
-            self.loop.run_until(lambda hooks=hooks: not hooks._running)
+            self.loop.run_until(lambda hooks=hooks: not hooks.processes)
 
     def close(self) -> None:
         for hooks in self._hooks:
-            self.loop.run_until(lambda hooks=hooks: not hooks._running)
+            self.loop.run_until(lambda hooks=hooks: not hooks.processes)
             hooks.close()
         self.log.close()
 
@@ -121,17 +121,18 @@ def test_few_run_at_once_and_the_rest_in_order(desk: Desk) -> None:
     hooks = desk.hooks({"request": desk.script("import signal; signal.pause()")})
     for n in range(AT_ONCE + 2):
         hooks.on_event(Called(f"b{n}"))
-    assert len(hooks._running) == AT_ONCE
+    assert len(hooks.processes) == AT_ONCE
     for n in range(1000):
         hooks.on_event(Called(f"c{n}"))
     assert len(desk.told) == 1
     assert desk.told[0].what == "1000 hooks wait, and some were not run"
+    processes = hooks.processes
     hooks.close()
     hooks.on_event(Called("late"))
-    for _, process in hooks._running:
-        os.kill(process.pid, signal.SIGKILL)  # `process` was told that it is over
-        os.waitpid(process.pid, 0)
-    hooks._running.clear()
+    assert hooks.processes == []
+    for process in processes:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_a_hook_that_fails_is_told_once(desk: Desk, code: str, how: str) -> None
     for _ in range(3):
         hooks.on_event(Called("bob"))
         desk.until(lambda: bool(desk.told))
-    desk.loop.run_until(lambda: not hooks._running)
+    desk.loop.run_until(lambda: not hooks.processes)
     assert [error.what for error in desk.told] == [f"the hook for request failed with {how}"]
     assert (desk.folder / "ran").read_text() == "xxx"
     if how == "exit code 1":

@@ -79,7 +79,7 @@ def test_a_person_chats(world: World) -> None:
     assert app.done
     assert app.exit_code == 0
     assert [line for line in screen.lines if "bob" in line] == [
-        f"* bob is online at {B}:{bob.node._server.address.port}",  # type: ignore[union-attr]
+        f"* bob is online at {B}:{bob.node.address.port}",  # type: ignore[union-attr]
         "* calling bob, waiting for an answer: /leave gives it up",
         "* chat with bob started",
         *ENCRYPTED[world.url.secure],
