@@ -87,7 +87,7 @@ def refuse_if_others_can_read(path: Path) -> None:
 
 
 def refuse_unless_private_file(file: Path) -> None:
-    """Raise StorageError if it is no file, or group or others have any right to it."""
+    """Raise StorageError if it is not a file, or group or others have any right to it."""
     if file.exists() and not file.is_file():
         raise StorageError(
             f"{file} is {'a folder' if file.is_dir() else 'no file'}",

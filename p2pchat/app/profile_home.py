@@ -82,7 +82,7 @@ class ProfileHome:
         """Return the name in the spelling of this registry. Raise UsageError if it is not a valid
         name.
 
-        Who is called in clear has any name.
+        A contact who is called in clear may have any name.
         """
         return meant_name(username, secure=self.url.secure and not in_clear)
 

@@ -91,7 +91,7 @@ class Settings:
         """The registry that is meant, and where that comes from.
 
         Where nothing names one, it is the one at which an account was used last. A profile that
-        cannot be read is no reason here: whatever needs it says so.
+        cannot be read is ignored here: what needs it reports that.
         """
         value, origin = self.resolved["registry"]
         if origin == DEFAULT and self.profile_file.exists():

@@ -32,7 +32,7 @@ def echo_wrapped(text: str, *, err: bool = False, indent: int = 4) -> None:
 
 
 def _width(stream: TextIO) -> int | None:
-    """Return how wide the terminal is; None if it is none."""
+    """Return the width of the terminal; None if stdout is not one."""
     try:
         is_terminal = stream.isatty()
     except (AttributeError, ValueError):  # there is none, or it is closed

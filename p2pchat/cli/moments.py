@@ -14,7 +14,7 @@ class Moment(click.ParamType[int]):
     name = "moment"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the milliseconds; raise a usage error if the value is no representable time."""
+        """Return the milliseconds; raise a usage error if the value is not a time."""
         if isinstance(value, int):
             return value
         from p2pchat.ui.text.moments import EXAMPLES, moment_of
@@ -32,7 +32,7 @@ class Duration(click.ParamType[int]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the seconds; raise a usage error if the value is no duration."""
+        """Return the seconds; raise a usage error if the value is not a duration."""
         if isinstance(value, int):
             return value
         from p2pchat.protocol.durations import seconds_of
@@ -49,7 +49,7 @@ class ComingMoment(click.ParamType[int]):
     name = "moment"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the milliseconds; raise a usage error if the value is no such time."""
+        """Return the milliseconds; raise a usage error if the value is not a time in the future."""
         if isinstance(value, int):
             return value
         from p2pchat.ui.text.moments import COMING_EXAMPLES, coming_moment_of

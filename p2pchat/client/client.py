@@ -77,7 +77,7 @@ class Client(ABC):
     def named(self, typed: str, *, in_clear: bool = False) -> str:
         """Return a typed name in the spelling of the registry; "me" is ourselves.
 
-        Who is called in clear, or talks to us so, has any name. Raise UsageError if it is none.
+        A contact in clear may have any name. Raise UsageError if it is not valid.
         """
         if is_me(typed):
             return self.username

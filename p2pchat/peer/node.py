@@ -224,7 +224,7 @@ class Node:
     def call(self, username: str, *, in_clear: bool = False) -> None:
         """Call a contact for a chat; Calling, ContactAway, ChatStarted or CallFailed follows.
 
-        If that user is calling us, it is the same wish, and their call is accepted. Who is at the
+        If that user is calling us, it is the same wish, and their call is accepted. A user of the
         original listener is called only with `in_clear`.
         """
         check_username(username)

@@ -18,6 +18,6 @@ class Address(NamedTuple):
 
 
 def written_address(text: str) -> Address:
-    """Return the address that `str` gave. Raise ValueError if it is none."""
+    """Return the address that `str` gave. Raise ValueError if it is not valid."""
     host, _, port = text.rpartition(":")
     return Address(host.removeprefix("[").removesuffix("]"), int(port))

@@ -28,7 +28,7 @@ def is_duration(text: str) -> bool:
 
 
 def seconds_of(text: str) -> int:
-    """Return the seconds of a duration. Raise UsageError if it is none."""
+    """Return the seconds of a duration. Raise UsageError if it is not valid."""
     found = _DURATION.fullmatch(text.strip().lower())
     if found is None:
         raise UsageError(f"{text!r} is not a duration", advice="30m, 8h, 1d or 2w")

@@ -60,7 +60,7 @@ def write_answer(counter: int, host: str, port: int) -> bytes:
 
 
 def read_answer(datagram: bytes) -> tuple[int, str, int]:
-    """Return counter, host and port. Raise RemoteProtocolError if it is no answer."""
+    """Return counter, host and port. Raise RemoteProtocolError if it is not an answer."""
     address = datagram[_ANSWER.size :]
     if not datagram.startswith(_ANSWER_MARK) or len(address) not in {4, 16}:
         raise RemoteProtocolError("the datagram is no answer to a HELLO")

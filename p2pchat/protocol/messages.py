@@ -182,7 +182,7 @@ class AnnouncePort(Request, frozen=True):
 
 
 class AnnouncePortResult(Answer, frozen=True):
-    """FAIL: the port is taken at that address, or is no port."""
+    """FAIL: the port is taken at that address, or is not a port."""
 
     outcome: Outcome
     reason: Reason | None = None

@@ -61,7 +61,7 @@ def check_username(username: str) -> None:
 def meant_name(typed: str, *, secure: bool) -> str:
     """Return a typed name in the spelling of a registry of that dialect.
 
-    Names of the secure dialect are lower case (PROTOCOL, "Names"). Raise UsageError if it is none.
+    Names of the secure dialect are lower case (PROTOCOL, "Names"). Raise UsageError if not valid.
     """
     if not secure:
         check_username(typed)

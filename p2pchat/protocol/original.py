@@ -1,8 +1,8 @@
 """The original dialect: space-separated UTF-8 text (PROTOCOL, "Original dialect").
 
-What an unchanged client could send by a slip of its user (no password, a port that is none, an
-unspeakable name) is read as a message, so that it gets an answer; only what no user could have
-meant is a violation.
+A mistake that the user of an unchanged client can make (no password, an invalid port, an impossible
+name) is read as a message, so that it gets an answer; only what no user can have meant is a
+violation.
 """
 
 from collections.abc import Callable

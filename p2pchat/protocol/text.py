@@ -62,7 +62,7 @@ def printable(text: str) -> str:
 def _is_harmful(c: str) -> bool:
     """Return whether a character obeys, hides or reorders.
 
-    What Python's tables do not know is none: it is a letter or an emoji that is newer than they.
+    One that Python's tables do not know is harmless: a letter or an emoji that is newer than they.
     """
     category = unicodedata.category(c)
     if category == "Cn":

@@ -93,7 +93,7 @@ class ServeCommand(click.Command):
     def _limits_in(self, environment: dict[str, str]) -> Iterator[tuple[str, Given]]:
         """Yield what click cannot know: P2P_SERVE_LIMIT_SOME_NAME=5, by parameter.
 
-        Raise UsageError if a variable is no setting: a slip there would leave a listener open.
+        Raise UsageError if a variable is not a setting: a slip there would leave a listener open.
         """
         own = {_variable(name) for name in self._options}
         families = {f"{_variable(name)}_": each.name or "" for name, each in self._families.items()}
@@ -208,5 +208,5 @@ def _wanted(option: click.Option) -> tuple[_Kinds, str]:
 
 
 def _is_one(value: object, kinds: _Kinds) -> bool:
-    """Return whether the value has one of the types; unlike in Python, a bool is no number."""
+    """Return whether the value has one of the types; unlike in Python, a bool is not a number."""
     return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))

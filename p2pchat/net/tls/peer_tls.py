@@ -77,7 +77,7 @@ class PeerEngine:
             return b"".join(pieces)
 
     def handshake(self) -> bool:
-        """Go on with it. Raise RemoteProtocolError for a certificate that is no identity."""
+        """Go on with it. Raise RemoteProtocolError for a certificate that is not an identity."""
         try:
             self._tls.do_handshake()
         except SSL.WantReadError:

@@ -38,8 +38,8 @@ class Contacts:
     def all(self) -> list[KnownContact]:
         """Return all contacts, sorted by name.
 
-        A user who was only looked up is none: at a secure registry a contact has a key, or was
-        blocked or muted.
+        At a secure registry a contact has a key, or was blocked or muted; a user who was only
+        looked up is not a contact.
         """
         known = self._profile.contacts(self._registry)
         if not self._registry.startswith("p2p://"):

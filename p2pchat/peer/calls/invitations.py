@@ -71,7 +71,7 @@ def is_invitation(text: str) -> bool:
 
 
 def parse_invitation(text: str) -> Invitation:
-    """Read an invitation's link. Raise UsageError if it is none, or was cut off."""
+    """Read an invitation's link. Raise UsageError if it is not one, or was cut off."""
     try:
         parts = urlsplit(text.strip())
         contact = parts.path.strip("/")

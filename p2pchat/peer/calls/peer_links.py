@@ -126,7 +126,7 @@ class _Handshake:
         self._tls = tls
 
     def close(self) -> None:
-        """Abandon it; a link that it has made is no longer ours."""
+        """Abandon the attempt; a link that was handed over stays open."""
         if not self._tls.secured:
             self._tls.on_closed = lambda _: None
             self._tls.abort()

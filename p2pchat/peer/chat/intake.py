@@ -52,7 +52,7 @@ class Intake:
         self._decide()
 
     def detach(self) -> None:
-        """There is no link any more."""
+        """Note that the link has ended."""
         self._link = None
         self._stop_looking()
 

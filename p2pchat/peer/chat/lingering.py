@@ -45,7 +45,7 @@ class Lingering:
         self._active_at = self._loop.now()
 
     def stop(self) -> None:
-        """There is no link any more."""
+        """Note that the link has ended."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -151,7 +151,7 @@ class OriginalService:
         self._loop.call_soon(lambda: self._on_event(Said(contact, text)))
 
     def leave(self, contact: str) -> bool:
-        """Leave the chat (ChatEnded follows) or withdraw the call; return False if it is none."""
+        """Leave the chat (ChatEnded follows) or withdraw a call; return False if there is none."""
         return contact in {*self.contacts, self.calling} and self._calls.leave()
 
     def wait_for_reader(self, contact: str, *, behind: bool) -> None:

@@ -145,7 +145,7 @@ class _Attempt:
         self._dial = self._next()
 
     def close(self) -> None:
-        """Abandon it; a link that was handed over is no longer ours."""
+        """Abandon the attempt; a link that was handed over stays open."""
         self._dial.close()
 
     def _next(self) -> Closable:

@@ -233,7 +233,7 @@ class _SecureAttempt:
             failed(error)
 
     def close(self) -> None:
-        """Abandon it; a link that was handed over is no longer ours."""
+        """Abandon the attempt; a link that was handed over stays open."""
         self.given_up = True
         if self.dial is not None:
             self.dial.close()

@@ -41,7 +41,7 @@ class Identity:
 def load_identity(file: Path) -> Identity:
     """Return the identity in the file, which is created if it does not exist.
 
-    Raise StorageError if the file or its folder can be read by others, or is no such key.
+    Raise StorageError if the file or its folder can be read by others, or does not hold such a key.
     """
     try:
         if not file.exists():

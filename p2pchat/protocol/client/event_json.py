@@ -64,7 +64,7 @@ def event_object(event: Event, now: int) -> Object:
 
 
 def read_event(fields: Mapping[str, Any]) -> Event:
-    """Return the event of an object. Raise ValueError if it is none that we know."""
+    """Return the event of an object. Raise ValueError if it is not a known one."""
     kind = _KINDS.get(fields.get("event", ""))
     if kind is None:
         raise ValueError("not an event")

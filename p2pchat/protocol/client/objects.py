@@ -70,5 +70,5 @@ def timestamp(at: int) -> str:
 
 
 def moment(text: str) -> int:
-    """Return the milliseconds since the epoch of a `timestamp`. Raise ValueError if it is none."""
+    """Return the milliseconds since the epoch of a `timestamp`. Raise ValueError otherwise."""
     return round(dt.datetime.fromisoformat(text).timestamp() * 1000)

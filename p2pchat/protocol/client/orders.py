@@ -17,7 +17,7 @@ class Result(Message, frozen=True, tag_field="result"):
 
 
 class Done(Result, frozen=True, tag="done"):
-    """It was done, and there is no more to say of it."""
+    """The order was carried out; there is no other result."""
 
 
 class Number(Result, frozen=True, tag="number"):

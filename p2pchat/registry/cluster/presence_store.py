@@ -121,7 +121,7 @@ class PresenceStore:
     def publish(
         self, rows: Iterable[PresenceRow], gone: Sequence[str]
     ) -> dict[str, Published] | None:
-        """Write who is here and who is not any more; return what has come of each row.
+        """Write who is here and who has left; return what has come of each row.
 
         None where our lease has ended: renew it first.
         """

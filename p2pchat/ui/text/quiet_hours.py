@@ -15,7 +15,7 @@ class QuietHours(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "QuietHours":
-        """Return the hours that a setting names. Raise ValueError if it is none."""
+        """Return the hours that a setting names. Raise ValueError if it is not valid."""
         found = _HOURS.fullmatch(text.strip())
         if found is None:
             raise ValueError("not FROM-UNTIL")
