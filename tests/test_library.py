@@ -108,12 +108,12 @@ def test_the_bot_of_the_readme(people: People, tmp_path: Path) -> None:
             alice.type("/chat bob")
             alice.type("hello")
             alice.wait_for("^bob: olleh$")
-            assert people.run("alice", "register", "carol")[0] == 0
-            env = people.env["alice"] | {"P2P_HOME": str(tmp_path / "carol")}
-            with running(Program("chat", "bob", "--as", "carol", env=env)) as carol:
-                carol.wait_for("chat with bob started")
-                carol.type("stranger")
-                carol.wait_for("^bob: regnarts$")
+            assert people.run("alice", "register", "dave")[0] == 0
+            env = people.env["alice"] | {"P2P_HOME": str(tmp_path / "dave")}
+            with running(Program("chat", "bob", "--as", "dave", env=env)) as dave:
+                dave.wait_for("chat with bob started")
+                dave.type("stranger")
+                dave.wait_for("^bob: regnarts$")
 
 
 def test_who_has_never_logged_in_needs_a_password(people: People, tmp_path: Path) -> None:
@@ -122,15 +122,16 @@ def test_who_has_never_logged_in_needs_a_password(people: People, tmp_path: Path
     file.write_text(
         "import sys, p2pchat\n"
         "try:\n"
-        "    with p2pchat.connect('bob', password=(sys.argv + [None])[1]) as me:\n"
+        "    with p2pchat.connect('frank', password=(sys.argv + [None])[1]) as me:\n"
         "        print('online', me.online)\n"
         "except p2pchat.errors.P2PError as error:\n"
         "    print(error.exit_code, error.what)\n"
     )
-    env = people.env["bob"] | {"P2P_HOME": str(tmp_path / "elsewhere")}
+    assert people.run("alice", "register", "frank")[0] == 0
+    env = people.env["alice"] | {"P2P_HOME": str(tmp_path / "elsewhere")}
     env.pop("P2P_PASSWORD")
     for words, said in (
-        ((), "4 the password of bob is needed"),
+        ((), "4 the password of frank is needed"),
         (("wrong",), "4 "),
         (("password",), "online True"),
     ):

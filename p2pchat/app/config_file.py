@@ -165,28 +165,21 @@ def keep_registry(file: Path, registry: str, profile: str | None) -> None:
 
     Raise StorageError; UsageError where it is to be written by hand.
     """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
     write_first(file)
-    line = f"registry = {shown(registry)}"
-    lines = (_text(file) or "").removesuffix("\n").split("\n")
-    if profile is None:
-        tables = (i for i, old in enumerate(lines) if old.lstrip().startswith("["))
-        ours = lines[: next(tables, len(lines))]
-        commented = next((i for i, old in enumerate(ours) if old.startswith("# registry = ")), None)
-        if commented is None:
-            lines.insert(0, line)
-        else:
-            lines[commented] = line
-    else:
-        headers = (f"[profiles.{profile}]", f'[profiles."{profile}"]')
-        header = next((i for i, old in enumerate(lines) if old.strip() in headers), None)
-        if header is None:
-            lines += ["", headers[1], line]
-        else:
-            lines.insert(header + 1, line)
-    text = "\n".join(lines) + "\n"
-    if _registry_in(text, file, profile) != registry:
-        raise UsageError(f"{file} cannot be added to", advice=f"p2p config edit: {line}")
-    replace_configuration(file, text)
+    try:
+        document = tomlkit.parse(_text(file) or "")
+        table: Any = document
+        for name in ("profiles", profile) if profile is not None else ():
+            table = table.setdefault(name, tomlkit.table(is_super_table=name == "profiles"))
+        table["registry"] = registry
+    except (TOMLKitError, AttributeError, TypeError) as error:
+        raise UsageError(
+            f"{file} cannot be added to", advice=f"p2p config edit: registry = {shown(registry)}"
+        ) from error
+    replace_configuration(file, tomlkit.dumps(document))
 
 
 def replace_configuration(file: Path, text: str) -> None:
@@ -195,13 +188,6 @@ def replace_configuration(file: Path, text: str) -> None:
         replace_private(file.resolve(), text.encode("utf-8", "replace"))  # it may be a link
     except OSError as error:
         raise StorageError(f"{file} cannot be written: {error.strerror}") from error
-
-
-def _registry_in(text: str, file: Path, profile: str | None) -> Value | None:
-    try:
-        return configuration_of(text, file, profile).values.get("registry")
-    except UsageError:
-        return None
 
 
 def template() -> str:

@@ -153,12 +153,27 @@ def test_a_registry_is_kept_for_the_self_that_asked(
 
 
 def test_a_registry_that_cannot_be_kept_leaves_the_file(file: Path) -> None:
-    """The table is there in another notation: a second one would make the file malformed."""
-    file.write_text("[profiles]\nwork = {peer-port = 7}\n")
-    with pytest.raises(UsageError, match="cannot be added to"):
-        keep_registry(file, "p2p://a", "work")
-    assert file.read_text() == "[profiles]\nwork = {peer-port = 7}\n"
-    assert [path.name for path in file.parent.iterdir()] == [file.name]
+    """Something else stands where its table would be, or the file is malformed."""
+    for text in ("profiles = 3\n", "[profiles]\nwork = 3\n", "= nonsense\n"):
+        file.write_text(text)
+        with pytest.raises(UsageError, match="cannot be added to"):
+            keep_registry(file, "p2p://a", "work")
+        assert file.read_text() == text
+        assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_registry_is_kept_in_the_notation_that_is_there(file: Path) -> None:
+    """With the comments, wherever they are."""
+    for before, profile, after in (
+        ("[profiles]\nwork = {peer-port = 7} # w\n", "work", 'registry = "p2p://a"} # w'),
+        ("# first\n[prompt]\nbell = true # b\n", None, '# first\nregistry = "p2p://a"\n'),
+        ('registry = "p2p://b" # old\n', None, 'registry = "p2p://a" # old\n'),
+    ):
+        file.write_text(before)
+        keep_registry(file, "p2p://a", profile)
+        assert after in file.read_text()
+        assert [c for c in "#" if before.count(c) != file.read_text().count(c)] == []
+        assert read_configuration(file, profile).values["registry"] == "p2p://a"
 
 
 def test_editing_is_looked_at_before_it_counts(tmp_path: Path, file: Path) -> None:
