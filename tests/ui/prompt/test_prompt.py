@@ -47,11 +47,22 @@ def test_what_is_given_stands_around_the_line() -> None:
 @pytest.mark.parametrize("state", ["", "sent", "delivered", "not sent", "waits for an answer"])
 def test_a_line_is_shown_whatever_words_its_state_has(state: str) -> None:
     """A word of it that was taken for a colour once ended the prompt."""
+    screen = Screen()
     with create_pipe_input() as keyboard:
-        prompt = Prompt(
-            lambda: Around("> "), history_file=None, input=keyboard, output=DummyOutput()
-        )
+        prompt = Prompt(lambda: Around("> "), history_file=None, input=keyboard, output=screen)
         prompt.write(our_lines("> ", "bring the cake", state))
+    mark = {"": "", "delivered": "  ✓"}.get(state, f"  ({state})")
+    assert screen.text == f"> bring the cake{mark}\r\n"
+
+
+class Screen(DummyOutput):
+    """Keeps the text that is written to it."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, data: str) -> None:
+        self.text += data
 
 
 def test_completion_and_a_private_history(tmp_path: Path) -> None:
