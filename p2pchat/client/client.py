@@ -116,7 +116,7 @@ class Client(ABC):
 
     @abstractmethod
     def begin(self) -> None:
-        """Tell what the node says from now on, and what it has said; harmless a second time."""
+        """Call the callbacks from now on, and for what has come; harmless a second time."""
 
     @abstractmethod
     def close(self) -> None:

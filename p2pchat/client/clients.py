@@ -65,13 +65,13 @@ class Clients:
         return len(self._sessions)
 
     def add(self, session: Session) -> None:
-        """Tell a client every event from now on."""
+        """Add a client, which is told every event from now on."""
         self._sessions.append(session)
         if session.attended:
             self._tell_attended()
 
     def remove(self, session: Session) -> None:
-        """Tell a client no more."""
+        """Remove a client, which is told no more."""
         self._sessions.remove(session)
         if session.attended:
             self._tell_attended()

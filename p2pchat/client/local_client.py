@@ -27,7 +27,7 @@ class LocalClient(Client):
         self.on_close: Callable[[], None] = ignore
 
     def begin(self) -> None:
-        """Tell what the node says from now on, and what it has said; harmless a second time."""
+        """Call the callbacks from now on, and for what has come; harmless a second time."""
         if not self._begun:
             self._begun = True
             if self._inbox:

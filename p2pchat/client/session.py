@@ -163,7 +163,7 @@ class ClientSession:
             self._loop.call_soon(self._look)
 
     def _look(self) -> None:
-        """Tell the client of a change of the state without an event."""
+        """Send a change of the state that no event tells of."""
         self._is_to_look = False
         change = self._change()
         if change is not None:

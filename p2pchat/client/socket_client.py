@@ -77,7 +77,7 @@ class SocketClient(Client):
         self._wait_for_a_sign()
 
     def begin(self) -> None:
-        """Tell what the node says from now on, and what it has said; harmless a second time."""
+        """Call the callbacks from now on, and for what has come; harmless a second time."""
         self._link.release()
 
     def ask(self, order: Order[R], timeout: float = ANSWER_TIMEOUT) -> R:

@@ -105,7 +105,27 @@ class Node:
             on_event=self._tell,
         )
         self.do_not_disturb = DoNotDisturb(loop)
-        self._clear = OriginalService(
+        self._clear = self._original_service(loop, network, limits)
+        links = SecureLinks(loop, network, credentials.identity, limits.handshake_bytes)
+        self._server = self._clear.server
+        if self.url.secure:
+            on_call = self._caller_verification.take_call
+            self._server = PeerServer(loop, network, links, limits, on_call=on_call)
+        in_clear_too = self.url.secure and credentials.allow_original
+        self._listen_address = ListenAddress(
+            self._server, self._clear.server if in_clear_too else None, peer_host, peer_port
+        )
+        self.conversations = self._make_conversations(loop, links, limits, rng)
+        secure = SecureService(self.conversations)
+        self._services: tuple[ChatService, ...] = (self._clear, secure)
+        self._usual: ChatService = secure if self.url.secure else self._clear
+        self.registry.on_presence_update = self._sighted
+        self.registry.on_connecting = self._has_changed
+
+    def _original_service(
+        self, loop: Loop, network: Network, limits: PeerLimits
+    ) -> OriginalService:
+        return OriginalService(
             loop,
             network,
             self.username,
@@ -121,16 +141,11 @@ class Node:
             on_event=self._tell,
             on_drained=self._has_changed,
         )
-        links = SecureLinks(loop, network, credentials.identity, limits.handshake_bytes)
-        self._server = self._clear.server
-        if self.url.secure:
-            on_call = self._caller_verification.take_call
-            self._server = PeerServer(loop, network, links, limits, on_call=on_call)
-        in_clear_too = self.url.secure and credentials.allow_original
-        self._listen_address = ListenAddress(
-            self._server, self._clear.server if in_clear_too else None, peer_host, peer_port
-        )
-        self.conversations = Conversations(
+
+    def _make_conversations(
+        self, loop: Loop, links: SecureLinks, limits: PeerLimits, rng: random.Random
+    ) -> Conversations:
+        return Conversations(
             loop,
             self.username,
             self.contacts,
@@ -145,11 +160,6 @@ class Node:
             limits=limits,
             rng=rng,
         )
-        secure = SecureService(self.conversations)
-        self._services: tuple[ChatService, ...] = (self._clear, secure)
-        self._usual: ChatService = secure if self.url.secure else self._clear
-        self.registry.on_presence_update = self._sighted
-        self.registry.on_connecting = self._has_changed
 
     @property
     def standing(self) -> SessionState:

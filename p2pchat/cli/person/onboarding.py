@@ -51,7 +51,7 @@ def begin(settings: Settings) -> Begun:
     was answered is kept. Keeps the registry in the configuration file, if it was asked for. Raises
     UsageError, and what keeps us from the registry where it was not asked for.
     """
-    if _knows_somebody(settings) or settings.resolved["registry"][1] != DEFAULT:
+    if _has_an_account(settings) or settings.resolved["registry"][1] != DEFAULT:
         given = options.given_password(settings, None)
         return Begun(_at(settings, settings.registry, None, None, given, ask=True))
     registry = settings.registry
@@ -104,7 +104,7 @@ def _at(
             echo(f"the registry at {us.url.address} answers", err=True)
             code = "" if invitation is None else invitation.code
             if ask:
-                username = _become_somebody(us, name, password, code, is_new=invitation is not None)
+                username = _choose_account(us, name, password, code, is_new=invitation is not None)
             elif name is None or password is None:
                 raise UsageError(
                     "there is no terminal to ask for a name and a password on",
@@ -119,7 +119,7 @@ def _at(
     return username
 
 
-def _become_somebody(
+def _choose_account(
     us: "UserSession", name: str | None, given: str | None, code: str, *, is_new: bool
 ) -> str:
     """Ask for a name and a password until the registry takes them; return the name.
@@ -205,7 +205,7 @@ def _say(error: P2PError) -> None:
     echo_wrapped(f"{error.what}{f'; {error.likely}' if error.likely else ''}", err=True)
 
 
-def _knows_somebody(settings: Settings) -> bool:
+def _has_an_account(settings: Settings) -> bool:
     """Return whether there is an account at the registry that counts without a question."""
     if not settings.profile_file.exists():
         return False

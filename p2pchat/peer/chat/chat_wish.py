@@ -73,7 +73,7 @@ _STEPS: Final[Mapping[tuple[WishState, _Step], tuple[WishState, Callable[..., Ev
     **{(state, _Do.FAILED): (_S.NONE, CallFailed) for state in (*_UNFULFILLED, *_FULFILLED)},
     **{(state, _Do.ENDED): (_S.NONE, ChatEnded) for state in (*_UNFULFILLED, *_FULFILLED)},
 }
-"""A step that is not here changes nothing, and is told to nobody."""
+"""A step that is not here changes nothing and emits no event."""
 
 
 class ChatWish:

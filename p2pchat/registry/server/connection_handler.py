@@ -45,8 +45,8 @@ class Client:
         "_on_login",
         "_request_id",
         "_service",
+        "_session",
         "_stopping",
-        "_visitor",
         "_why_left",
         "_worker",
         "host",
@@ -68,7 +68,7 @@ class Client:
         self._worker = worker
         self._link = link
         self.host = link.remote.host
-        self._visitor = ClientSession(
+        self._session = ClientSession(
             link.remote.host, self._hang_up, self._tell, secure=secure, channel=link.channel
         )
         self._answering = False
@@ -81,7 +81,7 @@ class Client:
         _log.info("%s came", self)
 
     def __str__(self) -> str:
-        username, remote = self._visitor.username, self._link.remote
+        username, remote = self._session.username, self._link.remote
         return str(remote) if username is None else f"{username} at {remote}"
 
     def close_when_answered(self) -> None:
@@ -104,7 +104,7 @@ class Client:
         if type(request) is Logout:
             self._leave("logged out")
             return
-        answer = self._service.answer(self._visitor, request)
+        answer = self._service.answer(self._session, request)
         self._request_id = request.id
         if isinstance(answer, Message):
             self._send(answer)
@@ -136,7 +136,7 @@ class Client:
         self._send(answer)
         if not self._link.open:
             return
-        if self._visitor.username is None:
+        if self._session.username is None:
             _log.info("%s refused", self)
         elif not self._is_in:
             self._is_in = True
@@ -149,7 +149,7 @@ class Client:
     def _send(self, answer: Message) -> None:
         if self._service.counters.counts_answers:
             self._service.counters.answered(answer)
-        if type(answer) is SlowDown and not self._visitor.secure:
+        if type(answer) is SlowDown and not self._session.secure:
             # The original dialect cannot say it, and a FAIL would mean that the password is wrong.
             self._leave("hung up on, it asks for too much")
             return
@@ -168,13 +168,13 @@ class Client:
 
     def _leave(self, why: str) -> None:
         """Put the user offline now; sending the last bytes may take a while."""
-        self._service.leave(self._visitor)
+        self._service.leave(self._session)
         self._why_left = why
         self._link.close()
 
     def _closed(self, error: P2PError | None) -> None:
-        self._service.leave(self._visitor)
+        self._service.leave(self._session)
         why = self._why_left or (one_line(error.what) if error is not None else "hung up")
         _log.info("%s left: %s", self, why)
-        self._visitor.forget()
+        self._session.forget()
         self._on_gone(self)

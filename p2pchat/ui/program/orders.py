@@ -102,7 +102,7 @@ class ProgramOrders:
         return is_sending if order.word == "send" else not self._unanswered
 
     def do(self, order: JsonOrder) -> None:
-        """Give the order to the node. Raise P2PError if it makes no sense."""
+        """Send the order to the node. Raise P2PError if it makes no sense."""
         order = self._with_name(order)
         plan = self._plans[order.word](order)
         self._last_key += 1

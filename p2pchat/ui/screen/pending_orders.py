@@ -14,7 +14,7 @@ R = TypeVar("R", bound=Result)
 
 
 class PendingOrders:
-    """Give orders to the client that `client()` returns; what fails is told in the view.
+    """Orders given to the client that `client()` returns; a failure is shown in the view.
 
     `on_answer()` is called after each answer.
     """
