@@ -108,7 +108,6 @@ class ClientSession:
     def on_event(self, event: Event) -> None:
         """Handle an event of the node."""
         self._orders.on_event(event)
-        self._orders.go_on()
         contact = contact_of(event)
         if self._closed or not self._hello.follow:
             return

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pchat.errors import RemoteProtocolError
+from p2pchat.errors import LocalProtocolError, RemoteProtocolError
 from p2pchat.protocol.framing import Caps, Frame, FrameReader, FrameWriter, pad
 
 CAPS = Caps({pad("SEARCH"): 100, pad("MSG"): 70_000, pad("A_COMMAND_OF_15"): 5})
@@ -132,3 +132,11 @@ def test_frames_before_a_bad_one_are_given() -> None:
     assert reader.pull(CAPS) == (pad("SEARCH"), b"bob")
     with pytest.raises(RemoteProtocolError):
         reader.pull(CAPS)
+
+
+@pytest.mark.parametrize("name", ["", "A" * 16, "lower", "TWO WORDS", "Ü"])
+def test_a_name_that_would_break_the_frame_is_ours_to_mend(name: str) -> None:
+    """It is no command; fifteen bytes are one."""
+    with pytest.raises(LocalProtocolError, match="not a valid command name"):
+        pad(name)
+    assert pad("A" * 15) == b"A" * 15
