@@ -34,8 +34,8 @@ class Client(ABC):
 
     Callbacks come one at a time in later turns, in the order in which the node has acted: what an
     event or an answer tells is in `state` by then. `on_changed` tells of other changes of it. These
-    two come only if the client follows the node. `on_closed(error)` comes at most once; every order
-    that has no answer has failed before. Nothing comes before `begin`, so set them before it.
+    two come only if the client follows the node. `on_closed(error)` comes at most once, before
+    the orders without an answer fail. Nothing comes before `begin`, so set them before it.
     """
 
     paced = False
@@ -55,6 +55,7 @@ class Client(ABC):
         self._orders: dict[int, tuple[Callable[[Any], None], OnFailed]] = {}
         self._last_order = 0
         self._ended: LinkLost | None = None
+        self._is_forgotten = False
 
     def _welcomed(self, welcome: Welcome) -> None:
         """Note whose node it is."""
@@ -138,7 +139,7 @@ class Client(ABC):
         match message:
             case Answered(number, result, failure, change):
                 self._change(change)
-                then, failed = self._orders.pop(number)
+                then, failed = self._orders.pop(number, (ignore, ignore))  # or nothing waits
                 if failure is None:
                     then(result)
                 else:
@@ -164,12 +165,15 @@ class Client(ABC):
         self.is_open = False
         self._ended = LinkLost(error.what, likely=error.likely, advice=error.advice)
         orders, self._orders = self._orders, {}
+        self.on_closed(error)
+        if self._is_forgotten:  # the owner has closed it, and is to be called no more
+            return
         for _, failed in orders.values():
             failed(self._ended)
-        self.on_closed(error)
 
     def _forget(self) -> None:
         """Call nothing any more."""
         self.is_open = False
+        self._is_forgotten = True
         self._orders.clear()
         self.on_event = self.on_changed = self.on_closed = ignore

@@ -10,11 +10,13 @@ behind no contact that writes is heard.
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
 
 from p2pchat.errors import P2PError
 from p2pchat.peer.node import Node
 from p2pchat.protocol.client.events import (
+    ChatEnded,
     ContactAway,
     ContactBack,
     ContactIdle,
@@ -22,6 +24,7 @@ from p2pchat.protocol.client.events import (
     ContactLost,
     Delivered,
     Event,
+    NotKept,
     RegistryBack,
     RegistryLost,
     TextReceived,
@@ -33,6 +36,9 @@ T = TypeVar("T")
 _MOST_UNTAKEN: Final = 1000
 _MOST_CHARACTERS: Final = 1024 * 1024
 """Events, and characters of text in them, that are under way."""
+
+_BEGINNING: Final = 200
+"""Characters of a text that is one of very many."""
 
 _MOST_MERGED: Final = 1000
 """Events of different kinds or contacts that are kept for a client that is behind."""
@@ -75,22 +81,24 @@ class EventQueue:
         self._in_clear: deque[TextReceived] = deque()  # in no history; their contact is held
         self._merged: dict[object, Event] = {}
         self._held: set[str] = set()
-        self._ended = False
+        self._begun = self._ended = False
 
     def begin(self) -> None:
-        """Send what is unread, where the client stands for the person."""
+        """Send what is unread, where the client stands for the person, and what came since."""
+        self._begun = True
         if self._seen:
+            self._after = None  # it is among what is unread
             try:
                 self._unread.extend(self._node.history.unread_ids(self._only or None))
             except P2PError as error:
                 self._merged[Trouble] = Trouble(error)
-            self._catch_up()
+        self._catch_up()
 
     def put(self, event: Event) -> None:
         """Send an event, now or when the client has caught up."""
         if self._ended:
             return
-        if self._is_behind or self._is_full:
+        if self._is_behind or self.is_full:
             self._fall_behind(event)
         else:
             self._tell(event)
@@ -117,13 +125,14 @@ class EventQueue:
         self._let_go()
 
     @property
-    def _is_full(self) -> bool:
+    def is_full(self) -> bool:
+        """Whether as much is under way as may be."""
         return len(self._untaken) >= _MOST_UNTAKEN or self._untaken_characters >= _MOST_CHARACTERS
 
     @property
     def _is_behind(self) -> bool:
         waits = self._unread or self._merged or self._in_clear
-        return bool(waits) or self._after is not None
+        return not self._begun or bool(waits) or self._after is not None
 
     def _fall_behind(self, event: Event) -> None:
         """Remember enough of an event to send it when the client catches up."""
@@ -154,7 +163,7 @@ class EventQueue:
 
     def _catch_up(self) -> None:
         """Send what the client has missed, as far as there is room: messages first."""
-        while self._is_behind and not self._is_full:
+        while self._is_behind and not self.is_full:
             try:
                 missed = self._missed()
             except P2PError as error:
@@ -181,12 +190,33 @@ class EventQueue:
         return merged.values()
 
     def _tell(self, event: Event) -> None:
+        event = _bounded(event)
         self._last_number += 1
         message = event if isinstance(event, TextReceived) else None
-        size = len(message.text) if message is not None else 0
+        size = _size(event)
         self._untaken.append(_Untaken(self._last_number, size, message))
         self._untaken_characters += size
         self._send(self._last_number, event)
+
+
+def _bounded(event: Event) -> Event:
+    """Return an event as it fits into a frame: of very many texts the beginnings."""
+    if _size(event) > _MOST_CHARACTERS:
+        if isinstance(event, NotKept):
+            return replace(event, texts=tuple(map(_beginning, event.texts)))
+        if isinstance(event, ChatEnded):
+            return replace(event, unsent=tuple(map(_beginning, event.unsent)))
+    return event
+
+
+def _beginning(text: str) -> str:
+    return text[:_BEGINNING]
+
+
+def _size(event: Event) -> int:
+    """Return how many characters of text an event carries."""
+    texts = (getattr(event, "texts", ()), getattr(event, "unsent", ()))
+    return len(getattr(event, "text", "")) + sum(len(text) for some in texts for text in some)
 
 
 def _first(waiting: deque[T]) -> list[T]:

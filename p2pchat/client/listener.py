@@ -50,7 +50,8 @@ class NodeListener:
         self._clients = clients
         early, self._early = self._early, []
         for link, hello in early:
-            self._greeted(link, hello)
+            if link.open:
+                self._greeted(link, hello)
 
     def close(self) -> None:
         """Stop serving, and let another process run the node; harmless a second time."""
@@ -101,7 +102,7 @@ class _RemoteEnd:
         self._sign: Timer | None = None
         self._session = ClientSession(loop, clients, hello, link.send)
         link.send(self._session.welcome())
-        link.on_message = self._heard
+        link.on_message = self._session.hear
         link.on_closed = lambda _: self._gone()
         if hello.follow:
             self._give_sign()
@@ -111,13 +112,6 @@ class _RemoteEnd:
         self._link.send(Bye())
         self._link.close()
         self._gone()
-
-    def _heard(self, message: Message) -> None:
-        if isinstance(message, Bye):
-            self._link.close()
-            self._gone()
-        else:
-            self._session.hear(message)
 
     def _give_sign(self) -> None:
         """Send a sign of life every few seconds."""

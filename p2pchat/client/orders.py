@@ -4,9 +4,9 @@ Knows no message and no number of an order; who is asked, and who hears of it, i
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from p2pchat.client.clients import Clients
 from p2pchat.client.delivery import Delivery, Queue
@@ -17,6 +17,7 @@ from p2pchat.peer.node import Node
 from p2pchat.peer.store.schedule import scheduled
 from p2pchat.protocol.client import orders as o
 from p2pchat.protocol.client.events import CallFailed, ChatEnded, Event, NotKept
+from p2pchat.protocol.client.lines import KeptLine, ScheduledLine
 from p2pchat.protocol.client.state import Security, SessionState
 from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.names import check_username
@@ -25,6 +26,10 @@ from p2pchat.wall_clock import now_ms
 Then = Callable[[o.Result], None]
 
 _DONE: Final = o.Done()
+
+
+_MOST_CHARACTERS: Final = 512 * 1024
+"""Of the texts in one answer, which must fit into a frame however they are escaped."""
 
 
 class _Waiting(NamedTuple):
@@ -137,11 +142,11 @@ class Orders:
             self._say_or_send(waiting)
 
     def _say_or_send(self, waiting: _Waiting) -> None:
-        order, then, failed = waiting
+        order, failed = waiting.order, waiting.failed
         try:
             if isinstance(order, o.Say):
                 self._node.say(order.to, order.text)
-                self._loop.call_soon(lambda: then(_DONE))  # it is on the disk then
+                self._loop.call_soon(lambda: waiting.then(_DONE))  # it is flushed then
             else:
                 self._queue(waiting, order)
         except P2PError as error:
@@ -251,7 +256,10 @@ class Orders:
             order.user or None, words=order.words, limit=order.limit, states=order.states
         )
         later = node.schedule.all() if order.scheduled else ()
-        return o.Lines(tuple(lines), tuple(later))
+        kept = _last_ones(lines, _MOST_CHARACTERS)
+        return o.Lines(
+            tuple(kept), tuple(_last_ones(later, _MOST_CHARACTERS)), len(lines) - len(kept)
+        )
 
     def _search(self, order: o.Search, then: Then, failed: OnFailed) -> None:
         def found(result: SearchResult) -> None:
@@ -323,3 +331,15 @@ class Orders:
         then(o.Switch(give_way is not None))
         if give_way is not None:
             give_way()
+
+
+L = TypeVar("L", KeptLine, ScheduledLine)
+
+
+def _last_ones(lines: Sequence[L], most: int) -> list[L]:
+    """Return the last lines whose texts have at most so many characters; one in any case."""
+    room = most
+    first = len(lines)
+    while first and (room := room - len(lines[first - 1].text)) >= 0:
+        first -= 1
+    return list(lines[min(first, len(lines) - 1) :]) if lines else []

@@ -4,13 +4,14 @@ What travels is `protocol.client.messages`; how it does is the client's, or the 
 """
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from p2pchat.client.clients import Clients
 from p2pchat.client.event_queue import EventQueue
 from p2pchat.client.orders import Orders
-from p2pchat.errors import P2PError
+from p2pchat.errors import P2PError, StorageError
 from p2pchat.net.loop import Loop
 from p2pchat.protocol.client.events import (
     Called,
@@ -102,26 +103,29 @@ class ClientSession:
                 self._clients.on_changed()
             case Taken(number):
                 self._events.taken(number)
+                self._look_later()
             case _:
                 raise AssertionError(message)
 
     def on_event(self, event: Event) -> None:
         """Handle an event of the node."""
-        self._orders.on_event(event)
-        contact = contact_of(event)
+        self._tell_event(event)
+        self._orders.on_event(event)  # after it: what an answer is about was told then
+
+    def _tell_event(self, event: Event) -> None:
         if self._closed or not self._hello.follow:
             return
+        contact = contact_of(event)
         if self._hello.only and contact not in {"", self._hello.only}:
             return
         if self.attended and isinstance(event, _MAY_SOUND):
-            is_muted = self._node.contacts.is_muted(contact)
-            self._muted = self._muted | {contact} if is_muted else self._muted - {contact}
+            self._note_whether_muted(contact)
         self._events.put(event)
         self._look_later()
 
     def on_changed(self) -> None:
         """Note that more can be said than before, or that a client has ordered something."""
-        self._orders.go_on()
+        self._loop.call_soon(self._orders.go_on)  # an event may follow, and is told first
         self._look_later()
 
     def on_bug(self) -> None:
@@ -137,6 +141,11 @@ class ClientSession:
         for contact in tuple(self._orders.opened):
             if not self._is_elsewhere(contact):
                 self._node.leave(contact)
+
+    def _note_whether_muted(self, contact: str) -> None:
+        with suppress(StorageError):  # then it is as it was
+            is_muted = self._node.contacts.is_muted(contact)
+            self._muted = self._muted | {contact} if is_muted else self._muted - {contact}
 
     def _begin(self) -> None:
         if not self._closed:
@@ -164,6 +173,8 @@ class ClientSession:
     def _look(self) -> None:
         """Send a change of the state that no event tells of."""
         self._is_to_look = False
+        if self._events.is_full:  # of who takes nothing; the next event brings the change, too
+            return
         change = self._change()
         if change is not None:
             self._put(change)

@@ -82,11 +82,11 @@ class SocketClient(Client):
 
     def ask(self, order: Order[R], timeout: float = ANSWER_TIMEOUT) -> R:
         """Do as Client.ask; a node that does not answer is named."""
+        number = self._last_order + 1
         try:
             return super().ask(order, timeout)
         except TimedOut as error:
-            if self._orders:
-                self._orders.clear()
+            if self._orders.pop(number, None) is not None:
                 raise self._unanswered() from error
             raise
 

@@ -6,6 +6,7 @@ from p2pchat.client.client import Client
 from p2pchat.errors import NoSuchUser, P2PError, UsageError
 from p2pchat.protocol.client import orders as o
 from p2pchat.protocol.client.events import (
+    ChatEnded,
     ChatStarted,
     ContactIdle,
     Delivered,
@@ -243,3 +244,44 @@ def test_names_are_written_as_at_the_registry(desk: Desk, connect: Connect) -> N
     client = connect(follow=True)
     assert client.named("BOB") == "bob"
     assert client.named("Me") == "alice"
+
+
+def test_very_long_lines_leave_room_for_few(desk: Desk, connect: Connect) -> None:
+    """An answer fits into a frame whatever was said; it says how many lines it leaves out."""
+    for n in range(30):
+        desk.bob.node.conversations.outbox.queue(
+            "alice", (f"{n} " + "\x7f" * 60_000,), lambda _: None, lambda _: None
+        )
+        desk.world.settle()
+    log = Log(desk, connect(follow=True))
+    found = log.ask(o.ReadLines("bob", states=(LineState.UNREAD,), limit=200))
+    assert 5 < len(found.lines) < 12
+    assert len(found.lines) + found.left_out == 30
+    assert found.lines[-1].text.startswith("29 ")
+
+
+def test_texts_of_an_event_that_are_too_many_are_cut(desk: Desk, connect: Connect) -> None:
+    """So that it comes at all; how many there were is right."""
+    log = Log(desk, connect(follow=True))
+    unsent = tuple("x" * 60_000 for _ in range(200))
+    desk.alice.clients.on_event(ChatEnded("bob", None, unsent))
+    desk.turn(lambda: len(log.events) == 1)
+    (event,) = log.events
+    assert isinstance(event, ChatEnded)
+    assert [len(text) for text in event.unsent] == [200] * 200
+
+
+def test_what_comes_before_it_begins_is_in_order(desk: Desk, connect: Connect) -> None:
+    """Unread lines come first, and each once, also one that comes as the client does."""
+    desk.bob.node.call("alice")
+    desk.world.settle()
+    desk.bob.say("old")
+    desk.world.settle()
+    desk.bob.say("new")
+    client = connect(follow=True, seen=True)
+    log = Log(desk, client)
+    desk.world.settle()
+    desk.turn(lambda: len([e for e in log.events if isinstance(e, TextReceived)]) >= 2)
+    desk.world.settle()
+    texts = [event.text for event in log.events if isinstance(event, TextReceived)]
+    assert texts == ["old", "new"]

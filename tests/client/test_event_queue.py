@@ -130,3 +130,18 @@ def test_a_client_that_ends_lets_its_contacts_go_on(
     secure_world.settle()
     assert waiting(bob) == 0
     assert len(alice.node.unread()) == LINES
+
+
+def test_what_was_said_in_clear_is_not_told_from_the_history(
+    secure_world: World, pair: tuple[Person, Person]
+) -> None:
+    """It would come twice, and as if it had been encrypted."""
+    alice, bob = pair
+    slow = Slow(alice)
+    say(secure_world, bob, 1001)
+    alice.node.history.thread("carl", b"").keep_clear("in clear", outgoing=False)
+    slow.queue.put(TextReceived("carl", "in clear"))
+    slow.read_all(secure_world)
+    told = [event for event in slow.told if isinstance(event, TextReceived)]
+    in_clear = [(event.text, event.id) for event in told if event.contact == "carl"]
+    assert in_clear == [("in clear", 0)]

@@ -10,7 +10,7 @@ from p2pchat.errors import LinkLost, NodeEnded, P2PError, TimedOut, Unreachable,
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Wire
 from p2pchat.net.unix_socket import UnixListener
-from p2pchat.protocol.client.messages import Alive, Bye, Hello, Welcome
+from p2pchat.protocol.client.messages import Alive, Answered, Bye, Hello, Welcome
 from p2pchat.protocol.client.orders import Done, GetStatus, Open, Say
 from p2pchat.protocol.client.state import NodeState
 from p2pchat.protocol.messages import Message
@@ -55,8 +55,8 @@ def test_a_node_that_ends_is_told(desk: Desk) -> None:
     client.order(GetStatus(), failed=told.append)
     desk.listener.close()
     desk.turn(lambda: len(told) == 2)
-    assert isinstance(told[0], LinkLost)
-    assert isinstance(told[1], NodeEnded)
+    assert isinstance(told[0], NodeEnded)
+    assert isinstance(told[1], LinkLost)
     assert not client.is_open
     with pytest.raises(LinkLost):
         client.ask(GetStatus())
@@ -114,3 +114,36 @@ def test_a_node_of_another_version_says_so(desk: Desk) -> None:
     with pytest.raises(UsageError, match=r"version 2 .* command 7") as caught:
         SocketClient(desk.world.loop, desk.path, Hello(protocol=7))
     assert "start it again" in caught.value.advice
+
+
+def test_an_answer_that_comes_too_late_is_no_bug(loop: Loop, tmp_path: Path) -> None:
+    """Nobody waits for it any more; the next one is heard."""
+    with closing(ScriptedNode(loop, tmp_path / "n.sock")) as node:
+        client = SocketClient(loop, tmp_path / "n.sock", Hello(follow=True))
+        loop.call_soon(lambda: loop.call_soon(lambda: None))
+        with pytest.raises(TimedOut):
+            client.ask(GetStatus(), timeout=0)
+        node.link.send(Answered(1, Done()))
+        told: list[Done] = []
+        client.order(Open("bob"), told.append)
+        node.link.send(Answered(2, Done()))
+        while not told:
+            loop.run_once(0)
+        client.close()
+        node.link.close()
+
+
+def test_an_owner_that_closes_when_the_node_ends_is_told_no_more(desk: Desk) -> None:
+    """It knows by then; what it had ordered is not failed one by one."""
+    client = desk.remote(follow=True)
+    told: list[P2PError] = []
+
+    def ended(error: P2PError) -> None:
+        told.append(error)
+        client.close()
+
+    client.on_closed = ended
+    client.order(GetStatus(), failed=told.append)
+    desk.listener.close()
+    desk.turn(lambda: bool(told))
+    assert [type(error) for error in told] == [NodeEnded]

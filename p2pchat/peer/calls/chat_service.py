@@ -25,9 +25,6 @@ class ChatService(Protocol):
     def contacts(self) -> list[str]:
         """The contacts of whom there is a chat."""
 
-    def is_with(self, contact: str) -> bool:
-        """Return whether there is a chat with a contact here, or a call of either side."""
-
     def chat(self, contact: str) -> ChatState | None:
         """Return the state of the chat with a contact; None if there is none."""
 

@@ -142,9 +142,7 @@ class Conversation:
         return self._session.sent
 
     def wish_to_talk(self, *, stranger: bool) -> None:
-        """Begin to wish for a chat; `at` is the contact's address, or `away` says why there is
-        none.
-        """
+        """Begin to wish for a chat; a stranger has to be asked for it."""
         self._wish.begin(stranger=stranger)
         self._reconnector.rest()
         if self._link is not None:

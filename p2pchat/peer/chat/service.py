@@ -31,11 +31,6 @@ class SecureService:
         """The contacts of whom there is a conversation in this run, and ourselves, for notes."""
         return self._conversations.names
 
-    def is_with(self, contact: str) -> bool:
-        """Return whether there is a conversation with a contact, or a call of either side."""
-        calls = (self.calling, *self.called_by)
-        return contact in calls or self._conversations.get(contact) is not None
-
     def chat(self, contact: str) -> ChatState | None:
         """Return the state of the conversation with a contact; None if there is none."""
         conversation = self._conversations.get(contact)

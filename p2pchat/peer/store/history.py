@@ -100,8 +100,11 @@ class History:
         return {line.uid: line for line in lines}
 
     def incoming(self, after: int, limit: int, username: str | None = None) -> list[KeptLine]:
-        """Return the first lines of contacts (of one, or of all) with a higher id than `after`."""
-        which = self._here & ~Line.outgoing & (Line.id > after)
+        """Return the first lines of contacts (of one, or of all) with a higher id than `after`.
+
+        Not those that were said in clear.
+        """
+        which = self._here & ~Line.outgoing & (Line.id > after) & (Line.state != LineState.HEARD)
         if username is not None:
             which &= Line.username == username
         query = Line.select(*COLUMNS).where(which).order_by(Line.id).limit(limit)

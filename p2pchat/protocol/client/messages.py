@@ -94,14 +94,14 @@ class Alive(Message, frozen=True):
 
 
 class Bye(Message, frozen=True):
-    """It is over; `failure` says why, unless it was meant."""
+    """The node says that it is over; `failure` says why, unless it was meant."""
 
     failure: Failure | None = None
 
 
 def _write_event(happened: Message) -> bytes:
     assert isinstance(happened, Happened)
-    fields = {"number": happened.number, **event_object(happened.event, 0)}
+    fields = {"number": happened.number, "event": event_object(happened.event, 0)}
     if happened.state is not None:
         fields["state"] = happened.state
     return msgspec.json.encode(fields)
@@ -111,8 +111,8 @@ def _read_event(payload: bytes) -> Happened:
     try:
         fields = msgspec.json.decode(payload, type=dict[str, Any])
         state = msgspec.convert(fields.get("state"), StateChanged | None)
-        return Happened(int(fields["number"]), read_event(fields), state)
-    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        return Happened(int(fields["number"]), read_event(fields["event"]), state)
+    except (msgspec.MsgspecError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(str(error)) from None
 
 
@@ -136,10 +136,7 @@ CONTROL_DIALOGUE: Final = Dialogue(
     {
         (State.GREETING, Speaker.DIALLER): {Hello: State.GREETED},
         (State.GREETED, Speaker.LISTENER): {Welcome: State.READY, Bye: State.OVER},
-        (State.READY, Speaker.DIALLER): {
-            **dict.fromkeys((Ordered, Taken), State.READY),
-            Bye: State.OVER,
-        },
+        (State.READY, Speaker.DIALLER): dict.fromkeys((Ordered, Taken), State.READY),
         (State.READY, Speaker.LISTENER): {
             **dict.fromkeys((Answered, StateChanged, Happened, Alive), State.READY),
             Bye: State.OVER,

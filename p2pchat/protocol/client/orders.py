@@ -45,10 +45,14 @@ class SafetyNumber(Result, frozen=True, tag="safety_number"):
 
 
 class Lines(Result, frozen=True, tag="lines"):
-    """Lines of the history, the oldest first, and those that wait for their time."""
+    """Lines of the history, the oldest first, and those that wait for their time.
+
+    Very long ones leave no room for others: `left_out` counts those, which are the oldest.
+    """
 
     lines: tuple[KeptLine, ...] = ()
     scheduled: tuple[ScheduledLine, ...] = ()
+    left_out: int = 0
     hidden = frozenset({"lines", "scheduled"})
 
 
@@ -108,7 +112,10 @@ class Order(Message, Generic[R], frozen=True, tag_field="order"):
 
 
 class Say(Order[Done], frozen=True, tag="say"):
-    """Say a line in the open chat with a contact; done once it is on the disk, and has room."""
+    """Say a line in the open chat with a contact, as soon as there is room.
+
+    Done once it is on the disk, or the event NotKept has told that the disk has failed.
+    """
 
     to: str
     text: str

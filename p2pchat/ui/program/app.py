@@ -155,7 +155,7 @@ class ProgramApp:
         if self.done:
             return
         if self._orders.is_own_note(event):
-            self.client.taken(self.client.number)
+            self._stream.skip()
             return
         self._stream.show(event)
         self._take(event)

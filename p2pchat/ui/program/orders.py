@@ -119,6 +119,7 @@ class ProgramOrders:
                 self._answer(order, told)
 
         def failed(error: P2PError) -> None:
+            self._notes[order.text] -= order.word == "send" and self._notes[order.text] > 0
             if self._client().is_open:  # else it is not known what became of it
                 del self._unanswered[key]
                 self._answer(order, error)

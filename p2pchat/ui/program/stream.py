@@ -29,7 +29,9 @@ _MANY: Final = 100
 
 
 class _Due(NamedTuple):
-    line: str
+    """A line, or none, and what to call once all up to it is written."""
+
+    line: str | None
     written: Callable[[], None]
 
 
@@ -45,6 +47,7 @@ class Stream:
         self._seen = seen
         self._client: Client | None = None
         self._due: deque[_Due] = deque()
+        self._lines_under_way: deque[_Due] = deque()
         self._under_way = 0
         self._ended = False
         self._on_empty: Callable[[], None] | None = None
@@ -67,15 +70,18 @@ class Stream:
     def show(self, event: Event) -> None:
         """Write the event that the client has been told last, if it concerns this stream."""
         assert self._client is not None
-        written = partial(self._client.taken, self._client.number)
-        if self._ended or (self._only and contact_of(event) != self._only):
-            written()
+        if self._only and contact_of(event) != self._only:
+            self.skip()
             return
         lines = [json_line(event_object(event, now_ms()))] if self._as_json else plain_lines(event)
-        if not lines:
-            written()
-        for n, line in enumerate(lines, 1):
-            self._add(line, written if n == len(lines) else ignore)
+        for line in lines:
+            self._add(line, ignore)
+        self.skip()
+
+    def skip(self) -> None:
+        """Count the event that the client has been told last as taken, once all before it is."""
+        assert self._client is not None
+        self._add(None, partial(self._client.taken, self._client.number))
 
     def put(self, name: str, /, **fields: Any) -> None:
         """Write what is not an event of the node: an answer, which its order has asked for."""
@@ -91,7 +97,7 @@ class Stream:
         """Accept no more."""
         self._ended = True
 
-    def _add(self, line: str, written: Callable[[], None]) -> None:
+    def _add(self, line: str | None, written: Callable[[], None]) -> None:
         if self._on_empty is None:
             self._due.append(_Due(line, written))
             self._go_on()
@@ -99,14 +105,24 @@ class Stream:
     def _go_on(self) -> None:
         while self._due and self._under_way < _MOST_UNDER_WAY:
             due = self._due.popleft()
-            self._under_way += len(due.line)
-            self._write(due.line, partial(self._written, due))
-        if self._on_empty is not None and not self._due and not self._under_way:
+            self._lines_under_way.append(due)
+            if due.line is not None:
+                self._under_way += len(due.line)
+                self._write(due.line, self._written)
+        self._take_written()
+        if self._on_empty is not None and not self._due and not self._lines_under_way:
             then, self._on_empty = self._on_empty, ignore
             then()
 
-    def _written(self, due: _Due) -> None:
-        self._under_way -= len(due.line)
+    def _take_written(self) -> None:
+        """Take what stands first and has no line of its own: all before it is written."""
+        while self._lines_under_way and self._lines_under_way[0].line is None:
+            self._lines_under_way.popleft().written()
+
+    def _written(self) -> None:
+        """Note that the first line under way is written: writers keep the order."""
+        due = self._lines_under_way.popleft()
+        self._under_way -= len(due.line or "")
         due.written()
         was_full = not self.has_room
         self._go_on()

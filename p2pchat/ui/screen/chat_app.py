@@ -165,6 +165,8 @@ class ChatApp:
             self._view.ours(self.prompt, line, "")
         if isinstance(meant, Order) and self._commands_overtake:
             self._do(meant)
+        elif isinstance(meant, Say) and self._commands_overtake:
+            self._typed.put(replace(meant, to=self.front or ""))
         elif meant is not None:
             self._typed.put(meant)
 
@@ -349,6 +351,9 @@ class ChatApp:
         elif self.front is None:
             no_chat = UsageError("you are in no chat", advice="/chat NAME starts one")
             self._not_said(meant.text, no_chat)
+        elif meant.to not in {"", self.front}:
+            moved = UsageError(f"it was typed for {meant.to}, who is no longer in front")
+            self._not_said(meant.text, moved)
         else:
             self._said.say(self.front, meant.text)
 

@@ -3,7 +3,6 @@
 Knows the node's lines and the view; what is typed is the app's.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from p2pchat.client.client import Client
@@ -27,8 +26,8 @@ from p2pchat.protocol.client.events import (
     Seen,
     TextReceived,
 )
-from p2pchat.protocol.client.lines import KeptLine, LineState
-from p2pchat.protocol.client.orders import HintAt, Open, ReadLines, Switch
+from p2pchat.protocol.client.lines import LineState
+from p2pchat.protocol.client.orders import HintAt, Lines, Open, ReadLines, Switch
 from p2pchat.protocol.client.orders import Seen as CountSeen
 from p2pchat.protocol.client.state import Security
 from p2pchat.ui.screen.outgoing_lines import OutgoingLines
@@ -52,6 +51,7 @@ class Foreground:
         self._asked_for: str | None = None  # of whom is not known yet whether they are there
         self._left: set[str] = set()  # who have closed a conversation that is open here
         self._held: list[TextReceived] | None = None  # said while what is unread is being read
+        self._shown: dict[str, int] = {}  # up to which line, by contact
         self.front: str | None = None
         self.unread: dict[str, int] = {}
         self.ours = OutgoingLines(view, client)
@@ -81,8 +81,8 @@ class Foreground:
         unseen = ReadLines(contact, states=(LineState.UNREAD,), limit=_MOST_SHOWN)
         self._client.order(
             unseen,
-            lambda found: self._show_missed(contact, held, found.lines, count),
-            lambda _: self._show_missed(contact, held, (), 0),
+            lambda found: self._show_missed(contact, held, found, count),
+            lambda _: self._show_missed(contact, held, Lines(), 0),
         )
 
     def next_unread(self) -> str:
@@ -104,7 +104,8 @@ class Foreground:
             case TextReceived(contact) if contact == self._client.username:
                 return False  # a note of ours, which is shown as such
             case TextReceived(contact, _, line_id):
-                return not line_id or (contact == self.front and self._held is None)
+                is_new = line_id > self._shown.get(contact, 0)
+                return not line_id or (is_new and contact == self.front and self._held is None)
             case ContactLost(contact, None) if contact in self._left:
                 return False  # that they left was said, and is what matters here
             case (
@@ -158,16 +159,17 @@ class Foreground:
                 pass
 
     def _show_missed(
-        self, contact: str, held: list[TextReceived], missed: Sequence[KeptLine], count: int
+        self, contact: str, held: list[TextReceived], found: Lines, count: int
     ) -> None:
         """Show what was unread when the conversation came to front, and what was said since."""
+        missed = found.lines
         if self._held is not held:
             if missed and self.front != contact:  # it has gone again: they are still unread
                 self.unread[contact] = max(len(missed), self.unread.get(contact, 0))
             return
         self._held = None
         if missed:
-            total = max(count, len(missed))
+            total = max(count, len(missed) + found.left_out)
             more = f" (the last {len(missed)} of {total}; p2p history {contact} shows all)"
             self._view.tell(f"unread of {contact}:{more if total > len(missed) else ''}")
         chat = self._client.state.chats.get(contact)
@@ -179,7 +181,12 @@ class Foreground:
             if contact != self._client.username:
                 self._view.show(event)
         if events:
-            self._client.order(CountSeen(contact, events[-1].id))
+            self._note_shown(contact, events[-1].id)
+
+    def _note_shown(self, contact: str, line_id: int) -> None:
+        """Note that a contact's lines up to that one were shown."""
+        self._shown[contact] = line_id
+        self._client.order(CountSeen(contact, line_id))
 
     def _put_back(self) -> None:
         """Count as unread what was said while the conversation in front was being read."""
@@ -206,9 +213,11 @@ class Foreground:
     def _heard(self, event: TextReceived) -> None:
         """A line has come: it was seen if its contact is in front, else it counts as unread."""
         contact = event.contact
+        if event.id <= self._shown.get(contact, 0):
+            return  # it was read from the history before the event came
         if contact == self.front:
             if self._held is None:
-                self._client.order(CountSeen(contact, event.id))
+                self._note_shown(contact, event.id)
             else:
                 self._held.append(event)
             return

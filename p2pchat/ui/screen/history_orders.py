@@ -7,6 +7,7 @@ from typing import Final
 from p2pchat.errors import UsageError
 from p2pchat.protocol.client.lines import UNDELIVERED
 from p2pchat.protocol.client.orders import Lines, ReadLines
+from p2pchat.protocol.counting import counted
 from p2pchat.protocol.text import excerpt
 from p2pchat.ui.screen.later import time_and_text, to_schedule
 from p2pchat.ui.screen.pending_orders import PendingOrders
@@ -96,6 +97,8 @@ class HistoryOrders:
         return contact
 
     def _tell(self, found: Lines) -> None:
+        if found.left_out:
+            self._view.tell(f"{counted(found.left_out)} before these: p2p history")
         for line in found.lines:
             for sentence in kept_lines(line, self._me(), whole=False):
                 self._view.tell(sentence)

@@ -55,10 +55,6 @@ class TypedAhead:
         """Whether more should be read: not while many wait."""
         return len(self._waiting) < _MAX_WAITING_LINES
 
-    def __len__(self) -> int:
-        """How much waits."""
-        return len(self._waiting)
-
     @property
     def ended(self) -> bool:
         """Whether the end was typed, and what was before it waits."""

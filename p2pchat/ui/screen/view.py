@@ -1,6 +1,6 @@
 """Where things are shown: words and styles are chosen here, where they go is the writer's.
 
-The writer may be a prompt, a stream of plain lines, or a link to a screen in another process.
+The writer may be a prompt or a stream of plain lines.
 """
 
 import datetime as dt

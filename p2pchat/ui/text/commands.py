@@ -14,9 +14,10 @@ from p2pchat.ui.text.brought_words import ELSEWHERE, SAME
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Send the text to the contact."""
+    """Send the text to the contact; `to` that one only, if it is given."""
 
     text: str = field(repr=False)
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 
 from p2pchat.errors import LinkLost
 from p2pchat.protocol.client import orders as o
-from p2pchat.protocol.client.events import ChatEnded, TextReceived
+from p2pchat.protocol.client.events import ChatEnded, Event, TextReceived
 from p2pchat.protocol.client.failure import failure_of
 from p2pchat.protocol.client.lines import KeptLine, LineState, ScheduledLine
 from p2pchat.protocol.client.messages import (
@@ -25,6 +25,7 @@ from p2pchat.protocol.client.state import ChatState, NodeState, Security, StateC
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.messages import Message, Presence
 from p2pchat.protocol.states import Speaker
+from tests.protocol.client.test_event_json import EVENTS
 
 LINE = KeptLine(1, "bob", True, 1, "u", 5, "secret words", LineState.QUEUED)
 STATE = NodeState(chats={"bob": ChatState(Security.VERIFIED, 3)}, muted=frozenset({"carol"}))
@@ -84,10 +85,20 @@ def test_what_the_node_says(message: Message) -> None:
 
 
 def test_what_was_taken() -> None:
-    """And the end, by the client."""
+    """By the client; again and again."""
     client, node = _ends()
-    data = client.send(Taken(7)) + client.send(Bye())
-    assert list(node.feed(data)) == [Taken(7), Bye()]
+    data = client.send(Taken(7)) + client.send(Taken(9))
+    assert list(node.feed(data)) == [Taken(7), Taken(9)]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda e: type(e).__name__)
+def test_the_number_of_an_event_is_its_own(event: Event) -> None:
+    """Whatever fields an event has."""
+    client, node = _ends()
+    (heard,) = client.feed(node.send(Happened(7, event)))
+    assert isinstance(heard, Happened)
+    assert heard.number == 7
+    assert type(heard.event) is type(event)
 
 
 @pytest.mark.parametrize(("texts", "wait"), [((), 1.0), (("x",), -1.0), (("x",), float("nan"))])

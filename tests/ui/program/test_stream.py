@@ -132,3 +132,22 @@ def test_the_reader_sets_the_pace(alice: Person) -> None:
         reader.read()
     assert ended == [True]
     assert [told.get("n") for told in reader.told()] == [None, *range(10)]
+
+
+def test_what_is_not_shown_takes_nothing_that_waits(alice: Person, secure_world: World) -> None:
+    """Events that do not concern a reader, or come as it ends, leave unwritten messages unread."""
+    reader = Reader(slow=True)
+    stream = Stream(reader.write, only="bob", seen=True)
+    follow(alice, stream, only="bob", seen=True)
+    secure_world.settle()
+    assert len(reader.lines) == 2
+    alice.clients.on_event(RegistryBack("here"))
+    secure_world.settle()
+    stream.close(lambda: None)
+    alice.clients.on_event(Called("bob"))
+    secure_world.settle()
+    assert len(alice.node.unread()) == 2
+    reader.read()
+    assert len(alice.node.unread()) == 1
+    reader.read()
+    assert alice.node.unread() == []

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from p2pchat.errors import LoginRefused, StorageError
+from p2pchat.errors import LoginRefused, NodeEnded, StorageError
 from p2pchat.peer.node import Node
 from p2pchat.peer.store.thread import Thread
 from p2pchat.ui.screen.call import Call
@@ -555,3 +555,41 @@ def test_only_who_can_be_there_is_blocked_or_muted(secure_world: World) -> None:
         assert said in screen.lines[-1], line
     assert app.node.contacts.all() == []
     assert app.names == {"bob"}
+
+
+def test_a_node_that_ends_leaves_it_untold_what_was_typed(secure_world: World) -> None:
+    """Whatever was under way: the shell can see what is on the disk, and say the rest."""
+    alice, _ = friends(secure_world)
+    screen = Screen()
+    app = ChatApp(screen, call=Call("bob"), commands_overtake=False)
+    client = alice.client(attended=True)
+    app.run(client, ready=True)
+    for line in ("one", "two"):
+        app.submit(line)
+    app.end_input()
+    ended = NodeEnded(likely="it was stopped")
+    client._end(ended)  # as a socket does, before the order that opens the chat is answered
+    assert app.done
+    assert app.error is ended
+    assert app.untold.waiting == ("one", "two")
+    assert app.untold.all_typed
+
+
+def test_what_is_typed_for_one_contact_is_not_said_to_another(secure_world: World) -> None:
+    """Although it has to wait, and a command at a keyboard does not."""
+    world = secure_world
+    friends(world)[0].node.stop()
+    carol = world.person("carol", "10.0.0.4")
+    app, screen = start(world)
+    app.submit("/chat carol")
+    world.settle()
+    carol.node.accept()
+    world.settle()
+    app.submit("/contacts")
+    app.submit("for carol alone")  # waits for the answer
+    app.submit("/chat bob")
+    world.settle()
+    assert app.front == "bob"
+    assert [line.text for line in app.node.history.lines("bob")] == []
+    is_refused = any("it was typed for carol" in line for line in screen.lines)
+    assert is_refused is not ("alice: for carol alone" in heard(carol))
