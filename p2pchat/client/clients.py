@@ -8,7 +8,7 @@ from typing import Protocol
 
 from p2pchat.net.loop import Loop
 from p2pchat.peer.node import Node
-from p2pchat.protocol.client.events import Event
+from p2pchat.protocol.client.events import ChatStarted, Event
 
 
 class Session(Protocol):
@@ -40,6 +40,7 @@ class Clients:
         self.loop = loop
         self._node: Node | None = None
         self._sessions: list[Session] = []
+        self._behind: dict[str, set[Session]] = {}  # who is not ready for a contact's lines
         self.on_give_way: Callable[[], None] | None = None
         """Ends a node that is there for a moment only, so that another process can be the node."""
 
@@ -80,8 +81,20 @@ class Clients:
         """Return whether another client has that conversation open."""
         return any(contact in s.opened for s in self._sessions if s is not besides)
 
+    def wait_for_reader(self, contact: str, session: Session, *, behind: bool) -> None:
+        """Read no more from a contact while any client that is to be waited for is behind."""
+        waiting = self._behind.setdefault(contact, set())
+        was_behind = bool(waiting)
+        (waiting.add if behind else waiting.discard)(session)
+        if bool(waiting) is not was_behind:
+            self.node.wait_for_reader(contact, behind=bool(waiting))
+        if not waiting:
+            del self._behind[contact]
+
     def on_event(self, event: Event) -> None:
         """Handle an event of the node."""
+        if isinstance(event, ChatStarted) and event.contact in self._behind:
+            self.node.wait_for_reader(event.contact, behind=True)  # it is another chat
         self._tell(lambda session: session.on_event(event))
 
     def on_changed(self) -> None:

@@ -57,12 +57,16 @@ class _Untaken(NamedTuple):
 
 
 class EventQueue:
-    """Send events, numbered from 1, as far as the client takes them."""
+    """Send events, numbered from 1, as far as the client takes them.
+
+    `wait_for_reader(contact, behind)` is told whose lines are not to be read meanwhile.
+    """
 
     def __init__(
         self,
         node: Node,
         send: Callable[[int, Event], None],
+        wait_for_reader: Callable[[str, bool], None],
         *,
         only: str = "",
         seen: bool = False,
@@ -70,6 +74,7 @@ class EventQueue:
     ) -> None:
         self._node = node
         self._send = send
+        self._wait_for_reader = wait_for_reader
         self._only = only
         self._seen = seen
         self._waits = waits or seen
@@ -153,13 +158,13 @@ class EventQueue:
     def _hold(self, contact: str) -> None:
         if contact not in self._held:
             self._held.add(contact)
-            self._node.wait_for_reader(contact, behind=True)
+            self._wait_for_reader(contact, True)
 
     def _let_go(self) -> None:
         """Resume reading the lines of contacts that were held back."""
         held, self._held = self._held, set()
         for contact in held:
-            self._node.wait_for_reader(contact, behind=False)
+            self._wait_for_reader(contact, False)
 
     def _catch_up(self) -> None:
         """Send what the client has missed, as far as there is room: messages first."""

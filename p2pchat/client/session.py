@@ -59,7 +59,12 @@ class ClientSession:
         self.attended = hello.attended
         self._orders = Orders(loop, clients, self._is_elsewhere)
         self._events = EventQueue(
-            self._node, self._tell, only=hello.only, seen=hello.seen, waits=hello.waits
+            self._node,
+            self._tell,
+            lambda contact, behind: clients.wait_for_reader(contact, self, behind=behind),
+            only=hello.only,
+            seen=hello.seen,
+            waits=hello.waits,
         )
         self._told = NodeState()
         self._muted: frozenset[str] = frozenset()

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection
 
+import pytest
+
 from p2pchat.client.clients import Clients
-from p2pchat.protocol.client.events import Called, Event
+from p2pchat.protocol.client.events import Called, ChatStarted, Event
 from tests.world import Person, World
 
 A = "10.0.0.2"
@@ -71,3 +73,22 @@ def test_a_person_comes_and_goes(secure_world: World) -> None:
     clients.remove(two)
     assert away.ours
     assert not clients.attended
+
+
+def test_a_contact_is_heard_when_all_have_caught_up(
+    secure_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when the first has; and a new chat with them is not heard before either."""
+    alice: Person = secure_world.person("alice", A)
+    clients, one, two = alice.clients, Watcher(), Watcher()
+    told: list[bool] = []
+    monkeypatch.setattr(alice.node, "wait_for_reader", lambda _, *, behind: told.append(behind))
+    for watcher in (one, two):
+        clients.wait_for_reader("bob", watcher, behind=True)
+    assert told == [True]
+    clients.wait_for_reader("bob", one, behind=False)
+    clients.on_event(ChatStarted("bob"))
+    assert told == [True, True]
+    clients.wait_for_reader("bob", two, behind=False)
+    clients.on_event(ChatStarted("bob"))
+    assert told == [True, True, False]

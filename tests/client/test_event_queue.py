@@ -14,7 +14,13 @@ class Slow:
     """A client that takes events only when `read` says so."""
 
     def __init__(self, alice: Person, *, seen: bool = False, waits: bool = False) -> None:
-        self.queue = EventQueue(alice.node, self._told, seen=seen, waits=waits)
+        self.queue = EventQueue(
+            alice.node,
+            self._told,
+            lambda contact, behind: alice.node.wait_for_reader(contact, behind=behind),
+            seen=seen,
+            waits=waits,
+        )
         self.queue.begin()
         alice.hear_too(self.queue.put)
         self.untaken: list[int] = []
