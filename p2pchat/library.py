@@ -137,7 +137,10 @@ class ChatClient:
         return self._client.ask(o.ListContacts()).contacts
 
     def history(self, user: str = "", *, words: str = "", limit: int = 20) -> tuple[KeptLine, ...]:
-        """Return the last lines, the oldest first: of a contact, or with these words."""
+        """Return the last lines, the oldest first: of a contact, or with these words.
+
+        One answer has at most some thousand lines, or some hundred kilobytes.
+        """
         name = self._client.named(user) if user else ""
         return self._client.ask(o.ReadLines(name, words, limit=limit)).lines
 

@@ -27,6 +27,7 @@ from p2pchat.peer.store.identity import Identity, load_identity
 from p2pchat.peer.store.profile import Profile
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import ChatEnded, ChatStarted, Event
+from p2pchat.protocol.client.lines import KeptLine, LineState
 from p2pchat.protocol.client.messages import Hello
 from p2pchat.registry.server.server import Server
 from p2pchat.registry.service.directory import MemoryDirectory
@@ -55,6 +56,11 @@ def certificate() -> tuple[Path, Path]:
 def signer() -> Signer:
     """Return what signs as that registry."""
     return Signer(certificate()[1])
+
+
+def unread_at(node: Node, contact: str | None = None) -> list[KeptLine]:
+    """Return the lines of a contact, or of all, that were not seen at a node."""
+    return node.history.lines(contact, states=[LineState.UNREAD])
 
 
 class Home:

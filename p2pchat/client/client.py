@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from p2pchat.callbacks import ignore
-from p2pchat.errors import LinkLost, OnFailed, P2PError
+from p2pchat.errors import LinkLost, OnFailed, P2PError, TimedOut
 from p2pchat.net.loop import Loop
 from p2pchat.protocol.client.events import Event
 from p2pchat.protocol.client.failure import error_of
@@ -54,7 +54,7 @@ class Client(ABC):
         """The number of the event that came last."""
         self._orders: dict[int, tuple[Callable[[Any], None], OnFailed]] = {}
         self._last_order = 0
-        self._ended: LinkLost | None = None
+        self._ended: P2PError | None = None
         self._is_forgotten = False
 
     def _welcomed(self, welcome: Welcome) -> None:
@@ -93,7 +93,8 @@ class Client(ABC):
     ) -> None:
         """Order something; one of the two is called in a later turn, unless the client closes.
 
-        `failed` is told LinkLost if the node has ended. The first order begins.
+        `failed` is told LinkLost if the node has ended, TimedOut if it hangs. The first order
+        begins.
         """
         self.begin()
         if self._ended is not None:
@@ -161,9 +162,11 @@ class Client(ABC):
             self.state = changed(self.state, change)
 
     def _end(self, error: P2PError) -> None:
-        """Fail every order without an answer, and tell that the node is gone."""
+        """Report that the node has ended, or hangs, and fail every order without an answer."""
         self.is_open = False
-        self._ended = LinkLost(error.what, likely=error.likely, advice=error.advice)
+        self._ended = error
+        if not isinstance(error, TimedOut):
+            self._ended = LinkLost(error.what, likely=error.likely, advice=error.advice)
         orders, self._orders = self._orders, {}
         self.on_closed(error)
         if self._is_forgotten:  # the owner has closed it, and is to be called no more

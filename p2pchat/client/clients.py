@@ -60,11 +60,6 @@ class Clients:
         """Whether a person is there."""
         return any(session.attended for session in self._sessions)
 
-    @property
-    def number(self) -> int:
-        """How many there are."""
-        return len(self._sessions)
-
     def add(self, session: Session) -> None:
         """Add a client, which is told every event from now on."""
         self._sessions.append(session)

@@ -9,17 +9,25 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
+from msgspec.structs import replace
+
 from p2pchat.client.clients import Clients
 from p2pchat.client.session import ClientSession
 from p2pchat.client.socket_client import control_link, lock_of, process_at
-from p2pchat.errors import AlreadyOnline, P2PError, StorageError, UsageError
+from p2pchat.errors import (
+    AlreadyOnline,
+    LocalProtocolError,
+    P2PError,
+    StorageError,
+    UsageError,
+)
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.transport import Wire
 from p2pchat.net.unix_socket import UnixListener
 from p2pchat.private_files import lock_private
 from p2pchat.protocol.client.failure import failure_of
-from p2pchat.protocol.client.messages import VERSION, Alive, Bye, Hello
+from p2pchat.protocol.client.messages import VERSION, Alive, Answered, Bye, Hello
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.states import Speaker
 
@@ -100,7 +108,7 @@ class _RemoteEnd:
         self._link = link
         self._on_gone = on_gone
         self._sign: Timer | None = None
-        self._session = ClientSession(loop, clients, hello, link.send)
+        self._session = ClientSession(loop, clients, hello, self._send)
         link.send(self._session.welcome())
         link.on_message = self._session.hear
         link.on_closed = lambda _: self._gone()
@@ -112,6 +120,19 @@ class _RemoteEnd:
         self._link.send(Bye())
         self._link.close()
         self._gone()
+
+    def _send(self, message: Message) -> None:
+        try:
+            self._link.send(message)
+        except LocalProtocolError:
+            if not isinstance(message, Answered):
+                raise
+            failure = failure_of(
+                P2PError(
+                    "the answer is too long", likely="it lists very much", advice="ask for less"
+                )
+            )
+            self._link.send(replace(message, result=None, failure=failure))
 
     def _give_sign(self) -> None:
         """Send a sign of life every few seconds."""

@@ -27,9 +27,11 @@ Then = Callable[[o.Result], None]
 
 _DONE: Final = o.Done()
 
+_LINE_CHARACTERS: Final = 256
+"""Of a line in an answer, besides its text."""
 
 _MOST_CHARACTERS: Final = 512 * 1024
-"""Of the texts in one answer, which must fit into a frame however they are escaped."""
+"""Of the lines in one answer, which must fit into a frame however they are escaped."""
 
 
 class _Waiting(NamedTuple):
@@ -337,9 +339,11 @@ L = TypeVar("L", KeptLine, ScheduledLine)
 
 
 def _last_ones(lines: Sequence[L], most: int) -> list[L]:
-    """Return the last lines whose texts have at most so many characters; one in any case."""
-    room = most
+    """Return the last lines that have at most so many characters; one in any case."""
     first = len(lines)
-    while first and (room := room - len(lines[first - 1].text)) >= 0:
+    while first:
+        most -= len(lines[first - 1].text) + _LINE_CHARACTERS
+        if most < 0 and first < len(lines):
+            break
         first -= 1
-    return list(lines[min(first, len(lines) - 1) :]) if lines else []
+    return list(lines[first:])

@@ -130,7 +130,7 @@ class ClientSession:
 
     def on_changed(self) -> None:
         """Note that more can be said than before, or that a client has ordered something."""
-        self._loop.call_soon(self._orders.go_on)  # an event may follow, and is told first
+        self._loop.call_soon(self._go_on)  # an event may follow, and is told first
         self._look_later()
 
     def on_bug(self) -> None:
@@ -146,6 +146,10 @@ class ClientSession:
         for contact in tuple(self._orders.opened):
             if not self._is_elsewhere(contact):
                 self._node.leave(contact)
+
+    def _go_on(self) -> None:
+        if not self._closed:
+            self._orders.go_on()
 
     def _note_whether_muted(self, contact: str) -> None:
         with suppress(StorageError):  # then it is as it was

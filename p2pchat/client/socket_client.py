@@ -64,7 +64,7 @@ class SocketClient(Client):
     no sign of life for long has hung: `on_closed` is told so.
     """
 
-    def __init__(self, loop: Loop, path: Path, hello: Hello = Hello()) -> None:  # noqa: B008
+    def __init__(self, loop: Loop, path: Path, hello: Hello = Hello()) -> None:  # noqa: B008  # frozen
         super().__init__(loop, hello)
         self._path = path
         self._silence: Timer | None = None
@@ -153,9 +153,8 @@ class SocketClient(Client):
             self._silence = self.loop.call_later(ANSWER_TIMEOUT, self._hangs)
 
     def _hangs(self) -> None:
-        error, on_closed = self._unanswered(), self.on_closed
-        self.close()
-        on_closed(error)
+        self._link.abort()
+        self._end(self._unanswered())
 
     def _lost(self, error: P2PError | None) -> None:
         if self._silence is not None:

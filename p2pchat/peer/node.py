@@ -43,7 +43,7 @@ from p2pchat.protocol.client.events import (
     TextReceived,
     Trouble,
 )
-from p2pchat.protocol.client.lines import KeptLine, LineState
+from p2pchat.protocol.client.lines import KeptLine
 from p2pchat.protocol.client.state import ChatState, SessionState
 from p2pchat.protocol.messages import Presence, PresenceUpdate, SearchResult
 from p2pchat.protocol.names import check_username
@@ -269,11 +269,6 @@ class Node:
     def wait_for_reader(self, contact: str, *, behind: bool) -> None:
         """Read no more from a contact while the screen or program here is behind."""
         self._service_of(contact).wait_for_reader(contact, behind=behind)
-
-    def unread(self, contact: str | None = None, limit: int | None = None) -> list[KeptLine]:
-        """Return the last unseen lines of a contact, or of all."""
-        states = [LineState.UNREAD]
-        return self.history.lines(contact, limit=limit, states=states)
 
     def received(self, line: KeptLine) -> TextReceived:
         """Return the event that told of a contact's line which is in the history."""

@@ -21,6 +21,7 @@ from p2pchat.protocol.client.lines import LineState
 from p2pchat.protocol.client.state import Security, SessionState
 from p2pchat.protocol.messages import Presence
 from tests.client.conftest import Connect, Desk
+from tests.world import unread_at
 
 
 class Log:
@@ -162,9 +163,9 @@ def test_what_is_taken_is_seen_by_who_reads_in_the_persons_place(
     log = Log(desk, client)
     desk.turn(lambda: len(log.events) == 2)
     assert [event.text for event in log.events if isinstance(event, TextReceived)] == ["one", "two"]
-    assert len(desk.node.unread()) == 2
+    assert len(unread_at(desk.node)) == 2
     client.taken(1)
-    desk.turn(lambda: [line.text for line in desk.node.unread()] == ["two"])
+    desk.turn(lambda: [line.text for line in unread_at(desk.node)] == ["two"])
     desk.turn(lambda: Seen("bob") in log.events)
 
 
@@ -178,10 +179,10 @@ def test_nothing_is_lost_before_it_begins(desk: Desk, connect: Connect) -> None:
     for _ in range(20):
         desk.world.loop.call_soon(lambda: None)
         desk.world.loop.run_once(0)
-    assert len(desk.node.unread()) == 1
+    assert len(unread_at(desk.node)) == 1
     log = Log(desk, client)
     desk.turn(lambda: any(isinstance(event, TextReceived) for event in log.events))
-    desk.turn(lambda: desk.node.unread() == [])
+    desk.turn(lambda: unread_at(desk.node) == [])
 
 
 def test_a_conversation_is_left_with_the_last_client_that_has_it_open(
@@ -285,3 +286,17 @@ def test_what_comes_before_it_begins_is_in_order(desk: Desk, connect: Connect) -
     desk.world.settle()
     texts = [event.text for event in log.events if isinstance(event, TextReceived)]
     assert texts == ["old", "new"]
+
+
+def test_very_many_lines_leave_room_too(desk: Desk, connect: Connect) -> None:
+    """What a line costs besides its text counts as well."""
+    desk.bob.node.stop()
+    desk.world.settle()
+    desk.node.call("bob")
+    desk.world.settle()
+    for _ in range(3000):
+        desk.node.conversations.say("bob", "x")
+    log = Log(desk, connect(follow=True))
+    found = log.ask(o.ReadLines(states=(LineState.QUEUED,), scheduled=True))
+    assert 1000 < len(found.lines) < 3000
+    assert len(found.lines) + found.left_out == 3000

@@ -5,7 +5,7 @@ import pytest
 from p2pchat.client.event_queue import EventQueue
 from p2pchat.protocol.client.events import ContactIdle, Event, RegistryBack, TextReceived
 from tests.peer.chat.test_conversations import A, B, friends
-from tests.world import Person, World
+from tests.world import Person, World, unread_at
 
 LINES = 3000
 
@@ -77,7 +77,7 @@ def test_it_gets_every_message_in_order(
     assert (waiting(bob) > 0) is bool(how)
     slow.read_all(secure_world)
     assert slow.texts == [f"line {n}" for n in range(LINES)]
-    assert len(alice.node.unread()) == (0 if "seen" in how else LINES)
+    assert len(unread_at(alice.node)) == (0 if "seen" in how else LINES)
     assert waiting(bob) == 0
 
 
@@ -135,7 +135,7 @@ def test_a_client_that_ends_lets_its_contacts_go_on(
     slow.queue.end()
     secure_world.settle()
     assert waiting(bob) == 0
-    assert len(alice.node.unread()) == LINES
+    assert len(unread_at(alice.node)) == LINES
 
 
 def test_what_was_said_in_clear_is_not_told_from_the_history(

@@ -40,12 +40,12 @@ def test_a_second_process_is_told(listener: NodeListener, loop: Loop, tmp_path: 
 
 def test_clients_come_and_go(desk: Desk) -> None:
     """The node stays, and has no session left."""
-    clients = [desk.remote(follow=True) for _ in range(3)]
+    clients = [desk.remote(follow=True, attended=True) for _ in range(3)]
     assert all(client.ask(GetStatus()).username == "alice" for client in clients)
-    assert desk.alice.clients.number == 3
+    assert desk.alice.clients.attended
     for client in clients:
         client.close()
-    desk.turn(lambda: desk.alice.clients.number == 0)
+    desk.turn(lambda: not desk.alice.clients.attended)
     assert desk.node.standing.value == "online"
 
 
@@ -53,7 +53,7 @@ def test_a_client_that_vanishes_leaves_what_it_alone_had_open(desk: Desk) -> Non
     """As kill -9 does it: the contact sees that nobody is there any more."""
     link = control_link(desk.world.loop, dial_unix(desk.world.loop, desk.path), Speaker.DIALLER)
     link.on_message = lambda _: None
-    link.send(Hello(follow=True))
+    link.send(Hello(follow=True, attended=True))
     desk.turn(lambda: link.may_send(Ordered))
     link.send(Ordered(1, Open("bob")))
     desk.turn(lambda: desk.node.conversations.get("bob") is not None)
@@ -62,7 +62,7 @@ def test_a_client_that_vanishes_leaves_what_it_alone_had_open(desk: Desk) -> Non
     desk.turn(lambda: conversation.wished)
     link.abort()
     desk.turn(lambda: not conversation.wished)
-    assert desk.alice.clients.number == 0
+    assert not desk.alice.clients.attended
 
 
 def test_who_comes_before_the_node_is_greeted_then(loop: Loop, desk: Desk, tmp_path: Path) -> None:
@@ -101,3 +101,65 @@ def test_a_key_that_another_process_takes(desk: Desk, tmp_path: Path) -> None:
     alice.node.say("bob", "to the new one")
     world.settle()
     assert texts(new_bob.told()) == ["to the new one"]
+
+
+def test_an_answer_that_does_not_fit_is_a_failure(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client is told so, and goes on: its link is as it was."""
+    status = GetStatus()
+    links = {f"contact{n}": "x" * 1000 for n in range(9000)}
+    monkeypatch.setattr(type(desk.node.conversations), "links", links)
+    client = desk.remote()
+    with pytest.raises(P2PError, match="the answer is too long"):
+        client.ask(status)
+    monkeypatch.undo()
+    assert client.ask(status).username == "alice"
+    client.close()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\0" * 100,
+        b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"2         ORDER          {}",
+        b"9999999999HELLO          {",
+        b'14        HELLO          {"protocol":"x"',
+        b"2         HELLO          []",
+        b'17        HELLO          {"protocol":2}xx4',
+    ],
+)
+def test_what_is_no_greeting_costs_its_own_link(desk: Desk, data: bytes) -> None:
+    """Whatever bytes a program of the user's writes there: the next client is greeted."""
+    wire = dial_unix(desk.world.loop, desk.path)
+    ended: list[object] = []
+    wire.on_closed = ended.append
+    wire.write(data)
+    desk.turn(lambda: bool(ended))
+    client = desk.remote()
+    assert client.ask(GetStatus()).internal_errors == 0
+    client.close()
+
+
+def test_an_order_that_nobody_knows_costs_its_own_link(desk: Desk) -> None:
+    """As of a program that speaks the protocol by itself, and wrongly."""
+    link = control_link(desk.world.loop, dial_unix(desk.world.loop, desk.path), Speaker.DIALLER)
+    heard: list[object] = []
+    link.on_message = heard.append
+    ended: list[object] = []
+    link.on_closed = ended.append
+    link.send(Hello())
+    desk.turn(lambda: bool(heard))
+    for number, order in ((1, Open("bob")), (1, Open("\0not a name"))):  # and a number twice
+        link.send(Ordered(number, order))
+    desk.turn(lambda: len(heard) == 3)
+    assert ended == []
+    payload = b'{"number":3,"order":{"order":"format the disk"}}'
+    wire = dial_unix(desk.world.loop, desk.path)
+    wire.on_closed = ended.append
+    wire.write(b"2         HELLO          {}" + str(len(payload)).encode().ljust(10))
+    wire.write(b"ORDER          " + payload)
+    desk.turn(lambda: bool(ended))
+    assert desk.remote().ask(GetStatus()).username == "alice"
+    link.close()

@@ -147,3 +147,17 @@ def test_an_owner_that_closes_when_the_node_ends_is_told_no_more(desk: Desk) -> 
     desk.listener.close()
     desk.turn(lambda: bool(told))
     assert [type(error) for error in told] == [NodeEnded]
+
+
+def test_an_order_at_a_node_that_hangs_fails_with_its_name(loop: Loop, tmp_path: Path) -> None:
+    """When its signs of life stop, however long the order may take; so does the next one."""
+    with closing(ScriptedNode(loop, tmp_path / "n.sock", Alive())) as node:
+        client = SocketClient(loop, tmp_path / "n.sock", Hello(follow=True))
+        told: list[P2PError] = []
+        client.order(GetStatus(), failed=told.append)
+        advance(loop, 11)
+        client.order(GetStatus(), failed=told.append)
+        advance(loop, 1)
+        assert [type(error) for error in told] == [TimedOut, TimedOut]
+        assert all("does not answer" in error.what for error in told)
+        node.link.close()

@@ -16,7 +16,7 @@ from p2pchat.protocol.client.events import (
 )
 from p2pchat.protocol.client.state import Security, SessionState
 from p2pchat.protocol.messages import SearchResult
-from tests.world import Person, World
+from tests.world import Person, World, unread_at
 
 A, B = "10.0.0.2", "10.0.0.3"
 
@@ -137,13 +137,13 @@ def test_what_was_said_is_unread_until_it_is_seen(secure_world: World) -> None:
     for text in ("one", "two"):
         alice.node.say("bob", text)
     secure_world.settle()
-    first, second = bob.node.unread("alice")
+    first, second = unread_at(bob.node, "alice")
     event = bob.node.received(first)
     assert (event.text, event.id, event.security) == ("one", first.id, Security.UNVERIFIED)
     bob.told()
     bob.node.seen("alice", first.id)
     secure_world.settle()
-    assert bob.node.unread() == [second]
+    assert unread_at(bob.node) == [second]
     assert bob.told() == [Seen("alice")]
     bob.node.seen("alice", 0)  # in clear there is no line to count
     secure_world.settle()

@@ -168,7 +168,6 @@ class ProgramApp:
             self.exit_code, self.error = exit_code, error
             if self._deadline is not None:
                 self._deadline.cancel()
-            self._stream.end()
             if self._client is not None:
                 self._client.close()
 

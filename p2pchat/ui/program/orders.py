@@ -211,7 +211,8 @@ class ProgramOrders:
                 self._stream.put("line", **kept_object(line, me), answers=order.id)
             for scheduled in lines.scheduled:
                 self._stream.put("line", **scheduled_object(scheduled, me), answers=order.id)
-            return {"lines": len(lines.lines) + len(lines.scheduled)}
+            told = {"lines": len(lines.lines) + len(lines.scheduled)}
+            return {**told, "left_out": lines.left_out} if lines.left_out else told
 
         return _Plan(question, found)
 

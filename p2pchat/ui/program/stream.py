@@ -49,7 +49,6 @@ class Stream:
         self._due: deque[_Due] = deque()
         self._lines_under_way: deque[_Due] = deque()
         self._under_way = 0
-        self._ended = False
         self._on_empty: Callable[[], None] | None = None
         self.on_room: Callable[[], None] = ignore
         """Called whenever `has_room` becomes true again."""
@@ -90,12 +89,7 @@ class Stream:
     def close(self, then: Callable[[], None]) -> None:
         """Accept no more; call the callback once everything that waits is written."""
         self._on_empty = then
-        self._ended = True
         self._go_on()
-
-    def end(self) -> None:
-        """Accept no more."""
-        self._ended = True
 
     def _add(self, line: str | None, written: Callable[[], None]) -> None:
         if self._on_empty is None:

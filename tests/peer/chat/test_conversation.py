@@ -3,7 +3,7 @@
 import itertools
 
 from tests.peer.chat.test_conversations import friends
-from tests.world import World
+from tests.world import World, unread_at
 
 A, B = "10.0.0.2", "10.0.0.3"
 
@@ -36,7 +36,7 @@ def test_a_contact_that_cannot_be_dialled_is_tried_with_growing_pauses(
     assert pauses[-1] > pauses[0]
     world.internet.listeners[listener] = accept
     world.advance(61)
-    assert [line.text for line in bob.node.unread("alice")] == ["hello"]
+    assert [line.text for line in unread_at(bob.node, "alice")] == ["hello"]
     tries.clear()
     world.advance(1000)
     assert tries == []

@@ -26,7 +26,7 @@ from p2pchat.protocol.client.events import (
 from p2pchat.protocol.client.lines import LineState
 from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.talk import MAX_JUMP
-from tests.world import Person, World
+from tests.world import Person, World, unread_at
 
 A, B, C = "10.0.0.2", "10.0.0.3", "10.0.0.4"
 
@@ -71,9 +71,9 @@ def test_who_was_accepted_once_is_not_asked_about_again(world: World) -> None:
     alice.say("hello")
     world.settle()
     assert bob.told() == [TextReceived("alice", "hello")]
-    assert [line.text for line in bob.node.unread("alice")] == ["hello"]
-    bob.node.seen("alice", bob.node.unread("alice")[-1].id)
-    assert bob.node.unread() == []
+    assert [line.text for line in unread_at(bob.node, "alice")] == ["hello"]
+    bob.node.seen("alice", unread_at(bob.node, "alice")[-1].id)
+    assert unread_at(bob.node) == []
 
 
 def test_strangers_still_ask(world: World) -> None:
@@ -193,7 +193,7 @@ def test_do_not_disturb(world: World) -> None:
     alice.say("when you have time")
     world.settle()
     assert texts(bob.told()) == ["when you have time"]
-    assert [line.text for line in bob.node.unread("alice")] == ["when you have time"]
+    assert [line.text for line in unread_at(bob.node, "alice")] == ["when you have time"]
     assert states(alice, "bob") == [LineState.DELIVERED]
     carol.node.call("bob")
     world.settle()
@@ -232,7 +232,7 @@ def test_nobody_takes_a_conversation_away(world: World) -> None:
     bob.say("are you there?")
     world.settle()
     assert [type(e) for e in bob.told()] == [Said, Delivered]
-    assert [line.text for line in alice.node.unread("bob")] == ["are you there?"]
+    assert [line.text for line in unread_at(alice.node, "bob")] == ["are you there?"]
     alice.node.call("bob")
     world.advance(2)
     assert [e for e in bob.told() if not isinstance(e, ContactIdle)] == [ContactBack("alice")]
@@ -348,7 +348,7 @@ def test_absurd_numbers_of_a_contact_break_nothing(world: World) -> None:
         alice.say(text)
         world.settle()
     assert states(alice, "bob") == [LineState.DELIVERED] * 2
-    assert [line.text for line in bob.node.unread("alice")] == ["one", "two"]
+    assert [line.text for line in unread_at(bob.node, "alice")] == ["one", "two"]
 
 
 @pytest.mark.parametrize("slow", ["alice", "bob"])

@@ -7,7 +7,7 @@ from p2pchat.peer.chat.lingering import Lingering
 from p2pchat.protocol.client.events import ContactIdle
 from tests.fakes import advance
 from tests.peer.chat.test_conversations import A, friends, states, texts
-from tests.world import World
+from tests.world import World, unread_at
 
 TIMEOUT = PeerLimits().idle_link_timeout
 
@@ -119,7 +119,7 @@ def test_a_contact_may_call_often(secure_world: World) -> None:
         world.internet.cut_all(A)
         world.settle()
         world.advance(2)
-    assert [line.text for line in bob.node.unread("alice")] == [str(n) for n in range(100)]
+    assert [line.text for line in unread_at(bob.node, "alice")] == [str(n) for n in range(100)]
     assert len(set(states(alice, "bob"))) == 1
 
 

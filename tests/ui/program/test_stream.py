@@ -9,7 +9,7 @@ import pytest
 from p2pchat.protocol.client.events import Called, RegistryBack, Seen, TextReceived
 from p2pchat.ui.program.stream import Stream
 from tests.peer.chat.test_conversations import friends
-from tests.world import Person, World
+from tests.world import Person, World, unread_at
 
 
 class Reader:
@@ -62,10 +62,10 @@ def test_a_bystander_changes_nothing(alice: Person, secure_world: World) -> None
     follow(alice, Stream(reader.write))
     [unread] = reader.told()
     assert (unread["event"], unread["from"], unread["count"]) == ("unread", "bob", 2)
-    alice.clients.on_event(TextReceived("bob", "two", alice.node.unread()[-1].id))
+    alice.clients.on_event(TextReceived("bob", "two", unread_at(alice.node)[-1].id))
     secure_world.settle()
     assert [told["text"] for told in reader.told()] == ["two"]
-    assert len(alice.node.unread()) == 2
+    assert len(unread_at(alice.node)) == 2
 
 
 def test_who_reads_in_the_persons_place_begins_with_what_is_unread(
@@ -76,14 +76,14 @@ def test_who_reads_in_the_persons_place_begins_with_what_is_unread(
     follow(alice, Stream(reader.write, seen=True), seen=True)
     secure_world.settle()
     assert [told["text"] for told in reader.told()] == ["one", "two"]
-    assert len(alice.node.unread()) == 2
+    assert len(unread_at(alice.node)) == 2
     reader.read()
-    assert [line.text for line in alice.node.unread()] == ["two"]
+    assert [line.text for line in unread_at(alice.node)] == ["two"]
     secure_world.settle()
     assert alice.told() == [Seen("bob")]
     assert [told["event"] for told in reader.told()] == ["seen"]
     reader.read()
-    assert alice.node.unread() == []
+    assert unread_at(alice.node) == []
 
 
 def test_one_contacts_only(alice: Person, secure_world: World) -> None:
@@ -94,7 +94,7 @@ def test_one_contacts_only(alice: Person, secure_world: World) -> None:
         alice.clients.on_event(event)
     secure_world.settle()
     assert [told["from"] for told in reader.told()] == ["carol"]
-    assert len(alice.node.unread()) == 2
+    assert len(unread_at(alice.node)) == 2
 
 
 def test_plain_lines(alice: Person, secure_world: World) -> None:
@@ -112,7 +112,7 @@ def test_plain_lines(alice: Person, secure_world: World) -> None:
         "bob: a",
         "bob: b",
     ]
-    assert alice.node.unread() == []
+    assert unread_at(alice.node) == []
 
 
 def test_the_reader_sets_the_pace(alice: Person) -> None:
@@ -146,8 +146,8 @@ def test_what_is_not_shown_takes_nothing_that_waits(alice: Person, secure_world:
     stream.close(lambda: None)
     alice.clients.on_event(Called("bob"))
     secure_world.settle()
-    assert len(alice.node.unread()) == 2
+    assert len(unread_at(alice.node)) == 2
     reader.read()
-    assert len(alice.node.unread()) == 1
+    assert len(unread_at(alice.node)) == 1
     reader.read()
-    assert alice.node.unread() == []
+    assert unread_at(alice.node) == []

@@ -7,7 +7,7 @@ from p2pchat.protocol.client.events import Overdue, TextReceived
 from p2pchat.ui.screen.foreground import Foreground
 from tests.peer.chat.test_conversations import friends
 from tests.ui.screen.test_chat_app import Screen, start
-from tests.world import World
+from tests.world import World, unread_at
 
 
 def test_missed_lines_are_shown_once_when_their_contact_is_brought_to_front(
@@ -30,7 +30,7 @@ def test_missed_lines_are_shown_once_when_their_contact_is_brought_to_front(
     world.settle()
     assert screen.lines[1:] == ["* unread of alice:", "alice: one", "alice: two"]
     assert foreground.unread == {}
-    assert bob.node.unread() == []
+    assert unread_at(bob.node) == []
 
 
 def test_what_comes_behind_the_front_is_told_once_and_counted(secure_world: World) -> None:

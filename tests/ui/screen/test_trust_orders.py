@@ -10,7 +10,7 @@ from p2pchat.ui.screen.trust_orders import TrustOrders
 from p2pchat.ui.text.commands import Order
 from tests.peer.chat.test_conversations import friends
 from tests.ui.screen.test_chat_app import Screen
-from tests.world import Person, World
+from tests.world import Person, World, unread_at
 
 
 def handlers_of(
@@ -68,7 +68,7 @@ def test_the_blocked_are_hung_up_on(secure_world: World) -> None:
     bob.node.conversations.outbox.queue("alice", ("let me in",), lambda _: None, lambda _: None)
     secure_world.advance(200)
     assert alice.told() == []
-    assert alice.node.unread() == []
+    assert unread_at(alice.node) == []
 
 
 def test_a_muted_contact_makes_no_sound(secure_world: World) -> None:
