@@ -53,7 +53,7 @@ class Sent:
 
 
 class ChatClient:
-    """What an account can do, from `connect` on. Methods raise P2PError; see `p2pchat.errors`."""
+    """An account in use, from `connect` on. Methods raise P2PError; see `p2pchat.errors`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -112,7 +112,7 @@ class ChatClient:
         return Sent(self._client, to, text, line_id, number)
 
     def chat(self, user: str, *, in_clear: bool = False) -> None:
-        """Have a chat with a user, who sees that; ChatStarted or CallFailed follows as an event."""
+        """Ask a user for a chat; the event ChatStarted, ContactAway or CallFailed follows."""
         self._client.ask(o.Open(self._client.named(user, in_clear=in_clear), in_clear))
 
     def leave(self, user: str) -> bool:

@@ -149,7 +149,7 @@ class Following(NamedTuple):
 
     @property
     def hello(self) -> Hello:
-        """What the program says to its node."""
+        """The greeting of the program to its node."""
         return Hello(follow=True, only=self.only, seen=self.seen)
 
 

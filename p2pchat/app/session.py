@@ -28,7 +28,7 @@ _LAST_BYTES: Final = 8.0
 
 
 class UserSession(ProfileHome):
-    """What one person has, at one registry, and the way there."""
+    """A user's profile at one registry, with a loop and the network to reach it."""
 
     def __init__(
         self, loop: Loop, network: Network, url: RegistryUrl, profile: Profile, identity_file: Path

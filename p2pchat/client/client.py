@@ -113,7 +113,7 @@ class Client(ABC):
         return result
 
     def taken(self, number: int) -> None:
-        """Let the node know that events up to that number are processed."""
+        """Report to the node that events up to that number are processed."""
         self._send(Taken(number))
 
     @abstractmethod

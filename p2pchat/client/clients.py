@@ -1,4 +1,4 @@
-"""All clients of one node: who is told of events, and who has which conversation open.
+"""The clients of one node: they are told of events, and have conversations open.
 
 A client that fails at an event loses that event, and perhaps itself; the node and the others go on.
 """

@@ -1,4 +1,4 @@
-"""Events for one client, at the client's pace.
+"""A queue of events for one client, sent at the pace at which the client takes them.
 
 Only so much may be under way that the client has not taken. Beyond it the client is behind:
 messages are read from the history when it catches up, and other events are merged to the newest

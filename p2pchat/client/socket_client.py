@@ -81,7 +81,7 @@ class SocketClient(Client):
         self._link.release()
 
     def ask(self, order: Order[R], timeout: float = ANSWER_TIMEOUT) -> R:
-        """Do as Client.ask; a node that does not answer is named."""
+        """Return as Client.ask does; the error for a silent node names its process."""
         number = self._last_order + 1
         try:
             return super().ask(order, timeout)

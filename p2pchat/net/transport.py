@@ -36,7 +36,7 @@ _LINGER_TIMEOUT: Final = 5.0  # for the last bytes to a remote that has stopped 
 
 
 class Transport(Protocol):
-    """What everything above needs of a wire."""
+    """The interface of a wire to everything above."""
 
     local: Address
     remote: Address

@@ -24,7 +24,7 @@ _Job = tuple[int, int, Callable[[], None] | None]
 
 
 class Worker(Protocol):
-    """What the rooms above need of a worker."""
+    """The interface of a worker to everything above."""
 
     def submit(
         self,

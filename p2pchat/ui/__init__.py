@@ -1,1 +1,1 @@
-"""What the person sees. Talks to node and events, never to sockets."""
+"""The user interface: screens, the prompt and programs. Knows clients of a node, and no node."""

@@ -161,7 +161,7 @@ def _stage() -> Iterator[_Stage]:
 
 
 def _start_robot(loop: Loop, stack: ExitStack, make_node: MakeNode) -> None:
-    """Have the robot accept every call and answer every line, until the stack ends."""
+    """Start the robot, which accepts every call and answers every line until the stack closes."""
     ready = False
 
     def on_event(event: Event) -> None:

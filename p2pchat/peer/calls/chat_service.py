@@ -1,4 +1,4 @@
-"""What the node asks of a dialect: chats with contacts, from the call to the end.
+"""The interface of a dialect's chats with contacts, from the call to the end.
 
 Each dialect has an implementation (`chat.service`, `original.service`). The node picks the one of
 a contact and knows no difference.
@@ -23,7 +23,7 @@ class ChatService(Protocol):
 
     @property
     def contacts(self) -> list[str]:
-        """The contacts of whom there is a chat."""
+        """The contacts with whom there is a chat."""
 
     def chat(self, contact: str) -> ChatState | None:
         """Return the state of the chat with a contact; None if there is none."""

@@ -1,1 +1,1 @@
-"""Conversations in the secure dialect: links come and go, lines stay."""
+"""Conversations of the secure dialect, each of which outlives its links."""

@@ -1,4 +1,4 @@
-"""One conversation with one key of one contact, over whatever links come and go (PROTOCOL, "SYNC").
+"""A conversation with one key of a contact, over successive links (PROTOCOL, "SYNC").
 
 No I/O but the thread of lines that it is handed. Every line has a number that grows by one. When a
 link comes up, each side says its position, and the other sends what waits after it, in order. A

@@ -40,7 +40,7 @@ class WishState(Enum):
 
 
 class _Step(Enum):
-    """What happens to a wish."""
+    """A step that changes a wish."""
 
     CALLED = auto()
     LINKED = auto()

@@ -1,4 +1,4 @@
-"""All conversations in the secure dialect: links come and go, lines stay.
+"""The conversations of the secure dialect, each of which outlives its links.
 
 A conversation is with one key of one contact. Its link comes up when we wish to talk, or have lines
 that wait, and the registry says that the contact is online; and without asking when a contact calls
@@ -39,7 +39,7 @@ from p2pchat.protocol.talk import Reply
 
 
 class Conversations:
-    """All of them, at one registry, from `start` to `stop`.
+    """The conversations of an account at one registry.
 
     `watch(names)` subscribes at the registry to these users, whose updates reach `sighted`;
     `may_send_to(host)` tells whether we go to an address that it names. Methods raise

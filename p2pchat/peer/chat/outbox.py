@@ -23,7 +23,7 @@ Then = Callable[[int], None]
 
 
 class Outbox:
-    """That of one account at one registry.
+    """The outbox of one account at one registry.
 
     `open_one(contact)` gives the conversation with a contact whose key we know, `running(contact)`
     the one that there is already, if any. Methods raise UsageError, StorageError.

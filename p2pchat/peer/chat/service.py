@@ -28,7 +28,7 @@ class SecureService:
 
     @property
     def contacts(self) -> list[str]:
-        """The contacts of whom there is a conversation in this run, and ourselves, for notes."""
+        """The contacts with a conversation in this run, and ourselves, for notes."""
         return self._conversations.names
 
     def chat(self, contact: str) -> ChatState | None:

@@ -1,1 +1,1 @@
-"""Who is online and at the keyboard, there and here."""
+"""The presence of contacts and of our user: online, away, not to be disturbed."""

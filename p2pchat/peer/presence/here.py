@@ -1,4 +1,4 @@
-"""Who of two has a conversation open, as each tells the other on a link.
+"""Whether each side has a conversation open, as the two report it on a link.
 
 The contact's is told on at a bounded rate. Knows neither lines nor wishes.
 """
@@ -24,7 +24,7 @@ class HereStatus:
         self._told = Paced(loop, True, tell)
 
     def say(self, link: Link, *, here: bool) -> None:
-        """Let the contact know whether the conversation is open here, unless they know it."""
+        """Report to the contact whether the conversation is open here, unless they know it."""
         if here or self._ours:
             self._ours = here
             link.send(Here(here=here))

@@ -100,7 +100,7 @@ class Contact(Model):
 
 
 class IssuedInvitation(Model):
-    """An invitation of ours: its secret's digest, until when it is good, and by whom it was used.
+    """An invitation that we issued: the digest of its secret, its expiry, and the user who used it.
 
     `expires_at` in seconds since the epoch; `used_by_key` is NULL until it is used.
     """

@@ -24,7 +24,7 @@ def scheduled(
 
 
 class Schedule:
-    """Those of one account's profile at one registry. Raise StorageError everywhere."""
+    """The scheduled lines of a profile at one registry. Every method may raise StorageError."""
 
     def __init__(self, store: SqliteFile, registry: str) -> None:
         self._store = store

@@ -1,1 +1,1 @@
-"""What a node and its clients say to each other: orders, answers, events, state."""
+"""The protocol between a node and its clients: orders, results, events, state."""

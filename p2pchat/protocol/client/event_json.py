@@ -9,50 +9,16 @@ from typing import Any, Final, NamedTuple
 
 from p2pchat.errors import P2PError
 from p2pchat.protocol.address import written_address
-from p2pchat.protocol.client.events import (
-    Called,
-    CallerRefused,
-    CallFailed,
-    Calling,
-    CallTurnedAway,
-    CallWithdrawn,
-    ChatEnded,
-    ChatStarted,
-    ContactAway,
-    ContactBack,
-    ContactIdle,
-    ContactLeft,
-    ContactLost,
-    Delivered,
-    Event,
-    Found,
-    Joined,
-    LinesMissing,
-    LoggedIn,
-    LoginFailed,
-    NotKept,
-    OutboxFailed,
-    Overdue,
-    QuotaFull,
-    RegistryBack,
-    RegistryLost,
-    RegistryTrusted,
-    Renumbered,
-    Said,
-    SearchFailed,
-    Seen,
-    TextReceived,
-    Trouble,
-)
+from p2pchat.protocol.client import events as e
 from p2pchat.protocol.client.failure import Failure, error_of
 from p2pchat.protocol.client.objects import Object, error_fields, json_object, moment, timestamp
 from p2pchat.protocol.client.state import Security
 
 
-def event_object(event: Event, now: int) -> Object:
+def event_object(event: e.Event, now: int) -> Object:
     """Return an event's object; `now` in milliseconds since the epoch, for what has no time."""
     row = _ROWS[type(event)]
-    at = event.at if isinstance(event, TextReceived) and event.at else now
+    at = event.at if isinstance(event, e.TextReceived) and event.at else now
     fields: Object = {}
     error: Object = {}  # stands last
     for part, name in zip(row.parts, event.__dataclass_fields__, strict=True):
@@ -63,7 +29,7 @@ def event_object(event: Event, now: int) -> Object:
     return json_object(row.name, at, **fields)
 
 
-def read_event(fields: Mapping[str, Any]) -> Event:
+def read_event(fields: Mapping[str, Any]) -> e.Event:
     """Return the event of an object. Raise ValueError if it is not a known one."""
     kind = _KINDS.get(fields.get("event", ""))
     if kind is None:
@@ -145,8 +111,8 @@ _NUMBERS: Final = _Part(
 )
 _WRITTEN_AT: Final = _Part(lambda _: {}, lambda fields: moment(fields["at"]) if fields["id"] else 0)
 
-_ROWS: Final[Mapping[type[Event], _Row]] = {
-    LoggedIn: _Row(
+_ROWS: Final[Mapping[type[e.Event], _Row]] = {
+    e.LoggedIn: _Row(
         "logged_in",
         (
             _plain("account"),
@@ -155,75 +121,75 @@ _ROWS: Final[Mapping[type[Event], _Row]] = {
             _MACHINE,
         ),
     ),
-    LoginFailed: _Row("login_failed", (_ERROR,)),
-    RegistryLost: _Row(
+    e.LoginFailed: _Row("login_failed", (_ERROR,)),
+    e.RegistryLost: _Row(
         "registry_lost",
         (
             _ERROR,
             _RETRY_IN,
         ),
     ),
-    RegistryBack: _Row(
+    e.RegistryBack: _Row(
         "registry_back",
         (
             _REGISTRY,
             _MACHINE,
         ),
     ),
-    RegistryTrusted: _Row(
+    e.RegistryTrusted: _Row(
         "registry_trusted",
         (
             _REGISTRY,
             _plain("fingerprint"),
         ),
     ),
-    Found: _Row(
+    e.Found: _Row(
         "found",
         (
             _USER,
             _PLACE,
         ),
     ),
-    SearchFailed: _Row(
+    e.SearchFailed: _Row(
         "search_failed",
         (
             _USER,
             _ERROR,
         ),
     ),
-    Called: _Row(
+    e.Called: _Row(
         "request",
         (
             _FROM,
             _SECURITY,
         ),
     ),
-    Joined: _Row("joined", (_USER,)),
-    CallWithdrawn: _Row("request_withdrawn", (_FROM,)),
-    CallTurnedAway: _Row("request_turned_away", (_FROM,)),
-    CallerRefused: _Row(
+    e.Joined: _Row("joined", (_USER,)),
+    e.CallWithdrawn: _Row("request_withdrawn", (_FROM,)),
+    e.CallTurnedAway: _Row("request_turned_away", (_FROM,)),
+    e.CallerRefused: _Row(
         "caller_refused",
         (
             _FROM,
             _ERROR,
         ),
     ),
-    Calling: _Row("calling", (_TO,)),
-    CallFailed: _Row(
+    e.Calling: _Row("calling", (_TO,)),
+    e.CallFailed: _Row(
         "call_failed",
         (
             _TO,
             _ERROR,
         ),
     ),
-    ChatStarted: _Row(
+    e.ChatStarted: _Row(
         "chat_started",
         (
             _USER,
             _SECURITY,
         ),
     ),
-    ChatEnded: _Row(
+    e.ChatEnded: _Row(
         "chat_ended",
         (
             _USER,
@@ -231,7 +197,7 @@ _ROWS: Final[Mapping[type[Event], _Row]] = {
             _list("unsent"),
         ),
     ),
-    TextReceived: _Row(
+    e.TextReceived: _Row(
         "message",
         (
             _FROM,
@@ -241,8 +207,8 @@ _ROWS: Final[Mapping[type[Event], _Row]] = {
             _SECURITY,
         ),
     ),
-    Seen: _Row("seen", (_USER,)),
-    Said: _Row(
+    e.Seen: _Row("seen", (_USER,)),
+    e.Said: _Row(
         "said",
         (
             _TO,
@@ -250,7 +216,7 @@ _ROWS: Final[Mapping[type[Event], _Row]] = {
             _plain("number"),
         ),
     ),
-    Delivered: _Row(
+    e.Delivered: _Row(
         "delivered",
         (
             _TO,
@@ -258,14 +224,14 @@ _ROWS: Final[Mapping[type[Event], _Row]] = {
             _plain("up_to"),
         ),
     ),
-    Renumbered: _Row(
+    e.Renumbered: _Row(
         "renumbered",
         (
             _TO,
             _NUMBERS,
         ),
     ),
-    LinesMissing: _Row(
+    e.LinesMissing: _Row(
         "lines_missing",
         (
             _USER,
@@ -273,7 +239,7 @@ _ROWS: Final[Mapping[type[Event], _Row]] = {
             _WHERE,
         ),
     ),
-    QuotaFull: _Row(
+    e.QuotaFull: _Row(
         "quota_full",
         (
             _FROM,
@@ -281,7 +247,7 @@ _ROWS: Final[Mapping[type[Event], _Row]] = {
             _plain("bytes"),
         ),
     ),
-    OutboxFailed: _Row(
+    e.OutboxFailed: _Row(
         "outbox_failed",
         (
             _TO,
@@ -289,14 +255,14 @@ _ROWS: Final[Mapping[type[Event], _Row]] = {
             _COUNT,
         ),
     ),
-    Overdue: _Row(
+    e.Overdue: _Row(
         "overdue",
         (
             _TO,
             _SINCE,
         ),
     ),
-    NotKept: _Row(
+    e.NotKept: _Row(
         "not_kept",
         (
             _TO,
@@ -304,32 +270,32 @@ _ROWS: Final[Mapping[type[Event], _Row]] = {
             _list("texts"),
         ),
     ),
-    ContactAway: _Row(
+    e.ContactAway: _Row(
         "contact_away",
         (
             _USER,
             _ERROR,
         ),
     ),
-    ContactLost: _Row(
+    e.ContactLost: _Row(
         "contact_lost",
         (
             _USER,
             _ERROR,
         ),
     ),
-    ContactBack: _Row("contact_back", (_USER,)),
-    ContactLeft: _Row("contact_left", (_USER,)),
-    ContactIdle: _Row(
+    e.ContactBack: _Row("contact_back", (_USER,)),
+    e.ContactLeft: _Row("contact_left", (_USER,)),
+    e.ContactIdle: _Row(
         "contact_idle",
         (
             _USER,
             _plain("idle"),
         ),
     ),
-    Trouble: _Row("trouble", (_ERROR,)),
+    e.Trouble: _Row("trouble", (_ERROR,)),
 }
 
 _KINDS: Final = {row.name: kind for kind, row in _ROWS.items()}
 
-NAMES: Final[Mapping[type[Event], str]] = {kind: row.name for kind, row in _ROWS.items()}
+NAMES: Final[Mapping[type[e.Event], str]] = {kind: row.name for kind, row in _ROWS.items()}

@@ -84,7 +84,7 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A user has come by an invitation of ours: a verified contact, whose chat is accepted."""
+    """A user has joined by our invitation: a verified contact, whose chat is accepted."""
 
     contact: str
 
@@ -144,7 +144,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the contact had said was seen, on whichever screen."""
+    """The contact's lines were seen, on any screen."""
 
     contact: str
 

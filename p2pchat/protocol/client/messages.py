@@ -63,7 +63,7 @@ class Ordered(Message, frozen=True):
 
 
 class Answered(Message, frozen=True):
-    """What an order gave, or why it failed, and what of the state is different by now."""
+    """The result of an order, or its failure, with the change of the state that preceded it."""
 
     number: int
     result: AnyResult | None = None
@@ -72,7 +72,7 @@ class Answered(Message, frozen=True):
 
 
 class Happened(Message, frozen=True):
-    """An event, on the socket as its object in EVENTS.md, and what of the state is different.
+    """An event, on the socket as its object in EVENTS.md, with the change of the state before it.
 
     `number` grows by one.
     """

@@ -1,4 +1,4 @@
-"""What a client orders of its node, and what each order gives: one frozen class for each.
+"""The orders of a client to its node, and their results: one frozen class for each.
 
 Names of users are as they are written at the registry. How an order is refused is a `Failure`.
 """
@@ -13,7 +13,7 @@ from p2pchat.protocol.talk import check_line_id
 
 
 class Result(Message, frozen=True, tag_field="result"):
-    """What an order gives."""
+    """The result of an order."""
 
 
 class Done(Result, frozen=True, tag="done"):
@@ -172,20 +172,20 @@ class Schedule(Order[Done], frozen=True, tag="schedule"):
 
 
 class Cancel(Order[Count], frozen=True, tag="cancel"):
-    """Do not deliver what waits for a contact, but for what is on its way."""
+    """Cancel the lines that wait for a contact and are not on their way."""
 
     user: str
 
 
 class Open(Order[Done], frozen=True, tag="open"):
-    """Have a chat with a contact open in this client; `in_clear`, even for everybody to read."""
+    """Open a chat with a contact in this client; `in_clear` permits an unencrypted one."""
 
     user: str
     in_clear: bool = False
 
 
 class Close(Order[Switch], frozen=True, tag="close"):
-    """Have it open no more; on, if no other client has it open and the chat ends by that."""
+    """Close a chat in this client; on, if no other client has it open and it ends."""
 
     user: str
 
@@ -265,7 +265,7 @@ class UseNewKey(Order[Count], frozen=True, tag="use_new_key"):
 
 
 class Block(Order[Done], frozen=True, tag="block"):
-    """Do not hear from a contact any more, or (not `blocked`) hear from them again."""
+    """Block a contact, or unblock them."""
 
     user: str
     blocked: bool
@@ -279,13 +279,13 @@ class Mute(Order[Done], frozen=True, tag="mute"):
 
 
 class SetAway(Order[Switch], frozen=True, tag="away"):
-    """Tell contacts that our user is away from the keyboard, or is back; None: the other one."""
+    """Set whether contacts see our user as away from the keyboard; None toggles it."""
 
     on: bool | None = None
 
 
 class SetDoNotDisturb(Order[Switch], frozen=True, tag="dnd"):
-    """Let strangers hear that we are busy, for so many seconds or for good; None: the other one."""
+    """Set whether callers are told that we are busy, perhaps for some seconds; None toggles it."""
 
     on: bool | None = None
     seconds: float | None = None

@@ -75,7 +75,7 @@ class NodeState(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StateChanged(Message, frozen=True, omit_defaults=True):
-    """What of the node's state is different from now on; a chat that is None is gone."""
+    """A change of the node's state: the fields that differ. A chat that is None has gone."""
 
     standing: SessionState | UnsetType = UNSET
     retry_at: float | UnsetType | None = UNSET

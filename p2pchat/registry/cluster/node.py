@@ -1,4 +1,4 @@
-"""What a node has that shares its database with others: a worker of its own, an ear, a place."""
+"""A registry node that shares its database: its worker, its notifications, its lease."""
 
 from typing import Final
 

@@ -21,7 +21,7 @@ BuildAnswer = Callable[[Mapping[str, Whereabouts]], Message]
 
 
 class Directory(Protocol):
-    """What the service needs to know beyond its own presence book."""
+    """What the service needs to know beyond its own presence table."""
 
     def nodes_vouched_by(self, fingerprint: str) -> SignedNodes | None:
         """Return the list of other nodes that the key of that fingerprint has signed, if any.

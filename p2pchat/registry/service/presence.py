@@ -45,7 +45,7 @@ def whereabouts(
 
 
 class Seal(NamedTuple):
-    """What heartbeats of a login through a secure listener are known by."""
+    """The session and the key by which heartbeats at a secure listener are recognised."""
 
     session: bytes
     hello_key: bytes

@@ -1,4 +1,4 @@
-"""What a JSON line means: the commands of `commands`, and those that only a program needs.
+"""Parsing of a JSON line: the commands of `commands`, and those that only a program needs.
 
 A program looks at no conversation, so each command says whom it means. Pure: knows neither node nor
 stream; EVENTS.md beside this file tells what may be said.

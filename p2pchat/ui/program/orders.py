@@ -1,4 +1,4 @@
-"""What each order of a program is at its node, and what its answer tells.
+"""The orders of a program, translated into orders at its node, and the answers to them.
 
 The same as what a person types, but that nothing is brought to front. Knows no pipe and no line of
 JSON; when something is done is `app`'s.

@@ -1,4 +1,4 @@
-"""What happens at a node as lines for a program: all of it, or what concerns one contact.
+"""The events of a node as lines for a program: all of them, or those of one contact.
 
 The reader sets the pace: an event counts as taken once its lines are where the reader finds them,
 and the node tells only so many that are not taken (`client.event_queue`). Knows no order.

@@ -1,4 +1,4 @@
-"""What stands around the line that is being typed: the prompt, the toolbar, what is not settled.
+"""The surroundings of the line that is being typed: prompt, toolbar, and unsettled lines.
 
 How much of the toolbar a narrow screen shows is decided where it is shown (`toolbar`), by the
 importance of each piece.
@@ -26,7 +26,7 @@ _MOST_UNSETTLED: Final = 5
 
 
 class Around(NamedTuple):
-    """What stands around the line that is being typed.
+    """The surroundings of the line that is being typed.
 
     `left` and `right`: the two sides of the toolbar, about the contact and about us. `unsettled`:
     lines of ours that are not delivered, each with its state, and how many more there are before

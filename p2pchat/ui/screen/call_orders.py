@@ -1,4 +1,4 @@
-"""What the person orders about conversations: /chat, /next, /accept, /reject, /leave."""
+"""The user's commands about conversations: /chat, /next, /accept, /reject, /leave."""
 
 from collections.abc import Callable, Mapping
 
@@ -42,7 +42,7 @@ class CallOrders:
     def go_to(
         self, contact: str, *, in_clear: bool = False, failed: OnFailed | None = None
     ) -> None:
-        """Have a chat with the contact, in front; `failed` is told if it cannot be asked for."""
+        """Open a chat with the contact in front; `failed` is told if that is refused."""
         self._foreground().want(contact)
         self._orders.give(Open(contact, in_clear), failed=failed)
 

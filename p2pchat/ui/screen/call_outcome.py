@@ -1,4 +1,4 @@
-"""What became of the one chat that a command was started for: what is told, and its exit code."""
+"""The outcome of the chat that a command was started for: its notices and its exit code."""
 
 from collections.abc import Callable
 

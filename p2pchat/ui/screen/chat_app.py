@@ -114,7 +114,7 @@ class ChatApp:
 
     @property
     def foreground(self) -> Foreground:
-        """What of the node is looked at; when `running`."""
+        """The conversation in front and the unread ones; available when `running`."""
         assert self._foreground is not None
         return self._foreground
 
@@ -125,7 +125,7 @@ class ChatApp:
 
     @property
     def prompt(self) -> str:
-        """What stands before the line being typed."""
+        """The text before the line being typed."""
         if not self.running:
             return "> "
         return prompt_of(self.client.username, self.front)

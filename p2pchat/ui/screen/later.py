@@ -1,4 +1,4 @@
-"""What is said later: when, as a person or a program writes it."""
+"""Scheduling a text: parsing when it is to be sent."""
 
 import datetime as dt
 

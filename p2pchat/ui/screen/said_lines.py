@@ -54,7 +54,7 @@ class SaidLines:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Those that are not answered."""
+        """The texts that are not answered."""
         return tuple(text for _, text in self._unanswered.values())
 
     @property

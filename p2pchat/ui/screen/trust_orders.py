@@ -1,4 +1,4 @@
-"""What the person orders about people: who is there, who may reach them, by which key.
+"""The user's commands about contacts: listing, verifying, trusting, blocking, muting.
 
 /contacts, /verify, /trust, /block, /unblock, /mute, /dnd, /away.
 """

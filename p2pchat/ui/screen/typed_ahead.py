@@ -1,4 +1,4 @@
-"""What was typed and waits for its turn. Knows neither node nor screen."""
+"""The queue of typed lines that wait for their turn. Knows neither node nor screen."""
 
 from collections import deque
 from collections.abc import Callable
@@ -13,7 +13,7 @@ END: Final = Order("")
 
 
 class TakesInput(Protocol):
-    """What a keyboard or a pipe is typed at, until `done`."""
+    """A receiver of lines from a keyboard or a pipe, until `done`."""
 
     @property
     def done(self) -> bool:
@@ -40,7 +40,7 @@ class TakesInput(Protocol):
 
 
 class TypedAhead:
-    """Do in order what was typed, each when `may_go_on(it)`; `on_room` is called on more room."""
+    """Handle typed lines in order, each once `may_go_on(it)`; `on_room` is called on more room."""
 
     def __init__(
         self, may_go_on: Callable[[Say | Order], bool], do: Callable[[Say | Order], None]

@@ -58,7 +58,7 @@ class View:
         self._write([notice(sentence)])
 
     def ours(self, prompt: str, text: str, state: str, contact: str = "", *, me: str = "") -> None:
-        """Show a line that was typed at the prompt, and what has become of it.
+        """Show a line that was typed at the prompt, with its state.
 
         `contact` and `me`: the recipient and the sender, if it was said to one.
         """
