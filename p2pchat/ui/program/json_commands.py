@@ -1,14 +1,15 @@
 """Parsing of a JSON line: the commands of `commands`, and those that only a program needs.
 
-A program looks at no conversation, so each command says whom it means. Pure: knows neither node nor
-stream; EVENTS.md beside this file tells what may be said.
+A program has no open conversation in front, so each command names its contact. Pure: knows neither
+node nor stream. EVENTS.md documents the commands.
 """
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
+
+import msgspec
 
 from p2pchat.errors import UsageError, nearest
 from p2pchat.ui.text.commands import COMMANDS, NAME, TIME, WORDS, Command
@@ -24,25 +25,27 @@ is a text, and `send` says when.
 Id = str | int | float | None
 
 
-@dataclass(frozen=True, slots=True)
-class JsonOrder:
-    """An order of a program; fields that were not given are empty.
+class JsonOrder(msgspec.Struct, frozen=True):
+    """An order of a program; fields that were not given have their defaults.
 
-    `id`, whatever it is, comes back with the answer. `yes` is a command's one further word, `yes`
-    or `in_clear`.
+    `id` is repeated in the answer. `yes` is a command's one switch: `yes`, or `in_clear`.
     """
 
     word: str
     id: Id = None
     user: str = ""
-    text: str = field(default="", repr=False)
+    text: str = ""
     words: str = ""
     time: str = ""
     not_before: str = ""
     expires: str = ""
     yes: bool = False
-    up_to: int = 0
-    limit: int = _LAST
+    up_to: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] = 0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = _LAST
+
+    def __repr__(self) -> str:
+        """Return the order without what the user said: it may be logged."""
+        return f"JsonOrder({self.word!r}, id={self.id!r}, user={self.user!r})"
 
 
 class CommandFields(NamedTuple):
@@ -71,21 +74,7 @@ ROWS: Final[Mapping[str, CommandFields]] = {
 _MEANS: Final = {"to": "user", "in_clear": "yes"}
 """Fields that are another one of the order."""
 
-_KINDS: Final[Mapping[str, type]] = {
-    "user": str,
-    "to": str,
-    "text": str,
-    "words": str,
-    "time": str,
-    "not_before": str,
-    "expires": str,
-    "yes": bool,
-    "in_clear": bool,
-    "up_to": int,
-    "limit": int,
-}
-_RANGES: Final = {"up_to": 2**63 - 1, "limit": 1000}
-_KIND_NAMES: Final = {str: "a text", bool: "true or false", int: "a whole number"}
+_TYPES: Final = {field.name: field.type for field in msgspec.structs.fields(JsonOrder)}
 
 
 def load(line: str) -> dict[str, Any]:
@@ -129,14 +118,13 @@ def _check(word: str, row: CommandFields, given: Mapping[str, Any]) -> None:
         if name not in known:
             advice = _meant(name, list(known)) if known else "leave it out"
             raise UsageError(f"{word} takes no {name!r}", advice=advice)
-        if type(value) is not _KINDS[name]:
-            raise UsageError(f"{name!r} of {word} must be {_KIND_NAMES[_KINDS[name]]}")
+        try:
+            msgspec.convert(value, _TYPES[_MEANS.get(name, name)])
+        except msgspec.ValidationError as error:
+            raise UsageError(f"{name!r} of {word}: {str(error).lower()}") from None
     for name in row.required:
         if given.get(name) in {None, ""}:
             raise UsageError(f"{word} needs {name!r}")
-    for name, most in _RANGES.items():
-        if name in given and not 1 <= given[name] <= most:
-            raise UsageError(f"{name!r} of {word} must be between 1 and {most}")
 
 
 def _refuse(constant: str) -> None:

@@ -6,8 +6,9 @@ JSON; when something is done is `app`'s.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
+
+import msgspec
 
 from p2pchat.client.client import Client
 from p2pchat.errors import P2PError, UsageError
@@ -143,7 +144,9 @@ class ProgramOrders:
         if not order.user:
             return order
         in_clear = order.word == "chat" and order.yes
-        return replace(order, user=self._client().named(order.user, in_clear=in_clear))
+        return msgspec.structs.replace(
+            order, user=self._client().named(order.user, in_clear=in_clear)
+        )
 
     def _caller(self, order: JsonOrder) -> str:
         waiting = self._client().state.requests
