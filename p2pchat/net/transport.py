@@ -14,6 +14,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from enum import Enum, auto
 from functools import partial
 from typing import Final, Protocol
 
@@ -33,6 +34,17 @@ SEND_HIGH_WATER: Final = 64 * 1024
 
 _RECEIVE_BYTES: Final = 65536
 _LINGER_TIMEOUT: Final = 5.0  # for the last bytes to a remote that has stopped reading, or its end
+
+
+class _State(Enum):
+    """The life of a TcpTransport; it only moves down this list, and may skip states."""
+
+    OPEN = auto()
+    CLOSING = auto()
+    """The owner has closed it; bytes that were written before are still being sent."""
+    LINGERING = auto()
+    """Our direction is shut down and the owner has been told; the remote has not ended yet."""
+    CLOSED = auto()
 
 
 class Transport(Protocol):
@@ -79,15 +91,15 @@ class TcpTransport:
     """A connected, non-blocking TCP socket, which it owns."""
 
     __slots__ = (
-        "_closing",
-        "_draining",
         "_events",
         "_flush_due",
         "_linger",
         "_loop",
         "_out",
         "_reading",
+        "_rest",
         "_socket",
+        "_state",
         "lingers",
         "local",
         "on_closed",
@@ -101,7 +113,8 @@ class TcpTransport:
 
     def __init__(self, loop: Loop, sock: socket.socket, local: Address, remote: Address) -> None:
         self._loop = loop
-        self._socket: socket.socket | None = sock
+        self._socket = sock
+        self._state = _State.OPEN
         self.local = local
         self.remote = remote
         self.on_data: Callable[[bytes], None] = ignore
@@ -111,11 +124,10 @@ class TcpTransport:
         self.queued = 0
         self.lingers = False
         self.send_ceiling = SEND_CEILING
-        self._draining = False
         self._out: list[bytes] = []
+        self._rest: memoryview | None = None  # of a short send; it precedes _out
         self._flush_due = False
         self._reading = True
-        self._closing = False
         self._linger: Timer | None = None
         self._events = READ
         loop.watch(sock.fileno(), READ, self._ready)
@@ -123,7 +135,7 @@ class TcpTransport:
 
     def write(self, data: bytes) -> None:
         """Send at the end of this turn."""
-        if self._closing:
+        if self._state is not _State.OPEN:
             return
         self._out.append(data)
         self.queued += len(data)
@@ -139,14 +151,14 @@ class TcpTransport:
 
     def resume_reading(self) -> None:
         """Read again."""
-        self._reading = not self._closing
+        self._reading = self._state is _State.OPEN
         self._watch()
 
     def close(self) -> None:
         """Send what was written, then end."""
-        if self._closing:
+        if self._state is not _State.OPEN:
             return
-        self._closing = True
+        self._state = _State.CLOSING
         self._reading = False
         self._watch()
         self._linger = self._loop.call_later(_LINGER_TIMEOUT, self._give_up)
@@ -158,11 +170,11 @@ class TcpTransport:
 
     def _ready(self, events: int) -> None:
         try:
-            if events & WRITE and self._socket is not None:
+            if events & WRITE:
                 self._flush()
             if events & READ and self._reading:
                 self._receive()
-            elif self._draining:
+            elif self._state is _State.LINGERING:
                 self._wait_for_the_end()
         except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
             self._loop.contain(error, f"the connection with {self.remote}")
@@ -182,12 +194,11 @@ class TcpTransport:
         self._flush_due = True
         self.on_data(data)
         self._flush_due = False
-        if self._out or self._closing:
+        if self._out or self._state is _State.CLOSING:
             self._flush()
 
     def _read(self) -> bytes | None:
         """Return what came, nothing at the end; None where nothing came, or the wire is broken."""
-        assert self._socket is not None
         try:
             return self._socket.recv(_RECEIVE_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -208,45 +219,54 @@ class TcpTransport:
 
     def _flush(self) -> None:
         self._flush_due = False
-        if self._socket is None:
-            return
-        if self._out and not self._send(self._socket):
+        if self._state is _State.CLOSED or not self._send():
             return
         if self._events & WRITE:
             self._watch()
-        if not self._closing:
+        if self._state is _State.OPEN:
             self.on_drained()
         elif self.lingers:
             self._drain()
         else:
             self._end(None)
 
-    def _send(self, sock: socket.socket) -> bool:
-        """Send what is queued; return whether all of it was sent."""
-        data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
-        try:
-            sent = sock.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError as error:
-            self._end(_lost(self.remote, error))
-            return False
-        self.queued = len(data) - sent
-        self._out = [data[sent:]] if self.queued else []
-        if self.queued:
-            self._watch()
-        return not self.queued
+    def _send(self) -> bool:
+        """Send what is queued; return whether all of it was sent.
+
+        The rest of a short send is never joined with what was written later: that would copy a
+        large frame once for each part of it that the system takes.
+        """
+        while self._rest is not None or self._out:
+            if self._rest is not None:
+                data: bytes | memoryview = self._rest
+            else:
+                data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+                self._out = []
+            try:
+                sent = self._socket.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError as error:
+                self._end(_lost(self.remote, error))
+                return False
+            self.queued -= sent
+            if sent < len(data):
+                self._rest = memoryview(data)[sent:]
+                self._watch()
+                return False
+            self._rest = None
+        return True
 
     def _drain(self) -> None:
         """Shut down our direction, and drop what arrives until the remote closes its own."""
-        if self._draining or self._socket is None:
+        if self._state is not _State.CLOSING:
             return
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError as error:
             self._end(_lost(self.remote, error))
             return
-        self._draining = True
+        self._state = _State.LINGERING
         self._watch()
         self._tell_closed(None)
         lingering = self._loop.lingering
@@ -256,11 +276,11 @@ class TcpTransport:
 
     def _watch(self) -> None:
         """Ask for writability only after a short send."""
-        if self._socket is None:
+        if self._state is _State.CLOSED:
             return
-        events = (READ if self._reading or self._draining else 0) | (
-            WRITE if self._out and not self._flush_due else 0
-        )
+        wants_read = self._reading or self._state is _State.LINGERING
+        unsent = (self._rest is not None or self._out) and not self._flush_due
+        events = (READ if wants_read else 0) | (WRITE if unsent else 0)
         if events == self._events:
             return
         descriptor = self._socket.fileno()
@@ -276,18 +296,19 @@ class TcpTransport:
         self._end(LinkLost(f"{self.remote} does not take the last bytes"))
 
     def _end(self, error: P2PError | None) -> None:
-        if self._socket is None:
+        if self._state is _State.CLOSED:
             return
         if isinstance(error, LinkLost):
             error.unsent = self.queued
-        told, self._draining = self._draining, False
+        told = self._state is _State.LINGERING
         self._loop.at_close.discard(self.abort)
         self._loop.lingering.pop(self, None)
-        self._closing, self._reading, self._out = True, False, []
-        self.queued = 0
-        self._watch()
+        self._out, self._rest, self.queued = [], None, 0
+        if self._events:
+            self._loop.unwatch(self._socket.fileno())
+            self._events = 0
+        self._state, self._reading = _State.CLOSED, False
         self._socket.close()
-        self._socket = None
         if self._linger is not None:
             self._linger.cancel()
         if not told:

@@ -6,6 +6,7 @@ contact had said is heard. Nothing tells whether it has come; lines go as best t
 """
 
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Final
 
 from p2pchat.callbacks import ignore
@@ -24,6 +25,17 @@ LAST_WORDS_TIMEOUT: Final = 1.0
 
 MAX_UNSENT: Final = 1000
 """Lines kept while the way to the contact is being opened."""
+
+
+class _State(Enum):
+    """The life of a ClearChat; it only moves down this list, and may skip states."""
+
+    TALKING = auto()
+    LEAVING = auto()
+    """We leave as soon as the link opens on which to say what waits."""
+    LAST_WORDS = auto()
+    """We cannot speak any more; the contact may still have something to say."""
+    OVER = auto()
 
 
 class ClearChat:
@@ -53,9 +65,8 @@ class ClearChat:
         self._speaking: Link | None = None
         self._hearing: Link | None = None
         self._unsent: list[str] = []
-        self._leaving = False
+        self._state = _State.TALKING
         self._reader_is_behind = False
-        self._over = False
         self._nothing_to_hear = False
         self._last_words: Timer | None = None
         self._error: P2PError | None = None
@@ -71,7 +82,7 @@ class ClearChat:
 
     def speak_on(self, link: Link) -> None:
         """Talk on this link, first what waited for it."""
-        if self._over:
+        if self._state is _State.OVER:
             link.close()
             return
         self._speaking = link
@@ -81,7 +92,7 @@ class ClearChat:
         unsent, self._unsent = self._unsent, []
         for text in unsent:
             link.send(ChatText(text))
-        if self._leaving:
+        if self._state is _State.LEAVING:
             self._end(None)
         else:
             self._loop.call_soon(self._on_drained)
@@ -108,11 +119,10 @@ class ClearChat:
     def hear(self, message: Message) -> None:
         """Handle the contact's text."""
         assert isinstance(message, ChatText)
-        if self._over:
+        if self._state is _State.OVER:
             return
         self._on_event(TextReceived(self.contact, printable(message.text)))
-        if self._last_words is not None:  # there may be more, however long showing this one took
-            self._last_words.cancel()
+        if self._state is _State.LAST_WORDS:  # each line extends the wait
             self._wait_for_last_words()
 
     def say(self, text: str) -> None:
@@ -127,8 +137,8 @@ class ClearChat:
 
     def leave(self) -> None:
         """Hang up, once what waits has been said."""
-        if self._unsent and self._speaking is None:
-            self._leaving = True
+        if self._state is _State.TALKING and self._unsent and self._speaking is None:
+            self._state = _State.LEAVING
         else:
             self._end(None)
 
@@ -140,12 +150,12 @@ class ClearChat:
         """The connection that the contact opened back has ended without a word."""
         if self._hearing is None:
             self._nothing_to_hear = True
-            if self._last_words is not None:
+            if self._state is _State.LAST_WORDS:
                 self._end(None)
 
     def _cannot_speak(self, error: P2PError | None) -> None:
         self._speaking = None
-        if self._over or self._last_words is not None:
+        if self._state in {_State.LAST_WORDS, _State.OVER}:
             return
         if self._nothing_to_hear:
             self._end(error)
@@ -154,17 +164,22 @@ class ClearChat:
         self._wait_for_last_words()
 
     def _wait_for_last_words(self) -> None:
+        self._state = _State.LAST_WORDS
+        self._stop_waiting()
         self._last_words = self._loop.call_later(LAST_WORDS_TIMEOUT, lambda: self._end(self._error))
+
+    def _stop_waiting(self) -> None:
+        if self._last_words is not None:
+            self._last_words.cancel()
 
     def _cannot_hear(self, error: P2PError | None) -> None:
         self._end(error)
 
     def _end(self, error: P2PError | None) -> None:
-        if self._over:
+        if self._state is _State.OVER:
             return
-        self._over = True
-        if self._last_words is not None:
-            self._last_words.cancel()
+        self._state = _State.OVER
+        self._stop_waiting()
         for link in (self._speaking, self._hearing):
             if link is not None:
                 link.close()
