@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from p2pchat.net.loop import Loop
+from tests import fork_server
 from tests.fakes import FakeClock
 from tests.people import People, Registry
 from tests.postgres import Postgres
@@ -18,6 +19,14 @@ from tests.world import World
 def pytest_xdist_auto_num_workers() -> int:
     """Have a worker more than processors: tests of real programs wait for them."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fork_programs() -> Iterator[None]:
+    """Let tests fork `p2p` from a process that has imported it: most of a start is importing."""
+    fork_server.enable()
+    yield
+    fork_server.close_all()
 
 
 @pytest.fixture

@@ -46,8 +46,8 @@ class People:
             bob.type("/quit")
             assert bob.end()[0] == 0
 
-    def start(self, name: str, *options: str) -> Program:
-        program = Program("login", *options, env=self.env[name])
+    def start(self, name: str, *options: str, command: tuple[str, ...] | None = None) -> Program:
+        program = Program("login", *options, env=self.env[name], command=command)
         program.wait_for(f"logged in as {name}")
         return program
 

@@ -11,9 +11,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
+
+from tests import fork_server
+from tests.fork_server import ForkedProcess
 
 P2P = str(Path(sys.executable).with_name("p2p"))
 
@@ -37,14 +41,38 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return kept | ours | {"PYTHONPATH": str(NO_EXTRAS)} | more
 
 
+_BY_CLOCK = """
+import sys, time
+from pathlib import Path
+real, offset = time.time, Path(sys.argv.pop(1))
+time.time = lambda: real() + float(offset.read_text("ascii"))
+from p2pchat.cli.main import cli
+cli(prog_name="p2p")
+"""
+
+
+def by_clock(offset: Path) -> tuple[str, ...]:
+    """Return the command of the real `p2p` whose wall clock is ahead by the seconds in a file."""
+    return sys.executable, "-c", _BY_CLOCK, str(offset)
+
+
 class Program:
-    """A running `p2p`, its streams pipes; `said` is what came on stdout so far."""
+    """A running `p2p` whose streams are pipes; `said` is what came on stdout so far.
+
+    It is forked where the tests have begun to do so (`fork_server`), and started otherwise.
+    """
 
     command: tuple[str, ...] = (P2P,)
 
-    def __init__(self, *arguments: str, env: dict[str, str]) -> None:
-        self.process = subprocess.Popen(
-            [*self.command, *arguments],
+    def __init__(
+        self, *arguments: str, env: dict[str, str], command: tuple[str, ...] | None = None
+    ) -> None:
+        self.command = command or self.command
+        server = fork_server.server_for(env) if self.command == (P2P,) else None
+        command = arguments if server is not None else (*self.command, *arguments)
+        start = subprocess.Popen if server is None else partial(ForkedProcess, server)
+        self.process: subprocess.Popen[str] = start(
+            list(command),
             env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

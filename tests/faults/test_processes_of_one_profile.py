@@ -1,7 +1,7 @@
-"""Hundreds of commands of one profile, started against each other at any moment, some killed.
+"""Many commands of one profile, started against each other at any moment, some killed.
 
 Any order works: each does what it is for, or says truly that another process is in its place; and
-no line is lost, or said twice. `P2PCHAT_COMMANDS=2000` makes it long, `P2PCHAT_SEED` another run.
+no line is lost, or said twice. `P2PCHAT_COMMANDS=200` makes it longer, `P2PCHAT_SEED` another run.
 """
 
 import os
@@ -13,12 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.forks import Forks
 from tests.people import People, Registry
 from tests.programs import Program, running
 
 _ENVIRONMENT = os.environ  # noqa: TID251  # how long
-COMMANDS = int(_ENVIRONMENT.get("P2PCHAT_COMMANDS", "200"))
+COMMANDS = int(_ENVIRONMENT.get("P2PCHAT_COMMANDS", "60"))
 SEED = int(_ENVIRONMENT.get("P2PCHAT_SEED", "1"))
 
 MAY_END_WITH = {
@@ -54,63 +53,78 @@ def command(rng: random.Random, n: int) -> tuple[tuple[str, ...], str]:
     )
 
 
+class Command:
+    """A command of alice's; `ended_by_us` once it was sent a signal."""
+
+    def __init__(self, words: tuple[str, ...], stdin: str, env: dict[str, str]) -> None:
+        self.words = words
+        self.code = 0
+        self.output = ""
+        self.ended_by_us = False
+        self._program = Program(*words, env=env)
+        self._program.write_all(stdin)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it has not ended."""
+        self.ended_by_us = True
+        self._program.signal(number)
+
+    def wait(self) -> None:
+        """Wait for its end."""
+        if self.words[0] == "login":  # which would never end
+            self.signal(signal.SIGTERM)
+        self.code, err = self._program.end()
+        self.output = "\n".join([*self._program.said, err])
+
+    def check(self) -> None:
+        """Check that the exit code is one that the command may have."""
+        allowed = MAY_END_WITH[self.words[0]] | (ENDED_BY_US if self.ended_by_us else set())
+        assert self.code in allowed, (self.words, self.code, self.output)
+
+
 class Crowd:
     """Commands of alice's, a few at a time; some are ended by us."""
 
-    def __init__(self, folder: Path, people: People, rng: random.Random) -> None:
-        folder.mkdir()
-        self.forks = Forks(folder, people.env["alice"])
+    def __init__(self, people: People, rng: random.Random) -> None:
+        self.commands: list[Command] = []
+        self._env = people.env["alice"]
         self._rng = rng
-        self._ended: set[int] = set()
-        self._under_way: list[int] = []
+        self._running: list[Command] = []
 
     def start_one(self) -> None:
-        words, stdin = command(self._rng, len(self.forks.words))
-        self._under_way.append(self.forks.start(*words, stdin=stdin))
+        """Start another command, perhaps end one by a signal, and wait for some."""
+        words, stdin = command(self._rng, len(self.commands))
+        self.commands.append(Command(words, stdin, self._env))
+        self._running.append(self.commands[-1])
         if self._rng.random() < 1 / 8:
-            self._end(self._rng.choice(self._under_way), self._rng.choice(KILLS))
-        while len(self._under_way) > self._rng.randrange(1, 7):
-            self._wait(self._under_way.pop(0))
+            self._rng.choice(self._running).signal(self._rng.choice(KILLS))
+        while len(self._running) > self._rng.randrange(1, 7):
+            self._running.pop(0).wait()
 
     def end_all(self) -> None:
-        while self._under_way:
-            self._wait(self._under_way.pop(0))
-
-    def check(self) -> None:
-        for number, code in self.forks.codes.items():
-            word = self.forks.words[number][0]
-            allowed = MAY_END_WITH[word] | (ENDED_BY_US if number in self._ended else set())
-            assert code in allowed, (self.forks.words[number], code, self.forks.output(number))
-        print(Counter(f"{self.forks.words[n][0]} {code}" for n, code in self.forks.codes.items()))
+        """Wait for the end of every command."""
+        while self._running:
+            self._running.pop(0).wait()
 
     @property
     def accepted(self) -> set[str]:
         """What must be in the history: commands say so that ended by themselves."""
         return {
             f"line {number}"
-            for number, words in self.forks.words.items()
-            if number not in self._ended and self.forks.codes[number] in {0, 6}
-            if words[0] in {"send", "chat"}
+            for number, command in enumerate(self.commands)
+            if not command.ended_by_us and command.code in {0, 6}
+            if command.words[0] in {"send", "chat"}
         }
 
     @property
     def refused(self) -> set[str]:
         """What must not be there, for the same reason."""
-        return {f"line {number}" for number, code in self.forks.codes.items() if code == 3}
+        return {f"line {n}" for n, command in enumerate(self.commands) if command.code == 3}
 
     def told_of(self, text: str) -> tuple[object, ...]:
         """Return what was started with that text, its exit code, and what it printed."""
-        number = int(text.removeprefix("line "))
-        return self.forks.words[number], self.forks.codes[number], self.forks.output(number)
-
-    def _end(self, number: int, how: signal.Signals) -> None:
-        self._ended.add(number)
-        self.forks.signal(number, how)
-
-    def _wait(self, number: int) -> None:
-        if self.forks.words[number][0] == "login":  # which would never end
-            self._end(number, signal.SIGTERM)
-        self.forks.wait(number)
+        command = self.commands[int(text.removeprefix("line "))]
+        return command.words, command.code, command.output
 
 
 @pytest.mark.timeout(60 + COMMANDS)
@@ -124,8 +138,8 @@ def test_any_order_and_any_moment(tmp_path: Path) -> None:
         assert Program("register", "zoe", env=zoe).end() == (0, "")
         assert Program("login", "zoe", "--plain", env=zoe).end()[0] == 0
         assert people.run("alice", "send", "zoe", "hi")[0] == 6
-        crowd = Crowd(tmp_path / "out", people, rng)
-        stack.callback(crowd.forks.close)
+        crowd = Crowd(people, rng)
+        stack.callback(crowd.end_all)
         bob = stack.enter_context(running(people.start("bob", "--headless")))
         for _ in range(COMMANDS):
             crowd.start_one()
@@ -133,7 +147,9 @@ def test_any_order_and_any_moment(tmp_path: Path) -> None:
                 bob.kill()
                 bob = stack.enter_context(running(people.start("bob", "--headless")))
         crowd.end_all()
-        crowd.check()
+        for one in crowd.commands:
+            one.check()
+        print(Counter(f"{one.words[0]} {one.code}" for one in crowd.commands))
         assert people.run("alice", "send", "bob", "the end", "--wait", "30")[0] == 0
         ours = people.texts("alice", "bob", "--limit", "100000")
         theirs = people.texts("bob", "alice", "--limit", "100000")

@@ -1,7 +1,6 @@
 """The wall clock is set while the registry runs: nobody is logged out by that."""
 
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,22 +9,12 @@ import pytest
 
 from tests.conformance.secure_client import Secure
 from tests.faults.crowd import CHEAP, Member
-from tests.programs import Serve, running
+from tests.programs import Serve, by_clock, running
 
 DAY = 24 * 3600
 JUMPS = (3600, 365 * DAY, -DAY, -30 * 365 * DAY)
 TOKEN_LIFETIME = 30 * DAY
 PATIENCE = 30.0
-
-_PROGRAM = """
-import sys, time
-from pathlib import Path
-real, offset = time.time, Path(sys.argv.pop(1))
-time.time = lambda: real() + float(offset.read_text("ascii"))
-from p2pchat.cli.main import cli
-cli()
-"""
-"""The real program, whose `time.time` is set by a file: the machine's own clock is not ours."""
 
 
 class ServeByAnotherClock(Serve):
@@ -34,7 +23,7 @@ class ServeByAnotherClock(Serve):
     def __init__(self, folder: Path) -> None:
         self._offset = folder / "offset"
         self.set_clock(0)
-        self.command = (sys.executable, "-c", _PROGRAM, str(self._offset))
+        self.command = by_clock(self._offset)
         patience = ("--hello-patience", str(PATIENCE), "--hello-interval", str(PATIENCE / 3))
         super().__init__(folder / "r", *CHEAP, *patience)
 
