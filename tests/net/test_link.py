@@ -36,10 +36,15 @@ class Recorder:
         link.on_closed = self.closed.append
 
 
-def registry_link(loop: Loop) -> tuple[Link, MemoryTransport]:
+def registry_end() -> Connection:
+    """Return a connection of the registry, at the beginning of its dialogue."""
+    return Connection(REGISTRY_DIALOGUE, ORIGINAL, Speaker.LISTENER)
+
+
+def registry_link(loop: Loop, connection: Connection | None = None) -> tuple[Link, MemoryTransport]:
     """Give the registry's end as a link, the client's as a bare wire."""
     left, right = wire(loop)
-    return Link(loop, right, Connection(REGISTRY_DIALOGUE, ORIGINAL, Speaker.LISTENER)), left
+    return Link(loop, right, connection or registry_end()), left
 
 
 def test_messages_go_over_the_wire(loop: Loop) -> None:
@@ -111,7 +116,8 @@ def test_a_cut_wire_is_a_lost_link(loop: Loop) -> None:
 
 def test_whoever_speaks_out_of_turn_is_held_back_and_then_heard(loop: Loop) -> None:
     """While a login is checked, a flood stays in the sender's own buffers."""
-    link, stranger = registry_link(loop)
+    connection = registry_end()
+    link, stranger = registry_link(loop, connection)
     heard = Recorder(link)
     stranger.write(ORIGINAL.encode(Login("a", "p")))
     flood = ORIGINAL.encode(Search("b" * 100)) * 500
@@ -122,7 +128,7 @@ def test_whoever_speaks_out_of_turn_is_held_back_and_then_heard(loop: Loop) -> N
             written += 500
         settle(loop)
     assert heard.messages == [Login("a", "p")]
-    assert link._connection.frames.waiting <= RECEIVE_CEILING + 2 * len(flood)
+    assert connection.frames.waiting <= RECEIVE_CEILING + 2 * len(flood)
     assert stranger.queued
 
     def answer(message: Message) -> None:
@@ -146,7 +152,7 @@ def test_whoever_does_not_read_its_answers_is_asked_no_more(loop: Loop) -> None:
         nonlocal answered, most
         link.send(ANSWER)
         answered += 1
-        most = max(most, link._transport.queued)
+        most = max(most, link.queued)
 
     link.on_message = answer
     heard = Recorder.__new__(Recorder)
