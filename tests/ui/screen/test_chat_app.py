@@ -1,13 +1,17 @@
 """Commands down, events up: a person or a script at a node, on memory wires."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from p2pchat.client.listener import NodeListener
+from p2pchat.client.socket_client import SocketClient
 from p2pchat.errors import LoginRefused, NodeEnded, StorageError
 from p2pchat.peer.node import Node
 from p2pchat.peer.store.thread import Thread
+from p2pchat.protocol.client.messages import Hello
 from p2pchat.ui.screen.call import Call
 from p2pchat.ui.screen.chat_app import ChatApp
 from p2pchat.ui.screen.view import View
@@ -557,20 +561,27 @@ def test_only_who_can_be_there_is_blocked_or_muted(secure_world: World) -> None:
     assert app.names == {"bob"}
 
 
-def test_a_node_that_ends_leaves_it_untold_what_was_typed(secure_world: World) -> None:
+def test_a_node_that_ends_leaves_it_untold_what_was_typed(
+    secure_world: World, tmp_path: Path
+) -> None:
     """Whatever was under way: the shell can see what is on the disk, and say the rest."""
     alice, _ = friends(secure_world)
+    listener = NodeListener(secure_world.loop, tmp_path / "n.sock")
+    listener.serve(alice.clients)
+    hello = Hello(follow=True, attended=True)
+    client = SocketClient(secure_world.loop, tmp_path / "n.sock", hello)
     screen = Screen()
     app = ChatApp(screen, call=Call("bob"), commands_overtake=False)
-    client = alice.client(attended=True)
     app.run(client, ready=True)
     for line in ("one", "two"):
         app.submit(line)
     app.end_input()
-    ended = NodeEnded(likely="it was stopped")
-    client._end(ended)  # as a socket does, before the order that opens the chat is answered
+    listener.close()  # before the order that opens the chat is answered
+    for _ in range(100):
+        secure_world.loop.run_once(0)
     assert app.done
-    assert app.error is ended
+    assert isinstance(app.error, NodeEnded)
+    assert app.error.likely == "it was stopped"
     assert app.untold.waiting == ("one", "two")
     assert app.untold.all_typed
 
