@@ -73,8 +73,8 @@ class Registry:
         self.internet = MemoryInternet(loop)
         self.worker = InlineWorker(loop)
         service = Service(accounts, MemoryDirectory(), PresenceTable(150), loop.now, limits=limits)
-        network = self.internet.machine(TCP.host)
-        self.server = Server(loop, network, self.worker, service, limits)
+        self.network = self.internet.machine(TCP.host)
+        self.server = Server(loop, self.network, self.worker, service, limits)
         self.listener = self.server.open_original(TCP, UDP)
         context = server_context(*certificate())
         self.server.open_secure(TCP.at_port(7117), None, lambda: (StandardEngine(context), "key"))
@@ -334,8 +334,7 @@ def test_a_port_that_only_udp_cannot_have_is_chosen_again(
     world: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the system chooses; a port that was asked for is that one or none."""
-    network = world.server._network
-    open_udp = network.open_udp
+    open_udp = world.network.open_udp
     tried: list[int] = []
 
     def taken_twice(address: Address, *more: Any) -> Any:
@@ -344,7 +343,7 @@ def test_a_port_that_only_udp_cannot_have_is_chosen_again(
             raise BindError(f"cannot listen on udp {address}: address already in use")
         return open_udp(address, *more)
 
-    monkeypatch.setattr(network, "open_udp", taken_twice)
+    monkeypatch.setattr(world.network, "open_udp", taken_twice)
     before = len(world.internet.listeners)
     listener = world.server.open_secure(TCP.at_port(0), None, lambda: (StandardEngine(None), ""))  # type: ignore[arg-type]
     assert listener.udp.address.port == listener.tcp.address.port == tried[2]

@@ -71,7 +71,12 @@ def test_ending_all_logins_ends_those_that_are_open(registry: Registry, how: str
     assert registry.hung_up == [(online, Reason.LOGGED_OUT), (errand, Reason.LOGGED_OUT)]
     for client_session in (errand, owner):
         registry.service.leave(client_session)
-    assert registry.service._auth._transient_logins == {}
+    registry.service.reconfigure(Limits(transient_logins=1), Registration.OPEN)
+    another = registry.client_session(secure=True)
+    password = "new password" if how == "password" else "password"
+    answer = registry.ask(another, Login("alice", password, key=KEY, errand=True))
+    assert isinstance(answer, LoginResult)
+    assert answer.outcome is OK
 
 
 def test_a_login_beside_its_own_registration(registry: Registry) -> None:

@@ -566,7 +566,7 @@ class TestRegistration:
         wall_clock = FakeClock()
         with closing(OpenedAccounts(tmp_path / "r.sqlite3", wall_clock)) as made:
             registry = Registry(made, wall_clock, registration=Registration.INVITE)
-            code = Invites(made._store, wall_clock).issue(1, 60)
+            code = Invites(made.store, wall_clock).issue(1, 60)
             answers = [
                 registry.ask(
                     registry.client_session(secure=True),

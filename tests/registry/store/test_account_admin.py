@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from p2pchat.registry.store.account_admin import AccountAdmin
 from p2pchat.registry.store.accounts import NO_KEY, AccountPolicy, Accounts
+from p2pchat.registry.store.models import Token
 from p2pchat.registry.store.stores import open_file, open_shared
 from p2pchat.storage import Store
 from tests.accounts import CHEAP
@@ -71,7 +73,9 @@ def test_a_removed_account_leaves_nothing(store: Store) -> None:
     assert list(account_admin.entries()) == []
 
 
-def test_no_token_slips_through_while_somebody_is_shut_out(database: str) -> None:
+def test_no_token_slips_through_while_somebody_is_shut_out(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A login that is under way holds the account's row, and its token goes with the others."""
     store = open_shared(database)
     accounts, account_admin = Accounts(store, CHEAP), AccountAdmin(store)
@@ -79,14 +83,14 @@ def test_no_token_slips_through_while_somebody_is_shut_out(database: str) -> Non
     accounts.create("bob", "x", standing)
     checked = accounts.verify("bob", "x")
     assert checked is not None
-    ended = account_admin._end_tokens
 
-    def log_in_first(username: str) -> None:
+    def log_in_first() -> Any:
+        monkeypatch.undo()
         thread = threading.Thread(target=late)
         thread.start()
         thread.join(0.5)  # it waits for the account, which is ours
-        ended(username)
         waiting.append(thread)
+        return Token.delete()
 
     def late() -> None:
         outcomes.append(accounts.enrol("bob", checked.password_hash, standing, "late"))
@@ -94,7 +98,7 @@ def test_no_token_slips_through_while_somebody_is_shut_out(database: str) -> Non
 
     outcomes: list[bool] = []
     waiting: list[threading.Thread] = []
-    account_admin._end_tokens = log_in_first  # type: ignore[method-assign]
+    monkeypatch.setattr(Token, "delete", log_in_first)
     assert account_admin.disable("bob")
     waiting[0].join()
     assert outcomes == [False]

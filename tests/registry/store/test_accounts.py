@@ -53,7 +53,7 @@ def test_the_database_is_as_safe_as_it_can_be(tmp_path: Path) -> None:
     file = tmp_path / "a.sqlite3"
     accounts = OpenedAccounts(file)
     accounts.create("bob", "hush-hush")
-    database: Any = accounts._store.database
+    database: Any = accounts.store.database
     assert (database.pragma("journal_mode"), database.pragma("synchronous")) == ("wal", 2)
     accounts.close()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -160,12 +160,12 @@ def test_a_login_that_a_new_password_overtakes_gets_no_token(tmp_path: Path) -> 
 def test_an_account_is_there_with_its_token_or_not_at_all(tmp_path: Path) -> None:
     """A disk that fails in the middle leaves neither, and the name is free."""
     with closing(OpenedAccounts(tmp_path / "a.sqlite3")) as accounts:
-        accounts._store.database.execute_sql(
+        accounts.store.rows(
             "CREATE TRIGGER full BEFORE INSERT ON token BEGIN SELECT RAISE(ABORT, 'full'); END"
         )
         with pytest.raises((StorageError, AssertionError)):
             assert accounts.create("bob", "x", token="t") is Creation.MADE
-        accounts._store.database.execute_sql("DROP TRIGGER full")
+        accounts.store.rows("DROP TRIGGER full")
         assert accounts.create("bob", "x", token="t") is Creation.MADE
 
 
