@@ -28,7 +28,7 @@ class Everything:
 
     def __init__(self, folder: Path) -> None:
         self.seen: dict[str, str] = {}
-        self._folder = folder
+        self.folder = folder
         self.serve = Serve(folder / "registry", "--verbose")
         for name, secret in (("right", PASSWORD), ("new", NEW_PASSWORD), ("wrong", WRONG)):
             (folder / name).write_text(secret + "\n")
@@ -70,13 +70,13 @@ class Everything:
         self._note(" ".join([who, *words[:2]]), "\n".join([*program.said, err]))
 
     def _environment(self, name: str) -> dict[str, str]:
-        return environment(self._folder / f"home-{name}", P2P_REGISTRY=self.serve.join)
+        return environment(self.folder / f"home-{name}", P2P_REGISTRY=self.serve.join)
 
     def _talk(self) -> None:
         """Let alice call bob and say it; bob's terminal is where it may be read."""
         bob = Program("login", env=self._homes["bob"])
         bob.wait_for("logged in as bob")
-        self.run("alice", "login", "--password-file", str(self._folder / "new"))
+        self.run("alice", "login", "--password-file", str(self.folder / "new"))
         alice = Program("--debug", "chat", "bob", env=self._homes["alice"])
         bob.wait_for("alice wants to chat")
         self.processes = self._process_list()
@@ -128,7 +128,7 @@ def test_no_process_list_shows_one(everything: Everything) -> None:
 
 def test_no_file_that_others_can_read_holds_one(everything: Everything) -> None:
     """Nor a token; and the files that hold tokens are for their owner alone."""
-    folder = everything._folder
+    folder = everything.folder
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert any(path.name == "profile.sqlite3" for path in files)
     for path in files:

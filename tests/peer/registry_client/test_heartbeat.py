@@ -5,7 +5,7 @@ from p2pchat.peer.registry_client.heartbeat import Heartbeat
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import RegistryBack, RegistryLost
 from p2pchat.protocol.heartbeat import open_hello, seal_hello, write_answer
-from tests.fakes import MemoryInternet, advance, settle
+from tests.fakes import MemoryInternet, advance
 from tests.world import World
 
 REGISTRY = Address("10.0.0.1", 7117)
@@ -13,11 +13,12 @@ INTERVAL = 60.0
 
 
 class Beating:
-    """A heartbeat, and a registry that answers while it `lives`."""
+    """A heartbeat, and a registry that answers while it `lives`, and else by `nonsense`."""
 
-    def __init__(self, loop: Loop, *, lives: bool) -> None:
+    def __init__(self, loop: Loop, *, lives: bool, nonsense: tuple[bytes, ...] = ()) -> None:
         self.loop = loop
         self.lives = lives
+        self._nonsense = nonsense
         self.heard: list[float] = []
         self.silences: list[float] = []
         self.seen_from: list[Address] = []
@@ -39,6 +40,9 @@ class Beating:
         if self.lives:
             counter = open_hello(datagram).counter
             self._udp.send(write_answer(counter, remote.host, remote.port), remote)
+            return
+        for answer in self._nonsense:
+            self._udp.send(answer, remote)
 
 
 def test_one_that_is_answered_is_said_once(loop: Loop) -> None:
@@ -71,11 +75,10 @@ def test_where_none_was_ever_answered_each_is_said_once(loop: Loop) -> None:
 
 def test_nonsense_is_no_answer(loop: Loop) -> None:
     """Anybody may send it."""
-    beating = Beating(loop, lives=False)
-    settle(loop)
-    for datagram in (b"", b"P2PA", b"P2PA" + bytes(100)):
-        beating.heartbeat._heard(datagram, REGISTRY)
+    nonsense = b"", b"P2PA", b"P2PA" + bytes(100)
+    beating = Beating(loop, lives=False, nonsense=nonsense)
     advance(loop, 10)
+    assert len(beating.heard) == 1
     assert len(beating.silences) == 1
 
 
