@@ -426,10 +426,7 @@ def test_a_second_login_ends_the_first_one_without_a_fight(world: World) -> None
 def test_a_password_that_changed_meanwhile_stops_the_tries(world: World) -> None:
     """Trying again would not help."""
     alice = world.person("alice", A)
-    credentials = alice.node.registry._credentials
-    credentials._password = "old"
-    if world.url.secure:
-        credentials.forget()
+    world.accounts.change_password("alice", "another")
     world.kill_registry()
     world.start_registry()
     world.advance(300)

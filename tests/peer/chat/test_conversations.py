@@ -4,8 +4,8 @@ import pytest
 
 from p2pchat.errors import CallRejected, ContactBusy, LinkLost, StorageError
 from p2pchat.peer.calls.limits import PeerLimits
-from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.store.lines import Progress
+from p2pchat.peer.store.thread import Thread
 from p2pchat.protocol.client.events import (
     Called,
     CallFailed,
@@ -298,15 +298,13 @@ def test_a_full_disk_is_told_and_what_comes_later_goes_on(
     world.settle()
     bob.node.accept()
     world.settle()
-    conversation = alice.node.conversations.get("bob")
-    assert isinstance(conversation, Conversation)
 
     def full(*_: object, **__: object) -> None:
         raise StorageError("the disk is full")
 
     alice.told()
     with monkeypatch.context() as patched:
-        patched.setattr(conversation._session._thread, "write", full)
+        patched.setattr(Thread, "write", full)
         alice.say("lost?")
         world.settle()
     told = [e for e in alice.told() if isinstance(e, NotKept)]
@@ -337,11 +335,11 @@ def test_who_quits_rejects_nobody(world: World) -> None:
 def test_absurd_numbers_of_a_contact_break_nothing(world: World) -> None:
     """The most that a SYNC may say leaves room for lines after it."""
     alice, bob = friends(world)
-    bob.node.conversations.outbox.queue("alice", ("x",), lambda _: None, lambda _: None)
-    world.settle()
-    conversation = bob.node.conversations.get("alice")
-    assert isinstance(conversation, Conversation)
-    conversation._session._progress = Progress(MAX_JUMP, "5" * 32, 1, 1)
+    bob.node.stop()
+    world.advance(2)
+    thread = bob.node.history.thread("alice", alice.home.identity.public)
+    thread.write(Progress(MAX_JUMP, "5" * 32, 1, 1))
+    bob = world.person("bob", B)
     alice.node.call("bob")
     world.settle()
     for text in ("one", "two"):

@@ -3,6 +3,8 @@
 import pytest
 
 from p2pchat.errors import P2PError, StorageError, UsageError
+from p2pchat.net.link import Link
+from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.store.thread import Thread
 from p2pchat.protocol.client.events import OutboxFailed
 from p2pchat.protocol.client.lines import LineState
@@ -41,6 +43,15 @@ class Friends:
     def waiting(self) -> int | None:
         chat = self.alice.node.chat("bob")
         return None if chat is None else chat.waiting
+
+    def link(self) -> Link:
+        """Give alice's end of a link with bob."""
+        self.alice.node.call("bob")
+        self.world.settle()
+        conversation = self.alice.node.conversations.get("bob")
+        assert isinstance(conversation, Conversation)
+        assert conversation.link is not None
+        return conversation.link
 
     def bob_goes(self) -> None:
         self.bob.node.stop()
@@ -142,10 +153,7 @@ def test_what_is_on_its_way_cannot_be_called_back(
     they: Friends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is delivered, and is not called failed."""
-    they.alice.node.call("bob")
-    they.world.settle()
-    link = they.alice.node.conversations.get("bob").link  # type: ignore[union-attr]
-    assert link is not None
+    link = they.link()
     with monkeypatch.context() as patch:
         hear = link.on_message
         patch.setattr(link, "on_message", lambda m: None if isinstance(m, Ack) else hear(m))
@@ -158,18 +166,17 @@ def test_what_is_on_its_way_cannot_be_called_back(
 
 def test_what_had_come_after_all_is_shown_once(they: Friends) -> None:
     """Bob has it, alice's disk says that it failed: he knows it by its name."""
+    link = they.link()
+    hear = link.on_message
+    link.on_message = lambda m: None if isinstance(m, Ack) else hear(m)
     they.queue("one")
-    assert states(they.alice, "bob") == [LineState.DELIVERED]
-    (line,) = they.alice.node.history.lines("bob")
-    they.bob.told()
-    with they.alice.node.history._store.transaction():
-        they.alice.node.history._store.rows(
-            "UPDATE line SET state = 'failed' WHERE id = ?", (line.id,)
-        )
+    assert texts(they.bob.told()) == ["one"]
+    they.bob_goes()
+    assert they.cancel() == 1
+    assert states(they.alice, "bob") == [LineState.FAILED]
     they.retry()
-    they.world.advance(2)
+    assert they.bob_comes() == []
     assert states(they.alice, "bob") == [LineState.DELIVERED]
-    assert texts(they.bob.told()) == []
 
 
 def test_nothing_is_said_to_what_is_no_name(they: Friends) -> None:

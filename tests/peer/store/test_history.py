@@ -251,7 +251,9 @@ def test_a_disk_of_theirs_that_went_back_lacks_what_was_delivered(profile: Profi
         Progress(last_in=2, in_sum="short", last_out=3, acked=1),
     ],
 )
-def test_a_row_that_is_out_of_range_is_repaired(profile: Profile, broken: Progress) -> None:
+def test_a_row_that_is_out_of_range_is_repaired(
+    profile: Profile, tmp_path: Path, broken: Progress
+) -> None:
     """An older version, or a hostile contact through it, may have written such numbers."""
     _, (bob,) = threads(profile, "bob")
     bob.write(
@@ -259,7 +261,9 @@ def test_a_row_that_is_out_of_range_is_repaired(profile: Profile, broken: Progre
         said=[line(1), line(2), line(3)],
         heard=[line(1, uid="a"), line(2, uid="b")],
     )
-    bob._keep_progress(broken)
+    columns = ", ".join(f"{column} = ?" for column in Progress._fields)
+    with closing(sqlite3.connect(tmp_path / "p.sqlite3")) as database, database:
+        database.execute(f"UPDATE conversation SET {columns}", broken)  # noqa: S608
     repaired = bob.progress()
     assert repaired == bob.progress() == Progress(2, last_out=5)
     assert [(kept.seq, kept.uid) for kept in bob.waiting(0, 10)] == [(4, "u2"), (5, "u3")]
