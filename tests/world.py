@@ -256,18 +256,19 @@ class World:
         url: RegistryUrl | None = None,
         allow_original: bool = False,
         limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
+        claims: str = "",
     ) -> Node:
-        """Make a node on a machine."""
+        """Make a node on a machine; `claims`: by which name it calls, where that is a lie."""
         network = self.internet.machine(host)
         credentials = Credentials(
             url or self.url,
-            name,
+            claims or name,
             password,
             profile=home.profile,
             identity=home.identity,
             allow_original=allow_original,
         )
-        return Node(
+        node = Node(
             self.loop,
             network,
             self.dialer(network, home, url),
@@ -277,6 +278,8 @@ class World:
             rng=random.Random(1),
             limits=limits,
         )
+        credentials.username = name  # as which it logs in
+        return node
 
     def clients(
         self, name: str, host: str, password: str = "pw", home: Home | None = None

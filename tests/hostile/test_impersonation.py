@@ -19,6 +19,7 @@ from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.ui.text.render import plain_lines
 from tests.fakes import MemoryTransport
+from tests.peer.calls.test_caller_verification import HeldQuestions
 from tests.peer.chat.test_conversations import A, B, friends, texts
 from tests.world import ORIGINAL_URL, Person, World
 
@@ -106,11 +107,10 @@ def impersonate(world: World, callee: Person, name: str, *, vouched: bool = Fals
 
     `vouched`: the registry says that it is theirs.
     """
-    mallory = world.person("mallory", C)
+    mallory = world.person("mallory", C, claims=name)
     if vouched:
         world.lie(name, mallory.home.identity.public)
     callee.told()
-    mallory.node.conversations._username = name
     mallory.node.call(callee.name)
     world.settle()
     return mallory
@@ -198,16 +198,14 @@ def test_a_key_that_is_pinned_while_a_stranger_calls_counts(world: World, when: 
     """
     alice, bob = world.person("alice", A), world.person("bob", B)
     true_key = bob.home.identity.public
-    answers: list[object] = []
-    search = alice.node.registry.search
     if when == "while it asks":
-        alice.node._caller_verification._search = lambda *question: answers.append(question)
-    mallory = impersonate(world, alice, "bob", vouched=True)
-    if when == "while it asks":
+        questions = HeldQuestions(world, A)
+        mallory = impersonate(world, alice, "bob", vouched=True)
+        assert alice.node.called_by == []
         alice.node.contacts.accept("bob", true_key)
-        for question in answers:
-            search(*question)
+        questions.release()
     else:
+        mallory = impersonate(world, alice, "bob", vouched=True)
         assert alice.node.called_by == ["bob"]
         alice.node.contacts.accept("bob", true_key)
         alice.node.accept("bob")

@@ -172,8 +172,7 @@ def test_a_verified_contact_is_not_softened(world: World) -> None:
 def test_an_impostor_is_refused_at_the_first_contact_too(world: World) -> None:
     """Mallory calls bob as "alice", with mallory's own key: the registry knows alice's."""
     world.person("alice", A)
-    bob, mallory = world.person("bob", B), world.person("mallory", C)
-    mallory.node.conversations._username = "alice"
+    bob, mallory = world.person("bob", B), world.person("mallory", C, claims="alice")
     mallory.node.call("bob")
     world.settle()
     assert isinstance(last_failure(mallory), CallRejected)
