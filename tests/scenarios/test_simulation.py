@@ -6,23 +6,29 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from p2pchat.errors import UsageError
 from p2pchat.peer.calls.contacts import Contacts
-from p2pchat.peer.chat.chat_session import ChatSession, SessionLink
+from p2pchat.peer.chat.chat_session import (
+    ChatSession,
+    SessionLink,
+    SessionListener,
+    StoredThread,
+)
 from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.conversations import Conversations
-from p2pchat.peer.store.lines import Progress, Rebased
+from p2pchat.peer.store.lines import NewLine, Progress, Rebased, new_uid
 from p2pchat.peer.store.thread import Thread
-from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.lines import KeptLine
-from p2pchat.protocol.messages import SearchResult
+from p2pchat.protocol.messages import Message, PresenceUpdate
 from p2pchat.protocol.positions import NO_SUM, add_to_sum
-from p2pchat.protocol.talk import Ack, ChatText
+from p2pchat.protocol.talk import Ack, ChatText, Sync
 from p2pchat.registry.service.presence import OnlineSession, PresenceTable
 from tests.peer.chat import test_conversations
 from tests.scenarios.simulation import Simulation
@@ -33,6 +39,9 @@ SCHEDULES = int(_ENVIRONMENT.get("P2PCHAT_SCHEDULES", "1000"))
 _CHUNK = 25  # schedules that one world lives through
 _PARTS = 10
 
+
+Soon = Callable[[Callable[[], None]], None]
+"""Calls at the end of the turn."""
 
 Chunk = tuple[int, int, int, int]
 """The first seed, the one after the last, how many people, and whether disks are copied."""
@@ -81,37 +90,71 @@ def test_every_line_comes_once_and_in_order(part: int) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def threads_of_sessions(patch: pytest.MonkeyPatch) -> Mapping[ChatSession, StoredThread]:
+    """Return the thread that each session is made with from now on."""
+    threads: dict[ChatSession, StoredThread] = {}
+
+    def init(self: ChatSession, thread: StoredThread, *more: Any) -> None:
+        threads[self] = thread
+        original(self, thread, *more)
+
+    original = ChatSession.__init__
+    patch.setattr(ChatSession, "__init__", init)
+    return threads
+
+
+class LosingLink:
+    """A session's link that loses the lines up to a number."""
+
+    def __init__(self, wire: SessionLink, lost: int) -> None:
+        self._wire = wire
+        self._lost = lost
+
+    @property
+    def has_room(self) -> bool:
+        return self._wire.has_room
+
+    def send(self, message: Message) -> None:
+        if not isinstance(message, ChatText) or message.seq > self._lost:
+            self._wire.send(message)
+
+
 def no_dedupe(patch: pytest.MonkeyPatch) -> None:
-    """A session forgets what it has, and takes it again."""
+    """A session forgets what its node has when it is made, and takes it again."""
 
-    def link_up(self: ChatSession, wire: SessionLink) -> None:
-        self._progress = self._next = self._progress._replace(last_in=0, in_sum=NO_SUM)
-        original(self, wire)
+    def progress(self: Thread) -> Progress:
+        return original(self)._replace(last_in=0, in_sum=NO_SUM)
 
-    original = ChatSession.link_up
-    patch.setattr(ChatSession, "link_up", link_up)
-    patch.setattr(Thread, "_unknown", lambda _, heard: list(heard))
+    original = Thread.progress
+    patch.setattr(Thread, "progress", progress)
+    lines_are_known_by_their_numbers(patch)
 
 
 def ack_before_commit(patch: pytest.MonkeyPatch) -> None:
     """A line is acknowledged when it comes, and a slow disk keeps it a few turns later."""
+    wires: dict[ChatSession, SessionLink] = {}
 
-    def take(self: ChatSession, text: ChatText) -> None:
-        original(self, text)
-        if self._wire is not None:
-            self._wire.send(Ack(self._next.last_in))
+    def init(
+        self: ChatSession, thread: StoredThread, listener: SessionListener, soon: Soon
+    ) -> None:
+        def late(callback: Callable[[], None], turns: int = 20) -> None:
+            soon(partial(late, callback, turns - 1) if turns else callback)
 
-    def flush_soon(self: ChatSession) -> None:
-        def later(turns: int) -> None:
-            self._soon(lambda: later(turns - 1) if turns else self._flush_if_due())
+        make(self, thread, listener, late)
 
-        if not self._flush_due:
-            self._flush_due = True
-            later(20)
+    def link_up(self: ChatSession, wire: SessionLink) -> None:
+        wires[self] = wire
+        come_up(self, wire)
 
-    original = ChatSession._take
-    patch.setattr(ChatSession, "_take", take)
-    patch.setattr(ChatSession, "_flush_soon", flush_soon)
+    def receive(self: ChatSession, message: Message) -> None:
+        hear(self, message)
+        if isinstance(message, ChatText):
+            wires[self].send(Ack(message.seq))
+
+    make, come_up, hear = ChatSession.__init__, ChatSession.link_up, ChatSession.receive
+    patch.setattr(ChatSession, "__init__", init)
+    patch.setattr(ChatSession, "link_up", link_up)
+    patch.setattr(ChatSession, "receive", receive)
 
 
 def resend_out_of_order(patch: pytest.MonkeyPatch) -> None:
@@ -127,25 +170,30 @@ def resend_out_of_order(patch: pytest.MonkeyPatch) -> None:
 def lost_queue_on_reconnect(patch: pytest.MonkeyPatch) -> None:
     """What waited when the link came up is not sent on it."""
 
-    def hear_position(self: ChatSession, number: int, total: str) -> None:
-        original(self, number, total)
-        self._sent = self._progress.last_out
+    def link_up(self: ChatSession, wire: SessionLink) -> None:
+        self.flush()
+        original(self, LosingLink(wire, threads[self].progress().last_out))
 
-    original = ChatSession._hear_position
-    patch.setattr(ChatSession, "_hear_position", hear_position)
+    threads = threads_of_sessions(patch)
+    original = ChatSession.link_up
+    patch.setattr(ChatSession, "link_up", link_up)
 
 
 def acknowledged_by_number(patch: pytest.MonkeyPatch) -> None:
     """What a contact has counted is taken for ours, whatever it was."""
 
-    def hear_position(self: ChatSession, number: int, total: str) -> None:
-        if self._progress.acked <= number <= self._progress.last_out:
-            taken = self._thread.waiting_up_to(number)
-            total = add_to_sum(self._progress.acked_sum, taken)
-        original(self, number, total)
+    def receive(self: ChatSession, message: Message) -> None:
+        if isinstance(message, Sync):
+            self.flush()
+            ours = threads[self].progress()
+            if ours.acked <= message.last_in <= ours.last_out:
+                taken = threads[self].waiting_up_to(message.last_in)
+                message = Sync(message.last_in, add_to_sum(ours.acked_sum, taken))
+        original(self, message)
 
-    original = ChatSession._hear_position
-    patch.setattr(ChatSession, "_hear_position", hear_position)
+    threads = threads_of_sessions(patch)
+    original = ChatSession.receive
+    patch.setattr(ChatSession, "receive", receive)
 
 
 def older_disk_of_a_contact_is_not_noticed(patch: pytest.MonkeyPatch) -> None:
@@ -160,7 +208,15 @@ def older_disk_of_a_contact_is_not_noticed(patch: pytest.MonkeyPatch) -> None:
 
 def lines_are_known_by_their_numbers(patch: pytest.MonkeyPatch) -> None:
     """A line that comes again with another number, after its sender's disk was put back, is new."""
-    patch.setattr(Thread, "_unknown", lambda _, heard: list(heard))
+
+    def write(
+        self: Thread, progress: Progress, *, heard: Sequence[NewLine] = (), **more: Any
+    ) -> list[KeptLine]:
+        anew = [line._replace(uid=new_uid()) for line in heard]
+        return original(self, progress, heard=anew, **more)
+
+    original = Thread.write
+    patch.setattr(Thread, "write", write)
 
 
 def old_link_ends_presence(patch: pytest.MonkeyPatch) -> None:
@@ -218,13 +274,14 @@ def test_a_seeded_wrong_key_is_caught(secure_world: World, monkeypatch: pytest.M
     def key_to_call(self: Contacts, username: str, published: bytes | None) -> bytes:
         return published or b""
 
+    def sighted(self: Conversations, sighting: PresenceUpdate) -> None:
+        conversation = self.get(sighting.username)
+        if isinstance(conversation, Conversation) and sighting.result.key is not None:
+            conversation.key = sighting.result.key
+        original(self, sighting)
+
+    original = Conversations.sighted
     monkeypatch.setattr(Contacts, "key_to_call", key_to_call)
-    monkeypatch.setattr(Conversations, "_found", _found_anybody)
+    monkeypatch.setattr(Conversations, "sighted", sighted)
     with pytest.raises((AssertionError, UsageError)):
         test_conversations.test_a_changed_key_holds_the_outbox(secure_world)
-
-
-def _found_anybody(self: Conversations, conversation: Conversation, result: SearchResult) -> None:
-    assert result.key is not None
-    conversation.key = result.key
-    conversation.at(Address(result.host, result.port))
