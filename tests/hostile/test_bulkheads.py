@@ -22,7 +22,7 @@ from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Wire
 from p2pchat.net.unix_socket import UnixListener, dial_unix
 from p2pchat.net.worker import ThreadWorker
-from p2pchat.peer.chat.chat_session import ChatSession
+from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import Called, Event
 from p2pchat.protocol.connection import Connection
@@ -244,7 +244,7 @@ def test_a_turn_of_a_conversation(
         alice.node.call("bob")
         world.settle()
         with monkeypatch.context() as patched:
-            patched.setattr(ChatSession, "_tell", bug)
+            patched.setattr(Conversation, "on_kept", bug)
             alice.say("one")
             world.settle()
         assert memory_loop.contained > 0

@@ -5,10 +5,10 @@ import pytest
 from p2pchat.errors import P2PError, StorageError, UsageError
 from p2pchat.net.link import Link
 from p2pchat.peer.chat.conversation import Conversation
-from p2pchat.peer.store.thread import Thread
 from p2pchat.protocol.client.events import OutboxFailed
 from p2pchat.protocol.client.lines import LineState
 from p2pchat.protocol.talk import Ack
+from p2pchat.storage import SqliteFile
 from tests.peer.chat.test_conversations import A, B, friends, states, texts
 from tests.world import World
 
@@ -138,7 +138,7 @@ def test_a_disk_that_fails_leaves_what_had_failed(
     they.queue("one")
     they.cancel()
     with monkeypatch.context() as patch:
-        patch.setattr(Thread, "_insert", _no_disk)
+        patch.setattr(SqliteFile, "many", _no_disk)  # after what is to be replaced was deleted
         they.retry()
     assert states(they.alice, "bob") == [LineState.FAILED]
     they.retry()
