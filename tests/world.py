@@ -258,7 +258,7 @@ class World:
         limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
         claims: str = "",
     ) -> Node:
-        """Make a node on a machine; `claims`: by which name it calls, where that is a lie."""
+        """Make a node on a machine; `claims` is the name by which it calls, if not its own."""
         network = self.internet.machine(host)
         credentials = Credentials(
             url or self.url,

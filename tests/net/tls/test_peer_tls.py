@@ -67,7 +67,7 @@ def test_each_end_learns_the_others_key(loop: Loop) -> None:
 
 
 def session_with(engine: PeerEngine) -> SSL.Connection:
-    """Return OpenSSL's own end of a session with a listening engine, after the handshake."""
+    """Return the other end of a session with a listening engine, after the handshake."""
     session = SSL.Connection(peer_context(ALICE), None)
     session.set_connect_state()
     for _ in range(3):
