@@ -1,7 +1,7 @@
-"""The facade of our own end: one account at one registry, its peer server, its conversations.
+"""The facade of our own end: one account at one registry, its peer server and conversations.
 
-Orders come in as method calls, events go out. The node asks the chat service of a contact, of the
-secure or the original dialect, and knows no difference between the two.
+Orders are method calls; events are reported by a callback. Chats in the secure and the original
+dialect are used through the same interface.
 """
 
 import random
@@ -52,13 +52,13 @@ ANY_PORT: Final = 0
 
 
 class Node:
-    """Our own end of everything, from `start` to `stop`.
+    """Our own end, from `start` to `stop`.
 
-    `peer_host` None: the peer server listens on loopback for a registry on this machine, else on
-    every interface. `wait_for_registry`: with a token of it, one that is away at the start is
-    waited for, and what is written meanwhile waits too. `on_changed` is called whenever more can
-    be said than before, or the state has changed without an event. Methods raise UsageError where
-    what is wished makes no sense now, and StorageError.
+    `peer_host` None: the peer server listens on loopback for a registry on this machine, otherwise
+    on every interface. `wait_for_registry`: if the profile has a token for the registry, `start`
+    works without it too; lines are queued until it can be reached. `on_changed` is called whenever
+    more can be sent than before, or the state has changed without an event. Methods raise
+    UsageError if the call makes no sense now, and StorageError.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Node:
         rng: random.Random,
         peer_host: str | None = None,
         peer_port: int = ANY_PORT,
-        limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
+        limits: PeerLimits = PeerLimits(),  # noqa: B008  # immutable
         keep_history: bool = True,
         wait_for_registry: bool = False,
     ) -> None:
@@ -163,12 +163,12 @@ class Node:
 
     @property
     def standing(self) -> SessionState:
-        """How we stand with the registry."""
+        """The state of the session with the registry."""
         return self.registry.standing
 
     @property
     def address(self) -> Address | None:
-        """Where contacts reach us; None before we are logged in."""
+        """The address at which contacts reach us; None before we are logged in."""
         return self._server.address
 
     @property
@@ -178,7 +178,7 @@ class Node:
 
     @property
     def called_by(self) -> list[str]:
-        """Who waits for our answer, the first one first."""
+        """The users waiting for our answer, the first caller first."""
         return [caller for service in self._services for caller in service.called_by]
 
     @property
@@ -192,7 +192,7 @@ class Node:
         return self._service_of(contact).chat(contact)
 
     def has_room(self, contact: str) -> bool:
-        """Return whether more may be said to a contact now; `on_changed` tells when it may be."""
+        """Return whether more lines may be sent to a contact now; `on_changed` reports a change."""
         return self._service_of(contact).has_room(contact)
 
     def start(self) -> None:
@@ -200,7 +200,7 @@ class Node:
         self.registry.start()
 
     def stop(self) -> None:
-        """Leave every chat, refuse who waits, log out; run the loop until it is idle."""
+        """Leave all chats, refuse waiting callers, log out, and run the loop until it is idle."""
         self._caller_verification.close()
         self.do_not_disturb.close()
         for service in self._services:
@@ -214,7 +214,7 @@ class Node:
         then: Callable[[SearchResult], None] = ignore,
         failed: OnFailed = ignore,
     ) -> None:
-        """Look up a user; Found or SearchFailed is told, and then one of the two."""
+        """Look up a user; `then` or `failed` is called after the event Found or SearchFailed."""
         check_username(username)
 
         def has_failed(error: P2PError) -> None:
@@ -234,8 +234,8 @@ class Node:
     def call(self, username: str, *, in_clear: bool = False) -> None:
         """Call a contact for a chat; Calling, ContactAway, ChatStarted or CallFailed follows.
 
-        If that user is calling us, it is the same wish, and their call is accepted. A user of the
-        original listener is called only with `in_clear`.
+        A waiting call from that user is accepted instead. A user of the original listener is called
+        only with `in_clear`.
         """
         check_username(username)
         (self._clear if in_clear else self._service_of(username)).call(username)
@@ -251,7 +251,7 @@ class Node:
         self._service_of(caller).reject(caller)
 
     def say(self, contact: str, text: str) -> None:
-        """Say a line in the open chat with the contact; in the secure dialect it is kept first."""
+        """Send a line in the open chat; the secure dialect writes it to disk first."""
         self._service_of(contact).say(contact, text)
 
     def leave(self, contact: str) -> bool:
@@ -259,38 +259,38 @@ class Node:
         return self._service_of(contact).leave(contact)
 
     def seen(self, contact: str, line_id: int) -> None:
-        """The person has seen everything that the contact said up to that line."""
+        """Note that the user has read all lines of the contact up to that one."""
         if line_id:
             self.history.mark_read(contact, line_id)
             self.conversations.read(contact)
-            # Later: every screen is to be told of the line first.
+            # Later, because every screen must receive the line first.
             self._loop.call_soon(lambda: self._on_event(Seen(contact)))
 
     def wait_for_reader(self, contact: str, *, behind: bool) -> None:
-        """Read no more from a contact while the screen or program here is behind."""
+        """Stop reading from a contact while the client that reads its lines is behind."""
         self._service_of(contact).wait_for_reader(contact, behind=behind)
 
     def received(self, line: KeptLine) -> TextReceived:
-        """Return the event that told of a contact's line which is in the history."""
+        """Return the event that reported a contact's line from the history."""
         security = self.contacts.security(line.username)
         return TextReceived(line.username, line.text, line.id, line.at, security)
 
     def trust(self, username: str) -> int:
-        """Pin the key whose number `other_number` gave; see Contacts.
+        """Pin the key whose number `other_number` returned; see Contacts.
 
-        What waits for the old one has failed then; gives how many lines.
+        Lines queued for the old key are marked failed; return their number.
         """
         self.contacts.trust(username)
         return self.key_changed(username)
 
     def key_changed(self, username: str) -> int:
-        """Close a link with the contact's old key; return how many lines waited for that key."""
+        """Close a link with the contact's old key; return the number of lines queued for it."""
         self.conversations.drop(username)
         key = self.contacts.get(username).key
         return self.history.drop_queued(username, other_than=key)
 
     def mark_verified(self, username: str) -> None:
-        """Note that the number that was shown is the one that the contact sees."""
+        """Note that the user has compared the safety numbers; see Contacts."""
         self.contacts.mark_verified(username)
         self.conversations.protected(username)
 
@@ -301,7 +301,7 @@ class Node:
         (self._clear if call.key is None else self._usual).take_call(call)
 
     def _service_of(self, contact: str) -> ChatService:
-        """Return the service by which we talk with a contact: in clear if that has begun."""
+        """Return the service for a contact: the original one if they are talking in clear."""
         return self._clear if self._clear.is_with(contact) else self._usual
 
     def _caller(self, username: str) -> str:
@@ -320,7 +320,7 @@ class Node:
         self.on_changed()
 
     def _tell(self, event: Event) -> None:
-        """Remember the users that events name, and pass the event on."""
+        """Remember the users named in events, and pass the event on."""
         match event:
             case LoggedIn(username):
                 self._remember(self._profile.note_account, username)
@@ -330,14 +330,14 @@ class Node:
             case RegistryLost():
                 self.conversations.offline()
             case Found(name) | Calling(name) | ChatStarted(name) if name != self.username:
-                # Not who just calls.
+                # Callers are not remembered.
                 self._remember(self._profile.note_name, name)
             case _:
                 pass
         self._on_event(event)
 
     def _remember(self, note: Callable[[str, str], None], username: str) -> None:
-        """Note a name in the profile; an error there must not end a chat."""
+        """Note a name in the profile; an error must not end a chat."""
         try:
             note(str(self.url), username)
         except StorageError as error:

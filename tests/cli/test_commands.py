@@ -190,7 +190,7 @@ def test_no_registry(run: Run, command: list[str]) -> None:
         (["register", ""], "'' is not a valid username"),
         (["chat", "\x1b[2J", "--as", "a"], "is not a valid username"),
         (["login", "a\u202eb"], "is not a valid username"),
-        (["search", "a", "--registry", "http://x"], "names no registry"),
+        (["search", "a", "--registry", "http://x"], "is not a registry's URL"),
         (["search"], "missing argument"),
         (["serve", "--original-port", "70000"], "70000"),
         (["serve", "--hello-patience", "0"], "0"),

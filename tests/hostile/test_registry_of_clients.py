@@ -210,4 +210,4 @@ def test_a_registry_that_lets_in_and_gives_nothing(
     registry.answers["LOG"] = lambda _: ("LOG_RESP", '{"outcome":"OK"}')
     code, said, err = run(env, *command)
     assert code, (said, err)
-    assert "gives no token" in " ".join([*said, err])
+    assert "but gave no token" in " ".join([*said, err])

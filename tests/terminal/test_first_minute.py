@@ -27,7 +27,7 @@ def test_a_newcomer_is_at_the_prompt_after_four_answers(
     """The registry is kept: the next time nothing is asked."""
     newcomer = at_terminal()
     answer(newcomer, "The registry's link", "nonsense://x")
-    newcomer.wait_for("it begins with p2p://")
+    newcomer.wait_for("it must begin with p2p://")
     newcomer.wait_until(lambda: newcomer.text.count("The registry's link") == 2)
     newcomer.enter(registry.join)
     answer(newcomer, "Your name there:", "Alice")

@@ -1,1 +1,1 @@
-"""Calls between peers, until both know who the other is."""
+"""Calls between peers, up to the point where each knows who the other is."""

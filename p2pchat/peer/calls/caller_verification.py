@@ -1,8 +1,8 @@
-"""Incoming calls, until we know that the caller is who they say.
+"""Verifies the identity of incoming callers.
 
-A known caller must prove the key that we pinned; of any other key the registry must say that
-it is theirs. In clear nothing can be proved, so a name with a pinned key is not accepted in clear.
-Knows nothing of chats: a caller who is welcome is handed on.
+A known caller must prove the pinned key; any other key must be confirmed by the registry. In clear
+nothing can be proved, so a name with a pinned key is not accepted in clear. Knows nothing of chats:
+verified callers are handed on.
 """
 
 from collections.abc import Callable
@@ -26,14 +26,14 @@ from p2pchat.protocol.names import is_plain_username
 from p2pchat.protocol.talk import ChatRequest, Reply
 
 INTRODUCTION_TIMEOUT: Final = 20.0
-"""Seconds until the registry must have said whose key a stranger has."""
+"""Seconds for the registry to say whether a stranger's key is theirs."""
 
 PATIENCE: Final = 150.0
-"""Seconds for our person to answer; callers of ours wait less, others may hold on for ever."""
+"""Seconds for our user to answer. Our own callers wait less; others could wait for ever."""
 
 
 class CallerVerification:
-    """Callers on their way in; each leads to `on_welcome(call)`, or is hung up on."""
+    """Callers being verified; each ends in `on_welcome(call)` or is refused."""
 
     def __init__(
         self,
@@ -58,16 +58,14 @@ class CallerVerification:
     def take_call(
         self, links: PeerLinks, link: Link, request: ChatRequest, key: bytes | None
     ) -> None:
-        """Handle a call on a link whose remote has proved to hold that key."""
+        """Handle a call on a link whose remote has proved to hold `key` (None: in clear)."""
         call = IncomingCall(links, link, request, key)
         if key is not None and not is_plain_username(call.contact):
-            call.refuse(Reply.REJECT)  # no registry has let anybody in under such a name
+            call.refuse(Reply.REJECT)  # no registry accepts such a name
             return
         self._waiting.add(call)
         call.on_gone = self._waiting.discard
-        link.expect(
-            INTRODUCTION_TIMEOUT, f"the caller does not prove in time that it is {call.contact}"
-        )
+        link.expect(INTRODUCTION_TIMEOUT, f"the caller did not prove in time to be {call.contact}")
         try:
             self._look_at(call, self._contacts.get(call.contact))
         except StorageError as error:
@@ -96,7 +94,7 @@ class CallerVerification:
             self._search(call.contact, found, lambda e: self._cannot_ask(call, e.what))
 
     def _is_too_much(self, call: IncomingCall, contact: KnownContact) -> bool:
-        """Return whether a call is over a budget: strangers share those of where they call from."""
+        """Return whether a call exceeds a limit. Strangers at one address share one limit."""
         now = self._loop.now()
         if call.key is not None and call.key == contact.key:
             return self._budget_of_contacts.take(call.contact, now) > 0
@@ -105,9 +103,9 @@ class CallerVerification:
         return self._budget.take(group_of(call.link.remote.host), now) > 0 or too_many
 
     def _published(self, call: IncomingCall, result: SearchResult) -> None:
-        """See whether the registry knows the key of a caller, which was not the one that we know.
+        """Compare a caller's unknown key with the one that the registry publishes.
 
-        What we know is looked at again: the answer may have taken a while.
+        The pinned key is read again: it may have changed while the registry was asked.
         """
         published = call.key is not None and result.key == call.key
         try:
@@ -125,7 +123,7 @@ class CallerVerification:
             self._refuse(call, (another_key if published else impostor)(call.contact))
 
     def _cannot_ask(self, call: IncomingCall, why: str) -> None:
-        """Close the link without an answer, because the registry cannot confirm the caller now."""
+        """Close the link without an answer: the registry cannot confirm the caller now."""
         if call in self._waiting:
             self._waiting.discard(call)
             call.hang_up()
@@ -135,7 +133,7 @@ class CallerVerification:
         self._refuse(call, not_introduced(call.contact, why))
 
     def _welcome(self, call: IncomingCall) -> None:
-        if call in self._waiting:  # else they hung up, or we did
+        if call in self._waiting:  # otherwise one side has already hung up
             self._waiting.discard(call)
             call.link.expect(PATIENCE, f"{call.contact} was not answered")
             try:
@@ -149,7 +147,7 @@ class CallerVerification:
                 self._on_event(Joined(call.contact))
 
     def _has_joined(self, call: IncomingCall) -> bool:
-        """Return whether a caller has come by an invitation of ours, and was not known so."""
+        """Return whether a caller has just redeemed an invitation of ours."""
         if not call.invitation or call.key is None or self._contacts.get(call.contact).invited:
             return False
         return self._contacts.redeem(call.invitation, call.contact, call.key)

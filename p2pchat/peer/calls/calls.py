@@ -1,4 +1,4 @@
-"""Before a chat: calling a contact, and being called. Ends in an accepted link or an error."""
+"""Outgoing and incoming calls. Each ends in an accepted link or an error."""
 
 from collections.abc import Callable
 from typing import Final
@@ -24,15 +24,15 @@ from p2pchat.protocol.text import excerpt
 
 DIAL_TIMEOUT: Final = 10.0
 REPLY_TIMEOUT: Final = 120.0
-"""Seconds for a person to say yes or no."""
+"""Seconds for the contact's user to answer."""
 
 
 class OutgoingCall:
     """A call to a contact whose peer server is at `address`.
 
-    `key` is the one that the contact must prove to hold; None in the dialect that proves none.
-    Either `on_accepted(link)` with the link on which we then talk, or `on_failed(error)`, comes
-    once, unless `cancel` came first.
+    The contact must prove to hold `key`; None in the dialect that proves none. Either
+    `on_accepted(link)`, with the link to chat on, or `on_failed(error)` is called once, unless
+    `cancel` was called first.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class OutgoingCall:
         self._dial: Closable = links.dial(address, DIAL_TIMEOUT, self._connected, self._unreachable)
 
     def cancel(self) -> None:
-        """Hang up; nothing is called any more."""
+        """Hang up; no callback follows."""
         self._dial.close()
         if self._link is not None:
             self._link.on_message = ignore
@@ -114,7 +114,7 @@ class IncomingCall:
         self.link = link
         self.key = key
         self.call_back = Address(link.remote.host, request.port or 0)
-        """Where the caller's own peer server is: their address, and the port that they announce."""
+        """The caller's own peer server: the caller's address with the announced port."""
         self.on_gone: Callable[[IncomingCall], None] = ignore
         link.on_message = ignore
         link.on_closed = self._closed
@@ -140,25 +140,23 @@ class IncomingCall:
 
 
 def pause_after(error: P2PError) -> float | None:
-    """Return the seconds until a contact is called again after that error; None: at the next
-    chance.
-    """
+    """Return the seconds until the contact may be called again; None: at the next opportunity."""
     return {ContactBusy: 30.0, TimedOut: 600.0}.get(type(error))
 
 
 def in_clear_though_known(contact: str) -> NotTrusted:
     """Return the error for an unencrypted call from or to a contact whose key is known."""
     return NotTrusted(
-        f"{contact} is not talked to in clear: you know {contact}'s key",
-        likely=f"it is not {contact}: in clear, anyone can claim any name",
+        f"{contact} may not chat in clear: you know {contact}'s key",
+        likely="it is probably someone else: in clear, anyone can claim any name",
     )
 
 
 def wrong_address(contact: str, host: str) -> Unreachable:
-    """Return the error for an address to which a registry may not send us."""
+    """Return the error for an address of a contact that we refuse to dial."""
     return Unreachable(
-        f"the registry names an address of {contact} that is not dialled: {excerpt(host)}",
-        likely="it is an address of this machine or no IP address; the registry is broken, or lies",
+        f"the registry gives a forbidden address for {contact}: {excerpt(host)}",
+        likely="it is not an IP address or one of this machine; the registry is broken or lying",
         advice="tell its operator",
     )
 
@@ -166,6 +164,6 @@ def wrong_address(contact: str, host: str) -> Unreachable:
 def not_introduced(contact: str, why: str) -> NotTrusted:
     """Return the error for a stranger whose key the registry does not confirm."""
     return NotTrusted(
-        f"the registry does not say that it is {contact}: {why}",
-        likely=f"another user answers there; or {contact} has just logged in with another profile",
+        f"the registry does not confirm that this is {contact}: {why}",
+        likely=f"another user answers there, or {contact} has just logged in with another profile",
     )

@@ -1,7 +1,7 @@
-"""The interface of a dialect's chats with contacts, from the call to the end.
+"""The interface through which the node chats with contacts in either dialect.
 
-Each dialect has an implementation (`chat.service`, `original.service`). The node picks the one of
-a contact and knows no difference.
+Each dialect has an implementation (`chat.service`, `original.service`). The node picks one for each
+contact.
 """
 
 from typing import Protocol
@@ -11,7 +11,9 @@ from p2pchat.protocol.client.state import ChatState
 
 
 class ChatService(Protocol):
-    """Methods raise UsageError where what is wished makes no sense now, and StorageError."""
+    """Chats of one dialect. Methods raise UsageError if the call makes no sense now, and
+    StorageError.
+    """
 
     @property
     def calling(self) -> str | None:
@@ -19,17 +21,17 @@ class ChatService(Protocol):
 
     @property
     def called_by(self) -> list[str]:
-        """The users who wait for our answer, the first one first."""
+        """The users waiting for our answer, the first caller first."""
 
     @property
     def contacts(self) -> list[str]:
-        """The contacts with whom there is a chat."""
+        """The contacts that we have a chat with."""
 
     def chat(self, contact: str) -> ChatState | None:
         """Return the state of the chat with a contact; None if there is none."""
 
     def has_room(self, contact: str) -> bool:
-        """Return whether more may be said to a contact now."""
+        """Return whether more lines may be sent to a contact now."""
 
     def call(self, contact: str) -> None:
         """Call a contact; Calling, ContactAway, ChatStarted or CallFailed follows."""
@@ -41,16 +43,16 @@ class ChatService(Protocol):
         """Reject the waiting call of a user."""
 
     def say(self, contact: str, text: str) -> None:
-        """Say a line in the chat with a contact."""
+        """Send a line in the chat with a contact."""
 
     def leave(self, contact: str) -> bool:
         """Leave a chat (ChatEnded follows) or withdraw a call; return False if there is none."""
 
     def wait_for_reader(self, contact: str, *, behind: bool) -> None:
-        """Read no more from a contact while the client that reads it is behind."""
+        """Stop reading from a contact while the client that reads its lines is behind."""
 
     def take_call(self, call: IncomingCall) -> None:
-        """Handle a call of a user whose name was checked."""
+        """Handle a call from a user whose name has been verified."""
 
     def close(self) -> None:
-        """Leave every chat and refuse who waits."""
+        """Leave all chats and refuse waiting callers."""

@@ -1,4 +1,4 @@
-"""The list of contacts: who is online, what is unread, what waits, and how far each is trusted."""
+"""The contact list: who is online, unread and queued lines, and how far each contact is trusted."""
 
 import time
 from collections.abc import Collection
@@ -32,7 +32,7 @@ def listed_contacts(
 
 
 def _trust(contact: KnownContact) -> str:
-    """Return whether there is a key, and whether it was verified."""
+    """Return how far a contact is trusted, for display."""
     if contact.key is None:
         return "no key yet"
     if contact.invited:

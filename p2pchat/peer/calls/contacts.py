@@ -1,7 +1,7 @@
-"""The contacts at one registry: their pinned keys, how far each is trusted, and who is blocked.
+"""The contacts at one registry: pinned keys, trust, and who is blocked.
 
-The first key that a name talks to us with is the name's key from then on; another one is refused
-until the person takes it. A verified contact is never softened by itself.
+The first key that a user proves is pinned; another one is refused until our user accepts it. A
+contact never stops being verified without our user's consent.
 """
 
 import time
@@ -15,11 +15,11 @@ from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.messages import Presence, SearchResult
 
 _HINT_EVERY: Final = 24 * 3600
-"""Seconds between two hints that a contact should be verified."""
+"""Seconds between two hints to verify a contact."""
 
 
 class Contacts:
-    """The contacts of a profile, whose public key is `ours`, at a registry.
+    """The contacts of a profile at a registry; `ours` is the profile's public key.
 
     Every method may raise StorageError.
     """
@@ -28,18 +28,18 @@ class Contacts:
         self._ours = ours
         self._profile = profile
         self._registry = registry
-        self._shown: dict[str, bytes] = {}  # the same, of the key that we know
-        self._offered: dict[str, bytes] = {}  # keys whose numbers the person has seen
+        self._shown: dict[str, bytes] = {}  # keys of these names whose safety numbers were shown
+        self._offered: dict[str, bytes] = {}  # refused keys whose safety numbers were shown
 
     def get(self, username: str) -> KnownContact:
-        """Return what is known of a user; an empty contact if we never met."""
+        """Return what is known of a user; an empty contact if nothing is."""
         return self._profile.contact(self._registry, username)
 
     def all(self) -> list[KnownContact]:
         """Return all contacts, sorted by name.
 
-        At a secure registry a contact has a key, or was blocked or muted; a user who was only
-        looked up is not a contact.
+        At a secure registry, a contact is a user who has a key, or was blocked or muted. A user who
+        was only looked up is not a contact.
         """
         known = self._profile.contacts(self._registry)
         if not self._registry.startswith("p2p://"):
@@ -47,7 +47,7 @@ class Contacts:
         return [c for c in known if c.key is not None or c.blocked or c.muted_until]
 
     def no_such_user(self, username: str) -> NoSuchUser:
-        """Return the error for a name without an account, suggesting the contact that was meant."""
+        """Return the error for a name without an account, suggesting a similar name."""
         known = self._profile.known_names(self._registry)
         near = nearest(username, (name for name in known if name != username))
         return NoSuchUser(
@@ -55,7 +55,7 @@ class Contacts:
         )
 
     def note(self, username: str) -> None:
-        """Remember a name, for completion and suggestions."""
+        """Remember a name for completion and suggestions."""
         self._profile.note_name(self._registry, username)
 
     @property
@@ -64,27 +64,26 @@ class Contacts:
         return self._profile.known_names(self._registry)
 
     def key_to_call(self, username: str, published: bytes | None) -> bytes:
-        """Return the key that the contact must prove. Raise NotTrusted.
+        """Return the key that the contact must prove. Raise NotTrusted if none or another one.
 
-        `published` is what the registry says; it cannot change what we have pinned.
+        `published` is the key that the registry gives; it never replaces a pinned one.
         """
         pinned = self.get(username).key
         if published is None and pinned is None:
             raise NotTrusted(
                 f"the registry knows no key of {username}",
                 likely=f"{username} has never logged in through its secure listener",
-                advice=f"/chat {username} --in-clear, for everybody to read",
+                advice=f"/chat {username} --in-clear (unencrypted)",
             )
         if published is not None and self.note_published(username, published):
             raise another_key(username)
         return pinned or published or b""
 
     def note_published(self, username: str, key: bytes) -> bool:
-        """Note the key that the registry publishes for a user; return whether it differs from the
-        pinned one.
+        """Note the key that the registry publishes; return whether it differs from the pinned one.
 
-        Another key is remembered, for `trust`, only because the registry publishes it: what a
-        caller shows is worth nothing.
+        A different key is remembered for `trust`. Only published keys are: a key that a caller
+        merely presents is not evidence.
         """
         pinned = self.get(username).key
         if pinned is None or pinned == key:
@@ -93,18 +92,18 @@ class Contacts:
         return True
 
     def meet(self, username: str, found: SearchResult) -> bytes:
-        """Pin the key of a user who was looked up, if we have none, and return the pinned key.
+        """Pin the key of a user who was looked up, unless one is pinned; return the pinned key.
 
-        Raise P2PError.
+        Raise P2PError if the user has no key, or another one.
         """
         if found.presence is Presence.NOT_FOUND:
             raise self.no_such_user(username)
         contact = self.get(username)
         if found.in_clear and contact.key is None:
             raise NotTrusted(
-                f"{username} can be talked to in clear only",
+                f"{username} can only chat in clear",
                 likely=f"{username} uses the original system",
-                advice=f"/chat {username} --in-clear, for everybody to read",
+                advice=f"/chat {username} --in-clear (unencrypted)",
             )
         key = self.key_to_call(username, found.key)
         if contact.key is None:
@@ -112,9 +111,9 @@ class Contacts:
         return key
 
     def accept(self, username: str, key: bytes) -> None:
-        """We talk with the contact, who holds that key: know them by it, and do not ask again.
+        """Pin the key of a contact with whom a chat was accepted.
 
-        Raise NotTrusted if another key is pinned, as may have happened since the key was looked at.
+        Raise NotTrusted if another key has been pinned meanwhile.
         """
         contact = self.get(username)
         if contact.key not in {None, key}:
@@ -124,14 +123,14 @@ class Contacts:
             self._profile.keep_contact(self._registry, accepted)
 
     def invite(self, seconds: int) -> str:
-        """Return the secret of a new invitation, which is good for so long, for one friend."""
+        """Return the secret of a new invitation for one friend, valid for that many seconds."""
         secret = new_secret()
         expires_at = int(time.time()) + seconds
         self._profile.keep_invitation(self._registry, digest_of(secret), expires_at)
         return secret
 
     def follow(self, username: str, key: bytes, secret: str) -> None:
-        """Know a user who has invited us, by that key, as verified.
+        """Pin the key of a user who has invited us, as verified.
 
         Raise NotTrusted if another key is pinned.
         """
@@ -145,9 +144,9 @@ class Contacts:
         )
 
     def redeem(self, secret: str, username: str, key: bytes) -> bool:
-        """Return whether a caller has shown an invitation of ours that is good.
+        """Return whether `secret` is that of a valid invitation of ours.
 
-        Then they are known by their key, as verified.
+        If it is, the user's key is pinned as verified.
         """
         contact = self.get(username)
         if contact.key not in {None, key} or not self._profile.use_invitation(
@@ -166,9 +165,9 @@ class Contacts:
         return Security.VERIFIED if self.get(username).verified else Security.UNVERIFIED
 
     def is_to_be_hinted(self, username: str) -> bool:
-        """Return whether the user should be told now how to verify an unverified contact.
+        """Return whether to hint now that the contact should be verified.
 
-        That is so at the first chat, and then at most once a day.
+        True at the first chat with an unverified contact, and then at most once a day.
         """
         contact, now = self.get(username), int(time.time())
         if contact.verified or now - contact.hinted_at < _HINT_EVERY:
@@ -177,7 +176,7 @@ class Contacts:
         return True
 
     def other_number(self, username: str) -> str:
-        """Return the safety number of the other key that was refused last; `trust` may follow.
+        """Return the safety number of the other key that was last refused; `trust` may follow.
 
         Raise UsageError if there is none.
         """
@@ -188,9 +187,9 @@ class Contacts:
         return safety_number(self._ours, key)
 
     def trust(self, username: str) -> None:
-        """Pin the key whose number `other_number` gave, as unverified, whatever key came since.
+        """Pin the key whose number `other_number` returned, as unverified.
 
-        Raise UsageError if it gave none.
+        Keys seen since then are ignored. Raise UsageError if no number was returned.
         """
         key = self._offered.pop(username, None)
         if key is None:
@@ -208,7 +207,10 @@ class Contacts:
             self._profile.keep_contact(self._registry, contact._replace(other_key=key))
 
     def safety_number(self, username: str) -> str:
-        """Return the number that both of us must see. Raise UsageError if there is no key."""
+        """Return the safety number, which the contact must see too.
+
+        Raise UsageError if the contact has no key yet.
+        """
         key = self.get(username).key
         if key is None:
             raise UsageError(
@@ -218,9 +220,9 @@ class Contacts:
         return safety_number(self._ours, key)
 
     def mark_verified(self, username: str) -> None:
-        """Note that the safety numbers were the same.
+        """Note that the user has compared the safety numbers.
 
-        Raise UsageError if the number was not shown, or the key is another one since.
+        Raise UsageError if the number was not shown, or the key has changed since.
         """
         contact = self.get(username)
         if contact.key is None or self._shown.pop(username, None) != contact.key:
@@ -230,7 +232,7 @@ class Contacts:
         self._profile.keep_contact(self._registry, contact._replace(verified=True, invited=False))
 
     def mute(self, username: str, seconds: float) -> None:
-        """Silence a contact for so many seconds; 0 ends that.
+        """Mute a contact for that many seconds; 0 unmutes.
 
         Raise UsageError if there is no such contact.
         """
@@ -241,7 +243,7 @@ class Contacts:
         self._profile.keep_contact(self._registry, contact)
 
     def is_muted(self, username: str) -> bool:
-        """Return whether a contact makes no sound now."""
+        """Return whether a contact is muted now."""
         return self.get(username).muted_until > time.time()
 
     def block(self, username: str, *, blocked: bool) -> None:

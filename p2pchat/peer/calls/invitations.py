@@ -1,9 +1,9 @@
-"""Invitations: a link by which a friend joins a registry, and both know each other's key at once.
+"""Invitations: a link by which a friend joins a registry and both users verify each other's key.
 
-The link is given to the friend by another way than this network. It names the registry's key and
-ours, so that the friend's first chat is with a verified contact, and it holds a secret that the
-friend's node shows to ours alone, in its CHAT_REQ: then the friend is verified here too. The
-registry sees neither key nor secret of it. Opens nothing.
+The user sends the link to the friend outside this network. It contains the registry's key and ours,
+so that the friend's first chat is with a verified contact. It also contains a secret that the
+friend's node shows only to ours, in its CHAT_REQ, which verifies the friend here. The registry sees
+neither. This module does no I/O.
 """
 
 import base64
@@ -19,7 +19,7 @@ from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
 from p2pchat.protocol.names import is_plain_username
 
 LIFETIME: Final = 7 * 24 * 3600
-"""Seconds for which an invitation is good."""
+"""Seconds for which an invitation is valid."""
 
 _SECRET_BYTES: Final = 16
 _KEY_BYTES: Final = 32
@@ -28,9 +28,9 @@ _SECRET: Final = re.compile("[A-Za-z0-9_-]{16,64}")
 
 
 class Invitation(NamedTuple):
-    """What an invitation's link says: who invites, at which registry, by which key.
+    """The contents of an invitation's link: the inviting user, the registry and the user's key.
 
-    `code`: what some registries want to see before they make an account.
+    `code`: the invitation code, if the registry requires one to create an account.
     """
 
     registry: RegistryUrl
@@ -41,7 +41,7 @@ class Invitation(NamedTuple):
 
     @property
     def link(self) -> str:
-        """The link, which is to be given to one friend."""
+        """The link, to be given to one friend."""
         address = f"{self.registry}/{self.contact}{f'?code={self.code}' if self.code else ''}"
         key = base64.b32encode(self.key).decode().rstrip("=").lower()
         return f"{address}#{self.registry.fingerprint}.{key}.{self.secret}"
@@ -53,17 +53,17 @@ def new_secret() -> str:
 
 
 def digest_of(secret: str) -> bytes:
-    """Return what is kept of a secret, which a thief of the profile cannot use."""
+    """Return the digest of a secret, which is stored instead and is useless to a thief."""
     return hashlib.sha256(secret.encode()).digest()
 
 
 def pasted_link(text: str) -> str:
-    """Return the link of what was pasted, which may be the whole line `p2p join '...'`."""
+    """Return the link in a pasted text, which may be the whole line `p2p join '...'`."""
     return text.strip().removeprefix("p2p join").strip().strip("'\"")
 
 
 def is_invitation(text: str) -> bool:
-    """Return whether a link is an invitation, perhaps a damaged one, and not only a registry's."""
+    """Return whether a link is an invitation, even a damaged one, rather than a registry's URL."""
     try:
         return urlsplit(text).path.strip("/") != ""
     except ValueError:
@@ -71,7 +71,7 @@ def is_invitation(text: str) -> bool:
 
 
 def parse_invitation(text: str) -> Invitation:
-    """Read an invitation's link. Raise UsageError if it is not one, or was cut off."""
+    """Parse an invitation's link. Raise UsageError if it is not one, or is incomplete."""
     try:
         parts = urlsplit(text.strip())
         contact = parts.path.strip("/")
@@ -89,7 +89,7 @@ def parse_invitation(text: str) -> Invitation:
 
 def _malformed(text: str) -> UsageError:
     return UsageError(
-        f"{text!r} is no invitation",
-        likely="a part of it was lost when it was copied",
+        f"{text!r} is not a valid invitation",
+        likely="part of it was lost in copying",
         advice=f"copy the whole line that p2p invite printed: {_FORM}",
     )

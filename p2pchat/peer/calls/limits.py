@@ -1,30 +1,31 @@
-"""How much strangers may ask of our own end: the numbers."""
+"""Limits on what strangers may use of our node."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class PeerLimits:
-    """The numbers; 0 is without limit. Times in seconds, sizes in bytes."""
+    """The limits; 0 means none. Times are in seconds, sizes in bytes."""
 
     silent_links: int = 64
-    """Links that have said nothing yet, from everywhere; of more, the oldest gives way. A
-    contact's connection back is one such link."""
+    """Links on which nothing was sent yet, from all hosts. Beyond it, the oldest is closed. A
+    contact's connection back is one such link.
+    """
     silent_links_per_host: int = 8
-    """The same, from one IPv4 address or one IPv6 network of 64 bits."""
+    """The same, from one IPv4 address or one IPv6 /64 network."""
     speak_timeout: float = 30.0
-    """Seconds until a silent link must have spoken, if no link of its host may be silent."""
+    """Seconds until a silent link is closed, unless links of its host may be silent."""
     handshake_bytes: int = 64 * 1024
-    """Of a link that has proved no key yet."""
+    """Bytes received on a link that has not proved a key yet."""
     pending_calls: int = 8
-    """Callers whose key is looked up at the registry, where their questions wait with ours."""
+    """Callers whose key is being looked up; their searches share the registry link with ours."""
     calls_per_minute: int = 20
-    """From one address; more get BUSY, and the user is not asked."""
+    """Calls from one address; further callers get BUSY without the user being asked."""
     contact_calls_per_minute: int = 600
-    """The same, by a contact whose key we know."""
+    """The same, from a contact whose key is known."""
     idle_link_timeout: float = 300.0
-    """Until a link to a contact is closed that neither of us needs."""
+    """Until a link to a contact that neither side needs is closed."""
     unread_lines: int = 20_000
-    """Of one contact; what comes beyond waits at the contact until some of it is seen."""
+    """Of one contact; further lines stay queued at the contact until some are read."""
     unread_bytes: int = 64 * 1024 * 1024
-    """The same, of text."""
+    """The same, in bytes of text."""

@@ -1,4 +1,4 @@
-"""Where contacts reach us: which hosts and ports our peer servers listen at."""
+"""The hosts and ports that our peer servers listen on."""
 
 from typing import Final
 
@@ -11,9 +11,9 @@ _ANY_PORT: Final = 0
 
 
 class ListenAddress:
-    """Opens `server`, and with it `clear_server` if there is one, for callers in clear.
+    """Opens `server` and, if there is one, `clear_server` for callers in clear.
 
-    `host` None: on loopback for a registry on this machine, else on every interface.
+    `host` None: loopback for a registry on this machine, otherwise every interface.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class ListenAddress:
         self._port = port
 
     def open(self, local_host: str, again: bool) -> tuple[Address, int | None]:
-        """Listen where remotes who see us at `local_host` can reach us; see RegistrySession."""
+        """Listen where remotes that reach us at `local_host` can connect; see RegistrySession."""
         host = self._host or reachable_by(local_host)
         clear_port = None
         if self._clear_server is not None:
@@ -33,16 +33,14 @@ class ListenAddress:
         if again and self._port != _ANY_PORT:
             raise UsageError(
                 f"the registry says that port {self._port} is taken",
-                likely="another user at this address has announced it",
+                likely="another user at this address announced it",
                 advice="choose another --peer-port, or none",
             )
         return self._server.ensure_open(host, self._port, again=again), clear_port
 
 
 def reachable_by(local_host: str) -> str:
-    """Return the host to listen on so that remotes who see us at `local_host` can reach us, and no
-    wider.
-    """
+    """Return the narrowest host to listen on for remotes that reach us at `local_host`."""
     if is_loopback(local_host):
         return local_host
     return "::" if ":" in local_host else "0.0.0.0"  # noqa: S104  # contacts come from anywhere

@@ -1,8 +1,8 @@
-"""How two peers come to a link with each other, in either dialect.
+"""Establishes links between peers, in either dialect.
 
-In clear a transport is a link at once, of an unproven caller. In the secure dialect it is
-one after a mutual TLS handshake, and comes with the key that the remote has proved to hold. Whose
-key that is, is for others to say.
+In clear, a transport is a link at once, to an unproven remote. In the secure dialect, a link
+follows a mutual TLS handshake and comes with the key that the remote proved. Whose key it is, is
+decided elsewhere.
 """
 
 import sys
@@ -26,25 +26,25 @@ from p2pchat.protocol.secure import MAX_FRAME_BYTES, SECURE
 from p2pchat.protocol.states import PEER_DIALOGUE, SECURE_PEER_DIALOGUE, Speaker
 
 OnPeerLink = Callable[[Link, bytes | None], None]
-"""Takes the link, and the remote's key where the dialect proves one."""
+"""Receives the link, and the remote's key if the dialect proves one."""
 
 
 class PeerLinks(Protocol):
-    """One way of coming to links."""
+    """Establishes links in one dialect."""
 
     secure: bool
 
     def dial(
         self, address: Address, timeout: float, then: OnPeerLink, failed: OnFailed
     ) -> Closable:
-        """Call `then` with a link to the listener there, or `failed` with the reason."""
+        """Call `then` with a link to the listener at `address`, or `failed` with the reason."""
 
     def take(self, transport: Wire, then: OnPeerLink, failed: OnFailed) -> Closable:
         """Call `then` with the link of an incoming connection, or `failed` if it is not a peer."""
 
 
 class ClearLinks:
-    """The original dialect's."""
+    """Links of the original dialect."""
 
     secure = False
 
@@ -55,7 +55,7 @@ class ClearLinks:
     def dial(
         self, address: Address, timeout: float, then: OnPeerLink, failed: OnFailed
     ) -> Closable:
-        """Connect; that is all."""
+        """Connect, without any handshake."""
         connected = partial(self._link, then, Speaker.DIALLER)
         return self._network.dial(address, timeout, connected, failed)
 
@@ -69,7 +69,10 @@ class ClearLinks:
 
 
 class SecureLinks:
-    """Links of the secure dialect, with our identity; a handshake is limited to so many bytes."""
+    """Links of the secure dialect, with our identity.
+
+    A handshake may take at most `handshake_bytes`; 0: no limit.
+    """
 
     secure = True
 
@@ -84,7 +87,7 @@ class SecureLinks:
     def dial(
         self, address: Address, timeout: float, then: OnPeerLink, failed: OnFailed
     ) -> Closable:
-        """Connect and shake hands."""
+        """Connect and perform the handshake."""
         under_way = _UnderWay()
 
         def connected(transport: Wire) -> None:
@@ -94,7 +97,7 @@ class SecureLinks:
         return under_way
 
     def take(self, transport: Wire, then: OnPeerLink, failed: OnFailed) -> Closable:
-        """Begin the handshake on an accepted connection; it is closed if that fails."""
+        """Begin the handshake on an accepted connection, which is closed if it fails."""
         return self._shake(transport, Speaker.LISTENER, then, failed)
 
     def _shake(
@@ -109,7 +112,7 @@ class SecureLinks:
             then(link, engine.remote_key)
 
         def ended(error: P2PError | None) -> None:
-            failed(error or RemoteProtocolError(f"{tls.remote} hung up in the TLS handshake"))
+            failed(error or RemoteProtocolError(f"{tls.remote} hung up during the TLS handshake"))
 
         tls.on_secured = secured
         tls.on_closed = ended
@@ -118,7 +121,7 @@ class SecureLinks:
 
 class _Done:
     def close(self) -> None:
-        """Nothing is under way any more."""
+        """Do nothing: the link was handed over already."""
 
 
 class _Handshake:
@@ -136,5 +139,5 @@ class _UnderWay:
     inner: Closable
 
     def close(self) -> None:
-        """Abandon it at whatever step it is."""
+        """Abandon the current step."""
         self.inner.close()

@@ -1,6 +1,6 @@
-"""Our listener for peers: handles each connection until it has said what it wants.
+"""Our listener for peers: handles each connection until its first message.
 
-Knows no chat: a link that calls, or that brings a text, is handed on with what it said.
+Knows nothing of chats: links are handed on with their first message, a call or a text.
 """
 
 from collections.abc import Callable
@@ -20,16 +20,16 @@ from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatRequest, ChatText
 
 OnCall = Callable[[PeerLinks, Link, ChatRequest, bytes | None], None]
-"""Takes a link on which a caller asks for a chat, and the key that it proved."""
+"""Receives a link, the call that came on it, and the key that the caller proved."""
 
 
 class PeerServer:
-    """Listen, and hand on each link with its first message, and with the key if it proved one.
+    """Listens, and hands on each link with its first message and the key that it proved, if any.
 
-    The rest is for the original dialect alone. The connection that a contact opens back says
-    nothing for as long as its person types nothing; `may_be_silent(host)` tells whether a chat with
-    a caller at that host is open, and `on_silent_gone(host)` is told when the last silent link from
-    there has ended.
+    Two callbacks are for the original dialect only, where the connection that a contact opens back
+    stays silent until its user types something: `may_be_silent(host)` returns whether a chat with a
+    caller at that host is open, and `on_silent_gone(host)` is called when the last silent link from
+    that host has ended.
     """
 
     def __init__(
@@ -54,18 +54,19 @@ class PeerServer:
         self._may_be_silent = may_be_silent or _never
         self._listener: Listener | None = None
         self._host = ""
-        self._silent: dict[Link, Timer | None] = {}  # the oldest first
+        self._silent: dict[Link, Timer | None] = {}  # oldest first
         self._handshakes: dict[Wire, Closable] = {}
 
     @property
     def address(self) -> Address | None:
-        """Where we listen."""
+        """The address that we listen on."""
         return self._listener.address if self._listener is not None else None
 
     def ensure_open(self, host: str, port: int, *, again: bool) -> Address:
-        """Listen at the host, and no longer elsewhere; gives the real address. Raise BindError.
+        """Listen on `host` only, and return the actual address. Raise BindError.
 
-        Where it listens there already it stays, unless `again`: at another port.
+        If it listens there already, that listener is kept; with `again`, it is replaced by one on
+        `port`.
         """
         here = self.address
         if here is not None and self._host == host and not again:
@@ -78,7 +79,7 @@ class PeerServer:
         return listener.address
 
     def close(self) -> None:
-        """Stop listening, and close connections that have said nothing."""
+        """Stop listening, and close silent connections."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -110,7 +111,7 @@ class PeerServer:
         self._watch_silence(link)
 
     def _make_room(self) -> None:
-        """Hang up on the oldest of those who are silent: an honest caller speaks at once."""
+        """Close the oldest handshake or silent link: honest callers send at once."""
         if self._handshakes:
             transport = next(iter(self._handshakes))
             self._handshakes.pop(transport).close()
@@ -132,7 +133,7 @@ class PeerServer:
         self._silent[link] = timer
 
     def _is_silent_no_more(self, link: Link) -> None:
-        """Forget a link, which its timer would else hold until it is due."""
+        """Forget a link and cancel its timer."""
         timer = self._silent.pop(link, None)
         if timer is not None:
             timer.cancel()
@@ -158,7 +159,7 @@ class PeerServer:
 
 
 def _hang_up(link: Link, _: ChatText) -> None:
-    """Close the link: no text may come first."""
+    """Close the link: a text must not come first."""
     link.close()
 
 

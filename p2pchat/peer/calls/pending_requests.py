@@ -1,4 +1,4 @@
-"""Callers not accepted yet, waiting for the user's answer."""
+"""Incoming calls that wait for the user's answer."""
 
 from collections.abc import Callable
 from typing import Final
@@ -8,11 +8,11 @@ from p2pchat.protocol.client.events import Called, CallWithdrawn, Event
 from p2pchat.protocol.talk import Reply
 
 _MAX_ASKING: Final = 8
-"""One more hears that we are busy."""
+"""Further callers get BUSY."""
 
 
 class PendingRequests:
-    """At most one call of each; the person is told of them."""
+    """At most one waiting call of each user, announced by Called and CallWithdrawn."""
 
     def __init__(self, on_event: Callable[[Event], None]) -> None:
         self._on_event = on_event
@@ -20,11 +20,11 @@ class PendingRequests:
 
     @property
     def names(self) -> list[str]:
-        """Who waits, the first one first."""
+        """The waiting users, the first caller first."""
         return list(self._calls)
 
     def take(self, call: IncomingCall) -> None:
-        """Add a waiting caller, if there is room."""
+        """Add a call; answer BUSY if there is no room."""
         if len(self._calls) >= _MAX_ASKING or call.contact in self._calls:
             call.refuse(Reply.BUSY)
             return
@@ -33,15 +33,15 @@ class PendingRequests:
         self._on_event(Called(call.contact))
 
     def get(self, contact: str) -> IncomingCall:
-        """Return the waiting call of a user; None if there is none."""
+        """Return the waiting call of a user. Raise KeyError if there is none."""
         return self._calls[contact]
 
     def remove(self, contact: str) -> IncomingCall:
-        """Return it, and let it wait no more."""
+        """Remove and return the waiting call of a user. Raise KeyError if there is none."""
         return self._calls.pop(contact)
 
     def close(self) -> None:
-        """Hang up on all."""
+        """Hang up on all waiting callers."""
         while self._calls:
             self._calls.popitem()[1].hang_up()
 

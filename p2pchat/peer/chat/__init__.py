@@ -1,1 +1,1 @@
-"""Conversations of the secure dialect, each of which outlives its links."""
+"""Conversations in the secure dialect, each of which outlives its links."""

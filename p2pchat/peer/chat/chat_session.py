@@ -1,9 +1,9 @@
 """A conversation with one key of a contact, over successive links (PROTOCOL, "SYNC").
 
-No I/O but the thread of lines that it is handed. Every line has a number that grows by one. When a
-link comes up, each side says its position, and the other sends what waits after it, in order. A
-line is taken only if it is the next one, and acknowledged once it is on the disk. What happens in
-one turn is one transaction: `flush` makes it, and only then anything is sent, told or acknowledged.
+Lines are numbered consecutively. When a link comes up, each side sends its position, and the other
+side sends the lines after it, in order. Only the next line is accepted; it is acknowledged once it
+is on disk. All changes of one turn are one transaction: `flush` commits it, and only then sends,
+acknowledges and notifies. The only I/O is through the given thread of lines.
 """
 
 from collections import deque
@@ -21,18 +21,18 @@ from p2pchat.protocol.text import printable
 from p2pchat.wall_clock import now_ms
 
 _READ_AT_ONCE: Final = 200
-"""Lines read from the disk at once when they are sent again."""
+"""Lines read from disk at once when lines are sent again."""
 
 
 class StoredThread(Protocol):
-    """What a session needs of `thread.Thread`."""
+    """The part of `thread.Thread` that a session needs."""
 
     @property
     def queued(self) -> int:
-        """How many of our lines wait."""
+        """The number of our lines that wait."""
 
     def progress(self) -> Progress:
-        """Return how far it has come."""
+        """Return the thread's progress."""
 
     def write(
         self,
@@ -42,65 +42,65 @@ class StoredThread(Protocol):
         heard: Sequence[NewLine] = (),
         instead_of: Sequence[int] = (),
     ) -> list[KeptLine]:
-        """Keep all of it or nothing; return what was heard and is new."""
+        """Write everything in one transaction; return the received lines that are new."""
 
     def waiting(self, after: int, limit: int) -> list[KeptLine]:
-        """Return our waiting lines with higher numbers than `after`, at most `limit` of them."""
+        """Return at most `limit` of our waiting lines with numbers above `after`."""
 
     def waiting_up_to(self, number: int) -> list[str]:
-        """Return the ids of our lines that wait up to that number."""
+        """Return the ids of our waiting lines with numbers up to `number`."""
 
     def give_up(self, after: int) -> int:
-        """Do not deliver what waits after that number; return how many lines."""
+        """Mark our waiting lines with numbers above `after` as not delivered; return how many."""
 
     def fail(self, uids: Sequence[str], after: int) -> int:
-        """Do not deliver these lines if they wait after that number; return how many."""
+        """Mark those of these lines that wait after `after` as not delivered; return how many."""
 
     def rebase(self, progress: Progress, number: int, total: str) -> Rebased:
-        """Go on from a position of the contact's that is not ours."""
+        """Continue from a position of the contact that differs from ours."""
 
 
 class SessionLink(Protocol):
-    """The link of the moment, as a session sees it."""
+    """The current link, as a session sees it."""
 
     def send(self, message: Message) -> None:
         """Send a message."""
 
     @property
     def has_room(self) -> bool:
-        """Whether more lines should be said now; `go_on` is called once there is room again."""
+        """Whether the link accepts more lines now; `go_on` is called once it does again."""
 
 
 class SessionListener(Protocol):
-    """The owner of a session, who is told what happens."""
+    """Receives what happens in a session."""
 
     def on_kept(self, lines: Sequence[NewLine]) -> None:
         """Note that these lines of ours are on our disk."""
 
     def on_heard(self, lines: Sequence[KeptLine]) -> None:
-        """These are on our disk."""
+        """Note that these lines of the contact are on our disk."""
 
     def on_delivered(self, up_to: int) -> None:
-        """Note that the contact has all our lines up to that number on disk."""
+        """Note that our lines up to that number are on the contact's disk."""
 
     def on_renumbered(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """Note new numbers of our waiting lines: pairs of the old and the new one."""
+        """Note that waiting lines of ours were renumbered: pairs of the old and the new number."""
 
     def on_missing(self, count: int, *, ours: bool) -> None:
-        """Note that a disk is an older copy: if it is `ours`, so many lines of the contact may be
-        missing on it, otherwise so many of ours on the contact's.
+        """Note that one side's disk was restored from an older copy, so up to `count` lines may be
+        missing.
+
+        If `ours`, our disk may lack lines of the contact; otherwise theirs may lack lines of ours.
         """
 
     def on_not_kept(self, error: StorageError, texts: Sequence[str]) -> None:
-        """Note that the disk failed: these texts of ours are not kept, and the link should be
-        closed.
-        """
+        """Note that writing failed: these texts of ours are lost, and the link should be closed."""
 
 
 class ChatSession:
-    """The rules; `soon(callback)` calls at the end of the turn. Raise StorageError when made.
+    """The rules of a conversation. Raise StorageError if the thread cannot be read.
 
-    After each call that returns, `flush` follows by itself at the end of the turn.
+    Any change schedules a `flush` by `soon(callback)`, which must call back at the end of the turn.
     """
 
     def __init__(
@@ -116,14 +116,14 @@ class ChatSession:
         self._said: list[NewLine] = []
         self._said_instead_of: list[int] = []
         self._heard: list[NewLine] = []
-        self._next = self._progress  # as it is to be on the disk after the next flush
+        self._next = self._progress  # the progress to be written by the next flush
         self._ack_due = False
         self._flush_due = False
         self._wire: SessionLink | None = None
         self._synced = False
-        self._sent = 0  # the last number that was said on this link
-        self._unacknowledged: deque[tuple[int, str]] = deque()  # number and id, sent on this link
-        self._missing_there = 0  # lines that their disk may lack, not said yet
+        self._sent = 0  # the last number sent on this link
+        self._unacknowledged: deque[tuple[int, str]] = deque()  # (number, id), sent on this link
+        self._missing_there = 0  # lines that the contact's disk may lack, not reported to it yet
 
     @property
     def waiting(self) -> int:
@@ -132,18 +132,18 @@ class ChatSession:
 
     @property
     def sent(self) -> int:
-        """The number up to which our lines are acknowledged, or on their way on this link."""
+        """The number up to which our lines are acknowledged or were sent on this link."""
         return self._sent if self._synced else self._progress.acked
 
     def link_up(self, wire: SessionLink) -> None:
-        """Talk on this link from now on."""
+        """Use this link from now on."""
         self.flush()
         self._wire = wire
         self._synced = False
         wire.send(Sync(self._progress.last_in, self._progress.in_sum))
 
     def link_down(self) -> None:
-        """Note that the link is gone: lines are queued from now on."""
+        """Note that the link is gone: further lines are queued."""
         self._wire = None
         self._synced = False
 
@@ -153,26 +153,26 @@ class ChatSession:
         return self._progress.acked
 
     def say(self, text: str, uid: str = "") -> int:
-        """Keep a line, send it as soon as possible, and return its number.
+        """Write a line to disk, send it as soon as possible, and return its number.
 
-        `uid` is the id that it gets. It is on the disk after `flush`, or `on_not_kept` tells. Raise
-        UsageError if it is too long.
+        The line gets the id `uid`, by default a new one. It is on disk after `flush`, unless
+        `on_not_kept` was called. Raise UsageError if it is too long.
         """
         check_text(text)
         return self._say(uid or new_uid(), now_ms(), text)
 
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
-        """Replace failed lines by new ones and return their numbers; they are kept as by `say`.
+        """Replace failed lines by new ones, written as by `say`; return their numbers.
 
-        Each keeps its id: if it was taken after all, the contact shows it once.
+        Each keeps its id, so a contact who has received it already shows it only once.
         """
         numbers = [self._say(line.uid, line.at, line.text) for line in lines]
         self._said_instead_of += [line.id for line in lines]
-        self.flush()  # else the lines would still be found failed in this turn
+        self.flush()  # otherwise the lines would still be found as failed in this turn
         return numbers
 
     def give_up(self) -> int:
-        """Do not deliver what waits, but for what is on its way; return how many lines.
+        """Give up all waiting lines that were not sent on this link; return how many.
 
         Raise StorageError if the disk fails.
         """
@@ -180,7 +180,7 @@ class ChatSession:
         return self._thread.give_up(self.sent)
 
     def expire(self, uids: Sequence[str]) -> int:
-        """Do not deliver the lines with these ids, but for what is on its way; return how many.
+        """Give up those of these lines that were not sent on this link; return how many.
 
         Raise StorageError if the disk fails.
         """
@@ -188,9 +188,9 @@ class ChatSession:
         return self._thread.fail(uids, self.sent)
 
     def receive(self, message: Message) -> None:
-        """Handle a message of the contact.
+        """Handle a message from the contact.
 
-        Raise RemoteProtocolError, after which the link must be closed.
+        Raise RemoteProtocolError if it breaks the rules; the link must then be closed.
         """
         try:
             self._receive(message)
@@ -198,7 +198,7 @@ class ChatSession:
             self._listener.on_not_kept(error, ())
 
     def go_on(self) -> None:
-        """Send more: there is room on the link again."""
+        """Send more lines: the link has room again."""
         if self._synced:
             try:
                 self._send_rest()
@@ -206,7 +206,7 @@ class ChatSession:
                 self._listener.on_not_kept(error, ())
 
     def flush(self) -> None:
-        """Commit what this turn has brought; then send, acknowledge and notify."""
+        """Commit the changes of this turn, then send, acknowledge and notify."""
         self._flush_due = False
         said, self._said = self._said, []
         heard, self._heard = self._heard, []
@@ -235,8 +235,8 @@ class ChatSession:
         seq = self._progress.last_out + len(self._said) + 1
         if seq > MAX_NUMBER:
             raise UsageError(
-                "no more lines can be numbered in this conversation",
-                likely="the contact's program has used up the numbers",
+                "this conversation has run out of line numbers",
+                likely="the contact's program skipped most of them",
             )
         self._said.append(NewLine(seq, uid, at, text))
         self._flush_soon()
@@ -253,40 +253,38 @@ class ChatSession:
             case Ack(number):
                 self._hear_ack(number)
             case _:
-                raise RemoteProtocolError(f"{type(message).__name__} has no place in a chat")
+                raise RemoteProtocolError(f"{type(message).__name__} is not allowed in a chat")
         self._flush_soon()
 
     def _take(self, text: ChatText) -> None:
         if not text.seq or not text.id or len(text.text.encode()) > MAX_TEXT_BYTES:
-            raise RemoteProtocolError("a line has no number or no id, or is too long")
+            raise RemoteProtocolError("a line lacks a number or an id, or is too long")
         self._ack_due = True
         due = self._next.last_in + 1
         if text.seq < due:
-            return  # they did not know that we have it
+            return  # a duplicate: the contact had not received our Ack
         if text.seq > due:
-            raise RemoteProtocolError(f"line {text.seq} came where {due} is due")
+            raise RemoteProtocolError(f"line {text.seq} came instead of {due}")
         total = add_to_sum(self._next.in_sum, [text.id])
         self._next = self._next._replace(last_in=text.seq, in_sum=total)
         self._heard.append(NewLine(text.seq, text.id, text.at, printable(text.text)))
 
     def _skip(self, to: int, missing: int) -> None:
         if to > self._next.last_in + MAX_JUMP:
-            raise RemoteProtocolError("SKIP passes over more lines than is plausible")
+            raise RemoteProtocolError("SKIP skips implausibly many lines")
         self._next = self._next._replace(last_in=max(self._next.last_in, to))
         self._ack_due = True
         if missing:
             self._listener.on_missing(missing, ours=True)
 
     def _hear_position(self, number: int, total: str) -> None:
-        """Handle the contact's SYNC: lines of ours that they have received count as delivered
-        (PROTOCOL).
-        """
+        """Handle the contact's SYNC: the lines that it has received are delivered (PROTOCOL)."""
         if self._synced:
             raise RemoteProtocolError("SYNC came twice")
         self.flush()
         ours = self._progress
         if number > min(ours.last_out + MAX_JUMP, MAX_NUMBER - self._thread.queued):
-            raise RemoteProtocolError("SYNC names a number that is not plausible")
+            raise RemoteProtocolError("SYNC contains an implausible number")
         taken = self._thread.waiting_up_to(number)
         if ours.acked <= number <= ours.last_out and total == add_to_sum(ours.acked_sum, taken):
             self._next = ours._replace(acked=number, acked_sum=total)
@@ -307,7 +305,7 @@ class ChatSession:
 
     def _hear_ack(self, number: int) -> None:
         if number > self._sent:
-            raise RemoteProtocolError(f"line {number} is acknowledged and was not sent")
+            raise RemoteProtocolError(f"line {number} was acknowledged but never sent")
         if number <= self._next.acked:
             return
         taken: list[str] = []
@@ -326,12 +324,12 @@ class ChatSession:
             self._listener.on_heard(new)
 
     def _send_rest(self) -> None:
-        """Send what is on the disk and was not sent on this link, as long as there is room."""
+        """Send the lines that are on disk and were not sent on this link, while there is room."""
         while self._sent < self._progress.last_out and self._wire and self._wire.has_room:
             lines = self._thread.waiting(self._sent, _READ_AT_ONCE)
             self._send(lines)
             if len(lines) < _READ_AT_ONCE and self._has_sent(lines):
-                self._skip_to(self._progress.last_out)  # the last ones were given up
+                self._skip_to(self._progress.last_out)  # the last lines were given up
 
     def _send(self, lines: Sequence[NewLine | KeptLine]) -> None:
         for line in lines:

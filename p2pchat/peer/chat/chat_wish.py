@@ -1,7 +1,6 @@
-"""Whether the person wishes to talk with a contact, and what they are told of how that goes.
+"""Whether the user wants to chat with a contact, and the events that report how that goes.
 
-Every step from one state to another, and the event that tells of it, is in one table. Knows no link
-and no line: what happens to them, it is told.
+One table contains every change of state and its event. Knows neither links nor lines.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,23 +23,23 @@ from p2pchat.protocol.client.state import Security
 
 
 class WishState(Enum):
-    """The state of a wish to talk."""
+    """The state of a wish to chat."""
 
     NONE = auto()
     ASKING = auto()
-    """A stranger is asked, and may say no; nothing can wait for them."""
+    """A stranger is being asked and may reject; no lines can be queued for them."""
     SEEKING = auto()
-    """A known contact is looked for."""
+    """We are trying to reach a known contact."""
     UNREACHABLE = auto()
-    """The same, and the person was told that the contact is away, or does not answer."""
+    """As SEEKING; the user has been told that the contact is away or does not answer."""
     OPEN = auto()
-    """The chat has started, and goes on while links come and go."""
+    """The chat has started, and continues while links come and go."""
     LEFT = auto()
-    """The same, and the person was told that the contact has closed the conversation."""
+    """As OPEN; the user has been told that the contact has closed the conversation."""
 
 
 class _Step(Enum):
-    """A step that changes a wish."""
+    """What may change a wish."""
 
     CALLED = auto()
     LINKED = auto()
@@ -73,11 +72,11 @@ _STEPS: Final[Mapping[tuple[WishState, _Step], tuple[WishState, Callable[..., Ev
     **{(state, _Do.FAILED): (_S.NONE, CallFailed) for state in (*_UNFULFILLED, *_FULFILLED)},
     **{(state, _Do.ENDED): (_S.NONE, ChatEnded) for state in (*_UNFULFILLED, *_FULFILLED)},
 }
-"""A step that is not here changes nothing and emits no event."""
+"""All other combinations change nothing and emit no event."""
 
 
 class ChatWish:
-    """The wish to talk with one contact, in a `state` that begins with NONE."""
+    """The wish to chat with one contact; `state` is NONE at first."""
 
     def __init__(self, contact: str, on_event: Callable[[Event], None]) -> None:
         self.state = WishState.NONE
@@ -86,66 +85,66 @@ class ChatWish:
 
     @property
     def wished(self) -> bool:
-        """Whether the person wishes to talk."""
+        """Whether the user wants to chat."""
         return self.state is not WishState.NONE
 
     @property
     def started(self) -> bool:
-        """Whether the wish is fulfilled."""
+        """Whether the chat has started."""
         return self.state in _FULFILLED
 
     def begin(self, *, stranger: bool) -> None:
-        """The person wishes it from now on; a stranger has to be asked."""
+        """Begin to wish for a chat; a stranger must be asked first."""
         self.state = WishState.ASKING if stranger else WishState.SEEKING
 
     def accepted(self) -> None:
-        """Note that the contact has taken a call: they are no stranger."""
+        """Note that the contact has accepted a call, and is no stranger any more."""
         if self.state is WishState.ASKING:
             self.state = WishState.SEEKING
 
     def calling(self) -> None:
-        """Note that a call has begun; for a known contact no event is emitted."""
+        """Note that a call has begun; no event is emitted for a known contact."""
         self._step(_Step.CALLED)
 
     def linked(self, security: Security) -> None:
-        """There is a link."""
+        """Note that there is a link."""
         if self.started:
             self._step(_Step.LINKED)
         else:
             self._step(_Step.LINKED, security)
 
     def lost(self, error: P2PError | None) -> None:
-        """The link is gone, and is sought again."""
+        """Note that the link was lost and is being re-established."""
         self._step(_Step.LINK_LOST, error)
 
     def here(self, *, here: bool) -> None:
-        """The contact has opened the conversation, or closed it; here it stays open."""
+        """Note that the contact has opened or closed the conversation; here it stays open."""
         self._step(_Step.CONTACT_BACK if here else _Step.CONTACT_LEFT)
 
     def away(self) -> None:
-        """The contact has gone offline, and there is no link."""
+        """Note that the contact has gone offline while there is no link."""
         self._step(_Step.CONTACT_AWAY)
 
     def not_reached(self, error: P2PError) -> None:
-        """Note that a call has failed; lines for a known contact wait all the same."""
+        """Note that a call has failed; lines for a known contact stay queued."""
         if isinstance(error, LinkLost | TimedOut | Unreachable):
             self._step(_Step.NOT_REACHED, error)
         elif not self.started:
             self.fail(error)
 
     def fail(self, error: P2PError, *, even_if_unwished: bool = False) -> None:
-        """Note that the wish cannot be fulfilled."""
+        """Note that the chat cannot take place."""
         if not self.wished and even_if_unwished:
             self._on_event(CallFailed(self._contact, error))
         else:
             self._step(_Step.FAILED, error)
 
     def end(self) -> None:
-        """The person wishes it no more."""
+        """End the wish."""
         self._step(_Step.ENDED, None)
 
     def _step(self, step: _Step, *what: Any) -> None:
-        """Go from one state to the next, and tell it with `what` there is to tell."""
+        """Change the state and emit the event, made from the arguments `what`."""
         self.state, event = _STEPS.get((self.state, step), (self.state, None))
         if event is not None:
             self._on_event(event(self._contact, *what))

@@ -1,7 +1,7 @@
-"""One conversation's link: sought, lost and found again, under a session that outlives it.
+"""The link of one conversation: established, lost and re-established below one session.
 
-Knows one contact and one key. Where the contact is, it is told; what is said and heard is the
-session's. A bug in one of its timers costs its link, and nothing of other conversations.
+Knows one contact and one key; it is told the contact's address, and leaves lines to the session. A
+bug in one of its timers costs its link, but does not affect other conversations.
 """
 
 import random
@@ -40,10 +40,10 @@ from p2pchat.protocol.talk import Here, Idle
 
 
 class Conversation:
-    """See above.
+    """A conversation with one key of a contact.
 
-    `on_accepted` comes when the contact has taken a call of ours, `on_rejected` when they do not
-    want one, `on_room` when more can be said.
+    `on_accepted` is called when the contact accepts a call of ours, `on_rejected` when they reject
+    it, `on_room` when more lines can be sent.
     """
 
     def __init__(
@@ -95,18 +95,18 @@ class Conversation:
             on_full=self._full,
             on_failed=lambda error: self.on_not_kept(error, ()),
         )
-        """Whether the contact is heard now."""
+        """Decides whether to read from the contact now."""
         self._lingering = Lingering(
             self._loop, limits.idle_link_timeout, self._link_is_needed, self.close_idle_link
         )
         self._link: Link | None = None
         self._here = self._new_here()
-        self._held = False  # because of another key
+        self._held = False  # because the contact has another key
         self._closed = False
 
     @property
     def wished(self) -> bool:
-        """Whether the user wants to chat, rather than only that waiting lines are delivered."""
+        """Whether the user wants to chat, rather than only have queued lines delivered."""
         return self._wish.wished
 
     @property
@@ -116,12 +116,12 @@ class Conversation:
 
     @property
     def is_calling(self) -> bool:
-        """Whether we wait for the contact's answer."""
+        """Whether we wait for the contact to answer."""
         return self._reconnector.is_calling
 
     @property
     def is_opening(self) -> bool:
-        """Whether a wished chat is not open yet, but may be in a moment."""
+        """Whether a wanted chat is not open yet but may be soon."""
         return self.wished and not (self._wish.started or self.is_away)
 
     @property
@@ -138,11 +138,11 @@ class Conversation:
 
     @property
     def sent(self) -> int:
-        """The number up to which our lines are on their way, or there."""
+        """The number up to which our lines are acknowledged or were sent on this link."""
         return self._session.sent
 
     def wish_to_talk(self, *, stranger: bool) -> None:
-        """Begin to wish for a chat; a stranger has to be asked for it."""
+        """Begin to wish for a chat; a stranger must be asked first."""
         self._wish.begin(stranger=stranger)
         self._reconnector.rest()
         if self._link is not None:
@@ -154,7 +154,7 @@ class Conversation:
         return self._session.delivered
 
     def say(self, text: str, uid: str = "") -> int:
-        """Say a line, now or later, under that id; return its number.
+        """Send a line now or later, with that id; return its number.
 
         Raise UsageError if it is too long.
         """
@@ -163,7 +163,7 @@ class Conversation:
         return number
 
     def flush(self) -> None:
-        """Write to disk what was said so far."""
+        """Write the lines of this turn to disk."""
         self._session.flush()
 
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
@@ -173,25 +173,25 @@ class Conversation:
         return numbers
 
     def give_up(self) -> int:
-        """Do not deliver what waits, but for what is on its way; return how many lines."""
+        """Give up all waiting lines that were not sent on this link; return how many."""
         return self._session.give_up()
 
     def expire(self, uids: Sequence[str]) -> int:
-        """Do not deliver these lines, but for what is on its way; return how many."""
+        """Give up those of these lines that were not sent on this link; return how many."""
         return self._session.expire(uids)
 
     def leave(self) -> None:
-        """End the wish to chat; the link stays for a while, because more may be said soon."""
+        """End the wish to chat; the link stays for a while in case more lines follow."""
         self._wish.end()
         self._session.flush()
         self._loop.call_soon(self._rest_if_done)
 
     def at(self, address: Address) -> None:
-        """The contact is online there."""
+        """Note that the contact is online at that address."""
         self._reconnector.at(address)
 
     def away(self) -> None:
-        """The contact is offline, so far as is known."""
+        """Note that the contact is offline, as far as is known."""
         was_there = self._reconnector.address is not None
         self._reconnector.away()
         if was_there and self._link is None:
@@ -205,13 +205,13 @@ class Conversation:
         self._wish.fail(error, even_if_unwished=is_news)
 
     def wake(self) -> None:
-        """Note that we are online again: a contact who was away may be there now."""
+        """Note that we are online again: a contact who was away may be back."""
         self._reconnector.hurry()
 
     def attach(self, link: Link, security: Security, *, dialled: bool) -> None:
-        """Use this link from now on, whichever side has dialled it.
+        """Use this link from now on, whichever side dialled it.
 
-        An older one is dead, or they would not have called.
+        It replaces an older link, which must be dead if the contact dials again.
         """
         self._reconnector.give_up()
         self._drop_link()
@@ -231,12 +231,12 @@ class Conversation:
             self._wish.linked(security)
 
     def close_idle_link(self) -> None:
-        """Close the link if neither of us needs it: the side that needs one later dials."""
+        """Close the link if neither side needs it; a side that needs one later dials."""
         if self._link is not None and not self._link_is_needed():
             self._link.close()
 
     def close(self) -> None:
-        """Write what was said to disk, send what can be sent, and end."""
+        """Write our lines to disk, send what can be sent, and end."""
         self._closed = True
         self._reconnector.give_up()
         self._session.flush()
@@ -258,22 +258,22 @@ class Conversation:
         self.intake.took([line.text for line in lines])
 
     def on_delivered(self, up_to: int) -> None:
-        """Report how many still wait."""
+        """Report how many lines still wait."""
         self._reconnector.reset()
         self._on_event(Delivered(self.contact, self._session.waiting, up_to))
         self._on_room()
         self._rest_if_done()
 
     def on_renumbered(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """Emit the lines' new numbers."""
+        """Report the new numbers of our lines."""
         self._on_event(Renumbered(self.contact, tuple(pairs)))
 
     def on_missing(self, count: int, *, ours: bool) -> None:
-        """Emit on whose disk lines may be missing."""
+        """Report on which disk lines may be missing."""
         self._on_event(LinesMissing(self.contact, count, ours))
 
     def on_not_kept(self, error: StorageError, texts: Sequence[str]) -> None:
-        """Handle a failure of the disk: the link must start again from what is on it."""
+        """Close the link after a write failed: a new link restarts from what is on disk."""
         self._on_event(NotKept(self.contact, error, tuple(texts)))
         if self._link is not None:
             self._link.abort()
@@ -282,7 +282,7 @@ class Conversation:
         self._on_event(QuotaFull(self.contact, *unread))
 
     def _broken(self) -> None:
-        """Handle a bug in a timer: start again from what is on disk."""
+        """Handle a bug in a timer: restart from what is on disk."""
         self._drop_link()
         if self._needs_link():
             self._reconnector.call_later()
@@ -295,11 +295,11 @@ class Conversation:
         if not isinstance(message, Here):
             self._session.receive(message)
             return
-        self._session.flush()  # what they said before
+        self._session.flush()  # the lines received before
         self._here.hear(message)
 
     def _new_here(self) -> HereStatus:
-        """Return who has the conversation open, as a new link will tell."""
+        """Return a HereStatus for a new link."""
         return HereStatus(self._loop, lambda here: self._wish.here(here=here))
 
     def _begin_to_talk(self) -> None:
@@ -350,7 +350,7 @@ class Conversation:
             self._reconnector.call_later()
 
     def _drop_link(self) -> None:
-        """End the link without the waiting for another that its loss would begin."""
+        """Close the link without looking for another, as a lost link would."""
         if self._link is not None:
             self._link.on_closed = lambda _: None
             self._link.abort()
@@ -360,9 +360,9 @@ class Conversation:
             self._session.link_down()
 
     def _rest_if_done(self) -> None:
-        """Call no more if we need no link.
+        """Stop calling if no link is needed.
 
-        That we are not here any more is said after everything that we said before.
+        The report that we have closed the conversation follows all our lines.
         """
         if self.wished or self._session.waiting or self._closed:
             return

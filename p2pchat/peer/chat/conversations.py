@@ -1,8 +1,8 @@
-"""The conversations of the secure dialect, each of which outlives its links.
+"""The conversations in the secure dialect, each of which outlives its links.
 
-A conversation is with one key of one contact. Its link comes up when we wish to talk, or have lines
-that wait, and the registry says that the contact is online; and without asking when a contact calls
-whom we have accepted once. Knows no screen: which conversation is looked at is not told here.
+A conversation is with one key of one contact. Its link is established when our user wants to chat
+or lines are queued, once the registry reports the contact online. A contact accepted before may
+also call at any time, without our user being asked. Knows nothing of screens.
 """
 
 import random
@@ -41,9 +41,9 @@ from p2pchat.protocol.talk import Reply
 class Conversations:
     """The conversations of an account at one registry.
 
-    `watch(names)` subscribes at the registry to these users, whose updates reach `sighted`;
-    `may_send_to(host)` tells whether we go to an address that it names. Methods raise
-    UsageError where what is wished makes no sense now, and StorageError.
+    `watch(names)` subscribes to these users at the registry, whose updates are passed to `sighted`.
+    `may_send_to(host)` returns whether to dial an address that the registry gives. Methods raise
+    UsageError if the call makes no sense now, and StorageError.
     """
 
     def __init__(
@@ -97,12 +97,12 @@ class Conversations:
 
     @property
     def asking(self) -> list[str]:
-        """Strangers who wait for our answer, the first one first."""
+        """The strangers waiting for our answer, the first caller first."""
         return self._pending_requests.names
 
     @property
     def online_contacts(self) -> list[str]:
-        """Who is online, of those who are watched."""
+        """The watched contacts who are online."""
         return self._watching.online_contacts
 
     @property
@@ -112,7 +112,7 @@ class Conversations:
 
     @property
     def links(self) -> dict[str, str]:
-        """The contacts with an open link: its address, and how well it is protected."""
+        """The contacts with an open link, each with its address and how well it is protected."""
         conversations = self._by_name.values()
         return {
             c.contact: f"at {c.link.remote}, {c.security.value}" for c in conversations if c.link
@@ -120,7 +120,7 @@ class Conversations:
 
     @property
     def sought(self) -> str | None:
-        """The contact of a wished chat who is still being looked up or has not answered."""
+        """The contact of a wanted chat who is still being looked up or has not answered."""
         opening = (c.contact for c in self._by_name.values() if c.is_opening)
         return next(iter(self._sought), None) or next(opening, None)
 
@@ -129,12 +129,12 @@ class Conversations:
         return self.notes if contact == self._username else self._by_name.get(contact)
 
     def flush(self) -> None:
-        """Write to disk what was said in this turn."""
+        """Write the lines of this turn to disk."""
         for conversation in self._by_name.values():
             conversation.flush()
 
     def online(self) -> None:
-        """Note that we are logged in: have the registry report on everyone who matters."""
+        """Note that we are logged in: subscribe to all relevant contacts."""
         self._watching.online()
         for conversation in self._by_name.values():
             conversation.wake()
@@ -144,12 +144,12 @@ class Conversations:
         self._polling.start()
 
     def offline(self) -> None:
-        """Note that we are logged out; what the registry last said of contacts may still hold."""
+        """Note that we are logged out; the last reports on contacts are kept."""
         self._watching.offline()
         self._polling.stop()
 
     def sighted(self, sighting: PresenceUpdate) -> None:
-        """Handle the registry's report of where a user is, if it was asked for."""
+        """Handle the registry's report on a user, if it was asked for."""
         if not self._watching.take(sighting):
             return
         conversation = self._by_name.get(sighting.username)
@@ -182,15 +182,15 @@ class Conversations:
         )
 
     def say(self, contact: str, text: str) -> None:
-        """Say a line, now or as soon as possible."""
+        """Send a line now or as soon as possible."""
         conversation = self.get(contact)
         if conversation is None:
             raise UsageError(f"you are in no chat with {contact}", advice=f"/chat {contact}")
-        self.away_status.be(idle=False)  # a person is at the keyboard
+        self.away_status.be(idle=False)  # the user is at the keyboard
         conversation.say(text)
 
     def leave(self, contact: str) -> bool:
-        """End the wish to chat; return False if there was none. Waiting lines still go out."""
+        """End the wish to chat; return False if there was none. Queued lines are still sent."""
         if contact == self._username:
             return self.notes.leave()
         if contact in self._sought:
@@ -207,7 +207,7 @@ class Conversations:
         contact = call.contact
         conversation = self._by_name.get(contact)
         if conversation is not None and conversation.is_calling:
-            # Two call each other at once: the one whose name sorts first goes on calling.
+            # Two users call each other at once: the one whose name sorts first keeps its call.
             if self._username < contact:
                 call.hang_up()
             else:
@@ -233,11 +233,11 @@ class Conversations:
         conversation.wish_to_talk(stranger=False)
 
     def reject(self, contact: str) -> None:
-        """Refuse it."""
+        """Reject the waiting call of a stranger."""
         self._pending_requests.remove(contact).refuse(Reply.REJECT)
 
     def drop(self, contact: str) -> None:
-        """Close the link to a contact with a new key, or a blocked one; the next line opens
+        """Close the link to a contact who was blocked or has a new key; the next line opens
         another.
         """
         conversation = self._by_name.pop(contact, None)
@@ -245,13 +245,13 @@ class Conversations:
             conversation.close()
 
     def read(self, contact: str) -> None:
-        """Something that the contact said was seen."""
+        """Note that lines of the contact were read."""
         conversation = self._by_name.get(contact)
         if conversation is not None:
             conversation.intake.note_seen()
 
     def wait_for_reader(self, contact: str, *, behind: bool) -> None:
-        """Read no more from a contact while the screen or program here is behind."""
+        """Stop reading from a contact while the client that reads its lines is behind."""
         conversation = self._by_name.get(contact)
         if conversation is not None:
             conversation.intake.wait_for_reader(behind=behind)
@@ -263,7 +263,7 @@ class Conversations:
             conversation.security = self._contacts.security(contact)
 
     def close(self) -> None:
-        """Reject waiting calls, and close every link once what was said has been sent."""
+        """Reject waiting calls, and close every link once its lines have been sent."""
         self._polling.stop()
         self._pending_requests.close()
         for conversation in self._by_name.values():
@@ -283,7 +283,7 @@ class Conversations:
 
     def _opened(self, contact: str, result: SearchResult) -> None:
         if contact not in self._sought:
-            return  # given up
+            return  # given up meanwhile
         self._sought.discard(contact)
         try:
             conversation = self._with_key(contact, self._contacts.meet(contact, result))
@@ -300,7 +300,7 @@ class Conversations:
             self._on_event(ContactAway(contact))
 
     def _not_opened(self, contact: str, error: P2PError) -> None:
-        """Note that the registry cannot be asked: lines for a known contact wait all the same."""
+        """Note that the registry cannot be asked; lines for a known contact stay queued."""
         if contact not in self._sought:
             return
         self._sought.discard(contact)
@@ -368,12 +368,12 @@ class Conversations:
         return conversation
 
     def _accepted(self, conversation: Conversation) -> Security:
-        """The contact has taken our call: we know each other from now on."""
+        """Pin the key of a contact who has accepted our call; return the protection."""
         self._contacts.accept(conversation.contact, conversation.key)
         return self._contacts.security(conversation.contact)
 
     def _rejected(self, conversation: Conversation, error: P2PError) -> None:
-        """The contact does not want us: what waits for them has failed."""
+        """Mark the queued lines as failed: the contact has rejected us."""
         contact = conversation.contact
         conversation.close()
         del self._by_name[contact]
@@ -382,7 +382,7 @@ class Conversations:
             self._on_event(OutboxFailed(contact, error, count))
 
     def _without_link(self) -> list[str]:
-        """Return the contacts that have waiting lines and no link."""
+        """Return the contacts that have queued lines and no link."""
         return [c.contact for c in self._by_name.values() if c.waiting and not c.link]
 
     def _found_again(self, contact: str, result: SearchResult) -> None:
@@ -395,5 +395,5 @@ class Conversations:
             conversation.away()
 
     def _watch_too(self, contact: str) -> None:
-        """Subscribe to the contact at the registry, unless that is done."""
+        """Subscribe to the contact at the registry, unless already subscribed."""
         self._watching.include(contact, list(self._by_name))

@@ -1,7 +1,7 @@
-"""When a contact's lines are read: not while too many are unread, or a reader is behind.
+"""Decides when to read a contact's lines: not while too many are unread or a client is behind.
 
-What is not heard waits at the contact, unacknowledged. Knows the link of the moment and how much is
-unread, and no line.
+Lines that are not read stay queued at the contact, unacknowledged. Knows the current link and how
+much is unread, but no lines.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,14 +15,14 @@ from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.store.lines import Volume
 
 _LOOK_AGAIN: Final = 30.0
-"""Seconds after which a full quota is looked at again: another process may have made room."""
+"""Seconds after which a full quota is checked again: another process may have made room."""
 
 
 class Intake:
-    """One conversation's; `unread()` asks the disk.
+    """The intake of one conversation; `unread()` reads from disk how much is unread.
 
-    `on_full(unread)` is called when the quota becomes full, `on_failed(error)` if the disk fails.
-    What was seen is not counted until the quota seems to be full: then the disk is asked again.
+    `on_full(unread)` is called when the quota is full, `on_failed(error)` if the disk fails. Lines
+    that are read are not subtracted; when the quota seems full, `unread()` is called again.
     """
 
     def __init__(
@@ -57,19 +57,19 @@ class Intake:
         self._stop_looking()
 
     def took(self, texts: Sequence[str]) -> None:
-        """Count what was kept just now."""
+        """Count lines that were just written to disk."""
         if self._unread is not None:
             size = sum(len(text.encode()) for text in texts)
             self._unread = Volume(self._unread.lines + len(texts), self._unread.bytes + size)
         self._decide()
 
     def note_seen(self) -> None:
-        """Note that lines were seen, or may have been deleted."""
+        """Note that lines were read, or may have been deleted."""
         self._outdated = True
         self._decide()
 
     def wait_for_reader(self, *, behind: bool) -> None:
-        """Read no more from the contact while the screen or program here is behind."""
+        """Stop reading from the contact while the client that reads its lines is behind."""
         self._reader_is_behind = behind
         self._decide()
 
@@ -98,7 +98,7 @@ class Intake:
             self._look_again = None
 
     def _is_full(self) -> bool:
-        """Return whether no more lines should be accepted. Raise StorageError."""
+        """Return whether the quota is full. Raise StorageError."""
         if self._is_over() and self._outdated:
             self._unread = None
         self._outdated = False

@@ -1,8 +1,7 @@
-"""Keeping an unused link open for a while, because the next line may come soon and links are
-costly.
+"""Keeps an unused link open for a while, because more lines may follow and links are costly.
 
-The side that has dialled closes it; the other one does so only if it has not, after twice the time
-(PROTOCOL, "Peer and peer"). Knows the times of one link, and nothing of what is said on it.
+The side that dialled closes the link; the other one does so only after twice the time (PROTOCOL,
+"Peer and peer"). Knows nothing of what is sent on the link.
 """
 
 from collections.abc import Callable
@@ -12,9 +11,9 @@ from p2pchat.net.loop import Timer
 
 
 class Lingering:
-    """Calls `close()` once the link was neither needed nor used for `timeout` seconds.
+    """Calls `close()` once the link has been neither needed nor used for `timeout` seconds.
 
-    `needed()` tells whether either side needs it now. `timeout` 0: never.
+    `needed()` returns whether either side needs it now. `timeout` 0: never.
     """
 
     def __init__(
@@ -33,7 +32,7 @@ class Lingering:
         self._timer: Timer | None = None
 
     def begin(self, *, dialled: bool) -> None:
-        """Note a new link, whichever side has dialled it."""
+        """Note a new link, and whether we dialled it."""
         self.stop()
         self._patience = self._timeout if dialled else 2 * self._timeout
         self.note_activity()
@@ -41,7 +40,7 @@ class Lingering:
             self._look_later(self._patience)
 
     def note_activity(self) -> None:
-        """Note that something was said, or that the link is not needed any more."""
+        """Note that something was sent or received, or that the link is no longer needed."""
         self._active_at = self._loop.now()
 
     def stop(self) -> None:

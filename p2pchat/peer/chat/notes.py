@@ -1,8 +1,7 @@
-"""Notes to oneself: a conversation without a link, whose lines are delivered as soon as they are
-kept.
+"""Notes to oneself: a conversation without a link, whose lines are delivered once on disk.
 
-Each line is in the history once, as one of ours; other clients of the node are told of it as of a
-message, so that a program can be tried without a second person.
+The history contains each line once, as one of ours. Other clients of the node receive it as a
+message, so that a program can be tried out without a second user.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,11 +24,11 @@ from p2pchat.wall_clock import now_ms
 class Notes:
     """The conversation of the user `username` with themselves; see `conversation.Conversation`.
 
-    `soon(callback)` calls at the end of the turn. Raise StorageError where the disk fails.
+    `soon(callback)` must call back at the end of the turn. Raise StorageError if the disk fails.
     """
 
     key = b""
-    """No contact's: notes are unchanged when our own key changes."""
+    """Empty, as notes belong to no key: they survive a change of our own."""
 
     security = Security.VERIFIED
     waiting = 0
@@ -63,7 +62,7 @@ class Notes:
 
     @property
     def delivered(self) -> int:
-        """The same: none waits."""
+        """The number of the last line: none waits."""
         return self._progress.last_out
 
     def open(self) -> None:
@@ -79,7 +78,7 @@ class Notes:
         return was_open
 
     def say(self, text: str, uid: str = "") -> int:
-        """Keep a line; return its number. Raise UsageError if it is too long."""
+        """Write a line to disk; return its number. Raise UsageError if it is too long."""
         check_text(text)
         number = self._progress.last_out + 1
         line = NewLine(number, uid or new_uid(), now_ms(), text)
@@ -90,18 +89,18 @@ class Notes:
         return number
 
     def flush(self) -> None:
-        """Do nothing: every line is on the disk already."""
+        """Do nothing: every line is on disk already."""
 
     def say_again(self, _: Sequence[KeptLine]) -> list[int]:
-        """Do nothing: none has failed."""
+        """Do nothing: no line has failed."""
         return []
 
     def expire(self, _: Sequence[str]) -> int:
-        """Return 0: none waits."""
+        """Return 0: no line waits."""
         return 0
 
     def give_up(self) -> int:
-        """Return 0: none waits."""
+        """Return 0: no line waits."""
         return 0
 
     def _tell(self, line: NewLine) -> None:

@@ -1,6 +1,6 @@
-"""Messages to a contact without a chat: queued, sent again after a failure, or cancelled.
+"""Lines to a contact without an open chat: queued, retried after a failure, or cancelled.
 
-It goes out by itself, once both are online; that is the conversations' business.
+The conversations send them once both users are online.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,14 +19,14 @@ from p2pchat.protocol.messages import SearchResult
 from p2pchat.protocol.names import check_username
 
 Then = Callable[[int], None]
-"""Told the number of the last line, once it is on the disk, or NotKept was told."""
+"""Receives the number of the last line, once all are on disk or NotKept was emitted."""
 
 
 class Outbox:
     """The outbox of one account at one registry.
 
-    `open_one(contact)` gives the conversation with a contact whose key we know, `running(contact)`
-    the one that there is already, if any. Methods raise UsageError, StorageError.
+    `open_one(contact)` returns the conversation with a contact whose key is known,
+    `running(contact)` the existing one, if any. Methods raise UsageError, StorageError.
     """
 
     def __init__(
@@ -61,21 +61,21 @@ class Outbox:
     ) -> None:
         """Queue the texts; `then` or `failed` is called in a later turn.
 
-        `ids`: one for each. What was said under its id already is not said again.
+        `ids`: one for each text. A text whose id was queued before is not queued again.
         """
         say = partial(self._say, contact, texts, ids)
         self._with_key(contact, say, then, failed)
 
     def queue_again(self, contact: str, then: Then, failed: OnFailed) -> None:
-        """Queue what has failed, is missing, or waits for an older key, for the contact's present
-        key.
+        """Queue again, for the contact's current key, what has failed, is missing, or waits for an
+        older key.
         """
         self._with_key(contact, partial(self._say_again, contact), then, failed)
 
     def put(self, contact: str, texts: Sequence[str] | None, ids: Sequence[str]) -> None:
-        """Queue the texts (None: what has failed) for a contact whose key is known.
+        """Queue texts (None: those that have failed) for a contact whose key is known.
 
-        They are on the disk then, and go out the next time that we are online.
+        They are written to disk at once, and sent the next time that we are online.
         """
         conversation = self._open_one(contact)
         if texts is None:
@@ -85,14 +85,14 @@ class Outbox:
             conversation.flush()
 
     def expire(self, contact: str, uids: Sequence[str]) -> None:
-        """Mark lines whose time is over as failed, except those on their way."""
+        """Mark expired lines as failed, except those sent on the current link."""
         count = self._open_one(contact).expire(uids)
         if count:
             error = P2PError("it has expired", advice=f"p2p outbox retry {contact}")
             self._on_event(OutboxFailed(contact, error, count))
 
     def cancel(self, contact: str) -> int:
-        """Do not deliver what waits, but for what is on its way; return how many lines."""
+        """Give up all waiting lines that were not sent on the current link; return how many."""
         conversation = self._running(contact)
         if conversation is None or isinstance(conversation, Notes):
             count = self._history.drop_queued(contact)
@@ -136,7 +136,7 @@ class Outbox:
         then: Then,
         failed: OnFailed,
     ) -> None:
-        """Continue once the contact's key is known."""
+        """Look up the contact's key if necessary, then call `say`."""
 
         def put() -> None:
             try:
@@ -144,7 +144,7 @@ class Outbox:
             except P2PError as error:
                 failed(error)
                 return
-            self._loop.call_soon(lambda: then(numbers[-1]))  # after they are on the disk
+            self._loop.call_soon(lambda: then(numbers[-1]))  # once they are on disk
 
         def found(result: SearchResult) -> None:
             try:

@@ -1,4 +1,4 @@
-"""Lines that have waited for a day: the user may not know that a contact never comes any more."""
+"""Reports lines that have waited for a day: the contact may never come back."""
 
 import time
 from collections.abc import Callable
@@ -15,10 +15,10 @@ _EVERY: Final = 600.0
 
 
 class OverdueLines:
-    """Emits Overdue once for each contact with a line that has waited so long, until closed.
+    """Emits Overdue once for each contact with an overdue line, until closed.
 
-    It is emitted again only after nothing of theirs was overdue in between. `wall` gives seconds
-    since the epoch.
+    It is emitted again only if nothing for the contact was overdue in between. `wall` returns
+    seconds since the epoch.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class OverdueLines:
         self._timer: Timer = loop.call_later(_FIRST_AFTER, self._look)
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         self._timer.cancel()
 
     def _look(self) -> None:

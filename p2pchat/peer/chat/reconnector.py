@@ -1,5 +1,6 @@
-"""Calls one contact until there is a link: as soon as it is known where they are, and again, after
-growing pauses, when that has failed. Knows no line and no wish: whether to call, it is told.
+"""Calls one contact until there is a link, retrying with growing pauses.
+
+Knows neither lines nor wishes: it is told whether to call.
 """
 
 import random
@@ -20,11 +21,11 @@ _LONGEST_PAUSE: Final = 60.0
 
 
 class Reconnector:
-    """Call the contact, who must prove to hold the key, by the name `username`, while `needed()`.
+    """Calls the contact, who must prove `key`, as the user `username`, while `needed()`.
 
-    `invitation()` gives the secret to show the contact, empty if there is none. `on_call` comes
-    with each call; then `on_accepted(link)` or `on_failed(error)`, unless it is given up. After a
-    failure no call is made before `call_later`, unless `at` another address.
+    `invitation()` returns the secret to show to the contact, empty if there is none. `on_call` is
+    called with each attempt; then `on_accepted(link)` or `on_failed(error)`, unless `give_up` was
+    called. After a failure, the next attempt needs `call_later` or a new address from `at`.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Reconnector:
         on_failed: Callable[[P2PError], None],
     ) -> None:
         self.address: Address | None = None
-        """Where the contact is; None where they are not known to be online."""
+        """The contact's address; None if they are not known to be online."""
         self._username = username
         self._invitation = invitation
         self._contact = contact
@@ -55,7 +56,7 @@ class Reconnector:
         self._on_failed = on_failed
         self._retries = Retries(loop, rng, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
         self._call: OutgoingCall | None = None
-        self._crossed = False  # our last call was hung up on for theirs
+        self._crossed = False  # whether the contact hung up on our last call in favour of theirs
 
     @property
     def is_calling(self) -> bool:
@@ -63,7 +64,7 @@ class Reconnector:
         return self._call is not None
 
     def at(self, address: Address) -> None:
-        """The contact is online there."""
+        """Note that the contact is online at that address."""
         if self.address != address:
             self.address = address
             self._retries.reset()
@@ -71,12 +72,12 @@ class Reconnector:
         self.call()
 
     def away(self) -> None:
-        """The contact is offline, so far as is known."""
+        """Note that the contact is offline, as far as is known."""
         self.address = None
         self._retries.stop()
 
     def call(self) -> None:
-        """Call now, if there is a reason to, the address is known and no pause is due."""
+        """Call now, if a call is needed, the address is known and no pause is running."""
         busy = self._call is not None or self._retries.waiting
         if busy or self.address is None or not self._needed():
             return
@@ -92,33 +93,34 @@ class Reconnector:
         self._on_call()
 
     def call_later(self, error: P2PError | None = None) -> None:
-        """Call after the next pause, or after the one that the error asks for."""
+        """Call after the next pause, or after the one that `error` requires."""
         instead = None if error is None else pause_after(error)
         self._retries.later(self.call, instead=instead)
 
     def has_crossed(self, error: P2PError) -> bool:
-        """Return whether a call has failed because the contact's own call is on its way to us.
+        """Return whether a call failed because the contact's own call is on its way to us.
 
-        Of two who call each other at once, the one whose name sorts first hangs up on the other.
+        Of two users who call each other at once, the one whose name sorts first hangs up on the
+        other.
         """
         crossed = isinstance(error, HungUp) and self._contact < self._username
         self._crossed = crossed and not self._crossed
         return self._crossed
 
     def hurry(self) -> None:
-        """End the pause: what made the call fail may be over."""
+        """End the pause early: the cause of the failure may be gone."""
         self._retries.hurry()
 
     def rest(self) -> None:
-        """Do not call again after the pause of now."""
+        """Do not call again when the current pause ends."""
         self._retries.stop()
 
     def reset(self) -> None:
-        """A link works: the next pause is a short one."""
+        """Note that a link works: the next pause is short."""
         self._retries.reset()
 
     def give_up(self) -> None:
-        """End a call that is not answered yet, and do not call again."""
+        """Cancel an unanswered call, and do not call again."""
         self._retries.stop()
         if self._call is not None:
             self._call.cancel()

@@ -1,4 +1,4 @@
-"""Sends scheduled lines when their time has come, and gives up lines that have expired."""
+"""Sends scheduled lines at their time, and gives up lines that have expired."""
 
 import time
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from p2pchat.peer.store.schedule import Schedule
 from p2pchat.protocol.client.events import Event, Trouble
 from p2pchat.protocol.client.lines import ScheduledLine
 
-_EVERY: Final = 5.0  # seconds; other commands add lines while this runs
+_EVERY: Final = 5.0  # seconds; other processes add lines while this runs
 
 
 class ScheduledDelivery:
-    """Looks every few seconds until closed, because other processes schedule lines, too.
+    """Checks the schedule every few seconds until closed; other processes may change it.
 
-    A line keeps its id, so that one that was queued just before a crash is not sent twice. `wall`
-    gives seconds since the epoch.
+    A line keeps its id, so that one queued just before a crash is not sent twice. `wall` returns
+    seconds since the epoch.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class ScheduledDelivery:
         self._timer: Timer = loop.call_later(0, self._look)
 
     def close(self) -> None:
-        """Send no more; what is scheduled stays so."""
+        """Stop sending; scheduled lines stay scheduled."""
         self._timer.cancel()
 
     def _look(self) -> None:
@@ -60,7 +60,7 @@ class ScheduledDelivery:
             if line.expires_at:
                 self._history.set_expiry((line.uid,), line.expires_at)
         except StorageError:
-            raise  # it is tried again
+            raise  # the line stays scheduled and is retried
         except P2PError as error:
             self._on_event(Trouble(error))
         self._schedule.remove(line.uid)

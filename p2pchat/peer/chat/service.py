@@ -1,4 +1,4 @@
-"""The chat service of the secure dialect: as many conversations as wanted."""
+"""The chat service of the secure dialect, with any number of conversations."""
 
 from typing import Final
 
@@ -7,11 +7,11 @@ from p2pchat.peer.chat.conversations import Conversations
 from p2pchat.protocol.client.state import ChatState
 
 _MAX_WAITING: Final = 1000
-"""Lines that wait for an acknowledgement; a script is read no further."""
+"""Unacknowledged lines of one chat, above which a script's input is not read."""
 
 
 class SecureService:
-    """See ChatService, which it implements with `conversations`."""
+    """Implements ChatService with `conversations`."""
 
     def __init__(self, conversations: Conversations) -> None:
         self._conversations = conversations
@@ -23,7 +23,7 @@ class SecureService:
 
     @property
     def called_by(self) -> list[str]:
-        """The strangers who wait for our answer, the first one first."""
+        """The strangers waiting for our answer, the first caller first."""
         return self._conversations.asking
 
     @property
@@ -46,12 +46,12 @@ class SecureService:
         )
 
     def has_room(self, contact: str) -> bool:
-        """Return whether little enough waits for a contact."""
+        """Return whether more lines may be queued for a contact now."""
         conversation = self._conversations.get(contact)
         return conversation is None or conversation.waiting < _MAX_WAITING
 
     def call(self, contact: str) -> None:
-        """Wish for a chat; ChatStarted, ContactAway or CallFailed follows."""
+        """Begin to wish for a chat; ChatStarted, ContactAway or CallFailed follows."""
         self._conversations.open(contact)
 
     def accept(self, contact: str) -> None:
@@ -63,15 +63,15 @@ class SecureService:
         self._conversations.reject(contact)
 
     def say(self, contact: str, text: str) -> None:
-        """Say a line; it is kept first, and sent now or as soon as possible."""
+        """Write a line to disk, and send it now or as soon as possible."""
         self._conversations.say(contact, text)
 
     def leave(self, contact: str) -> bool:
-        """End the wish to chat; return False if there was none. Waiting lines still go out."""
+        """End the wish to chat; return False if there was none. Queued lines are still sent."""
         return self._conversations.leave(contact)
 
     def wait_for_reader(self, contact: str, *, behind: bool) -> None:
-        """Read no more from a contact while the client that reads it is behind."""
+        """Stop reading from a contact while the client that reads its lines is behind."""
         self._conversations.wait_for_reader(contact, behind=behind)
 
     def take_call(self, call: IncomingCall) -> None:
@@ -79,5 +79,5 @@ class SecureService:
         self._conversations.take_call(call)
 
     def close(self) -> None:
-        """Reject waiting calls, and close every link once what was said has been sent."""
+        """Reject waiting calls, and close every link once its lines have been sent."""
         self._conversations.close()

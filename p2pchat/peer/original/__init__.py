@@ -1,1 +1,1 @@
-"""The same in the original dialect: one chat at a time, in clear."""
+"""Chats in the original dialect: one at a time, in clear."""

@@ -1,7 +1,7 @@
-"""The original dialect's calls and its one chat: out and in, busy, accepted, ended.
+"""The calls and the single chat of the original dialect.
 
-There is one conversation at a time: being called, calling or chatting, we are busy for everybody
-else. Knows no registry: a call comes with the contact's address.
+There is one conversation at a time: while called, calling or chatting, we are busy for all other
+users. Knows nothing of the registry: addresses of contacts are passed in.
 """
 
 from collections.abc import Callable
@@ -29,11 +29,11 @@ from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatRequest, ChatText, Reply
 
 _MAX_EARLY: Final = 100
-"""Messages kept of a contact whose answer to our call has not come yet."""
+"""Messages of a contact kept until our call is answered."""
 
 
 class OriginalCalls:
-    """Our calls and our chat; `username` is ours. Methods raise UsageError as Node's do."""
+    """Our calls and our chat, as the user `username`. Methods raise UsageError as Node's do."""
 
     def __init__(self, loop: Loop, username: str, on_event: Callable[[Event], None]) -> None:
         self._loop = loop
@@ -59,18 +59,16 @@ class OriginalCalls:
 
     @property
     def called_by(self) -> str | None:
-        """Who waits for our answer."""
+        """The user waiting for our answer."""
         return self._incoming.contact if self._incoming is not None else None
 
     @property
     def queued(self) -> int | None:
-        """Bytes said in the chat that were not sent yet; None if nothing can be sent now."""
+        """Bytes of the chat that were not sent yet; None if nothing can be sent now."""
         return self._chat.queued if self._chat is not None else None
 
     def seek(self, contact: str) -> None:
-        """Begin a call whose address is still being looked up; `call` or `call_failed` continues
-        it.
-        """
+        """Begin a call before its address is known; `call` or `call_failed` must follow."""
         if self._chat is not None:
             raise UsageError(
                 f"you are in a chat with {self._chat.contact}", advice="/leave it first"
@@ -80,7 +78,7 @@ class OriginalCalls:
                 f"{self.called_by} is waiting for your answer", advice="/accept or /reject first"
             )
         if self.calling is not None:
-            raise UsageError(f"you are calling {self.calling} already", advice="/leave gives it up")
+            raise UsageError(f"you are calling {self.calling} already", advice="/leave cancels it")
         self._sought = contact
 
     def call(
@@ -90,9 +88,9 @@ class OriginalCalls:
         address: Address,
         our_port: int,
     ) -> None:
-        """Dial the contact that was sought, unless it was given up meanwhile; Calling follows.
+        """Dial the contact of `seek`, unless cancelled meanwhile; Calling follows.
 
-        `our_port` is where they dial back.
+        `our_port` is the port for their connection back.
         """
         if self._sought != contact:
             return
@@ -125,19 +123,19 @@ class OriginalCalls:
         self._call_back(chat, call)
 
     def reject(self) -> None:
-        """Refuse the call that waits."""
+        """Reject the waiting call."""
         call = self._waiting_call()
         self._incoming = None
         call.refuse(Reply.REJECT)
 
     def say(self, text: str) -> None:
-        """Say a line in the open chat."""
+        """Send a line in the open chat."""
         if self._chat is None:
             raise UsageError("you are in no chat", advice="/chat NAME starts one")
         self._chat.say(text)
 
     def wait_for_reader(self, contact: str, *, behind: bool) -> None:
-        """Read no more from the contact while the screen or program here is behind."""
+        """Stop reading from the contact while the client that reads its lines is behind."""
         if self._chat is not None and self._chat.contact == contact:
             self._chat.wait_for_reader(behind=behind)
 
@@ -151,13 +149,13 @@ class OriginalCalls:
         return was_calling
 
     def close(self) -> None:
-        """Refuse who waits, leave the chat."""
+        """Refuse waiting callers and leave the chat."""
         if self._incoming is not None:
             self.reject()
         self.leave()
 
     def take_call(self, call: IncomingCall) -> None:
-        """Handle a call on a link whose remote's name was checked."""
+        """Handle a call from a user whose name has been verified."""
         call.on_gone = self._withdrawn
         if self._yields_to(call):
             self._stop_calling()
@@ -165,7 +163,7 @@ class OriginalCalls:
             self.accept()
         elif self._chat or self._incoming or self.calling is not None:
             call.refuse(Reply.BUSY)
-            if call.contact != self.calling:  # they take our call then, see _yields_to
+            if call.contact != self.calling:  # otherwise they accept our call, see _yields_to
                 self._on_event(CallTurnedAway(call.contact))
         else:
             self._incoming = call
@@ -183,7 +181,7 @@ class OriginalCalls:
             link.close()
 
     def silent_gone(self, host: str) -> None:
-        """The last link from the host that had said nothing has ended."""
+        """Note that the last silent link from a host has ended."""
         if self._chat is not None and self.chats_with_host(host):
             self._chat.nothing_to_hear()
 
@@ -212,9 +210,9 @@ class OriginalCalls:
     def _yields_to(self, call: IncomingCall) -> bool:
         """Return whether our call to the caller gives way to theirs.
 
-        When two call each other at once, both would be busy for each other; so the one whose name
-        sorts first goes on calling, and the other, who wishes the same chat, takes that call.
-        Anybody can claim to be them, so it must come from where we call them.
+        When two users call each other at once, each would be busy for the other. So the one whose
+        name sorts first keeps its call, and the other accepts it. As anyone can claim a name, the
+        call must come from the address that we are calling.
         """
         ours = self._outgoing
         if ours is None or ours.contact != call.contact or call.contact > self._username:
@@ -227,7 +225,7 @@ class OriginalCalls:
             self._on_event(CallWithdrawn(call.contact))
 
     def _call_back(self, chat: ClearChat, call: IncomingCall) -> None:
-        """Open the connection on which we talk in clear (PROTOCOL, "peer and peer")."""
+        """Open the connection on which we send in clear (PROTOCOL, "peer and peer")."""
         self._calling_back = call.links.dial(
             call.call_back,
             DIAL_TIMEOUT,
@@ -274,9 +272,9 @@ class OriginalCalls:
 
 
 class _EarlyLink:
-    """The connection that a contact opened back, here before the answer to our call is.
+    """A connection that a contact opened back before answering our call.
 
-    Two connections may arrive in either order; what is said on this one waits for the chat.
+    The two may arrive in either order; messages on this link wait for the chat.
     """
 
     def __init__(self, link: Link, first: ChatText) -> None:
@@ -287,7 +285,7 @@ class _EarlyLink:
         link.on_closed = self._close
 
     def join(self, chat: ClearChat) -> None:
-        """Hand over to the open chat, with what was said before it."""
+        """Hand the link over to the open chat, with the messages that have arrived on it."""
         if not self._ended:
             chat.hear_on(self.link)
         for message in self._said:

@@ -1,8 +1,8 @@
-"""One conversation in the original dialect.
+"""A conversation in the original dialect.
 
-We say on the link that we opened and hear on the one that the contact opened (PROTOCOL, "peer and
-peer"). There is no goodbye: a link that ends, ends the chat, but not before everything that the
-contact had said is heard. Nothing tells whether it has come; lines go as best they can.
+We send on the link that we opened and receive on the one that the contact opened (PROTOCOL, "peer
+and peer"). Closing a link ends the chat, once everything that the contact sent before has been
+received. Lines are not acknowledged.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ from p2pchat.protocol.talk import ChatText
 from p2pchat.protocol.text import printable
 
 LAST_WORDS_TIMEOUT: Final = 1.0
-"""Seconds of silence after which a contact who hung up on our link has said everything."""
+"""Seconds without a message after which a contact who closed our link has no more to say."""
 
 MAX_UNSENT: Final = 1000
-"""Lines kept while the way to the contact is being opened."""
+"""Lines kept while the link to the contact is being opened."""
 
 
 class _State(Enum):
@@ -39,11 +39,10 @@ class _State(Enum):
 
 
 class ClearChat:
-    """A chat from its acceptance to its end; `on_over` comes once, just before ChatEnded.
+    """A chat from its acceptance to its end; `on_over` is called once, just before ChatEnded.
 
-    `on_drained` comes when all that was said has gone out, and when the way to say it opens.
-
-    It gets its links by `speak_on` and `hear_on`, in any order.
+    `on_drained` is called when all lines have been sent, and when the link to send on opens. The
+    links are passed to `speak_on` and `hear_on`, in any order.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class ClearChat:
 
     @property
     def heard(self) -> bool:
-        """Whether the contact's own link is here."""
+        """Whether the contact's own link is open."""
         return self._hearing is not None
 
     def start(self) -> None:
@@ -81,7 +80,7 @@ class ClearChat:
         self._on_event(ChatStarted(self.contact, Security.CLEAR))
 
     def speak_on(self, link: Link) -> None:
-        """Talk on this link, first what waited for it."""
+        """Send on this link from now on, beginning with the lines that were kept."""
         if self._state is _State.OVER:
             link.close()
             return
@@ -98,7 +97,7 @@ class ClearChat:
             self._loop.call_soon(self._on_drained)
 
     def hear_on(self, link: Link) -> None:
-        """Listen on this link."""
+        """Receive on this link from now on."""
         self._hearing = link
         if self._reader_is_behind:
             link.hold()
@@ -106,18 +105,18 @@ class ClearChat:
         link.on_closed = self._cannot_hear
 
     def wait_for_reader(self, *, behind: bool) -> None:
-        """Read no more text while the screen or program here is behind."""
+        """Stop reading while the client that reads the contact's lines is behind."""
         self._reader_is_behind = behind
         if self._hearing is not None:
             (self._hearing.hold if behind else self._hearing.release)()
 
     @property
     def queued(self) -> int | None:
-        """Bytes said that were not sent yet; None if the link to the contact is not open yet."""
+        """Bytes that were not sent yet; None if the link to the contact is not open yet."""
         return self._speaking.queued if self._speaking is not None else None
 
     def hear(self, message: Message) -> None:
-        """Handle the contact's text."""
+        """Handle a text of the contact."""
         assert isinstance(message, ChatText)
         if self._state is _State.OVER:
             return
@@ -126,7 +125,7 @@ class ClearChat:
             self._wait_for_last_words()
 
     def say(self, text: str) -> None:
-        """Send the text, or keep it until the link is open. Raise UsageError if it is full."""
+        """Send the text, or keep it until the link opens. Raise UsageError if too many are kept."""
         check_text(text)
         if self._speaking is not None:
             self._speaking.send(ChatText(text))
@@ -136,18 +135,18 @@ class ClearChat:
             raise UsageError(f"{self.contact} cannot be reached yet; the line was not sent")
 
     def leave(self) -> None:
-        """Hang up, once what waits has been said."""
+        """Leave the chat once the waiting lines have been sent."""
         if self._state is _State.TALKING and self._unsent and self._speaking is None:
             self._state = _State.LEAVING
         else:
             self._end(None)
 
     def cannot_call_back(self, error: P2PError) -> None:
-        """Note that the link to speak on could not be opened."""
+        """End the chat: the link to send on could not be opened."""
         self._cannot_speak(error)
 
     def nothing_to_hear(self) -> None:
-        """The connection that the contact opened back has ended without a word."""
+        """Note that the connection that the contact opened back has ended silently."""
         if self._hearing is None:
             self._nothing_to_hear = True
             if self._state is _State.LAST_WORDS:

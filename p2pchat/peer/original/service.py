@@ -1,6 +1,6 @@
-"""A node's side of the original dialect: its peer server, its calls, its one chat.
+"""A node's side of the original dialect: its peer server, its calls and its single chat.
 
-In the secure dialect it is there for those alone who are to be talked to in clear.
+In the secure dialect it serves only contacts who are called in clear.
 """
 
 from collections.abc import Callable
@@ -34,15 +34,15 @@ from p2pchat.protocol.talk import Reply
 
 _ANY_PORT: Final = 0
 _NO_KEY: Final = b""
-"""That of a contact who is talked to in clear, in the history."""
+"""The key of a contact in clear, in the history."""
 
 
 class OriginalService:
-    """See ChatService, which it implements: one chat at a time.
+    """Implements ChatService with one chat at a time.
 
-    `server` listens; `host()` is where we do, once we are logged in. `among_secure`: the registry
-    knows users of both dialects, and those with a key are not to be called in clear. What is said
-    is kept in the history as said in clear.
+    `server` is the listener; `host()` returns the host to listen on, once we are logged in.
+    `among_secure`: the registry has users of both dialects, and those with a key must not be called
+    in clear. The history marks lines as sent in clear.
     """
 
     def __init__(
@@ -94,16 +94,16 @@ class OriginalService:
 
     @property
     def called_by(self) -> list[str]:
-        """The user who waits for our answer."""
+        """The user waiting for our answer, if any."""
         return [self._calls.called_by] if self._calls.called_by else []
 
     @property
     def contacts(self) -> list[str]:
-        """The contact of the open chat."""
+        """The contact of the open chat, if any."""
         return [self._calls.in_chat_with] if self._calls.in_chat_with else []
 
     def is_with(self, contact: str) -> bool:
-        """Return whether a contact is in the chat, called, or calling us."""
+        """Return whether a contact is in the chat, being called, or calling us."""
         return contact in {*self.contacts, *self.called_by, self.calling}
 
     def chat(self, contact: str) -> ChatState | None:
@@ -113,7 +113,7 @@ class OriginalService:
         return ChatState(Security.CLEAR, queued=self._calls.queued or 0)
 
     def has_room(self, contact: str) -> bool:
-        """Return whether more may be said to a contact now."""
+        """Return whether more lines may be sent to a contact now."""
         queued = self._calls.queued
         return contact not in self.contacts or (queued is not None and queued <= SEND_HIGH_WATER)
 
@@ -133,17 +133,17 @@ class OriginalService:
             self._call(contact, host)
 
     def accept(self, contact: str) -> None:
-        """Accept the call that waits; ChatStarted follows."""
+        """Accept the waiting call; ChatStarted follows."""
         self._check_caller(contact)
         self._calls.accept()
 
     def reject(self, contact: str) -> None:
-        """Reject the call that waits."""
+        """Reject the waiting call."""
         self._check_caller(contact)
         self._calls.reject()
 
     def say(self, contact: str, text: str) -> None:
-        """Send a line in the chat, as best it can."""
+        """Send a line in the chat; it is not acknowledged."""
         if contact not in self.contacts:
             raise UsageError(f"you are in no chat with {contact}", advice=f"/chat {contact}")
         self._calls.say(text)
@@ -155,18 +155,18 @@ class OriginalService:
         return contact in {*self.contacts, self.calling} and self._calls.leave()
 
     def wait_for_reader(self, contact: str, *, behind: bool) -> None:
-        """Read no more from a contact while the client that reads it is behind."""
+        """Stop reading from a contact while the client that reads its lines is behind."""
         self._calls.wait_for_reader(contact, behind=behind)
 
     def take_call(self, call: IncomingCall) -> None:
-        """Handle a call on a link whose remote's name was checked."""
+        """Handle a call from a user whose name has been verified."""
         if self._do_not_disturb.is_on:
             call.refuse(Reply.BUSY)
         else:
             self._calls.take_call(call)
 
     def _call(self, contact: str, host: str) -> None:
-        """Look up a contact and call them, listening at the host for their way back."""
+        """Look up a contact and call them, listening on `host` for their connection back."""
 
         def found(result: SearchResult) -> None:
             try:
@@ -181,7 +181,7 @@ class OriginalService:
         self._search(contact, found, failed)
 
     def close(self) -> None:
-        """Leave the chat, refuse who waits, listen no more."""
+        """Leave the chat, refuse waiting callers, stop listening."""
         self._calls.close()
         self.server.close()
 
@@ -195,7 +195,7 @@ class OriginalService:
         self._on_event(event)
 
     def _keep(self, contact: str, text: str, *, outgoing: bool) -> None:
-        """Keep a line in the history; an error there must not end a chat."""
+        """Keep a line in the history; an error must not end a chat."""
         try:
             self._history.thread(contact, _NO_KEY).keep_clear(text, outgoing=outgoing)
         except StorageError as error:
@@ -208,7 +208,7 @@ class OriginalService:
             raise ContactOffline(f"{contact} is offline")
         if self._among_secure and not result.in_clear:
             raise NotTrusted(
-                f"{contact} can be talked to encrypted", advice=f"/chat {contact}, no --in-clear"
+                f"{contact} can chat encrypted", advice=f"/chat {contact}, without --in-clear"
             )
         if self._contacts.get(contact).key is not None:
             raise in_clear_though_known(contact)

@@ -1,1 +1,1 @@
-"""The presence of contacts and of our user: online, away, not to be disturbed."""
+"""The presence of contacts and of our user: online, away, do not disturb."""

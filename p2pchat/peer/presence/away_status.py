@@ -1,6 +1,6 @@
 """Which users are away from the keyboard, exchanged with our contacts.
 
-A courtesy, told while there is a link and kept nowhere. Knows neither lines nor screens.
+Sent only while there is a link, and never stored. Knows neither lines nor screens.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,10 @@ from p2pchat.protocol.talk import Idle
 
 
 class AwayStatus:
-    """Ours is `ours`, theirs are told to `on_event`; `links` gives the links that there are now."""
+    """Our own status is `ours`; changes of contacts are emitted by `on_event`.
+
+    `links` returns the current links.
+    """
 
     def __init__(
         self,
@@ -29,7 +32,7 @@ class AwayStatus:
         self.ours = False
 
     def of(self, contact: str) -> bool:
-        """Return whether the contact's person is away, so far as is known."""
+        """Return whether the contact is away from the keyboard, as far as is known."""
         return contact in self._theirs and self._theirs[contact].value
 
     def be(self, *, idle: bool) -> None:
@@ -40,7 +43,7 @@ class AwayStatus:
                 link.send(Idle(idle))
 
     def linked(self, link: Link) -> None:
-        """There is a new link, on which each side says how it is."""
+        """Send our status on a new link."""
         link.send(Idle(self.ours))
 
     def hear(self, contact: str, message: Idle) -> None:

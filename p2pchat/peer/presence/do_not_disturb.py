@@ -1,4 +1,4 @@
-"""Whether the user wants to be left alone: until they say otherwise, or for a while."""
+"""Do not disturb: on until turned off, or for a limited time."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from p2pchat.net.loop import Timer
 
 
 class DoNotDisturb:
-    """While it `is_on`, strangers hear that we are busy, and contacts write without a sound."""
+    """While it `is_on`, strangers get BUSY, and lines of contacts arrive without a sound."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
@@ -21,7 +21,7 @@ class DoNotDisturb:
         seconds: float | None = None,
         at_end: Callable[[], None] = lambda: None,
     ) -> None:
-        """Turn it on or off; `at_end` is called when it turns itself off after so many seconds."""
+        """Turn it on or off; `at_end` is called when it turns itself off after `seconds`."""
         self.close()
         self.is_on = on
         if on and seconds is not None:
@@ -33,7 +33,7 @@ class DoNotDisturb:
             self._end = self._scheduler.call_later(seconds, end)
 
     def close(self) -> None:
-        """Stop waiting for the end of a while."""
+        """Cancel the timer."""
         if self._end is not None:
             self._end.cancel()
             self._end = None

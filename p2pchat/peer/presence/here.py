@@ -1,6 +1,6 @@
 """Whether each side has a conversation open, as the two report it on a link.
 
-The contact's is told on at a bounded rate. Knows neither lines nor wishes.
+Changes by the contact are passed on at a bounded rate. Knows neither lines nor wishes.
 """
 
 from collections.abc import Callable
@@ -12,19 +12,19 @@ from p2pchat.protocol.talk import Here
 
 
 class HereStatus:
-    """Of both ends of one link; make another for the next one.
+    """The status of both ends of one link; a new link needs a new one.
 
-    `tell(here)` is told when the contact has closed the conversation, or opened it again.
+    `tell(here)` is called when the contact has closed the conversation or opened it again.
     """
 
     def __init__(self, loop: Scheduler, tell: Callable[[bool], None]) -> None:
         self.theirs = False
         """Whether the contact has the conversation open."""
-        self._ours = False  # as the contact knows it
+        self._ours = False  # as last reported to the contact
         self._told = Paced(loop, True, tell)
 
     def say(self, link: Link, *, here: bool) -> None:
-        """Report to the contact whether the conversation is open here, unless they know it."""
+        """Report to the contact whether the conversation is open here, if that has changed."""
         if here or self._ours:
             self._ours = here
             link.send(Here(here=here))

@@ -1,4 +1,4 @@
-"""Report a value that a remote can change at will, but at a bounded rate."""
+"""Reports a value that a remote can change at will, at a bounded rate."""
 
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
@@ -9,13 +9,13 @@ from p2pchat.net.loop import Timer
 T = TypeVar("T")
 
 _EVERY: Final = 1.0
-"""Seconds between two calls; what changed in between is told at their end."""
+"""Seconds between two calls; changes in between are reported afterwards."""
 
 
 class Paced(Generic[T]):
-    """Call `tell(value)` when the value changes: at once, but no more than once a second.
+    """Calls `tell(value)` when the value changes: at once, but at most once a second.
 
-    The last value is always told, if it is not the one that was told before it.
+    The last value is always reported, unless it equals the one reported before it.
     """
 
     def __init__(self, loop: Scheduler, value: T, tell: Callable[[T], None]) -> None:
@@ -26,11 +26,11 @@ class Paced(Generic[T]):
 
     @property
     def value(self) -> T:
-        """The value, whether it was told or not."""
+        """The value, reported or not."""
         return self._value
 
     def set(self, value: T) -> None:
-        """The value is that from now on."""
+        """Set the value."""
         self._value = value
         if self._pause is None:
             self._tell_if_changed()

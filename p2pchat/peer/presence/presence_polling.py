@@ -1,6 +1,6 @@
-"""Periodic searches for contacts with waiting lines, in case a report of the registry was lost.
+"""Periodic searches for contacts with queued lines, in case a report of the registry was lost.
 
-It tells of them unasked, but a message of it may be lost. Knows no conversation.
+Knows nothing of conversations.
 """
 
 import random
@@ -19,7 +19,7 @@ _ASKED_AT_ONCE: Final = 32
 class PresencePolling:
     """Between `start` and `stop`, search for some of `contacts()` every one or two minutes.
 
-    `found(contact, result)` is called with each answer; a search that fails is not told.
+    `found(contact, result)` is called with each answer; failed searches are ignored.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class PresencePolling:
         self._timer: Timer | None = None
 
     def start(self) -> None:
-        """Ask after the next pause."""
+        """Search after the next pause."""
         self.stop()
         pause = _PERIOD * self._rng.uniform(0.5, 1.0)
         self._timer = self._loop.call_later(pause, self._ask)
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Stop searching."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

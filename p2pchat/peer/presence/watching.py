@@ -1,6 +1,6 @@
 """The users that we subscribed to at the registry, and its last report on each.
 
-Reports on other users are ignored. Knows no conversation.
+Reports on other users are ignored. Knows nothing of conversations.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from p2pchat.protocol.messages import MOST_WATCHED_IN_ALL, Presence, PresenceUpd
 
 
 class Watching:
-    """The contacts of one account that are watched; `ask(names)` subscribes to them."""
+    """The watched contacts of one account; `ask(names)` subscribes to them at the registry."""
 
     def __init__(self, contacts: Contacts, ask: Callable[[list[str]], None]) -> None:
         self._contacts = contacts
@@ -30,15 +30,15 @@ class Watching:
         return self._sightings.get(contact)
 
     def online(self) -> None:
-        """We are logged in: a registry that is back knows of no watch."""
+        """Subscribe after a login: a restarted registry has forgotten the subscriptions."""
         self._online, self._names = True, {}
 
     def offline(self) -> None:
-        """We are not logged in any more; what the registry said may still hold."""
+        """Note that we are logged out; the last reports are kept."""
         self._online = False
 
     def take(self, sighting: PresenceUpdate) -> bool:
-        """Note what the registry says; return False for a user who is not watched."""
+        """Note a report of the registry; return False for a user who is not watched."""
         if sighting.username not in self._names:
             return False
         self._sightings[sighting.username] = sighting.result
@@ -50,7 +50,7 @@ class Watching:
             self.watch(talking_to)
 
     def watch(self, talking_to: list[str]) -> None:
-        """Watch the contacts of open conversations, then further contacts. Raise StorageError."""
+        """Watch the contacts of open conversations, then other contacts. Raise StorageError."""
         if not self._online:
             return
         names = list(talking_to)

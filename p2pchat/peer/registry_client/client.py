@@ -1,6 +1,6 @@
-"""One connection to the registry: a question, and one answer or an error by a deadline.
+"""One connection to the registry: each request gets one answer, or an error by a deadline.
 
-Knows neither heartbeats nor how to come back; `registry_session` does.
+Knows neither heartbeats nor how to reconnect; see `session`.
 """
 
 from collections import deque
@@ -24,7 +24,7 @@ from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.protocol.messages import Goodbye, Logout, Message, PresenceUpdate, SlowDown
 
 ANSWER_TIMEOUT: Final = 15.0
-"""A registry that is checking many passwords may take its time."""
+"""Seconds. A registry that is checking many passwords may be slow."""
 
 
 class _Question(NamedTuple):
@@ -35,12 +35,12 @@ class _Question(NamedTuple):
 
 
 class RegistryClient:
-    """Ask the registry that `dialer` dials; questions wait for each other.
+    """Sends requests to the registry that `dialer` dials, one at a time.
 
-    `on_lost(error)` is called once if the open connection ends by itself, after every open
-    question's `failed`; `on_goodbye` before that, where the registry says why. `on_presence_update`
-    comes with each presence update of a watched user. After `close` they are not called any more,
-    but the open questions still fail.
+    `on_lost(error)` is called once if the open connection ends unexpectedly, after `failed` of
+    every open request; `on_goodbye` is called before that if the registry gives a reason.
+    `on_presence_update` is called with each presence update of a watched user. After `close` none
+    of them is called, but open requests still fail.
     """
 
     def __init__(self, loop: Loop, dialer: RegistryDialer) -> None:
@@ -57,7 +57,7 @@ class RegistryClient:
         self.on_presence_update: Callable[[PresenceUpdate], None] = ignore
 
     def connect(self, then: Callable[[Link], None], failed: OnFailed) -> None:
-        """Connect; then call `then(link)`, which knows both ends' addresses, or `failed`."""
+        """Connect, then call `then(link)` or `failed(error)`."""
 
         def linked(link: Link) -> None:
             self._link = link
@@ -75,10 +75,10 @@ class RegistryClient:
         *,
         timeout: float = ANSWER_TIMEOUT,
     ) -> None:
-        """Ask; then `then(answer)`, or `failed(error)` where the connection ends before.
+        """Send a request; `then(answer)` follows, or `failed(error)` if the connection ends first.
 
-        It ends if an answer is not there `timeout` seconds after it was asked for. A registry that
-        asks to slow down is a failure of this question alone: SlowedDown.
+        The connection ends if there is no answer `timeout` seconds after the request was sent. If
+        the registry asks to slow down, only this request fails: SlowedDown.
         """
         if self._lost is not None:
             self._loop.call_soon(partial(failed, self._lost))
@@ -87,7 +87,7 @@ class RegistryClient:
         self._ask_next()
 
     def close(self) -> None:
-        """Log out and hang up; open questions fail in a later turn."""
+        """Log out and close the connection; open requests fail in a later turn."""
         self.on_lost = ignore
         self.on_goodbye = ignore
         self.on_presence_update = ignore
@@ -130,9 +130,9 @@ class RegistryClient:
     def _closed(self, error: P2PError | None) -> None:
         if isinstance(error, RemoteProtocolError):
             error = Unreachable(
-                f"what listens at {self._address} does not speak our protocol: {error.what}",
+                f"the server at {self._address} does not speak our protocol: {error.what}",
                 likely="another program listens there, or another listener of the registry",
-                advice="look at the registry's URL, and its port",
+                advice="check the registry's URL and its port",
             )
         self._lost = error or LinkLost(f"the registry at {self._address} hung up")
         self._fail_questions()

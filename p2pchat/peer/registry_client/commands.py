@@ -1,7 +1,7 @@
-"""Requests to the registry that need no node: registering, searching and the like.
+"""Requests to the registry that need no node, such as registering and searching.
 
-Each runs the loop until it is done, and logs out. In the secure dialect they log in as errands, so
-that a node of the same account that runs elsewhere stays online.
+Each runs the loop until it is done, and logs out. In the secure dialect they use a transient login,
+so that a running node of the same account stays online.
 """
 
 import math
@@ -34,7 +34,7 @@ from p2pchat.protocol.messages import (
 
 
 class TransientLogin(NamedTuple):
-    """A login for one command: its grant, our own address on that path, where heartbeats go."""
+    """A login for one command: its grant, our own address, and where to send heartbeats."""
 
     grant: Grant
     local_host: str
@@ -44,9 +44,9 @@ class TransientLogin(NamedTuple):
 class RegistryCommands:
     """Requests to the registry that `dialer` dials.
 
-    Every method raises Unreachable, LinkLost, TimedOut or NotTrusted where the registry cannot be
-    asked, and LoginNeeded or LoginRefused where it does not let us in. It is dialled, and each
-    answer waited for, no longer than `patience` seconds.
+    Every method raises Unreachable, LinkLost, TimedOut or NotTrusted if the registry cannot be
+    asked, and LoginNeeded or LoginRefused if the login fails. Dialling, and each answer, may take
+    `patience` seconds.
     """
 
     def __init__(self, loop: Loop, network: Network, dialer: RegistryDialer) -> None:
@@ -57,7 +57,7 @@ class RegistryCommands:
 
     @contextmanager
     def transient_login(self, credentials: Credentials) -> Iterator[TransientLogin]:
-        """Log in without being online, for checks that need a login; in the secure dialect only."""
+        """Log in without going online; only in the secure dialect."""
         with self._connected() as client:
             grant = self._log_in(client, credentials)
             assert grant is not None
@@ -66,9 +66,9 @@ class RegistryCommands:
             yield TransientLogin(grant, here, Address(link.remote.host, udp_port))
 
     def register(self, credentials: Credentials, password: str, invite: str = "") -> None:
-        """Make the account. Raise RegistrationRefused if the registry says no.
+        """Create an account. Raise RegistrationRefused if the registry refuses.
 
-        `invite` is the code that some registries want.
+        `invite` is the invitation code, if the registry requires one.
         """
         with self._connected() as client:
             answer = self._ask(client, credentials.registration(self._link, password, invite))
@@ -81,12 +81,12 @@ class RegistryCommands:
                 self._announce_some_port(client)
 
     def reach(self) -> None:
-        """See whether the registry answers, and shows the key that we know."""
+        """Check that the registry answers and has the key that we know."""
         with self._connected():
             pass
 
     def log_in(self, credentials: Credentials) -> None:
-        """See whether the account lets us in, and keep what the next login needs."""
+        """Log in once, and keep the token for the next login."""
         with self._connected() as client:
             self._log_in(client, credentials)
 
@@ -100,7 +100,7 @@ class RegistryCommands:
             return answer
 
     def change_password(self, credentials: Credentials, old: str, new: str) -> None:
-        """Set a new password; every token of the account ends. Raise UsageError if refused."""
+        """Set a new password; all tokens of the account end. Raise UsageError if refused."""
         with self._connected() as client:
             self._log_in(client, credentials)
             answer = self._ask(client, ChangePassword(old, new))
@@ -110,7 +110,7 @@ class RegistryCommands:
             credentials.forget()
 
     def log_out(self, credentials: Credentials, *, everywhere: bool) -> None:
-        """End our token, or every token of the account."""
+        """End our token, or all tokens of the account."""
         with self._connected() as client:
             self._log_in(client, credentials)
             self._ask(client, RevokeTokens("" if everywhere else credentials.token))
@@ -149,8 +149,7 @@ class RegistryCommands:
     def _announce_some_port(self, client: RegistryClient) -> None:
         """Announce a port, because the original program waits for that after registering.
 
-        It reads a port next, and nothing else: a LOGOUT without it would be lost, and leave a
-        ghost online that later searches find.
+        It reads nothing else first: it would miss a LOGOUT and leave a user online who is gone.
         """
         here = Address(with_zone_of(self._link.local.host, self._link.remote.host), 0)
         port = self._network.listen(here, lambda transport: transport.abort())
@@ -163,16 +162,16 @@ class RegistryCommands:
         reason = answer.reason if isinstance(answer, RegisterResult) else None
         likely, advice = {
             Reason.BAD_NAME: (
-                "a name has lower-case letters, digits, '.', '_' and '-', at most 32",
+                "a name has at most 32 lower-case letters, digits, '.', '_' and '-'",
                 "choose another name",
             ),
             Reason.WEAK_PASSWORD: ("the password is too short", "choose a longer one"),
             Reason.REGISTRATION_CLOSED: (
-                "its operator makes the accounts",
+                "only its operator creates accounts",
                 "ask its operator for one",
             ),
             Reason.INVITE_NEEDED: (
-                "it wants an invitation, and a code is good for a while and so many accounts only",
+                "it requires a code, which may have expired or been used up",
                 f"ask its operator for a code, then p2p register {username} --invite CODE",
             ),
         }.get(

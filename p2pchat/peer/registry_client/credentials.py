@@ -1,6 +1,6 @@
 """How an account logs in at a registry: with its token, or else its password.
 
-Knows what a refusal means to the person. Touches no wire.
+Explains refusals to the user. Does no I/O on the network.
 """
 
 import time
@@ -18,9 +18,9 @@ from p2pchat.protocol.proofs import login_statement
 
 
 class Credentials:
-    """An account, and what proves that it is ours; `password` None: the token alone.
+    """An account and its credentials; `password` None: only the token is used.
 
-    `wall` gives seconds since the epoch.
+    `wall` returns seconds since the epoch.
     """
 
     def __init__(
@@ -44,9 +44,7 @@ class Credentials:
         self._profile = profile
 
     def login(self, link: Link, *, errand: bool = False) -> Login:
-        """Return the login to send on the link; raise LoginNeeded if there is neither token nor
-        password.
-        """
+        """Return the login to send on the link. Raise LoginNeeded without a token or password."""
         if not self.url.secure:
             return Login(self.username, self._known_password())
         self._sent_token = token = self.token
@@ -60,7 +58,7 @@ class Credentials:
         )
 
     def registration(self, link: Link, password: str, invite: str) -> Register:
-        """Return the request to send on the link to make the account."""
+        """Return the request to send on the link to create the account."""
         if not self.url.secure:
             return Register(self.username, password)
         return Register(self.username, password, errand=True, invite=invite, **self._proof(link))
@@ -87,18 +85,18 @@ class Credentials:
         return self._profile.token(str(self.url), self.username)
 
     def forget(self) -> None:
-        """Forget the token, which has ended."""
+        """Forget the token, which is no longer valid."""
         self._profile.keep_token(str(self.url), self.username, "")
 
     def try_again(self, answer: object) -> bool:
-        """Return whether to ask again: a token was refused, but there is a password."""
+        """Return whether to log in again, because a token was refused and there is a password."""
         if isinstance(answer, LoginResult) and answer.reason is Reason.BAD_TOKEN:
             self.forget()
             return bool(self._sent_token) and self._password is not None
         return False
 
     def refusal(self, answer: object) -> P2PError | None:
-        """Return the error for a login's answer; None if it succeeded."""
+        """Return the error for the answer to a login; None if it succeeded."""
         # The original program refuses with RegisterResult, see PROTOCOL.
         if not isinstance(answer, LoginResult):
             return self._wrong()
@@ -107,7 +105,7 @@ class Credentials:
         if answer.reason is Reason.BAD_TOKEN and self._sent_token:
             return LoginNeeded(
                 f"your login as {self.username} at {self.url} has ended",
-                likely="it was not used for a month, or was ended from elsewhere",
+                likely="it was not used for a month, or was ended elsewhere",
                 advice=f"p2p login {self.username}",
             )
         if answer.reason is Reason.BAD_CLOCK:
@@ -126,14 +124,14 @@ class Credentials:
 
     def _without_grant(self) -> RemoteProtocolError:
         return RemoteProtocolError(
-            f"the registry at {self.url.address} lets {self.username} in and gives no token"
+            f"the registry at {self.url.address} accepted {self.username} but gave no token"
         )
 
     def _wrong(self) -> LoginRefused:
         return LoginRefused(
             f"the registry at {self.url.address} refused the login of {self.username}",
             likely="the password is wrong, or there is no such account",
-            advice=f"p2p register {self.username}, if there is none",
+            advice=f"p2p register {self.username}, if there is no account",
         )
 
     def _known_password(self) -> str:

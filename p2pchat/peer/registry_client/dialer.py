@@ -1,5 +1,7 @@
-"""Reach a registry, at the first of its machines that answers: those that its URL names, and those
-that it has told us of. Knows no dialect and no key; `registry_link` does.
+"""Reaches a registry at the first of its machines that answers.
+
+The machines are those that its URL names, and those that it has listed itself. Knows neither
+dialects nor keys; see `link`.
 """
 
 import random
@@ -21,14 +23,14 @@ from p2pchat.protocol.address import Address
 from p2pchat.protocol.proofs import SignedNodes, nodes_statement
 
 _LONGEST_BELIEF_S: Final = 30 * 24 * 3600
-"""However long a list says that it is good."""
+"""The longest time for which a list of machines is trusted, whatever it says itself."""
 
 
 class RegistryDialer:
-    """Dial the registry of the URL, as often as wanted.
+    """Dials the registry of the URL, any number of times.
 
-    `reached` is the machine that answered last: it is tried first the next time, then the others.
-    `on_first_use(fingerprint)` is told when a key is trusted because it is the first that we see.
+    `reached` is the machine that answered last; the next dial tries it first. `on_first_use(
+    fingerprint)` is called when a key is trusted on first use.
     """
 
     def __init__(
@@ -51,11 +53,11 @@ class RegistryDialer:
     def dial(self, then: OnLink, failed: OnFailed) -> Closable:
         """Call `then` with a link, or `failed` with an error, in a later turn of the loop."""
         told = self._told()
-        # In any order: when a machine dies, not all who were there come to the same one.
+        # In random order, so that the users of a dead machine spread over the others.
         told = random.sample(told, len(told))
         machines: dict[Address, RegistryUrl] = {}
         believed = [*self._named, *told]
-        if self.reached not in believed:  # nothing vouches for it any more
+        if self.reached not in believed:  # no valid list names it any more
             self.reached = self.url
         for url in (self.reached, *believed):
             machines.setdefault(url.address, url)
@@ -65,15 +67,15 @@ class RegistryDialer:
         return _Attempt(self, list(machines.values()), then, failed)
 
     def try_others_first(self) -> None:
-        """The machine that answered last hangs: the next time try it after all others."""
+        """Try the machine that answered last after all others: it hangs."""
         self._hangs = self.reached
 
     def learn(self, signed: SignedNodes | None, link: Link) -> None:
-        """Believe the list of the registry's other machines that a login on the link has given.
+        """Trust the list of other machines that came with a login on the link, until it expires.
 
-        Only if the registry's pinned key has signed it, and until it expires. A registry that an
-        authority vouches for has no pinned key: then the key counts that a machine of the URL has
-        shown, which the authority has checked.
+        The list must be signed by the registry's pinned key. A registry that is vouched for by an
+        authority has no pinned key; then the list must be signed by the key of a machine of the
+        URL, which the authority has checked.
         """
         if signed is None or link.channel is None:
             return
@@ -88,11 +90,10 @@ class RegistryDialer:
             self._profile.keep_machines(str(self.url), signed.nodes, signed.issued_at, expires_at)
 
     def machine(self, url: RegistryUrl) -> MachineDialer:
-        """Return a dialer for one of the machines; only the key of one that the URL names is
-        pinned.
+        """Return a dialer for one machine. Only the keys of machines that the URL names are pinned.
 
-        A registry elsewhere may not send us to our own machine: it could have us dial what only we
-        can reach.
+        A remote registry must not send us to our own machine, where it could reach services that
+        are closed to it.
         """
         is_named = url in self._named
         is_here = any(_is_here(named.host) for named in self._named)
@@ -108,7 +109,7 @@ class RegistryDialer:
 
     @property
     def other_machine(self) -> RegistryUrl | None:
-        """The machine that answered last, if it is not the first that the URL names."""
+        """The machine that answered last, if it is not the first one of the URL."""
         return None if self.reached == self.url else self.reached
 
     def _told(self) -> list[RegistryUrl]:
@@ -117,8 +118,8 @@ class RegistryDialer:
             try:
                 url = parse_registry_url(text)
             except UsageError:
-                continue  # a registry may send nonsense; others of its machines may answer
-            if url.secure and url.fingerprint:  # never in clear, nor a machine without a known key
+                continue  # one invalid entry does not invalidate the rest
+            if url.secure and url.fingerprint:  # never in clear, and never without a known key
                 told.append(url)
         return told
 
@@ -132,7 +133,7 @@ def _is_elsewhere(ip_address: str) -> bool:
 
 
 class _Attempt:
-    """One round through the machines. What fails first is the reason, if all do."""
+    """One round through the machines. If all fail, the first error is reported."""
 
     def __init__(
         self, dialer: RegistryDialer, machines: list[RegistryUrl], then: OnLink, failed: OnFailed
@@ -158,7 +159,7 @@ class _Attempt:
         def not_reached(error: P2PError) -> None:
             if self._why is None or isinstance(error, NotTrusted):
                 self._why = error
-            # A key that has changed at the machine that was asked for stops everything.
+            # A changed key at a machine of the URL ends the attempt.
             if not self._left or (isinstance(error, NotTrusted) and url == self._dialer.url):
                 self._failed(self._why)
             else:

@@ -1,4 +1,4 @@
-"""The node's heartbeats: that we are still here, by UDP (PROTOCOL, "HELLO")."""
+"""The node's heartbeats, which keep it online, by UDP (PROTOCOL, "HELLO")."""
 
 import itertools
 from collections.abc import Callable
@@ -15,7 +15,7 @@ OnAnswer = Callable[[Address], None]
 
 
 def sealed_hellos(grant: Grant) -> Callable[[], bytes]:
-    """Return what makes the datagrams of a secure login, one after the other."""
+    """Return a function that makes the successive datagrams of a secure login."""
     counter = itertools.count(1)
     return lambda: seal_hello(grant.session, next(counter), grant.hello_key)
 
@@ -25,11 +25,11 @@ _TRIES: Final = 3
 
 
 class Heartbeat:
-    """Send HELLO at once and every `interval` seconds, until closed.
+    """Sends HELLO at once and every `interval` seconds, until closed.
 
-    A secure registry answers: `on_answer` is told from which address it saw a HELLO come. One that
-    is not answered is said again soon; after the third, `on_silence` is called. Where nothing was
-    ever answered, a firewall may be the cause: then each is said once.
+    A secure registry answers: `on_answer` is called with the address from which it saw a HELLO
+    come. An unanswered HELLO is repeated soon; after the third, `on_silence` is called. While no
+    HELLO was ever answered, a firewall may be the cause, and none is repeated.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class Heartbeat:
         self._was_answered = False
         self._unanswered = 0
         self._answer_timer: Timer | None = None
-        here = Address("::" if ":" in to.host else "0.0.0.0", 0)  # noqa: S104  # sends only
+        here = Address("::" if ":" in to.host else "0.0.0.0", 0)  # noqa: S104  # only sends
         self._datagrams = network.open_udp(here, self._heard)
         self._say()
 
     def close(self) -> None:
-        """Send no more."""
+        """Stop sending."""
         self._timer.cancel()
         self._stop_waiting()
         self._datagrams.close()
@@ -85,7 +85,7 @@ class Heartbeat:
         try:
             host, port = read_answer(datagram)[1:]
         except RemoteProtocolError:
-            return  # anybody may send us a datagram
+            return  # anyone may send us a datagram
         self._was_answered = True
         self._stop_waiting()
         if self._on_answer is not None:

@@ -1,8 +1,8 @@
-"""A link to the registry, in the dialect of its URL, once it is the registry that we know.
+"""A link to the registry in the dialect of its URL, after checking the registry's key.
 
-A secure registry is known by the key that its join link names, else by the one that we saw last
-time, else by an authority of this machine's, else by its first word: then we say so, and hold it
-to that from now on. Asks nothing.
+The key of a secure registry is the one in its join link, else the one seen before. Else the
+certificate may be vouched for by an authority of this machine. Otherwise the key is trusted on
+first use, reported, and pinned.
 """
 
 from collections.abc import Callable
@@ -37,46 +37,46 @@ from p2pchat.protocol.states import REGISTRY_DIALOGUE, SECURE_REGISTRY_DIALOGUE,
 DIAL_TIMEOUT: Final = 10.0
 
 BY_AUTHORITY: Final = "vouched for by an authority"
-"""Kept instead of a fingerprint: such a registry may change its key while it is vouched for."""
+"""Kept instead of a fingerprint: the registry may change its key while it is vouched for."""
 
 OnLink = Callable[[Link], None]
 
 SearchUser = Callable[[str, Callable[[SearchResult], None], OnFailed], None]
-"""Asks the registry where a user is, and with which key."""
+"""Asks the registry for a user's address and key."""
 
 
 def due_key(url: RegistryUrl, profile: Profile) -> str | None:
-    """Return the fingerprint that the registry must show, or BY_AUTHORITY; None: any."""
+    """Return the fingerprint that the registry must have, or BY_AUTHORITY; None: any."""
     return url.fingerprint or profile.pinned_registry(str(url))
 
 
 def pinned_key(url: RegistryUrl, profile: Profile) -> str | None:
-    """Return the fingerprint of the one key that the registry may have, if there is one."""
+    """Return the fingerprint that the registry is pinned to, if any."""
     due = due_key(url, profile)
     return None if due == BY_AUTHORITY else due
 
 
 def check_link(url: RegistryUrl, profile: Profile) -> None:
-    """Raise NotTrusted if a join link names another key than the pinned one.
+    """Raise NotTrusted if a join link gives another key than the pinned one.
 
-    Anyone can write a join link: it introduces a registry that we do not know, and does not
-    replace the key of one that we do.
+    Anyone can write a join link: it introduces an unknown registry, but does not replace the key of
+    a known one.
     """
     pinned = profile.pinned_registry(str(url))
     if url.fingerprint is not None and pinned is not None and pinned != url.fingerprint:
         raise NotTrusted(
             f"the link names another key of the registry at {url.address} than the one we know",
-            likely="the registry was set up anew; or the link is not from its operator",
+            likely="the registry was set up again, or the link is not from its operator",
             advice="ask its operator through another channel; at a terminal, the command then asks"
             " whether to trust the new key",
         )
 
 
 class MachineDialer:
-    """Dial one machine of a registry, as often as wanted.
+    """Dials one machine of a registry, any number of times.
 
-    `on_first_use(fingerprint)` is told when a key is trusted because it is the first that we see.
-    `pins`: remember its key as the registry's. `accepts`: see Network.dial.
+    `on_first_use(fingerprint)` is called when a key is trusted on first use. `pins`: pin its key as
+    the registry's. `accepts`: see Network.dial.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class MachineDialer:
             failed(
                 Unreachable(
                     f"cannot reach the registry at {self.url.address}: {why or error.what}",
-                    likely="no registry runs there, or a firewall is between",
+                    likely="no registry runs there, or a firewall is in the way",
                     advice="p2p serve, or name another one with --registry",
                 )
             )
@@ -161,7 +161,7 @@ class MachineDialer:
             elif attempt.was_vouched_for:
                 failed(self._another_key())
             else:
-                attempt.by_authority = False  # no authority knows it: then by its first word
+                attempt.by_authority = False  # no authority vouches for it: trust on first use
                 attempt.again()
 
         tls.on_secured = secured
@@ -169,7 +169,7 @@ class MachineDialer:
         return tls
 
     def _check(self, engine: Engine, attempt: "_SecureAttempt") -> Channel:
-        """Return what a login is bound to; raise NotTrusted if it is another registry."""
+        """Return what a login is bound to. Raise NotTrusted if it is another registry."""
         if engine.alpn != ALPN or engine.remote_certificate is None:
             raise RemoteProtocolError(f"{self.url.address} does not speak {ALPN}")
         shown = fingerprint(engine.remote_certificate)
@@ -191,8 +191,8 @@ class MachineDialer:
     def _another_key(self) -> NotTrusted:
         return NotTrusted(
             f"the registry at {self.url.address} shows another key than the one we know",
-            likely="it was set up anew; or another machine is between you and it",
-            advice="ask its operator for the join link, and give that with --registry",
+            likely="it was set up again, or another machine is between you and it",
+            advice="ask its operator for the join link, and pass it as --registry",
         )
 
     def _link(self, transport: Transport) -> Link:
@@ -204,19 +204,19 @@ class MachineDialer:
         if isinstance(error, TimedOut):
             return Unreachable(
                 f"the registry at {self.url.address} does not answer",
-                likely="it hangs, or has too much to do",
+                likely="it hangs or is overloaded",
                 advice="try again in a minute",
             )
         why = error.what if error is not None else "it hung up"
         return Unreachable(
             f"no secure connection to the registry at {self.url.address}: {why}",
             likely="another program listens there, or a registry's original listener",
-            advice=f"look at the port; an original listener is original://{self.url.host}",
+            advice=f"check the port; an original listener is original://{self.url.host}",
         )
 
 
 class _SecureAttempt:
-    """How far a dial has come: which key is due, and whether an authority is asked."""
+    """The state of a dial: which key is required, and whether an authority is asked."""
 
     def __init__(self, known: str | None) -> None:
         self.was_vouched_for = known == BY_AUTHORITY

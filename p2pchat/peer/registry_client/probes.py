@@ -1,6 +1,6 @@
 """Checks of the registry and of our own listener that need no node, each with a deadline.
 
-Reports the outcome; the caller interprets it. Keeps nothing, and pins no key.
+Reports the results; the caller interprets them. Stores nothing and pins no key.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from p2pchat.peer.registry_client.heartbeat import Heartbeat, sealed_hellos
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.secure import ALPN
 
-_HELLO_INTERVAL: Final = 0.5  # UDP may lose one
+_HELLO_INTERVAL: Final = 0.5  # a datagram may be lost
 
 
 class Reached(NamedTuple):
@@ -30,7 +30,7 @@ class Reached(NamedTuple):
 
 
 class Probes:
-    """Each takes `timeout` seconds at most, and raises TimedOut then."""
+    """Each probe takes at most `timeout` seconds, then raises TimedOut."""
 
     def __init__(self, loop: Loop, network: Network, timeout: float) -> None:
         self._loop = loop
@@ -38,17 +38,17 @@ class Probes:
         self._timeout = timeout
 
     def reach(self, address: Address) -> Reached:
-        """Connect over TCP, and hang up. Raise Unreachable."""
+        """Connect over TCP, and disconnect. Raise Unreachable."""
         begun = self._loop.now()
         wire = self._dial(address)
         wire.close()
         return Reached(self._loop.now() - begun, wire.local.host)
 
     def certificate(self, address: Address, *, checked: bool) -> bytes:
-        """Return the certificate (DER) that a secure registry shows.
+        """Return the certificate (DER) of a secure registry.
 
-        `checked`: an authority of this machine's must vouch for it, else CertificateNotTrusted is
-        raised. Raise Unreachable, RemoteProtocolError.
+        `checked`: raise CertificateNotTrusted unless an authority of this machine vouches for it.
+        Raise Unreachable, RemoteProtocolError.
         """
         engine = StandardEngine(client_context(checked=checked), server_name=address.host)
         tls = TlsTransport(self._loop, self._dial(address), engine)
@@ -70,7 +70,7 @@ class Probes:
         return secured.remote_certificate
 
     def is_vouched_for(self, address: Address) -> bool:
-        """Return whether an authority of this machine's knows the secure registry."""
+        """Return whether an authority of this machine vouches for the secure registry."""
         try:
             self.certificate(address, checked=True)
         except CertificateNotTrusted:

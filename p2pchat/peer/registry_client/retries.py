@@ -1,6 +1,6 @@
-"""Trying again: pauses that grow with each failure, spread by chance, and cut short on waking.
+"""Retries with growing random pauses, which can be cut short.
 
-Spread, so that ten thousand who lose the same registry do not come back in the same second.
+They are random so that ten thousand clients that lose a registry do not return at once.
 """
 
 import random
@@ -15,7 +15,7 @@ _MOST_DOUBLINGS: Final = 10
 
 
 class Retries:
-    """One thing that is tried again; at most one try is due. Times are in seconds."""
+    """Retries one action; at most one retry is due. Times are in seconds."""
 
     def __init__(
         self, loop: Scheduler, rng: random.Random, *, first: float, longest: float
@@ -31,18 +31,18 @@ class Retries:
 
     @property
     def waiting(self) -> bool:
-        """Whether a try is due."""
+        """Whether a retry is due."""
         return self._timer is not None
 
     @property
     def due_at(self) -> float | None:
-        """When the next try is due, by the loop's clock; None where none is due."""
+        """The time of the next retry by the loop's clock; None if none is due."""
         return None if self._timer is None else self._due
 
     def later(
         self, action: Callable[[], None], *, more: float = 0.0, instead: float | None = None
     ) -> float:
-        """Act after the next pause plus `more`, or after `instead`; return that delay (s)."""
+        """Call `action` after the next pause plus `more`, or after `instead`; return the delay."""
         pause = min(self._longest, self._first * 2**self._failures) * self._rng.uniform(0.5, 1.0)
         self._failures = min(self._failures + 1, _MOST_DOUBLINGS)
         pause = pause + more if instead is None else instead
@@ -53,20 +53,20 @@ class Retries:
         return pause
 
     def hurry(self) -> None:
-        """If a retry is due later, retry now: what made the last one fail may be over."""
+        """If a retry is due, retry now: the cause of the failure may be gone."""
         if self._timer is not None:
             self._timer.cancel()
             self._due = self._loop.now()
             self._timer = self._loop.call_at(self._due, self._try)
 
     def stop(self) -> None:
-        """Do not try again."""
+        """Cancel the retry."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def reset(self) -> None:
-        """It works: the next pause is a short one."""
+        """Make the next pause a short one, after a success."""
         self._failures = 0
 
     def _try(self) -> None:

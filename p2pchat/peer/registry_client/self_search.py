@@ -1,7 +1,7 @@
-"""Whether a registry of the original system still has us online: it puts users offline silently.
+"""Notices that a registry of the original system has silently put us offline.
 
-Because no HELLO comes through, or because the interval of our URL is too long for it.
-Knows no registry session.
+That happens if our HELLOs are lost, or if the interval in our URL is too long for it. Knows nothing
+of the registry session.
 """
 
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.protocol.messages import Presence, SearchResult
 
-_FIRST_AFTER: Final = 15.0  # seconds; the original program is patient for ten
+_FIRST_AFTER: Final = 15.0  # seconds; the original program waits for ten
 _EVERY: Final = 60.0
 
 
 class SelfSearch:
-    """Searches for ourselves until closed; `on_offline()` is called once if we are offline.
+    """Searches for ourselves until closed; calls `on_offline()` once if we are offline.
 
-    It is called again only after a search that found us. A search that fails says nothing.
+    It is called again only after a search has found us. Failed searches are ignored.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class SelfSearch:
         self._timer: Timer = loop.call_later(_FIRST_AFTER, self._ask)
 
     def close(self) -> None:
-        """Search no more."""
+        """Stop searching."""
         self._timer.cancel()
 
     def _ask(self) -> None:

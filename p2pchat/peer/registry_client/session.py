@@ -1,7 +1,6 @@
-"""Staying logged in: log in, announce the port, send HELLO, and log in again after the registry was
-lost.
+"""Stays logged in: logs in, announces the port, sends HELLO, and reconnects after a loss.
 
-Knows no contact and no chat; a chat that is open goes on whatever happens here.
+Knows nothing of contacts and chats; open chats are not affected.
 """
 
 import random
@@ -69,18 +68,18 @@ from p2pchat.protocol.original import encode_hello
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
-_STEADY_AFTER: Final = 60.0  # logged in for so long, the next loss starts with a short pause again
+_STEADY_AFTER: Final = 60.0  # after so long a login, the next loss begins with a short pause
 _PORT_TRIES: Final = 5
 _PROBE_TIMEOUT: Final = 5.0
 
 
 class RegistrySession:
-    """One account's standing with one registry, from `start` to `stop`.
+    """One account's session with one registry, from `start` to `stop`.
 
-    `open_port(local_host, again)` opens the peer server where contacts can reach us if they reach
-    the address by which the registry sees us; `again`: the port was taken. It gives its address,
-    and the port for callers in clear, if it listens for them too. `wait_at_start`: a registry that
-    is away at first is waited for like one that was lost later.
+    `open_port(local_host, again)` opens the peer server where contacts can reach us; `local_host`
+    is our own address on the link to the registry, `again` means that the port was taken. It
+    returns the address, and the port for callers in clear if it listens for them. `wait_at_start`:
+    if the registry cannot be reached at first, keep trying.
     """
 
     def __init__(
@@ -114,7 +113,7 @@ class RegistrySession:
         self._online_since = 0.0
         self._registry_host = ""
         self._self_search: SelfSearch | None = None
-        self._is_silent = False  # the registry has said that it hears no heartbeat of ours
+        self._is_silent = False  # whether the registry has reported missing heartbeats
         self._wall = wall
         self._sleep_watch: SleepWatch | None = None
         self.on_connecting: Callable[[], None] = ignore
@@ -123,14 +122,14 @@ class RegistrySession:
 
     @property
     def next_try_at(self) -> float | None:
-        """When the registry that was lost is tried again, by the loop's clock."""
+        """The time by the loop's clock at which the lost registry is tried again."""
         return self._retries.due_at
 
     def may_send_to(self, host: str) -> bool:
-        """Return whether the registry may send us to a host that it names as a contact's.
+        """Return whether we may connect to a host that the registry gives for a contact.
 
-        Not to this machine, its link or a name, unless the registry is there itself: it could
-        have us dial what only we can reach.
+        This machine, its local link and host names are excluded unless the registry is there
+        itself: it could otherwise have us connect where only we can.
         """
         if host == self._registry_host:
             return True
@@ -146,7 +145,7 @@ class RegistrySession:
         self._connect()
 
     def stop(self) -> None:
-        """Log out and hang up; no event follows."""
+        """Log out and close the connection; no event follows."""
         self.standing = SessionState.STOPPED
         if self._sleep_watch is not None:
             self._sleep_watch.close()
@@ -176,15 +175,15 @@ class RegistrySession:
         self._client.ask(Search(username), answered, failed)
 
     def watch(self, usernames: list[str]) -> None:
-        """Subscribe to these users: the registry reports where they are, now and on each change.
+        """Subscribe to these users; the registry reports their presence now and on each change.
 
-        `on_presence_update` is called with each report.
-
-        Only until the registry is lost; ask again when it is back.
+        Each report is passed to `on_presence_update`. The subscriptions end when the registry is
+        lost.
         """
         if self._client is None:
             return
-        # The first ones come last: an older registry knows no `add`, and tells of these alone.
+        # The first users are sent last: an older registry ignores `add` and keeps only the last
+        # request.
         for start in reversed(range(0, max(len(usernames), 1), MAX_WATCHED)):
             some = tuple(usernames[start : start + MAX_WATCHED])
             add = start + MAX_WATCHED < len(usernames)
@@ -200,7 +199,7 @@ class RegistrySession:
             self._seen(sighting)
 
     def _in_our_zone(self, found: SearchResult) -> SearchResult:
-        """Return the result with the zone by which we reach the registry, which knows none."""
+        """Return the result with the IPv6 zone of our link to the registry, which knows none."""
         if "%" not in self._registry_host or not found.host:
             return found
         host = with_zone_of(found.host, self._registry_host)
@@ -228,10 +227,11 @@ class RegistrySession:
             self._log_in(link)
 
     def _see_who_i_am(self, link: Link, answer: Message) -> None:
-        """Keep two nodes of one user from throwing each other out for ever.
+        """Keep two nodes of one user from logging each other out for ever.
 
-        A second login replaces the first, and nothing in the original dialect tells the first why
-        it was hung up on. If the registry has us online at another port, that is what happened.
+        A second login replaces the first, and the original dialect does not tell the first one why
+        its connection was closed. If the registry has us online at another port, that is the
+        reason.
         """
         assert isinstance(answer, SearchResult)
         ours = self._listening
@@ -248,7 +248,7 @@ class RegistrySession:
             self._give_up(
                 LoginNeeded(
                     f"{self._username} was logged out from elsewhere",
-                    likely="the password was changed, or every login was ended",
+                    likely="the password was changed, or all logins were ended",
                     advice=f"p2p login {self._username}",
                 )
             )
@@ -257,7 +257,7 @@ class RegistrySession:
         return LoginRefused(
             f"{self._username} has logged in{where or ' elsewhere'}",
             likely="you started p2p a second time, and the second login replaced this one",
-            advice="leave one of the two",
+            advice="quit one of the two",
         )
 
     def _log_in(self, link: Link) -> None:
@@ -299,7 +299,7 @@ class RegistrySession:
         elif tries < _PORT_TRIES:
             self._announce(link, tries + 1)
         else:
-            self._give_up(UsageError("the registry takes none of the ports that were tried"))
+            self._give_up(UsageError("the registry rejected all ports that were tried"))
 
     def _online(self, registry_host: str) -> None:
         assert self._listening is not None
@@ -316,7 +316,7 @@ class RegistrySession:
                 self._next_hello(),
                 on_silence=None if self._grant is None else self._see_whether_it_lives,
             )
-        except P2PError as error:  # out of descriptors: without it we would be hung up on
+        except P2PError as error:  # without heartbeats, we would be put offline
             self._lost(error)
             return
         if not self._url.secure:
@@ -332,13 +332,13 @@ class RegistrySession:
             self._on_event(LoggedIn(self._username, str(self._url), self._listening, machine))
 
     def _see_whether_it_lives(self) -> None:
-        """Ask a registry that answers no heartbeat: if it answers nothing, its link ends."""
+        """Send a request to a registry that answers no heartbeat, so that a dead link times out."""
         if self._client is not None:
             search = Search(self._username)
             self._client.ask(search, lambda _: None, self._unanswered, timeout=_PROBE_TIMEOUT)
 
     def _next_hello(self) -> Callable[[], bytes]:
-        """Return what makes the next heartbeat's datagram."""
+        """Return the function that makes the heartbeats' datagrams."""
         grant = self._grant
         if grant is None:
             return lambda: encode_hello(Hello(self._username))
@@ -389,5 +389,5 @@ class RegistrySession:
         self._client.ask(request, then, self._unanswered)
 
     def _unanswered(self, error: P2PError) -> None:
-        if isinstance(error, SlowedDown):  # of a lost connection `on_lost` says it all
+        if isinstance(error, SlowedDown):  # a lost connection is reported by `on_lost`
             self._lost(error)

@@ -1,6 +1,6 @@
-"""Notice that the machine slept: the wall clock has gone on, the monotonic one has not.
+"""Notices that the machine slept: the wall clock has advanced and the monotonic clock has not.
 
-After a sleep every link may be dead and every pause is out of date, and nothing else says so soon.
+After a sleep all links may be dead and all timers are late.
 """
 
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from p2pchat.net.loop import Loop, Timer
 
 _LOOK_EVERY: Final = 2.0
 _JUMP: Final = 10.0
-"""Seconds; less is a clock that was set right, or a busy machine."""
+"""Seconds; a smaller jump is a clock adjustment or a busy machine."""
 
 
 class SleepWatch:
-    """Call `on_wake` when `wall` (seconds since the epoch) has jumped ahead, until closed.
+    """Calls `on_wake` when `wall()`, in seconds since the epoch, has jumped ahead, until closed.
 
-    A wall clock that was set forward by hand looks the same, and costs a new login.
+    A wall clock that is set forward by hand looks the same, and costs a new login.
     """
 
     def __init__(self, loop: Loop, wall: Callable[[], float], on_wake: Callable[[], None]) -> None:
@@ -27,7 +27,7 @@ class SleepWatch:
         self._timer = self._look_later()
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         self._timer.cancel()
 
     def _offset(self) -> float:

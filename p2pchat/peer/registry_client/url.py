@@ -1,4 +1,4 @@
-"""The one URL that names a registry, its dialect and its settings. Opens nothing."""
+"""The URL of a registry, with its dialect and its settings. Does no I/O."""
 
 import math
 import re
@@ -14,7 +14,7 @@ ORIGINAL_TCP_PORT: Final = 1235
 ORIGINAL_UDP_PORT: Final = 4322
 SECURE_PORT: Final = 7117
 HELLO_INTERVAL: Final = 6.0
-"""Seconds between heartbeats; a server of the original program drops who is silent for ten."""
+"""Seconds between heartbeats. A server of the original program drops clients silent for ten."""
 
 _FINGERPRINT: Final = re.compile("[a-z2-7]{52}")
 _FORM: Final = "p2p://HOST[:7117][#FINGERPRINT] or original://HOST[:1235][?udp=4322&hello=6]"
@@ -22,11 +22,11 @@ _FORM: Final = "p2p://HOST[:7117][#FINGERPRINT] or original://HOST[:1235][?udp=4
 
 @dataclass(frozen=True, slots=True)
 class RegistryUrl:
-    """Where a registry listens, and which dialect it speaks there (ARCHITECTURE, "Command line").
+    """The address and the dialect of a registry (ARCHITECTURE, "Command line").
 
-    `fingerprint` is what the join link says of a secure registry's key. `hello_interval`, in
-    seconds, is for the original dialect; a secure registry tells its own. `others` are further
-    machines of the same registry, which is called by the first.
+    `fingerprint` is that of a secure registry's key, if the URL is a join link. `hello_interval`,
+    in seconds, is for the original dialect; a secure registry sends its own. `others` are further
+    machines of the same registry, which is named after the first one.
     """
 
     host: str
@@ -44,7 +44,7 @@ class RegistryUrl:
 
     @property
     def link(self) -> str:
-        """The URL in full, by which others reach the same registry: its first machine."""
+        """The full URL by which others reach the registry's first machine."""
         if self.secure:
             return f"{self}#{self.fingerprint}" if self.fingerprint else str(self)
         settings = []
@@ -55,22 +55,22 @@ class RegistryUrl:
         return f"{self}?{'&'.join(settings)}" if settings else str(self)
 
     def with_key(self, fingerprint: str | None) -> "RegistryUrl":
-        """Return the same registry, known by that key."""
+        """Return the same registry with that fingerprint."""
         return replace(self, fingerprint=fingerprint)
 
     def with_hello_interval(self, seconds: float) -> "RegistryUrl":
-        """Return the same registry, to which HELLO is said so often."""
+        """Return the same registry with that interval between heartbeats."""
         return replace(self, hello_interval=seconds)
 
     def __str__(self) -> str:
-        """Return the registry's name: the same however its URL was written, settings left out."""
+        """Return the registry's name, independent of settings and of the URL's spelling."""
         return f"{'p2p' if self.secure else 'original'}://{self.address}"
 
 
 def parse_registry_url(text: str) -> RegistryUrl:
-    """Read a registry's URL, or several with commas or spaces between, of machines that share it.
+    """Parse a registry's URL, or several of its machines', separated by commas or spaces.
 
-    Raise UsageError, saying what is wrong with it.
+    Raise UsageError, which says what is wrong, if it is invalid.
     """
     first, *others = [_parse(url) for url in text.replace(",", " ").split()] or [_parse(text)]
     if any(other.secure != first.secure for other in others):
@@ -89,18 +89,18 @@ def _parse(text: str) -> RegistryUrl:
     except ValueError as error:
         raise _malformed(text, str(error)) from error
     if parts.scheme not in {"p2p", "original"}:
-        raise _malformed(text, "it begins with p2p:// or original://")
+        raise _malformed(text, "it must begin with p2p:// or original://")
     if not parts.hostname or parts.path not in {"", "/"} or "@" in parts.netloc:
-        raise _malformed(text, "it names a host, perhaps a port, and no path")
-    host = parts.hostname.replace("%25", "%")  # how RFC 6874 has a zone written
+        raise _malformed(text, "it must consist of a host and perhaps a port, without a path")
+    host = parts.hostname.replace("%25", "%")  # RFC 6874 escapes the zone's %
     if not is_host(host):
-        raise _malformed(text, f"{host} is no host")
+        raise _malformed(text, f"{host} is not a valid host")
     if port == 0:
-        raise _malformed(text, "a port is 1 to 65535")
+        raise _malformed(text, "a port must be 1 to 65535")
     if parts.scheme == "p2p":
         return _secure(text, host, port or SECURE_PORT, settings, parts.fragment)
     if parts.fragment:
-        raise _malformed(text, "a fingerprint goes with p2p://")
+        raise _malformed(text, "only p2p:// takes a fingerprint")
     return _original(text, host, port or ORIGINAL_TCP_PORT, settings)
 
 
@@ -111,7 +111,7 @@ def _secure(
         raise _malformed(text, "p2p:// takes no settings")
     fingerprint = fragment.lower() or None
     if fingerprint is not None and not _FINGERPRINT.fullmatch(fingerprint):
-        raise _malformed(text, "a fingerprint has 52 letters and digits")
+        raise _malformed(text, "a fingerprint must have 52 letters and digits")
     return RegistryUrl(host, port, port, secure=True, fingerprint=fingerprint)
 
 
@@ -121,9 +121,9 @@ def _original(text: str, host: str, port: int, settings: dict[str, str]) -> Regi
     if settings:
         raise _malformed(text, f"it has no setting {next(iter(settings))!r}")
     if not 0 < udp_port < 65536 or udp_port != int(udp_port):
-        raise _malformed(text, "a port is 1 to 65535")
+        raise _malformed(text, "a port must be 1 to 65535")
     if not 0 < hello < math.inf:
-        raise _malformed(text, "hello is a number of seconds, more than 0")
+        raise _malformed(text, "hello must be a number of seconds above 0")
     return RegistryUrl(host, port, int(udp_port), hello)
 
 
@@ -131,8 +131,8 @@ def _number(text: str, name: str, value: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise _malformed(text, f"{name} is a number, not {value!r}") from None
+        raise _malformed(text, f"{name} must be a number, not {value!r}") from None
 
 
 def _malformed(text: str, why: str) -> UsageError:
-    return UsageError(f"{text!r} names no registry: {why}", advice=f"write {_FORM}")
+    return UsageError(f"{text!r} is not a registry's URL: {why}", advice=f"write {_FORM}")

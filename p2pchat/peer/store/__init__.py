@@ -1,1 +1,1 @@
-"""What a profile keeps: accounts, keys, contacts and every line."""
+"""The data of a profile: accounts, keys, contacts and all lines."""

@@ -1,8 +1,8 @@
-"""What is indexed of a text besides its words: pairs of characters where words do not help.
+"""The second search index: pairs of characters, for texts in which an index of words fails.
 
-Scripts that put no blanks between words (Chinese, Japanese, Thai), emoji, and signs ("C++", "5 €")
-are found by pairs of neighbouring characters. Pure; which characters those are is fixed here, not
-taken from Python's tables, because an index must be read by the rules it was written by.
+Scripts without blanks between words (Chinese, Japanese, Thai), emoji, and signs ("C++", "5 €") are
+found by pairs of neighbouring characters. The set of these characters is fixed here, not taken from
+Python's tables, because an index must be read by the rules that it was written by. Does no I/O.
 """
 
 import re
@@ -21,15 +21,15 @@ _CODE: Final = "{:05x}"
 
 
 def has_signs(text: str) -> bool:
-    """Return whether there is a character in it that the index of words does not help to find."""
+    """Return whether a text has a character that the index of words does not cover."""
     return _SIGN.search(text) is not None
 
 
 def grams(text: str) -> str:
-    """Return the text's pairs of neighbouring characters, as words of an index.
+    """Return the text's pairs of neighbouring characters, encoded as words of an index.
 
-    Only pairs with a sign in them; a sign at the end of a run stands alone as well. Lower and upper
-    case letters of ASCII are the same.
+    Only pairs with a sign in them are included, and the last character of a run if it is a sign.
+    ASCII letters are lower-cased.
     """
     if not has_signs(text):
         return ""
@@ -41,9 +41,9 @@ def grams(text: str) -> str:
 
 
 def query_for(term: str) -> str:
-    """Return FTS5's query for texts that have all grams of a term without blanks.
+    """Return the FTS5 query for texts that contain all grams of a term without blanks.
 
-    A single sign is looked for as the beginning of a pair.
+    A single sign is searched for as the beginning of a pair.
     """
     if len(term) == 1:
         return f'"{_code(term)}"*'
@@ -52,7 +52,7 @@ def query_for(term: str) -> str:
 
 
 def has_term(text: str, term: str) -> bool:
-    """Return whether a text contains a term, whatever the case of its letters."""
+    """Return whether a text contains a term, ignoring case."""
     return term.casefold() in text.casefold()
 
 

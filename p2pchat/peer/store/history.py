@@ -1,6 +1,6 @@
-"""Every line kept, searchable; the outbox is the part that is not delivered yet.
+"""All stored lines, searchable. The outbox is the part that is not delivered yet.
 
-Knows no link and no screen. Writes are one transaction for each call, on the disk when it returns.
+Knows neither links nor screens. Each call is one transaction, on disk when it returns.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,8 @@ from p2pchat.storage import SqliteFile
 class History:
     """The lines of one profile at one registry.
 
-    `keep` False: only as long as they are undelivered or unread.
-
-    Raise StorageError everywhere.
+    `keep` False: lines are stored only while undelivered or unread. Every method may raise
+    StorageError.
     """
 
     def __init__(self, store: SqliteFile, registry: str, *, keep: bool = True) -> None:
@@ -37,15 +36,15 @@ class History:
         self._keep = keep
 
     def thread(self, username: str, key: bytes) -> Thread:
-        """Return what one conversation may do here."""
+        """Return the lines of one conversation."""
         return Thread(self._store, self._registry, username, key, keep=self._keep)
 
     def waiting(self) -> dict[str, int]:
-        """Return how many lines of ours wait, by contact."""
+        """Return the number of our waiting lines, by contact."""
         return self._counts(LineState.QUEUED)
 
     def waiting_since(self) -> dict[str, int]:
-        """Return when the first line that waits was written, by contact, in ms since the epoch."""
+        """Return when the oldest waiting line was written, by contact, in ms since the epoch."""
         query = (
             Line.select(Line.username, EARLIEST)
             .where(self._here & is_in(LineState.QUEUED))
@@ -55,14 +54,14 @@ class History:
             return dict(query.tuples().execute(self._store.database))
 
     def unread(self) -> dict[str, int]:
-        """Return how many lines we have not seen, by contact."""
+        """Return the number of unread lines, by contact."""
         return self._counts(LineState.UNREAD)
 
     def last_heard(self) -> dict[str, int]:
-        """Return when each contact last said something, in milliseconds since the epoch.
+        """Return when the last line of each contact was received, in ms since the epoch.
 
-        By their present key. One probe of an index for each contact: a maximum over all lines
-        would take seconds where there are a million.
+        Only lines with their current key are considered. Each contact costs one probe of an index;
+        a maximum over all lines would take seconds for a million of them.
         """
         last = Line.select(Line.at).where(
             (Line.registry == Contact.registry)
@@ -77,7 +76,7 @@ class History:
             return {username: at for username, at in rows if at is not None}
 
     def unread_ids(self, username: str | None = None) -> list[int]:
-        """Return the ids of lines that we have not seen, of one contact or of all, oldest first."""
+        """Return the ids of unread lines, of one contact or of all, oldest first."""
         which = self._here & is_in(LineState.UNREAD)
         if username is not None:
             which &= Line.username == username
@@ -86,13 +85,13 @@ class History:
             return [line_id for (line_id,) in query.tuples().execute(self._store.database)]
 
     def lines_with(self, ids: Sequence[int]) -> list[KeptLine]:
-        """Return the lines with these ids that are there, oldest first; at most 500 of them."""
+        """Return the existing lines with these ids, oldest first; at most 500 of them."""
         query = Line.select(*COLUMNS).where(Line.id.in_(list(ids))).order_by(Line.id)
         with self._store.errors():
             return [kept(row) for row in query.tuples().execute(self._store.database)]
 
     def said_with(self, username: str, uids: Sequence[str]) -> dict[str, KeptLine]:
-        """Return our lines to a contact that have these ids, by id."""
+        """Return our lines to a contact with these ids, by id."""
         which = self._here & (Line.username == username) & Line.outgoing & Line.uid.in_(list(uids))
         with self._store.errors():
             rows = Line.select(*COLUMNS).where(which).tuples().execute(self._store.database)
@@ -100,9 +99,9 @@ class History:
         return {line.uid: line for line in lines}
 
     def incoming(self, after: int, limit: int, username: str | None = None) -> list[KeptLine]:
-        """Return the first lines of contacts (of one, or of all) with a higher id than `after`.
+        """Return the first lines of contacts (of one, or of all) with ids above `after`.
 
-        Not those that were said in clear.
+        Lines in clear are left out.
         """
         which = self._here & ~Line.outgoing & (Line.id > after) & (Line.state != LineState.HEARD)
         if username is not None:
@@ -123,9 +122,8 @@ class History:
     ) -> list[KeptLine]:
         """Return lines, oldest first: of one contact or all, in a time range, the last `limit`.
 
-        `words` must all be in it (the last one may be the beginning of one), with the signs that
-        they are written with: C++ is not C. Raise UsageError where there is nothing to look for in
-        them.
+        A line must contain all of `words` with their signs (C++ does not match C); the last word
+        may be the beginning of one. Raise UsageError if `words` contains nothing to search for.
         """
         which = self._here
         if username is not None:
@@ -163,9 +161,9 @@ class History:
         return query.join(index, on=index.rowid == Line.id), which, index.rowid.desc()
 
     def index_some(self) -> bool:
-        """Index some lines of an older version's; return whether there are more.
+        """Index some lines that an older version wrote; return whether there are more.
 
-        Several processes may do it at once.
+        Several processes may do so at once.
         """
         with self._store.errors():
             if not self._store.rows(_UNINDEXED):
@@ -182,19 +180,19 @@ class History:
         return False
 
     def forget(self, username: str) -> int:
-        """Delete every line with a contact, for good; return how many there were."""
+        """Delete all lines with a contact permanently; return how many there were."""
         return self._forget(self._here & (Line.username == username))
 
     def forget_before(self, at: int) -> int:
-        """Delete lines that are delivered or read and that were kept before `at`.
+        """Delete lines that are delivered or read and that were stored before `at`.
 
-        By our own clock, in milliseconds since the epoch: a contact's clock decides nothing here.
+        `at` is in milliseconds since the epoch by our own clock; senders' clocks are ignored.
         """
         done = [LineState.DELIVERED, LineState.READ]
         return self._forget(self._here & (Line.kept_at < at) & Line.state.in_(done))
 
     def mark_read(self, username: str, up_to: int) -> None:
-        """Note that everything that a contact said up to that id has been seen."""
+        """Mark all lines of a contact with ids up to `up_to` as read."""
         seen = self._here & (Line.username == username) & (Line.id <= up_to)
         seen &= is_in(LineState.UNREAD)
         with self._store.errors():
@@ -210,9 +208,9 @@ class History:
         only: bytes | None = None,
         other_than: bytes | None = None,
     ) -> int:
-        """Do not deliver what waits for a contact: it has failed.
+        """Mark lines that wait for a contact as failed; return how many.
 
-        `only`: what waits for that key of theirs; `other_than`: for another one.
+        `only`: those for that key of the contact; `other_than`: those for any other key.
         """
         which = self._queued(username, only, other_than)
         change = Line.update(state=LineState.FAILED).where(which)
@@ -226,7 +224,7 @@ class History:
             Line.update(expires_at=at).where(waiting).execute(self._store.database)
 
     def expired(self, now: int) -> dict[str, list[str]]:
-        """Return the ids of waiting lines whose time is over, by contact."""
+        """Return the ids of expired waiting lines, by contact."""
         over = self._here & is_in(LineState.QUEUED) & Line.expires_at.between(1, now)
         found: dict[str, list[str]] = {}
         with self._store.errors():
@@ -236,7 +234,7 @@ class History:
         return found
 
     def count_queued(self, username: str, *, other_than: bytes | None) -> int:
-        """Return how many lines wait for another key of a contact than that one."""
+        """Return how many lines wait for another key of a contact than `other_than`."""
         query = Line.select(LINE_COUNT).where(self._queued(username, None, other_than))
         with self._store.errors():
             return int(query.scalar(self._store.database))
@@ -261,7 +259,7 @@ class History:
     def _forget(self, which: Any) -> int:
         with self._store.errors():
             count = int(Line.delete().where(which).execute(self._store.database))
-            # What was deleted is overwritten in the file; the log and the words' index must follow.
+            # SQLite overwrites deleted rows in the file; clear the indexes and the log as well.
             for statement in (
                 "INSERT INTO line_words(line_words) VALUES ('optimize')",
                 "INSERT INTO line_grams(line_grams) VALUES ('optimize')",

@@ -1,6 +1,6 @@
-"""Who we are to others: one Ed25519 key for each profile, and the safety number of two keys.
+"""Our identity: one Ed25519 key per profile, and the safety number of two keys.
 
-The key is a file for its owner's eyes; one that others can read is refused. Knows no wire.
+The key is in a file that only its owner may read. Does no network I/O.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from p2pchat.errors import NotTrusted, StorageError
 from p2pchat.private_files import refuse_if_others_can_read, refuse_unless_private_file
 
-_ROUNDS: Final = 5200  # as Signal's fingerprints: a near miss costs an attacker that much more
+_ROUNDS: Final = 5200  # as in Signal: makes searching for a similar number costly
 _GROUPS: Final = 12
 _DIGITS: Final = 5
 
@@ -34,14 +34,14 @@ class Identity:
         self.public = key.public_key().public_bytes_raw()
 
     def sign(self, statement: bytes) -> bytes:
-        """Return the signature (64 bytes) of a statement."""
+        """Return the signature of a statement (64 bytes)."""
         return self.key.sign(statement)
 
 
 def load_identity(file: Path) -> Identity:
     """Return the identity in the file, which is created if it does not exist.
 
-    Raise StorageError if the file or its folder can be read by others, or does not hold such a key.
+    Raise StorageError if others may read the file or its folder, or it contains no such key.
     """
     try:
         if not file.exists():
@@ -49,20 +49,20 @@ def load_identity(file: Path) -> Identity:
         refuse_if_others_can_read(file.parent)
         refuse_unless_private_file(file)
         key = load_pem_private_key(file.read_bytes(), password=None)
-    except (OSError, TypeError, ValueError) as error:  # TypeError: it is encrypted
+    except (OSError, TypeError, ValueError) as error:  # TypeError: the key is encrypted
         raise StorageError(
-            f"{file} holds no key of ours: {error}",
+            f"{file} contains no valid key: {error}",
             advice="p2p profile restore FILE puts back a backup",
         ) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise StorageError(f"{file} holds another kind of key than ours")
+        raise StorageError(f"{file} contains a key of another kind")
     return Identity(key)
 
 
 def safety_number(ours: bytes, theirs: bytes) -> str:
-    """Return the 60 digits, in groups of five, by which two people make sure of their two keys.
+    """Return the 60 digits, in groups of five, by which two users compare their keys.
 
-    The same at both ends; another key at either end gives another number.
+    Both ends get the same number; another key at either end gives another number.
     """
     both = b"".join(sorted((ours, theirs)))
     digest = b""
@@ -76,16 +76,16 @@ def another_key(contact: str) -> NotTrusted:
     """Return the error for a contact whose published key is not the pinned one."""
     return NotTrusted(
         f"the registry says that {contact} has another key than the one we know",
-        likely=f"{contact} has a new profile or machine; or the registry lies",
+        likely=f"{contact} has a new profile or machine, or the registry is lying",
         advice=f"ask {contact} through another channel; /trust {contact}, or p2p trust {contact},"
         " shows the new key's number",
     )
 
 
 def impostor(contact: str) -> NotTrusted:
-    """Return the error for a remote under a contact's name that neither we nor the registry know.
+    """Return the error for a remote whose key neither we nor the registry know for the contact.
 
-    Nothing can be trusted here: anyone who dials can show any key.
+    Such a key must not be offered for trust: anyone who dials can present any key.
     """
     return NotTrusted(
         f"it is not {contact}: neither you nor the registry knows that key",
@@ -102,7 +102,7 @@ def _make(file: Path) -> None:
             out.write(pem)
             out.flush()
             os.fsync(descriptor)
-        with suppress(FileExistsError):  # another process was first, and its key is the one
-            os.link(unfinished, file)  # a key that others pin is never half there
+        with suppress(FileExistsError):  # another process created it first; its key is used
+            os.link(unfinished, file)  # atomic: a key that others pin must never be incomplete
     finally:
         os.unlink(unfinished)

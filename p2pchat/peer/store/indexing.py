@@ -1,4 +1,4 @@
-"""Lines of an older version are indexed in the background, for as long as the node runs."""
+"""Indexes the lines of an older version in the background while the node runs."""
 
 from collections.abc import Callable
 from typing import Final
@@ -11,9 +11,9 @@ _PAUSE: Final = 0.1  # seconds; indexing some lines takes a few milliseconds
 
 
 class Indexing:
-    """Indexes some lines after each pause until all are, or it is closed.
+    """Indexes some lines after each pause until all are indexed, or it is closed.
 
-    `on_failed(error)` is told if the disk fails; the next start is another try.
+    `on_failed(error)` is called if the disk fails; the next start tries again.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class Indexing:
         self._timer: Timer = loop.call_later(_PAUSE, self._index_some)
 
     def close(self) -> None:
-        """Index no more."""
+        """Stop indexing."""
         self._timer.cancel()
 
     def _index_some(self) -> None:

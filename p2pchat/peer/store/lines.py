@@ -1,4 +1,4 @@
-"""What a line is: in a conversation, and as it is kept. Knows no link and writes nothing."""
+"""Lines as they are sent and stored. Writes nothing."""
 
 import secrets
 from typing import Any, Final, NamedTuple
@@ -13,7 +13,7 @@ _UID_BYTES: Final = 12
 
 
 class NewLine(NamedTuple):
-    """A line to keep."""
+    """A line to store."""
 
     seq: int
     uid: str
@@ -22,7 +22,7 @@ class NewLine(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a conversation has come; see models.ConversationState."""
+    """The progress of a conversation; see models.ConversationState."""
 
     last_in: int = 0
     in_sum: str = NO_SUM
@@ -32,17 +32,17 @@ class Progress(NamedTuple):
 
 
 class Volume(NamedTuple):
-    """How many lines, and how many bytes of text in them."""
+    """A number of lines, and the bytes of text in them."""
 
     lines: int = 0
     bytes: int = 0
 
 
 class Rebased(NamedTuple):
-    """What came of a position that is not ours: see Thread.rebase.
+    """The result of Thread.rebase.
 
-    `renumbered` pairs each waiting line's old number with its new one; `missing` counts lines that
-    were delivered and that the contact may not have any more.
+    `renumbered` pairs each waiting line's old number with its new one; `missing` is the number of
+    delivered lines that the contact may have lost.
     """
 
     progress: Progress
@@ -51,11 +51,11 @@ class Rebased(NamedTuple):
 
 
 COLUMNS: Final = [getattr(Line, name) for name in KeptLine._fields]
-"""What is read of a line, for `kept`."""
+"""The columns read of a line, for `kept`."""
 
 
 def kept(row: tuple[Any, ...]) -> KeptLine:
-    """Return the line of a row."""
+    """Return the line in a row."""
     return KeptLine._make((*row[:-1], LineState(row[-1])))
 
 
@@ -70,11 +70,11 @@ def check_text(text: str) -> None:
     if size > MAX_TEXT_BYTES:
         raise UsageError(
             f"a message of {size} bytes was not sent",
-            likely=f"a message has at most {MAX_TEXT_BYTES}",
+            likely=f"a message may have at most {MAX_TEXT_BYTES}",
             advice="send it in parts",
         )
 
 
 def new_uid() -> str:
-    """Return a name that no other line has."""
+    """Return a unique id for a line."""
     return secrets.token_hex(_UID_BYTES)

@@ -1,4 +1,4 @@
-"""The profile's tables, bound to nothing (see `storage`)."""
+"""The profile's tables. They are not bound to a database; see `storage`."""
 
 from collections.abc import Callable, Mapping
 
@@ -38,8 +38,8 @@ class Account(Model):
 class Registry(Model):
     """A registry whose key is pinned; `fingerprint` is that of its certificate's key.
 
-    `nodes_issued_at` is when the list of its other machines was signed that we believe, in seconds
-    since the epoch.
+    `nodes_issued_at` is when the current list of its other machines was signed, in seconds since
+    the epoch.
     """
 
     registry = TextField(primary_key=True)
@@ -53,9 +53,9 @@ class Registry(Model):
 
 
 class Machine(Model):
-    """Another machine of a registry, by a join link that the registry's pinned key has signed.
+    """Another machine of a registry, as a join link signed with the registry's pinned key.
 
-    It counts until `expires_at`, in seconds since the epoch.
+    It is valid until `expires_at`, in seconds since the epoch.
     """
 
     registry = TextField()
@@ -63,21 +63,24 @@ class Machine(Model):
     expires_at = BigIntegerField()
 
     class Meta:
-        """One row for each of them."""
+        """One row for each machine."""
 
         table_name = "machine"
         primary_key = CompositeKey("registry", "url")
 
 
 class Contact(Model):
-    """A user of a registry that we have found or called, or that has called us.
+    """A user of a registry whom we have looked up or called, or who has called us.
 
-    `key` is the one that we talked to (None: never, or in clear), `verified` if its safety number
-    was compared, `blocked` if we do not want to hear from them. `other_key` is another one that was
-    shown under that name last, and refused. `accepted` if we have talked: their links come up
-    without asking. `hinted_at` is when the user was last told to verify them, `muted_until` until
-    when they make no sound; both in seconds since the epoch. `invited`: verified, because one of
-    us has invited the other; `invitation` is the secret to show them for it, until they have it.
+    - `key`: the pinned key; None if we have never chatted, or only in clear.
+    - `verified`: the safety number was compared.
+    - `blocked`: calls are rejected.
+    - `other_key`: the last other key presented under the name, which was refused.
+    - `accepted`: we have chatted; links are established without asking.
+    - `hinted_at`: when the user was last told to verify the contact, in seconds since the epoch.
+    - `muted_until`: until when the contact is muted, in seconds since the epoch.
+    - `invited`: verified by an invitation from one of us to the other.
+    - `invitation`: the secret to show to the contact until it has been received.
     """
 
     registry = TextField()
@@ -112,7 +115,7 @@ class IssuedInvitation(Model):
     used_by_key = BlobField(null=True)
 
     class Meta:
-        """One row for each."""
+        """One row for each invitation."""
 
         table_name = "issued_invitation"
 
@@ -120,8 +123,8 @@ class IssuedInvitation(Model):
 class ConversationState(Model):
     """The state of a conversation with a contact, for each of their keys.
 
-    `last_in` and `last_out` number the last line that is on our disk in each direction, `acked` the
-    last one of ours that is on the contact's. `in_sum` and `acked_sum` complete the two positions
+    `last_in` and `last_out` are the numbers of the last line on our disk in each direction, `acked`
+    that of our last line on the contact's disk. `in_sum` and `acked_sum` complete the two positions
     (see protocol.positions).
     """
 
@@ -142,9 +145,9 @@ class ConversationState(Model):
 
 
 class Recent(Model):
-    """The id of a line that was taken lately, of whichever conversation `talk` stands for.
+    """The id of a recently received line; `talk` is a digest that identifies its conversation.
 
-    Kept apart from the lines, which may be deleted: the same line may come again.
+    Kept apart from the lines, which may be deleted before the same line arrives again.
     """
 
     n = BigIntegerField(primary_key=True)
@@ -152,7 +155,7 @@ class Recent(Model):
     uid = TextField()
 
     class Meta:
-        """In the order in which they came."""
+        """In order of arrival."""
 
         table_name = "recent"
         indexes = ((("talk", "uid"), False),)
@@ -161,9 +164,8 @@ class Recent(Model):
 class Line(Model):
     """A line of a conversation. `state` is one of `lines.LineState`, `uid` the sender's id for it.
 
-    `at` is when it was written, by the sender's clock; `kept_at` when it was kept, by ours. Both in
-    milliseconds since the epoch, as is `expires_at`, after which a waiting line is given up (0:
-    never).
+    `at` is when it was written by the sender's clock, `kept_at` when it was stored by ours, and
+    `expires_at` when a waiting line is given up (0: never), all in milliseconds since the epoch.
     """
 
     id = BigIntegerField(primary_key=True)
@@ -180,7 +182,7 @@ class Line(Model):
     expires_at = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # plain SQL inserts
 
     class Meta:
-        """In the order of their coming; each number of a conversation once."""
+        """In order of arrival; each number occurs once in a conversation."""
 
         table_name = "line"
         indexes = (
@@ -192,7 +194,7 @@ class Line(Model):
 
 
 class Scheduled(Model):
-    """A line that is to be sent later; see schedule.ScheduledLine."""
+    """A line to be sent later; see schedule.ScheduledLine."""
 
     id = BigIntegerField(primary_key=True)
     registry = TextField()
@@ -204,7 +206,7 @@ class Scheduled(Model):
     expires_at = BigIntegerField(default=0)
 
     class Meta:
-        """In the order in which they were written."""
+        """In the order of writing."""
 
         table_name = "scheduled"
 
@@ -214,51 +216,51 @@ EARLIEST = fn.MIN(Line.at)
 
 
 class LineWords(Model):
-    """The words of all lines, as FTS5 keeps them (see FINISH); its rowid is the line's id."""
+    """The index of the words of all lines (FTS5, see FINISH); the rowid is the line's id."""
 
     rowid = BigIntegerField(primary_key=True)
-    line_words = TextField()  # what FTS5 calls all of a row's columns
+    line_words = TextField()  # FTS5's name for all columns of a row
 
     class Meta:
-        """Made by FINISH."""
+        """Created by FINISH."""
 
         table_name = "line_words"
 
     @classmethod
     def match(cls, query: str) -> Expression:
-        """Return the condition that a line's words match, in FTS5's language."""
+        """Return the condition that a line's words match a query of FTS5."""
         return Expression(cls.line_words, "MATCH", query)
 
 
 class LineGrams(Model):
-    """What the words do not help to find of all lines (see `grams`); its rowid is the line's id."""
+    """The index of the grams of all lines (see `grams`); the rowid is the line's id."""
 
     rowid = BigIntegerField(primary_key=True)
     line_grams = TextField()
 
     class Meta:
-        """Made by FINISH."""
+        """Created by FINISH."""
 
         table_name = "line_grams"
 
     @classmethod
     def match(cls, query: str) -> Expression:
-        """Return the condition that a line's grams match, in FTS5's language."""
+        """Return the condition that a line's grams match a query of FTS5."""
         return Expression(cls.line_grams, "MATCH", query)
 
 
 def text_has(term: str) -> Function:
-    """Return the condition that a line's text contains the term, whatever the case of letters."""
+    """Return the condition that a line's text contains the term, ignoring case."""
     return fn.has_term(Line.text, term)
 
 
 class Unindexed(Model):
-    """Lines up to that id have no grams yet: they were kept by an older version."""
+    """Lines with ids up to `up_to` were written by an older version and have no grams yet."""
 
     up_to = BigIntegerField(primary_key=True)
 
     class Meta:
-        """One row, or none."""
+        """At most one row."""
 
         table_name = "unindexed"
 
@@ -277,7 +279,7 @@ TABLES = (
 )
 
 SCHEMA_VERSION = 7
-"""Kept in SQLite's user_version; a newer one is refused."""
+"""Stored in SQLite's user_version; databases of newer versions are refused."""
 
 STEPS = {
     2: (AddColumn("contact", "other_key", "BLOB"),),
@@ -288,7 +290,7 @@ STEPS = {
         AddColumn("line", "kept_at", "INTEGER NOT NULL DEFAULT 0"),
         "UPDATE line SET kept_at = min(at, 1000 * strftime('%s', 'now'))",
         AddColumn("machine", "expires_at", "INTEGER NOT NULL DEFAULT 0"),
-        "DELETE FROM machine",  # older versions kept lists of machines that nothing vouched for
+        "DELETE FROM machine",  # older versions kept unsigned lists of machines
         AddColumn("registry", "nodes_issued_at", "INTEGER NOT NULL DEFAULT 0"),
     ),
     7: (
@@ -300,7 +302,7 @@ STEPS = {
         "INSERT INTO unindexed (up_to) SELECT max(id) FROM line HAVING max(id) > 0",
     ),
 }
-"""What migrates an older profile to each version."""
+"""The steps that migrate a profile to each version."""
 
 _IS_INDEXED = "{}.id > coalesce((SELECT up_to FROM unindexed), 0)"
 
@@ -321,7 +323,7 @@ FINISH = (
     " INSERT INTO line_grams(line_grams, rowid, grams)"
     " VALUES ('delete', old.id, grams(old.text)); END",
 )
-"""What a profile has besides tables: the words and the grams of all lines, for searching."""
+"""What a profile has besides tables: the indexes of all lines, for searching."""
 
 FUNCTIONS: Mapping[str, Callable[..., object]] = {"grams": grams, "has_term": has_term}
-"""What its triggers and queries call."""
+"""The functions that triggers and queries call."""

@@ -1,6 +1,6 @@
-"""The profile on disk: our accounts, the registries and contacts that we know, and by which keys.
+"""The profile on disk: our accounts, known registries and contacts, and their keys.
 
-The only user of the profile's tables. Several processes may have it open at once.
+Only this module accesses these tables. Several processes may have the profile open at once.
 """
 
 import shutil
@@ -46,17 +46,17 @@ class KnownContact(NamedTuple):
 
 
 def try_profile(file: Path) -> None:
-    """Raise StorageError if the existing file could not be opened; change nothing."""
+    """Check that an existing file can be opened, without changing it. Raise StorageError."""
     try_to_open(file, SCHEMA_VERSION, _advice(file))
 
 
 def _advice(file: Path) -> str:
-    return f"look at {file.parent}; p2p profile restore FILE puts back a backup; or set P2P_HOME"
+    return f"check {file.parent}; p2p profile restore FILE puts back a backup; or set P2P_HOME"
 
 
 @contextmanager
 def open_to_read(file: Path) -> Iterator["Profile"]:
-    """Yield the profile in an existing file, whether it can be written to or not.
+    """Yield the profile in an existing file, even if it cannot be written to.
 
     Raise StorageError.
     """
@@ -66,9 +66,9 @@ def open_to_read(file: Path) -> Iterator["Profile"]:
 
 @contextmanager
 def read_only_copy(file: Path) -> Iterator["Profile"]:
-    """Yield a profile whose file or folder cannot be written to, for reading only.
+    """Yield, for reading only, a profile whose file or folder cannot be written to.
 
-    SQLite itself could not open it: a copy for the moment is read. Raise StorageError.
+    SQLite cannot open such a file itself, so a temporary copy is read. Raise StorageError.
     """
     refuse_unless_private_file(file)
     with tempfile.TemporaryDirectory(prefix="p2p-") as folder:
@@ -87,9 +87,9 @@ def read_only_copy(file: Path) -> Iterator["Profile"]:
 
 
 class Profile:
-    """The profile's data on disk, in one SQLite file, which is created if it does not exist.
+    """The profile's data in one SQLite file, which is created if it does not exist.
 
-    `registry` is everywhere a registry's name, as `str(RegistryUrl)` gives it. Every method may
+    `registry` always means the registry's name as returned by `str(RegistryUrl)`. Every method may
     raise StorageError.
     """
 
@@ -100,15 +100,15 @@ class Profile:
 
     @property
     def store(self) -> SqliteFile:
-        """The database, for copying it."""
+        """The database, for copying."""
         return self._store
 
     def allow_reading_only(self) -> None:
-        """Make every later change raise StorageError, because the change would be lost."""
+        """Make every later change raise StorageError, because it would be lost."""
         self._store.rows("PRAGMA query_only = ON")
 
     def note_account(self, registry: str, username: str) -> None:
-        """Remember that this account is ours and was used now."""
+        """Note that this account is ours and was used now."""
         self._execute(
             Account.insert(
                 registry=registry, username=username, used_at=time.time_ns()
@@ -137,7 +137,7 @@ class Profile:
         return next((str(token) for (token,) in self._rows(query)), "")
 
     def keep_token(self, registry: str, username: str, token: str) -> None:
-        """Keep the account's token; an empty one forgets it."""
+        """Store the account's token; an empty one deletes it."""
         self.note_account(registry, username)
         self._execute(
             Account.update(token=token).where(
@@ -146,16 +146,14 @@ class Profile:
         )
 
     def pinned_registry(self, registry: str) -> str | None:
-        """Return the pinned fingerprint of the registry; None if we have not connected to it
-        before.
-        """
+        """Return the pinned fingerprint of the registry; None if we have never connected to it."""
         query = Registry.select(Registry.fingerprint).where(Registry.registry == registry)
         return next((str(found) for (found,) in self._rows(query)), None)
 
     def pin_registry(self, registry: str, fingerprint: str) -> None:
-        """Know the registry by that fingerprint from now on.
+        """Pin the fingerprint of the registry.
 
-        Nothing is written if it is known by it. What another key has vouched for is forgotten.
+        If it differs, lists signed by the old key are deleted; otherwise nothing is written.
         """
         if self.pinned_registry(registry) == fingerprint:
             return
@@ -166,7 +164,7 @@ class Profile:
             Machine.delete().where(Machine.registry == registry).execute(self._store.database)
 
     def machines(self, registry: str) -> list[str]:
-        """Return the join links of the registry's other machines that its key vouches for now."""
+        """Return the join links of the registry's other machines that are still valid."""
         query = Machine.select(Machine.url).where(
             (Machine.registry == registry) & (Machine.expires_at > int(time.time()))
         )
@@ -175,9 +173,9 @@ class Profile:
     def keep_machines(
         self, registry: str, urls: Iterable[str], issued_at: int, expires_at: int
     ) -> None:
-        """Believe this list of machines until it expires, unless a newer one was believed before.
+        """Store this list of machines, unless a newer one is stored.
 
-        Times are in seconds since the epoch. Nothing is written if it is known already.
+        Times are in seconds since the epoch. Nothing is written if the list is stored already.
         """
         known = Registry.select(Registry.nodes_issued_at).where(Registry.registry == registry)
         last = next((int(at) for (at,) in self._rows(known)), None)
@@ -205,7 +203,7 @@ class Profile:
         return self._contacts(Contact.registry == registry)
 
     def contact(self, registry: str, username: str) -> KnownContact:
-        """Return what is known of a user; an empty contact if we never met."""
+        """Return what is known of a user; an empty contact if nothing is."""
         with self._store.errors():
             for row in self._store.rows(_CONTACT, (registry, username)):
                 return _contact(row)
@@ -216,7 +214,7 @@ class Profile:
         self._execute(Contact.insert(registry=registry, **contact._asdict()).on_conflict_replace())
 
     def keep_invitation(self, registry: str, digest: bytes, expires_at: int) -> None:
-        """Keep an invitation that was issued, and forget those that are no longer good.
+        """Store an invitation that was issued, and delete the expired ones.
 
         Times are in seconds since the epoch.
         """
@@ -227,9 +225,9 @@ class Profile:
             new.execute(self._store.database)
 
     def use_invitation(self, registry: str, digest: bytes, username: str, key: bytes) -> bool:
-        """Return whether an invitation is good for a user with that key, who has used it then.
+        """Use an invitation for a user with that key; return whether it is valid.
 
-        The same user may show it again: the first answer may have been lost.
+        The same user may use it again, because the first answer may have been lost.
         """
         which = (
             (IssuedInvitation.digest == digest)
@@ -270,10 +268,10 @@ class Profile:
 
 
 _CONTACT: Final = (
-    f"SELECT {', '.join(KnownContact._fields)} FROM contact"  # noqa: S608  # names of ours
+    f"SELECT {', '.join(KnownContact._fields)} FROM contact"  # noqa: S608  # constant names
     " WHERE registry = ? AND username = ?"
 )
-"""Asked at each call and each sighting: peewee would take sixty times as long to write it."""
+"""Run for each call and each report: building the query with peewee takes sixty times as long."""
 
 
 def _contact(row: tuple[Any, ...]) -> KnownContact:

@@ -1,4 +1,4 @@
-"""Lines that are done are forgotten when they are old, for as long as the node runs."""
+"""Deletes old lines that are delivered or read, while the node runs."""
 
 import time
 from collections.abc import Callable
@@ -13,10 +13,10 @@ _EVERY: Final = 3600.0  # seconds
 
 
 class Retention:
-    """Deletes what is older than so many days, at once and every hour until closed.
+    """Deletes lines older than so many days, at once and every hour until closed.
 
-    `wall` gives seconds since the epoch. Raise StorageError if the disk fails now; later
-    `on_failed(error)` is told, and the next hour is another try.
+    `wall` returns seconds since the epoch. Raise StorageError if the disk fails at once; later
+    failures are passed to `on_failed(error)`, and the next hour tries again.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Retention:
         self._timer = loop.call_later(_EVERY, self._forget_again)
 
     def close(self) -> None:
-        """Forget no more."""
+        """Stop deleting."""
         self._timer.cancel()
 
     def _forget(self) -> None:

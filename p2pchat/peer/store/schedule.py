@@ -1,4 +1,4 @@
-"""Lines that are to be sent later, as they are on the disk. Knows no conversation."""
+"""The lines on disk that are to be sent later. Knows nothing of conversations."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -12,7 +12,7 @@ from p2pchat.wall_clock import now_ms
 def scheduled(
     username: str, texts: Sequence[str], not_before: int, expires_in: int
 ) -> list[ScheduledLine]:
-    """Return lines to be sent at that time, which expire so many seconds later (0: never).
+    """Return lines to be sent at `not_before`, which expire so many seconds later (0: never).
 
     Raise UsageError if one is too long.
     """
@@ -31,30 +31,30 @@ class Schedule:
         self._registry = registry
 
     def add(self, lines: Sequence[ScheduledLine]) -> None:
-        """Keep these."""
+        """Add lines."""
         with self._store.transaction():
             self._store.many(_ADD, [(self._registry, *line) for line in lines])
 
     def all(self) -> list[ScheduledLine]:
-        """Return all of them, the next one first."""
+        """Return all scheduled lines, the next one first."""
         with self._store.errors():
             rows = self._store.rows(f"{_SELECT} ORDER BY not_before, id", (self._registry,))
         return [ScheduledLine(*row) for row in rows]
 
     def due(self, now: int) -> list[ScheduledLine]:
-        """Return those whose time has come, in the order in which they are to be sent."""
+        """Return the lines that are due, in the order in which they are to be sent."""
         statement = f"{_SELECT} AND not_before <= ? ORDER BY not_before, id"
         with self._store.errors():
             rows = self._store.rows(statement, (self._registry, now))
         return [ScheduledLine(*row) for row in rows]
 
     def remove(self, uid: str) -> None:
-        """Forget a line, which was sent, or is not to be."""
+        """Remove a line that was sent or is cancelled."""
         with self._store.errors():
             self._store.rows("DELETE FROM scheduled WHERE uid = ?", (uid,))
 
     def drop(self, username: str) -> int:
-        """Forget all of a contact's; return how many."""
+        """Remove all lines to a contact; return how many."""
         with self._store.transaction():
             self._store.rows(_DROP, (self._registry, username))
             return int(self._store.rows("SELECT changes()")[0][0])

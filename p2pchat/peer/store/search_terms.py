@@ -1,4 +1,4 @@
-"""What a person looks for in the history, as queries of its two indexes. Pure."""
+"""Parses what the user searches for into queries of the two indexes. Does no I/O."""
 
 from typing import NamedTuple
 
@@ -7,10 +7,10 @@ from p2pchat.peer.store.grams import has_signs, query_for
 
 
 class Wanted(NamedTuple):
-    """`words` and `grams` are queries in FTS5's language, or empty; each term must be contained.
+    """`words` and `grams` are FTS5 queries, or empty; a line must contain every term.
 
-    Words are looked for whole, the last one also as a beginning. Terms with signs are looked for
-    anywhere, and must be `contained` as they are.
+    Words match whole words, the last one also the beginning of one. Terms with signs match
+    anywhere, exactly as typed.
     """
 
     words: str
@@ -19,10 +19,10 @@ class Wanted(NamedTuple):
 
     @classmethod
     def parse(cls, typed: str) -> "Wanted":
-        """Return what was typed. Raise UsageError if there is nothing to look for."""
+        """Return the parsed input. Raise UsageError if it has nothing to search for."""
         parts = typed.replace('"', "").replace("\0", " ").split()
         if not parts:
-            raise UsageError("no words to look for were given")
+            raise UsageError("no words to search for")
         with_signs = tuple(part for part in parts if has_signs(part))
         words = [f'"{part}"' for part in parts if not has_signs(part)]
         return cls(

@@ -1,8 +1,8 @@
-"""One conversation's lines on the disk, and how far it has come.
+"""One conversation's lines and progress on disk.
 
-Knows no link and no screen; `chat_session` has the rules. Writes are one transaction for each call,
-on the disk when it returns. Statements that run for each line are plain SQL: peewee would take
-longer to write them than SQLite to run them.
+Knows neither links nor screens; `chat_session` has the rules. Each call is one transaction, on disk
+when it returns. Statements that run for each line are plain SQL: peewee takes longer to build them
+than SQLite to run them.
 """
 
 import hashlib
@@ -17,16 +17,16 @@ from p2pchat.storage import SqliteFile
 from p2pchat.wall_clock import now_ms
 
 RECENT: Final = 1000
-"""Ids that are remembered of each conversation."""
+"""Ids remembered for each conversation."""
 
 _PRUNE_EVERY: Final = 100
-"""Lines after which older ids are forgotten."""
+"""Lines after which old ids are deleted."""
 
 
 class Thread:
     """The lines with one key of one contact. Every method may raise StorageError.
 
-    `keep` False: lines are deleted once they are delivered or seen.
+    `keep` False: lines are deleted once they are delivered or read.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class Thread:
         digest = hashlib.sha256(f"{registry}\n{username}\n".encode() + key)
         self._talk = digest.digest()[:16]
         self.queued = 0
-        """How many of our lines wait; right once `progress` was called."""
-        self._noted: int | None = None  # up to which number lines are marked as delivered
+        """The number of our waiting lines; valid once `progress` was called."""
+        self._noted: int | None = None  # the number up to which lines are marked as delivered
         self._unpruned = 0
 
     def progress(self) -> Progress:
-        """Return how far it has come."""
+        """Return the progress of the conversation."""
         with self._store.errors():
             self.queued = self._count(LineState.QUEUED)
             for row in self._store.rows(_PROGRESS, self._scope):
@@ -52,7 +52,7 @@ class Thread:
         return Progress()
 
     def unread(self) -> Volume:
-        """Return how much of the contact has not been seen."""
+        """Return how much of the contact's text is unread."""
         with self._store.errors():
             return Volume(*self._store.rows(_UNREAD, self._scope)[0])
 
@@ -64,11 +64,11 @@ class Thread:
         heard: Sequence[NewLine] = (),
         instead_of: Sequence[int] = (),
     ) -> list[KeptLine]:
-        """Keep lines of both directions and how far we are, all or nothing.
+        """Store lines of both directions and the progress in one transaction.
 
-        `instead_of`: ids of lines that had failed, and are said anew. Lines that are acknowledged
-        are delivered from then on. Return the lines that were heard and are new: one of the same
-        id may come again, after either side has gone back to an older copy of its disk.
+        `instead_of`: ids of failed lines that are replaced. Acknowledged lines are marked
+        delivered. Return the received lines that are new: a line with the same id may arrive again
+        after either side was restored from an older copy of its disk.
         """
         queued = self.queued + len(said)
         with self._store.transaction():
@@ -87,7 +87,7 @@ class Thread:
         return lines
 
     def keep_clear(self, text: str, *, outgoing: bool) -> None:
-        """Keep a line that was said in clear: it counts for nothing else."""
+        """Store a line in clear, without changing the progress."""
         if not self._keep:
             return
         state = LineState.SENT if outgoing else LineState.HEARD
@@ -97,7 +97,7 @@ class Thread:
             self._insert([line], outgoing=outgoing, state=state)
 
     def waiting(self, after: int, limit: int) -> list[KeptLine]:
-        """Return our waiting lines with higher numbers than `after`, in order."""
+        """Return our waiting lines with numbers above `after`, in order."""
         with self._store.errors():
             rows = self._store.rows(_WAITING, (*self._scope, after, limit))
         return [kept(row) for row in rows]
@@ -108,7 +108,7 @@ class Thread:
             return [uid for (uid,) in self._store.rows(_WAITING_UP_TO, (*self._scope, number))]
 
     def give_up(self, after: int) -> int:
-        """Do not deliver what waits after that number: it has failed. Return how many lines."""
+        """Mark waiting lines with numbers above `after` as failed; return how many."""
         with self._store.transaction():
             self._store.rows(_FAIL, (*self._scope, after))
             count = self._changes()
@@ -116,7 +116,7 @@ class Thread:
         return count
 
     def fail(self, uids: Sequence[str], after: int) -> int:
-        """Do not deliver the lines with these ids that wait after that number; return how many."""
+        """Mark those of these lines that wait after `after` as failed; return how many."""
         count = 0
         with self._store.transaction():
             for part in _parts(list(uids)):
@@ -127,11 +127,11 @@ class Thread:
         return count
 
     def rebase(self, progress: Progress, number: int, total: str) -> Rebased:
-        """Go on from a position of the contact's that is not ours (PROTOCOL, "SYNC").
+        """Continue from a position of the contact that differs from ours (PROTOCOL, "SYNC").
 
-        Nothing is delivered by it. If a line that waits has no higher number, all that waits is
-        numbered anew, after every number that either side knows of. Lines that were delivered
-        after the position are missing there.
+        No line becomes delivered. If a waiting line has no higher number than the position, all
+        waiting lines are renumbered, above every number that either side knows. Lines delivered
+        after the position are marked as missing at the contact.
         """
         last_out = max(progress.last_out, number)
         with self._store.transaction():
@@ -157,11 +157,9 @@ class Thread:
         return tuple(pairs)
 
     def _repaired(self, progress: Progress) -> Progress:
-        """Return the progress with its numbers brought into range: an older version may have kept
-        others.
+        """Return the progress, repaired if an older version stored numbers out of range.
 
-        A sum that cannot be right any more is none, and then the contact's SYNC, or ours, has what
-        waits numbered anew.
+        A sum that cannot be right is cleared; the next SYNC then renumbers the waiting lines.
         """
         if _is_plausible(progress):
             return progress
@@ -184,7 +182,7 @@ class Thread:
             self._store.many(_INSERT, [(*self._scope, *rest, *line) for line in lines])
 
     def _unknown(self, heard: Sequence[NewLine]) -> list[NewLine]:
-        """Return the lines whose ids are not known, each id once."""
+        """Return the lines whose ids are new, each id once."""
         known: set[str] = set()
         for part in _parts([line.uid for line in heard]):
             marks = ", ".join("?" * len(part))
@@ -212,7 +210,7 @@ class Thread:
         return [kept(row) for row in reversed(rows)]
 
     def _note_delivered(self, up_to: int) -> int:
-        """Return how many lines it concerned."""
+        """Mark lines as delivered; return how many."""
         statement = _DELIVER if self._keep else _DELIVER_AND_FORGET
         self._store.rows(statement, (*self._scope, up_to))
         return self._changes()
@@ -237,7 +235,7 @@ def _is_plausible(progress: Progress) -> bool:
 _SCOPE: Final = "registry = ? AND username = ? AND key = ?"
 _OURS: Final = f"{_SCOPE} AND outgoing"
 _QUEUED: Final = f"{_OURS} AND state = '{LineState.QUEUED}'"
-_LINE: Final = f"SELECT {', '.join(KeptLine._fields)} FROM line"  # noqa: S608  # names of ours
+_LINE: Final = f"SELECT {', '.join(KeptLine._fields)} FROM line"  # noqa: S608  # constant names
 
 _PROGRESS: Final = f"SELECT {', '.join(Progress._fields)} FROM conversation WHERE {_SCOPE}"  # noqa: S608
 _KEEP_PROGRESS: Final = (
@@ -275,13 +273,13 @@ _PRUNE: Final = (
     " ORDER BY n DESC LIMIT 1 OFFSET ?)"
 )
 _RECENT: Final = "SELECT uid FROM recent WHERE talk = ? AND uid IN ({})"
-# The plus signs keep SQLite from an index that would have it look at the whole conversation.
+# The plus signs keep SQLite from using an index that would scan the whole conversation.
 _KNOWN: Final = (
     "SELECT uid FROM line WHERE uid IN ({}) AND +registry = ? AND +username = ? AND +key = ?"
     " AND NOT +outgoing"
 )
 
-_ROWS_AT_ONCE: Final = 500  # SQLite takes so many parameters in a statement and not more
+_ROWS_AT_ONCE: Final = 500  # SQLite limits the parameters of a statement
 
 
 def _parts(rows: list[Any]) -> Iterator[list[Any]]:

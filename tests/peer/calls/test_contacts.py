@@ -46,7 +46,7 @@ def test_who_has_no_key_is_not_met(contacts: Contacts) -> None:
     """There is no such user, or one of the original system, or one who has never logged in."""
     with pytest.raises(NoSuchUser):
         contacts.meet("bob", SearchResult(Presence.NOT_FOUND))
-    with pytest.raises(NotTrusted, match="in clear only"):
+    with pytest.raises(NotTrusted, match="only chat in clear"):
         contacts.meet("bob", found(None, in_clear=True))
     with pytest.raises(NotTrusted, match="knows no key"):
         contacts.meet("bob", found(None))

@@ -53,7 +53,7 @@ def test_a_folder_that_others_can_read_is_refused(folder: Path) -> None:
 def test_what_is_no_key_is_refused(folder: Path) -> None:
     """And not overwritten."""
     (folder / "key.pem").touch(mode=0o600)
-    with pytest.raises(StorageError, match="no key of ours"):
+    with pytest.raises(StorageError, match="no valid key"):
         load_identity(folder / "key.pem")
     assert (folder / "key.pem").read_bytes() == b""
 
@@ -74,5 +74,5 @@ def test_an_encrypted_key_is_an_error_of_its_own(folder: Path) -> None:
     key = load_pem_private_key(file.read_bytes(), None)
     how = (Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"password"))
     file.write_bytes(key.private_bytes(*how))
-    with pytest.raises(StorageError, match=r"key\.pem holds no key of ours: .*encrypted"):
+    with pytest.raises(StorageError, match=r"key\.pem contains no valid key: .*encrypted"):
         load_identity(file)
