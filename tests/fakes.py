@@ -115,7 +115,7 @@ class MemoryTransport:
         self.out.append(data)
         self.queued += len(data)
         if self.queued > self.send_ceiling:
-            self.end(LinkLost(f"{self.remote} does not read what it is sent"))
+            self.end(LinkLost(f"{self.remote} does not read its data"))
         else:
             self.soon()
 

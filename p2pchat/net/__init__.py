@@ -1,1 +1,1 @@
-"""How it travels: the loop, sockets, worker threads. Knows no message, except `link`."""
+"""The network: the loop, sockets, worker threads. Only `link` knows messages."""

@@ -1,4 +1,4 @@
-"""What a host is, and how the operating system names the address of a socket. Resolves nothing."""
+"""Kinds of hosts, and conversion between addresses and socket names. Resolves nothing."""
 
 import ipaddress
 import re
@@ -11,10 +11,10 @@ _HOST_NAME: Final = re.compile(r"\w([\w.-]*[\w.])?")
 
 
 def from_socket_name(name: tuple[str, int] | tuple[str, int, int, int]) -> Address:
-    """Return the address of what the operating system says of a socket.
+    """Return the address for a socket name of the operating system.
 
-    An IPv4 address in IPv6 clothes is given as IPv4, so that a remote has one name whichever
-    kind of socket it came to.
+    An IPv4-mapped IPv6 address is returned as IPv4, so that a remote has one address on every kind
+    of socket.
     """
     host = name[0]
     if ":" in host:
@@ -25,10 +25,10 @@ def from_socket_name(name: tuple[str, int] | tuple[str, int, int, int]) -> Addre
 
 
 def socket_name(address: Address) -> tuple[str, int] | tuple[str, int, int, int]:
-    """Return what the operating system takes for the address of an IP host.
+    """Return the operating system's socket name for the address of an IP host.
 
-    The zone of a link-local address (`fe80::1%eth0`, RFC 4007) says on which network it is. Raise
-    OSError if this machine has no such one.
+    The zone of a link-local address (`fe80::1%eth0`, RFC 4007) names the network. Raise OSError if
+    this machine has no such network.
     """
     host, has_zone, zone = address.host.partition("%")
     if not has_zone:
@@ -38,7 +38,7 @@ def socket_name(address: Address) -> tuple[str, int] | tuple[str, int, int, int]
 
 
 def with_zone_of(host: str, near: str) -> str:
-    """Return a link-local host in the zone of another that named it; any other host as it is."""
+    """Return a link-local host with the zone of `near`; any other host unchanged."""
     zone = near.partition("%")[2]
     if not zone or "%" in host or not is_ip(host):
         return host
@@ -47,7 +47,7 @@ def with_zone_of(host: str, near: str) -> str:
 
 
 def is_ip(host: str) -> bool:
-    """Return whether the host is an IP address already."""
+    """Return whether the host is an IP address."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -56,15 +56,15 @@ def is_ip(host: str) -> bool:
 
 
 def is_host(text: str) -> bool:
-    """Return whether it is an IP address, or could be the name of a host."""
+    """Return whether the text is an IP address or a possible host name."""
     return is_ip(text) or _HOST_NAME.fullmatch(text) is not None
 
 
 def leads_here(host: str) -> bool:
-    """Return whether the IP address leads to the machine that dials it, or to its link alone.
+    """Return whether the IP address leads to the dialling machine, or only to its own link.
 
-    Loopback, unspecified (which Linux takes for loopback), link-local and multicast addresses, also
-    as IPv4 inside IPv6.
+    Loopback, unspecified (which Linux treats as loopback), link-local and multicast addresses, also
+    as IPv4-mapped IPv6.
     """
     address = ipaddress.ip_address(host.partition("%")[0])
     inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)

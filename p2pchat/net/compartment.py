@@ -1,4 +1,4 @@
-"""A loop for one part of a program: what its callbacks raise costs that part alone.
+"""The loop as seen by one part of a program; an exception in its callbacks affects only that part.
 
 Knows nothing of the part; `on_broken` closes or resets it (ARCHITECTURE, "Bulkheads").
 """
@@ -10,7 +10,7 @@ from p2pchat.net.loop import Callback, Timer
 
 
 class Scheduler(Protocol):
-    """What a part needs of a loop: time, and calls in later turns."""
+    """The part of a loop's interface that schedules calls."""
 
     now: Callable[[], float]
 
@@ -28,9 +28,9 @@ class Scheduler(Protocol):
 
 
 class Compartment:
-    """The loop as the part named `where` uses it.
+    """The loop for the part named `where`.
 
-    An exception of a callback is contained, and `on_broken()` is called once for it.
+    An exception in a callback is contained, and `on_broken()` is called once for it.
     """
 
     def __init__(self, loop: Scheduler, where: str, on_broken: Callable[[], None]) -> None:

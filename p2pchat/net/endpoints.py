@@ -1,6 +1,6 @@
-"""Listen and dial, TCP and UDP: the only place where sockets are born, and their errors named.
+"""Listens and dials, TCP and UDP. Sockets are created only here, and their errors explained.
 
-Knows nothing of what travels.
+Knows nothing of the data.
 """
 
 import errno
@@ -22,12 +22,12 @@ OnTransport = Callable[[Wire], None]
 OnDatagram = Callable[[bytes, Address], None]
 
 _BACKLOG: Final = 4096
-_ACCEPTS_PER_TURN: Final = 64  # a flood of callers must not keep the others waiting
+_ACCEPTS_PER_TURN: Final = 64  # so that a flood of connections does not delay others
 _DATAGRAMS_PER_TURN: Final = 512
 _UDP_REST: Final = 0.05  # seconds
 _UDP_BUFFER: Final = 4 * 1024 * 1024
 _OUT_OF_DESCRIPTORS_PAUSE: Final = 0.1
-# What Linux hands to accept() of a caller's connection that broke already, see accept(2).
+# The errors of accept(2) on Linux for connections that are broken already.
 _BROKEN_ALREADY: Final = frozenset(
     {errno.ECONNABORTED, errno.ENETDOWN, errno.EPROTO, errno.ENOPROTOOPT, errno.EHOSTDOWN}
     | {errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EPERM}
@@ -36,10 +36,10 @@ _OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUF
 
 
 class Closable(Protocol):
-    """A listener, a dial under way, a UDP socket."""
+    """A listener, a dial under way, or a UDP socket."""
 
     def close(self) -> None:
-        """Stop it; nothing is called any more."""
+        """Stop it; no callback follows."""
 
 
 class Listener(Closable, Protocol):
@@ -54,14 +54,14 @@ class Datagrams(Closable, Protocol):
     address: Address
 
     def send(self, datagram: bytes, to: Address) -> None:
-        """Send one datagram; if it cannot be sent, it is lost, as UDP allows."""
+        """Send one datagram; it may be lost without an error."""
 
     def catch_up(self) -> None:
-        """Handle datagrams that the system holds for us, now instead of in a later turn."""
+        """Handle the datagrams that have arrived, now instead of in a later turn."""
 
 
 class Network(Protocol):
-    """Where wires come from; tests hand in one that is made of memory."""
+    """Creates transports; tests use one that works in memory."""
 
     def listen(self, address: Address, on_transport: OnTransport) -> Listener:
         """Accept connections. Raise BindError."""
@@ -74,9 +74,9 @@ class Network(Protocol):
         on_failed: OnFailed,
         accepts: Callable[[str], bool] | None = None,
     ) -> Closable:
-        """Connect within `timeout` seconds; exactly one of the two is called, in a later turn.
+        """Connect within `timeout` seconds; one of the two callbacks follows in a later turn.
 
-        `accepts` tells to which of the host's IP addresses we go; None: to all.
+        `accepts` returns whether to connect to one of the host's IP addresses; None: to any.
         """
 
     def open_udp(self, address: Address, on_datagram: OnDatagram) -> Datagrams:
@@ -113,7 +113,7 @@ class SocketNetwork:
 
 
 class TcpListener:
-    """A listening socket. Out of descriptors, it rests a moment instead of spinning."""
+    """A listening socket. Out of descriptors, it pauses briefly instead of spinning."""
 
     def __init__(self, loop: Loop, sock: socket.socket, on_transport: OnTransport) -> None:
         self._loop = loop
@@ -128,7 +128,7 @@ class TcpListener:
         loop.at_close.add(self.close)
 
     def close(self) -> None:
-        """Accept no more; what was accepted goes on."""
+        """Stop accepting; accepted connections are not affected."""
         self._open = False
         self._loop.at_close.discard(self.close)
         if self._pause is None:
@@ -158,30 +158,30 @@ class TcpListener:
     def _accept(self, sock: socket.socket, remote: Address) -> None:
         try:
             transport = connected(self._loop, sock, remote)
-        except OSError:  # it broke between accept() and here, or there is no memory for its options
+        except OSError:  # broken since accept(), or no memory for its options
             sock.close()
             return
         try:
             self._on_transport(transport)
         except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
             transport.abort()
-            self._loop.contain(error, f"taking the connection of {remote}")
+            self._loop.contain(error, f"accepting the connection of {remote}")
 
     def _turn_one_away(self) -> None:
-        """Spend the spare descriptor on hanging up on one caller, then rest.
+        """Use the spare descriptor to accept and close one connection, then pause.
 
-        Without it the caller would wait unseen in the backlog, and the selector would wake us for
-        it again and again.
+        Otherwise the caller would wait in the backlog, and the selector would wake us for it again
+        and again.
         """
         self._close_spare()
-        with suppress(OSError):  # gone, or the descriptor was taken: all that is left is to rest
+        with suppress(OSError):  # the remote is gone or the descriptor was used
             self._socket.accept()[0].close()
         self._open_spare()
         self._loop.unwatch(self._socket.fileno())
         self._pause = self._loop.call_later(_OUT_OF_DESCRIPTORS_PAUSE, self._go_on)
 
     def _open_spare(self) -> None:
-        with suppress(OSError):  # another thread took it: without one we can only rest
+        with suppress(OSError):  # another thread used the descriptor
             self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def _close_spare(self) -> None:
@@ -195,8 +195,10 @@ class TcpListener:
 
 
 class UdpSocket:
-    """A UDP socket, read in batches: after each it rests, so that ten thousand heartbeats that come
-    one by one do not wake us one by one. The system keeps what comes meanwhile.
+    """A UDP socket that is read in batches, with a pause after each.
+
+    Ten thousand separate heartbeats thus do not wake the loop ten thousand times; meanwhile, the
+    system buffers them.
     """
 
     def __init__(self, loop: Loop, sock: socket.socket, on_datagram: OnDatagram) -> None:
@@ -206,20 +208,20 @@ class UdpSocket:
         self._open = True
         self._rest: Timer | None = None
         self.address = from_socket_name(sock.getsockname())
-        with suppress(OSError):  # as much as the system grants
+        with suppress(OSError):  # the system may grant less
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UDP_BUFFER)
         loop.watch(sock.fileno(), READ, self._ready)
         loop.at_close.add(self.close)
 
     def send(self, datagram: bytes, to: Address) -> None:
-        """Send one datagram; if it cannot be sent, it is lost, as UDP allows."""
+        """Send one datagram; it may be lost without an error."""
         if self._socket.family == socket.AF_INET6 and ":" not in to.host:
             to = Address(f"::ffff:{to.host}", to.port)
         with suppress(OSError):
             self._socket.sendto(datagram, socket_name(to))
 
     def close(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._open = False
         self._loop.at_close.discard(self.close)
         if self._rest is None:
@@ -229,7 +231,7 @@ class UdpSocket:
         self._socket.close()
 
     def catch_up(self) -> None:
-        """Handle datagrams that the system holds for us, now instead of in a later turn."""
+        """Handle the datagrams that have arrived, now instead of in a later turn."""
         self._read()
 
     def _ready(self, _: int) -> None:
@@ -246,7 +248,7 @@ class UdpSocket:
             try:
                 datagram, name = self._socket.recvfrom(2048)
             except OSError:
-                return False  # nothing left, or an earlier datagram's refusal, told here
+                return False  # nothing left, or the ICMP error of an earlier datagram
             try:
                 self._on_datagram(datagram, from_socket_name(name))
             except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
@@ -259,14 +261,14 @@ class UdpSocket:
 
 
 def every_host() -> str:
-    """Return the wildcard host: `::` if the system has IPv6, which then covers IPv4 as well."""
-    return "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104  # that is what it says
+    """Return the wildcard host: `::` if the system has IPv6, where it covers IPv4 as well."""
+    return "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104  # intended
 
 
 def try_to_bind(tcp: Address, udp_port: int | None) -> None:
-    """Raise BindError if the addresses could not be bound; no connection is accepted meanwhile.
+    """Raise BindError if the addresses cannot be bound; no connection is accepted.
 
-    `udp_port` None: the one that TCP has.
+    `udp_port` None: the TCP port.
     """
     with _bound(socket.SOCK_STREAM, tcp) as listening:
         port = from_socket_name(listening.getsockname()).port if udp_port is None else udp_port
@@ -278,12 +280,12 @@ def _bound(kind: int, address: Address) -> socket.socket:
     name = "tcp" if kind == socket.SOCK_STREAM else "udp"
     try:
         sock = socket.socket(family, kind)
-    except OSError as error:  # a machine without IPv6
+    except OSError as error:  # no IPv6 on this machine
         raise _bind_error(name, address, error) from error
     try:
         if kind == socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:  # [::] is every address of this machine, IPv4's too
+        if family == socket.AF_INET6:  # [::] must cover IPv4 as well
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address.host != "::")
         sock.setblocking(False)
         sock.bind(socket_name(address))
@@ -292,7 +294,9 @@ def _bound(kind: int, address: Address) -> socket.socket:
         raise _bind_error(name, address, error) from error
     except OverflowError as error:
         sock.close()
-        raise BindError(f"cannot listen on {address}: {address.port} is no port") from error
+        raise BindError(
+            f"cannot listen on {address}: {address.port} is not a valid port"
+        ) from error
     return sock
 
 
@@ -300,7 +304,7 @@ def _bind_error(kind: str, address: Address, error: OSError) -> BindError:
     likely, advice = {
         errno.EADDRINUSE: ("another program listens there", "choose another port, or 0 for any"),
         errno.EACCES: ("ports below 1024 need privileges", "choose a port above 1023"),
-        errno.EADDRNOTAVAIL: ("this machine has no such address", "choose one of its own"),
+        errno.EADDRNOTAVAIL: ("this machine has no such address", "choose one of its addresses"),
     }.get(error.errno or 0, ("", ""))
     why = (error.strerror or str(error)).lower()
     return BindError(f"cannot listen on {kind} {address}: {why}", likely=likely, advice=advice)

@@ -1,6 +1,6 @@
-"""One page over HTTP, for machines that come to read it: GET, the page, hang up.
+"""Serves one page over HTTP for monitoring programs: GET, the page, close.
 
-As little of HTTP/1.1 (RFC 9112) as a scraper needs. Knows nothing of what is on the page.
+Implements only what a scraper needs of HTTP/1.1 (RFC 9112). Knows nothing of the page's content.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from p2pchat.protocol.address import Address
 _LONGEST_REQUEST: Final = 8 * 1024
 _TIMEOUT: Final = 10.0
 _MOST_CONNECTIONS: Final = 8
-"""At once; of more, the oldest is hung up on: a scraper needs one, for a moment."""
+"""Concurrent connections; beyond it, the oldest is closed. A scraper needs one, briefly."""
 
 
 class PageListener:
-    """Serve `page()` over HTTP at `path` of the address, until closed. Raise BindError."""
+    """Serves `page()` over HTTP at `path` of the address, until closed. Raise BindError."""
 
     def __init__(
         self,
@@ -34,12 +34,12 @@ class PageListener:
         self._path = path
         self._content_type = content_type
         self._page = page
-        self._wires: dict[Wire, None] = {}  # the oldest first
+        self._wires: dict[Wire, None] = {}  # oldest first
         self._listener = network.listen(address, self._came)
         self.address = self._listener.address
 
     def close(self) -> None:
-        """Accept no more connections, and close those that are open."""
+        """Stop accepting, and close all open connections."""
         self._listener.close()
         for wire in tuple(self._wires):
             wire.abort()

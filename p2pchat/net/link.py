@@ -1,8 +1,7 @@
-"""THE WAIST: messages over a transport, with its deadline.
+"""Messages over a transport. Code above this module sees no bytes, code below it no messages.
 
-Code above it sees no bytes, code below it no messages. Holds both ends to the dialogue: a
-remote that breaks a rule loses this link and nothing else, and so does one whose message meets a
-bug of ours.
+A link enforces the dialogue at both ends. A remote that breaks a rule, or whose message triggers a
+bug of ours, loses only this link.
 """
 
 from collections.abc import Callable
@@ -18,18 +17,19 @@ from p2pchat.protocol.messages import Message
 from p2pchat.protocol.proofs import Channel
 
 RECEIVE_CEILING: Final = 128 * 1024
-"""Bytes kept of a remote that speaks out of turn; more stays in the system's buffers. Must hold
-the longest frame that may come."""
+"""Bytes kept of a remote that sends out of turn; the rest stays in the system's buffers. Must be at
+least the longest frame allowed.
+"""
 
 
 class Link:
-    """A transport that speaks a dialogue.
+    """A transport with a dialogue.
 
-    `answers_to_the_end`: a remote that will send no more still gets the answers that it is owed.
-    `receive_ceiling` is how many bytes are kept of what cannot be heard yet. A frame must be whole
-    `frame_timeout` seconds after its first byte (0: whenever it likes). Set `on_message` and
-    `on_closed` in the turn in which the link is made. `on_closed` comes once, never from within a
-    call: None after an orderly end, else the error that ended the link.
+    `answers_to_the_end`: a remote that has closed its direction still gets the answers that it is
+    owed. `receive_ceiling`: how many unprocessed bytes are kept. A frame must be complete
+    `frame_timeout` seconds after its first byte (0: no limit). Set `on_message` and `on_closed` in
+    the turn in which the link is created. `on_closed` is called once, never from within a call:
+    with None after an orderly end, otherwise with the error that ended the link.
     """
 
     __slots__ = (
@@ -77,7 +77,7 @@ class Link:
         self._held = False
         self.open = True
         self.channel: Channel | None = None
-        """What a login on it is bound to, if it is a link with a secure registry."""
+        """What a login on this link is bound to, if it is a link with a secure registry."""
         self.on_message: Callable[[Message], None] = ignore
         self.on_closed: Callable[[P2PError | None], None] = ignore
         self._on_drained: Callable[[], None] = ignore
@@ -89,17 +89,17 @@ class Link:
 
     @property
     def local(self) -> Address:
-        """Our end."""
+        """The address of our end."""
         return self._transport.local
 
     @property
     def remote(self) -> Address:
-        """The other end."""
+        """The address of the remote."""
         return self._transport.remote
 
     @property
     def on_drained(self) -> Callable[[], None]:
-        """What is called when everything has gone out."""
+        """The callback for when everything has been sent."""
         return self._on_drained
 
     @on_drained.setter
@@ -109,22 +109,22 @@ class Link:
 
     @property
     def queued(self) -> int:
-        """Bytes that were sent but not taken by the system yet; `on_drained` is called at zero."""
+        """Bytes sent but not accepted by the system yet; `on_drained` is called at zero."""
         return self._transport.queued
 
     @property
     def has_room(self) -> bool:
-        """Whether little enough waits to go out; `on_drained` comes when nothing does."""
+        """Whether little is queued; `on_drained` is called when nothing is."""
         return self._transport.queued < SEND_HIGH_WATER
 
     def may_send(self, kind: type[Message]) -> bool:
-        """Return whether it is our turn to send that message."""
+        """Return whether we may send a message of that kind now."""
         return self.open and self._connection.may_send(kind)
 
     def send(self, message: Message) -> None:
         """Send a message; ignored on a closed link. Raise LocalProtocolError if it is not our turn.
 
-        What the remote had said before its turn is heard in a later turn of the loop.
+        Messages that the remote sent too early are handled in a later turn of the loop.
         """
         if not self.open:
             return
@@ -133,25 +133,25 @@ class Link:
             self._loop.call_soon(self._go_on)
 
     def expect(self, timeout: float, what: str) -> None:
-        """End the link with TimedOut unless `relax` comes within `timeout` seconds."""
+        """End the link with TimedOut unless `relax` is called within `timeout` seconds."""
         self.relax()
         self._deadline = self._loop.call_later(timeout, lambda: self._fail(TimedOut(what)))
 
     def relax(self) -> None:
-        """Lift the deadline."""
+        """Cancel the timeout of `expect`."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
     @property
     def held(self) -> bool:
-        """Whether `hold` was called last, and not `release`."""
+        """Whether the link is held, by `hold`."""
         return self._held
 
     def hold(self) -> None:
-        """Stop handling the remote's messages until `release`; they wait unread.
+        """Stop handling the remote's messages until `release`; they stay unread.
 
-        The end of the link is not noticed either, unless we send on it.
+        Meanwhile, the end of the link is noticed only by sending on it.
         """
         self._held = True
         self._transport.on_data = self._connection.frames.push
@@ -175,7 +175,7 @@ class Link:
         self._transport.abort()
 
     def _pump(self, data: bytes) -> None:
-        """Hand up messages until bytes run out, it is our turn, or the remote does not read."""
+        """Handle messages until bytes run out, it is our turn, or the remote does not read."""
         self._pumping = True
         heard = False
         try:
@@ -201,7 +201,7 @@ class Link:
             self._pause_or_resume()
 
     def _pause_or_resume(self) -> None:
-        """Read from the transport unless the link is held, or too much is unheard already."""
+        """Read from the transport unless the link is held or too much is unprocessed."""
         full = self._held or self._connection.frames.waiting > self._receive_ceiling
         if full is not self._paused and self.open:
             self._paused = full
@@ -211,7 +211,7 @@ class Link:
                 self._transport.resume_reading()
 
     def _watch_frame(self, *, heard: bool) -> None:
-        """Note when an unfinished frame began; one timer for each link checks it."""
+        """Note when an unfinished frame began; one timer per link checks it."""
         if not self._connection.unfinished:
             self._unfinished_since = None
         elif heard or self._unfinished_since is None:
@@ -230,12 +230,10 @@ class Link:
         if left > 0:
             self._look_later(left)
         else:
-            self._fail(TimedOut(f"{self.remote} did not finish what it began to say"))
+            self._fail(TimedOut(f"{self.remote} did not finish a message"))
 
     def _hear_of_room(self) -> None:
-        """Ask the wire to report when everything was written: that is after each answer, so only on
-        demand.
-        """
+        """Ask the transport to report when everything is sent, only while that is needed."""
         self._transport.on_drained = self._drained
 
     def _drained(self) -> None:
@@ -253,13 +251,13 @@ class Link:
             self._end()
 
     def _end(self) -> None:
-        """The remote will send no more: close, but not before it has its answers."""
+        """Close because the remote sends no more, but only after it has got its answers."""
         self._ending = True
         if not self.open:
             return
         if self._connection.owes or self._transport.queued:
             self._hear_of_room()
-            self._transport.pause_reading()  # else the end would be seen again and again
+            self._transport.pause_reading()  # otherwise the end would be reported again and again
         else:
             self.close()
 
@@ -276,6 +274,6 @@ class Link:
     def _closed(self, error: P2PError | None) -> None:
         self._stop()
         on_closed = self.on_closed
-        self.on_message = self.on_closed = ignore  # the owner is told once, and forgotten
+        self.on_message = self.on_closed = ignore  # the owner is called once, then released
         self._on_drained = ignore
         on_closed(self._error or error)

@@ -1,12 +1,11 @@
-"""The one loop: a selector, deadlines, and wake-up from other threads and signal handlers.
+"""The event loop: a selector, timers, and wake-ups from other threads and signal handlers.
 
-Knows nothing of who else runs a loop: a host nests it by `fileno` and `next_deadline`, everybody
-else calls `run_until`.
+A host can nest it by `fileno` and `next_deadline`; otherwise use `run_until`.
 
-A callback that raises is a bug. It must not cost more than the part in which it happened
-(ARCHITECTURE, "Bulkheads"): the part hands the exception to `contain`, which logs and counts it,
-and closes itself. In a process that runs for long (`containing`) the loop contains what no part
-has. A strict loop, as tests have it, raises every such exception.
+A callback that raises is a bug. It must not affect more than the part in which it happened
+(ARCHITECTURE, "Bulkheads"): the part passes the exception to `contain`, which logs and counts it,
+and closes itself. In a long-running process (`containing`), the loop contains all other exceptions.
+A strict loop, as in tests, raises all of them.
 """
 
 import heapq
@@ -28,7 +27,7 @@ T = TypeVar("T")
 Callback = Callable[[], None]
 Ready = Callable[[int], None]
 
-_LONGEST_WAIT = 86400.0  # a selector takes no timeout of more than some weeks
+_LONGEST_WAIT = 86400.0  # selectors reject timeouts of more than some weeks
 
 _log = logging.getLogger(__name__)
 
@@ -47,11 +46,11 @@ class Timer:
 
     @property
     def live(self) -> bool:
-        """Whether the call is still to come."""
+        """Whether the call is still due."""
         return self._callback is not None
 
     def cancel(self) -> None:
-        """Do not call; harmless after the call."""
+        """Cancel the call; does nothing after it."""
         self._callback = None
 
     def fire(self) -> None:
@@ -62,10 +61,10 @@ class Timer:
 
 
 class Loop:
-    """Everything that happens in a process happens in a turn of its loop.
+    """The event loop; everything in a process happens in one of its turns.
 
-    `clock` gives seconds that never go back; tests hand in one that they move by hand. `strict`:
-    raise bugs instead of containing them.
+    `clock` returns monotonic seconds; tests pass one that they advance by hand. `strict`: raise
+    bugs instead of containing them.
     """
 
     def __init__(
@@ -73,14 +72,14 @@ class Loop:
     ) -> None:
         self.now = clock
         self.contained = 0
-        """How many bugs were contained."""
+        """The number of bugs contained."""
         self.at_close: set[Callback] = set()
-        """What gives back the descriptors that are open, for the end of the loop.
+        """Callbacks that close open descriptors when the loop ends.
 
-        An owner may have lost sight of some: a wire that lingers, or one of a program that fails.
+        Their owners may be gone, as with a lingering wire or a program that fails.
         """
         self.lingering: OrderedDict[object, Callback] = OrderedDict()
-        """What ends connections that are closed but for their remotes' goodbye, oldest first."""
+        """Callbacks that end closed connections whose remotes have not closed, oldest first."""
         self._strict = strict
         self._contains_all = False
         self._fatal: BaseException | None = None
@@ -99,7 +98,7 @@ class Loop:
         self.watch(self._wake_in.fileno(), READ, self._woken)
 
     def contain(self, error: Exception, where: str) -> None:
-        """Log and count a bug that cost `where`; raise it if the loop is strict."""
+        """Log and count a bug that broke `where`; raise it if the loop is strict."""
         if self._strict:
             raise error
         self.contained += 1
@@ -107,9 +106,9 @@ class Loop:
 
     @contextmanager
     def containing(self) -> Iterator[None]:
-        """Contain every bug meanwhile, for a process that should outlive it.
+        """Contain all bugs meanwhile, for a process that should survive them.
 
-        A command that waits for one thing should not: it could wait for ever for what failed.
+        A command that waits for one result should not: it could wait for ever.
         """
         self._contains_all = True
         try:
@@ -118,18 +117,18 @@ class Loop:
             self._contains_all = False
 
     def end_with(self, error: BaseException) -> None:
-        """Raise the error at the end of this turn, to the caller of `run_once` or `run_until`."""
+        """Raise the error at the end of this turn, from `run_once` or `run_until`."""
         self._fatal = self._fatal or error
 
     def fileno(self) -> int:
-        """Return a descriptor that is readable whenever a turn has something to read or write.
+        """Return a descriptor that is readable while a turn has something to read or write.
 
         epoll and kqueue have one; on other systems this raises AttributeError.
         """
         return self._selector.fileno()
 
     def call_soon(self, callback: Callback) -> None:
-        """Call at the end of this turn; from such a call or between turns, of the next one."""
+        """Call at the end of this turn; between turns, or from such a call, at that of the next."""
         self._soon.append(callback)
 
     def call_at(self, deadline: float, callback: Callback) -> Timer:
@@ -146,13 +145,13 @@ class Loop:
     def call_from_thread(self, callback: Callback) -> None:
         """Call on the loop's own thread; for worker threads and signal handlers."""
         self._from_threads.append(callback)
-        with suppress(OSError):  # it is full of wake-ups, and awake enough; or the loop is closed
+        with suppress(OSError):  # already full of wake-ups, or the loop is closed
             self._wake_out.send(b"\0")
 
     def interrupt(self) -> None:
-        """Raise KeyboardInterrupt in a turn of its own, as if a callback did: nothing is half done.
+        """Raise KeyboardInterrupt from a turn of its own, so that no other callback is cut short.
 
-        At once where no turns are run, and the second time. For signal handlers.
+        Raise it at once if no turns are run, or at the second call. For signal handlers.
         """
         if self._interrupted or not self._is_running:
             raise KeyboardInterrupt
@@ -161,19 +160,19 @@ class Loop:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Turns are run, here or by another's loop: `interrupt` waits for one."""
+        """Note that turns are run, here or by a host's loop: `interrupt` waits for one."""
         before, self._is_running = self._is_running, True
         try:
             yield
         finally:
             self._is_running = before
         if not before:
-            self._interrupt()  # it came in the last turn, and concerns what is done here
+            self._interrupt()  # it came in the last turn
 
     def watch(self, descriptor: int, events: int, ready: Ready) -> None:
         """Call `ready(events)` in each turn in which the descriptor is ready for READ or WRITE.
 
-        Takes plain files too (a redirected stdin), which epoll refuses: they are always ready.
+        Accepts plain files too (a redirected stdin), which epoll refuses; they are always ready.
         """
         try:
             self._selector.register(descriptor, events, ready)
@@ -185,7 +184,7 @@ class Loop:
         self._selector.modify(descriptor, events, ready)
 
     def unwatch(self, descriptor: int) -> None:
-        """Watch no more; call before closing the descriptor."""
+        """Stop watching; call before closing the descriptor."""
         if self._plain_files.pop(descriptor, None) is None:
             self._selector.unregister(descriptor)
             self._unwatched.add(descriptor)
@@ -204,17 +203,17 @@ class Loop:
         return None if deadline is None else min(max(0.0, deadline - self.now()), _LONGEST_WAIT)
 
     def run_once(self, timeout: float | None = None) -> None:
-        """Run one turn, after waiting at most `timeout` seconds (None: as long as it takes)."""
+        """Run one turn, after waiting at most `timeout` seconds (None: without limit)."""
         until = self._until_next()
         if until is not None:
             timeout = until if timeout is None else min(timeout, until)
         self._unwatched.clear()
-        # A process that was stopped wakes with nothing (EINTR), whatever has come. Look again: what
-        # came in time is heard before a deadline counts.
+        # A process that was stopped may wake without events (EINTR). Select again, so that data
+        # that arrived in time is handled before timers fire.
         ready = self._selector.select(timeout) or self._selector.select(0)
-        now = self.now()  # at once: we may be stopped in the midst of the turn, too
+        now = self.now()  # read early, as the process may also be stopped during the turn
         for key, events in ready:
-            # A call before this one may have closed it, and its number may be reused by now.
+            # an earlier call may have closed it, and its number may be reused
             if key.fd not in self._unwatched:
                 try:
                     key.data(events)
@@ -235,9 +234,7 @@ class Loop:
             raise fatal
 
     def _stop_watching(self, descriptor: int) -> None:
-        """Stop watching a descriptor whose callback failed, because it could fail again in each
-        turn.
-        """
+        """Stop watching a descriptor whose callback failed, as it could fail again in each turn."""
         if descriptor not in self._unwatched:
             self.unwatch(descriptor)
 
@@ -269,10 +266,9 @@ class Loop:
         start: Callable[[Callable[[T], None], Callable[[P2PError], None]], None],
         timeout: float = math.inf,
     ) -> T:
-        """Call `start(then, failed)` and run turns until one of the two is called; return or raise
-        its argument.
+        """Call `start(then, failed)`, run turns until one is called; return or raise its argument.
 
-        Raise TimedOut after so many seconds; what was started is then still to be ended.
+        Raise TimedOut after so many seconds; the caller must then end what was started.
         """
         results: list[T] = []
         errors: list[P2PError] = []
@@ -289,12 +285,12 @@ class Loop:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is watched or due soon: all sockets closed, every last byte gone."""
-        watched = len(self._selector.get_map()) - 1  # but for our own wake-up
+        """Whether nothing is watched or due soon: all sockets are closed and all data sent."""
+        watched = len(self._selector.get_map()) - 1  # without our own wake-up
         return not (watched or self._plain_files or self._soon)
 
     def close(self) -> None:
-        """Close the loop's own descriptors and those that were not closed by their owners."""
+        """Close the loop's own descriptors and those that their owners left open."""
         for close in tuple(self.at_close):
             close()
         self.unwatch(self._wake_in.fileno())

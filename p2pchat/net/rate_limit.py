@@ -1,6 +1,6 @@
-"""How much one remote may ask: token buckets by key, and what an address counts as.
+"""Limits what one remote may request: token buckets, by key, and the grouping of addresses.
 
-Pure: "now" is handed in. Knows neither what is asked nor what a refusal says.
+Does no I/O: "now" is a parameter.
 """
 
 import ipaddress
@@ -12,20 +12,20 @@ MINUTE: Final = 60
 HOUR: Final = 3600
 
 _MAX_REMEMBERED: Final = 100_000
-"""Entries of one limit; the oldest are forgotten first, so that memory has an end."""
+"""Entries of one limit; the oldest are deleted first, to bound memory."""
 
 
 def group_of(host: str) -> str:
-    """Return what an IP address counts as: itself, or its /64, which is what one customer has."""
+    """Return the group of an IP address: itself for IPv4, its /64 for IPv6, as one customer has."""
     if ":" not in host:
         return host
     return str(ipaddress.ip_network((host, 64), strict=False))
 
 
 class RateLimit:
-    """Each key may take `burst` at once, and `per_second` on; where either is 0, without end.
+    """Each key may take `burst` units at once, then `per_second`; if either is 0, no limit.
 
-    `limited` tells whether there is an end: without one, callers need not ask.
+    `limited` is whether there is a limit.
     """
 
     def __init__(self, per_second: float, burst: int) -> None:
@@ -44,7 +44,7 @@ class RateLimit:
         return cls(count / HOUR, count)
 
     def change(self, per_second: float, burst: int) -> None:
-        """Allow so much from now on; what was taken stays taken."""
+        """Change the limit; units taken stay taken."""
         more = burst - self._burst
         self._left = OrderedDict((k, (left + more, at)) for k, (left, at) in self._left.items())
         self._per_second = per_second

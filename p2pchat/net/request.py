@@ -1,4 +1,4 @@
-"""Send a request on a link and wait for the answer, for commands that do nothing else meanwhile."""
+"""Sends a request on a link and waits for the answer, for commands that do nothing else meanwhile."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from p2pchat.protocol.messages import Answer, Message, Request
 
 
 def ask(loop: Loop, link: Link, request: Request, timeout: float = math.inf) -> Answer:
-    """Return the answer; raise LinkLost if the other process goes away meanwhile, or TimedOut."""
+    """Return the answer. Raise LinkLost if the other process ends meanwhile, or TimedOut."""
 
     def start(then: Callable[[Answer], None], failed: Callable[[P2PError], None]) -> None:
         def heard(message: Message) -> None:

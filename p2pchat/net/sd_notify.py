@@ -1,6 +1,6 @@
-"""Report our state to the service manager that started us, in the datagrams of sd_notify(3).
+"""Reports our state to the service manager that started us, by sd_notify(3).
 
-Knows no manager's name and reads no environment; without a request to be notified, nothing is sent.
+Reads no environment variables. Without an address, nothing is sent.
 """
 
 import logging
@@ -10,15 +10,15 @@ from typing import Final
 
 from p2pchat.net.loop import Loop, Timer
 
-_TIMEOUT_S: Final = 1.0  # a manager that is busy keeps us waiting; one that hangs must not
+_TIMEOUT_S: Final = 1.0  # long enough for a busy manager
 _log = logging.getLogger(__name__)
 
 
 class ServiceNotifier:
     """Notifications to the service manager at `address`: a path, `@` and an abstract name, or None.
 
-    `watchdog` is the seconds within which it wants a sign of life each time, once we are ready. The
-    loop gives it, so a loop that hangs gives none.
+    `watchdog` is the longest time in seconds between two signs of life that it accepts. The loop
+    sends them, so none is sent if it hangs.
     """
 
     def __init__(self, loop: Loop, address: str | None, watchdog: float | None = None) -> None:
@@ -34,16 +34,16 @@ class ServiceNotifier:
             self._give_sign(self._watchdog / 2)
 
     def reloading(self) -> None:
-        """Settings are being read again; `reloaded` ends it."""
+        """Report that settings are being reloaded; `reloaded` must follow."""
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._say("RELOADING=1", f"MONOTONIC_USEC={microseconds}")
 
     def reloaded(self) -> None:
-        """Report that reloading is over, whether it worked or not."""
+        """Report that reloading is over, whether it succeeded or not."""
         self._say("READY=1")
 
     def stopping(self) -> None:
-        """The end has begun."""
+        """Report that the service is stopping."""
         self._say("STOPPING=1", "STATUS=stopping")
 
     def close(self) -> None:
@@ -62,5 +62,5 @@ class ServiceNotifier:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
                 sock.settimeout(_TIMEOUT_S)
                 sock.sendto("\n".join(lines).encode(), self._name)
-        except OSError as error:  # a manager that does not listen is no reason to stop serving
-            _log.warning("the service manager cannot be told %s: %s", lines[0], error)
+        except OSError as error:  # not a reason to stop serving
+            _log.warning("cannot report %s to the service manager: %s", lines[0], error)

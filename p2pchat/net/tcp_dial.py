@@ -1,6 +1,6 @@
-"""Dial over TCP: a name is looked up off the loop, its addresses are tried side by side.
+"""Dials over TCP: names are resolved off the loop, and their addresses are tried in parallel.
 
-Also prepares every connected socket, dialled or accepted. Knows nothing of what travels.
+Also configures every connected socket, dialled or accepted. Knows nothing of the data.
 """
 
 import errno
@@ -18,24 +18,24 @@ from p2pchat.net.transport import TcpTransport, Wire
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.address import Address
 
-# A link that is half open (a machine that lost its network, a laptop that sleeps) is noticed in
-# about 30 s; without these the system waits for hours.
+# These notice a half-open connection (a lost network, a sleeping laptop) in about 30 s; the system
+# would wait for hours.
 _KEEPALIVE_IDLE: Final = 10
 _KEEPALIVE_INTERVAL: Final = 5
 _KEEPALIVE_COUNT: Final = 3
 _USER_TIMEOUT_MS: Final = 25_000
 
 _NEXT_ADDRESS_AFTER: Final = 0.25
-"""Seconds for an address to answer before the next one is tried beside it (RFC 8305, 5)."""
+"""Seconds until the next address is tried in parallel (RFC 8305, 5)."""
 
-_local_address = lru_cache(from_socket_name)  # one object for all that come to the same listener
+_local_address = lru_cache(from_socket_name)  # one object for all connections to a listener
 
 
 class TcpDial:
-    """One attempt to connect to a host, by whichever of its addresses answers first (RFC 8305).
+    """One attempt to connect to a host, by the address that answers first (RFC 8305).
 
     The next address is tried as soon as one has failed, and after a quarter of a second anyway.
-    `accepts` tells to which addresses we go; a name may lead anywhere.
+    `accepts` returns whether an address may be dialled; a name can resolve to any address.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class TcpDial:
 
 
 class _Attempt:
-    """One address of a host: `settled(self, socket, 0)` or `settled(self, None, errno)`, later.
+    """One address of a host; `settled(self, socket, 0)` or `settled(self, None, errno)` follows.
 
     Raise OSError if it fails at once.
     """
@@ -158,7 +158,7 @@ class _Attempt:
         loop.at_close.add(self.close)
 
     def close(self) -> None:
-        """Abandon it."""
+        """Abandon the attempt."""
         self._let_go()
         self._socket.close()
 
@@ -168,7 +168,7 @@ class _Attempt:
             if not error:
                 remote = from_socket_name(self._socket.getpeername())
                 self.remote = remote._replace(host=with_zone_of(remote.host, self.remote.host))
-        except OSError as broken:  # connected and broken off again, before we looked
+        except OSError as broken:  # connected and already broken
             error = broken.errno or errno.ENOTCONN
         if error:
             self.close()
@@ -183,7 +183,7 @@ class _Attempt:
 
 
 def _alternating(addresses: list[Address]) -> list[Address]:
-    """Return the addresses in their order, those of IPv6 and IPv4 in turn (RFC 8305, 4)."""
+    """Return the addresses in their order, but alternating between IPv6 and IPv4 (RFC 8305, 4)."""
     families: dict[bool, list[Address]] = {}
     for address in addresses:
         families.setdefault(":" in address.host, []).append(address)
@@ -192,7 +192,7 @@ def _alternating(addresses: list[Address]) -> list[Address]:
 
 
 def _anywhere(_: str) -> bool:
-    """Accept each address."""
+    """Return True: every address is accepted."""
     return True
 
 
@@ -207,7 +207,7 @@ def connected(loop: Loop, sock: socket.socket, remote: Address) -> TcpTransport:
         ("TCP_KEEPCNT", _KEEPALIVE_COUNT),
         ("TCP_USER_TIMEOUT", _USER_TIMEOUT_MS),
     ):
-        if hasattr(socket, name):  # not all of them are on macOS
+        if hasattr(socket, name):  # macOS lacks some of them
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return TcpTransport(loop, sock, _local_address(sock.getsockname()), remote)
 

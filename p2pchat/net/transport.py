@@ -1,13 +1,17 @@
-"""Move bytes over TCP: buffered, with a ceiling, under the one contract of every transport.
+"""Moves bytes over TCP, buffered and bounded. Defines the contract of all transports.
 
-Knows no frame. The contract, which `tests/net/transport_contract.py` holds every transport to:
-callbacks never come from within a call; `on_data` gives bytes in order; after `close` nothing more
-comes but `on_closed`, once, when all that was written has gone (or cannot go any more); after
-`abort` the same at once. `on_end` comes when the remote will send no more, and is `close` unless
-the owner, which may still have an answer to send, sets another. `on_closed(None)` is an orderly
-end, from either side. A wire that `lingers` lives on for a while after that, unseen, until the
-remote has ended too: a socket that is closed over unread bytes resets the connection, and the
-remote loses what it had not read yet.
+`tests/net/transport_contract.py` tests the contract:
+
+- Callbacks are never called from within a call.
+- `on_data` is called with the bytes in order.
+- After `close`, only `on_closed` is called, once, when everything written has been sent or cannot
+  be sent any more. After `abort`, it is called as soon as possible.
+- `on_end` is called when the remote sends no more. By default it is `close`; an owner that may
+  still have an answer to send replaces it.
+- `on_closed(None)` is an orderly end, by either side.
+
+A wire that `lingers` stays open in the background after that, until the remote has closed too:
+closing a socket with unread bytes resets the connection, and the remote loses what it has not read.
 """
 
 import errno
@@ -24,16 +28,16 @@ from p2pchat.net.loop import READ, WRITE, Loop, Timer
 from p2pchat.protocol.address import Address
 
 _MOST_LINGERING: Final = 128
-"""Connections that are closed but for their remotes' goodbye; no other limit counts them."""
+"""Closed connections that wait for their remotes to close; no other limit includes them."""
 
 SEND_CEILING: Final = 512 * 1024
-"""Bytes that a reader may leave unread unless told otherwise; the largest message fits."""
+"""The default limit on bytes that a remote leaves unread; the largest message fits."""
 
 SEND_HIGH_WATER: Final = 64 * 1024
 """With more than this queued, code that answers requests should wait for `on_drained`."""
 
 _RECEIVE_BYTES: Final = 65536
-_LINGER_TIMEOUT: Final = 5.0  # for the last bytes to a remote that has stopped reading, or its end
+_LINGER_TIMEOUT: Final = 5.0  # for a remote that has stopped reading or does not close
 
 
 class _State(Enum):
@@ -48,7 +52,7 @@ class _State(Enum):
 
 
 class Transport(Protocol):
-    """The interface of a wire to everything above."""
+    """The interface of a transport."""
 
     local: Address
     remote: Address
@@ -59,16 +63,16 @@ class Transport(Protocol):
 
     @property
     def queued(self) -> int:
-        """Bytes written and not yet taken by the system."""
+        """Bytes written and not yet accepted by the system."""
 
     def write(self, data: bytes) -> None:
-        """Send, in order, at the end of this turn; ignored after `close` or the end.
+        """Send data, in order, at the end of this turn; ignored after `close` or the end.
 
-        More queued than a wire's `send_ceiling` bytes ends the transport with LinkLost.
+        If more than `send_ceiling` bytes are queued, the transport ends with LinkLost.
         """
 
     def pause_reading(self) -> None:
-        """Leave what comes in the system's buffers; an end is not seen either."""
+        """Leave incoming data in the system's buffers; the end is not noticed either."""
 
     def resume_reading(self) -> None:
         """Read again."""
@@ -77,11 +81,11 @@ class Transport(Protocol):
         """Send what was written, then end."""
 
     def abort(self) -> None:
-        """End at once; what was written and has not gone is lost."""
+        """End at once; what was not sent is lost."""
 
 
 class Wire(Transport, Protocol):
-    """A transport of the system's, not one around another; see above what `lingers` does."""
+    """A transport of the operating system, rather than one around another; see above for `lingers`."""
 
     lingers: bool
     send_ceiling: int
@@ -140,12 +144,12 @@ class TcpTransport:
         self._out.append(data)
         self.queued += len(data)
         if self.queued > self.send_ceiling:
-            self._end(LinkLost(f"{self.remote} does not read what it is sent"))
+            self._end(LinkLost(f"{self.remote} does not read its data"))
         elif not self._flush_due:
             self._flush_soon()
 
     def pause_reading(self) -> None:
-        """Leave what comes in the system's buffers."""
+        """Leave incoming data in the system's buffers."""
         self._reading = False
         self._watch()
 
@@ -181,7 +185,7 @@ class TcpTransport:
             self._end(InternalError(f"the connection with {self.remote} was closed"))
 
     def _receive(self) -> None:
-        """Pass on received bytes; an answer to them is sent at once, not in a later turn."""
+        """Pass on received bytes; the answers are sent at once, not in a later turn."""
         data = self._read()
         if data is None:
             return
@@ -198,7 +202,7 @@ class TcpTransport:
             self._flush()
 
     def _read(self) -> bytes | None:
-        """Return what came, nothing at the end; None where nothing came, or the wire is broken."""
+        """Return received bytes, b"" at the end; None if nothing arrived or the wire is broken."""
         try:
             return self._socket.recv(_RECEIVE_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -208,7 +212,7 @@ class TcpTransport:
             return None
 
     def _wait_for_the_end(self) -> None:
-        """Drop what arrives after we have closed, until the remote has closed too."""
+        """Discard what arrives after we have closed, until the remote has closed too."""
         if self._read() == b"":
             self._end(None)
 
@@ -258,7 +262,7 @@ class TcpTransport:
         return True
 
     def _drain(self) -> None:
-        """Shut down our direction, and drop what arrives until the remote closes its own."""
+        """Shut down our direction, and discard what arrives until the remote closes its own."""
         if self._state is not _State.CLOSING:
             return
         try:
@@ -275,7 +279,7 @@ class TcpTransport:
             lingering.popitem(last=False)[1]()
 
     def _watch(self) -> None:
-        """Ask for writability only after a short send."""
+        """Wait for writability only after a partial send."""
         if self._state is _State.CLOSED:
             return
         wants_read = self._reading or self._state is _State.LINGERING
@@ -293,7 +297,7 @@ class TcpTransport:
         self._events = events
 
     def _give_up(self) -> None:
-        self._end(LinkLost(f"{self.remote} does not take the last bytes"))
+        self._end(LinkLost(f"{self.remote} does not read the last bytes"))
 
     def _end(self, error: P2PError | None) -> None:
         if self._state is _State.CLOSED:
@@ -327,6 +331,6 @@ class TcpTransport:
 
 def _lost(remote: Address, error: OSError) -> LinkLost:
     if error.errno in {errno.ECONNRESET, errno.EPIPE}:
-        return LinkLost(f"{remote} broke the connection off")
+        return LinkLost(f"{remote} broke off the connection")
     why = os.strerror(error.errno) if error.errno else str(error)
     return LinkLost(f"the connection to {remote} broke: {why}")

@@ -1,4 +1,4 @@
-"""Sockets of this machine alone, with a name in the file system: only their owner comes to them."""
+"""Unix sockets with a path in the file system, to which only their owner can connect."""
 
 import errno
 import os
@@ -18,16 +18,16 @@ _HERE: Final = Address("local", 0)
 _BACKLOG: Final = 16
 _PAUSE: Final = 0.1
 _LONGEST_NAME: Final = 100
-"""Bytes: sun_path of unix(7) takes 108, of macOS 104."""
+"""Bytes: sun_path of unix(7) holds 108, that of macOS 104."""
 _CREDENTIALS: Final = "iII"
 """struct ucred of unix(7): process, user, group."""
 _OPEN_FOLDERS: Final = Path("/proc/self/fd")
 
 
 class UnixListener:
-    """Accept connections of our user at a path, with mode 0600, until closed. Raise BindError.
+    """Accepts connections of our user at a path, with mode 0600, until closed. Raise BindError.
 
-    A name that a dead process left is taken over.
+    A socket left by a dead process is replaced.
     """
 
     def __init__(self, loop: Loop, path: Path, on_transport: Callable[[Wire], None]) -> None:
@@ -86,10 +86,10 @@ class UnixListener:
             self._on_transport(transport)
         except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
             transport.abort()
-            self._loop.contain(error, "taking a connection of this machine")
+            self._loop.contain(error, "accepting a local connection")
 
     def _rest(self) -> None:
-        """Accept again in a moment: there are no descriptors, or no memory, and we would spin."""
+        """Accept again after a pause: descriptors or memory are exhausted, and we would spin."""
         self._loop.unwatch(self._socket.fileno())
         self._pause = self._loop.call_later(_PAUSE, self._go_on)
 
@@ -99,12 +99,12 @@ class UnixListener:
 
 
 def _is_owners(sock: socket.socket) -> bool:
-    """Return whether the process at the other end is our user's or root's, as far as can be known.
+    """Return whether the process at the other end belongs to our user or root, as far as is known.
 
-    The mode of the socket and its folder says the same; this holds where they were changed.
+    The modes of the socket and its folder ensure that too, unless they were changed.
     """
     option = getattr(socket, "SO_PEERCRED", None)
-    if option is None:  # not on this system
+    if option is None:  # not supported by this system
         return True
     credentials = sock.getsockopt(socket.SOL_SOCKET, option, struct.calcsize(_CREDENTIALS))
     _, user, _ = struct.unpack(_CREDENTIALS, credentials)
@@ -113,7 +113,7 @@ def _is_owners(sock: socket.socket) -> bool:
 
 @contextmanager
 def _short_name(path: Path) -> Iterator[str]:
-    """Yield a name for the path that fits into an address, where the system has one."""
+    """Yield a name for the path that fits into an address, if the system has one."""
     if len(os.fsencode(path)) <= _LONGEST_NAME or not _OPEN_FOLDERS.is_dir():
         yield str(path)
         return

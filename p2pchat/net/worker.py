@@ -1,7 +1,6 @@
-"""Blocking work (Argon2id, SQL commits, name resolution) off the loop, its results back on it.
+"""Runs blocking work (Argon2id, SQL commits, name resolution) off the loop.
 
-The only place where threads are. Knows nothing of the work; the threads touch no state of the
-loop's but by `call_from_thread`.
+Only this module uses threads; they touch the loop's state only by `call_from_thread`.
 """
 
 import itertools
@@ -37,18 +36,18 @@ class Worker(Protocol):
     ) -> bool:
         """Run the job off the loop, then call `then(result)` or `failed(error)` on it.
 
-        Of what waits, the lowest rank goes first. `patient`: however long it takes. Return False
-        if too much of that rank waits already: neither will be called. An exception that is not
-        ours is a bug: the loop contains it, and `failed` gets an InternalError.
+        Jobs with the lowest rank run first. `patient`: no time limit. Return False if too many jobs
+        of that rank are queued: neither callback follows. An exception other than a P2PError is a
+        bug: the loop contains it, and `failed` gets an InternalError.
         """
 
 
 class ThreadWorker:
-    """A small pool of threads, and a queue that is bounded for each rank (`waiting` 0: it is not).
+    """A small pool of threads, with a queue bounded for each rank by `waiting` (0: unbounded).
 
-    `around_thread()` gives what each thread holds for its whole life. `patience`, in seconds: a job
-    that has not ended by then has failed, and what comes of it is dropped; while every thread is
-    held up by such jobs, no more are taken. Without it a job may take for ever.
+    `around_thread()` is a context that each thread holds while it runs. A job that takes more than
+    `patience` seconds has failed, and its result is dropped; while such jobs block all threads, no
+    more are accepted. Without `patience`, there is no time limit.
     """
 
     def __init__(
@@ -72,12 +71,12 @@ class ThreadWorker:
         self.reconfigure(waiting)
 
     def reconfigure(self, waiting: int) -> None:
-        """Queue at most so many jobs of a rank from now on; 0 means no limit."""
+        """Queue at most `waiting` jobs of a rank from now on; 0: no limit."""
         self._capacity = len(self._threads) + waiting if waiting else sys.maxsize
 
     @property
     def waiting(self) -> int:
-        """The number of jobs that have not ended."""
+        """The number of unfinished jobs."""
         return self._unfinished.total()
 
     def submit(
@@ -92,7 +91,7 @@ class ThreadWorker:
         """Run the job on a thread; see Worker."""
         if self._unfinished[rank] >= self._capacity or self._stuck >= len(self._threads):
             return False
-        if not self._started:  # one-shot commands mostly need no thread
+        if not self._started:  # one-shot commands rarely need a thread
             self._started = True
             for thread in self._threads:
                 thread.start()
@@ -104,9 +103,9 @@ class ThreadWorker:
         return True
 
     def close(self, timeout: float | None = None) -> None:
-        """Drop what has not begun, wait for what has, end the threads.
+        """Drop queued jobs, wait for the running ones, and end the threads.
 
-        `timeout`: seconds that each thread is waited for; what takes longer ends with us.
+        `timeout`: seconds to wait for each thread; slower ones end with the process.
         """
         while True:
             try:
@@ -142,7 +141,7 @@ class ThreadWorker:
 
     def _break(self, task: "_Task[T]", error: Exception) -> None:
         self._loop.contain(error, "a job of a worker thread")
-        task.failed(InternalError("the work could not be done"))
+        task.failed(InternalError("the work failed"))
 
     def _finish(self, task: "_Task[T]", outcome: Callable[[], None]) -> None:
         if task.given_up:
@@ -158,11 +157,11 @@ class ThreadWorker:
         task.stuck = task.begun
         self._stuck += task.stuck
         self._unfinished[task.rank] -= 1
-        task.failed(TimedOut("it takes too long, and is not waited for"))
+        task.failed(TimedOut("it took too long"))
 
 
 class _Task(Generic[T]):
-    """One job: the loop gives it up, or a thread begins it; where both at once, it has begun."""
+    """One job. Either the loop gives it up or a thread begins it; if both at once, it has begun."""
 
     def __init__(
         self,

@@ -85,4 +85,4 @@ def test_a_manager_that_does_not_listen_ends_nothing(
 ) -> None:
     """It is in the log."""
     ServiceNotifier(loop, str(tmp_path / "nobody")).ready("")
-    assert "the service manager cannot be told READY=1" in caplog.text
+    assert "cannot report READY=1 to the service manager" in caplog.text

@@ -106,4 +106,4 @@ class TestTcpTransport(TransportContract):
         caller.close()
         real_loop.run_until(lambda: bool(closed))
         assert closed[0] is not None
-        assert "broke the connection off" in closed[0].what
+        assert "broke off the connection" in closed[0].what

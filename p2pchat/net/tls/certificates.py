@@ -1,7 +1,7 @@
-"""Certificates and TLS contexts: made, read, told apart by their keys' fingerprints.
+"""Certificates and TLS contexts: made, read, and identified by the fingerprints of their keys.
 
-Knows no wire. A certificate is a wrapping of a key here: what is pinned is the key, so that a
-renewed certificate over the same key is the same registry.
+Does no network I/O. A certificate only carries a key: the key is pinned, so a registry keeps its
+identity when its certificate is renewed over the same key.
 """
 
 import base64
@@ -32,11 +32,11 @@ from p2pchat.errors import RemoteProtocolError, StorageError
 from p2pchat.private_files import replace_private
 from p2pchat.protocol.secure import ALPN
 
-_LIFETIME: Final = dt.timedelta(days=3650)  # trust is in the key, which has no date
+_LIFETIME: Final = dt.timedelta(days=3650)  # the key is trusted, which has no expiry
 
 
 def self_signed(key: EllipticCurvePrivateKey | Ed25519PrivateKey, name: str) -> x509.Certificate:
-    """Return a certificate over a key, by that key; it says nothing but the name."""
+    """Return a certificate over a key, signed with that key; it contains only the name."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
     return (
@@ -52,7 +52,7 @@ def self_signed(key: EllipticCurvePrivateKey | Ed25519PrivateKey, name: str) -> 
 
 
 def make_certificate(certificate_file: Path, key_file: Path, name: str) -> None:
-    """Make a self-signed certificate and its key, for the owner's eyes. Raise StorageError."""
+    """Write a self-signed certificate and its key, readable only by the owner. Raise StorageError."""
     key = generate_private_key(SECP256R1())
     certificate = self_signed(key, name)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -86,7 +86,7 @@ def fingerprint_of_file(certificate_file: Path) -> str:
 
 
 def lifetime_of_file(certificate_file: Path) -> tuple[dt.datetime, dt.datetime]:
-    """Return from when until when that certificate is good. Raise StorageError."""
+    """Return the start and end of that certificate's validity. Raise StorageError."""
     return _lifetime(_first_of(certificate_file))
 
 
@@ -100,7 +100,7 @@ def _lifetime(certificate: x509.Certificate) -> tuple[dt.datetime, dt.datetime]:
 
 
 def openssl_to_the_registry() -> str:
-    """Return the version of what speaks TLS there; `peer_tls` has its own."""
+    """Return the version of OpenSSL used towards the registry; `peer_tls` has its own."""
     return ssl.OPENSSL_VERSION
 
 
@@ -108,15 +108,15 @@ def _first_of(certificate_file: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(certificate_file.read_bytes())
     except (OSError, ValueError) as error:
-        raise StorageError(f"{certificate_file} holds no certificate: {error}") from error
+        raise StorageError(f"{certificate_file} contains no certificate: {error}") from error
 
 
 def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
-    """Return the registry's side: TLS 1.3 only, our ALPN. Raise StorageError."""
+    """Return the registry's context: TLS 1.3 only, our ALPN. Raise StorageError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols([ALPN])
-    context.num_tickets = 0  # a session is as long as its connection
+    context.num_tickets = 0  # sessions are not resumed
 
     def refuse_to_ask() -> bytes:
         """Stop OpenSSL from asking for a password on the terminal."""
@@ -131,13 +131,13 @@ def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise StorageError(
             f"{certificate_file} and {key_file} cannot be used: {error}",
-            likely="one of them is no PEM file, or they do not belong together",
+            likely="one of them is not a PEM file, or they do not belong together",
         ) from error
     return context
 
 
 def client_context(*, checked: bool) -> ssl.SSLContext:
-    """Return a client's side: by this machine's authorities, or for a pin to decide (`checked`)."""
+    """Return a client's context; `checked`: an authority of this machine must vouch for it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols([ALPN])

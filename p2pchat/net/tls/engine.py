@@ -1,10 +1,9 @@
-"""TLS without a wire: an engine turns received bytes into plain text, and plain text into bytes to
-send.
+"""TLS without a socket: engines convert received bytes to plain text, and plain text to bytes.
 
-Why memory buffers: a TLS socket holds bytes back that `select` says nothing of, and it owns the
-socket. Two engines: Python's own `ssl` here, for the link to the registry, which can check a CA
-chain and is small; pyOpenSSL in `peer_tls`, because Python's cannot accept a client certificate
-that no CA signed.
+A TLS socket would buffer bytes that `select` does not see, and would own the socket. There are two
+engines: Python's own `ssl` here, for the link to the registry, which can check a CA chain and is
+small; and pyOpenSSL in `peer_tls`, because Python's `ssl` cannot accept a client certificate that
+no CA has signed.
 """
 
 import ssl
@@ -16,10 +15,10 @@ _CHUNK: Final = 65536
 
 
 class Engine(Protocol):
-    """One end of a TLS session, without a wire.
+    """One end of a TLS session.
 
-    After the handshake: the protocol agreed on, the remote's certificate (DER), and what is unique
-    to this session (see proofs.Channel). `ended` once the remote has said goodbye.
+    After the handshake: the negotiated protocol, the remote's certificate (DER), and a value unique
+    to this session (see proofs.Channel). `ended` is set by the remote's close notification.
     """
 
     alpn: str | None
@@ -28,28 +27,28 @@ class Engine(Protocol):
     ended: bool
 
     def take(self, data: bytes) -> None:
-        """Accept bytes from the wire."""
+        """Accept bytes from the transport."""
 
     def give(self) -> bytes:
-        """Return the bytes to write to the wire."""
+        """Return the bytes to send."""
 
     def handshake(self) -> bool:
-        """Go on with it; True once it is done. Raise RemoteProtocolError if it fails."""
+        """Continue the handshake; return whether it is done. Raise RemoteProtocolError if it fails."""
 
     def read(self) -> bytes:
         """Return decrypted bytes; empty if there are none yet. Raise RemoteProtocolError."""
 
     def write(self, data: bytes) -> None:
-        """Encrypt."""
+        """Encrypt data."""
 
     def close(self) -> None:
         """Send a close notification."""
 
 
 class StandardEngine:
-    """Python's own TLS, for the registry's listener, from either side.
+    """Python's own TLS, for links with the registry, on either side.
 
-    `server_name` is the client's: which name the certificate must be for, where it is checked.
+    `server_name` is for the client: the name in the certificate, if that is checked.
     """
 
     __slots__ = ("_in", "_out", "_tls", "alpn", "binding", "ended", "remote_certificate")
@@ -66,15 +65,15 @@ class StandardEngine:
         self.ended = False
 
     def take(self, data: bytes) -> None:
-        """Accept bytes from the wire."""
+        """Accept bytes from the transport."""
         self._in.write(data)
 
     def give(self) -> bytes:
-        """Return the bytes to write to the wire."""
+        """Return the bytes to send."""
         return self._out.read()
 
     def handshake(self) -> bool:
-        """Go on with it; the certificate is known afterwards."""
+        """Continue the handshake; the certificate is known afterwards."""
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
@@ -83,29 +82,31 @@ class StandardEngine:
             raise CertificateNotTrusted(error.verify_message) from error
         except ssl.SSLError as error:
             if error.reason == "TLSV1_ALERT_UNKNOWN_CA":
-                raise CertificateLookedAt("hung up after a look at our certificate") from error
-            raise RemoteProtocolError(f"no TLS came about: {error.reason or error}") from error
+                raise CertificateLookedAt("hung up after reading our certificate") from error
+            raise RemoteProtocolError(
+                f"the TLS handshake failed: {error.reason or error}"
+            ) from error
         self.alpn = self._tls.selected_alpn_protocol()
         self.remote_certificate = self._tls.getpeercert(binary_form=True)
-        # Of TLS 1.3 it is the client's Finished message too, at both ends.
+        # In TLS 1.3, the client's Finished message identifies the session at both ends.
         self.binding = self._tls.get_channel_binding("tls-unique") or b""
         return True
 
     def read(self) -> bytes:
         """Return decrypted bytes; empty if there are none yet. Raise RemoteProtocolError."""
         if not (self._in.pending or self._tls.pending()):
-            return b""  # as OpenSSL would say by an error, which costs more than the bytes did
+            return b""  # what an exception of OpenSSL would say at a higher cost
         try:
             data = self._tls.read(_CHUNK)
         except ssl.SSLWantReadError:
             return b""
         except ssl.SSLError as error:
-            raise RemoteProtocolError(f"TLS broke: {error.reason or error}") from error
+            raise RemoteProtocolError(f"TLS failed: {error.reason or error}") from error
         self.ended = not data
         return data
 
     def write(self, data: bytes) -> None:
-        """Encrypt."""
+        """Encrypt data."""
         self._tls.write(data)
 
     def close(self) -> None:
@@ -113,11 +114,11 @@ class StandardEngine:
         try:
             self._tls.unwrap()
         except ssl.SSLError:
-            return  # theirs has not come, or no handshake was done: ours is on its way if it can
+            return  # the remote's has not arrived, or the handshake is not done
 
 
 class CertificateLookedAt(RemoteProtocolError):
-    """The remote knows no authority for our certificate: it will come back and compare the key."""
+    """The remote knows no authority for our certificate; it will reconnect and compare the key."""
 
 
 class CertificateNotTrusted(RemoteProtocolError):

@@ -1,8 +1,8 @@
-"""TLS between peers: mutual, 1.3, self-signed Ed25519 certificates, by pyOpenSSL's memory buffers.
+"""TLS between peers: mutual, 1.3, self-signed Ed25519 certificates, with pyOpenSSL.
 
-Python's own `ssl` cannot accept a client certificate that no authority signed; here a callback
-accepts it, and the key in it is what counts: exactly one certificate, with an Ed25519 key. Whether
-that key is the right one is for the owner of `on_secured` to decide.
+Python's own `ssl` cannot accept a client certificate that no authority signed; pyOpenSSL can, by a
+callback. Each side must present exactly one certificate, with an Ed25519 key. Whether it is the
+right key is decided by the owner, in `on_secured`.
 """
 
 from typing import Final
@@ -21,25 +21,25 @@ _CHUNK: Final = 65536
 
 
 def openssl_to_contacts() -> str:
-    """Return the version of what speaks TLS there; `certificates` has the registry's."""
+    """Return the version of OpenSSL used between peers; `certificates` has the registry's."""
     return SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()
 
 
 def peer_certificate(key: Ed25519PrivateKey) -> x509.Certificate:
-    """Return a self-signed certificate over the identity's key; it says nothing else."""
+    """Return a self-signed certificate over the identity's key; it contains nothing else."""
     return self_signed(key, "p2pchat peer")
 
 
 def peer_context(key: Ed25519PrivateKey) -> SSL.Context:
-    """Return the TLS settings of a node, for both roles; make one and keep it."""
+    """Return the TLS context of a node, for both roles; create it once."""
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_3_VERSION)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_options(SSL.OP_NO_TICKET)
     context.use_certificate(peer_certificate(key))
     context.use_privatekey(key)
-    # Every certificate is accepted here: `PeerEngine` looks at the key once the handshake is done,
-    # which proves that the remote holds it.
+    # Accept every certificate here. `PeerEngine` checks the key after the handshake, which proves
+    # that the remote holds it.
     context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
     context.set_alpn_protos([ALPN.encode()])
     context.set_alpn_select_callback(_select_alpn)
@@ -59,16 +59,16 @@ class PeerEngine:
         self.alpn: str | None = None
         self.remote_certificate: bytes | None = None
         self.remote_key = b""
-        self.binding = b""  # a chat needs none: both ends prove their keys in the handshake
+        self.binding = b""  # not needed: the handshake proves both keys
         self.ended = False
 
     def take(self, data: bytes) -> None:
-        """Accept bytes from the wire."""
-        if data:  # pyOpenSSL takes nothing for an error
+        """Accept bytes from the transport."""
+        if data:  # pyOpenSSL rejects empty data
             self._tls.bio_write(data)
 
     def give(self) -> bytes:
-        """Return the bytes to write to the wire."""
+        """Return the bytes to send."""
         pieces = []
         try:
             while True:
@@ -77,22 +77,22 @@ class PeerEngine:
             return b"".join(pieces)
 
     def handshake(self) -> bool:
-        """Go on with it. Raise RemoteProtocolError for a certificate that is not an identity."""
+        """Continue the handshake. Raise RemoteProtocolError if the certificate is no identity."""
         try:
             self._tls.do_handshake()
         except SSL.WantReadError:
             return False
         except SSL.Error as error:
-            raise RemoteProtocolError(f"no TLS came about: {_reason(error)}") from error
+            raise RemoteProtocolError(f"TLS handshake failed: {_reason(error)}") from error
         self.alpn = self._tls.get_alpn_proto_negotiated().decode() or None
         try:
             certificate = self._only_certificate()
             key = certificate.public_key()
         except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
-            # OpenSSL lets through what cryptography then refuses to read
+            # OpenSSL accepts some certificates that cryptography cannot read
             raise RemoteProtocolError(f"the certificate is malformed: {error}") from error
         if not isinstance(key, Ed25519PublicKey):
-            raise RemoteProtocolError("the certificate's key is no Ed25519 key")
+            raise RemoteProtocolError("the certificate's key is not an Ed25519 key")
         if self.alpn != ALPN:
             raise RemoteProtocolError(f"it does not speak {ALPN}")
         self.remote_certificate = certificate.public_bytes(Encoding.DER)
@@ -102,9 +102,9 @@ class PeerEngine:
     def _only_certificate(self) -> x509.Certificate:
         certificate = self._tls.get_peer_certificate(as_cryptography=True)
         chain = self._tls.get_peer_cert_chain(as_cryptography=True) or []
-        # OpenSSL counts the remote's own certificate into the chain on the dialling side alone.
+        # Only on the dialling side does OpenSSL include the remote's own certificate in the chain.
         if certificate is None or len(chain) != int(self._dialling):
-            raise RemoteProtocolError("more or less than the one certificate that is due")
+            raise RemoteProtocolError("expected exactly one certificate")
         return certificate
 
     def read(self) -> bytes:
@@ -117,10 +117,10 @@ class PeerEngine:
             self.ended = True
             return b""
         except SSL.Error as error:
-            raise RemoteProtocolError(f"TLS broke: {_reason(error)}") from error
+            raise RemoteProtocolError(f"TLS failed: {_reason(error)}") from error
 
     def write(self, data: bytes) -> None:
-        """Encrypt."""
+        """Encrypt data."""
         while data:
             data = data[self._tls.send(data[:_CHUNK]) :]
 
@@ -129,7 +129,7 @@ class PeerEngine:
         try:
             self._tls.shutdown()
         except SSL.Error:
-            return  # no handshake was done
+            return  # the handshake is not done
 
 
 def _select_alpn(_: SSL.Connection, offered: list[bytes]) -> bytes | SSL._NoOverlappingProtocols:
@@ -137,6 +137,6 @@ def _select_alpn(_: SSL.Connection, offered: list[bytes]) -> bytes | SSL._NoOver
 
 
 def _reason(error: SSL.Error) -> str:
-    """Return OpenSSL's last word on it."""
+    """Return OpenSSL's last error."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return str(queue[-1][-1]) if queue else (str(error) or type(error).__name__)

@@ -1,7 +1,6 @@
-"""Sign with the key of a registry's certificate, and check such signatures.
+"""Signs with the key of a registry's certificate, and verifies such signatures.
 
-A certificate may have an Ed25519, ECDSA or RSA key; the public key says which algorithm is due.
-Knows nothing of what is signed.
+A certificate may have an Ed25519, ECDSA or RSA key, which determines the algorithm.
 """
 
 from pathlib import Path
@@ -25,24 +24,24 @@ _PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=padding.PSS.DIGEST_LE
 class Signer:
     """The private key in a PEM file. Raise StorageError if it cannot be read or cannot sign.
 
-    `public` is the public key (SubjectPublicKeyInfo, DER), `fingerprint` what it is known by.
+    `public` is the public key (SubjectPublicKeyInfo, DER), `fingerprint` its fingerprint.
     """
 
     def __init__(self, key_file: Path) -> None:
         try:
             key = load_pem_private_key(key_file.read_bytes(), password=None)
-        except TypeError as error:  # what cryptography raises where a password is missing
+        except TypeError as error:  # raised by cryptography if a password is missing
             raise StorageError(
                 f"{key_file} is encrypted",
-                advice=f"openssl pkey -in {key_file} -out plain-key.pem, and name that one",
+                advice=f"openssl pkey -in {key_file} -out plain-key.pem, and use that file",
             ) from error
         except (OSError, ValueError, UnsupportedAlgorithm) as error:
-            raise StorageError(f"{key_file} holds no key that can be used: {error}") from error
+            raise StorageError(f"{key_file} contains no usable key: {error}") from error
         if not isinstance(
             key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
         ):
             raise StorageError(
-                f"{key_file} holds a key of another kind than Ed25519, ECDSA or RSA",
+                f"{key_file} contains a key other than Ed25519, ECDSA or RSA",
                 advice="choose a certificate with one of these",
             )
         self._key = key

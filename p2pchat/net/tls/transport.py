@@ -1,7 +1,7 @@
-"""TLS around any transport, by an engine with memory buffers: itself a transport.
+"""TLS over any transport; itself a transport.
 
-Whatever the engine has decrypted is handed up in the same turn, until it has no more. The owner
-decides in `on_secured` which certificate is right; nothing is heard before.
+All data that can be decrypted is passed on in the same turn. The owner decides in `on_secured`
+whether the certificate is the right one; no data is passed on before.
 """
 
 import math
@@ -18,15 +18,16 @@ from p2pchat.protocol.address import Address
 HANDSHAKE_TIMEOUT: Final = 15.0
 
 MAX_HANDSHAKE_BYTES: Final = 64 * 1024
-"""Of a remote that has proved nothing yet; a chain of certificates fits, a flood does not."""
+"""Bytes from a remote that is not authenticated yet; enough for a chain of certificates."""
 
 
 class TlsTransport:
     """A transport over a transport.
 
-    `on_secured` comes once, in the turn in which the handshake is done; close the transport there
-    if the certificate or the protocol agreed on is wrong. What is written before goes out after.
-    The handshake has `handshake_timeout` seconds (0: any time) and so many bytes of the remote's.
+    `on_secured` is called once, in the turn in which the handshake is done; close the transport
+    there if the certificate or the negotiated protocol is wrong. What was written before is sent
+    after it. The handshake is limited to `handshake_timeout` seconds (0: no limit) and
+    `handshake_bytes` from the remote.
     """
 
     __slots__ = (
@@ -82,7 +83,7 @@ class TlsTransport:
         inner.on_closed = self._ended
         self._handshake_bytes = handshake_bytes
         self._deadline = loop.call_later(handshake_timeout or math.inf, self._too_late)
-        inner.lingers = True  # both ends talk on it, so the remote may be talking when we close
+        inner.lingers = True  # both ends send, so the remote may be sending when we close
         loop.call_soon(self._shake)
 
     @property
@@ -92,11 +93,11 @@ class TlsTransport:
 
     @property
     def queued(self) -> int:
-        """Bytes written and not yet taken by the system."""
+        """Bytes written and not yet accepted by the system."""
         return self._inner.queued + self._unsent_bytes
 
     def write(self, data: bytes) -> None:
-        """Encrypt and send; what answers one piece of theirs is encrypted in one piece too."""
+        """Encrypt and send; the answers to one piece of input are encrypted together."""
         if self._closing:
             return
         self._unsent.append(data)
@@ -105,20 +106,18 @@ class TlsTransport:
             self._flush()
 
     def pause_reading(self) -> None:
-        """Leave what comes in the system's buffers."""
+        """Leave incoming data in the system's buffers."""
         self._reading = False
         self._inner.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read again, first what OpenSSL already holds."""
+        """Read again, beginning with what OpenSSL has already decrypted."""
         self._reading = not self._closing
         self._inner.resume_reading()
         self._loop.call_soon(self._hear)
 
     def close(self) -> None:
-        """Send what was written and a close notification, then end; the handshake may have to come
-        first.
-        """
+        """Send what was written and a close notification, after the handshake, then end."""
         if self._closing:
             return
         self._closing = True
@@ -148,7 +147,7 @@ class TlsTransport:
             return
         self._handshake_bytes -= len(data)
         if self._handshake_bytes < 0:
-            self._fail(RemoteProtocolError(f"{self.remote} says too much in the TLS handshake"))
+            self._fail(RemoteProtocolError(f"{self.remote} sent too much in the TLS handshake"))
             return
         self._engine.take(data)
         self._shake()
@@ -176,7 +175,7 @@ class TlsTransport:
         except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
             self._break(error)
             return
-        self.on_secured = ignore  # it has come, and may hold a good deal
+        self.on_secured = ignore  # called once; may hold references
         self._flush()
         if self._closing:
             self._say_goodbye()
@@ -184,7 +183,7 @@ class TlsTransport:
             self._hear()
 
     def _hear(self) -> None:
-        """Pass on all that can be decrypted: select does not know what OpenSSL still holds."""
+        """Pass on all that can be decrypted: select does not know what OpenSSL has buffered."""
         try:
             while self._secured and self._reading and (data := self._engine.read()):
                 self._hearing = True
@@ -228,24 +227,24 @@ class TlsTransport:
             self.on_drained()
 
     def _fail(self, error: P2PError) -> None:
-        """End, after telling the remote why if TLS has words for it."""
+        """End, after sending the remote a TLS alert if there is one for the reason."""
         self._error = self._error or error
         self._forget_unsent()
         self._flush()
         if not self._secured:
-            # It is counted nowhere any more, so it must not hold a descriptor.
+            # No limit includes it any more, so it must not keep a descriptor.
             self._inner.lingers = False
         self.close()
 
     def _ended(self, error: P2PError | None) -> None:
         if error is None and self._secured and not self._closing and not self._engine.ended:
-            # Without TLS's own goodbye anybody on the way could have cut it short (RFC 8446, 6.1).
-            error = LinkLost(f"{self.remote} broke the connection off")
+            # Without a TLS close notification, the data may have been truncated (RFC 8446, 6.1).
+            error = LinkLost(f"{self.remote} broke off the connection")
         self._closing = True
         self._reading = False
         self._deadline.cancel()
         on_closed = self.on_closed
-        # Forget the owner: OpenSSL's memory would stay until the cycle collector runs.
+        # Release the owner: OpenSSL's memory would stay until the cycle collector runs.
         self.on_data, self.on_closed, self.on_secured = ignore, ignore, ignore
         self.on_drained = self.on_end = ignore
         on_closed(self._error or error)

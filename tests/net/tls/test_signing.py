@@ -83,4 +83,4 @@ def test_a_file_that_holds_no_such_key(tmp_path: Path) -> None:
     file.write_bytes(other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NO_PASSWORD))
     with pytest.raises(StorageError) as refused:
         Signer(file)
-    assert "another kind" in refused.value.what
+    assert "other than Ed25519" in refused.value.what
