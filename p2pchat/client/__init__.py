@@ -1,1 +1,1 @@
-"""One way to use a node, of this process or of another: orders go in, events come out."""
+"""The interface to a node, in this process or another: orders go in, events come out."""

@@ -1,6 +1,6 @@
-"""A client of a node: orders go out, answers, events and changes of the state come in.
+"""A client of a node: it sends orders, and receives answers, events and changes of state.
 
-The same for the node of this process and of another; only how messages travel is different
+The node may run in this process or in another one; only the transport of messages differs
 (`local_client`, `socket_client`).
 """
 
@@ -23,23 +23,24 @@ from p2pchat.protocol.names import is_me, meant_name
 R = TypeVar("R", bound=Result)
 
 ANSWER_TIMEOUT: Final = 10.0
-"""Seconds for what a node answers by itself, and for a sign of life."""
+"""Seconds for answers that need only the node, and for its signs of life."""
 
 REGISTRY_TIMEOUT: Final = 25.0
-"""Seconds for what it must ask the registry."""
+"""Seconds for answers that need the registry."""
 
 
 class Client(ABC):
     """A connection to a node, until `close` or `on_closed`.
 
-    Callbacks come one at a time in later turns, in the order in which the node has acted: what an
-    event or an answer tells is in `state` by then. `on_changed` tells of other changes of it. These
-    two come only if the client follows the node. `on_closed(error)` comes at most once, before
-    the orders without an answer fail. Nothing comes before `begin`, so set them before it.
+    Callbacks are called one at a time, in later turns, in the order of what happened in the node;
+    `state` is up to date by then. `on_changed` is called for changes of state without an event. If
+    the client does not follow the node, only answers and `on_closed` come. `on_closed(error)` is
+    called at most once, before the unanswered orders fail. No callback is called before `begin`, so
+    set them first.
     """
 
     paced = False
-    """Whether the owner calls `taken`; otherwise an event is taken once `on_event` returns."""
+    """Whether the owner calls `taken`; otherwise an event is processed once `on_event` returns."""
 
     def __init__(self, loop: Loop, hello: Hello) -> None:
         self.loop = loop
@@ -48,25 +49,25 @@ class Client(ABC):
         self.on_changed: Callable[[], None] = ignore
         self.on_closed: Callable[[P2PError], None] = ignore
         self.on_bug: Callable[[], None] = ignore
-        """Called when an event or an answer was lost by a bug of the owner."""
+        """Called if a bug of the owner has lost an event or an answer."""
         self.is_open = True
         self.number = 0
-        """The number of the event that came last."""
+        """The number of the last event."""
         self._orders: dict[int, tuple[Callable[[Any], None], OnFailed]] = {}
         self._last_order = 0
         self._ended: P2PError | None = None
         self._is_forgotten = False
 
     def _welcomed(self, welcome: Welcome) -> None:
-        """Note whose node it is."""
+        """Set up the client from the node's welcome."""
         self.username = welcome.username
         self.registry = welcome.registry
         self.secure = welcome.secure
         self.transient = welcome.transient
         self.names = welcome.names
-        """Users met or looked up, when the client came."""
+        """Users met or looked up, as of the welcome."""
         self.unread = welcome.unread
-        """The unread lines of each contact, when the client came."""
+        """The unread lines of each contact, as of the welcome."""
         self.state: NodeState = welcome.state
 
     @property
@@ -76,7 +77,7 @@ class Client(ABC):
         return None if retry_at is None else max(0.0, retry_at - self.loop.now())
 
     def named(self, typed: str, *, in_clear: bool = False) -> str:
-        """Return a typed name in the spelling of the registry; "me" is ourselves.
+        """Return a typed name in the registry's spelling; "me" is our own account.
 
         A contact in clear may have any name. Raise UsageError if it is not valid.
         """
@@ -91,10 +92,10 @@ class Client(ABC):
     def order(
         self, order: Order[R], then: Callable[[R], None] = ignore, failed: OnFailed = ignore
     ) -> None:
-        """Order something; one of the two is called in a later turn, unless the client closes.
+        """Send an order; one of the callbacks follows in a later turn, unless the client closes.
 
-        `failed` is told LinkLost if the node has ended, TimedOut if it hangs. The first order
-        begins.
+        `failed` gets LinkLost if the node has ended, TimedOut if it hangs. The first order calls
+        `begin`.
         """
         self.begin()
         if self._ended is not None:
@@ -118,18 +119,18 @@ class Client(ABC):
 
     @abstractmethod
     def begin(self) -> None:
-        """Call the callbacks from now on, and for what has come; harmless a second time."""
+        """Allow callbacks from now on, also for earlier messages; may be called again."""
 
     @abstractmethod
     def close(self) -> None:
-        """Use the node no more; nothing is called after that."""
+        """Stop using the node; no callback follows."""
 
     @abstractmethod
     def _send(self, message: Message) -> None:
         """Send a message to the node."""
 
     def _hear(self, message: Message) -> None:
-        """Handle a message of the node; a bug in what the owner does with it costs that alone."""
+        """Handle a message of the node; a bug in the owner's callback affects only that message."""
         try:
             self._handle(message)
         except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
@@ -140,7 +141,7 @@ class Client(ABC):
         match message:
             case Answered(number, result, failure, change):
                 self._change(change)
-                then, failed = self._orders.pop(number, (ignore, ignore))  # or nothing waits
+                then, failed = self._orders.pop(number, (ignore, ignore))  # may be unwanted
                 if failure is None:
                     then(result)
                 else:
@@ -162,20 +163,20 @@ class Client(ABC):
             self.state = changed(self.state, change)
 
     def _end(self, error: P2PError) -> None:
-        """Report that the node has ended, or hangs, and fail every order without an answer."""
+        """Report that the node has ended or hangs, and fail all unanswered orders."""
         self.is_open = False
         self._ended = error
         if not isinstance(error, TimedOut):
             self._ended = LinkLost(error.what, likely=error.likely, advice=error.advice)
         orders, self._orders = self._orders, {}
         self.on_closed(error)
-        if self._is_forgotten:  # the owner has closed it, and is to be called no more
+        if self._is_forgotten:  # closed by the owner
             return
         for _, failed in orders.values():
             failed(self._ended)
 
     def _forget(self) -> None:
-        """Call nothing any more."""
+        """Drop all callbacks."""
         self.is_open = False
         self._is_forgotten = True
         self._orders.clear()

@@ -1,6 +1,7 @@
-"""The clients of one node: they are told of events, and have conversations open.
+"""The clients of one node: they receive its events and have conversations open.
 
-A client that fails at an event loses that event, and perhaps itself; the node and the others go on.
+A client that fails at an event loses that event, and perhaps its session; the node and the other
+clients are not affected.
 """
 
 from collections.abc import Callable, Collection
@@ -12,62 +13,62 @@ from p2pchat.protocol.client.events import ChatStarted, Event
 
 
 class Session(Protocol):
-    """A client, as its node sees it."""
+    """The session of a client, as its node sees it."""
 
     attended: bool
 
     @property
     def opened(self) -> Collection[str]:
-        """The contacts with an open conversation there."""
+        """The contacts whose conversations are open in the client."""
 
     def on_event(self, event: Event) -> None:
         """Handle an event of the node."""
 
     def on_changed(self) -> None:
-        """Note that more can be said than before, or that a client has ordered something."""
+        """Note that more lines can be sent than before, or that a client has sent an order."""
 
     def on_bug(self) -> None:
-        """Note that an event was lost by a bug, which is logged."""
+        """Note that an event was lost by a bug, which has been logged."""
 
 
 class Clients:
-    """The clients of the node that `serve` is given; they can come as soon as it is.
+    """The clients of the node that is passed to `serve`.
 
-    Contacts are told whether a person is there whenever one comes or goes.
+    Contacts are told whether a user is at a screen whenever one comes or goes.
     """
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self._node: Node | None = None
         self._sessions: list[Session] = []
-        self._behind: dict[str, set[Session]] = {}  # who is not ready for a contact's lines
+        self._behind: dict[str, set[Session]] = {}  # the sessions that are behind, by contact
         self.on_give_way: Callable[[], None] | None = None
-        """Ends a node that is there for a moment only, so that another process can be the node."""
+        """Ends a node that is online only briefly, so that another process can be the node."""
 
     @property
     def node(self) -> Node:
-        """Their node."""
+        """The node that is served."""
         assert self._node is not None
         return self._node
 
     def serve(self, node: Node) -> None:
-        """Be clients of this node."""
+        """Serve the clients of this node."""
         self._node = node
         node.on_changed = self.on_changed
 
     @property
     def attended(self) -> bool:
-        """Whether a person is there."""
+        """Whether a client with a user is connected."""
         return any(session.attended for session in self._sessions)
 
     def add(self, session: Session) -> None:
-        """Add a client, which is told every event from now on."""
+        """Add a client, which receives all further events."""
         self._sessions.append(session)
         if session.attended:
             self._tell_attended()
 
     def remove(self, session: Session) -> None:
-        """Remove a client, which is told no more."""
+        """Remove a client."""
         self._sessions.remove(session)
         if session.attended:
             self._tell_attended()
@@ -77,7 +78,7 @@ class Clients:
         return any(contact in s.opened for s in self._sessions if s is not besides)
 
     def wait_for_reader(self, contact: str, session: Session, *, behind: bool) -> None:
-        """Read no more from a contact while any client that is to be waited for is behind."""
+        """Stop reading from a contact while any client that must keep up is behind."""
         waiting = self._behind.setdefault(contact, set())
         was_behind = bool(waiting)
         (waiting.add if behind else waiting.discard)(session)
@@ -89,11 +90,11 @@ class Clients:
     def on_event(self, event: Event) -> None:
         """Handle an event of the node."""
         if isinstance(event, ChatStarted) and event.contact in self._behind:
-            self.node.wait_for_reader(event.contact, behind=True)  # it is another chat
+            self.node.wait_for_reader(event.contact, behind=True)  # also in the new chat
         self._tell(lambda session: session.on_event(event))
 
     def on_changed(self) -> None:
-        """Note that the state of the node may have changed without an event."""
+        """Note that the node's state may have changed without an event."""
         self._tell(lambda session: session.on_changed())
 
     def _tell_attended(self) -> None:

@@ -1,7 +1,7 @@
-"""Some lines to one contact, until they are acknowledged, refused, or it takes too long.
+"""Sends lines to one contact and waits until they are acknowledged, refused, or time is up.
 
-What could not be delivered in time stays in the outbox; nothing is lost by giving up the wait. No
-chat is opened by it: the contact finds it unread.
+Lines that are not delivered in time stay in the outbox. No chat is opened: the lines are unread at
+the contact.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ Queue = Callable[[Then, OnFailed], None]
 
 
 class Delivery:
-    """Begin at once; `then(error, number)` comes once, in a later turn. Feed it `on_event`.
+    """Begins at once; `then(error, number)` is called once, in a later turn. Pass it all events.
 
-    Without an error all is delivered up to the line with that number.
+    Without an error, all lines up to that number are delivered.
 
-    `queue(then, failed)` is what `Outbox` does. ContactOffline means that every line is on the
-    disk, and goes out when it can; NotTrusted because of a changed key, that it is kept and goes
-    nowhere before the person has decided. Raise UsageError if the name is not one.
+    `queue(then, failed)` queues the lines, as in `Outbox`. ContactOffline means that all lines are
+    on disk and will be sent later; NotTrusted because of a changed key, that they are kept until
+    the user has decided. Raise UsageError if the name is not valid.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Delivery:
         self._wait = wait
         self._then = then
         self._last: int | None = None  # the number of our last line
-        self._new_numbers: dict[int, int] = {}  # of lines that have others than they were given
+        self._new_numbers: dict[int, int] = {}  # of renumbered lines, by their old numbers
         self._over = False
         queue(self._queued, self._end)
 
     def on_event(self, event: Event) -> None:
-        """See whether it concerns us."""
+        """Handle an event of the node."""
         match event:
             case Delivered(contact, _, up_to) if contact == self._contact:
                 if self._last is not None and up_to >= self._last:
@@ -58,7 +58,7 @@ class Delivery:
             case NotKept(contact, error) if contact == self._contact:
                 self._end(error)
             case OutboxFailed(contact, error) if contact == self._contact:
-                if not self._on_its_way:  # others of them have failed
+                if not self._on_its_way:  # otherwise other lines have failed
                     self._end(error)
             case _:
                 pass
@@ -66,7 +66,7 @@ class Delivery:
     def _queued(self, last: int) -> None:
         self._last = self._number_now(last)
         chat = self._node.chat(self._contact)
-        if chat is not None and chat.delivered >= self._last:  # it had been said before
+        if chat is not None and chat.delivered >= self._last:  # delivered before we knew the number
             self._end(None)
             return
         late = _queued(f"{self._contact} has not acknowledged it yet")
@@ -101,4 +101,4 @@ class Delivery:
 
 
 def _queued(why: str) -> ContactOffline:
-    return ContactOffline(why, advice="it waits in the outbox, and goes out by itself: p2p outbox")
+    return ContactOffline(why, advice="it is queued and will be sent later: p2p outbox")

@@ -1,11 +1,11 @@
-"""A queue of events for one client, sent at the pace at which the client takes them.
+"""A queue of events for one client, sent as fast as the client processes them.
 
-Only so much may be under way that the client has not taken. Beyond it the client is behind:
-messages are read from the history when it catches up, and other events are merged to the newest
-state. So a client that falls behind costs no memory and misses no message. A contact in clear, of
-whom there is no history, is not heard meanwhile. `seen`: the client stands for the person, so it
-gets what is unread first, and what it has taken counts as seen. `waits`, or `seen`: while it is
-behind no contact that writes is heard.
+The number of unprocessed events is limited. Beyond the limit the client is behind: messages are
+read from the history when it catches up, and other events are merged into the newest state. So a
+slow client costs no memory and misses no message. Meanwhile, contacts in clear, who have no
+history, are not read. `seen`: the client stands for the user, so it first gets what is unread, and
+what it has processed becomes read. `waits`, or `seen`: while it is behind, no contact who sends is
+read.
 """
 
 from collections import deque
@@ -35,10 +35,10 @@ T = TypeVar("T")
 
 _MOST_UNTAKEN: Final = 1000
 _MOST_CHARACTERS: Final = 1024 * 1024
-"""Events, and characters of text in them, that are under way."""
+"""The limit on unprocessed events, plus the characters of text in them."""
 
 _BEGINNING: Final = 200
-"""Characters of a text that is one of very many."""
+"""Characters kept of each text if there are very many texts."""
 
 _MOST_MERGED: Final = 1000
 """Events of different kinds or contacts that are kept for a client that is behind."""
@@ -53,13 +53,13 @@ _REGISTRY: Final = (RegistryBack, RegistryLost)
 class _Untaken(NamedTuple):
     number: int
     size: int
-    message: TextReceived | None  # what is seen with it
+    message: TextReceived | None  # to be marked read with the event
 
 
 class EventQueue:
-    """Send events, numbered from 1, as far as the client takes them.
+    """Sends events, numbered from 1, as far as the client has processed them.
 
-    `wait_for_reader(contact, behind)` is told whose lines are not to be read meanwhile.
+    `wait_for_reader(contact, behind)` is called with contacts whose lines must not be read now.
     """
 
     def __init__(
@@ -82,17 +82,17 @@ class EventQueue:
         self._untaken: deque[_Untaken] = deque()
         self._untaken_characters = 0
         self._unread: deque[int] = deque()  # ids of messages that were unread at first
-        self._after: int | None = None  # messages with a higher id were not told yet
-        self._in_clear: deque[TextReceived] = deque()  # in no history; their contact is held
+        self._after: int | None = None  # messages with a higher id were not sent yet
+        self._in_clear: deque[TextReceived] = deque()  # not in the history; their contact is held
         self._merged: dict[object, Event] = {}
         self._held: set[str] = set()
         self._begun = self._ended = False
 
     def begin(self) -> None:
-        """Send what is unread, where the client stands for the person, and what came since."""
+        """Send unread lines, if the client stands for the user, and events since the welcome."""
         self._begun = True
         if self._seen:
-            self._after = None  # it is among what is unread
+            self._after = None  # they are among the unread lines
             try:
                 self._unread.extend(self._node.history.unread_ids(self._only or None))
             except P2PError as error:
@@ -121,7 +121,7 @@ class EventQueue:
         self._catch_up()
 
     def end(self) -> None:
-        """Send no more, and let every contact's lines be read again."""
+        """Stop sending, and let all contacts be read again."""
         self._ended = True
         self._unread.clear()
         self._after = None
@@ -131,7 +131,7 @@ class EventQueue:
 
     @property
     def is_full(self) -> bool:
-        """Whether as much is under way as may be."""
+        """Whether the limit on unprocessed events is reached."""
         return len(self._untaken) >= _MOST_UNTAKEN or self._untaken_characters >= _MOST_CHARACTERS
 
     @property
@@ -140,7 +140,7 @@ class EventQueue:
         return not self._begun or bool(waits) or self._after is not None
 
     def _fall_behind(self, event: Event) -> None:
-        """Remember enough of an event to send it when the client catches up."""
+        """Keep enough of an event to send it when the client catches up."""
         if isinstance(event, TextReceived):
             if not event.id:
                 self._in_clear.append(event)
@@ -161,7 +161,7 @@ class EventQueue:
             self._wait_for_reader(contact, True)
 
     def _let_go(self) -> None:
-        """Resume reading the lines of contacts that were held back."""
+        """Resume reading from the contacts that were held."""
         held, self._held = self._held, set()
         for contact in held:
             self._wait_for_reader(contact, False)
@@ -205,7 +205,7 @@ class EventQueue:
 
 
 def _bounded(event: Event) -> Event:
-    """Return an event as it fits into a frame: of very many texts the beginnings."""
+    """Return an event that fits into a frame: very many texts are cut to their beginnings."""
     if _size(event) > _MOST_CHARACTERS:
         if isinstance(event, NotKept):
             return replace(event, texts=tuple(map(_beginning, event.texts)))
@@ -219,18 +219,18 @@ def _beginning(text: str) -> str:
 
 
 def _size(event: Event) -> int:
-    """Return how many characters of text an event carries."""
+    """Return the number of characters of text in an event."""
     texts = (getattr(event, "texts", ()), getattr(event, "unsent", ()))
     return len(getattr(event, "text", "")) + sum(len(text) for some in texts for text in some)
 
 
 def _first(waiting: deque[T]) -> list[T]:
-    """Take the first objects, up to the number that is told at once."""
+    """Remove and return the first objects, up to the number that is sent at once."""
     return [waiting.popleft() for _ in range(min(_AT_ONCE, len(waiting)))]
 
 
 def _merged_as(event: Event) -> object:
-    """Return what an event is merged by, for a client that is behind: the newest one counts."""
+    """Return the key by which to merge events; only the newest of each key is kept."""
     contact = getattr(event, "contact", "")
     if isinstance(event, _PRESENCE):
         return "presence", contact

@@ -1,6 +1,6 @@
-"""The control socket of a running node: other processes of the same user are its clients there.
+"""The control socket of a running node, for clients in other processes of the same user.
 
-One node an account: the lock beside the socket is held by the process that is its node.
+One account has one node: that process holds the lock beside the socket.
 """
 
 import os
@@ -32,11 +32,11 @@ from p2pchat.protocol.messages import Message
 from p2pchat.protocol.states import Speaker
 
 _SIGN_EVERY: Final = 3.0
-"""Seconds; a client takes us for hung after a few times that."""
+"""Seconds; a client treats the node as hung after missing a few signs of life."""
 
 
 class NodeListener:
-    """Hold the account's place, and take clients from when `serve` is called.
+    """Reserves the account for this process, and accepts clients once `serve` is called.
 
     Raise AlreadyOnline if another process is the account's node.
     """
@@ -54,7 +54,7 @@ class NodeListener:
             raise
 
     def serve(self, clients: Clients) -> None:
-        """Serve this node's clients from now on; `clients` has its node."""
+        """Serve this node's clients from now on."""
         self._clients = clients
         early, self._early = self._early, []
         for link, hello in early:
@@ -62,7 +62,7 @@ class NodeListener:
                 self._greeted(link, hello)
 
     def close(self) -> None:
-        """Stop serving, and let another process run the node; harmless a second time."""
+        """Stop serving, and let another process be the node; may be called again."""
         if self._lock.closed:
             return
         self._listener.close()
@@ -116,7 +116,7 @@ class _RemoteEnd:
             self._give_sign()
 
     def close(self) -> None:
-        """End the session: the node ends."""
+        """End the session, because the node ends."""
         self._link.send(Bye())
         self._link.close()
         self._gone()
@@ -129,7 +129,7 @@ class _RemoteEnd:
                 raise
             failure = failure_of(
                 P2PError(
-                    "the answer is too long", likely="it lists very much", advice="ask for less"
+                    "the answer is too long", likely="it lists too much", advice="ask for less"
                 )
             )
             self._link.send(replace(message, result=None, failure=failure))
@@ -150,12 +150,12 @@ def _other_version(theirs: int) -> UsageError:
     return UsageError(
         f"your node speaks version {VERSION} of its clients' protocol, and this command {theirs}",
         likely="the node was started before p2pchat was replaced",
-        advice="end it, and start it again: p2p login",
+        advice="restart it: p2p login",
     )
 
 
 def _hold(file: Path) -> IO[bytes]:
-    """Return the lock, in which stands who holds it."""
+    """Lock the file and write our process id into it; return it. Raise AlreadyOnline."""
     try:
         lock = lock_private(file)
     except OSError as error:

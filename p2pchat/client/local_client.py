@@ -1,4 +1,4 @@
-"""A client of the node of this process: messages are handed over as they are."""
+"""A client of the node in this process: messages are passed on as objects."""
 
 from collections import deque
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from p2pchat.protocol.messages import Message
 class LocalClient(Client):
     """A client of the node that `clients` serves.
 
-    `on_close()` is called once by `close`, to end the node that belongs to this client, say.
+    `on_close()` is called once by `close`, for example to end a node that belongs to this client.
     """
 
     def __init__(self, loop: Loop, clients: Clients, hello: Hello) -> None:
@@ -27,18 +27,18 @@ class LocalClient(Client):
         self.on_close: Callable[[], None] = ignore
 
     def begin(self) -> None:
-        """Call the callbacks from now on, and for what has come; harmless a second time."""
+        """Allow callbacks from now on, also for earlier messages; may be called again."""
         if not self._begun:
             self._begun = True
             if self._inbox:
                 self.loop.call_soon(self._deliver)
 
     def close(self) -> None:
-        """Use the node no more; nothing is called after that."""
+        """Stop using the node; no callback follows."""
         if self.is_open:
             self._inbox.clear()
             self._forget()
-            self.on_close()  # first: a node that ends does not tell contacts that we are away
+            self.on_close()  # first: an ending node must not report us as away
             self._session.close()
 
     def _send(self, message: Message) -> None:
@@ -51,7 +51,7 @@ class LocalClient(Client):
         self._inbox.append(message)
 
     def _deliver(self) -> None:
-        """Handle what was told until now; what is told meanwhile has its turn later."""
+        """Handle all messages so far; those that arrive meanwhile follow in a later turn."""
         messages, self._inbox = self._inbox, deque()
         for message in messages:
             if self.is_open:

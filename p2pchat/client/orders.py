@@ -1,6 +1,6 @@
-"""How each order of a client is carried out at the node.
+"""Carries out the orders of a client at the node.
 
-Knows no message and no number of an order; who is asked, and who hears of it, is `session`'s.
+Knows neither messages nor numbers of orders; see `session`.
 """
 
 from collections import deque
@@ -28,14 +28,14 @@ Then = Callable[[o.Result], None]
 _DONE: Final = o.Done()
 
 _LINE_CHARACTERS: Final = 256
-"""Of a line in an answer, besides its text."""
+"""The size assumed of a line in an answer, besides its text."""
 
 _MOST_CHARACTERS: Final = 512 * 1024
-"""Of the lines in one answer, which must fit into a frame however they are escaped."""
+"""The most characters of the lines in one answer, which must fit into a frame even if escaped."""
 
 
 class _Waiting(NamedTuple):
-    """An order to say or to send something, which is not answered yet."""
+    """An unanswered order to send lines."""
 
     order: o.Say | o.Send
     then: Then
@@ -43,10 +43,10 @@ class _Waiting(NamedTuple):
 
 
 class Orders:
-    """Carry out the orders of one client; feed it the node's events.
+    """Carries out the orders of one client; pass it the node's events.
 
-    `is_elsewhere(contact)` tells whether another client has a conversation open; `opened` are those
-    that this one has.
+    `is_elsewhere(contact)` returns whether another client has a conversation open; `opened` are the
+    conversations open in this one.
     """
 
     def __init__(self, loop: Loop, clients: Clients, is_elsewhere: Callable[[str], bool]) -> None:
@@ -92,10 +92,10 @@ class Orders:
         return self._clients.node
 
     def carry_out(self, order: o.Order[Any], then: Then, failed: OnFailed) -> None:
-        """Carry out an order; one of the two is called once, perhaps now."""
+        """Carry out an order; one of the callbacks is called once, perhaps now."""
         try:
             if not isinstance(order, o.Say):
-                self._node.conversations.flush()  # what was said before it is seen by it
+                self._node.conversations.flush()  # so that the order applies to earlier lines
             at_once = self._at_once.get(type(order))
             if at_once is None:
                 self._later[type(order)](order, then, failed)
@@ -107,7 +107,7 @@ class Orders:
             then(result)
 
     def on_event(self, event: Event) -> None:
-        """See whether an event is about an order that is not answered yet."""
+        """Handle an event that may answer a pending order."""
         for delivery in tuple(self._deliveries):
             delivery.on_event(event)
         match event:
@@ -122,7 +122,7 @@ class Orders:
                 pass
 
     def go_on(self) -> None:
-        """Say what waited for room, as far as there is some."""
+        """Send the lines that waited for room, as far as there is some."""
         for contact in tuple(self._held_back):
             waiting = self._held_back[contact]
             while waiting and self._has_room(waiting[0].order):
@@ -131,7 +131,7 @@ class Orders:
                 del self._held_back[contact]
 
     def _has_room(self, order: o.Say | o.Send) -> bool:
-        """Return whether an order need not wait: lines go out before more are kept."""
+        """Return whether an order can be carried out now: lines are sent before more are queued."""
         chat = self._node.chat(order.to)
         is_kept_only = isinstance(order, o.Send) and chat is not None and chat.away
         return is_kept_only or self._node.has_room(order.to)
@@ -148,7 +148,7 @@ class Orders:
         try:
             if isinstance(order, o.Say):
                 self._node.say(order.to, order.text)
-                self._loop.call_soon(lambda: waiting.then(_DONE))  # it is flushed then
+                self._loop.call_soon(lambda: waiting.then(_DONE))  # they are flushed by then
             else:
                 self._queue(waiting, order)
         except P2PError as error:
@@ -177,7 +177,7 @@ class Orders:
         if not self._node.url.secure:
             raise UsageError(
                 f"you are in no chat with {contact}",
-                likely="in the original dialect nothing waits for who is not there",
+                likely="the original dialect cannot queue lines",
                 advice=f"p2p chat {contact}",
             )
         sending = self._sending.setdefault(contact, [])
@@ -218,7 +218,7 @@ class Orders:
     def _schedule(self, order: o.Schedule) -> o.Done:
         node, contact = self._node, order.to
         if not node.url.secure:
-            raise UsageError("in the original dialect nothing is kept for later")
+            raise UsageError("the original dialect cannot queue lines")
         if contact != node.username and node.contacts.get(contact).key is None:
             raise UsageError(f"you have no key of {contact} yet", advice=f"/chat {contact} first")
         node.schedule.add(scheduled(contact, [order.text], order.not_before, order.expires_in))
@@ -339,7 +339,7 @@ L = TypeVar("L", KeptLine, ScheduledLine)
 
 
 def _last_ones(lines: Sequence[L], most: int) -> list[L]:
-    """Return the last lines that have at most so many characters; one in any case."""
+    """Return the last lines that have at most so many characters in total, but at least one."""
     first = len(lines)
     while first:
         most -= len(lines[first - 1].text) + _LINE_CHARACTERS

@@ -1,6 +1,6 @@
-"""The node's end of one client: orders come in; answers, events and changes of the state go out.
+"""The node's end of one client: receives orders; sends answers, events and changes of state.
 
-What travels is `protocol.client.messages`; how it does is the client's, or the listener's.
+The messages are in `protocol.client.messages`; `client` and `listener` transport them.
 """
 
 from collections.abc import Callable, Collection
@@ -38,14 +38,14 @@ from p2pchat.protocol.messages import Message
 from p2pchat.version import __version__
 
 _MAY_SOUND: Final = (Called, Joined, OutboxFailed, Overdue, TextReceived)
-"""Events to which a screen may draw its person's attention."""
+"""Events for which a screen may make a sound."""
 
 
 class ClientSession:
     """A client's session with the node that `clients` serves, from `welcome` to `close`.
 
-    `send(message)` sends to the client, in this order. Conversations that it alone has open are
-    left at the end.
+    `send(message)` sends to the client, in order. At the end, conversations that only this client
+    has open are left.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class ClientSession:
 
     @property
     def opened(self) -> Collection[str]:
-        """The contacts with an open conversation there."""
+        """The contacts whose conversations are open in the client."""
         return self._orders.opened
 
     def welcome(self) -> Welcome:
-        """Return what the client is told first, and tell it what happens from now on.
+        """Return the welcome; from now on, the client receives events.
 
         Raise StorageError if the history or the contacts cannot be read.
         """
@@ -115,7 +115,7 @@ class ClientSession:
     def on_event(self, event: Event) -> None:
         """Handle an event of the node."""
         self._tell_event(event)
-        self._orders.on_event(event)  # after it: what an answer is about was told then
+        self._orders.on_event(event)  # last: answers follow their events
 
     def _tell_event(self, event: Event) -> None:
         if self._closed or not self._hello.follow:
@@ -129,15 +129,15 @@ class ClientSession:
         self._look_later()
 
     def on_changed(self) -> None:
-        """Note that more can be said than before, or that a client has ordered something."""
-        self._loop.call_soon(self._go_on)  # an event may follow, and is told first
+        """Note that more lines can be sent than before, or that a client has sent an order."""
+        self._loop.call_soon(self._go_on)  # later, as an event may follow that must come first
         self._look_later()
 
     def on_bug(self) -> None:
-        """Do nothing: what was lost is logged."""
+        """Do nothing: the bug has been logged."""
 
     def close(self) -> None:
-        """End the session; conversations that nothing else has open are left."""
+        """End the session; leave conversations that no other client has open."""
         if self._closed:
             return
         self._closed = True
@@ -152,7 +152,7 @@ class ClientSession:
             self._orders.go_on()
 
     def _note_whether_muted(self, contact: str) -> None:
-        with suppress(StorageError):  # then it is as it was
+        with suppress(StorageError):  # the state is unchanged then
             is_muted = self._node.contacts.is_muted(contact)
             self._muted = self._muted | {contact} if is_muted else self._muted - {contact}
 
@@ -174,22 +174,22 @@ class ClientSession:
         self._put(Happened(number, event, self._change()))
 
     def _look_later(self) -> None:
-        """Look at the state once this turn has changed it."""
+        """Compare the state once this turn has changed it."""
         if self._hello.follow and not self._is_to_look:
             self._is_to_look = True
             self._loop.call_soon(self._look)
 
     def _look(self) -> None:
-        """Send a change of the state that no event tells of."""
+        """Send a change of state that no event has reported."""
         self._is_to_look = False
-        if self._events.is_full:  # of who takes nothing; the next event brings the change, too
+        if self._events.is_full:  # the client is behind; the next event brings the change, too
             return
         change = self._change()
         if change is not None:
             self._put(change)
 
     def _change(self) -> StateChanged | None:
-        """Return what of the node's state is different from what the client knows."""
+        """Return the difference between the node's state and the one that the client knows."""
         if not self._hello.follow or self._closed:
             return None
         now = self._state()

@@ -1,7 +1,6 @@
-"""A client of the node of another process of the same user, through its control socket.
+"""A client of a node in another process of the same user, through its control socket.
 
-One node an account: the socket's name is that of the account. Knows no node, and none of its parts:
-a command that uses a node loads little.
+The socket is named after the account. Loads nothing of the node, so that commands start fast.
 """
 
 import hashlib
@@ -38,18 +37,18 @@ WELCOME_TIMEOUT: Final = 5.0
 
 
 def socket_of(folder: Path, registry: str, username: str) -> Path:
-    """Return where the node of an account listens, in the run-time folder; a short name."""
+    """Return the path of an account's control socket in the runtime folder; it is short."""
     digest = hashlib.sha256(f"{username} {registry}".encode()).hexdigest()
     return folder / f"{digest[:16]}.sock"
 
 
 def lock_of(path: Path) -> Path:
-    """Return the file that the process that is the node keeps locked, beside its socket."""
+    """Return the file beside the socket that the node's process keeps locked."""
     return path.with_suffix(".lock")
 
 
 def process_at(lock: Path) -> int:
-    """Return the number of the process that was the node last; 0 if it is not known."""
+    """Return the id of the last process that was the node; 0 if unknown."""
     try:
         return int(lock.read_bytes() or b"0")
     except (OSError, ValueError):
@@ -57,11 +56,11 @@ def process_at(lock: Path) -> int:
 
 
 class SocketClient(Client):
-    """A client of the node that listens at the path; the loop is run until it has answered.
+    """A client of the node that listens at the path; runs the loop until the node has answered.
 
     Raise Unreachable if none listens, LinkLost if it ends meanwhile, TimedOut if it does not
-    answer, and UsageError if it is of another version. A node that a client follows and that gives
-    no sign of life for long has hung: `on_closed` is told so.
+    answer, and UsageError if it has another version. If a node that is followed gives no sign of
+    life for long, `on_closed` is called: it hangs.
     """
 
     def __init__(self, loop: Loop, path: Path, hello: Hello = Hello()) -> None:  # noqa: B008  # frozen
@@ -77,7 +76,7 @@ class SocketClient(Client):
         self._wait_for_a_sign()
 
     def begin(self) -> None:
-        """Call the callbacks from now on, and for what has come; harmless a second time."""
+        """Allow callbacks from now on, also for earlier messages; may be called again."""
         self._link.release()
 
     def ask(self, order: Order[R], timeout: float = ANSWER_TIMEOUT) -> R:
@@ -91,26 +90,26 @@ class SocketClient(Client):
             raise
 
     def close(self) -> None:
-        """Use the node no more; nothing is called after that."""
+        """Stop using the node; no callback follows."""
         self._forget()
         if self._silence is not None:
             self._silence.cancel()
         self._link.close()
 
     def _greet(self, hello: Hello) -> None:
-        """Run the loop until the node has greeted us; what it says after that is heard later."""
+        """Run the loop until the node has welcomed us; further messages are handled later."""
 
         def start(then: Callable[[Message], None], failed: OnFailed) -> None:
             def greeted(message: Message) -> None:
                 self._link.on_message, self._link.on_closed = self._heard, self._lost
                 if isinstance(message, Welcome):
                     self._welcomed(message)
-                    self._link.hold()  # what comes with it is for callbacks that are not set yet
+                    self._link.hold()  # further messages need callbacks that are not set yet
                 then(message)
 
             self._link.on_message = greeted
             self._link.on_closed = lambda error: failed(
-                error or LinkLost("the process that was asked has ended")
+                error or LinkLost("the node's process has ended")
             )
             self._link.send(hello)
 
@@ -121,15 +120,15 @@ class SocketClient(Client):
         if isinstance(answer, Bye) and answer.failure is not None:
             raise error_of(answer.failure)
         if not isinstance(answer, Welcome):
-            raise LinkLost("the process that was asked has ended")
+            raise LinkLost("the node's process has ended")
 
     def _unanswered(self) -> TimedOut:
         """Return the error for a node that does not answer."""
         process = process_at(lock_of(self._path))
         return TimedOut(
             f"your node, process {process}, does not answer",
-            likely="it is stopped, or hangs",
-            advice=f"kill -CONT {process} lets it go on, kill {process} ends it",
+            likely="it is stopped or hangs",
+            advice=f"kill -CONT {process} resumes it, kill {process} ends it",
         )
 
     def _send(self, message: Message) -> None:
@@ -165,6 +164,6 @@ class SocketClient(Client):
 
 def control_link(loop: Loop, transport: Wire, speaker: Speaker) -> Link:
     """Return a link for either end of a control socket."""
-    transport.send_ceiling = _MOST_UNREAD  # of one owner, who may have much to say and to show
+    transport.send_ceiling = _MOST_UNREAD  # the other end is the same user's, and may send much
     connection = Connection(CONTROL_DIALOGUE, CONTROL, speaker)
     return Link(loop, transport, connection, receive_ceiling=_MOST_UNREAD)

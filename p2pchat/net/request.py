@@ -1,4 +1,4 @@
-"""Sends a request on a link and waits for the answer, for commands that do nothing else meanwhile."""
+"""Sends a request on a link and waits for the answer, running the loop."""
 
 import math
 from collections.abc import Callable

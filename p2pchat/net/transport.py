@@ -85,7 +85,7 @@ class Transport(Protocol):
 
 
 class Wire(Transport, Protocol):
-    """A transport of the operating system, rather than one around another; see above for `lingers`."""
+    """A transport of the operating system, not one around another; see above for `lingers`."""
 
     lingers: bool
     send_ceiling: int

@@ -113,7 +113,7 @@ def test_a_node_of_another_version_says_so(desk: Desk) -> None:
     """With both versions and what to do; nothing is guessed."""
     with pytest.raises(UsageError, match=r"version 2 .* command 7") as caught:
         SocketClient(desk.world.loop, desk.path, Hello(protocol=7))
-    assert "start it again" in caught.value.advice
+    assert "restart it" in caught.value.advice
 
 
 def test_an_answer_that_comes_too_late_is_no_bug(loop: Loop, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def self_signed(key: EllipticCurvePrivateKey | Ed25519PrivateKey, name: str) -> 
 
 
 def make_certificate(certificate_file: Path, key_file: Path, name: str) -> None:
-    """Write a self-signed certificate and its key, readable only by the owner. Raise StorageError."""
+    """Write a self-signed certificate and its key, with mode 0600. Raise StorageError."""
     key = generate_private_key(SECP256R1())
     certificate = self_signed(key, name)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -33,7 +33,7 @@ class Engine(Protocol):
         """Return the bytes to send."""
 
     def handshake(self) -> bool:
-        """Continue the handshake; return whether it is done. Raise RemoteProtocolError if it fails."""
+        """Continue the handshake; return whether it is done, or raise RemoteProtocolError."""
 
     def read(self) -> bytes:
         """Return decrypted bytes; empty if there are none yet. Raise RemoteProtocolError."""
@@ -83,9 +83,7 @@ class StandardEngine:
         except ssl.SSLError as error:
             if error.reason == "TLSV1_ALERT_UNKNOWN_CA":
                 raise CertificateLookedAt("hung up after reading our certificate") from error
-            raise RemoteProtocolError(
-                f"the TLS handshake failed: {error.reason or error}"
-            ) from error
+            raise RemoteProtocolError(f"TLS handshake failed: {error.reason or error}") from error
         self.alpn = self._tls.selected_alpn_protocol()
         self.remote_certificate = self._tls.getpeercert(binary_form=True)
         # In TLS 1.3, the client's Finished message identifies the session at both ends.
