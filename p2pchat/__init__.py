@@ -7,8 +7,8 @@ As a library, provisional until version 1.0:
     with p2pchat.connect() as me:
         me.send("bob", "dinner is ready").wait(30)
 
-`connect` yields a `ChatClient`; `events` has the classes of what it tells, `errors` what it raises.
-How it is built is in ARCHITECTURE.md beside this file.
+`connect` yields a `ChatClient`; `events` has the classes of its events, `errors` the exceptions.
+ARCHITECTURE.md in this folder describes the design.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Return a part of the library, which is loaded only when it is asked for."""
+    """Return a part of the library, which is loaded on first use."""
     from importlib import import_module
 
     if name == "events":

@@ -1,4 +1,4 @@
-"""`python -m p2pchat`: the same as `p2p`, for when that is not on the PATH."""
+"""`python -m p2pchat`: the same as `p2p`, in case that is not on the PATH."""
 
 from p2pchat.cli.main import cli
 

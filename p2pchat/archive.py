@@ -1,6 +1,6 @@
-"""A database and the files beside it in one tar archive: written while in use, and unpacked.
+"""Packs a database and the files beside it into one tar archive while in use, and unpacks it.
 
-Knows no table, and not whose files they are.
+Knows neither tables nor the owner of the files.
 """
 
 import os
@@ -15,13 +15,13 @@ from p2pchat.private_files import make_private, open_private
 from p2pchat.storage import Store
 
 _MOST_NAMES = 5
-"""Of files in an archive that an error lists."""
+"""The most names of files that an error lists."""
 
 
 def write_archive(store: Store, database: Path, beside: Sequence[Path], to: Path) -> None:
     """Write an archive of the database and of those files beside it that exist.
 
-    The database is copied as it is at one instant. The archive has mode 0600, is written whole or
+    The database is copied as of one instant. The archive has mode 0600, is written completely or
     not at all, and can be unpacked with `tar`. Raise StorageError.
     """
     try:
@@ -44,15 +44,15 @@ def write_archive(store: Store, database: Path, beside: Sequence[Path], to: Path
         raise StorageError(
             f"the backup {to} cannot be written: {error.strerror}",
             likely="the disk is full, or the folder is not there or not yours",
-            advice="name another file",
+            advice="choose another file",
         ) from error
 
 
 def read_archive(archive: Path, names: Sequence[str], to: Path) -> None:
-    """Unpack the archive, which must hold files of all these names and no others, into a folder.
+    """Unpack the archive, which must contain files of exactly these names, into a folder.
 
-    The folder has no such files yet. Each gets mode 0600, whatever the archive says, and is on the
-    disk when this returns. Raise StorageError.
+    The folder must not have such files yet. Each gets mode 0600, whatever the archive says, and is
+    on disk when this returns. Raise StorageError.
     """
     try:
         with tarfile.open(archive) as opened:
@@ -61,7 +61,7 @@ def read_archive(archive: Path, names: Sequence[str], to: Path) -> None:
             if found != sorted(names):
                 raise _no_backup(archive, f"it holds {_listed(found)}")
             for member in members:
-                if not member.isfile() or member.issparse():  # a sparse one may fill any disk
+                if not member.isfile() or member.issparse():  # a sparse file could fill any disk
                     raise _no_backup(archive, f"{member.name} is not an ordinary file in it")
             for member in members:
                 _unpack(opened, member, to / member.name)
@@ -86,7 +86,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _no_backup(archive: Path, why: str) -> StorageError:
     return StorageError(
-        f"{archive} is no backup that can be restored: {why}",
+        f"{archive} is not a backup that can be restored: {why}",
         likely="it is another kind of file, or was cut off",
-        advice="name another one; nothing was changed",
+        advice="choose another one; nothing was changed",
     )

@@ -1,5 +1,5 @@
-"""The callback of an owner that does not listen: what every optional callback is at first."""
+"""The default for optional callbacks."""
 
 
 def ignore(*_: object) -> None:
-    """Do nothing, whatever is reported."""
+    """Do nothing."""

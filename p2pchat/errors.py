@@ -1,33 +1,32 @@
 """Every exception of p2pchat, each with its exit code and its advice.
 
 P2PError                          exit 1
-├── UsageError                         2   what was asked for makes no sense
-│   └── AlreadyOnline                  2   another process of ours is the account's node
+├── UsageError                         2   wrong usage
+│   └── AlreadyOnline                  2   another process runs the account's node
 ├── LocalProtocolError                 1   we broke the rules of a dialogue: our bug
 ├── InternalError                      1   a bug of p2pchat, contained where it happened
-├── RemoteProtocolError                1   they broke them: their link is closed, nothing else
-├── BindError                          1   an address cannot be listened on
+├── RemoteProtocolError                1   the remote broke them; only its link is closed
+├── BindError                          1   cannot listen on an address
 ├── StorageError                       1   a file or a database cannot be used
-├── RegistrationRefused                1   the registry did not make the account
-│   └── InviteNeeded                   1   it makes none without a code that is good
+├── RegistrationRefused                1   the registry did not create the account
+│   └── InviteNeeded                   1   it requires a valid invitation code
 ├── LinkLost                           3   an open link broke
-├── Unreachable                        3   a registry or a contact cannot be dialled
-│   ├── NodeEnded                      3   the node of another process, which we used
-│   └── HungUp                         3   a contact was, and hung up without an answer
-├── SlowedDown                         3   the registry has too much to do now
+├── Unreachable                        3   a registry or a contact cannot be reached
+│   ├── NodeEnded                      3   the node in another process has ended
+│   └── HungUp                         3   a contact hung up without an answer
+├── SlowedDown                         3   the registry is overloaded
 ├── LoginRefused                       4   wrong name or password
-├── LoginNeeded                        4   who, or with which password?
+├── LoginNeeded                        4   account or password missing
 ├── NoSuchUser                         5
 ├── ContactOffline                     6
 ├── CallRejected                       7
 ├── ContactBusy                        8
 ├── TimedOut                           9
-└── NotTrusted                        10   a key is another than the one that we know
+└── NotTrusted                        10   a key differs from the known one
 
-Ctrl-C gives 130. `p2p help exit-codes` shows the `meaning` of those with a code of their own.
+Ctrl-C exits with 130. `p2p help exit-codes` shows the `meaning` of each exit code.
 
-Knows nothing of terminals: it gives sentences, `cli` prints them. Also gives the word
-that was probably meant, for those sentences.
+Knows nothing of terminals: `cli` prints the sentences. `nearest` suggests a word for them.
 """
 
 from collections.abc import Callable, Iterable
@@ -40,12 +39,12 @@ class P2PError(Exception):
     """An error for the user: what happened, the likeliest cause, and what to try next.
 
     `what` is a sentence without a full stop that names the address or user tried; `likely` and
-    `advice` (the exact command, where there is one) may be empty.
+    `advice` (the exact command, if there is one) may be empty.
     """
 
     exit_code: int = 1
     meaning: str = ""
-    """What `p2p help exit-codes` says of it."""
+    """The description in `p2p help exit-codes`."""
     likely: str = ""
     advice: str = ""
 
@@ -57,7 +56,7 @@ class P2PError(Exception):
 
 
 OnFailed = Callable[[P2PError], None]
-"""Called at most once, with why something could not be done."""
+"""Called at most once, with the reason for a failure."""
 
 
 class UsageError(P2PError):
@@ -68,11 +67,11 @@ class UsageError(P2PError):
 
 
 class LocalProtocolError(P2PError):
-    """Our own code tried to send what the protocol does not allow: a bug that fails its test."""
+    """Our own code tried to send what the protocol does not allow: a bug."""
 
 
 class RemoteProtocolError(P2PError):
-    """The remote broke a rule of PROTOCOL. Close its link; nothing else is touched."""
+    """The remote broke a rule of PROTOCOL. Close its link; nothing else is affected."""
 
 
 class AlreadyOnline(UsageError):
@@ -91,10 +90,10 @@ class AlreadyOnline(UsageError):
 
 
 class InternalError(P2PError):
-    """A bug of p2pchat cost the link or the request in which it happened, and nothing else."""
+    """A bug of p2pchat broke the link or the request in which it happened, and nothing else."""
 
-    likely = "a bug of p2pchat; its log holds the traceback"
-    advice = "try again; if it comes back, report it with the traceback"
+    likely = "a bug of p2pchat; its log contains the traceback"
+    advice = "try again; if it recurs, report it with the traceback"
 
 
 class BindError(P2PError):
@@ -106,17 +105,17 @@ class StorageError(P2PError):
 
 
 class RegistrationRefused(P2PError):
-    """The registry did not make the account."""
+    """The registry did not create the account."""
 
 
 class InviteNeeded(RegistrationRefused):
-    """The registry makes no account without an invitation, and the code was none, or not good."""
+    """The registry creates no account without a valid invitation code."""
 
 
 class LinkLost(P2PError):
     """An open link broke or was closed by the remote.
 
-    `unsent` bytes had not gone out.
+    `unsent`: bytes that were not sent.
     """
 
     exit_code = 3
@@ -128,9 +127,9 @@ class LinkLost(P2PError):
 
 
 class Unreachable(P2PError):
-    """A registry or a contact cannot be connected to.
+    """A registry or a contact cannot be reached.
 
-    `reason` is why, as the system or a name server says it, where that is known.
+    `reason` is the cause as reported by the system or the name server, if known.
     """
 
     exit_code = 3
@@ -143,7 +142,7 @@ class Unreachable(P2PError):
 
 
 class NodeEnded(Unreachable):
-    """The node of another process, which we used, has ended."""
+    """The node in another process, which we used, has ended."""
 
     meaning = "the node that was used, of another process, has ended"
 
@@ -156,13 +155,13 @@ class NodeEnded(Unreachable):
 
 
 class HungUp(Unreachable):
-    """A contact was dialled, and hung up without an answer."""
+    """A contact was reached, but hung up without an answer."""
 
     meaning = "a contact was reached, and hung up without an answer"
 
 
 class SlowedDown(P2PError):
-    """The registry has too much to do, or we ask for too much.
+    """The registry is overloaded, or we send too many requests.
 
     Try again in `seconds`.
     """
@@ -187,7 +186,7 @@ class LoginRefused(P2PError):
 
 
 class LoginNeeded(P2PError):
-    """The account or password is missing, and there is no terminal to ask at."""
+    """The account or password is missing, and there is no terminal to ask on."""
 
     exit_code = 4
     meaning = "the account or password is missing, and there is no terminal to ask on"
@@ -229,14 +228,14 @@ class TimedOut(P2PError):
 
 
 class NotTrusted(P2PError):
-    """A registry or a contact shows another key than the one that we know."""
+    """A registry or a contact has another key than the known one."""
 
     exit_code = 10
     meaning = "a registry or a contact shows another key than the one that is known"
 
 
 def nearest(slip: str, known: Iterable[str]) -> str:
-    """Return the known word that was probably meant, or nothing."""
-    from difflib import get_close_matches  # only a slip pays for it
+    """Return the known word that was probably meant; empty if there is none."""
+    from difflib import get_close_matches  # imported only after a mistake
 
     return next(iter(get_close_matches(slip, list(known), 1)), "")

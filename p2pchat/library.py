@@ -1,8 +1,8 @@
-"""The library: chat from a program of yours, in a few lines. Provisional until version 1.0.
+"""The library: chat from your own program in a few lines. Provisional until version 1.0.
 
-It uses the account's node if one is running (`p2p login --headless`), and is the node otherwise.
-Everything happens in the calls: the node that it is rests while the program does other things, so
-one that works for long between two calls is better off beside a node of its own.
+It uses the account's node if one is running (`p2p login --headless`), and otherwise runs one
+itself. That node runs only during calls: a program that works long between calls should use a
+separate one.
 """
 
 import secrets
@@ -37,18 +37,18 @@ class Sent:
         self._id = line_id
         self.to = to
         self.number = number
-        """Its place in the conversation; 0 in clear, where nothing is acknowledged."""
+        """Its number in the conversation; 0 in clear, where nothing is acknowledged."""
 
     def wait(self, timeout: float) -> None:
         """Wait until the contact's node has acknowledged the text.
 
-        Raise ContactOffline if that is not so within `timeout` seconds, or cannot be: the text
-        waits in the outbox and goes out by itself. Raise CallRejected, NotTrusted or another
-        P2PError for what prevents it.
+        Raise ContactOffline if it has not within `timeout` seconds, or cannot: the text stays in
+        the outbox and is sent later. Raise CallRejected, NotTrusted or another P2PError if delivery
+        is impossible.
         """
         if not self.number:
             raise UsageError("the original dialect acknowledges nothing")
-        again = o.Send(self.to, (self._text,), (self._id,), timeout)  # its id is known
+        again = o.Send(self.to, (self._text,), (self._id,), timeout)  # the id prevents duplicates
         self._client.ask(again, timeout + ANSWER_TIMEOUT)
 
 
@@ -80,17 +80,17 @@ class ChatClient:
         return self._client.state.standing is SessionState.ONLINE
 
     def events(self, timeout: float | None = None) -> Iterator[Event]:
-        """Yield each event (see `p2pchat.events`) as it comes; it counts as processed by the next.
+        """Yield each event (see `p2pchat.events`); asking for the next marks it as processed.
 
-        Ends when `timeout` seconds have passed without one; None: never. Raise NodeEnded when the
-        node of another process that was used has ended, LoginFailed's error when ours may not go
-        on.
+        Ends after `timeout` seconds without an event; None: never. Raise NodeEnded if a node in
+        another process was used and has ended, and the error of LoginFailed if our own cannot
+        continue.
         """
         loop = self._client.loop
         while True:
             deadline = None if timeout is None else loop.call_later(timeout, lambda: None)
             loop.run_until(
-                lambda: bool(self._events or self._ended or (deadline and not deadline.live))  # noqa: B023  # at once
+                lambda: bool(self._events or self._ended or (deadline and not deadline.live))  # noqa: B023  # called at once
             )
             if deadline is not None:
                 deadline.cancel()
@@ -137,7 +137,7 @@ class ChatClient:
         return self._client.ask(o.ListContacts()).contacts
 
     def history(self, user: str = "", *, words: str = "", limit: int = 20) -> tuple[KeptLine, ...]:
-        """Return the last lines, the oldest first: of a contact, or with these words.
+        """Return the last lines, oldest first: of a contact, or with these words.
 
         One answer has at most some thousand lines, or some hundred kilobytes.
         """
@@ -145,7 +145,7 @@ class ChatClient:
         return self._client.ask(o.ReadLines(name, words, limit=limit)).lines
 
     def seen(self, user: str, line_id: int) -> None:
-        """Count as seen what a contact said, up to the message with that id."""
+        """Mark the messages of a contact as read, up to the one with that id."""
         self._client.ask(o.Seen(self._client.named(user), line_id))
 
     def _has_ended(self, error: P2PError) -> None:
@@ -161,12 +161,12 @@ def connect(
     password: str | None = None,
     seen: bool = False,
 ) -> Iterator[ChatClient]:
-    """Yield what an account can do, by default the one used last; at the end it is left.
+    """Yield a client for an account, by default the one used last; the account is left at the end.
 
     `profile` and `registry` are those of `p2p --profile` and `--registry`. A `password` is needed
-    where no node is running and the account has not logged in here before. `seen`: what `events`
-    has yielded counts as seen, and what is unread comes first. Raise P2PError: LoginNeeded,
-    LoginRefused, Unreachable, UsageError, StorageError, and others.
+    if no node is running and the account has not logged in here before. `seen`: events yielded by
+    `events` mark their messages as read, and unread messages come first. Raise P2PError:
+    LoginNeeded, LoginRefused, Unreachable, UsageError, StorageError, and others.
     """
     settings = from_environment(profile=profile)
     hello = Hello(follow=True, seen=seen)
@@ -184,13 +184,13 @@ def connect(
 def _own_node(
     settings: Settings, us: UserSession, username: str, password: str | None, hello: Hello
 ) -> Iterator[ChatClient]:
-    """Run the account's node, logged in or waiting for a registry that is away."""
+    """Run the account's node, logged in or waiting for the registry."""
     credentials = us.credentials(username, password or settings.password)
     if not credentials.token and not (password or settings.password):
         raise LoginNeeded(
             f"the password of {username} is needed",
             likely="the account has not logged in on this machine yet",
-            advice="give connect a password, or p2p login once",
+            advice="pass a password to connect, or run p2p login once",
         )
     with whole_node(settings, us, credentials) as clients:
         local = LocalClient(us.loop, clients, hello)

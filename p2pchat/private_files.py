@@ -1,7 +1,7 @@
 """Files that only their owner can read: opening, replacing and locking them.
 
-Knows nothing of what is in them. The mode is given when a file is made, never after, so that there
-is no moment in which others could open it.
+Knows nothing of their content. A file gets its mode when it is created, so that others can open it
+at no time.
 """
 
 import fcntl
@@ -15,21 +15,21 @@ from p2pchat.errors import StorageError
 
 
 def open_private(file: Path, flags: int) -> IO[bytes]:
-    """Open a file with `os` flags; one that is made has mode 0600. Raise OSError."""
+    """Open a file with `os` flags; a new one gets mode 0600. Raise OSError."""
     descriptor = os.open(file, flags | os.O_CLOEXEC, 0o600)
     mode = "rb" if flags & (os.O_WRONLY | os.O_RDWR) == 0 else "r+b" if flags & os.O_RDWR else "wb"
     return os.fdopen(descriptor, mode)
 
 
 def make_private(file: Path) -> None:
-    """Make the file with mode 0600 if it is not there. Raise OSError."""
+    """Create the file with mode 0600 if it does not exist. Raise OSError."""
     open_private(file, os.O_WRONLY | os.O_CREAT).close()
 
 
 def replace_private(file: Path, data: bytes) -> None:
-    """Write the file, with mode 0600, as a whole or not at all. Raise OSError.
+    """Write the file with mode 0600, completely or not at all. Raise OSError.
 
-    On the disk when it returns: a crash leaves the old file or the new one.
+    It is on disk when this returns: a crash leaves the old file or the new one.
     """
     unfinished = file.with_name(f"{file.name}.{os.getpid()}")
     try:
@@ -45,9 +45,9 @@ def replace_private(file: Path, data: bytes) -> None:
 
 
 def lock_private(file: Path) -> IO[bytes] | None:
-    """Return the file, locked until it is closed; None if another process has it locked.
+    """Return the file, locked until it is closed; None if another process has locked it.
 
-    Made with mode 0600 if it is not there. Raise OSError.
+    It is created with mode 0600 if it does not exist. Raise OSError.
     """
     lock = open_private(file, os.O_RDWR | os.O_CREAT)
     try:
@@ -59,7 +59,7 @@ def lock_private(file: Path) -> IO[bytes] | None:
 
 
 def is_locked(file: Path) -> bool:
-    """Return whether a process has the file locked; make nothing. Raise OSError."""
+    """Return whether a process has locked the file, without creating it. Raise OSError."""
     try:
         with open_private(file, os.O_RDONLY) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -71,7 +71,7 @@ def is_locked(file: Path) -> bool:
 
 
 def is_read_only(file: Path) -> bool:
-    """Return whether the file is there and cannot be written to, or its folder cannot."""
+    """Return whether the file exists and it or its folder cannot be written to."""
     return file.exists() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
 
 
@@ -81,7 +81,7 @@ def refuse_if_others_can_read(path: Path) -> None:
         is_folder = path.is_dir()
         raise StorageError(
             f"others can enter {path}" if is_folder else f"others can read {path}",
-            likely="its mode was changed, or another program has made it",
+            likely="its mode was changed, or another program created it",
             advice=f"chmod 700 {path}" if is_folder else f"chmod 600 {path}",
         )
 
@@ -90,8 +90,8 @@ def refuse_unless_private_file(file: Path) -> None:
     """Raise StorageError if it is not a file, or group or others have any right to it."""
     if file.exists() and not file.is_file():
         raise StorageError(
-            f"{file} is {'a folder' if file.is_dir() else 'no file'}",
-            likely="it was made by another program, or by a mount that did not find the file",
+            f"{file} is {'a folder' if file.is_dir() else 'not a file'}",
+            likely="it was created by another program, or by a mount that did not find the file",
             advice=f"move it away: mv {file} {file}.old",
         )
     refuse_if_others_can_read(file)

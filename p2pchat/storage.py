@@ -1,8 +1,7 @@
-"""Opening a database safely and bringing it to a schema, for the registry's and the profile's
-alike. Knows no table and no query.
+"""Opens databases safely and migrates them to a schema, for the registry and the profile.
 
-Models are bound to nothing and the database is named at each execution: binding is not safe
-between threads, nor between two stores in one process.
+Knows neither tables nor queries. Models are not bound to a database; it is passed at each
+execution, because binding is safe neither between threads nor between two stores in one process.
 """
 
 import sqlite3
@@ -28,23 +27,23 @@ _BUSY_TIMEOUT_S = 5
 _DAMAGED = "it was cut off or overwritten: by a failed disk or copy, or by another program"
 
 _CAUSES = {
-    sqlite3.SQLITE_BUSY: "another process has had it for itself for seconds",
-    sqlite3.SQLITE_LOCKED: "another process has had it for itself for seconds",
+    sqlite3.SQLITE_BUSY: "another process has kept it locked for seconds",
+    sqlite3.SQLITE_LOCKED: "another process has kept it locked for seconds",
     sqlite3.SQLITE_READONLY: "the file, its folder or its file system cannot be written to",
-    sqlite3.SQLITE_CANTOPEN: "the folder is not there or not yours, or no descriptor is left",
+    sqlite3.SQLITE_CANTOPEN: "the folder does not exist or is not yours, or no descriptor is left",
     sqlite3.SQLITE_PERM: "the file is not yours",
     sqlite3.SQLITE_IOERR: "the disk fails, or a quota is used up",
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_NOTADB: _DAMAGED,
 }
-"""What SQLite's codes for errors most often mean."""
+"""The most likely causes of SQLite's error codes."""
 
 
 class AddColumn(NamedTuple):
-    """A step of a migration: the column, unless the table has it.
+    """A step of a migration: add the column, unless the table has it.
 
-    A table that the older schema did not have was made whole just before.
+    A table that the older schema lacks has just been created with all its columns.
     """
 
     table: str
@@ -53,7 +52,7 @@ class AddColumn(NamedTuple):
 
 
 Step = AddColumn | str
-"""A step of a migration; a text is a statement in SQL."""
+"""A step of a migration; a string is an SQL statement."""
 
 NO_STEPS: Mapping[int, Sequence[Step]] = MappingProxyType({})
 
@@ -61,10 +60,9 @@ NO_FUNCTIONS: Mapping[str, Callable[..., object]] = MappingProxyType({})
 
 
 class Store:
-    """A database that errors name as `name`, with what is `likely` and the `advice`.
+    """A database; errors contain its `name`, the `likely` cause and the `advice`.
 
-    Each thread that executes on `database` gets a connection of its own, which `close` closes on
-    that thread.
+    Each thread that uses `database` gets its own connection, which `close` closes on that thread.
     """
 
     def __init__(self, database: peewee.Database, name: str, likely: str, advice: str) -> None:
@@ -79,12 +77,12 @@ class Store:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Raise what the database raises as StorageError; for queries and what reads them."""
+        """Convert the database's exceptions to StorageError, also while reading results."""
         try:
             yield
         except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
             reason: BaseException = error
-            while reason.__context__ is not None:  # a rollback that fails is but the consequence
+            while reason.__context__ is not None:  # a failed rollback is only a consequence
                 reason = reason.__context__
             self._after_an_error()
             raise StorageError(
@@ -94,7 +92,7 @@ class Store:
             ) from error
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Run a statement; return the rows that it gives."""
+        """Run a statement; return its rows."""
         cursor = self.database.execute_sql(sql, parameters)  # type: ignore[no-untyped-call]
         return list(cursor.fetchall()) if cursor.description else []
 
@@ -104,7 +102,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do all of it or nothing; errors as of `errors`."""
+        """Commit everything or nothing; errors as in `errors`."""
         with self.errors(), self.atomic():
             yield
 
@@ -114,14 +112,14 @@ class Store:
 
     @contextmanager
     def in_thread(self) -> Iterator[None]:
-        """Close the calling thread's connection at the end, if it has one."""
+        """Close the calling thread's connection, if any, at the end."""
         try:
             yield
         finally:
             self.close()
 
     def release(self) -> None:
-        """Close the calling thread's connection, which is the last one, and any lock."""
+        """Close the calling thread's connection, the last one, and release any lock."""
         self.close()
 
     def bring_to(
@@ -132,12 +130,11 @@ class Store:
         finish: Sequence[str] = (),
         usable_from: int = 0,
     ) -> None:
-        """Make the missing tables, and run the `steps` that lead an older schema to each version.
+        """Create missing tables, and run the `steps` that migrate an older schema to each version.
 
-        `finish` are the statements that a schema needs after them. Programs that know no newer
-        schema than `usable_from` may go on using this one (0: none but its own). Raises
-        StorageError where the database cannot be used, or was written by a newer p2pchat that says
-        that ours is too old for it.
+        The statements of `finish` are run last. Programs with a schema from `usable_from` on may
+        continue to use this one (0: only its own). Raise StorageError if the database cannot be
+        used, or was written by a newer p2pchat that declares our version too old.
         """
         if self.is_at(schema_version):
             return
@@ -161,7 +158,7 @@ class Store:
             self.rows(f"ALTER TABLE {step.table} ADD COLUMN {step.name} {step.definition}")
 
     def is_at(self, schema_version: int) -> bool:
-        """Return whether that schema's program can use it as it is.
+        """Return whether a program with that schema can use the database unchanged.
 
         Raise StorageError if its schema is too new for that, or it cannot be used at all.
         """
@@ -176,11 +173,11 @@ class Store:
         return found == schema_version
 
     def _usable_from(self) -> int:
-        """Return the oldest schema whose program can use this database; by default its own."""
+        """Return the oldest schema that may use this database; by default its own."""
         return self._version()
 
     def atomic(self) -> peewee._atomic:
-        """Do all of it or nothing; errors come as the database raises them."""
+        """Commit everything or nothing, with the database's own exceptions."""
         return self.database.atomic()
 
     def _likely_cause(self, _: BaseException) -> str:
@@ -190,7 +187,7 @@ class Store:
         """Repair what an error may have broken."""
 
     def _begin_change(self) -> None:
-        """Keep others from changing the schema until the transaction ends."""
+        """Keep other processes from changing the schema until the transaction ends."""
 
     def _version(self) -> int:
         """Return the schema's version; 0 if there is none."""
@@ -201,7 +198,7 @@ class Store:
 
 
 class _Sqlite(Store):
-    """A SQLite file, as it is; the schema's version is kept in user_version."""
+    """A SQLite file; the schema's version is in user_version."""
 
     def __init__(self, file: Path, advice: str, pragmas: Mapping[str, str]) -> None:
         self.sqlite = peewee.SqliteDatabase(
@@ -210,15 +207,15 @@ class _Sqlite(Store):
         super().__init__(
             self.sqlite,
             str(file),
-            "the disk fails, or the file is not yours",
+            "the disk failed, or the file is not yours",
             advice,
         )
 
     @contextmanager
     def in_thread(self) -> Iterator[None]:
-        """Hold a connection from the start: later there may be no descriptor left for one."""
+        """Open the connection at once: later, no descriptor may be left for it."""
         with super().in_thread():
-            with suppress(StorageError):  # code that needs it gets the error
+            with suppress(StorageError):  # raised again when it is used
                 self._version()
             yield
 
@@ -226,7 +223,7 @@ class _Sqlite(Store):
         return self.sqlite.atomic("immediate")
 
     def _likely_cause(self, reason: BaseException) -> str:
-        """Return what SQLite's own code for the error means (https://sqlite.org/rescode.html)."""
+        """Return the usual cause of SQLite's error code (https://sqlite.org/rescode.html)."""
         code = getattr(reason, "sqlite_errorcode", 0) & 0xFF
         return _CAUSES.get(code, self._likely)
 
@@ -239,13 +236,14 @@ class _Sqlite(Store):
 
 
 class SqliteFile(_Sqlite):
-    """A SQLite file with mode 0600, created if it does not exist; in WAL, every commit on the disk.
+    """A SQLite file with mode 0600, created if it does not exist; each commit is durable (WAL).
 
-    `functions`: what SQL, also that of triggers, may call.
+    `functions`: those that SQL may call, also in triggers.
 
-    `alone`: no other process may have it so at the same time. It is there with its schema or not at
-    all, so that an empty one is known to be damaged. Raise StorageError, with `advice`, where it
-    cannot be opened, was written by a newer p2pchat, can be read by others, or is another's alone.
+    `alone`: no other process may have it open in this way at the same time. A new file appears only
+    with its complete schema, so an empty one is damaged. Raise StorageError, with `advice`, if it
+    cannot be opened, was written by a newer p2pchat, can be read by others, or is in use alone by
+    another process.
     """
 
     def __init__(
@@ -283,8 +281,9 @@ class SqliteFile(_Sqlite):
         schema_version: int,
         finish: Sequence[str],
     ) -> None:
-        """Create the file under another name, and rename it when it is complete; another process
-        may be faster.
+        """Create the file under another name, and rename it when it is complete.
+
+        Another process may be faster.
         """
         with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.stem}-") as folder:
             unnamed = Path(folder) / file.name
@@ -296,23 +295,23 @@ class SqliteFile(_Sqlite):
                 file.hardlink_to(unnamed)
 
     def release(self) -> None:
-        """Close the calling thread's connection, which is the last one, and any lock."""
+        """Close the calling thread's connection, the last one, and release any lock."""
         self.close()
         if self._lock is not None:
             self._lock.close()
 
 
 def try_to_open(file: Path, schema_version: int, advice: str) -> None:
-    """Raise StorageError if the existing file could not be used; change nothing.
+    """Raise StorageError if the existing file cannot be used; change nothing.
 
-    An older schema is left as it is.
+    An older schema is not migrated.
     """
     store = _Sqlite(file, advice, {})
     with store.errors(), closing(store):
         refuse_unless_private_file(file)
         refuse_if_damaged(file, advice)
         store.is_at(schema_version)
-        with store.sqlite.atomic("immediate") as transaction:  # which alone succeeds on any file
+        with store.sqlite.atomic("immediate") as transaction:  # works on any file
             store.sqlite.pragma("user_version", store.sqlite.pragma("user_version"))
             transaction.rollback()
         found = store.sqlite.pragma("quick_check", 1)
@@ -321,13 +320,13 @@ def try_to_open(file: Path, schema_version: int, advice: str) -> None:
 
 
 def refuse_if_damaged(file: Path, advice: str) -> None:
-    """Raise StorageError if the file is empty, which would else count as new."""
+    """Raise StorageError if the file is empty, which would otherwise be treated as new."""
     if not file.stat().st_size:
         raise StorageError(f"{file} is empty", likely=_DAMAGED, advice=advice)
 
 
 def _lock(file: Path, advice: str) -> IO[bytes]:
-    """Hold the file beside it until the process ends, however it ends. Raise StorageError."""
+    """Lock the file beside it until the process ends. Raise StorageError."""
     name = file.with_suffix(".lock")
     try:
         lock = lock_private(name)
@@ -339,7 +338,7 @@ def _lock(file: Path, advice: str) -> IO[bytes]:
 
 
 def in_use(file: Path) -> bool:
-    """Return whether another process has the file alone; make nothing. Raise StorageError."""
+    """Return whether another process uses the file alone; create nothing. Raise StorageError."""
     name = file.with_suffix(".lock")
     try:
         return is_locked(name)

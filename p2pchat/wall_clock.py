@@ -1,4 +1,4 @@
-"""The wall clock, as lines and events carry its time."""
+"""The wall clock for the times of lines and events."""
 
 import time
 

@@ -46,7 +46,7 @@ def test_it_is_put_back(tmp_path: Path) -> None:
 def test_other_names(tmp_path: Path, members: list[tuple[str, bytes]]) -> None:
     """Too few, too many, or elsewhere."""
     (tmp_path / "to").mkdir()
-    with pytest.raises(StorageError, match="no backup"):
+    with pytest.raises(StorageError, match="not a backup"):
         read_archive(archive(tmp_path, *members), NAMES, tmp_path / "to")
     assert list((tmp_path / "to").iterdir()) == []
 
@@ -58,7 +58,7 @@ def test_what_is_no_file(tmp_path: Path, kind: bytes) -> None:
     """A link could lead anywhere."""
     (tmp_path / "to").mkdir()
     file = archive(tmp_path, ("data", b""), ("key", b""), kind=kind)
-    with pytest.raises(StorageError, match="no backup"):
+    with pytest.raises(StorageError, match="not a backup"):
         read_archive(file, NAMES, tmp_path / "to")
     assert list((tmp_path / "to").iterdir()) == []
 
@@ -82,5 +82,5 @@ def test_what_is_no_archive(tmp_path: Path, content: bytes) -> None:
     """Said as such; also one that was cut off."""
     file = tmp_path / "b.tar"
     file.write_bytes(content or archive(tmp_path, ("data", b"1" * 9999)).read_bytes()[:3000])
-    with pytest.raises(StorageError, match="no backup"):
+    with pytest.raises(StorageError, match="not a backup"):
         read_archive(file, NAMES, tmp_path)

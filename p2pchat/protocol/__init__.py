@@ -1,1 +1,1 @@
-"""The wire protocol, without sockets, clocks, files, logs, databases or terminals."""
+"""The wire protocol, without I/O: no sockets, clocks, files, logs, databases or terminals."""

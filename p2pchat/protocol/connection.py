@@ -1,6 +1,6 @@
-"""One end of a dialogue, without a wire: send(message) -> bytes, feed(bytes) -> messages.
+"""One end of a dialogue, without I/O: send(message) -> bytes, feed(bytes) -> messages.
 
-Knows which speaker we are, and holds both to the table. Touches no socket and no clock.
+Knows which speaker we are, and enforces the dialogue's rules on both ends.
 """
 
 import functools
@@ -15,7 +15,7 @@ from p2pchat.protocol.states import Dialogue, Next, Speaker, State
 
 
 class _Rules:
-    """What holds in one state: what is ours to say, what theirs, and where each of it leads."""
+    """The rules in one state: what each end may send, and the state that each message leads to."""
 
     __slots__ = ("caps", "our_turn", "ours", "state", "their_turn", "theirs")
 
@@ -32,7 +32,7 @@ _Step = _Rules | Mapping[Enum, _Rules]
 
 @functools.cache
 def _rules(dialogue: Dialogue, dialect: Dialect, speaker: Speaker) -> _Rules:
-    """Return the rules of the first state, which lead to all others; one for all connections."""
+    """Return the rules of the first state, which lead to all others; shared by all connections."""
     all_rules = {state: _Rules(state) for state in State}
 
     def follow(step: Next) -> _Step:
@@ -58,32 +58,32 @@ class Connection:
         self._dialect = dialect
         self._rules = _rules(dialogue, dialect, speaker)
         self.frames = FrameReader()
-        """What came and was not yet given out as messages."""
+        """Received bytes that were not returned as messages yet."""
 
     @property
     def state(self) -> State:
-        """Where the dialogue stands."""
+        """The current state of the dialogue."""
         return self._rules.state
 
     @property
     def unfinished(self) -> bool:
-        """Whether it is the remote's turn, and it has begun a frame and not finished it."""
+        """Whether it is the remote's turn, and it has sent only part of a frame."""
         return self._rules.their_turn and bool(self.frames.waiting)
 
     @property
     def owes(self) -> bool:
-        """Whether it is our turn alone."""
+        """Whether it is only our turn."""
         return self._rules.our_turn and not self._rules.their_turn
 
     def may_send(self, kind: type[Message]) -> bool:
-        """Return whether it is our turn to send that message."""
+        """Return whether we may send a message of that kind now."""
         return kind in self._rules.ours
 
     def send(self, message: Message) -> bytes:
         """Return the bytes of the message; write them in one piece, in this order.
 
-        Raise LocalProtocolError if it is not ours to say now. If frames were waiting for our
-        turn to end, `feed(b"")` gives what they say.
+        Raise LocalProtocolError if we may not send it now. If frames were waiting for our turn to
+        end, `feed(b"")` yields their messages.
         """
         step = self._rules.ours.get(type(message))
         if step is None:
@@ -95,8 +95,8 @@ class Connection:
     def feed(self, data: bytes) -> Iterator[Message]:
         """Accept bytes, and yield the messages that they complete, one by one.
 
-        Stops where it becomes our turn: what is left waits. Raise RemoteProtocolError at the
-        first violation; close the link then. Exhaust it, or close the link.
+        Stops when it becomes our turn; the rest is kept. Raise RemoteProtocolError at the first
+        violation; close the link then. Exhaust the iterator, or close the link.
         """
         frames = self.frames
         frames.push(data)
@@ -111,7 +111,7 @@ class Connection:
 
 
 def _choose(step: "_Step", message: Message) -> _Rules:
-    """Return the state after a message whose outcome decides it."""
+    """Return the state after a message, if its outcome decides."""
     if isinstance(step, _Rules):
         return step
     outcome = getattr(message, message.__struct_fields__[0])

@@ -1,7 +1,7 @@
-"""Frame <-> message: what a dialect is. The dialects themselves are tables of codecs.
+"""Dialects convert between frames and messages. Each is a table of codecs.
 
-Knows no order of speech (`states`) and no stream (`framing`). Whatever bytes a remote sends,
-decoding them gives a message or RemoteProtocolError and nothing else.
+Knows neither the order of messages (`states`) nor the stream (`framing`). Decoding any bytes gives
+a message or RemoteProtocolError, and nothing else.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,10 +14,10 @@ from p2pchat.protocol.text import excerpt
 
 
 class Codec(NamedTuple):
-    """How one message type is written and read; `limit` caps its payload in bytes.
+    """How one message type is written and read; `limit` is the most bytes of its payload.
 
-    `read` raises ValueError, saying why, if a payload is not such a message, or RecursionError if
-    it is nested too deeply to be read.
+    `read` raises ValueError, with a reason, if a payload is malformed, or RecursionError if it is
+    nested too deeply.
     """
 
     message: type[Message]
@@ -28,7 +28,7 @@ class Codec(NamedTuple):
 
 
 class Dialect:
-    """One codec of the whole catalogue that travels in frames."""
+    """A set of codecs for the messages."""
 
     def __init__(self, name: str, codecs: Sequence[Codec]) -> None:
         self.name = name
@@ -40,18 +40,18 @@ class Dialect:
 
     @property
     def kinds(self) -> Iterable[type[Message]]:
-        """The messages that it can say."""
+        """The message types that it supports."""
         return self._limits.keys()
 
     def limits(self, kinds: Iterable[type[Message]]) -> dict[bytes, int]:
-        """Return what `Caps` need where these may come: their commands and limits."""
+        """Return the commands of these message types with their limits, as `Caps` needs them."""
         return dict(self._limits[kind] for kind in kinds if kind in self._limits)
 
     def encode(self, message: Message) -> bytes:
         """Return the frame of the message.
 
-        Raise LocalProtocolError if this dialect cannot say it: a type it does not have, a
-        payload over the cap.
+        Raise LocalProtocolError if this dialect does not support its type or the payload is too
+        long.
         """
         writer = self._writers.get(type(message))
         if writer is None:
@@ -63,14 +63,14 @@ class Dialect:
         return frame(payload)
 
     def decode(self, frame: Frame) -> Message:
-        """Return the message of the frame; raise RemoteProtocolError if it is not one."""
+        """Return the message of the frame. Raise RemoteProtocolError if it is invalid."""
         command, payload = frame
         try:
             return self._readers[command](payload)
         except UnicodeDecodeError:
             why = "the payload is not UTF-8"
         except ValueError as error:
-            why = excerpt(str(error))  # it may quote the payload
+            why = excerpt(str(error))  # may quote the payload
         except RecursionError:
             why = "the payload is nested too deeply"
         raise RemoteProtocolError(f"{command.decode().rstrip()}: {why}")

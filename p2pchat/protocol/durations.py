@@ -1,4 +1,4 @@
-"""How long: `30m`, `8h`, `1d`, as people type it. Pure."""
+"""Durations as users type them: `30m`, `8h`, `1d`. Does no I/O."""
 
 import re
 from typing import Final
@@ -12,11 +12,11 @@ _DURATION: Final = re.compile(r"(\d{1,6})\s*([smhdw])")
 
 
 FOR_EVER: Final = 100 * 365 * 86_400
-"""Seconds; until it is taken back."""
+"""Seconds; longer than anyone uses the program."""
 
 
 def muted_for(text: str) -> int:
-    """Return for how many seconds: 0 for `off`, for ever if it is empty. Raise UsageError."""
+    """Return how many seconds to mute: 0 for `off`, FOR_EVER if empty. Raise UsageError."""
     if text == "off":
         return 0
     return seconds_of(text) if text else FOR_EVER

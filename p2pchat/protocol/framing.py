@@ -1,6 +1,6 @@
-"""Byte stream <-> frames: the 25-byte header of PROTOCOL's "Framing", and its caps.
+"""Splits a byte stream into frames: the 25-byte header of PROTOCOL's "Framing", and size limits.
 
-Knows no message: a frame is a command and a payload, both bytes.
+Knows no messages: a frame is a command and a payload, both bytes.
 """
 
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ _COMMAND_CHARACTERS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
 Frame = tuple[bytes, bytes]
-"""A delimited run of bytes: the command, padded to 15 bytes as on the wire, and the payload."""
+"""The command, padded to 15 bytes as on the wire, and the payload."""
 
 
 def pad(command: str) -> bytes:
     """Return the command's 15 bytes in a header, left-justified and padded with spaces.
 
-    Raise LocalProtocolError for a name that would break the frame: longer, or with other
-    characters (PROTOCOL, "Framing").
+    Raise LocalProtocolError for a name that is too long or has other characters (PROTOCOL,
+    "Framing").
     """
     name = command.encode("ascii", "replace")
     if not 0 < len(name) <= _COMMAND_BYTES or not _COMMAND_CHARACTERS.issuperset(name):
@@ -33,7 +33,7 @@ def pad(command: str) -> bytes:
 
 
 class FrameWriter:
-    """Writes frames of one command, given padded; headers of the usual sizes are made once."""
+    """Writes frames of one command; headers of the usual sizes are made once."""
 
     __slots__ = ("_command", "_headers")
 
@@ -51,10 +51,10 @@ class FrameWriter:
 
 
 class Caps:
-    """Which commands may come, and the most payload bytes each may have.
+    """The commands that are allowed, and the most payload bytes of each.
 
-    Shared by every reader that expects the same. Headers that were found good are remembered, since
-    nearly every one has come before: a look-up instead of a check, for as many as are worth it.
+    Shared by all readers that expect the same commands. Valid headers are remembered, up to a
+    limit, because nearly all headers repeat, and a look-up is faster than a check.
     """
 
     __slots__ = ("_limits", "known")
@@ -64,18 +64,18 @@ class Caps:
         self.known: dict[bytes, tuple[int, bytes]] = {}
 
     def __bool__(self) -> bool:
-        """Return whether anything may come."""
+        """Return whether any command is allowed."""
         return bool(self._limits)
 
     def check(self, header: bytes) -> tuple[int, bytes]:
-        """Return the frame's length, with the header, and its command.
+        """Return the frame's length, including the header, and its command.
 
-        Raise RemoteProtocolError, saying why.
+        Raise RemoteProtocolError, with a reason, if the header is invalid.
         """
         size_field, command = header[:_SIZE_BYTES], header[_SIZE_BYTES:]
         digits = size_field.rstrip(b" ")
-        if not digits.isdigit():  # of bytes: ASCII digits alone, where int() would take "+23"
-            raise RemoteProtocolError(f"the size field {size_field!r} is no decimal number")
+        if not digits.isdigit():  # ASCII digits only; int() would accept "+23"
+            raise RemoteProtocolError(f"the size field {size_field!r} is not a decimal number")
         limit = self._limits.get(command)
         if limit is None:
             raise RemoteProtocolError(_why_unknown(command))
@@ -90,23 +90,23 @@ class Caps:
 
 
 NOTHING: Final = Caps({})
-"""Nothing may come."""
+"""No command is allowed."""
 
 
 class FrameReader:
-    """Splits received bytes into frames, in time linear in the bytes.
+    """Splits received bytes into frames, in linear time.
 
-    What is incomplete is kept in a growing buffer and looked at again only when enough has come, so
-    one byte at a time costs what a thousand frames at once cost. `waiting` is how many bytes came
-    and were not yet given out as frames.
+    An incomplete frame is kept in a growing buffer that is examined only once it is complete, so
+    receiving byte by byte costs no more than receiving many frames at once. `waiting` is the number
+    of bytes that were received and not returned as frames yet.
     """
 
     __slots__ = ("_at", "_data", "_needed", "_tail", "waiting")
 
     def __init__(self) -> None:
-        self._data = b""  # complete or not yet looked at, from _at on
+        self._data = b""  # complete or not examined yet, from _at on
         self._at = 0
-        self._tail: bytes | bytearray = b""  # what came while a frame was incomplete
+        self._tail: bytes | bytearray = b""  # received while a frame was incomplete
         self._needed = HEADER_BYTES
         self.waiting = 0
 
@@ -121,11 +121,11 @@ class FrameReader:
         self.waiting += len(data)
 
     def pull(self, caps: Caps) -> Frame | None:
-        """Return the next frame, or None where more bytes are needed.
+        """Return the next frame, or None if more bytes are needed.
 
-        `caps` say what may come now: who may not say much is not heard out. Raises
-        RemoteProtocolError, naming the reason, at a header that PROTOCOL refuses; the stream has no
-        meaning after that.
+        Frames that `caps` does not allow are refused by their header, before their payload arrives.
+        Raise RemoteProtocolError, with a reason, at an invalid header; the rest of the stream is
+        then meaningless.
         """
         while self.waiting >= self._needed:
             data, at = self._data, self._at

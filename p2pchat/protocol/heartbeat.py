@@ -3,9 +3,9 @@
     HELLO   b"P2PH"  session (8)  counter (8)  MAC (16)                      36 bytes
     answer  b"P2PA"  counter (8)  port (2)  IP address (4 or 16)             18 or 30 bytes
 
-The MAC is HMAC-SHA-256 over what stands before it, cut to 16 bytes, keyed by the `hello_key` that
-the login gave. The counter grows with each, so that none counts twice. The answer is shorter than
-the question: so the registry cannot be used to amplify an attack on a third party.
+The MAC is HMAC-SHA-256 over the bytes before it, cut to 16 bytes, keyed by the login's `hello_key`.
+The counter grows with each datagram, which prevents replays. The answer is shorter than the HELLO,
+so that the registry cannot be used to amplify an attack on a third party.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class SealedHello(NamedTuple):
 
 
 def seal_hello(session: bytes, counter: int, key: bytes) -> bytes:
-    """Return the datagram."""
+    """Return the datagram of a heartbeat."""
     signed = _HELLO.pack(_HELLO_MARK, session, counter)
     return signed + _mac(key, signed)
 
@@ -48,14 +48,14 @@ def seal_hello(session: bytes, counter: int, key: bytes) -> bytes:
 def open_hello(datagram: bytes) -> SealedHello:
     """Parse a sealed heartbeat. Raise RemoteProtocolError if it is malformed."""
     if len(datagram) != _HELLO.size + _MAC_BYTES or not datagram.startswith(_HELLO_MARK):
-        raise RemoteProtocolError("the datagram is no HELLO")
+        raise RemoteProtocolError("the datagram is not a HELLO")
     signed = datagram[: _HELLO.size]
     _, session, counter = _HELLO.unpack(signed)
     return SealedHello(session, counter, signed, datagram[_HELLO.size :])
 
 
 def write_answer(counter: int, host: str, port: int) -> bytes:
-    """Return the registry's answer: where it saw that heartbeat come from."""
+    """Return the registry's answer, with the address from which the heartbeat came."""
     return _ANSWER.pack(_ANSWER_MARK, counter, port) + ipaddress.ip_address(host).packed
 
 
@@ -63,7 +63,7 @@ def read_answer(datagram: bytes) -> tuple[int, str, int]:
     """Return counter, host and port. Raise RemoteProtocolError if it is not an answer."""
     address = datagram[_ANSWER.size :]
     if not datagram.startswith(_ANSWER_MARK) or len(address) not in {4, 16}:
-        raise RemoteProtocolError("the datagram is no answer to a HELLO")
+        raise RemoteProtocolError("the datagram is not an answer to a HELLO")
     _, counter, port = _ANSWER.unpack(datagram[: _ANSWER.size])
     return counter, str(ipaddress.ip_address(address)), port
 

@@ -1,8 +1,8 @@
-"""Invisible characters that scripts and emoji need: where they stand, they are no disguise.
+"""Recognises invisible characters that scripts and emoji need, and where they are harmless.
 
-Joiners between letters of scripts that join, and between the parts of an emoji; tags of a flag;
-direction marks in a line that has right-to-left letters; direction isolates that are closed again.
-Anywhere else the same characters hide or reorder what is read (UTS #39, UTR #36).
+They are: joiners between letters of scripts that join, and between the parts of an emoji; tags of a
+flag; direction marks in a line with right-to-left letters; direction isolates that are closed.
+Anywhere else, the same characters hide or reorder text (UTS #39, UTR #36).
 """
 
 import re
@@ -17,10 +17,10 @@ _END_OF_ISOLATE: Final = "\u2069"
 _RIGHT_TO_LEFT: Final = frozenset({"R", "AL"})
 
 _FLAG: Final = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{2,6}\U000e007f")
-"""A black flag, the letters of a region, and their end (UTS #51, ED-14a)."""
+"""A black flag, the letters of a region, and the end tag (UTS #51, ED-14a)."""
 
 _JOINING: Final = (
-    (0x0600, 0x1AFF),  # from Arabic over the scripts of India to those of South-East Asia
+    (0x0600, 0x1AFF),  # from Arabic through the scripts of India to those of South-East Asia
     (0xA800, 0xAAFF),
     (0xFB50, 0xFDCF),
     (0xFE70, 0xFEFE),
@@ -31,7 +31,7 @@ _IN_EMOJI: Final = frozenset("\ufe0f\u20e3") | frozenset(map(chr, range(0x1F3FB,
 
 
 def needed_invisibles(text: str) -> frozenset[int]:
-    """Return where in the text invisible characters stand that are needed there."""
+    """Return the positions of invisible characters that the text needs."""
     if text.isascii():
         return frozenset()
     needed: set[int] = set()
@@ -46,7 +46,7 @@ def needed_invisibles(text: str) -> frozenset[int]:
 
 
 def _joins(text: str, n: int) -> bool:
-    """Return whether a joiner stands where one is needed."""
+    """Return whether a joiner is needed at position `n`."""
     before = n - 1
     while before >= 0 and text[before] in _IN_EMOJI:
         before -= 1
@@ -64,7 +64,7 @@ def _is_in(c: str, ranges: tuple[tuple[int, int], ...]) -> bool:
 
 
 def _directions(line: str) -> set[int]:
-    """Return the positions of direction marks and closed isolates that belong to the line."""
+    """Return the positions of the direction marks and closed isolates that the line needs."""
     if line.isascii():
         return set()
     needed: set[int] = set()

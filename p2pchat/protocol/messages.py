@@ -1,9 +1,8 @@
-"""The messages between clients and the registry: one frozen class for each, of either dialect.
+"""The messages between clients and the registry: one frozen class for each, in both dialects.
 
-What peers say to each other is in `talk`.
-
-A message refuses nonsense when it is built, by sender and receiver alike, and hides secrets from
-`repr`. It knows neither bytes nor who may say it when.
+The messages between peers are in `talk`. A message checks its fields when it is built, by sender
+and receiver alike, and hides secrets from `repr`. It knows neither its encoding nor who may send it
+when.
 """
 
 from enum import StrEnum
@@ -15,7 +14,7 @@ from p2pchat.protocol.names import check_name
 from p2pchat.protocol.proofs import SignedNodes
 
 RequestId = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-"""Chosen by the client; every JSON implementation can repeat such a number."""
+"""Chosen by the client; small enough for every JSON implementation."""
 
 
 Timestamp = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
@@ -23,7 +22,7 @@ Timestamp = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 
 
 class Outcome(StrEnum):
-    """What the registry answers to `REG`, `LOG` and `PS_PORT`."""
+    """The registry's answer to `REG`, `LOG` and `PS_PORT`."""
 
     OK = "OK"
     FAIL = "FAIL"
@@ -57,9 +56,9 @@ class Reason(StrEnum):
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Any message. Fields named in `hidden` never show in `repr`, logs or tracebacks.
+    """Any message. Fields named in `hidden` never appear in `repr`, logs or tracebacks.
 
-    Fields with a default that the original dialect cannot say are absent there.
+    Fields that the original dialect lacks have a default, which they keep there.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset()
@@ -73,22 +72,23 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Request(Message, frozen=True, kw_only=True):
-    """What a client asks of the registry; its answer repeats the `id`."""
+    """A request from a client; its answer repeats the `id`."""
 
     id: RequestId | None = None
 
 
 class Answer(Message, frozen=True, kw_only=True):
-    """What the registry answers."""
+    """An answer from the registry."""
 
     id: RequestId | None = None
 
 
 class Grant(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a login gives: a token for the next ones, and what the heartbeat needs.
+    """The result of a login: a token for the next ones, and what the heartbeat needs.
 
-    `session` names the login in heartbeats, `hello_key` signs them, `hello_interval` is in seconds.
-    `nodes` are the registry's other nodes, vouched for by the key that the client asked for.
+    `session` identifies the login in heartbeats, `hello_key` authenticates them, `hello_interval`
+    is in seconds. `nodes` are the registry's other nodes, signed by the key that the client asked
+    for.
     """
 
     token: str
@@ -105,9 +105,9 @@ class Grant(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Register(Request, frozen=True):
-    """Create an account and log in to it; further fields as in Login.
+    """Create an account and log in to it; the other fields are as in Login.
 
-    `invite` is the code that a registry may want to see.
+    `invite` is the invitation code, if the registry requires one.
     """
 
     username: str
@@ -134,13 +134,13 @@ class RegisterResult(Answer, frozen=True):
 
 
 class Login(Request, frozen=True):
-    """Log in, by password or, if there is one, by a token.
+    """Log in by a password or a token.
 
     In the secure dialect the login proves an identity: `key` is its public key (32 bytes), `proof`
     its signature of `proofs.login_statement` at the client's time `at`, in seconds since the epoch.
-    `allow_original`: the account may use the original listener, and be found there. `errand`: only
-    to ask something; neither be online, nor replace a login that is. `vouched_by` is the
-    fingerprint of the key that must have signed the list of nodes in the answer.
+    `allow_original`: the account may use the original listener, and be found there. `errand`: a
+    transient login, which does not go online and does not replace another login. `vouched_by` is
+    the fingerprint of the key that must have signed the list of nodes in the answer.
     """
 
     username: str
@@ -159,7 +159,7 @@ class Login(Request, frozen=True):
 
 
 class LoginResult(Answer, frozen=True):
-    """FAIL: name and password, or name, token and key, do not match."""
+    """FAIL: the name and password, or the name, token and key, do not match."""
 
     outcome: Outcome
     reason: Reason | None = None
@@ -167,9 +167,9 @@ class LoginResult(Answer, frozen=True):
 
 
 class AnnouncePort(Request, frozen=True):
-    """Announce the port of the client's own peer server; None if what came is not a port.
+    """Announce the port of the client's own peer server; None if it was not a valid port.
 
-    `clear_port`: where it listens for callers of the original dialect, if it does so too.
+    `clear_port`: the port for callers of the original dialect, if it serves them too.
     """
 
     port: int | None
@@ -182,7 +182,7 @@ class AnnouncePort(Request, frozen=True):
 
 
 class AnnouncePortResult(Answer, frozen=True):
-    """FAIL: the port is taken at that address, or is not a port."""
+    """FAIL: the port is taken at that address, or is not valid."""
 
     outcome: Outcome
     reason: Reason | None = None
@@ -195,9 +195,9 @@ class Search(Request, frozen=True):
 
 
 class SearchResult(Answer, frozen=True):
-    """Where the user is: host and port with ONLINE only; and the user's public key, if any.
+    """The address of a user who is ONLINE, and the user's public key, if any.
 
-    `in_clear`: the user is at the original listener, and can be talked to in clear only.
+    `in_clear`: the user is at the original listener, and can only chat in clear.
     """
 
     presence: Presence
@@ -214,7 +214,7 @@ class SearchResult(Answer, frozen=True):
             check_port(self.port)
             host = self.host
             if not host or " " in host or not (host.isascii() and host.isprintable()):
-                raise ValueError(f"{self.host!r} is no host")
+                raise ValueError(f"{self.host!r} is not a valid host")
 
 
 MAX_WATCHED: Final = 256
@@ -223,10 +223,10 @@ MOST_WATCHED_IN_ALL: Final = 4096
 
 
 class Watch(Request, frozen=True):
-    """Report on these users whenever their presence changes, and no longer on any others.
+    """Report whenever the presence of these users changes, and no longer on any others.
 
-    With `add`: of those asked about before too. Each name once; at most MAX_WATCHED names, and
-    MOST_WATCHED_IN_ALL on a connection: where those beyond it are is told once.
+    With `add`: in addition to earlier requests. Each name once; at most MAX_WATCHED names, and
+    MOST_WATCHED_IN_ALL on a connection: users beyond it are reported only once.
     """
 
     usernames: tuple[str, ...]
@@ -236,13 +236,13 @@ class Watch(Request, frozen=True):
         if len(self.usernames) > MAX_WATCHED:
             raise ValueError(f"at most {MAX_WATCHED} users can be watched")
         if len(set(self.usernames)) != len(self.usernames):
-            raise ValueError("a user is named twice")
+            raise ValueError("a user is listed twice")
         for username in self.usernames:
             check_name(username)
 
 
 class PresenceUpdate(Message, frozen=True):
-    """Where a watched user is; the registry says it unasked."""
+    """The current presence of a watched user, sent without a request."""
 
     username: str
     result: SearchResult
@@ -252,7 +252,7 @@ class PresenceUpdate(Message, frozen=True):
 
 
 class WatchResult(Answer, frozen=True):
-    """Where the watched users are now."""
+    """The current presence of the watched users."""
 
     sightings: tuple[PresenceUpdate, ...]
 
@@ -262,7 +262,7 @@ class WatchResult(Answer, frozen=True):
 
 
 class ChangePassword(Request, frozen=True):
-    """Set a new password, knowing the old one; every token of the account ends."""
+    """Set a new password, given the old one; all tokens of the account end."""
 
     old: str
     new: str
@@ -277,21 +277,21 @@ class ChangePasswordResult(Answer, frozen=True):
 
 
 class RevokeTokens(Request, frozen=True):
-    """End a token, or (without one) every token of the account."""
+    """End a token, or without one, all tokens of the account."""
 
     token: str = ""
     hidden = frozenset({"token"})
 
 
 class RevokeTokensResult(Answer, frozen=True):
-    """Done."""
+    """The tokens were ended."""
 
     outcome: Outcome
     reason: Reason | None = None
 
 
 class SlowDown(Answer, frozen=True):
-    """Instead of any answer: too much was asked for; nothing was done. Ask again in `seconds`."""
+    """Instead of any answer: too many requests; nothing was done. Retry after `seconds`."""
 
     seconds: float
 
@@ -304,27 +304,25 @@ class Logout(Request, frozen=True):
 
 
 class Goodbye(Message, frozen=True):
-    """The registry hangs up, and says why: REPLACED by another login, SILENT for too long, or
-    LOGGED_OUT from elsewhere.
-    """
+    """The registry closes the connection; the reason is REPLACED, SILENT or LOGGED_OUT."""
 
     reason: Reason
 
 
 class Hello(Message, frozen=True):
-    """The heartbeat: this user is still there."""
+    """The heartbeat: the user is still online."""
 
     username: str
 
 
 def check_seconds(seconds: float, *, at_least: float) -> None:
-    """Raise ValueError if `seconds` is less than that, or more than a day."""
+    """Raise ValueError if `seconds` is less than `at_least`, or more than a day."""
     if not at_least <= seconds <= 86400:
-        raise ValueError(f"{seconds:g} s is no time to wait")
+        raise ValueError(f"{seconds:g} s is not a valid time to wait")
 
 
 def check_key(key: bytes | None) -> None:
-    """Raise ValueError if a public key is not an Ed25519 key's 32 bytes."""
+    """Raise ValueError if a public key does not have an Ed25519 key's 32 bytes."""
     if key is not None and len(key) != 32:
         raise ValueError("an Ed25519 key has 32 bytes")
 
@@ -332,4 +330,4 @@ def check_key(key: bytes | None) -> None:
 def check_port(port: int) -> None:
     """Raise ValueError if `port` is not 1 to 65535."""
     if not 0 < port < 65536:
-        raise ValueError(f"{port} is no port")
+        raise ValueError(f"{port} is not a valid port")

@@ -1,7 +1,7 @@
-"""Usernames: which strings are names, in either dialect. Knows no account.
+"""Usernames: which strings are valid names in each dialect. Knows no accounts.
 
-A name appears in prompts, logs, file names and commands, so everything that could disguise it is
-refused here, once.
+A name appears in prompts, logs, file names and commands, so all that could disguise it is refused
+here.
 """
 
 import re
@@ -12,21 +12,21 @@ from p2pchat.errors import UsageError
 from p2pchat.protocol.text import MAX_MARKS, UNSAFE, excerpt
 
 MAX_USERNAME_BYTES: Final = 64
-"""Room for 16 characters of any script and far more ASCII; a log line and a toolbar hold it."""
+"""Enough for 16 characters of any script; it fits into a log line and a toolbar."""
 
 ME: Final = "me"
-"""What a user types for themselves."""
+"""What users type for their own account."""
 
 PLAIN_RULE: Final = "lower-case letters, digits, '.', '_' and '-', at most 32"
 
 _PLAIN_USERNAME: Final = re.compile("[a-z0-9][a-z0-9._-]{0,31}")
 
 _LOOK_ALIKE: Final = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
-"""Scripts with letters that look the same, by the first word of their characters' names."""
+"""Scripts with letters that look alike, by the first word of their characters' names."""
 
-# Letters, marks and symbols that show nothing: Unicode's Default_Ignorable_Code_Point outside the
+# Invisible letters, marks and symbols: Unicode's Default_Ignorable_Code_Point outside the
 # categories that are unsafe anyway, and blanks that are not spaces by category (Braille, musical
-# and Khitan fillers). Written out, because Python's tables do not have that property.
+# and Khitan fillers). Listed here because Python's tables lack that property.
 _INVISIBLE: Final = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U0001d159\U00016fe4"
 ) | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
@@ -40,7 +40,7 @@ def is_username(name: str) -> bool:
     """
     if not 0 < len(name) <= MAX_USERNAME_BYTES:
         return False
-    if name.isascii():  # nearly all are, and each heartbeat in clear asks
+    if name.isascii():  # nearly all are, and each heartbeat in clear is checked
         return name.isprintable() and " " not in name
     return (
         len(name.encode("utf-8", "replace")) <= MAX_USERNAME_BYTES
@@ -61,7 +61,7 @@ def check_username(username: str) -> None:
 def meant_name(typed: str, *, secure: bool) -> str:
     """Return a typed name in the spelling of a registry of that dialect.
 
-    Names of the secure dialect are lower case (PROTOCOL, "Names"). Raise UsageError if not valid.
+    Names in the secure dialect are lower case (PROTOCOL, "Names"). Raise UsageError if not valid.
     """
     if not secure:
         check_username(typed)
@@ -76,12 +76,12 @@ def meant_name(typed: str, *, secure: bool) -> str:
 
 
 def is_me(typed: str) -> bool:
-    """Return whether users mean themselves."""
+    """Return whether the text means the user's own account."""
     return typed.lower() == ME
 
 
 def check_name(username: str) -> None:
-    """Raise ValueError if a name that a remote sent is not valid; for messages."""
+    """Raise ValueError if a name from a remote is not valid; for messages."""
     if not is_username(username):
         raise ValueError("not a valid username")
 
@@ -99,7 +99,7 @@ def _is_hidden(c: str) -> bool:
 
 
 def _is_one_script(name: str) -> bool:
-    """Return whether no letter passes for one of another script, and marks stand on letters."""
+    """Return whether all letters are of one script and all marks follow letters."""
     marks = 0
     scripts = set()
     for c in name:

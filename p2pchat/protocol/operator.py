@@ -1,6 +1,6 @@
 """The messages between the operator's commands and the running registry, on its control socket.
 
-On one machine, between processes of one owner; the same frames and rules as everywhere.
+It connects processes of one user on one machine. Frames and rules are those of all dialogues.
 """
 
 from typing import Final
@@ -13,20 +13,20 @@ from p2pchat.protocol.secure import json_codec
 from p2pchat.protocol.states import Dialogue, Speaker, State
 
 MOST_SESSIONS: Final = 1000
-"""In one answer."""
+"""The most sessions in one answer."""
 
 _LARGE: Final = 1024 * 1024
 
 
 class Refresh(Request, frozen=True):
-    """The account has been changed in the database; look again. `log_out`: and end its logins."""
+    """The account has changed in the database; read it again. `log_out`: also end its logins."""
 
     username: str
     log_out: bool = False
 
 
 class Refreshed(Answer, frozen=True):
-    """Done; so many logins were ended."""
+    """The account was read again; so many logins were ended."""
 
     logged_out: int
 
@@ -42,15 +42,15 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class ListSessions(Request, frozen=True):
-    """Ask who is online, by name; those after that one."""
+    """Return the users who are online, sorted by name, after the given one."""
 
     after: str = ""
 
 
 class SessionList(Answer, frozen=True):
-    """The first MOST_SESSIONS of them.
+    """The first MOST_SESSIONS of the sessions.
 
-    `internal_errors` counts the bugs that the registry has contained since it started.
+    `internal_errors` is the number of bugs contained since the registry started.
     """
 
     sessions: tuple[Session, ...]
@@ -75,4 +75,4 @@ OPERATOR_DIALOGUE: Final = Dialogue(
         (State.SEARCHING, Speaker.LISTENER): {SessionList: State.READY},
     },
 )
-"""A command (dialler) and the registry (listener)."""
+"""The dialogue of a command (dialler) and the registry (listener)."""

@@ -1,8 +1,7 @@
 """The original dialect: space-separated UTF-8 text (PROTOCOL, "Original dialect").
 
-A mistake that the user of an unchanged client can make (no password, an invalid port, an impossible
-name) is read as a message, so that it gets an answer; only what no user can have meant is a
-violation.
+A mistake that the user of an unmodified client can make (no password, an invalid port, an
+impossible name) is decoded as a message, so that it gets an answer. Anything else is a violation.
 """
 
 from collections.abc import Callable
@@ -31,11 +30,12 @@ from p2pchat.protocol.names import is_username
 from p2pchat.protocol.talk import ChatReply, ChatRequest, ChatText, Reply
 
 MAX_TEXT_BYTES: Final = 65536
-"""Of one chat message; the original reads a payload with one `recv`, so long ones are at risk."""
+"""Of one chat message; the original reads a payload with one `recv`, which may truncate long ones.
+"""
 
-_SHORT: Final = 64  # of an outcome, a port, an address: none has more
-_NAMED: Final = 512  # of a payload with a username: more than any name that can be had
-_CREDENTIALS: Final = 2048  # of a username and a password: a pass phrase of a page fits
+_SHORT: Final = 64  # an outcome, a port or an address
+_NAMED: Final = 512  # a payload with a username
+_CREDENTIALS: Final = 2048  # a username and a password; a long pass phrase fits
 
 _HELLO: Final = b"HELLO "
 
@@ -45,14 +45,14 @@ _Result = TypeVar("_Result", RegisterResult, LoginResult, AnnouncePortResult)
 
 
 def encode_hello(message: Hello) -> bytes:
-    """Return the datagram of a heartbeat: no header."""
+    """Return the datagram of a heartbeat, which has no header."""
     return _HELLO + message.username.encode()
 
 
 def decode_hello(datagram: bytes) -> Hello:
     """Return the heartbeat in a datagram. Raise RemoteProtocolError if it is malformed."""
     if not datagram.startswith(_HELLO):
-        raise RemoteProtocolError("the datagram is no HELLO")
+        raise RemoteProtocolError("the datagram is not a HELLO")
     try:
         username = datagram[len(_HELLO) :].decode()
     except UnicodeDecodeError:
@@ -63,8 +63,8 @@ def decode_hello(datagram: bytes) -> Hello:
 
 
 def _write_credentials(message: Register | Login) -> str:
-    if not is_username(message.username):  # a space in it would turn a part of it into the password
-        raise LocalProtocolError(f"{message.username!r} is no username")
+    if not is_username(message.username):  # a space in it would make part of it the password
+        raise LocalProtocolError(f"{message.username!r} is not a valid username")
     return f"{message.username} {message.password}"
 
 
@@ -87,7 +87,7 @@ def _result_reader(make: Callable[[Outcome], _Result]) -> Callable[[str], _Resul
 def _read_port(payload: str) -> int:
     """Return the port. Raise ValueError, also for signs and digits that int() would accept."""
     if not (payload.isascii() and payload.isdigit()):
-        raise ValueError("the port is no decimal number")
+        raise ValueError("the port is not a decimal number")
     port = int(payload)
     check_port(port)
     return port
@@ -129,7 +129,7 @@ def _read_search_result(payload: bytes) -> SearchResult:
 
 def _write_chat_request(message: ChatRequest) -> str:
     if message.port is None:
-        raise LocalProtocolError("a request of the original dialect names the caller's port")
+        raise LocalProtocolError("a request of the original dialect must contain the caller's port")
     return f"{message.username} {message.port}"
 
 
@@ -146,7 +146,7 @@ def _write_nothing(_: Logout) -> str:
 
 def _read_nothing(payload: str) -> Logout:
     if payload:
-        raise ValueError("a payload where none is due")
+        raise ValueError("an unexpected payload")
     return Logout()
 
 
@@ -157,7 +157,7 @@ def _text(
     write: Callable[[Any], str],
     read: Callable[[str], Message],
 ) -> Codec:
-    """Return the codec of a payload that is text; what is not UTF-8 is a ValueError too."""
+    """Return the codec of a text payload; `read` raises ValueError also if it is not UTF-8."""
     return Codec(message, command, limit, lambda m: write(m).encode(), lambda p: read(p.decode()))
 
 

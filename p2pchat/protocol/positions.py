@@ -1,8 +1,8 @@
-"""Positions in a stream of lines: how far a receiver has taken it (PROTOCOL, "SYNC").
+"""Positions in a stream of lines: how far a receiver has stored it (PROTOCOL, "SYNC").
 
-A position is the number of the last line taken and a running sum over the ids of all lines taken,
-in order. Two disks that stand at one position have taken the same lines, whatever copies of either
-disk were used in between. Pure.
+A position is the number of the last line received and a running sum over the ids of all lines
+received, in order. Two disks at one position have received the same lines, even if either was
+restored from a copy in between. Does no I/O.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ SUM_CHARACTERS: Final = 32
 
 
 def add_to_sum(total: str, ids: Iterable[str]) -> str:
-    """Return the sum after lines with these ids were taken, in this order."""
+    """Return the sum after further lines with these ids were received, in this order."""
     for line_id in ids:
         total = hashlib.sha256(f"{total}{line_id}".encode()).hexdigest()[:SUM_CHARACTERS]
     return total

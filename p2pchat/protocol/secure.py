@@ -1,6 +1,6 @@
-"""The secure dialect: the same messages as JSON objects, inside TLS (PROTOCOL, "Secure dialect").
+"""The secure dialect: the messages as JSON objects, inside TLS (PROTOCOL, "Secure dialect").
 
-Unknown fields are ignored, missing or wrongly typed ones refused by name. Knows no TLS.
+Unknown fields are ignored; missing or wrongly typed ones are refused by name. Knows nothing of TLS.
 """
 
 from collections.abc import Callable
@@ -34,12 +34,13 @@ from p2pchat.protocol.messages import (
 from p2pchat.protocol.talk import Ack, ChatReply, ChatRequest, ChatText, Here, Idle, Skip, Sync
 
 ALPN: Final = "p2pchat/3"
-"""What both ends must agree on in the TLS handshake, so that there is nothing to downgrade."""
+"""The ALPN protocol that both ends must agree on in the TLS handshake, which prevents downgrades.
+"""
 
 MAX_FRAME_BYTES: Final = HEADER_BYTES + 400 * 1024
-"""Of the longest message, with its header: 64 KiB of text at worst, escaped as JSON."""
+"""Of the longest frame: 64 KiB of text in the worst case, escaped as JSON."""
 
-_BEFORE_LOGIN: Final = 8 * 1024  # what an unknown client may send
+_BEFORE_LOGIN: Final = 8 * 1024  # bytes accepted from a client that is not logged in
 _AFTER_LOGIN: Final = 64 * 1024
 
 _encoder = msgspec.json.Encoder()
@@ -58,7 +59,7 @@ def _reader(message: type[Message]) -> Callable[[bytes], Message]:
 
 
 def json_codec(message: type[Message], command: str, limit: int = _BEFORE_LOGIN) -> Codec:
-    """Return the codec of a message as a JSON object; `limit` caps it in bytes."""
+    """Return the codec of a message as a JSON object with a payload of at most `limit` bytes."""
     return Codec(message, command, limit, _encoder.encode, _reader(message))
 
 

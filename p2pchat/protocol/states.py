@@ -1,9 +1,9 @@
-"""Whose turn it is: every dialogue of PROTOCOL as a table of states.
+"""All dialogues of PROTOCOL as tables of states: whose turn it is, and what may be sent.
 
-Two rules for editors. Every transition of every dialogue is in this file, and nothing here knows
-which of the two speakers we are: `connection` does. A dialogue is in one state at both ends; a
-message leads to the next one, or to one that depends on its outcome. Where a state has no line for
-a speaker, it is not that speaker's turn: what comes from it meanwhile waits, in order.
+Rules for editors: every transition of every dialogue is in this file, and nothing here depends on
+which speaker we are; see `connection`. A dialogue is in the same state at both ends; a message
+leads to the next state, which may depend on its outcome. A speaker without an entry for a state has
+no turn there: its messages wait, in order.
 """
 
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ class Speaker(Enum):
 
 
 class State(Enum):
-    """Where a dialogue stands."""
+    """The state of a dialogue."""
 
     # with the registry
     ANONYMOUS = "anonymous"
@@ -90,7 +90,7 @@ Turn = Mapping[type[Message], Next]
 
 @dataclass(frozen=True, eq=False)
 class Dialogue:
-    """A dialogue: its first state, and what each side may say in each state."""
+    """A dialogue: its first state, and what each side may send in each state."""
 
     start: State
     turns: Mapping[tuple[State, Speaker], Turn]
@@ -118,7 +118,7 @@ REGISTRY_DIALOGUE: Final = Dialogue(
         (_S.REGISTERING, _L): {RegisterResult: _by_outcome(_S.LOGGED_IN, _S.ANONYMOUS)},
         (_S.LOGGING_IN, _L): {
             LoginResult: _by_outcome(_S.LOGGED_IN, _S.ANONYMOUS),
-            # The original program refuses a login with the other answer, by mistake.
+            # The original program refuses a login with the wrong answer by mistake.
             RegisterResult: {Outcome.FAIL: _S.ANONYMOUS},
         },
         (_S.SEARCHING_ANONYMOUSLY, _L): {SearchResult: _S.ANONYMOUS},
@@ -131,7 +131,7 @@ REGISTRY_DIALOGUE: Final = Dialogue(
         (_S.SEARCHING, _L): {SearchResult: _S.LOGGED_IN},
     },
 )
-"""Client (dialler) and registry (listener): strictly ask and answer."""
+"""The dialogue of a client (dialler) and the registry (listener): strictly request and answer."""
 
 
 def _asked_anonymously(state: State) -> tuple[tuple[State, Speaker], Turn]:
@@ -140,7 +140,7 @@ def _asked_anonymously(state: State) -> tuple[tuple[State, Speaker], Turn]:
 
 
 def _asked(state: State, answer: type[Message]) -> tuple[tuple[State, Speaker], Turn]:
-    """The same after the login, when the registry may also send news in between."""
+    """Return the same after the login, when presence updates may come first."""
     return (state, _L), {answer: _S.LOGGED_IN, SlowDown: _S.LOGGED_IN, PresenceUpdate: state}
 
 
@@ -175,13 +175,17 @@ SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
         ),
     },
 )
-"""The same in the secure dialect, where only who is logged in learns who is online, and where the
-registry says why it hangs up, when it has too much to do, and unasked where a user is."""
+"""The same in the secure dialect.
+
+Only users who are logged in can search. The registry also sends presence updates, SlowDown, and the
+reason before it closes the connection.
+"""
 
 PEER_DIALOGUE: Final = Dialogue(
     _S.CONNECTED,
     {
-        # A text without a request: the connection that the accepted caller's contact opens back.
+        # A text without a request: the connection that a caller opens back once its call is
+        # accepted.
         (_S.CONNECTED, _D): {ChatRequest: _S.ASKED, ChatText: _S.TALKING},
         (_S.ASKED, _L): {
             ChatReply: {
@@ -193,7 +197,8 @@ PEER_DIALOGUE: Final = Dialogue(
         (_S.TALKING, _D): {ChatText: _S.TALKING},
     },
 )
-"""Node (dialler) and peer server (listener): each side talks only on the link that it opened."""
+"""The dialogue of a node (dialler) and a peer server (listener); each sends on the link it opened.
+"""
 
 _TALK: Final[Turn] = dict.fromkeys((Sync, Here, Idle, ChatText, Ack, Skip), _S.TALKING)
 
@@ -206,4 +211,4 @@ SECURE_PEER_DIALOGUE: Final = Dialogue(
         (_S.TALKING, _L): _TALK,
     },
 )
-"""The same in the secure dialect: one connection, on which both sides talk."""
+"""The same in the secure dialect: one connection, on which both sides send."""

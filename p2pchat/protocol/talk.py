@@ -1,6 +1,6 @@
-"""The messages between peers: one frozen class for each, in either dialect.
+"""The messages between peers: one frozen class for each, in both dialects.
 
-The original dialect has a request, a reply and texts; in the secure one texts are numbered,
+The original dialect has a request, a reply and texts. In the secure dialect texts are numbered,
 synchronised when a link comes up, and acknowledged (ARCHITECTURE, "Nothing lost").
 """
 
@@ -12,16 +12,16 @@ from p2pchat.protocol.messages import Message, check_port
 from p2pchat.protocol.positions import check_sum
 
 _LATEST: Final = 4_102_444_800_000
-"""Milliseconds since the epoch: the year 2100, which every calendar can show."""
+"""Milliseconds since the epoch: the year 2100, which every calendar can represent."""
 
 MAX_NUMBER: Final = 2**48
-"""The highest number of a line, in both directions; no conversation comes near it."""
+"""The highest number of a line, in both directions; no conversation reaches it."""
 
 MAX_JUMP: Final = 2**32
-"""The most numbers that SKIP or SYNC may pass over at once; more is not plausible."""
+"""The most numbers that SKIP or SYNC may skip at once; more is implausible."""
 
 _ID: Final = re.compile("[0-9A-Za-z_-]{0,64}")
-"""The name that a sender gives to a line; empty only in the original dialect."""
+"""The id that a sender gives to a line; empty only in the original dialect."""
 
 
 def check_line_id(line_id: str) -> None:
@@ -31,7 +31,7 @@ def check_line_id(line_id: str) -> None:
 
 
 class Reply(StrEnum):
-    """What the person who was called answers."""
+    """The answer of the user who was called."""
 
     ACCEPT = "ACCEPT"
     REJECT = "REJECT"
@@ -39,10 +39,10 @@ class Reply(StrEnum):
 
 
 class ChatRequest(Message, frozen=True):
-    """Ask the person who listens here for a chat.
+    """Ask the user at this peer server for a chat.
 
-    `port`: the caller's own peer server's, where each side talks on a connection of its own.
-    `invitation`: the secret of the one by which the caller has come.
+    `port`: of the caller's own peer server, in the dialect where each side opens a connection.
+    `invitation`: the secret of the invitation by which the caller has joined.
     """
 
     username: str
@@ -63,10 +63,10 @@ class ChatReply(Message, frozen=True):
 
 
 class ChatText(Message, frozen=True):
-    """What a person says to the other.
+    """A line of a chat.
 
-    In the secure dialect with a number that grows by one, an `id` of its own, and when it was
-    written, in milliseconds since the epoch.
+    In the secure dialect it has a number that grows by one, a unique `id`, and the time at which it
+    was written, in milliseconds since the epoch.
     """
 
     text: str
@@ -83,7 +83,7 @@ class ChatText(Message, frozen=True):
 
 
 class Sync(Message, frozen=True):
-    """The link is up: this is my position in what you said (see `positions`)."""
+    """The link is up: the sender's position in the receiver's lines (see `positions`)."""
 
     last_in: int
     sum: str
@@ -94,19 +94,19 @@ class Sync(Message, frozen=True):
 
 
 class Here(Message, frozen=True):
-    """Whether my person has this conversation open."""
+    """Whether the sender has this conversation open."""
 
     here: bool
 
 
 class Idle(Message, frozen=True):
-    """Whether my person is away from the keyboard."""
+    """Whether the sender's user is away from the keyboard."""
 
     idle: bool
 
 
 class Ack(Message, frozen=True):
-    """Everything that you said up to `seq` is on my disk."""
+    """The receiver's lines up to `seq` are on the sender's disk."""
 
     seq: int
 
@@ -115,9 +115,10 @@ class Ack(Message, frozen=True):
 
 
 class Skip(Message, frozen=True):
-    """Do not wait for lines up to `to`: they were given up, or you have acknowledged them before.
+    """Do not expect lines up to `to`: they were given up, or acknowledged before.
 
-    `missing`: how many of them at most you have acknowledged; your disk is an older copy.
+    `missing`: at most so many of them were acknowledged, but the receiver's disk, restored from an
+    older copy, lacks them.
     """
 
     to: int
@@ -131,4 +132,4 @@ class Skip(Message, frozen=True):
 def check_number(number: int) -> None:
     """Raise ValueError if `number` is not 0 to MAX_NUMBER."""
     if not 0 <= number <= MAX_NUMBER:
-        raise ValueError("not a valid number of a line")
+        raise ValueError("not a valid line number")

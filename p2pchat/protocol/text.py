@@ -1,7 +1,7 @@
-"""Text from a remote, made safe to show.
+"""Makes text from a remote safe to show.
 
-Foreign text passes through here once, on its way in. Removes what a terminal or a log could mistake
-for an instruction or a disguise. Knows no terminal.
+All foreign text passes through here once, when it arrives. Removes what could act on a terminal or
+log, or disguise text.
 """
 
 import json
@@ -20,16 +20,19 @@ MAX_EXCERPT: Final = 200
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Categories that move the cursor, hide, reorder or have no glyph of their own: controls (ESC and
-C1 among them), format (bidi, zero-width), lone surrogates, private use, unassigned, separators."""
+"""Categories that move the cursor, hide, reorder or have no glyph of their own.
+
+Controls (ESC and C1 among them), format (bidi, zero-width), lone surrogates, private use,
+unassigned, separators.
+"""
 
 _NO_CHARACTERS: Final = frozenset(
     map(chr, (*range(0xFDD0, 0xFDF0), 0x2065, *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000)))
 )
-"""Code points that no version of Unicode gives a glyph."""
+"""Code points to which no version of Unicode gives a glyph."""
 
-# What JSON allows inside strings and a terminal obeys or a reader cannot see: DEL and C1 controls,
-# bidi and other format characters except joiners, line and paragraph separators, tags.
+# Allowed by JSON inside strings, but obeyed by terminals or invisible: DEL and C1 controls, bidi
+# and other format characters except joiners, line and paragraph separators, tags.
 _UNSAFE_IN_JSON: Final = re.compile(
     "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u08e2\u180e\u200b\u200e\u200f"
     "\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
@@ -41,8 +44,8 @@ _UNSAFE_IN_JSON: Final = re.compile(
 def printable(text: str) -> str:
     """Return the text with everything harmful replaced; line feeds and tabs stay.
 
-    What scripts and emoji need stays too, where they need it; see `invisible`. The caller must
-    still decide what a line feed or a tab means where the text is shown.
+    Invisible characters stay where scripts and emoji need them; see `invisible`. The caller must
+    decide how to show line feeds and tabs.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -60,9 +63,10 @@ def printable(text: str) -> str:
 
 
 def _is_harmful(c: str) -> bool:
-    """Return whether a character obeys, hides or reorders.
+    """Return whether a character acts on a terminal, hides or reorders text.
 
-    One that Python's tables do not know is harmless: a letter or an emoji that is newer than they.
+    A character that Python's tables do not know is harmless: a letter or an emoji newer than they
+    are.
     """
     category = unicodedata.category(c)
     if category == "Cn":
@@ -82,6 +86,6 @@ def excerpt(text: str) -> str:
 
 
 def json_line(value: object) -> str:
-    """Return a value as JSON on one line, with nothing in it that a terminal obeys."""
+    """Return a value as JSON on one line, without characters that act on a terminal."""
     text = json.dumps(value, ensure_ascii=False)
     return _UNSAFE_IN_JSON.sub(lambda found: json.dumps(found[0])[1:-1], text)

@@ -19,16 +19,16 @@ from p2pchat.protocol.talk import ChatRequest, ChatText
 def test_a_port_is_1_to_65535(port: int) -> None:
     """Sender and receiver build the same class, so neither can name another port."""
     for build in (AnnouncePort, lambda p: ChatRequest("a", p)):
-        with pytest.raises(ValueError, match="no port"):
+        with pytest.raises(ValueError, match="not a valid port"):
             build(port)
 
 
 def test_online_has_an_address() -> None:
     """An answer that says where somebody is says it whole."""
-    with pytest.raises(ValueError, match="no port"):
+    with pytest.raises(ValueError, match="not a valid port"):
         SearchResult(Presence.ONLINE)
     for host in ("", "a b", "\x1b]0;owned\x07", "a\u202eb", "a\x00"):
-        with pytest.raises(ValueError, match="no host"):
+        with pytest.raises(ValueError, match="not a valid host"):
             SearchResult(Presence.ONLINE, host, 1)
 
 
@@ -51,9 +51,9 @@ def test_messages_are_values() -> None:
 @pytest.mark.parametrize("seconds", [-1.0, 1e9, float("inf"), float("nan"), -1e308])
 def test_times_that_nobody_can_wait_are_refused(seconds: float) -> None:
     """A hostile registry cannot make its clients spin, or sleep for ever."""
-    with pytest.raises(ValueError, match="no time to wait"):
+    with pytest.raises(ValueError, match="not a valid time"):
         SlowDown(seconds)
-    with pytest.raises(ValueError, match="no time to wait"):
+    with pytest.raises(ValueError, match="not a valid time"):
         Grant("t", b"", b"", seconds)
-    with pytest.raises(ValueError, match="no time to wait"):
+    with pytest.raises(ValueError, match="not a valid time"):
         Grant("t", b"", b"", 0)

@@ -101,7 +101,7 @@ def test_unknown_fields_are_ignored() -> None:
         ("SEARCH", b"bob", "JSON is malformed"),
         ("SEARCH", b'["bob"]', "object"),
         ("SEARCH", b'{"username":"\xff"}', "SEARCH"),
-        ("PS_PORT", b'{"port":0}', "no port"),
+        ("PS_PORT", b'{"port":0}', "not a valid port"),
         ("LOG_RESP", b'{"outcome":"MAYBE"}', r"\$\.outcome"),
         ("LOG", b'{"username":"a","key":"not base64!"}', r"\$\.key"),
     ],

@@ -12,7 +12,7 @@ def test_numbers_have_one_range_in_both_directions() -> None:
         for number in (0, MAX_NUMBER):
             build(number)
         for number in (-1, MAX_NUMBER + 1, 2**63):
-            with pytest.raises(ValueError, match="not a valid number"):
+            with pytest.raises(ValueError, match="not a valid line number"):
                 build(number)
 
 
@@ -36,5 +36,5 @@ def test_ids_and_times_have_their_bounds(line_id: str, at: int) -> None:
 
 def test_a_port_is_one() -> None:
     """Of a caller of the original dialect."""
-    with pytest.raises(ValueError, match="no port"):
+    with pytest.raises(ValueError, match="not a valid port"):
         ChatRequest("alice", 70_000)

@@ -1,7 +1,7 @@
-"""Events as JSON objects, and back: the model that programs, hooks and the clients of a node share.
+"""Conversion of events to JSON objects and back, for programs, hooks and clients of a node.
 
-What an object may hold is in EVENTS.md beside this file: fields are added there, and never renamed
-or taken away while the version stays. Words for persons are `render`'s.
+EVENTS.md in this folder describes the objects: fields may be added, but not renamed or removed
+within a version. Text for users is in `render`.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,11 +16,11 @@ from p2pchat.protocol.client.state import Security
 
 
 def event_object(event: e.Event, now: int) -> Object:
-    """Return an event's object; `now` in milliseconds since the epoch, for what has no time."""
+    """Return an event's object; `now` (ms since the epoch) is the time of an event without one."""
     row = _ROWS[type(event)]
     at = event.at if isinstance(event, e.TextReceived) and event.at else now
     fields: Object = {}
-    error: Object = {}  # stands last
+    error: Object = {}  # comes last
     for part, name in zip(row.parts, event.__dataclass_fields__, strict=True):
         (error if part is _ERROR else fields).update(part.write(getattr(event, name)))
     fields |= error
@@ -30,7 +30,7 @@ def event_object(event: e.Event, now: int) -> Object:
 
 
 def read_event(fields: Mapping[str, Any]) -> e.Event:
-    """Return the event of an object. Raise ValueError if it is not a known one."""
+    """Return the event of an object. Raise ValueError if it is unknown or malformed."""
     kind = _KINDS.get(fields.get("event", ""))
     if kind is None:
         raise ValueError("not an event")
@@ -41,7 +41,7 @@ def read_event(fields: Mapping[str, Any]) -> e.Event:
 
 
 class _Part(NamedTuple):
-    """How one field of an event is written, and read again."""
+    """How one field of an event is written and read."""
 
     write: Callable[[Any], Object]
     read: Callable[[Mapping[str, Any]], Any]

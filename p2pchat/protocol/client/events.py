@@ -1,4 +1,4 @@
-"""The events of a node: one frozen class for each; EVENTS.md has their objects."""
+"""The events of a node: one frozen class for each. EVENTS.md describes their objects."""
 
 from dataclasses import dataclass, field
 
@@ -9,9 +9,9 @@ from p2pchat.protocol.client.state import Security
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """The registry knows us, and where we listen.
+    """We are logged in, and contacts can reach us.
 
-    `machine`: which one of the registry's answered, if it is not the first that its URL names.
+    `machine`: the registry's machine that answered, if it is not the first of its URL.
     """
 
     username: str
@@ -22,14 +22,14 @@ class LoggedIn:
 
 @dataclass(frozen=True, slots=True)
 class LoginFailed:
-    """We are not logged in, and trying again would not help."""
+    """The login failed, and retrying would not help."""
 
     error: P2PError
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryLost:
-    """The registry is gone; it is tried again in `retry_in` seconds. Open chats go on."""
+    """The registry was lost; the next try is in `retry_in` seconds. Open chats are not affected."""
 
     error: P2PError
     retry_in: float
@@ -53,7 +53,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SearchFailed:
-    """A search has no answer, or the answer that there is no such user."""
+    """A search got no answer, or there is no such user."""
 
     username: str
     error: P2PError
@@ -84,28 +84,28 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A user has joined by our invitation: a verified contact, whose chat is accepted."""
+    """A user has joined by our invitation: a verified contact, who may chat with us."""
 
     contact: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallWithdrawn:
-    """A caller has hung up before we answered."""
+    """A caller hung up before we answered."""
 
     contact: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallTurnedAway:
-    """A caller was told that we are busy."""
+    """A caller was rejected because we are busy."""
 
     contact: str
 
 
 @dataclass(frozen=True, slots=True)
 class ChatStarted:
-    """We are in a chat."""
+    """A chat has started."""
 
     contact: str
     security: Security = Security.CLEAR
@@ -118,7 +118,7 @@ class TextReceived:
     contact: str
     text: str = field(repr=False)
     id: int = field(default=0, compare=False)
-    """The line's in our history; 0 in clear."""
+    """The id of the line in our history; 0 in clear."""
     at: int = field(default=0, compare=False)
     """When it was written, in milliseconds since the epoch by the contact's clock; 0 in clear."""
     security: Security = field(default=Security.CLEAR, compare=False)
@@ -126,7 +126,7 @@ class TextReceived:
 
 @dataclass(frozen=True, slots=True)
 class ContactIdle:
-    """The contact's person has left the keyboard, or is back at it."""
+    """The contact has left the keyboard, or is back."""
 
     contact: str
     idle: bool
@@ -134,26 +134,26 @@ class ContactIdle:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A line of ours, from any screen or command, is on our disk; in clear, it is being sent."""
+    """A line of ours, from any client, is on our disk; in clear, it is being sent."""
 
     contact: str
     text: str = field(repr=False)
     number: int = 0
-    """Its place in the conversation; 0 in clear, where nothing is acknowledged."""
+    """Its number in the conversation; 0 in clear, where nothing is acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The contact's lines were seen, on any screen."""
+    """The contact's lines were read, on any screen."""
 
     contact: str
 
 
 @dataclass(frozen=True, slots=True)
 class ContactAway:
-    """The chat is open, but the contact is offline, or `error` says why they are not reached.
+    """The chat is open, but the contact is offline, or cannot be reached because of `error`.
 
-    What is written waits.
+    Lines are queued.
     """
 
     contact: str
@@ -162,7 +162,7 @@ class ContactAway:
 
 @dataclass(frozen=True, slots=True)
 class ContactLost:
-    """The link of an open chat is gone, and is sought again; None: the contact's program ended."""
+    """The link of an open chat was lost; another is sought. None: the contact's program ended."""
 
     contact: str
     error: P2PError | None
@@ -170,9 +170,9 @@ class ContactLost:
 
 @dataclass(frozen=True, slots=True)
 class ContactLeft:
-    """The contact has closed the conversation: what is written stays unread there.
+    """The contact has closed the conversation: lines stay unread there.
 
-    The conversation is as open as before here.
+    The conversation stays open here.
     """
 
     contact: str
@@ -180,7 +180,7 @@ class ContactLeft:
 
 @dataclass(frozen=True, slots=True)
 class ContactBack:
-    """The link of an open chat is there again, or the contact has opened the conversation again."""
+    """The link of an open chat is back, or the contact has opened the conversation again."""
 
     contact: str
 
@@ -196,7 +196,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Renumbered:
-    """Waiting lines of ours have new numbers: pairs of the old and the new one."""
+    """Waiting lines of ours were renumbered: pairs of the old and the new number."""
 
     contact: str
     numbers: tuple[tuple[int, int], ...]
@@ -204,9 +204,10 @@ class Renumbered:
 
 @dataclass(frozen=True, slots=True)
 class LinesMissing:
-    """A disk is an older copy on which `count` lines may be missing.
+    """A disk was restored from an older copy, so up to `count` lines may be missing on it.
 
-    If it is `ours`, lines of the contact are, otherwise lines of ours on the contact's.
+    If `ours`, it is ours, which may lack lines of the contact; otherwise the contact's may lack
+    ours.
     """
 
     contact: str
@@ -216,7 +217,7 @@ class LinesMissing:
 
 @dataclass(frozen=True, slots=True)
 class QuotaFull:
-    """The contact has so much unread that no more is taken until some of it is seen."""
+    """So much of the contact is unread that no more is accepted until some of it is read."""
 
     contact: str
     lines: int
@@ -225,9 +226,7 @@ class QuotaFull:
 
 @dataclass(frozen=True, slots=True)
 class OutboxFailed:
-    """So many lines will not be delivered: the contact has rejected them, or we have cancelled
-    them.
-    """
+    """So many lines will not be delivered: rejected, cancelled or expired; see `error`."""
 
     contact: str
     error: P2PError
@@ -244,7 +243,7 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class NotKept:
-    """Our disk failed: these texts were not kept and will not be sent."""
+    """Our disk failed: these texts were not stored and will not be sent."""
 
     contact: str
     error: P2PError
@@ -253,7 +252,7 @@ class NotKept:
 
 @dataclass(frozen=True, slots=True)
 class ChatEnded:
-    """A chat is over; `unsent` could not be sent any more. Without an error, one side has left."""
+    """A chat has ended; `unsent` was not sent any more. Without an error, one side has left."""
 
     contact: str
     error: P2PError | None
@@ -262,7 +261,7 @@ class ChatEnded:
 
 @dataclass(frozen=True, slots=True)
 class CallerRefused:
-    """A caller under that name failed to prove it, and the link was closed."""
+    """A caller failed to prove their name, and the link was closed."""
 
     contact: str
     error: P2PError
@@ -270,7 +269,7 @@ class CallerRefused:
 
 @dataclass(frozen=True, slots=True)
 class RegistryTrusted:
-    """A registry's key is taken for its own because it is the first that we see."""
+    """A registry's key was trusted on first use."""
 
     registry: str
     fingerprint: str
@@ -278,7 +277,7 @@ class RegistryTrusted:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something of our own does not work; everything else goes on."""
+    """Something failed on our side; everything else continues."""
 
     error: P2PError
 
@@ -320,7 +319,7 @@ Event = (
 
 
 def contact_of(event: Event) -> str:
-    """Return the user that an event is about; empty if it is about none."""
+    """Return the user that an event is about; empty if there is none."""
     if isinstance(event, LoggedIn):
-        return ""  # that is ourselves
+        return ""  # our own name
     return str(getattr(event, "contact", "") or getattr(event, "username", ""))

@@ -1,4 +1,4 @@
-"""An error as it is told to another process, and the same error there. The only place for both."""
+"""An error in the form in which it is sent to another process. Converts both ways."""
 
 import re
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from p2pchat.errors import LinkLost, P2PError
 
 
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True, rename={"advice": "try"}):
-    """An error: its exit code, its kind for programs, what happened, its likely cause, what to try.
+    """An error: exit code, kind for programs, what happened, likely cause and advice.
 
-    `unsent`: bytes that had not gone out when a link was lost.
+    `unsent`: bytes that were not sent when a link was lost.
     """
 
     code: int
@@ -24,7 +24,7 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True, rename={"advice":
 
 
 def failure_of(error: P2PError) -> Failure:
-    """Return what is told of an error."""
+    """Return the failure that describes an error."""
     return Failure(
         error.exit_code,
         reason_of(error),
@@ -36,7 +36,7 @@ def failure_of(error: P2PError) -> Failure:
 
 
 def error_of(failure: Failure) -> P2PError:
-    """Return the error; of a kind that we do not know, one with the same exit code."""
+    """Return the error for a failure; for an unknown kind, one with the same exit code."""
     kind = _KINDS.get(failure.reason, P2PError)
     error: P2PError = kind.__new__(kind)
     P2PError.__init__(error, failure.what, likely=failure.likely, advice=failure.advice)
@@ -49,7 +49,7 @@ def error_of(failure: Failure) -> P2PError:
 def reason_of(error: P2PError) -> str:
     """Return the kind of an error for programs, such as `contact_offline`.
 
-    An error of a private kind has that of the public one that it is.
+    An error of a private class has the kind of its public base class.
     """
     return next(_REASONS[kind] for kind in type(error).__mro__ if kind in _REASONS)
 

@@ -1,14 +1,14 @@
-"""Lines as they are kept, or wait for their time: what is said of them outside of the database."""
+"""Stored and scheduled lines, as they are described outside the database."""
 
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 
 class LineState(StrEnum):
-    """The state of a line: outgoing ones are queued first, incoming ones unread.
+    """The state of a line: outgoing lines begin as QUEUED, incoming ones as UNREAD.
 
-    MISSING: it was delivered, and the contact's disk is an older copy now, which may lack it. SENT
-    and HEARD: it went in clear, where nothing is acknowledged.
+    MISSING: delivered, but the contact's disk was restored from an older copy, which may lack it.
+    SENT and HEARD: in clear, where nothing is acknowledged.
     """
 
     QUEUED = "queued"
@@ -22,14 +22,14 @@ class LineState(StrEnum):
 
 
 TO_RETRY: Final = (LineState.FAILED, LineState.MISSING)
-"""The states of lines that are sent again by order only."""
+"""The states of lines that are sent again only on request."""
 
 UNDELIVERED: Final = (LineState.QUEUED, *TO_RETRY)
 """The states of the lines in the outbox."""
 
 
 class KeptLine(NamedTuple):
-    """A line as it is kept; `at` in milliseconds since the epoch, `id` grows with each."""
+    """A stored line; `at` in milliseconds since the epoch; ids increase."""
 
     id: int
     username: str
@@ -42,9 +42,9 @@ class KeptLine(NamedTuple):
 
 
 class ScheduledLine(NamedTuple):
-    """A line for a contact, `not_before` a time; `expires_at` 0: it never does.
+    """A line to be sent at `not_before`; it expires at `expires_at` (0: never).
 
-    Times in milliseconds since the epoch, by our clock.
+    Times are in milliseconds since the epoch, by our clock.
     """
 
     username: str

@@ -1,6 +1,6 @@
-"""The messages on a node's control socket, and their dialogue: ARCHITECTURE, "Clients of a node".
+"""The messages and the dialogue on a node's control socket (ARCHITECTURE, "Clients of a node").
 
-On one machine, between processes of one owner; the same frames and rules as everywhere.
+It connects processes of one user on one machine. Frames and rules are those of all dialogues.
 """
 
 from typing import Any, Final
@@ -17,17 +17,17 @@ from p2pchat.protocol.secure import json_codec
 from p2pchat.protocol.states import Dialogue, Speaker, State
 
 VERSION: Final = 2
-"""Of this protocol. Both processes are of one installation, except while it is replaced."""
+"""The version of this protocol. Both processes use one installation, except during an upgrade."""
 
 _LARGE: Final = 8 * 1024 * 1024
 
 
 class Hello(Message, frozen=True):
-    """The client's first message: what it is, and what it wants to be told.
+    """The client's first message: what it is, and what it wants to receive.
 
-    `follow`: events and changes of the state are told. `only`: no events about other users.
-    `attended`: a person reads them. `seen`: what was taken counts as seen, and what is unread comes
-    first. `waits`: contacts are not heard while the client is behind.
+    `follow`: events and changes of state. `only`: no events about other users. `attended`: a user
+    reads them. `seen`: what was processed becomes read, and unread lines come first. `waits`:
+    contacts are not read while the client is behind.
     """
 
     protocol: int = VERSION
@@ -39,9 +39,9 @@ class Hello(Message, frozen=True):
 
 
 class Welcome(Message, frozen=True):
-    """The node's answer: whose node it is, and its state.
+    """The node's answer: its account and its state.
 
-    `transient`: a command that is online for a moment. `names` are of users met or looked up.
+    `transient`: a command that is online only briefly. `names`: users met or looked up.
     """
 
     protocol: int
@@ -63,7 +63,7 @@ class Ordered(Message, frozen=True):
 
 
 class Answered(Message, frozen=True):
-    """The result of an order, or its failure, with the change of the state that preceded it."""
+    """The result or failure of an order, with the change of state before it."""
 
     number: int
     result: AnyResult | None = None
@@ -72,7 +72,7 @@ class Answered(Message, frozen=True):
 
 
 class Happened(Message, frozen=True):
-    """An event, on the socket as its object in EVENTS.md, with the change of the state before it.
+    """An event, as its object of EVENTS.md, with the change of state before it.
 
     `number` grows by one.
     """
@@ -90,11 +90,11 @@ class Taken(Message, frozen=True):
 
 
 class Alive(Message, frozen=True):
-    """The node says so every few seconds."""
+    """A sign of life, which the node sends every few seconds."""
 
 
 class Bye(Message, frozen=True):
-    """The node says that it is over; `failure` says why, unless it was meant."""
+    """The node ends; `failure` is the reason, unless it was intended."""
 
     failure: Failure | None = None
 
@@ -143,4 +143,4 @@ CONTROL_DIALOGUE: Final = Dialogue(
         },
     },
 )
-"""A client (dialler) and the node (listener)."""
+"""The dialogue of a client (dialler) and the node (listener)."""

@@ -1,4 +1,4 @@
-"""JSON objects for programs: what each has, and those of errors and lines. See EVENTS.md."""
+"""JSON objects for programs: common fields, errors and lines. See EVENTS.md."""
 
 import datetime as dt
 from typing import Any, Final
@@ -8,18 +8,18 @@ from p2pchat.protocol.client.failure import failure_of
 from p2pchat.protocol.client.lines import KeptLine, ScheduledLine
 
 VERSION: Final = 1
-"""Of all that EVENTS.md tells of."""
+"""The version of everything that EVENTS.md describes."""
 
 Object = dict[str, Any]
 
 
 def json_object(name: str, at: int, /, **fields: Any) -> Object:
-    """Return an object with what each has; the fields may bring an `at` of their own."""
+    """Return an object with the common fields; `fields` may contain another `at`."""
     return {"v": VERSION, "event": name, "at": timestamp(at), **fields}
 
 
 def kept_object(line: KeptLine, me: str) -> dict[str, Any]:
-    """Return a line of the history."""
+    """Return the object of a line in the history."""
     sender, receiver = (me, line.username) if line.outgoing else (line.username, me)
     return {
         "id": line.id,
@@ -32,7 +32,7 @@ def kept_object(line: KeptLine, me: str) -> dict[str, Any]:
 
 
 def scheduled_object(line: ScheduledLine, me: str) -> dict[str, Any]:
-    """Return a line that is to be sent later."""
+    """Return the object of a scheduled line."""
     return {
         "id": 0,
         "at": timestamp(line.written_at),
@@ -46,7 +46,7 @@ def scheduled_object(line: ScheduledLine, me: str) -> dict[str, Any]:
 
 
 def error_fields(error: P2PError | None) -> Object:
-    """Return what an error says; for None the same fields, empty."""
+    """Return the fields that describe an error; for None, the same fields, empty."""
     if error is None:
         return {"what": "", "likely": "", "try": "", "exit_code": 0, "reason": ""}
     failure = failure_of(error)
@@ -70,5 +70,5 @@ def timestamp(at: int) -> str:
 
 
 def moment(text: str) -> int:
-    """Return the milliseconds since the epoch of a `timestamp`. Raise ValueError otherwise."""
+    """Return the milliseconds since the epoch of a `timestamp`. Raise ValueError if malformed."""
     return round(dt.datetime.fromisoformat(text).timestamp() * 1000)

@@ -1,6 +1,6 @@
 """The orders of a client to its node, and their results: one frozen class for each.
 
-Names of users are as they are written at the registry. How an order is refused is a `Failure`.
+Names of users are in the registry's spelling. A refused order is answered by a `Failure`.
 """
 
 from typing import Generic, TypeVar
@@ -17,7 +17,7 @@ class Result(Message, frozen=True, tag_field="result"):
 
 
 class Done(Result, frozen=True, tag="done"):
-    """The order was carried out; there is no other result."""
+    """The order was carried out; there is no result."""
 
 
 class Number(Result, frozen=True, tag="number"):
@@ -27,27 +27,27 @@ class Number(Result, frozen=True, tag="number"):
 
 
 class Count(Result, frozen=True, tag="count"):
-    """The number of lines that are concerned."""
+    """The number of affected lines."""
 
     count: int
 
 
 class Switch(Result, frozen=True, tag="switch"):
-    """Whether what was ordered, or asked for, is so now."""
+    """Whether the state in question is on."""
 
     on: bool
 
 
 class SafetyNumber(Result, frozen=True, tag="safety_number"):
-    """The number that both people must see."""
+    """The number that both users must see."""
 
     number: str
 
 
 class Lines(Result, frozen=True, tag="lines"):
-    """Lines of the history, the oldest first, and those that wait for their time.
+    """Lines of the history, oldest first, and scheduled lines.
 
-    Very long ones leave no room for others: `left_out` counts those, which are the oldest.
+    `left_out` is the number of the oldest lines that did not fit into the answer.
     """
 
     lines: tuple[KeptLine, ...] = ()
@@ -65,10 +65,10 @@ class Whereabouts(Result, frozen=True, tag="whereabouts"):
 
 
 class ListedContact(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A contact. Times in milliseconds since the epoch, 0 if there is none.
+    """A contact. Times are in milliseconds since the epoch, 0 if there is none.
 
-    `online` is None if it is unknown, because no node is online. `last_at`: when the contact last
-    said something. `waiting_since`: when the first line that waits was written.
+    `online`: None if unknown, because no node is online. `last_at`: when the contact last sent a
+    line. `waiting_since`: when the oldest waiting line was written.
     """
 
     username: str
@@ -89,9 +89,9 @@ class ContactList(Result, frozen=True, tag="contacts"):
 
 
 class NodeStatus(Result, frozen=True, tag="status"):
-    """The state of a node: its session, who is online, what is unread, what waits, which links.
+    """The state of a node: session, online contacts, unread and waiting lines, links.
 
-    `internal_errors` counts the bugs that it has contained since it started.
+    `internal_errors` is the number of bugs contained since it started.
     """
 
     username: str
@@ -112,9 +112,9 @@ class Order(Message, Generic[R], frozen=True, tag_field="order"):
 
 
 class Say(Order[Done], frozen=True, tag="say"):
-    """Say a line in the open chat with a contact, as soon as there is room.
+    """Send a line in the open chat with a contact, as soon as there is room.
 
-    Done once it is on the disk, or the event NotKept has told that the disk has failed.
+    Answered once it is on disk, or after the event NotKept if the disk has failed.
     """
 
     to: str
@@ -125,10 +125,11 @@ class Say(Order[Done], frozen=True, tag="say"):
 class Send(Order[Number], frozen=True, tag="send"):
     """Send texts to a contact, with or without a chat: `p2p send`, and a program's `send`.
 
-    With `wait` the order is done when they are acknowledged, and fails when that takes more than so
-    many seconds; without it, it is done when they are on the disk. Each text may have an id, by
-    which one that is sent again, after its node has died, is known. The node does nothing after
-    `expires_at` (milliseconds since the epoch, 0: always): the client has given up.
+    With `wait`, the order is answered once the texts are acknowledged, and fails if that takes more
+    than so many seconds. Without it, the order is answered once they are on disk. Each text may
+    have an id, so that it can be sent again after its node has died without being delivered twice.
+    After `expires_at` (milliseconds since the epoch; 0: never), the client has given up, and the
+    node does nothing.
     """
 
     to: str
@@ -148,7 +149,7 @@ class Send(Order[Number], frozen=True, tag="send"):
 
 
 class SendAgain(Order[Number], frozen=True, tag="send_again"):
-    """Send again what has failed or may be lost; otherwise like `Send`."""
+    """Send again the lines that have failed or may be missing; otherwise like `Send`."""
 
     to: str
     wait: float
@@ -159,7 +160,7 @@ class SendAgain(Order[Number], frozen=True, tag="send_again"):
 
 
 class Schedule(Order[Done], frozen=True, tag="schedule"):
-    """Send a text not before a time, and give it up so many seconds later (0: never).
+    """Send a text at a time, and give it up so many seconds later (0: never).
 
     The time is in milliseconds since the epoch.
     """
@@ -172,7 +173,7 @@ class Schedule(Order[Done], frozen=True, tag="schedule"):
 
 
 class Cancel(Order[Count], frozen=True, tag="cancel"):
-    """Cancel the lines that wait for a contact and are not on their way."""
+    """Cancel the lines that wait for a contact, except those sent on the current link."""
 
     user: str
 
@@ -185,31 +186,31 @@ class Open(Order[Done], frozen=True, tag="open"):
 
 
 class Close(Order[Switch], frozen=True, tag="close"):
-    """Close a chat in this client; on, if no other client has it open and it ends."""
+    """Close a chat in this client. The result is on if that ended the chat for all clients."""
 
     user: str
 
 
 class Leave(Order[Switch], frozen=True, tag="leave"):
-    """End the chat with a contact for all clients, or give up calling; on, if there was one."""
+    """End the chat with a contact for all clients, or cancel a call. On if there was one."""
 
     user: str
 
 
 class Accept(Order[Done], frozen=True, tag="accept"):
-    """Accept a user who waits for our answer, and have the chat open in this client."""
+    """Accept a waiting user, and open the chat in this client."""
 
     user: str
 
 
 class Reject(Order[Done], frozen=True, tag="reject"):
-    """Reject a user who waits for our answer."""
+    """Reject a waiting user."""
 
     user: str
 
 
 class Seen(Order[Done], frozen=True, tag="seen"):
-    """Count as seen what a contact said up to the line with that id."""
+    """Mark the lines of a contact as read, up to the one with that id."""
 
     user: str
     up_to: int
@@ -218,7 +219,7 @@ class Seen(Order[Done], frozen=True, tag="seen"):
 class ReadLines(Order[Lines], frozen=True, tag="lines"):
     """Read the last lines of the history: of a contact, with these words, in these states.
 
-    `scheduled`: also those that wait for their time.
+    `scheduled`: scheduled lines as well.
     """
 
     user: str = ""
@@ -229,7 +230,7 @@ class ReadLines(Order[Lines], frozen=True, tag="lines"):
 
 
 class Search(Order[Whereabouts], frozen=True, tag="search"):
-    """Look up a user. Unless `quietly`, all clients are told the answer as an event, too."""
+    """Look up a user. Unless `quietly`, all clients get the answer as an event, too."""
 
     user: str
     quietly: bool = False
@@ -240,26 +241,26 @@ class ListContacts(Order[ContactList], frozen=True, tag="contacts"):
 
 
 class ShowSafetyNumber(Order[SafetyNumber], frozen=True, tag="safety_number"):
-    """Show the safety number of a contact's key, or of the `other` one that was refused."""
+    """Return the safety number of a contact's key, or of the `other` one that was refused."""
 
     user: str
     other: bool = False
 
 
 class Verify(Order[Done], frozen=True, tag="verify"):
-    """Note that a contact sees the safety number that was shown."""
+    """Note that the user has compared the safety number that was shown."""
 
     user: str
 
 
 class Trust(Order[Count], frozen=True, tag="trust"):
-    """Take a contact's other key, whose number was shown; counts lines that fail by that."""
+    """Pin a contact's other key, whose number was shown; returns how many lines fail thereby."""
 
     user: str
 
 
 class UseNewKey(Order[Count], frozen=True, tag="use_new_key"):
-    """Use a contact's other key, which a command has taken; counts lines that fail by that."""
+    """Use a contact's key that another process has pinned; returns how many lines fail thereby."""
 
     user: str
 
@@ -272,7 +273,7 @@ class Block(Order[Done], frozen=True, tag="block"):
 
 
 class Mute(Order[Done], frozen=True, tag="mute"):
-    """Make no sound for a contact, for so many seconds; 0: make it again."""
+    """Mute a contact for so many seconds; 0 unmutes."""
 
     user: str
     seconds: float
@@ -285,14 +286,14 @@ class SetAway(Order[Switch], frozen=True, tag="away"):
 
 
 class SetDoNotDisturb(Order[Switch], frozen=True, tag="dnd"):
-    """Set whether callers are told that we are busy, perhaps for some seconds; None toggles it."""
+    """Set do not disturb, perhaps for some seconds; None toggles it."""
 
     on: bool | None = None
     seconds: float | None = None
 
 
 class HintAt(Order[Switch], frozen=True, tag="hint"):
-    """Ask whether the user is to be told now how to verify a contact, which is noted as done."""
+    """Return whether to tell the user now how to verify a contact, and note that it was done."""
 
     user: str
 
@@ -302,7 +303,7 @@ class GetStatus(Order[NodeStatus], frozen=True, tag="status"):
 
 
 class HandOver(Order[Switch], frozen=True, tag="hand_over"):
-    """Ask a command that is online for a moment to end; on, if it does."""
+    """Ask a command that is online only briefly to end. On if it does."""
 
 
 AnyOrder = (

@@ -1,7 +1,6 @@
-"""The state of a node as its clients see it, and how it changes. Pure values.
+"""The state of a node as its clients see it, and its changes. Does no I/O.
 
-A client is given the whole state once and the differences after that, so that both ends have the
-same without a question.
+A client gets the whole state once and then only differences, so that it never has to ask.
 """
 
 from enum import Enum
@@ -33,10 +32,10 @@ class SessionState(Enum):
 class ChatState(msgspec.Struct, frozen=True, omit_defaults=True):
     """The state of a conversation.
 
-    `waiting` lines are not acknowledged yet. Lines up to the number `sent` are on their way or
-    delivered, those up to `delivered` are delivered. `away`: no link, and the contact is not known
-    to be online. `idle`: the contact is away from the keyboard. `queued`: bytes that have not gone
-    out, of a chat in clear, where nothing is acknowledged.
+    `waiting`: number of unacknowledged lines. Lines up to the number `sent` were sent on this link
+    or delivered; those up to `delivered` are delivered. `away`: there is no link, and the contact
+    is not known to be online. `idle`: the contact is away from the keyboard. `queued`: unsent bytes
+    of a chat in clear, where nothing is acknowledged.
     """
 
     security: Security
@@ -49,7 +48,7 @@ class ChatState(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def has_said_all(self) -> bool:
-        """Whether all of our lines are delivered, as far as can be known."""
+        """Whether all of our lines are delivered, as far as is known."""
         return not (self.waiting or self.queued)
 
 
@@ -57,10 +56,9 @@ class NodeState(msgspec.Struct, frozen=True, omit_defaults=True):
     """The state of a node.
 
     `retry_at`: when a lost registry is tried again, by this machine's monotonic clock. `calling`:
-    the contact that is called and has not answered. `requests`: the users who wait for our answer,
-    the first one first. `online`: the contacts who are. `muted`: contacts who make no sound, of
-    those of whom an event has told. `dnd`: do not disturb. `away`: contacts are told that our user
-    is away.
+    the contact who is called and has not answered. `requests`: the users waiting for our answer,
+    the first caller first. `online`: the contacts who are online. `muted`: the muted contacts among
+    those that events have named. `dnd`: do not disturb. `away`: contacts see our user as away.
     """
 
     standing: SessionState = SessionState.CONNECTING
@@ -75,7 +73,7 @@ class NodeState(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StateChanged(Message, frozen=True, omit_defaults=True):
-    """A change of the node's state: the fields that differ. A chat that is None has gone."""
+    """A change of the node's state: the fields that differ. A chat that is None was removed."""
 
     standing: SessionState | UnsetType = UNSET
     retry_at: float | UnsetType | None = UNSET

@@ -109,7 +109,7 @@ def test_what_is_no_backup(people: People, tmp_path: Path) -> None:
     (tmp_path / "x.tar").write_bytes(b"nothing")
     code, _, err = people.run("alice", "profile", "restore", str(tmp_path / "x.tar"), "--force")
     assert code == 1
-    assert "no backup that can be restored" in err
+    assert "not a backup that can be restored" in err
     assert len(people.texts("alice", "bob")) == 1
 
 

@@ -104,7 +104,7 @@ def test_the_number_of_an_event_is_its_own(event: Event) -> None:
 @pytest.mark.parametrize(("texts", "wait"), [((), 1.0), (("x",), -1.0), (("x",), float("nan"))])
 def test_nonsense_is_refused(texts: tuple[str, ...], wait: float) -> None:
     """A command cannot bring its node down."""
-    with pytest.raises(ValueError, match="no t"):
+    with pytest.raises(ValueError, match=r"no texts|not a valid time"):
         o.Send("bob", texts, tuple(f"a{n}" for n in range(len(texts))), wait, 1)
 
 
