@@ -94,7 +94,7 @@ class ChatWish:
         return self.state in _FULFILLED
 
     def begin(self, *, stranger: bool) -> None:
-        """Begin to wish for a chat; a stranger must be asked first."""
+        """Request a chat; a stranger must be asked first."""
         self.state = WishState.ASKING if stranger else WishState.SEEKING
 
     def accepted(self) -> None:

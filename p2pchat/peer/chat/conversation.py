@@ -142,7 +142,7 @@ class Conversation:
         return self._session.sent
 
     def wish_to_talk(self, *, stranger: bool) -> None:
-        """Begin to wish for a chat; a stranger must be asked first."""
+        """Request a chat; a stranger must be asked first."""
         self._wish.begin(stranger=stranger)
         self._reconnector.rest()
         if self._link is not None:

@@ -161,7 +161,7 @@ class Conversations:
             conversation.away()
 
     def open(self, contact: str) -> None:
-        """Begin to wish for a chat; ChatStarted, ContactAway or CallFailed follows."""
+        """Request a chat; ChatStarted, ContactAway or CallFailed follows."""
         if contact == self._username:
             self.notes.open()
             return
@@ -190,7 +190,7 @@ class Conversations:
         conversation.say(text)
 
     def leave(self, contact: str) -> bool:
-        """End the wish to chat; return False if there was none. Queued lines are still sent."""
+        """Leave the chat; return False if there was none. Queued lines are still sent."""
         if contact == self._username:
             return self.notes.leave()
         if contact in self._sought:

@@ -1,6 +1,6 @@
 """Calls one contact until there is a link, retrying with growing pauses.
 
-Knows neither lines nor wishes: it is told whether to call.
+Knows neither lines nor chats: it is told whether to call.
 """
 
 import random

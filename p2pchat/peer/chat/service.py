@@ -51,7 +51,7 @@ class SecureService:
         return conversation is None or conversation.waiting < _MAX_WAITING
 
     def call(self, contact: str) -> None:
-        """Begin to wish for a chat; ChatStarted, ContactAway or CallFailed follows."""
+        """Request a chat; ChatStarted, ContactAway or CallFailed follows."""
         self._conversations.open(contact)
 
     def accept(self, contact: str) -> None:
@@ -67,7 +67,7 @@ class SecureService:
         self._conversations.say(contact, text)
 
     def leave(self, contact: str) -> bool:
-        """End the wish to chat; return False if there was none. Queued lines are still sent."""
+        """Leave the chat; return False if there was none. Queued lines are still sent."""
         return self._conversations.leave(contact)
 
     def wait_for_reader(self, contact: str, *, behind: bool) -> None:

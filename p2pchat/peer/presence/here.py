@@ -1,6 +1,6 @@
 """Whether each side has a conversation open, as the two report it on a link.
 
-Changes by the contact are passed on at a bounded rate. Knows neither lines nor wishes.
+Changes by the contact are passed on at a bounded rate. Knows neither lines nor chats.
 """
 
 from collections.abc import Callable
