@@ -101,4 +101,4 @@ class Delivery:
 
 
 def _queued(why: str) -> ContactOffline:
-    return ContactOffline(why, advice="it is queued and will be sent later: p2p outbox")
+    return ContactOffline(why, advice="it waits in the outbox and is sent later: p2p outbox")

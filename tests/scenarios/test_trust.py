@@ -247,7 +247,7 @@ def test_a_user_of_the_original_listener_is_called_in_clear_only_on_request(worl
     world.settle()
     error = last_failure(alice)
     assert isinstance(error, NotTrusted)
-    assert "in clear only" in error.what
+    assert "only chat in clear" in error.what
     alice.node.call("olga", in_clear=True)
     world.settle()
     olga.node.accept()
