@@ -1,1 +1,1 @@
-"""The server's mind and memory. No socket except in `server`."""
+"""The registry: its decisions, its storage and its server. Only `server` opens sockets."""

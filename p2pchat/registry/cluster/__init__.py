@@ -1,1 +1,1 @@
-"""Several nodes of one registry on a PostgreSQL that they share."""
+"""Several nodes of one registry that share a PostgreSQL database."""

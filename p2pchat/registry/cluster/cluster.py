@@ -1,8 +1,8 @@
-"""Our node among those that share a database: it looks up users of other nodes there, listens to
-their notifications, and renews the lease without which our published entries do not count.
+"""One node of a cluster that shares a database: looks up users of other nodes there, handles their
+notifications, and renews the lease that keeps this node's published entries valid.
 
-Runs on the loop and waits for nothing: while the database cannot be used, users of this node stay,
-and searches for others are told to come again.
+Runs on the loop and never blocks. While the database is unavailable, this node's users stay online,
+and searches for other users are answered with SlowDown.
 """
 
 import logging
@@ -27,22 +27,21 @@ from p2pchat.registry.service.presence import OnlineSession, PresenceTable, Wher
 from p2pchat.registry.store.accounts import AccountPolicy
 
 _PATIENCE: Final = 4.0
-"""Seconds that an announced port waits to be published."""
+"""Seconds to wait for an announced port to be published before the client must retry."""
 
 _PAUSE: Final = 1.0
 _BUSY_PAUSE: Final = 5.0
-_SWEEP_DELAY: Final = 0.1  # after the end of another's lease
+_SWEEP_DELAY: Final = 0.1  # seconds after another node's lease ends
 
 _log = logging.getLogger(__name__)
 
 
 class Cluster:
-    """The node with this number, which renews its lease of `lease` seconds in time.
+    """The node with this number; it renews its lease of `lease` seconds before it ends.
 
-    `worker` does what must be done in order and may wait for the database for long; what clients
-    wait for is a `BlockingJob`, as everywhere. `on_log_out(username)` is called when another node
-    ends all sessions of a user. Call `begin` once; feed `hear` and `listening` from the notify
-    listener.
+    `worker` runs jobs in order and may wait long for the database; jobs that clients wait for are
+    returned as `BlockingJob`. `on_log_out(username)` is called when another node ends all sessions
+    of a user. Call `begin` once; the notify listener calls `hear` and `listening`.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class Cluster:
         self._node = node
         self._lease = lease
         self.url = ""
-        """The link by which clients join here, told to the others at the next renewal."""
+        """The link by which clients join here; published at the next renewal."""
         self._stopped = False
         self._publisher = Publisher(
             loop,
@@ -78,17 +77,17 @@ class Cluster:
         self._renewal: Timer | None = None
         self._renewing = False
         self._well = True
-        self._looked_up: list[set[str]] = []  # whose whereabouts are being read
+        self._looked_up: list[set[str]] = []  # the users of each lookup under way
         self.on_log_out: Callable[[str], object] = ignore
 
     def begin(self, url: str) -> None:
-        """Take a lease for a node where clients join by that link; blocks. Raise StorageError."""
+        """Take a lease for this node, with its join link; blocks. Raise StorageError."""
         self.url = url
         self._renewed(self._table.renew(url))
         self._lists.learn(self._table.exchange_lists(self._lists.own))
 
     def stop(self, then: Callable[[], None]) -> None:
-        """Put our users offline, and call `then` once that is written or has failed."""
+        """Put our users offline, then call `then`, even if writing that failed."""
         if self._renewal is not None:
             self._renewal.cancel()
         self._stopped = True
@@ -98,18 +97,18 @@ class Cluster:
     # What the service asks
 
     def nodes_vouched_by(self, fingerprint: str) -> SignedNodes | None:
-        """Return the list of other nodes that the key of that fingerprint has signed, if any."""
+        """Return the list of other nodes signed by the key with that fingerprint, if any."""
         return self._lists.vouched_by(fingerprint)
 
     def knows(self, username: str) -> bool:
-        """Return whether the user is online here: of all others the database knows."""
+        """Return whether the user is online here; only the database knows all accounts."""
         return self._presence.find(username) is not None
 
     def admit(self, username: str, standing: AccountPolicy) -> None:
-        """Keep nothing: the database knows."""
+        """Do nothing: the database holds the accounts."""
 
     def forget(self, username: str) -> None:
-        """Keep nothing: the database knows."""
+        """Do nothing: the database holds the accounts."""
 
     def look_up(self, username: str, *, secure: bool) -> BlockingJob:
         """Answer a search for a user who is not online here."""
@@ -130,10 +129,11 @@ class Cluster:
     def announced(
         self, online_session: OnlineSession, answer: Callable[[bool], Message]
     ) -> Deferred:
-        """Return the answer once others can find the user, or cannot.
+        """Answer once the ports are published and other nodes can find the user, or publishing
+        failed.
 
-        Where the port turns out to be taken, it is taken back, even after the user was told to come
-        again: or it would be found here and nowhere else.
+        If another user has the port, the announcement is withdrawn, even if the client was already
+        answered with SlowDown; otherwise only this node would find the user there.
         """
         asked = online_session.port, online_session.clear_port
 
@@ -156,7 +156,7 @@ class Cluster:
         return Deferred(begin)
 
     def log_out(self, username: str) -> None:
-        """End every login of the account at other nodes."""
+        """End all logins of the account at other nodes."""
         self._worker.submit(partial(self._table.log_out, username), ignore, self._unwell)
 
     # What the other nodes report
@@ -178,7 +178,7 @@ class Cluster:
         self._catch_up()
 
     def _catch_up(self) -> None:
-        """Check which logins have ended and where watched users are; retry until it is known."""
+        """Check which logins have ended and where watched users are; retry on failure."""
         here = [online_session.username for online_session in self._presence]
         with_token = [a.username for a in self._presence if a.seal is not None]
 
@@ -195,9 +195,10 @@ class Cluster:
             self._worker.submit(partial(self._table.shut_out, here, with_token), shut_out, failed)
 
     def _see_where_they_are(self, usernames: list[str]) -> None:
-        """Send the watchers of users of other nodes what the table says, until it is known.
+        """Tell watchers where users of other nodes are, according to the table; retry on failure.
 
-        What others notify is not enough: it may come while we still take the user for ours.
+        Notifications alone are not enough: one may arrive while this node still considers the user
+        its own.
         """
         watched = set(self._presence.watched)
         wanted = {n for n in usernames if n in watched and self._presence.find(n) is None}
@@ -222,11 +223,11 @@ class Cluster:
     def _moved(self, username: str, found: SearchResult) -> None:
         here = self._presence.find(username)
         for wanted in self._looked_up:
-            wanted.discard(username)  # what is read there may be older than this
+            wanted.discard(username)  # the lookup may read an older state
         if here is None:
             self._presence.tell_watchers(username, found)
-        else:  # even if ours is being written: it may be in the table before theirs
-            self._publisher.publish(username)  # whether the user is still ours, the table says
+        else:  # even while ours is being written: it may have been written before theirs
+            self._publisher.publish(username)  # the table decides whose the user is
 
     # Our lease
 
@@ -272,5 +273,5 @@ class Cluster:
 
 
 def _remove(sets: list[set[str]], one: set[str]) -> None:
-    """Remove this very set, and not one that is equal to it."""
+    """Remove this object itself, not another set that is equal to it."""
     sets[:] = [each for each in sets if each is not one]

@@ -17,7 +17,7 @@ _THREADS: Final = 2
 class ClusterNode:
     """Node number `node` of those that share the database at `url`, with a lease in seconds.
 
-    Work that no client waits for has its own threads, which may wait for the database long.
+    Work that no client waits for has its own threads, which may wait long for the database.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ClusterNode:
         )
 
     def close(self, timeout: float) -> None:
-        """Stop listening, and wait so many seconds for pending writes."""
+        """Stop listening, and wait up to `timeout` seconds for pending writes."""
         if self._bulletin is not None:
             self._bulletin.close()
         self._worker.close(timeout)

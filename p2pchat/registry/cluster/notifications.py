@@ -1,6 +1,6 @@
-"""Notifications between the nodes of one registry through their database, as bytes and back.
+"""Notifications that the nodes of one registry exchange through their database: encode and decode.
 
-A hint and not the truth: the receiver looks at the table where it matters.
+A notification is only a hint: where it matters, the receiver reads the table.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,11 +12,13 @@ from p2pchat.protocol.messages import SearchResult
 
 CHANNEL: Final = "p2pchat"
 _MOST_BYTES: Final = 7_900
-"""What PostgreSQL takes in one notification is a little more."""
+"""Slightly less than PostgreSQL's limit for one notification."""
 
 
 class Moved(msgspec.Struct, frozen=True, tag="moved"):
-    """A user of that node has come, moved or gone; what is found now at a secure listener."""
+    """A user of that node went online, moved or went offline; `found` is the new search result at a
+    secure listener.
+    """
 
     username: str
     node: int
@@ -24,7 +26,7 @@ class Moved(msgspec.Struct, frozen=True, tag="moved"):
 
 
 class LoggedOut(msgspec.Struct, frozen=True, tag="logged out"):
-    """Every login of the user ends, at all nodes but that one."""
+    """All logins of the user end, at every node except `node`."""
 
     username: str
     node: int
@@ -36,7 +38,7 @@ _decoder: Final = msgspec.json.Decoder(list[Notification])
 
 
 def encode(news: Iterable[Notification]) -> Iterator[str]:
-    """Yield the news as texts that are short enough for one notification each."""
+    """Yield the notifications as texts, each within PostgreSQL's limit."""
     batch: list[bytes] = []
     size = 0
     for piece in map(msgspec.json.encode, news):
@@ -50,7 +52,7 @@ def encode(news: Iterable[Notification]) -> Iterator[str]:
 
 
 def decode(text: bytes) -> list[Notification]:
-    """Return the news of a text; none where a program that is not ours wrote it."""
+    """Return the notifications in a text; none if another program wrote it."""
     try:
         return _decoder.decode(text)
     except (msgspec.DecodeError, ValueError, RecursionError):

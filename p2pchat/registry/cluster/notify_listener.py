@@ -1,6 +1,7 @@
-"""Notifications from other nodes, received on a database connection that our loop watches.
+"""Receives other nodes' notifications on a database connection that the loop watches.
 
-Knows what is heard as bytes and not what it means. The only room of psycopg.
+Passes them on as bytes, without decoding them. Only this module, `postgres` and `stores` import
+psycopg.
 """
 
 import logging
@@ -16,15 +17,15 @@ from p2pchat.registry.cluster.notifications import CHANNEL
 from p2pchat.registry.store.postgres import CONNECTION
 
 _PAUSE: Final = 1.0
-"""Seconds after which a connection that was lost is tried again."""
+"""Seconds before a lost connection is tried again."""
 
 _log = logging.getLogger(__name__)
 
 
 class NotifyListener:
-    """Listen until closed: `on_text(bytes)` for each notification of another or of our own.
+    """Listens until closed: calls `on_text(bytes)` for each notification, our own included.
 
-    `on_listening()` comes each time when it begins to listen: what was told before was not heard.
+    `on_listening()` is called whenever listening (re)starts: earlier notifications were missed.
     """
 
     def __init__(
@@ -41,14 +42,14 @@ class NotifyListener:
         self._on_text = on_text
         self._on_listening = on_listening
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
-        self._descriptor = -1  # libpq closes it by itself where the connection is lost
+        self._descriptor = -1  # libpq closes it if the connection is lost
         self._timer: Timer | None = None
         self._closed = False
         self._deaf = False
         self._connect()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -60,7 +61,7 @@ class NotifyListener:
             self._later()
 
     def _dial(self) -> psycopg.Connection[tuple[object, ...]]:
-        """Connect and listen; for a worker thread."""
+        """Connect and listen; runs on a worker thread."""
         try:
             connection = psycopg.connect(self._url, autocommit=True, **CONNECTION)
             connection.execute(f"LISTEN {CHANNEL}")

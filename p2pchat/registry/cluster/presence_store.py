@@ -1,7 +1,7 @@
-"""Who is online at which node, in the database that the nodes share. Every method blocks, and may
-raise StorageError; knows no loop and no wire.
+"""Which user is online at which node, in the database that the nodes share.
 
-What a node says counts while its lease does, by the database's clock alone.
+Every method blocks and may raise StorageError. Knows neither the loop nor the wire. A node's
+entries are valid while its lease is, by the database's clock alone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,8 +23,8 @@ from p2pchat.storage import Store
 class Lease(NamedTuple):
     """The state of our node's lease; `anew` if our published entries may be gone.
 
-    `other_nodes` are the links of the others that live; `next_end` is in how many seconds the
-    first of their leases ends, if there is any.
+    `other_nodes` are the links of the other live nodes. `next_end` is the number of seconds until
+    the first of their leases ends, or None if there is none.
     """
 
     anew: bool
@@ -33,7 +33,7 @@ class Lease(NamedTuple):
 
 
 class PresenceRow(NamedTuple):
-    """A user who is online at our node. `is_new`: by a login that ends any other."""
+    """A user who is online at our node. `is_new`: this login replaces any other."""
 
     username: str
     host: str
@@ -45,22 +45,22 @@ class PresenceRow(NamedTuple):
 
     @property
     def found(self) -> SearchResult:
-        """What is found of the user at a secure listener."""
+        """The search result for this user at a secure listener."""
         return whereabouts(
             self.host, self.port, self.clear_port, self.key, in_clear=self.in_clear
         ).found
 
 
 class Published(Enum):
-    """What has come of publishing a row."""
+    """The outcome of publishing a row."""
 
     KEPT = auto()
     ELSEWHERE = auto()  # the user is at another node
-    PORT_TAKEN = auto()  # by a user of another node
+    PORT_TAKEN = auto()  # a user of another node has it
 
 
 class PresenceStore:
-    """The table as node number `node` uses it; `lease` is in seconds."""
+    """The presence table as node number `node` uses it; `lease` is in seconds."""
 
     def __init__(self, store: Store, node: int, lease: float) -> None:
         self._store = store
@@ -68,8 +68,9 @@ class PresenceStore:
         self._lease = lease
 
     def renew(self, url: str) -> Lease:
-        """Renew our lease, and put offline the users of nodes whose lease has ended; `url`: see
-        models.Node.
+        """Renew our lease, and put the users of nodes with an expired lease offline.
+
+        For `url` see models.Node.
         """
         with self._store.transaction():
             kept = self._store.rows(
@@ -99,9 +100,9 @@ class PresenceStore:
         return Lease(not kept, tuple(url for url, _ in others if url), min(ends, default=None))
 
     def exchange_lists(self, own: SignedNodes | None) -> list[SignedNodes]:
-        """Publish the list that our node has signed, and return those of all nodes that are good.
+        """Publish the list that our node has signed, and return the valid lists of all nodes.
 
-        Written only if it has changed.
+        Writes only if our list has changed.
         """
         with self._store.transaction():
             if own is not None:
@@ -121,16 +122,16 @@ class PresenceStore:
     def publish(
         self, rows: Iterable[PresenceRow], gone: Sequence[str]
     ) -> dict[str, Published] | None:
-        """Write who is here and who has left; return what has come of each row.
+        """Write which users are online here and which have left; return the outcome for each row.
 
-        None where our lease has ended: renew it first.
+        Return None if our lease has ended: renew it first.
         """
         outcomes: dict[str, Published] = {}
         news: list[Notification] = []
         with self._store.transaction():
             if not self._store.rows("SELECT 1 FROM node WHERE id = %s FOR SHARE", (self._node,)):
                 return None
-            # In one order at every node, so that no two wait for each other.
+            # The same order at every node avoids deadlocks.
             for row in sorted(rows, key=lambda row: row.username):
                 outcomes[row.username] = self._publish(row)
                 if outcomes[row.username] is Published.KEPT:
@@ -151,19 +152,19 @@ class PresenceStore:
             self._put_offline([self._node])
 
     def find(self, usernames: Sequence[str]) -> dict[str, Whereabouts]:
-        """Return the presence of these users; those without an account are missing."""
+        """Return the presence of these users; users without an account are left out."""
         with self._store.errors():
             rows = self._store.rows(
                 "SELECT a.username, a.key, o.host, o.port, o.clear_port, o.in_clear, o.key"
                 " FROM account a LEFT JOIN (SELECT p.* FROM presence p JOIN node n"
                 " ON n.id = p.node AND n.lease_until > clock_timestamp()) o"
                 " ON o.username = a.username WHERE a.username = ANY(%s)",
-                ([name for name in usernames if "\0" not in name],),  # which it takes for an error
+                ([name for name in usernames if "\0" not in name],),  # NUL would be an error
             )
         return {username: _whereabouts(*rest) for username, *rest in rows}
 
     def sessions(self) -> list[Session]:
-        """Return who is online at any node, by name."""
+        """Return the users who are online at any node, sorted by name."""
         with self._store.errors():
             rows = self._store.rows(
                 "SELECT p.username, p.host, p.port, p.in_clear FROM presence p JOIN node n"
@@ -172,9 +173,9 @@ class PresenceStore:
         return [Session(name, host, port, not clear, 0.0) for name, host, port, clear in rows]
 
     def shut_out(self, usernames: Sequence[str], with_token: Sequence[str]) -> list[str]:
-        """Return which of these users may not be logged in: disabled, deleted, or logged out.
+        """Return which of these users may not stay logged in: disabled, deleted, or logged out.
 
-        Those who came `with_token` and have none any more were logged out, everywhere.
+        Users in `with_token` logged in with a token; those without any token left were logged out.
         """
         with self._store.errors():
             rows = self._store.rows(
@@ -223,7 +224,7 @@ class PresenceStore:
         return Published.KEPT if kept else Published.ELSEWHERE
 
     def _put_offline(self, nodes: list[int]) -> None:
-        """Delete the entries of these nodes' users, and notify the others."""
+        """Delete the entries of these nodes' users, and notify the other nodes."""
         if nodes:
             gone = self._store.rows(
                 "DELETE FROM presence WHERE username IN (SELECT username FROM presence"
@@ -239,7 +240,7 @@ class PresenceStore:
 
 
 def _signed_nodes(row: str) -> SignedNodes | None:
-    """Return the list of a row; None if a node of another version has written it."""
+    """Return the list in a row; None if a node of another version wrote it."""
     try:
         return msgspec.json.decode(row, type=SignedNodes)
     except (msgspec.DecodeError, ValueError, RecursionError):

@@ -1,8 +1,8 @@
-"""Publish who is online at our node in the table that the nodes share.
+"""Publishes which users are online at our node in the table that the nodes share.
 
-The presence book is what we wish the table to say of us. What differs is written in batches, one
-at a time, and again where it could not be, so that it does not matter when and why that fails.
-Knows no lease and no database; runs on the loop and waits for nothing.
+Our presence table is the desired state. Differences are written in batches, one at a time, and
+retried on failure, so it does not matter when or why a write fails. Knows neither the lease nor the
+database; runs on the loop and never blocks.
 """
 
 from collections.abc import Callable
@@ -17,15 +17,15 @@ from p2pchat.registry.cluster.presence_store import PresenceRow, Published
 from p2pchat.registry.service.presence import OnlineSession, PresenceTable
 
 _MOST_AT_ONCE: Final = 500
-"""Users in one transaction, which must not take long."""
+"""The most users in one transaction, to keep it short."""
 
 _PAUSE: Final = 1.0
 
 OnPublished = Callable[[Published | None], None]
-"""Told what has come of it; None where it could not be written."""
+"""Called with the outcome, or None if it could not be written."""
 
 WritePresence = Callable[[list[PresenceRow], list[str]], dict[str, Published] | None]
-"""Writes who is here and who is gone, see PresenceTable.publish; blocks."""
+"""Writes which users are online and which are gone, see PresenceStore.publish; blocks."""
 
 
 class _Batch(NamedTuple):
@@ -36,12 +36,12 @@ class _Batch(NamedTuple):
 
 
 class Publisher:
-    """Keep the table like the book.
+    """Keeps the shared table in step with our presence table.
 
-    `on_no_lease` is told when our lease has ended: get another, and `go_on`, after `publish_all`
-    where it is a new one. `on_failed(error)` is told when the table could not be written.
-    `on_not_here(names)` is told of users who have left, or are online at another node, once the
-    table can say where they are; the latter are hung up on here.
+    `on_no_lease` is called when our lease has ended: get another, then call `go_on` (after
+    `publish_all`, if the lease is a new one). `on_failed(error)` is called when the table could not
+    be written. `on_not_here(names)` is called for users who have left or are online at another
+    node, once the table can say where they are; the latter are disconnected here.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Publisher:
         presence.on_change = self.publish
 
     def publish(self, username: str, on_published: OnPublished | None = None) -> None:
-        """Write where the user is, soon, even if nothing seems to differ."""
+        """Write soon where the user is, even if nothing seems to have changed."""
         callbacks = self._dirty.setdefault(username, [])
         if on_published is not None:
             callbacks.append(on_published)
@@ -84,7 +84,7 @@ class Publisher:
             self.publish(online_session.username)
 
     def go_on(self) -> None:
-        """Write what waited for a lease."""
+        """Write the entries that waited for a lease."""
         self._write()
 
     def is_published(self, online_session: OnlineSession) -> bool:
@@ -92,7 +92,7 @@ class Publisher:
         return self._published.get(online_session.username) is online_session
 
     def stop(self) -> None:
-        """Write no more, but for what is being written."""
+        """Stop writing; a batch already under way is finished."""
         self._stopped = True
 
     def _write(self) -> None:
@@ -127,7 +127,7 @@ class Publisher:
         self._write()
 
     def _note(self, name: str, online_session: OnlineSession | None, outcome: Published) -> None:
-        """Remember what others can see now."""
+        """Remember what other nodes can see now."""
         if online_session is not None and outcome is Published.KEPT:
             self._published[name] = online_session
             return

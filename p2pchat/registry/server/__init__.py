@@ -1,1 +1,1 @@
-"""How a registry is reached: listeners, connections, the operator's socket, metrics."""
+"""The registry's network side: listeners, connections, the admin socket, metrics."""

@@ -1,6 +1,6 @@
-"""The running registry's control socket: the operator's commands ask here.
+"""The running registry's control socket, which the operator's commands use.
 
-Decides nothing; what changes an account has been done in the database before it is told.
+Makes no decisions: a command changes the account in the database first, then notifies.
 """
 
 from functools import partial
@@ -32,11 +32,11 @@ from p2pchat.registry.service.service import Service
 from p2pchat.registry.store.accounts import AccountPolicy, Accounts
 
 SOCKET: Final = "control.sock"
-"""Its name in the registry's folder."""
+"""The socket's file name in the registry's folder."""
 
 
 class AdminSocket:
-    """Listen in the folder, for its owner alone, until closed. Raise BindError."""
+    """Listens in the folder, for its owner only, until closed. Raise BindError."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class AdminSocket:
         self._listener = UnixListener(loop, folder / SOCKET, self._came)
 
     def close(self) -> None:
-        """Listen no more, and hang up."""
+        """Stop listening, and close all connections."""
         self._listener.close()
         for link in tuple(self._links):
             link.abort()
@@ -101,7 +101,7 @@ class AdminSocket:
             link.send(Refreshed(ended))
 
         def failed(_: P2PError) -> None:
-            link.close()  # the command says that it was not heard
+            link.close()  # the command then reports that the registry did not answer
 
         if not self._worker.submit(partial(self._accounts.standing, username), found, failed):
             link.close()

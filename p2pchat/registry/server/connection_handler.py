@@ -1,6 +1,7 @@
-"""One link at a listener of the registry: requests to the service, answers back in order.
+"""One client's link at a listener of the registry: passes requests to the service, and answers back
+in order.
 
-Logs who came, logged in and left, never a password or a message.
+Logs connections, logins and disconnections, never a password or a message.
 """
 
 import logging
@@ -19,7 +20,7 @@ from p2pchat.registry.service.pending import BlockingJob
 from p2pchat.registry.service.service import Service
 
 _BUSY_PAUSE: Final = 5.0
-"""Seconds after which to ask again what could not be worked on: the queue or the disk was full."""
+"""Seconds after which a client should retry when the queue or the disk was full."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ _WHY_HUNG_UP: Final = {
 
 
 class Client:
-    """One link; `on_login(client)` comes after each login, `on_gone(client)` at the end."""
+    """One link; calls `on_login(client)` after each login, `on_gone(client)` at the end."""
 
     __slots__ = (
         "_answering",
@@ -85,7 +86,7 @@ class Client:
         return str(remote) if username is None else f"{username} at {remote}"
 
     def close_when_answered(self) -> None:
-        """Hang up as soon as no answer is owed."""
+        """Close the connection once all pending answers are sent."""
         self._stopping = True
         if not self._answering:
             self._link.close()
@@ -95,11 +96,11 @@ class Client:
         self._leave("hung up on, too many have not logged in")
 
     def abort(self) -> None:
-        """Hang up at once."""
+        """Close the connection at once."""
         self._link.abort()
 
     def _asked(self, request: Message) -> None:
-        if TYPE_CHECKING:  # the dialogue sees to it; isinstance costs what a dictionary does not
+        if TYPE_CHECKING:  # the dialogue ensures it; isinstance costs more than a dictionary
             assert isinstance(request, Request)
         if type(request) is Logout:
             self._leave("logged out")
@@ -150,7 +151,7 @@ class Client:
         if self._service.counters.counts_answers:
             self._service.counters.answered(answer)
         if type(answer) is SlowDown and not self._session.secure:
-            # The original dialect cannot say it, and a FAIL would mean that the password is wrong.
+            # The original dialect has no SlowDown, and a FAIL would mean a wrong password.
             self._leave("hung up on, it asks for too much")
             return
         if self._request_id is not None:

@@ -1,6 +1,6 @@
-"""What a registry tells of itself in numbers, for Prometheus. The only room of prometheus_client.
+"""A registry's metrics for Prometheus. The only code that uses prometheus_client.
 
-Counts nothing itself: looks at what the others have, when it is asked.
+Counts nothing itself: reads the other parts' numbers on request.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _LAG_INTERVAL: Final = 1.0
 
 
 class Metrics:
-    """Numbers of these parts; `page` gives them. Measures how late the loop is until closed."""
+    """The metrics of these parts, rendered by `page`. Measures the loop's lag until closed."""
 
     def __init__(
         self,
@@ -45,14 +45,16 @@ class Metrics:
         self._look_again()
 
     def page(self) -> bytes:
-        """Return the numbers in Prometheus' format, and measure the loop's lag anew from now on."""
+        """Return the metrics in Prometheus' text format, and restart the measurement of the loop's
+        lag.
+        """
         page = generate_latest(self._registry)
         self._most_late = 0.0
         return bytes(page)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what prometheus_client asks for."""
-        info = GaugeMetricFamily("p2pchat_info", "The version that runs.", labels=["version"])
+        """Yield the metrics, as prometheus_client asks for them."""
+        info = GaugeMetricFamily("p2pchat_info", "The running version.", labels=["version"])
         info.add_metric([__version__], 1)
         yield info
         for name, help_text, value in (
@@ -62,33 +64,37 @@ class Metrics:
                 "Connections at the listeners, after their handshake.",
                 len(self._server),
             ),
-            ("handshakes", "TLS handshakes under way.", self._server.handshakes),
-            ("work_waiting", "Passwords and writes that have not been done.", self._worker.waiting),
-            ("loop_lag_seconds", "The latest the loop was since the last look.", self._most_late),
+            ("handshakes", "TLS handshakes in progress.", self._server.handshakes),
+            ("work_waiting", "Password checks and writes in the queue.", self._worker.waiting),
+            (
+                "loop_lag_seconds",
+                "Longest delay of the loop since the last scrape.",
+                self._most_late,
+            ),
         ):
             yield GaugeMetricFamily(f"p2pchat_{name}", help_text, value=value)
         yield CounterMetricFamily(
             "p2pchat_internal_errors",
-            "Bugs, each of which cost one connection or task; the log has their tracebacks.",
+            "Bugs; each ended one connection or task. See the log for tracebacks.",
             value=self._loop.contained,
         )
         answers = CounterMetricFamily(
             "p2pchat_answers",
-            "Answers by what was asked and the outcome.",
+            "Answers by request and outcome.",
             labels=["to", "outcome"],
         )
         for (asked, outcome), count in sorted(self._tally.answers.items()):
             answers.add_metric([asked, outcome], count)
         yield answers
         refusals = CounterMetricFamily(
-            "p2pchat_refusals", "What a limit has refused.", labels=["limit"]
+            "p2pchat_refusals", "Requests refused by a limit.", labels=["limit"]
         )
         for limit, count in sorted(self._tally.refusals.items()):
             refusals.add_metric([limit], count)
         yield refusals
 
     def close(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         self._timer.cancel()
 
     def _look_again(self) -> None:

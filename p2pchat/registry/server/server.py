@@ -1,6 +1,6 @@
-"""Listeners in front, the service behind, the heartbeats' deadline between: the registry at work.
+"""The registry at work: its listeners, its service, and the deadlines of heartbeats.
 
-Decides nothing that a client is told.
+Makes no decisions about answers.
 """
 
 import logging
@@ -34,7 +34,7 @@ from p2pchat.registry.service.service import Service
 _TRIES: Final = 10
 
 STOP_TIMEOUT: Final = 3.5
-"""Seconds that a stopping registry waits for open answers and for readers of the last bytes."""
+"""Seconds that a stopping registry waits for pending answers to be completed and read."""
 
 _log = logging.getLogger(__name__)
 
@@ -67,19 +67,19 @@ class Server:
         self._new_connections = RateLimit.per_minute(limits.new_connections_per_minute)
         self._listeners: list[DialectListener] = []
         self._clients: set[Client] = set()
-        self._anonymous: dict[Client, None] = {}  # the same, at the original listener
-        self._handshakes: dict[TlsTransport, None] = {}  # the oldest first
+        self._anonymous: dict[Client, None] = {}  # not logged in, at the original listener
+        self._handshakes: dict[TlsTransport, None] = {}  # oldest first
         self._on_login, self._on_gone = self._logged_in, self._forget  # the same for every client
         self._silence: Timer | None = None
         self._on_stopped: Callable[[], None] | None = None
 
     def __len__(self) -> int:
-        """Return how many connections there are, after their handshake."""
+        """Return the number of connections that have finished their handshake."""
         return len(self._clients)
 
     @property
     def handshakes(self) -> int:
-        """How many are under way."""
+        """The number of handshakes in progress."""
         return len(self._handshakes)
 
     def open_original(self, tcp: Address, udp: Address) -> DialectListener:
@@ -91,8 +91,8 @@ class Server:
     ) -> DialectListener:
         """Open the secure dialect's listener. Raise BindError.
 
-        `new_engine()` gives a TLS engine for each client, and the fingerprint of the key that it
-        shows. `udp_port` None: the one that TCP has, as clients expect by default.
+        `new_engine()` returns a TLS engine for a client, and the fingerprint of the key that it
+        presents. If `udp_port` is None, UDP uses the port of TCP, as clients expect by default.
         """
         came = partial(self._came_to_tls, new_engine)
         return self._open(
@@ -111,7 +111,7 @@ class Server:
         self._new_connections.change(new / MINUTE, new)
 
     def stop(self, on_stopped: Callable[[], None]) -> None:
-        """Accept no more connections, send the pending answers, then close all and call
+        """Accept no more connections, send the pending answers, close everything, then call
         `on_stopped`.
         """
         if self._on_stopped is not None:
@@ -126,7 +126,7 @@ class Server:
         self._loop.call_soon(self._check_stopped)
 
     def close(self) -> None:
-        """Close what is still open, at once: after an error, or what `stop` has left."""
+        """Close everything that is still open, at once: after an error, or after `stop`."""
         self._close_listeners()
         for tls in tuple(self._handshakes):
             tls.abort()
@@ -147,7 +147,7 @@ class Server:
             self._expire()
 
     def _forget(self, client: Client) -> None:
-        """The client's link has ended."""
+        """Forget a client after its link has ended."""
         self._clients.discard(client)
         self._anonymous.pop(client, None)
         self._connections.close(client.host)
@@ -171,14 +171,14 @@ class Server:
             listener.close()
             if tcp.port or udp is not None or not tries:
                 raise
-            # The port that the system has chosen is taken for UDP: let it choose another.
+            # The port that the system chose is in use for UDP: let it choose another.
             return self._open(dialect, tcp, udp, on_transport, on_datagram, tries - 1)
         opened = DialectListener(dialect.name, listener, datagrams)
         self._listeners.append(opened)
         return opened
 
     def _admit(self, on_transport: OnTransport, transport: Wire) -> None:
-        """Accept a connection, which is counted until `forget` or the end of the handshake."""
+        """Accept a connection, and count it until `forget` or the end of the handshake."""
         host = transport.remote.host
         too_fast = self._new_connections.take(group_of(host), self._loop.now())
         if too_fast or not self._connections.open(host):
@@ -217,13 +217,13 @@ class Server:
             self._anonymous[client] = None
             if self._limits.anonymous_links < len(self._anonymous) and self._limits.anonymous_links:
                 oldest = next(iter(self._anonymous))
-                del self._anonymous[oldest]  # it ends in a later turn, after more have come
+                del self._anonymous[oldest]  # ends only in a later turn, after more arrived
                 self._service.counters.refusals["anonymous-links"] += 1
                 oldest.make_room()
 
     def _came_to_tls(self, new_engine: Callable[[], tuple[Engine, str]], transport: Wire) -> None:
         if self._limits.handshakes and len(self._handshakes) >= self._limits.handshakes:
-            # An honest handshake takes a round trip, so it is the silent who are the oldest.
+            # An honest handshake takes one round trip, so the oldest are the silent ones.
             oldest = next(iter(self._handshakes))
             _log.info("%s hung up on: too many handshakes are under way", oldest.remote)
             self._service.counters.refusals["handshakes"] += 1
@@ -272,7 +272,7 @@ class Server:
     def _expire(self) -> None:
         late = 0.0 if self._silence is None else self._loop.now() - self._silence.deadline
         for listener in self._listeners:
-            listener.udp.catch_up()  # we may have stood still: what came in time is heard first
+            listener.udp.catch_up()  # after a pause, handle heartbeats that came in time
         deadline = self._service.hang_up_on_the_silent(late)
         self._silence = None if deadline is None else self._loop.call_at(deadline, self._expire)
 

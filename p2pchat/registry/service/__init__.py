@@ -1,1 +1,1 @@
-"""What a registry decides: who may log in, who is online, how much each may ask."""
+"""The registry's decisions: logins, presence, rate limits."""

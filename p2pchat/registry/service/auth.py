@@ -1,8 +1,8 @@
-"""Who gets in: accounts made, passwords, tokens and identities checked, changed and ended.
+"""Authentication: creates accounts; checks, changes and revokes passwords, tokens and identities.
 
-No socket, no thread, no clock. What blocks is not done here but given as `BlockingJob`. At a secure
-listener every login proves the identity key, so that a token or a password alone is useless, and
-what an account allows is bound to its key.
+No socket, no thread, no clock: blocking work is returned as `BlockingJob`. At a secure listener
+every login proves the identity key, so that a token or a password alone is useless; an account's
+permissions are bound to its key.
 """
 
 import secrets
@@ -47,12 +47,13 @@ from p2pchat.registry.store.accounts import (
 )
 
 MIN_PASSWORD: Final = 6
-"""Characters that a password must have at a secure listener, where guesses are counted; the
-original listener takes what its clients always could."""
+"""The fewest characters of a new password at a secure listener, where guesses are limited. The
+original listener accepts any length, as its clients expect.
+"""
 
 _AGAIN: Final = 1.0
 _MOST_LOG_OUTS: Final = 10_000
-"""Remembered, so that a login that was under way meanwhile is checked again."""
+"""How many logouts are remembered, to recheck logins that were under way at the time."""
 
 _NOT_CREATED: Final = {
     Creation.NAME_TAKEN: Reason.NAME_TAKEN,
@@ -64,7 +65,7 @@ _UNPROVEN: Final = LoginResult(Outcome.FAIL, Reason.BAD_PROOF)
 
 
 class Registration(StrEnum):
-    """Who may make an account."""
+    """Who may create an account."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -72,9 +73,9 @@ class Registration(StrEnum):
 
 
 class Authentication:
-    """The decisions about accounts. What is over a budget is answered with SlowDown.
+    """The decisions about accounts. Requests over a limit are answered with SlowDown.
 
-    `wall` gives seconds since the epoch.
+    `wall` returns seconds since the epoch.
     """
 
     def __init__(
@@ -170,7 +171,7 @@ class Authentication:
     def change_password(
         self, client_session: ClientSession, request: ChangePassword
     ) -> Message | BlockingJob:
-        """Set a new password, and hang up on every other login of the account."""
+        """Set a new password, and end all other logins of the account."""
         username, now = client_session.username, self._now()
         assert username is not None
         if len(request.new) < MIN_PASSWORD:
@@ -197,7 +198,7 @@ class Authentication:
         return BlockingJob(change, changed, rank, certain=True)
 
     def revoke_tokens(self, client_session: ClientSession, request: RevokeTokens) -> BlockingJob:
-        """End a token; or all, and every other login of the account."""
+        """Revoke one token; or all, which also ends all other logins of the account."""
         username = client_session.username
         assert username is not None
 
@@ -212,7 +213,7 @@ class Authentication:
         return BlockingJob(revoke, revoked, Rank.QUICK, certain=True)
 
     def leave(self, client_session: ClientSession) -> None:
-        """Forget the client, whose connection has ended."""
+        """Forget the client after its connection has ended."""
         if client_session.online_session is not None:
             self._presence.leave(client_session.online_session)
             client_session.online_session = None
@@ -226,7 +227,7 @@ class Authentication:
                 self._presence.leave(client_session.transient)
 
     def _why_not(self, client_session: ClientSession, request: Register) -> Reason | None:
-        """Return why the account cannot be created, as far as can be told at once."""
+        """Return why the account cannot be created, as far as known without blocking work."""
         nameable = is_plain_username if client_session.secure else is_username
         if self._registration is Registration.CLOSED:
             return Reason.REGISTRATION_CLOSED
@@ -307,7 +308,7 @@ class Authentication:
             seal = Seal(secrets.token_bytes(SESSION_BYTES), secrets.token_bytes(KEY_BYTES))
         if request.errand:
             self._transient_logins.setdefault(username, []).append(client_session)
-            if seal is not None:  # a client that asks by heartbeat whether UDP passes is answered
+            if seal is not None:  # it may test UDP with heartbeats, which are answered
                 client_session.transient = self._online_session(
                     client_session, username, standing, seal
                 )
@@ -345,7 +346,7 @@ class Authentication:
         )
 
     def log_out_here(self, username: str, but: ClientSession | None = None) -> int:
-        """End the account's logins at this node, but for that one; return how many there were."""
+        """End the account's logins at this node, except `but`; return how many there were."""
         self._log_out_count += 1
         self._log_outs[username] = self._log_out_count
         self._log_outs.move_to_end(username)
@@ -361,20 +362,20 @@ class Authentication:
         return len(hang_ups)
 
     def _was_logged_out(self, username: str, *, since: int) -> bool:
-        """Return whether what was checked since may not hold any more."""
+        """Return whether the user was logged out since then, which makes a check outdated."""
         return self._log_outs.get(username, 0) > since
 
     def _log_out_others(self, client_session: ClientSession, username: str) -> None:
-        """End the account's other logins, which may not be its owner's."""
+        """End the account's other logins, which may be an intruder's."""
         self.log_out_here(username, but=client_session)
         self._directory.log_out(username)
 
 
 def _standing(client_session: ClientSession, request: Register | Login) -> AccountPolicy:
-    """Return what the account is to be known by; the original dialect cannot say it."""
+    """Return the account's policy from the request; the original dialect has none."""
     return AccountPolicy(request.key, request.allow_original) if client_session.secure else NO_KEY
 
 
 def _may_be_in_clear(standing: AccountPolicy) -> bool:
-    """Keep accounts with a key from logging in unencrypted, unless that is allowed."""
+    """Return whether the account may log in unencrypted: it has no key, or its owner allows it."""
     return standing.key is None or standing.allows_original

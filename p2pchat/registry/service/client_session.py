@@ -1,4 +1,4 @@
-"""The client of one connection, as the registry's decisions see it."""
+"""The client of one connection, as the service sees it."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,13 @@ from p2pchat.registry.service.presence import OnlineSession
 
 
 class ClientSession:
-    """Logged in as `username` if that is set, online while `online_session` is.
+    """A client that is logged in as `username` if that is set, and online if `online_session` is.
 
-    `transient` is set instead where the login is for one command, and hears heartbeats.
-    `secure`: it came by a secure listener. `hang_up(reason)` closes that connection, `tell(news)`
-    sends something unasked on it; `gone` once it has ended. `group` is what its address counts as.
-    `channel` is what its login is bound to, if it came by a secure listener.
+    `transient` is set instead of `online_session` for the login of a single command; it receives
+    heartbeats. `secure`: connected to a secure listener. `hang_up(reason)` closes the connection,
+    `tell(news)` sends an unsolicited message on it; `gone` is set once it has ended. `group` is the
+    key of its address in rate limits. `channel` is the TLS channel that its login is bound to, at a
+    secure listener.
     """
 
     __slots__ = (

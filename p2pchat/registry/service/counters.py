@@ -1,4 +1,4 @@
-"""Counts of what the registry has answered and refused: cheap to add to, for operators to read."""
+"""Counters of answers and refusals: cheap to add to, read by operators."""
 
 from collections import Counter
 
@@ -6,9 +6,9 @@ from p2pchat.protocol.messages import Message, SearchResult, SlowDown
 
 
 class Counters:
-    """`refusals` by the limit's name; `answers` by what was asked and the outcome.
+    """`refusals` are by limit name, `answers` by request and outcome.
 
-    Answers are counted only if `counts_answers`, because counting costs time.
+    Answers are counted only if `counts_answers` is set, because counting costs time.
     """
 
     def __init__(self) -> None:

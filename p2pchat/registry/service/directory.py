@@ -1,7 +1,8 @@
-"""Which accounts exist, and the presence of users who are not online here: what a search needs.
+"""Which accounts exist, and the presence of users who are not online here, for searches.
 
-Here for a registry that is alone: every name is in memory, so that a search never waits for the
-disk. Knows no socket, no thread and no database; `cluster` is the same for several nodes.
+The implementation here is for a registry of one node: all names are in memory, so a search never
+waits for the disk. Knows no socket, no thread and no database; `cluster` implements the same for
+several nodes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,22 +22,22 @@ BuildAnswer = Callable[[Mapping[str, Whereabouts]], Message]
 
 
 class Directory(Protocol):
-    """What the service needs to know beyond its own presence table."""
+    """What the service needs beyond its own presence table."""
 
     def nodes_vouched_by(self, fingerprint: str) -> SignedNodes | None:
-        """Return the list of other nodes that the key of that fingerprint has signed, if any.
+        """Return the list of other nodes signed by the key with that fingerprint, if any.
 
-        An empty fingerprint stands for our own key.
+        An empty fingerprint means our own key.
         """
 
     def knows(self, username: str) -> bool:
-        """Return whether the account exists, as far as can be told at once."""
+        """Return whether the account exists, as far as known without blocking."""
 
     def admit(self, username: str, standing: AccountPolicy) -> None:
-        """Know the account that was made, or has logged in."""
+        """Add an account that was created or has logged in."""
 
     def forget(self, username: str) -> None:
-        """Know the account that was removed no longer."""
+        """Remove a deleted account."""
 
     def look_up(self, username: str, *, secure: bool) -> Message | BlockingJob:
         """Answer a search for a user who is not online here."""
@@ -47,14 +48,14 @@ class Directory(Protocol):
     def announced(
         self, online_session: OnlineSession, answer: Callable[[bool], Message]
     ) -> Message | Deferred:
-        """Return the answer to an announced port that our presence book has accepted."""
+        """Return the answer to an announced port that our presence table has accepted."""
 
     def log_out(self, username: str) -> None:
-        """End every login of the account at other nodes."""
+        """End all logins of the account at other nodes."""
 
 
 class MemoryDirectory:
-    """The accounts of a registry that is alone; `standings` are those that there are."""
+    """The accounts of a registry of one node; `standings` are the existing ones."""
 
     def __init__(
         self,
@@ -69,15 +70,15 @@ class MemoryDirectory:
         return self._lists.vouched_by(fingerprint)
 
     def knows(self, username: str) -> bool:
-        """Return whether the account exists, as far as can be told at once."""
+        """Return whether the account exists."""
         return username in self._known
 
     def admit(self, username: str, standing: AccountPolicy = NO_KEY) -> None:
-        """Know the account that was made, or has logged in."""
+        """Add an account that was created or has logged in."""
         self._known[username] = standing
 
     def forget(self, username: str) -> None:
-        """Know it no longer."""
+        """Remove a deleted account."""
         self._known.pop(username, None)
 
     def look_up(self, username: str, *, secure: bool) -> SearchResult:
@@ -103,4 +104,4 @@ class MemoryDirectory:
         return answer(True)
 
     def log_out(self, username: str) -> None:
-        """End nothing: there are no other nodes."""
+        """Do nothing: there are no other nodes."""

@@ -1,7 +1,7 @@
 """Whether a login or a registration proves the identity that it names (PROTOCOL, "Login").
 
-A client signs what is unique to its TLS connection, so that a token or a password alone is useless
-to a thief, and so is a login that passes through another machine.
+A client signs a value unique to its TLS connection. So a stolen token or password alone is useless,
+and so is a login relayed through another machine.
 """
 
 from typing import Any, Final
@@ -18,9 +18,9 @@ _UNPROVEN: Final = object()
 def why_unproven(
     client_session: ClientSession, request: Register | Login, wall: float
 ) -> Reason | None:
-    """Return why the identity is not proved, as far as can be told without checking a signature.
+    """Return why the identity is not proved, as far as known without checking a signature.
 
-    `wall` is the time, in seconds since the epoch. At the original listener nothing is proved.
+    `wall` is the time, in seconds since the epoch. The original listener requires no proof.
     """
     if not client_session.secure:
         return None
@@ -32,10 +32,10 @@ def why_unproven(
 def once_proven(
     client_session: ClientSession, request: Register | Login, refusal: Message, work: BlockingJob
 ) -> BlockingJob:
-    """Return work that is done if the request proves its identity, else leads to the refusal.
+    """Return a job that does `work` if the request proves its identity, and else gives the refusal.
 
-    The signature is checked before the work, so that a guess at a password without one costs the
-    registry no hash.
+    The signature is checked first, so that guessing passwords without the key costs the registry no
+    password hash.
     """
     if not client_session.secure:
         return work

@@ -1,7 +1,7 @@
-"""How much strangers may ask of the registry: the numbers, open connections, wrong passwords.
+"""Rate limits of the registry: the numbers, open connections, wrong passwords.
 
-Pure: "now" is handed in. Addresses count as `group_of` says. Nothing is ever locked by an account's
-name alone: an attacker who guesses at it elsewhere does not keep its owner out.
+Pure: the time is passed in. Addresses are grouped by `group_of`. No account is locked by its name
+alone, so an attacker who guesses passwords elsewhere cannot lock its owner out.
 """
 
 from collections import Counter, OrderedDict
@@ -12,7 +12,7 @@ from typing import Any, Final
 from p2pchat.net.rate_limit import group_of
 
 _MAX_REMEMBERED: Final = 100_000
-"""Entries of one table; the oldest are forgotten first, so that memory has an end."""
+"""The most entries of one table; the oldest are dropped first, to bound memory."""
 
 _MAX_DOUBLINGS: Final = 40
 _DAY: Final = 86400.0
@@ -20,47 +20,49 @@ _DAY: Final = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The numbers; 0 is without limit. Times in seconds, sizes in bytes."""
+    """The limits; 0 means no limit. Times in seconds, sizes in bytes."""
 
     connections_per_address: int = 1024
     new_connections_per_minute: int = 3000
     """From one address."""
     handshakes: int = 512
-    """Under way at once, from everywhere."""
+    """In progress at once, from all addresses."""
     login_timeout: float = 15.0
-    """For the TLS handshake, and again from there to the login."""
+    """For the TLS handshake, and again from its end to the login."""
     anonymous_links: int = 512
-    """At the original listener, where nothing hurries a login: of more, the oldest goes."""
+    """Not logged in, at the original listener, which has no login timeout; beyond it the oldest is
+    closed.
+    """
     frame_timeout: float = 10.0
     """From a frame's first byte to its last."""
     requests_per_second: int = 100
-    """From one address, after a burst of so many:"""
+    """From one address, after a burst of `request_burst`."""
     request_burst: int = 1000
     searches_per_minute: int = 600
     """By one account, or from one address where no login is needed."""
     announcements_per_minute: int = 60
-    """Of ports, by one account; each is told to all who watch the user."""
+    """Ports announced by one account; each is sent to all watchers of the user."""
     transient_logins: int = 32
-    """Logins of one account at once that only ask something, as commands do."""
+    """Concurrent logins of one account by one-shot commands."""
     login_tries: int = 10
-    """Wrong passwords for one account from one address; each one more doubles the wait."""
+    """Wrong passwords for one account from one address; each further one doubles the wait."""
     login_tries_per_address: int = 100
     longest_login_delay: float = 300.0
     registrations_per_hour: int = 1000
     registrations_per_hour_and_address: int = 100
     password_queue: int = 1024
-    """Passwords that wait to be checked, of each rank."""
+    """Password checks waiting, for each rank."""
     send_queue: int = 96 * 1024
-    """Of one connection whose remote does not read."""
+    """Unsent bytes of one connection whose client does not read."""
 
 
 NO_LIMITS: Final = Limits(**{field.name: 0 for field in fields(Limits)})
 
 
 class Rank(IntEnum):
-    """The priority of work; what a stranger can ask for never overtakes other work.
+    """The priority of a job; jobs that strangers can cause never overtake others.
 
-    A guesser's many addresses each come once as strangers, and then queue behind everybody else.
+    Each of a guesser's addresses is a stranger once, and ranks last from then on.
     """
 
     QUICK = 0
@@ -69,18 +71,18 @@ class Rank(IntEnum):
     """This account has logged in from that address before."""
     STRANGER = 2
     GUESSER = 3
-    """A wrong password came from that address."""
+    """A wrong password was tried from that address."""
 
 
 class ConnectionCount:
-    """Who has how many connections open."""
+    """Counts open connections by address."""
 
     def __init__(self, per_address: int) -> None:
         self.per_address = per_address
         self._open: Counter[str] = Counter()
 
     def open(self, host: str) -> bool:
-        """Count one more; return False, uncounted, if there are too many."""
+        """Count one more; return False, without counting, if there are too many."""
         group = group_of(host)
         if self.per_address and self._open[group] >= self.per_address:
             return False
@@ -96,11 +98,11 @@ class ConnectionCount:
 
 
 class LoginTries:
-    """Wrong passwords, and for how long the next try must wait: twice as long after each.
+    """Counts wrong passwords, and computes the wait before the next try; each one doubles it.
 
-    Counted for each account from each address, and for each address. A try counts as wrong from its
-    beginning, so that many at once are no way around; a right one takes that back, and clears its
-    account's count from there.
+    They are counted for each pair of account and address, and for each address. A try counts as
+    wrong until it succeeds, so that parallel tries gain nothing; success takes it back and clears
+    the count of that pair.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -109,9 +111,7 @@ class LoginTries:
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def begin(self, username: str, host: str, now: float) -> float:
-        """Count an attempt and return 0; or do not count it and return the seconds until one is
-        allowed.
-        """
+        """Count a try and return 0; or return the seconds to wait, without counting."""
         group = group_of(host)
         wait = max(
             self._wait((username, group), self.limits.login_tries, now),
@@ -123,21 +123,21 @@ class LoginTries:
         return wait
 
     def rank(self, username: str, host: str, now: float) -> Rank:
-        """Return the priority of an attempt from there; ask before it begins."""
+        """Return the priority of a try from there; call before `begin`."""
         group = group_of(host)
         if (username, group) in self._known:
             return Rank.KNOWN
         return Rank.GUESSER if self._count(("", group), now) else Rank.STRANGER
 
     def succeeded(self, username: str, host: str, now: float) -> None:
-        """Take back an attempt that was counted: the password was right."""
+        """Take back a counted try: the password was right."""
         group = group_of(host)
         self._tries.pop((username, group), None)
         self._add(("", group), -1, now)
         self.note_known(username, host)
 
     def note_known(self, username: str, host: str) -> None:
-        """The account has logged in, or was made, from there; no try is taken back by that."""
+        """Note that the account has logged in or was created from there; takes back no try."""
         group = group_of(host)
         self._known[username, group] = None
         self._known.move_to_end((username, group))
@@ -158,7 +158,7 @@ class LoginTries:
         return max(0.0, self._tries[who][1] + delay - now)
 
     def _count(self, who: tuple[str, str], now: float) -> int:
-        """Return what is left of the count: one less for each longest delay that has passed."""
+        """Return the remaining count: one less for each longest delay that has passed."""
         count, last = self._tries.get(who, (0, now))
         longest = self.limits.longest_login_delay
         return max(0, count - int((now - last) / longest)) if longest else count

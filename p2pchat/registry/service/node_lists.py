@@ -1,7 +1,7 @@
-"""The lists of a registry's nodes, each signed by one node's key: what clients believe of others.
+"""Signed lists of a registry's nodes, by which clients learn of other nodes.
 
-A client has pinned the key of one node, so it is given the list that this node has signed, wherever
-it logs in. Knows no database: others' lists are handed in.
+A client has pinned the key of one node. Wherever it logs in, it receives the list signed by that
+node. Knows no database: the lists of others are passed in.
 """
 
 import time
@@ -13,7 +13,7 @@ from p2pchat.net.tls.signing import Signer
 from p2pchat.protocol.proofs import MAX_NODES, SignedNodes, nodes_statement
 
 LIFETIME_S: Final = 7 * 24 * 3600
-"""How long clients believe a list: a node that is broken into cannot send them astray for ever."""
+"""How long clients trust a list, so that a compromised node cannot mislead them for ever."""
 
 _RENEWAL_S: Final = 3600
 
@@ -21,8 +21,8 @@ _RENEWAL_S: Final = 3600
 class NodeLists:
     """Our signed list, renewed when it changes or is an hour old, and those of other nodes.
 
-    Set `signer` once the certificate is known; without one there are no lists. `wall` gives seconds
-    since the epoch.
+    Set `signer` once the certificate is known; without it there are no lists. `wall` returns
+    seconds since the epoch.
     """
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
@@ -52,11 +52,11 @@ class NodeLists:
         return own
 
     def learn(self, lists: Iterable[SignedNodes]) -> None:
-        """Know these lists of other nodes, and no others any more."""
+        """Replace the known lists of other nodes."""
         self._foreign = {fingerprint_of_key(found.key): found for found in lists}
 
     def vouched_by(self, fingerprint: str) -> SignedNodes | None:
-        """Return the list that the key of that fingerprint has signed; empty: our key."""
+        """Return the list signed by the key with that fingerprint; "" means our own key."""
         if self.signer is None or fingerprint in {"", self.signer.fingerprint}:
             return self.own
         return self._foreign.get(fingerprint)

@@ -1,4 +1,4 @@
-"""Answers that take a while: those that need blocking work, or something else, first."""
+"""Answers that are not ready at once: they need blocking work or another event first."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,11 +8,11 @@ from p2pchat.registry.service.limits import Rank
 
 
 class BlockingJob(NamedTuple):
-    """An answer that takes blocking work first.
+    """An answer that needs blocking work.
 
-    Run `job` off the loop, then `then` on the loop with its result, which returns the answer; that
-    happens even if the client has gone meanwhile. Of waiting jobs the lowest rank goes first.
-    `certain`: the result must be known, however long that takes.
+    Run `job` off the loop, then call `then(result)` on the loop, which returns the answer; do so
+    even if the client has disconnected. Waiting jobs with a lower rank run first. `certain`: wait
+    for the result however long it takes.
     """
 
     job: Callable[[], Any]
@@ -22,6 +22,6 @@ class BlockingJob(NamedTuple):
 
 
 class Deferred(NamedTuple):
-    """An answer that `begin(answer)` leads to: it calls `answer(message)` in a later turn, once."""
+    """An answer that comes later: `begin(answer)` calls `answer(message)` once, in a later turn."""
 
     begin: Callable[[Callable[[Message], None]], None]

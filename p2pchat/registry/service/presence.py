@@ -1,7 +1,7 @@
-"""Who is online, where, and until when. "Now" is handed in; no clock, no socket, no database.
+"""Which users are online, where, and until when. The time is passed in; no clock, no socket.
 
-Patience is one number for all, so the order in which people were last heard is the order of their
-deadlines: one ordered queue, and each heartbeat moves its sender to the end.
+All users have the same patience, so the order of their last heartbeats is the order of their
+deadlines: one ordered queue, in which each heartbeat moves its sender to the end.
 """
 
 from collections import OrderedDict
@@ -27,7 +27,9 @@ OFFLINE: Final = SearchResult(Presence.OFFLINE)
 
 
 class Whereabouts(NamedTuple):
-    """What a searcher is told at a secure listener, and what at the original one."""
+    """The search results for a user: `found` at a secure listener, `found_in_clear` at the original
+    one.
+    """
 
     found: SearchResult
     found_in_clear: SearchResult
@@ -36,7 +38,7 @@ class Whereabouts(NamedTuple):
 def whereabouts(
     host: str, port: int, clear_port: int, key: bytes | None, *, in_clear: bool
 ) -> Whereabouts:
-    """Return what is told of a user who is online, with any announced ports; see OnlineSession."""
+    """Return the search results for an online user with these ports; see OnlineSession."""
     if not port:
         return Whereabouts(SearchResult(Presence.OFFLINE, key=key), OFFLINE)
     found = SearchResult(Presence.ONLINE, host, port, key, in_clear)
@@ -45,20 +47,20 @@ def whereabouts(
 
 
 class Seal(NamedTuple):
-    """The session and the key by which heartbeats at a secure listener are recognised."""
+    """The session id and key that identify heartbeats at a secure listener."""
 
     session: bytes
     hello_key: bytes
 
 
 class OnlineSession:
-    """One user's being online: where from, at which ports (0: none accepted yet), heard when.
+    """One user's presence: host, announced ports (0: none accepted yet), last heartbeat.
 
-    `seal` is None for who came by the original listener. `port` is where such callers find the user
-    as it speaks, `clear_port` where a user of a secure listener also takes calls in clear.
-    `hang_up(reason)` closes the connection that the user came by. `key` is the user's public key.
-    What a searcher is told is made once, when it changes: `found` at a secure listener, and at the
-    original one `found_in_clear`, which leaves out users who cannot be reached in clear.
+    `seal` is None if the user logged in at the original listener. `port` is for calls in the
+    dialect of the user's listener, `clear_port` for calls in clear that a user of a secure listener
+    also accepts. `hang_up(reason)` closes the user's connection. `key` is the user's public key.
+    Search results are built once per change: `found` for a secure listener, and `found_in_clear`
+    for the original one, which omits users who cannot be reached in clear.
     """
 
     __slots__ = (
@@ -94,7 +96,7 @@ class OnlineSession:
         self.move(0, 0)
 
     def move(self, port: int, clear_port: int) -> None:
-        """Listen at these ports from now on."""
+        """Set the announced ports."""
         self.port = port
         self.clear_port = clear_port
         self.found, self.found_in_clear = whereabouts(
@@ -103,14 +105,14 @@ class OnlineSession:
 
 
 OnMoved = Callable[[PresenceUpdate], None]
-"""Told where a watched user is whose addresses have changed."""
+"""Called with the new addresses of a watched user."""
 
 
 class PresenceTable:
-    """The users who are online; `patience` is the longest silence allowed, in seconds.
+    """The users who are online; `patience` is the longest allowed silence, in seconds.
 
     `soon(callback)` calls at the end of the turn: however often a user moves in one turn, each
-    watcher is told once.
+    watcher is notified once.
     """
 
     def __init__(
@@ -121,13 +123,13 @@ class PresenceTable:
         self._patience = patience
         self._by_name: OrderedDict[str, OnlineSession] = OrderedDict()  # longest silent first
         self.find: Callable[[str], OnlineSession | None] = self._by_name.get
-        """Returns the session of a user who is online: the dictionary's own method, for speed."""
+        """Returns the session of an online user: the dictionary's own method, for speed."""
         self._by_address: dict[tuple[str, int], OnlineSession] = {}
         self._by_session: dict[bytes, OnlineSession] = {}
         self._watchers: dict[str, dict[Hashable, OnMoved]] = {}
         self._watched: dict[Hashable, set[str]] = {}
         self.on_change: Callable[[str], None] = ignore
-        """Called with the name of a user who has arrived, announced ports, or left."""
+        """Called with the name of a user who went online, announced ports, or went offline."""
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -137,7 +139,7 @@ class PresenceTable:
 
     @property
     def watched(self) -> list[str]:
-        """The names that are watched."""
+        """The names of watched users."""
         return list(self._watchers)
 
     def arrive(self, online_session: OnlineSession) -> OnlineSession | None:
@@ -152,12 +154,12 @@ class PresenceTable:
         return replaced
 
     def hear_heartbeats(self, online_session: OnlineSession) -> None:
-        """Accept a user's heartbeats until `leave`, without putting them online."""
+        """Accept a user's heartbeats until `leave`, without putting the user online."""
         assert online_session.seal is not None
         self._by_session[online_session.seal.session] = online_session
 
     def announce(self, online_session: OnlineSession, port: int, clear_port: int = 0) -> bool:
-        """Set the user's addresses; return False if another has one.
+        """Set the user's addresses; return False if another user has one of them.
 
         See PROTOCOL, "client and registry".
         """
@@ -182,7 +184,7 @@ class PresenceTable:
         self.on_change(online_session.username)
 
     def watch(self, watcher: Hashable, usernames: tuple[str, ...], on_moved: OnMoved) -> None:
-        """Report on these users too from now on, up to the allowed number in all."""
+        """Subscribe to these users too, up to the limit in total."""
         watched = self._watched.setdefault(watcher, set())
         for username in usernames:
             if len(watched) >= MOST_WATCHED_IN_ALL:
@@ -199,9 +201,9 @@ class PresenceTable:
                 self._watchers.pop(username, None)
 
     def hear(self, username: str, host: str, now: float) -> None:
-        """Note a heartbeat in clear; it counts only from the host that the user logged in from.
+        """Note a heartbeat in clear; it is valid only from the host that the user logged in from.
 
-        It says nothing of who came by a secure listener: anyone can send one.
+        It has no effect on users of a secure listener: anyone can forge one.
         """
         online_session = self._by_name.get(username)
         if (
@@ -230,7 +232,7 @@ class PresenceTable:
     def leave(self, online_session: OnlineSession, *, elsewhere: bool = False) -> None:
         """Put the user offline; harmless if replaced or gone already.
 
-        `elsewhere`: the user is at another node, and watchers are still to be told where.
+        `elsewhere`: the user is at another node, and watchers will be told where separately.
         """
         if online_session.seal is not None:
             self._by_session.pop(online_session.seal.session, None)
@@ -243,18 +245,18 @@ class PresenceTable:
             self.on_change(online_session.username)
 
     def next_deadline(self) -> float | None:
-        """Return the instant at which the longest silent user's patience ends."""
+        """Return the instant at which the next user's patience ends, or None."""
         for online_session in self._by_name.values():
             return online_session.heard_at + self._patience
         return None
 
     def begin_anew(self, now: float) -> None:
-        """Restart every user's patience: no heartbeat could be received."""
+        """Restart every user's patience, because no heartbeats could be received."""
         for online_session in self._by_name.values():
             online_session.heard_at = now
 
     def expire(self, now: float) -> list[OnlineSession]:
-        """Put offline, and return, all users who were silent for too long."""
+        """Put all users who were silent for too long offline, and return their sessions."""
         expired: list[OnlineSession] = []
         for online_session in self._by_name.values():
             if online_session.heard_at + self._patience > now:
@@ -265,7 +267,7 @@ class PresenceTable:
         return expired
 
     def tell_watchers(self, username: str, found: SearchResult) -> None:
-        """Send the user's watchers what is found now, at the end of the turn."""
+        """Send the new search result to the user's watchers, at the end of the turn."""
         if username not in self._watchers:
             return
         due = bool(self._moved)

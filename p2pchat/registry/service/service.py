@@ -1,7 +1,7 @@
-"""A request in, an answer out: what the registry decides. No socket, no thread, no clock.
+"""The registry's decisions: a request in, an answer out. No socket, no thread, no clock.
 
-Logging in is `auth`'s. The same decisions serve both listeners; what the original dialect cannot
-say is not written there.
+`auth` handles logins. Both listeners share the same decisions; the writer of the original dialect
+drops what that dialect cannot express.
 """
 
 import time
@@ -37,16 +37,16 @@ from p2pchat.registry.service.presence import PresenceTable, Whereabouts
 from p2pchat.registry.store.accounts import Accounts
 
 _STOOD_STILL: Final = 1.0
-"""Seconds by which a deadline must be missed for heartbeats to be missing too."""
+"""Seconds by which a deadline must be missed before heartbeats may have been lost too."""
 
 
 class Service:
-    """The registry's decisions over its accounts and its presence book.
+    """The registry's decisions over its accounts and its presence table.
 
-    `now` gives the loop's time in seconds, `wall` that of clocks; `hello_interval` is what secure
-    clients are told. Which request is allowed when is the dialogue's table's to say: a request that
-    comes here is in order. What is over a budget is answered with SlowDown, whether or not the
-    dialect can say it.
+    `now` returns the loop's time in seconds, `wall` the time since the epoch; `hello_interval` is
+    sent to secure clients. The dialogue's table decides which request is allowed when, so every
+    request that arrives here is allowed. Requests over a limit are answered with SlowDown, even if
+    the dialect cannot express it.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Service:
         }
 
     def reconfigure(self, limits: Limits, registration: Registration) -> None:
-        """Keep to these limits from now on."""
+        """Apply these limits and registration rules from now on."""
         self._requests.change(limits.requests_per_second, limits.request_burst)
         searches = limits.searches_per_minute
         self._searches.change(searches / MINUTE, searches)
@@ -103,7 +103,7 @@ class Service:
     def answer(
         self, client_session: ClientSession, request: Message
     ) -> Message | BlockingJob | Deferred:
-        """Return the answer to the request, or what leads to it."""
+        """Return the answer to the request, or a job or deferral that yields it."""
         if self._requests.limited:
             wait = self._requests.take(client_session.group, self._now())
             if wait:
@@ -132,8 +132,8 @@ class Service:
     def hang_up_on_the_silent(self, late: float = 0.0) -> float | None:
         """Put silent users offline and close their connections; return the next deadline.
 
-        `late` is how long ago the last one was. By much, and the registry stood still: who knows
-        whose heartbeats the system could not keep meanwhile.
+        `late` is by how many seconds the deadline was missed. If by much, the registry was stopped
+        meanwhile and the system may have dropped heartbeats, so all users get a new deadline.
         """
         now = self._now()
         if late > _STOOD_STILL:
@@ -147,7 +147,7 @@ class Service:
     ) -> Message | Deferred:
         online_session = client_session.online_session
         wait = self._announcements.take(client_session.username, self._now())
-        if wait:  # each one is told to all who watch this user
+        if wait:  # each announcement is sent to all watchers
             self.counters.refusals["announcements-per-minute"] += 1
             return SlowDown(wait)
 

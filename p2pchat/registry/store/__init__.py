@@ -1,1 +1,1 @@
-"""What a registry keeps: its tables, accounts, invitations, and the databases that hold them."""
+"""The registry's storage: its tables, accounts, invitations, and databases."""

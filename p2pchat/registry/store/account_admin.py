@@ -1,6 +1,6 @@
-"""What the operator does with accounts, beside the registry that runs or without one.
+"""The operator's changes to accounts, whether or not the registry is running.
 
-Every method blocks, and raises StorageError. The caller notifies the registry of changes.
+Every method blocks and may raise StorageError. The caller notifies the registry of changes.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from p2pchat.storage import Store
 class Entry(NamedTuple):
     """An account as the operator sees it.
 
-    `seen_at`: when it logged in last by the secure listener, to the day; None: not for a month.
+    `seen_at` is the day of its last login at the secure listener; None if more than a month ago.
     """
 
     username: str
@@ -72,7 +72,7 @@ class AccountAdmin:
         gone = Account.delete().where(Account.username == username)
         with self._store.transaction():
             found = bool(gone.execute(self._store.database))
-            self._end_tokens(username)  # after it, which waits for a login under way at its row
+            self._end_tokens(username)  # last: deleting the row waits for a login under way
             return found
 
     def _set_disabled(self, username: str, *, disabled: bool) -> bool:
@@ -80,7 +80,7 @@ class AccountAdmin:
         with self._store.transaction():
             found = bool(changed.execute(self._store.database))
             if disabled:
-                self._end_tokens(username)  # after it, as in `remove`
+                self._end_tokens(username)  # last, as in `remove`
             return found
 
     def _end_tokens(self, username: str) -> None:
@@ -88,5 +88,5 @@ class AccountAdmin:
 
 
 def _last_use(issued_at: int | None) -> datetime | None:
-    """Return when a token was issued, which is when it was used last, to the day."""
+    """Return when a token was issued, which is the day of its last use."""
     return None if not issued_at else datetime.fromtimestamp(issued_at, UTC)

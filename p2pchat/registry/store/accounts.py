@@ -1,6 +1,6 @@
-"""Creating and verifying accounts and their tokens.
+"""Creates and verifies accounts and their tokens.
 
-Returns plain values, never rows; knows no presence and no wire.
+Returns plain values, never rows; knows neither presence nor the wire.
 """
 
 import hashlib
@@ -19,26 +19,28 @@ from p2pchat.registry.store.passwords import Passwords
 from p2pchat.storage import Store
 
 TOKEN_LIFETIME_S: Final = 30 * 24 * 3600
-"""How long a token is good."""
+"""How long a token is valid."""
 
 _ROTATE_AFTER_S: Final = 24 * 3600
-"""A login with an older token gives a new one in its place."""
+"""A login with a token older than this receives a new one."""
 
 _GRACE_S: Final = 7 * 24 * 3600
-"""How long a token is good once its successor was used: so long a backup needs no password."""
+"""How long a token stays valid after its successor was used; a restored backup that is no older
+needs no password.
+"""
 
 _TOKEN_BYTES: Final = 32
 
 
 class AccountPolicy(NamedTuple):
-    """What is known of an account without asking the disk."""
+    """What is known of an account without reading the disk."""
 
     key: bytes | None
     allows_original: bool
 
 
 class Creation(Enum):
-    """What came of making an account."""
+    """The outcome of creating an account."""
 
     MADE = auto()
     NAME_TAKEN = auto()
@@ -49,7 +51,7 @@ NO_KEY: Final = AccountPolicy(None, allows_original=False)
 
 
 class Match(NamedTuple):
-    """The account that a name and a password belong to, and the hash that the password matches."""
+    """The account that matches a name and a password, and the hash that the password matched."""
 
     password_hash: str
     standing: AccountPolicy
@@ -57,8 +59,10 @@ class Match(NamedTuple):
 
 
 class Accounts:
-    """The accounts of one registry. `wall_clock` gives seconds since the epoch: tokens outlive the
-    process. Every method blocks and is for a worker thread. Raise StorageError.
+    """The accounts of one registry. Every method blocks (call it on a worker thread) and may raise
+    StorageError.
+
+    `wall_clock` returns seconds since the epoch, because tokens outlive the process.
     """
 
     def __init__(
@@ -70,11 +74,11 @@ class Accounts:
         self._invites = Invites(store, wall_clock)
 
     def standings(self) -> Iterator[tuple[str, AccountPolicy]]:
-        """Yield what is known of every account."""
+        """Yield the name and policy of every account."""
         query = Account.select(Account.username, Account.key, Account.allows_original)
         with self._store.errors():
             for username, key, allows_original in query.tuples().execute(self._store.database):
-                # One value for all who are alike: a million accounts are 60 MiB less.
+                # Equal policies share one object: saves 60 MiB for a million accounts.
                 like_most = key is None and not allows_original
                 yield (
                     username,
@@ -82,7 +86,7 @@ class Accounts:
                 )
 
     def standing(self, username: str) -> AccountPolicy | None:
-        """Return what is known of the account; None if it does not exist."""
+        """Return the account's policy; None if it does not exist."""
         query = Account.select(Account.key, Account.allows_original).where(
             Account.username == username
         )
@@ -100,13 +104,13 @@ class Accounts:
         invite: str | None = None,
         token: str = "",
     ) -> Creation:
-        """Make the account and its first token (if any), on disk when this returns.
+        """Create the account and its first token (if any); both are on disk on return.
 
-        `invite`: a code that must be good, and is used up by it. The database decides who was
-        first.
+        `invite` is a code that must be valid, and is used up. If two clients create the same name,
+        the database decides which was first.
         """
         if invite is not None and not self._invites.is_good(invite):
-            return Creation.BAD_INVITE  # before a guess costs a hash
+            return Creation.BAD_INVITE  # before hashing, so that guesses are cheap
         password_hash = self._passwords.hash(password)
         account = Account.insert(
             username=username, password_hash=password_hash, **standing._asdict()
@@ -123,9 +127,9 @@ class Accounts:
         return Creation.MADE
 
     def verify(self, username: str, password: str) -> Match | None:
-        """Return the account that name and password match, as slowly if there is no such name.
+        """Return the account that name and password match, or None.
 
-        None where they do not.
+        Takes as long if the name does not exist.
         """
         query = Account.select(
             Account.password_hash, Account.key, Account.allows_original, Account.disabled
@@ -143,16 +147,15 @@ class Accounts:
     def enrol(
         self, username: str, password_hash: str, standing: AccountPolicy, token: str = ""
     ) -> bool:
-        """Note with which key the account logged in, and its new token (if any).
+        """Store the key that the account logged in with, and its new token (if any).
 
-        Another key ends the old one's tokens, and those that ended are forgotten. False, and
-        nothing is done, where the password is not that of the hash any more, or the account is
-        disabled.
+        A different key ends the old key's tokens; expired tokens are deleted. Return False without
+        any change if the hash is no longer the account's, or the account is disabled.
         """
         noted = Account.update(**standing._asdict()).where(
             (Account.username == username)
             & (Account.password_hash == password_hash)
-            & (Account.disabled == False)  # noqa: E712  # a condition of SQL
+            & (Account.disabled == False)  # noqa: E712  # an SQL expression
         )
         stale = Token.delete().where(
             (Token.username == username)
@@ -166,7 +169,7 @@ class Accounts:
         return True
 
     def change_password(self, username: str, password: str) -> None:
-        """Set the password, and end every token of the account."""
+        """Set the password, and end all tokens of the account."""
         password_hash = self._passwords.hash(password)
         changed = Account.update(password_hash=password_hash).where(Account.username == username)
         stale = Token.delete().where(Token.username == username)
@@ -175,12 +178,13 @@ class Accounts:
             stale.execute(self._store.database)
 
     def redeem_token(self, token: str, username: str, standing: AccountPolicy) -> str | None:
-        """Return the token for the next login, if this one is good for that account and key.
+        """Return the token for the next login, or None if this one is invalid for that account and
+        key.
 
-        None if it is not. Once a day that is another one: the old one stays good until the new one
-        was used, since its answer may be lost, and for _GRACE_S after that. Mostly nothing is
-        written, so that ten thousand who come back at once wait for no commit; and a disk that
-        fails keeps no client out whose token is good.
+        Once a day the returned token is a new one. The old one stays valid until the new one is
+        first used (the answer may be lost), and for _GRACE_S after that. Most logins write nothing,
+        so that ten thousand clients reconnecting at once wait for no commit, and a failing disk
+        locks out no client with a valid token.
         """
         now = int(self._wall_clock())
         found = (
@@ -216,7 +220,7 @@ class Accounts:
         username: str,
         standing: AccountPolicy,
     ) -> None:
-        """Keep a token's successor, end the one that it has replaced itself, note the standing."""
+        """Store a token's successor and the policy; end the token that it replaced itself."""
         last = int(self._wall_clock()) + _GRACE_S
         changed = Account.update(**standing._asdict()).where(Account.username == username)
         with self._store.transaction():
@@ -233,7 +237,7 @@ class Accounts:
                 self._keep_token(successor, username, standing.key, replaces=_hash(token).hex())
 
     def revoke_tokens(self, username: str, token: str | None) -> None:
-        """End that token, or (None) every token of the account."""
+        """End that token, or all tokens of the account if None."""
         which = Token.username == username
         if token is not None:
             which &= Token.token_hash == _hash(token)
@@ -262,10 +266,10 @@ def new_token() -> str:
 
 
 def _hash(token: str) -> bytes:
-    """Return what is kept of a token; it is random enough to need no salt and no slow hash."""
+    """Return the stored hash of a token; tokens are random, so it needs no salt."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def as_bytes(blob: bytes | memoryview | None) -> bytes | None:
-    """Return a blob column's value as bytes: databases differ in its type."""
+    """Return the value of a blob column as bytes; its type depends on the database."""
     return None if blob is None else bytes(blob)

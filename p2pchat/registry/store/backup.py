@@ -1,4 +1,4 @@
-"""Copying everything that a registry needs to be restored: its accounts and its key."""
+"""Back up everything needed to restore a registry: its accounts and its key."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ KEPT_BESIDE = ("registry-cert.pem", "registry-key.pem")
 
 
 def back_up(database: Path, to: Path) -> None:
-    """Write a tar archive of the database and the key, while a registry runs or not.
+    """Write a tar archive of the database and the key; the registry may be running.
 
     See `write_archive`. Raise StorageError.
     """

@@ -1,6 +1,7 @@
-"""Invitations: codes with which accounts can be created where registration is not open.
+"""Invitation codes, with which accounts can be created where registration is not open.
 
-Only a code's hash is kept. A process of the operator's own issues them beside the running registry.
+Only the hash of a code is stored. A separate process of the operator's issues codes while the
+registry runs.
 """
 
 import hashlib
@@ -12,13 +13,14 @@ from typing import Any, Final
 from p2pchat.registry.store.models import Invite
 from p2pchat.storage import Store
 
-_CODE_BYTES: Final = 10  # 80 bits, guessed through a listener that counts guesses
+_CODE_BYTES: Final = 10  # 80 bits; the listener limits guesses
 
 
 class Invites:
-    """The invitations in the registry's database `store`; every method blocks.
+    """The invitations in the registry's database `store`. Every method blocks and may raise
+    StorageError.
 
-    `wall_clock` gives seconds since the epoch. Raise StorageError.
+    `wall_clock` returns seconds since the epoch.
     """
 
     def __init__(self, store: Store, wall_clock: Callable[[], float] = time.time) -> None:
@@ -43,7 +45,7 @@ class Invites:
             return Invite.select().where(self._good(code)).exists(self._store.database)
 
     def use(self, code: str) -> bool:
-        """Use the code for one account; return False if it is not valid. Within a transaction."""
+        """Use the code for one account, within a transaction; return False if it is not valid."""
         used = Invite.update(uses_left=Invite.uses_left - 1).where(self._good(code))
         return bool(used.execute(self._store.database))
 

@@ -1,4 +1,4 @@
-"""The registry's tables, bound to nothing (see `storage`); the same on SQLite and PostgreSQL."""
+"""The registry's tables, the same on SQLite and PostgreSQL; `storage` binds them to a database."""
 
 from peewee import (
     BigIntegerField,
@@ -36,10 +36,10 @@ class Account(Model):
 
 
 class Token(Model):
-    """A login that needs no password: for one account, with one key, until it expires.
+    """A token replaces the password of one account, with one key, until it expires.
 
-    Only the token's SHA-256 is kept. `replaces` is that of the token in whose place it was given,
-    in hex, until it is used for the first time. Times are in seconds since the epoch.
+    Only its SHA-256 is stored. `replaces` is the hash (in hex) of the token that it succeeds, until
+    it is first used. Times are in seconds since the epoch.
     """
 
     token_hash = BlobField(primary_key=True)
@@ -80,8 +80,8 @@ class InstantField(DateTimeField):
 class Node(Model):
     """One of several registry processes that share this database.
 
-    What it says of who is online counts until `lease_until`. `url` is the link by
-    which clients join there; empty without a secure listener.
+    Its presence entries are valid until `lease_until`. `url` is the link by which clients join
+    there; empty without a secure listener.
     """
 
     id = BigIntegerField(primary_key=True)
@@ -89,7 +89,7 @@ class Node(Model):
     lease_until = InstantField()
 
     class Meta:
-        """Keyed by a number that each process draws."""
+        """Keyed by a number that each process chooses at random."""
 
         table_name = "node"
 
@@ -106,16 +106,16 @@ class Presence(Model):
     key = BlobField(null=True)
 
     class Meta:
-        """Keyed by name: who logs in at another node is there and nowhere else."""
+        """Keyed by name: a user is online at one node only."""
 
         table_name = "presence"
         indexes = ((("host", "port"), False),)
 
 
 class NodeList(Model):
-    """A list of the other nodes that one node has signed; see proofs.SignedNodes.
+    """A signed list of the other nodes; see proofs.SignedNodes.
 
-    `signer` is the fingerprint of its key, `signed` the list as JSON.
+    `signer` is the fingerprint of the signing node's key, `signed` the list as JSON.
     """
 
     signer = TextField(primary_key=True)
@@ -123,7 +123,7 @@ class NodeList(Model):
     expires_at = BigIntegerField()
 
     class Meta:
-        """One for each key."""
+        """Keyed by signer."""
 
         table_name = "node_list"
 
@@ -132,13 +132,14 @@ ACCOUNT_TABLES = (Account, Token, Invite)
 SHARED_TABLES = (*ACCOUNT_TABLES, Node, NodeList, Presence)
 
 SCHEMA_VERSION = 4
-"""Kept in the database; a newer one is refused, unless it says that ours may go on using it."""
+"""Stored in the database. A newer schema is refused, unless it is marked as usable from ours."""
 
 USABLE_FROM = 4
-"""The oldest schema whose program may use this one: nodes of two versions share a database.
+"""The oldest program version (by its schema) that may use this schema: nodes of two versions can
+share a database.
 
-So a column or a table is added in one version, with a default, and nothing is taken away before
-the next one, which raises this number.
+Add a column or a table in one version, with a default; remove nothing before the next one, and
+raise this number then.
 """
 
 STEPS = {
@@ -147,5 +148,5 @@ STEPS = {
         AddColumn("token", "issued_at", "BIGINT NOT NULL DEFAULT 0"),
         AddColumn("token", "replaces", "TEXT"),
     ),
-    4: (),  # from here on the database says which programs may use it
+    4: (),  # from here on the database stores USABLE_FROM
 }

@@ -1,6 +1,6 @@
-"""Hash and verify passwords with Argon2id (RFC 9106). Knows no account.
+"""Hash and verify passwords with Argon2id (RFC 9106). Knows no accounts.
 
-Both block for as long as the cost says: call them on a worker thread.
+Both block for as long as the cost implies: call them on a worker thread.
 """
 
 import os
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 
 class Cost(NamedTuple):
-    """What one hash costs: memory in KiB, and passes over it."""
+    """The cost of one hash: memory in KiB, and passes over it."""
 
     memory_kib: int
     passes: int
@@ -26,21 +26,21 @@ _HASH_BYTES: Final = 32
 
 
 class Passwords:
-    """Make and check PHC strings at one cost."""
+    """Creates and checks PHC strings at one cost."""
 
     def __init__(self, cost: Cost = STANDARD_COST) -> None:
         self._cost = cost
         self._dummy_hash = self.hash("no account")
 
     def hash(self, password: str) -> str:
-        """Return the PHC string of the password, under a fresh salt."""
+        """Return the PHC string of the password, with a fresh salt."""
         return self._kdf().derive_phc_encoded(prepared(password).encode())
 
     def verify(self, password: str, password_hash: str | None) -> bool:
-        """Return whether the password made the hash.
+        """Return whether the password matches the hash.
 
-        Without a hash (no such account) it takes as long, and is False: an answer's time must not
-        tell which names exist. Older hashes are of passwords as they were typed.
+        Without a hash (no such account) it takes as long and returns False, so that timing does not
+        reveal which names exist. Older hashes are of passwords before normalization.
         """
         spellings = dict.fromkeys((prepared(password), password))
         matches = any(_matches(s, password_hash or self._dummy_hash) for s in spellings)
@@ -57,7 +57,7 @@ class Passwords:
 
 
 def prepared(password: str) -> str:
-    """Return the password as it is hashed, however a keyboard has composed it (RFC 8265, 4.2)."""
+    """Return the password normalized for hashing, however it was typed (RFC 8265, 4.2)."""
     spaces = "".join(" " if unicodedata.category(c) == "Zs" else c for c in password)
     return unicodedata.normalize("NFC", spaces)
 

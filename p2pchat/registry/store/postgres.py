@@ -1,6 +1,6 @@
-"""PostgreSQL through peewee and psycopg 3: connections that are given up rather than waited for.
+"""PostgreSQL through peewee and psycopg 3, with short timeouts.
 
-Knows no table of ours but the one that says which schema the others have.
+Knows no table of ours except the one that stores the schema version.
 """
 
 from typing import Any, Final
@@ -20,9 +20,9 @@ CONNECTION: Final[dict[str, Any]] = {
     "options": "-c statement_timeout=5s -c lock_timeout=4s"
     " -c idle_in_transaction_session_timeout=30s",
 }
-"""How the database is spoken to: what it does not do in time fails, and is asked anew."""
+"""Connection parameters; a statement that times out fails, and the caller retries it."""
 
-_SCHEMA_LOCK: Final = 0x70327063  # any number, the same in every p2pchat
+_SCHEMA_LOCK: Final = 0x70327063  # arbitrary, but the same in every p2pchat
 
 
 class Postgres(Store):
@@ -33,8 +33,8 @@ class Postgres(Store):
         super().__init__(
             database,
             "the shared database",
-            "it is down or unreachable, or the URL is not right",
-            "look at it with psql, and at --database",
+            "it is down or unreachable, or the URL is wrong",
+            "check the URL (--database) with psql",
         )
 
     def _after_an_error(self) -> None:

@@ -1,4 +1,4 @@
-"""Open a registry's database: one SQLite file of its own, or a PostgreSQL that nodes share."""
+"""Open a registry's database: its own SQLite file, or a PostgreSQL database that nodes share."""
 
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +18,7 @@ _ADVICE: Final = "choose another --data-dir"
 
 
 def open_file(file: Path, *, alone: bool = False) -> SqliteFile:
-    """Open the file, beside the registry that runs on it or (`alone`) as that registry.
+    """Open the file beside a running registry, or (`alone`) as the registry that owns it.
 
     Raise StorageError.
     """
@@ -31,7 +31,7 @@ def try_file(file: Path) -> None:
 
 
 def open_shared(url: str) -> Store:
-    """Open the database of the URL, `postgresql://...`. Raise StorageError, UsageError."""
+    """Open the database at the URL, `postgresql://...`. Raise StorageError, UsageError."""
     store = _shared(url)
     try:
         store.bring_to(SCHEMA_VERSION, SHARED_TABLES, STEPS, usable_from=USABLE_FROM)
@@ -49,23 +49,23 @@ def try_shared(url: str) -> None:
 
 def _shared(url: str) -> Store:
     if not url.startswith(("postgresql://", "postgres://")):
-        scheme, colon, _ = url.partition("://")  # of what is no URL, anything may be the password
+        scheme, colon, _ = url.partition("://")  # a malformed URL may contain the password anywhere
         raise UsageError(
-            f"{scheme if colon else 'that'} is no database that registries can share",
+            f"{scheme if colon else 'that'} is not a database that registries can share",
             advice="--database postgresql://USER@HOST/NAME; without it, accounts are in a file",
         )
     try:
         import psycopg
     except ImportError as error:
         raise UsageError(
-            "PostgreSQL cannot be spoken to", advice="pip install 'p2pchat[postgres]'"
+            "PostgreSQL support is not installed", advice="pip install 'p2pchat[postgres]'"
         ) from error
     from p2pchat.registry.store.postgres import Postgres
 
     url = url.replace("postgres://", "postgresql://", 1)
     try:
         psycopg.conninfo.conninfo_to_dict(url)
-    except psycopg.ProgrammingError:  # its text quotes what may be the password
+    except psycopg.ProgrammingError:  # its text may quote the password
         raise UsageError(
             "the URL of the shared database is malformed",
             likely="a character of the password must be written as %XX",
