@@ -287,5 +287,5 @@ def _run_folder(
     except OSError as error:
         return ours, f"XDG_RUNTIME_DIR ({runtime}) cannot be used: {error.strerror}"
     if owner != os.geteuid():
-        return ours, f"XDG_RUNTIME_DIR ({runtime}) is another user's"
+        return ours, f"XDG_RUNTIME_DIR ({runtime}) belongs to another user"
     return Path(runtime) / "p2pchat", ""

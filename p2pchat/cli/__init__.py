@@ -1,1 +1,1 @@
-"""What the shell sees: one file a command family, heavy imports inside commands."""
+"""The command line: one file per command family; commands import heavy modules only when run."""

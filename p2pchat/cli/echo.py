@@ -1,4 +1,4 @@
-"""What commands print: the last filter before a terminal, wherever a text comes from."""
+"""Print text, with everything removed that a terminal would interpret."""
 
 import shutil
 import sys
@@ -9,14 +9,14 @@ import click
 
 
 def echo(text: str = "", *, err: bool = False) -> None:
-    """Print a line, or several, with everything replaced that a terminal would obey."""
+    """Print one or more lines; control characters are replaced."""
     from p2pchat.protocol.text import printable
 
     click.echo(printable(text), err=err)
 
 
 def echo_wrapped(text: str, *, err: bool = False, indent: int = 4) -> None:
-    """Print a line; a terminal gets it broken between words, with the rest indented."""
+    """Print a line; on a terminal it is wrapped between words, with continuation lines indented."""
     width = _width(sys.stderr if err else sys.stdout)
     if width is None or len(text) <= width:
         echo(text, err=err)
@@ -35,13 +35,13 @@ def _width(stream: TextIO) -> int | None:
     """Return the width of the terminal; None if stdout is not one."""
     try:
         is_terminal = stream.isatty()
-    except (AttributeError, ValueError):  # there is none, or it is closed
+    except (AttributeError, ValueError):  # not a file, or closed
         return None
     return max(20, shutil.get_terminal_size().columns) if is_terminal else None
 
 
 def echo_json(value: object) -> None:
-    """Print a value as JSON on one line, for programs; nothing in it is obeyed by a terminal.
+    """Print a value as JSON on one line, for programs; control characters are escaped.
 
     In UTF-8, whatever the locale is (RFC 8259, 8.1).
     """

@@ -1,4 +1,4 @@
-"""A family of commands: one that is misspelt is told which was meant. Runs none of them."""
+"""A group of commands that suggests the closest name for a misspelt one."""
 
 import click
 

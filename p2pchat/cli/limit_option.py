@@ -1,4 +1,4 @@
-"""`--limit NAME=VALUE`: any number of a room's limits as a setting, without an option for each."""
+"""`--limit NAME=VALUE`: one option for all fields of a Limits class."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Given(NamedTuple):
-    """A limit as it was given; `where` names the file or variable that it came from, if any."""
+    """A limit as given; `where` is the file or variable that it came from, if any."""
 
     name: str
     value: str
@@ -25,7 +25,7 @@ class Given(NamedTuple):
 
 
 class _NameAndValue(click.ParamType[Given]):
-    """NAME=VALUE, which `apply` looks at more closely."""
+    """Parses NAME=VALUE; `apply` validates it."""
 
     name = "limit"
 
@@ -35,7 +35,7 @@ class _NameAndValue(click.ParamType[Given]):
         param: click.Parameter | None,  # noqa: ARG002  # as click calls it
         ctx: click.Context | None,  # noqa: ARG002
     ) -> Given:
-        """Read it."""
+        """Return the parsed value."""
         if isinstance(value, Given):
             return value
         name, _, number = str(value).partition("=")
@@ -43,16 +43,16 @@ class _NameAndValue(click.ParamType[Given]):
 
 
 class NamedValues(click.Option):
-    """An option of which every name is a setting of its own.
+    """An option in which every name is a separate setting.
 
-    So what is given in one place adds to the other places instead of hiding them; flags come last,
-    and of one name the last counts.
+    Values from all sources are combined instead of one source hiding the others. Flags come last;
+    for the same name the last value wins.
     """
 
     def consume_value(
         self, ctx: click.Context, opts: Mapping[str, Any]
     ) -> tuple[Any, ParameterSource]:
-        """Return what every place says."""
+        """Return the values of all sources."""
         elsewhere = ctx.lookup_default(self.name or "") or ()
         flags = opts.get(self.name or "", ())
         source = ParameterSource.DEFAULT_MAP if elsewhere else ParameterSource.DEFAULT
@@ -62,9 +62,9 @@ class NamedValues(click.Option):
 def limit_of(
     limits: Callable[[], "DataclassInstance"],
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return the option for limits of that kind.
+    """Return the --limit option for that class.
 
-    A wrong name or value is told before anything else is asked for.
+    A wrong name or value is reported before anything else is done.
     """
 
     def check(_: click.Context, __: click.Parameter, given: tuple[Given, ...]) -> tuple[Given, ...]:
@@ -80,12 +80,12 @@ def limit_of(
         multiple=True,
         metavar="NAME=VALUE",
         callback=check,
-        help="One limit, 0 for none; as often as wanted. A wrong name lists them all.",
+        help="Set a limit; 0 means no limit. Repeatable. A wrong name lists them all.",
     )
 
 
 def apply(limits: "T", settings: Sequence[Given]) -> "T":
-    """Return the limits with these settings. Raise UsageError, naming every limit."""
+    """Return the limits with these settings applied. Raise UsageError, listing all limits."""
     known = {field.name.replace("_", "-"): field for field in fields(limits)}
     for name, value, where in settings:
         place = f"{where}: " if where else ""
@@ -94,7 +94,7 @@ def apply(limits: "T", settings: Sequence[Given]) -> "T":
             near = nearest(name, known)
             raise UsageError(
                 f"{place}there is no limit {name!r}",
-                likely=f"you mean {near!r}" if near else "it is one of the following",
+                likely=f"did you mean {near!r}?" if near else "it is one of the following",
                 advice=", ".join(f"{n}={f.default}" for n, f in known.items()),
             )
         number = float if isinstance(field.default, float) else int
@@ -104,7 +104,7 @@ def apply(limits: "T", settings: Sequence[Given]) -> "T":
             given = -1
         if not 0 <= given < math.inf:
             raise UsageError(
-                f"{place}{value!r} is no value of the limit {name}", advice="0 or a number"
+                f"{place}{value!r} is not a valid limit {name}", advice="0 or a number"
             )
         limits = replace(limits, **{field.name: given})
     return limits

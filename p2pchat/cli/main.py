@@ -1,4 +1,4 @@
-"""The `p2p` command: its families, and the one place where errors become text and exit codes."""
+"""The `p2p` command: its subcommands, and the one place where errors become text and exit codes."""
 
 import errno
 import os
@@ -24,14 +24,14 @@ from p2pchat.errors import INTERRUPTED, P2PError, StorageError, UsageError
 from p2pchat.version import __version__
 
 _WITHOUT_SETTINGS: Final = frozenset({"doctor", "help"})
-"""Commands that help where the configuration file is malformed."""
+"""Commands that work even if the configuration file is malformed."""
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 _NO_DESCRIPTOR: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class _Group(Family):
-    """The group that shows our errors and gives their exit codes, and 130 for Ctrl-C."""
+    """The top-level group: shows errors, and exits with their codes, or 130 for Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -52,7 +52,7 @@ class _Group(Family):
             ctx.exit(INTERRUPTED)
 
     def _invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Raise StorageError for a place in which no file can be looked at."""
+        """Run the command. Raise StorageError if a path cannot be accessed."""
         try:
             return super().invoke(ctx)
         except OSError as error:
@@ -60,7 +60,7 @@ class _Group(Family):
                 raise
             raise StorageError(
                 f"cannot use {os.fsdecode(error.filename)}: {error.strerror}",
-                likely="it is another user's, or no such name can exist",
+                likely="it belongs to another user, or the name is not possible",
             ) from error
 
     def make_context(
@@ -78,14 +78,14 @@ class _Group(Family):
             sys.exit(UsageError.exit_code)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands, by group, and then the options."""
+        """Write the commands, by group, then the options."""
         formatter.write_paragraph()
         for line in overview.lines():
             formatter.write(f"{line}\n")
         click.Command.format_options(self, ctx, formatter)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the program; a full disk behind stdout is an error like others."""
+        """Run the program; report a full disk behind stdout like other errors."""
         set_streams()
         try:
             return super().main(*args, **kwargs)
@@ -94,39 +94,39 @@ class _Group(Family):
                 show_error(
                     StorageError(
                         "no more files can be opened",
-                        likely="ulimit -n is set low, or other programs of yours have very many",
+                        likely="ulimit -n is low, or other programs of yours have very many open",
                         advice="ulimit -n 1024",
                     )
                 )
                 sys.exit(StorageError.exit_code)
-            if error.errno not in _FULL:  # files and sockets have errors of ours: it is stdout
+            if error.errno not in _FULL:  # other files and sockets raise P2PError: this is stdout
                 raise
             show_error(StorageError(f"cannot write to stdout: {os.strerror(error.errno)}"))
-            # What is still buffered goes nowhere, or the interpreter would complain at its end.
+            # Discard what is buffered, or the interpreter would complain at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(StorageError.exit_code)
 
 
 def _end_as_others_do() -> NoReturn:
-    """End as SIGPIPE ends other programs, because the reader of stdout has gone, as in `p2p history
-    bob | head`.
+    """End by SIGPIPE, as other programs do, because the reader of stdout has gone (`p2p history bob
+    | head`).
 
-    By the signal itself, so that the shell sees what it is used to. It was ignored until now,
-    because it would come for sockets too, and the user would not be logged out.
+    The signal is raised, so that the shell sees a death by SIGPIPE. Until now it was ignored: it
+    would also come for sockets, and the user would not be logged out.
     """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.raise_signal(signal.SIGPIPE)
-    sys.exit(128 + signal.SIGPIPE)  # where the signal is blocked
+    sys.exit(128 + signal.SIGPIPE)  # if the signal is blocked
 
 
 @click.group(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
-    help="Chat from the terminal, peer to peer. Just p2p asks what it needs, and begins.",
+    help="Chat from the terminal, peer to peer. Run p2p without a command to begin.",
 )
-@click.option("--debug", is_flag=True, help="Show the traceback of an error too.")
-@click.option("--profile", metavar="NAME", help="Be another self: accounts, keys, history.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error, too.")
+@click.option("--profile", metavar="NAME", help="Use a separate profile (accounts, keys, history).")
 @click.version_option(__version__, package_name="p2pchat")
 @click.pass_context
 def cli(ctx: click.Context, /, profile: str | None, **_: Any) -> None:
@@ -143,13 +143,13 @@ def cli(ctx: click.Context, /, profile: str | None, **_: Any) -> None:
 
 
 def _begin(ctx: click.Context) -> None:
-    """Go online if the user can be asked for what that takes; otherwise show the commands."""
+    """Go online, asking for what is missing on a terminal; without one, show the commands."""
     from p2pchat.app.terminal import is_terminal
 
     if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
         raise UsageError(
-            "no command was named, and there is no terminal to ask on",
-            advice="name a command: p2p --help",
+            "no command was given, and there is no terminal to ask on",
+            advice="see the commands: p2p --help",
         )
     from p2pchat.cli.person.onboarding import begin
 
@@ -158,7 +158,7 @@ def _begin(ctx: click.Context) -> None:
 
 
 def _defaults(command: click.Command, found: settings.Settings) -> dict[str, Any]:
-    """Return the defaults of a command's options that come from the settings."""
+    """Return the defaults of a command's options as the settings define them."""
     names = {parameter.name for parameter in command.params}
     return {name: value for name, value in found.option_defaults.items() if name in names}
 

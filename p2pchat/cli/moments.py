@@ -9,7 +9,7 @@ from p2pchat.errors import UsageError
 
 
 class Moment(click.ParamType[int]):
-    """A point in time that is past, or the last such."""
+    """A point in time in the past, such as the last 14:30."""
 
     name = "moment"
 
@@ -27,7 +27,7 @@ class Moment(click.ParamType[int]):
 
 
 class Duration(click.ParamType[int]):
-    """How long, in seconds."""
+    """A duration, in seconds."""
 
     name = "duration"
 
@@ -44,7 +44,7 @@ class Duration(click.ParamType[int]):
 
 
 class ComingMoment(click.ParamType[int]):
-    """A point in time that is still to come."""
+    """A point in time in the future."""
 
     name = "moment"
 
@@ -58,4 +58,6 @@ class ComingMoment(click.ParamType[int]):
             moment = coming_moment_of(str(value), dt.datetime.now().astimezone())
             return int(moment.timestamp() * 1000)
         except (ValueError, OverflowError, OSError):
-            self.fail(f"{value!r} is no time to come; examples: {COMING_EXAMPLES}", param, ctx)
+            self.fail(
+                f"{value!r} is not a time in the future; examples: {COMING_EXAMPLES}", param, ctx
+            )

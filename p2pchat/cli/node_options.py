@@ -1,4 +1,4 @@
-"""How the person's node is when this process becomes it: its options, and its making."""
+"""Options that configure the user's node when this process runs it, and its creation."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,19 +30,19 @@ _OPTIONS: Final = (
     click.option(
         "--peer-host",
         metavar="HOST",
-        help="Where contacts reach us.  [default: this machine alone for a registry on"
-        " it, else every interface]",
+        help="Where to accept calls.  [default: loopback for a registry on this machine,"
+        " else every interface]",
     ),
     click.option(
         "--peer-port",
         default=0,
         type=click.IntRange(0, 65535),
-        help="The port for it.  [default: any free one]",
+        help="The port for calls.  [default: any free one]",
     ),
     click.option(
         "--allow-original",
         is_flag=True,
-        help="Be found and called by users of the original system too, in clear.",
+        help="Also accept calls from users of the original system, in clear.",
     ),
     limit_option.limit_of(_peer_limits),
     click.option(
@@ -50,14 +50,14 @@ _OPTIONS: Final = (
         "hooks",
         multiple=True,
         metavar="EVENT='COMMAND ...'",
-        help="Run it when that happens: message, request, delivered, ...  Without a shell; what"
-        " happened is in P2P_FROM, P2P_TEXT, ... and on its stdin.",
+        help="Run COMMAND on EVENT: message, request, delivered, ...  It runs without a shell; the"
+        " event is in P2P_FROM, P2P_TEXT, ... and on stdin.",
     ),
     click.option(
         "--keep-days",
         type=options.DAYS,
         metavar="DAYS",
-        help="Forget lines that are done and older than that.  [default: keep them]",
+        help="Delete finished lines that are older.  [default: keep them]",
     ),
     click.option(
         "--no-history",
@@ -67,7 +67,7 @@ _OPTIONS: Final = (
     click.option(
         "--once",
         is_flag=True,
-        help="End if the registry is away at the start.  [default: wait for it]",
+        help="Exit if the registry is unreachable at the start.  [default: wait for it]",
     ),
 )
 
@@ -84,19 +84,19 @@ _NAMES: Final = {
 
 
 def node_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add to a command the options that configure its node."""
+    """Decorate a command with the options that configure its node."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def refuse_node_options(ctx: click.Context) -> None:
-    """Raise UsageError if an option configures the node although one is running already."""
+    """Raise UsageError if an option would configure the node, although one is already running."""
     for parameter in ctx.command.params:
         name = parameter.name
         if name in _NAMES and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise UsageError(
-                f"your node runs already, and {parameter.opts[0]} counts where it is started",
+                f"your node is already running; {parameter.opts[0]} applies only when it starts",
                 likely="p2p login is running in another terminal, or p2p login --headless",
                 advice=f"leave the option out, or end that process and start it with"
                 f" {parameter.opts[0]}",
@@ -118,13 +118,13 @@ def node_maker(
     no_history: bool,
     once: bool,
 ) -> "MakeNode":
-    """Return a factory of the account's node, which asks for the password if it is needed."""
+    """Return a factory for the account's node, which asks for the password if necessary."""
     from p2pchat.app.local_node import whole_node
     from p2pchat.peer.calls.limits import PeerLimits
     from p2pchat.ui.program.hooks import parse_hooks
 
     settings = replace(settings, hooks={**settings.hooks, **dict(map(_hook, hooks))})
-    parse_hooks(settings.hooks)  # what is wrong is said before a password is asked for
+    parse_hooks(settings.hooks)  # report errors before asking for a password
     limits = limit_option.apply(PeerLimits(), settings_of_limits)
     password = options.given_password(settings, password_file)
     credentials = us.credentials(username, password, allow_original=allow_original)
@@ -150,7 +150,7 @@ def _hook(given: str) -> tuple[str, str]:
     event, sign, command = given.partition("=")
     if not sign:
         raise UsageError(
-            f"--hook {given!r} is no EVENT='COMMAND ...'",
+            f"--hook {given!r} is not of the form EVENT='COMMAND ...'",
             advice="--hook message='notify-send p2pchat'",
         )
     return event, command

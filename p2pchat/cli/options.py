@@ -1,4 +1,4 @@
-"""Options that several commands share, and how a password is got."""
+"""Options that several commands share, and how passwords are read."""
 
 import math
 import re
@@ -20,26 +20,26 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class NumberRange(click.FloatRange):
-    """A number between two; click's own takes NaN, which is on neither side of anything."""
+    """A number in a range; unlike click's own type, it rejects NaN."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Return the number; fails as click's does."""
+        """Return the number; raise a usage error if the value is not one in the range."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
-            self.fail(f"{value!r} is no number", param, ctx)
+            self.fail(f"{value!r} is not a number", param, ctx)
         return number
 
 
 DAYS: Final = NumberRange(0, 36500, min_open=True)
-"""At most a century: no time before or after it has trouble with any clock."""
+"""At most a century, so that every resulting time is representable."""
 
 
 registry: Decorator = click.option(
     "--registry",
     metavar="URL",
-    help="Which registry: its join link, p2p://HOST[:7117][#FINGERPRINT]; or original://HOST."
+    help="The registry's join link, p2p://HOST[:7117][#FINGERPRINT], or original://HOST."
     "  [env: P2P_REGISTRY; default: this machine's]",
 )
 
@@ -47,11 +47,11 @@ password_file: Decorator = click.option(
     "--password-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Read the password from the first line of FILE.  [env, as the last resort: P2P_PASSWORD]",
+    help="Read the password from the first line of FILE.  [env, as a last resort: P2P_PASSWORD]",
 )
 
 me: Decorator = click.option(
-    "--as", "me", metavar="ME", help="Who you are.  [default: the account used last]"
+    "--as", "me", metavar="ME", help="Your account.  [default: the one used last]"
 )
 
 data_dir: Decorator = click.option(
@@ -60,7 +60,7 @@ data_dir: Decorator = click.option(
     show_envvar=True,
     type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Where the accounts are kept.  [default: below P2P_HOME]",
+    help="The registry's folder.  [default: below P2P_HOME]",
 )
 
 database: Decorator = click.option(
@@ -68,13 +68,12 @@ database: Decorator = click.option(
     metavar="URL",
     envvar="P2P_SERVE_DATABASE",
     show_envvar=True,
-    help="postgresql://..., where several registries share accounts."
-    "  [default: a file in --data-dir]",
+    help="URL of a database that several registries share.  [default: a file in --data-dir]",
 )
 
 
 MAX_PASSWORD_BYTES = 1024
-"""What fits into a login of either dialect with room to spare."""
+"""Fits into a login of either dialect with room to spare."""
 
 
 _SAFE_IN_A_SHELL = re.compile(r"[\w.@+:,-]+")
@@ -83,7 +82,7 @@ _SAFE_IN_A_SHELL = re.compile(r"[\w.@+:,-]+")
 def known_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete names from the local profile, never from the network.
 
-    Only those that mean nothing to a shell: names of the original dialect may be `$(rm -r ~)`.
+    Only names without shell metacharacters: names of the original dialect may be `$(rm -r ~)`.
     """
     settings = from_environment(profile=ctx.find_root().params.get("profile"))
     if not settings.profile_file.exists():
@@ -105,9 +104,9 @@ def known_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list
 
 
 def given_password(settings: Settings, file: Path | None) -> str | None:
-    """Return the password of the file's first line, or of P2P_PASSWORD; None: of neither.
+    """Return the password in the file's first line, or from P2P_PASSWORD; None without either.
 
-    Raise UsageError if it cannot be one.
+    Raise UsageError if it is not a valid password.
     """
     password = settings.password
     if file is not None:
@@ -117,9 +116,9 @@ def given_password(settings: Settings, file: Path | None) -> str | None:
 
 
 def get_password(settings: Settings, file: Path | None, username: str, *, twice: bool) -> str:
-    """Return the password that was given, or ask for it without showing it.
+    """Return the given password, or ask for one without echo.
 
-    Raise LoginNeeded without a terminal to ask on, UsageError where it cannot be one.
+    Raise LoginNeeded without a terminal to ask on, UsageError if the password is invalid.
     """
     password = given_password(settings, file)
     return ask_password(f"Password of {username}", twice=twice) if password is None else password
@@ -131,20 +130,20 @@ def ask_password(question: str, *, twice: bool) -> str:
         raise LoginNeeded(
             f"{question[0].lower()}{question[1:]} is needed",
             likely="stdin is not a terminal, so there is no way to ask",
-            advice="give --password-file FILE, or set P2P_PASSWORD",
+            advice="use --password-file FILE, or set P2P_PASSWORD",
         )
     return _checked(click.prompt(question, hide_input=True, confirmation_prompt=twice, err=True))
 
 
 def _checked(password: str) -> str:
     if not password:
-        raise UsageError("an empty password is none", advice="choose one")
+        raise UsageError("the password is empty", advice="choose a password")
     try:
         size = len(password.encode())
     except UnicodeEncodeError as error:
-        raise UsageError("the password is not UTF-8", advice="look at your locale") from error
+        raise UsageError("the password is not valid UTF-8", advice="check your locale") from error
     if size > MAX_PASSWORD_BYTES:
         raise UsageError(
-            f"the password has {size} bytes", likely=f"at most {MAX_PASSWORD_BYTES} are taken"
+            f"the password has {size} bytes", likely=f"at most {MAX_PASSWORD_BYTES} are allowed"
         )
     return password

@@ -1,6 +1,6 @@
-"""What a command finds when it looks whether all is well: a line for each, and the exit code.
+"""The report of a command that runs checks: a line for each finding, and the exit code.
 
-Each look gives findings; none of them stops the next one. Knows nothing of what is looked at.
+A check yields findings; a failed check does not stop the next one. Knows no particular check.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,14 +30,14 @@ def wrong(error: P2PError) -> Finding:
 
 
 class Report:
-    """Findings, printed as they come; `exit_code` is 0, or 1 once something is wrong."""
+    """Prints findings as they come; `exit_code` is 0, or 1 once something is wrong."""
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.exit_code = 0
         self._as_json = as_json
 
     def look(self, name: str, look: Check) -> None:
-        """Run one check and report its findings; an error that it raises is one."""
+        """Run one check and report its findings; an error that it raises is a finding."""
         try:
             for finding in look():
                 self.tell(name, finding)
@@ -48,14 +48,14 @@ class Report:
                 name,
                 Finding(
                     "wrong",
-                    f"cannot look at {error.filename}: {error.strerror}",
-                    "it is another user's",
-                    "run this as the user whose it is",
+                    f"cannot access {error.filename}: {error.strerror}",
+                    "it belongs to another user",
+                    "run this as that user",
                 ),
             )
 
     def tell(self, name: str, finding: Finding) -> None:
-        """Print it: as lines, or as a JSON object."""
+        """Print the finding, as lines or as a JSON object."""
         if finding.mark == "wrong":
             self.exit_code = P2PError.exit_code
         if self._as_json:

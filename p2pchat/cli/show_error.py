@@ -1,4 +1,4 @@
-"""How an error looks on stderr: what happened, the likely cause, what to try; one style for all."""
+"""Prints errors on stderr: what happened, the likely cause, what to try."""
 
 import click
 
@@ -7,7 +7,7 @@ from p2pchat.errors import P2PError, UsageError
 
 
 def show_error(error: P2PError) -> None:
-    """Print the error; a terminal gets lines that are broken between words."""
+    """Print the error; on a terminal its lines are wrapped between words."""
     for line in (
         f"p2p: {error.what}",
         *([f"  likely: {error.likely}"] if error.likely else []),
@@ -17,7 +17,7 @@ def show_error(error: P2PError) -> None:
 
 
 def as_ours(error: click.UsageError) -> UsageError:
-    """Return an error of click's as one of ours."""
+    """Return a usage error of click's as a UsageError."""
     sentence = error.format_message().strip()
     likely = ""
     if isinstance(error, click.NoSuchOption) and error.possibilities:

@@ -1,7 +1,4 @@
-"""Rows for people: columns as wide as they need to be, or records where a terminal is too narrow.
-
-Programs take JSON instead. Knows nothing of what is in the rows.
-"""
+"""Tables for people, or records where the terminal is too narrow. Programs use JSON instead."""
 
 import shutil
 import sys
@@ -16,9 +13,9 @@ _BETWEEN: Final = "  "
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print the rows; a terminal gets the headers, too.
+    """Print the rows; on a terminal with headers.
 
-    Columns in which nothing stands are left out.
+    Empty columns are left out.
     """
     if not rows:
         return

@@ -1,4 +1,4 @@
-"""`python -m p2pchat.cli.write_manual p2pchat/man`: write the pages of the manual anew."""
+"""`python -m p2pchat.cli.write_manual p2pchat/man`: regenerate the manual pages."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from p2pchat.cli.main import cli
 
 
 def write(folder: Path) -> None:
-    """Write every page into the folder, in place of those that are there."""
+    """Write all pages into the folder, replacing existing ones."""
     for old in folder.glob("*.1"):
         old.unlink()
     for file, text in pages(cli, "p2p").items():

@@ -161,7 +161,7 @@ def _hold(file: Path) -> IO[bytes]:
     except OSError as error:
         raise StorageError(
             f"{file} cannot be written: {error.strerror}",
-            likely="its folder or file system is read-only, or another user's",
+            likely="its folder or file system is read-only, or belongs to another user",
             advice="set P2P_HOME to a folder of yours",
         ) from error
     if lock is None:

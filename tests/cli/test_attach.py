@@ -28,7 +28,7 @@ def test_a_second_login_is_a_second_screen(people: People) -> None:
         code, _, err = people.run("alice", "login", "--headless")
         assert (code, "online already" in err) == (2, True)
         code, _, err = people.run("alice", "login", "--no-history")
-        assert (code, "your node runs already, and --no-history" in err) == (2, True)
+        assert (code, "your node is already running; --no-history" in err) == (2, True)
         second.type("/quit")
         assert second.end()[0] == 0
         third = Program("login", env=people.env["alice"])

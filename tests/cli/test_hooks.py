@@ -31,7 +31,7 @@ def test_a_hook_answers_through_the_node_that_runs_it(people: People, tmp_path: 
         assert people.run("alice", "send", "bob", "$(id); hello")[0] == 0
         alice.wait_for(r"^bob: you said \$\(id\); hello$")
         code, _, err = people.run("bob", "login", "--registry", registry, "--hook", "message=x")
-        assert (code, "--hook counts where it is started" in err) == (2, True)
+        assert (code, "--hook applies only when it starts" in err) == (2, True)
         bob.signal(signal.SIGTERM)
         code, err = bob.end()
     assert (code, err) == (0, "password: none\n")
@@ -60,7 +60,7 @@ def test_a_hook_from_the_configuration_file(people: People, tmp_path: Path) -> N
     ("hook", "why"),
     [
         ("mesage=x", "there is no event 'mesage'"),
-        ("message", "is no EVENT='COMMAND ...'"),
+        ("message", "is not of the form EVENT='COMMAND ...'"),
         ("message=", "the hook for message is empty"),
     ],
 )

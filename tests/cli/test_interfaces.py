@@ -94,7 +94,9 @@ WISHES = [
         ("chat", "BOB"),
         "bob is offline: what you|contact_away.*bob",
     ),
-    Wish("/later soon x", None, ("send", "bob", "x", "--at", "soon"), "no time to come", 2),
+    Wish(
+        "/later soon x", None, ("send", "bob", "x", "--at", "soon"), "not a time in the future", 2
+    ),
     Wish("for later", {"command": "send", "to": "BOB", "text": "for later"}, None, "queued|number"),
     Wish("/outbox", {"command": "outbox"}, ("outbox",), "for later"),
     Wish("/nonsense", {"command": "nonsense"}, ("nonsense",), "there is no command", 2),

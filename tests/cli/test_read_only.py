@@ -77,7 +77,7 @@ def test_what_reads_reads_and_what_must_write_says_so(people: People) -> None:
             assert str(home / "data") in err or "lock" in err or "login" in act, err
         code, out, err = _run(words, people, "doctor")
         assert "warn profile: " in out
-        assert "can be read and not written" in out
+        assert "can be read but not written" in out
     assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
 
 
@@ -87,7 +87,7 @@ def test_a_runtime_folder_of_another_user_is_not_used(people: People, tmp_path: 
     others = Path("/proc") if os.geteuid() else _owned_by_another(tmp_path)
     home = people.env["alice"]["P2P_HOME"]
     env = {name: value for name, value in people.env["alice"].items() if name != "P2P_HOME"}
-    for runtime, why in ((missing, "No such file"), (others, "is another user's")):
+    for runtime, why in ((missing, "No such file"), (others, "belongs to another user")):
         env |= {"HOME": f"{home}/h", "XDG_RUNTIME_DIR": str(runtime)}
         assert subprocess.run([P2P, "register", "runtime"], env=env, check=False).returncode in {
             0,

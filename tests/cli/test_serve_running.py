@@ -99,7 +99,7 @@ def test_metrics_at_no_address_are_refused(tmp_path: Path) -> None:
     program = Program("serve", "--metrics", "here", env=environment(tmp_path))
     code, err = program.end()
     assert code == 2
-    assert "here is no HOST:PORT" in err
+    assert "here is not of the form HOST:PORT" in err
 
 
 def _reload(serve: Serve, why: str) -> None:

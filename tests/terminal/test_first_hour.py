@@ -49,7 +49,7 @@ def _join(screen: Screen, link: str, name: str) -> None:
     """Answer what bare `p2p` asks."""
     _answer(screen, "The registry's link", link)
     _answer(screen, "Your name there", name)
-    _answer(screen, "Make a new account", "")
+    _answer(screen, "Create a new account", "")
     _answer(screen, "Password of", "secret password")
     _answer(screen, "Repeat", "secret password")
     screen.wait_until(lambda: "connected" in screen.toolbar)

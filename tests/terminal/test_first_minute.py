@@ -31,7 +31,7 @@ def test_a_newcomer_is_at_the_prompt_after_four_answers(
     newcomer.wait_until(lambda: newcomer.text.count("The registry's link") == 2)
     newcomer.enter(registry.join)
     answer(newcomer, "Your name there:", "Alice")
-    answer(newcomer, "Make a new account", "")
+    answer(newcomer, "Create a new account", "")
     answer(newcomer, "Password of alice", "secret password")
     answer(newcomer, "Repeat", "secret password")
     newcomer.wait_for("logged in as alice")
@@ -55,11 +55,11 @@ def test_somebody_who_has_an_account(at_terminal: Person, registry: Serve, tmp_p
     screen = at_terminal()
     answer(screen, "The registry's link", registry.join)
     answer(screen, "Your name there:", "alice")
-    answer(screen, "Make a new account", "n")
+    answer(screen, "Create a new account", "n")
     answer(screen, "Password of alice:", "wrong word")
     answer(screen, r"Your name there \[alice\]:", "")
     assert "refused the login" in screen.text
-    answer(screen, r"Make a new account of that name\? \[y/N\]:", "")
+    answer(screen, r"Create a new account of that name\? \[y/N\]:", "")
     screen.wait_until(lambda: screen.text.count("Password of alice") == 2)
     screen.enter("password")
     screen.wait_for("logged in as alice")
@@ -80,7 +80,7 @@ def test_no_answer_ends_it(at_terminal: Person, registry: Serve, tmp_path: Path)
     screen.enter("two words")
     screen.wait_for("not a valid username")
     screen.enter("bob")
-    answer(screen, "Make a new account", "")
+    answer(screen, "Create a new account", "")
     answer(screen, "Password of bob .at least 6 characters.:", "five5")
     answer(screen, "Repeat", "five5")
     screen.wait_for("that has 5; at least 6")
@@ -89,7 +89,7 @@ def test_no_answer_ends_it(at_terminal: Person, registry: Serve, tmp_path: Path)
     screen.enter("enough of it")
     screen.wait_for("the name is taken")
     answer(screen, r"Your name there \[bob\]:", "carol")
-    answer(screen, "Make a new account", "")
+    answer(screen, "Create a new account", "")
     screen.wait_until(lambda: screen.text.count("Password of carol") == 1)
     screen.enter("enough of it")
     screen.wait_until(lambda: screen.text.count("Repeat") == 3)
@@ -109,10 +109,10 @@ def test_an_invitation_is_asked_for_where_it_takes_one(at_terminal: Person, tmp_
         newcomer = at_terminal()
         answer(newcomer, "The registry's link", serve.join)
         answer(newcomer, "Your name there:", "alice")
-        answer(newcomer, "Make a new account", "y")
+        answer(newcomer, "Create a new account", "y")
         answer(newcomer, "Password of alice", "secret password")
         answer(newcomer, "Repeat", "secret password")
-        answer(newcomer, "It takes an invitation", invite.said[0])
+        answer(newcomer, "requires an invitation", invite.said[0])
         newcomer.wait_for("logged in as alice")
     finally:
         serve.kill()
@@ -122,7 +122,7 @@ def test_nobody_is_asked_without_a_terminal(env: dict[str, str]) -> None:
     """A script is told what to do."""
     code, err = Program(env=env).end()
     assert code == 2
-    assert "name a command" in err
+    assert "see the commands" in err
 
 
 def test_one_pasted_line_and_two_answers_and_both_are_verified(

@@ -1,1 +1,1 @@
-"""Help, examples, manual pages and completion, from what the commands say of themselves."""
+"""Help, examples, manual pages and completion, generated from the commands' own help."""

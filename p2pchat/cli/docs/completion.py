@@ -1,4 +1,4 @@
-"""`p2p completion`: the shells' scripts, printed or put where the shell looks for them."""
+"""`p2p completion`: print the shells' completion scripts, or install them."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ SHELLS = ("bash", "zsh", "fish")
     """
 )
 @click.argument("shell", type=click.Choice(SHELLS))
-@click.option("--install", is_flag=True, help="Put it where the shell looks for it.")
+@click.option("--install", is_flag=True, help="Install it where the shell looks for it.")
 @click.pass_context
 def completion(ctx: click.Context, shell: str, install: bool) -> None:
     """Run `p2p completion`."""
@@ -38,11 +38,11 @@ def completion(ctx: click.Context, shell: str, install: bool) -> None:
     click.echo(f"wrote {file}")
     if shell == "zsh":
         click.echo(f"add to ~/.zshrc, before compinit: fpath+=({file.parent})")
-    click.echo("it works in new shells")
+    click.echo("open a new shell to use it")
 
 
 def generate(command: click.Command, shell: str) -> str:
-    """Return the script for a shell of SHELLS."""
+    """Return the completion script for a shell of SHELLS."""
     complete_class = get_completion_class(shell)
     assert complete_class is not None
     script = complete_class(command, {}, "p2p", "_P2P_COMPLETE").source()

@@ -1,4 +1,4 @@
-"""The command lines that the helps of all commands show, for `p2p help examples`."""
+"""The example command lines in the commands' help, for `p2p help examples`."""
 
 import inspect
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import click
 
 
 def examples(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
-    """Yield each example of a command and of those below it: the command's path, and the line."""
+    """Yield each example of a command and its subcommands, as the command's path and the line."""
     for block in inspect.cleandoc(command.help or "").split("\n\n"):
         if block.startswith("\b\n"):
             for line in block.splitlines()[1:]:
@@ -18,7 +18,7 @@ def examples(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
 
 
 def matching(command: click.Command, path: str, word: str) -> list[str]:
-    """Return the examples in which a word occurs, or that a command of that name shows."""
+    """Return the examples that contain a word or belong to a command of that name."""
     found = [
         line
         for shown_by, line in examples(command, path)

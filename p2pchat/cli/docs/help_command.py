@@ -1,4 +1,4 @@
-"""`p2p help`: any command's --help, and the topics, shown in a pager if they are long."""
+"""`p2p help`: show any command's --help or a topic, in a pager if it is long."""
 
 import shutil
 import sys
@@ -14,7 +14,7 @@ from p2pchat.errors import UsageError, nearest
 
 
 def _known(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete topics, and commands of where one already is."""
+    """Complete topics and commands, or the subcommands of a command already typed."""
     words = list(ctx.params.get("topic") or ())
     found = _find(ctx.find_root(), words)
     commands = found.command.commands if found and isinstance(found.command, click.Group) else {}
@@ -50,7 +50,7 @@ def help_(ctx: click.Context, topic: tuple[str, ...]) -> None:
 
 
 def _find(root: click.Context, words: list[str]) -> click.Context | None:
-    """Return the command that is called so, in a context as if it were run."""
+    """Return a context of the command with that name, as if it were run; None if there is none."""
     found = root
     for word in words:
         command = (
@@ -66,9 +66,9 @@ def _listed(root: click.Context) -> str:
     formatter = root.make_formatter()
     with formatter.section("Topics"):
         topics = [(name, topic.about) for name, topic in TOPICS.items()]
-        formatter.write_dl([*topics, ("examples [WORD]", "command lines, for what each does")])
+        formatter.write_dl([*topics, ("examples [WORD]", "example command lines")])
     formatter.write_paragraph()
-    formatter.write_text("p2p help TOPIC shows one of them, p2p help COMMAND what a command takes.")
+    formatter.write_text("p2p help TOPIC shows a topic, p2p help COMMAND the options of a command.")
     return formatter.getvalue()
 
 
@@ -86,7 +86,7 @@ def _written(root: click.Context, topic: Topic) -> str:
 
 
 def _examples(root: click.Context, word: str = "") -> list[str]:
-    """Return the examples with that word. Raise UsageError if there are none."""
+    """Return the examples that match the word. Raise UsageError if there are none."""
     found = matching(root.command, root.command_path, word)
     if not found:
         raise UsageError(
@@ -96,7 +96,7 @@ def _examples(root: click.Context, word: str = "") -> list[str]:
 
 
 def _show(text: str) -> None:
-    """Print it; a page at a time where a person reads and it does not fit."""
+    """Print the text, in a pager if it does not fit on the terminal."""
     text = text.rstrip("\n")
     fits = text.count("\n") < shutil.get_terminal_size().lines - 1
     if fits or not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):

@@ -1,6 +1,6 @@
-"""The manual: a page for each command, made from what the command says of itself.
+"""The manual: a page for each command, generated from the command's help.
 
-`p2pchat.cli.write_manual` writes them. Knows roff, and no command by name.
+`p2pchat.cli.write_manual` writes the pages. Knows roff, but no particular command.
 """
 
 import inspect
@@ -14,7 +14,7 @@ from p2pchat.cli.docs.topics import TOPICS, Rows
 from p2pchat.version import __version__
 
 _ESCAPES: Final = str.maketrans(
-    # An unescaped - may become a hyphen, and quotes curly, which no shell takes when it is pasted.
+    # Unescaped, - may become a hyphen, and quotes curly: neither works when pasted into a shell.
     {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti"}
 )
 
@@ -44,7 +44,7 @@ def _written(ctx: click.Context) -> str:
     usage = " ".join(ctx.command.collect_usage_pieces(ctx))
     lines = [
         f'.TH {_text(page.upper())} 1 "" "p2pchat {__version__}" "p2pchat manual"',
-        *(".nh", ".ad l"),  # what is to be typed must not be torn apart
+        *(".nh", ".ad l"),  # no hyphenation or justification in commands
         *(".SH NAME", _text(f"{page} - {about}")),
         *(".SH SYNOPSIS", rf"\fB{_text(ctx.command_path)}\fR {_text(usage)}"),
         *(".SH DESCRIPTION", *_description(ctx.command)),
@@ -61,7 +61,7 @@ def _written(ctx: click.Context) -> str:
 
 
 def _about(command: click.Command) -> str:
-    """Return the first sentence of what it says of itself."""
+    """Return the first sentence of the command's help."""
     first = inspect.cleandoc(command.help or "").partition("\n\n")[0]
     return " ".join(first.split()).rstrip(".")
 
@@ -90,7 +90,7 @@ def _rows(rows: Rows) -> Iterator[str]:
 
 
 def _topics() -> Iterator[str]:
-    """Yield the contents of the topics that have tables; texts are only named."""
+    """Yield the contents of topics that are tables; other topics are only named."""
     for topic in TOPICS.values():
         for section in topic.sections():
             yield f".SH {_text(section.title.upper())}"
@@ -103,7 +103,7 @@ def _topics() -> Iterator[str]:
 
 
 def _see_also(ctx: click.Context) -> Iterator[str]:
-    """Name the families that it is of, or where to begin."""
+    """Name the parent commands, or where to begin."""
     above = []
     while ctx.parent is not None:
         ctx = ctx.parent
@@ -117,6 +117,6 @@ def _reference(page: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Return it so that roff shows it as it is."""
+    """Return the text escaped for roff."""
     escaped = text.translate(_ESCAPES)
     return rf"\&{escaped}" if escaped.startswith(".") else escaped

@@ -1,13 +1,13 @@
-"""What `p2p --help` shows: every command, by what it is for, on one small screen.
+"""The text of `p2p --help`: every command, grouped by purpose, on one small screen.
 
-Static, so that it costs no command; a test holds it to the commands that there are.
+Static, so that no command needs to be imported; a test keeps it complete.
 """
 
 from typing import Final, NamedTuple
 
 
 class CommandGroup(NamedTuple):
-    """Commands that belong together, and what they do."""
+    """Related commands, and what they do."""
 
     commands: tuple[str, ...]
     help: str
@@ -19,7 +19,7 @@ GROUPS: Final[tuple[tuple[str, tuple[CommandGroup, ...]], ...]] = (
         (
             CommandGroup(("login", "chat"), "be online, with a prompt; chat with a contact"),
             CommandGroup(("send", "outbox", "listen"), "send and receive without a prompt"),
-            CommandGroup(("history", "status"), "read what was said; see whether you are online"),
+            CommandGroup(("history", "status"), "read past messages; see whether you are online"),
         ),
     ),
     (
@@ -27,7 +27,7 @@ GROUPS: Final[tuple[tuple[str, tuple[CommandGroup, ...]], ...]] = (
         (
             CommandGroup(("search", "contacts"), "find a user; list contacts and who is online"),
             CommandGroup(("verify", "trust"), "compare keys; accept a contact's new key"),
-            CommandGroup(("invite", "join"), "invite a friend; join by an invitation"),
+            CommandGroup(("invite", "join"), "invite a friend; accept an invitation"),
         ),
     ),
     (
@@ -40,7 +40,11 @@ GROUPS: Final[tuple[tuple[str, tuple[CommandGroup, ...]], ...]] = (
     ),
     (
         "Registry",
-        (CommandGroup(("serve", "users", "backup"), "run one; manage its accounts; back it up"),),
+        (
+            CommandGroup(
+                ("serve", "users", "backup"), "run a registry; manage accounts; back it up"
+            ),
+        ),
     ),
     (
         "Help",
@@ -50,7 +54,7 @@ GROUPS: Final[tuple[tuple[str, tuple[CommandGroup, ...]], ...]] = (
         ),
     ),
 )
-"""Each group with its rows."""
+"""Each group's title and rows."""
 
 _TITLE: Final = 10
 _COMMANDS: Final = 24

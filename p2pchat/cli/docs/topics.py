@@ -1,7 +1,7 @@
 """The topics of `p2p help TOPIC` and the manual, besides each command's own --help.
 
-Writes nothing of its own where a room knows better: it asks that room. Knows neither how a
-terminal nor how a manual page looks.
+Topics are built from the code that they describe, where possible. Knows neither terminal nor roff
+formatting.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,11 +13,11 @@ from p2pchat.app.config_file import KEYS
 from p2pchat.cli.serve import serve
 
 Rows = list[tuple[str, str]]
-"""What is explained, each with what it means."""
+"""Pairs of a term and its explanation."""
 
 
 class Section(NamedTuple):
-    """A table with a title, and a text below it."""
+    """A table with a title, and optional text below it."""
 
     title: str
     rows: Rows
@@ -33,7 +33,7 @@ class Topic(NamedTuple):
     folder: str = "p2pchat.cli.docs.texts"
 
     def text(self) -> str:
-        """Return the text, which stands beside the room that it is about, or among the others."""
+        """Return the text, from the topic's folder."""
         from importlib.resources import files
 
         return files(self.folder).joinpath(self.text_file).read_text(encoding="utf-8")
@@ -50,14 +50,14 @@ def exit_codes() -> list[Section]:
         Section(
             "Exit codes",
             [(str(code), "; ".join(means)) for code, means in sorted(meanings.items())],
-            "Of p2p send and p2p chat, 0 says that the contact's node has acknowledged every line,"
-            " 6 that lines wait in the outbox.",
+            "For p2p send and p2p chat, 0 means that the contact's node has acknowledged every"
+            " line, 6 that lines wait in the outbox.",
         )
     ]
 
 
 def environment() -> list[Section]:
-    """Return each variable that is read."""
+    """Return the environment variables that are read."""
     return [
         Section(
             "Environment",
@@ -81,19 +81,19 @@ def keys() -> list[Section]:
 _WIRE: Final = "p2pchat.protocol"
 
 TOPICS: Final = {
-    "exit-codes": Topic("what p2p's exit code says", exit_codes),
-    "environment": Topic("which variables count", environment),
+    "exit-codes": Topic("what p2p's exit codes mean", exit_codes),
+    "environment": Topic("environment variables", environment),
     "keys": Topic("commands and keys at the prompt", keys),
-    "prompt": Topic("what you type, and what happens then", text_file="prompt.txt"),
-    "one-machine": Topic("two people on one machine, to try it", text_file="one-machine.txt"),
-    "reliability": Topic("how nothing is lost, and what waits", text_file="reliability.txt"),
+    "prompt": Topic("what you can type at the prompt", text_file="prompt.txt"),
+    "one-machine": Topic("try it with two people on one machine", text_file="one-machine.txt"),
+    "reliability": Topic("delivery, history and the outbox", text_file="reliability.txt"),
     "trust": Topic("keys, contacts, tokens, passwords", text_file="trust.txt"),
     "reach": Topic("who can reach you", text_file="reach.txt"),
     "settings": Topic("your settings, and where they come from", text_file="settings.txt"),
     "scripts": Topic("scripts, bots and hooks", text_file="scripts.txt"),
     "registry": Topic("running a registry", text_file="registry.txt"),
     "original": Topic("the original system", text_file="original.txt"),
-    "troubleshooting": Topic("what it says, and what to do", text_file="troubleshooting.txt"),
+    "troubleshooting": Topic("error messages, and what to do", text_file="troubleshooting.txt"),
     "security": Topic("what is protected, and what is not", text_file="SECURITY.md", folder=_WIRE),
     "protocol": Topic("what goes on the wire", text_file="WIRE.md", folder=_WIRE),
 }

@@ -1,1 +1,1 @@
-"""`p2p doctor`: what keeps a user from being online."""
+"""`p2p doctor`: find out why a user cannot be online."""

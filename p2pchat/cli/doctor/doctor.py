@@ -7,14 +7,14 @@ from p2pchat.cli import options
 
 
 @click.command(
-    help="""See what keeps you from being online, or others from reaching you.
+    help="""Find out why you cannot be online, or others cannot reach you.
 
     \b
     p2p doctor
     p2p doctor --json
 
-    A line for each finding: ok, warn, wrong with what to do, or skip. A node of yours that runs is
-    asked and stays as it is; no user is put online.
+    Prints a line for each finding: ok, warn, wrong with what to do, or skip. Your running node
+    is asked but not changed; no user is put online.
 
     Exit code: 1 if anything is wrong.
     """
@@ -25,7 +25,7 @@ from p2pchat.cli import options
     "--peer-port",
     default=0,
     type=click.IntRange(0, 65535),
-    help="The port that your node will have, if you choose it.  [default: any free one]",
+    help="The port that your node will use for calls.  [default: any free one]",
 )
 @click.option(
     "--timeout",
@@ -33,7 +33,7 @@ from p2pchat.cli import options
     show_default=True,
     type=options.NumberRange(0, 60, min_open=True),
     metavar="SECONDS",
-    help="How long each answer may take.",
+    help="How long to wait for each answer.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each finding.")
 @click.pass_context

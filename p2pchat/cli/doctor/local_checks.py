@@ -1,4 +1,4 @@
-"""What `p2p doctor` sees of this machine: versions, files, the clock. Touches no network."""
+"""The local checks of `p2p doctor`: versions, files, the clock. No network access."""
 
 import datetime as dt
 import os
@@ -18,7 +18,7 @@ from p2pchat.version import __version__
 
 
 def versions() -> Iterator[Finding]:
-    """Report which versions run."""
+    """Report the versions of p2pchat, Python and OpenSSL."""
     yield Finding(
         "ok",
         f"versions: p2pchat {__version__}, Python {platform.python_version()},"
@@ -27,7 +27,7 @@ def versions() -> Iterator[Finding]:
 
 
 def files(settings: Settings) -> Iterator[Finding]:
-    """See whether what we keep is for its owner's eyes; makes nothing."""
+    """Check that only the owner can read the profile's files; creates nothing."""
     folders = (settings.data_home, settings.state_home, settings.run_folder)
     secrets = (settings.data_home, settings.profile_file, settings.identity_file)
     others = (settings.state_home, settings.run_folder, settings.input_history_file)
@@ -42,11 +42,11 @@ def files(settings: Settings) -> Iterator[Finding]:
     if not settings.profile_file.exists():
         yield Finding("ok", f"files: none in {settings.data_home} yet")
     elif not doubts:
-        yield Finding("ok", f"files: {settings.data_home}, for you alone")
+        yield Finding("ok", f"files: {settings.data_home}, readable only by you")
 
 
 def profile(settings: Settings) -> Iterator[Finding]:
-    """See whether what we keep can be read, and written; changes nothing."""
+    """Check that the profile can be read and written; changes nothing."""
     file = settings.profile_file
     if not file.exists():
         return
@@ -54,22 +54,24 @@ def profile(settings: Settings) -> Iterator[Finding]:
         with read_only_copy(file):
             yield Finding(
                 "warn",
-                f"profile: {file} can be read and not written",
-                "its folder or file system is read-only, or another user's",
-                f"chmod u+w {file.parent} {file}; until then history and contacts can be read",
+                f"profile: {file} can be read but not written",
+                "it, its folder or its file system is read-only, or belongs to another user",
+                f"chmod u+w {file.parent} {file} (history and contacts can be read meanwhile)",
             )
         return
     try_profile(file)
     if settings.identity_file.exists():
         load_identity(settings.identity_file)
-    yield Finding("ok", "profile: its database and its key are whole")
+    yield Finding("ok", "profile: its database and its key are intact")
 
 
 def _mode(path: Path, mark: str) -> Finding | None:
     found = path.stat()
     if found.st_uid != os.getuid():
         advice = f"sudo chown -R {os.getuid()} {path}"
-        return Finding(mark, f"{path} is another user's", "p2p was run with sudo once", advice)
+        return Finding(
+            mark, f"{path} belongs to another user", "p2p was once run with sudo", advice
+        )
     if stat.S_IMODE(found.st_mode) & 0o077:
         advice = f"chmod {'700' if path.is_dir() else '600'} {path}"
         return Finding(mark, f"others can read {path}", "its mode was changed", advice)
@@ -77,7 +79,7 @@ def _mode(path: Path, mark: str) -> Finding | None:
 
 
 def clock(settings: Settings) -> Iterator[Finding]:
-    """See whether the clock is behind what was written by it; no registry tells the time."""
+    """Check that the clock is not behind the profile's own files; the registry reports no time."""
     files = [Path(__file__), settings.identity_file, settings.profile_file]
     latest = max((file for file in files if file.exists()), key=lambda file: file.stat().st_mtime)
     written = dt.datetime.fromtimestamp(latest.stat().st_mtime, dt.UTC)
@@ -85,13 +87,13 @@ def clock(settings: Settings) -> Iterator[Finding]:
     if now < written:
         yield Finding(
             "warn",
-            f"clock: it says {now:%Y-%m-%d %H:%M} UTC, before {latest} was written",
-            f"it is behind: that was at {written:%Y-%m-%d %H:%M} UTC",
-            "date, and let the system set it: timedatectl set-ntp true",
+            f"clock: it shows {now:%Y-%m-%d %H:%M} UTC, before {latest} was written",
+            f"it is slow: that was at {written:%Y-%m-%d %H:%M} UTC",
+            "check it with date, and let the system set it: timedatectl set-ntp true",
         )
         return
     yield Finding(
         "ok",
-        f"clock: {now:%Y-%m-%d %H:%M} UTC, which nothing here contradicts (no registry tells"
-        " the time)",
+        f"clock: {now:%Y-%m-%d %H:%M} UTC, not behind your files (the registry does not report"
+        " its time)",
     )

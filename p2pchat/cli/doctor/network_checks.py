@@ -1,6 +1,6 @@
-"""What `p2p doctor` looks at, in order: this machine, the registry, our node, our own listener.
+"""The checks of `p2p doctor`, in order: this machine, the registry, our node, our own listener.
 
-What one look has found out serves the next ones. What is tried on the network is in `peer.probes`.
+Later checks use what earlier ones found. The network probes are in `peer.probes`.
 """
 
 import datetime as dt
@@ -42,7 +42,7 @@ def check_up(
     *,
     as_json: bool,
 ) -> int:
-    """Print what was found; return the exit code. Raise UsageError."""
+    """Run all checks and print the findings; return the exit code. Raise UsageError."""
     parse_registry_url(registry or settings.registry)
     report = Report(as_json=as_json)
     report.look("versions", versions)
@@ -68,11 +68,11 @@ def check_up(
 
 @contextmanager
 def _without_profile(settings: Settings, registry: str | None) -> Iterator[UserSession]:
-    """Yield the side of a user with an empty profile, for what can be looked at all the same."""
+    """Yield a session with an empty profile, for the checks that are possible without one."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="p2p-")
     except OSError as error:
-        raise StorageError(f"no temporary folder can be made: {error.strerror}") from error
+        raise StorageError(f"cannot create a temporary folder: {error.strerror}") from error
     empty = replace(settings, data_home=Path(folder.name) / "profile")
     with folder, open_session(empty, registry) as us:
         yield us
@@ -95,15 +95,15 @@ class _Checkup:
         """The first machine of the registry that could be reached."""
         self._is_trusted = False
         self._credentials: Credentials | None = None
-        """What has let us in."""
+        """The credentials that the registry accepted."""
         self._local_host = ""
-        """Our own address on the way there."""
+        """Our own address on the route to the registry."""
         self._offered: Address | None = None
-        """Where contacts are sent; port 0: no node runs, so it has none yet."""
+        """The address that contacts are given; port 0 if no node is running."""
 
     @property
     def looks(self) -> dict[str, Check]:
-        """In the order in which they serve each other."""
+        """The checks, in the order of their dependencies."""
         looks: dict[str, Check] = {
             "registry": self._registry,
             "certificate": self._certificate,
@@ -124,8 +124,8 @@ class _Checkup:
                 yield Finding(
                     "wrong",
                     f"registry: {error.what}",
-                    "no registry runs there, or a firewall is between",
-                    "p2p serve, or name another one with --registry",
+                    "no registry is running there, or a firewall blocks it",
+                    "start one with p2p serve, or name another one with --registry",
                 )
                 continue
             yield Finding("ok", f"registry: {url.address} by TCP in {reached.seconds * 1e3:.1f} ms")
@@ -138,7 +138,9 @@ class _Checkup:
             yield Finding("skip", "certificate: no registry was reached")
             return
         if not url.secure:
-            yield Finding("warn", "certificate: an original:// registry has none, all is in clear")
+            yield Finding(
+                "warn", "certificate: an original:// registry has none; nothing is encrypted"
+            )
             self._is_trusted = True
             return
         certificate = self._probes.certificate(url.address, checked=False)
@@ -150,10 +152,10 @@ class _Checkup:
         if not since <= now < until:
             yield Finding(
                 "warn",
-                f"certificate: it is good from {since:%Y-%m-%d} until {until:%Y-%m-%d}, and today"
+                f"certificate: it is valid from {since:%Y-%m-%d} until {until:%Y-%m-%d}, and today"
                 f" is {now:%Y-%m-%d}",
-                "the clock here is wrong, or it has expired; a key that is known counts still",
-                "look at the clock: date; or tell the registry's operator",
+                "your clock is wrong, or it has expired; a pinned key stays trusted",
+                "check your clock with date, or tell the registry's operator",
             )
 
     def _key(self, url: RegistryUrl, shown: str) -> Finding:
@@ -161,21 +163,21 @@ class _Checkup:
         due = due_key(url, self._us.profile)
         if due == shown:
             by = "the URL" if url.fingerprint else "the profile"
-            return Finding("ok", f"certificate: its key is the one that {by} names, #{shown}")
+            return Finding("ok", f"certificate: its key is the one in {by}, #{shown}")
         if due not in {None, BY_AUTHORITY}:
             return Finding(
                 "wrong",
-                f"certificate: its key is #{shown}, and #{due} is the one that we know",
-                "the registry was set up anew; or another machine is between you and it",
-                "ask its operator for the join link, and give that with --registry",
+                f"certificate: its key is #{shown}, but the known key is #{due}",
+                "the registry was set up again; or another machine is intercepting the connection",
+                "ask its operator for the join link, and pass it with --registry",
             )
         if self._probes.is_vouched_for(url.address):
-            return Finding("ok", "certificate: an authority that this machine knows vouches for it")
+            return Finding("ok", "certificate: signed by an authority that this machine trusts")
         if due == BY_AUTHORITY:
             return Finding(
                 "wrong",
-                "certificate: no authority that this machine knows vouches for it any more",
-                "it has expired, the clock is wrong, or another machine is in between",
+                "certificate: no longer signed by an authority that this machine trusts",
+                "it has expired, your clock is wrong, or another machine is intercepting",
                 "tell its operator",
             )
         return Finding(
@@ -190,19 +192,21 @@ class _Checkup:
         if not self._is_trusted:
             yield Finding("skip", "login: not tried, see above")
         elif not us.url.secure:
-            yield Finding("skip", "login: not tried, at an original:// registry it ends others")
+            yield Finding(
+                "skip", "login: not tried; at an original:// registry it would end other logins"
+            )
         elif me is None:
             what = f"login: you have no account at {us.url} yet"
             yield Finding("skip", what, advice="p2p register NAME")
         else:
             credentials = us.credentials(me, None)
             if not credentials.token:
-                what = f"login: {me} would be asked for the password"
+                what = f"login: not tried; {me} would need the password"
                 yield Finding("skip", what, advice=f"p2p login {me}")
                 return
             with us.registry_commands.transient_login(credentials) as transient_login:
                 self._credentials, self._local_host = credentials, transient_login.local_host
-            yield Finding("ok", f"login: as {me}, by the token of the last one")
+            yield Finding("ok", f"login: as {me}, with the stored token")
 
     def _heartbeat(self) -> Iterator[Finding]:
         if self._credentials is None:
@@ -215,16 +219,16 @@ class _Checkup:
                 yield Finding(
                     "wrong",
                     f"heartbeat: by UDP to {transient_login.heartbeats} {error.what}",
-                    "a firewall lets no UDP through, or it leaves by another address than TCP",
-                    f"let UDP out to port {transient_login.heartbeats.port}; logins end without it",
+                    "a firewall blocks UDP, or UDP leaves by another address than TCP",
+                    f"allow UDP to port {transient_login.heartbeats.port}; without it logins end",
                 )
                 return
         self._offered = Address(with_zone_of(seen.host, self._local_host), 0)
-        yield Finding("ok", f"heartbeat: answered, the registry sees it come from {seen}")
+        yield Finding("ok", f"heartbeat: answered; the registry sees it come from {seen}")
 
     def _node(self) -> Iterator[Finding]:
         if self._me is None:
-            yield Finding("skip", "node: there is no account that could have one")
+            yield Finding("skip", "node: you have no account that could run one")
             return
         with running_node(self._us.loop, self._settings, self._us, self._me) as running:
             if running is None:
@@ -232,14 +236,18 @@ class _Checkup:
                 return
             status = running.ask(GetStatus(), self._timeout)
             if status.standing != SessionState.ONLINE.value:
-                what = f"node: it is running, but not online: {status.standing}"
-                yield Finding("warn", what, "the registry was lost; it tries again by itself")
+                what = f"node: running, but not online: {status.standing}"
+                yield Finding(
+                    "warn",
+                    what,
+                    "the connection to the registry was lost; it reconnects automatically",
+                )
                 return
-            yield Finding("ok", f"node: it is online as {status.username}")
+            yield Finding("ok", f"node: online as {status.username}")
             try:
                 found = running.ask(Search(self._me, quietly=True), self._timeout)
             except LinkLost:
-                return  # where the registry sends contacts is not known then
+                return  # the address given to contacts is unknown then
             if found.presence is Presence.ONLINE:
                 host = with_zone_of(found.host, self._local_host)
                 self._offered = Address(host, found.port)
@@ -247,15 +255,15 @@ class _Checkup:
     def _address(self) -> Iterator[Finding]:
         offered = self._offered
         if offered is None:
-            yield Finding("skip", "address: the registry has not told by which it sees us")
+            yield Finding("skip", "address: the registry has not reported ours")
             return
-        what = f"address: contacts are sent to {offered if offered.port else offered.host}"
+        what = f"address: contacts are told {offered if offered.port else offered.host}"
         if is_loopback(offered.host):
             yield Finding(
                 "warn",
-                f"{what}, which is their own machine unless they are on this one",
+                f"{what}, which means their own machine unless they are on this one",
                 "you reach the registry by loopback",
-                "name it by the name that others use: --registry p2p://NAME",
+                "use the name that others use: --registry p2p://NAME",
             )
             return
         yield Finding("ok", what)
@@ -275,7 +283,9 @@ class _Checkup:
         )
 
     def _knock(self, host: str) -> Address:
-        """Dial our node's listener, or one like the one that it will have; return its address."""
+        """Connect to our node's listener, or to a test listener on its future port; return its
+        address.
+        """
         offered = self._offered
         if offered is not None and offered.port:
             self._probes.reach(offered)
@@ -290,25 +300,25 @@ class _Checkup:
                 "wrong",
                 f"listener: {error.what}",
                 "a firewall on this machine blocks incoming connections",
-                "let TCP in at the port, and choose it: p2p login --peer-port PORT",
+                "allow TCP at a port, and choose that port: p2p login --peer-port PORT",
             )
             return
         yield Finding(
             "warn",
-            f"listener: {error.what}, dialled from here",
-            f"a NAT is between you and the registry; some block calls from outside. {_OUTSIDE}",
-            "forward a port on the router, and choose it: p2p login --peer-port PORT",
+            f"listener: {error.what}, called from this machine",
+            f"you are behind a NAT; some block calls from outside. {_OUTSIDE}",
+            "forward a port on the router, and choose that port: p2p login --peer-port PORT",
         )
 
 
 def _in_time(name: str, look: Check) -> Iterator[Finding]:
-    """Report the check that got no answer in time."""
+    """Report a check that timed out."""
     try:
         yield from look()
     except TimedOut as error:
         yield Finding(
             "wrong",
             f"{name}: {error.what}",
-            "what was asked hangs, or has too much to do",
+            "the other side hangs, or is overloaded",
             "try again in a minute, or with a longer --timeout",
         )

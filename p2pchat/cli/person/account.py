@@ -1,4 +1,4 @@
-"""`p2p register`, `p2p passwd`, `p2p logout`: the account at the registry."""
+"""`p2p register`, `p2p passwd`, `p2p logout`: manage the account at the registry."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from p2pchat.errors import UsageError
 
 
 @click.command(
-    help="""Make an account named USER at the registry.
+    help="""Create an account named USER at the registry.
 
     \b
     p2p register alice
@@ -21,7 +21,9 @@ from p2pchat.errors import UsageError
 @click.argument("user")
 @options.registry
 @options.password_file
-@click.option("--invite", default="", metavar="CODE", help="What some registries want to see.")
+@click.option(
+    "--invite", default="", metavar="CODE", help="Invitation code, if the registry requires one."
+)
 @click.pass_obj
 def register(
     settings: Settings, user: str, registry: str | None, password_file: Path | None, invite: str
@@ -38,7 +40,7 @@ def register(
 
 
 @click.command(
-    help="""Change the password of USER (else of the account used last); every login ends.
+    help="""Change the password of USER (default: the account used last); ends all logins.
 
     \b
     p2p passwd
@@ -75,12 +77,11 @@ def passwd(
         if new is None:
             new = options.ask_password(f"New password of {username}", twice=True)
         us.registry_commands.change_password(us.credentials(username, old), old, new)
-    echo(f"the password of {username} is changed; log in again everywhere")
+    echo(f"changed the password of {username}; log in again everywhere")
 
 
 @click.command(
-    help="""End the login of USER (else of the account used last): the next one asks for the
-    password.
+    help="""Log USER out (default: the account used last); the next login needs the password.
 
     \b
     p2p logout
@@ -89,7 +90,9 @@ def passwd(
 )
 @click.argument("user", required=False)
 @options.registry
-@click.option("--everywhere", is_flag=True, help="End every login of the account, not this one's.")
+@click.option(
+    "--everywhere", is_flag=True, help="End all logins of the account, not only this one."
+)
 @click.pass_obj
 def logout(settings: Settings, user: str | None, registry: str | None, everywhere: bool) -> None:
     """Run `p2p logout`."""

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from p2pchat.app.session import UserSession
     from p2pchat.client.client import Client
 
-_PLAIN = click.option("--plain", is_flag=True, help="Plain lines instead of the prompt.")
+_PLAIN = click.option("--plain", is_flag=True, help="Use plain lines instead of the prompt.")
 
 
 _JSON = click.option(
     "--json",
     "as_json",
     is_flag=True,
-    help="For programs: events on stdout, orders on stdin, one JSON object a line.",
+    help="For programs: write events and read orders, one JSON object per line.",
 )
 
 _SEEN = click.option(
     "--seen",
     is_flag=True,
-    help="With --json: begin with what is unread, and count as seen what was written.",
+    help="With --json: start with unread messages, and mark printed ones as seen.",
 )
 
 
@@ -40,19 +40,19 @@ def _screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command(
-    help="""Be online as USER (by default the account used last), with a prompt.
+    help="""Go online as USER (default: the account used last), with a prompt.
 
     \b
     p2p login alice
     p2p login --registry 'p2p://chat.example.org#FINGERPRINT'
     p2p login --json < orders
 
-    Type /help there. Without a terminal, or with --plain, it speaks plain lines. Where USER is
-    online on this machine already, it is one more screen of that.
+    Type /help there. Without a terminal, or with --plain, it uses plain lines. If USER is already
+    online on this machine, it attaches another screen.
     """
 )
 @click.argument("user", required=False)
-@click.option("--headless", is_flag=True, help="No screen: for systemd, or behind p2p send.")
+@click.option("--headless", is_flag=True, help="Run without a screen, for systemd or p2p send.")
 @_screen_options
 @click.pass_context
 def login(ctx: click.Context, /, user: str | None, **how: Any) -> None:
@@ -61,23 +61,21 @@ def login(ctx: click.Context, /, user: str | None, **how: Any) -> None:
 
 
 @click.command(
-    help="""Log in, and ask USER for a chat, until you leave.
+    help="""Chat with USER until you leave.
 
     \b
     p2p chat bob
     p2p chat bob --as alice
     echo "dinner is ready" | p2p chat bob
 
-    Where p2p login is running already, its connection is used, and stays.
+    If p2p login is already running, its node is used, and stays online.
 
     Exit code: 5 no such user, 6 offline, 7 rejected, 8 busy, 10 not trusted.
     """
 )
 @click.argument("user", shell_complete=options.known_names)
 @options.me
-@click.option(
-    "--in-clear", is_flag=True, help="Call a user of the original system, for everybody to read."
-)
+@click.option("--in-clear", is_flag=True, help="Call a user of the original system, unencrypted.")
 @_screen_options
 @click.pass_context
 def chat(ctx: click.Context, /, user: str, me: str | None, **how: Any) -> None:
@@ -87,11 +85,11 @@ def chat(ctx: click.Context, /, user: str, me: str | None, **how: Any) -> None:
 
 def _check_together(*, as_json: bool, seen: bool, headless: bool) -> None:
     if seen and not as_json:
-        raise UsageError("--seen is for --json", likely="at a prompt you see what you look at")
+        raise UsageError("--seen needs --json", likely="at a prompt, messages are seen when shown")
     if as_json and headless:
         raise UsageError(
-            "--headless takes no orders and shows no message",
-            advice="p2p login --headless, and beside it p2p listen --json",
+            "--headless reads no orders and shows no messages",
+            advice="run p2p login --headless, and p2p listen --json beside it",
         )
 
 
@@ -106,7 +104,7 @@ def _at_prompt(settings: Settings, us: "UserSession", username: str) -> "AtPromp
 
 
 def _raise_what_became(us: "UserSession", contact: str | None, talk: "Talk") -> None:
-    """Raise the error that ended a chat; if its node ended, see first what was kept on disk."""
+    """Raise the error that ended a chat; if its node ended, first check which lines are on disk."""
     from p2pchat.protocol.counting import counted
 
     error, untold = talk.error, talk.untold
@@ -128,7 +126,7 @@ def _raise_what_became(us: "UserSession", contact: str | None, talk: "Talk") -> 
         raise ContactOffline(
             f"{error.what}; {counted(waiting, 'line', 'waits', 'wait')}",
             likely=error.likely,
-            advice="they go out when you are both online: p2p outbox",
+            advice="they are sent when you are both online; see p2p outbox",
         )
     if not untold.all_typed:
         raise error

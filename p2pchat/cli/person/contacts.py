@@ -1,4 +1,4 @@
-"""`p2p contacts`, `p2p verify`, `p2p trust`: who we know, and how far we trust them."""
+"""`p2p contacts`, `p2p verify`, `p2p trust`: list contacts and check their keys."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -16,19 +16,18 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    help="""List your contacts: who is online, what is unread, what waits, how far you trust the
-    key.
+    help="""List your contacts: who is online, unread and queued lines, whether verified.
 
     \b
     p2p contacts
     p2p contacts --json
 
-    Who is online is known to your node: without one, it says when they were last heard of.
+    Your node knows who is online; without one, the list shows when contacts were last seen.
     """
 )
 @options.registry
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
-@click.option("--keys", is_flag=True, help="Show the fingerprint of each key instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per contact.")
+@click.option("--keys", is_flag=True, help="Show the key fingerprints instead.")
 @click.pass_obj
 def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool) -> None:
     """Run `p2p contacts`."""
@@ -51,7 +50,7 @@ def contacts(settings: Settings, registry: str | None, as_json: bool, keys: bool
 def _listed(
     settings: Settings, registry: str | None
 ) -> "tuple[list[ListedContact], dict[str, str]]":
-    """Return the contacts, and the fingerprint of each one's key."""
+    """Return the contacts, and the fingerprint of each contact's key."""
     from p2pchat.app.profile_home import open_profile_home
     from p2pchat.app.running_node import who_is_online
     from p2pchat.peer.calls.contact_list import listed_contacts
@@ -62,9 +61,9 @@ def _listed(
 
 
 @click.command(
-    help="""Show the safety number of you and USER, and mark USER verified if both see the same.
+    help="""Show the safety number you share with USER, and mark USER as verified if it matches.
 
-    Compare it by another way than this chat: side by side, or on the phone.
+    Compare it through another channel: side by side, or on the phone.
 
     \b
     p2p verify bob
@@ -72,7 +71,7 @@ def _listed(
 )
 @click.argument("user", shell_complete=options.known_names)
 @options.registry
-@click.option("--yes", is_flag=True, help="The numbers are the same: do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask: the numbers match.")
 @click.pass_obj
 def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> None:
     """Run `p2p verify`."""
@@ -89,9 +88,9 @@ def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> No
 
 
 @click.command(
-    help="""Show the safety number of the new key that was refused as USER's, and trust that key.
+    help="""Show the safety number for USER's new key, and accept that key.
 
-    USER sees the same number for you, with p2p verify, if the key is theirs.
+    If the key belongs to USER, p2p verify shows USER the same number for you.
 
     \b
     p2p trust bob
@@ -99,7 +98,7 @@ def verify(settings: Settings, user: str, registry: str | None, yes: bool) -> No
 )
 @click.argument("user", shell_complete=options.known_names)
 @options.registry
-@click.option("--yes", is_flag=True, help="Take it: do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask: accept the key.")
 @click.pass_obj
 def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> None:
     """Run `p2p trust`."""
@@ -115,10 +114,13 @@ def trust(settings: Settings, user: str, registry: str | None, yes: bool) -> Non
         if yes:
             us.contacts.trust(username)
             failed = tell_trusted(settings, us, username)
-            echo(f"the new key of {username} is taken", err=True)
+            echo(f"the new key of {username} is accepted", err=True)
             if failed:
                 waited = counted(failed)
-                echo(f"{waited} waited for the old one: p2p outbox retry {username}", err=True)
+                echo(
+                    f"{waited} queued for the old key; to send: p2p outbox retry {username}",
+                    err=True,
+                )
 
 
 def _fingerprint(key: bytes | None) -> str:

@@ -1,4 +1,4 @@
-"""`p2p demo`: everything on this machine, alone, leaving nothing behind."""
+"""`p2p demo`: try everything on this machine, leaving nothing behind."""
 
 import sys
 
@@ -8,10 +8,9 @@ from p2pchat.app.terminal import is_terminal
 
 
 @click.command(
-    help="""Try it: a registry on this machine, a robot to talk to, and you at the prompt.
+    help="""Try p2pchat: a registry on this machine, a robot to chat with, and you at the prompt.
 
-    Without a terminal it holds a short conversation by itself and prints it. It leaves nothing
-    behind.
+    Without a terminal it prints a short scripted conversation. It leaves nothing behind.
     """
 )
 @click.pass_context

@@ -1,6 +1,6 @@
-"""What `p2p demo` plays on: a registry in a temporary folder, a robot, and the person, on one loop.
+"""The setup of `p2p demo`: a registry in a temporary folder, a robot, and the user, on one loop.
 
-All real: the sockets, the database, the two nodes, the encryption.
+All of it is real: the sockets, the database, the two nodes, the encryption.
 """
 
 import secrets
@@ -51,7 +51,7 @@ _LOOPBACK: Final = Address("127.0.0.1", 0)
 
 
 def chat_with_robot(look: Appearance) -> int:
-    """Open a prompt with that look in a chat with the robot; return the exit code."""
+    """Open a prompt in a chat with the robot; return the exit code."""
     with _stage() as stage:
         if stage.exit_code:
             return stage.exit_code
@@ -64,9 +64,9 @@ def chat_with_robot(look: Appearance) -> int:
 
 
 def hold_conversation() -> int:
-    """Say the script's lines to the robot, each after its answer, and print the conversation.
+    """Send the script's lines to the robot, each after the last answer, and print the conversation.
 
-    Gives the exit code.
+    Return the exit code.
     """
     lines = iter(SCRIPT)
     ended = False
@@ -106,9 +106,9 @@ def hold_conversation() -> int:
 
 
 class _Stage:
-    """The registry is open, the robot waits; `person()` makes the clients of the person's node.
+    """The open registry and the waiting robot; `person()` creates the clients of the user's node.
 
-    Once `exit_code` is set the demo is to end: a signal has arrived.
+    `exit_code` is set once the demo should end because a signal arrived.
     """
 
     person: MakeNode
@@ -139,7 +139,7 @@ def _stage() -> Iterator[_Stage]:
         url = RegistryUrl(_LOOPBACK.host, port, port, secure=True, fingerprint=fingerprint)
 
         def join(username: str) -> MakeNode:
-            """Make an account, with a profile of its own; return what makes its node."""
+            """Create an account with its own profile; return a factory for its node."""
             home = Path(folder) / username
             home.mkdir(mode=0o700)
             profile = stack.enter_context(closing(Profile(home / "profile.sqlite3")))
@@ -186,7 +186,7 @@ def _start_robot(loop: Loop, stack: ExitStack, make_node: MakeNode) -> None:
 
 
 def answer(contact: str, text: str) -> str:
-    """Return what the robot says to that."""
+    """Return the robot's answer to the text."""
     said = text.lower()
     if any(word in said.split() for word in ("hello", "hi", "hey")):
         return f"Hello, {contact}! Say anything; /help shows what else you can do."

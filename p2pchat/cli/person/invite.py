@@ -1,4 +1,4 @@
-"""`p2p invite`: one line by which a friend joins the registry and is a verified contact at once."""
+"""`p2p invite`: print a line with which a friend joins and becomes a verified contact."""
 
 import shlex
 from collections.abc import Iterator
@@ -17,23 +17,24 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    help="""Print the line by which one friend joins your registry and chats with you.
+    help="""Print a command with which a friend joins your registry and chats with you.
 
     \b
     p2p invite
     p2p invite --qr
-    p2p invite --code CODE    for a registry that wants one: p2p users invite
+    p2p invite --code CODE    with a code from the registry's operator
 
-    Send it by a way that you trust: the first to use it is your verified contact of the name that
-    they choose. It is good once, for seven days. The registry does not learn what is in it.
+    Send it through a channel that you trust: the first person to use it becomes your verified
+    contact, under a name of their choice. It is valid once, for seven days. The registry does not
+    learn its secret.
     """
 )
 @options.registry
 @options.me
 @click.option(
-    "--code", default="", metavar="CODE", help="An invitation of the registry's operator."
+    "--code", default="", metavar="CODE", help="An invitation code from the registry's operator."
 )
-@click.option("--qr", is_flag=True, help="Draw it as a QR code too.")
+@click.option("--qr", is_flag=True, help="Print a QR code, too.")
 @click.pass_obj
 def invite(settings: Settings, registry: str | None, me: str | None, code: str, qr: bool) -> None:
     """Run `p2p invite`."""
@@ -54,7 +55,7 @@ def invite(settings: Settings, registry: str | None, me: str | None, code: str, 
 
 
 def _with_key(us: "ProfileHome") -> "RegistryUrl":
-    """Return the registry's URL with the key that the profile knows."""
+    """Return the registry's URL with the key that the profile has pinned."""
     from p2pchat.peer.registry_client.link import BY_AUTHORITY, due_key
 
     key = due_key(us.url, us.profile)
@@ -64,7 +65,7 @@ def _with_key(us: "ProfileHome") -> "RegistryUrl":
 def _as_others_reach(url: "RegistryUrl", settings: Settings) -> "RegistryUrl":
     """Return the URL by which others reach a registry that runs on this machine.
 
-    `p2p serve` leaves its join link beside its accounts; it counts if its key is the one we know.
+    `p2p serve` leaves its join link beside its accounts; it is used if its key is the known one.
     """
     from p2pchat.errors import UsageError
     from p2pchat.net.address import is_this_machine
@@ -83,7 +84,7 @@ def _as_others_reach(url: "RegistryUrl", settings: Settings) -> "RegistryUrl":
 
 
 def _link(us: "ProfileHome", url: "RegistryUrl", account: str | None, code: str) -> str:
-    """Return the invitation; where there is nothing to verify with, the registry's link."""
+    """Return the invitation; or the registry's link, if there is no account to verify."""
     from p2pchat.peer.calls.invitations import LIFETIME, Invitation
 
     if account is None or not url.secure or url.fingerprint is None:
@@ -93,20 +94,20 @@ def _link(us: "ProfileHome", url: "RegistryUrl", account: str | None, code: str)
 
 
 def _doubts(url: "RegistryUrl", account: str | None) -> Iterator[str]:
-    """Yield what may keep the friend from joining, or from being verified."""
+    """Yield warnings: what may keep the friend from joining, or from being verified."""
     from p2pchat.net.address import is_this_machine
 
     if is_this_machine(url.host):
         yield (
-            f"{url} means this machine wherever it is typed: name the registry as others reach it,"
-            " by the link that p2p serve printed"
+            f"{url} means the machine on which it is typed; use the join link that p2p serve"
+            " printed"
         )
     if not url.secure:
-        yield "everybody on the way can read what is said at an original:// registry"
+        yield "an original:// registry has no encryption: anyone on the way can read messages"
     elif url.fingerprint is None:
         yield (
-            "the link carries no key: your profile has not met this registry yet; p2p login first,"
-            " or give --registry the link that p2p serve printed"
+            "the link contains no key, because your profile does not know this registry yet; run"
+            " p2p login first, or pass --registry with the link that p2p serve printed"
         )
     elif account is None:
-        yield "you have no account there, so the line leads to the registry, and not to you"
+        yield "you have no account there, so the line leads to the registry, not to you"

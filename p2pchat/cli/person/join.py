@@ -1,4 +1,4 @@
-"""`p2p join`: from an invitation, or a registry's link, to a chat or the prompt."""
+"""`p2p join`: go from an invitation or a registry's link to a chat or the prompt."""
 
 import sys
 from pathlib import Path
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    help="""Join a registry by the LINK that a friend or its operator gave you.
+    help="""Join a registry with the LINK from a friend or its operator.
 
     \b
     p2p join 'p2p://chat.example.org/alice#...'
     p2p join 'p2p://chat.example.org/alice#...' --name bob
 
-    An invitation (p2p invite) leads to a chat with the friend, whose key is verified by it. Asks
-    for a name and a password; makes the account, or logs in if it is yours already.
+    Asks for a name and a password, and creates the account, or logs in if it is yours already.
+    An invitation (p2p invite) also verifies the friend's key and opens a chat with the friend.
     """
 )
 @click.argument("link")
-@click.option("--name", metavar="NAME", help="Your name there.  [default: it is asked for]")
+@click.option("--name", metavar="NAME", help="Your name there.  [default: ask]")
 @options.password_file
 @click.pass_context
 def join(ctx: click.Context, link: str, name: str | None, password_file: Path | None) -> None:
@@ -40,7 +40,7 @@ def join(ctx: click.Context, link: str, name: str | None, password_file: Path | 
     link = pasted_link(link)
     invitation = parse_invitation(link) if is_invitation(link) else None
     registry = link if invitation is None else invitation.registry.link
-    parse_registry_url(registry)  # a slip is told before anything is asked
+    parse_registry_url(registry)  # report a typo before asking anything
     given = options.given_password(settings, password_file)
     can_ask = is_terminal(sys.stdin) and is_terminal(sys.stderr)
     username = join_by(settings, registry, invitation, name=name, password=given, ask=can_ask)

@@ -1,4 +1,4 @@
-"""`p2p listen`: what happens at your node, line by line, for scripts that only listen."""
+"""`p2p listen`: print your node's events, one per line, for scripts that only listen."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,36 +13,32 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    help="""Print what happens from now on, each line at once, until it is ended.
+    help="""Print events as they happen, until interrupted.
 
     \b
     p2p listen
     p2p listen --from bob | while read -r line; do notify-send "$line"; done
     p2p listen --json --seen | jq -r 'select(.event == "message") | .text'
 
-    It listens to your node, if one is running; else it is your node, until it ends.
-
-    A listener is a bystander: what it prints stays unread for you. With --seen it reads in your
-    place: it begins with what is unread, and what it has written is seen. A message that it could
-    not write, because it was ended, stays unread and comes again.
+    Attaches to your node, or runs it if none is running. What it prints stays unread. With --seen
+    it starts with unread messages, and marks what it has printed as seen; a message that could
+    not be printed stays unread, and is printed the next time.
     """
 )
 @options.registry
 @options.me
-@click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object a line, instead of plain lines."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.option(
     "--from",
     "only",
     metavar="NAME",
     shell_complete=options.known_names,
-    help="Only what concerns NAME.",
+    help="Print only events of NAME.",
 )
 @click.option(
     "--seen",
     is_flag=True,
-    help="Begin with what is unread, and count as seen what was written.",
+    help="Start with unread messages, and mark printed ones as seen.",
 )
 @node_options
 @click.pass_context

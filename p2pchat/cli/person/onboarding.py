@@ -1,4 +1,4 @@
-"""`p2p` alone: ask a newcomer the few questions there are, and go on to the prompt."""
+"""`p2p` without a command: ask a new user the few necessary questions, then show the prompt."""
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 
 
 _SHORTEST: Final = 6
-"""Characters of a password, as secure registries want them (PROTOCOL, "Names")."""
+"""The fewest characters of a password at a secure registry (PROTOCOL, "Names")."""
 
 
 class Begun(NamedTuple):
-    """Who to be online as, where (None: as the settings say), and who has invited them, if so."""
+    """The account to use, its registry (None: from the settings), and the invitation used,
+    if any.
+    """
 
     username: str
     registry: str | None = None
@@ -45,11 +47,11 @@ class Begun(NamedTuple):
 
 
 def begin(settings: Settings) -> Begun:
-    """Return the account to log in as, having made it or asked for it where none is known.
+    """Return the account to log in as, asking for it or creating it if none is known.
 
-    The registry is reached before anything else is asked; what it refuses is asked again, and what
-    was answered is kept. Keeps the registry in the configuration file, if it was asked for. Raises
-    UsageError, and what keeps us from the registry where it was not asked for.
+    The registry is contacted before anything else is asked. Refused answers are asked again, with
+    the earlier answers kept. If the registry was asked for, it is saved in the configuration file.
+    Raise UsageError, and, if the registry was not asked for, the error that keeps us from it.
     """
     if _has_an_account(settings) or settings.resolved["registry"][1] != DEFAULT:
         given = options.given_password(settings, None)
@@ -78,10 +80,10 @@ def join_by(
     password: str | None,
     ask: bool,
 ) -> str:
-    """Return the account at the registry, made or asked for if there is none.
+    """Return the account at the registry, asking for it or creating it if there is none.
 
-    Who has invited us is a verified contact from then on. `ask`: a user can be asked for what is
-    missing, and again for what is refused.
+    The sender of the invitation becomes a verified contact. `ask`: the user can be asked for what
+    is missing, and again for what was refused.
     """
     return _at(settings, registry, invitation, name, password, ask=ask)
 
@@ -108,7 +110,7 @@ def _at(
             elif name is None or password is None:
                 raise UsageError(
                     "there is no terminal to ask for a name and a password on",
-                    advice="--name NAME, and --password-file FILE or P2P_PASSWORD",
+                    advice="use --name NAME, and --password-file FILE or P2P_PASSWORD",
                 )
             else:
                 username = us.named(name)
@@ -122,10 +124,9 @@ def _at(
 def _choose_account(
     us: "UserSession", name: str | None, given: str | None, code: str, *, is_new: bool
 ) -> str:
-    """Ask for a name and a password until the registry takes them; return the name.
+    """Ask for a name and a password until the registry accepts them; return the name.
 
-    `given` is a password that need not be asked for, once. `is_new`: an account is made if there
-    is none of that name, without a question.
+    `given` is a password to try first. `is_new`: create an account of that name without asking.
     """
     makes, typed, asked = True, "" if name is None else us.named(name), name is None
     while True:
@@ -133,7 +134,7 @@ def _choose_account(
             typed = _ask_name(us, typed)
         asked = True
         if not is_new:
-            makes = click.confirm("Make a new account of that name?", default=makes, err=True)
+            makes = click.confirm("Create a new account with that name?", default=makes, err=True)
         password = given or _ask_password(typed, is_new=makes, twice=makes and not is_new)
         given = None
         credentials = us.credentials(typed, password)
@@ -153,7 +154,7 @@ def _choose_account(
 def _make_or_log_in(
     us: "UserSession", credentials: Credentials, password: str, code: str, *, ask: bool = False
 ) -> None:
-    """Make the account; log in instead if there is one of that name whose password it is."""
+    """Create the account; log in instead if it exists and has that password."""
     try:
         if ask:
             _register(us, credentials, password, code)
@@ -171,7 +172,7 @@ def _make_or_log_in(
 def _ask_name(us: "UserSession", before: str) -> str:
     """Ask until the answer is a valid name; earlier answers are kept."""
     if us.url.secure and not before:
-        echo_wrapped(f"A name there has {PLAIN_RULE}.", err=True)
+        echo_wrapped(f"Names there have {PLAIN_RULE}.", err=True)
     while True:
         typed: str = click.prompt(
             "Your name there",
@@ -179,7 +180,7 @@ def _ask_name(us: "UserSession", before: str) -> str:
             err=True,
         )
         if "://" in typed:
-            echo("that is a link; what is asked for is a name for you, such as alice", err=True)
+            echo("that is a link; enter a name for yourself, such as alice", err=True)
             continue
         try:
             return us.named(typed)
@@ -198,7 +199,7 @@ def _ask_password(name: str, *, is_new: bool, twice: bool) -> str:
             continue
         if not is_new or len(password) >= _SHORTEST:
             return password
-        echo(f"that has {len(password)}; at least {_SHORTEST} characters are needed", err=True)
+        echo(f"that has {len(password)} characters; at least {_SHORTEST} are required", err=True)
 
 
 def _say(error: P2PError) -> None:
@@ -206,7 +207,7 @@ def _say(error: P2PError) -> None:
 
 
 def _has_an_account(settings: Settings) -> bool:
-    """Return whether there is an account at the registry that counts without a question."""
+    """Return whether there is an account at the registry that the settings name."""
     if not settings.profile_file.exists():
         return False
     from p2pchat.app.profile_home import open_profile_home
@@ -216,7 +217,7 @@ def _has_an_account(settings: Settings) -> bool:
 
 
 def _ask_registry(settings: Settings, before: str) -> str:
-    """Ask until the answer is a registry's link; Enter means the one from before."""
+    """Ask until the answer is a registry's link; Enter means the earlier one."""
     make_folder(settings.config_file.parent)
     while True:
         what = "this machine" if before == settings.registry else before
@@ -238,7 +239,7 @@ def _ask_registry(settings: Settings, before: str) -> str:
 
 
 def _register(us: "UserSession", credentials: Credentials, password: str, code: str = "") -> None:
-    """Make the account, asking for an invitation where the registry wants one."""
+    """Create the account, asking for an invitation code if the registry requires one."""
     invite = code
     while True:
         try:
@@ -246,7 +247,7 @@ def _register(us: "UserSession", credentials: Credentials, password: str, code: 
         except InviteNeeded as error:
             if invite:
                 _say(error)
-            asked = "It takes an invitation. The code you were given"
+            asked = "This registry requires an invitation. Your code"
             invite = click.prompt(asked, err=True).strip()
         else:
             return

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    help="""See whether USER is online, and where.
+    help="""Show whether USER is online, and where.
 
     \b
     p2p search bob
@@ -69,7 +69,7 @@ def search(
 def _through_node(
     settings: Settings, us: "UserSession", me: str | None, user: str
 ) -> "Whereabouts | None":
-    """Ask the running node, so that there is no second login; return None if none answers."""
+    """Ask the running node, to avoid a second login; return None if none answers."""
     from p2pchat.app.running_node import running_node
     from p2pchat.client.client import REGISTRY_TIMEOUT
     from p2pchat.protocol.client.orders import Search
@@ -84,4 +84,4 @@ def _through_node(
         except TimedOut:
             raise
         except P2PError:
-            return None  # it has ended meanwhile, or cannot ask the registry
+            return None  # it has ended, or cannot reach the registry

@@ -19,19 +19,20 @@ _RETRY_WAIT = 15.0
 """Seconds; the default of p2p send."""
 
 _PART_BYTES = 60_000
-"""Most bytes of each part of a long text from stdin; a message has at most 65,536."""
+"""The most bytes of each part of a long text from stdin; a message has at most 65,536."""
 
 _PLACE_OF_TEXT = 1
-"""Among the positional arguments of p2p send."""
+"""The index of the text among the positional arguments of p2p send."""
 
 
 class _Send(click.Command):
     """A command whose last argument is a text that may look like an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Return what is left of the arguments; raise UsageError if a text looks like an option.
+        """Return the remaining arguments; raise UsageError if the text looks like an option.
 
-        `--help` after the name would show the help and exit with 0, as if the text had been sent.
+        Otherwise `--help` after the name would show the help and exit with 0, as if the text had
+        been sent.
         """
         places = list(self._places(args))
         for place, arg in places:
@@ -65,8 +66,8 @@ class _Send(click.Command):
 def _taken_for_an_option(text: str) -> UsageError:
     return UsageError(
         f"{text} was taken for an option, and nothing was sent",
-        likely="the text begins with a dash",
-        advice=f'p2p send NAME -- "{text} ...", or give it on stdin',
+        likely="the text starts with a dash",
+        advice=f'p2p send NAME -- "{text} ...", or pipe the text in',
     )
 
 
@@ -82,9 +83,9 @@ def _taken_for_an_option(text: str) -> UsageError:
 
     If your node is running, it sends the text; otherwise this command logs in until it is done.
 
-    Exit codes: 0 if USER's node has acknowledged the text, 6 if it waits in the outbox, 5 if there
-    is no such user, 7 if USER rejected it, and 10 if USER has a new key: it waits in the outbox
-    until you trust that key.
+    Exit codes: 0 if USER's node has acknowledged the text, 6 if it is queued, 5 if there is no
+    such user, 7 if USER rejected it, and 10 if USER has a new key: it is queued until you trust
+    that key.
     """,
 )
 @click.argument("user", shell_complete=options.known_names)
@@ -99,20 +100,20 @@ def _taken_for_an_option(text: str) -> UsageError:
     metavar="SECONDS",
     help="How long to wait for the acknowledgement.",
 )
-@click.option("--queue", is_flag=True, help="Do not wait: send when you are both online.")
+@click.option("--queue", is_flag=True, help="Do not wait; it is sent when you are both online.")
 @click.option(
     "--at",
     "not_before",
     type=ComingMoment(),
     metavar="TIME",
-    help="Send it then, or when a node of yours runs after that: 9:00, 2h, tomorrow.",
+    help="Send it at that time, or once a node of yours runs after it: 9:00, 2h, tomorrow.",
 )
 @click.option(
     "--expires",
     type=Duration(),
     default=0,
     metavar="TIME",
-    help="Give it up if it is not delivered so long after: 30m, 2h, 1d.",
+    help="Give up if it is not delivered within that time: 30m, 2h, 1d.",
 )
 @click.pass_obj
 def send(
@@ -175,7 +176,7 @@ def _list(settings: Settings, registry: str | None, *, as_json: bool, raw: bool)
     print_scheduled(later, as_json=as_json, raw=raw)
 
 
-@outbox.command(help="Cancel the messages that wait for USER and are not on their way.")
+@outbox.command(help="Cancel queued messages to USER that are not being sent.")
 @click.argument("user", shell_complete=options.known_names)
 @options.me
 @click.pass_obj
@@ -187,11 +188,11 @@ def cancel(given: tuple[Settings, str | None], user: str, me: str | None) -> Non
 
 
 @outbox.command(
-    help="""Resend messages that have failed or may be lost at USER.
+    help="""Resend messages to USER that have failed or may be lost.
 
-    They go to the key that USER has now.
+    They are encrypted to the key that USER has now.
 
-    These are the cancelled ones, those for an older key, and those that USER's disk may have lost.
+    These are cancelled messages, those for an older key, and those that USER's disk may have lost.
     USER sees no message twice.
     """
 )
@@ -210,7 +211,7 @@ def retry(given: tuple[Settings, str | None], user: str, me: str | None) -> None
         count = len(us.history.lines(name, states=TO_RETRY))
         count += us.history.count_queued(name, other_than=key)
     if not count:
-        raise UsageError(f"nothing for {name} has failed or is missing there")
+        raise UsageError(f"no message to {name} has failed or may be lost")
     deliver(settings, registry, me, user, None, _RETRY_WAIT)
     echo(f"{_lines(count)} delivered")
 
@@ -220,10 +221,10 @@ def _lines(count: int) -> str:
 
 
 def _texts(text: str | None) -> tuple[str, ...]:
-    """Return the messages: the argument, or stdin, split after a line where that is possible."""
+    """Return the messages: the argument, or stdin, split at line ends where possible."""
     if text is None:
         if sys.stdin is None or is_terminal(sys.stdin):
-            raise UsageError("nothing to send", advice='p2p send NAME "TEXT", or give it on stdin')
+            raise UsageError("nothing to send", advice='p2p send NAME "TEXT", or pipe the text in')
         text = sys.stdin.read().removeprefix("\ufeff").rstrip("\n")
     if not text.strip():
         raise UsageError("nothing to send", likely="the text is empty")
@@ -242,7 +243,7 @@ def _texts(text: str | None) -> tuple[str, ...]:
 
 
 def _pieces(text: str) -> list[str]:
-    """Return the lines; one that is too long for a message comes in parts."""
+    """Return the lines; a line that is too long for a message is split."""
     step = _PART_BYTES // 4  # a character has at most four bytes in UTF-8
     return [
         line[start : start + step]

@@ -1,1 +1,1 @@
-"""Commands about what a profile holds, and how it is set up."""
+"""Commands on a profile: its settings, history and backups."""

@@ -1,4 +1,4 @@
-"""`p2p config`: see which settings count, and why; and change them."""
+"""`p2p config`: show the settings in effect and their sources, and change them."""
 
 import json
 
@@ -11,7 +11,7 @@ from p2pchat.errors import UsageError
 
 
 @click.group(
-    help="""See and change your settings.
+    help="""Show and change your settings.
 
     \b
     p2p config list --origin
@@ -22,9 +22,9 @@ def config() -> None:
     """Run `p2p config`."""
 
 
-@config.command("list", help="List every setting with its value, unless an option says otherwise.")
-@click.option("--origin", is_flag=True, help="Say where each comes from.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
+@config.command("list", help="List every setting with its value (options override it).")
+@click.option("--origin", is_flag=True, help="Show where each value comes from.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per setting.")
 @click.pass_obj
 def list_(settings: Settings, origin: bool, as_json: bool) -> None:
     """Run `p2p config list`."""
@@ -39,14 +39,14 @@ def list_(settings: Settings, origin: bool, as_json: bool) -> None:
             echo(f"{line:<44}  # {where}" if origin else line)
 
 
-@config.command(help="Print where the file is.")
+@config.command(help="Print the path of the configuration file.")
 @click.pass_obj
 def path(settings: Settings) -> None:
     """Run `p2p config path`."""
     echo(str(settings.config_file))
 
 
-@config.command(help="Open the file in your editor, and look at it before it counts.")
+@config.command(help="Edit the file in your editor; invalid settings are not saved.")
 @click.pass_obj
 def edit(settings: Settings) -> None:
     """Run `p2p config edit`."""
@@ -71,7 +71,9 @@ def edit(settings: Settings) -> None:
                 configuration_of(text, file, profile)
         except UsageError as error:
             echo(error.what, err=True)
-            click.confirm("Edit again? (else nothing changes)", default=True, abort=True, err=True)
+            click.confirm(
+                "Edit again? (otherwise nothing changes)", default=True, abort=True, err=True
+            )
         else:
             replace_configuration(file, text)
             return

@@ -1,4 +1,4 @@
-"""`p2p profile`: back up what a person has on this machine, and restore it."""
+"""`p2p profile`: back up a user's profile, and restore it."""
 
 import itertools
 import tempfile
@@ -24,7 +24,7 @@ def profile() -> None:
 @profile.command(
     help="""Back up accounts, contacts, history and key to a tar archive.
 
-    Also while you are online.
+    Works while you are online, too.
 
     \b
     p2p profile backup alice.tar
@@ -46,21 +46,21 @@ def backup(settings: Settings, file: Path, force: bool) -> None:
             f"there is no profile in {settings.data_home}", advice="p2p register NAME creates one"
         )
     if file.exists() and not force:
-        raise UsageError(f"{file} exists already", advice="name another file, or give --force")
-    load_identity(settings.identity_file)  # made now if none was needed so far
+        raise UsageError(f"{file} exists already", advice="choose another file, or use --force")
+    load_identity(settings.identity_file)  # creates it if it was not needed so far
     with closing(Profile(settings.profile_file)) as ours:
         write_archive(ours.store, settings.profile_file, [settings.identity_file], file)
-    echo(f"your accounts, contacts, history and key are in {file}", err=True)
+    echo(f"backed up your accounts, contacts, history and key to {file}", err=True)
 
 
 @profile.command(
-    help="""Restore what p2p profile backup has written.
+    help="""Restore a backup made by p2p profile backup.
 
     \b
     p2p profile restore alice.tar
 
-    Messages since the backup are not in it. None is taken for delivered that is not, and contacts
-    are told if messages may be missing here.
+    Messages since the backup are missing. No undelivered message is shown as delivered, and
+    contacts are told if messages may be missing here.
     """
 )
 @click.argument("file", type=_ARCHIVE)
@@ -78,7 +78,7 @@ def restore(settings: Settings, file: Path, force: bool) -> None:
     if database.exists() and not force:
         raise UsageError(
             f"there is a profile in {settings.data_home}",
-            advice="give --force: the old profile is kept in a folder",
+            advice="use --force; the old profile is kept in a folder",
         )
     with tempfile.TemporaryDirectory(dir=settings.data_home, prefix=".restore-") as scratch:
         folder = Path(scratch)
@@ -86,19 +86,19 @@ def restore(settings: Settings, file: Path, force: bool) -> None:
         load_identity(folder / identity.name)
         try_profile(folder / database.name)
         kept = _set_aside(database, identity)
-        # The key first: a profile without its key would be given another one.
+        # The key first: a profile without a key would get a new one.
         (folder / identity.name).replace(identity)
         (folder / database.name).replace(database)
-    echo(f"your profile is as it was in {file}", err=True)
+    echo(f"restored your profile from {file}", err=True)
     if kept is not None:
         echo(f"the old one is in {kept}", err=True)
 
 
 def _set_aside(database: Path, identity: Path) -> Path | None:
-    """Move the existing profile to a folder of its own and return that; None if there is none.
+    """Move the existing profile to its own folder and return that; None if there is none.
 
-    What SQLite keeps beside the database goes with it under its own name: it may hold the last
-    transactions, and would otherwise be taken for the new database's.
+    SQLite's side files are moved with their names: they may hold the last transactions, and would
+    otherwise be applied to the new database.
     """
     beside = [database.with_name(database.name + end) for end in ("-wal", "-shm")]
     files = [file for file in (database, identity, *beside) if file.exists()]
@@ -114,7 +114,7 @@ def _set_aside(database: Path, identity: Path) -> Path | None:
 
 
 def _refuse_if_online(settings: Settings) -> None:
-    """Raise AlreadyOnline if a node is running: it would go on writing to the old files."""
+    """Raise AlreadyOnline if a node is running: it would keep writing to the old files."""
     from p2pchat.client.socket_client import process_at
     from p2pchat.private_files import is_locked
 

@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 )
 @click.argument("user", required=False, shell_complete=options.known_names)
 @options.registry
-@click.option("--search", "words", default="", metavar="WORDS", help="Only lines with these words.")
-@click.option("--since", type=Moment(), help="Only what was said from then on: 2h, monday, 14:30.")
-@click.option("--until", type=Moment(), help="Only what was said before that.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the last N lines.")
+@click.option(
+    "--search", "words", default="", metavar="WORDS", help="Show only lines with these words."
+)
+@click.option("--since", type=Moment(), help="Show only lines since then: 2h, monday, 14:30.")
+@click.option("--until", type=Moment(), help="Show only lines before then.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Show only the last N lines.")
 @line_options
-@click.option("--delete", is_flag=True, help="Delete every line with USER, for good.")
+@click.option("--delete", is_flag=True, help="Delete all lines with USER, for good.")
 @click.pass_obj
 def history(
     settings: Settings,
@@ -49,7 +51,7 @@ def history(
     from p2pchat.app.profile_home import open_profile_home
 
     if user is None and not words:
-        raise UsageError("whose history?", advice="p2p history NAME, or --search WORDS")
+        raise UsageError("no contact was named", advice="p2p history NAME, or --search WORDS")
     with open_profile_home(settings, registry) as us:
         name = None if user is None else us.contact_named(user, None)
         kept = us.history
@@ -69,5 +71,5 @@ def _delete(kept: "History", name: str | None) -> None:
     from p2pchat.protocol.counting import counted
 
     if name is None:
-        raise UsageError("whose history is to be deleted?", advice="p2p history NAME --delete")
+        raise UsageError("--delete needs a contact", advice="p2p history NAME --delete")
     echo(f"{counted(kept.forget(name))} with {name} deleted")

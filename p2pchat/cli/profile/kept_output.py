@@ -1,4 +1,4 @@
-"""How kept lines are printed: for people, as JSON, or as the bytes that were said."""
+"""Print stored lines: as text, as JSON, or as raw bytes."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 def line_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say how lines are printed: `as_json` and `raw`."""
+    """Decorate a command with the options for the output format: `as_json` and `raw`."""
     as_json = click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON object for each line."
+        "--json", "as_json", is_flag=True, help="Print one JSON object per line."
     )
     raw = click.option(
         "--raw",
         is_flag=True,
         callback=_check_raw,
-        help="Print the texts alone, as they were said; not to a terminal.",
+        help="Print only the texts, unchanged; not to a terminal.",
     )
     return as_json(raw(command))
 
@@ -44,7 +44,7 @@ def print_lines(lines: "Sequence[KeptLine]", *, me: str, as_json: bool, raw: boo
 
 
 def print_scheduled(lines: "Sequence[ScheduledLine]", *, as_json: bool, raw: bool) -> None:
-    """Print lines that are to be sent later, in the same three ways."""
+    """Print scheduled lines, in one of the same three formats."""
     from p2pchat.protocol.client.objects import scheduled_object
     from p2pchat.ui.text.render import scheduled_line
 
@@ -58,10 +58,10 @@ def print_scheduled(lines: "Sequence[ScheduledLine]", *, as_json: bool, raw: boo
 
 
 def _check_raw(_: click.Context, __: click.Parameter, raw: bool) -> bool:
-    """Refuse to write to a terminal what it could obey."""
+    """Raise UsageError if stdout is a terminal, which would interpret raw text."""
     if raw and is_terminal(sys.stdout):
         raise UsageError(
-            "--raw does not write to a terminal, which would obey what is in the texts",
+            "--raw does not print to a terminal, which would interpret control characters",
             advice="redirect it: p2p history bob --raw > bob.txt",
         )
     return raw

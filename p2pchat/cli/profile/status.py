@@ -1,4 +1,4 @@
-"""`p2p status`: how your node stands, quickly enough for a status bar."""
+"""`p2p status`: show your node's state, quickly enough for a status bar."""
 
 import sys
 from contextlib import closing, suppress
@@ -16,7 +16,7 @@ _LOOK_EVERY: Final = 1.0  # seconds
 
 
 @click.command(
-    help="""Show whether your node is running, who is online, what is unread and what waits.
+    help="""Show whether your node is running, who is online, and unread and queued lines.
 
     \b
     p2p status
@@ -24,7 +24,7 @@ _LOOK_EVERY: Final = 1.0  # seconds
     p2p status --format '{unread} unread, {waiting} wait'
     p2p status --watch --format '{unread}'
 
-    Exits 0 where no node is running, too: what is unread and what waits is on your disk.
+    Exits 0 even if no node is running: unread and queued lines are on your disk.
     """
 )
 @options.registry
@@ -36,7 +36,7 @@ _LOOK_EVERY: Final = 1.0  # seconds
     metavar="TEXT",
     help="Print TEXT, with {unread}, {waiting}, {online}, {standing}, {user} and so on replaced.",
 )
-@click.option("--watch", is_flag=True, help="Go on, and print again whenever it has changed.")
+@click.option("--watch", is_flag=True, help="Keep running, and print again on every change.")
 @click.pass_obj
 def status(
     settings: Settings,
@@ -48,7 +48,7 @@ def status(
 ) -> None:
     """Run `p2p status`."""
     if as_json and template is not None:
-        raise UsageError("--json and --format are two forms of the same", advice="choose one")
+        raise UsageError("--json and --format exclude each other", advice="use only one of them")
     before = None
     while True:
         fields = _status(settings, registry, me)
@@ -98,7 +98,7 @@ def _print(
 
 
 def _status(settings: Settings, registry: str | None, me: str | None) -> dict[str, object]:
-    """Ask the node, or see what there is without one."""
+    """Ask the node, or read the profile if none is running."""
     from p2pchat.app.profile_home import open_profile_home
     from p2pchat.app.running_node import running_node
     from p2pchat.errors import LinkLost
@@ -107,7 +107,7 @@ def _status(settings: Settings, registry: str | None, me: str | None) -> dict[st
 
     with open_profile_home(settings, registry) as us, closing(Loop()) as loop:
         username = us.own_account(me)
-        # A node that ends meanwhile is none any more.
+        # A node that ends now is not running any more.
         with suppress(LinkLost), running_node(loop, settings, us, username) as running:
             if running is not None:
                 answer = running.ask(GetStatus())

@@ -1,4 +1,4 @@
-"""`p2p status --format`: the user's own line, for a status bar or a prompt. Pure."""
+"""`p2p status --format`: a user-defined line, for a status bar or a prompt. Pure."""
 
 import string
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from p2pchat.errors import UsageError, nearest
 
 
 def formatted(template: str, fields: Mapping[str, Any]) -> str:
-    """Return the template with `{unread}` and the like replaced.
+    """Return the template with fields such as `{unread}` replaced.
 
-    Lists and tables count: how many are online, how many lines are unread in all. Raise UsageError
-    for a field that there is not.
+    Lists and tables yield counts: the number of online contacts, the total of unread lines. Raise
+    UsageError for an unknown field.
     """
     values = {name: _shown(value) for name, value in fields.items()}
     return "".join(_parts(template, values))
@@ -22,7 +22,7 @@ def _parts(template: str, values: Mapping[str, str]) -> list[str]:
     try:
         pieces = list(string.Formatter().parse(template))
     except ValueError as error:
-        raise UsageError(f"--format: {error}", advice="{{ is a brace itself") from error
+        raise UsageError(f"--format: {error}", advice="write {{ for a literal brace") from error
     for text, name, _, _ in pieces:
         parts.append(text)
         if name is None:

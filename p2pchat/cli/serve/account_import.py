@@ -1,4 +1,4 @@
-"""Accounts from a file of `username password` lines, as the original system keeps them."""
+"""Import accounts from a file of `username password` lines, as the original system keeps them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ _NOT_UTF8 = range(0xDC80, 0xDD00)
 
 
 class Imported(NamedTuple):
-    """What became of a line: whether it made an account, and what the operator should know."""
+    """The outcome of a line: whether it created an account, and a remark for the operator."""
 
     line: int
     is_made: bool
@@ -24,9 +24,9 @@ class Imported(NamedTuple):
 def import_accounts(
     registry: "OperatedRegistry", file: Path, *, dry_run: bool
 ) -> Iterator[Imported]:
-    """Make an account of each line, but for empty ones and comments; yield what became of it.
+    """Create an account for each line except empty ones and comments; yield the outcomes.
 
-    `dry_run`: only say what would. Raise StorageError.
+    `dry_run`: only report what would happen. Raise StorageError.
     """
     from p2pchat.protocol.names import is_plain_username
     from p2pchat.registry.store.accounts import Creation
@@ -52,7 +52,7 @@ def import_accounts(
 
 
 def check_new_name(name: str) -> None:
-    """Raise UsageError if an account cannot have the name at either listener."""
+    """Raise UsageError if the name is valid at neither listener."""
     from p2pchat.protocol.names import is_username
     from p2pchat.protocol.text import one_line
 
@@ -64,7 +64,7 @@ def check_new_name(name: str) -> None:
 
 
 def _refusal(name: str, password: str) -> str:
-    """Return why a line can make no account; empty if it can."""
+    """Return why a line cannot create an account; empty if it can."""
     try:
         check_new_name(name)
     except UsageError as error:
@@ -72,12 +72,12 @@ def _refusal(name: str, password: str) -> str:
     if not password:
         return f"{name} has no password"
     if any(ord(c) in _NOT_UTF8 for c in password):
-        return f"the password of {name} is no text in UTF-8"
+        return f"the password of {name} is not valid UTF-8"
     return ""
 
 
 def _original_only(name: str) -> str:
     return (
-        f"{name} can log in through the original listener only: names of the secure one are"
+        f"{name} can log in only at the original listener: names at the secure one are"
         " lower-case letters, digits, '.', '_' and '-', at most 32"
     )

@@ -12,18 +12,18 @@ from p2pchat.errors import UsageError
 
 
 @click.command(
-    help="""Write a registry's accounts and its key to a tar archive, while it runs or not.
+    help="""Back up a registry's accounts and key to a tar archive, even while it is running.
 
     \b
     p2p backup registry.tar
-    tar -xf registry.tar -C FOLDER      and: p2p serve --data-dir FOLDER
+    tar -xf registry.tar -C FOLDER      then: p2p serve --data-dir FOLDER
 
     Keep it where no other user can read it. A shared database is backed up with pg_dump.
     """
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @options.data_dir
-@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @click.pass_obj
 def backup(settings: Settings, file: Path, data_dir: Path | None, force: bool) -> None:
     """Run `p2p backup`."""
@@ -36,6 +36,6 @@ def backup(settings: Settings, file: Path, data_dir: Path | None, force: bool) -
         raise UsageError("the accounts are in a shared database", advice="back it up with pg_dump")
     check_registry(folder)
     if file.exists() and not force:
-        raise UsageError(f"{file} is there already", advice="name another file, or give --force")
+        raise UsageError(f"{file} exists already", advice="choose another file, or use --force")
     back_up(database, file)
-    echo(f"the accounts and the key are in {file}", err=True)
+    echo(f"backed up the accounts and the key to {file}", err=True)

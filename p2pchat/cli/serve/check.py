@@ -1,6 +1,6 @@
-"""`p2p serve --check`: see whether a registry could run as it is configured, and change nothing.
+"""`p2p serve --check`: check whether a registry could run with its configuration; change nothing.
 
-Each look gives findings of one thing; `findings` prints them.
+Each check yields the findings on one subject.
 """
 
 import datetime as dt
@@ -25,9 +25,9 @@ _SOON: Final = dt.timedelta(days=14)
 
 
 def report(configuration: Configuration, file: Path | None) -> int:
-    """Print what was found, a line each; return the exit code: 0, or 1 where something is wrong.
+    """Run all checks and print the findings; return 0, or 1 if anything is wrong.
 
-    `file` is where settings were read from, if from a file.
+    `file` is the settings file that was read, if any.
     """
     found = Report()
     found.tell("settings", Finding("ok", f"settings: {file or 'no file'}"))
@@ -58,22 +58,22 @@ def _folder(configuration: Configuration) -> Iterator[Finding]:
     except OSError as error:
         raise StorageError(
             f"cannot write in the folder {there}: {error.strerror}",
-            likely="it is not yours, its disk is full, or the service may only read it",
-            advice="choose another --data-dir, or look at its owner",
+            likely="it belongs to another user, its disk is full, or the service may only read it",
+            advice="choose another --data-dir, or check its owner",
         ) from error
-    yield Finding("ok", f"folder: {folder}{'' if there == folder else ', to be made'}")
+    yield Finding("ok", f"folder: {folder}{'' if there == folder else ', to be created'}")
 
 
 def _database(configuration: Configuration) -> Iterator[Finding]:
     file = registry_database(configuration.folder)
     if configuration.database is not None:
         try_shared(configuration.database)
-        yield Finding("ok", "database: shared, and it answers")
+        yield Finding("ok", "database: shared, reachable")
     elif file.exists():
         try_file(file)
         yield Finding("ok", f"database: {file}")
     else:
-        yield Finding("ok", f"database: {file}, to be made")
+        yield Finding("ok", f"database: {file}, to be created")
 
 
 def _certificate(configuration: Configuration) -> Iterator[Finding]:
@@ -82,14 +82,14 @@ def _certificate(configuration: Configuration) -> Iterator[Finding]:
     certificate, key = configuration.certificate or own_certificate(configuration.folder)
     missing = [file for file in (certificate, key) if not file.exists()]
     if len(missing) == 2:
-        yield Finding("ok", f"certificate: {certificate}, to be made")
+        yield Finding("ok", f"certificate: {certificate}, to be created")
         return
     if missing:
         yield Finding(
             "wrong",
-            f"certificate: {missing[0]} is not there",
-            "a copy was put back in part; another key would be made, and no join link hold",
-            f"put {missing[0].name} back, or take the other one away if that is what you want",
+            f"certificate: {missing[0]} is missing",
+            "a backup was restored only in part; with a new key no join link would work",
+            f"restore {missing[0].name}, or remove the other file if you want a new key",
         )
         return
     server_context(certificate, key)
@@ -100,18 +100,20 @@ def _certificate(configuration: Configuration) -> Iterator[Finding]:
     fingerprint = fingerprint_of_file(certificate)
     what = f"certificate: {certificate}, until {until:%Y-%m-%d}, key #{fingerprint}"
     if now >= until:
-        yield Finding("wrong", f"{what}: it has expired", advice="renew it over the same key")
+        yield Finding("wrong", f"{what}: it has expired", advice="renew it with the same key")
     elif now < since:
-        yield Finding("wrong", f"{what}: it is good from {since:%Y-%m-%d %H:%M} UTC only")
+        yield Finding("wrong", f"{what}: it is not valid before {since:%Y-%m-%d %H:%M} UTC")
     elif until - now < _SOON:
-        yield Finding("warn", f"{what}: it expires soon", advice="renew it over the same key")
+        yield Finding("warn", f"{what}: it expires soon", advice="renew it with the same key")
     else:
         yield Finding("ok", what)
 
 
 def _listeners(configuration: Configuration) -> Iterator[Finding]:
     if in_use(registry_database(configuration.folder)):
-        yield Finding("ok", f"listeners: not tried, a registry runs on {configuration.folder}")
+        yield Finding(
+            "ok", f"listeners: not checked, a registry is running in {configuration.folder}"
+        )
         return
     listeners = {"original": configuration.original, "secure": configuration.secure}
     for dialect, listener in listeners.items():
@@ -133,11 +135,9 @@ def _metrics(configuration: Configuration) -> Iterator[Finding]:
     if address is None:
         return
     if importlib.util.find_spec("prometheus_client") is None:
-        yield Finding(
-            "wrong", "metrics: they cannot be told", advice="pip install 'p2pchat[metrics]'"
-        )
+        yield Finding("wrong", "metrics: not available", advice="pip install 'p2pchat[metrics]'")
     elif in_use(registry_database(configuration.folder)):
-        yield Finding("ok", "metrics: the address is not tried, a registry runs")
+        yield Finding("ok", "metrics: the address was not checked, a registry is running")
     else:
         try_to_bind(address, 0)
         yield Finding("ok", f"metrics: http://{address}/metrics")

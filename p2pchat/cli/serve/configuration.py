@@ -1,6 +1,6 @@
-"""The configuration of a registry, from the options of `p2p serve`.
+"""The configuration of a registry, built from the options of `p2p serve`.
 
-Opens nothing and knows no option's spelling where it need not name one in an error.
+Opens nothing, and knows option names only for error messages.
 """
 
 from dataclasses import dataclass
@@ -19,14 +19,16 @@ from p2pchat.registry.store.passwords import STANDARD_COST, Cost
 
 
 class OriginalListener(NamedTuple):
-    """Where the original dialect is spoken."""
+    """The address of the original dialect's listener."""
 
     tcp: Address
     udp_port: int
 
 
 class SecureListener(NamedTuple):
-    """Where the secure dialect is spoken; by which name others come, None: by the machine's own."""
+    """The address of the secure dialect's listener, and the host in join links (None: this
+    machine's).
+    """
 
     tcp: Address
     udp_port: int | None
@@ -35,9 +37,9 @@ class SecureListener(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """How a registry is to run.
+    """The configuration of a registry.
 
-    `certificate` is None for a self-made one, `database` for the file in its folder.
+    `certificate` is None for a self-signed one, `database` for the file in the registry's folder.
     """
 
     folder: Path
@@ -54,18 +56,18 @@ class Configuration:
     cost: Cost
 
     def doubts(self) -> list[str]:
-        """Return warnings, in plain words, of settings that may be a mistake."""
+        """Return warnings about settings that may be mistakes."""
         doubts = []
         if self.hello_patience <= self.hello_interval:
             doubts.append(
-                f"clients say HELLO every {self.hello_interval:g} s but are hung up on after"
-                f" {self.hello_patience:g} s of silence"
+                f"clients send heartbeats every {self.hello_interval:g} s, but are disconnected"
+                f" after {self.hello_patience:g} s of silence"
             )
         host = self.original.tcp.host if self.original else ""
         if host and not (is_ip(host) and is_loopback(host)):
             doubts.append(
-                "the original listener is open to other machines: names, passwords and who talks to"
-                " whom travel there in clear"
+                "the original listener is open to other machines: it transmits names, passwords and"
+                " contacts in clear"
             )
         return doubts
 
@@ -95,17 +97,19 @@ def configure(
     settings_of_limits: tuple[limit_option.Given, ...],
     password_cost: tuple[int, int] | None,
 ) -> Configuration:
-    """Return what the options of `p2p serve` come to. Raise UsageError if that is nonsense."""
+    """Return the configuration for the options of `p2p serve`. Raise UsageError if they
+    conflict.
+    """
     if (tls_cert is None) != (tls_key is None):
-        raise UsageError("--tls-cert and --tls-key go together", advice="give both, or neither")
+        raise UsageError("--tls-cert and --tls-key go together", advice="use both, or neither")
     if no_original and no_secure:
         raise UsageError(
-            "there is nothing to listen on", advice="give only one of --no-secure and --no-original"
+            "there is nothing to listen on", advice="use only one of --no-secure and --no-original"
         )
     join_host = join_host and join_host.removeprefix("[").removesuffix("]")
     if join_host and not is_host(join_host):
         raise UsageError(
-            f"--join-host: {join_host!r} is no host",
+            f"--join-host: {join_host!r} is not a host",
             advice="give the name or address by which others reach this machine",
         )
     original = OriginalListener(Address(original_host, original_port), original_udp_port)

@@ -1,4 +1,4 @@
-"""How many files and connections a process may have open at once."""
+"""Raise the limit of open files and connections of the process."""
 
 import resource
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from p2pchat.errors import StorageError
 
 _FEWEST: Final = 64
-"""What a registry needs for itself and its first clients."""
+"""The descriptors needed by a registry and its first clients."""
 
 
 def have_descriptors() -> None:
@@ -20,6 +20,6 @@ def have_descriptors() -> None:
     if granted != resource.RLIM_INFINITY and granted < _FEWEST:
         raise StorageError(
             f"only {granted} files and connections may be open at once, too few for a registry",
-            likely="ulimit -n, or LimitNOFILE of its service, is set so low",
+            likely="ulimit -n, or LimitNOFILE of its service, is low",
             advice="ulimit -n 65536",
         )

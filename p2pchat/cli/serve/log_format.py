@@ -1,7 +1,4 @@
-"""How the log of `p2p serve` looks on stderr: lines for a person, or JSON for a machine.
-
-Knows no message and no logger.
-"""
+"""The format of the log of `p2p serve` on stderr: text or JSON."""
 
 import datetime as dt
 import json
@@ -9,10 +6,12 @@ import logging
 
 
 class _JsonFormatter(logging.Formatter):
-    """One object a line, whatever is in it; in ASCII, so that no reader finds a line break."""
+    """Formats a record as one JSON object per line, in ASCII, so that it contains no line
+    breaks.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write it."""
+        """Return the record as JSON."""
         time = dt.datetime.fromtimestamp(record.created, dt.UTC)
         entry = {
             "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),

@@ -1,6 +1,6 @@
 """The options of `p2p serve`: their names, types, defaults and help.
 
-Knows neither where their values come from (see `serve_settings`) nor what they come to.
+Knows neither where values come from (see `settings`) nor how they are used.
 """
 
 import math
@@ -25,20 +25,20 @@ def _registry_limits() -> "Limits":
 
 
 class _Seconds(click.ParamType[float]):
-    """How long something lasts: at least a tenth of a second, at most a day."""
+    """A duration from a tenth of a second to a day."""
 
     name = "seconds"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Read it."""
+        """Return the seconds."""
         try:
             seconds = float(str(value))
         except ValueError:
             seconds = math.nan
         if not 0.1 <= seconds <= 86400:
-            self.fail(f"{value} is no number of seconds from 0.1 to 86400", param, ctx)
+            self.fail(f"{value} is not a number of seconds from 0.1 to 86400", param, ctx)
         return seconds
 
 
@@ -50,29 +50,29 @@ class _Cost(click.ParamType[tuple[int, int]]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int]:
-        """Read it."""
+        """Return memory and passes."""
         memory, _, passes = str(value).partition(":")
         if not (memory.isdecimal() and passes.isdecimal() and int(memory) >= 8 and int(passes)):
-            self.fail(f"{value} is no cost: KIB:PASSES, at least 8:1", param, ctx)
+            self.fail(f"{value} is not a valid cost: KIB:PASSES, at least 8:1", param, ctx)
         return int(memory), int(passes)
 
 
 class _HostAndPort(click.ParamType["Address"]):
-    """Where to listen."""
+    """An address to listen on."""
 
     name = "address"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> "Address":
-        """Read it."""
+        """Return the address."""
         from p2pchat.protocol.address import Address
 
         if isinstance(value, Address):
             return value
         host, colon, port = str(value).rpartition(":")
         if not colon or not port.isdecimal() or int(port) > 65535:
-            self.fail(f"{value} is no HOST:PORT", param, ctx)
+            self.fail(f"{value} is not of the form HOST:PORT", param, ctx)
         return Address(host.strip("[]") or "127.0.0.1", int(port))
 
 
@@ -85,21 +85,21 @@ _OPTIONS: Final = (
     click.option(
         "--host",
         metavar="HOST",
-        help="Where the secure dialect listens.  [default: every address]",
+        help="Address of the secure listener.  [default: every address]",
     ),
     click.option(
         "--port", default=7117, show_default=True, type=_PORT, help="Its TCP port; 0: any free one."
     ),
     click.option(
-        "--udp-port", type=_PORT, help="Its UDP port, for heartbeats.  [default: as the TCP port]"
+        "--udp-port", type=_PORT, help="Its UDP port, for heartbeats.  [default: same as TCP]"
     ),
     click.option(
         "--join-host",
         metavar="NAME",
-        help="By which name others reach this machine.  [default: its own]",
+        help="Name in the join link by which others reach this machine.  [default: its own]",
     ),
     click.option(
-        "--tls-cert", type=_FILE, help="Your own certificate (PEM).  [default: made and kept]"
+        "--tls-cert", type=_FILE, help="Your own certificate (PEM).  [default: a generated one]"
     ),
     click.option("--tls-key", type=_FILE, help="The key of that certificate (PEM)."),
     click.option("--no-original", is_flag=True, help="Do not serve the original dialect."),
@@ -108,7 +108,7 @@ _OPTIONS: Final = (
         default="127.0.0.1",
         show_default=True,
         metavar="HOST",
-        help="Where the original dialect listens.",
+        help="Address of the original listener.",
     ),
     click.option(
         "--original-port",
@@ -132,14 +132,14 @@ _OPTIONS: Final = (
         show_default=True,
         type=_SECONDS,
         metavar="SECONDS",
-        help="How long a node of a shared database counts that has died.",
+        help="How long before a dead node's users go offline.",
     ),
     click.option(
         "--registration",
         type=click.Choice(["open", "closed", "invite"]),
         default="open",
         show_default=True,
-        help="Who may make an account; for invite see p2p users invite.",
+        help="Who may create an account; for invite see p2p users invite.",
     ),
     click.option(
         "--hello-interval",
@@ -147,7 +147,7 @@ _OPTIONS: Final = (
         show_default=True,
         type=_SECONDS,
         metavar="SECONDS",
-        help="How often clients are to send their heartbeat.",
+        help="How often clients send heartbeats.",
     ),
     click.option(
         "--hello-patience",
@@ -155,49 +155,49 @@ _OPTIONS: Final = (
         show_default=True,
         type=_SECONDS,
         metavar="SECONDS",
-        help="How long a client may be silent.",
+        help="How long a client may be silent before it is disconnected.",
     ),
     click.option(
         "--limits",
         type=click.Choice(["default", "none"]),
         default="default",
         show_default=True,
-        help="How much strangers may ask; none is for benchmarks.",
+        help="Whether to limit requests; none is for benchmarks.",
     ),
     limit_option.limit_of(_registry_limits),
     click.option(
         "--password-cost",
         type=_Cost(),
         metavar="KIB:PASSES",
-        help="What checking a password costs.  [default: 19456:2; less is for benchmarks]",
+        help="Cost of a password hash.  [default: 19456:2; lower it only for benchmarks]",
     ),
     click.option(
         "--metrics",
         type=_HostAndPort(),
         metavar="HOST:PORT",
-        help="Where Prometheus may read this registry's numbers.  [default: nowhere]",
+        help="Serve metrics for Prometheus at this address.  [default: off]",
     ),
     click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="How the log looks; json is one object a line.",
+        help="Format of the log; json writes one object per line.",
     ),
     click.option("--verbose", is_flag=True, help="Log more."),
-    click.option("--quiet", is_flag=True, help="Log only what is wrong."),
+    click.option("--quiet", is_flag=True, help="Log only warnings and errors."),
     click.option(
         "--config",
         type=_FILE,
         metavar="FILE",
-        help=f"Settings in TOML.  [default: {FILE_NAME} in the data folder, if it is there]",
+        help=f"Settings in TOML.  [default: {FILE_NAME} in the data folder, if it exists]",
     ),
-    click.option("--check", is_flag=True, help="See whether it could run so; do not run it."),
+    click.option("--check", is_flag=True, help="Check whether it could run; change nothing."),
 )
 
 
 def serve_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add to a command the options that configure a registry."""
+    """Decorate a command with the options that configure a registry."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -1,4 +1,4 @@
-"""How an operator's command reaches a registry: its database, and the nodes that are running."""
+"""Gives an operator's command access to a registry: its database, and its running nodes."""
 
 import tomllib
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ from p2pchat.storage import Store
 class OperatedRegistry:
     """A registry's accounts, and a way to notify and query its running nodes.
 
-    `folder` None: its nodes share the database. `settings` are the operator's.
+    `folder` is None if the nodes share a database. `settings` are the operator's.
     """
 
     def __init__(self, settings: Settings, store: Store, folder: Path | None) -> None:
@@ -50,7 +50,7 @@ class OperatedRegistry:
     def changed(self, username: str, *, log_out: bool = False) -> int | None:
         """Notify the nodes that the account changed; return how many of its logins ended.
 
-        None where no registry runs, or where it is not told by several.
+        Return None if no registry is running, or several nodes share the database.
         """
         if self._folder is None:
             if log_out:
@@ -85,7 +85,7 @@ class OperatedRegistry:
             except Unreachable as error:
                 raise Unreachable(
                     f"no registry is running in {self._folder}",
-                    likely="it is not started, or has another --data-dir",
+                    likely="it was not started, or uses another --data-dir",
                     advice="p2p serve",
                 ) from error
             stack.callback(loop.run_until, lambda: not link.open)
@@ -99,7 +99,7 @@ def operated(
 ) -> Iterator[OperatedRegistry]:
     """Yield the registry in the folder, or the one whose nodes share the database with that URL.
 
-    Raise UsageError if the folder has none, unless it `may_make` one.
+    Raise UsageError if the folder has none, unless `may_make` allows creating one.
     """
     folder = data_dir or settings.registry_folder
     database = database or shared_database(folder)
@@ -120,7 +120,7 @@ def check_registry(folder: Path) -> None:
         raise UsageError(
             f"there is no registry in {folder}",
             likely="it keeps its files in another folder",
-            advice="name that with --data-dir; p2p serve and p2p users add make one",
+            advice="name it with --data-dir; p2p serve and p2p users add create one",
         )
 
 
@@ -141,7 +141,7 @@ def change(
 
 
 def shared_database(folder: Path) -> str | None:
-    """Return the URL that the folder's settings of `p2p serve` name, if they do."""
+    """Return the database URL in the folder's settings of `p2p serve`, if any."""
     try:
         found = tomllib.loads(read_text(folder / FILE_NAME)).get("database")
     except (OSError, ValueError):

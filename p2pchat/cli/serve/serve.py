@@ -29,21 +29,21 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=ServeCommand,
-    help="""Run a registry: accounts, logins, who is online at which address.
+    help="""Run a registry: it manages accounts and logins, and knows who is online where.
 
     \b
-    p2p serve                            for everybody who has the join link
-    p2p serve --registration invite      for those with a code: p2p users invite
-    p2p serve --original-host 0.0.0.0    for the original system too, in clear
-    p2p serve --check                    try whether it could run
+    p2p serve                            for anyone with the join link
+    p2p serve --registration invite      for users with a code: p2p users invite
+    p2p serve --original-host 0.0.0.0    also for the original system, in clear
+    p2p serve --check                    check whether it could run
 
-    Prints a line for each listener when it is ready, and logs to stderr. Ctrl-C or SIGTERM ends
-    it in good order.
+    Prints a line for each listener when it is ready, and logs to stderr. Ctrl-C or SIGTERM shuts
+    it down cleanly.
 
-    Each option is a setting, too, of the environment and of a TOML file; the option counts before
-    the variable, and that before the file. --hello-interval 30 is P2P_SERVE_HELLO_INTERVAL=30 and
-    hello-interval = 30. --limit handshakes=64 is P2P_SERVE_LIMIT_HANDSHAKES=64, and handshakes = 64
-    below [limits].
+    Each option can also be set in the environment and in a TOML file; an option takes precedence
+    over the variable, and that over the file. --hello-interval 30 is P2P_SERVE_HELLO_INTERVAL=30
+    and hello-interval = 30. --limit handshakes=64 is P2P_SERVE_LIMIT_HANDSHAKES=64, and handshakes
+    = 64 below [limits].
     """,
 )
 @serve_options
@@ -80,7 +80,7 @@ def serve(
 
 
 def _level(ctx: click.Context, *, verbose: bool, quiet: bool) -> int:
-    """Return the log level; of contradicting settings, the one that takes precedence counts."""
+    """Return the log level; of contradicting settings, the source with precedence wins."""
     of = ctx.get_parameter_source
     for place in (Place.COMMANDLINE, Place.ENVIRONMENT, Place.DEFAULT_MAP):
         if verbose and of("verbose") is place:
@@ -125,7 +125,7 @@ def _run(
 
 
 def _open(registry: "RunningRegistry", configuration: "Configuration") -> list[str]:
-    """Open all listeners and begin; return what is printed of them."""
+    """Open all listeners and begin; return the lines to print."""
     lines: list[str] = []
     join = ""
     if configuration.original:
@@ -168,7 +168,7 @@ def _reload(
 ) -> None:
     """Reload the settings, apply those that can change while running, and log the result.
 
-    Where something is wrong, all stays as it is.
+    If a setting is invalid, nothing changes.
     """
     log = logging.getLogger(__name__)
     manager.reloading()
@@ -182,14 +182,14 @@ def _reload(
     else:
         log.info("reloaded: certificate, limits, registration")
         if replace(now, limits=before.limits, registration=before.registration) != before:
-            log.warning("other settings have changed too, and count after a restart")
+            log.warning("other settings have changed too; restart to apply them")
     manager.reloaded()
 
 
 def _open_original(
     registry: "RunningRegistry", wanted: "OriginalListener", hello_interval: float
 ) -> list[str]:
-    """Open the original listener; return its ready line. The log tells how others name it."""
+    """Open the original listener; return its ready line. Logs the URL for clients."""
     listener = registry.server.open_original(wanted.tcp, wanted.tcp.at_port(wanted.udp_port))
     tcp, udp = listener.tcp.address, listener.udp.address
     url = f"original://{_as_others_reach(tcp)}?udp={udp.port}&hello={hello_interval:g}"
@@ -200,7 +200,7 @@ def _open_original(
 def _open_secure(
     registry: "RunningRegistry", wanted: "SecureListener", certificate: tuple[Path, Path] | None
 ) -> tuple[str, str]:
-    """Open the secure listener; return its ready line, and the link by which others join."""
+    """Open the secure listener; return its ready line and the join link."""
     listener, fingerprint = registry.open_secure(wanted.tcp, wanted.udp_port, certificate)
     join = _as_others_reach(listener.tcp.address)
     if wanted.join_host:
@@ -212,7 +212,9 @@ def _open_secure(
 
 
 def _as_others_reach(listening: "Address") -> "Address":
-    """Return the address by which others reach a listener: this machine's name if it is on all."""
-    if listening.host in {"0.0.0.0", "::"}:  # noqa: S104  # compared
+    """Return the address by which others reach a listener: this machine's name if it is on all
+    interfaces.
+    """
+    if listening.host in {"0.0.0.0", "::"}:  # noqa: S104  # only compared
         return listening._replace(host=platform.node() or "localhost")
     return listening

@@ -1,8 +1,8 @@
-"""Where `p2p serve` has its settings from: flags, else the environment, else a file, else defaults.
+"""The settings of `p2p serve`: from flags, else the environment, else a file, else defaults.
 
-Takes every option of the command as it finds it: `--some-name` is P2P_SERVE_SOME_NAME in the
-environment and `some-name` in the file. Knows two by name: `--config`, which is the file, and
-`--data-dir`, which holds that file by default.
+Works with any option of the command: `--some-name` is P2P_SERVE_SOME_NAME in the environment and
+`some-name` in the file. Knows two options by name: `--config`, which names the file, and
+`--data-dir`, which contains that file by default.
 """
 
 import os.path
@@ -26,9 +26,9 @@ _KINDS: Final[tuple[tuple[_Kinds, _Kinds, str], ...]] = (
     ((click.types.IntParamType,), (int,), "a whole number"),
     ((click.types.FloatParamType,), (int, float), "a number"),
     ((click.types.StringParamType, click.Path, click.Choice), (str,), "text in quotes"),
-    ((click.ParamType,), (str, int, float), "a number or text in quotes"),  # of ours
+    ((click.ParamType,), (str, int, float), "a number or text in quotes"),  # our own types
 )
-"""What an option of some type is in TOML, and how a person says that; the first one counts."""
+"""The TOML types of an option type, and how errors describe them; the first match applies."""
 
 
 class ServeCommand(click.Command):
@@ -48,16 +48,16 @@ class ServeCommand(click.Command):
                 option.show_envvar = True
 
     def environment(self) -> dict[str, str]:
-        """Return every variable, with what it says."""
+        """Return every variable with its help."""
         each = {_variable(name): option.help or "" for name, option in self._options.items()}
         families = {
-            f"{_variable(name)}_NAME": f"As --{name} NAME=VALUE: NAME in capitals, with _ for -."
+            f"{_variable(name)}_NAME": f"Like --{name} NAME=VALUE; NAME in capitals, _ for -."
             for name in self._families
         }
         return each | families
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the file and what click does not read of the environment, then the flags.
+        """Read the file and the variables that click does not read, then the flags.
 
         Raise UsageError.
         """
@@ -69,7 +69,7 @@ class ServeCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def read_again(self, ctx: click.Context) -> dict[str, Any]:
-        """Return the present values by parameter; the file may have changed.
+        """Return the current values by parameter; the file may have changed.
 
         Raise UsageError, click.ClickException.
         """
@@ -82,7 +82,7 @@ class ServeCommand(click.Command):
         settings: Settings = ctx.obj
         file = Path(named or Path(folder or settings.registry_folder) / FILE_NAME)
         found: dict[str, Any] = {}
-        # Not Path.exists, which raises where we may not look: serving tells that, with advice.
+        # Not Path.exists, which raises without permission: serving reports that, with advice.
         if named or os.path.exists(file):
             found = _File(ctx, file, self._options, self._families).read()
             found["config"] = str(file)
@@ -91,9 +91,10 @@ class ServeCommand(click.Command):
         return found
 
     def _limits_in(self, environment: dict[str, str]) -> Iterator[tuple[str, Given]]:
-        """Yield what click cannot know: P2P_SERVE_LIMIT_SOME_NAME=5, by parameter.
+        """Yield the settings that click cannot know, such as P2P_SERVE_LIMIT_SOME_NAME=5, by
+        parameter.
 
-        Raise UsageError if a variable is not a setting: a slip there would leave a listener open.
+        Raise UsageError for an unknown variable: a typo might leave a listener open.
         """
         own = {_variable(name) for name in self._options}
         families = {f"{_variable(name)}_": each.name or "" for name, each in self._families.items()}
@@ -102,9 +103,9 @@ class ServeCommand(click.Command):
             if prefix is None:
                 near = nearest(variable, own)
                 raise UsageError(
-                    f"{variable} is no setting of p2p serve",
-                    likely=near and f"you mean {near}",
-                    advice="rename or unset it; p2p serve --help lists them",
+                    f"{variable} is not a setting of p2p serve",
+                    likely=near and f"did you mean {near}?",
+                    advice="rename or unset it; p2p serve --help lists all settings",
                 )
             name = variable.removeprefix(prefix).lower().replace("_", "-")
             yield families[prefix], Given(name, environment[variable], variable)
@@ -135,13 +136,13 @@ class _File:
             why = (error.strerror or str(error)).lower()
             raise UsageError(
                 f"cannot read the settings in {self._file}: {why}",
-                likely="the path is wrong, or the file is not yours",
-                advice="look at --config and P2P_SERVE_CONFIG",
+                likely="the path is wrong, or the file belongs to another user",
+                advice="check --config and P2P_SERVE_CONFIG",
             ) from error
         except ValueError as error:
             raise UsageError(
                 f"{self._file} is malformed: {error}",
-                likely="text stands without quotes, or a line is no `name = value`",
+                likely="a text lacks quotes, or a line is not of the form `name = value`",
                 advice='write port = 7117, host = "::1", no-original = true',
             ) from error
         found: dict[str, Any] = {}
@@ -163,7 +164,7 @@ class _File:
         if not isinstance(values, list) or not all(_is_one(each, kinds) for each in values):
             raise UsageError(
                 f"{self._file}: {key} = {_shown(value)} has the wrong type",
-                likely=f"it wants {'a list of ' if option.multiple else ''}{words}",
+                likely=f"it must be {'a list of ' if option.multiple else ''}{words}",
                 advice=f"p2p serve --help says more of --{key}",
             )
         if option.is_flag and not option.is_bool_flag:
@@ -185,7 +186,7 @@ class _File:
         near = nearest(key, [*self._options, *self._tables])
         raise UsageError(
             f"{self._file}: there is no setting {key!r}",
-            likely=near and f"you mean {near!r}",
+            likely=near and f"did you mean {near!r}?",
             advice="p2p serve --help lists them: the options' names without the dashes in front",
         )
 
@@ -195,7 +196,7 @@ def _variable(name: str) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return it about as TOML has it, in one line."""
+    """Return the value roughly as in TOML, in one line."""
     import json
 
     return json.dumps(value, default=str)

@@ -1,4 +1,4 @@
-"""`p2p users`: what the operator of a registry does with accounts, while it runs or not."""
+"""`p2p users`: the operator's commands on accounts, whether or not the registry is running."""
 
 import functools
 import sys
@@ -26,7 +26,7 @@ _DAY_S = 24 * 3600
 def _operating(command: Callable[..., None], *, may_make: bool = False) -> Callable[..., None]:
     """Decorate a command to be called with the registry that its options name.
 
-    `may_make`: it is made where the folder has none yet.
+    `may_make`: create the registry if the folder has none.
     """
 
     @functools.wraps(command)
@@ -38,7 +38,7 @@ def _operating(command: Callable[..., None], *, may_make: bool = False) -> Calla
         with operated(settings, data_dir, database, may_make=may_make) as registry:
             command(registry, **more)
 
-    taking: Any = with_registry  # `wraps` says that it takes what the command takes
+    taking: Any = with_registry  # `wraps` gives it the command's signature
     return options.data_dir(options.database(click.pass_obj(taking)))
 
 
@@ -47,7 +47,7 @@ _operating_or_making = functools.partial(_operating, may_make=True)
 
 @click.group(
     cls=Family,
-    help="""Look after the accounts of a registry of yours.
+    help="""Manage the accounts of your registry.
 
     \b
     p2p users list
@@ -114,7 +114,7 @@ def add(
     registry.changed(name)
 
 
-@users.command(help="Set a new password; every login of the account ends.")
+@users.command(help="Set a new password; ends all logins of the account.")
 @click.argument("name")
 @options.password_file
 @_operating
@@ -136,7 +136,7 @@ def passwd(
     change(registry, name, set_password, "has another password", log_out=True)
 
 
-@users.command(help="Disable an account: its logins end, its name stays taken.")
+@users.command(help="Disable an account: ends its logins, keeps its name reserved.")
 @click.argument("name")
 @_operating
 def disable(registry: "OperatedRegistry", name: str) -> None:
@@ -165,7 +165,7 @@ def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
     from p2pchat.cli.serve.registry_access import change
 
     if not yes and not is_terminal(sys.stdin):
-        raise UsageError("there is no terminal to confirm this on", advice="give --yes")
+        raise UsageError("there is no terminal to confirm this on", advice="use --yes")
     if not yes:
         click.confirm(f"Remove {name} for good?", abort=True, err=True)
     change(registry, name, registry.account_admin.remove, "is removed", log_out=True)
@@ -185,14 +185,14 @@ def remove(registry: "OperatedRegistry", name: str, yes: bool) -> None:
     default=1,
     show_default=True,
     type=click.IntRange(1),
-    help="How many accounts may be made with it.",
+    help="How many accounts can be created with it.",
 )
 @click.option(
     "--days",
     default=7.0,
     show_default=True,
     type=options.DAYS,
-    help="For how long it is good.",
+    help="How long it is valid.",
 )
 @_operating_or_making
 def invite(registry: "OperatedRegistry", uses: int, days: float) -> None:
@@ -202,20 +202,20 @@ def invite(registry: "OperatedRegistry", uses: int, days: float) -> None:
 
 @users.command(
     "import",
-    help="""Create the accounts of a file of `username password` lines.
+    help="""Create accounts from a file of `username password` lines.
 
     \b
     p2p users import accounts.txt --dry-run
 
-    That is how the original system keeps them. Empty lines, and those that begin with #, are
-    skipped. Accounts that are there already stay as they are, and are named on stderr; so are lines
-    that are none, and names that can log in through the original listener only.
+    The original system uses this format. Empty lines and lines that start with # are skipped.
+    Existing accounts are not changed. They are reported on stderr, and so are invalid lines, and
+    names that can log in only at the original listener.
 
-    Exit code: 1 if a line made no account.
+    Exit code: 1 if a line created no account.
     """,
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Change nothing, say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; report what would be done.")
 @_operating_or_making
 def import_(registry: "OperatedRegistry", file: Path, dry_run: bool) -> None:
     """Run `p2p users import`."""
@@ -228,12 +228,12 @@ def import_(registry: "OperatedRegistry", file: Path, dry_run: bool) -> None:
         trouble = trouble or not result.is_made
         if result.remark:
             echo(f"{file}, line {result.line}: {result.remark}", err=True)
-    echo(f"{counted(made, 'account')} {'would be ' if dry_run else ''}made")
+    echo(f"{counted(made, 'account')} {'would be ' if dry_run else ''}created")
     if trouble:
         raise SystemExit(1)
 
 
-@users.command(help="List who is online: name, address, by which listener.")
+@users.command(help="List online users: name, address, listener.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
 @_operating
 def sessions(registry: "OperatedRegistry", as_json: bool) -> None:
@@ -256,7 +256,7 @@ def sessions(registry: "OperatedRegistry", as_json: bool) -> None:
         echo(f"internal errors: {registry.internal_errors}, see the registry's log", err=True)
 
 
-@users.command(help="End every login of a user, who may log in again.")
+@users.command(help="End all logins of a user, who may log in again.")
 @click.argument("name")
 @_operating
 def kick(registry: "OperatedRegistry", name: str) -> None:

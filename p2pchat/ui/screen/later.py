@@ -27,6 +27,6 @@ def to_schedule(
     try:
         at = coming_moment_of(time, dt.datetime.now().astimezone())
     except (ValueError, OverflowError, OSError):
-        raise UsageError(f"{time!r} is no time to come", advice=COMING_EXAMPLES) from None
+        raise UsageError(f"{time!r} is not a time in the future", advice=COMING_EXAMPLES) from None
     expires_in = seconds_of(expires) if expires else 0
     return Schedule(contact, text, int(at.timestamp() * 1000), expires_in), at

@@ -61,11 +61,11 @@ def test_all_is_well_with_an_account(tmp_path: Path) -> None:
         assert program.end() == (0, "")
         lines = "\n".join(program.said)
         assert "ok registry: 127.0.0.1:" in lines
-        assert "ok certificate: its key is the one that the URL names, #" in lines
-        assert "ok login: as alice, by the token of the last one" in lines
-        assert "ok heartbeat: answered, the registry sees it come from 127.0.0.1:" in lines
+        assert "ok certificate: its key is the one in the URL, #" in lines
+        assert "ok login: as alice, with the stored token" in lines
+        assert "ok heartbeat: answered; the registry sees it come from 127.0.0.1:" in lines
         assert "ok node: none is running" in lines
-        assert "warn address: contacts are sent to 127.0.0.1, which is their own" in lines
+        assert "warn address: contacts are told 127.0.0.1, which means their own" in lines
         assert "  likely: you reach the registry by loopback" in lines
         assert "ok listener: 127.0.0.1:" in lines
         login = Program("login", "alice", env=alice.env)
@@ -73,7 +73,7 @@ def test_all_is_well_with_an_account(tmp_path: Path) -> None:
             port = login.wait_for(r"logged in as alice .* listening on 127\.0\.0\.1:(\d+)")[1]
             code, found = alice.look()
             assert code == 0
-            assert found["node"] == ("ok", "node: it is online as alice")
+            assert found["node"] == ("ok", "node: online as alice")
             assert f"127.0.0.1:{port} accepts connections" in found["door"][1]
             assert f"sent to 127.0.0.1:{port}, " in found["address"][1]
             login.type("/quit")
@@ -112,7 +112,7 @@ def test_a_token_that_has_ended_is_wrong(alice: Patient) -> None:
     assert (code, found["login"][0], found["heartbeat"][0]) == (1, "wrong", "skip")
     assert "your login as anna" in found["login"][1]
     code, found = copy.look()
-    assert (code, found["login"]) == (0, ("skip", "login: anna would be asked for the password"))
+    assert (code, found["login"]) == (0, ("skip", "login: not tried; anna would need the password"))
 
 
 def test_heartbeats_that_do_not_arrive_are_wrong(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_on_the_registrys_own_machine_its_join_link_counts(tmp_path: Path) -> No
         assert invitation.contact == "alice"
         (tmp_path / "r" / "join-link").write_text(f"p2p://chat.example.org:7117#{KEY}\n")
         program = Program("invite", env=env)
-        assert "means this machine wherever it is typed" in program.end()[1]
+        assert "means the machine on which it is typed" in program.end()[1]
 
 
 def test_nothing_is_known_yet(invite: Invite) -> None:
@@ -153,7 +153,7 @@ def test_nothing_is_known_yet(invite: Invite) -> None:
     result = invite("--registry", "p2p://chat.example.org")
     assert result.exit_code == 0
     assert result.stdout == "p2p join p2p://chat.example.org:7117\n"
-    assert "the link carries no key" in result.stderr
+    assert "the link contains no key" in result.stderr
     result = invite("--registry", f"p2p://chat.example.org#{KEY}")
     assert result.stdout == f"p2p join 'p2p://chat.example.org:7117#{KEY}'\n"
     assert "you have no account there" in result.stderr
@@ -163,7 +163,7 @@ def test_at_an_original_registry_it_is_only_the_way_there(invite: Invite) -> Non
     """The settings of the URL go along, and that it is in clear is said."""
     result = invite("--registry", "original://h?udp=5", "--as", "Olga")
     assert result.stdout == "p2p login --registry 'original://h:1235?udp=5'\n"
-    assert "can read what is said" in result.stderr
+    assert "can read messages" in result.stderr
     assert invite("--as", "not a name").exit_code == 2
 
 

@@ -262,7 +262,7 @@ def test_what_a_pipe_brought_is_shown_safely_and_given_as_it_was(people: People)
         assert people.run("alice", *words, "--raw")[1] == [text]
         screen = Screen(*words, "--raw", env=people.env["alice"], desk=[])
         assert screen.end() == 2
-        assert "--raw does not write to a terminal" in screen.text
+        assert "--raw does not print to a terminal" in screen.text
     with running(Program("chat", "bob", "--plain", env=people.env["alice"])) as chat:
         chat.wait_for("bob is offline")
         chat.type("/history bob")
@@ -289,7 +289,7 @@ def test_a_message_for_later(people: People, tmp_path: Path) -> None:
         while ("alice", "now", "delivered") not in people.texts("alice", "bob"):
             assert alice.process.poll() is None
     for words, what in (
-        (("bob", "x", "--at", "yesterday"), "no time to come"),
+        (("bob", "x", "--at", "yesterday"), "not a time in the future"),
         (("bob", "x", "--expires", "soon"), "not a duration"),
         (("zoe", "x", "--at", "2h"), "you have no key of zoe yet"),
     ):

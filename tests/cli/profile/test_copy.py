@@ -29,7 +29,7 @@ def test_an_older_copy_says_what_it_may_lack(people: People, tmp_path: Path) -> 
             alice.signal(signal.SIGTERM)
             alice.end()
         code, _, err = people.run("alice", "profile", "restore", copy)
-        assert (code, "give --force" in err) == (2, True)
+        assert (code, "use --force" in err) == (2, True)
         assert people.run("alice", "profile", "restore", copy, "--force")[0] == 0
         assert [text for _, text, _ in people.texts("alice", "bob")][-1] == "one"
         for text in ("four", "five", "six"):

@@ -88,7 +88,7 @@ def test_all_is_well_while_it_runs(check: Check, tmp_path: Path) -> None:
         serve.dial().ask("REG", "alice secret")
         result = check("--port", str(serve.secure_tcp[1]))
         assert result.exit_code == 0
-        assert f"ok listeners: not tried, a registry runs on {tmp_path}" in result.stdout
+        assert f"ok listeners: not checked, a registry is running in {tmp_path}" in result.stdout
         assert serve.dial().ask("LOG", "alice secret") == ("LOG_RESP", "OK")
     result = check("--port", str(serve.secure_tcp[1]))
     assert f"ok listener: secure tcp [::]:{serve.secure_tcp[1]} udp [::]:" in result.stdout
@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_written_is_wrong(check: Check, tmp_path: Path) 
         (-1, 15, "ok", "key #"),
         (-1, 13, "warn", "it expires soon"),
         (-2, -1, "wrong", "it has expired"),
-        (1, 30, "wrong", "it is good from"),
+        (1, 30, "wrong", "it is not valid before"),
     ],
 )
 def test_a_certificate_has_its_time(
@@ -187,7 +187,7 @@ def test_half_of_our_own_certificate_is_wrong(check: Check, tmp_path: Path) -> N
     (tmp_path / "registry-cert.pem").unlink()
     result = check()
     assert result.exit_code == 1
-    assert f"wrong certificate: {tmp_path}/registry-cert.pem is not there" in result.stdout
+    assert f"wrong certificate: {tmp_path}/registry-cert.pem is missing" in result.stdout
 
 
 def test_what_may_not_be_meant_is_said(check: Check) -> None:
@@ -195,7 +195,9 @@ def test_what_may_not_be_meant_is_said(check: Check) -> None:
     result = check("--original-host", "0.0.0.0", "--hello-patience", "5")
     assert result.exit_code == 0
     assert "warn the original listener is open to other machines" in result.stdout
-    assert "warn clients say HELLO every 60 s but are hung up on after 5 s" in result.stdout
+    assert (
+        "warn clients send heartbeats every 60 s, but are disconnected after 5 s" in result.stdout
+    )
 
 
 def test_what_cannot_be_looked_at_is_wrong(check: Check, tmp_path: Path) -> None:
@@ -203,14 +205,14 @@ def test_what_cannot_be_looked_at_is_wrong(check: Check, tmp_path: Path) -> None
     folder = tmp_path / ("x" * 300)
     result = check("--data-dir", str(folder))
     assert result.exit_code == 1
-    assert f"wrong cannot look at {folder}: File name too long\n" in result.stdout
+    assert f"wrong cannot access {folder}: File name too long\n" in result.stdout
 
 
 def test_a_shared_database_is_asked(check: Check, database: str) -> None:
     """Whether it answers; and nothing is made in it."""
     done = check("--database", database)
     assert done.exit_code == 0
-    assert "ok database: shared, and it answers" in done.output
+    assert "ok database: shared, reachable" in done.output
     with psycopg.connect(database) as connection:
         made = connection.execute("SELECT 1 FROM pg_tables WHERE tablename = 'account'")
         assert made.fetchall() == []

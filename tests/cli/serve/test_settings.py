@@ -151,11 +151,11 @@ def test_the_file_is_in_the_data_folder_unless_another_is_named(say: Say, tmp_pa
         ("no-original = 1", "no-original = 1 has the wrong type", "true or false"),
         ('quiet = "yes"', 'quiet = "yes" has the wrong type', "true or false"),
         ("hello-interval = true", "hello-interval = true has the wrong type", "a number"),
-        ("hello-interval = 0", "hello-interval = 0: 0 is no number of seconds", ""),
+        ("hello-interval = 0", "hello-interval = 0: 0 is not a number of seconds", ""),
         ('registration = "all"', "registration = \"all\": 'all' is not one of", ""),
         ('tls-cert = "no.pem"', "no.pem' does not exist", ""),
         ("[limits]\nhandshaks = 1", "[limits]: there is no limit 'handshaks'", "'handshakes'"),
-        ("[limits]\nhandshakes = true", "is no value of the limit handshakes", ""),
+        ("[limits]\nhandshakes = true", "is not a valid limit handshakes", ""),
         ("[limit]\nhandshakes = 1", "there is no setting 'limit'", "you mean 'limits'"),
         ('host = "\\u001b[2J\\n"\nport = 1.5', "port = 1.5", ""),
         ("host = x\n", "is malformed", "at line 1"),
@@ -191,7 +191,7 @@ def test_a_file_that_is_not_there_is_said_so(check: Check, tmp_path: Path) -> No
         ("P2P_SERVE_PORT", "x", "'P2P_SERVE_PORT'): 'x' is not a valid integer"),
         ("P2P_SERVE_NO_ORIGINAL", "perhaps", "'P2P_SERVE_NO_ORIGINAL'): 'perhaps'"),
         ("P2P_SERVE_LIMIT_HANDSHAKS", "1", "P2P_SERVE_LIMIT_HANDSHAKS: there is no limit"),
-        ("P2P_SERVE_LIMIT_HANDSHAKES", "x", "P2P_SERVE_LIMIT_HANDSHAKES: 'x' is no value"),
+        ("P2P_SERVE_LIMIT_HANDSHAKES", "x", "P2P_SERVE_LIMIT_HANDSHAKES: 'x' is not a valid limit"),
     ],
 )
 def test_a_slip_in_the_environment_names_the_variable(

@@ -137,7 +137,7 @@ def test_without_a_running_registry(tmp_path: Path) -> None:
     assert "no registry is running" in err
     code, _, err = operator.run("remove", "alice")  # nobody can be asked
     assert code == 2
-    assert "give --yes" in err
+    assert "use --yes" in err
     assert operator.run("list")[1]
 
 

@@ -70,7 +70,7 @@ def test_something_is_said_later(secure_world: World) -> None:
     assert "me to bob: good morning  (not before " in screen.lines[-1]
     for typed, what in (
         ("2h", "what is to be said later"),
-        ("soon x", "'soon' is no time to come"),
+        ("soon x", "'soon' is not a time in the future"),
     ):
         with pytest.raises(UsageError, match=what):
             do("later", typed)
