@@ -1,1 +1,3 @@
-"""What a command is made of, without Click: settings, files, the loop, and the way to a node."""
+"""The parts of commands that do not depend on Click: settings, files, the loop, access to a
+node.
+"""

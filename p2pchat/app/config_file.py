@@ -1,7 +1,7 @@
-"""The person's configuration file: which settings it may hold, how it is read and first written.
+"""The user's configuration file: its settings, how it is read, and its first version.
 
 A setting comes from an option, else from the environment, else from this file, else from its
-default. Knows no option; `settings` and `main` put what is here in its place.
+default. Knows no options; `settings` and `main` combine the sources.
 """
 
 import json
@@ -19,10 +19,10 @@ Value = str | int | float | bool
 
 
 class Key(NamedTuple):
-    """A setting: its name (`table.name` or `name`), default, meaning, and what it may be.
+    """A setting: its name (`table.name` or `name`), default, meaning, and allowed values.
 
-    `default` None: there is none, and `kind` says what it would be. Its environment variable is
-    P2P_ and the last part of the name.
+    If `default` is None, `kind` is the type of a value. The environment variable is P2P_ and the
+    last part of the name.
     """
 
     name: str
@@ -33,40 +33,40 @@ class Key(NamedTuple):
 
     @property
     def type(self) -> type:
-        """Return what a value is."""
+        """Return the type of a value."""
         return self.kind if self.default is None else type(self.default)
 
     @property
     def variable(self) -> str:
-        """Return the environment variable that outranks the file."""
+        """Return the environment variable that takes precedence over the file."""
         return "P2P_" + self.name.rpartition(".")[2].upper().replace("-", "_")
 
 
 KEYS: Final = (
-    Key("registry", "p2p://localhost", "which registry is meant; several links: commas between"),
-    Key("peer-host", None, "where contacts reach you; this machine's every address if not set"),
-    Key("peer-port", 0, "the port for it; 0: any free one"),
-    Key("allow-original", False, "be found and called by users of the original system, in clear"),
-    Key("keep-days", None, "forget lines that are done and older than so many days", kind=float),
+    Key("registry", "p2p://localhost", "the registry's join link; separate several with commas"),
+    Key("peer-host", None, "where to accept calls; all addresses of this machine if unset"),
+    Key("peer-port", 0, "the port for calls; 0: any free one"),
+    Key("allow-original", False, "also accept calls from users of the original system, in clear"),
+    Key("keep-days", None, "delete finished lines after so many days", kind=float),
     Key("no-history", False, "keep lines only until they are delivered or seen"),
-    Key("plain", False, "plain lines instead of the prompt, for screen readers too"),
-    Key("prompt.edit-mode", "emacs", "keys for editing", ("emacs", "vi")),
+    Key("plain", False, "plain lines instead of the prompt, also for screen readers"),
+    Key("prompt.edit-mode", "emacs", "editing keys", ("emacs", "vi")),
     Key("prompt.theme", "auto", "colours", ("auto", "dark", "light")),
-    Key("prompt.timestamps", True, "show when each line was said"),
-    Key("prompt.bell", True, "ring when a contact that is not in front writes"),
+    Key("prompt.timestamps", True, "show the time of each line"),
+    Key("prompt.bell", True, "ring when a message arrives outside the open chat"),
     Key(
         "prompt.notifications",
         "off",
-        "have the terminal notify you then, by OSC 9 (iTerm2, kitty) or 777 (rxvt, foot)",
+        "notify then through the terminal, by OSC 9 (iTerm2, kitty) or 777 (rxvt, foot)",
         ("off", "osc9", "osc777"),
     ),
     Key(
         "prompt.notification-text",
         "name",
-        "what it tells: the whole message, who has written, or neither",
+        "what a notification shows: the message, only the name, or neither",
         ("full", "name", "none"),
     ),
-    Key("prompt.quiet-hours", None, "when nothing rings or notifies, such as 22:00-07:00"),
+    Key("prompt.quiet-hours", None, "hours without bell and notifications, such as 22:00-07:00"),
 )
 
 _BY_NAME: Final = {key.name: key for key in KEYS}
@@ -75,8 +75,8 @@ PROFILE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
 
 class UserConfiguration(NamedTuple):
-    """The contents of a configuration file: settings by name, commands by event, and contacts that
-    are quiet.
+    """The contents of a configuration file: settings by name, commands by event, and muted
+    contacts.
     """
 
     values: Mapping[str, Value]
@@ -88,18 +88,18 @@ NOTHING: Final = UserConfiguration({}, {}, frozenset())
 
 
 def read_configuration(file: Path, profile: str | None) -> UserConfiguration:
-    """Return the configuration of the profile; NOTHING if there is no file.
+    """Return the profile's configuration; NOTHING if there is no file.
 
-    Raise UsageError, naming the file and the key, where it makes no sense.
+    Raise UsageError, naming the file and the key, if it is invalid.
     """
     text = _text(file)
     return NOTHING if text is None else configuration_of(text, file, profile)
 
 
 def configuration_of(text: str, file: Path, profile: str | None) -> UserConfiguration:
-    """Return the configuration of the profile in a text, which is the file's, or may become it.
+    """Return the profile's configuration from a text, which may not be saved in the file yet.
 
-    Raise UsageError as `read_configuration` does.
+    Raise UsageError like `read_configuration`.
     """
     import tomllib
 
@@ -108,7 +108,7 @@ def configuration_of(text: str, file: Path, profile: str | None) -> UserConfigur
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
             f"{file} is malformed: {error}",
-            likely="text stands without quotes, or a line is no `name = value`",
+            likely="a text lacks quotes, or a line is not of the form `name = value`",
             advice="p2p config edit",
         ) from error
     profiles = table.pop("profiles", {})
@@ -131,7 +131,7 @@ def profiles_of(text: str) -> list[str]:
 
 
 def value_of(key: Key, text: str, where: str) -> Value:
-    """Read a value that an environment variable gives. Raise UsageError."""
+    """Return the value of an environment variable. Raise UsageError if it is invalid."""
     if key.type is bool:
         if text.lower() in {"1", "true", "yes", "on"}:
             return True
@@ -148,7 +148,7 @@ def value_of(key: Key, text: str, where: str) -> Value:
 
 
 def write_first(file: Path) -> None:
-    """Write the file with every setting as a comment, unless there is one. Raise StorageError."""
+    """Write a file with every setting commented out, unless it exists. Raise StorageError."""
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -160,10 +160,9 @@ def write_first(file: Path) -> None:
 
 
 def keep_registry(file: Path, registry: str, profile: str | None) -> None:
-    """Set the profile's registry in the file, unless it has one; the rest of the file stays as it
-    is.
+    """Add the profile's registry to the file, unless it has one; the rest of the file is kept.
 
-    Raise StorageError; UsageError where it is to be written by hand.
+    Raise StorageError; UsageError if it must be added by hand.
     """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
@@ -183,9 +182,11 @@ def keep_registry(file: Path, registry: str, profile: str | None) -> None:
 
 
 def replace_configuration(file: Path, text: str) -> None:
-    """Write the file, as a whole or not at all. Raise StorageError."""
+    """Replace the file atomically. Raise StorageError."""
     try:
-        replace_private(file.resolve(), text.encode("utf-8", "replace"))  # it may be a link
+        replace_private(
+            file.resolve(), text.encode("utf-8", "replace")
+        )  # it may be a symbolic link
     except OSError as error:
         raise StorageError(f"{file} cannot be written: {error.strerror}") from error
 
@@ -193,9 +194,9 @@ def replace_configuration(file: Path, text: str) -> None:
 def template() -> str:
     """Return a configuration file in which every setting is commented out."""
     lines = [
-        "# p2pchat's settings. What is behind a # counts without this file: take the # away, and",
-        "# change it. An option counts before an environment variable, that before this file.",
-        "# `p2p config list --origin` shows what counts, and why.",
+        "# The settings of p2pchat. Commented lines show the defaults: remove the # to change one.",
+        "# An option takes precedence over an environment variable, and that over this file.",
+        "# `p2p config list --origin` shows the values in effect, and their sources.",
     ]
     table = ""
     for key in KEYS:
@@ -211,17 +212,17 @@ def template() -> str:
         "# [contacts.bob]",
         "# quiet = true            # neither ring nor notify",
         "",
-        "# [hooks]                 # run without a shell; P2P_EVENT, P2P_TEXT, ... tell what",
+        "# [hooks]                 # commands, run without a shell; see P2P_EVENT, P2P_TEXT, ...",
         '# message = "notify-send p2pchat"',
         "",
-        "# [profiles.work]         # counts before what is above, with p2p --profile work",
+        "# [profiles.work]         # overrides the above, with p2p --profile work",
         '# registry = "p2p://chat.example.org"',
     ]
     return "\n".join(lines) + "\n"
 
 
 def shown(value: Value) -> str:
-    """Return a value as TOML has it."""
+    """Return a value in TOML syntax."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return json.dumps(value) if isinstance(value, str) else f"{value:g}"
@@ -234,11 +235,13 @@ def _text(file: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}", advice="look at its mode") from error
+        raise UsageError(
+            f"{file} cannot be read: {error}", advice="check its permissions"
+        ) from error
 
 
 class _Reader:
-    """Takes a file's tables, later ones over earlier ones."""
+    """Reads a file's tables; later tables override earlier ones."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -247,7 +250,7 @@ class _Reader:
         self.quiet: set[str] = set()
 
     def read(self, table: Mapping[str, Any], inside: str = "") -> None:
-        """Read the table, whose names begin with `inside`. Raise UsageError."""
+        """Read the table; `inside` is the prefix of its names. Raise UsageError."""
         for name, value in table.items():
             if not inside and name == "hooks":
                 self._hooks(value)
@@ -264,7 +267,7 @@ class _Reader:
             near = nearest(name, [*_BY_NAME, "hooks", "contacts", "profiles"])
             raise UsageError(
                 f"{self._file}: there is no setting {name!r}",
-                likely=near and f"you mean {near!r}",
+                likely=near and f"did you mean {near!r}?",
                 advice="p2p config list",
             )
         if key.type is float and type(value) is int:
@@ -287,7 +290,8 @@ class _Reader:
         for name, settings in table.items() if isinstance(table, dict) else [("", None)]:
             if not isinstance(settings, dict) or set(settings) - {"quiet"}:
                 raise UsageError(
-                    f"{self._file}: of a contact there is only `quiet`", advice="[contacts.bob]"
+                    f"{self._file}: the only setting of a contact is `quiet`",
+                    advice="[contacts.bob]",
                 )
             (self.quiet.add if settings.get("quiet") else self.quiet.discard)(name)
 

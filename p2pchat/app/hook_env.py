@@ -1,4 +1,4 @@
-"""How a node's hooks are run: their environment, and where their output goes."""
+"""The environment of a node's hooks, and where their output goes."""
 
 import os
 import sys
@@ -17,12 +17,12 @@ from p2pchat.ui.program.hooks import Hooks
 def hooks_of(
     settings: Settings, us: UserSession, tell: Callable[[P2PError], None]
 ) -> Iterator[Hooks]:
-    """Yield the hooks of the settings. Raise UsageError if one makes no sense.
+    """Yield the hooks of the settings. Raise UsageError if one is invalid.
 
-    They speak on our stderr, or, where that is a terminal, into a log: a prompt may be there.
+    Their output goes to our stderr, or to a log if that is a terminal, which may show a prompt.
     """
     environment = variables("")
-    # They talk through the node that runs, and need no password for that.
+    # They use the running node, so they need no password.
     environment.pop("P2P_PASSWORD", None)
     environment["P2P_REGISTRY"] = str(us.url)
     if settings.profile is not None:

@@ -38,9 +38,9 @@ def local_node(
     place: NodeListener | None = None,
     on_give_way: Callable[[], None] | None = None,
 ) -> Iterator[Clients]:
-    """Yield the clients of the account's node, which is to be started and stopped inside.
+    """Yield the clients of the account's node; start and stop it within the context.
 
-    `place`: it is held already. `on_give_way` ends a node that is there for a moment only. Raise
+    `place` is passed if it is already held. `on_give_way` ends a node that runs only briefly. Raise
     AlreadyOnline if another process is the account's node.
     """
     if place is None:
@@ -79,9 +79,9 @@ def whole_node(
     keep_history: bool = True,
     wait_for_registry: bool = True,
 ) -> Iterator[Clients]:
-    """Yield the same, of a node that stays: with what it does from time to time.
+    """Yield the clients of a lasting node, including its periodic work.
 
-    Lines that are older than `keep_days` are deleted; None keeps all. See `local_node`.
+    Lines older than `keep_days` are deleted; None keeps all. See `local_node`.
     """
     with ExitStack() as stack:
         clients = stack.enter_context(
@@ -111,7 +111,7 @@ def whole_node(
 
 
 def _run_hooks(stack: ExitStack, settings: Settings, us: UserSession, clients: Clients) -> None:
-    """Run the hooks of the settings at the node's events, as one of its clients."""
+    """Run the hooks of the settings as a client of the node."""
 
     def in_trouble(error: P2PError) -> None:
         us.loop.call_soon(lambda: clients.on_event(Trouble(error)))
@@ -133,7 +133,7 @@ def make_node(
     keep_history: bool = True,
     wait_for_registry: bool = False,
 ) -> Node:
-    """Make a node that tells its events to the function."""
+    """Create a node that passes its events to the function."""
 
     def on_first_use(fingerprint: str) -> None:
         on_event(RegistryTrusted(str(us.url), fingerprint))

@@ -1,4 +1,4 @@
-"""Where a client's node logs: to a file of the profile, because the terminal may show a prompt."""
+"""The log of a client's node: a file in the profile, because the terminal may show a prompt."""
 
 import logging
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _MOST_BYTES: Final = 1024 * 1024
 
 @contextmanager
 def logged(settings: Settings) -> Iterator[None]:
-    """Write warnings and errors into the log meanwhile; it keeps two files of at most 1 MiB.
+    """Write warnings and errors to the log within the context; keeps two files of at most 1 MiB.
 
     Raise StorageError if it cannot be written.
     """

@@ -1,6 +1,6 @@
-"""What a client has on disk for one registry: accounts, contacts and history.
+"""A client's files for one registry: accounts, contacts and history.
 
-For commands that need no network. Touches none, and reads nothing that is not asked for.
+For commands that need no network. Reads nothing before it is asked for.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ProfileHome:
-    """The profile at a registry, and the identity, which is created on first use."""
+    """The profile at a registry, and the identity key, which is created on first use."""
 
     def __init__(self, url: RegistryUrl, profile: Profile, identity_file: Path) -> None:
         self.url = url
@@ -53,11 +53,11 @@ class ProfileHome:
 
     @cached_property
     def schedule(self) -> "Schedule":
-        """The lines that are to be sent later."""
+        """The lines to be sent later."""
         return self.profile.schedule(str(self.url))
 
     def own_account(self, said: str | None) -> str:
-        """Return the account that was named, or else the one used last.
+        """Return the named account, or else the one used last.
 
         Raise LoginNeeded, UsageError.
         """
@@ -65,12 +65,12 @@ class ProfileHome:
         if username is None:
             raise LoginNeeded(
                 f"you have no account at {self.url} yet",
-                advice="p2p register NAME, or say which: p2p login NAME",
+                advice="p2p register NAME, or p2p login NAME",
             )
         return self.named(username)
 
     def contact_named(self, typed: str, me: str | None, *, in_clear: bool = False) -> str:
-        """Return the contact who was named; "me" is our own account, for notes.
+        """Return the contact with that name; "me" is our own account, for notes.
 
         Raise UsageError, LoginNeeded.
         """
@@ -79,8 +79,7 @@ class ProfileHome:
         return self.named(typed, in_clear=in_clear)
 
     def named(self, username: str, *, in_clear: bool = False) -> str:
-        """Return the name in the spelling of this registry. Raise UsageError if it is not a valid
-        name.
+        """Return the name as this registry spells it. Raise UsageError if it is invalid.
 
         A contact who is called in clear may have any name.
         """
@@ -92,9 +91,7 @@ class ProfileHome:
         return self.profile.known_names(str(self.url))
 
     def meant(self, username: str) -> str:
-        """Suggest the known name that is nearest to a mistyped one; nothing is asked over the
-        network.
-        """
+        """Suggest the known name that is closest to a mistyped one, without using the network."""
         near = nearest(username, (name for name in self.known_names if name != username))
         return near and f"did you mean {near}?"
 
@@ -103,8 +100,8 @@ class ProfileHome:
 def open_profile_home(settings: Settings, registry: str | None) -> Iterator[ProfileHome]:
     """Yield the files for the registry named by the option or the settings.
 
-    Makes the folders, and the configuration file, where they are not. A profile that cannot be
-    written to can be read. Raise UsageError, StorageError.
+    Creates missing folders and the configuration file. A read-only profile can be read. Raise
+    UsageError, StorageError.
     """
     url = parse_registry_url(registry or settings.registry)
     with open_profile(settings) as profile:
@@ -113,7 +110,7 @@ def open_profile_home(settings: Settings, registry: str | None) -> Iterator[Prof
 
 @contextmanager
 def open_profile(settings: Settings) -> Iterator[Profile]:
-    """Yield the profile, which is made where there is none. Raise StorageError."""
+    """Yield the profile, which is created if there is none. Raise StorageError."""
     if is_read_only(settings.profile_file):
         refuse_if_others_can_read(settings.data_home)
         with read_only_copy(settings.profile_file) as copy:

@@ -1,4 +1,4 @@
-"""Where a registry keeps its files: names in its data folder. Opens none of them."""
+"""The names of a registry's files in its data folder. Opens none of them."""
 
 from pathlib import Path
 
@@ -9,5 +9,5 @@ def registry_database(folder: Path) -> Path:
 
 
 def own_certificate(folder: Path) -> tuple[Path, Path]:
-    """Return the files of the certificate and key that a registry in that folder makes itself."""
+    """Return the files of the self-signed certificate and key of a registry in that folder."""
     return folder / "registry-cert.pem", folder / "registry-key.pem"

@@ -1,4 +1,4 @@
-"""Put a registry's rooms together: the only place that knows which parts a running one has."""
+"""Composition root of a registry: builds a running registry from its parts."""
 
 import secrets
 from contextlib import ExitStack
@@ -30,20 +30,20 @@ from p2pchat.registry.store.passwords import STANDARD_COST, Cost, Passwords
 from p2pchat.registry.store.stores import open_file, open_shared
 from p2pchat.storage import Store
 
-if TYPE_CHECKING:  # it needs what is not there without the extra `postgres`
+if TYPE_CHECKING:  # it needs the extra `postgres`
     from p2pchat.registry.cluster.node import ClusterNode
 
 _SHARED_THREADS: Final = 4
 _SHARED_PATIENCE: Final = 4.0
 _STOP_TIMEOUT: Final = 1.0
-"""Seconds that what cannot be ended is waited for: a database that hangs."""
+"""Seconds to wait for work that cannot be cancelled, such as a hanging database."""
 
 
 class RunningRegistry:
     """A registry with its files in `folder`; open listeners of `server`, `begin`, run the loop.
 
-    `patience` is in seconds. `database`: the URL of one that is shared with other nodes, each of
-    which has a lease of so many seconds; without it, accounts are in a file in the folder. Raises
+    `patience` is in seconds. `database` is the URL of a database shared with other nodes, each of
+    which has a lease of `lease` seconds; without it, accounts are in a file in the folder. Raise
     StorageError, UsageError. Call `close` when `stopped`, or on an error.
     """
 
@@ -133,8 +133,8 @@ class RunningRegistry:
     ) -> tuple[DialectListener, str]:
         """Open the secure listener; return it, and its certificate's fingerprint.
 
-        `certificate`: the files of a certificate and its key; without them, our own, which are made
-        where they are not. Raise BindError, StorageError.
+        `certificate` are the files of a certificate and its key; without them, a self-signed one is
+        used, and created if missing. Raise BindError, StorageError.
         """
         if certificate is None:
             certificate = own_certificate(self._folder)
@@ -147,7 +147,7 @@ class RunningRegistry:
         return listener, fingerprint_of_file(certificate[0])
 
     def _use_certificate(self, certificate: tuple[Path, Path]) -> None:
-        """Show this certificate from now on. Raise StorageError, changing nothing."""
+        """Present this certificate from now on. Raise StorageError, changing nothing."""
         context, signer = server_context(*certificate), Signer(certificate[1])
         self._context, self._lists.signer = context, signer
 
@@ -156,10 +156,10 @@ class RunningRegistry:
         return StandardEngine(self._context), self._lists.signer.fingerprint
 
     def reload(self, limits: Limits, registration: Registration) -> None:
-        """Load the certificate from its files again, and apply these settings; no connection is
-        closed.
+        """Reload the certificate from its files and apply these settings, without closing
+        connections.
 
-        Raise StorageError, and nothing has changed, where the certificate cannot be used.
+        Raise StorageError, changing nothing, if the certificate cannot be used.
         """
         if self._certificate is not None:
             self._use_certificate(self._certificate)
@@ -177,7 +177,7 @@ class RunningRegistry:
             from p2pchat.registry.server.metrics import CONTENT_TYPE, Metrics
         except ImportError as error:
             raise UsageError(
-                "metrics cannot be told", advice="pip install 'p2pchat[metrics]'"
+                "metrics support is not installed", advice="pip install 'p2pchat[metrics]'"
             ) from error
         metrics = Metrics(
             self._loop,
@@ -194,9 +194,9 @@ class RunningRegistry:
         return listener.address
 
     def begin(self, join: str) -> None:
-        """Join the other nodes, if there are any; `join` is the link by which clients join here.
+        """Join the other nodes, if any; `join` is the link by which clients join here.
 
-        It is left in the folder, for `p2p invite` on this machine. Raise StorageError.
+        The link is saved in the folder, for `p2p invite` on this machine. Raise StorageError.
         """
         file = self._folder / JOIN_LINK
         try:
@@ -228,7 +228,7 @@ class RunningRegistry:
 def _share(
     loop: Loop, store: Store, url: str, presence: PresenceTable, lists: NodeLists, lease: float
 ) -> "ClusterNode":
-    """Return what a node has that shares its database."""
+    """Return the cluster part of a node that shares its database."""
     from p2pchat.registry.cluster.node import ClusterNode
 
     return ClusterNode(loop, store, url, presence, lists, node=secrets.randbits(63), lease=lease)

@@ -1,4 +1,4 @@
-"""Put the rooms together: the only place that knows which parts a running program has."""
+"""Composition root: builds a running program from its parts."""
 
 import signal
 import sys
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from p2pchat.ui.program.app import ProgramApp
 
 MakeNode = Callable[[], AbstractContextManager[Clients]]
-"""Makes the clients of a node of this process, for as long as the context lasts."""
+"""Creates the clients of a node of this process, for the duration of the context."""
 
 
 TO_END: Final = (signal.SIGTERM, signal.SIGHUP)
-"""The signals that stop us, and the one of a closed terminal window."""
+"""The signals that end a program; SIGHUP means that the terminal window was closed."""
 
 
 class AtPrompt(NamedTuple):
-    """An interactive prompt; the files keep the input history and unsent drafts."""
+    """An interactive prompt; the files store the input history and unsent drafts."""
 
     history_file: Path | None
     drafts_file: Path | None
@@ -43,7 +43,7 @@ class AtPrompt(NamedTuple):
 
 
 class Talk(Protocol):
-    """How a session with a node has ended."""
+    """The outcome of a session with a node."""
 
     error: P2PError | None
     exit_code: int
@@ -51,7 +51,7 @@ class Talk(Protocol):
 
 
 class _Used(NamedTuple):
-    """A node that is used: its client, whether it is logged in, and how to start it."""
+    """A node in use: its client, whether it is logged in, and how to start it."""
 
     client: Client
     is_ready: bool
@@ -59,12 +59,12 @@ class _Used(NamedTuple):
 
 
 UsedNode = AbstractContextManager[_Used]
-"""A node of this process or of another, for as long as the context lasts."""
+"""A node of this or another process, for the duration of the context."""
 
 
 @contextmanager
 def own_node(make_node: MakeNode, loop: Loop, hello: Hello) -> Iterator[_Used]:
-    """Yield the node of this process, which ends when its client closes."""
+    """Yield this process's node, which ends when its client closes."""
     with make_node() as clients:
         client = LocalClient(loop, clients, hello)
         client.on_close = clients.node.stop
@@ -73,19 +73,19 @@ def own_node(make_node: MakeNode, loop: Loop, hello: Hello) -> Iterator[_Used]:
 
 @contextmanager
 def other_node(client: Client) -> Iterator[_Used]:
-    """Yield the node of another process, which goes on when its client closes."""
+    """Yield another process's node, which keeps running when its client closes."""
     yield _Used(client, True, ignore)
 
 
 def screen_hello(at_prompt: AtPrompt | None) -> Hello:
-    """Return what a screen says to its node: a person is there."""
+    """Return the greeting that a screen sends to its node: a person is present."""
     return Hello(follow=True, attended=True, waits=at_prompt is None)
 
 
 def converse(node: UsedNode, loop: Loop, call: Call | None, at_prompt: AtPrompt | None) -> ChatApp:
-    """Run a chat session on a node, at a prompt or with plain lines (for a script, say).
+    """Run a chat session on a node, at a prompt or with plain lines.
 
-    Gives the app, which says how it ended; the loop is still to be run until idle.
+    Return the app, which holds the outcome; the caller still has to run the loop until idle.
     """
     if at_prompt is not None:
         from p2pchat.ui.prompt import host
@@ -125,7 +125,7 @@ def converse(node: UsedNode, loop: Loop, call: Call | None, at_prompt: AtPrompt 
 
 @contextmanager
 def _session(node: UsedNode, loop: Loop, app: "ChatApp | ProgramApp") -> Iterator[None]:
-    """Run a node under the app, which is done at the end."""
+    """Run a node under the app, and finish the app at the end."""
     with node as used, loop.containing():
         try:
             app.run(used.client, ready=used.is_ready)
@@ -136,10 +136,10 @@ def _session(node: UsedNode, loop: Loop, app: "ChatApp | ProgramApp") -> Iterato
 
 
 class Following(NamedTuple):
-    """How a program follows what happens; without orders it only listens.
+    """How a program follows events; without orders it only listens.
 
-    `only`: what concerns that contact alone. `seen`: what is written counts as seen, and what is
-    unread comes first. Without `as_json` the lines are plain.
+    `only`: events of that contact alone. `seen`: unread messages come first, and written ones are
+    marked as seen. Without `as_json` the lines are plain.
     """
 
     as_json: bool = True
@@ -154,7 +154,7 @@ class Following(NamedTuple):
 
 
 def follow(node: UsedNode, loop: Loop, call: Call | None, how: Following) -> "ProgramApp":
-    """Run a program's session on a node, both ways or listening only, until SIGTERM."""
+    """Run a program's session on a node, with or without orders, until SIGTERM."""
     from p2pchat.ui.program import plain
     from p2pchat.ui.program.app import ProgramApp
     from p2pchat.ui.program.line_out import LineOut
@@ -175,7 +175,7 @@ def follow(node: UsedNode, loop: Loop, call: Call | None, how: Following) -> "Pr
 def _stdout() -> int:
     descriptor = _descriptor(sys.stdout)
     if descriptor is None:
-        raise UsageError("stdout is closed, and that is where everything is told")
+        raise UsageError("stdout is closed, but events are written there")
     return descriptor
 
 
@@ -209,9 +209,9 @@ def stay_online(make_node: MakeNode, loop: Loop) -> None:
 
 
 def at_signals(loop: Loop, numbers: Sequence[signal.Signals], end: Callable[[int], None]) -> None:
-    """Call `end` on the loop once when one of the signals comes, with its exit code.
+    """Call `end` on the loop, with the exit code, when one of the signals first arrives.
 
-    A second one ends the process as it is. What was ignored (by nohup, say) stays so.
+    A second one ends the process at once. Signals that were ignored (by nohup, say) stay ignored.
     """
 
     def heard(number: int, _: object) -> None:

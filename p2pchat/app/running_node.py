@@ -1,7 +1,7 @@
-"""A command's way to the account's node that runs already, in another process, or to its place.
+"""How a command finds the account's running node in another process, or takes its place.
 
 Processes of one account may start and end in any order and at any moment: a command that finds the
-place taken and no listener waits for one of the two to change.
+place held but no listener waits until either changes.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _COMMAND: Final = Hello()
-"""Of a command that gives an order and ends."""
+"""The greeting of a command that gives an order and ends."""
 
 _PATIENCE: Final = 15.0
-"""Seconds for another process to become the node, or to leave its place."""
+"""Seconds to wait for another process to become the node, or to release its place."""
 
 _LOOK_EVERY: Final = 0.02
 _ATTEMPTS: Final = 3
 
 
 def control_path(settings: Settings, us: ProfileHome, username: str) -> Path:
-    """Return where the account's node listens; its folder is made. Raise StorageError."""
+    """Return the socket of the account's node; creates its folder. Raise StorageError."""
     private_folder(settings.run_folder)
     return _socket(settings, us, username)
 
@@ -52,8 +52,8 @@ def _socket(settings: Settings, us: ProfileHome, username: str) -> Path:
 def running_node(
     loop: Loop, settings: Settings, us: ProfileHome, username: str, hello: Hello = _COMMAND
 ) -> Iterator[SocketClient | None]:
-    """Yield a client of the account's node; None where none is running."""
-    if not settings.run_folder.exists():  # which a command that only reads need not be able to make
+    """Yield a client of the account's node; None if none is running."""
+    if not settings.run_folder.exists():  # a command that only reads must not need to create it
         yield None
         return
     refuse_if_others_can_read(settings.run_folder)
@@ -69,7 +69,9 @@ def running_node(
 def lasting_node(
     loop: Loop, settings: Settings, us: ProfileHome, username: str, hello: Hello
 ) -> Iterator[SocketClient | None]:
-    """The same, but for a command that is online for a moment: that one gives way."""
+    """Yield a client of the account's node; None if none is running, or only briefly for a
+    command.
+    """
     with running_node(loop, settings, us, username, hello) as client:
         yield client if client is not None and not _gives_way(client) else None
 
@@ -90,13 +92,13 @@ def at_a_node(
                 return use(running)
         try:
             return be()
-        except AlreadyOnline as error:  # another one has come while a password was typed, say
+        except AlreadyOnline as error:  # another was started, perhaps while a password was typed
             taken = error
     raise taken
 
 
 def who_is_online(settings: Settings, us: ProfileHome) -> set[str] | None:
-    """Return which contacts are online, as our node knows it; None where none is online.
+    """Return the online contacts that our node knows; None if no node is online.
 
     Raise TimedOut if it does not answer.
     """
@@ -128,10 +130,10 @@ def tell_trusted(settings: Settings, us: ProfileHome, contact: str) -> int:
 
 
 def hold_place(loop: Loop, path: Path) -> "NodeListener":
-    """Become the account's node; raise AlreadyOnline if another process is, and stays so.
+    """Become the account's node; raise AlreadyOnline if another process stays the node.
 
-    A command that is online for a moment gives way; a process that leaves, or has just come and
-    cannot be asked yet, is waited for.
+    A command that is online only briefly gives way; a process that is ending, or that has just
+    started and cannot answer yet, is waited for.
     """
 
     def hold() -> "NodeListener":
@@ -149,7 +151,7 @@ def hold_place(loop: Loop, path: Path) -> "NodeListener":
 
 
 def node_or_place(loop: Loop, path: Path) -> "SocketClient | NodeListener":
-    """Return a client of the account's node, whichever command it is, or else its place."""
+    """Return a client of the account's node, whichever command runs it, or else its place."""
 
     def find() -> "SocketClient | NodeListener":
         client = _dial(loop, path)
@@ -188,18 +190,20 @@ def _warn(sentence: str) -> None:
 def _dial(loop: Loop, path: Path, hello: Hello = _COMMAND) -> SocketClient | None:
     try:
         return SocketClient(loop, path, hello)
-    except (Unreachable, LinkLost):  # there is none, or it has just ended
+    except (Unreachable, LinkLost):  # none is running, or it has just ended
         return None
 
 
 def _listener(loop: Loop, path: Path) -> "NodeListener":
-    from p2pchat.client.listener import NodeListener  # with all of a node, which few need
+    from p2pchat.client.listener import (
+        NodeListener,
+    )  # imports a whole node, which few commands need
 
     return NodeListener(loop, path)
 
 
 def _gives_way(client: SocketClient) -> bool:
-    """Return whether the process ends that was asked to; raise TimedOut if it does not answer."""
+    """Return whether the process agrees to end; raise TimedOut if it does not answer."""
     if not client.transient:
         return False
     try:

@@ -1,7 +1,7 @@
 """Send messages to a contact, or cancel them, and wait for the outcome: `p2p send` and `p2p
 outbox`.
 
-Through the node that runs, else by one of our own for a moment.
+Uses the running node, or else runs one briefly.
 """
 
 import datetime as dt
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from p2pchat.peer.node import Node
 
 _TEXTS_AT_ONCE: Final = 16
-"""In one request, which must fit into a frame however their characters are escaped."""
+"""The most texts of one request, which must fit into a frame however they are escaped."""
 
 _KEPT: Final = frozenset({ContactOffline.exit_code, NotTrusted.exit_code})
-"""What the lines are in the outbox in spite of."""
+"""Exit codes with which the lines are in the outbox nevertheless."""
 
 
 def deliver(
@@ -57,17 +57,15 @@ def deliver(
     *,
     expires: int = 0,
 ) -> None:
-    """Send the texts, or (None) resend those that have failed, and wait until they are
-    acknowledged.
+    """Send the texts, or (None) resend failed ones, and wait until they are acknowledged.
 
-    Raise ContactOffline if they wait in the outbox, NotTrusted if they are kept there until the
-    person has decided, NoSuchUser with the name that was probably meant, or the P2PError of
-    whatever else prevents it.
+    Raise ContactOffline if they are queued, NotTrusted if they are queued until the user decides on
+    a key, NoSuchUser with a suggestion, or another P2PError that prevents it.
     """
     with open_session(settings, registry) as us:
         if not us.url.secure:
             raise UsageError(
-                "the original dialect acknowledges nothing", advice=f"p2p chat {contact}"
+                "the original dialect has no acknowledgements", advice=f"p2p chat {contact}"
             )
         username, contact = us.own_account(me), us.contact_named(contact, me)
         order = _Order(contact, texts, wait)
@@ -90,14 +88,14 @@ def send_later(
     not_before: int,
     expires: int,
 ) -> None:
-    """Keep the texts until that time, in ms since the epoch; nothing is asked over the network.
+    """Schedule the texts for that time, in ms since the epoch, without using the network.
 
-    Raise ContactOffline, because they wait, and UsageError where they could never be sent.
+    Raise ContactOffline, because they are queued, and UsageError if they could never be sent.
     """
     with open_profile_home(settings, registry) as us:
         username, contact = us.own_account(me), us.contact_named(contact, me)
         if not us.url.secure:
-            raise UsageError("in the original dialect nothing is kept for later")
+            raise UsageError("the original dialect cannot send lines later")
         if contact != username and us.contacts.get(contact).key is None:
             raise UsageError(
                 f"you have no key of {contact} yet",
@@ -107,12 +105,12 @@ def send_later(
         us.schedule.add(scheduled(contact, texts, not_before, expires))
     raise ContactOffline(
         f"it waits until {dt.datetime.fromtimestamp(not_before / 1000).astimezone():%A %H:%M}",
-        advice="it goes out when a node of yours runs then, such as p2p login: p2p outbox",
+        advice="it is sent if your node is running then, such as p2p login; see p2p outbox",
     )
 
 
 class _Order:
-    """The texts to send. They keep their ids, so each is sent once, however often we ask."""
+    """The texts to send. Their ids are fixed, so each is sent once, however often we ask."""
 
     def __init__(self, contact: str, texts: tuple[str, ...] | None, wait: float) -> None:
         self.contact = contact
@@ -122,11 +120,11 @@ class _Order:
 
     @property
     def expires_at(self) -> int:
-        """When a node that has not begun should no longer begin, because we have given up."""
+        """The time after which a node should not start on the order, because we have given up."""
         return now_ms() + int((self.wait + ANSWER_TIMEOUT) * 1000)
 
     def whole(self) -> Send | SendAgain:
-        """Return all of it as one order."""
+        """Return everything as one order."""
         if self.texts is None:
             return SendAgain(self.contact, self.wait, 0)
         return Send(self.contact, self.texts, self.ids, self.wait)
@@ -144,11 +142,9 @@ class _Order:
 def _carry_out(
     settings: Settings, us: UserSession, username: str, order: _Order
 ) -> P2PError | None:
-    """Send the texts by the running node, or by one run for that; return the error that keeps them
-    waiting.
+    """Send the texts through the running node, or run one; return the error that keeps them queued.
 
-    A node may end, or give way to another, at any moment: then the next one is asked, until the
-    order's time is over.
+    A node may end or give way at any moment; then the next one is asked, until the order expires.
     """
     path = control_path(settings, us, username)
     expires_at = order.expires_at
@@ -166,19 +162,21 @@ def _carry_out(
 
 
 def _is_kept(us: UserSession, order: _Order) -> bool:
-    """Return whether all of it is in the outbox, or was delivered from there."""
+    """Return whether all texts are in the outbox, or were delivered from there."""
     if order.texts is None:
         return not us.history.lines(order.contact, states=TO_RETRY)
     return len(us.history.said_with(order.contact, order.ids)) == len(order.ids)
 
 
 def _kept(why: str) -> ContactOffline:
-    return ContactOffline(why, advice="it waits in the outbox, and goes out by itself: p2p outbox")
+    return ContactOffline(
+        why, advice="it waits in the outbox, and is sent automatically; see p2p outbox"
+    )
 
 
 def _have_delivered(running: SocketClient, order: _Order) -> P2PError | None:
-    """Send the texts by a node; after the first that cannot be acknowledged now, do not wait for
-    more.
+    """Send the texts through a node; after the first that cannot be acknowledged now, stop
+    waiting.
     """
     error: P2PError | None = None
     for part in order.parts():
@@ -190,7 +188,7 @@ def _have_delivered(running: SocketClient, order: _Order) -> P2PError | None:
                 return _NodeGone(found.what)
             if found.exit_code not in _KEPT:
                 return found
-            error = error or found  # the first says why; the others are not waited for
+            error = error or found  # report the first, do not wait for the others
     return error
 
 
@@ -199,9 +197,9 @@ class _NodeGone(P2PError):
 
 
 def cancel(settings: Settings, registry: str | None, me: str | None, contact: str) -> int:
-    """Cancel the messages that wait for a contact; return how many there were.
+    """Cancel the messages queued for a contact; return how many there were.
 
-    A node that runs is asked, which knows what is on its way already. Raise StorageError.
+    A running node is asked, because it knows which are being sent. Raise StorageError.
     """
     with open_profile_home(settings, registry) as us, closing(Loop()) as loop:
         contact = us.named(contact)
@@ -252,9 +250,9 @@ def _deliver_ourselves(
 
 
 def _kept_for_later(node: "Node", order: _Order, error: P2PError) -> P2PError | None:
-    """Put it into the outbox though the registry is away, if we know the contact's key.
+    """Queue the order although the registry is unreachable, if we know the contact's key.
 
-    Return why it waits; None if it does not, because it is a note to ourselves.
+    Return why it is queued; None if it is not, because it is a note to ourselves.
     """
     away = isinstance(error, LinkLost | SlowedDown | TimedOut | Unreachable)
     to_ourselves = order.contact == node.username

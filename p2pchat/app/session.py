@@ -1,6 +1,6 @@
-"""A client's side of a command that uses the network: its files, a loop, and the registry.
+"""The client side of a command that uses the network: its files, a loop, and the registry.
 
-Puts together what `register`, `login`, `search` and the like have in common.
+Shared by `register`, `login`, `search` and similar commands.
 """
 
 import signal
@@ -24,7 +24,9 @@ from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.peer.store.profile import Profile
 
 _LAST_BYTES: Final = 8.0
-"""Seconds for them at most; a link takes 5. What is still open then was left in the midst."""
+"""The most seconds for sending the last bytes; a link takes 5. Then open connections are
+dropped.
+"""
 
 
 class UserSession(ProfileHome):
@@ -41,7 +43,7 @@ class UserSession(ProfileHome):
     def credentials(
         self, username: str, password: str | None, *, allow_original: bool = False
     ) -> Credentials:
-        """Return what the account logs in with."""
+        """Return the account's credentials for a login."""
         return Credentials(
             self.url,
             username,
@@ -52,15 +54,15 @@ class UserSession(ProfileHome):
         )
 
     def dialer(self, on_first_use: Callable[[str], None]) -> RegistryDialer:
-        """Return what dials the registry; see RegistryDialer."""
+        """Return a dialer for the registry; see RegistryDialer."""
         return RegistryDialer(self.loop, self.network, self.url, self.profile, on_first_use)
 
 
 @contextmanager
 def open_session(settings: Settings, registry: str | None) -> Iterator[UserSession]:
-    """Yield our side of the registry named by the option or the settings.
+    """Yield the client side for the registry named by the option or the settings.
 
-    At the end the last bytes still go out. Raise UsageError, StorageError.
+    At the end, pending bytes are sent. Raise UsageError, StorageError.
     """
     with open_profile_home(settings, registry) as files, running_loop() as (loop, network):
         for url in (files.url, *files.url.others):
@@ -70,15 +72,15 @@ def open_session(settings: Settings, registry: str | None) -> Iterator[UserSessi
 
 @contextmanager
 def running_loop() -> Iterator[tuple[Loop, Network]]:
-    """Yield a loop and its network; at the end the last bytes still go out.
+    """Yield a loop and its network; at the end, pending bytes are sent.
 
-    Ctrl-C ends what it runs between two of its turns: what is half said could not be ended well.
+    Ctrl-C takes effect between two turns of the loop, so that the end is orderly.
     """
     loop = Loop()
     worker = ThreadWorker(loop)
     before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:  # as of what a script has put into the background
-        with suppress(ValueError):  # not in the main thread, which the signal is for
+    if before is not signal.SIG_IGN:  # as for a background job of a script
+        with suppress(ValueError):  # signals need the main thread
             signal.signal(signal.SIGINT, lambda *_: loop.interrupt())
     try:
         yield loop, SocketNetwork(loop, worker)
@@ -95,7 +97,7 @@ def running_loop() -> Iterator[tuple[Loop, Network]]:
 
 
 def _confirm_key(url: RegistryUrl, profile: Profile) -> None:
-    """Ask before a join link replaces the key of a registry that we know.
+    """Ask before a join link replaces the key of a known registry.
 
     Raise NotTrusted if there is no terminal to ask on, or the answer is no.
     """
@@ -114,4 +116,4 @@ def _confirm_key(url: RegistryUrl, profile: Profile) -> None:
 
 
 def _say_first_contact(fingerprint: str) -> None:
-    notify(f"first contact with this registry: its key is {fingerprint}, from now on")
+    notify(f"new registry; trusting its key from now on: {fingerprint}")

@@ -1,6 +1,6 @@
-"""What the environment and the configuration file say, read once: the only reader of `os.environ`.
+"""Settings from the environment and the configuration file: the only reader of `os.environ`.
 
-Lower rooms get plain values. Options of the command line outrank what is here.
+Lower layers receive plain values. Command-line options take precedence over these settings.
 """
 
 import os
@@ -27,71 +27,71 @@ from p2pchat.ui.text.appearance import Appearance
 from p2pchat.ui.text.quiet_hours import QuietHours
 
 VARIABLES: Final = {
-    "P2P_HOME": "a folder for everything that we keep, instead of your platform's usual ones",
-    "P2P_PROFILE": "which self to be, where --profile does not say it",
-    "P2P_PASSWORD": "the password, as the last resort: other programs of yours can read it",
+    "P2P_HOME": "folder for all files of p2pchat, instead of your platform's usual ones",
+    "P2P_PROFILE": "the profile to use, without --profile",
+    "P2P_PASSWORD": "the password, as a last resort: your other programs can read it",
     "TERM": "with dumb or unknown, plain lines instead of the prompt",
     "NO_COLOR": "if set, no colours at the prompt",
-    "PAGER": "what shows long help",
-    "XDG_RUNTIME_DIR": "where the running node's control socket is",
-    "XDG_DATA_HOME": "where keys, accounts and history are, and where completions are installed",
-    "XDG_CONFIG_HOME": "where config.toml is",
-    "XDG_STATE_HOME": "where what was typed is remembered",
-    "NOTIFY_SOCKET": "where systemd hears that p2p serve is ready",
-    "WATCHDOG_USEC": "how often systemd wants a sign of life",
-    "WATCHDOG_PID": "from which process",
+    "PAGER": "the program that shows long help",
+    "XDG_RUNTIME_DIR": "folder of the running node's control socket",
+    "XDG_DATA_HOME": "folder of keys, accounts, history and shell completions",
+    "XDG_CONFIG_HOME": "folder of config.toml",
+    "XDG_STATE_HOME": "folder of the input history and logs",
+    "NOTIFY_SOCKET": "systemd's socket for readiness notifications of p2p serve",
+    "WATCHDOG_USEC": "systemd's watchdog interval",
+    "WATCHDOG_PID": "the process that systemd watches",
 }
-"""What is read here, or by libraries of ours, beside the settings that have a key in the file."""
+"""Variables read here or by libraries, besides those of settings in the file."""
 
 
 JOIN_LINK: Final = "join-link"
-"""The file in a registry's folder in which it leaves the link by which others join."""
+"""The file in a registry's folder that contains its join link."""
 
 DEFAULT: Final = "default"
-"""Where a setting comes from that nothing names."""
+"""The origin of a setting that is not set anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where we keep things, which registry is meant, and the password of last resort."""
+    """Paths, the registry, and the password of last resort."""
 
     data_home: Path
     state_home: Path
     run_folder: Path
-    """Where the running node's control socket is."""
+    """The folder of the running node's control socket."""
     run_folder_doubt: str
-    """Why that is not where XDG_RUNTIME_DIR says; empty if it is."""
+    """Why the folder in XDG_RUNTIME_DIR is not used; empty if it is."""
     config_file: Path
     profile: str | None
-    """Which of several; None: the one without a name."""
+    """The profile's name; None for the default profile."""
     resolved: Mapping[str, tuple[Value | None, str]]
-    """Each setting of the configuration file as it counts, and where it comes from."""
+    """The value in effect of each setting in the configuration file, and its origin."""
     look: Appearance
     hooks: Mapping[str, str]
-    """What to run when something happens, by event."""
+    """The commands to run, by event."""
     password: str | None = field(repr=False)
     dumb_terminal: bool
-    """Whether the terminal cannot move its cursor, so that only plain lines can be shown."""
+    """Whether the terminal cannot move its cursor, so that only plain lines are possible."""
     complete_home: Path
-    """Where shells look for a user's own completions: XDG_DATA_HOME and the like."""
+    """Where shells look for a user's completions: XDG_DATA_HOME and the like."""
     notify_socket: str | None = None
-    """Where a service manager wants to hear how we are, see sd_notify(3)."""
+    """The service manager's notification socket, see sd_notify(3)."""
     watchdog_s: float | None = None
-    """Within how many seconds it wants a sign of life each time."""
+    """The seconds within which the service manager expects each sign of life."""
     trouble: UsageError | None = None
-    """Why the configuration file does not count; commands that repair things go on without it."""
+    """The error in the configuration file; repair commands run without the file."""
 
     @property
     def registry(self) -> str:
-        """Which registry is meant."""
+        """The registry's URL."""
         return str(self.registry_and_origin[0])
 
     @property
     def registry_and_origin(self) -> tuple[Value | None, str]:
-        """The registry that is meant, and where that comes from.
+        """The registry's URL, and its origin.
 
-        Where nothing names one, it is the one at which an account was used last. A profile that
-        cannot be read is ignored here: what needs it reports that.
+        If none is set, it is the registry at which an account was last used. An unreadable profile
+        is ignored here; the code that needs it reports the error.
         """
         value, origin = self.resolved["registry"]
         if origin == DEFAULT and self.profile_file.exists():
@@ -105,7 +105,7 @@ class Settings:
 
     @property
     def option_defaults(self) -> dict[str, Value]:
-        """Return what counts for options that are not given, by parameter."""
+        """Return the defaults for options that are not given, by parameter."""
         return {
             name.replace("-", "_"): value
             for name, (value, _) in self.resolved.items()
@@ -114,22 +114,22 @@ class Settings:
 
     @property
     def registry_folder(self) -> Path:
-        """Where `p2p serve` keeps its accounts."""
+        """The folder in which `p2p serve` keeps its accounts."""
         return self.data_home / "registry"
 
     @property
     def profile_file(self) -> Path:
-        """What our own end knows: accounts and names."""
+        """The client's database: accounts, contacts and history."""
         return self.data_home / "profile.sqlite3"
 
     @property
     def identity_file(self) -> Path:
-        """The key by which others know us."""
+        """The file of our identity key."""
         return self.data_home / "identity.pem"
 
     @property
     def input_history_file(self) -> Path:
-        """What was typed at the prompt."""
+        """The file of lines typed at the prompt."""
         return self.state_home / "input-history"
 
     @property
@@ -139,23 +139,23 @@ class Settings:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder, and those above that are missing, for their owner alone.
+    """Create the folder and its missing parents, accessible only to the owner.
 
     Raise StorageError.
     """
     try:
         for missing in (*reversed(folder.parents), folder):
-            if not missing.exists():  # mkdir's own `parents` would give them the umask's mode
+            if not missing.exists():  # mkdir's `parents` would use the umask for them
                 missing.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            f"cannot make the folder {folder}: {error.strerror}",
+            f"cannot create the folder {folder}: {error.strerror}",
             advice="set P2P_HOME to a folder of yours",
         ) from error
 
 
 def private_folder(folder: Path) -> None:
-    """Make the folder if it is not there. Raise StorageError if others may enter it."""
+    """Create the folder if it is missing. Raise StorageError if others may enter it."""
     make_folder(folder)
     refuse_if_others_can_read(folder)
 
@@ -165,10 +165,10 @@ def from_environment(
     profile: str | None = None,
     read: Callable[[Path, str | None], UserConfiguration] = read_configuration,
 ) -> Settings:
-    """Return the settings of a profile (else of the one that P2P_PROFILE names, else of none).
+    """Return the settings of a profile: the given one, else the one in P2P_PROFILE, else the
+    default.
 
-    `P2P_HOME` moves everything that we keep. Raise UsageError if the file or a variable makes
-    no sense.
+    `P2P_HOME` moves all files. Raise UsageError if the file or a variable is invalid.
     """
     home = environment.get("P2P_HOME")
     directories = platformdirs.PlatformDirs("p2pchat", appauthor=False)
@@ -201,7 +201,7 @@ def from_environment(
 def without_file(
     trouble: UsageError, environment: Mapping[str, str] = os.environ, profile: str | None = None
 ) -> Settings:
-    """Return the settings as if there were no configuration file, which has that `trouble`.
+    """Return the settings without the configuration file, which has the given `trouble`.
 
     Raise UsageError if the trouble is elsewhere.
     """
@@ -210,12 +210,12 @@ def without_file(
 
 
 def _below(profile: str | None) -> Path:
-    """Return where a profile's files are, below where those of no profile are."""
+    """Return a profile's folder, relative to that of the default profile."""
     if profile is None:
         return Path()
     if not PROFILE_NAME.fullmatch(profile):
         raise UsageError(
-            f"{profile!r} is no name of a profile",
+            f"{profile!r} is not a valid profile name",
             advice="lower-case letters, digits, '.', '_', '-'",
         )
     return Path("profiles") / profile
@@ -224,7 +224,7 @@ def _below(profile: str | None) -> Path:
 def _resolve(
     environment: Mapping[str, str], configuration: UserConfiguration, file: Path
 ) -> dict[str, tuple[Value | None, str]]:
-    """Return each setting's value, and where it comes from."""
+    """Return each setting's value and origin."""
     resolved: dict[str, tuple[Value | None, str]] = {}
     for key in KEYS:
         text = environment.get(key.variable)
@@ -239,7 +239,7 @@ def _resolve(
 
 
 def _look(values: Mapping[str, Any], quiet: frozenset[str]) -> Appearance:
-    """Return the look of the prompt."""
+    """Return the prompt's appearance."""
     prompt = {
         name.removeprefix("prompt.").replace("-", "_"): value
         for name, value in values.items()
@@ -250,18 +250,18 @@ def _look(values: Mapping[str, Any], quiet: frozenset[str]) -> Appearance:
         quiet_hours = QuietHours.parse(hours) if hours else None
     except ValueError:
         raise UsageError(
-            f"quiet-hours: {hours!r} is no span of time", advice="two times of day: 22:00-07:00"
+            f"quiet-hours: {hours!r} is not a time span", advice="two times of day: 22:00-07:00"
         ) from None
     return Appearance(quiet=quiet, quiet_hours=quiet_hours, **prompt)
 
 
 def variables(prefix: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables that begin with the prefix and are not empty."""
+    """Return the non-empty variables with that prefix."""
     return {name: value for name, value in environment.items() if name.startswith(prefix) and value}
 
 
 def _watchdog(environment: Mapping[str, str]) -> float | None:
-    """Return the watchdog's seconds, unless it was set for another process that passed it on."""
+    """Return the watchdog's seconds, unless it watches another process, which passed it on."""
     microseconds = environment.get("WATCHDOG_USEC", "")
     pid = environment.get("WATCHDOG_PID") or str(os.getpid())
     if not microseconds.isdecimal() or not int(microseconds) or pid != str(os.getpid()):
@@ -272,9 +272,9 @@ def _watchdog(environment: Mapping[str, str]) -> float | None:
 def _run_folder(
     environment: Mapping[str, str], home: str | None, directories: platformdirs.PlatformDirs
 ) -> tuple[Path, str]:
-    """Return the folder in XDG_RUNTIME_DIR, or one of ours if the system has none for us.
+    """Return the folder in XDG_RUNTIME_DIR, or our own if the system provides none.
 
-    After `su` the variable may still name another user's: the second value tells what is wrong.
+    After `su` the variable may name another user's folder; the second value says what is wrong.
     """
     if home:
         return Path(home) / "run", ""

@@ -1,6 +1,4 @@
-"""The standard streams as every command uses them, whatever the locale; and text files that people
-write. Set once, at the start of the program.
-"""
+"""Standard streams that work in any locale, set up once at the start; and reading text files."""
 
 import sys
 from io import TextIOWrapper
@@ -11,9 +9,9 @@ _BOM: Final = "\ufeff"
 
 
 def set_streams() -> None:
-    """Replace characters that a stream cannot encode, so that none ends a command.
+    """Replace characters that a stream cannot encode, so that they cause no errors.
 
-    stdin is UTF-8, like all input from programs, except what is typed at a terminal.
+    stdin is UTF-8, like all input from programs, unless it is a terminal.
     """
     for out in (sys.stdout, sys.stderr):
         if isinstance(out, TextIOWrapper):
@@ -26,8 +24,8 @@ def set_streams() -> None:
 
 
 def read_text(file: Path, *, errors: str = "strict") -> str:
-    """Return what is in a UTF-8 file; a byte order mark, which some editors write, is dropped.
+    """Return the text of a UTF-8 file, without a byte order mark, which some editors write.
 
-    Raise OSError, or UnicodeDecodeError unless `errors` says what else is to be done.
+    Raise OSError, or UnicodeDecodeError unless `errors` names another handler.
     """
     return file.read_text(encoding="utf-8", errors=errors).removeprefix(_BOM)

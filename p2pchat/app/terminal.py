@@ -1,7 +1,7 @@
-"""The person at the terminal: whether there is one, what they are told, and a yes or no of theirs.
+"""Minimal dialogue with the user: whether there is a terminal, notices, and yes-or-no questions.
 
-For what happens beneath a command, such as a registry's unknown key. Prompts, colours and the
-output of commands are the command line's own.
+For events beneath a command, such as a registry's unknown key. Prompts, colours and command output
+belong to the command line.
 """
 
 import sys
@@ -19,12 +19,12 @@ def can_confirm() -> bool:
 
 
 def notify(sentence: str) -> None:
-    """Write a line to stderr, with everything replaced that a terminal would obey."""
+    """Write a line to stderr, with control characters replaced."""
     _write(f"{sentence}\n")
 
 
 def confirm(question: str) -> bool:
-    """Ask on stderr and return whether the answer is yes; the end of input means no."""
+    """Ask on stderr and return whether the answer is yes; end of input means no."""
     while True:
         _write(f"{question} [y/N]: ")
         answer = sys.stdin.readline()
@@ -35,7 +35,7 @@ def confirm(question: str) -> bool:
 
 
 def _write(text: str) -> None:
-    from p2pchat.protocol.text import printable  # late: most commands never come here
+    from p2pchat.protocol.text import printable  # late: most commands do not need it
 
     if sys.stderr is not None:
         sys.stderr.write(printable(text))

@@ -235,7 +235,7 @@ def test_a_home_that_cannot_be_used_is_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = run("login", "a", P2P_HOME=str(tmp_path / "file"), P2P_PASSWORD="x")
     assert result.exit_code == 1
-    assert "cannot make the folder" in result.stderr
+    assert "cannot create the folder" in result.stderr
     assert "P2P_HOME" in result.stderr
 
 

@@ -99,7 +99,7 @@ def test_first_contact_is_said_once_and_a_change_stops_everything(
     env = env_of("alice", registry, tmp_path) | {"P2P_REGISTRY": bare, "P2P_PASSWORD": PASSWORD}
     code, _, err = run("register", "alice", env=env)
     assert code == 0
-    assert err.startswith("first contact with this registry: its key is")
+    assert err.startswith("new registry; trusting its key from now on:")
     assert run("search", "alice", env=env)[2] == ""
     other = Serve(tmp_path / "other", "--quiet")
     changed = f"p2p://127.0.0.1:{other.secure_tcp[1]}#{registry.join.partition('#')[2]}"
@@ -226,5 +226,5 @@ def test_an_authority_that_this_machine_knows_vouches(tmp_path: Path) -> None:
     )
     code, _, err = run("register", "bob", "--registry", f"p2p://127.0.0.1:{port}", env=env)
     assert code == 0
-    assert err.startswith("first contact")
+    assert err.startswith("new registry")
     serve.kill()

@@ -75,7 +75,7 @@ def test_all_is_well_with_an_account(tmp_path: Path) -> None:
             assert code == 0
             assert found["node"] == ("ok", "node: online as alice")
             assert f"127.0.0.1:{port} accepts connections" in found["door"][1]
-            assert f"sent to 127.0.0.1:{port}, " in found["address"][1]
+            assert f"told 127.0.0.1:{port}, " in found["address"][1]
             login.type("/quit")
             assert login.end()[0] == 0
         assert "logged in elsewhere" not in "\n".join(login.said)

@@ -89,7 +89,7 @@ def test_the_first_file_says_everything_and_changes_nothing(tmp_path: Path, file
         ("no-history = 1", "no-history = 1 is not true or false"),
         ("[prompt]\ntheme = 'pink'", "is not one of auto, dark, light"),
         ("[hooks]\nmessage = 5", "a hook is a command in quotes"),
-        ("[contacts.bob]\nloud = true", "of a contact there is only `quiet`"),
+        ("[contacts.bob]\nloud = true", "the only setting of a contact is `quiet`"),
         ("= =", "is malformed"),
     ],
 )
@@ -119,7 +119,7 @@ def test_profiles_share_nothing_but_the_file(tmp_path: Path, file: Path) -> None
     for name in ("profile_file", "identity_file", "input_history_file", "run_folder"):
         assert getattr(plain, name) != getattr(work, name)
     assert from_environment({"P2P_HOME": str(tmp_path), "P2P_PROFILE": "work"}) == work
-    with pytest.raises(UsageError, match="no name of a profile"):
+    with pytest.raises(UsageError, match="not a valid profile name"):
         from_environment({"P2P_HOME": str(tmp_path)}, "../x")
     assert run(tmp_path, "--profile", "work", "contacts").exit_code == 0
     assert (tmp_path / "data" / "profiles" / "work" / "profile.sqlite3").exists()
