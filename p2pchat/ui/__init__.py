@@ -1,1 +1,3 @@
-"""The user interface: screens, the prompt and programs. Knows clients of a node, and no node."""
+"""The user interface: screens, the prompt and programs. Uses clients of a node, never a node
+itself.
+"""

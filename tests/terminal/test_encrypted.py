@@ -56,7 +56,7 @@ def test_two_people_chat_encrypted_and_verify(registry: Serve, tmp_path: Path) -
     alice.enter("/chat bob")
     bob.wait_for("alice wants to chat with you")
     bob.enter("/accept")
-    alice.wait_for("it is encrypted; to make sure that it is bob: /verify bob")
+    alice.wait_for("the chat is encrypted; to make sure that it is bob: /verify bob")
     alice.wait_until(lambda: "bob, encrypted, unverified" in alice.toolbar)
     alice.enter("çok gizli")
     bob.wait_for("^alice: çok gizli$")

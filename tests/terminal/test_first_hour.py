@@ -154,9 +154,9 @@ def _every_command(screen: Screen) -> None:
             screen.type("\x03")
             screen.wait_until(lambda: screen.prompt_line.endswith(">"))
     screen.enter("/mute bob off")
-    screen.wait_for("bob is heard again")
+    screen.wait_for("bob is no longer muted")
     screen.enter("/help")
-    screen.wait_for("/help WORD: what that one does")
+    screen.wait_for("/help WORD: explain a command")
     assert sum(line.startswith("* ") and ":" in line for line in screen.lines) >= 4
 
 
@@ -195,11 +195,11 @@ def _every_key(screen: Screen, folder: Path) -> None:
     screen.wait_for("reverse-i-search.*cake")
     screen.type("\x07\x03")
     screen.type(" /slash\r")
-    screen.wait_until(lambda: "Enter again says it" in screen.toolbar)
+    screen.wait_until(lambda: "press Enter again to send it" in screen.toolbar)
     screen.type("\x03")
     screen.wait_until(lambda: screen.prompt_line == prompt.rstrip())
     screen.type("\x03")
-    screen.wait_until(lambda: "Ctrl-C again leaves" in screen.toolbar)
+    screen.wait_until(lambda: "Ctrl-C again to leave" in screen.toolbar)
     screen.type("x\x03")
     screen.wait_until(lambda: screen.prompt_line == prompt.rstrip())
     assert folder.exists()

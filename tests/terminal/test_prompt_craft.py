@@ -215,9 +215,9 @@ def test_vi_keys(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("paste", "question"),
     [
-        ("\n".join(f"line {i}" for i in range(200)), "those are 200 lines"),
-        ("x" * 20_000, "those are 20000 characters"),
-        (" /quit", "so it is no command"),
+        ("\n".join(f"line {i}" for i in range(200)), "the text has 200 lines"),
+        ("x" * 20_000, "the text has 20000 characters"),
+        (" /quit", "so it is not a command"),
     ],
     ids=["200 lines", "20 kB", "a blank and a slash"],
 )
@@ -417,7 +417,7 @@ def test_a_line_is_cleared_before_anybody_leaves(desk: Desk) -> None:
     alice.type("\x03")
     alice.wait_until(lambda: typed(alice) == "")
     alice.type("\x03")
-    alice.wait_until(lambda: "Ctrl-C again leaves" in alice.toolbar)
+    alice.wait_until(lambda: "Ctrl-C again to leave" in alice.toolbar)
     alice.type("begun")
     alice.wait_until(lambda: typed(alice) == "begun")
     assert "Ctrl-C again" not in alice.toolbar

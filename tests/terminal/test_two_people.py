@@ -140,7 +140,7 @@ def test_ctrl_c_and_ctrl_d(person: Person, registry: Serve, key: str, code: int)
     alice = person("alice")
     alice.type(key)
     if code:
-        alice.wait_until(lambda: "Ctrl-C again leaves" in alice.toolbar)
+        alice.wait_until(lambda: "Ctrl-C again to leave" in alice.toolbar)
         alice.type(key)
     assert alice.end() == code
     assert "Traceback" not in alice.text
@@ -260,7 +260,7 @@ def test_ctrl_c_in_the_demo(at_terminal: Person) -> None:
     screen = at_terminal("demo")
     screen.wait_for("chat with robot started")
     screen.type("\x03")
-    screen.wait_until(lambda: "Ctrl-C again leaves" in screen.toolbar)
+    screen.wait_until(lambda: "Ctrl-C again to leave" in screen.toolbar)
     screen.type("\x03")
     assert screen.end() == 130
 

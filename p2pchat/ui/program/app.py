@@ -1,7 +1,7 @@
-"""A program at a node, where `chat_app` has a person: events go out as a stream, orders come in.
+"""A program's session with a node: writes events as a stream and carries out orders.
 
-Orders are done one after the other, each is answered, and no conversation is in front. Knows no
-pipe: lines are given and taken as text.
+The counterpart of `chat_app`, which serves a person. Orders run one after the other, each is
+answered, and no conversation is in front. Knows no pipes: lines are passed as text.
 """
 
 from collections import deque
@@ -34,34 +34,34 @@ from p2pchat.ui.screen.call import Call
 from p2pchat.ui.screen.said_lines import Untold
 
 _MOST_WAITING: Final = 1000
-"""Orders that are not answered yet; no more are read."""
+"""The most unanswered orders; beyond it no more are read."""
 
 _PATIENCE: Final = 15.0
-"""Seconds at the end for lines to be delivered to who is online; then they wait in the outbox."""
+"""Seconds at the end for delivering lines to online contacts; the rest waits in the outbox."""
 
 
 class _Phase(IntEnum):
-    """How far a program's session has come; it only goes on."""
+    """The phase of a program's session; it only increases."""
 
     STARTING = auto()
     """Until the node is logged in."""
     ASKING = auto()
-    """For the chat that it was started for: orders are done, and their end is not."""
+    """Until the requested chat has started: orders are processed, the end of input is not."""
     RUNNING = auto()
     WINDING_UP = auto()
-    """Everything was ordered, and may still be delivered."""
+    """All orders were given; lines may still be delivered."""
     LEAVING = auto()
-    """The chat that it was started for."""
+    """Leaving the requested chat."""
     CLOSING = auto()
-    """What is left is written to the reader."""
+    """Writing the remaining output."""
     DONE = auto()
 
 
 class ProgramApp:
-    """A program's session with a node, until `done`; then `exit_code` or `error` says how it ended.
+    """A program's session with a node, until `done`; then `exit_code` or `error` is the outcome.
 
-    `call`: be in a chat with that user, the default contact of orders without a name, and be done
-    when it ends. See ChatApp for the rest.
+    `call`: chat with that user, the default contact of orders without a name, and end with the
+    chat. See ChatApp for the rest.
     """
 
     def __init__(self, stream: Stream, *, call: Call | None = None) -> None:
@@ -70,8 +70,8 @@ class ProgramApp:
         self._client: Client | None = None
         self._phase = _Phase.STARTING
         self._waiting: deque[JsonOrder | None] = deque()  # None is the end of input
-        self._held_back = False  # input, and its reader does not resume by itself
-        self._undelivered: set[str] = set()  # to whom, once it is ending
+        self._held_back = False  # input is paused; its reader must be told to resume
+        self._undelivered: set[str] = set()  # contacts with undelivered lines, at the end
         self._deadline: Timer | None = None
         self._refused: P2PError | None = None
         self._on_input_wanted: Callable[[], None] = ignore
@@ -81,7 +81,7 @@ class ProgramApp:
         self.exit_code = 0
         self.error: P2PError | None = None
         self.untold = Untold()
-        """What is not known to be kept, if the node has ended."""
+        """The texts that may not be stored, if the node has ended."""
 
     @property
     def client(self) -> Client:
@@ -100,7 +100,7 @@ class ProgramApp:
         return self._orders.opened
 
     def run(self, client: Client, *, ready: bool = False) -> None:
-        """Begin; `ready` if the node is logged in already, which is waited for otherwise.
+        """Begin; unless `ready`, first wait for the node's login.
 
         The client is closed at the end.
         """
@@ -122,7 +122,7 @@ class ProgramApp:
         return unanswered < _MOST_WAITING and self._stream.has_room
 
     def when_input_is_wanted(self, callback: Callable[[], None]) -> None:
-        """Call it whenever `wants_input` again."""
+        """Call the callback whenever `wants_input` becomes true again."""
         self._on_input_wanted = callback
 
     def submit(self, line: str) -> None:
@@ -172,7 +172,7 @@ class ProgramApp:
                 self._client.close()
 
     def _end(self, exit_code: int = 0, error: P2PError | None = None) -> None:
-        """End the session once everything is written; the first reason counts."""
+        """End the session once everything is written; the first reason is kept."""
         if self._phase < _Phase.CLOSING:
             self._phase = _Phase.CLOSING
             self._stream.close(lambda: self.finish(exit_code, error))
@@ -211,16 +211,16 @@ class ProgramApp:
             case CallFailed(contact, error):
                 self._chat_is_over(contact, error.exit_code)
             case ContactLeft(contact) | ContactLost(contact) if self._refused is not None:
-                self.opened.discard(contact)  # no contact could call us back
+                self.opened.discard(contact)  # not a contact, so it cannot call us back
             case ChatEnded(contact, error, unsent):
                 self._chat_is_over(contact, self._exit_code(contact, error, len(unsent)))
             case _:
                 pass
-        if self._refused is not None and not self.opened:  # an open chat goes on all the same
+        if self._refused is not None and not self.opened:  # an open chat continues
             self._end(error=self._refused)
 
     def _chat_is_over(self, contact: str, exit_code: int) -> None:
-        """A chat has ended, or has not come about."""
+        """Handle the end of a chat, or a failed call."""
         self.opened.discard(contact)
         if self._call is not None and contact == self._call.username:
             self._end(exit_code)
@@ -273,7 +273,7 @@ class ProgramApp:
         self._work_off()
 
     def _wind_up(self) -> None:
-        """After the last order, find out which recipients are there to receive their lines."""
+        """After the last order, find out which recipients are online."""
         self._phase = _Phase.WINDING_UP
         self._undelivered = {c for c in self._orders.written_to if not self._has_all(c)}
         self._deadline = self.client.loop.call_later(_PATIENCE, self._give_up)
@@ -285,7 +285,7 @@ class ProgramApp:
             )
 
     def _has_all(self, contact: str) -> bool:
-        """Return whether everything said to a contact is delivered, as far as can be known."""
+        """Return whether all our lines to a contact are delivered, as far as known."""
         chat = self.client.state.chats.get(contact)
         return chat is None or chat.has_said_all
 
@@ -294,7 +294,7 @@ class ProgramApp:
             self._not_there(contact)
 
     def _no_answer(self, contact: str, _: P2PError) -> None:
-        """Handle a failed lookup: a link that is open still shows that the contact is there."""
+        """Handle a failed lookup: an open link still shows that the contact is online."""
         chat = self.client.state.chats.get(contact)
         if chat is None or chat.away:
             self._not_there(contact)

@@ -1,4 +1,4 @@
-"""A node without a screen: events are lines in a log, and messages wait to be read."""
+"""A node without a screen: events are logged, and messages stay unread."""
 
 from typing import IO
 
@@ -10,7 +10,7 @@ from p2pchat.ui.screen.view import View
 
 
 class Headless:
-    """Takes the events of a client; `error` is why it is over, if it is."""
+    """Handles the events of a client; `error` is why the session ended, if it failed."""
 
     def __init__(self, out: IO[str] | None, loop: Loop) -> None:
         self._writer = PacedWriter(out, loop)
@@ -18,11 +18,11 @@ class Headless:
         self.error: P2PError | None = None
 
     def close(self) -> None:
-        """Write no more."""
+        """Stop writing."""
         self._writer.close()
 
     def on_event(self, event: Event) -> None:
-        """Write it down, but for what contacts say: that stays unread."""
+        """Write the event, except messages, which stay unread."""
         if isinstance(event, LoginFailed):
             self.error = event.error
         elif not isinstance(event, TextReceived):

@@ -1,8 +1,8 @@
-"""Commands of the person's own, run by the node when something happens; never through a shell.
+"""Hooks: the user's own commands, run by the node on events; never through a shell.
 
-A hook gets the event's fields in its environment (P2P_FROM, P2P_TEXT, ...) and its object, see
-EVENTS.md beside this file, on stdin. What strangers say is in neither its name nor its arguments.
-Whether one has ended is looked for by a timer, which does on every system without a thread.
+A hook gets the event's fields in its environment (P2P_FROM, P2P_TEXT, ...) and its JSON object (see
+EVENTS.md) on stdin. Text from strangers is never part of its name or arguments. A timer polls for
+exited hooks, which works on every system without a thread.
 """
 
 import shlex
@@ -22,10 +22,10 @@ from p2pchat.wall_clock import now_ms
 AT_ONCE: Final = 4
 _MOST_WAITING: Final = 1000
 _LOOK_EVERY: Final = 0.05  # seconds, while one runs
-_MOST_CHARACTERS: Final = 8192  # of a variable; all of it is on stdin
+_MOST_CHARACTERS: Final = 8192  # of a variable; stdin has the full text
 
 Commands = Mapping[str, Sequence[str] | str]
-"""What to run at which event: words, or a line that is split as a shell would split it."""
+"""The command for each event: words, or a line that is split like a shell command."""
 
 
 class _Run(NamedTuple):
@@ -34,11 +34,11 @@ class _Run(NamedTuple):
 
 
 class Hooks:
-    """Run the commands for the events of a client, at most AT_ONCE at a time, the others in order.
+    """Runs the commands for the events of a client, at most AT_ONCE at a time, the others in order.
 
-    `environment` is theirs, besides the event's fields; `output` is a descriptor for what they say.
-    `tell(error)` is called once for a hook that fails, however often it does. Raise UsageError
-    where a command makes no sense.
+    `environment` is added to the event's fields; `output` is the descriptor of their stdout and
+    stderr. `tell(error)` is called once for each failing hook, however often it fails. Raise
+    UsageError if a command is invalid.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class Hooks:
 
     @property
     def processes(self) -> list[int]:
-        """The ids of the processes that run now."""
+        """The ids of the running processes."""
         return [process.pid for _, process in self._under_way]
 
     def on_event(self, event: Event) -> None:
-        """Run the commands for the event, now or when there is room."""
+        """Run the commands for the event, now or when a slot is free."""
         name = NAMES[type(event)]
         if name not in self._commands or self._closed:
             return
@@ -75,9 +75,9 @@ class Hooks:
             self._fail(
                 "",
                 P2PError(
-                    f"{_MOST_WAITING} hooks wait, and some were not run",
-                    likely=f"{AT_ONCE} that run do not end",
-                    advice="have them do their work in the background",
+                    f"{_MOST_WAITING} hooks are waiting, and some were not run",
+                    likely=f"the {AT_ONCE} running hooks do not end",
+                    advice="let them work in the background",
                 ),
             )
             return
@@ -85,13 +85,13 @@ class Hooks:
         self._go_on()
 
     def close(self) -> None:
-        """Start no more; those that run go on by themselves."""
+        """Start no more hooks; running ones continue."""
         self._closed = True
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
         for _, process in self._under_way:
-            process.returncode = 0  # they outlive us, which Python would take for a slip
+            process.returncode = 0  # they outlive us; avoids a ResourceWarning
         self._under_way.clear()
 
     def _go_on(self) -> None:
@@ -106,7 +106,7 @@ class Hooks:
                     run.name,
                     P2PError(
                         f"the hook for {run.name} could not be started: {(why or str(error))}",
-                        likely=f"there is no program {program!r}, or it is none; no shell looks",
+                        likely=f"there is no executable {program!r}; hooks run without a shell",
                         advice=f"which {shlex.quote(program)}",
                     ),
                 )
@@ -118,17 +118,17 @@ class Hooks:
         with tempfile.TemporaryFile() as said:
             said.write(json_line(run.fields).encode() + b"\n")
             said.seek(0)
-            return subprocess.Popen(  # noqa: S603  # the person's own words, without a shell
+            return subprocess.Popen(  # noqa: S603  # the user's own command, without a shell
                 self._commands[run.name],
                 stdin=said,
                 stdout=self._output,
                 stderr=self._output,
                 env={**self._environment, **variables_of(run.fields)},
-                start_new_session=True,  # Ctrl-C at our terminal is not for it
+                start_new_session=True,  # Ctrl-C at our terminal must not end it
             )
 
     def _look(self) -> None:
-        """Check which have ended."""
+        """Check which hooks have exited."""
         for name, process in tuple(self._under_way):
             code = process.poll()
             if code is None:
@@ -140,7 +140,7 @@ class Hooks:
                     name,
                     P2PError(
                         f"the hook for {name} failed with {how}",
-                        likely="it says why, on the node's stderr or in hooks.log",
+                        likely="see its output, on the node's stderr or in hooks.log",
                         advice=f"run it by hand: {shlex.join(self._commands[name])}",
                     ),
                 )
@@ -153,7 +153,7 @@ class Hooks:
 
 
 def parse_hooks(commands: Commands) -> dict[str, tuple[str, ...]]:
-    """Return each command as words. Raise UsageError if one makes no sense."""
+    """Return each command as words. Raise UsageError if one is invalid."""
     parsed: dict[str, tuple[str, ...]] = {}
     names = list(NAMES.values())
     for event, command in commands.items():
@@ -174,7 +174,7 @@ def parse_hooks(commands: Commands) -> dict[str, tuple[str, ...]]:
 def variables_of(fields: Mapping[str, Any]) -> dict[str, str]:
     """Return an object's fields as variables, truncated if they are long.
 
-    Lists, and all of a long text, are on stdin alone.
+    Lists and full texts are only on stdin.
     """
     return {
         f"P2P_{name.upper()}": _text(value)
@@ -184,7 +184,7 @@ def variables_of(fields: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    """Return a value as a variable holds it: a system takes only so much of each, and of all."""
+    """Return a value as a variable; systems limit the size of each, and of all together."""
     if isinstance(value, bool):
         return "1" if value else "0"
     return str(value)[:_MOST_CHARACTERS].replace("\0", "")

@@ -1,7 +1,7 @@
-"""Parsing of a JSON line: the commands of `commands`, and those that only a program needs.
+"""Parses JSON lines: the commands of `commands`, and those that only programs need.
 
-A program has no open conversation in front, so each command names its contact. Pure: knows neither
-node nor stream. EVENTS.md documents the commands.
+A program has no conversation in front, so each command names its contact. Pure: knows neither node
+nor stream. EVENTS.md documents the commands.
 """
 
 import json
@@ -17,8 +17,8 @@ from p2pchat.ui.text.commands import COMMANDS, NAME, TIME, WORDS, Command
 _LAST: Final = 20
 
 _PERSONS_ONLY: Final = frozenset({"copy", "next", "help", "later", "leave", "me", "run"})
-"""They are about the conversation in front or its screen; `leave` has a row of its own below, `/me`
-is a text, and `send` says when.
+"""Commands about the screen or the conversation in front, which programs lack. `leave` has its own
+row below; `/me` is sent as a text; `send` has a time.
 """
 
 
@@ -26,9 +26,9 @@ Id = str | int | float | None
 
 
 class JsonOrder(msgspec.Struct, frozen=True):
-    """An order of a program; fields that were not given have their defaults.
+    """A program's order; missing fields have their defaults.
 
-    `id` is repeated in the answer. `yes` is a command's one switch: `yes`, or `in_clear`.
+    `id` is repeated in the answer. `yes` is a command's only switch: `yes`, or `in_clear`.
     """
 
     word: str
@@ -44,12 +44,12 @@ class JsonOrder(msgspec.Struct, frozen=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = _LAST
 
     def __repr__(self) -> str:
-        """Return the order without what the user said: it may be logged."""
+        """Return the order without the user's text: it may be logged."""
         return f"JsonOrder({self.word!r}, id={self.id!r}, user={self.user!r})"
 
 
 class CommandFields(NamedTuple):
-    """Which fields a command must have, which it may have; `id` and `command` apart."""
+    """The required and the optional fields of a command, besides `id` and `command`."""
 
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
@@ -72,34 +72,34 @@ ROWS: Final[Mapping[str, CommandFields]] = {
 }
 
 _MEANS: Final = {"to": "user", "in_clear": "yes"}
-"""Fields that are another one of the order."""
+"""Aliases of fields of the order."""
 
 _TYPES: Final = {field.name: field.type for field in msgspec.structs.fields(JsonOrder)}
 
 
 def load(line: str) -> dict[str, Any]:
-    """Return the object on a line. Raise UsageError if there is none."""
+    """Return the object on a line. Raise UsageError if it is not a JSON object."""
     try:
         fields = json.loads(line, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise UsageError(
-            "the line is no JSON",
+            "the line is not JSON",
             likely=str(error).lower(),
             advice='one object on one line, like {"command":"send","to":"bob","text":"hi"}',
         ) from None
     if not isinstance(fields, dict):
-        raise UsageError("the line is no JSON object", advice='begin with {"command":')
+        raise UsageError("the line is not a JSON object", advice='start with {"command":')
     return fields
 
 
 def id_of(fields: Mapping[str, Any]) -> Id:
-    """Return what an answer repeats: a text or a number; of anything else nothing."""
+    """Return the id to repeat in the answer: a text or a number, else nothing."""
     given = fields.get("id")
     return _clean(given) if type(given) in {str, int, float} else None
 
 
 def understand(fields: Mapping[str, Any]) -> JsonOrder:
-    """Return what an object orders. Raise UsageError if it is not understood."""
+    """Return the order in an object. Raise UsageError if it is invalid."""
     if id_of(fields) is None and fields.get("id") is not None:
         raise UsageError("'id' must be a text or a number")
     word = fields.get("command")
@@ -128,7 +128,7 @@ def _check(word: str, row: CommandFields, given: Mapping[str, Any]) -> None:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant} is not a number")
 
 
 def _finite(text: str) -> float:

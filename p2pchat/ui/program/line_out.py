@@ -1,7 +1,7 @@
-"""Lines to a descriptor as its reader takes them: a node never waits for a program that reads late.
+"""Writes lines to a descriptor as its reader accepts them, so that a node never waits for a reader.
 
-The descriptor stays blocking, because others may write to the same pipe; so no more is written at
-once than a pipe that says it is ready has room for.
+The descriptor stays blocking, because other processes may write to the same pipe. So no more is
+written at once than fits into a pipe that is ready.
 """
 
 import errno
@@ -15,10 +15,10 @@ from p2pchat.net.loop import READ, WRITE, Loop
 
 
 class LineOut:
-    """Write lines in order until closed, which leaves the descriptor open.
+    """Writes lines in order until closed; the descriptor stays open.
 
-    When the reader of a pipe has gone, the loop ends with BrokenPipeError, not at the next line,
-    unless `on_error(error)` is to be told instead. What the encoding cannot say is replaced.
+    As soon as the reader of a pipe has gone, the loop ends with BrokenPipeError, or
+    `on_error(error)` is called. Characters that cannot be encoded are replaced.
     """
 
     def __init__(
@@ -34,21 +34,21 @@ class LineOut:
         self._loop = loop
         self._descriptor = descriptor
         self._out = bytearray()
-        self._gone_out = 0  # bytes, ever
+        self._gone_out = 0  # bytes in total
         self._due: deque[tuple[int, Callable[[], None]]] = deque()
-        # Nothing can be read from it, so that it is ready for READ means that its reader is gone.
+        # Nothing can be read from it: ready for READ means that its reader is gone.
         self._idle = READ if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else 0
         self._events = 0
         self._watch()
 
     def write(self, line: str, written: Callable[[], None]) -> None:
-        """Write a line when there is room; call once the reader can find it there."""
+        """Write a line when there is room; call `written` once the reader can read it."""
         self._out += line.encode(self._encoding, "replace") + b"\n"
         self._due.append((self._gone_out + len(self._out), written))
         self._watch()
 
     def close(self) -> None:
-        """Write no more."""
+        """Stop writing."""
         self._out.clear()
         self._idle = 0
         self._watch()
@@ -64,7 +64,7 @@ class LineOut:
     def _send(self) -> None:
         try:
             sent = os.write(self._descriptor, self._out[: select.PIPE_BUF])
-        except BlockingIOError:  # another writer has made it so, and was faster
+        except BlockingIOError:  # another writer made it non-blocking and filled it
             return
         except OSError as error:
             self._out.clear()

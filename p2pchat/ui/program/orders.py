@@ -1,7 +1,7 @@
-"""The orders of a program, translated into orders at its node, and the answers to them.
+"""Translates a program's orders into orders at its node, and their results into answers.
 
-The same as what a person types, but that nothing is brought to front. Knows no pipe and no line of
-JSON; when something is done is `app`'s.
+Like a person's commands, but nothing is brought to front. Knows neither pipes nor JSON lines; `app`
+decides when an order is carried out.
 """
 
 from collections import Counter
@@ -30,16 +30,16 @@ Told = dict[str, Any]
 
 
 class _Plan(NamedTuple):
-    """An order at the node, and what its result tells; that may raise P2PError."""
+    """An order at the node, and a function that builds the answer; that may raise P2PError."""
 
     order: o.Order[Any]
     tell: Callable[[Any], Told]
 
 
 class ProgramOrders:
-    """Orders given to the client that `client()` returns; `answer(order, told)` answers each.
+    """Gives orders to the client that `client()` returns; `answer(order, told)` answers each.
 
-    `contact` is the contact of orders that name none.
+    `contact` is the default contact of orders.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class ProgramOrders:
         self._client = client
         self._answer = answer
         self._contact = contact
-        self._unanswered: dict[int, tuple[int, JsonOrder]] = {}  # when, and what
+        self._unanswered: dict[int, tuple[int, JsonOrder]] = {}  # time and order
         self._last_key = 0
-        self._notes: Counter[str] = Counter()  # that it has said, and not been told of yet
+        self._notes: Counter[str] = Counter()  # sent, but not yet seen as an event
         self.opened: set[str] = set()
         self.written_to: set[str] = set()
         self._plans: Mapping[str, Callable[[JsonOrder], _Plan]] = {
@@ -87,23 +87,23 @@ class ProgramOrders:
 
     @property
     def unanswered(self) -> int:
-        """How many answers are still to come."""
+        """How many orders are not answered yet."""
         return len(self._unanswered)
 
     def untold(self, contact: str, *, all_typed: bool) -> Untold:
-        """Return the texts for a contact of which the node has not said that they are kept."""
+        """Return the texts for a contact that the node has not confirmed as stored."""
         sent = [(at, order) for at, order in self._unanswered.values() if order.word == "send"]
         ours = [(at, order) for at, order in sent if (order.user or self._contact) == contact]
         since = ours[0][0] if ours else 0
         return Untold(tuple(order.text for _, order in ours), (), since, all_typed)
 
     def may_do(self, order: JsonOrder) -> bool:
-        """Return whether all before it are done: only sending does not wait for sending."""
+        """Return whether earlier orders allow it: only sending does not wait for sending."""
         is_sending = all(other.word == "send" for _, other in self._unanswered.values())
         return is_sending if order.word == "send" else not self._unanswered
 
     def do(self, order: JsonOrder) -> None:
-        """Send the order to the node. Raise P2PError if it makes no sense."""
+        """Send the order to the node. Raise P2PError if it is invalid."""
         order = self._with_name(order)
         plan = self._plans[order.word](order)
         self._last_key += 1
@@ -121,16 +121,16 @@ class ProgramOrders:
 
         def failed(error: P2PError) -> None:
             self._notes[order.text] -= order.word == "send" and self._notes[order.text] > 0
-            if self._client().is_open:  # else it is not known what became of it
+            if self._client().is_open:  # otherwise the outcome is unknown
                 del self._unanswered[key]
                 self._answer(order, error)
 
         self._client().order(plan.order, done, failed)
 
     def is_own_note(self, event: Event) -> bool:
-        """Return whether an event is the message of a note that this program has said itself.
+        """Return whether an event is a note that this program itself has sent.
 
-        A bot that answers every message would answer itself without end.
+        A bot that answers every message would otherwise answer itself endlessly.
         """
         if not isinstance(event, TextReceived) or event.contact != self._client().username:
             return False
@@ -140,7 +140,7 @@ class ProgramOrders:
         return True
 
     def _with_name(self, order: JsonOrder) -> JsonOrder:
-        """Return the order with its name as it is written at the registry."""
+        """Return the order with its name as the registry spells it."""
         if not order.user:
             return order
         in_clear = order.word == "chat" and order.yes
@@ -195,7 +195,7 @@ class ProgramOrders:
         if not in_clear and not client.secure:
             raise UsageError(
                 f"you are in no chat with {contact}",
-                likely="in the original dialect nothing waits for who is not there",
+                likely="the original dialect cannot queue lines for an offline contact",
                 advice=f'{{"command":"chat","user":"{contact}"}}',
             )
         if contact == client.username:

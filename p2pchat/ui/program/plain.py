@@ -1,6 +1,6 @@
-"""The same conversation as plain lines, for pipes, screen readers and tests.
+"""A conversation as plain lines, for pipes, screen readers and tests.
 
-A message is `bob: text`, everything else a line that begins with `* `.
+A message is `bob: text`; every other line starts with `* `.
 """
 
 import codecs
@@ -22,18 +22,18 @@ _READ_BYTES: Final = 65536
 
 _MOST_WAITING: Final = 256 * 1024
 _MOST_DROPPED_BEYOND: Final = 4 * 1024 * 1024
-"""Characters that the reader of a PacedWriter has not taken."""
+"""The most characters that a PacedWriter buffers for a slow reader."""
 
 _MAX_LINE: Final = 1024 * 1024
-"""Characters; of a longer line nothing is sent, and it is not kept."""
+"""The most characters of a line; a longer one is neither sent nor stored."""
 
 
 class LineWriter:
-    """Write each line to a text stream at once; `out` is None if stdout is closed.
+    """Writes each line to a text stream at once; `out` is None if stdout is closed.
 
     If writing fails, `fail(error)` is called, with a BrokenPipeError if the reader has gone, and
-    further lines are ignored. That a terminal has gone is noticed by the end of its input or by
-    SIGHUP, not here.
+    further lines are ignored. A closed terminal is detected by the end of its input or SIGHUP, not
+    here.
     """
 
     def __init__(self, out: IO[str] | None, fail: Callable[[OSError], None]) -> None:
@@ -41,7 +41,7 @@ class LineWriter:
         self._fail = fail
 
     def write(self, lines: Iterable[Iterable[tuple[str, str]]]) -> None:
-        """Write what is in the fragments of each line, without its style."""
+        """Write the text of each line's fragments, without styles."""
         if self._out is None:
             return
         try:
@@ -55,12 +55,12 @@ class LineWriter:
 
 
 class PacedWriter:
-    """Write lines as the reader takes them, so that the node never waits for it.
+    """Writes lines as the reader accepts them, so that the node never waits for it.
 
-    `on_behind(True)` is called when much text waits to be written, `on_behind(False)` when that is
-    over. Beyond several megabytes text is dropped; messages stay unread while the writer is behind,
+    `on_behind(True)` is called when much text is waiting, `on_behind(False)` when it is not any
+    more. Beyond several megabytes text is dropped; messages stay unread while the writer is behind,
     so they are shown later. If writing fails, the loop ends with the error, unless the terminal has
-    gone, and further lines are ignored.
+    been closed, and further lines are ignored.
     """
 
     def __init__(self, out: IO[str] | None, loop: Loop) -> None:
@@ -76,7 +76,7 @@ class PacedWriter:
             self._out = LineOut(loop, descriptor, encoding=encoding, on_error=self._failed)
 
     def write(self, lines: Iterable[Iterable[tuple[str, str]]]) -> None:
-        """Write what is in the fragments of each line, without its style."""
+        """Write the text of each line's fragments, without styles."""
         if self._out is None:
             self._at_once.write(lines)
             return
@@ -89,11 +89,11 @@ class PacedWriter:
         self._tell_whether_behind()
 
     def flush(self) -> None:
-        """Run the loop until all of it is written."""
+        """Run the loop until everything is written."""
         self._loop.run_until(lambda: not self._waiting)
 
     def close(self) -> None:
-        """Write no more."""
+        """Stop writing."""
         if self._out is not None:
             self._out.close()
             self._out = None
@@ -111,7 +111,7 @@ class PacedWriter:
     def _failed(self, error: OSError) -> None:
         self.close()
         self._waiting = 0
-        if error.errno != errno.EIO:  # of a terminal that has gone: SIGHUP tells, or its end
+        if error.errno != errno.EIO:  # a closed terminal, reported by SIGHUP or end of input
             self._loop.end_with(error)
 
 
@@ -123,7 +123,7 @@ def _descriptor_of(out: IO[str] | None) -> int | None:
 
 
 class LineInput:
-    """Read lines from a descriptor, which may be a pipe, a terminal or a file, without blocking."""
+    """Reads lines from a descriptor (a pipe, a terminal or a file) without blocking."""
 
     def __init__(self, loop: Loop, descriptor: int, app: TakesInput) -> None:
         self._loop = loop
@@ -131,14 +131,14 @@ class LineInput:
         self._app = app
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._partial = ""
-        self._too_long = False  # what is read belongs to a line that is dropped
+        self._too_long = False  # skipping the rest of a dropped line
         self._watching = False
         self._ended = False
         app.when_input_is_wanted(self._read_on)
         self._read_on()
 
     def close(self) -> None:
-        """Read no more; the descriptor stays open."""
+        """Stop reading; the descriptor stays open."""
         self._ended = True
         self._pause()
 
@@ -181,7 +181,7 @@ class LineInput:
 
 @contextmanager
 def ended_with_reader(loop: Loop, descriptor: int) -> Iterator[None]:
-    """End the loop with BrokenPipeError when the reader of a pipe has gone, not at the next line.
+    """End the loop with BrokenPipeError as soon as the reader of a pipe has gone.
 
     For a program that may write nothing for a long time.
     """
@@ -198,7 +198,7 @@ def ended_with_reader(loop: Loop, descriptor: int) -> Iterator[None]:
 
 
 def run(loop: Loop, app: TakesInput, descriptor: int | None) -> None:
-    """Run the loop with lines from the descriptor, or with none, until the app is done."""
+    """Run the loop with lines from the descriptor (None: without input) until the app is done."""
     lines = LineInput(loop, descriptor, app) if descriptor is not None else None
     if lines is None:
         app.end_input()

@@ -1,7 +1,8 @@
 """The events of a node as lines for a program: all of them, or those of one contact.
 
-The reader sets the pace: an event counts as taken once its lines are where the reader finds them,
-and the node tells only so many that are not taken (`client.event_queue`). Knows no order.
+The reader sets the pace: an event is marked as taken once the reader can read its lines, and the
+node sends only a limited number of events that are not taken (`client.event_queue`). Knows no
+orders.
 """
 
 from collections import deque
@@ -19,24 +20,24 @@ from p2pchat.ui.text.render import plain_lines
 from p2pchat.wall_clock import now_ms
 
 WriteLine = Callable[[str, Callable[[], None]], None]
-"""Writes a line, and calls the function once it is where the reader finds it."""
+"""Writes a line, and calls the function once the reader can read it."""
 
 _MOST_UNDER_WAY: Final = 64 * 1024
-"""Characters that were given to the writer and are not written yet."""
+"""The most characters passed to the writer but not written."""
 
 _MANY: Final = 100
-"""Lines that wait; no more orders are taken then."""
+"""The number of waiting lines at which no more orders are read."""
 
 
 class _Due(NamedTuple):
-    """A line, or none, and what to call once all up to it is written."""
+    """A line, or None, and the callback for when everything up to it is written."""
 
     line: str | None
     written: Callable[[], None]
 
 
 class Stream:
-    """Write the lines of events and of `put`."""
+    """Writes the lines of events and of `put`."""
 
     def __init__(
         self, write: WriteLine, *, as_json: bool = True, only: str = "", seen: bool = False
@@ -55,11 +56,11 @@ class Stream:
 
     @property
     def has_room(self) -> bool:
-        """Whether the reader keeps up with what it asks for."""
+        """Whether the reader keeps up with the answers to its orders."""
         return len(self._due) < _MANY
 
     def begin(self, client: Client) -> None:
-        """Take this client's events from now on; say what came before, unless they tell it."""
+        """Handle this client's events from now on; report earlier ones, unless the client does."""
         self._client = client
         if self._as_json and not self._seen:
             for contact, count in client.unread.items():
@@ -67,7 +68,7 @@ class Stream:
                     self.put("unread", **{"from": contact}, count=count)
 
     def show(self, event: Event) -> None:
-        """Write the event that the client has been told last, if it concerns this stream."""
+        """Write the client's latest event, if it concerns this stream."""
         assert self._client is not None
         if self._only and contact_of(event) != self._only:
             self.skip()
@@ -78,16 +79,16 @@ class Stream:
         self.skip()
 
     def skip(self) -> None:
-        """Count the event that the client has been told last as taken, once all before it is."""
+        """Mark the client's latest event as taken, once everything before it is written."""
         assert self._client is not None
         self._add(None, partial(self._client.taken, self._client.number))
 
     def put(self, name: str, /, **fields: Any) -> None:
-        """Write what is not an event of the node: an answer, which its order has asked for."""
+        """Write an answer to an order, which is not an event of the node."""
         self._add(json_line(json_object(name, now_ms(), **fields)), ignore)
 
     def close(self, then: Callable[[], None]) -> None:
-        """Accept no more; call the callback once everything that waits is written."""
+        """Accept no more lines; call the callback once everything is written."""
         self._on_empty = then
         self._go_on()
 
@@ -109,12 +110,12 @@ class Stream:
             then()
 
     def _take_written(self) -> None:
-        """Take what stands first and has no line of its own: all before it is written."""
+        """Mark leading events without lines as taken: everything before them is written."""
         while self._lines_under_way and self._lines_under_way[0].line is None:
             self._lines_under_way.popleft().written()
 
     def _written(self) -> None:
-        """Note that the first line under way is written: writers keep the order."""
+        """Note that the oldest line passed to the writer is written; writers keep the order."""
         due = self._lines_under_way.popleft()
         self._under_way -= len(due.line or "")
         due.written()

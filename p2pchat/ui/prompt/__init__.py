@@ -1,1 +1,1 @@
-"""The prompt on a terminal, by prompt_toolkit."""
+"""The prompt on a terminal, built with prompt_toolkit."""

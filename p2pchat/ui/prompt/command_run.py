@@ -1,6 +1,7 @@
-"""Runs a command of the user's own shell, and gives what it printed: `/run make test`.
+"""Runs a command in the user's shell and returns its output: `/run make test`.
 
-At the screen's own machine and folder, and only because its user has typed it. Knows no prompt.
+It runs on the screen's machine and in its folder, and only because the user typed it. Knows no
+prompt.
 """
 
 import os
@@ -15,16 +16,16 @@ from p2pchat.net.loop import READ, Loop
 from p2pchat.protocol.text import printable
 
 _MOST_BYTES: Final = 48 * 1024
-"""Of its output; a message takes 64 KiB, and what is not ASCII takes more than it seems."""
+"""Of the output; a message holds 64 KiB, and non-ASCII text may grow."""
 
 _CHUNK: Final = 16 * 1024
 
 
 class CommandRun:
-    """One run, from its making until `then(block)` is called with its output as a fenced block.
+    """One run, until `then(block)` is called with its output as a fenced block.
 
-    stdin is empty; stdout and stderr come in the order in which they were written. Output beyond a
-    message's room is left out, and ends the command.
+    stdin is empty; stdout and stderr are combined in order. Output beyond a message's size is
+    dropped, and ends the command.
     """
 
     def __init__(self, loop: Loop, command: str, then: Callable[[str], None]) -> None:
@@ -33,7 +34,7 @@ class CommandRun:
         self._then = then
         self._output = bytearray()
         self._is_cut = False
-        self._process = subprocess.Popen(  # noqa: S602  # the user's own words, for their shell
+        self._process = subprocess.Popen(  # noqa: S602  # the user's own command line
             command,
             shell=True,
             stdin=subprocess.DEVNULL,
@@ -47,7 +48,7 @@ class CommandRun:
         loop.watch(self._descriptor, READ, lambda _: self._read())
 
     def stop(self) -> None:
-        """End the command, and everything that it has started; its output so far is given."""
+        """End the command and its child processes; its output so far is used."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -70,7 +71,7 @@ class CommandRun:
         self._process.stdout.close()
         code = self._process.wait()
         text = printable(self._output.decode("utf-8", "replace")).rstrip("\n")
-        notes = ["... (the rest is left out)"] if self._is_cut else []
+        notes = ["... (output truncated)"] if self._is_cut else []
         if code and not self._is_cut:
             notes.append(f"(exit code {code})" if code > 0 else f"(ended by signal {-code})")
         lines = [f"$ {self.command}", *([text] if text else []), *notes]
@@ -78,7 +79,7 @@ class CommandRun:
 
 
 def fenced(text: str) -> str:
-    """Return a text between fences that are longer than any in it."""
+    """Return a text between fences that are longer than any inside it."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{text}\n{fence}"

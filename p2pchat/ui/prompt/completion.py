@@ -1,4 +1,4 @@
-"""What could stand where the cursor is, for prompt_toolkit; `commands.complete` decides it."""
+"""Completions at the cursor for prompt_toolkit; `commands.complete` computes them."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -9,7 +9,7 @@ from p2pchat.ui.text.commands import complete
 
 
 class CommandCompleter(Completer):
-    """Complete commands with what they do, and names with whether they are online."""
+    """Completes commands with their help, and names with their presence."""
 
     def __init__(self, names: Callable[[], Mapping[str, str]]) -> None:
         self._names = names
@@ -19,7 +19,7 @@ class CommandCompleter(Completer):
         document: Document,
         complete_event: CompleteEvent,  # noqa: ARG002  # the signature is prompt_toolkit's
     ) -> Iterable[Completion]:
-        """Yield them."""
+        """Yield the completions."""
         before = document.text_before_cursor
         typed = len(before.rpartition(" ")[2])
         for text, meaning in complete(before, self._names()):

@@ -1,6 +1,6 @@
-"""Unsent texts, kept by contact so that neither a switch nor a crash loses them.
+"""Unsent texts, stored by contact so that neither switching chats nor a crash loses them.
 
-Drafts are texts of the person: the file is for its owner's eyes.
+Drafts are private: only the owner can read the file.
 """
 
 from contextlib import suppress
@@ -12,10 +12,10 @@ from p2pchat.private_files import replace_private
 
 
 class Drafts:
-    """The drafts in the file, which other screens may write too; None: in memory alone.
+    """The drafts in the file, which other screens may also write; None: only in memory.
 
-    A file that is malformed or cannot be read holds none, and one that cannot be written keeps
-    none: no line that is being typed is worth ending for.
+    A malformed or unreadable file is treated as empty, and write errors are ignored: a draft is not
+    worth ending the session.
     """
 
     def __init__(self, file: Path | None) -> None:
@@ -23,12 +23,12 @@ class Drafts:
         self._drafts: dict[str, str] = {}
 
     def of(self, contact: str) -> str:
-        """Return what was begun to the contact."""
+        """Return the draft for the contact."""
         self._read()
         return self._drafts.get(contact, "")
 
     def keep(self, contact: str, text: str) -> None:
-        """Keep it; nothing is written if it is what was kept.
+        """Store the draft; nothing is written if it is unchanged.
 
         A terminal's bytes that are not UTF-8 arrive as surrogates: they are replaced.
         """

@@ -1,8 +1,8 @@
-"""Run our loop inside prompt_toolkit's, which is asyncio's: one thread, no polling.
+"""Runs our loop inside prompt_toolkit's asyncio loop: one thread, no polling.
 
-Our selector's own descriptor is a reader of the asyncio loop, our next deadline a call of it.
-What a callback of ours raises would be swallowed there and leave the prompt hanging, so it is
-caught, ends the prompt, and is raised from `run`. The only room that knows asyncio.
+Our selector's descriptor is a reader of the asyncio loop, our next deadline one of its timers.
+asyncio would swallow an exception of our callbacks and leave the prompt hanging, so it is caught,
+ends the prompt, and is raised from `run`. The only module that uses asyncio.
 """
 
 import asyncio
@@ -56,11 +56,11 @@ class _Host:
 
     def _entered(self, line: str) -> None:
         if not self._over:
-            self._loop.call_soon(partial(self._app.submit, line))  # where a bug is contained
+            self._loop.call_soon(partial(self._app.submit, line))  # which contains bugs
             self._turn()
 
     def _run(self, command: str) -> None:
-        """Run a command of the user's; what it prints is put into the line."""
+        """Run the user's command and put its output into the line."""
 
         def ended(block: str) -> None:
             self._command = None
@@ -74,7 +74,7 @@ class _Host:
         """Run one turn of our loop, schedule the next, and update the screen."""
         try:
             self._loop.run_once(0)
-        except BaseException as error:  # noqa: BLE001  # raised from main, once the prompt has ended
+        except BaseException as error:  # noqa: BLE001  # raised from `run`, once the prompt has ended
             self._failure = error
         if self._due is not None:
             self._due.cancel()

@@ -1,6 +1,6 @@
-"""What keys do at the prompt besides editing, which is prompt_toolkit's own in emacs and vi mode.
+"""Key bindings of the prompt, besides prompt_toolkit's own editing in emacs and vi mode.
 
-The table is what `p2p help keys` shows.
+`p2p help keys` shows the table.
 """
 
 from collections.abc import Callable
@@ -13,18 +13,18 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 KEYS: Final = (
     ("Tab", "complete a command or a name"),
-    ("Alt-A", "go to the next conversation with unread lines; what you type stays with its own"),
-    ("Alt-Enter", "begin a new line of the same text"),
-    ("Right, Ctrl-E", "take the grey text: what you typed before that begins so"),
-    ("Up, Down", "what you typed before"),
-    ("Ctrl-R", "search in it"),
-    ("Ctrl-X Ctrl-E (vi: v)", "write the text in $EDITOR"),
-    ("Enter, again", "send what you were asked about; any other key goes back to it"),
+    ("Alt-A", "go to the next conversation with unread lines; your draft stays with its contact"),
+    ("Alt-Enter", "insert a line break"),
+    ("Right, Ctrl-E", "accept the grey suggestion, an earlier line"),
+    ("Up, Down", "recall earlier lines"),
+    ("Ctrl-R", "search earlier lines"),
+    ("Ctrl-X Ctrl-E (vi: v)", "edit the text in $EDITOR"),
+    ("Enter, again", "confirm sending; any other key returns to editing"),
     ("Ctrl-C", "clear the line"),
-    ("Ctrl-Z", "suspend; fg, in the shell, comes back"),
+    ("Ctrl-Z", "suspend; fg in the shell resumes"),
     ("Ctrl-C twice, or Ctrl-D, on an empty line", "leave"),
 )
-"""Each key, and what it does."""
+"""Each key and its effect."""
 
 
 def bindings(
@@ -32,7 +32,7 @@ def bindings(
 ) -> KeyBindings:
     """Return the key bindings; `on_interrupt` is called for Ctrl-C on an empty line.
 
-    Tab finishes the word where one thing alone could stand, however fast it came.
+    Tab completes the word if there is only one completion, however fast it was pressed.
     """
     made = KeyBindings()
 

@@ -1,6 +1,6 @@
-"""The prompt_toolkit session: what is typed, remembered, and shown around it.
+"""The prompt_toolkit session: the line being typed, its history, and the display around it.
 
-Knows no node: what stands around the line is given. Foreign text is shown as fragments, never
+Knows no node: the surroundings of the line are passed in. Foreign text is shown as fragments, never
 parsed as markup.
 """
 
@@ -46,10 +46,10 @@ _REFRESH_S: Final = 1.0  # the toolbar counts seconds
 _DRAFT_EVERY_S: Final = 1.0
 _RUN: Final = "/run "
 _NOTIFIED: Final = 200
-"""Characters of a notification."""
+"""The most characters of a notification."""
 
 _MENU_ROWS: Final = 9
-"""Below and with the line, while it is a command; otherwise they would be blank all the time."""
+"""The rows reserved for the completion menu and the line, only while a command is typed."""
 _NOTIFICATION: Final = {
     "off": "",
     "osc9": "\x1b]9;{title}: {text}\x07",
@@ -58,12 +58,12 @@ _NOTIFICATION: Final = {
 
 
 class Prompt:
-    """One line being typed, everything that happens above it, and a toolbar below.
+    """One line being typed, everything shown above it, and a toolbar below.
 
-    It is one prompt for its whole life: a line that is entered moves up among the rest, and
-    `on_line` gets it. Between two prompts the terminal would be out of our hands, and what is
-    typed ahead would be shown twice. `around()` gives what stands around the line; what is begun
-    to one contact is put aside when another comes to front, in `drafts`.
+    It is a single prompt for the whole session: an entered line moves up, and is passed to
+    `on_line`. Between two prompts the terminal would be out of our control, and text typed ahead
+    would be shown twice. `around()` returns the surroundings of the line; when another contact
+    comes to front, an unfinished line is stored in `drafts`.
     """
 
     def __init__(
@@ -110,13 +110,13 @@ class Prompt:
         self.session.default_buffer.accept_handler = self._entered
         self.session.default_buffer.on_text_changed += lambda _: self._think_again()
         self.session.app.before_render += lambda _: self._keep_up()
-        # A terminal that does not say where its cursor is has no place for a warning in a chat.
+        # Suppress the warning about terminals that do not report the cursor position.
         self.session.app.renderer.cpr_not_supported_callback = lambda: None
         self._title = Title(self.session.app.output)
         self.on_line: Callable[[str], None] = ignore
         self.on_run: Callable[[str], None] = ignore
         self.on_stop_running: Callable[[], None] = lambda: None
-        self._running = ""  # the command whose output is awaited
+        self._running = ""  # the running command
 
     def _entered(self, buffer: Buffer) -> bool:
         """Submit the line, or ask for confirmation first; return True if the text should stay."""
@@ -128,7 +128,7 @@ class Prompt:
         command = text.strip().removeprefix(_RUN).strip() if text.startswith(_RUN) else ""
         self._drafts.keep(self._front, "")
         buffer.reset(append_to_history=True)
-        # By itself it would be loaded when it is next drawn: arrow up before that found nothing.
+        # prompt_toolkit would load it only at the next redraw: arrow up before that found nothing.
         buffer.load_history_if_not_yet_loaded()
         if command:
             self._running = command
@@ -138,30 +138,30 @@ class Prompt:
         return True
 
     def has_run(self, block: str) -> None:
-        """Put what a command printed into the line, to be sent by Enter, or not."""
+        """Put a command's output into the line; Enter sends it."""
         self._running = ""
         self.session.default_buffer.insert_text(block)
         self.session.app.invalidate()
 
     def copy(self, text: str) -> None:
-        """Put a text on the terminal's clipboard, by OSC 52."""
+        """Copy a text to the terminal's clipboard, by OSC 52."""
         output = self.session.app.output
         output.write_raw(f"\x1b]52;c;{base64.b64encode(text.encode()).decode()}\x07")
         output.flush()
 
     def put_away(self) -> None:
-        """Keep what is being typed, and print what still waits: the prompt ends."""
+        """Store the unfinished line and print pending output, because the prompt ends."""
         self._print_pending()
         self._title.put_back()
         self._drafts.keep(self._front, self.session.default_buffer.text)
 
     def _think_again(self) -> None:
-        """Drop the confirmation of a text that was changed."""
+        """Cancel the confirmation, because the text was changed."""
         self._asked_about = None
         self._asked_to_leave = False
 
     def _interrupted(self) -> None:
-        """Ask before Ctrl-C ends chat and node, because the key may be meant for something else."""
+        """Ask before Ctrl-C ends chat and node, because it may have been pressed by mistake."""
         if self._running:
             self.on_stop_running()
             return
@@ -172,15 +172,15 @@ class Prompt:
     def write(self, lines: Iterable[Sequence[Fragment]]) -> None:
         """Print these lines above the one being typed.
 
-        The terminal stays as it is meanwhile: were it given back, as prompt_toolkit does for other
-        programs' output, it would echo what is typed at that moment.
+        The terminal stays in raw mode meanwhile. prompt_toolkit's own way restores it, so that the
+        terminal would echo keys pressed at that moment.
         """
         app = self.session.app
         first = not self._pending
         self._pending += lines
         if not app.is_running:
             self._print_pending()
-        elif first and app._running_in_terminal:  # the editor has it, until it ends
+        elif first and app._running_in_terminal:  # the editor uses it until it ends
             run_in_terminal(self._print_pending)
         elif first and app.renderer.waiting_for_cpr:
             app.create_background_task(self._print_when_settled())
@@ -191,12 +191,13 @@ class Prompt:
         """Print once the terminal has said where its cursor is: what comes then would be wrong."""
         await self.session.app.renderer.wait_for_cpr_responses()
         waited, self._pending = self._pending, []
-        self.write(waited)  # by now the editor may have the terminal
+        self.write(waited)  # by now the editor may use the terminal
 
     def _print_above(self) -> None:
-        """Print above the prompt, which is then drawn again in the room that is left.
+        """Print above the prompt, then redraw it in the remaining room.
 
-        prompt_toolkit would ask the terminal for that, and draw too much while it does not know.
+        prompt_toolkit would query the cursor position for that, and draw too much until it knows
+        it.
         """
         app, renderer = self.session.app, self.session.app.renderer
         drawn = renderer.last_rendered_screen
@@ -207,7 +208,7 @@ class Prompt:
         app.invalidate()
 
     def alert(self, contact: str, sentence: str, text: str) -> None:
-        """Alert the user in the configured way, because a contact wants something."""
+        """Alert the user in the configured way to an event of a contact."""
         look = self._look
         hours = look.quiet_hours
         now = dt.datetime.now().astimezone().time()
@@ -220,12 +221,12 @@ class Prompt:
         if notification:
             told = {"full": f"{contact}: {text}" if text else sentence, "none": "a message"}
             said = one_line(told.get(look.notification_text, sentence))[:_NOTIFIED]
-            safe = said.replace(";", ",")  # which parts one of these sequences
+            safe = said.replace(";", ",")  # a separator in one of these sequences
             output.write_raw(notification.format(title="p2p", text=safe))
         output.flush()
 
     def _print_pending(self) -> int:
-        """Print what waits; return how many rows that took."""
+        """Print pending lines; return how many rows they took."""
         pending, self._pending = self._pending, []
         rows = 0
         output = self.session.app.output
@@ -238,7 +239,9 @@ class Prompt:
         return rows
 
     def _keep_up(self) -> None:
-        """Put the draft aside when another conversation comes to front, and keep it meanwhile."""
+        """Store the draft while it is typed, and switch it when another conversation comes to
+        front.
+        """
         buffer = self.session.default_buffer
         around = self._around()
         front = around.front
@@ -271,21 +274,21 @@ class Prompt:
         if self._running:
             return [("class:bottom-toolbar.question", f" running {self._running}: Ctrl-C ends it")]
         if self._asked_to_leave:
-            return [("class:bottom-toolbar.question", " Ctrl-C again leaves, and logs out")]
+            return [("class:bottom-toolbar.question", " press Ctrl-C again to leave and log out")]
         if self._asked_about is not None and self._asked_about == text:
-            question = f" {why_ask(text)}: Enter again says it"
+            question = f" {why_ask(text)}: press Enter again to send it"
             return [("class:bottom-toolbar.question", question)]
         around = self._around()
         return fitted(around.left, around.right, self.session.app.output.get_size().columns)
 
     def _is_in_menu(self) -> bool:
-        """Return whether the menu offers something: grey text beside it would be in its way."""
+        """Return whether the menu has entries: grey text beside it would be in the way."""
         buffer = self.session.default_buffer
         return any(self._completer.get_completions(buffer.document, CompleteEvent()))
 
 
 def _in_width(line: Sequence[Fragment], width: int) -> Iterable[Sequence[Fragment]]:
-    """Return a line in pieces that fit; code stays whole, for the terminal to break."""
+    """Return a line split to fit the width; code is left whole, for the terminal to break."""
     if any(style == CODE for style, _ in line):
         return [line]
     return wrapped(line, width, hanging(line))
@@ -299,6 +302,6 @@ def _history(file: Path | None) -> History:
     except OSError as error:
         raise StorageError(
             f"the input history {file} cannot be written: {error.strerror}",
-            advice="look at its folder, or set P2P_HOME to another one",
+            advice="check its folder, or set P2P_HOME to another one",
         ) from error
     return FileHistory(str(file))

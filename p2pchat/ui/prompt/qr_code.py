@@ -1,7 +1,7 @@
 """A text as a QR code for a terminal. The only user of segno.
 
-Two rows of it in a line of half blocks, without colours: the paper is drawn and the ink left out,
-which is right on a dark terminal; cameras read a light one's negative too.
+Each line shows two rows as half blocks, without colours. The light modules are drawn, which is
+right on a dark terminal; cameras also read the negative on a light one.
 """
 
 from io import StringIO
@@ -10,7 +10,7 @@ import segno
 
 
 def draw(text: str) -> str:
-    """Return the lines of the code, with the margin that cameras need."""
+    """Return the lines of the code, with its quiet zone."""
     out = StringIO()
     segno.make_qr(text).terminal(out, compact=True)
     return out.getvalue().rstrip("\n")

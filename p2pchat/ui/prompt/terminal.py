@@ -1,7 +1,6 @@
-"""The terminal that the prompt is drawn on, which may go away: its window is closed, say.
+"""The prompt's terminal, which may disappear, for example when its window is closed.
 
-What is written from then on goes nowhere, and ends nothing that was being done; that the terminal
-is gone shows as the end of input, or as SIGHUP.
+Output is then discarded without an error; the loss is noticed by the end of input or SIGHUP.
 """
 
 import errno
@@ -14,23 +13,23 @@ from prompt_toolkit.utils import get_bell_environment_variable, get_term_environ
 
 
 class Terminal(Vt100_Output):
-    """A terminal like others, until it is gone."""
+    """A VT100 terminal that discards output once it is gone."""
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write pending output."""
         try:
             super().flush()
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
-            # What Python still keeps must have a place too, or it would complain at its end.
+            # Redirect Python's own buffer, too, or the interpreter would complain at exit.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
 
 
 def our_terminal() -> Vt100_Output:
-    """Return the one that stdout is, as its environment describes it."""
+    """Return the terminal of stdout, as its environment describes it."""
     return Terminal.from_pty(
         sys.stdout,
         term=get_term_environment_variable(),

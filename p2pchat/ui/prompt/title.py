@@ -1,6 +1,6 @@
-"""The terminal's title: which conversation is in front, and how much is unread.
+"""The terminal's title: the conversation in front, and the number of unread lines.
 
-It is put back at the end, by terminals that keep a stack of titles (xterm's XTWINOPS 22 and 23).
+It is restored at the end, on terminals with a stack of titles (xterm's XTWINOPS 22 and 23).
 """
 
 from typing import Final
@@ -14,7 +14,7 @@ _WITHOUT_TITLE: Final = ("linux", "dumb", "eterm-color", "")
 
 
 class Title:
-    """Sets the title of the terminal that `output` is; without one it does nothing."""
+    """Sets the title of the terminal behind `output`; does nothing if it is not a terminal."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -22,7 +22,7 @@ class Title:
         self._shown = ""
 
     def show(self, front: str, unread: int) -> None:
-        """Show the contact in front, and the number of unread lines, if that is news."""
+        """Show the contact in front and the number of unread lines, if they have changed."""
         count = f"({unread}) " if unread else ""
         title = f"{count}{f'{front} - ' if front else ''}p2p"
         if title == self._shown or not self._is_possible:
@@ -34,7 +34,7 @@ class Title:
         self._output.flush()
 
     def put_back(self) -> None:
-        """Put back the title that was there before."""
+        """Restore the original title."""
         if self._shown:
             self._shown = ""
             self._output.write_raw(_POP)

@@ -1,1 +1,1 @@
-"""The state of one screen: what is in front, what was typed, what happens."""
+"""The state of one screen: the conversation in front, typed lines, shown events."""

@@ -1,7 +1,6 @@
-"""The surroundings of the line that is being typed: prompt, toolbar, and unsettled lines.
+"""The surroundings of the line being typed: prompt, toolbar, and unsettled lines.
 
-How much of the toolbar a narrow screen shows is decided where it is shown (`toolbar`), by the
-importance of each piece.
+`toolbar` decides how much of the toolbar fits on a narrow screen, by the importance of each piece.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,16 +21,16 @@ _STANDINGS = {
 _LONG: Final = 200
 _MANY_LINES: Final = 3
 _MOST_UNSETTLED: Final = 5
-"""Lines; more would push what was said off a small screen."""
+"""The most unsettled lines shown, so that a small screen still shows the chat."""
 
 
 class Around(NamedTuple):
-    """The surroundings of the line that is being typed.
+    """The surroundings of the line being typed.
 
     `left` and `right`: the two sides of the toolbar, about the contact and about us. `unsettled`:
-    lines of ours that are not delivered, each with its state, and how many more there are before
-    them. `names`: what can be completed, each with what is known of it. `front`: with whom what is
-    typed is said. `unread`: how many lines are unread in all conversations. `me`: our name.
+    our undelivered lines, each with its state; `more_unsettled`: how many earlier ones are not
+    shown. `names`: the names for completion, each with its presence. `front`: the contact that the
+    text is for. `unread`: the unread lines of all conversations. `me`: our name.
     """
 
     prompt: str
@@ -46,7 +45,7 @@ class Around(NamedTuple):
 
 
 def around(app: ChatApp) -> Around:
-    """Return it as it is now."""
+    """Return the present surroundings."""
     if not app.running:
         return Around(app.prompt)
     unsettled = app.unsettled
@@ -64,7 +63,7 @@ def around(app: ChatApp) -> Around:
 
 
 def _shortened(text: str) -> str:
-    """Return so much of it as leaves room on a small screen; all is shown once it is settled."""
+    """Return as much of a text as fits on a small screen; it is shown in full once settled."""
     lines = text.split("\n")
     short = [line if len(line) <= _LONG else f"{line[:_LONG]}..." for line in lines[:_MANY_LINES]]
     if len(lines) > _MANY_LINES:
@@ -79,7 +78,7 @@ def _names(app: ChatApp) -> tuple[tuple[str, str], ...]:
 
 
 def _about_contacts(app: ChatApp) -> Iterator[Piece]:
-    """Yield who calls, what is unread, and the state of the chat in front."""
+    """Yield callers, unread lines, and the state of the chat in front."""
     state, front = app.client.state, app.front
     for caller in state.requests:
         yield Piece("", (f"{caller} is calling",), 10)
@@ -105,7 +104,7 @@ def _unread(unread: Mapping[str, int]) -> Iterator[Piece]:
 
 
 def _about_us(client: Client) -> Iterator[Piece]:
-    """Yield who we are, how we are connected, and whether we are to be disturbed."""
+    """Yield our name, our connection, and whether do-not-disturb is on."""
     state = client.state
     if state.dnd:
         yield Piece("", ("do not disturb", "dnd"), 5)

@@ -11,7 +11,7 @@ from p2pchat.ui.text.commands import Order
 
 
 class CallOrders:
-    """Ordered through `orders`, where `foreground()` looks at the node of `client()`.
+    """Gives orders through `orders`; `foreground()` is the foreground of the node of `client()`.
 
     `on_left()` is called when a conversation was left. Raise UsageError.
     """
@@ -30,7 +30,7 @@ class CallOrders:
 
     @property
     def handlers(self) -> Mapping[str, Callable[[Order], None]]:
-        """What to do for each word."""
+        """The handler for each command word."""
         return {
             "accept": self._accept,
             "chat": lambda order: self.go_to(order.argument, in_clear=bool(order.extra)),
@@ -42,12 +42,12 @@ class CallOrders:
     def go_to(
         self, contact: str, *, in_clear: bool = False, failed: OnFailed | None = None
     ) -> None:
-        """Open a chat with the contact in front; `failed` is told if that is refused."""
+        """Open a chat with the contact in front; `failed` is called if that fails."""
         self._foreground().want(contact)
         self._orders.give(Open(contact, in_clear), failed=failed)
 
     def _caller(self, order: Order) -> str:
-        """Return who is meant: by default the first who waits for our answer."""
+        """Return the named caller; by default the first who waits for an answer."""
         waiting = self._client().state.requests
         if not order.argument and not waiting:
             raise UsageError("nobody is calling you")

@@ -9,9 +9,9 @@ from p2pchat.ui.screen.view import View
 
 
 class CallOutcome:
-    """Says in the view how a call ended.
+    """Shows in the view how a call ended.
 
-    `client()` returns the client, `unsaid()` how many typed texts were not sent.
+    `client()` returns the client, `unsaid()` the number of typed texts that were not sent.
     """
 
     def __init__(self, view: View, client: Callable[[], Client], unsaid: Callable[[], int]) -> None:
@@ -29,7 +29,7 @@ class CallOutcome:
         return error.exit_code
 
     def of_end(self, contact: str, error: P2PError | None, unsent: int) -> int:
-        """Return the exit code of a chat that has ended: whether everything was said."""
+        """Return the exit code of a chat that has ended: whether everything was sent."""
         queued = self._queued(contact)
         if queued:
             waits = counted(queued, "line", "waits", "wait")
@@ -44,7 +44,7 @@ class CallOutcome:
         return chat.waiting if chat is not None else 0
 
     def _tell_unsent(self, more: int) -> int:
-        """Say how many lines were read and not sent; return that number."""
+        """Show how many lines were read but not sent; return that number."""
         unsent = self._unsaid() + more
         if unsent:
             self._view.tell(f"{counted(unsent, 'line', 'was', 'were')} not sent")

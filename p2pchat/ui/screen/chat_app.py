@@ -1,7 +1,6 @@
-"""Commands go down to the node, events come up to the screen: what happens in between.
+"""A person's session: passes commands to the node and events to the view.
 
-Knows no terminal: a view shows. The same for the prompt and for plain lines, and wherever the node
-is.
+Knows no terminal. The same for the prompt and plain lines, and wherever the node runs.
 """
 
 from collections.abc import Callable
@@ -45,15 +44,15 @@ from p2pchat.ui.text.commands import Order, Say, help_lines, parse, takes_name
 from p2pchat.ui.text.render import error_sentence, prompt_of
 
 _LONGEST_QUIT: Final = 1.0
-"""Seconds; a line that waits for room to be kept in is not waited for longer."""
+"""The most seconds that /quit waits for a line to be stored."""
 
 
 class ChatApp:
-    """A user's session with a node, until `done`; then `exit_code` or `error` says how it ended.
+    """A user's session with a node, until `done`; then `exit_code` or `error` is the outcome.
 
-    With `call` it begins with a chat with that user, and ends with it. Typed lines are handled in
-    order: a text waits while a call is unanswered, and so do lines after it, except commands if
-    `commands_overtake` (at a keyboard a command is meant now, in a script in its order).
+    With `call` it starts with a chat with that user, and ends with it. Typed lines are handled in
+    order: while a call is unanswered, a text and all lines after it wait, except commands if
+    `commands_overtake` (at a keyboard a command applies at once, in a script in its turn).
     """
 
     def __init__(
@@ -68,11 +67,11 @@ class ChatApp:
         self._searches = PendingOrders(view, lambda: self.client, self._answered)
         self._said = SaidLines(lambda: self.client, self._not_said, self._answered)
         self._outcome = CallOutcome(view, lambda: self.client, self._count_unsaid)
-        self._unsaid = 0  # lines that could not be said, whatever the chat
+        self._unsaid = 0  # lines that could not be sent, in any chat
         self._ready = False
         self._reader_is_behind = False
-        self._quits = False  # once all that was said is kept
-        self._patience = Patience()  # with what is under way at the end
+        self._quits = False  # quit once all sent lines are stored
+        self._patience = Patience()  # for what is under way at the end
         self._refused: P2PError | None = None
         self._trust_orders = TrustOrders(
             view, self._orders, lambda: self.front, lambda: not self.client.state.dnd
@@ -94,12 +93,12 @@ class ChatApp:
         }
         self._foreground: Foreground | None = None
         self.names: set[str] = set()
-        """Names met at this registry, for completion."""
+        """The names of users met at this registry, for completion."""
         self.done = False
         self.exit_code = 0
         self.error: P2PError | None = None
         self.untold = Untold()
-        """What is not known to be kept, if the node has ended."""
+        """The texts that may not be stored, if the node has ended."""
 
     @property
     def client(self) -> Client:
@@ -114,13 +113,13 @@ class ChatApp:
 
     @property
     def foreground(self) -> Foreground:
-        """The conversation in front and the unread ones; available when `running`."""
+        """The conversation in front and the unread ones; available once `running`."""
         assert self._foreground is not None
         return self._foreground
 
     @property
     def front(self) -> str | None:
-        """The contact that typed texts go to."""
+        """The contact that typed texts are sent to."""
         return self._foreground.front if self._foreground is not None else None
 
     @property
@@ -132,12 +131,12 @@ class ChatApp:
 
     @property
     def unsettled(self) -> list[tuple[str, str]]:
-        """Texts of ours that are not delivered, or not even said, each with its state."""
+        """Our texts that are not delivered or not even sent, each with its state."""
         unsaid = [(text, "waits for an answer") for text in self._typed.texts]
         return self.foreground.ours.unsettled + unsaid
 
     def run(self, client: Client, *, ready: bool = False) -> None:
-        """Show this client's node; `ready`: it is logged in already, else that is waited for.
+        """Show this client's node; unless `ready`, first wait for its login.
 
         The client is closed at the end.
         """
@@ -176,13 +175,13 @@ class ChatApp:
         self._unsaid += 1
 
     def wait_for_reader(self, behind: bool) -> None:
-        """Take no more events while the output is not read."""
+        """Pause events while the output is not read."""
         self._reader_is_behind = behind
         if not behind and self.running and not self.done:
             self.client.taken(self.client.number)
 
     def end_input(self) -> None:
-        """Note the end of the input: handle what was typed, then leave."""
+        """Note the end of the input: handle earlier lines, then leave."""
         self._typed.put(END)
 
     def on_event(self, event: Event) -> None:
@@ -208,7 +207,7 @@ class ChatApp:
 
     def _on_bug(self) -> None:
         """Report that something is missing from the screen."""
-        self._view.tell("something that happened could not be shown: a bug, see the log")
+        self._view.tell("an event could not be shown, because of a bug: see the log")
 
     def _node_ended(self, error: P2PError) -> None:
         self.untold = Untold(
@@ -217,7 +216,7 @@ class ChatApp:
         self.finish(error=error)
 
     def _answered(self) -> None:
-        """An order is answered, or a line is kept: perhaps something has waited for that."""
+        """Continue with what waited for an answer, or for a line to be stored."""
         if self._quits and not self._said:
             self.finish()
         self._typed.work_off()
@@ -227,22 +226,22 @@ class ChatApp:
             case LoggedIn() | RegistryLost() if not self._ready:
                 self._begin()
             case Delivered():
-                self._patience.stop()  # it goes on: what is left has all the time again
+                self._patience.stop()  # progress: the rest gets the full time again
             case Found(name) | Called(name) | Calling(name) | ContactAway(name) | ChatStarted(name):
                 self.names.add(name)
             case NotKept(_, error, texts):
                 self._not_kept(error, len(texts))
             case LoginFailed(error):
-                self._refused = error  # an open chat goes on all the same
+                self._refused = error  # an open chat continues
             case CallFailed(contact, error):
                 self._call_failed(contact, error)
             case ContactLeft(contact) | ContactLost(contact) if self._refused is not None:
-                self.foreground.leave(contact)  # no contact could call us back
+                self.foreground.leave(contact)  # not a contact, so it cannot call us back
             case ChatEnded(contact, error, unsent):
                 self._chat_ended(contact, error, len(unsent))
 
     def _not_kept(self, error: P2PError, count: int) -> None:
-        """Our disk fails: a script that has said everything need not wait for better times."""
+        """Handle a disk error: a script that has sent everything need not wait for recovery."""
         self._unsaid += count
         if self._typed.ended:
             self.finish(error=error)
@@ -265,7 +264,7 @@ class ChatApp:
             self.exit_code = exit_code or (UsageError.exit_code if unsaid else 0)
             self.error = error
             if self.running:
-                self.foreground.ours.bring(None)  # shows what is known of our lines
+                self.foreground.ours.bring(None)  # shows the known states of our lines
                 self.client.close()
 
     def _begin(self) -> None:
@@ -286,7 +285,7 @@ class ChatApp:
         return self._typed.has_room
 
     def when_input_is_wanted(self, callback: Callable[[], None]) -> None:
-        """Call it whenever `wants_input` again."""
+        """Call the callback whenever `wants_input` becomes true again."""
         self._typed.on_room = callback
 
     def _may_go_on(self, meant: Say | Order) -> bool:
@@ -294,7 +293,7 @@ class ChatApp:
             return False
         is_in_order = not self._commands_overtake or meant is END
         if is_in_order and (self._searches or self._orders):
-            return False  # a script's orders are done, and answered, in order
+            return False  # a script's orders are processed in order
         if isinstance(meant, Say):
             return self._may_say()
         if meant is END or meant.word == "leave":
@@ -305,13 +304,13 @@ class ChatApp:
 
     def _may_say(self) -> bool:
         if self._orders:
-            return False  # it could change what is in front
+            return False  # it could change the conversation in front
         return self._said.have_room if self.front else self.client.state.calling is None
 
     def _has_said_all_in_time(self) -> bool:
-        """The same, but a contact who acknowledges nothing is not waited for without end.
+        """Return whether nothing is under way, or a contact has acknowledged nothing for too long.
 
-        In clear nothing would be kept, so there all of it must go out.
+        Lines in clear are not stored, so all of them must be sent.
         """
         chat = self.client.state.chats.get(self.front or "")
         if self._has_said_all() or (chat is not None and chat.security is Security.CLEAR):
@@ -352,13 +351,13 @@ class ChatApp:
             no_chat = UsageError("you are in no chat", advice="/chat NAME starts one")
             self._not_said(meant.text, no_chat)
         elif meant.to not in {"", self.front}:
-            moved = UsageError(f"it was typed for {meant.to}, who is no longer in front")
+            moved = UsageError(f"it was typed for {meant.to}, whose chat is no longer open")
             self._not_said(meant.text, moved)
         else:
             self._said.say(self.front, meant.text)
 
     def _with_name(self, order: Order) -> Order:
-        """Return the order with its name as it is written at the registry."""
+        """Return the order with its name as the registry spells it."""
         if not order.argument or not takes_name(order.word):
             return order
         in_clear = order.word == "chat" and bool(order.extra)
@@ -370,7 +369,7 @@ class ChatApp:
         self._view.tell(error_sentence(error))
 
     def _count_unsaid(self) -> int:
-        """Return how many texts were typed and not sent."""
+        """Return how many typed texts were not sent."""
         return len(self._typed.texts) + len(self._said)
 
     def _show_help(self, word: str) -> None:
@@ -382,7 +381,7 @@ class ChatApp:
             self.finish()
 
     def _quit(self) -> None:
-        """End the session, as soon as what was said before is kept."""
+        """End the session as soon as the lines sent before are stored."""
         if not self._said:
             self.finish()
             return
@@ -391,5 +390,5 @@ class ChatApp:
 
 
 def _not_here() -> None:
-    """Refuse what a prompt does itself, before the app hears of it."""
-    raise UsageError("/run puts text into the line of a prompt, and there is none")
+    """Raise UsageError for a command that only a prompt can carry out."""
+    raise UsageError("/run works only at a prompt")

@@ -1,4 +1,4 @@
-"""The list of contacts as it is shown: at the prompt, for programs and in the shell."""
+"""The list of contacts, formatted for the prompt, for programs and for the shell."""
 
 import datetime as dt
 import time
@@ -15,7 +15,7 @@ NO_CONTACTS: Final = "you have no contacts yet: /chat NAME asks a user for a cha
 
 
 def presence(contact: ListedContact) -> str:
-    """Return whether a contact is online, or else how long ago they said something."""
+    """Return whether a contact is online, or else how long ago it last sent something."""
     if contact.online:
         return "online"
     if contact.last_at:
@@ -37,11 +37,11 @@ def contact_object(contact: ListedContact) -> dict[str, Any]:
 
 
 HEADERS: Final = ("NAME", "PRESENCE", "UNREAD", "OUTBOX", "TRUST")
-"""What the cells of a contact are."""
+"""The headers of a contact's cells."""
 
 
 def contact_cells(contacts: Iterable[ListedContact]) -> list[tuple[str, ...]]:
-    """Return the cells of each: first contacts with unread messages, then those online."""
+    """Return the cells of each contact: first those with unread messages, then those online."""
     ordered = sorted(contacts, key=lambda c: (not c.unread, not c.online, -c.last_at, c.username))
     return [
         (
@@ -56,14 +56,14 @@ def contact_cells(contacts: Iterable[ListedContact]) -> list[tuple[str, ...]]:
 
 
 def contact_lines(contacts: Iterable[ListedContact]) -> list[str]:
-    """Return the same as aligned lines, for the prompt."""
+    """Return the cells as aligned lines, for the prompt."""
     cells = contact_cells(contacts)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(_columns(line, widths)).rstrip() for line in cells]
 
 
 def _waiting(contact: ListedContact) -> str:
-    """Return how many lines wait, and since when."""
+    """Return how many lines are queued, and since when."""
     if not contact.waiting:
         return ""
     count = f"{contact.waiting} wait{'s' if contact.waiting == 1 else ''}"
@@ -71,7 +71,7 @@ def _waiting(contact: ListedContact) -> str:
 
 
 def _day(at: int) -> str:
-    """Return when it was as people say it: a time of today, a weekday, or a date."""
+    """Return a time in a short form: the time if today, else a weekday or a date."""
     now = dt.datetime.now().astimezone()
     then = dt.datetime.fromtimestamp(at / 1000, tz=dt.UTC).astimezone()
     days = (now.date() - then.date()).days
@@ -81,7 +81,7 @@ def _day(at: int) -> str:
 
 
 def _marks(contact: ListedContact) -> tuple[str, str]:
-    """Return what the user has decided about a contact."""
+    """Return the user's settings for a contact."""
     return "muted" if contact.muted else "", "blocked" if contact.blocked else ""
 
 

@@ -1,6 +1,6 @@
-"""Which conversation is in front, and what of the others was not shown yet.
+"""The conversation in front, and the unread lines of the others.
 
-Knows the node's lines and the view; what is typed is the app's.
+Knows the node's lines and the view; the app handles typed lines.
 """
 
 from typing import Final
@@ -36,40 +36,42 @@ from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.render import verify_hint
 
 _MOST_SHOWN: Final = 200
-"""Lines that are shown at once of a contact who has said very much."""
+"""The most unread lines of a contact that are shown at once."""
 
 
 class Foreground:
-    """`front` is the contact that typed texts go to; `unread` counts lines not shown of each."""
+    """`front` is the contact that typed texts go to; `unread` counts each contact's unseen
+    lines.
+    """
 
     def __init__(self, view: View, client: Client) -> None:
         self._view = view
         self._client = client
         self._orders = PendingOrders(view, lambda: client)
-        self._late: set[str] = set()  # to whom something was said that had to wait
+        self._late: set[str] = set()  # contacts with lines that were queued
         self._wanted: str | None = None
-        self._asked_for: str | None = None  # of whom is not known yet whether they are there
-        self._left: set[str] = set()  # who have closed a conversation that is open here
-        self._held: list[TextReceived] | None = None  # said while what is unread is being read
-        self._shown: dict[str, int] = {}  # up to which line, by contact
+        self._asked_for: str | None = None  # contact whose presence is being looked up
+        self._left: set[str] = set()  # contacts who left a conversation that is open here
+        self._held: list[TextReceived] | None = None  # received while unread lines are being loaded
+        self._shown: dict[str, int] = {}  # last shown line, by contact
         self.front: str | None = None
         self.unread: dict[str, int] = {}
         self.ours = OutgoingLines(view, client)
 
     def begin(self) -> None:
-        """Report what came while we were away."""
+        """Report unread lines from before."""
         self.unread.update(self._client.unread)
         for contact, count in self.unread.items():
             self._view.tell(f"{contact}: {count} unread: /chat {contact}")
 
     def want(self, contact: str | None) -> None:
-        """Bring that conversation to front, now or as soon as there is one."""
+        """Bring that conversation to front, now or as soon as it exists."""
         self._wanted = self._asked_for = contact
         if contact is not None and contact in self._client.state.chats:
             self.bring(contact)
 
     def bring(self, contact: str) -> None:
-        """Show the contact's unseen lines, and send typed texts to them from now on."""
+        """Show the contact's unseen lines, and send typed texts to the contact from now on."""
         if self.front == contact:
             return
         self._put_back()
@@ -86,13 +88,13 @@ class Foreground:
         )
 
     def next_unread(self) -> str:
-        """Return the contact whose lines have waited longest. Raise UsageError if there is none."""
+        """Return the contact with the oldest unread lines. Raise UsageError if there is none."""
         for contact in self.unread:
             return contact
         raise UsageError("nothing is unread")
 
     def leave(self, contact: str) -> None:
-        """The conversation is over."""
+        """Handle the end of the conversation."""
         if self.front == contact:
             self._put_back()
             self.front = None
@@ -102,12 +104,12 @@ class Foreground:
         """Return whether an event is shown now, rather than when its conversation is opened."""
         match event:
             case TextReceived(contact) if contact == self._client.username:
-                return False  # a note of ours, which is shown as such
+                return False  # our own note, shown separately
             case TextReceived(contact, _, line_id):
                 is_new = line_id > self._shown.get(contact, 0)
                 return not line_id or (is_new and contact == self.front and self._held is None)
             case ContactLost(contact, None) if contact in self._left:
-                return False  # that they left was said, and is what matters here
+                return False  # leaving was already shown, and matters more
             case (
                 ContactLost(contact)
                 | ContactBack(contact)
@@ -161,10 +163,10 @@ class Foreground:
     def _show_missed(
         self, contact: str, held: list[TextReceived], found: Lines, count: int
     ) -> None:
-        """Show what was unread when the conversation came to front, and what was said since."""
+        """Show the lines that were unread when the conversation came to front, and later ones."""
         missed = found.lines
         if self._held is not held:
-            if missed and self.front != contact:  # it has gone again: they are still unread
+            if missed and self.front != contact:  # no longer in front: they stay unread
                 self.unread[contact] = max(len(missed), self.unread.get(contact, 0))
             return
         self._held = None
@@ -189,18 +191,20 @@ class Foreground:
         self._client.order(CountSeen(contact, line_id))
 
     def _put_back(self) -> None:
-        """Count as unread what was said while the conversation in front was being read."""
+        """Mark as unread the lines that arrived while the conversation in front was being
+        loaded.
+        """
         held, self._held = self._held, None
         if held and self.front is not None:
             self.unread[self.front] = len(held)
 
     def _alert(self, contact: str, sentence: str, text: str = "") -> None:
-        """Draw attention, unless the contact is muted; `text` is what was said."""
+        """Alert the user, unless the contact is muted; `text` is the message."""
         if contact not in self._client.state.muted:
             self._view.alert(contact, sentence, text)
 
     def _hint(self, event: Event) -> None:
-        """Say how to verify the contact, at most once a day and only until it is done."""
+        """Explain how to verify the contact, at most once a day and only until it is done."""
         if not isinstance(event, ChatStarted) or event.security is not Security.UNVERIFIED:
             return
 
@@ -211,10 +215,10 @@ class Foreground:
         self._orders.give(HintAt(event.contact), asked)
 
     def _heard(self, event: TextReceived) -> None:
-        """A line has come: it was seen if its contact is in front, else it counts as unread."""
+        """Handle a received line: shown if its contact is in front, else unread."""
         contact = event.contact
         if event.id <= self._shown.get(contact, 0):
-            return  # it was read from the history before the event came
+            return  # it was already loaded from the history
         if contact == self.front:
             if self._held is None:
                 self._note_shown(contact, event.id)
@@ -228,14 +232,14 @@ class Foreground:
             self._view.tell(f"{contact} has written: /chat {contact}")
 
     def _said(self, contact: str, text: str, number: int) -> None:
-        """Note that a line was said: if it must wait, its delivery is reported later."""
+        """Note that a line was sent: if it is queued, its delivery is reported later."""
         self.ours.said(contact, text, number)
         chat = self._client.state.chats.get(contact)
         if chat is not None and chat.away:
             self._late.add(contact)
 
     def _delivered(self, contact: str, waiting: int, up_to: int) -> None:
-        """Lines are there; perhaps nothing waits for the contact any more."""
+        """Handle a delivery; report it if nothing is queued for the contact any more."""
         self.ours.delivered(contact, up_to)
         if not waiting and contact in self._late:
             self._late.discard(contact)

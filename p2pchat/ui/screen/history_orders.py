@@ -1,4 +1,4 @@
-"""Commands about the history: /history, /search-history, /outbox, /copy and /later."""
+"""Commands on the history: /history, /search-history, /outbox, /copy and /later."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,7 +21,7 @@ _LOOKED_THROUGH: Final = 500
 
 
 class HistoryOrders:
-    """Ordered through `orders`, reported to the view; `front()` is the default contact.
+    """Gives orders through `orders`, reports to the view; `front()` is the default contact.
 
     `me()` is our name. Raise UsageError.
     """
@@ -40,7 +40,7 @@ class HistoryOrders:
 
     @property
     def handlers(self) -> Mapping[str, Callable[[Order], None]]:
-        """What to do for each word."""
+        """The handler for each command word."""
         return {
             "history": self._history,
             "search-history": self._search,
@@ -52,7 +52,7 @@ class HistoryOrders:
     def _history(self, order: Order) -> None:
         contact = order.argument or self._front()
         if contact is None:
-            raise UsageError("whose history?", advice="/history NAME")
+            raise UsageError("no contact was named", advice="/history NAME")
         self._orders.give(ReadLines(contact, limit=_LAST), self._tell)
 
     def _search(self, order: Order) -> None:
@@ -66,7 +66,7 @@ class HistoryOrders:
             for scheduled_one in found.scheduled:
                 self._view.tell(scheduled_line(scheduled_one, "me"))
             if not found.lines and not found.scheduled:
-                self._view.tell("nothing waits, and nothing has failed")
+                self._view.tell("nothing is queued, and nothing has failed")
 
         self._orders.give(ReadLines(states=UNDELIVERED, scheduled=True), told)
 
@@ -85,9 +85,9 @@ class HistoryOrders:
         contact = self._chat()
         time, text = time_and_text(typed)
         if not text:
-            raise UsageError("what is to be said later?", advice="/later 9:00 TEXT")
+            raise UsageError("no text was given", advice="/later 9:00 TEXT")
         order, at = to_schedule(contact, text, time)
-        said = f"it is said not before {at:%A %H:%M}: /outbox"
+        said = f"it will be sent at {at:%A %H:%M} or later: /outbox"
         self._orders.give(order, lambda _: self._view.tell(said))
 
     def _chat(self) -> str:

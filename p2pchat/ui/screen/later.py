@@ -1,4 +1,4 @@
-"""Scheduling a text: parsing when it is to be sent."""
+"""Scheduled texts: parse the time at which to send them."""
 
 import datetime as dt
 
@@ -9,7 +9,7 @@ from p2pchat.ui.text.moments import COMING_EXAMPLES, coming_moment_of, is_clock
 
 
 def time_and_text(typed: str) -> tuple[str, str]:
-    """Return when and what of `9:00 text` or `tomorrow 9:00 text`."""
+    """Return the time and the text of `9:00 text` or `tomorrow 9:00 text`."""
     first, _, rest = typed.partition(" ")
     second, _, text = rest.strip().partition(" ")
     if is_clock(second) and not is_clock(first):
@@ -20,7 +20,7 @@ def time_and_text(typed: str) -> tuple[str, str]:
 def to_schedule(
     contact: str, text: str, time: str, expires: str = ""
 ) -> tuple[Schedule, dt.datetime]:
-    """Return the order to send a text at a time to come, and that time.
+    """Return the order to send a text at a future time, and that time.
 
     `expires`: a duration after which it is given up. Raise UsageError.
     """

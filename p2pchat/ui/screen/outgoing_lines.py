@@ -1,7 +1,7 @@
 """Our lines in the conversation in front, until the outcome of each is known.
 
-A line that is not delivered yet stands above the prompt with its state; once it is settled it moves
-up among the rest, where nothing changes any more.
+An undelivered line is shown above the prompt with its state; once settled, it moves up into the
+conversation, where lines no longer change.
 """
 
 from collections.abc import Sequence
@@ -27,18 +27,18 @@ class OutgoingLines:
 
     @property
     def unsettled(self) -> list[tuple[str, str]]:
-        """Each text that is not delivered, and its state."""
+        """The texts that are not delivered, each with its state."""
         sent = self._sent
         return [(text, SENT if n <= sent else LineState.QUEUED) for n, text in self._lines.items()]
 
     @property
     def _sent(self) -> int:
-        """The number up to which they are on their way."""
+        """The number of the last line that is on its way."""
         chat = self._client.state.chats.get(self._contact or "")
         return chat.sent if chat is not None else 0
 
     def bring(self, contact: str | None) -> None:
-        """Look at the lines to that contact from now on; the others' stay as they stand."""
+        """Track the lines to that contact from now on; the lines to the others keep their state."""
         if contact == self._contact:
             return
         for text, state in self.unsettled:
@@ -50,7 +50,7 @@ class OutgoingLines:
             self._client.order(waiting, lambda lines: self._found(contact, lines))
 
     def said(self, contact: str, text: str, number: int) -> None:
-        """Note that a line was kept; in clear nothing more will be known of it."""
+        """Note that a line was stored; a line in clear has no further outcome."""
         if contact != self._contact:
             return
         if number:
@@ -59,7 +59,7 @@ class OutgoingLines:
             self._show(text, "")
 
     def delivered(self, contact: str, up_to: int) -> None:
-        """Lines up to that number are on the contact's disk."""
+        """Note that lines up to that number are on the contact's disk."""
         if contact == self._contact:
             for number in [n for n in self._lines if n <= up_to]:
                 self._show(self._lines.pop(number), LineState.DELIVERED)
@@ -71,7 +71,7 @@ class OutgoingLines:
             self._lines = {new_numbers.get(n, n): text for n, text in self._lines.items()}
 
     def failed(self, contact: str) -> None:
-        """Note that lines that were not on their way will not be delivered."""
+        """Note that queued lines will not be delivered."""
         if contact == self._contact:
             sent = self._sent
             for text in [text for n, text in self._lines.items() if n > sent]:
@@ -79,7 +79,7 @@ class OutgoingLines:
             self._lines = {n: text for n, text in self._lines.items() if n <= sent}
 
     def _found(self, contact: str, lines: Lines) -> None:
-        """Add the lines that had waited before; some may have been said since the question."""
+        """Add the lines queued earlier; some may have been sent since the query."""
         if contact == self._contact:
             waiting = {line.seq: line.text for line in lines.lines}
             self._put(dict(sorted({**waiting, **self._lines}.items())))

@@ -1,4 +1,4 @@
-"""How long what is under way is waited for before we leave; what is left waits in the outbox."""
+"""A deadline for pending work before leaving; undelivered lines stay in the outbox."""
 
 from collections.abc import Callable
 from typing import Final
@@ -10,20 +10,20 @@ _SECONDS: Final = 15.0
 
 
 class Patience:
-    """A deadline that starts at the first question whether it `is_over`, also after `stop`."""
+    """A deadline that starts at the first call of `is_over`, and again after `stop`."""
 
     def __init__(self) -> None:
         self._timer: Timer | None = None
 
     def is_over(self, scheduler: Scheduler, then: Callable[[], None]) -> bool:
-        """Return whether it has lasted long enough; `then` is called when it has."""
+        """Return whether the time is over; otherwise `then` is called when it is."""
         if self._timer is None:
             self._timer = scheduler.call_later(_SECONDS, then)
             return False
         return not self._timer.live
 
     def stop(self) -> None:
-        """Something has happened that was waited for."""
+        """Reset the deadline, because there was progress."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,4 +1,4 @@
-"""Orders of a screen at its node that are not answered yet."""
+"""A screen's orders that its node has not answered yet."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -14,7 +14,7 @@ R = TypeVar("R", bound=Result)
 
 
 class PendingOrders:
-    """Orders given to the client that `client()` returns; a failure is shown in the view.
+    """Gives orders to the client that `client()` returns; failures are shown in the view.
 
     `on_answer()` is called after each answer.
     """
@@ -28,7 +28,7 @@ class PendingOrders:
         self._count = 0
 
     def __len__(self) -> int:
-        """How many orders are not answered."""
+        """Return the number of unanswered orders."""
         return self._count
 
     def give(
@@ -37,9 +37,9 @@ class PendingOrders:
         then: Callable[[R], None] = ignore,
         failed: OnFailed | None = None,
     ) -> None:
-        """Order something; `then(result)`, which may raise UsageError, is called unless it fails.
+        """Give an order; on success `then(result)` is called, which may raise UsageError.
 
-        A failure is told in the view, or to `failed`.
+        A failure is shown in the view, or passed to `failed`.
         """
         self._count += 1
 

@@ -1,4 +1,4 @@
-"""Texts that were said at a node and of which it has not answered that they are kept."""
+"""Texts sent to a node that it has not yet confirmed as stored."""
 
 import itertools
 from collections.abc import Callable
@@ -13,10 +13,10 @@ _MOST: Final = 500
 
 
 class Untold(NamedTuple):
-    """Texts of which is not known whether the node has kept them, because it has ended.
+    """Texts that the node may not have stored, because it has ended.
 
-    `said` were given to it, the first at `since` (milliseconds since the epoch); `waiting` were
-    not. `all_typed`: the input was at its end.
+    `said` were given to the node, the first at `since` (milliseconds since the epoch); `waiting`
+    were not. `all_typed`: the end of the input was reached.
     """
 
     said: tuple[str, ...] = ()
@@ -26,9 +26,9 @@ class Untold(NamedTuple):
 
 
 class SaidLines:
-    """Say texts through a client; `on_answer()` is called after each answer.
+    """Sends texts through a client; `on_answer()` is called after each answer.
 
-    `not_said(text, error)` tells of one that was not said.
+    `not_said(text, error)` is called for each text that was not sent.
     """
 
     def __init__(
@@ -44,26 +44,26 @@ class SaidLines:
         self._unanswered: dict[int, tuple[int, str]] = {}
 
     def __len__(self) -> int:
-        """How many are not answered."""
+        """Return the number of unanswered texts."""
         return len(self._unanswered)
 
     @property
     def have_room(self) -> bool:
-        """Whether more should be said before some are answered."""
+        """Whether more texts may be sent before some are answered."""
         return len(self._unanswered) < _MOST
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The texts that are not answered."""
+        """The unanswered texts."""
         return tuple(text for _, text in self._unanswered.values())
 
     @property
     def since(self) -> int:
-        """When the first of them was said, in milliseconds since the epoch; 0 if there is none."""
+        """When the first of them was sent, in milliseconds since the epoch; 0 if there is none."""
         return next(iter(self._unanswered.values()), (0, ""))[0]
 
     def say(self, contact: str, text: str) -> None:
-        """Say a text to a contact."""
+        """Send a text to a contact."""
         key = next(self._keys)
         self._unanswered[key] = now_ms(), text
 

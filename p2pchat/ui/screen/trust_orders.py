@@ -16,9 +16,9 @@ from p2pchat.ui.text.commands import Order
 
 
 class TrustOrders:
-    """Ordered through `orders`, told to the view; `front()` is the default contact.
+    """Gives orders through `orders`, reports to the view; `front()` is the default contact.
 
-    `is_disturbed()` tells whether callers are let through. Raise UsageError.
+    `is_disturbed()` returns whether calls are accepted. Raise UsageError.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class TrustOrders:
         self._orders = orders
         self._front = front
         self._is_disturbed = is_disturbed
-        self._dnd_ends = False  # by itself, which is told then
+        self._dnd_ends = False  # at a set time, which is then reported
 
     @property
     def handlers(self) -> Mapping[str, Callable[[Order], None]]:
-        """What to do for each word."""
+        """The handler for each command word."""
         return {
             "verify": self._verify,
             "trust": self._trust,
@@ -67,7 +67,7 @@ class TrustOrders:
         name = order.argument
 
         def taken(failed: o.Count) -> None:
-            self._view.tell(f"the new key of {name} is taken: /verify {name}")
+            self._view.tell(f"the new key of {name} is accepted: /verify {name}")
             if failed.count:
                 self._view.tell(
                     f"{counted(failed.count)} for the old key not delivered; to the new one:"
@@ -105,16 +105,16 @@ class TrustOrders:
 
     def _mute(self, name: str | None, time: str) -> None:
         if name is None:
-            raise UsageError("who is to be muted?", advice="/mute NAME 8h")
+            raise UsageError("no contact was named", advice="/mute NAME 8h")
         seconds = muted_for(time)
         if seconds:
             told = f"makes no sound{f' for {time}' if time else ''}; /mute {name} off"
         else:
-            told = "is heard again"
+            told = "is no longer muted"
         self._orders.give(o.Mute(name, seconds), lambda _: self._view.tell(f"{name} {told}"))
 
     def _block(self, name: str, *, blocked: bool) -> None:
-        told = f"{name} is {'blocked' if blocked else 'not blocked any more'}"
+        told = f"{name} is {'blocked' if blocked else 'no longer blocked'}"
         self._orders.give(o.Block(name, blocked), lambda _: self._view.tell(told))
 
     def _contacts(self) -> None:

@@ -1,4 +1,4 @@
-"""The queue of typed lines that wait for their turn. Knows neither node nor screen."""
+"""The queue of typed lines. Knows neither node nor screen."""
 
 from collections import deque
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from p2pchat.ui.text.commands import Order, Say
 _MAX_WAITING_LINES: Final = 1000
 
 END: Final = Order("")
-"""Stands for the end of input, and cannot be typed."""
+"""The end of input; cannot be typed."""
 
 
 class TakesInput(Protocol):
@@ -24,7 +24,7 @@ class TakesInput(Protocol):
         """Whether more lines should be read."""
 
     def when_input_is_wanted(self, callback: Callable[[], None]) -> None:
-        """Register what is called whenever `wants_input` becomes true again."""
+        """Register a callback for when `wants_input` becomes true again."""
 
     def submit(self, line: str) -> None:
         """Handle a typed line."""
@@ -40,7 +40,9 @@ class TakesInput(Protocol):
 
 
 class TypedAhead:
-    """Handle typed lines in order, each once `may_go_on(it)`; `on_room` is called on more room."""
+    """Handles typed lines in order, each once `may_go_on(it)`; `on_room` is called when there is
+    room again.
+    """
 
     def __init__(
         self, may_go_on: Callable[[Say | Order], bool], do: Callable[[Say | Order], None]
@@ -52,17 +54,17 @@ class TypedAhead:
 
     @property
     def has_room(self) -> bool:
-        """Whether more should be read: not while many wait."""
+        """Whether more should be read: not while many lines wait."""
         return len(self._waiting) < _MAX_WAITING_LINES
 
     @property
     def ended(self) -> bool:
-        """Whether the end was typed, and what was before it waits."""
+        """Whether the end of input was reached, but earlier lines wait."""
         return END in self._waiting
 
     @property
     def texts(self) -> list[str]:
-        """The texts that wait."""
+        """The waiting texts."""
         return [meant.text for meant in self._waiting if isinstance(meant, Say)]
 
     def put(self, meant: Say | Order) -> None:

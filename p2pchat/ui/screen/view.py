@@ -1,4 +1,4 @@
-"""Where things are shown: words and styles are chosen here, where they go is the writer's.
+"""Chooses the words and styles in which events are shown, and passes them to a writer.
 
 The writer may be a prompt or a stream of plain lines.
 """
@@ -13,11 +13,11 @@ from p2pchat.ui.text.render import day_line, notice, our_lines, plain_lines, sty
 
 
 class View:
-    """Shows through `write(lines)`. Plain: without styles, and without what the person typed.
+    """Shows events through `write(lines)`. Plain: without styles, and without the user's own lines.
 
-    `alert(contact, sentence, text)` draws the person's attention, `copy(text)` fills the clipboard.
-    `timestamps`: say when each line was said, by the clock `now`, in the time zone of the user who
-    looks, and where a day ends.
+    `alert(contact, sentence, text)` alerts the user, `copy(text)` fills the clipboard.
+    `timestamps`: show the time of each line by the clock `now`, in the time zone of the screen's
+    user, and mark new days.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class View:
         self._copy = copy
 
     def show(self, event: Event) -> None:
-        """Show what happened."""
+        """Show an event."""
         if self._plain:
             self._write([[("", line)] for line in plain_lines(event)])
         elif isinstance(event, TextReceived):
@@ -48,9 +48,9 @@ class View:
             self._write(styled_lines(event))
 
     def copy(self, text: str) -> None:
-        """Put a text on the terminal's clipboard. Raise UsageError where there is none."""
+        """Put a text on the terminal's clipboard. Raise UsageError if there is none."""
         if self._copy is None:
-            raise UsageError("only the prompt of a terminal can copy")
+            raise UsageError("copying works only at a terminal's prompt")
         self._copy(text)
 
     def tell(self, sentence: str) -> None:
@@ -58,9 +58,9 @@ class View:
         self._write([notice(sentence)])
 
     def ours(self, prompt: str, text: str, state: str, contact: str = "", *, me: str = "") -> None:
-        """Show a line that was typed at the prompt, with its state.
+        """Show a line typed at the prompt, with its state.
 
-        `contact` and `me`: the recipient and the sender, if it was said to one.
+        `contact` and `me`: the recipient and the sender, if it was a message.
         """
         if not self._plain:
             self._show_said(our_lines(prompt, text, state, contact, me=me), 0)

@@ -1,1 +1,1 @@
-"""Words and layout: what is typed, and what is shown. Pure."""
+"""Texts and layout: parsing typed lines, formatting output. Pure."""

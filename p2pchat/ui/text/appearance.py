@@ -1,4 +1,4 @@
-"""How the person wants the prompt to be. Knows no file and no terminal."""
+"""The user's preferences for the prompt. Knows neither files nor terminals."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ from p2pchat.ui.text.quiet_hours import QuietHours
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appearance:
-    """Taste, with its defaults.
+    """Preferences, with their defaults.
 
-    `edit_mode` is emacs or vi; `theme` auto, dark or light; `notifications` off, osc9 or osc777, by
-    which sequence the terminal is asked to notify; `notification_text` full, name or none, how much
-    of the message that tells. A contact in `quiet` neither rings nor notifies, and no contact does
-    in `quiet_hours`.
+    `edit_mode` is emacs or vi; `theme` auto, dark or light; `notifications` off, osc9 or osc777,
+    the escape sequence used to notify; `notification_text` full, name or none, how much of the
+    message a notification shows. A contact in `quiet` neither rings nor notifies; in `quiet_hours`
+    no contact does.
     """
 
     edit_mode: str = "emacs"

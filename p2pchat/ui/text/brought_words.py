@@ -1,11 +1,11 @@
-"""Words that people bring from irssi, weechat, Slack or Signal: what they are called here."""
+"""Command words of irssi, weechat, Slack or Signal, mapped to ours."""
 
 from collections.abc import Mapping
 from typing import Final
 
 
 def _each(table: Mapping[str, str]) -> dict[str, str]:
-    """Return the table the other way round: each word, and what it means."""
+    """Return the inverted table: each word with its meaning."""
     return {word: meaning for meaning, words in table.items() for word in words.split()}
 
 
@@ -31,7 +31,7 @@ SAME: Final = _each(
         "verify": "safety fingerprint key",
     }
 )
-"""They work: each is one of our commands."""
+"""Words that work as one of our commands."""
 
 ELSEWHERE: Final = _each(
     {
@@ -45,9 +45,9 @@ ELSEWHERE: Final = _each(
         "p2p login --registry LINK, in a shell": "server connect registry",
         "p2p outbox retry NAME, or cancel NAME, in a shell": "retry cancel resend",
         "p2p passwd, in a shell": "password passwd",
-        "p2p register NAME, in a shell, makes another account": "nick register login",
+        "p2p register NAME, in a shell, creates another account": "nick register login",
         "p2p status, in a shell": "status info whoami",
-        "two people talk here, not more": "group channel topic kick op mode room",
+        "chats are between two people only": "group channel topic kick op mode room",
     }
 )
-"""They do not, and this is said instead."""
+"""Words that do not work, and the hint shown instead."""

@@ -1,4 +1,4 @@
-"""What a typed line means: "/chat bob" -> a value. Help and completion come from the same table.
+"""Parses a typed line: "/chat bob" -> a value. Help and completion use the same table.
 
 Pure: knows neither node nor terminal.
 """
@@ -14,7 +14,7 @@ from p2pchat.ui.text.brought_words import ELSEWHERE, SAME
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Send the text to the contact; `to` that one only, if it is given."""
+    """Send the text to the contact; if `to` is set, only to that one."""
 
     text: str = field(repr=False)
     to: str = ""
@@ -22,7 +22,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Do what the command says; `argument` is empty where it takes none, `extra` if not given."""
+    """Carry out the command; `argument` is empty if it takes none, `extra` if not given."""
 
     word: str
     argument: str = ""
@@ -32,7 +32,7 @@ class Order:
 class Command(NamedTuple):
     """A row of the table; `takes` names the argument, and is empty if there is none.
 
-    `extra` is the one further word that may follow. `optional`: the argument may be left out.
+    `extra` is a further word that may follow. `optional`: the argument may be omitted.
     """
 
     word: str
@@ -44,7 +44,7 @@ class Command(NamedTuple):
 
     @property
     def usage(self) -> str:
-        """How it is typed."""
+        """The syntax of the command."""
         takes = f"[{self.takes}]" if self.optional else self.takes
         extra = f"[{self.extra}]" if self.extra else ""
         return " ".join(filter(None, (f"/{self.word}", takes, extra)))
@@ -52,10 +52,10 @@ class Command(NamedTuple):
 
 NAME: Final = "NAME"
 WORDS: Final = "WORDS"
-"""Takes the rest of the line."""
+"""The rest of the line."""
 
 TIME: Final = "TIME"
-"""How long, such as 30m."""
+"""A duration, such as 30m."""
 
 TALK: Final = "talk"
 PEOPLE: Final = "people"
@@ -65,52 +65,52 @@ REST: Final = "you"
 COMMANDS: Final = (
     Command("chat", NAME, "chat with a user, or return to that chat", "--in-clear", group=TALK),
     Command("next", "", "go to the next conversation with unread lines (Alt-A)", group=TALK),
-    Command("accept", NAME, "accept the chat that you are asked for", optional=True, group=TALK),
-    Command("reject", NAME, "reject it", optional=True, group=TALK),
+    Command("accept", NAME, "accept a call", optional=True, group=TALK),
+    Command("reject", NAME, "reject a call", optional=True, group=TALK),
     Command("leave", "", "leave the chat, or give up calling", group=TALK),
-    Command("me", WORDS, "say what you do: /me waves", group=TALK),
-    Command("contacts", "", "list them: who is online, what is unread, what waits", group=PEOPLE),
-    Command("search", NAME, "see whether a user is online, and where", group=PEOPLE),
+    Command("me", WORDS, "describe what you do: /me waves", group=TALK),
+    Command("contacts", "", "list contacts: who is online, what is unread or queued", group=PEOPLE),
+    Command("search", NAME, "show whether a user is online, and where", group=PEOPLE),
     Command(
         "verify",
         NAME,
-        "show the safety number; with yes: we both see the same",
+        "show the safety number; with yes: confirm that it matches",
         "yes",
         group=PEOPLE,
     ),
     Command(
         "trust",
         NAME,
-        "show the number of a contact's new key; with yes: take it",
+        "show the number of a contact's new key; with yes: accept it",
         "yes",
         group=PEOPLE,
     ),
-    Command("block", NAME, "do not hear from a contact any more", group=PEOPLE),
-    Command("unblock", NAME, "hear from them again", group=PEOPLE),
+    Command("block", NAME, "block a contact", group=PEOPLE),
+    Command("unblock", NAME, "unblock a contact", group=PEOPLE),
     Command("history", NAME, "show the last lines with a contact", optional=True, group=LINES),
     Command("search-history", WORDS, "show all lines with these words", group=LINES),
-    Command("outbox", "", "list what waits, and what has failed", group=LINES),
-    Command("later", WORDS, "say something later: /later 9:00 good morning", group=LINES),
+    Command("outbox", "", "list queued and failed lines", group=LINES),
+    Command("later", WORDS, "send a line later: /later 9:00 good morning", group=LINES),
     Command(
         "copy", WORDS, "copy the last line; /copy block, /copy link", optional=True, group=LINES
     ),
-    Command("run", WORDS, "put what a command prints into the line: /run make test", group=LINES),
-    Command("away", "", "let contacts know that you are not at the keyboard, or are again"),
+    Command("run", WORDS, "put a command's output into the line: /run make test", group=LINES),
+    Command("away", "", "tell contacts that you are away from the keyboard, or back"),
     Command(
         "dnd",
         TIME,
-        "do not be disturbed, for a time such as 30m; again: be disturbed",
+        "turn do-not-disturb on, for a time such as 30m, or off",
         optional=True,
     ),
     Command(
         "mute",
         NAME,
-        "silence a contact, for a time such as 8h; with off: hear it again",
+        "silence a contact, for a time such as 8h; with off: unmute",
         TIME,
         optional=True,
         group=PEOPLE,
     ),
-    Command("help", WORDS, "list the commands; /help WORD: what that one does", optional=True),
+    Command("help", WORDS, "list the commands; /help WORD: explain a command", optional=True),
     Command("quit", "", "log out and leave"),
 )
 
@@ -123,11 +123,11 @@ def takes_name(word: str) -> bool:
 
 
 def parse(line: str) -> Say | Order | None:
-    """Return what the line means; None for a blank one.
+    """Return the meaning of a line; None for a blank one.
 
-    A line that begins with a slash is a command and never sent as text; two slashes send a text
-    that begins with one. Raise UsageError for an unknown command, a wrong argument, or a blank
-    before the slash. The line feed at the end of what was pasted says nothing.
+    A line that starts with a slash is a command and never sent as text; two slashes send a text
+    that starts with one. Raise UsageError for an unknown command, a wrong argument, or a space
+    before the slash. A line feed at the end of a pasted line is ignored.
     """
     line = line.rstrip("\r\n")
     stripped = line.strip()
@@ -140,14 +140,14 @@ def parse(line: str) -> Say | Order | None:
     if line[0].isspace():
         word = stripped.split()[0]
         raise UsageError(
-            "a space is before the slash; nothing was sent or done",
-            advice=f"{word} without it, or /{word} to say that",
+            "the line starts with a space; nothing was sent or done",
+            advice=f"{word} without the space, or /{word} to send it as text",
         )
     return _command(stripped)
 
 
 def _command(line: str) -> Say | Order:
-    """Return what a line means that begins with a slash."""
+    """Return the meaning of a line that starts with a slash."""
     word, *arguments = line[1:].split() or [""]
     word = word.lower()
     if word == "me" and arguments:
@@ -157,9 +157,7 @@ def _command(line: str) -> Say | Order:
     if command is None:
         raise _unknown(word)
     if word == "chat" and len(arguments) > 1 and arguments[1:] != [command.extra]:
-        raise UsageError(
-            "nothing was sent", advice=f"{command.usage}, and then what you want to say"
-        )
+        raise UsageError("nothing was sent", advice=f"{command.usage}, then your text")
     if command.takes == WORDS and arguments:
         arguments = [" ".join(arguments)]
     extra = arguments.pop() if _is_extra(command, arguments) else ""
@@ -178,9 +176,9 @@ def _is_extra(command: Command, arguments: list[str]) -> bool:
 
 
 def help_rows() -> list[tuple[str, str]]:
-    """Return how each thing is typed, and what it does."""
+    """Return each command's syntax and help."""
     rows = [(command.usage, command.help) for command in COMMANDS]
-    return [*rows, ("//text", "say a text that begins with a slash")]
+    return [*rows, ("//text", "send a text that starts with a slash")]
 
 
 def help_lines(word: str = "") -> list[str]:
@@ -195,7 +193,7 @@ def help_lines(word: str = "") -> list[str]:
         ]
         return [
             *grouped,
-            "/help WORD: what that one does; //text: say a text that begins with a slash",
+            "/help WORD: explain a command; //text: send a text that starts with a slash",
         ]
     word = word.removeprefix("/")
     command = _BY_WORD.get(SAME.get(word, word))
@@ -206,9 +204,9 @@ def help_lines(word: str = "") -> list[str]:
 
 
 def complete(before_cursor: str, names: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return what could stand instead of the last word, each with what it means.
+    """Return the possible completions of the last word, each with its meaning.
 
-    `names` are those of users, each with what is known of them.
+    `names` are users' names, each with its presence.
     """
     word, space, argument = before_cursor.partition(" ")
     if not word.startswith("/"):
@@ -225,5 +223,5 @@ def _unknown(word: str) -> UsageError:
     if word in ELSEWHERE:
         return UsageError(f"there is no command /{word} here", advice=ELSEWHERE[word])
     near = nearest(word, (*_BY_WORD, *SAME))
-    advice = f"did you mean /{SAME.get(near, near)}?" if near else "/help shows what there is"
+    advice = f"did you mean /{SAME.get(near, near)}?" if near else "/help lists the commands"
     return UsageError(f"there is no command /{word}; nothing was sent", advice=advice)

@@ -1,4 +1,4 @@
-"""Texts that are confirmed once before they are sent, because they may be a mistake. Pure."""
+"""Texts that need a confirmation before they are sent, because they may be mistakes. Pure."""
 
 from typing import Final
 
@@ -7,23 +7,23 @@ _MUCH_TEXT: Final = 2000
 
 
 def as_meant(text: str) -> str:
-    """Return the line that submits a text after it was confirmed."""
+    """Return the line that submits a confirmed text."""
     return text.replace("/", "//", 1) if _looks_like_a_command(text) else text
 
 
 def why_ask(text: str) -> str:
-    """Return the question to ask before the text is sent; empty if there is none."""
+    """Return why the text needs a confirmation; empty if it does not."""
     if _looks_like_a_command(text):
-        return "a space is before the slash, so it is no command"
+        return "the line starts with a space, so it is not a command"
     lines = text.rstrip("\n").count("\n") + 1
     if lines > _MANY_LINES:
-        return f"those are {lines} lines"
+        return f"the text has {lines} lines"
     if len(text) > _MUCH_TEXT:
-        return f"those are {len(text)} characters"
+        return f"the text has {len(text)} characters"
     return ""
 
 
 def _looks_like_a_command(text: str) -> bool:
-    """Return whether only blanks keep it from being one."""
+    """Return whether the text would be a command without its leading blanks."""
     begun = text.lstrip()
     return text[:1].isspace() and begun.startswith("/") and not begun.startswith("//")

@@ -1,4 +1,4 @@
-"""What `/copy` copies of a conversation: its last line, code block or link. Pure."""
+"""Selects what `/copy` copies from a conversation: its last line, code block or link. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ _LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]}]")
 
 
 def to_copy(kind: str, newest_first: Iterable[str]) -> str:
-    """Return what is meant of these texts. Raise UsageError if there is no such thing."""
+    """Return the last text, block or link of these texts. Raise UsageError if there is none."""
     if kind not in KINDS:
         raise UsageError(f"there is no {kind!r} to copy", advice="/copy, /copy block or /copy link")
     for text in newest_first:

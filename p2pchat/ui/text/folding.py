@@ -1,6 +1,6 @@
-"""How much of one message is shown at once: a remote decides how long it is, and a screen is small.
+"""Limits how much of a message is shown: the sender decides its length, and a screen is small.
 
-Pure. The rest is not lost: the note that stands for it says where all of it is.
+Pure. Nothing is lost: a note in place of the rest names the command that shows all of it.
 """
 
 import sys
@@ -17,19 +17,19 @@ class Fold(NamedTuple):
 
 
 SCREEN: Final = Fold(200, 8000)
-"""For a prompt, which a person scrolls."""
+"""For a prompt, which a user scrolls."""
 
 PIPE: Final = Fold(1000, sys.maxsize)
-"""For plain lines, each with its speaker's name: a script may want all of a long line."""
+"""For plain lines, each with its sender's name: a script may want all of a long line."""
 
 _TAB: Final = 4
 
 
 def shown_lines(text: str, contact: str, fold: Fold = SCREEN) -> list[str]:
-    """Return the lines of a message as they are shown: safe for a terminal, with tabs expanded.
+    """Return the lines of a message as shown: safe for a terminal, with tabs expanded.
 
-    Also our own, which may come from a pipe.
-    `contact` is the other side of the conversation.
+    Also used for our own messages, which may come from a pipe. `contact` is the other side of the
+    conversation.
     """
     shown = printable(text[: fold.characters])
     lines = shown.split("\n", fold.lines)
@@ -38,5 +38,5 @@ def shown_lines(text: str, contact: str, fold: Fold = SCREEN) -> list[str]:
         left += len("\n") + len(lines.pop())
     lines = [line.expandtabs(_TAB) if "\t" in line else line for line in lines]
     if left:
-        lines.append(f"({left} more characters; all of it: p2p history {contact})")
+        lines.append(f"({left} more characters; to see all: p2p history {contact})")
     return lines

@@ -1,18 +1,18 @@
-"""Styled text as values: what is shown is made of these, wherever it is shown."""
+"""Styled text as values, the building blocks of all output."""
 
 from typing import NamedTuple
 
 Fragment = tuple[str, str]
-"""A style's name and a text in it, in prompt_toolkit's form."""
+"""A style name and a text, in prompt_toolkit's form."""
 
 Fragments = list[Fragment]
 """A line."""
 
 
 class Piece(NamedTuple):
-    """A piece of the toolbar: its style, and its text in ever shorter forms, the longest first.
+    """A piece of the toolbar: its style, its text in ever shorter forms, and its importance.
 
-    The last form is empty if the piece may be left out. The most important piece is shortened last.
+    The last form is empty if the piece may be omitted. The most important piece is shortened last.
     """
 
     style: str

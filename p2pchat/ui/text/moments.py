@@ -1,5 +1,7 @@
-"""Points in time as people type them: `2h`, `yesterday`, `monday`, `14:30`, a date, or a
-timestamp that we print. One without a zone is local time. Pure.
+"""Points in time as typed: `2h`, `yesterday`, `monday`, `14:30`, a date, or one of our own
+timestamps.
+
+Times without a zone are local. Pure.
 """
 
 import datetime as dt
@@ -19,9 +21,9 @@ EXAMPLES: Final = "2h, 3d, yesterday, monday, 14:30, 2026-11-27, 2026-11-27T14:3
 
 
 def moment_of(typed: str, now: dt.datetime) -> dt.datetime:
-    """Return the point in time, with a zone, that was typed at `now`, which has one too.
+    """Return the typed point in time, with a zone, relative to `now`, which must have one.
 
-    Raise ValueError if it is not understood, or OverflowError if it is out of range.
+    Raise ValueError if it is invalid, or OverflowError if it is out of range.
     """
     text = typed.strip().lower()
     if text == "now":
@@ -29,14 +31,14 @@ def moment_of(typed: str, now: dt.datetime) -> dt.datetime:
     if is_duration(text):
         return now - dt.timedelta(seconds=seconds_of(text))
     local = _on_a_day(text, now.astimezone().replace(tzinfo=None))
-    # The zone comes last: its offset at that time may be another one than today's.
+    # Add the zone last: its offset at that time may differ from today's.
     return (local or dt.datetime.fromisoformat(typed.strip())).astimezone()
 
 
 def coming_moment_of(typed: str, now: dt.datetime) -> dt.datetime:
     """Return the next such point in time: `2h` from now, `9:00` today or tomorrow, `monday`.
 
-    Raise ValueError if it is not understood or is past, or OverflowError if it is out of range.
+    Raise ValueError if it is invalid or past, or OverflowError if it is out of range.
     """
     text = typed.strip().lower()
     if is_duration(text):
@@ -66,7 +68,7 @@ def is_clock(text: str) -> bool:
 
 
 def _on_a_day(text: str, now: dt.datetime) -> dt.datetime | None:
-    """Return the same, also of a day and a time of it, such as `yesterday 14:30`."""
+    """Return the point in time; also accepts a day with a time, such as `yesterday 14:30`."""
     day, _, clock = text.partition(" ")
     begins = _on_the_clock(day, now) if clock and _CLOCK.fullmatch(clock.strip()) else None
     if begins is not None and begins == _midnight(begins):

@@ -1,4 +1,4 @@
-"""Hours in which nothing rings: `22:00-07:00`, in local time. Pure."""
+"""Quiet hours, without bell and notifications: `22:00-07:00`, in local time. Pure."""
 
 import datetime as dt
 import re
@@ -8,7 +8,7 @@ _HOURS: Final = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
 
 
 class QuietHours(NamedTuple):
-    """From one time of day until another, perhaps of the next day."""
+    """From one time of day until another, which may be on the next day."""
 
     begin: dt.time
     end: dt.time
@@ -23,7 +23,7 @@ class QuietHours(NamedTuple):
         return cls(dt.time(begin_hour, begin_minute), dt.time(end_hour, end_minute))
 
     def contain(self, now: dt.time) -> bool:
-        """Return whether it is quiet at that time of day."""
+        """Return whether the time of day is within the quiet hours."""
         if self.begin <= self.end:
             return self.begin <= now < self.end
         return now >= self.begin or now < self.end

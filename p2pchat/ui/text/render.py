@@ -1,7 +1,7 @@
-"""Event -> words: the one place where what a person is told is put in English.
+"""Formats events as English sentences, the only place that does.
 
-Two forms of the same sentences: plain lines, and styled fragments for the prompt. Style carries no
-meaning that the words do not.
+There are two forms of the same sentences: plain lines, and styled fragments for the prompt. Nothing
+is conveyed by style alone.
 """
 
 import datetime as dt
@@ -57,10 +57,10 @@ _IN_CLEAR: Final = (
 )
 
 ACTION: Final = "/me "
-"""What a text begins with that says what its speaker does."""
+"""The prefix of a text that describes what its sender does."""
 
 DOING: Final = "~ "
-"""How such a line begins on a screen: with a mark that neither a text nor a notice has."""
+"""The mark of such a line on a screen, which neither texts nor notices start with."""
 
 CODE: Final = "class:code"
 """The style of lines between fences: they keep their spaces, and are not wrapped."""
@@ -68,16 +68,16 @@ CODE: Final = "class:code"
 FENCE: Final = "```"
 
 _KEPT_STATES: Final = {LineState.SENT: "sent in clear", LineState.HEARD: "in clear"}
-"""How the history says what it does not say by the name of a state."""
+"""How the history shows states whose names are not shown as they are."""
 
 SENT: Final = "sent"
-"""The state of a line that is on its way; `LineState` has those that a disk knows."""
+"""The state of a line that is on its way; `LineState` has the states stored on disk."""
 
 
 def plain_lines(event: Event) -> list[str]:
-    """Return an event as lines: `bob: text` for a message, else lines that begin with `* `.
+    """Return an event as lines: `bob: text` for a message, else lines that start with `* `.
 
-    Each line of a text gets its speaker's name, so that no text can pass for a notice.
+    Each line of a text gets its sender's name, so that no text can be mistaken for a notice.
     """
     if isinstance(event, TextReceived):
         if event.text.startswith(ACTION):
@@ -87,7 +87,7 @@ def plain_lines(event: Event) -> list[str]:
 
 
 def styled_lines(event: Event) -> list[Fragments]:
-    """Return an event as styled lines; foreign text is in fragments of its own, never parsed."""
+    """Return an event as styled lines; foreign text is in separate fragments, never parsed."""
     if isinstance(event, TextReceived):
         if event.text.startswith(ACTION):
             doing = ("class:contact", f"{DOING}{event.contact}")
@@ -102,7 +102,7 @@ def styled_lines(event: Event) -> list[Fragments]:
 
 
 def _indented(first: str, rest: list[str], indent: str) -> list[Fragments]:
-    """Return the lines after the first one; those in a fence are code, which nothing may wrap."""
+    """Return the lines after the first one; lines in a fence are code, which is not wrapped."""
     lines: list[Fragments] = []
     in_code = first.lstrip().startswith(FENCE)
     for line in rest:
@@ -114,27 +114,27 @@ def _indented(first: str, rest: list[str], indent: str) -> list[Fragments]:
 
 
 def _on_one_line(action: str) -> str:
-    """Return an action on one line, so that no part of it can pass for something else."""
+    """Return an action on one line, so that no part of it can be mistaken for something else."""
     return " ".join(action.removeprefix(ACTION)[: SCREEN.characters].split())
 
 
 def prompt_of(us: str, contact: str | None) -> str:
-    """Return what stands before a line to a contact; None before one is chosen."""
+    """Return the prompt for a line to a contact; None if no contact is chosen."""
     name = ME if contact == us else contact
     return f"{us}{f' to {name}' if name else ''}> "
 
 
 def day_line(day: dt.date) -> Fragments:
-    """Return a line for a day that begins."""
+    """Return the separator line for a new day."""
     return [("class:day", f"—— {day:%A, %d %B %Y} ——")]
 
 
 def our_lines(
     prompt: str, text: str, state: str, contact: str = "", *, me: str = ""
 ) -> list[Fragments]:
-    """Return a line of ours as it was typed, with its state as a word or a mark.
+    """Return one of our lines as typed, with its state as a word or a mark.
 
-    `contact`: its recipient. `me`: our name, which stands before what we do (`/me waves`).
+    `contact`: the recipient. `me`: our name, the subject of an action (`/me waves`).
     """
     if text.startswith(ACTION) and me:
         prompt, text = f"{DOING}{me} ", _on_one_line(text)
@@ -149,7 +149,7 @@ def our_lines(
 def kept_lines(line: KeptLine, me: str, *, whole: bool) -> list[str]:
     """Return a line of the history with its time, and its state if it is ours.
 
-    `whole`: however long it is.
+    `whole`: without a length limit.
     """
     when = dt.datetime.fromtimestamp(line.at / 1000, tz=dt.UTC).astimezone()
     who = f"{me} to {line.username}" if line.outgoing else line.username
@@ -161,7 +161,7 @@ def kept_lines(line: KeptLine, me: str, *, whole: bool) -> list[str]:
 
 
 def scheduled_line(line: ScheduledLine, me: str) -> str:
-    """Return a line that is to be sent later, on one line."""
+    """Return a scheduled line, on one line."""
     written, due = (
         dt.datetime.fromtimestamp(at / 1000, tz=dt.UTC).astimezone()
         for at in (line.written_at, line.not_before)
@@ -177,7 +177,7 @@ def notice(sentence: str) -> Fragments:
 
 
 def error_sentence(error: P2PError) -> str:
-    """Return an error on one line: what happened, the likeliest cause, what to try."""
+    """Return an error on one line: what happened, the likely cause, what to try."""
     parts = [error.what]
     if error.likely:
         parts.append(f"likely: {error.likely}")
@@ -187,8 +187,8 @@ def error_sentence(error: P2PError) -> str:
 
 
 def verify_hint(contact: str) -> str:
-    """Return what the user should know of a chat that is encrypted and not verified."""
-    return f"it is encrypted; to make sure that it is {contact}: /verify {contact}"
+    """Return the hint for a chat that is encrypted but not verified."""
+    return f"the chat is encrypted; to make sure that it is {contact}: /verify {contact}"
 
 
 def _called(contact: str, security: Security) -> str:
@@ -213,7 +213,7 @@ def _missing(contact: str, count: int, *, ours: bool) -> str:
 
 
 def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a table, a row an event
-    """Return what an event says, without a mark."""
+    """Return the text of an event, without a mark."""
     match event:
         case LoggedIn(username, registry, listening, machine):
             by = f" by way of {machine}" if machine else ""
@@ -229,13 +229,13 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
         case Found(username, address):
             return [f"{username} is online at {address}"]
         case Calling(contact):
-            return [f"calling {contact}, waiting for an answer: /leave gives it up"]
+            return [f"calling {contact}, waiting for an answer: /leave gives up"]
         case Called(contact, security):
             return [_called(contact, security)]
         case Joined(contact):
             return [f"{contact} has joined by your invitation, and is verified: /chat {contact}"]
         case CallWithdrawn(contact):
-            return [f"{contact} does not wait any more"]
+            return [f"{contact} has stopped calling"]
         case CallTurnedAway(contact):
             return [f"{contact} called, and was told that you are busy"]
         case ChatStarted(contact, security):
@@ -244,7 +244,7 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
         case CallerRefused(contact, error):
             return [f"a caller claimed to be {contact}, and was refused: {error_sentence(error)}"]
         case RegistryTrusted(registry, fingerprint):
-            return [f"first contact with {registry}: its key is {fingerprint}, from now on"]
+            return [f"new registry {registry}; trusting its key from now on: {fingerprint}"]
         case ContactAway(contact, error):
             how = "is offline" if error is None else f"cannot be reached ({error.what})"
             return [f"{contact} {how}: what you write waits until you are both online"]

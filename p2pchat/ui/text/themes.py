@@ -1,4 +1,4 @@
-"""Colours of the prompt. No meaning is in colour alone: the words carry it too."""
+"""Colours of the prompt. Nothing is conveyed by colour alone."""
 
 from typing import Final
 
@@ -34,5 +34,5 @@ _THEMES: Final = {"auto": {}, "dark": _DARK, "light": _LIGHT}
 
 
 def style_of(theme: str) -> Style:
-    """Return the style; `auto` uses no colour that is unreadable on some background."""
+    """Return the style; `auto` uses only colours that are readable on any background."""
     return Style.from_dict({**_ANY, **_THEMES[theme]})

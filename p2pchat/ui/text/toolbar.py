@@ -1,6 +1,7 @@
-"""The toolbar in the width that there is: pieces are shortened by importance, never in mid-word.
+"""Fits the toolbar into the available width: pieces are shortened by importance, never within a
+word.
 
-Pure. What the pieces say is decided in `around`.
+Pure. `around` decides the content of the pieces.
 """
 
 from collections.abc import Sequence
@@ -13,14 +14,15 @@ from p2pchat.ui.text.fragments import Fragment, Piece
 _BETWEEN: Final = ", "
 _MARGIN: Final = 1
 _GAP: Final = 2
-"""Cells between the contact's state on the left and ours on the right."""
+"""The least cells between the contact's state on the left and ours on the right."""
 
 
 def fitted(left: Sequence[Piece], right: Sequence[Piece], width: int) -> list[Fragment]:
     """Return the toolbar in at most `width` cells, the `right` pieces at the right edge.
 
-    The least important piece takes its next shorter form, again and again until all fit; its last
-    form is empty if it may go. Of two with the same importance, the one further right goes first.
+    The least important piece is replaced by its next shorter form, until everything fits; its last
+    form is empty if it may be omitted. Of two equally important ones, the one further right is
+    shortened first.
     """
     pieces = [*left, *right]
     forms = [0] * len(pieces)

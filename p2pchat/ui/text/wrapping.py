@@ -1,7 +1,7 @@
-"""Wrapping of long lines: a message's text stays to the right of its sender's name.
+"""Wraps long lines: a message's text stays to the right of its sender's name.
 
-Pure; counts cells of a terminal, in which a character may have none or two. Takes time linear in
-the text, whatever is in it.
+Pure; counts cells of a terminal, of which a character takes zero to two. Takes time linear in the
+text, whatever it contains.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from p2pchat.ui.text.fragments import Fragment
 def wrapped(line: Sequence[Fragment], width: int, indent: int) -> Iterator[list[Fragment]]:
     """Yield the line in pieces of at most `width` cells, all but the first indented.
 
-    Breaks at blanks where there are some, else anywhere.
+    Breaks at blanks if there are some, else anywhere.
     """
     if indent * 2 > width:
         indent = 0
@@ -38,7 +38,9 @@ def cells(line: Sequence[Fragment]) -> int:
 
 
 def hanging(line: Sequence[Fragment]) -> int:
-    """Return the column of the line's own text: after its speaker's name, or a notice's mark."""
+    """Return the column at which the line's text starts: after its sender's name, or a notice's
+    mark.
+    """
     before = 0
     for style, text in line:
         if style == "class:notice":
@@ -50,9 +52,9 @@ def hanging(line: Sequence[Fragment]) -> int:
 
 
 def _break(styled: Sequence[Fragment], start: int, room: int, *, after: int) -> int:
-    """Return where the piece that begins at `start` ends; it has one character at least.
+    """Return where the piece that begins at `start` ends; it has at least one character.
 
-    A blank counts beyond `after` cells only: the one between a name and a long word does not.
+    Only a blank beyond `after` cells is used: the one between a name and a long word is not.
     """
     cells = 0
     blank = start

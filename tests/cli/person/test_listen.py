@@ -69,7 +69,7 @@ def test_login_as_a_program(people: People, beside: bool) -> None:
             bot.wait_for('"done".*"id": 1')
             bob.wait_for("alice has written")
             bot.type("nonsense")
-            bot.wait_for('"error".*"the line is no JSON"')
+            bot.wait_for('"error".*"the line is not JSON"')
             bob.type("/chat alice")
             bob.wait_for("^alice: hi$")
             bob.type("hello bot")

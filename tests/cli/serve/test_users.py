@@ -85,7 +85,7 @@ def test_the_accounts_of_the_original_system(
     file = tmp_path / "users.txt"
     file.write_text("olga her password\nBob x\n\nnobody\nolga again\na\x1bb y\n")
     code, said, err = operator.run("import", str(file))
-    assert (code, said) == (1, ["2 accounts made"])
+    assert (code, said) == (1, ["2 accounts created"])
     assert [line.partition(": ")[0] for line in err.splitlines()] == [
         f"{file}, line {n}" for n in (2, 4, 5, 6)
     ]
@@ -100,11 +100,11 @@ def test_an_import_says_beforehand_what_it_would_do(tmp_path: Path) -> None:
     file = tmp_path / "users.txt"
     file.write_text("# comment\n  # another\nImp3 x\nolga her password\nolga again\n\nzed y\n")
     code, said, err = operator.run("import", str(file), "--dry-run")
-    assert (code, said) == (1, ["3 accounts would be made"])
+    assert (code, said) == (1, ["3 accounts would be created"])
     assert operator.run("list")[1] == []
-    assert operator.run("import", str(file)) == (1, ["3 accounts made"], err)
+    assert operator.run("import", str(file)) == (1, ["3 accounts created"], err)
     first, second = err.splitlines()
-    assert first.startswith(f"{file}, line 3: Imp3 can log in through the original listener only")
+    assert first.startswith(f"{file}, line 3: Imp3 can log in only at the original listener")
     assert second == f"{file}, line 5: there is an account olga already"
     assert [line.split()[0] for line in operator.run("list")[1]] == ["Imp3", "olga", "zed"]
 

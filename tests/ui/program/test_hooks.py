@@ -125,7 +125,7 @@ def test_few_run_at_once_and_the_rest_in_order(desk: Desk) -> None:
     for n in range(1000):
         hooks.on_event(Called(f"c{n}"))
     assert len(desk.told) == 1
-    assert desk.told[0].what == "1000 hooks wait, and some were not run"
+    assert desk.told[0].what == "1000 hooks are waiting, and some were not run"
     processes = hooks.processes
     hooks.close()
     hooks.on_event(Called("late"))

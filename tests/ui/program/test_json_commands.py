@@ -25,12 +25,12 @@ UNDERSTOOD = [
 ]
 
 REFUSED = [
-    ("hello", "the line is no JSON"),
-    ("", "the line is no JSON"),
-    ('{"command":"quit","id":NaN}', "the line is no JSON"),
-    ('{"command":"quit","id":1e400}', "the line is no JSON"),
-    ("[" * 100_000, "the line is no JSON"),
-    ('["send"]', "the line is no JSON object"),
+    ("hello", "the line is not JSON"),
+    ("", "the line is not JSON"),
+    ('{"command":"quit","id":NaN}', "the line is not JSON"),
+    ('{"command":"quit","id":1e400}', "the line is not JSON"),
+    ("[" * 100_000, "the line is not JSON"),
+    ('["send"]', "the line is not a JSON object"),
     ("{}", "there is no command None"),
     ('{"command":"sent"}', "there is no command 'sent'"),
     ('{"command":["send"]}', "there is no command ['send']"),

@@ -41,7 +41,7 @@ def test_no_more_than_a_message_takes() -> None:
     """The rest is left out, and the command ended."""
     block = _run("yes")
     assert len(block.encode()) < 60_000
-    assert block.endswith("... (the rest is left out)\n```")
+    assert block.endswith("... (output truncated)\n```")
 
 
 def test_it_can_be_stopped() -> None:

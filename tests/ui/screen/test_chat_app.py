@@ -24,7 +24,7 @@ A, B = "10.0.0.2", "10.0.0.3"
 
 ENCRYPTED = {
     False: [],
-    True: ["* it is encrypted; to make sure that it is bob: /verify bob"],
+    True: ["* the chat is encrypted; to make sure that it is bob: /verify bob"],
 }
 
 
@@ -84,7 +84,7 @@ def test_a_person_chats(world: World) -> None:
     assert app.exit_code == 0
     assert [line for line in screen.lines if "bob" in line] == [
         f"* bob is online at {B}:{bob.node.address.port}",  # type: ignore[union-attr]
-        "* calling bob, waiting for an answer: /leave gives it up",
+        "* calling bob, waiting for an answer: /leave gives up",
         "* chat with bob started",
         *ENCRYPTED[world.url.secure],
         "* chat with bob ended",
@@ -538,7 +538,7 @@ def test_a_scripts_orders_are_answered_in_order(secure_world: World) -> None:
     assert "bob is online at" in found
     assert "no contacts yet" in contacts
     assert "no user named nobody" in unknown
-    assert "nothing waits" in outbox
+    assert "nothing is queued" in outbox
 
 
 def test_only_who_can_be_there_is_blocked_or_muted(secure_world: World) -> None:

@@ -54,7 +54,7 @@ def test_blocking(secure_world: World) -> None:
     assert alice.node.conversations.get("bob") is None
     do(Order("unblock", "bob"))
     assert not alice.node.contacts.get("bob").blocked
-    assert screen.lines == ["* bob is blocked", "* bob is not blocked any more"]
+    assert screen.lines == ["* bob is blocked", "* bob is no longer blocked"]
 
 
 def test_the_blocked_are_hung_up_on(secure_world: World) -> None:
@@ -79,9 +79,9 @@ def test_a_muted_contact_makes_no_sound(secure_world: World) -> None:
     do = handlers_of(secure_world, alice, view, "bob")
     for order, muted, told in (
         (Order("mute", "bob", "8h"), True, "* bob makes no sound for 8h; /mute bob off"),
-        (Order("mute", "bob", "off"), False, "* bob is heard again"),
+        (Order("mute", "bob", "off"), False, "* bob is no longer muted"),
         (Order("mute"), True, "* bob makes no sound; /mute bob off"),
-        (Order("mute", "", "off"), False, "* bob is heard again"),
+        (Order("mute", "", "off"), False, "* bob is no longer muted"),
     ):
         do(order)
         assert alice.node.contacts.is_muted("bob") is muted

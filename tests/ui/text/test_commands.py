@@ -74,7 +74,7 @@ def test_completion_of_commands_and_names() -> None:
     """Commands at the start, names after those that take one."""
     names = {"bobby": "", "bob": "online", "alice": ""}
     assert [c for c, _ in complete("/", names)] == [f"/{c.word}" for c in COMMANDS]
-    assert complete("/se", names)[0] == ("/search", "see whether a user is online, and where")
+    assert complete("/se", names)[0] == ("/search", "show whether a user is online, and where")
     assert [c for c, _ in complete("/chat bo", names)] == ["bob", "bobby"]
     assert complete("/chat bob", names)[0] == ("bob", "online")
     assert [c for c, _ in complete("/search ", names)] == sorted(names)
@@ -128,14 +128,14 @@ def test_a_message_behind_a_name_is_not_lost_without_a_word() -> None:
     """`/msg bob hi` is two steps here."""
     with pytest.raises(UsageError, match="nothing was sent") as error:
         parse("/msg bob hi there")
-    assert error.value.advice == "/chat NAME [--in-clear], and then what you want to say"
+    assert error.value.advice == "/chat NAME [--in-clear], then your text"
     assert parse("/msg bob") == Order("chat", "bob")
     assert parse("/chat bob --in-clear") == Order("chat", "bob", "--in-clear")
 
 
 def test_a_blank_before_the_slash_is_neither_said_nor_done() -> None:
     """Who knows which was meant; with two slashes it is said, blank and all."""
-    with pytest.raises(UsageError, match="a space is before the slash"):
+    with pytest.raises(UsageError, match="the line starts with a space"):
         parse(" /quit")
     assert parse(" //quit") == Say(" /quit")
     assert parse("/me waves  hello") == Say("/me waves hello")

@@ -21,7 +21,7 @@ def test_the_worst_messages_have_bounds_on_a_screen(letter: str) -> None:
     *lines, note = shown_lines(text, "bob")
     assert len(lines) <= SCREEN.lines
     assert sum(map(len, lines)) <= SCREEN.characters * 4
-    assert note == f"({_left(text, lines)} more characters; all of it: p2p history bob)"
+    assert note == f"({_left(text, lines)} more characters; to see all: p2p history bob)"
 
 
 def _left(text: str, lines: list[str]) -> int:
@@ -44,5 +44,5 @@ def test_no_more_than_the_fold_says(text: str, lines: int, characters: int) -> N
     if len(text) <= characters and text.count("\n") < lines:
         assert "\n".join(shown) == "\n".join(t.expandtabs(4) for t in text.split("\n"))
     else:
-        assert shown[-1].endswith("all of it: p2p history bob)")
+        assert shown[-1].endswith("to see all: p2p history bob)")
         assert len(shown) <= lines + 1
