@@ -81,7 +81,12 @@ WISHES = [
     ),
     Wish("/block BOB", {"command": "block", "user": "BOB"}, None, "bob is blocked|user.: .bob"),
     Wish("/contacts", {"command": "contacts"}, ("contacts",), "bob.*blocked"),
-    Wish("/unblock BOB", {"command": "unblock", "user": "BOB"}, None, "bob is not bl|user.: .bob"),
+    Wish(
+        "/unblock BOB",
+        {"command": "unblock", "user": "BOB"},
+        None,
+        "bob is no longer bl|user.: .bob",
+    ),
     Wish(
         "/mute BOB 8h", {"command": "mute", "user": "BOB", "time": "8h"}, None, "bob.*(sound|true)"
     ),

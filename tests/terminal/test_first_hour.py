@@ -195,7 +195,7 @@ def _every_key(screen: Screen, folder: Path) -> None:
     screen.wait_for("reverse-i-search.*cake")
     screen.type("\x07\x03")
     screen.type(" /slash\r")
-    screen.wait_until(lambda: "press Enter again to send it" in screen.toolbar)
+    screen.wait_until(lambda: "Enter again sends it" in screen.toolbar)
     screen.type("\x03")
     screen.wait_until(lambda: screen.prompt_line == prompt.rstrip())
     screen.type("\x03")

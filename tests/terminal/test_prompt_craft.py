@@ -75,7 +75,7 @@ def test_completion_tells_what_commands_do_and_who_is_online(desk: Desk) -> None
         alice = desk.open("alice")
         alice.wait_until(lambda: "connected" in alice.toolbar)
         alice.type("/se")
-        alice.wait_for("/search +see whether a user is online")
+        alice.wait_for("/search +show whether a user is online")
         alice.type("\x15/chat b")
         alice.wait_for("bob +online")
 

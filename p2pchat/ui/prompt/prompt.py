@@ -276,7 +276,7 @@ class Prompt:
         if self._asked_to_leave:
             return [("class:bottom-toolbar.question", " press Ctrl-C again to leave and log out")]
         if self._asked_about is not None and self._asked_about == text:
-            question = f" {why_ask(text)}: press Enter again to send it"
+            question = f" {why_ask(text)}: Enter again sends it"
             return [("class:bottom-toolbar.question", question)]
         around = self._around()
         return fitted(around.left, around.right, self.session.app.output.get_size().columns)
