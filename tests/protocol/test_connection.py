@@ -1,4 +1,4 @@
-"""Dialogues: who may say what when, both ends back to back."""
+"""Dialogues: which side may send which message in which state, tested with both ends connected."""
 
 import pytest
 from hypothesis import given
@@ -33,7 +33,7 @@ def ends(dialogue: Dialogue) -> dict[Speaker, Connection]:
 
 
 def play(dialogue: Dialogue, script: list[tuple[Speaker, Message]]) -> State:
-    """Let the two ends say the script to each other; give the state in which both are."""
+    """Send the scripted messages between both ends and return the state they share afterwards."""
     connections = ends(dialogue)
     for speaker, message in script:
         data = connections[speaker].send(message)
@@ -68,10 +68,10 @@ def play(dialogue: Dialogue, script: list[tuple[Speaker, Message]]) -> State:
         ([(D, Logout())], State.OVER),
     ],
 )
-def test_what_the_registry_dialogue_allows(
+def test_registry_dialogue_reaches_the_expected_state(
     script: list[tuple[Speaker, Message]], state: State
 ) -> None:
-    """PROTOCOL, "client and registry"."""
+    """The registry dialogue allows each script of PROTOCOL, "client and registry"."""
     assert play(REGISTRY_DIALOGUE, script) is state
 
 
@@ -93,8 +93,12 @@ def test_what_the_registry_dialogue_allows(
         ([(D, ChatText("back"))], State.TALKING),
     ],
 )
-def test_what_the_peer_dialogue_allows(script: list[tuple[Speaker, Message]], state: State) -> None:
-    """PROTOCOL, "peer and peer"; the connection back carries texts alone."""
+def test_peer_dialogue_reaches_the_expected_state(
+    script: list[tuple[Speaker, Message]], state: State
+) -> None:
+    """The peer dialogue allows each script of PROTOCOL, "peer and peer"; the connection back
+    carries texts only.
+    """
     assert play(PEER_DIALOGUE, script) is state
 
 
@@ -119,10 +123,10 @@ def test_what_the_peer_dialogue_allows(script: list[tuple[Speaker, Message]], st
         ),
     ],
 )
-def test_out_of_order_is_their_violation_and_our_bug(
+def test_message_out_of_order_is_an_error_at_both_ends(
     dialogue: Dialogue, script: list[tuple[Speaker, Message]], message: Message
 ) -> None:
-    """The listener refuses it, and the dialler's own connection would not have said it."""
+    """Sending out of order is a local error; receiving out of order is a remote violation."""
     connections = ends(dialogue)
     for speaker, said in script:
         list(connections[speaker.other].feed(connections[speaker].send(said)))
@@ -132,16 +136,16 @@ def test_out_of_order_is_their_violation_and_our_bug(
         list(connections[L].feed(ORIGINAL.encode(message)))
 
 
-def test_a_login_cannot_be_granted_by_the_wrong_answer() -> None:
-    """The original's mistake refuses; nobody may use it to say OK."""
+def test_register_result_cannot_grant_a_login() -> None:
+    """`REG_RESP` may refuse a login, as the original registry does, but cannot accept one."""
     dialler = Connection(REGISTRY_DIALOGUE, ORIGINAL, D)
     dialler.send(Login("a", "p"))
     with pytest.raises(RemoteProtocolError, match="cannot say OK"):
         list(dialler.feed(ORIGINAL.encode(RegisterResult(OK))))
 
 
-def test_what_comes_out_of_turn_waits_in_order() -> None:
-    """A client that pipelines is answered as if it had waited."""
+def test_pipelined_requests_are_delivered_in_order() -> None:
+    """Pipelined requests are delivered one at a time, each after the previous answer."""
     listener = Connection(REGISTRY_DIALOGUE, ORIGINAL, L)
     said = [Login("a", "p"), AnnouncePort(5), Search("b")]
     data = b"".join(map(ORIGINAL.encode, said))
@@ -153,8 +157,8 @@ def test_what_comes_out_of_turn_waits_in_order() -> None:
     assert not listener.frames.waiting
 
 
-def test_answers_given_at_once_let_a_whole_batch_through() -> None:
-    """Sixteen searches in one receive are sixteen messages in one feed."""
+def test_immediate_answers_let_a_whole_batch_through() -> None:
+    """Sixteen searches received together are all delivered in one feed if each is answered at once."""
     listener = Connection(REGISTRY_DIALOGUE, ORIGINAL, L)
     count = 0
     for message in listener.feed(ORIGINAL.encode(Search("b")) * 16):
@@ -164,16 +168,16 @@ def test_answers_given_at_once_let_a_whole_batch_through() -> None:
     assert count == 16
 
 
-def test_after_the_end_nothing_is_heard() -> None:
-    """What comes after a LOGOUT is nobody's business."""
+def test_bytes_after_logout_are_ignored() -> None:
+    """Bytes that follow a LOGOUT are ignored, even if they are malformed."""
     listener = Connection(REGISTRY_DIALOGUE, ORIGINAL, L)
     data = ORIGINAL.encode(Logout()) + b"garbage that is no frame at all"
     assert list(listener.feed(data)) == [Logout()]
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_raise_anything_but_a_violation(data: bytes) -> None:
-    """A stranger's bytes can end their own link and nothing else."""
+def test_arbitrary_bytes_raise_only_protocol_errors(data: bytes) -> None:
+    """Arbitrary bytes raise nothing but RemoteProtocolError."""
     for dialogue in (REGISTRY_DIALOGUE, PEER_DIALOGUE):
         listener = Connection(dialogue, ORIGINAL, L)
         try:
@@ -184,8 +188,10 @@ def test_no_bytes_raise_anything_but_a_violation(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("dialogue", [REGISTRY_DIALOGUE, PEER_DIALOGUE])
-def test_every_state_can_be_left_or_is_the_end(dialogue: Dialogue) -> None:
-    """No dialogue can hang in a state in which nobody may speak, but the end."""
+def test_every_state_but_the_last_has_one_speaker(dialogue: Dialogue) -> None:
+    """No dialogue can get stuck: in each reachable state but the final one, exactly one side may
+    send.
+    """
     reachable = {dialogue.start}
     for turn in dialogue.turns.values():
         for step in turn.values():

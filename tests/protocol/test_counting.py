@@ -1,10 +1,10 @@
-"""One of a thing is not several."""
+"""Counted nouns agree in number."""
 
 from p2pchat.protocol.counting import counted
 
 
-def test_one_and_several() -> None:
-    """With a verb, and without."""
+def test_noun_and_verb_agree_with_the_number() -> None:
+    """The noun and its optional verb are singular for 1 and plural otherwise."""
     assert [counted(n) for n in (0, 1, 2)] == ["0 lines", "1 line", "2 lines"]
     assert counted(1, "line", "waits", "wait") == "1 line waits"
     assert counted(3, "line", "waits", "wait") == "3 lines wait"

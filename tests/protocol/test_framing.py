@@ -1,4 +1,4 @@
-"""Framing: exact to the byte, the same however bytes are cut or glued (PROTOCOL, "Framing")."""
+"""Framing is exact to the byte, however the bytes are split or joined (PROTOCOL, "Framing")."""
 
 from itertools import pairwise
 from typing import Any
@@ -23,13 +23,13 @@ def read_all(pieces: list[bytes]) -> list[Frame]:
     return frames
 
 
-def test_the_example_of_the_protocol() -> None:
-    """`SEARCH` for `bob`, byte by byte as PROTOCOL prints it."""
+def test_example_of_the_protocol_document() -> None:
+    """A `SEARCH` for `bob` is encoded byte for byte as PROTOCOL prints it."""
     assert FrameWriter(pad("SEARCH")).write(b"bob") == b"3         SEARCH         bob"
 
 
-def test_the_size_counts_bytes() -> None:
-    """Not characters."""
+def test_size_counts_bytes_not_characters() -> None:
+    """The size field counts bytes, not characters."""
     assert FrameWriter(pad("MSG")).write("ü".encode()).startswith(b"2 ")
 
 
@@ -44,10 +44,10 @@ FRAMES = st.lists(
 
 
 @given(FRAMES, st.lists(st.integers(min_value=0, max_value=3000), max_size=20))
-def test_cut_and_glued_give_the_same_frames(
+def test_frames_do_not_depend_on_how_bytes_are_split(
     frames: list[tuple[bytes, bytes]], cuts: list[int]
 ) -> None:
-    """One byte at a time, all at once, cut anywhere."""
+    """The same frames are read one byte at a time, all at once, or split anywhere."""
     data = b"".join(FrameWriter(frame[0]).write(frame[1]) for frame in frames)
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     pieces = [data[a:b] for a, b in pairwise(edges)]
@@ -106,20 +106,22 @@ def test_one_byte_at_a_time_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:
         b"three",
     ],
 )
-def test_a_size_that_is_no_decimal_is_refused(size: bytes) -> None:
-    """One to ten ASCII digits followed only by spaces, nothing else that int() would take."""
+def test_malformed_size_is_refused(size: bytes) -> None:
+    """A size is one to ten ASCII digits followed only by spaces; other forms that int() accepts are
+    refused.
+    """
     with pytest.raises(RemoteProtocolError, match="size field"):
         read_all([size.ljust(10)[:10] + pad("SEARCH") + b"bob"])
 
 
 @pytest.mark.parametrize("size", [b"0000000003", b"3         "])
-def test_ten_digits_are_a_size(size: bytes) -> None:
-    """Up to ten digits."""
+def test_size_of_ten_digits_is_accepted(size: bytes) -> None:
+    """A size may use all ten digits, or fewer and be padded with spaces."""
     assert read_all([size + pad("SEARCH") + b"bob"]) == [(pad("SEARCH"), b"bob")]
 
 
-def test_each_command_has_its_own_limit() -> None:
-    """Refused before the payload is waited for."""
+def test_each_command_has_its_own_size_limit() -> None:
+    """A frame above the limit of its command is refused before its payload arrives."""
     assert read_all([b"101       " + pad("MSG")]) == []
     with pytest.raises(RemoteProtocolError, match="101 bytes of payload, where SEARCH has at most"):
         read_all([b"101       " + pad("SEARCH")])
@@ -131,20 +133,20 @@ def test_each_command_has_its_own_limit() -> None:
     "command",
     [b"search", b" SEARCH", b"SEA RCH", b"", b"S\xc3\x89ARCH", b"SEARCH\x00", b"\x16\x03"],
 )
-def test_other_characters_are_no_command(command: bytes) -> None:
-    """Upper case, digits and `_`, left-justified."""
+def test_malformed_command_is_refused(command: bytes) -> None:
+    """A command consists of upper-case letters, digits and `_`, left-justified."""
     with pytest.raises(RemoteProtocolError, match="malformed"):
         read_all([b"3         " + command.ljust(15) + b"bob"])
 
 
-def test_a_command_out_of_the_catalogue_is_named() -> None:
-    """The error says which."""
+def test_unknown_command_is_named_in_the_error() -> None:
+    """The error for an unknown command names it."""
     with pytest.raises(RemoteProtocolError, match="LAUNCH has no place here"):
         read_all([b"3         " + pad("LAUNCH") + b"bob"])
 
 
-def test_frames_before_a_bad_one_are_given() -> None:
-    """What was right before the violation counts."""
+def test_frames_before_a_malformed_one_are_delivered() -> None:
+    """Valid frames before a violation are delivered."""
     reader = FrameReader()
     reader.push(FrameWriter(pad("SEARCH")).write(b"bob") + b"x" * 25)
     assert reader.pull(CAPS) == (pad("SEARCH"), b"bob")
@@ -153,8 +155,8 @@ def test_frames_before_a_bad_one_are_given() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "A" * 16, "lower", "TWO WORDS", "Ü"])
-def test_a_name_that_would_break_the_frame_is_ours_to_mend(name: str) -> None:
-    """It is no command; fifteen bytes are one."""
+def test_invalid_command_name_is_a_local_error(name: str) -> None:
+    """Padding an invalid command name is a local error; fifteen bytes are allowed."""
     with pytest.raises(LocalProtocolError, match="not a valid command name"):
         pad(name)
     assert pad("A" * 15) == b"A" * 15

@@ -1,4 +1,4 @@
-"""The sealed heartbeat: true ones are true, and nothing else is."""
+"""Authenticated heartbeats: genuine ones are accepted, and nothing else is."""
 
 import pytest
 from hypothesis import given
@@ -11,8 +11,8 @@ KEY, OTHER = b"k" * 32, b"o" * 32
 SESSION = b"12345678"
 
 
-def test_whoever_holds_the_key_is_believed() -> None:
-    """And the session and counter are what they said."""
+def test_heartbeat_is_authenticated_by_its_key() -> None:
+    """A heartbeat keeps its session and counter and verifies only with its own key."""
     hello = open_hello(seal_hello(SESSION, 7, KEY))
     assert (hello.session, hello.counter) == (SESSION, 7)
     assert hello.is_true(KEY)
@@ -20,8 +20,8 @@ def test_whoever_holds_the_key_is_believed() -> None:
 
 
 @given(st.integers(0, 35), st.integers(1, 255))
-def test_one_changed_bit_is_a_lie(position: int, change: int) -> None:
-    """Wherever it is."""
+def test_any_changed_byte_invalidates_the_heartbeat(position: int, change: int) -> None:
+    """Changing any byte of the datagram makes it invalid."""
     datagram = bytearray(seal_hello(SESSION, 7, KEY))
     datagram[position] ^= change
     try:
@@ -31,8 +31,8 @@ def test_one_changed_bit_is_a_lie(position: int, change: int) -> None:
 
 
 @given(st.binary(max_size=60))
-def test_garbage_is_refused(datagram: bytes) -> None:
-    """Without another exception."""
+def test_malformed_datagram_raises_only_protocol_errors(datagram: bytes) -> None:
+    """Malformed datagrams raise nothing but RemoteProtocolError."""
     for take in (open_hello, read_answer):
         try:
             take(datagram)
@@ -41,8 +41,8 @@ def test_garbage_is_refused(datagram: bytes) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "2001:db8::1"])
-def test_the_answer_is_no_longer_than_the_question(host: str) -> None:
-    """Nobody can make the registry a louder voice."""
+def test_answer_is_no_longer_than_the_heartbeat(host: str) -> None:
+    """The answer is no longer than the request, so the registry cannot amplify an attack."""
     answer = write_answer(7, host, 41000)
     assert read_answer(answer) == (7, host, 41000)
     assert len(answer) <= len(seal_hello(SESSION, 7, KEY))

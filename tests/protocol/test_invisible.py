@@ -1,4 +1,6 @@
-"""What people write in their scripts comes as they wrote it; elsewhere the same is a disguise."""
+"""Invisible characters are kept where a script needs them and made visible where they disguise
+text.
+"""
 
 import unicodedata
 
@@ -10,7 +12,7 @@ from p2pchat.protocol.text import REPLACEMENT, printable
 
 
 def tags(text: str) -> str:
-    """Return letters that cannot be seen."""
+    """Return the text as invisible tag characters."""
     return "".join(chr(0xE0000 + ord(c)) for c in text)
 
 
@@ -48,22 +50,22 @@ DISGUISED = {
 
 
 @pytest.mark.parametrize("text", WHOLE.values(), ids=WHOLE.keys())
-def test_what_people_write_is_left_alone(text: str) -> None:
-    """In any script, and however new the characters are."""
+def test_legitimate_text_is_unchanged(text: str) -> None:
+    """Text in any script, and characters newer than the Unicode tables, are unchanged."""
     assert printable(text) == text
 
 
 @pytest.mark.parametrize("text", DISGUISED.values(), ids=DISGUISED.keys())
-def test_what_hides_or_reorders_is_made_visible(text: str) -> None:
-    """Each such character, and nothing else."""
+def test_hiding_and_reordering_characters_are_made_visible(text: str) -> None:
+    """Each character that hides or reorders text is replaced by a visible one."""
     shown = printable(text)
     assert REPLACEMENT in shown
     assert not [c for c in shown if unicodedata.category(c) == "Cf"]
 
 
 @given(st.text(st.characters(categories=["Cf", "Mn", "So", "Lo", "Ll", "Cn"]), max_size=40))
-def test_what_is_shown_is_shown_again_as_it_is(text: str) -> None:
-    """Nothing is overridden in it, and what is isolated is closed."""
+def test_printable_is_idempotent_and_closes_isolates(text: str) -> None:
+    """Printable text stays as it is when processed again; it has no overrides and no open isolates."""
     shown = printable(text)
     assert printable(shown) == shown
     assert not set(shown) & set("\u202a\u202b\u202c\u202d\u202e\u200b\ufeff\u2060")

@@ -1,4 +1,4 @@
-"""Messages refuse nonsense and hide secrets."""
+"""Messages refuse invalid values and hide secrets."""
 
 import pytest
 
@@ -16,15 +16,15 @@ from p2pchat.protocol.talk import ChatRequest, ChatText
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
-def test_a_port_is_1_to_65535(port: int) -> None:
-    """Sender and receiver build the same class, so neither can name another port."""
+def test_port_is_1_to_65535(port: int) -> None:
+    """No message can be built with a port outside 1 to 65535, by the sender or the receiver."""
     for build in (AnnouncePort, lambda p: ChatRequest("a", p)):
         with pytest.raises(ValueError, match="not a valid port"):
             build(port)
 
 
-def test_online_has_an_address() -> None:
-    """An answer that says where somebody is says it whole."""
+def test_online_result_needs_a_valid_address() -> None:
+    """A search result that says ONLINE needs a port and a host without control characters."""
     with pytest.raises(ValueError, match="not a valid port"):
         SearchResult(Presence.ONLINE)
     for host in ("", "a b", "\x1b]0;owned\x07", "a\u202eb", "a\x00"):
@@ -35,22 +35,24 @@ def test_online_has_an_address() -> None:
 @pytest.mark.parametrize(
     "message", [Login("bob", "hush-hush"), Register("bob", "hush-hush"), ChatText("hush-hush")]
 )
-def test_secrets_never_show(message: Login | Register | ChatText) -> None:
-    """No password or text in a repr, hence in no log and no traceback."""
+def test_repr_hides_secrets(message: Login | Register | ChatText) -> None:
+    """The repr of a message contains no password and no text, so neither reaches a log or a
+    traceback.
+    """
     assert "hush" not in repr(message)
     assert "..." in repr(message)
 
 
-def test_messages_are_values() -> None:
-    """Equal when they say the same, and nobody changes them on the way."""
+def test_messages_are_immutable_values() -> None:
+    """Messages with equal fields are equal, and their fields cannot be changed."""
     assert Search("bob") == Search("bob")
     with pytest.raises(AttributeError):
         Search("bob").username = "eve"
 
 
 @pytest.mark.parametrize("seconds", [-1.0, 1e9, float("inf"), float("nan"), -1e308])
-def test_times_that_nobody_can_wait_are_refused(seconds: float) -> None:
-    """A hostile registry cannot make its clients spin, or sleep for ever."""
+def test_invalid_waiting_times_are_refused(seconds: float) -> None:
+    """A hostile registry cannot make its clients spin or sleep for ever."""
     with pytest.raises(ValueError, match="not a valid time"):
         SlowDown(seconds)
     with pytest.raises(ValueError, match="not a valid time"):

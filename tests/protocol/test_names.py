@@ -1,4 +1,4 @@
-"""Which strings are names: nothing that hides, disguises or moves other text."""
+"""Usernames contain nothing that hides, disguises or moves other text."""
 
 import unicodedata
 
@@ -23,15 +23,15 @@ INVISIBLE = (
 
 
 @pytest.mark.parametrize("letter", INVISIBLE, ids=lambda c: f"U+{ord(c):04X}")
-def test_a_letter_that_shows_nothing_is_in_no_name(letter: str) -> None:
-    """Alone, at either end or inside: two names would look the same."""
+def test_invisible_characters_are_refused_in_names(letter: str) -> None:
+    """An invisible character is refused anywhere in a name, since two names would look the same."""
     for name in (letter, f"{letter}bob", f"bob{letter}", f"bo{letter}b"):
         assert not is_username(name)
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "a\tb", "a\nb", "a\x1bb", "a\x9bb", "bo\u202eb"])
-def test_no_blanks_and_no_controls(name: str) -> None:
-    """Whatever a terminal would obey, or an original client would take for the next word."""
+def test_spaces_and_controls_are_refused_in_names(name: str) -> None:
+    """Spaces and control characters are refused by every check of a username."""
     assert not is_username(name)
     with pytest.raises(ValueError, match="username"):
         check_name(name)
@@ -39,8 +39,8 @@ def test_no_blanks_and_no_controls(name: str) -> None:
         check_username(name)
 
 
-def test_letters_of_one_script() -> None:
-    """Others that look the same are another name."""
+def test_name_has_letters_of_one_script() -> None:
+    """A name may use any script, but not mix look-alike letters of two scripts."""
     assert is_username("bob")
     assert is_username("élodie")
     assert is_username("борис")
@@ -48,23 +48,23 @@ def test_letters_of_one_script() -> None:
     assert not is_username("b\u043eb")  # a Cyrillic o
 
 
-def test_few_marks_and_none_first() -> None:
-    """They would be drawn over what stands before the name."""
+def test_name_has_few_combining_marks_and_none_first() -> None:
+    """A name has few combining marks and does not begin with one."""
     assert is_username("e\u0301lodie")
     assert not is_username("e" + "\u0301" * 9)
     assert not is_username("\u0301lodie")
 
 
-def test_no_longer_than_a_line_of_a_log_holds() -> None:
-    """Counted in bytes."""
+def test_name_length_is_limited_in_bytes() -> None:
+    """The length limit of a name counts bytes."""
     assert is_username("a" * MAX_USERNAME_BYTES)
     assert not is_username("a" * (MAX_USERNAME_BYTES + 1))
     assert not is_username("é" * (MAX_USERNAME_BYTES // 2 + 1))
 
 
 @given(st.text(st.characters(), max_size=80))
-def test_a_name_is_safe_wherever_it_is_shown(name: str) -> None:
-    """Any string at all, lone surrogates too."""
+def test_accepted_name_is_safe_to_display(name: str) -> None:
+    """Any accepted string is short and free of spaces and control characters."""
     if is_username(name):
         check_name(name)
         assert name.split() == [name]
@@ -73,8 +73,8 @@ def test_a_name_is_safe_wherever_it_is_shown(name: str) -> None:
 
 
 @given(st.text(max_size=40))
-def test_plain_names_are_names(name: str) -> None:
-    """New accounts of the secure dialect can be called in the other one."""
+def test_plain_names_are_valid_in_the_original_dialect(name: str) -> None:
+    """Each plain name is ASCII and also a valid name in the original dialect."""
     if is_plain_username(name):
         assert is_username(name)
         assert name.isascii()

@@ -1,4 +1,4 @@
-"""The original dialect, message by message, exact to the byte (PROTOCOL's tables)."""
+"""The original dialect, message by message, exact to the byte (the tables in PROTOCOL)."""
 
 import pytest
 from hypothesis import given
@@ -61,27 +61,27 @@ def decode(data: bytes) -> Message:
 
 
 @pytest.mark.parametrize(("message", "data"), TABLE)
-def test_every_message_to_the_byte_both_ways(message: Message, data: bytes) -> None:
-    """What PROTOCOL's tables print."""
+def test_messages_match_the_protocol_tables(message: Message, data: bytes) -> None:
+    """Each message is encoded and decoded byte for byte as in PROTOCOL's tables."""
     assert ORIGINAL.encode(message) == data
     assert decode(data) == message
 
 
 @given(st.text().filter(lambda t: len(t.encode()) <= MAX_TEXT_BYTES))
-def test_any_text_survives_the_trip(text: str) -> None:
-    """Text is never mistaken for a command, nor changed."""
+def test_any_text_survives_a_round_trip(text: str) -> None:
+    """A text is neither changed nor mistaken for a command."""
     assert decode(ORIGINAL.encode(ChatText(text))) == ChatText(text)
 
 
 @given(st.text(min_size=1).filter(is_username), st.text(max_size=200))
-def test_any_credentials_survive_the_trip(username: str, password: str) -> None:
-    """The username ends at the first space; the password may hold spaces."""
+def test_any_credentials_survive_a_round_trip(username: str, password: str) -> None:
+    """The username ends at the first space; the password may contain spaces."""
     assert decode(ORIGINAL.encode(Login(username, password))) == Login(username, password)
 
 
 @given(st.sampled_from(sorted(LIMITS)), st.binary(max_size=64))
 def test_any_payload_is_a_message_or_a_violation(command: bytes, payload: bytes) -> None:
-    """No payload of a stranger's raises anything else."""
+    """A payload yields a message or a RemoteProtocolError that names the command."""
     try:
         outcome: object = decode(FrameWriter(command).write(payload))
     except RemoteProtocolError as error:
@@ -90,13 +90,13 @@ def test_any_payload_is_a_message_or_a_violation(command: bytes, payload: bytes)
 
 
 @pytest.mark.parametrize("payload", [b"", b"0", b"65536", b"+5", b"1_0", b"x", "٣".encode(), b"5 "])
-def test_what_is_no_port_is_a_message_all_the_same(payload: bytes) -> None:
-    """`PS_PORT` of no port is answered FAIL, so it must come through."""
+def test_invalid_port_announcement_is_decoded(payload: bytes) -> None:
+    """`PS_PORT` with an invalid port is decoded, so that it can be answered with FAIL."""
     assert decode(FrameWriter(pad("PS_PORT")).write(payload)) == AnnouncePort(None)
 
 
-def test_a_slip_in_credentials_comes_through() -> None:
-    """A user who typed no password gets an answer."""
+def test_login_without_password_is_decoded() -> None:
+    """A login without a password is decoded, so that the user gets an answer."""
     assert decode(FrameWriter(pad("LOG")).write(b"alice")) == Login("alice", "")
 
 
@@ -115,14 +115,14 @@ def test_a_slip_in_credentials_comes_through() -> None:
         ("LOG", b"\xff \xff"),
     ],
 )
-def test_what_nobody_can_have_meant_is_a_violation(command: str, payload: bytes) -> None:
-    """And the error names the command."""
+def test_malformed_payload_is_a_violation(command: str, payload: bytes) -> None:
+    """A malformed payload is a violation, and the error names the command."""
     with pytest.raises(RemoteProtocolError, match=command):
         decode(FrameWriter(pad(command)).write(payload))
 
 
-def test_what_cannot_be_said_is_our_own_bug() -> None:
-    """A name that would give a part of itself away as password, a text over the cap."""
+def test_unencodable_message_is_a_local_error() -> None:
+    """A name with a space, a text above the limit or a heartbeat cannot be encoded as a frame."""
     with pytest.raises(LocalProtocolError):
         ORIGINAL.encode(Login("al ice", "x"))
     with pytest.raises(LocalProtocolError, match="65537 bytes"):
@@ -131,15 +131,15 @@ def test_what_cannot_be_said_is_our_own_bug() -> None:
         ORIGINAL.encode(Hello("alice"))
 
 
-def test_the_heartbeat_is_a_bare_datagram() -> None:
-    """`HELLO username`, no header."""
+def test_heartbeat_is_a_bare_datagram() -> None:
+    """The heartbeat is `HELLO username` without a frame header."""
     assert encode_hello(Hello("alice")) == b"HELLO alice"
     assert decode_hello(b"HELLO alice") == Hello("alice")
 
 
 @given(st.binary(max_size=80))
 def test_any_other_datagram_is_a_violation(datagram: bytes) -> None:
-    """Garbage is told apart, and raises nothing else."""
+    """Other datagrams raise nothing but RemoteProtocolError."""
     try:
         hello = decode_hello(datagram)
     except RemoteProtocolError:

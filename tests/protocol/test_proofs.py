@@ -1,4 +1,4 @@
-"""What is signed: one statement for each meaning, and no two the same."""
+"""Signed statements: each meaning has its own bytes, and no two meanings share them."""
 
 import pytest
 from hypothesis import given
@@ -24,24 +24,26 @@ def _login(said: tuple[str, bytes, str, int]) -> bytes:
 
 
 @given(LOGINS, LOGINS)
-def test_a_login_is_of_one_registry_channel_account_and_time(
+def test_login_statement_is_unique_to_its_fields(
     one: tuple[str, bytes, str, int], other: tuple[str, bytes, str, int]
 ) -> None:
-    """Whatever is in the names: none can run over into the next field."""
+    """Two login statements are equal only if key, channel, username and time are equal."""
     assert (_login(one) == _login(other)) == (one == other)
 
 
 @given(NODES, NODES)
-def test_a_list_is_of_its_nodes_and_times(
+def test_node_list_statement_is_unique_to_its_fields(
     one: tuple[list[str], int, int], other: tuple[list[str], int, int]
 ) -> None:
-    """The same."""
+    """Two node list statements are equal only if the nodes and times are equal."""
     statements = [nodes_statement(tuple(nodes), *times) for nodes, *times in (one, other)]
     assert (statements[0] == statements[1]) == (one == other)
 
 
-def test_a_signature_of_one_kind_is_none_of_the_other() -> None:
-    """Each begins with its own label."""
+def test_statement_kinds_have_different_labels() -> None:
+    """Each kind of statement begins with its own label, so a signature of one is invalid for the
+    other.
+    """
     labels = {
         statement.partition(b"\0")[0]
         for statement in (login_statement(Channel("", b""), "", 0), nodes_statement((), 0, 0))
@@ -58,7 +60,7 @@ def test_a_signature_of_one_kind_is_none_of_the_other() -> None:
         ((), b"k", b"s" * 1025),
     ],
 )
-def test_lists_have_bounds(nodes: tuple[str, ...], key: bytes, signature: bytes) -> None:
-    """A registry that was broken into may send any."""
+def test_node_lists_have_bounds(nodes: tuple[str, ...], key: bytes, signature: bytes) -> None:
+    """A node list from a compromised registry is limited in every field."""
     with pytest.raises(ValueError, match="too"):
         SignedNodes(nodes, 0, 1, key, signature)

@@ -1,4 +1,4 @@
-"""The secure dialect: JSON objects of the same messages."""
+"""The secure dialect encodes messages as JSON objects."""
 
 import json
 
@@ -75,20 +75,20 @@ def decode(data: bytes) -> Message:
         WatchResult((PresenceUpdate("bob", SearchResult(Presence.OFFLINE)),)),
     ],
 )
-def test_every_message_survives_the_trip(message: Message) -> None:
-    """With its id, its reason, its key."""
+def test_every_message_survives_a_round_trip(message: Message) -> None:
+    """Each message keeps all its fields, such as id, reason and key."""
     assert decode(SECURE.encode(message)) == message
 
 
-def test_a_payload_is_one_json_object_without_what_is_not_said() -> None:
-    """So that any language can speak it."""
+def test_payload_is_one_json_object_without_unset_fields() -> None:
+    """A payload is one JSON object that contains only the fields that are set."""
     data = SECURE.encode(Search("bob"))
     assert data[10:25] == b"SEARCH         "
     assert json.loads(data[25:]) == {"username": "bob"}
 
 
 def test_unknown_fields_are_ignored() -> None:
-    """A newer client may say more."""
+    """Unknown fields are ignored, since a newer client may send more."""
     payload = b'{"username":"bob","colour":"blue"}'
     assert decode(FrameWriter(pad("SEARCH")).write(payload)) == Search("bob")
 
@@ -106,15 +106,15 @@ def test_unknown_fields_are_ignored() -> None:
         ("LOG", b'{"username":"a","key":"not base64!"}', r"\$\.key"),
     ],
 )
-def test_wrong_fields_are_refused_by_name(command: str, payload: bytes, why: str) -> None:
-    """The error says which."""
+def test_invalid_fields_are_refused_by_name(command: str, payload: bytes, why: str) -> None:
+    """The error for an invalid payload names the field."""
     with pytest.raises(RemoteProtocolError, match=why):
         decode(FrameWriter(pad(command)).write(payload))
 
 
 @given(st.sampled_from(sorted(LIMITS)), st.binary(max_size=80))
 def test_any_payload_is_a_message_or_a_violation(command: bytes, payload: bytes) -> None:
-    """Nothing else is raised."""
+    """A payload yields a message or a RemoteProtocolError."""
     try:
         outcome: object = decode(FrameWriter(command).write(payload))
     except RemoteProtocolError as error:
@@ -122,13 +122,13 @@ def test_any_payload_is_a_message_or_a_violation(command: bytes, payload: bytes)
     assert isinstance(outcome, Message | str)
 
 
-def test_the_longest_text_fits_however_it_is_escaped() -> None:
-    """A control character is six bytes of JSON."""
+def test_longest_text_fits_when_escaped() -> None:
+    """The longest text fits even if each character needs six bytes of JSON."""
     text = "\x01" * MAX_TEXT_BYTES
     assert decode(SECURE.encode(ChatText(text))) == ChatText(text)
 
 
-def test_a_grant_never_shows() -> None:
-    """Token and key are secrets."""
+def test_repr_of_a_grant_hides_its_secrets() -> None:
+    """The repr of a grant contains neither the token nor the key."""
     shown = repr(LoginResult(Outcome.OK, grant=Grant("hush-hush", b"s", b"hush", 60.0)))
     assert "hush" not in shown

@@ -1,4 +1,4 @@
-"""The event model: every event has an object, and the table beside the room says which."""
+"""The JSON form of events matches the table in EVENTS.md."""
 
 import json
 import re
@@ -93,7 +93,7 @@ EVENTS: list[Event] = [
 
 
 def documented(heading: str) -> dict[str, list[str]]:
-    """Give the fields that the table whose first column is called so says of each row."""
+    """Return the fields listed for each row of the table whose first column has this heading."""
     table = DOCUMENT.read_text().partition(f"| {heading} |")[2].partition("\n\n")[0]
     rows = [line.split("|") for line in table.split("\n")[2:]]
     return {
@@ -106,14 +106,14 @@ def _error() -> list[str]:
     return list(error_fields(None))
 
 
-def test_no_event_is_forgotten() -> None:
-    """Each class has a name of its own, and an example here."""
+def test_every_event_class_has_a_name_and_an_example() -> None:
+    """Every event class has a unique name and an example in `EVENTS`."""
     assert set(NAMES) == set(get_args(Event)) == {type(event) for event in EVENTS}
     assert len(set(NAMES.values())) == len(NAMES)
 
 
-def test_the_table_says_what_is_produced() -> None:
-    """Every event with every field, in that order."""
+def test_documented_fields_match_the_json_output() -> None:
+    """The table lists every event with exactly the fields it produces, in the same order."""
     produced = {}
     for event in EVENTS:
         fields = event_object(event, AT)
@@ -123,8 +123,8 @@ def test_the_table_says_what_is_produced() -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: type(e).__name__)
-def test_each_is_one_line_of_json(event: Event) -> None:
-    """Whatever is in it; and about bob, where it is about somebody."""
+def test_every_event_is_one_line_of_json(event: Event) -> None:
+    """Each event becomes a single JSON line that names its contact, if it has one."""
     line = json_line(event_object(event, AT))
     assert "\n" not in line
     fields = json.loads(line)
@@ -134,8 +134,8 @@ def test_each_is_one_line_of_json(event: Event) -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: type(e).__name__)
-def test_each_is_the_same_when_it_is_read(event: Event) -> None:
-    """Field by field, with its errors."""
+def test_every_event_survives_a_round_trip(event: Event) -> None:
+    """An event read back from JSON has the same type, fields and errors."""
     read = read_event(json.loads(json_line(event_object(event, AT))))
     assert type(read) is type(event)
     for name in event.__dataclass_fields__:
@@ -149,14 +149,14 @@ def test_each_is_the_same_when_it_is_read(event: Event) -> None:
 @pytest.mark.parametrize(
     "fields", [{}, {"event": "nonsense"}, {"event": "seen"}, {"event": "request", "from": 1}]
 )
-def test_what_is_no_event_is_refused(fields: dict[str, Any]) -> None:
-    """By its name, or because something is missing."""
+def test_malformed_event_is_refused(fields: dict[str, Any]) -> None:
+    """An object with an unknown name or a missing or wrong field is refused."""
     with pytest.raises(ValueError, match="not a"):
         read_event(fields)
 
 
-def test_a_message() -> None:
-    """As in the README."""
+def test_message_event_has_the_documented_fields() -> None:
+    """A received message has the fields shown in the README."""
     assert event_object(TextReceived("bob", "hi", 7, AT), 0) == {
         "v": 1,
         "event": "message",
@@ -172,13 +172,13 @@ def test_a_message() -> None:
     assert event_object(Called("bob", Security.CLEAR), 0)["security"] == "clear"
 
 
-def test_a_contact_whose_clock_is_mad() -> None:
-    """Costs nothing but the time."""
+def test_timestamp_beyond_the_calendar_becomes_the_epoch() -> None:
+    """A contact's absurd clock costs the timestamp only, not the event."""
     assert timestamp(10**30) == "1970-01-01T00:00:00.000Z"
 
 
-def test_a_line_of_the_history() -> None:
-    """From whom, to whom, what has become of it."""
+def test_history_line_names_sender_recipient_and_state() -> None:
+    """A history line names its sender, its recipient and its delivery state."""
     line = KeptLine(1, "bob", True, 1, "", AT, "hi", LineState.QUEUED)
     assert kept_object(line, "alice") == {
         "id": 1,

@@ -1,4 +1,4 @@
-"""An error survives the way to another process."""
+"""Errors keep their kind when they are sent to another process."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from p2pchat.protocol.client.failure import Failure, error_of, failure_of, reaso
 
 
 class _Private(ContactOffline):
-    """Of a module of its own."""
+    """A subclass that a module defines for itself."""
 
 
 @pytest.mark.parametrize(
@@ -19,21 +19,21 @@ class _Private(ContactOffline):
         SlowedDown("here", 3.0),
     ],
 )
-def test_the_same_kind_says_the_same(error: P2PError) -> None:
-    """With its exit code, what it says, and what had not gone out."""
+def test_known_error_kind_survives_a_round_trip(error: P2PError) -> None:
+    """An error keeps its type, texts, exit code and number of unsent lines."""
     again = error_of(failure_of(error))
     assert type(again) is type(error)
     assert failure_of(again) == failure_of(error)
     assert (again.what, again.exit_code) == (error.what, error.exit_code)
 
 
-def test_a_kind_that_is_not_known_keeps_its_exit_code() -> None:
-    """As of a node that is newer than we are."""
+def test_unknown_error_kind_keeps_its_exit_code() -> None:
+    """An error kind from a newer node becomes a plain error with the same exit code."""
     error = error_of(Failure(6, "of_the_future", "it waits"))
     assert (type(error), error.exit_code, error.what) == (P2PError, 6, "it waits")
 
 
-def test_each_kind_has_a_reason() -> None:
-    """One for programs, also where a module has refined it."""
+def test_every_error_kind_has_a_reason() -> None:
+    """A subclass shares the reason of the public error class that it refines."""
     assert reason_of(ContactOffline("x")) == reason_of(_Private("x")) == "contact_offline"
     assert reason_of(P2PError("x")) == "other"

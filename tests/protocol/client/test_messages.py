@@ -1,4 +1,4 @@
-"""What a node and its clients say: each survives the trip, and texts do not show."""
+"""Messages between a node and its clients survive the codec, and their texts stay out of logs."""
 
 from typing import Any
 
@@ -53,8 +53,8 @@ def _ends() -> tuple[Connection, Connection]:
         o.GetStatus(),
     ],
 )
-def test_orders(order: o.Order[Any]) -> None:
-    """As they were given; a text is not in what is logged."""
+def test_orders_survive_the_codec_and_hide_their_text(order: o.Order[Any]) -> None:
+    """The node receives each order unchanged; its repr does not contain the text."""
     client, node = _ends()
     ordered = Ordered(1, order)  # type: ignore[arg-type]
     assert list(node.feed(client.send(ordered))) == [ordered]
@@ -77,23 +77,23 @@ def test_orders(order: o.Order[Any]) -> None:
         Bye(failure_of(LinkLost("x"))),
     ],
 )
-def test_what_the_node_says(message: Message) -> None:
-    """As it was said."""
+def test_node_messages_survive_the_codec_and_hide_their_text(message: Message) -> None:
+    """The client receives each message unchanged; its repr does not contain the text."""
     client, node = _ends()
     assert list(client.feed(node.send(message))) == [message]
     assert "secret" not in repr(message)
 
 
-def test_what_was_taken() -> None:
-    """By the client; again and again."""
+def test_client_acknowledges_events_repeatedly() -> None:
+    """A client may send TAKEN any number of times."""
     client, node = _ends()
     data = client.send(Taken(7)) + client.send(Taken(9))
     assert list(node.feed(data)) == [Taken(7), Taken(9)]
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: type(e).__name__)
-def test_the_number_of_an_event_is_its_own(event: Event) -> None:
-    """Whatever fields an event has."""
+def test_event_number_is_separate_from_event_fields(event: Event) -> None:
+    """The number of an event does not collide with the fields of the event itself."""
     client, node = _ends()
     (heard,) = client.feed(node.send(Happened(7, event)))
     assert isinstance(heard, Happened)
@@ -102,14 +102,14 @@ def test_the_number_of_an_event_is_its_own(event: Event) -> None:
 
 
 @pytest.mark.parametrize(("texts", "wait"), [((), 1.0), (("x",), -1.0), (("x",), float("nan"))])
-def test_nonsense_is_refused(texts: tuple[str, ...], wait: float) -> None:
-    """A command cannot bring its node down."""
+def test_malformed_send_order_is_refused(texts: tuple[str, ...], wait: float) -> None:
+    """An order without texts or with an invalid wait raises ValueError and cannot crash the node."""
     with pytest.raises(ValueError, match=r"no texts|not a valid time"):
         o.Send("bob", texts, tuple(f"a{n}" for n in range(len(texts))), wait, 1)
 
 
-def test_what_is_no_event_breaks_a_rule() -> None:
-    """The link is closed for it, and nothing else."""
+def test_unknown_event_is_a_protocol_violation() -> None:
+    """A client treats an unknown event as a protocol violation."""
     client, node = _ends()
     frame = node.send(Happened(1, ChatEnded("bob", None)))
     with pytest.raises(Exception, match="EVENT"):

@@ -1,4 +1,4 @@
-"""The state of a node: what is told of a change is enough to know the new one."""
+"""A node's state can be rebuilt from the changes that it sends."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,8 +32,8 @@ STATES = st.builds(
 
 
 @given(STATES, STATES)
-def test_a_change_leads_to_the_new_state(old: NodeState, new: NodeState) -> None:
-    """Also when it has gone through a codec; equal states have none."""
+def test_applying_a_change_yields_the_new_state(old: NodeState, new: NodeState) -> None:
+    """Applying an encoded or plain change yields the new state; equal states need no change."""
     change = change_between(old, new)
     if change is None:
         assert old == new
@@ -47,8 +47,8 @@ def test_a_change_leads_to_the_new_state(old: NodeState, new: NodeState) -> None
     assert changed(old, heard) == changed(old, change) == new
 
 
-def test_only_what_is_different_is_told() -> None:
-    """A chat that has not changed is not said again."""
+def test_change_contains_only_differences() -> None:
+    """A chat that has not changed is left out of the change."""
     chat = ChatState(Security.VERIFIED)
     old = NodeState(chats={"bob": chat, "carol": chat})
     change = change_between(old, NodeState(dnd=True, chats={"bob": chat}))
