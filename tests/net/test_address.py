@@ -1,4 +1,4 @@
-"""Addresses, as they are written and as the system says them."""
+"""Addresses as users write them and as the operating system reports them."""
 
 import socket
 
@@ -24,8 +24,8 @@ from p2pchat.protocol.address import Address
         (Address("a.b", 0), "a.b:0"),
     ],
 )
-def test_written_as_people_write_it(address: Address, text: str) -> None:
-    """IPv6 in brackets."""
+def test_address_is_written_with_ipv6_in_brackets(address: Address, text: str) -> None:
+    """An address is written as HOST:PORT, with an IPv6 host in brackets."""
     assert str(address) == text
 
 
@@ -37,13 +37,15 @@ def test_written_as_people_write_it(address: Address, text: str) -> None:
         (("fe80::1%eth0", 5, 0, 2), Address("fe80::1", 5)),
     ],
 )
-def test_one_remote_has_one_name(name: tuple[str, int], address: Address) -> None:
-    """IPv4 in IPv6 clothes is IPv4."""
+def test_socket_name_becomes_one_canonical_address(name: tuple[str, int], address: Address) -> None:
+    """An IPv4-mapped IPv6 address becomes IPv4, and a zone is dropped."""
     assert from_socket_name(name) == address
 
 
-def test_a_zone_is_the_number_of_a_network_of_this_machine() -> None:
-    """By name or number (RFC 4007); without one the name is what the system takes as it is."""
+def test_zone_becomes_an_interface_number() -> None:
+    """A zone by name or number (RFC 4007) becomes the interface number; an unknown zone is an
+    error.
+    """
     assert socket_name(Address("fe80::1%lo", 5)) == ("fe80::1", 5, 0, socket.if_nametoindex("lo"))
     assert socket_name(Address("fe80::1%7", 5)) == ("fe80::1", 5, 0, 7)
     assert socket_name(Address("fe80::1", 5)) == ("fe80::1", 5)
@@ -63,8 +65,10 @@ def test_a_zone_is_the_number_of_a_network_of_this_machine() -> None:
         ("bob.example.org", "fe80::1%eth0", "bob.example.org"),
     ],
 )
-def test_who_is_named_from_a_zone_is_in_it(host: str, near: str, where: str) -> None:
-    """If the address counts on one network alone."""
+def test_link_local_host_takes_the_zone_of_the_other_address(
+    host: str, near: str, where: str
+) -> None:
+    """A link-local IPv6 host without a zone takes the zone of the address it was received from."""
     assert with_zone_of(host, near) == where
 
 
@@ -84,13 +88,13 @@ def test_who_is_named_from_a_zone_is_in_it(host: str, near: str, where: str) -> 
         ("[::1", False),
     ],
 )
-def test_what_could_be_a_host(text: str, is_one: bool) -> None:
-    """A star is none: nobody can join by such a link."""
+def test_valid_and_invalid_hosts(text: str, is_one: bool) -> None:
+    """Hostnames and IP addresses are valid hosts; a wildcard is not, since no client can dial it."""
     assert is_host(text) is is_one
 
 
-def test_ip_and_loopback() -> None:
-    """What needs no look-up, and what nobody else can reach."""
+def test_ip_and_loopback_hosts_are_recognized() -> None:
+    """IP addresses need no lookup; loopback hosts and `localhost` are this machine."""
     assert is_ip("::1")
     assert not is_ip("localhost")
     assert is_loopback("127.3.2.1")

@@ -1,4 +1,4 @@
-"""A part of a program whose callbacks fail: it is broken, and nothing else."""
+"""A compartment contains the errors of its own callbacks."""
 
 import pytest
 
@@ -12,10 +12,10 @@ def bug() -> None:
 
 
 @pytest.mark.parametrize("how", ["soon", "later", "at"])
-def test_what_a_callback_raises_breaks_its_part_alone(
+def test_exception_in_a_callback_breaks_only_its_compartment(
     how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Logged with its traceback, and counted; what others have scheduled goes on."""
+    """The exception is logged with a traceback and counted; other compartments go on."""
     loop = Loop(FakeClock())
     broken: list[str] = []
     part = Compartment(loop, "the talk with bob", lambda: broken.append("bob"))
@@ -39,8 +39,8 @@ def test_what_a_callback_raises_breaks_its_part_alone(
     loop.close()
 
 
-def test_a_cancelled_timer_breaks_nothing() -> None:
-    """As with the loop itself."""
+def test_cancelled_timer_does_not_run() -> None:
+    """A cancelled timer of a compartment does not run."""
     loop = Loop(FakeClock())
     part = Compartment(loop, "a part", bug)
     part.call_later(1, bug).cancel()
@@ -49,8 +49,8 @@ def test_a_cancelled_timer_breaks_nothing() -> None:
     loop.close()
 
 
-def test_in_tests_it_is_raised(loop: Loop) -> None:
-    """No bug is hidden from them."""
+def test_strict_loop_raises_the_exception(loop: Loop) -> None:
+    """With the strict loop of the tests, the exception is raised instead of contained."""
     Compartment(loop, "a part", lambda: None).call_soon(bug)
     with pytest.raises(LookupError):
         settle(loop)

@@ -1,4 +1,4 @@
-"""Listen and dial on real sockets: errors named, every address tried, descriptors running out."""
+"""Listening and dialling on real sockets: errors, several addresses, exhausted descriptors."""
 
 import os
 import resource
@@ -20,7 +20,7 @@ HERE = {"127.0.0.1", "::1"}
 
 @pytest.fixture
 def network(real_loop: Loop) -> SocketNetwork:
-    """A network whose name look-ups happen at once."""
+    """Return a network whose name lookups finish immediately."""
     return SocketNetwork(real_loop, InlineWorker(real_loop))
 
 
@@ -31,8 +31,8 @@ def dial(loop: Loop, network: SocketNetwork, address: Address, timeout: float = 
     return loop.wait_for(start)
 
 
-def test_a_taken_port_is_named(network: SocketNetwork) -> None:
-    """Which address, and why."""
+def test_port_in_use_is_named_in_the_error(network: SocketNetwork) -> None:
+    """The error names the address and the likely cause."""
     listener = network.listen(ANY, lambda t: t.abort())
     with pytest.raises(BindError, match=f"tcp {listener.address}: address already in use") as e:
         network.listen(listener.address, lambda t: t.abort())
@@ -40,16 +40,16 @@ def test_a_taken_port_is_named(network: SocketNetwork) -> None:
     listener.close()
 
 
-def test_an_address_of_another_machine_is_named(network: SocketNetwork) -> None:
-    """TCP and UDP alike."""
+def test_address_of_another_machine_is_named_in_the_error(network: SocketNetwork) -> None:
+    """Binding TCP or UDP to a foreign address raises an error that names it."""
     with pytest.raises(BindError, match=r"192\.0\.2\.1"):
         network.listen(Address("192.0.2.1", 0), lambda t: t.abort())
     with pytest.raises(BindError, match=r"udp 192\.0\.2\.1"):
         network.open_udp(Address("192.0.2.1", 0), lambda *_: None)
 
 
-def test_a_refused_dial_fails_with_its_reason(real_loop: Loop, network: SocketNetwork) -> None:
-    """In a later turn, once."""
+def test_refused_dial_fails_with_the_reason(real_loop: Loop, network: SocketNetwork) -> None:
+    """The error of a refused connection names the address and the reason."""
     with socket.socket() as unused:
         unused.bind(ANY)
         address = Address(*unused.getsockname())
@@ -60,7 +60,7 @@ def test_a_refused_dial_fails_with_its_reason(real_loop: Loop, network: SocketNe
 def test_every_address_of_a_name_is_tried(
     real_loop: Loop, network: SocketNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """localhost may be ::1 first, and nobody may listen there."""
+    """If the first address of a name refuses, the next one is tried."""
     accepted: list[Transport] = []
     listener = network.listen(ANY, accepted.append)
     port = listener.address.port
@@ -80,15 +80,17 @@ def test_every_address_of_a_name_is_tried(
     listener.close()
 
 
-def test_an_address_that_does_not_answer_is_not_waited_for(
+def test_unresponsive_address_does_not_delay_the_dial(
     real_loop: Loop, network: SocketNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next one is tried beside it (RFC 8305): the time of a dial is not the first's."""
+    """The next address is tried in parallel (RFC 8305) if the first does not answer."""
     accepted: list[Transport] = []
     listener = network.listen(ANY, accepted.append)
     port = listener.address.port
     silent = socket.create_server(("127.0.0.2", port), backlog=0)
-    queued = [socket.socket() for _ in range(3)]  # they fill its queue: a SYN is not answered
+    queued = [
+        socket.socket() for _ in range(3)
+    ]  # they fill the backlog, so a further SYN is not answered
     for sock in queued:
         sock.setblocking(False)
         sock.connect_ex(("127.0.0.2", port))
@@ -110,10 +112,10 @@ def test_an_address_that_does_not_answer_is_not_waited_for(
         sock.close()
 
 
-def test_addresses_that_are_not_accepted_are_not_dialled(
+def test_addresses_rejected_by_the_filter_are_not_dialled(
     real_loop: Loop, network: SocketNetwork
 ) -> None:
-    """A name that leads to this machine, of a remote's that should not."""
+    """A name that resolves to this machine is not dialled if the caller's filter rejects it."""
     accepted: list[Transport] = []
     listener = network.listen(ANY, accepted.append)
     failed: list[P2PError] = []
@@ -125,8 +127,8 @@ def test_addresses_that_are_not_accepted_are_not_dialled(
     listener.close()
 
 
-def test_an_unknown_name_is_an_error_that_says_so(real_loop: Loop) -> None:
-    """Looked up on a thread."""
+def test_unknown_hostname_raises_unreachable(real_loop: Loop) -> None:
+    """A lookup in a thread that fails raises Unreachable with the address."""
     worker = ThreadWorker(real_loop, threads=1)
     network = SocketNetwork(real_loop, worker)
     with pytest.raises(Unreachable, match=r"cannot reach a..b:1: "):
@@ -134,8 +136,8 @@ def test_an_unknown_name_is_an_error_that_says_so(real_loop: Loop) -> None:
     worker.close()
 
 
-def test_a_dial_ends_at_its_deadline(loop: Loop) -> None:
-    """Even if the look-up of the name never ends."""
+def test_dial_times_out_during_the_lookup(loop: Loop) -> None:
+    """A dial ends at its deadline, once, even if the name lookup never finishes."""
     worker = InlineWorker(loop)
     worker.hold()
     errors: list[P2PError] = []
@@ -151,8 +153,8 @@ def test_a_dial_ends_at_its_deadline(loop: Loop) -> None:
     assert len(errors) == 1
 
 
-def test_datagrams_go_both_ways(real_loop: Loop, network: SocketNetwork) -> None:
-    """With the address of whoever sent them."""
+def test_datagrams_travel_both_ways(real_loop: Loop, network: SocketNetwork) -> None:
+    """Datagrams arrive in both directions with the sender's address."""
     heard: list[tuple[bytes, Address]] = []
     server = network.open_udp(ANY, lambda d, a: heard.append((d, a)))
     client = network.open_udp(ANY, lambda d, a: heard.append((d, a)))
@@ -166,10 +168,12 @@ def test_datagrams_go_both_ways(real_loop: Loop, network: SocketNetwork) -> None
     server.close()
 
 
-def test_out_of_descriptors_callers_are_hung_up_on_and_the_loop_rests(
+def test_loop_does_not_spin_without_free_descriptors(
     real_loop: Loop, network: SocketNetwork
 ) -> None:
-    """No spinning at 100 % CPU; those who are in stay in; it goes on when there is room again."""
+    """Without free descriptors new connections are closed, accepted ones are kept, and the listener
+    pauses and then recovers.
+    """
     accepted: list[Transport] = []
     listener = network.listen(ANY, accepted.append)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -202,8 +206,8 @@ def test_out_of_descriptors_callers_are_hung_up_on_and_the_loop_rests(
     listener.close()
 
 
-def test_what_waits_is_read_when_it_is_asked_for(real_loop: Loop, network: SocketNetwork) -> None:
-    """Although the socket rests after what it has just read."""
+def test_catch_up_reads_pending_datagrams_at_once(real_loop: Loop, network: SocketNetwork) -> None:
+    """catch_up() reads pending datagrams although the socket pauses after a read."""
     heard: list[bytes] = []
     server = network.open_udp(ANY, lambda d, _: heard.append(d))
     client = network.open_udp(ANY, lambda _, __: None)
@@ -221,10 +225,12 @@ def test_what_waits_is_read_when_it_is_asked_for(real_loop: Loop, network: Socke
     client.close()
 
 
-def test_trying_to_bind_tells_what_a_listener_would_be_told(network: SocketNetwork) -> None:
-    """TCP or UDP is taken; what is free stays so."""
+def test_try_to_bind_reports_the_error_of_a_listener(network: SocketNetwork) -> None:
+    """A used TCP or UDP port raises BindError; a free one stays free."""
     pid = os.getpid()
-    ours = Address(f"127.1.{pid // 250 % 250}.{pid % 250 + 1}", 0)  # where nobody else listens
+    ours = Address(
+        f"127.1.{pid // 250 % 250}.{pid % 250 + 1}", 0
+    )  # an address that no other test listens on
     listener = network.listen(ours, lambda t: t.abort())
     udp = network.open_udp(ours, lambda _, __: None)
     with pytest.raises(BindError, match=f"tcp {listener.address}: address already in use"):

@@ -1,4 +1,4 @@
-"""One page over HTTP on a real socket, and clients that do not behave."""
+"""A single page served over HTTP on a real socket, and misbehaving clients."""
 
 import http.client
 from collections.abc import Iterator
@@ -35,10 +35,10 @@ def listener(real_loop: Loop) -> Iterator[PageListener]:
         ("POST", "/metrics", 405, b"GET only\n"),
     ],
 )
-def test_the_page_is_for_who_asks_for_it(
+def test_page_is_served_only_to_matching_requests(
     real_loop: Loop, listener: PageListener, method: str, path: str, status: int, body: bytes
 ) -> None:
-    """Python's own client reads it."""
+    """GET and HEAD of the path return the page; other paths and methods are refused."""
 
     def read() -> tuple[int, bytes]:
         with closing(http.client.HTTPConnection(*listener.address, timeout=10)) as client:
@@ -53,8 +53,10 @@ def test_the_page_is_for_who_asks_for_it(
     assert reading.result() == (status, body)
 
 
-def test_who_does_not_ask_is_hung_up_on(loop: Loop) -> None:
-    """In silence after a while, in a flood at once; byte by byte is well."""
+def test_clients_without_a_request_are_disconnected(loop: Loop) -> None:
+    """A silent client is disconnected after a while, one that sends too much at once; slow bytes
+    are accepted.
+    """
     internet = MemoryInternet(loop)
     address = Address("10.0.0.1", 80)
     machine = internet.machine(address.host)

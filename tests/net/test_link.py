@@ -1,4 +1,4 @@
-"""The waist: messages over a transport, and what ends a link."""
+"""Links: messages over a transport, and the reasons for which a link ends."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ ANSWER = SearchResult(Presence.ONLINE, "x" * 40, 41000)
 
 
 class Recorder:
-    """Record what a link hands up."""
+    """Record what a link reports."""
 
     def __init__(self, link: Link) -> None:
         self.messages: list[Message] = []
@@ -47,8 +47,8 @@ def registry_link(loop: Loop, connection: Connection | None = None) -> tuple[Lin
     return Link(loop, right, connection or registry_end()), left
 
 
-def test_messages_go_over_the_wire(loop: Loop) -> None:
-    """Both ways, and the end is an end."""
+def test_messages_travel_both_ways(loop: Loop) -> None:
+    """Messages travel in both directions, and closing one end closes the other."""
     left, right = wire(loop)
     client = Link(loop, left, Connection(REGISTRY_DIALOGUE, ORIGINAL, Speaker.DIALLER))
     server = Link(loop, right, Connection(REGISTRY_DIALOGUE, ORIGINAL, Speaker.LISTENER))
@@ -67,8 +67,8 @@ def test_messages_go_over_the_wire(loop: Loop) -> None:
     client.send(Search("ignored on a closed link"))
 
 
-def test_a_violation_ends_this_link_with_its_reason(loop: Loop) -> None:
-    """And what came before it was heard."""
+def test_violation_closes_the_link_with_its_reason(loop: Loop) -> None:
+    """A violation closes the link with its reason, after earlier messages were delivered."""
     link, stranger = registry_link(loop)
     heard = Recorder(link)
     link.on_message = lambda m: (heard.messages.append(m), link.send(ANSWER))  # type: ignore[assignment]
@@ -80,8 +80,8 @@ def test_a_violation_ends_this_link_with_its_reason(loop: Loop) -> None:
     assert not link.open
 
 
-def test_a_bug_of_ours_is_not_taken_for_theirs(loop: Loop) -> None:
-    """It crashes."""
+def test_local_protocol_error_is_raised(loop: Loop) -> None:
+    """A message that we must not send raises LocalProtocolError instead of closing the link."""
     link, stranger = registry_link(loop)
     link.on_message = lambda _: link.send(LoginResult(Outcome.OK))
     stranger.write(ORIGINAL.encode(Search("bob")))
@@ -89,8 +89,8 @@ def test_a_bug_of_ours_is_not_taken_for_theirs(loop: Loop) -> None:
         settle(loop)
 
 
-def test_a_deadline_ends_the_link_unless_relaxed(loop: Loop) -> None:
-    """By the hand-moved clock."""
+def test_deadline_closes_the_link_unless_relaxed(loop: Loop) -> None:
+    """A missed deadline closes the link; a relaxed one does not."""
     link, _ = registry_link(loop)
     heard = Recorder(link)
     link.expect(10, "no login came")
@@ -104,8 +104,8 @@ def test_a_deadline_ends_the_link_unless_relaxed(loop: Loop) -> None:
     assert heard.closed[0].what == "no login came soon"
 
 
-def test_a_cut_wire_is_a_lost_link(loop: Loop) -> None:
-    """Told once."""
+def test_cut_connection_is_reported_once_as_link_lost(loop: Loop) -> None:
+    """A cut connection is reported once, as LinkLost."""
     link, stranger = registry_link(loop)
     heard = Recorder(link)
     stranger.cut()
@@ -114,8 +114,8 @@ def test_a_cut_wire_is_a_lost_link(loop: Loop) -> None:
     assert isinstance(heard.closed[0], LinkLost)
 
 
-def test_whoever_speaks_out_of_turn_is_held_back_and_then_heard(loop: Loop) -> None:
-    """While a login is checked, a flood stays in the sender's own buffers."""
+def test_messages_out_of_turn_are_held_back_and_then_delivered(loop: Loop) -> None:
+    """While a login is checked, pipelined requests stay in the sender's buffers; none is lost."""
     connection = registry_end()
     link, stranger = registry_link(loop, connection)
     heard = Recorder(link)
@@ -142,8 +142,8 @@ def test_whoever_speaks_out_of_turn_is_held_back_and_then_heard(loop: Loop) -> N
     assert len(heard.messages) == 1 + written
 
 
-def test_whoever_does_not_read_its_answers_is_asked_no_more(loop: Loop) -> None:
-    """Answers queue up to the high-water mark, not to the ceiling, and nothing is lost."""
+def test_unread_answers_stop_the_reading_of_requests(loop: Loop) -> None:
+    """Answers queue up to the high-water mark only, and none is lost."""
     link, stranger = registry_link(loop)
     answered = 0
     most = 0

@@ -1,4 +1,4 @@
-"""The loop: order of a turn, deadlines by a hand-moved clock, wake-up, plain files."""
+"""The event loop: order within a turn, deadlines on a fake clock, wake-ups, plain files."""
 
 import math
 import os
@@ -15,7 +15,7 @@ from tests.fakes import FakeClock, advance, settle
 
 
 def test_soon_calls_run_in_order_and_new_ones_in_the_next_turn(loop: Loop) -> None:
-    """A call that calls again does not starve what can be read."""
+    """A call that schedules another one does not starve I/O."""
     said: list[str] = []
 
     def first() -> None:
@@ -30,8 +30,8 @@ def test_soon_calls_run_in_order_and_new_ones_in_the_next_turn(loop: Loop) -> No
     assert said == ["a", "b", "c"]
 
 
-def test_deadlines_come_in_order_and_not_before(loop: Loop) -> None:
-    """By the clock that is handed in."""
+def test_deadlines_fire_in_order_and_not_early(loop: Loop) -> None:
+    """Timers fire in order of their deadlines, and a cancelled one does not fire."""
     said: list[str] = []
     loop.call_later(2, partial(said.append, "late"))
     loop.call_later(1, partial(said.append, "early"))
@@ -48,16 +48,18 @@ def test_deadlines_come_in_order_and_not_before(loop: Loop) -> None:
     assert not cancelled.live
 
 
-def test_what_is_never_due_is_not_kept(loop: Loop) -> None:
-    """A deadline at infinity costs nothing, however many there are."""
+def test_infinite_deadline_is_not_stored(loop: Loop) -> None:
+    """A deadline at infinity is not stored."""
     never = loop.call_later(math.inf, partial(pytest.fail, "called"))
     assert loop.next_deadline() is None
     assert never.live
     never.cancel()
 
 
-def test_a_thread_wakes_the_loop(real_loop: Loop) -> None:
-    """Its call runs on the loop's own thread, while the loop waits without a deadline."""
+def test_thread_wakes_the_loop(real_loop: Loop) -> None:
+    """A call from another thread runs on the loop's thread, even if the loop waits without a
+    deadline.
+    """
     called_on: list[int] = []
     here = threading.get_ident()
     thread = threading.Thread(
@@ -70,7 +72,7 @@ def test_a_thread_wakes_the_loop(real_loop: Loop) -> None:
 
 
 def test_more_wake_ups_than_a_pipe_holds(loop: Loop) -> None:
-    """None is lost, and nobody blocks."""
+    """No call is lost and no thread blocks if the wake-up pipe is full."""
     calls: list[int] = []
     for i in range(100_000):
         loop.call_from_thread(partial(calls.append, i))
@@ -78,8 +80,8 @@ def test_more_wake_ups_than_a_pipe_holds(loop: Loop) -> None:
     assert calls == list(range(100_000))
 
 
-def test_its_descriptor_is_readable_when_a_turn_has_something(loop: Loop) -> None:
-    """That is how another loop hosts this one."""
+def test_descriptor_is_readable_when_there_is_work(loop: Loop) -> None:
+    """The loop's descriptor becomes readable when there is work, so another loop can host it."""
     outer = Loop()
     ready: list[int] = []
     outer.watch(loop.fileno(), READ, ready.append)
@@ -92,8 +94,8 @@ def test_its_descriptor_is_readable_when_a_turn_has_something(loop: Loop) -> Non
     outer.close()
 
 
-def test_watching_a_pipe(loop: Loop) -> None:
-    """READ and WRITE, changed and ended."""
+def test_pipe_is_watched_for_reading_and_writing(loop: Loop) -> None:
+    """A watch reports READ or WRITE until it is removed."""
     r, w = os.pipe()
     events: list[tuple[str, int]] = []
     loop.watch(r, READ, lambda e: events.append(("r", e)))
@@ -110,8 +112,8 @@ def test_watching_a_pipe(loop: Loop) -> None:
     os.close(w)
 
 
-def test_a_plain_file_is_always_ready(loop: Loop, tmp_path: Path) -> None:
-    """epoll refuses plain files, but stdin may be one."""
+def test_plain_file_is_always_ready(loop: Loop, tmp_path: Path) -> None:
+    """A plain file, which epoll refuses, is always ready; stdin may be one."""
     (tmp_path / "file").write_text("x")
     descriptor = os.open(tmp_path / "file", os.O_RDONLY)
     events: list[int] = []
@@ -125,8 +127,8 @@ def test_a_plain_file_is_always_ready(loop: Loop, tmp_path: Path) -> None:
     os.close(descriptor)
 
 
-def test_a_callback_that_raises_is_not_swallowed(loop: Loop) -> None:
-    """Bugs crash, and the loop goes on if somebody runs it on."""
+def test_exception_in_a_callback_is_raised(loop: Loop) -> None:
+    """An exception in a callback is raised, and the loop can continue afterwards."""
     said: list[str] = []
     loop.call_soon(partial(divmod, 1, 0))
     loop.call_soon(partial(said.append, "next"))
@@ -136,8 +138,8 @@ def test_a_callback_that_raises_is_not_swallowed(loop: Loop) -> None:
     assert said == ["next"]
 
 
-def test_wait_for_gives_the_result_or_raises(loop: Loop) -> None:
-    """One of the two callbacks, in a later turn."""
+def test_wait_for_returns_the_result_or_raises(loop: Loop) -> None:
+    """wait_for() returns the result or raises the error of the operation."""
 
     def answer(then: Callable[[int], None], _: object) -> None:
         loop.call_soon(partial(then, 5))
@@ -147,8 +149,8 @@ def test_wait_for_gives_the_result_or_raises(loop: Loop) -> None:
         loop.wait_for(lambda _, failed: loop.call_soon(partial(failed, TimedOut("too late"))))
 
 
-def test_wait_for_waits_no_longer_than_it_may(loop: Loop) -> None:
-    """And leaves no deadline behind."""
+def test_wait_for_times_out(loop: Loop) -> None:
+    """wait_for() raises TimedOut after its timeout and leaves no timer behind."""
     clock = loop.now
     assert isinstance(clock, FakeClock)
 
@@ -160,8 +162,8 @@ def test_wait_for_waits_no_longer_than_it_may(loop: Loop) -> None:
     assert loop.next_deadline() is None
 
 
-def test_what_was_closed_in_a_turn_is_not_called_in_it(loop: Loop) -> None:
-    """Even if select had named both, and even if the number is somebody else's now."""
+def test_descriptor_unwatched_in_a_turn_is_not_called_in_it(loop: Loop) -> None:
+    """A descriptor that is unwatched is not called in the same turn, even if select reported it."""
     called: list[str] = []
     first, second = os.pipe(), os.pipe()
     ready = {first[0]: "first", second[0]: "second"}
@@ -181,8 +183,8 @@ def test_what_was_closed_in_a_turn_is_not_called_in_it(loop: Loop) -> None:
         os.close(descriptor)
 
 
-def test_a_deadline_years_away_is_no_trouble(loop: Loop) -> None:
-    """A selector takes no timeout of more than some weeks."""
+def test_very_distant_deadline_is_accepted(loop: Loop) -> None:
+    """A deadline years away works, although selectors limit their timeout."""
     r, w = os.pipe()
     read: list[int] = []
     loop.call_later(1e9, lambda: None)
@@ -195,8 +197,8 @@ def test_a_deadline_years_away_is_no_trouble(loop: Loop) -> None:
     os.close(w)
 
 
-def test_an_interruption_waits_for_the_end_of_what_is_being_done(loop: Loop) -> None:
-    """It comes where turns are run, as if a callback raised it; the second one does not wait."""
+def test_interruption_waits_for_the_running_callback(loop: Loop) -> None:
+    """An interruption is raised between callbacks; a second one is raised at once."""
     done: list[str] = []
 
     def be_interrupted() -> None:
@@ -211,14 +213,14 @@ def test_an_interruption_waits_for_the_end_of_what_is_being_done(loop: Loop) -> 
         loop.interrupt()
 
 
-def test_an_interruption_while_no_turns_are_run_comes_at_once(loop: Loop) -> None:
-    """As while a password is asked for."""
+def test_interruption_outside_a_turn_is_raised_at_once(loop: Loop) -> None:
+    """An interruption while no turn runs, such as at a password prompt, is raised at once."""
     with pytest.raises(KeyboardInterrupt):
         loop.interrupt()
 
 
-def test_an_interruption_in_the_last_turn_comes_at_its_end(loop: Loop) -> None:
-    """And not to whoever runs turns later."""
+def test_interruption_in_the_last_turn_is_raised_at_its_end(loop: Loop) -> None:
+    """An interruption is not left over for a later run of the loop."""
     with pytest.raises(KeyboardInterrupt), loop.running():
         loop.interrupt()
     loop.call_soon(lambda: None)

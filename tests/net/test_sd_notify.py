@@ -1,4 +1,4 @@
-"""What a service manager hears, at a real datagram socket of the test's own."""
+"""Notifications to a service manager, received on a real datagram socket."""
 
 import os
 import socket
@@ -20,8 +20,8 @@ _ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has 
 def manager(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[socket.socket, str]]:
-    """A service manager's socket, and its name as NOTIFY_SOCKET has it."""
-    monkeypatch.chdir(tmp_path)  # a path of the socket's own may be too long for an address
+    """Yield a service manager's socket and its name as in NOTIFY_SOCKET."""
+    monkeypatch.chdir(tmp_path)  # the full path may be too long for a socket address
     name = "notify" if request.param == "path" else f"@p2pchat-test-{os.getpid()}"
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as sock:
         sock.bind(name.replace("@", "\0"))
@@ -30,7 +30,7 @@ def manager(
 
 
 def heard(sock: socket.socket) -> list[str]:
-    """Give the datagrams that have come."""
+    """Return the datagrams received so far."""
     datagrams = []
     while True:
         try:
@@ -39,8 +39,8 @@ def heard(sock: socket.socket) -> list[str]:
             return datagrams
 
 
-def test_ready_and_stopping(loop: Loop, manager: tuple[socket.socket, str]) -> None:
-    """A datagram each, with a line for a person."""
+def test_ready_and_stopping_are_sent(loop: Loop, manager: tuple[socket.socket, str]) -> None:
+    """READY and STOPPING are each one datagram with a status line."""
     sock, name = manager
     readiness = ServiceNotifier(loop, name)
     readiness.ready("one listener is open")
@@ -50,10 +50,10 @@ def test_ready_and_stopping(loop: Loop, manager: tuple[socket.socket, str]) -> N
     assert loop.next_deadline() is None
 
 
-def test_signs_of_life_come_twice_as_often_as_they_must(
+def test_watchdog_signals_are_sent_at_half_the_interval(
     loop: Loop, manager: tuple[socket.socket, str]
 ) -> None:
-    """From when it is ready until it is closed, by the loop."""
+    """Watchdog signals are sent from ready() until close(), twice per interval."""
     sock, name = manager
     readiness = ServiceNotifier(loop, name, watchdog=30.0)
     advance(loop, 60)
@@ -71,8 +71,10 @@ def test_signs_of_life_come_twice_as_often_as_they_must(
     assert heard(sock) == []
 
 
-def test_where_nobody_asked_nothing_is_said(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
-    """Nor is anything wrong."""
+def test_nothing_is_sent_without_a_notify_socket(
+    loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without NOTIFY_SOCKET nothing is sent and nothing is logged."""
     readiness = ServiceNotifier(loop, None)
     readiness.ready("")
     readiness.stopping()
@@ -80,9 +82,9 @@ def test_where_nobody_asked_nothing_is_said(loop: Loop, caplog: pytest.LogCaptur
     assert caplog.records == []
 
 
-def test_a_manager_that_does_not_listen_ends_nothing(
+def test_missing_manager_is_only_logged(
     loop: Loop, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is in the log."""
+    """A manager that does not listen is logged and ends nothing."""
     ServiceNotifier(loop, str(tmp_path / "nobody")).ready("")
     assert "cannot report READY=1 to the service manager" in caplog.text

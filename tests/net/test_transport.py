@@ -1,4 +1,4 @@
-"""The transports keep the contract; what only TCP has."""
+"""The memory and TCP transports keep the contract, and TCP has some rules of its own."""
 
 import socket
 import struct
@@ -16,7 +16,7 @@ from tests.net.transport_contract import Pair, TransportContract
 
 
 class TestMemoryTransport(TransportContract):
-    """The tests' own wire is worth what it shares with the real one."""
+    """The memory transport of the tests keeps the same contract as the real ones."""
 
     @pytest.fixture
     def pair(self, loop: Loop) -> Pair:
@@ -31,7 +31,7 @@ class TestMemoryTransport(TransportContract):
 
 
 class TestTcpTransport(TransportContract):
-    """Real sockets on loopback."""
+    """The TCP transport on loopback."""
 
     @pytest.fixture
     def pair(self, real_loop: Loop) -> Iterator[Pair]:
@@ -50,13 +50,13 @@ class TestTcpTransport(TransportContract):
         pair.a.abort()
         pair.b.abort()
 
-    def test_the_two_ends_know_their_addresses(self, pair: Pair) -> None:
-        """Each end's local is the other's remote."""
+    def test_both_ends_know_their_addresses(self, pair: Pair) -> None:
+        """Each end's local address is the other's remote address."""
         assert pair.a.local == pair.b.remote
         assert pair.a.remote == pair.b.local
 
-    def test_a_lingering_close_loses_nothing_while_both_talk(self, pair: Pair) -> None:
-        """What the remote was saying must not reset away what it has not read yet of ours."""
+    def test_lingering_close_delivers_everything(self, pair: Pair) -> None:
+        """A lingering close delivers all written bytes although the remote is still sending."""
         pair.a.lingers = True
         pair.b.pause_reading()
         pair.a.pause_reading()
@@ -74,8 +74,8 @@ class TestTcpTransport(TransportContract):
         assert pair.ear_b.data.endswith(b"last words")
         pair.run_until(lambda: pair.ear_a.closed)
 
-    def test_a_lingering_close_waits_for_the_remotes_end_only_so_long(self, loop: Loop) -> None:
-        """It is over for us at once; a remote that neither talks nor ends is left after a while."""
+    def test_lingering_close_waits_for_a_limited_time(self, loop: Loop) -> None:
+        """The close is reported at once; a remote that does not close is dropped after a while."""
         left, right = socket.socketpair()
         left.setblocking(False)
         transport = TcpTransport(loop, left, HERE, THERE)
@@ -92,8 +92,8 @@ class TestTcpTransport(TransportContract):
         assert closed == [None]
         right.close()
 
-    def test_a_reset_is_an_error(self, real_loop: Loop) -> None:
-        """A remote that breaks off is told from one that ends."""
+    def test_reset_is_an_error(self, real_loop: Loop) -> None:
+        """A reset connection is reported with an error, unlike one that was closed."""
         accepted: list[Transport] = []
         network = SocketNetwork(real_loop, InlineWorker(real_loop))
         listener = network.listen(Address("127.0.0.1", 0), accepted.append)

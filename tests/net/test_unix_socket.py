@@ -1,4 +1,4 @@
-"""Sockets with a name in the file system: their owner's alone, and stale ones are taken over."""
+"""Unix sockets: only their owner can connect, and stale names are replaced."""
 
 import os
 import socket
@@ -15,8 +15,12 @@ from p2pchat.net.unix_socket import UnixListener, dial_unix
 
 
 @pytest.mark.parametrize("depth", [0, 200], ids=["short", "long"])
-def test_two_processes_of_one_owner_talk(real_loop: Loop, tmp_path: Path, depth: int) -> None:
-    """Mode 0600; the name goes with the listener, and may be longer than an address of unix(7)."""
+def test_two_processes_of_one_owner_communicate(
+    real_loop: Loop, tmp_path: Path, depth: int
+) -> None:
+    """The socket has mode 0600, is removed with its listener, and its path may exceed the limit of
+    unix(7).
+    """
     path = tmp_path / "a folder far below".ljust(depth, "-") / "node.sock"
     path.parent.mkdir()
     came: list[Wire] = []
@@ -37,8 +41,8 @@ def test_two_processes_of_one_owner_talk(real_loop: Loop, tmp_path: Path, depth:
         dial_unix(real_loop, path)
 
 
-def test_the_name_of_a_dead_process_is_taken_over(real_loop: Loop, tmp_path: Path) -> None:
-    """It is there, and nobody listens."""
+def test_stale_socket_is_replaced(real_loop: Loop, tmp_path: Path) -> None:
+    """A socket file without a listener is replaced."""
     path = tmp_path / "node.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
@@ -48,8 +52,8 @@ def test_the_name_of_a_dead_process_is_taken_over(real_loop: Loop, tmp_path: Pat
     UnixListener(real_loop, path, lambda _: None).close()
 
 
-def test_a_path_that_cannot_be_is_named(real_loop: Loop, tmp_path: Path) -> None:
-    """Too long for a file, or in no folder."""
+def test_invalid_path_is_an_error(real_loop: Loop, tmp_path: Path) -> None:
+    """A path that is too long or has no folder raises an error."""
     for path in (tmp_path / ("x" * 300), tmp_path / "nowhere" / "node.sock"):
         with pytest.raises((BindError, OSError)):
             UnixListener(real_loop, path, lambda _: None)
@@ -58,8 +62,8 @@ def test_a_path_that_cannot_be_is_named(real_loop: Loop, tmp_path: Path) -> None
 @pytest.mark.skipif(
     os.geteuid() != 0 or not hasattr(socket, "SO_PEERCRED"), reason="needs another user"
 )
-def test_another_user_is_hung_up_on(real_loop: Loop) -> None:
-    """Even where somebody has opened the folder and the socket to all."""
+def test_another_user_is_disconnected(real_loop: Loop) -> None:
+    """Another user is disconnected even if the folder and the socket are open to all."""
     came: list[Wire] = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "node.sock"

@@ -1,4 +1,4 @@
-"""Blocking work off the loop, its results back on it."""
+"""Blocking work runs in threads and returns its results to the loop."""
 
 import threading
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from p2pchat.net.loop import Loop
 from p2pchat.net.worker import ThreadWorker
 
 
-def test_work_runs_elsewhere_and_its_result_comes_back(real_loop: Loop) -> None:
-    """The job on a thread, what follows on the loop."""
+def test_job_runs_in_a_thread_and_its_result_on_the_loop(real_loop: Loop) -> None:
+    """The job runs in a thread, its callback on the loop."""
     worker = ThreadWorker(real_loop, threads=1)
     threads: list[int] = []
     done: list[int] = []
@@ -32,8 +32,8 @@ def test_work_runs_elsewhere_and_its_result_comes_back(real_loop: Loop) -> None:
     worker.close()
 
 
-def test_an_error_of_ours_is_an_answer_and_a_bug_is_raised(real_loop: Loop) -> None:
-    """On the loop, both."""
+def test_p2p_error_is_reported_and_a_bug_is_raised(real_loop: Loop) -> None:
+    """A P2PError goes to the error callback; any other exception is raised on the loop."""
     worker = ThreadWorker(real_loop, threads=1)
     errors: list[Exception] = []
 
@@ -50,8 +50,8 @@ def test_an_error_of_ours_is_an_answer_and_a_bug_is_raised(real_loop: Loop) -> N
     worker.close()
 
 
-def test_a_full_pool_is_an_answer(real_loop: Loop) -> None:
-    """Not a queue without end; and room comes back."""
+def test_full_pool_refuses_work(real_loop: Loop) -> None:
+    """A full pool refuses work instead of queueing it, and accepts it again later."""
     worker = ThreadWorker(real_loop, threads=1, waiting=1)
     go = threading.Event()
     done: list[bool] = []
@@ -65,8 +65,8 @@ def test_a_full_pool_is_an_answer(real_loop: Loop) -> None:
     worker.close()
 
 
-def test_the_lowest_rank_goes_first(real_loop: Loop) -> None:
-    """In the order of their coming within a rank; a full rank keeps no other out."""
+def test_lowest_rank_runs_first(real_loop: Loop) -> None:
+    """Jobs run by rank, then in order of submission; a full rank does not block the others."""
     worker = ThreadWorker(real_loop, threads=1, waiting=2)
     go = threading.Event()
     done: list[int] = []
@@ -82,10 +82,10 @@ def test_the_lowest_rank_goes_first(real_loop: Loop) -> None:
     worker.close()
 
 
-def test_closing_finishes_what_has_begun_and_each_thread_gives_back_what_it_holds(
+def test_close_finishes_running_jobs_and_releases_each_thread(
     real_loop: Loop,
 ) -> None:
-    """What has not begun is dropped."""
+    """Running jobs finish, queued ones are dropped, and each thread releases its resources."""
     ended: list[int] = []
     begun, go = threading.Event(), threading.Event()
     finished: list[str] = []
@@ -113,16 +113,18 @@ def test_closing_finishes_what_has_begun_and_each_thread_gives_back_what_it_hold
     assert len(ended) == 1
 
 
-def test_a_worker_that_was_never_needed_starts_no_thread(real_loop: Loop) -> None:
-    """One-shot commands are quick."""
+def test_unused_worker_starts_no_thread(real_loop: Loop) -> None:
+    """A worker starts no thread before its first job."""
     before = threading.active_count()
     worker = ThreadWorker(real_loop)
     assert threading.active_count() == before
     worker.close()
 
 
-def test_what_is_held_up_is_given_up(real_loop: Loop) -> None:
-    """Its error comes and its result never; nothing more is taken until a thread is free."""
+def test_stuck_job_times_out(real_loop: Loop) -> None:
+    """A stuck job and those behind it fail with TimedOut; no work is accepted until a thread is
+    free.
+    """
     worker = ThreadWorker(real_loop, threads=1, patience=0.05)
     go = threading.Event()
     done: list[object] = []

@@ -1,5 +1,4 @@
-"""What every transport must do, whatever it is made of: subclass, and give the `pair` fixture.
-
+"""The contract that every transport keeps; subclass it and provide the `pair` fixture.
 `net/transport.py` states the contract in words.
 """
 
@@ -11,8 +10,8 @@ from p2pchat.net.loop import Loop
 from p2pchat.net.transport import SEND_CEILING, Transport
 
 
-class Ear:
-    """Record what a transport calls."""
+class Recorder:
+    """Record the callbacks of a transport."""
 
     def __init__(self, transport: Transport) -> None:
         self.data = b""
@@ -32,12 +31,12 @@ class Ear:
 
 
 class Pair:
-    """Two connected ends, an ear on each, and how to let time pass."""
+    """Two connected ends with a recorder each, and a way to run the loop."""
 
     def __init__(self, loop: Loop, a: Any, b: Any, run_until: Callable[..., None]) -> None:
         self.loop = loop
         self.a, self.b = a, b
-        self.ear_a, self.ear_b = Ear(a), Ear(b)
+        self.ear_a, self.ear_b = Recorder(a), Recorder(b)
         self.run_until = run_until
 
     def turns(self, count: int = 20) -> None:
@@ -46,17 +45,17 @@ class Pair:
 
 
 class TransportContract:
-    """The contract."""
+    """The tests that every transport passes."""
 
     def test_bytes_arrive_in_order_both_ways(self, pair: Pair) -> None:
-        """However they were written."""
+        """Bytes arrive in order in both directions, however they were written."""
         pair.a.write(b"one ")
         pair.a.write(b"two")
         pair.b.write(b"three")
         pair.run_until(lambda: pair.ear_b.data == b"one two" and pair.ear_a.data == b"three")
 
-    def test_no_callback_comes_from_within_a_call(self, pair: Pair) -> None:
-        """A write never calls back in the same turn, nor does a close."""
+    def test_no_callback_runs_within_a_call(self, pair: Pair) -> None:
+        """Neither write() nor close() calls back within the same turn."""
         drained = pair.ear_a.drained
         pair.a.write(b"x")
         pair.a.close()
@@ -67,7 +66,7 @@ class TransportContract:
         pair.run_until(lambda: pair.ear_a.closed and pair.ear_b.closed)
 
     def test_close_sends_what_was_written(self, pair: Pair) -> None:
-        """Then both ends end, in order, once."""
+        """close() sends all written bytes; both ends then report one orderly close."""
         pair.a.write(b"x" * 100_000)
         pair.a.close()
         pair.a.write(b"too late")
@@ -77,8 +76,8 @@ class TransportContract:
         assert pair.ear_a.closed == [None]
         assert pair.ear_b.closed == [None]
 
-    def test_after_close_nothing_is_heard(self, pair: Pair) -> None:
-        """Whoever closed has stopped listening."""
+    def test_nothing_is_received_after_close(self, pair: Pair) -> None:
+        """An end that has called close() receives nothing more."""
         pair.b.write(b"unheard")
         pair.a.close()
         pair.run_until(lambda: pair.ear_a.closed)
@@ -86,8 +85,8 @@ class TransportContract:
         pair.b.abort()
         pair.run_until(lambda: pair.ear_b.closed)
 
-    def test_abort_ends_at_once(self, pair: Pair) -> None:
-        """And only once, whatever else is called."""
+    def test_abort_closes_at_once(self, pair: Pair) -> None:
+        """abort() closes at once and is reported once, whatever else is called."""
         pair.a.abort()
         pair.a.abort()
         pair.a.close()
@@ -96,8 +95,8 @@ class TransportContract:
         assert pair.ear_a.closed == [None]
         assert len(pair.ear_b.closed) == 1
 
-    def test_paused_reading_holds_the_sender_back(self, pair: Pair) -> None:
-        """And resuming lets everything through."""
+    def test_paused_reading_holds_back_the_sender(self, pair: Pair) -> None:
+        """A paused reader holds back the sender; resuming delivers everything."""
         sent = 0
         pair.b.pause_reading()
         pair.turns()
@@ -113,8 +112,8 @@ class TransportContract:
         pair.run_until(lambda: pair.a.queued == 0)
         assert pair.ear_a.drained
 
-    def test_a_reader_that_never_reads_ends_the_sender(self, pair: Pair) -> None:
-        """More than the ceiling is not kept."""
+    def test_sender_closes_if_the_remote_never_reads(self, pair: Pair) -> None:
+        """A sender keeps no more than its limit and then closes with LinkLost."""
         pair.b.pause_reading()
         for _ in range(10_000):
             pair.a.write(b"x" * 100_000)

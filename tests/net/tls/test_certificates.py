@@ -1,4 +1,4 @@
-"""Certificates on disk: private, and told apart by their keys."""
+"""Certificates on disk: their keys are private, and their fingerprints differ."""
 
 import stat
 from pathlib import Path
@@ -16,8 +16,8 @@ from p2pchat.net.tls.certificates import fingerprint_of_file, make_certificate, 
 from p2pchat.net.tls.signing import Signer
 
 
-def test_the_key_is_for_its_owner_and_each_is_another(tmp_path: Path) -> None:
-    """Mode 0600; two registries have two fingerprints."""
+def test_key_file_is_private_and_each_key_differs(tmp_path: Path) -> None:
+    """The key file has mode 0600, and two certificates have two fingerprints."""
     prints = set()
     for name in ("a", "b"):
         certificate, key = tmp_path / f"{name}.pem", tmp_path / f"{name}.key"
@@ -27,8 +27,8 @@ def test_the_key_is_for_its_owner_and_each_is_another(tmp_path: Path) -> None:
     assert len(prints) == 2
 
 
-def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
-    """No certificate, no file, or two that do not belong together."""
+def test_unusable_files_are_named(tmp_path: Path) -> None:
+    """A missing, malformed, mismatched or unwritable file is named in the error."""
     for name in ("a", "b"):
         make_certificate(tmp_path / f"{name}.pem", tmp_path / f"{name}.key", "registry")
     with pytest.raises(StorageError, match=r"b\.key"):
@@ -42,8 +42,8 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
         make_certificate(tmp_path / "no" / "c", tmp_path / "no" / "k", "registry")
 
 
-def test_an_encrypted_key_is_named_and_nobody_is_asked(tmp_path: Path) -> None:
-    """OpenSSL would ask for its password on the terminal."""
+def test_encrypted_key_is_refused_without_a_prompt(tmp_path: Path) -> None:
+    """An encrypted key is refused, since OpenSSL would ask for its password on the terminal."""
     certificate, key, plain = (tmp_path / name for name in ("c.pem", "k.pem", "plain.pem"))
     make_certificate(certificate, plain, "somewhere")
     private = load_pem_private_key(plain.read_bytes(), None)

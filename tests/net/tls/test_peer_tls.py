@@ -1,4 +1,4 @@
-"""Peer links: who is let in by their key, and what is no identity."""
+"""TLS between peers: the identity keys of both ends are verified."""
 
 import datetime as dt
 import ssl
@@ -37,7 +37,7 @@ def ends(
 
 
 class TestPeerTransport(TransportContract):
-    """The contract, over a memory wire."""
+    """The contract, over a memory transport."""
 
     @pytest.fixture
     def pair(self, loop: Loop) -> Pair:
@@ -54,7 +54,7 @@ class TestPeerTransport(TransportContract):
 
 
 def test_each_end_learns_the_others_key(loop: Loop) -> None:
-    """And that the other holds it: the handshake proves it."""
+    """Each end learns the other's key, which the handshake has verified."""
     engines: dict[str, Engine] = {}
     dialler, listener = ends(loop, peer_context(ALICE), peer_context(BOB))
     dialler.on_secured = lambda engine: engines.update(dialler=engine)
@@ -137,7 +137,7 @@ def _no_alpn() -> SSL.Context:
 
 
 def _malformed(wrong: Callable[[bytes], bytes]) -> SSL.Context:
-    """Give an identity whose certificate OpenSSL sends and takes, but nobody can read."""
+    """Return a context whose certificate OpenSSL accepts but no parser can read."""
     data = wrong(peer_certificate(ALICE).public_bytes(Encoding.DER))
     context = _without_certificate()
     context.set_alpn_select_callback(lambda *_: b"p2pchat/2")
@@ -177,8 +177,8 @@ def _impossible_time() -> SSL.Context:
     ids=lambda f: f.__name__,
 )
 @pytest.mark.parametrize("dialling", [True, False])
-def test_what_is_no_identity_is_refused(loop: Loop, stranger: object, dialling: bool) -> None:
-    """In both roles, before anything is heard."""
+def test_invalid_identity_is_refused(loop: Loop, stranger: object, dialling: bool) -> None:
+    """A remote without a valid identity is refused in both roles, before any data is delivered."""
     context = stranger()  # type: ignore[operator]
     if not dialling and stranger is _no_alpn:
         context.set_alpn_select_callback(lambda *_: SSL.NO_OVERLAPPING_PROTOCOLS)

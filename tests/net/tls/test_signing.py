@@ -1,4 +1,4 @@
-"""Signatures with the key of a certificate, of each kind that a certificate may have."""
+"""Signatures with the key of a certificate, for each supported kind of key."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -39,8 +39,8 @@ def key_file(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_statement_and_no_other(tmp_path: Path, kind: str) -> None:
-    """By this key and no other."""
+def test_signature_is_valid_for_one_statement_and_key(tmp_path: Path, kind: str) -> None:
+    """A signature verifies with its own statement and key only."""
     signer = Signer(key_file(tmp_path, KINDS[kind]()))
     signature = signer.sign(b"statement")
     assert is_signed(b"statement", signature, signer.public)
@@ -52,14 +52,14 @@ def test_a_statement_and_no_other(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("public", [b"", b"x" * 44, b"\x30\x82" + b"\0" * 1000])
-def test_a_key_that_is_none_has_signed_nothing(public: bytes) -> None:
-    """It comes from a remote: no error, no signature."""
+def test_malformed_public_key_verifies_nothing(public: bytes) -> None:
+    """A malformed public key from a remote verifies nothing and raises nothing."""
     assert not is_signed(b"statement", b"s" * 64, public)
     assert not is_signed_by_identity(b"statement", b"s" * 64, public)
 
 
-def test_a_signature_that_is_none(tmp_path: Path) -> None:
-    """Empty, short or long."""
+def test_malformed_signature_is_invalid(tmp_path: Path) -> None:
+    """A signature that is empty, too short or too long is invalid."""
     key = ed25519.Ed25519PrivateKey.generate()
     signer = Signer(key_file(tmp_path, key))
     for signature in (b"", b"s", b"s" * 64, b"s" * 10_000):
@@ -69,8 +69,8 @@ def test_a_signature_that_is_none(tmp_path: Path) -> None:
         )
 
 
-def test_a_file_that_holds_no_such_key(tmp_path: Path) -> None:
-    """The operator has chosen it, and is told."""
+def test_unusable_key_file_is_an_error(tmp_path: Path) -> None:
+    """A missing, malformed, encrypted or unsupported key file raises StorageError."""
     file = tmp_path / "key.pem"
     with pytest.raises(StorageError):
         Signer(file)

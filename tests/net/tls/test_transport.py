@@ -1,4 +1,4 @@
-"""TLS is a transport like the others, and refuses what it must."""
+"""The TLS transport keeps the contract and refuses invalid connections."""
 
 import ssl
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.net.transport_contract import Pair, TransportContract
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A registry's certificate and key."""
+    """Return the paths of a registry's certificate and key."""
     folder = tmp_path_factory.mktemp("tls")
     certificate, key = folder / "cert.pem", folder / "key.pem"
     make_certificate(certificate, key, "registry")
@@ -41,7 +41,7 @@ def ends(
 
 
 class TestTlsTransport(TransportContract):
-    """The contract, over a memory wire."""
+    """The contract, over a memory transport."""
 
     @pytest.fixture
     def pair(self, loop: Loop, files: tuple[Path, Path]) -> Pair:
@@ -57,8 +57,8 @@ class TestTlsTransport(TransportContract):
         return pair
 
 
-def test_both_ends_know_what_was_agreed(loop: Loop, files: tuple[Path, Path]) -> None:
-    """TLS 1.3, our ALPN, and the certificate whose key the file's fingerprint names."""
+def test_both_ends_know_the_negotiated_parameters(loop: Loop, files: tuple[Path, Path]) -> None:
+    """Both ends know the ALPN protocol, and the client the fingerprint of the certificate."""
     client, server = ends(loop, files)
     engines: list[Engine] = []
     client.on_secured = engines.append
@@ -72,10 +72,10 @@ def test_both_ends_know_what_was_agreed(loop: Loop, files: tuple[Path, Path]) ->
     assert fingerprint(seen).islower()
 
 
-def test_what_was_written_before_the_handshake_goes_out_after(
-    loop: Loop, files: tuple[Path, Path]
-) -> None:
-    """Even if the transport was closed meanwhile; nothing of it is on the wire in clear."""
+def test_early_writes_are_sent_after_the_handshake(loop: Loop, files: tuple[Path, Path]) -> None:
+    """Bytes written before the handshake are delivered encrypted, even if the transport was closed
+    meanwhile.
+    """
     client, server = ends(loop, files)
     heard: list[bytes] = []
     server.on_data = heard.append
@@ -85,8 +85,8 @@ def test_what_was_written_before_the_handshake_goes_out_after(
     assert heard == [b"early"]
 
 
-def test_more_than_one_receive_holds(loop: Loop, files: tuple[Path, Path]) -> None:
-    """What OpenSSL has decrypted is handed up to the last byte, though select says nothing."""
+def test_everything_decrypted_is_delivered(loop: Loop, files: tuple[Path, Path]) -> None:
+    """Data that OpenSSL has buffered is delivered, although select does not report it."""
     client, server = ends(loop, files)
     heard: list[bytes] = []
     server.on_data = heard.append
@@ -97,8 +97,8 @@ def test_more_than_one_receive_holds(loop: Loop, files: tuple[Path, Path]) -> No
     assert sum(map(len, heard)) == 150_000
 
 
-def test_answers_to_one_piece_go_out_in_one(loop: Loop, files: tuple[Path, Path]) -> None:
-    """In order, and before the goodbye."""
+def test_answers_to_one_piece_are_sent_together(loop: Loop, files: tuple[Path, Path]) -> None:
+    """Writes made while data is handled are sent together, in order and before the close."""
     client, server = ends(loop, files)
     heard: list[bytes] = []
 
@@ -121,7 +121,7 @@ def test_answers_to_one_piece_go_out_in_one(loop: Loop, files: tuple[Path, Path]
     [b"3         SEARCH         bob", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05xxxxx"],
 )
 def test_plain_bytes_are_refused(loop: Loop, files: tuple[Path, Path], data: bytes) -> None:
-    """At the secure listener."""
+    """Bytes that are not TLS are refused by the secure listener."""
     left, right = wire(loop)
     server = TlsTransport(loop, right, StandardEngine(server_context(*files)))
     closed: list[P2PError | None] = []
@@ -132,7 +132,7 @@ def test_plain_bytes_are_refused(loop: Loop, files: tuple[Path, Path], data: byt
 
 
 def test_tls_1_2_is_refused(loop: Loop, files: tuple[Path, Path]) -> None:
-    """By version."""
+    """A client that offers only TLS 1.2 is refused."""
     old = client_context(checked=False)
     old.minimum_version = ssl.TLSVersion.TLSv1_2
     old.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -146,8 +146,8 @@ def test_tls_1_2_is_refused(loop: Loop, files: tuple[Path, Path]) -> None:
     assert not secured
 
 
-def test_an_unknown_authority_is_told_apart(loop: Loop, files: tuple[Path, Path]) -> None:
-    """From other failures, because trust on first use may follow."""
+def test_untrusted_certificate_has_its_own_error(loop: Loop, files: tuple[Path, Path]) -> None:
+    """An untrusted certificate raises its own error, since trust on first use may follow."""
     client, _ = ends(loop, files, client_context(checked=True))
     closed: list[P2PError | None] = []
     client.on_closed = closed.append
@@ -155,8 +155,8 @@ def test_an_unknown_authority_is_told_apart(loop: Loop, files: tuple[Path, Path]
     assert isinstance(closed[0], CertificateNotTrusted)
 
 
-def test_a_handshake_has_a_deadline(loop: Loop, files: tuple[Path, Path]) -> None:
-    """Silence is not a client."""
+def test_handshake_has_a_deadline(loop: Loop, files: tuple[Path, Path]) -> None:
+    """A client that stalls during the handshake is disconnected."""
     left, right = wire(loop)
     server = TlsTransport(loop, right, StandardEngine(server_context(*files)))
     closed: list[P2PError | None] = []
@@ -168,8 +168,8 @@ def test_a_handshake_has_a_deadline(loop: Loop, files: tuple[Path, Path]) -> Non
     assert isinstance(closed[0], TimedOut)
 
 
-def test_garbage_after_the_handshake_ends_it(loop: Loop, files: tuple[Path, Path]) -> None:
-    """Somebody in the middle can end a link, and nothing else."""
+def test_garbage_after_the_handshake_closes_the_link(loop: Loop, files: tuple[Path, Path]) -> None:
+    """An attacker on the path can close a link but cannot inject data."""
     left, right = wire(loop)
     client = TlsTransport(
         loop, left, StandardEngine(client_context(checked=False), server_name="r")
@@ -187,8 +187,8 @@ def test_garbage_after_the_handshake_ends_it(loop: Loop, files: tuple[Path, Path
     assert isinstance(closed[0], RemoteProtocolError)
 
 
-def test_a_handshake_has_an_end(loop: Loop, files: tuple[Path, Path]) -> None:
-    """One byte a turn, each of a record that could be right: time and bytes are counted."""
+def test_handshake_is_limited_in_time_and_bytes(loop: Loop, files: tuple[Path, Path]) -> None:
+    """A handshake that never ends is limited in time and in bytes."""
     for bytes_at_once in (1, 10_000):
         left, right = wire(loop)
         server = TlsTransport(loop, right, StandardEngine(server_context(*files)))
@@ -207,8 +207,8 @@ def test_a_handshake_has_an_end(loop: Loop, files: tuple[Path, Path]) -> None:
         assert sent < 100_000
 
 
-def test_an_end_without_a_goodbye_is_no_orderly_end(loop: Loop, files: tuple[Path, Path]) -> None:
-    """A process that was killed, or somebody on the way who cuts."""
+def test_end_without_close_notify_is_link_lost(loop: Loop, files: tuple[Path, Path]) -> None:
+    """A connection that ends without a TLS close_notify is reported as LinkLost."""
     for cut in (True, False):
         left, right = wire(loop)
         client = TlsTransport(
