@@ -89,7 +89,7 @@ def test_link_local_host_takes_the_zone_of_the_other_address(
     ],
 )
 def test_valid_and_invalid_hosts(text: str, is_one: bool) -> None:
-    """Hostnames and IP addresses are valid hosts; a wildcard is not, since no client can dial it."""
+    """Hostnames and IP addresses are valid hosts; a wildcard is not, since it cannot be dialled."""
     assert is_host(text) is is_one
 
 

@@ -158,7 +158,7 @@ def test_pipelined_requests_are_delivered_in_order() -> None:
 
 
 def test_immediate_answers_let_a_whole_batch_through() -> None:
-    """Sixteen searches received together are all delivered in one feed if each is answered at once."""
+    """Sixteen searches received together are delivered in one feed if each is answered at once."""
     listener = Connection(REGISTRY_DIALOGUE, ORIGINAL, L)
     count = 0
     for message in listener.feed(ORIGINAL.encode(Search("b")) * 16):

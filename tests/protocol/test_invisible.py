@@ -65,7 +65,7 @@ def test_hiding_and_reordering_characters_are_made_visible(text: str) -> None:
 
 @given(st.text(st.characters(categories=["Cf", "Mn", "So", "Lo", "Ll", "Cn"]), max_size=40))
 def test_printable_is_idempotent_and_closes_isolates(text: str) -> None:
-    """Printable text stays as it is when processed again; it has no overrides and no open isolates."""
+    """Printable text is not changed by another pass; it has no overrides and no open isolates."""
     shown = printable(text)
     assert printable(shown) == shown
     assert not set(shown) & set("\u202a\u202b\u202c\u202d\u202e\u200b\ufeff\u2060")

@@ -103,7 +103,9 @@ def test_event_number_is_separate_from_event_fields(event: Event) -> None:
 
 @pytest.mark.parametrize(("texts", "wait"), [((), 1.0), (("x",), -1.0), (("x",), float("nan"))])
 def test_malformed_send_order_is_refused(texts: tuple[str, ...], wait: float) -> None:
-    """An order without texts or with an invalid wait raises ValueError and cannot crash the node."""
+    """An order without texts or with an invalid wait raises ValueError; it cannot crash
+    the node.
+    """
     with pytest.raises(ValueError, match=r"no texts|not a valid time"):
         o.Send("bob", texts, tuple(f"a{n}" for n in range(len(texts))), wait, 1)
 
