@@ -1,4 +1,4 @@
-"""The node: orders go to the right service, and what is refused changes nothing."""
+"""The node passes orders to the right service, and a refused order changes nothing."""
 
 import pytest
 
@@ -23,15 +23,15 @@ A, B = "10.0.0.2", "10.0.0.3"
 
 @pytest.fixture
 def pair(world: World) -> tuple[Person, Person]:
-    """Two people who are logged in and do not know each other."""
+    """Return two users who are logged in and do not know each other."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.told()
     bob.told()
     return alice, bob
 
 
-def test_from_the_login_to_the_end(world: World) -> None:
-    """It is online with an address, and stopped when it was stopped."""
+def test_node_from_login_to_stop(world: World) -> None:
+    """A started node is online with an address; a stopped one is offline at the registry."""
     alice = world.person("alice", A)
     assert alice.node.address is not None
     standings = [alice.node.standing]
@@ -42,10 +42,10 @@ def test_from_the_login_to_the_end(world: World) -> None:
     assert world.presence.find("alice") is None
 
 
-def test_a_search_tells_all_and_then_who_has_asked(
+def test_search_reports_the_event_before_the_result(
     world: World, pair: tuple[Person, Person]
 ) -> None:
-    """The event comes first; of an unknown user one who was meant is named."""
+    """The event precedes the result; an unknown name gets a suggestion."""
     alice, _ = pair
     order: list[str] = []
     results: list[SearchResult] = []
@@ -67,8 +67,8 @@ def test_a_search_tells_all_and_then_who_has_asked(
     assert [type(event) for event in alice.told()] == [Found, SearchFailed]
 
 
-def test_a_chat_in_either_dialect(world: World, pair: tuple[Person, Person]) -> None:
-    """Called, accepted, said, left: the same orders and events."""
+def test_chat_in_either_dialect(world: World, pair: tuple[Person, Person]) -> None:
+    """A chat has the same orders and events in both dialects."""
     alice, bob = pair
     alice.node.call("bob")
     world.settle()
@@ -98,8 +98,8 @@ def test_a_chat_in_either_dialect(world: World, pair: tuple[Person, Person]) -> 
     assert not alice.node.leave("bob")
 
 
-def test_what_makes_no_sense_is_refused(world: World, pair: tuple[Person, Person]) -> None:
-    """Nobody is calling, a name is none, oneself in clear, a chat that is not there."""
+def test_invalid_order_is_refused(world: World, pair: tuple[Person, Person]) -> None:
+    """Accepting without a caller, invalid names and missing chats are refused."""
     alice, _ = pair
     with pytest.raises(UsageError, match="nobody is calling you"):
         alice.node.accept()
@@ -115,8 +115,8 @@ def test_what_makes_no_sense_is_refused(world: World, pair: tuple[Person, Person
     assert alice.told() == []
 
 
-def test_rejected(world: World, pair: tuple[Person, Person]) -> None:
-    """By name or by default, and once."""
+def test_call_is_rejected_once(world: World, pair: tuple[Person, Person]) -> None:
+    """A call is rejected by name or by default, and only once."""
     alice, bob = pair
     alice.node.call("bob")
     world.settle()
@@ -127,8 +127,8 @@ def test_rejected(world: World, pair: tuple[Person, Person]) -> None:
         bob.node.reject("alice")
 
 
-def test_what_was_said_is_unread_until_it_is_seen(secure_world: World) -> None:
-    """Up to a line; it is told, so that all clients know."""
+def test_lines_are_unread_until_seen(secure_world: World) -> None:
+    """Lines are unread up to the one that was seen, and all clients are told."""
     alice, bob = secure_world.person("alice", A), secure_world.person("bob", B)
     alice.node.call("bob")
     secure_world.settle()
@@ -145,15 +145,15 @@ def test_what_was_said_is_unread_until_it_is_seen(secure_world: World) -> None:
     secure_world.settle()
     assert unread_at(bob.node) == [second]
     assert bob.told() == [Seen("alice")]
-    bob.node.seen("alice", 0)  # in clear there is no line to count
+    bob.node.seen("alice", 0)  # a text in clear has no line number
     secure_world.settle()
     assert bob.told() == []
 
 
-def test_a_profile_that_cannot_be_written_ends_nothing(
+def test_unwritable_profile_does_not_stop_the_node(
     world: World, pair: tuple[Person, Person], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Names are not remembered, which is told; the search has its answer."""
+    """If a name cannot be remembered, the user is told and the search still answers."""
     alice, _ = pair
 
     def full(*_: object) -> None:
@@ -165,8 +165,10 @@ def test_a_profile_that_cannot_be_written_ends_nothing(
     assert [type(event) for event in alice.told()] == [Trouble, Found]
 
 
-def test_a_change_without_an_event_is_told(world: World, pair: tuple[Person, Person]) -> None:
-    """That the registry is dialled again, say."""
+def test_state_change_without_an_event_is_reported(
+    world: World, pair: tuple[Person, Person]
+) -> None:
+    """A change without an event, such as a new dial, is reported."""
     alice, _ = pair
     standings: list[SessionState] = []
     alice.node.on_changed = lambda: standings.append(alice.node.standing)

@@ -1,4 +1,4 @@
-"""Callers on their way in: too many, too fast, or while nobody can say who they are."""
+"""Verification of callers: how many, how fast, and what happens if the registry does not answer."""
 
 import pytest
 
@@ -14,8 +14,8 @@ from tests.world import World
 A, B = "10.0.0.2", "10.0.0.3"
 
 
-def session_of(world: World, host: str) -> MemoryTransport:
-    """Return the registry's end of the machine's session."""
+def hang_registry_of(world: World, host: str) -> MemoryTransport:
+    """Drop everything that this machine asks the registry from now on."""
     (session,) = [
         right
         for left, right in world.internet.wires
@@ -44,8 +44,8 @@ class HeldQuestions:
         self._hear(b"".join(self._held))
 
 
-def test_who_cannot_be_introduced_is_refused_in_time(secure_world: World) -> None:
-    """A registry that hangs keeps nobody waiting for ever, and the person is told."""
+def test_unverifiable_caller_is_refused_in_time(secure_world: World) -> None:
+    """If the registry hangs, the caller is refused after a timeout and the user is told."""
     world = secure_world
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.told()
@@ -60,8 +60,8 @@ def test_who_cannot_be_introduced_is_refused_in_time(secure_world: World) -> Non
     assert isinstance(bob.told()[-1], CallFailed)
 
 
-def test_quitting_does_not_wait_for_introductions(secure_world: World) -> None:
-    """Whoever was on the way in is rejected at once."""
+def test_stopping_does_not_wait_for_verification(secure_world: World) -> None:
+    """Stopping the node rejects callers that are being verified at once."""
     world = secure_world
     alice, bob = world.person("alice", A), world.person("bob", B)
     hang_registry_of(world, A)
@@ -75,8 +75,8 @@ def test_quitting_does_not_wait_for_introductions(secure_world: World) -> None:
     assert not [a for a in world.internet.listeners if a.host == A]
 
 
-def test_only_so_many_are_introduced_at_once(secure_world: World) -> None:
-    """Their questions would wait in front of our own; the rest hear that we are busy."""
+def test_pending_verifications_are_limited(secure_world: World) -> None:
+    """Only a limited number of callers is verified at once; further callers get BUSY."""
     world = secure_world
     alice = world.person("alice", A, limits=PeerLimits(pending_calls=2))
     questions = HeldQuestions(world, A)
@@ -93,8 +93,8 @@ def test_only_so_many_are_introduced_at_once(secure_world: World) -> None:
     assert [e.contact for e in alice.told() if isinstance(e, Called)] == ["c0", "c1"]
 
 
-def test_whoever_calls_too_often_is_not_told_of(original_world: World) -> None:
-    """One address cannot fill the screen with its calls."""
+def test_frequent_calls_from_one_address_are_not_reported(original_world: World) -> None:
+    """Calls above the rate limit of an address produce no events."""
     world = original_world
     alice = world.person("alice", A, limits=PeerLimits(calls_per_minute=3))
     alice.told()
@@ -108,10 +108,10 @@ def test_whoever_calls_too_often_is_not_told_of(original_world: World) -> None:
     assert alice.told() == [CallTurnedAway("again")]
 
 
-def test_a_profile_that_cannot_be_read_refuses_the_caller(
+def test_unreadable_profile_refuses_the_caller(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And says so; the node goes on."""
+    """If the profile cannot be read, the caller is refused and told; the node goes on."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.told()
 
@@ -131,8 +131,8 @@ def test_a_profile_that_cannot_be_read_refuses_the_caller(
     assert alice.told() == [Called("bob")]
 
 
-def test_whoever_waits_for_ever_is_hung_up_on(original_world: World) -> None:
-    """An unattended node is not busy for good."""
+def test_unanswered_call_ends_after_a_timeout(original_world: World) -> None:
+    """A call that the user does not answer ends, so an unattended node does not stay busy."""
     world = original_world
     alice = world.person("alice", A)
     holding = Stranger(world, alice, "10.6.6.6")

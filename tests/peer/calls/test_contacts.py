@@ -1,4 +1,4 @@
-"""The contacts: which key is whose, how far it is trusted, who is blocked or muted."""
+"""Contacts: whose key is whose, how far it is trusted, who is blocked or muted."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -31,8 +31,8 @@ def found(key: bytes | None, *, in_clear: bool = False) -> SearchResult:
     return SearchResult(Presence.ONLINE, "10.0.0.3", 5, key=key, in_clear=in_clear)
 
 
-def test_the_first_key_is_the_contacts_key(contacts: Contacts) -> None:
-    """Whatever the registry publishes later; another one is refused and remembered."""
+def test_first_key_is_pinned(contacts: Contacts) -> None:
+    """The first key of a contact is pinned; a different one is refused and remembered."""
     assert contacts.meet("bob", found(THEIRS)) == THEIRS
     assert contacts.get("bob").key == THEIRS
     with pytest.raises(NotTrusted):
@@ -42,8 +42,8 @@ def test_the_first_key_is_the_contacts_key(contacts: Contacts) -> None:
     assert contacts.key_to_call("bob", None) == THEIRS
 
 
-def test_who_has_no_key_is_not_met(contacts: Contacts) -> None:
-    """There is no such user, or one of the original system, or one who has never logged in."""
+def test_user_without_a_key_is_not_added(contacts: Contacts) -> None:
+    """A user who does not exist, uses the original dialect or has no key yet is not added."""
     with pytest.raises(NoSuchUser):
         contacts.meet("bob", SearchResult(Presence.NOT_FOUND))
     with pytest.raises(NotTrusted, match="only chat in clear"):
@@ -53,8 +53,8 @@ def test_who_has_no_key_is_not_met(contacts: Contacts) -> None:
     assert contacts.all() == []
 
 
-def test_another_key_is_taken_once_its_number_was_seen(contacts: Contacts) -> None:
-    """That one, even if yet another comes meanwhile; it is unverified then."""
+def test_other_key_is_trusted_after_its_number_was_shown(contacts: Contacts) -> None:
+    """Trusting accepts exactly the key whose number was shown, and makes the contact unverified."""
     contacts.accept("bob", THEIRS)
     contacts.safety_number("bob")
     contacts.mark_verified("bob")
@@ -71,8 +71,8 @@ def test_another_key_is_taken_once_its_number_was_seen(contacts: Contacts) -> No
     assert contacts.security("bob") is Security.UNVERIFIED
 
 
-def test_a_number_is_verified_of_the_key_that_was_shown(contacts: Contacts) -> None:
-    """Not of one that has come since."""
+def test_verification_applies_to_the_key_that_was_shown(contacts: Contacts) -> None:
+    """A contact cannot be marked verified if the key has changed since its number was shown."""
     contacts.accept("bob", THEIRS)
     contacts.safety_number("bob")
     contacts.note_published("bob", OTHER)
@@ -82,8 +82,8 @@ def test_a_number_is_verified_of_the_key_that_was_shown(contacts: Contacts) -> N
         contacts.mark_verified("bob")
 
 
-def test_an_impostor_is_not_accepted(contacts: Contacts) -> None:
-    """Who holds another key than the pinned one."""
+def test_impostor_is_refused(contacts: Contacts) -> None:
+    """A caller with another key than the pinned one is refused."""
     contacts.accept("bob", THEIRS)
     with pytest.raises(NotTrusted):
         contacts.accept("bob", OTHER)
@@ -91,8 +91,8 @@ def test_an_impostor_is_not_accepted(contacts: Contacts) -> None:
         contacts.follow("bob", OTHER, "secret")
 
 
-def test_blocking_and_muting(contacts: Contacts) -> None:
-    """A contact who is only muted or blocked is listed; a name that was looked up is not."""
+def test_blocked_and_muted_contacts_are_listed(contacts: Contacts) -> None:
+    """A blocked or muted contact is listed; a name that was only looked up is not."""
     contacts.note("carol")
     with pytest.raises(UsageError, match="no contact dave"):
         contacts.mute("dave", 60)
@@ -107,8 +107,8 @@ def test_blocking_and_muting(contacts: Contacts) -> None:
     assert not contacts.get("eve").blocked
 
 
-def test_a_hint_is_due_once_a_day_until_it_is_done(contacts: Contacts, profile: Profile) -> None:
-    """The first time, then not at once again, and never of a verified contact."""
+def test_verification_hint_is_due_once_a_day(contacts: Contacts, profile: Profile) -> None:
+    """The hint to verify is due once a day, and never for a verified contact."""
     contacts.accept("bob", THEIRS)
     assert [contacts.is_to_be_hinted("bob") for _ in range(2)] == [True, False]
     a_day_ago = contacts.get("bob").hinted_at - 24 * 3600
@@ -120,8 +120,8 @@ def test_a_hint_is_due_once_a_day_until_it_is_done(contacts: Contacts, profile: 
     assert not contacts.is_to_be_hinted("bob")
 
 
-def test_an_invitation_makes_one_verified_contact(contacts: Contacts) -> None:
-    """Whoever shows it first."""
+def test_invitation_makes_one_verified_contact(contacts: Contacts) -> None:
+    """An invitation verifies the first contact who redeems it, and no other."""
     secret = contacts.invite(60)
     assert contacts.redeem(secret, "bob", THEIRS)
     assert contacts.get("bob").verified
@@ -131,8 +131,8 @@ def test_an_invitation_makes_one_verified_contact(contacts: Contacts) -> None:
     assert contacts.get("carol").key is None
 
 
-def test_a_mistyped_name_is_guessed(contacts: Contacts) -> None:
-    """From those that were met."""
+def test_mistyped_name_gets_a_suggestion(contacts: Contacts) -> None:
+    """An unknown name gets a suggestion from the known ones, if one is similar."""
     contacts.note("bob")
     assert contacts.no_such_user("bobb").likely == "did you mean bob?"
     assert contacts.no_such_user("zzz").likely == ""

@@ -1,4 +1,4 @@
-"""Invitations: what their links say, and that both know each other's key by one."""
+"""Invitations: the parts of their links, and how both sides learn each other's key."""
 
 import time
 
@@ -33,8 +33,8 @@ def _url(host: str = "chat.example.org") -> RegistryUrl:
     st.binary(min_size=32, max_size=32),
     st.sampled_from(["", "code", "a-b_C9"]),
 )
-def test_what_a_link_says_is_read_from_it(host: str, key: bytes, code: str) -> None:
-    """All of it."""
+def test_link_survives_a_round_trip(host: str, key: bytes, code: str) -> None:
+    """Every part of an invitation is read back from its link."""
     invitation = Invitation(_url(host), "alice", key, new_secret(), code)
     assert is_invitation(invitation.link)
     assert parse_invitation(f" {invitation.link}\n") == invitation
@@ -42,15 +42,15 @@ def test_what_a_link_says_is_read_from_it(host: str, key: bytes, code: str) -> N
 
 
 @pytest.mark.parametrize("pasted", ["{}", "p2p join '{}'", " p2p join {} ", '"{}"', "'{}'\n"])
-def test_the_whole_line_may_be_pasted(pasted: str) -> None:
-    """As p2p invite prints it."""
+def test_whole_command_line_may_be_pasted(pasted: str) -> None:
+    """A link is found within the command line that `p2p invite` prints."""
     link = Invitation(_url(), "alice", b"k" * 32, new_secret()).link
     assert pasted_link(pasted.format(link)) == link
 
 
 @given(st.data())
-def test_a_link_that_was_cut_off_is_none(data: st.DataObject) -> None:
-    """Wherever, but for a few characters of the secret, which nobody can miss."""
+def test_truncated_link_is_refused(data: st.DataObject) -> None:
+    """A truncated link is refused, except if only a few characters of the secret are missing."""
     link = Invitation(_url(), "alice", b"k" * 32, new_secret()).link
     cut = data.draw(st.integers(0, link.rindex(".") + 15))
     with pytest.raises(UsageError):
@@ -70,8 +70,8 @@ def test_a_link_that_was_cut_off_is_none(data: st.DataObject) -> None:
         f"p2p://h/alice#{FINGERPRINT}.{'a' * 52}.not a secret",
     ],
 )
-def test_what_is_no_invitation_is_refused(link: str) -> None:
-    """Each part is looked at."""
+def test_malformed_invitation_is_refused(link: str) -> None:
+    """An invitation with any malformed part is refused."""
     with pytest.raises(UsageError):
         parse_invitation(link)
 
@@ -81,8 +81,8 @@ def _trust(person: Person, other: str) -> tuple[bool, bool]:
     return contact.verified, contact.invited
 
 
-def test_both_are_verified_by_one_invitation(secure_world: World) -> None:
-    """The friend's first call is accepted, and shows the secret to nobody else."""
+def test_invitation_verifies_both_sides(secure_world: World) -> None:
+    """The invited contact's first call is accepted, and both contacts are verified."""
     world = secure_world
     alice, bob = world.person("alice", A), world.person("bob", B)
     secret = alice.node.contacts.invite(LIFETIME)
@@ -96,8 +96,8 @@ def test_both_are_verified_by_one_invitation(secure_world: World) -> None:
     assert alice.node.called_by == []
 
 
-def test_an_invitation_is_for_one_friend(secure_world: World) -> None:
-    """Another one is a stranger; the same one may show it again."""
+def test_invitation_is_for_one_contact(secure_world: World) -> None:
+    """An invitation works for one contact only, who may show it again."""
     world = secure_world
     alice, bob, carol = (world.person(*who) for who in (("alice", A), ("bob", B), ("carol", C)))
     secret = alice.node.contacts.invite(LIFETIME)
@@ -114,8 +114,8 @@ def test_an_invitation_is_for_one_friend(secure_world: World) -> None:
     assert alice.node.contacts.redeem(secret, "bob", world.home("bob").identity.public)
 
 
-def test_an_expired_or_a_foreign_one_is_worth_nothing(secure_world: World) -> None:
-    """Its bearer is a stranger like others, who is asked about."""
+def test_expired_or_foreign_invitation_is_ignored(secure_world: World) -> None:
+    """The caller with an expired or foreign invitation is treated like any stranger."""
     world = secure_world
     alice, bob = world.person("alice", A), world.person("bob", B)
     for secret in (alice.node.contacts.invite(-1), new_secret()):
@@ -128,8 +128,8 @@ def test_an_expired_or_a_foreign_one_is_worth_nothing(secure_world: World) -> No
         world.settle()
 
 
-def test_a_key_that_is_pinned_is_never_replaced_by_one(secure_world: World) -> None:
-    """Not at the friend's, and not at ours."""
+def test_invitation_never_replaces_a_pinned_key(secure_world: World) -> None:
+    """An invitation replaces a pinned key neither here nor at the invited contact."""
     world = secure_world
     alice = world.person("alice", A)
     secret = alice.node.contacts.invite(LIFETIME)
@@ -141,8 +141,8 @@ def test_a_key_that_is_pinned_is_never_replaced_by_one(secure_world: World) -> N
     assert alice.node.contacts.redeem(secret, "carol", b"c" * 32), "it was not used up"
 
 
-def test_a_registry_that_publishes_another_key_is_found_out(secure_world: World) -> None:
-    """The friend has alice's key from the link: whatever the registry says, it counts."""
+def test_key_in_the_link_overrides_the_registry(secure_world: World) -> None:
+    """The key in the link is expected, so a registry that publishes another key is found out."""
     world = secure_world
     world.person("alice", A)
     bob = world.person("bob", B)
@@ -152,8 +152,8 @@ def test_a_registry_that_publishes_another_key_is_found_out(secure_world: World)
     assert not any(isinstance(event, ChatStarted) for event in bob.told())
 
 
-def test_comparing_numbers_counts_for_more(secure_world: World) -> None:
-    """Who was verified by hand stays so, and who is invited can still be."""
+def test_manual_verification_outranks_an_invitation(secure_world: World) -> None:
+    """A contact verified by hand stays so, and an invited one can still be verified by hand."""
     world = secure_world
     alice = world.person("alice", A)
     contacts = alice.node.contacts
@@ -165,8 +165,8 @@ def test_comparing_numbers_counts_for_more(secure_world: World) -> None:
     assert _trust(alice, "bob") == (True, False)
 
 
-def test_what_is_kept_of_a_secret_gives_it_away_to_nobody(secure_world: World) -> None:
-    """A digest of ours; an expired one is forgotten."""
+def test_only_a_digest_of_the_secret_is_stored(secure_world: World) -> None:
+    """The profile stores a digest of the secret and deletes expired invitations."""
     alice = secure_world.person("alice", A)
     secret = alice.node.contacts.invite(LIFETIME)
     store = secure_world.home("alice").profile.store

@@ -1,12 +1,12 @@
-"""The numbers of our own end, from outside: each of them stops somebody."""
+"""The limits of a node can be turned off."""
 
 from p2pchat.peer.calls.limits import PeerLimits
 from tests.peer.calls.test_peer_server import Stranger
 from tests.world import World
 
 
-def test_without_limits_nobody_is_turned_away(original_world: World) -> None:
-    """0 is off."""
+def test_limit_of_0_is_off(original_world: World) -> None:
+    """With limits of 0, silent links are neither closed nor counted."""
     limits = PeerLimits(
         silent_links=0, silent_links_per_host=0, speak_timeout=0, calls_per_minute=0
     )

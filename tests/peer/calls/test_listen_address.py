@@ -1,4 +1,4 @@
-"""Where contacts reach us, and no wider."""
+"""The address on which a node listens for contacts."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from p2pchat.protocol.address import Address
 
 
 class Server:
-    """Stands for a peer server; remembers where it was opened."""
+    """A fake peer server that records where it was opened."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, int, bool]] = []
@@ -22,15 +22,15 @@ class Server:
     ("seen_at", "listens_at"),
     [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("10.0.0.5", "0.0.0.0"), ("2001:db8::1", "::")],
 )
-def test_as_wide_as_the_registry_sees_us(seen_at: str, listens_at: str) -> None:
-    """Loopback stays loopback."""
+def test_listens_as_widely_as_the_registry_sees_us(seen_at: str, listens_at: str) -> None:
+    """A node that the registry sees on loopback listens on loopback only."""
     server = Server()
     listen_address = ListenAddress(server, None, None, 0)  # type: ignore[arg-type]
     assert listen_address.open(seen_at, False) == (Address(listens_at, 4000), None)
 
 
-def test_a_port_that_was_chosen_is_not_changed() -> None:
-    """It is said instead; callers in clear come to any port."""
+def test_chosen_port_is_kept() -> None:
+    """A port chosen by the user is not replaced if it is taken; an error is raised instead."""
     server, clear = Server(), Server()
     listen_address = ListenAddress(server, clear, "10.0.0.5", 7000)  # type: ignore[arg-type]
     assert listen_address.open("127.0.0.1", False) == (Address("10.0.0.5", 7000), 4000)

@@ -1,4 +1,4 @@
-"""Our own listener: strangers that say nothing, nonsense, or something at the wrong time."""
+"""The peer server: strangers that are silent, send nonsense, or send at the wrong time."""
 
 import gc
 
@@ -21,7 +21,7 @@ SPEAK_TIMEOUT = PeerLimits().speak_timeout
 
 
 class Stranger:
-    """A bare wire to somebody's peer server."""
+    """A raw connection to a person's peer server."""
 
     def __init__(self, world: World, person: Person, host: str) -> None:
         self.world = world
@@ -51,8 +51,8 @@ class Stranger:
         self.closed = True
 
 
-def test_a_silent_stranger_is_hung_up_on_in_time(original_world: World) -> None:
-    """If there is no chat with anybody at that host."""
+def test_silent_stranger_is_disconnected_in_time(original_world: World) -> None:
+    """A stranger that sends nothing is disconnected, unless there is a chat with that host."""
     world = original_world
     alice = world.person("alice", A)
     stranger = Stranger(world, alice, "10.0.0.9")
@@ -62,8 +62,8 @@ def test_a_silent_stranger_is_hung_up_on_in_time(original_world: World) -> None:
     assert stranger.closed
 
 
-def test_a_contact_may_be_silent(original_world: World) -> None:
-    """The connection back says nothing for as long as its person types nothing."""
+def test_contact_may_be_silent(original_world: World) -> None:
+    """The connection back of a chat may stay silent for as long as the contact types nothing."""
     world = original_world
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
@@ -76,7 +76,7 @@ def test_a_contact_may_be_silent(original_world: World) -> None:
 
 
 def test_silent_hosts_cannot_keep_callers_out(original_world: World) -> None:
-    """One host has its few links; everybody together has many more."""
+    """Silent links are limited per host and in total, and the oldest gives way."""
     world = original_world
     alice = world.person("alice", A)
     silent = [Stranger(world, alice, "10.6.6.6") for _ in range(MAX_SILENT_LINKS_PER_HOST + 3)]
@@ -95,8 +95,8 @@ def test_silent_hosts_cannot_keep_callers_out(original_world: World) -> None:
     assert late.heard
 
 
-def test_one_ipv6_network_is_one_host(original_world: World) -> None:
-    """A customer has 2^64 addresses, and few silent links all the same."""
+def test_ipv6_network_counts_as_one_host(original_world: World) -> None:
+    """All addresses of one IPv6 network share the limit of one host."""
     world = original_world
     alice = world.person("alice", A)
     silent = [Stranger(world, alice, f"2001:db8::{i:x}") for i in range(100)]
@@ -107,8 +107,8 @@ def test_one_ipv6_network_is_one_host(original_world: World) -> None:
     assert Called("bob") in alice.events
 
 
-def test_nonsense_ends_its_own_link_alone(original_world: World) -> None:
-    """In a chat, while being asked, and before."""
+def test_violation_closes_only_its_own_link(original_world: World) -> None:
+    """A violation before, during or without a chat closes only its own link."""
     world = original_world
     alice, bob = world.person("alice", A), world.person("bob", B)
     for _ in range(2):
@@ -127,8 +127,8 @@ def test_nonsense_ends_its_own_link_alone(original_world: World) -> None:
     assert alice.chats == ["bob"]
 
 
-def test_nobody_speaks_in_a_contacts_name(original_world: World) -> None:
-    """A text without a request counts from the contact's host alone, and only once."""
+def test_no_host_can_impersonate_a_contact(original_world: World) -> None:
+    """A text without a request is accepted from the contact's host only, and only once."""
     world = original_world
     alice, bob = world.person("alice", A), world.person("bob", B)
     before = Stranger(world, alice, B)
@@ -149,8 +149,8 @@ def test_nobody_speaks_in_a_contacts_name(original_world: World) -> None:
     assert [e.text for e in alice.events if isinstance(e, TextReceived)] == ["no, I am"]
 
 
-def test_an_original_caller_that_takes_its_time(original_world: World) -> None:
-    """One connection, a request, an accept; it hears us at the port that it named."""
+def test_original_caller_that_sends_slowly(original_world: World) -> None:
+    """An original caller is accepted and then reached at the port that it named."""
     world = original_world
     alice = world.person("alice", A)
     heard: list[bytes] = []
@@ -176,8 +176,8 @@ def test_an_original_caller_that_takes_its_time(original_world: World) -> None:
     assert alice.events[-1] == CallTurnedAway("late")
 
 
-def test_a_caller_that_keeps_a_rejected_connection_open(original_world: World) -> None:
-    """The original does; we close our end, and it does no harm."""
+def test_rejected_caller_that_keeps_its_connection(original_world: World) -> None:
+    """An original caller may keep a rejected connection open; its texts are ignored."""
     world = original_world
     alice = world.person("alice", A)
     caller = Stranger(world, alice, "10.0.0.9")
@@ -189,8 +189,8 @@ def test_a_caller_that_keeps_a_rejected_connection_open(original_world: World) -
     assert not [e for e in alice.events if isinstance(e, TextReceived)]
 
 
-def test_a_failed_handshake_gives_its_place_back(secure_world: World) -> None:
-    """Garbage from a host does not keep its people out."""
+def test_failed_handshake_frees_its_slot(secure_world: World) -> None:
+    """Failed handshakes from a host do not keep its users out."""
     world = secure_world
     alice, bob = world.person("alice", A), world.person("bob", B)
     for _ in range(MAX_SILENT_LINKS_PER_HOST + 2):
@@ -202,8 +202,8 @@ def test_a_failed_handshake_gives_its_place_back(secure_world: World) -> None:
     assert Called("bob") in alice.events
 
 
-def test_a_link_that_has_gone_is_forgotten(secure_world: World) -> None:
-    """And does not stay in memory until it would have been silent for too long."""
+def test_closed_link_is_released(secure_world: World) -> None:
+    """A closed link is released from memory at once."""
     world = secure_world
     _, bob = world.person("alice", A), world.person("bob", B)
     (address,) = [a for a in world.internet.listeners if a.host == A]
@@ -216,7 +216,7 @@ def test_a_link_that_has_gone_is_forgotten(secure_world: World) -> None:
         world.settle()
         ours.pop().abort()
         world.settle()
-        del world.internet.wires[-1]  # which holds them too
+        del world.internet.wires[-1]  # the list also holds them
     gc.collect()
     assert _links() == before
 

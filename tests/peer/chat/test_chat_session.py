@@ -1,4 +1,4 @@
-"""The session's rules, line by line, over a real thread of lines and a wire made of lists."""
+"""The rules of a chat session, line by line, with a real store and a fake link."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -21,7 +21,7 @@ KEY = b"k" * 32
 
 
 class Wire:
-    """What was said on it."""
+    """A fake link that records what was sent."""
 
     def __init__(self) -> None:
         self.said: list[Message] = []
@@ -39,7 +39,7 @@ class Wire:
 
 
 class Ours:
-    """A session with bob, and what it told."""
+    """A session with bob, and what it reported."""
 
     def __init__(self, loop: Loop, profile: Profile) -> None:
         self.loop = loop
@@ -72,7 +72,7 @@ class Ours:
         self.not_kept.append(tuple(texts))
 
     def up(self, last_in: int | None = 0, total: str | None = None) -> Wire:
-        """A new link; the remote says that it has taken `last_in` lines, by default of ours."""
+        """Attach a new link; the remote reports `last_in` lines received, by default ours."""
         wire = Wire()
         self.session.link_up(wire)
         if last_in is not None:
@@ -80,7 +80,7 @@ class Ours:
         return wire
 
     def sum_of(self, last_in: int) -> str:
-        """The sum over our first lines, as a remote has it that has taken them and no others."""
+        """Return the sum of a remote that has received exactly our first lines."""
         ours = [line for line in self.history.lines() if line.outgoing and line.seq <= last_in]
         return add_to_sum(NO_SUM, [line.uid for line in ours])
 
@@ -97,14 +97,14 @@ class Ours:
 
 @pytest.fixture
 def profile(tmp_path: Path) -> Iterator[Profile]:
-    """A profile of nobody."""
+    """Yield an empty profile."""
     with closing(Profile(tmp_path / "p.sqlite3")) as profile:
         yield profile
 
 
 @pytest.fixture
 def ours(loop: Loop, profile: Profile) -> Ours:
-    """A session that has never had a link."""
+    """Return a session that has never had a link."""
     return Ours(loop, profile)
 
 
@@ -112,8 +112,8 @@ def text(seq: int, said: str = "") -> ChatText:
     return ChatText(said or f"t{seq}", seq, f"u{seq}", 5)
 
 
-def test_what_is_said_waits_for_the_link_and_for_its_sync(ours: Ours) -> None:
-    """Then goes out in order, and is delivered when it is acknowledged."""
+def test_lines_wait_for_the_link_and_its_sync(ours: Ours) -> None:
+    """Lines are sent in order after the remote's SYNC and are delivered once acknowledged."""
     ours.say("one", "two")
     wire = ours.up(last_in=None)
     assert wire.said == [Sync(0, NO_SUM)]
@@ -127,8 +127,8 @@ def test_what_is_said_waits_for_the_link_and_for_its_sync(ours: Ours) -> None:
     assert states == [LineState.DELIVERED, LineState.DELIVERED, LineState.QUEUED]
 
 
-def test_a_new_link_resends_what_the_remote_does_not_have(ours: Ours, tmp_path: Path) -> None:
-    """And nothing else, also after a restart."""
+def test_new_link_resends_only_missing_lines(ours: Ours, tmp_path: Path) -> None:
+    """A new link resends exactly the lines that the remote does not have, even after a restart."""
     ours.say("one", "two", "three")
     ours.up()
     ours.session.link_down()
@@ -139,10 +139,10 @@ def test_a_new_link_resends_what_the_remote_does_not_have(ours: Ours, tmp_path: 
         assert again.delivered == [1]
 
 
-def test_a_line_is_acknowledged_once_it_is_on_the_disk(
+def test_line_is_acknowledged_once_it_is_on_disk(
     ours: Ours, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not before, and told only then; a disk that fails acknowledges nothing."""
+    """A line is acknowledged and reported only after it is stored; a failed write does neither."""
     wire = ours.up()
     wire.said.clear()
     ours.session.receive(text(1))
@@ -169,8 +169,8 @@ def test_a_line_is_acknowledged_once_it_is_on_the_disk(
     assert wire.numbers() == [1]
 
 
-def test_what_comes_again_is_acknowledged_and_not_told(ours: Ours) -> None:
-    """They did not know that we have it."""
+def test_repeated_line_is_acknowledged_but_not_reported(ours: Ours) -> None:
+    """A line that is received again is acknowledged and not reported again."""
     wire = ours.up()
     ours.hear(text(1), text(2))
     wire.said.clear()
@@ -193,8 +193,10 @@ def test_what_comes_again_is_acknowledged_and_not_told(ours: Ours) -> None:
         ([text(1)], text(3), "line 3 came instead of 2"),
     ],
 )
-def test_violations(ours: Ours, before: list[Message], message: Message, why: str) -> None:
-    """Cost the link; what was right before is kept."""
+def test_violation_closes_the_link_only(
+    ours: Ours, before: list[Message], message: Message, why: str
+) -> None:
+    """A violation closes the link; lines received before it are kept."""
     ours.up()
     ours.hear(*before)
     with pytest.raises(RemoteProtocolError, match=why):
@@ -203,8 +205,8 @@ def test_violations(ours: Ours, before: list[Message], message: Message, why: st
     assert len(ours.heard) == len(before)
 
 
-def test_lines_that_are_gone_are_skipped(ours: Ours) -> None:
-    """Given up or deleted: the remote need not wait for them."""
+def test_dropped_lines_are_skipped(ours: Ours) -> None:
+    """Lines that were given up or deleted are skipped, so the remote does not wait for them."""
     ours.say("one", "two")
     ours.history.drop_queued("bob")
     ours.say("three")
@@ -225,8 +227,8 @@ def _rest(wire: Wire, index: int) -> tuple[str, int]:
     return said.id, said.at
 
 
-def test_an_older_copy_of_our_disk(ours: Ours) -> None:
-    """They have more of us than we know: what waits is numbered after that, and told so."""
+def test_restored_own_disk_renumbers_waiting_lines(ours: Ours) -> None:
+    """If the remote has more of our lines than we know, waiting lines are renumbered after them."""
     ours.say("one", "two")
     wire = ours.up(last_in=10, total="5" * 32)
     assert wire.numbers() == [11, 12]
@@ -243,8 +245,8 @@ def test_an_older_copy_of_our_disk(ours: Ours) -> None:
     assert ours.delivered == [12, 13]
 
 
-def test_a_position_by_number_alone_acknowledges_nothing(ours: Ours) -> None:
-    """Our disk was restored and as many lines were said: others' lines have those numbers."""
+def test_position_with_another_sum_acknowledges_nothing(ours: Ours) -> None:
+    """A position whose sum differs acknowledges nothing, since it counts other lines."""
     ours.say("one", "two", "three")
     theirs = add_to_sum(NO_SUM, ["other 1", "other 2"])
     wire = ours.up(last_in=2, total=theirs)
@@ -254,8 +256,8 @@ def test_a_position_by_number_alone_acknowledges_nothing(ours: Ours) -> None:
     assert [line.state for line in ours.history.lines()] == [LineState.DELIVERED] * 3
 
 
-def test_the_id_of_the_last_line_is_not_enough(ours: Ours) -> None:
-    """They have taken our second line and not our first, which another disk of ours gave up."""
+def test_id_of_the_last_line_is_not_enough(ours: Ours) -> None:
+    """A position acknowledges nothing if only its last line is ours."""
     ours.say("one", "two")
     second = ours.history.lines()[1].uid
     wire = ours.up(last_in=2, total=add_to_sum(NO_SUM, ["other", second]))
@@ -263,8 +265,8 @@ def test_the_id_of_the_last_line_is_not_enough(ours: Ours) -> None:
     assert wire.numbers() == [3, 4]
 
 
-def test_an_older_copy_of_their_disk(ours: Ours) -> None:
-    """What was delivered is never said again unasked; both are told what may be missing."""
+def test_restored_remote_disk_reports_missing_lines(ours: Ours) -> None:
+    """Delivered lines are not sent again unasked; both sides are told how many may be missing."""
     ours.say("one", "two", "three")
     ours.up()
     ours.hear(Ack(3))
@@ -285,8 +287,8 @@ def test_an_older_copy_of_their_disk(ours: Ours) -> None:
     assert ours.heard == ["t8"]
 
 
-def test_nothing_is_given_to_who_says_that_they_have_nothing(ours: Ours) -> None:
-    """A thief of the contact's key cannot fetch what was said before."""
+def test_delivered_lines_are_not_resent_to_an_empty_remote(ours: Ours) -> None:
+    """A thief of the contact's key cannot fetch earlier lines by reporting an empty position."""
     ours.say(*map(str, range(50)))
     ours.up()
     ours.hear(Ack(50))
@@ -297,8 +299,10 @@ def test_nothing_is_given_to_who_says_that_they_have_nothing(ours: Ours) -> None
         ours.session.link_down()
 
 
-def test_numbers_that_no_honest_remote_says(ours: Ours) -> None:
-    """Cost the link, and nothing at a later one, also after a restart."""
+def test_implausible_numbers_close_the_link(ours: Ours) -> None:
+    """Implausible line numbers close the link and have no effect on later ones, even after a
+    restart.
+    """
     ours.up()
     ours.hear(Skip(MAX_JUMP))
     with pytest.raises(RemoteProtocolError, match="implausibl"):
@@ -314,8 +318,8 @@ def test_numbers_that_no_honest_remote_says(ours: Ours) -> None:
     assert ours.up(0, NO_SUM).numbers() == [1]
 
 
-def test_the_numbers_can_be_used_up_and_nothing_breaks(ours: Ours) -> None:
-    """A contact who raises them link by link is told nothing more, in plain words."""
+def test_exhausted_line_numbers_are_reported(ours: Ours) -> None:
+    """If a contact uses up all line numbers, saying another line raises a clear error."""
     while (last := ours.thread.progress().last_out) < MAX_NUMBER:
         ours.session._progress = ours.session._next = ours.session._progress._replace(
             last_out=max(last, MAX_NUMBER - MAX_JUMP)
@@ -328,8 +332,8 @@ def test_the_numbers_can_be_used_up_and_nothing_breaks(ours: Ours) -> None:
     assert ours.up(MAX_NUMBER, "5" * 32).numbers() == []
 
 
-def test_lines_that_wait_are_not_numbered_past_the_last_number(ours: Ours) -> None:
-    """A position near the end of the range leaves room for them, or costs the link."""
+def test_waiting_lines_are_not_renumbered_past_the_last_number(ours: Ours) -> None:
+    """A position near the end of the range leaves room for waiting lines, or closes the link."""
     ours.say("one", "two", "three")
     last = MAX_NUMBER - 2
     ours.session._progress = ours.session._next = ours.session._progress._replace(
@@ -343,8 +347,8 @@ def test_lines_that_wait_are_not_numbered_past_the_last_number(ours: Ours) -> No
     assert [line.text for line in ours.history.lines()] == ["one", "two", "three"]
 
 
-def test_a_link_without_room_is_not_filled(ours: Ours) -> None:
-    """The rest follows when there is room, in order."""
+def test_link_without_room_is_not_filled(ours: Ours) -> None:
+    """Lines are sent only while the link has room, and in order."""
     ours.say(*map(str, range(300)))
     wire = Wire()
     wire.room = 11
@@ -357,18 +361,16 @@ def test_a_link_without_room_is_not_filled(ours: Ours) -> None:
     assert wire.numbers() == list(range(1, 302))
 
 
-def test_a_text_too_long_is_refused(ours: Ours) -> None:
-    """Before it is kept."""
+def test_too_long_text_is_refused(ours: Ours) -> None:
+    """A text above the limit is refused before it is stored."""
     with pytest.raises(UsageError, match="65537 bytes"):
         ours.session.say("x" * 65537)
     settle(ours.loop)
     assert ours.thread.progress() == Progress()
 
 
-def test_many_lines_of_a_turn_are_one_transaction(
-    ours: Ours, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However many come at once."""
+def test_lines_of_one_turn_share_a_transaction(ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All lines of one turn are written in one transaction."""
     wire = ours.up()
     writes = []
     write: Callable[..., list[KeptLine]] = ours.thread.write

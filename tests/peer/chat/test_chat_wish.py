@@ -1,4 +1,4 @@
-"""What the person is told of a wish to talk, whatever becomes of links."""
+"""What the user is told of a chat that was asked for, whatever happens to its links."""
 
 import pytest
 
@@ -24,15 +24,15 @@ GONE = Unreachable("cannot reach 10.0.0.3:4000: connection refused")
 
 
 class Told:
-    """A wish to talk with bob, and what was told of it."""
+    """A wish to chat with bob, and the events that it reported."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.wish = ChatWish("bob", self.events.append)
 
 
-def test_somebody_whom_we_know_is_away_once() -> None:
-    """However often a call fails; then the chat starts, and goes on over lost links."""
+def test_known_contact_is_reported_away_once() -> None:
+    """Repeated failed calls report the contact away once; the chat survives lost links."""
     told = Told()
     told.wish.begin(stranger=False)
     for _ in range(3):
@@ -55,8 +55,8 @@ def test_somebody_whom_we_know_is_away_once() -> None:
 @pytest.mark.parametrize(
     ("stranger", "error"), [(True, GONE), (False, CallRejected("no")), (True, CallRejected("no"))]
 )
-def test_a_wish_that_fails(stranger: bool, error: P2PError) -> None:
-    """A stranger must be asked first, so nothing can wait for them; and a no is a no."""
+def test_failed_call_ends_the_wish(stranger: bool, error: P2PError) -> None:
+    """A call to a stranger that fails, or one that is rejected, ends the wish."""
     told = Told()
     told.wish.begin(stranger=stranger)
     told.wish.calling()
@@ -66,8 +66,8 @@ def test_a_wish_that_fails(stranger: bool, error: P2PError) -> None:
     assert not told.wish.wished
 
 
-def test_what_is_written_to_an_address_where_nobody_answers_waits(secure_world: World) -> None:
-    """The registry says that bob is online, and his machine has gone: no line is refused."""
+def test_lines_to_an_unreachable_address_wait(secure_world: World) -> None:
+    """If an online contact's machine does not answer, lines wait and are delivered later."""
     world = secure_world
     alice, bob = friends(world)
     bobs = bob.node.address
@@ -94,8 +94,8 @@ def test_what_is_written_to_an_address_where_nobody_answers_waits(secure_world: 
     assert [e for e in alice.told() if isinstance(e, ChatStarted)]
 
 
-def test_a_contact_who_closes_it_and_opens_it_again() -> None:
-    """Told once each; a new link begins with an open one, and nothing is told of no chat."""
+def test_contact_closing_and_reopening_the_chat_is_reported_once() -> None:
+    """Closing and reopening are each reported once, and only during a chat."""
     told = Told()
     told.wish.here(here=False)
     told.wish.begin(stranger=False)
@@ -116,8 +116,8 @@ def test_a_contact_who_closes_it_and_opens_it_again() -> None:
     assert told.wish.state is WishState.NONE
 
 
-def test_a_wish_that_was_given_up_is_told_nothing() -> None:
-    """But that a key has changed is told where lines wait, although nobody wishes to talk."""
+def test_abandoned_wish_reports_nothing() -> None:
+    """An abandoned wish reports nothing but a changed key, which matters to queued lines."""
     told = Told()
     told.wish.calling()
     told.wish.linked(Security.VERIFIED)
@@ -129,8 +129,8 @@ def test_a_wish_that_was_given_up_is_told_nothing() -> None:
 
 
 @pytest.mark.parametrize("stranger", [False, True])
-def test_a_contact_who_goes_offline_while_they_are_called(stranger: bool) -> None:
-    """It is told, so that what is written meanwhile waits; the chat starts when they are back."""
+def test_contact_going_offline_during_a_call_is_reported(stranger: bool) -> None:
+    """The contact is reported away, so lines wait; the chat starts when they are back."""
     told = Told()
     told.wish.begin(stranger=stranger)
     told.wish.calling()

@@ -1,4 +1,4 @@
-"""One conversation's link: when it is sought, and how patiently."""
+"""When and how patiently a conversation looks for a link."""
 
 import itertools
 from typing import Any
@@ -13,10 +13,10 @@ from tests.world import World, unread_at
 A, B = "10.0.0.2", "10.0.0.3"
 
 
-def test_a_contact_that_cannot_be_dialled_is_tried_with_growing_pauses(
-    secure_world: World, monkeypatch: pytest.MonkeyPatch
+def test_unreachable_contact_is_dialled_with_growing_pauses(
+    secure_world: World,
 ) -> None:
-    """As long as the registry says that they are online, and no more when it does not."""
+    """An unreachable contact is dialled with growing pauses while the registry says ONLINE."""
     world = secure_world
     alice, bob = friends(world)
     listener = next(a for a in world.internet.listeners if a.host == B)

@@ -1,4 +1,4 @@
-"""Everybody with whom we talk, on memory wires: who is asked, who is not, what waits."""
+"""All conversations of a node over memory transports: acceptance, delivery, links."""
 
 import pytest
 
@@ -33,12 +33,12 @@ A, B, C = "10.0.0.2", "10.0.0.3", "10.0.0.4"
 
 @pytest.fixture
 def world(secure_world: World) -> World:
-    """The secure dialect."""
+    """Return a world of the secure dialect."""
     return secure_world
 
 
 def friends(world: World) -> tuple[Person, Person]:
-    """Give alice and bob, who have talked before and do not now."""
+    """Return alice and bob, who have chatted before and are online but not chatting."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.settle()
@@ -62,8 +62,8 @@ def states(person: Person, contact: str) -> list[LineState]:
     return [line.state for line in lines if line.outgoing]
 
 
-def test_who_was_accepted_once_is_not_asked_about_again(world: World) -> None:
-    """The link comes up, and what is said is unread until the person looks."""
+def test_accepted_contact_is_not_asked_about_again(world: World) -> None:
+    """A known contact is linked without a request; their lines are unread until seen."""
     alice, bob = friends(world)
     alice.node.call("bob")
     world.settle()
@@ -76,8 +76,8 @@ def test_who_was_accepted_once_is_not_asked_about_again(world: World) -> None:
     assert unread_at(bob.node) == []
 
 
-def test_strangers_still_ask(world: World) -> None:
-    """Several at once, each by name; the first one first."""
+def test_strangers_are_asked_about(world: World) -> None:
+    """Several strangers may ask at once; each is accepted or rejected by name, else the first."""
     alice = world.person("alice", A)
     bob, carol = world.person("bob", B), world.person("carol", C)
     for caller in (bob, carol):
@@ -94,8 +94,8 @@ def test_strangers_still_ask(world: World) -> None:
     assert isinstance(failed.error, CallRejected)
 
 
-def test_what_is_written_to_somebody_offline_goes_out_by_itself(world: World) -> None:
-    """When both are online, whoever comes last; nobody polls for it."""
+def test_lines_to_an_offline_contact_are_sent_when_both_are_online(world: World) -> None:
+    """Queued lines are sent when both users are online, without polling."""
     alice, bob = friends(world)
     bob.node.stop()
     world.settle()
@@ -113,8 +113,8 @@ def test_what_is_written_to_somebody_offline_goes_out_by_itself(world: World) ->
     assert states(alice, "bob") == [LineState.DELIVERED] * 2
 
 
-def test_it_goes_out_after_a_restart_too(world: World) -> None:
-    """What waits is on the disk."""
+def test_queued_lines_survive_a_restart(world: World) -> None:
+    """Queued lines are on disk and are sent after a restart."""
     alice, bob = friends(world)
     bob.node.stop()
     world.settle()
@@ -130,8 +130,8 @@ def test_it_goes_out_after_a_restart_too(world: World) -> None:
     assert texts(bob.told()) == ["one"]
 
 
-def test_a_lost_link_is_sought_again_and_nothing_is_lost(world: World) -> None:
-    """The chat goes on, and the person is told both."""
+def test_lost_link_is_restored_without_loss(world: World) -> None:
+    """A lost link is restored, no line is lost, and the user is told of both."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.settle()
@@ -154,8 +154,8 @@ def test_a_lost_link_is_sought_again_and_nothing_is_lost(world: World) -> None:
     assert texts(bob.told()) == ["after"]
 
 
-def test_two_who_lost_each_other_find_each_other_once(world: World) -> None:
-    """Both dial; one link stays."""
+def test_simultaneous_reconnects_leave_one_link(world: World) -> None:
+    """If both sides dial at once, one link remains and every line arrives once."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.settle()
@@ -171,8 +171,8 @@ def test_two_who_lost_each_other_find_each_other_once(world: World) -> None:
     assert len(texts(bob.told())) == len(texts(alice.told())) == 5
 
 
-def test_rejected_lines_have_failed(world: World) -> None:
-    """They are not sent another time."""
+def test_rejected_lines_are_marked_failed(world: World) -> None:
+    """Lines to a contact who rejects the call fail and are not sent again."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.settle()
@@ -183,8 +183,8 @@ def test_rejected_lines_have_failed(world: World) -> None:
     assert [e for e in bob.told() if isinstance(e, Called)] == [Called("alice")]
 
 
-def test_do_not_disturb(world: World) -> None:
-    """Strangers hear that we are busy; what contacts say comes, and stays unread."""
+def test_do_not_disturb_refuses_strangers_only(world: World) -> None:
+    """Strangers get BUSY; lines of contacts arrive and stay unread."""
     alice, bob = friends(world)
     carol = world.person("carol", "10.0.0.4")
     bob.node.do_not_disturb.turn(on=True)
@@ -203,8 +203,8 @@ def test_do_not_disturb(world: World) -> None:
     assert bob.told() == []
 
 
-def test_leaving_is_told_after_what_was_said(world: World) -> None:
-    """In the order in which it happened."""
+def test_leaving_is_reported_after_the_last_line(world: World) -> None:
+    """The last line is reported before the contact's leaving."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.settle()
@@ -220,8 +220,8 @@ def test_leaving_is_told_after_what_was_said(world: World) -> None:
     ]
 
 
-def test_nobody_takes_a_conversation_away(world: World) -> None:
-    """Alice leaves: bob is told once, and what he writes is unread at hers; she comes back."""
+def test_conversation_continues_after_a_contact_leaves(world: World) -> None:
+    """Lines to a contact who has left arrive as unread, and the chat is not ended."""
     alice, bob = friends(world)
     for person, contact in ((alice, "bob"), (bob, "alice")):
         person.node.call(contact)
@@ -246,8 +246,8 @@ def test_nobody_takes_a_conversation_away(world: World) -> None:
     assert texts(alice.told()) == ["and now?"]
 
 
-def test_a_contact_who_comes_and_goes_is_told_of_once_a_second(world: World) -> None:
-    """However fast; and what is true at last is told."""
+def test_presence_in_a_chat_is_reported_once_a_second(world: World) -> None:
+    """Rapid leaving and returning is reported at most once a second, and the last state always."""
     alice, bob = friends(world)
     for person, contact in ((alice, "bob"), (bob, "alice")):
         person.node.call(contact)
@@ -265,8 +265,8 @@ def test_a_contact_who_comes_and_goes_is_told_of_once_a_second(world: World) -> 
     assert told[-1] == ContactLeft("alice")
 
 
-def test_a_changed_key_holds_the_outbox(world: World) -> None:
-    """What was written to the old key is never sent to the new one unasked."""
+def test_changed_key_holds_the_outbox(world: World) -> None:
+    """Lines queued for the old key are never sent to the new one."""
     alice, bob = friends(world)
     bob.node.stop()
     world.settle()
@@ -289,10 +289,10 @@ def test_a_changed_key_holds_the_outbox(world: World) -> None:
     assert texts(new_bob.told()) == ["for the new one"]
 
 
-def test_a_full_disk_is_told_and_what_comes_later_goes_on(
+def test_full_disk_is_reported_and_later_lines_go_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A line that could not be kept is shown as not sent."""
+    """A line that could not be stored is reported as not sent; later lines work."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.settle()
@@ -315,8 +315,8 @@ def test_a_full_disk_is_told_and_what_comes_later_goes_on(
     assert texts(bob.told()) == ["kept"]
 
 
-def test_who_quits_rejects_nobody(world: World) -> None:
-    """What was written to them waits; they are asked when they are back."""
+def test_stopping_rejects_no_caller(world: World) -> None:
+    """Stopping does not reject a waiting call; its lines wait until the callee is back."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.settle()
@@ -332,8 +332,8 @@ def test_who_quits_rejects_nobody(world: World) -> None:
     assert texts(bob.told()) == ["hello"]
 
 
-def test_absurd_numbers_of_a_contact_break_nothing(world: World) -> None:
-    """The most that a SYNC may say leaves room for lines after it."""
+def test_absurd_line_numbers_break_nothing(world: World) -> None:
+    """The highest position that a SYNC may report leaves room for later lines."""
     alice, bob = friends(world)
     bob.node.stop()
     world.advance(2)
@@ -350,8 +350,8 @@ def test_absurd_numbers_of_a_contact_break_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize("slow", ["alice", "bob"])
-def test_two_who_call_each_other_at_once_talk(world: World, slow: str) -> None:
-    """Whoever's call is the slower one, neither is told that the other is busy."""
+def test_crossing_calls_become_one_chat(world: World, slow: str) -> None:
+    """Two crossing calls become one chat; neither side is told that the other is busy."""
     alice, bob = friends(world)
     for one in (alice, bob):
         one.node.stop()
@@ -362,7 +362,7 @@ def test_two_who_call_each_other_at_once_talk(world: World, slow: str) -> None:
         one.told()
     first, second = (bob, alice) if slow == "alice" else (alice, bob)
     first.node.call(second.name)
-    for _ in range(12):  # so far that its request is on its way, and not there
+    for _ in range(12):  # until the request is sent but has not arrived
         world.loop.run_once(0)
     second.node.call(first.name)
     world.settle()
@@ -378,8 +378,8 @@ def test_two_who_call_each_other_at_once_talk(world: World, slow: str) -> None:
     assert texts(alice.told()) == ["ciao"]
 
 
-def test_who_is_away_is_told_until_they_say_something(world: World) -> None:
-    """By whatever screen; and again to a link that comes up meanwhile."""
+def test_idle_state_is_reported_until_the_contact_writes(world: World) -> None:
+    """A contact is told that the user is idle, also on a later link, until the user writes."""
     alice, bob = friends(world)
     alice.node.call("bob")
     world.settle()

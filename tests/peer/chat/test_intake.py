@@ -1,4 +1,4 @@
-"""What is not taken waits at the contact: a link is held, and released once there is room."""
+"""Backpressure on contacts: a link is paused while too much is unread and resumed later."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ LIMITS = PeerLimits(unread_lines=10, unread_bytes=100)
 
 
 class Contact:
-    """A link to a contact, and how much of theirs is unread on the disk."""
+    """A link to a contact, and how many of their lines are unread."""
 
     def __init__(self, loop: Loop, limits: PeerLimits = LIMITS) -> None:
         self.unread = Volume()
@@ -41,7 +41,7 @@ class Contact:
         return self.unread
 
     def takes(self, *texts: str) -> None:
-        """Keep them."""
+        """Store the texts as unread."""
         self.unread = Volume(
             self.unread.lines + len(texts), self.unread.bytes + sum(len(t) for t in texts)
         )
@@ -49,8 +49,8 @@ class Contact:
 
 
 @pytest.mark.parametrize("texts", [["x"] * 10, ["x" * 50] * 2])
-def test_a_full_quota_holds_the_link(loop: Loop, texts: list[str]) -> None:
-    """Lines and bytes both count; the person is told once."""
+def test_full_quota_pauses_the_link(loop: Loop, texts: list[str]) -> None:
+    """Reaching the limit of lines or bytes pauses the link and is reported once."""
     contact = Contact(loop)
     contact.intake.attach(contact.link)
     contact.takes(*texts[:-1])
@@ -62,8 +62,8 @@ def test_a_full_quota_holds_the_link(loop: Loop, texts: list[str]) -> None:
     assert len(contact.full) == 1
 
 
-def test_it_is_released_once_some_was_seen(loop: Loop) -> None:
-    """And may become full again, which is told again."""
+def test_link_resumes_once_lines_were_seen(loop: Loop) -> None:
+    """Seeing some lines resumes the link; a quota that fills again is reported again."""
     contact = Contact(loop)
     contact.intake.attach(contact.link)
     contact.takes(*["x"] * 10)
@@ -75,16 +75,16 @@ def test_it_is_released_once_some_was_seen(loop: Loop) -> None:
     assert len(contact.full) == 2
 
 
-def test_a_new_link_is_held_too(loop: Loop) -> None:
-    """Also after a restart: the disk knows."""
+def test_new_link_is_paused_if_the_quota_is_full(loop: Loop) -> None:
+    """A new link starts paused if the disk already holds too many unread lines."""
     contact = Contact(loop)
     contact.unread = Volume(10, 10)
     contact.intake.attach(contact.link)
     assert contact.link.held
 
 
-def test_what_another_process_makes_room_for_is_found_out(loop: Loop) -> None:
-    """`p2p history` marks lines as seen, or deletes them."""
+def test_room_made_by_another_process_is_noticed(loop: Loop) -> None:
+    """Lines that `p2p history` marks as seen or deletes resume the link."""
     contact = Contact(loop)
     contact.intake.attach(contact.link)
     contact.takes(*["x"] * 10)
@@ -93,8 +93,8 @@ def test_what_another_process_makes_room_for_is_found_out(loop: Loop) -> None:
     assert not contact.link.held
 
 
-def test_the_disk_is_not_asked_for_each_line(loop: Loop) -> None:
-    """Once, and then when the quota seems to be full."""
+def test_disk_is_not_queried_for_each_line(loop: Loop) -> None:
+    """The disk is queried at the beginning and when the quota seems full."""
     contact = Contact(loop)
     contact.intake.attach(contact.link)
     for _ in range(9):
@@ -103,8 +103,8 @@ def test_the_disk_is_not_asked_for_each_line(loop: Loop) -> None:
     assert contact.asked == 1
 
 
-def test_a_reader_that_is_behind_holds_it(loop: Loop) -> None:
-    """Until it has caught up; on the next link too."""
+def test_slow_reader_pauses_the_link(loop: Loop) -> None:
+    """A client that is behind pauses the link, and new links, until it has caught up."""
     contact = Contact(loop)
     contact.intake.wait_for_reader(behind=True)
     contact.intake.attach(contact.link)
@@ -114,16 +114,16 @@ def test_a_reader_that_is_behind_holds_it(loop: Loop) -> None:
     assert contact.full == []
 
 
-def test_without_limits_nothing_is_held(loop: Loop) -> None:
-    """0 is none."""
+def test_limit_of_0_is_off(loop: Loop) -> None:
+    """With limits of 0, the link is never paused."""
     contact = Contact(loop, replace(LIMITS, unread_lines=0, unread_bytes=0))
     contact.intake.attach(contact.link)
     contact.takes(*["x" * 50] * 1000)
     assert not contact.link.held
 
 
-def test_a_disk_that_fails_is_said(loop: Loop) -> None:
-    """By whoever owns the conversation."""
+def test_disk_error_is_reported(loop: Loop) -> None:
+    """A failing disk is reported to the owner of the conversation."""
     contact = Contact(loop)
     contact.broken = True
     contact.intake.attach(contact.link)

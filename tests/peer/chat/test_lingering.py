@@ -1,4 +1,4 @@
-"""A link stays for the next line, and ends when it was idle for long enough."""
+"""Links linger for the next line and are closed after an idle time."""
 
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.limits import PeerLimits
@@ -24,8 +24,8 @@ class Ended:
         self.count += 1
 
 
-def test_who_has_dialled_closes_it_and_the_other_is_patient(loop: Loop) -> None:
-    """So that not both do, and one of them does."""
+def test_dialler_closes_first(loop: Loop) -> None:
+    """The side that dialled closes the idle link; the other side waits longer."""
     ours, theirs = Ended(loop), Ended(loop)
     ours.lingering.begin(dialled=True)
     theirs.lingering.begin(dialled=False)
@@ -37,8 +37,8 @@ def test_who_has_dialled_closes_it_and_the_other_is_patient(loop: Loop) -> None:
     assert theirs.count == 1
 
 
-def test_whatever_is_said_or_needed_keeps_it(loop: Loop) -> None:
-    """The time begins anew."""
+def test_activity_and_need_keep_the_link(loop: Loop) -> None:
+    """Activity restarts the idle time, and a needed link is not closed."""
     ended = Ended(loop)
     ended.lingering.begin(dialled=True)
     for _ in range(5):
@@ -52,8 +52,8 @@ def test_whatever_is_said_or_needed_keeps_it(loop: Loop) -> None:
     assert ended.count == 1
 
 
-def test_none_is_for_ever(loop: Loop) -> None:
-    """As with every limit; and a link that is gone is not closed."""
+def test_timeout_of_0_keeps_the_link_for_ever(loop: Loop) -> None:
+    """A timeout of 0 never closes the link; a link that is gone is not closed."""
     for_ever, gone = Ended(loop, 0), Ended(loop)
     for_ever.lingering.begin(dialled=True)
     gone.lingering.begin(dialled=True)
@@ -62,8 +62,8 @@ def test_none_is_for_ever(loop: Loop) -> None:
     assert (for_ever.count, gone.count) == (0, 0)
 
 
-def test_500_lines_one_by_one_come_on_one_link(secure_world: World) -> None:
-    """Each acknowledged before the next is said, in no time: no call is made for any of them."""
+def test_500_lines_use_one_link(secure_world: World) -> None:
+    """500 lines, each acknowledged before the next, are sent on a single link."""
     world = secure_world
     alice, bob = friends(world)
     calls = len(world.internet.wires)
@@ -79,8 +79,8 @@ def test_500_lines_one_by_one_come_on_one_link(secure_world: World) -> None:
     assert told == []
 
 
-def test_it_ends_at_both_ends(secure_world: World) -> None:
-    """And the next line makes another."""
+def test_idle_link_ends_at_both_ends(secure_world: World) -> None:
+    """An idle link is closed at both ends, and the next line opens another."""
     world = secure_world
     alice, bob = friends(world)
     for text in ("one", "two"):
@@ -93,8 +93,8 @@ def test_it_ends_at_both_ends(secure_world: World) -> None:
     assert texts(bob.told()) == ["one", "two"]
 
 
-def test_a_line_that_is_said_as_the_link_ends(secure_world: World) -> None:
-    """It comes by another one."""
+def test_line_said_while_the_link_closes_is_delivered(secure_world: World) -> None:
+    """A line said while the link closes is delivered over a new one."""
     world = secure_world
     alice, bob = friends(world)
     outbox = alice.node.conversations.outbox
@@ -109,8 +109,8 @@ def test_a_line_that_is_said_as_the_link_ends(secure_world: World) -> None:
     assert not alice.node.history.waiting()
 
 
-def test_a_contact_may_call_often(secure_world: World) -> None:
-    """Strangers may not; a contact is known by the key."""
+def test_contact_may_call_often(secure_world: World) -> None:
+    """The call rate limit does not apply to contacts, who are known by their key."""
     world = secure_world
     alice, bob = friends(world)
     for n in range(100):
@@ -123,8 +123,8 @@ def test_a_contact_may_call_often(secure_world: World) -> None:
     assert len(set(states(alice, "bob"))) == 1
 
 
-def test_an_idle_person_is_told_of_once(secure_world: World) -> None:
-    """However many links come and go."""
+def test_idle_contact_is_reported_once(secure_world: World) -> None:
+    """An idle contact is reported once, however often the link is renewed."""
     world = secure_world
     alice, bob = friends(world)
     bob.node.conversations.away_status.be(idle=True)

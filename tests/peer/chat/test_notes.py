@@ -1,4 +1,4 @@
-"""Notes to oneself: kept once, delivered at once, and told to programs as messages."""
+"""Notes to oneself are stored once, delivered at once, and reported to programs as messages."""
 
 import pytest
 
@@ -11,8 +11,8 @@ from tests.world import World
 A = "10.0.0.2"
 
 
-def test_a_note_is_said_delivered_and_told(secure_world: World) -> None:
-    """And is in the history once; numbers go on in the next run."""
+def test_note_is_said_delivered_and_received(secure_world: World) -> None:
+    """A note is stored once, and line numbers continue after a restart."""
     world = secure_world
     alice = world.person("alice", A)
     alice.told()
@@ -37,8 +37,8 @@ def test_a_note_is_said_delivered_and_told(secure_world: World) -> None:
     assert Said("alice", "third", 3) in again.told()
 
 
-def test_the_chat_with_oneself_is_a_chat(secure_world: World) -> None:
-    """By our name or as "me"; nobody is asked, and we are no contact of ours."""
+def test_chat_with_oneself_needs_no_contact(secure_world: World) -> None:
+    """The user can chat with their own name or `me`, without a request and without a contact."""
     world = secure_world
     alice = world.person("alice", A)
     alice.told()
@@ -56,8 +56,8 @@ def test_the_chat_with_oneself_is_a_chat(secure_world: World) -> None:
     assert alice.node.contacts.all() == []
 
 
-def test_what_is_too_long_is_refused_and_nothing_else_can_be_done(secure_world: World) -> None:
-    """Nothing waits, so nothing can be cancelled or said again."""
+def test_note_cannot_be_too_long_cancelled_or_retried(secure_world: World) -> None:
+    """A note above the limit is refused; nothing is queued, so nothing can be cancelled."""
     alice = secure_world.person("alice", A)
     with pytest.raises(UsageError, match="was not sent"):
         alice.node.conversations.say("alice", "x" * 65_537)
@@ -66,15 +66,15 @@ def test_what_is_too_long_is_refused_and_nothing_else_can_be_done(secure_world: 
         alice.node.conversations.outbox.put("alice", None, ())
 
 
-def test_nobody_else_is_called_me(secure_world: World) -> None:
-    """The name is reserved, in whatever case it is typed."""
+def test_me_is_reserved_in_any_case(secure_world: World) -> None:
+    """`me` names the user in any case and cannot be registered."""
     alice = secure_world.person("alice", A)
     assert alice.client().named("ME") == "alice"
     assert not is_plain_username("me")
 
 
-def test_in_clear_nobody_talks_to_themselves(original_world: World) -> None:
-    """There a chat needs two programs."""
+def test_notes_are_refused_in_clear(original_world: World) -> None:
+    """The original dialect has no chat with oneself."""
     alice = original_world.person("alice", A)
     with pytest.raises(UsageError, match="yourself in clear"):
         alice.node.call("alice")

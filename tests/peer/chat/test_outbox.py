@@ -1,4 +1,4 @@
-"""What is said without a chat: cancelled, and said again, and shown once whatever happens."""
+"""Lines said without a chat: cancelled, retried, and shown only once."""
 
 import pytest
 
@@ -16,7 +16,7 @@ NOTHING = "nothing for bob has failed or is missing there"
 
 
 class Friends:
-    """Alice, who has things to say, and bob, who comes and goes."""
+    """Alice, who sends lines, and bob, who comes and goes."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -58,13 +58,13 @@ class Friends:
         self.world.advance(2)
 
     def bob_comes(self) -> list[str]:
-        """Give what he is told."""
+        """Start bob and return the texts that he received."""
         self.bob = self.world.person("bob", B)
         self.world.advance(120)
         return texts(self.bob.told())
 
     def start_alice_again(self) -> None:
-        """As after a crash: what is on the disk is all that she has."""
+        """Restart alice with nothing but what is on her disk."""
         self.alice.node.stop()
         self.world.settle()
         self.alice = self.world.person("alice", A)
@@ -76,8 +76,8 @@ def they(secure_world: World) -> Friends:
     return Friends(secure_world)
 
 
-def test_what_is_cancelled_is_not_delivered_and_what_comes_after_it_is(they: Friends) -> None:
-    """It counts as waiting no more, and whoever looks on is told."""
+def test_cancelled_lines_are_not_delivered(they: Friends) -> None:
+    """Cancelled lines are reported and not delivered; later lines are."""
     they.bob_goes()
     they.queue("one", "two")
     they.alice.told()
@@ -95,8 +95,8 @@ def test_what_is_cancelled_is_not_delivered_and_what_comes_after_it_is(they: Fri
     assert they.waiting == 0
 
 
-def test_what_has_failed_is_said_again_in_place_of_itself(they: Friends) -> None:
-    """Each once, after a restart too; then there is nothing left that has failed."""
+def test_retry_sends_failed_lines_once(they: Friends) -> None:
+    """Failed lines are sent again once, also after a restart; then nothing is left to retry."""
     they.bob_goes()
     they.queue("one", "two")
     they.cancel()
@@ -114,8 +114,8 @@ def test_what_has_failed_is_said_again_in_place_of_itself(they: Friends) -> None
     ]
 
 
-def test_who_says_it_again_twice_says_it_once(they: Friends) -> None:
-    """In the same turn too; the second time nothing has failed any more."""
+def test_second_retry_finds_nothing(they: Friends) -> None:
+    """Retrying twice, even in one turn, sends the lines once."""
     they.bob_goes()
     they.queue("one")
     they.cancel()
@@ -130,10 +130,10 @@ def test_who_says_it_again_twice_says_it_once(they: Friends) -> None:
     assert they.bob_comes() == ["one"]
 
 
-def test_a_disk_that_fails_leaves_what_had_failed(
+def test_retry_on_a_full_disk_can_be_repeated(
     they: Friends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It can be said again later, once."""
+    """If the disk fails, the line stays failed and can be retried later."""
     they.bob_goes()
     they.queue("one")
     they.cancel()
@@ -149,10 +149,10 @@ def _no_disk(*_: object, **__: object) -> None:
     raise StorageError("the disk is full")
 
 
-def test_what_is_on_its_way_cannot_be_called_back(
+def test_line_on_its_way_cannot_be_cancelled(
     they: Friends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is delivered, and is not called failed."""
+    """A line that was sent but not yet acknowledged cannot be cancelled."""
     link = they.link()
     with monkeypatch.context() as patch:
         hear = link.on_message
@@ -164,8 +164,8 @@ def test_what_is_on_its_way_cannot_be_called_back(
     assert states(they.alice, "bob") == [LineState.DELIVERED] * 2
 
 
-def test_what_had_come_after_all_is_shown_once(they: Friends) -> None:
-    """Bob has it, alice's disk says that it failed: he knows it by its name."""
+def test_retried_line_that_had_arrived_is_shown_once(they: Friends) -> None:
+    """The recipient recognizes a line by its id and does not show it again."""
     link = they.link()
     hear = link.on_message
     link.on_message = lambda m: None if isinstance(m, Ack) else hear(m)
@@ -179,8 +179,8 @@ def test_what_had_come_after_all_is_shown_once(they: Friends) -> None:
     assert states(they.alice, "bob") == [LineState.DELIVERED]
 
 
-def test_nothing_is_said_to_what_is_no_name(they: Friends) -> None:
-    """It is refused at once."""
+def test_invalid_name_is_refused(they: Friends) -> None:
+    """A line to an invalid name is refused at once."""
     outbox = they.alice.node.conversations.outbox
     with pytest.raises(UsageError):
         outbox.queue("al ice", ("x",), they.kept.append, they.failed.append)

@@ -1,4 +1,4 @@
-"""A line that has waited for a day is told of once."""
+"""A line that has been queued for a day is reported once."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,13 +19,13 @@ DAY = 24 * 3600
 
 @pytest.fixture
 def history(tmp_path: Path) -> Iterator[History]:
-    """An empty one."""
+    """Yield an empty history."""
     with closing(Profile(tmp_path / "p.sqlite3")) as profile:
         yield profile.history("r")
 
 
-def test_once_for_each_contact_until_nothing_of_theirs_waits(loop: Loop, history: History) -> None:
-    """Lines that wait for less are none, and a delivered one may be followed by another."""
+def test_overdue_lines_are_reported_once_per_contact(loop: Loop, history: History) -> None:
+    """Lines are reported after a day, once per contact until none of theirs is queued."""
     clock = loop.now
     assert isinstance(clock, FakeClock)
     now = int(clock.time * 1000)

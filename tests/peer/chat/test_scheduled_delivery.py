@@ -1,4 +1,4 @@
-"""Lines that are sent later, and lines that are given up when their time is over."""
+"""Lines that are scheduled for later, and lines that expire."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -17,7 +17,7 @@ HOUR = 3600_000
 
 
 class Sender:
-    """Alice, who sends later, by a clock of seconds since the epoch that is the world's."""
+    """Alice, who schedules lines by the clock of the world."""
 
     def __init__(self, world: World, alice: Person) -> None:
         self.world = world
@@ -49,15 +49,15 @@ class Sender:
 
 @pytest.fixture
 def they(secure_world: World) -> Iterator[tuple[Sender, Person]]:
-    """Alice and bob, who have talked, both online."""
+    """Yield alice and bob, who have chatted before and are online."""
     alice, bob = friends(secure_world)
     with ExitStack() as stack:
         stack.callback(secure_world.settle)
         yield Sender(secure_world, alice), bob
 
 
-def test_a_line_goes_out_when_its_time_has_come(they: tuple[Sender, Person]) -> None:
-    """Not before, once, in order; what was scheduled meanwhile, too."""
+def test_line_is_sent_at_its_time(they: tuple[Sender, Person]) -> None:
+    """Scheduled lines are sent once, in order and not early, including newly scheduled ones."""
     sender, _ = they
     sender.schedule.add(scheduled("bob", ["second"], sender.now + 2 * HOUR, 0))
     with sender.running():
@@ -74,8 +74,8 @@ def test_a_line_goes_out_when_its_time_has_come(they: tuple[Sender, Person]) -> 
     assert sender.schedule.all() == []
 
 
-def test_a_crash_between_two_writes_sends_nothing_twice(they: tuple[Sender, Person]) -> None:
-    """A line that was queued and is scheduled still is the same by its id."""
+def test_crash_between_two_writes_sends_nothing_twice(they: tuple[Sender, Person]) -> None:
+    """A line that is both queued and scheduled is recognized by its id and sent once."""
     sender, _ = they
     lines = scheduled("bob", ["once"], sender.now, 0)
     sender.schedule.add(lines)
@@ -86,8 +86,8 @@ def test_a_crash_between_two_writes_sends_nothing_twice(they: tuple[Sender, Pers
     assert sender.schedule.all() == []
 
 
-def test_what_has_expired_is_given_up(they: tuple[Sender, Person]) -> None:
-    """If it is not on its way; other lines are delivered, and it can be sent again."""
+def test_expired_line_is_given_up(they: tuple[Sender, Person]) -> None:
+    """A queued line that has expired fails and is reported; other lines stay queued."""
     sender, bob = they
     bob.node.stop()
     sender.world.settle()
@@ -102,8 +102,8 @@ def test_what_has_expired_is_given_up(they: tuple[Sender, Person]) -> None:
     assert [(e.contact, e.count, e.error.what) for e in failures] == [("bob", 1, "it has expired")]
 
 
-def test_what_is_cancelled_is_not_sent(they: tuple[Sender, Person]) -> None:
-    """Of that contact alone."""
+def test_cancelled_line_is_not_sent(they: tuple[Sender, Person]) -> None:
+    """Cancelling drops the scheduled lines of one contact only."""
     sender, _ = they
     for contact in ("bob", "carol"):
         sender.schedule.add(scheduled(contact, ["x", "y"], sender.now + HOUR, 0))
@@ -111,8 +111,8 @@ def test_what_is_cancelled_is_not_sent(they: tuple[Sender, Person]) -> None:
     assert [line.username for line in sender.schedule.all()] == ["carol", "carol"]
 
 
-def test_what_is_too_long_is_refused_at_once(loop: Loop) -> None:
-    """Not when its time has come and nobody looks."""
+def test_too_long_text_is_refused_at_once(loop: Loop) -> None:
+    """A text above the limit is refused when it is scheduled, not when it is due."""
     assert loop.idle
     with pytest.raises(UsageError, match="was not sent"):
         scheduled("bob", ["x" * 70_000], 0, 0)

@@ -1,4 +1,4 @@
-"""Calls of the original dialect: one at a time, refused while we are busy, withdrawn, crossed."""
+"""Calls of the original dialect: one at a time, refused while busy, withdrawn, crossed."""
 
 import pytest
 
@@ -19,7 +19,7 @@ A, B, C = "10.0.0.2", "10.0.0.3", "10.0.0.4"
 
 @pytest.fixture
 def three(original_world: World) -> tuple[Person, Person, Person]:
-    """Alice, bob and carol, logged in."""
+    """Return alice, bob and carol, logged in."""
     world = original_world
     people = world.person("alice", A), world.person("bob", B), world.person("carol", C)
     for person in people:
@@ -27,10 +27,10 @@ def three(original_world: World) -> tuple[Person, Person, Person]:
     return people
 
 
-def test_a_call_that_is_rejected(
+def test_rejected_call_ends_for_both(
     original_world: World, three: tuple[Person, Person, Person]
 ) -> None:
-    """Both may call again."""
+    """After a rejected call both sides may call again."""
     alice, bob, _ = three
     alice.node.call("bob")
     original_world.settle()
@@ -46,10 +46,10 @@ def test_a_call_that_is_rejected(
     assert alice.told() == [Called("bob")]
 
 
-def test_who_is_busy_turns_others_away(
+def test_busy_node_refuses_other_callers(
     original_world: World, three: tuple[Person, Person, Person]
 ) -> None:
-    """They are told, and so is who is busy; the call that waits goes on waiting."""
+    """A second caller gets BUSY and both users are told; the first call keeps waiting."""
     alice, bob, carol = three
     alice.node.call("bob")
     original_world.settle()
@@ -66,10 +66,10 @@ def test_who_is_busy_turns_others_away(
         bob.node.call("carol")
 
 
-def test_a_call_that_is_given_up(
+def test_withdrawn_call_is_reported(
     original_world: World, three: tuple[Person, Person, Person]
 ) -> None:
-    """The other one is told that it is withdrawn, and is free again."""
+    """The callee is told that the call was withdrawn and is free again."""
     alice, bob, carol = three
     alice.node.call("bob")
     original_world.settle()
@@ -85,10 +85,10 @@ def test_a_call_that_is_given_up(
     assert bob.told() == [Called("carol")]
 
 
-def test_two_who_call_each_other_at_once_are_in_a_chat(
+def test_crossing_calls_become_one_chat(
     original_world: World, three: tuple[Person, Person, Person]
 ) -> None:
-    """One of the two calls gives way, and nobody is busy."""
+    """Of two crossing calls one gives way, and the users are in a chat."""
     alice, bob, _ = three
     alice.node.call("bob")
     bob.node.call("alice")
@@ -102,10 +102,10 @@ def test_two_who_call_each_other_at_once_are_in_a_chat(
     assert [line.text for line in bob.node.history.lines("alice")] == ["hello"]
 
 
-def test_calling_who_calls_is_accepting(
+def test_calling_a_caller_accepts_the_call(
     original_world: World, three: tuple[Person, Person, Person]
 ) -> None:
-    """It is the same wish."""
+    """Calling a user who is calling accepts their call."""
     alice, bob, _ = three
     alice.node.call("bob")
     original_world.settle()

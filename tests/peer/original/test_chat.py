@@ -1,4 +1,4 @@
-"""A chat in the original dialect: two links, no goodbye, last words."""
+"""A chat in the original dialect: two links, and no message that ends it."""
 
 from p2pchat.peer.original.chat import LAST_WORDS_TIMEOUT
 from p2pchat.protocol.client.events import ChatEnded, TextReceived
@@ -7,10 +7,10 @@ from tests.world import World
 A, B = "10.0.0.2", "10.0.0.3"
 
 
-def test_a_contact_who_hangs_up_on_our_link_has_still_a_moment_to_speak(
+def test_chat_ends_a_moment_after_the_contact_hangs_up(
     original_world: World,
 ) -> None:
-    """Their own link may bring more; then it is over."""
+    """After our link is closed, the contact's own link may still bring texts for a moment."""
     world = original_world
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")

@@ -1,4 +1,4 @@
-"""The original dialect's half of a node of the secure one."""
+"""The original dialect in a node that also speaks the secure one."""
 
 import pytest
 
@@ -13,8 +13,10 @@ A, B = "10.0.0.2", "10.0.0.3"
 
 
 @pytest.mark.parametrize("name", ["bob", "nobody"])
-def test_who_has_a_key_is_not_called_in_clear(secure_world: World, name: str) -> None:
-    """Even if it is asked for: nobody talks in clear by a slip."""
+def test_user_with_a_key_is_not_called_in_clear(secure_world: World, name: str) -> None:
+    """A user with a key is not called in clear, even if asked for, so no chat is in clear by
+    mistake.
+    """
     world = secure_world
     alice, _ = world.person("alice", A), world.person("bob", B)
     alice.told()
@@ -35,8 +37,8 @@ def chatting(world: World) -> tuple[Person, Person]:
     return alice, bob
 
 
-def test_what_is_said_in_clear_is_in_the_history(original_world: World) -> None:
-    """Of both sides, marked so; nothing of it waits or is unread, and words are found."""
+def test_texts_in_clear_are_in_the_history(original_world: World) -> None:
+    """Both sides keep texts sent in clear, marked as such, neither queued nor unread."""
     alice, bob = chatting(original_world)
     alice.say("pizza on friday?")
     original_world.settle()
@@ -58,10 +60,10 @@ def test_what_is_said_in_clear_is_in_the_history(original_world: World) -> None:
     assert shown[0].endswith("bob: gladly  (in clear)")
 
 
-def test_a_history_that_fails_ends_no_chat(
+def test_failing_history_does_not_end_the_chat(
     original_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told, and what is said goes all the same."""
+    """If the history cannot be written, the user is told and the text is sent anyway."""
     alice, bob = chatting(original_world)
 
     def full(*_: object, **__: object) -> None:
@@ -76,7 +78,7 @@ def test_a_history_that_fails_ends_no_chat(
 
 
 def test_one_chat_at_a_time(original_world: World) -> None:
-    """Of others it knows nothing: neither is there one to leave, nor can it be talked in."""
+    """In the original dialect there is one chat; others can be neither left nor written to."""
     alice, _ = chatting(original_world)
     assert list(alice.node.chats) == ["bob"]
     assert alice.node.chat("carol") is None

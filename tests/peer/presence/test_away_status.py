@@ -1,4 +1,4 @@
-"""Whose person is away: told to whom we are linked to, once, and to whoever links later."""
+"""The idle state of users: sent to linked contacts once per change and on new links."""
 
 from p2pchat.net.loop import Loop
 from p2pchat.peer.presence.away_status import AwayStatus
@@ -9,7 +9,7 @@ from tests.fakes import advance
 
 
 class Wire:
-    """What was said on it."""
+    """A fake link that records what was sent."""
 
     def __init__(self) -> None:
         self.said: list[Message] = []
@@ -19,7 +19,7 @@ class Wire:
 
 
 def test_contacts_are_told_of_each_change_once(loop: Loop) -> None:
-    """Those who come later, too, on each new link."""
+    """Each link is told each change once, and a later link the current state."""
     wires = [Wire(), Wire()]
     away_status = AwayStatus(loop, lambda: wires, lambda _: None)  # type: ignore[arg-type,return-value]
     away_status.linked(wires[0])  # type: ignore[arg-type]
@@ -34,8 +34,8 @@ def test_contacts_are_told_of_each_change_once(loop: Loop) -> None:
     assert late.said == [Idle(True)]
 
 
-def test_what_contacts_say_is_told_when_it_is_new(loop: Loop) -> None:
-    """Whatever link it comes on."""
+def test_contact_state_is_reported_when_it_changes(loop: Loop) -> None:
+    """A contact's idle state is reported only when it changes, whatever link it comes on."""
     told: list[Event] = []
     away_status = AwayStatus(loop, list, told.append)
     for idle in (False, True, True, False, True):
@@ -45,8 +45,8 @@ def test_what_contacts_say_is_told_when_it_is_new(loop: Loop) -> None:
     assert away_status.of("bob")
 
 
-def test_a_contact_that_toggles_is_told_of_once_a_second(loop: Loop) -> None:
-    """However often: the newest state counts, and it is told."""
+def test_toggling_contact_is_reported_once_a_second(loop: Loop) -> None:
+    """A contact that toggles is reported at most once a second, ending with the newest state."""
     told: list[Event] = []
     away_status = AwayStatus(loop, list, told.append)
     for n in range(12_001):

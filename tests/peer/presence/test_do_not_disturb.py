@@ -1,12 +1,12 @@
-"""Do not disturb: until it is taken back, or for a while."""
+"""Do not disturb lasts until it is turned off, or for a given time."""
 
 from p2pchat.net.loop import Loop
 from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
 from tests.fakes import advance
 
 
-def test_it_ends_by_itself_after_a_while(loop: Loop) -> None:
-    """And says so; turned on again it is the newer while that counts."""
+def test_it_ends_after_its_time(loop: Loop) -> None:
+    """It ends after its time and reports that; turning it on again restarts the time."""
     quiet, ended = DoNotDisturb(loop), list[str]()
     quiet.turn(on=True, seconds=60, at_end=lambda: ended.append("first"))
     advance(loop, 30)
@@ -18,8 +18,8 @@ def test_it_ends_by_itself_after_a_while(loop: Loop) -> None:
     assert ended == ["second"]
 
 
-def test_it_can_be_taken_back(loop: Loop) -> None:
-    """Nothing ends then, nor at the end of the node."""
+def test_it_can_be_turned_off(loop: Loop) -> None:
+    """Turning it off, or closing it, reports no end."""
     quiet, ended = DoNotDisturb(loop), list[str]()
     quiet.turn(on=True, seconds=60, at_end=lambda: ended.append("x"))
     quiet.turn(on=False)

@@ -1,4 +1,4 @@
-"""Who has a conversation open: told once each way, and no more often than it matters."""
+"""Whether a conversation is open: sent on change only, and reported at a limited rate."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.fakes import advance
 
 
 class Recorder:
-    """A link that keeps what is sent on it."""
+    """A fake link that records what was sent."""
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
@@ -18,8 +18,8 @@ class Recorder:
         self.sent.append(message)
 
 
-def test_that_we_have_gone_is_said_to_who_knew_that_we_were_there(loop: Loop) -> None:
-    """To others it says nothing."""
+def test_closing_is_sent_only_after_opening(loop: Loop) -> None:
+    """A link is told that the conversation was closed only if it was told that it was open."""
     link: Any = Recorder()
     status = HereStatus(loop, lambda _: None)
     status.say(link, here=False)
@@ -30,8 +30,8 @@ def test_that_we_have_gone_is_said_to_who_knew_that_we_were_there(loop: Loop) ->
     assert link.sent == [Here(here=True), Here(here=False)]
 
 
-def test_the_contacts_is_told_at_most_once_a_second(loop: Loop) -> None:
-    """However often it changes; the last one is told in any case."""
+def test_contact_state_is_reported_at_most_once_a_second(loop: Loop) -> None:
+    """A contact's state is reported at most once a second, and the last one always."""
     told: list[bool] = []
     status = HereStatus(loop, told.append)
     assert not status.theirs

@@ -1,12 +1,12 @@
-"""However fast it toggles: a few are told, and the last is true."""
+"""A value that changes quickly is reported at a limited rate, ending with the last one."""
 
 from p2pchat.net.loop import Loop
 from p2pchat.peer.presence.pacing import Paced
 from tests.fakes import advance
 
 
-def test_one_a_second_and_the_last(loop: Loop) -> None:
-    """The first at once."""
+def test_one_value_a_second_and_the_last(loop: Loop) -> None:
+    """The first value is reported at once, then at most one a second, and the last one always."""
     told: list[int] = []
     paced = Paced(loop, 0, told.append)
     for n in range(1, 1000):
@@ -21,8 +21,8 @@ def test_one_a_second_and_the_last(loop: Loop) -> None:
     assert told == [1, 999, 5]
 
 
-def test_what_is_as_it_was_is_not_told(loop: Loop) -> None:
-    """Also after it was something else for a moment."""
+def test_unchanged_value_is_not_reported(loop: Loop) -> None:
+    """A value equal to the last reported one is not reported, even if it differed for a moment."""
     told: list[bool] = []
     paced = Paced(loop, False, told.append)
     paced.set(False)

@@ -1,4 +1,4 @@
-"""Lines wait for somebody, and the registry's news of them was lost."""
+"""Lines are queued for a contact, and the registry's presence update was lost."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from tests.world import World
 
 @pytest.fixture
 def world(secure_world: World) -> World:
-    """The secure dialect."""
+    """Return a world of the secure dialect."""
     return secure_world
 
 
-def test_where_somebody_is_for_whom_lines_wait_is_asked_again(world: World) -> None:
-    """The registry's news was lost: the lines go out within minutes all the same."""
+def test_presence_is_polled_for_contacts_with_queued_lines(world: World) -> None:
+    """If a presence update is lost, queued lines are still sent within minutes."""
     alice, bob = friends(world)
     bob.node.stop()
     world.settle()

@@ -1,4 +1,4 @@
-"""Of whom the registry may speak: those that we asked about."""
+"""Presence is accepted only for users that the node has asked about."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ ONLINE = SearchResult(Presence.ONLINE, "10.0.0.9", 4000)
 
 
 class Asked:
-    """A `Watching`, and what it asked for."""
+    """A `Watching`, and the names that it asked for."""
 
     def __init__(self, folder: Path) -> None:
         self.names: list[list[str]] = []
@@ -26,8 +26,8 @@ class Asked:
         self.watching = Watching(self.contacts, self.names.append)
 
 
-def test_presence_of_a_stranger_is_dropped(tmp_path: Path) -> None:
-    """However much of it: it takes no memory."""
+def test_presence_of_unwatched_users_is_dropped(tmp_path: Path) -> None:
+    """Presence of users that are not watched is dropped and takes no memory."""
     asked = Asked(tmp_path)
     asked.watching.online()
     asked.watching.watch(["bob"])
@@ -38,10 +38,10 @@ def test_presence_of_a_stranger_is_dropped(tmp_path: Path) -> None:
     assert asked.watching.online_contacts == ["bob"]
 
 
-def test_what_was_said_of_somebody_who_is_not_watched_any_more_is_forgotten(
+def test_presence_is_forgotten_when_watching_ends(
     tmp_path: Path,
 ) -> None:
-    """It is not true for long."""
+    """The presence of a user who is no longer watched is forgotten, since it becomes outdated."""
     asked = Asked(tmp_path)
     asked.watching.online()
     asked.watching.watch(["bob", "carol"])
@@ -53,7 +53,7 @@ def test_what_was_said_of_somebody_who_is_not_watched_any_more_is_forgotten(
 
 
 def test_contacts_are_watched_unless_blocked(tmp_path: Path) -> None:
-    """Those with whom we talk come first, and nobody twice."""
+    """Contacts in a chat come first, each name is asked for once, and blocked ones are left out."""
     asked = Asked(tmp_path)
     for name in ("alice", "bob", "carol"):
         asked.contacts.accept(name, b"k" * 32)
@@ -67,16 +67,16 @@ def test_contacts_are_watched_unless_blocked(tmp_path: Path) -> None:
     assert asked.names[-1] == ["carol", "dave", "bob"]
 
 
-def test_no_more_than_a_registry_watches(tmp_path: Path) -> None:
-    """It would tell of the others once, and never again."""
+def test_number_of_watched_users_is_limited(tmp_path: Path) -> None:
+    """No more users are watched than the registry supports."""
     asked = Asked(tmp_path)
     asked.watching.online()
     asked.watching.watch([f"user{n}" for n in range(MOST_WATCHED_IN_ALL + 10)])
     assert len(asked.names[-1]) == MOST_WATCHED_IN_ALL
 
 
-def test_all_of_many_contacts_are_watched(secure_world: World) -> None:
-    """More than one message holds; of each it is told when they come and when they go."""
+def test_many_contacts_are_all_watched(secure_world: World) -> None:
+    """More contacts than fit in one message are all watched, coming and going."""
     world = secure_world
     alice = world.person("alice", "10.0.0.2")
     names = [f"u{n:04}" for n in range(2 * MAX_WATCHED + 5)]
@@ -95,8 +95,8 @@ def test_all_of_many_contacts_are_watched(secure_world: World) -> None:
     assert len(world.presence.watched) == len(names)
 
 
-def test_a_registry_that_is_back_is_asked_again(tmp_path: Path) -> None:
-    """It has forgotten; while it is away nothing is asked."""
+def test_registry_is_asked_again_after_a_loss(tmp_path: Path) -> None:
+    """After a loss the registry is asked again; while it is away nothing is asked."""
     asked = Asked(tmp_path)
     asked.watching.watch(["bob"])
     assert asked.names == []

@@ -1,4 +1,4 @@
-"""Questions to a registry that answers late, wrongly, or not at all."""
+"""Requests to a registry that answers late, wrongly, or not at all."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -31,7 +31,7 @@ OFFLINE = SearchResult(Presence.OFFLINE)
 
 
 class Scripted:
-    """A client, and the bare wire of a registry that says what the test says."""
+    """A client, and the raw connection of a scripted registry."""
 
     def __init__(self, loop: Loop, profile: Profile) -> None:
         self.loop = loop
@@ -69,19 +69,21 @@ def dialer(loop: Loop, internet: MemoryInternet, profile: Profile) -> RegistryDi
 
 @pytest.fixture
 def profile(tmp_path: Path) -> Iterator[Profile]:
-    """A profile without anything in it."""
+    """Yield an empty profile."""
     with closing(Profile(tmp_path / "p.sqlite3")) as profile:
         yield profile
 
 
 @pytest.fixture
 def registry(loop: Loop, profile: Profile) -> Scripted:
-    """A connected client."""
+    """Return a connected client."""
     return Scripted(loop, profile)
 
 
-def test_questions_wait_for_each_other(registry: Scripted) -> None:
-    """The original answers one at a time."""
+def test_requests_are_sent_one_at_a_time(registry: Scripted) -> None:
+    """A request waits for the previous answer, since the original registry answers one
+    at a time.
+    """
     registry.ask(Search("bob"))
     registry.ask(Search("carol"))
     assert registry.heard == ORIGINAL.encode(Search("bob"))
@@ -91,8 +93,8 @@ def test_questions_wait_for_each_other(registry: Scripted) -> None:
     assert registry.answers == [OFFLINE, SearchResult(Presence.NOT_FOUND)]
 
 
-def test_a_question_asked_in_an_answer_is_asked_once(registry: Scripted) -> None:
-    """Whoever is told may ask on."""
+def test_request_made_in_an_answer_is_sent_once(registry: Scripted) -> None:
+    """A callback may send another request, which is sent once."""
     again = partial(
         registry.client.ask, Search("b"), registry.answers.append, registry.errors.append
     )
@@ -104,8 +106,8 @@ def test_a_question_asked_in_an_answer_is_asked_once(registry: Scripted) -> None
     assert registry.answers == [OFFLINE]
 
 
-def test_no_answer_is_an_error_by_a_deadline(registry: Scripted) -> None:
-    """Every open question fails, then the loss is told."""
+def test_missing_answer_times_out(registry: Scripted) -> None:
+    """Every open request fails at the deadline, then the loss is reported."""
     registry.ask(Search("bob"))
     registry.ask(Search("carol"))
     advance(registry.loop, ANSWER_TIMEOUT + 1)
@@ -114,8 +116,8 @@ def test_no_answer_is_an_error_by_a_deadline(registry: Scripted) -> None:
     assert str(HERE) in registry.lost[0].what
 
 
-def test_a_registry_that_hangs_up_is_lost(registry: Scripted) -> None:
-    """And later questions fail at once."""
+def test_closed_connection_is_reported_as_lost(registry: Scripted) -> None:
+    """Open and later requests fail with LinkLost if the registry closes the connection."""
     registry.ask(Search("bob"))
     registry.wire.close()
     settle(registry.loop)
@@ -128,10 +130,10 @@ def test_a_registry_that_hangs_up_is_lost(registry: Scripted) -> None:
 @pytest.mark.parametrize(
     "answer", [LoginResult(Outcome.OK), Search("x"), SearchResult(Presence.ONLINE, "h", 1)]
 )
-def test_a_registry_that_breaks_the_rules_is_hung_up_on(
+def test_registry_that_breaks_the_protocol_is_disconnected(
     registry: Scripted, answer: Message
 ) -> None:
-    """An answer that nobody asked for, or to something else."""
+    """An unexpected answer closes the connection with an error."""
     if isinstance(answer, SearchResult):
         registry.ask(Login("a", "p"))
     else:
@@ -142,8 +144,8 @@ def test_a_registry_that_breaks_the_rules_is_hung_up_on(
     assert registry.answers == []
 
 
-def test_nobody_home(loop: Loop, profile: Profile) -> None:
-    """The error names the address, and what to try."""
+def test_unreachable_registry_is_named(loop: Loop, profile: Profile) -> None:
+    """The error names the address and suggests what to do."""
     errors: list[P2PError] = []
     client = RegistryClient(loop, dialer(loop, MemoryInternet(loop), profile))
     client.connect(lambda _: None, errors.append)
@@ -153,8 +155,8 @@ def test_nobody_home(loop: Loop, profile: Profile) -> None:
     assert "p2p serve" in errors[0].advice
 
 
-def test_closing_says_logout_where_it_may(registry: Scripted) -> None:
-    """And what is asked after that fails."""
+def test_closing_sends_logout(registry: Scripted) -> None:
+    """close() sends LOGOUT, and later requests fail."""
     registry.client.close()
     settle(registry.loop)
     assert registry.heard == b"0         LOGOUT         "
@@ -163,8 +165,8 @@ def test_closing_says_logout_where_it_may(registry: Scripted) -> None:
     assert [type(e) for e in registry.errors] == [LinkLost]
 
 
-def test_closing_in_the_middle_of_a_login_just_hangs_up(registry: Scripted) -> None:
-    """It is not our turn to say LOGOUT."""
+def test_closing_during_a_login_sends_no_logout(registry: Scripted) -> None:
+    """close() during a login sends no LOGOUT, which would be out of turn."""
     registry.ask(Login("a", "p"))
     registry.client.close()
     settle(registry.loop)

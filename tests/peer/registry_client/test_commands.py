@@ -1,4 +1,4 @@
-"""Errands: an account is made, somebody is looked up, a password changed, a login ended."""
+"""Transient logins: registering, searching, changing a password, logging out."""
 
 import pytest
 
@@ -11,8 +11,8 @@ from tests.world import World
 HERE = "10.0.0.5"
 
 
-def test_register_leaves_nobody_online(world: World) -> None:
-    """The account is there; no ghost, no open port, no connection."""
+def test_registering_leaves_the_user_offline(world: World) -> None:
+    """Registering creates the account and leaves no session, port or connection."""
     registry_commands = world.registry_commands(HERE, world.home("alice"))
     registry_commands.register(world.credentials("alice", "password"), "password")
     world.settle()
@@ -23,8 +23,8 @@ def test_register_leaves_nobody_online(world: World) -> None:
         registry_commands.register(world.credentials("alice", "password"), "password")
 
 
-def test_register_announces_a_port_before_it_leaves(original_world: World) -> None:
-    """The original program reads a port next, and would lose a LOGOUT that came instead of it."""
+def test_registering_announces_a_port_before_logout(original_world: World) -> None:
+    """The original registry expects a port next and would lose a LOGOUT sent instead."""
     world = original_world
     said: list[bytes] = []
     accept = world.internet.listeners[world.url.address]
@@ -45,8 +45,10 @@ def test_register_announces_a_port_before_it_leaves(original_world: World) -> No
     ("name", "password", "why"),
     [("Al", "password", "lower-case"), ("al", "short", "too short")],
 )
-def test_refusals_say_why(secure_world: World, name: str, password: str, why: str) -> None:
-    """In the secure dialect, which can."""
+def test_refused_registration_says_why(
+    secure_world: World, name: str, password: str, why: str
+) -> None:
+    """The secure dialect reports why a registration was refused."""
     registry_commands = secure_world.registry_commands(HERE, secure_world.home("al"))
     credentials = secure_world.credentials(name, password, secure_world.home("al"))
     with pytest.raises(RegistrationRefused) as error:
@@ -54,8 +56,8 @@ def test_refusals_say_why(secure_world: World, name: str, password: str, why: st
     assert why in error.value.likely
 
 
-def test_a_search_in_the_original_dialect_needs_no_login(original_world: World) -> None:
-    """The registry serves it to anybody there."""
+def test_search_in_clear_needs_no_login(original_world: World) -> None:
+    """The original registry answers searches without a login."""
     world = original_world
     world.person("bob", "10.0.0.3")
     registry_commands = world.registry_commands(HERE, world.home("alice"))
@@ -64,8 +66,8 @@ def test_a_search_in_the_original_dialect_needs_no_login(original_world: World) 
     assert registry_commands.search("eve", None).presence is Presence.NOT_FOUND
 
 
-def test_a_search_in_the_secure_dialect_disturbs_no_node(secure_world: World) -> None:
-    """It logs in by token as an errand; the node that runs stays online."""
+def test_search_does_not_disturb_a_running_node(secure_world: World) -> None:
+    """A search logs in transiently by token; a running node stays online."""
     world = secure_world
     bob = world.person("bob", "10.0.0.3")
     alice = world.person("alice", "10.0.0.4")
@@ -78,8 +80,8 @@ def test_a_search_in_the_secure_dialect_disturbs_no_node(secure_world: World) ->
         registry_commands.search("bob", None)
 
 
-def test_logging_out_ends_the_token(secure_world: World) -> None:
-    """The one that was used; without a token and a password there is nothing to log in with."""
+def test_logging_out_revokes_the_token(secure_world: World) -> None:
+    """Logging out revokes the token in use; then only the password works."""
     world = secure_world
     registry_commands = world.registry_commands(HERE, world.home("alice"))
     registry_commands.register(world.credentials("alice", "password"), "password")
@@ -94,8 +96,8 @@ def test_logging_out_ends_the_token(secure_world: World) -> None:
     assert world.credentials("alice").token not in {"", token}
 
 
-def test_changing_the_password(secure_world: World) -> None:
-    """The old one must be known; every token ends."""
+def test_changing_the_password_revokes_all_tokens(secure_world: World) -> None:
+    """Changing the password needs the old one and revokes every token."""
     world = secure_world
     registry_commands = world.registry_commands(HERE, world.home("alice"))
     registry_commands.register(world.credentials("alice", "password"), "password")
@@ -109,8 +111,8 @@ def test_changing_the_password(secure_world: World) -> None:
     registry_commands.search("bob", world.credentials("alice", "new password"))
 
 
-def test_no_registry_is_said_so(world: World) -> None:
-    """With its address."""
+def test_unreachable_registry_is_named(world: World) -> None:
+    """The error for an unreachable registry names its address."""
     home = world.home("alice")
     network = world.internet.machine(HERE)
     dialer = world.dialer(network, home, RegistryUrl("10.9.9.9", secure=world.url.secure))

@@ -1,4 +1,4 @@
-"""A registry of several machines is reached at the first that answers."""
+"""A registry with several nodes is reached at the first one that answers."""
 
 import shutil
 import tempfile
@@ -34,7 +34,7 @@ WALL = int(time.time())
 def signed(
     *nodes: str, by: Signer | None = None, issued: int = 0, lifetime: int = 3600
 ) -> SignedNodes:
-    """Return a list as the registry's key signs it, or another one."""
+    """Return a node list signed by the registry's key, or by another one."""
     by = by or signer()
     issued_at, expires_at = WALL + issued, WALL + issued + lifetime
     signature = by.sign(nodes_statement(nodes, issued_at, expires_at))
@@ -42,7 +42,7 @@ def signed(
 
 
 class Machines:
-    """An internet on which some machines answer by TLS; `came` are the hosts that were dialled."""
+    """A network in which some hosts answer by TLS; `came` lists the hosts that were dialled."""
 
     def __init__(self, loop: Loop, profile: Profile) -> None:
         self.loop = loop
@@ -65,7 +65,7 @@ class Machines:
         return RegistryDialer(self.loop, network, url, self.profile, lambda _: None)
 
     def learn(self, signed: SignedNodes | None) -> RegistryDialer:
-        """Log in at the first machine, which tells that list; return what dialled it."""
+        """Dial the first host, which sends this list; return the dialler."""
         dialer = self.dialer(f"p2p://10.0.0.1#{RIGHT}")
         links: list[Link] = []
         dialer.dial(links.append, lambda error: pytest.fail(error.what))
@@ -76,7 +76,7 @@ class Machines:
         return dialer
 
     def dial(self, dialer: RegistryDialer) -> P2PError | None:
-        """Give the error, or None where a link came."""
+        """Return the error, or None if a link was made."""
         outcome: list[P2PError | None] = []
         dialer.dial(lambda _: outcome.append(None), outcome.append)
         settle(self.loop)
@@ -90,8 +90,8 @@ def machines(loop: Loop, tmp_path: Path) -> Iterator[Machines]:
         yield Machines(loop, profile)
 
 
-def test_the_named_ones_are_tried_in_turn(machines: Machines) -> None:
-    """And the one that answered is tried first the next time."""
+def test_named_nodes_are_tried_in_order(machines: Machines) -> None:
+    """The nodes of a URL are tried in order, and the one that answered is tried first next time."""
     machines.up("10.0.0.2")
     dialer = machines.dialer(f"p2p://10.0.0.1#{RIGHT},p2p://10.0.0.2#{RIGHT}")
     assert machines.dial(dialer) is None
@@ -101,8 +101,8 @@ def test_the_named_ones_are_tried_in_turn(machines: Machines) -> None:
     assert machines.came == ["10.0.0.2"] * 2
 
 
-def test_one_that_hangs_is_tried_after_the_others(machines: Machines) -> None:
-    """Once; the one that answers then is the one from then on."""
+def test_hung_node_is_tried_last(machines: Machines) -> None:
+    """A node that hangs is tried after the others, once; then the one that answered stays first."""
     for host in ("10.0.0.1", "10.0.0.2"):
         machines.up(host)
     dialer = machines.dialer(f"p2p://10.0.0.1#{RIGHT},p2p://10.0.0.2#{RIGHT}")
@@ -113,8 +113,8 @@ def test_one_that_hangs_is_tried_after_the_others(machines: Machines) -> None:
     assert machines.came == ["10.0.0.1", "10.0.0.2", "10.0.0.2"]
 
 
-def test_the_others_are_learned(machines: Machines) -> None:
-    """And known to the next program that starts; nonsense that was told does no harm."""
+def test_other_nodes_are_learned(machines: Machines) -> None:
+    """Nodes learned from the registry are known to the next process; malformed ones are ignored."""
     machines.up("10.0.0.1")
     machines.learn(signed(f"p2p://10.0.0.3#{RIGHT}", "nonsense"))
     machines.internet.listeners.clear()
@@ -123,8 +123,8 @@ def test_the_others_are_learned(machines: Machines) -> None:
     assert machines.profile.pinned_registry("p2p://10.0.0.3:7117") is None
 
 
-def test_what_is_told_lowers_no_guard(machines: Machines) -> None:
-    """A machine in clear, or whose key nobody has named, is not gone to."""
+def test_learned_nodes_must_be_secure(machines: Machines) -> None:
+    """A learned node in clear or without a key is not dialled."""
     machines.up("10.0.0.1")
     dialer = machines.learn(signed("original://10.0.0.3", "p2p://10.0.0.3"))
     machines.internet.listeners.clear()
@@ -138,7 +138,7 @@ EVIL = f"p2p://10.6.6.6#{RIGHT}"
 
 
 def another_key() -> Signer:
-    """A key that nobody has pinned."""
+    """Return a key that no client has pinned."""
     folder = Path(tempfile.mkdtemp())
     try:
         make_certificate(folder / "c", folder / "k", "evil")
@@ -159,10 +159,10 @@ def another_key() -> Signer:
         lambda: msgspec.structs.replace(signed(EVIL), key=b"nonsense"),
     ],
 )
-def test_only_the_pinned_key_vouches_for_other_machines(
+def test_only_the_pinned_key_vouches_for_other_nodes(
     machines: Machines, lie: Callable[[], SignedNodes | None]
 ) -> None:
-    """A registry that was broken into once, or one on the way, cannot send us astray."""
+    """A list that the pinned key did not sign is ignored."""
     machines.up("10.0.0.1")
     dialer = machines.learn(lie())
     machines.internet.listeners.clear()
@@ -173,8 +173,8 @@ def test_only_the_pinned_key_vouches_for_other_machines(
     assert machines.came == []
 
 
-def test_a_list_is_believed_until_it_expires(machines: Machines) -> None:
-    """Even a dialler that was there goes back to the machine that the URL names."""
+def test_node_list_expires(machines: Machines) -> None:
+    """After a list expires, only the node named in the URL is dialled."""
     machines.up("10.0.0.1")
     dialer = machines.learn(signed(f"p2p://10.0.0.3#{RIGHT}", lifetime=24 * 3600))
     machines.internet.listeners.clear()
@@ -187,8 +187,8 @@ def test_a_list_is_believed_until_it_expires(machines: Machines) -> None:
     assert machines.came.count("10.0.0.3") == 1
 
 
-def test_the_newest_list_counts_and_an_empty_one_too(machines: Machines) -> None:
-    """An older one that is shown again changes nothing."""
+def test_newest_node_list_wins_even_if_empty(machines: Machines) -> None:
+    """The newest list replaces older ones, even if it is empty; an older one is ignored."""
     machines.up("10.0.0.1")
     old = signed(EVIL, issued=-100)
     machines.learn(old)
@@ -199,8 +199,8 @@ def test_the_newest_list_counts_and_an_empty_one_too(machines: Machines) -> None
     assert machines.profile.machines("p2p://10.0.0.1:7117") == []
 
 
-def test_a_link_with_another_key_does_not_replace_the_one_we_know(machines: Machines) -> None:
-    """Anyone can write a join link."""
+def test_link_does_not_replace_the_pinned_key(machines: Machines) -> None:
+    """A join link with another key does not replace the pinned one."""
     machines.up("10.0.0.1")
     assert machines.dial(machines.dialer(f"p2p://10.0.0.1#{RIGHT}")) is None
     machines.came.clear()
@@ -209,8 +209,8 @@ def test_a_link_with_another_key_does_not_replace_the_one_we_know(machines: Mach
     assert machines.profile.pinned_registry("p2p://10.0.0.1:7117") == RIGHT
 
 
-def test_a_key_that_has_changed(machines: Machines) -> None:
-    """Stops everything at the machine that was asked for; of the others the next is tried."""
+def test_changed_key_stops_the_dial_at_the_first_node(machines: Machines) -> None:
+    """A changed key is an error at the first node; at others the next one is tried."""
     machines.up("10.0.0.1")
     machines.up("10.0.0.2")
     bad_first = machines.dialer(f"p2p://10.0.0.1#{WRONG},p2p://10.0.0.2#{RIGHT}")
@@ -223,8 +223,8 @@ def test_a_key_that_has_changed(machines: Machines) -> None:
     assert bad_second.reached.host == "10.0.0.2"
 
 
-def test_the_first_reason_is_told_if_none_answers(machines: Machines) -> None:
-    """Of the machine that the person named."""
+def test_first_error_is_reported(machines: Machines) -> None:
+    """If no node answers, the error is that of the node the user named."""
     error = machines.dial(machines.dialer("p2p://10.0.0.1,p2p://10.0.0.2"))
     assert isinstance(error, Unreachable)
     assert "10.0.0.1" in error.what
@@ -233,8 +233,8 @@ def test_the_first_reason_is_told_if_none_answers(machines: Machines) -> None:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.9.9.9", "[::1]", "0.0.0.0", "[::ffff:127.0.0.1]", "169.254.1.1"]
 )
-def test_a_registry_elsewhere_names_no_machine_of_ours(machines: Machines, host: str) -> None:
-    """Or it could have us dial what only we can reach. One on this machine may."""
+def test_remote_registry_cannot_name_local_addresses(machines: Machines, host: str) -> None:
+    """A remote registry cannot make the client dial addresses on the client's own machine."""
     machines.up("10.0.0.1")
     machines.learn(signed(f"p2p://{host}#{RIGHT}"))
     machines.internet.listeners.clear()

@@ -1,4 +1,4 @@
-"""Heartbeats, and what follows if they are not answered."""
+"""Heartbeats, and what happens if they are not answered."""
 
 from p2pchat.net.loop import Loop
 from p2pchat.peer.registry_client.heartbeat import Heartbeat
@@ -13,7 +13,7 @@ INTERVAL = 60.0
 
 
 class Beating:
-    """A heartbeat, and a registry that answers while it `lives`, and else by `nonsense`."""
+    """A heartbeat, and a registry that answers while `lives` is true."""
 
     def __init__(self, loop: Loop, *, lives: bool, nonsense: tuple[bytes, ...] = ()) -> None:
         self.loop = loop
@@ -45,8 +45,8 @@ class Beating:
             self._udp.send(answer, remote)
 
 
-def test_one_that_is_answered_is_said_once(loop: Loop) -> None:
-    """Each minute, and the answer says from where it came."""
+def test_answered_heartbeat_is_sent_once_per_interval(loop: Loop) -> None:
+    """An answered heartbeat is sent once per interval; the answer tells the seen address."""
     beating = Beating(loop, lives=True)
     advance(loop, 10 * INTERVAL)
     assert len(beating.heard) == 11
@@ -54,8 +54,8 @@ def test_one_that_is_answered_is_said_once(loop: Loop) -> None:
     assert {address.host for address in beating.seen_from} == {"10.0.0.2"}
 
 
-def test_after_three_that_are_not_the_silence_is_told(loop: Loop) -> None:
-    """Within seconds of the first one that was missed."""
+def test_silence_is_reported_after_three_heartbeats(loop: Loop) -> None:
+    """After three unanswered heartbeats within seconds the silence is reported."""
     beating = Beating(loop, lives=True)
     advance(loop, INTERVAL - 1)
     beating.lives = False
@@ -65,16 +65,16 @@ def test_after_three_that_are_not_the_silence_is_told(loop: Loop) -> None:
     assert len(beating.silences) == 1
 
 
-def test_where_none_was_ever_answered_each_is_said_once(loop: Loop) -> None:
-    """A firewall drops the answers: that is told, and nobody is hammered."""
+def test_heartbeat_is_not_repeated_if_none_was_ever_answered(loop: Loop) -> None:
+    """If no heartbeat was ever answered, each is sent once and the silence reported."""
     beating = Beating(loop, lives=False)
     advance(loop, 5 * INTERVAL - 1)
     assert len(beating.heard) == 5
     assert len(beating.silences) == 5
 
 
-def test_nonsense_is_no_answer(loop: Loop) -> None:
-    """Anybody may send it."""
+def test_malformed_answer_is_ignored(loop: Loop) -> None:
+    """A malformed answer does not count as one."""
     nonsense = b"", b"P2PA", b"P2PA" + bytes(100)
     beating = Beating(loop, lives=False, nonsense=nonsense)
     advance(loop, 10)
@@ -82,8 +82,8 @@ def test_nonsense_is_no_answer(loop: Loop) -> None:
     assert len(beating.silences) == 1
 
 
-def test_a_registry_that_hangs_is_left(secure_world: World) -> None:
-    """It answers neither UDP nor TCP: within a heartbeat and some seconds the link is ended."""
+def test_hung_registry_is_left(secure_world: World) -> None:
+    """A registry that answers neither UDP nor TCP is left within a heartbeat and some seconds."""
     world = secure_world
     alice = world.person("alice", "10.0.0.2")
     alice.told()
@@ -101,8 +101,8 @@ def test_a_registry_that_hangs_is_left(secure_world: World) -> None:
     assert [e for e in alice.told() if isinstance(e, RegistryBack)]
 
 
-def test_a_registry_that_answers_tcp_alone_is_kept(secure_world: World) -> None:
-    """UDP is filtered somewhere: we are online as long as our heartbeats arrive."""
+def test_registry_reachable_by_tcp_only_is_kept(secure_world: World) -> None:
+    """If only UDP answers are filtered, the session stays."""
     world = secure_world
     alice = world.person("alice", "10.0.0.2")
     alice.told()

@@ -1,4 +1,4 @@
-"""A heartbeat that does not come through is named where it costs us the registry."""
+"""Lost heartbeats are named as the cause where they cost the session."""
 
 from collections.abc import Sequence
 
@@ -19,8 +19,8 @@ def _sentence(events: Sequence[Event], kind: type[Event]) -> str:
     return sentences(event)[0]
 
 
-def test_a_registry_that_hears_no_udp_is_said_to(world: World) -> None:
-    """What is lost, the UDP port, and how it is opened, or a shorter interval."""
+def test_blocked_udp_is_named_as_the_cause(world: World) -> None:
+    """The message names the UDP port and how to open it, or a shorter interval."""
     alice = world.person("alice", A)
     _shut_udp(world)
     world.advance(152)
@@ -38,8 +38,8 @@ def test_a_registry_that_hears_no_udp_is_said_to(world: World) -> None:
         assert "hello=3'" in said
 
 
-def test_a_loss_of_another_cause_is_not_explained_so(secure_world: World) -> None:
-    """A registry that ends, say, or an earlier silence that was explained already."""
+def test_other_losses_are_not_blamed_on_udp(secure_world: World) -> None:
+    """A loss for another reason is not explained by UDP."""
     alice = secure_world.person("alice", A)
     _shut_udp(secure_world)
     secure_world.advance(152)
@@ -48,8 +48,10 @@ def test_a_loss_of_another_cause_is_not_explained_so(secure_world: World) -> Non
     assert "UDP" not in _sentence(alice.told(), RegistryLost)
 
 
-def test_being_put_offline_silently_is_told_once(original_world: World) -> None:
-    """The original system may keep the link; a search for ourselves finds out."""
+def test_silent_expiry_is_reported_once(original_world: World) -> None:
+    """If the original registry marks the user offline but keeps the link, a search for oneself
+    notices.
+    """
     world = original_world
     alice = world.person("alice", A)
     alice.told()

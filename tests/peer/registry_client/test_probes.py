@@ -1,4 +1,4 @@
-"""What is tried at the registry and at our own listener, from a machine with a memory network."""
+"""Probes of the registry and of our own listener, over a memory network."""
 
 import datetime as dt
 
@@ -16,12 +16,12 @@ HERE = "10.0.0.5"
 
 @pytest.fixture
 def probes(secure_world: World) -> Probes:
-    """From a machine beside the registry."""
+    """Return probes from a machine beside the registry."""
     return Probes(secure_world.loop, secure_world.internet.machine(HERE), 3)
 
 
-def test_reaching_tells_our_own_address(secure_world: World, probes: Probes) -> None:
-    """And leaves no connection."""
+def test_reach_reports_our_own_address(secure_world: World, probes: Probes) -> None:
+    """reach() reports the local address and leaves no connection."""
     reached = probes.reach(secure_world.url.address)
     assert (reached.seconds, reached.local_host) == (0, HERE)
     secure_world.settle()
@@ -30,8 +30,8 @@ def test_reaching_tells_our_own_address(secure_world: World, probes: Probes) -> 
         probes.reach(Address("10.9.9.9", 7117))
 
 
-def test_the_certificate_that_is_shown(secure_world: World, probes: Probes) -> None:
-    """No authority knows it; nothing is pinned by looking."""
+def test_certificate_is_returned_without_pinning(secure_world: World, probes: Probes) -> None:
+    """certificate() returns the unverified certificate and pins nothing."""
     certificate = probes.certificate(secure_world.url.address, checked=False)
     assert fingerprint(certificate) == secure_world.url.fingerprint
     since, until = lifetime(certificate)
@@ -41,8 +41,8 @@ def test_the_certificate_that_is_shown(secure_world: World, probes: Probes) -> N
         probes.certificate(ORIGINAL_URL.address, checked=False)
 
 
-def test_a_heartbeat_that_disturbs_nobody(secure_world: World, probes: Probes) -> None:
-    """The node that runs stays where it is, and the registry tells where it saw us."""
+def test_heartbeat_probe_does_not_disturb_the_node(secure_world: World, probes: Probes) -> None:
+    """The probe reports the seen address; a running node stays online."""
     world = secure_world
     alice = world.person("alice", "10.0.0.4")
     registry_commands = world.registry_commands(HERE, world.home("alice"))
@@ -56,8 +56,8 @@ def test_a_heartbeat_that_disturbs_nobody(secure_world: World, probes: Probes) -
     assert [type(event).__name__ for event in alice.told()] == ["LoggedIn"]
 
 
-def test_no_answer_by_udp_is_too_late(secure_world: World, probes: Probes) -> None:
-    """Several were said, and no socket stays open."""
+def test_heartbeat_probe_times_out(secure_world: World, probes: Probes) -> None:
+    """Several heartbeats are sent before the probe times out and closes its socket."""
     world = secure_world
     world.make_account("alice")
     said: list[bytes] = []
@@ -76,8 +76,8 @@ def test_no_answer_by_udp_is_too_late(secure_world: World, probes: Probes) -> No
     assert HERE not in {address.host for address in world.internet.sockets}
 
 
-def test_dialling_our_own_listener(secure_world: World, probes: Probes) -> None:
-    """It is shut again; where nobody can dial it, that is said."""
+def test_inbound_probe_dials_our_own_listener(secure_world: World, probes: Probes) -> None:
+    """The listener is closed afterwards; an address that cannot be dialled is an error."""
     assert probes.check_inbound(Address(HERE, 0), HERE).host == HERE
     with pytest.raises(Unreachable):
         probes.check_inbound(Address(HERE, 0), "203.0.113.5")

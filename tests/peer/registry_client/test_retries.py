@@ -1,4 +1,4 @@
-"""Pauses that grow, are spread, and can be cut short."""
+"""Retry pauses that grow, are spread randomly, and can be cut short."""
 
 import random
 
@@ -14,8 +14,8 @@ def tries() -> list[float]:
     return []
 
 
-def test_pauses_double_up_to_the_longest(loop: Loop) -> None:
-    """Each somewhere in the upper half of its length, so that not all come back at once."""
+def test_pauses_double_up_to_the_maximum(loop: Loop) -> None:
+    """Each pause is in the upper half of its length, so that clients do not return together."""
     retries = Retries(loop, random.Random(1), first=1.0, longest=8.0)
     for longest in (1, 2, 4, 8, 8, 8):
         assert longest / 2 <= retries.later(lambda: None) <= longest
@@ -25,8 +25,8 @@ def test_pauses_double_up_to_the_longest(loop: Loop) -> None:
     assert retries.later(lambda: None, more=100.0) > 100.0
 
 
-def test_one_try_is_due(loop: Loop, tries: list[float]) -> None:
-    """The last that was asked for; none after `stop`."""
+def test_only_the_last_retry_is_due(loop: Loop, tries: list[float]) -> None:
+    """A newer retry replaces the older one, and stop() cancels it."""
     retries = Retries(loop, random.Random(1), first=1.0, longest=8.0)
     retries.later(lambda: tries.append(1))
     retries.later(lambda: tries.append(2))
@@ -41,8 +41,8 @@ def test_one_try_is_due(loop: Loop, tries: list[float]) -> None:
     assert tries == [2]
 
 
-def test_whoever_hurries_does_not_wait(loop: Loop, tries: list[float]) -> None:
-    """And nothing is tried where nothing was due, or twice."""
+def test_hurry_runs_a_pending_retry_at_once(loop: Loop, tries: list[float]) -> None:
+    """hurry() runs a pending retry at once and only once, and nothing if none is pending."""
     retries = Retries(loop, random.Random(1), first=60.0, longest=60.0)
     retries.hurry()
     retries.later(lambda: tries.append(1))

@@ -1,4 +1,4 @@
-"""One account's session with the registry: logged in, lost, found again, ended."""
+"""The session of one account at the registry: logged in, lost, restored, ended."""
 
 import random
 from pathlib import Path
@@ -54,8 +54,8 @@ class Account:
         return answers[0]
 
 
-def test_it_logs_in_and_announces_where_we_listen(world: World) -> None:
-    """Told once, with the registry's name."""
+def test_session_logs_in_and_announces_its_port(world: World) -> None:
+    """The login is reported once, with the registry's name."""
     alice = Account(world)
     assert alice.session.standing is SessionState.ONLINE
     assert alice.asked == [(A, False)]
@@ -67,8 +67,8 @@ def test_it_logs_in_and_announces_where_we_listen(world: World) -> None:
     assert (found.presence, found.host, found.port) == (Presence.ONLINE, A, 4000)
 
 
-def test_a_wrong_password_ends_it(world: World) -> None:
-    """Trying again would not help."""
+def test_wrong_password_ends_the_session(world: World) -> None:
+    """A wrong password is not retried."""
     alice = Account(world, password="wrong")
     (event,) = alice.events
     assert isinstance(event, LoginFailed)
@@ -77,8 +77,8 @@ def test_a_wrong_password_ends_it(world: World) -> None:
     assert len(alice.events) == 1
 
 
-def test_a_registry_that_vanishes_is_sought_until_it_is_back(world: World) -> None:
-    """With growing pauses; nothing can be asked meanwhile."""
+def test_lost_registry_is_dialled_until_it_is_back(world: World) -> None:
+    """The registry is dialled with growing pauses; requests fail meanwhile."""
     alice = Account(world)
     world.kill_registry()
     assert isinstance(alice.events[-1], RegistryLost)
@@ -96,8 +96,8 @@ def test_a_registry_that_vanishes_is_sought_until_it_is_back(world: World) -> No
     assert max(pauses) > 10 * pauses[0]
 
 
-def test_a_registry_that_is_away_at_the_start(world: World, tmp_path: Path) -> None:
-    """Ends it, unless it was asked to wait."""
+def test_unreachable_registry_at_start_ends_the_session(world: World, tmp_path: Path) -> None:
+    """The session ends if the registry is unreachable at start, unless it may wait."""
     world.kill_registry()
     alice = Account(world)
     (event,) = alice.events
@@ -110,8 +110,8 @@ def test_a_registry_that_is_away_at_the_start(world: World, tmp_path: Path) -> N
     assert isinstance(patient.events[-1], LoggedIn | RegistryBack)
 
 
-def test_after_the_end_nothing_is_told(world: World) -> None:
-    """And the registry knows that we have gone."""
+def test_stopped_session_reports_nothing(world: World) -> None:
+    """A stopped session is offline at the registry and reports nothing more."""
     alice = Account(world)
     alice.session.stop()
     world.settle()

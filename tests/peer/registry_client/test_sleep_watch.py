@@ -1,4 +1,4 @@
-"""A machine that has slept is at work again in seconds."""
+"""After a machine has slept, its node works again within seconds."""
 
 from p2pchat.errors import LinkLost
 from p2pchat.net.loop import Loop
@@ -8,8 +8,8 @@ from tests.fakes import FakeClock, advance
 from tests.world import World
 
 
-def test_only_a_jump_ahead_of_the_wall_clock_is_a_sleep(loop: Loop) -> None:
-    """Not time that passes, nor a clock that was set right, nor one that was set back."""
+def test_only_a_forward_jump_of_the_wall_clock_is_a_sleep(loop: Loop) -> None:
+    """Passing time and a corrected clock are not taken for a sleep."""
     clock = loop.now
     assert isinstance(clock, FakeClock)
     ahead, woken = [5000.0], []
@@ -31,8 +31,8 @@ def test_only_a_jump_ahead_of_the_wall_clock_is_a_sleep(loop: Loop) -> None:
     assert len(woken) == 1
 
 
-def test_after_a_sleep_the_registry_is_dialled_at_once(world: World) -> None:
-    """Whether its link looked alive, or a next try was far away; an open chat gets its link too."""
+def test_registry_is_dialled_at_once_after_a_sleep(world: World) -> None:
+    """After a sleep the registry is dialled at once, even if the link looked alive."""
     alice = world.person("alice", "10.0.0.2")
     alice.node.registry.wake()
     world.settle()

@@ -22,8 +22,8 @@ from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
         ("p2p://h:5#" + "A2" * 26, RegistryUrl("h", 5, 5, secure=True, fingerprint="a2" * 26)),
     ],
 )
-def test_what_it_says(text: str, url: RegistryUrl) -> None:
-    """`original://host[:1235][?udp=4322&hello=6]`."""
+def test_url_is_parsed(text: str, url: RegistryUrl) -> None:
+    """Each part of `original://host[:1235][?udp=4322&hello=6]` and `p2p://` URLs is parsed."""
     assert parse_registry_url(text) == url
 
 
@@ -37,8 +37,8 @@ def test_what_it_says(text: str, url: RegistryUrl) -> None:
         "original://h:99?udp=1&hello=0.5",
     ],
 )
-def test_the_link_is_the_url_in_full(link: str) -> None:
-    """As its name is not; by a key or without."""
+def test_link_contains_every_part_of_the_url(link: str) -> None:
+    """The link is the full URL, with or without a key."""
     url = parse_registry_url(link)
     assert url.link == link
     assert parse_registry_url(f"{link},{link}").link == link
@@ -47,8 +47,8 @@ def test_the_link_is_the_url_in_full(link: str) -> None:
         assert url.with_key(None).link == str(url)
 
 
-def test_several_machines_of_one_registry() -> None:
-    """The first gives it its name; all speak one dialect."""
+def test_several_nodes_of_one_registry() -> None:
+    """The first node names the registry, and all nodes use one dialect."""
     url = parse_registry_url("p2p://a, p2p://b:5 p2p://c")
     assert [url.host, *(other.host for other in url.others)] == ["a", "b", "c"]
     assert str(url) == "p2p://a:7117"
@@ -87,16 +87,16 @@ def test_several_machines_of_one_registry() -> None:
         "original://[::1",
     ],
 )
-def test_what_is_none_is_refused_with_how_to_write_it(text: str) -> None:
-    """The error shows the text and the form."""
+def test_malformed_url_is_refused_with_the_expected_form(text: str) -> None:
+    """The error shows the text and the expected form."""
     with pytest.raises(UsageError) as error:
         parse_registry_url(text)
     assert repr(text) in error.value.what
     assert "original://HOST" in error.value.advice
 
 
-def test_a_registry_has_one_name() -> None:
-    """However its URL was written; that is what accounts are remembered under."""
+def test_registry_has_one_canonical_name() -> None:
+    """Different spellings of a URL have one name, under which accounts are stored."""
     names = {
         str(parse_registry_url(f"original://h{rest}")) for rest in ("", ":1235", "?hello=6", "/")
     }

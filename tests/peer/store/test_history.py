@@ -1,4 +1,4 @@
-"""Every line in a real SQLite file: kept, found, forgotten for good."""
+"""The history in a real SQLite file: stored, searched, deleted."""
 
 import sqlite3
 import time
@@ -21,7 +21,7 @@ SUM = "5" * 32
 
 @pytest.fixture
 def profile(tmp_path: Path) -> Iterator[Profile]:
-    """A profile of nobody."""
+    """Yield an empty profile."""
     with closing(Profile(tmp_path / "p.sqlite3")) as profile:
         yield profile
 
@@ -35,8 +35,8 @@ def threads(profile: Profile, *names: str) -> tuple[History, list[Thread]]:
     return history, [history.thread(name, KEY) for name in names]
 
 
-def test_lines_and_progress_are_kept_together(profile: Profile, tmp_path: Path) -> None:
-    """And are there in the next process."""
+def test_lines_and_progress_are_stored_together(profile: Profile, tmp_path: Path) -> None:
+    """Lines and progress are written together and read by the next process."""
     _, (bob,) = threads(profile, "bob")
     assert bob.progress() == Progress()
     bob.write(Progress(last_out=2), said=[line(1), line(2)])
@@ -56,8 +56,8 @@ def test_lines_and_progress_are_kept_together(profile: Profile, tmp_path: Path) 
         assert history.unread() == {}
 
 
-def test_when_contacts_were_last_heard(profile: Profile) -> None:
-    """By the last line of each, under their present key, whatever we have said since."""
+def test_last_heard_is_per_contact_and_key(profile: Profile) -> None:
+    """last_heard() reports the last received line of each contact under their current key."""
     for name in ("bob", "carol", "dave"):
         profile.keep_contact(HERE, KnownContact(name, KEY))
     history, (bob, carol) = threads(profile, "bob", "carol")
@@ -71,8 +71,8 @@ def test_when_contacts_were_last_heard(profile: Profile) -> None:
     assert profile.history("p2p://there:1").last_heard() == {}
 
 
-def test_conversations_do_not_mix(profile: Profile) -> None:
-    """Neither contacts nor keys nor registries."""
+def test_conversations_are_separate(profile: Profile) -> None:
+    """Threads of different contacts, keys and registries do not mix."""
     history, (bob,) = threads(profile, "bob")
     others = [
         history.thread("bob", OTHER),
@@ -85,8 +85,8 @@ def test_conversations_do_not_mix(profile: Profile) -> None:
     assert all(len(t.waiting(0, 10)) == 1 for t in (bob, *others))
 
 
-def test_a_line_that_comes_again_is_not_kept_again(profile: Profile) -> None:
-    """Its uid is known, whatever its number is now."""
+def test_repeated_line_is_not_stored_again(profile: Profile) -> None:
+    """A line with a known uid is not stored again, whatever its number."""
     _, (bob,) = threads(profile, "bob")
     assert len(bob.write(Progress(1), heard=[line(1, uid="a")])) == 1
     again = bob.write(Progress(3), heard=[line(2, uid="a"), line(3, uid="b")])
@@ -95,8 +95,8 @@ def test_a_line_that_comes_again_is_not_kept_again(profile: Profile) -> None:
     assert [kept.uid for kept in twice] == ["c"]
 
 
-def test_what_waits_can_be_numbered_anew_and_given_up(profile: Profile) -> None:
-    """In their order; what was given up is not sent."""
+def test_queued_lines_can_be_renumbered_and_dropped(profile: Profile) -> None:
+    """Queued lines keep their order when renumbered; dropped ones are not sent."""
     history, (bob,) = threads(profile, "bob")
     bob.write(Progress(last_out=3, acked=1), said=[line(1), line(2), line(3)])
     rebased = bob.rebase(bob.progress(), 7, SUM)
@@ -110,8 +110,8 @@ def test_what_waits_can_be_numbered_anew_and_given_up(profile: Profile) -> None:
     assert [kept.state.value for kept in history.lines()] == ["delivered", "failed", "failed"]
 
 
-def test_lines_are_found(profile: Profile) -> None:
-    """By contact, time, number and words, whatever their accents; words are not a language."""
+def test_search_by_contact_time_and_words(profile: Profile) -> None:
+    """Lines are found by contact, time, number and words, ignoring accents and FTS5 syntax."""
     history, (bob, carol) = threads(profile, "bob", "carol")
     texts = ["the cat sat", "the dog ran", "un café noir", 'quotes " and * stars']
     bob.write(Progress(4), heard=[line(n, text) for n, text in enumerate(texts, start=1)])
@@ -153,8 +153,8 @@ SIGNS = {
 
 
 @pytest.mark.parametrize("words", SIGNS)
-def test_what_is_no_word_is_found(profile: Profile, words: str) -> None:
-    """Scripts without blanks, emoji, and signs; nothing else is found with them."""
+def test_search_finds_signs_and_unspaced_scripts(profile: Profile, words: str) -> None:
+    """Scripts without spaces, emoji and signs are found, and nothing else with them."""
     history, (bob,) = threads(profile, "bob")
     texts = [*dict.fromkeys(SIGNS.values()), "a C", "5", "cats", "明日", "会社", "c + +", "the bri"]
     bob.write(Progress(len(texts)), heard=[line(n, text) for n, text in enumerate(texts, start=1)])
@@ -163,8 +163,8 @@ def test_what_is_no_word_is_found(profile: Profile, words: str) -> None:
     assert history.lines(words=words) == []
 
 
-def test_lines_of_an_older_version_are_indexed_when_they_are_looked_for(tmp_path: Path) -> None:
-    """Or before; new ones at once, and what is deleted meanwhile is not found."""
+def test_lines_of_an_older_version_are_indexed_on_demand(tmp_path: Path) -> None:
+    """Lines of an older version are indexed before a search; deleted ones are not found."""
     file = tmp_path / "p.sqlite3"
     with closing(Profile(file)) as profile:
         _, (bob,) = threads(profile, "bob")
@@ -187,8 +187,8 @@ def test_lines_of_an_older_version_are_indexed_when_they_are_looked_for(tmp_path
         assert history.lines(words="会議") == []
 
 
-def test_a_word_that_very_many_lines_have(profile: Profile) -> None:
-    """More than a statement of SQLite takes parameters; and what is no word finds nothing."""
+def test_search_with_very_many_hits(profile: Profile) -> None:
+    """More hits than an SQLite statement takes parameters are found."""
     history, (bob,) = threads(profile, "bob")
     bob.write(Progress(40_000), heard=[line(n, f"common {n}") for n in range(1, 40_001)])
     assert [kept.seq for kept in history.lines(words="common", limit=1)] == [40_000]
@@ -197,7 +197,7 @@ def test_a_word_that_very_many_lines_have(profile: Profile) -> None:
 
 
 def test_forgetting_really_deletes(profile: Profile, tmp_path: Path) -> None:
-    """Nothing of it is left in any file; others' lines and the numbers stay."""
+    """Deleted lines leave no trace in any file; other lines and the progress stay."""
     history, (bob, carol) = threads(profile, "bob", "carol")
     bob.write(Progress(50), heard=[line(n, f"verysecret{n}") for n in range(1, 51)])
     carol.write(Progress(1), heard=[line(1, "public")])
@@ -209,8 +209,8 @@ def test_forgetting_really_deletes(profile: Profile, tmp_path: Path) -> None:
     assert bob.progress() == Progress(50)
 
 
-def test_what_is_old_and_done_is_forgotten(profile: Profile) -> None:
-    """What waits or was not seen stays, however old."""
+def test_old_finished_lines_are_deleted(profile: Profile) -> None:
+    """Old lines are deleted unless they are queued or unread."""
     history, (bob,) = threads(profile, "bob")
     bob.write(Progress(last_out=3, acked=1), said=[line(1), line(2), line(3)], heard=[line(1)])
     assert history.forget_before(1000 * int(time.time() - 60)) == 0
@@ -218,8 +218,8 @@ def test_what_is_old_and_done_is_forgotten(profile: Profile) -> None:
     assert [kept.state.value for kept in history.lines()] == ["queued", "queued", "unread"]
 
 
-def test_without_history_lines_go_when_they_are_done(profile: Profile) -> None:
-    """Delivered or seen; not before."""
+def test_without_history_finished_lines_are_deleted(profile: Profile) -> None:
+    """Without a history, lines are deleted once they are delivered or seen."""
     history = profile.history(HERE, keep=False)
     bob = history.thread("bob", KEY)
     heard = bob.write(Progress(1, last_out=2), said=[line(1), line(2)], heard=[line(1, "hello")])
@@ -230,8 +230,8 @@ def test_without_history_lines_go_when_they_are_done(profile: Profile) -> None:
     assert bob.progress() == Progress(1, last_out=2, acked=1)
 
 
-def test_a_disk_of_theirs_that_went_back_lacks_what_was_delivered(profile: Profile) -> None:
-    """Those lines are called missing there, and nothing else changes."""
+def test_rewound_remote_marks_lines_missing(profile: Profile) -> None:
+    """Delivered lines that a restored remote lacks are marked missing."""
     history, (bob,) = threads(profile, "bob")
     bob.write(Progress(last_out=4, acked=3), said=[line(n) for n in range(1, 5)])
     rebased = bob.rebase(bob.progress(), 1, SUM)
@@ -251,10 +251,8 @@ def test_a_disk_of_theirs_that_went_back_lacks_what_was_delivered(profile: Profi
         Progress(last_in=2, in_sum="short", last_out=3, acked=1),
     ],
 )
-def test_a_row_that_is_out_of_range_is_repaired(
-    profile: Profile, tmp_path: Path, broken: Progress
-) -> None:
-    """An older version, or a hostile contact through it, may have written such numbers."""
+def test_out_of_range_row_is_repaired(profile: Profile, broken: Progress) -> None:
+    """Progress out of range, as an older version may have written, is repaired."""
     _, (bob,) = threads(profile, "bob")
     bob.write(
         Progress(2, last_out=3, acked=1),
@@ -269,8 +267,8 @@ def test_a_row_that_is_out_of_range_is_repaired(
     assert [(kept.seq, kept.uid) for kept in bob.waiting(0, 10)] == [(4, "u2"), (5, "u3")]
 
 
-def test_an_id_is_known_though_the_history_forgets(profile: Profile) -> None:
-    """Of the last thousand lines: deleted, or never kept, they are not taken again."""
+def test_ids_are_known_after_deletion(profile: Profile) -> None:
+    """The ids of the last thousand lines are known, even if the lines were deleted or not kept."""
     for keep in (True, False):
         history = profile.history(HERE, keep=keep)
         bob = history.thread(f"bob {keep}", KEY)
@@ -286,16 +284,16 @@ def test_an_id_is_known_though_the_history_forgets(profile: Profile) -> None:
 
 
 @pytest.mark.parametrize("words", ["one\0", "\0one", '"one\0"', "(one", "one*", '"one'])
-def test_no_words_break_the_search(profile: Profile, words: str) -> None:
-    """Nothing of FTS5's own language is meant, nor a byte that ends a text for C."""
+def test_special_characters_do_not_break_the_search(profile: Profile, words: str) -> None:
+    """FTS5 syntax and NUL bytes in the words do not break the search."""
     history, (bob,) = threads(profile, "bob")
     bob.write(Progress(last_out=1), said=[line(1, "one")])
     assert [kept.text for kept in history.lines(words=words)] == ["one"]
 
 
 @pytest.mark.parametrize("words", [" ", "\0", '"', '" \0'])
-def test_no_words_at_all(profile: Profile, words: str) -> None:
-    """Said as such."""
+def test_search_without_words_is_refused(profile: Profile, words: str) -> None:
+    """A search without any word raises a clear error."""
     history, _ = threads(profile, "bob")
     with pytest.raises(UsageError, match="no words"):
         history.lines(words=words)

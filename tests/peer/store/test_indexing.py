@@ -1,4 +1,4 @@
-"""Lines of an older version are indexed a few at a time, while the node does its work."""
+"""Lines of an older version are indexed a few at a time while the node runs."""
 
 from contextlib import closing
 
@@ -10,7 +10,7 @@ from tests.fakes import advance
 
 
 class _History(History):
-    """Has so many lots to index; a negative number of them is a disk that fails."""
+    """A history with a number of batches to index; a negative number fails."""
 
     def __init__(self, lots: int) -> None:
         self.lots = lots
@@ -22,8 +22,8 @@ class _History(History):
         return self.lots > 0
 
 
-def test_some_after_each_pause_until_all_are_indexed(loop: Loop) -> None:
-    """And a disk that fails is told once."""
+def test_batches_are_indexed_with_pauses(loop: Loop) -> None:
+    """One batch is indexed after each pause; a failing disk is reported once."""
     history, failed = _History(3), list[StorageError]()
     with closing(Indexing(loop, history, failed.append)):
         advance(loop, 0.1)

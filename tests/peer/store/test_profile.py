@@ -1,4 +1,4 @@
-"""The profile, in a real SQLite file."""
+"""The profile in a real SQLite file."""
 
 import sqlite3
 import stat
@@ -13,8 +13,8 @@ from p2pchat.peer.store.profile import KnownContact, Profile
 HERE, THERE = "original://here:1235", "original://there:1235"
 
 
-def test_the_account_used_last_is_who_i_am(tmp_path: Path) -> None:
-    """Per registry, and after a restart."""
+def test_last_used_account_is_remembered_per_registry(tmp_path: Path) -> None:
+    """The account used last is remembered for each registry, also after a restart."""
     profile = Profile(tmp_path / "p.sqlite3")
     assert profile.last_account(HERE) is None
     profile.note_account(HERE, "alice")
@@ -30,7 +30,7 @@ def test_the_account_used_last_is_who_i_am(tmp_path: Path) -> None:
 
 
 def test_names_are_remembered_once_per_registry(tmp_path: Path) -> None:
-    """Sorted, for completion."""
+    """Names are remembered once per registry, sorted for completion."""
     profile = Profile(tmp_path / "p.sqlite3")
     for name in ("dave", "bob", "dave"):
         profile.note_name(HERE, name)
@@ -39,8 +39,8 @@ def test_names_are_remembered_once_per_registry(tmp_path: Path) -> None:
     profile.close()
 
 
-def test_two_processes_share_it(tmp_path: Path) -> None:
-    """Two terminals, one profile."""
+def test_two_processes_share_a_profile(tmp_path: Path) -> None:
+    """Two processes can use one profile at once."""
     one, two = Profile(tmp_path / "p.sqlite3"), Profile(tmp_path / "p.sqlite3")
     one.note_name(HERE, "bob")
     two.note_name(HERE, "carol")
@@ -49,14 +49,14 @@ def test_two_processes_share_it(tmp_path: Path) -> None:
     two.close()
 
 
-def test_it_is_for_its_owners_eyes(tmp_path: Path) -> None:
-    """Mode 0600."""
+def test_profile_is_private(tmp_path: Path) -> None:
+    """The database has mode 0600."""
     Profile(tmp_path / "p.sqlite3").close()
     assert stat.S_IMODE((tmp_path / "p.sqlite3").stat().st_mode) == 0o600
 
 
-def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """No database, or a newer one."""
+def test_unreadable_profile_is_named(tmp_path: Path) -> None:
+    """A malformed, newer or non-private database is named in the error."""
     (tmp_path / "bad").write_bytes(b"nonsense" * 200)
     with pytest.raises(StorageError, match="bad"):
         Profile(tmp_path / "bad")
@@ -70,8 +70,8 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         Profile(tmp_path / "new")
 
 
-def test_an_older_profile_is_brought_up_to_date(tmp_path: Path) -> None:
-    """Nothing of it is lost."""
+def test_older_profile_is_migrated(tmp_path: Path) -> None:
+    """An older database is migrated without losing data."""
     file = tmp_path / "p.sqlite3"
     file.touch(mode=0o600)
     with sqlite3.connect(file) as database:

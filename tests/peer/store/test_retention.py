@@ -1,4 +1,4 @@
-"""A node that runs for weeks forgets what is old, not only when it starts."""
+"""A running node deletes old lines, not only when it starts."""
 
 import time
 from pathlib import Path
@@ -13,8 +13,8 @@ from p2pchat.peer.store.retention import Retention
 from tests.fakes import FakeClock, advance
 
 
-def test_old_lines_are_forgotten_every_hour(loop: Loop, tmp_path: Path) -> None:
-    """Those that are done and were kept for so long; the time a line claims does not count."""
+def test_old_lines_are_deleted_every_hour(loop: Loop, tmp_path: Path) -> None:
+    """Finished lines are deleted after the retention time, measured from when they were stored."""
     clock = loop.now
     assert isinstance(clock, FakeClock)
     profile = Profile(tmp_path / "p.sqlite3")
@@ -36,10 +36,10 @@ def test_old_lines_are_forgotten_every_hour(loop: Loop, tmp_path: Path) -> None:
     profile.close()
 
 
-def test_a_disk_that_fails_is_told_and_tried_again(
+def test_failing_disk_is_reported_and_retried(
     loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An hour later; the node goes on."""
+    """A failed deletion is reported and retried an hour later."""
     profile = Profile(tmp_path / "p.sqlite3")
     history = profile.history("r")
     failed: list[StorageError] = []
