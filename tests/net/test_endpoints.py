@@ -90,7 +90,7 @@ def test_unresponsive_address_does_not_delay_the_dial(
     silent = socket.create_server(("127.0.0.2", port), backlog=0)
     queued = [
         socket.socket() for _ in range(3)
-    ]  # they fill the backlog, so a further SYN is not answered
+    ]  # fill the backlog
     for sock in queued:
         sock.setblocking(False)
         sock.connect_ex(("127.0.0.2", port))
@@ -230,7 +230,7 @@ def test_try_to_bind_reports_the_error_of_a_listener(network: SocketNetwork) -> 
     pid = os.getpid()
     ours = Address(
         f"127.1.{pid // 250 % 250}.{pid % 250 + 1}", 0
-    )  # an address that no other test listens on
+    )  # unused by other tests
     listener = network.listen(ours, lambda t: t.abort())
     udp = network.open_udp(ours, lambda _, __: None)
     with pytest.raises(BindError, match=f"tcp {listener.address}: address already in use"):

@@ -1,4 +1,6 @@
-"""An announced port at a node among others: the answer, and what is found, after it was written."""
+"""Announcing a port at one node of a cluster: the answer follows the write to the
+shared database.
+"""
 
 from typing import Any
 
@@ -24,7 +26,7 @@ TAKEN = AnnouncePortResult(Outcome.FAIL, Reason.PORT_TAKEN)
 
 
 class SharedTable:
-    """A table where some ports are those of users at other nodes."""
+    """A shared table in which some ports are taken by users at other nodes."""
 
     def __init__(self) -> None:
         self.taken: set[int] = set()
@@ -66,7 +68,7 @@ class Node:
         self.answers: list[Message] = []
 
     def announce(self, port: int) -> None:
-        """As the service does: in the book first, then to the others."""
+        """Announce a port as the service does: locally first, then to the other nodes."""
         assert self.book.announce(self.alice, port)
         later = self.cluster.announced(self.alice, lambda kept: KEPT if kept else TAKEN)
         later.begin(self.answers.append)
@@ -74,12 +76,12 @@ class Node:
 
 @pytest.fixture
 def node(loop: Loop) -> Node:
-    """A node where a port can be announced."""
+    """Return a node at which a port can be announced."""
     return Node(loop)
 
 
-def test_the_answer_waits_until_others_can_find_the_user(node: Node) -> None:
-    """Or cannot, because the port is that of somebody at another node."""
+def test_answer_waits_until_other_nodes_know_the_user(node: Node) -> None:
+    """The answer waits for the shared table, which may refuse a port taken at another node."""
     node.worker.hold()
     node.announce(7000)
     settle(node.loop)
@@ -94,8 +96,8 @@ def test_the_answer_waits_until_others_can_find_the_user(node: Node) -> None:
     assert node.alice.port == 0
 
 
-def test_a_port_that_turns_out_to_be_taken_after_the_answer(node: Node) -> None:
-    """Is found here no more than elsewhere, though the user was told to come again."""
+def test_port_found_taken_after_a_slow_answer(node: Node) -> None:
+    """After SLOW_DOWN, a port that turns out to be taken is withdrawn here, too."""
     node.worker.hold()
     node.table.taken = {7000}
     node.announce(7000)
@@ -109,10 +111,10 @@ def test_a_port_that_turns_out_to_be_taken_after_the_answer(node: Node) -> None:
 
 
 @pytest.mark.parametrize(("port", "answer", "left"), [(7001, KEPT, 7001), (7000, TAKEN, 0)])
-def test_a_port_announced_meanwhile(
+def test_late_outcome_applies_only_to_the_same_port(
     node: Node, port: int, answer: AnnouncePortResult, left: int
 ) -> None:
-    """What is heard late of the one before concerns it only if it is the same one."""
+    """A late outcome of an earlier port affects a newer one only if it is the same port."""
     node.worker.hold()
     node.table.taken = {7000}
     node.announce(7000)

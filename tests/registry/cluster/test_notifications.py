@@ -1,4 +1,4 @@
-"""What nodes tell each other fits into notifications, and garbage is nothing."""
+"""Notifications between nodes fit into PostgreSQL's limit, and malformed ones are ignored."""
 
 import random
 
@@ -6,8 +6,8 @@ from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.registry.cluster.notifications import LoggedOut, Moved, decode, encode
 
 
-def test_news_of_many_come_in_pieces_and_in_order() -> None:
-    """PostgreSQL takes less than 8000 bytes at once."""
+def test_many_notifications_are_split_in_order() -> None:
+    """Many notifications are split into texts below PostgreSQL's limit of 8000 bytes, in order."""
     rng = random.Random(1)
     news = [
         Moved(
@@ -24,7 +24,7 @@ def test_news_of_many_come_in_pieces_and_in_order() -> None:
     assert list(encode([])) == []
 
 
-def test_what_others_notify_is_no_news() -> None:
-    """Anybody who may use the database can write to the channel."""
+def test_malformed_notifications_are_ignored() -> None:
+    """Malformed notifications are ignored, since any user of the database can send them."""
     for text in (b"", b"{}", b"hello", b'[{"type":"moved"}]', b"\xff"):
         assert decode(text) == []

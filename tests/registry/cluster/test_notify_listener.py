@@ -1,4 +1,4 @@
-"""What is notified in a real PostgreSQL is heard by the loop, again after the connection broke."""
+"""Notifications of a real PostgreSQL reach the loop, also after the connection was lost."""
 
 import psycopg
 
@@ -8,8 +8,8 @@ from p2pchat.registry.cluster.notify_listener import NotifyListener
 from tests.postgres import end_connections
 
 
-def test_notifications_are_heard_again_after_a_loss(real_loop: Loop, database: str) -> None:
-    """`on_listening` says each time that something may have been missed."""
+def test_notifications_are_received_again_after_a_loss(real_loop: Loop, database: str) -> None:
+    """`on_listening` is called on every connect, since notifications may have been missed."""
     worker = ThreadWorker(real_loop, waiting=0)
     heard: list[bytes] = []
     listening: list[bool] = []

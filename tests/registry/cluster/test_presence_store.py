@@ -1,4 +1,4 @@
-"""Who is at which node, in a real PostgreSQL: two nodes that do not always agree."""
+"""Presence in a real PostgreSQL, with two nodes that do not always agree."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ def store(database: str) -> Iterator[Store]:
 
 @pytest.fixture
 def nodes(store: Store) -> list[PresenceStore]:
-    """Two with a lease that does not end in a test."""
+    """Return two nodes whose leases do not end during a test."""
     tables = [PresenceStore(store, number, 60.0) for number in (1, 2)]
     for i, table in enumerate(tables):
         assert table.renew(f"p2p://n{i}").anew
@@ -44,22 +44,22 @@ def end_lease(store: Store, node: int) -> None:
         )
 
 
-def test_the_newer_login_has_the_name(nodes: list[PresenceStore]) -> None:
-    """And the older one, published once more, finds that out."""
+def test_newer_login_owns_the_name(nodes: list[PresenceStore]) -> None:
+    """The newer login owns the name; the older node learns that when it publishes again."""
     one, two = nodes
     assert one.publish([row("alice", 4000)], []) == {"alice": KEPT}
     assert two.publish([row("alice", 5000)], []) == {"alice": KEPT}
     assert one.publish([row("alice", 4000, is_new=False)], []) == {"alice": ELSEWHERE}
     assert one.find(["alice"])["alice"].found.port == 5000
-    assert one.publish([], ["alice"]) == {}  # what is another's is not taken away
+    assert one.publish([], ["alice"]) == {}  # another node's row is not removed
     assert two.find(["alice", "bob", "nobody"]).keys() == {"alice", "bob"}
     assert two.find(["alice"])["alice"].found.port == 5000
     two.publish([], ["alice"])
     assert two.find(["alice"])["alice"].found.presence is Presence.OFFLINE
 
 
-def test_an_address_is_one_users_at_all_nodes(nodes: list[PresenceStore]) -> None:
-    """While that one is there (PROTOCOL, "client and registry")."""
+def test_address_is_unique_across_nodes(nodes: list[PresenceStore]) -> None:
+    """An address belongs to one online user at all nodes (PROTOCOL, "client and registry")."""
     one, two = nodes
     one.publish([row("alice", 4000)], [])
     assert two.publish([row("bob", 4000)], []) == {"bob": PORT_TAKEN}
@@ -68,8 +68,8 @@ def test_an_address_is_one_users_at_all_nodes(nodes: list[PresenceStore]) -> Non
     assert two.publish([row("bob", 4000)], []) == {"bob": KEPT}
 
 
-def test_nothing_counts_without_a_lease(store: Store, nodes: list[PresenceStore]) -> None:
-    """Not for searches, not against others; and it must be renewed before anything is written."""
+def test_expired_lease_makes_users_offline(store: Store, nodes: list[PresenceStore]) -> None:
+    """Users of a node without a lease are offline; it must renew the lease before it publishes."""
     one, two = nodes
     one.publish([row("alice", 4000)], [])
     end_lease(store, 1)
@@ -85,8 +85,8 @@ def test_nothing_counts_without_a_lease(store: Store, nodes: list[PresenceStore]
     assert not one.renew("p2p://n0").anew
 
 
-def test_a_node_that_leaves_takes_its_users_along(nodes: list[PresenceStore]) -> None:
-    """And no others."""
+def test_leaving_node_removes_only_its_own_users(nodes: list[PresenceStore]) -> None:
+    """A node that leaves removes its own users and no others."""
     one, two = nodes
     one.publish([row("alice", 4000)], [])
     two.publish([row("bob", 4001)], [])

@@ -1,4 +1,4 @@
-"""The table is kept like the book, whatever fails and whenever."""
+"""The publisher keeps the shared table equal to the local one, whatever fails."""
 
 import random
 
@@ -12,7 +12,7 @@ from tests.fakes import InlineWorker, advance, settle
 
 
 class Node:
-    """A book, a publisher, and a table that can be made to fail."""
+    """A local table, a publisher, and a shared table that can be made to fail."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
@@ -61,8 +61,8 @@ class Node:
         return online_session
 
 
-def test_the_table_follows_the_book_through_failures(loop: Loop) -> None:
-    """In random order, with a database that fails now and then."""
+def test_shared_table_follows_the_local_one_through_failures(loop: Loop) -> None:
+    """Random changes with a failing database end with equal tables."""
     seed = 7
     print(f"seed {seed}")
     rng = random.Random(seed)
@@ -86,8 +86,8 @@ def test_the_table_follows_the_book_through_failures(loop: Loop) -> None:
     assert node.errors
 
 
-def test_an_outcome_is_told_once_to_whom_waits(loop: Loop) -> None:
-    """Kept; or that nothing could be written, and it is written later all the same."""
+def test_outcome_is_reported_once(loop: Loop) -> None:
+    """A waiting caller is told once: kept, or None if the write failed and is retried."""
     node = Node(loop)
     node.arrive("alice")
     told: list[Published | None] = []
@@ -102,8 +102,8 @@ def test_an_outcome_is_told_once_to_whom_waits(loop: Loop) -> None:
     assert "alice" in node.table
 
 
-def test_who_waits_goes_on_waiting_without_a_lease(loop: Loop) -> None:
-    """Until there is one."""
+def test_publishing_waits_for_a_lease(loop: Loop) -> None:
+    """Without a lease a caller waits until there is one."""
     node = Node(loop)
     node.has_lease = False
     node.arrive("alice")
@@ -112,13 +112,13 @@ def test_who_waits_goes_on_waiting_without_a_lease(loop: Loop) -> None:
     settle(loop)
     assert told == []
     node.has_lease = True
-    node.publisher.go_on()  # the lease may have come before it was known to be missing
+    node.publisher.go_on()  # the lease may be renewed before it was missed
     settle(loop)
     assert told == [Published.KEPT]
 
 
-def test_only_a_login_that_others_saw_is_replaced_by_theirs(loop: Loop) -> None:
-    """The new one takes the name; the same one asked again is hung up on."""
+def test_only_a_published_login_is_replaced(loop: Loop) -> None:
+    """A published login is replaced by one at another node; a new login takes the name."""
     node = Node(loop)
     node.elsewhere = {"alice"}
     online_session = node.arrive("alice")

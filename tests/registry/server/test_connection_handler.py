@@ -1,4 +1,4 @@
-"""One link at a listener, through its wire: news in between, and the order of answers."""
+"""One connection at a listener: presence updates between answers, and their order."""
 
 import time
 from pathlib import Path
@@ -29,7 +29,7 @@ from tests.identities import KEY, channel_of, proven
 
 
 class Remote:
-    """The far end of a client's link, and what it heard."""
+    """The client's end of a connection, and the messages that it received."""
 
     def __init__(self, loop: Loop, service: Service, worker: InlineWorker) -> None:
         left, right = wire(loop)
@@ -49,8 +49,8 @@ class Remote:
         self.logins += 1
 
 
-def test_news_come_between_question_and_answer(loop: Loop, tmp_path: Path) -> None:
-    """Even while a password is being checked, and every answer finds its question."""
+def test_presence_updates_come_between_request_and_answer(loop: Loop, tmp_path: Path) -> None:
+    """Updates may precede an answer, and each answer matches its request."""
     accounts = OpenedAccounts(tmp_path / "a.sqlite3")
     worker = InlineWorker(loop)
     service = Service(accounts, MemoryDirectory(), PresenceTable(150), loop.now)

@@ -1,4 +1,4 @@
-"""The registry at work on memory wires: listeners, order of answers, stopping, logs."""
+"""The registry over memory transports: listeners, order of answers, stopping, logs."""
 
 import logging
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ TCP, UDP = Address("10.0.0.1", 1235), Address("10.0.0.1", 4322)
 
 
 class Client:
-    """A bare wire to the registry."""
+    """A raw connection to the registry."""
 
     def __init__(self, world: "Registry", host: str, port: int) -> None:
         self.loop = world.loop
@@ -65,7 +65,7 @@ class Client:
 
 
 class Registry:
-    """A registry on a memory internet."""
+    """A registry on a memory network."""
 
     def __init__(self, loop: Loop, accounts: Accounts, limits: Limits = NO_LIMITS) -> None:
         self.loop = loop
@@ -85,14 +85,14 @@ class Registry:
 
 @pytest.fixture
 def world(loop: Loop, tmp_path: Path) -> Iterator[Registry]:
-    """A registry with its listener open."""
+    """Yield a registry with its listeners open."""
     accounts = OpenedAccounts(tmp_path / "a.sqlite3")
     yield Registry(loop, accounts)
     accounts.close()
 
 
-def test_a_search_is_answered_at_once_while_logins_are_checked(world: Registry) -> None:
-    """Argon2 and commits happen off the loop."""
+def test_search_is_answered_while_logins_are_checked(world: Registry) -> None:
+    """Searches do not wait for Argon2id or commits, which run off the loop."""
     waiting, searching = world.client(), world.client()
     world.worker.hold()
     assert waiting.say(Register("alice", "pw"), AnnouncePort(4000), Search("bob")) == b""
@@ -107,8 +107,8 @@ def test_a_search_is_answered_at_once_while_logins_are_checked(world: Registry) 
     )
 
 
-def test_a_full_worker_is_no_wrong_password(world: Registry) -> None:
-    """Not a queue without end; who cannot be answered is hung up on, and may come back."""
+def test_full_worker_is_not_reported_as_a_wrong_password(world: Registry) -> None:
+    """If the worker is full, the client is disconnected and may return."""
     client = world.client()
     world.worker.full = True
     assert client.say(Login("alice", "pw")) == b""
@@ -117,10 +117,10 @@ def test_a_full_worker_is_no_wrong_password(world: Registry) -> None:
     assert world.client().say(Register("alice", "pw")) == b"2         REG_RESP       OK"
 
 
-def test_a_database_that_fails_is_no_refusal(
+def test_failing_database_is_not_a_refusal(
     world: Registry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And the operator reads why; nobody else is touched."""
+    """A database error is logged and closes that connection only."""
 
     def fail(*_: object, **__: object) -> bool:
         raise StorageError("the disk is full")
@@ -133,8 +133,8 @@ def test_a_database_that_fails_is_no_refusal(
     assert world.client().say(Search("alice")).endswith(b"NOT_FOUND")
 
 
-def test_logout_is_at_once(world: Registry) -> None:
-    """Offline for the next search, and the registry closes the connection."""
+def test_logout_takes_effect_at_once(world: Registry) -> None:
+    """After LOGOUT the user is offline and the connection is closed."""
     client, other = world.client(), world.client()
     client.say(Register("alice", "pw"), AnnouncePort(4000))
     assert other.say(Search("alice")).endswith(b"10.0.0.2 4000")
@@ -143,8 +143,8 @@ def test_logout_is_at_once(world: Registry) -> None:
     assert other.say(Search("alice")).endswith(b"OFFLINE")
 
 
-def test_silence_closes_the_connection_and_hello_keeps_it(world: Registry) -> None:
-    """HELLO counts from the user's own host; garbage does nothing."""
+def test_silent_client_is_disconnected_and_hello_keeps_it(world: Registry) -> None:
+    """HELLO from the user's own host keeps a client online; malformed datagrams do nothing."""
     client, other = world.client("10.0.0.2"), world.client("10.0.0.3")
     client.say(Register("alice", "pw"), AnnouncePort(4000))
     friend = world.internet.machine("10.0.0.2").open_udp(Address("0.0.0.0", 0), lambda *_: None)
@@ -163,8 +163,8 @@ def test_silence_closes_the_connection_and_hello_keeps_it(world: Registry) -> No
     assert other.say(Search("alice")).endswith(b"OFFLINE")
 
 
-def test_heartbeats_that_wait_count_before_anybody_is_put_offline(world: Registry) -> None:
-    """The process stood still, say, and its socket was not being read: they came in time."""
+def test_queued_heartbeats_are_read_before_clients_expire(world: Registry) -> None:
+    """Heartbeats that were queued while the process stood still are read first."""
     alice, bob = world.client("10.0.0.2"), world.client("10.0.0.3")
     alice.say(Register("alice", "pw"), AnnouncePort(4000))
     bob.say(Register("bob", "pw"), AnnouncePort(4000))
@@ -179,8 +179,8 @@ def test_heartbeats_that_wait_count_before_anybody_is_put_offline(world: Registr
     assert alice.closed
 
 
-def test_a_stranger_loses_only_their_own_connection(world: Registry) -> None:
-    """Whatever they send."""
+def test_malformed_bytes_close_only_their_own_connection(world: Registry) -> None:
+    """Malformed bytes close only the connection that sent them."""
     good, bad = world.client(), world.client()
     good.say(Register("alice", "pw"))
     bad.transport.write(b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n")
@@ -189,8 +189,8 @@ def test_a_stranger_loses_only_their_own_connection(world: Registry) -> None:
     assert good.say(Search("alice")).endswith(b"OFFLINE")
 
 
-def test_stopping_sends_open_answers_and_lets_nobody_in(world: Registry) -> None:
-    """Then it says that it has stopped."""
+def test_stopping_sends_open_answers_and_accepts_nothing(world: Registry) -> None:
+    """Stopping closes the listeners, sends open answers, and then reports that it has stopped."""
     waiting, idle = world.client(), world.client()
     world.worker.hold()
     waiting.say(Register("alice", "pw"))
@@ -206,8 +206,8 @@ def test_stopping_sends_open_answers_and_lets_nobody_in(world: Registry) -> None
     assert stopped == [True]
 
 
-def test_stopping_does_not_wait_for_ever(world: Registry) -> None:
-    """An answer that never comes is given up."""
+def test_stopping_has_a_timeout(world: Registry) -> None:
+    """An answer that never comes does not prevent the stop."""
     waiting = world.client()
     world.worker.hold()
     waiting.say(Register("alice", "pw"))
@@ -219,8 +219,8 @@ def test_stopping_does_not_wait_for_ever(world: Registry) -> None:
     assert stopped == [True]
 
 
-def test_a_listener_opens_whole_or_not_at_all(world: Registry) -> None:
-    """If the UDP port cannot be had, the TCP port is given back."""
+def test_listener_opens_completely_or_not_at_all(world: Registry) -> None:
+    """If the UDP port is taken, the TCP port is closed again."""
 
     def taken(*_: object) -> None:
         raise BindError("taken")
@@ -234,8 +234,8 @@ def test_a_listener_opens_whole_or_not_at_all(world: Registry) -> None:
     assert Address("10.0.0.8", 1235) not in world.internet.listeners
 
 
-def test_the_log_says_who_and_never_what(world: Registry, caplog: pytest.LogCaptureFixture) -> None:
-    """Who came, logged in and left; no password, and no control character of a stranger's."""
+def test_log_has_users_but_no_secrets(world: Registry, caplog: pytest.LogCaptureFixture) -> None:
+    """The log names users and outcomes; it has no passwords and no control characters."""
     caplog.set_level(logging.DEBUG)
     client = world.client()
     client.say(Register("alice", "hush-hush"), AnnouncePort(4000))
@@ -250,7 +250,7 @@ def test_the_log_says_who_and_never_what(world: Registry, caplog: pytest.LogCapt
 
 
 class TestLimits:
-    """What the listeners do with budgets."""
+    """Limits that the listeners enforce."""
 
     @pytest.fixture
     def limited(self, loop: Loop, tmp_path: Path) -> Iterator[Registry]:
@@ -259,8 +259,8 @@ class TestLimits:
         yield Registry(loop, accounts, limits)
         accounts.close()
 
-    def test_one_address_has_its_few_connections(self, limited: Registry) -> None:
-        """Whoever leaves makes room; others are not touched."""
+    def test_connections_per_address_are_limited(self, limited: Registry) -> None:
+        """A closed connection makes room; other addresses are not affected."""
         clients = [limited.client() for _ in range(5)]
         settle(limited.loop)
         assert [c.closed for c in clients] == [False] * 3 + [True] * 2
@@ -268,8 +268,10 @@ class TestLimits:
         clients[0].say(Logout())
         assert limited.client().say(Search("x")).endswith(b"NOT_FOUND")
 
-    def test_of_too_many_who_have_not_logged_in_the_oldest_goes(self, limited: Registry) -> None:
-        """At the original listener, where nothing hurries them; who has logged in stays."""
+    def test_oldest_anonymous_connection_gives_way(self, limited: Registry) -> None:
+        """At the original listener the oldest anonymous connection gives way; logged-in clients
+        stay.
+        """
         user = limited.client("10.0.2.1")
         user.say(Register("alice", "password"))
         silent = [limited.client(f"10.0.3.{i}") for i in range(6)]
@@ -277,8 +279,8 @@ class TestLimits:
         assert [c.closed for c in silent] == [True] * 2 + [False] * 4
         assert user.say(Search("x")).endswith(b"NOT_FOUND")
 
-    def test_half_a_frame_has_a_deadline(self, limited: Registry) -> None:
-        """From its first byte; silence between frames has none at this listener."""
+    def test_partial_frame_has_a_deadline(self, limited: Registry) -> None:
+        """A frame must be complete in time; silence between frames is allowed at this listener."""
         patient, slow = limited.client(), limited.client()
         slow.transport.write(b"3         SEARCH ")
         advance(limited.loop, 5)
@@ -288,8 +290,8 @@ class TestLimits:
         advance(limited.loop, 1000)
         assert patient.say(Search("x")).endswith(b"NOT_FOUND")
 
-    def test_whoever_goes_on_talking_is_not_late(self, limited: Registry) -> None:
-        """Even if every piece ends in the middle of a frame."""
+    def test_continuous_sender_is_not_timed_out(self, limited: Registry) -> None:
+        """A client that keeps sending is not timed out, even if each read ends within a frame."""
         client = limited.client()
         frame = ORIGINAL.encode(Search("x"))
         client.transport.write(frame[:5])
@@ -300,7 +302,7 @@ class TestLimits:
         assert not client.closed
 
     def test_silence_at_the_secure_listener_has_a_deadline(self, limited: Registry) -> None:
-        """Before the handshake, and between it and the login."""
+        """A client must complete the handshake and then log in, each in time."""
         silent = limited.client(port=7117)
         shaken = limited.client("10.0.0.3", port=7117)
         engine = StandardEngine(client_context(checked=False), server_name="r")
@@ -316,8 +318,8 @@ class TestLimits:
         assert silent.closed
         assert ended
 
-    def test_handshakes_under_way_have_an_end(self, limited: Registry) -> None:
-        """A flood of callers that say nothing keeps nobody out: the oldest of them goes."""
+    def test_pending_handshakes_are_limited(self, limited: Registry) -> None:
+        """The oldest pending handshake gives way, so a flood keeps no client out."""
         flood = [limited.client(f"10.0.1.{i}", port=7117) for i in range(5)]
         settle(limited.loop)
         assert [c.closed for c in flood] == [True] * 3 + [False] * 2
@@ -330,10 +332,10 @@ class TestLimits:
         assert limited.client("10.0.1.0").say(Search("x")).endswith(b"NOT_FOUND")
 
 
-def test_a_port_that_only_udp_cannot_have_is_chosen_again(
+def test_automatic_port_is_chosen_again_if_udp_is_taken(
     world: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the system chooses; a port that was asked for is that one or none."""
+    """A port chosen by the system is chosen again; a requested port raises an error."""
     open_udp = world.network.open_udp
     tried: list[int] = []
 

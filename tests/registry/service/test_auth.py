@@ -1,4 +1,4 @@
-"""Who gets in: what a thief, a guesser and two at once must not bring about."""
+"""Authentication against stolen tokens, guessed passwords and races."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -32,14 +32,14 @@ OK, FAIL = Outcome.OK, Outcome.FAIL
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
-    """A registry that counts guesses."""
+    """Yield a registry that limits guesses."""
     clock = FakeClock()
     with closing(OpenedAccounts(tmp_path / "a.sqlite3", clock)) as accounts:
         yield Registry(accounts, clock, Limits(login_tries=3, registrations_per_hour=2))
 
 
-def test_a_stolen_token_guesses_no_password(registry: Registry) -> None:
-    """PASSWD counts like a login."""
+def test_stolen_token_cannot_guess_the_password(registry: Registry) -> None:
+    """PASSWD counts as a login attempt."""
     thief = registry.client_session(secure=True)
     registry.ask(thief, Register("alice", "password", KEY))
     answers = [registry.ask(thief, ChangePassword("wrong", "new password")) for _ in range(5)]
@@ -47,8 +47,8 @@ def test_a_stolen_token_guesses_no_password(registry: Registry) -> None:
     assert answers == [wrong] * 3 + [SlowDown(1.0)] * 2
 
 
-def test_guesses_at_once_count_before_they_are_checked(registry: Registry) -> None:
-    """However many come in one breath."""
+def test_concurrent_guesses_count_before_they_are_checked(registry: Registry) -> None:
+    """Guesses count when they arrive, however many arrive together."""
     registry.ask(registry.client_session(), Register("alice", "password"))
     visitors = [registry.client_session("10.6.6.6") for _ in range(50)]
     answers = [registry.answer(v, Login("alice", "wrong")) for v in visitors]
@@ -56,8 +56,8 @@ def test_guesses_at_once_count_before_they_are_checked(registry: Registry) -> No
 
 
 @pytest.mark.parametrize("how", ["password", "tokens"])
-def test_ending_all_logins_ends_those_that_are_open(registry: Registry, how: str) -> None:
-    """The node that is online, and an errand that is under way; not the one who asks."""
+def test_ending_all_logins_disconnects_open_sessions(registry: Registry, how: str) -> None:
+    """Other sessions and transient logins are disconnected, but not the one that asked."""
     registry.ask(registry.client_session(secure=True), Register("alice", "password", KEY))
     online, errand, owner = (registry.client_session(secure=True) for _ in range(3))
     registry.ask(online, Login("alice", "password", key=OTHER_KEY))
@@ -79,8 +79,8 @@ def test_ending_all_logins_ends_those_that_are_open(registry: Registry, how: str
     assert answer.outcome is OK
 
 
-def test_a_login_beside_its_own_registration(registry: Registry) -> None:
-    """The account is on the disk before it is known in memory."""
+def test_login_during_its_own_registration(registry: Registry) -> None:
+    """A login works as soon as the account is on disk, even before the registration is answered."""
     making, entering = registry.client_session(), registry.client_session()
     made = registry.answer(making, Register("alice", "password"))
     assert isinstance(made, BlockingJob)
@@ -89,15 +89,17 @@ def test_a_login_beside_its_own_registration(registry: Registry) -> None:
     assert made.then(creation) == RegisterResult(OK)
 
 
-def test_names_of_the_original_dialect_stay_there(registry: Registry) -> None:
-    """At the secure listener no two names look alike."""
+def test_names_of_the_original_dialect_are_refused_at_the_secure_listener(
+    registry: Registry,
+) -> None:
+    """The secure listener refuses names that could look alike."""
     registry.ask(registry.client_session(), Register("Alice", "password"))
     answer = registry.ask(registry.client_session(secure=True), Login("Alice", "password", key=KEY))
     assert answer == LoginResult(FAIL, Reason.BAD_NAME)
 
 
-def test_wrong_codes_use_up_nobodys_registrations(tmp_path: Path) -> None:
-    """Only accounts that are made count in all."""
+def test_wrong_invite_codes_do_not_use_up_registrations(tmp_path: Path) -> None:
+    """Only accounts that are created count towards the limit."""
     clock = FakeClock()
     with closing(OpenedAccounts(tmp_path / "a.sqlite3", clock)) as accounts:
         limits = Limits(registrations_per_hour=2)
@@ -109,8 +111,8 @@ def test_wrong_codes_use_up_nobodys_registrations(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["password", "token"])
-def test_a_login_that_a_log_out_overtakes_does_not_get_in(registry: Registry, how: str) -> None:
-    """It was right when it was checked; it is to be checked again."""
+def test_login_overtaken_by_a_logout_is_refused(registry: Registry, how: str) -> None:
+    """A login that was checked before a logout has to be checked again."""
     first = registry.client_session(secure=True)
     made = registry.ask(first, Register("alice", "password", KEY))
     assert isinstance(made, RegisterResult)

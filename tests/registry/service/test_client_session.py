@@ -1,10 +1,10 @@
-"""Who is at the other end, as the decisions see them."""
+"""A client session as the service sees it."""
 
 from p2pchat.registry.service.client_session import ClientSession
 
 
-def test_a_visitor_counts_by_its_group_and_is_nobody_yet() -> None:
-    """Until a login."""
+def test_new_session_is_anonymous_and_grouped_by_network() -> None:
+    """Before a login, a session has no user and counts by its network."""
     client_session = ClientSession("2001:db8:1:2::5", lambda _: None, lambda _: None)
     assert client_session.group == "2001:db8:1:2::/64"
     assert (client_session.username, client_session.online_session, client_session.gone) == (

@@ -1,4 +1,4 @@
-"""What was answered, in words that a dashboard shows."""
+"""Counters of answers for a dashboard."""
 
 from p2pchat.protocol.messages import (
     LoginResult,
@@ -13,8 +13,8 @@ from p2pchat.protocol.messages import (
 from p2pchat.registry.service.counters import Counters
 
 
-def test_answers_are_told_apart_by_outcome_and_reason() -> None:
-    """And no name of anybody is in them."""
+def test_answers_are_counted_by_outcome_and_reason() -> None:
+    """Answers are counted by kind and outcome or reason, without usernames."""
     counters = Counters()
     for answer in (
         RegisterResult(Outcome.OK),

@@ -1,4 +1,4 @@
-"""What a search finds of who is not online, at either listener."""
+"""What a search returns for users who are not online, at either listener."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from p2pchat.registry.store.accounts import AccountPolicy
 KEY = b"k" * 32
 
 
-def test_who_is_not_online_is_offline_or_nobody() -> None:
-    """A key is told at a secure listener only."""
+def test_offline_and_unknown_users_are_distinguished() -> None:
+    """A known user is offline, an unknown one not found; only the secure listener returns keys."""
     standing = AccountPolicy(KEY, allows_original=False)
     directory = MemoryDirectory([("alice", standing)])
     directory.admit("olga")

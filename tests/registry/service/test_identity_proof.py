@@ -1,4 +1,4 @@
-"""Who has a token or a password, and not the key, gets nowhere at the secure listener."""
+"""A token or a password without the identity key is useless at the secure listener."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -32,7 +32,7 @@ REGISTER = Register("alice", "password", KEY)
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
-    """A registry that counts guesses, and has an account."""
+    """Yield a registry that limits guesses and has one account."""
     clock = FakeClock()
     clock.time = 1e6
     with closing(OpenedAccounts(tmp_path / "a.sqlite3", clock)) as accounts:
@@ -49,14 +49,14 @@ def sign(
     registry: Registry,
     channel: Channel | None = None,
 ) -> Login:
-    """Sign a request for a visitor's channel, or for another one."""
+    """Sign a request for a session's channel, or for another one."""
     signed = proven(request, channel or client_session.channel, registry.wall_clock)
     assert isinstance(signed, Login)
     return signed
 
 
 def token_of(registry: Registry) -> str:
-    """Give a token of alice's."""
+    """Return a token of alice."""
     client_session = registry.client_session(secure=True)
     answer = registry.ask(client_session, Login("alice", "password", key=KEY))
     assert isinstance(answer, LoginResult)
@@ -70,8 +70,8 @@ def token_of(registry: Registry) -> str:
     "forgery",
     ["no key", "no proof", "another's", "another channel", "another time", "another name"],
 )
-def test_a_secret_without_the_key_is_useless(registry: Registry, by: str, forgery: str) -> None:
-    """Neither is a proof that was made for something else."""
+def test_secret_without_the_key_is_useless(registry: Registry, by: str, forgery: str) -> None:
+    """A password or token is refused without a proof made for this very login."""
     secret: dict[str, Any] = {"password": "password"}
     if by == "token":
         secret = {"token": token_of(registry)}
@@ -97,8 +97,8 @@ def test_a_secret_without_the_key_is_useless(registry: Registry, by: str, forger
     assert registry.service.answer(thief, signed) != LoginResult(FAIL, Reason.BAD_PROOF)
 
 
-def test_a_password_is_not_even_checked_without_a_proof(registry: Registry) -> None:
-    """Else the registry would tell a thief whether it is right."""
+def test_password_is_not_checked_without_a_proof(registry: Registry) -> None:
+    """Without a proof the registry does not reveal whether the password is right."""
     thief = registry.client_session(secure=True)
     answers = {
         registry.service.answer(thief, Login("alice", password, key=KEY))
@@ -108,8 +108,8 @@ def test_a_password_is_not_even_checked_without_a_proof(registry: Registry) -> N
 
 
 @pytest.mark.parametrize("ahead", [-MAX_CLOCK_SKEW_S - 1, MAX_CLOCK_SKEW_S + 1, 2**40])
-def test_a_proof_of_another_day_is_refused_in_so_many_words(registry: Registry, ahead: int) -> None:
-    """A client whose clock is wrong is told so."""
+def test_proof_of_another_day_is_refused_with_bad_clock(registry: Registry, ahead: int) -> None:
+    """A client whose clock is wrong gets BAD_CLOCK."""
     client_session = registry.client_session(secure=True)
     there = FakeClock()
     there.time = registry.wall_clock.time + ahead
@@ -117,8 +117,8 @@ def test_a_proof_of_another_day_is_refused_in_so_many_words(registry: Registry, 
     assert registry.service.answer(client_session, signed) == LoginResult(FAIL, Reason.BAD_CLOCK)
 
 
-def test_an_account_is_made_for_a_key_that_is_proved(registry: Registry) -> None:
-    """Nobody publishes somebody else's key as their own."""
+def test_registration_needs_a_proof_of_the_key(registry: Registry) -> None:
+    """A user cannot register another user's key."""
     thief = registry.client_session(secure=True)
     forged = proven(Register("mallory", "password", KEY), thief.channel, lambda: 1e6, sign=False)
     answer = registry.service.answer(thief, forged)
@@ -130,7 +130,7 @@ def test_an_account_is_made_for_a_key_that_is_proved(registry: Registry) -> None
     )
 
 
-def test_nothing_is_proved_at_the_original_listener(registry: Registry) -> None:
-    """Its clients know of no keys."""
+def test_original_listener_needs_no_proof(registry: Registry) -> None:
+    """Clients of the original dialect have no keys."""
     client_session = registry.client_session()
     assert registry.ask(client_session, Register("olga", "pw")) == RegisterResult(Outcome.OK)

@@ -1,10 +1,10 @@
-"""Connections and wrong passwords of strangers; "now" is a number in the test's hand."""
+"""Limits on connections and wrong passwords; the test passes in the time."""
 
 from p2pchat.registry.service.limits import NO_LIMITS, ConnectionCount, Limits, LoginTries, Rank
 
 
-def test_connections_are_counted_and_given_back() -> None:
-    """Per address; others are not touched."""
+def test_connections_are_counted_and_released() -> None:
+    """Connections are counted per address; a limit of 0 is off."""
     count = ConnectionCount(2)
     assert [count.open("a") for _ in range(3)] == [True, True, False]
     assert count.open("b")
@@ -14,8 +14,10 @@ def test_connections_are_counted_and_given_back() -> None:
     assert all(unlimited.open("a") for _ in range(1000))
 
 
-def test_guessing_becomes_slow_for_the_guesser_alone() -> None:
-    """The owner, elsewhere, is not kept out; nor is another account from the guesser's address."""
+def test_guessing_slows_down_only_the_guesser() -> None:
+    """Waits double for one account and address; the owner elsewhere and other accounts are not
+    affected.
+    """
     tries = LoginTries(Limits(login_tries=3, login_tries_per_address=0))
     waits = []
     now = 0.0
@@ -30,22 +32,22 @@ def test_guessing_becomes_slow_for_the_guesser_alone() -> None:
     assert tries.begin("bob", "bad", now) == 0
 
 
-def test_many_guesses_at_once_are_no_way_around() -> None:
-    """A try counts from its beginning."""
+def test_concurrent_guesses_do_not_bypass_the_limit() -> None:
+    """An attempt counts from its beginning."""
     tries = LoginTries(Limits(login_tries=10))
     assert [tries.begin("alice", "bad", 0) for _ in range(900)].count(0) == 10
 
 
-def test_trying_many_accounts_becomes_slow_too() -> None:
-    """Per address."""
+def test_guessing_many_accounts_is_limited_per_address() -> None:
+    """Guesses for many accounts from one address are limited together."""
     tries = LoginTries(Limits(login_tries=3, login_tries_per_address=10))
     waits = [tries.begin(f"user{i}", "bad", 0) for i in range(11)]
     assert waits == [0] * 10 + [1]
     assert tries.begin("somebody", "good", 0) == 0
 
 
-def test_a_right_password_clears_and_time_heals() -> None:
-    """Whoever mistyped a few times is not punished for days, nor are others at the address."""
+def test_success_resets_and_time_reduces_the_wait() -> None:
+    """A right password resets the wait, and time reduces it to at most the longest delay."""
     limits = Limits(login_tries=2, login_tries_per_address=4, longest_login_delay=100)
     tries = LoginTries(limits)
     for _ in range(100):
@@ -58,8 +60,8 @@ def test_a_right_password_clears_and_time_heals() -> None:
     assert tries.begin("alice", "home", now + 1_000_000) == 0
 
 
-def test_no_number_of_guesses_is_too_much_for_the_counter() -> None:
-    """Every one is another doubling, up to the longest delay, or a day."""
+def test_any_number_of_guesses_is_counted() -> None:
+    """The delay stops growing at its limit, or at a day."""
     tries = LoginTries(Limits(login_tries=1, longest_login_delay=1e300))
     now = 0.0
     for _ in range(5000):
@@ -68,8 +70,10 @@ def test_no_number_of_guesses_is_too_much_for_the_counter() -> None:
     assert tries.begin("alice", "bad", now) == 86400
 
 
-def test_whose_password_is_looked_at_first() -> None:
-    """Who logged in from there before, then strangers, then addresses that guessed wrong."""
+def test_rank_prefers_known_addresses() -> None:
+    """Known addresses of an account come first, then strangers, then addresses that
+    guessed wrong.
+    """
     tries = LoginTries(Limits(longest_login_delay=10))
     assert tries.rank("alice", "home", 0) is Rank.STRANGER
     tries.begin("alice", "home", 0)
@@ -85,7 +89,7 @@ def test_whose_password_is_looked_at_first() -> None:
     assert Rank.QUICK < Rank.KNOWN < Rank.STRANGER < Rank.GUESSER
 
 
-def test_no_limits_limit_nothing() -> None:
-    """`--limits none`."""
+def test_no_limits_never_delay() -> None:
+    """With `--limits none` no attempt is delayed."""
     tries = LoginTries(NO_LIMITS)
     assert not any(tries.begin("a", "b", 0) for _ in range(1000))

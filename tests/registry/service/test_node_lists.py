@@ -1,4 +1,4 @@
-"""The list of a registry's nodes: signed, short-lived, and the right one for each client."""
+"""The list of a registry's nodes: signed, short-lived, and chosen by the key a client knows."""
 
 from pathlib import Path
 
@@ -28,8 +28,8 @@ def is_good(signed: SignedNodes | None) -> bool:
     return is_signed(statement, signed.signature, signed.key)
 
 
-def test_our_own_list_is_signed_for_days(tmp_path: Path) -> None:
-    """In one order, whatever order the database has."""
+def test_own_list_is_sorted_and_signed_for_days(tmp_path: Path) -> None:
+    """The node's own list is sorted, signed and valid for its lifetime."""
     clock = FakeClock()
     ours = lists(tmp_path, "a", clock)
     ours.others = OTHERS
@@ -40,16 +40,16 @@ def test_our_own_list_is_signed_for_days(tmp_path: Path) -> None:
     assert is_good(own)
 
 
-def test_no_other_node_is_said_too(tmp_path: Path) -> None:
-    """An empty list that is signed ends what a client believed."""
+def test_empty_list_is_signed(tmp_path: Path) -> None:
+    """An empty signed list replaces what a client knew."""
     own = lists(tmp_path, "a", FakeClock()).own
     assert own is not None
     assert own.nodes == ()
     assert is_good(own)
 
 
-def test_it_is_signed_anew_when_it_must_be(tmp_path: Path) -> None:
-    """Changed, an hour old, or the clock was set back; else it is the same."""
+def test_list_is_signed_again_only_when_needed(tmp_path: Path) -> None:
+    """The list is signed again if it changed, is an hour old, or the clock was set back."""
     clock = FakeClock()
     ours = lists(tmp_path, "a", clock)
     first = ours.own
@@ -67,8 +67,8 @@ def test_it_is_signed_anew_when_it_must_be(tmp_path: Path) -> None:
     assert is_good(ours.own)
 
 
-def test_a_client_is_given_the_list_of_the_node_whose_key_it_knows(tmp_path: Path) -> None:
-    """Whichever node it has come to."""
+def test_client_gets_the_list_signed_by_the_key_it_knows(tmp_path: Path) -> None:
+    """A client gets the list of the node whose key it knows, at any node."""
     clock = FakeClock()
     ours, theirs = (lists(tmp_path, letter, clock) for letter in "ab")
     assert ours.signer is not None
@@ -83,14 +83,14 @@ def test_a_client_is_given_the_list_of_the_node_whose_key_it_knows(tmp_path: Pat
     assert ours.vouched_by(theirs.signer.fingerprint) is None
 
 
-def test_there_may_be_more_nodes_than_a_list_holds(tmp_path: Path) -> None:
-    """Some is better than none."""
+def test_long_list_is_cut(tmp_path: Path) -> None:
+    """If there are more nodes than fit, the list contains as many as possible."""
     ours = lists(tmp_path, "a", FakeClock())
     ours.others = tuple(f"p2p://{n}.example#key" for n in range(MAX_NODES + 1))
     assert ours.own is not None
     assert len(ours.own.nodes) == MAX_NODES
 
 
-def test_who_has_no_key_signs_nothing() -> None:
-    """The secure listener is closed."""
+def test_node_without_a_key_signs_nothing() -> None:
+    """A node without a secure listener has no key and no list."""
     assert NodeLists(FakeClock()).vouched_by("") is None

@@ -1,4 +1,4 @@
-"""A request in, an answer out: the registry's decisions, without a wire."""
+"""The decisions of the registry: requests and answers without a connection."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -47,7 +47,7 @@ OK, FAIL = Outcome.OK, Outcome.FAIL
 
 
 class Registry:
-    """A service, and the visitors that were hung up on."""
+    """A service, and the client sessions that it disconnected."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Registry:
     def answer(
         self, client_session: ClientSession, request: Message
     ) -> Message | BlockingJob | Deferred:
-        """Answer a request, which proves its identity where that is due."""
+        """Answer a request, with a proof of identity where one is needed."""
         proved = proven(request, client_session.channel, self.wall_clock)
         return self.service.answer(client_session, proved)
 
@@ -103,7 +103,7 @@ class Registry:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
-    """A registry with no accounts."""
+    """Yield a registry without accounts."""
     wall_clock = FakeClock()
     accounts = OpenedAccounts(tmp_path / "a.sqlite3", wall_clock)
     yield Registry(accounts, wall_clock)
@@ -111,7 +111,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 
 def test_registering_logs_in(registry: Registry) -> None:
-    """After `REG` `OK` the user is logged in; a taken name is refused."""
+    """A successful registration logs in; a taken name is refused."""
     client_session = registry.client_session()
     assert registry.ask(client_session, Register("alice", "a b")) == RegisterResult(OK)
     assert client_session.online_session is not None
@@ -121,8 +121,8 @@ def test_registering_logs_in(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize("username", ["", "a\x1bb", "x" * 65, "a\u202eb"])
-def test_unspeakable_names_are_refused(registry: Registry, username: str) -> None:
-    """With an answer, not a violation: somebody typed that."""
+def test_invalid_names_are_refused_with_an_answer(registry: Registry, username: str) -> None:
+    """An invalid name is refused with an answer, since a user typed it."""
     assert registry.ask(registry.client_session(), Register(username, "pw")) == RegisterResult(
         FAIL, Reason.BAD_NAME
     )
@@ -131,15 +131,15 @@ def test_unspeakable_names_are_refused(registry: Registry, username: str) -> Non
     )
 
 
-def test_an_empty_password_is_refused(registry: Registry) -> None:
-    """No account without one."""
+def test_empty_password_is_refused(registry: Registry) -> None:
+    """An account needs a password."""
     assert registry.ask(registry.client_session(), Register("alice", "")) == RegisterResult(
         FAIL, Reason.WEAK_PASSWORD
     )
 
 
-def test_logging_in_takes_the_right_password(registry: Registry) -> None:
-    """Whole, with its spaces."""
+def test_login_needs_the_exact_password(registry: Registry) -> None:
+    """The password must match exactly, including spaces."""
     registry.ask(registry.client_session(), Register("alice", "a b "))
     for password in ("a", "a b", "", "x"):
         client_session = registry.client_session()
@@ -150,8 +150,8 @@ def test_logging_in_takes_the_right_password(registry: Registry) -> None:
     assert registry.ask(registry.client_session(), Login("alice", "a b ")) == LoginResult(OK)
 
 
-def test_a_search_has_three_outcomes(registry: Registry) -> None:
-    """Online with an address once a port was accepted, offline, not found."""
+def test_search_has_three_outcomes(registry: Registry) -> None:
+    """A search returns ONLINE once a port is accepted, OFFLINE, or NOT_FOUND."""
     alice = registry.client_session("10.0.0.9")
     stranger = registry.client_session()
     registry.ask(alice, Register("alice", "pw"))
@@ -164,8 +164,10 @@ def test_a_search_has_three_outcomes(registry: Registry) -> None:
     assert registry.ask(stranger, Search("alice")) == SearchResult(Presence.OFFLINE)
 
 
-def test_ports(registry: Registry) -> None:
-    """Taken, no port, and another try (PROTOCOL, "client and registry")."""
+def test_invalid_and_taken_ports_are_refused(registry: Registry) -> None:
+    """A taken or invalid port is refused, and another may be tried (PROTOCOL, "client and
+    registry").
+    """
     registry.online("alice", 4000)
     bob = registry.client_session()
     registry.ask(bob, Register("bob", "pw"))
@@ -174,8 +176,8 @@ def test_ports(registry: Registry) -> None:
     assert registry.ask(bob, AnnouncePort(4001)) == AnnouncePortResult(OK)
 
 
-def test_a_second_login_hangs_up_on_the_first(registry: Registry) -> None:
-    """With the right password only."""
+def test_second_login_disconnects_the_first(registry: Registry) -> None:
+    """A second login with the right password disconnects the first session."""
     first = registry.online("alice", 4000)
     registry.ask(registry.client_session(), Login("alice", "wrong"))
     assert registry.hung_up == []
@@ -186,8 +188,8 @@ def test_a_second_login_hangs_up_on_the_first(registry: Registry) -> None:
     assert registry.ask(second, AnnouncePort(5000)) == AnnouncePortResult(OK)
 
 
-def test_the_silent_are_hung_up_on(registry: Registry) -> None:
-    """150 s after the login, or after the last HELLO from their own host."""
+def test_silent_clients_are_disconnected(registry: Registry) -> None:
+    """A client is disconnected 150 s after its login or its last HELLO from its own host."""
     alice, bob = registry.online("alice", 1), registry.online("bob", 2)
     registry.clock.time += 100
     registry.service.hear(Hello("alice"), "10.0.0.1")
@@ -200,8 +202,8 @@ def test_the_silent_are_hung_up_on(registry: Registry) -> None:
     assert [client_session for client_session, _ in registry.hung_up] == [bob, alice]
 
 
-def test_a_registry_that_stood_still_begins_patience_anew(registry: Registry) -> None:
-    """Not after a moment, which the system's buffers bridge."""
+def test_stalled_registry_restarts_the_patience(registry: Registry) -> None:
+    """After a long stall the patience restarts; after a short one it does not."""
     alice = registry.online("alice", 1)
     registry.clock.time += 151
     assert registry.service.hang_up_on_the_silent(late=1.1) == registry.clock.time + 150
@@ -211,8 +213,8 @@ def test_a_registry_that_stood_still_begins_patience_anew(registry: Registry) ->
     assert registry.hung_up == [(alice, Reason.SILENT)]
 
 
-def test_whoever_went_while_being_checked_is_not_online(registry: Registry) -> None:
-    """But the account that was made meanwhile is there."""
+def test_client_that_leaves_during_a_registration_is_offline(registry: Registry) -> None:
+    """The account exists, but the user is not online."""
     client_session = registry.client_session()
     work = registry.answer(client_session, Register("alice", "pw"))
     assert isinstance(work, BlockingJob)
@@ -226,8 +228,8 @@ def test_whoever_went_while_being_checked_is_not_online(registry: Registry) -> N
     assert registry.ask(registry.client_session(), Login("alice", "pw")) == LoginResult(OK)
 
 
-def test_two_register_one_name_at_once(registry: Registry) -> None:
-    """Both are being checked; the database gives it to one."""
+def test_two_concurrent_registrations_of_one_name(registry: Registry) -> None:
+    """If both are checked at once, the database gives the name to one."""
     one, two = registry.client_session(), registry.client_session()
     works = [registry.answer(v, Register("alice", v.host)) for v in (one, two)]
     answers = [work.then(work.job()) for work in works if isinstance(work, BlockingJob)]
@@ -235,8 +237,8 @@ def test_two_register_one_name_at_once(registry: Registry) -> None:
     assert two.online_session is None
 
 
-class TestSecureDoor:
-    """What the registry decides for visitors of the secure listener."""
+class TestSecureListener:
+    """What the service decides for clients of the secure listener."""
 
     def secure(self, registry: Registry, host: str = "10.0.0.1") -> ClientSession:
         return registry.client_session(host, secure=True)
@@ -258,13 +260,15 @@ class TestSecureDoor:
             ("alice", "short", Reason.WEAK_PASSWORD),
         ],
     )
-    def test_reasons(self, registry: Registry, name: str, password: str, reason: Reason) -> None:
-        """A refusal says why."""
+    def test_refused_registration_says_why(
+        self, registry: Registry, name: str, password: str, reason: Reason
+    ) -> None:
+        """A refused registration says why."""
         answer = registry.ask(self.secure(registry), Register(name, password))
         assert answer == RegisterResult(FAIL, reason)
 
-    def test_a_token_logs_in(self, registry: Registry) -> None:
-        """For its account and key; not for another account, not with another key, not made up."""
+    def test_token_logs_in(self, registry: Registry) -> None:
+        """A token works only for its own account and key."""
         grant = self.register(registry)
         self.register(registry, "bob")
         good = Login("alice", token=grant.token, key=KEY)
@@ -280,8 +284,8 @@ class TestSecureDoor:
             assert registry.ask(client_session, bad) == LoginResult(FAIL, Reason.BAD_TOKEN)
             assert client_session.username is None
 
-    def test_a_token_ends_by_revocation_and_by_a_new_password(self, registry: Registry) -> None:
-        """One, or all; a replayed one does not work."""
+    def test_token_ends_by_revocation_and_by_a_new_password(self, registry: Registry) -> None:
+        """Revoking ends one token, and a new password ends all of them."""
         tokens = [self.register(registry).token]
         for _ in range(2):
             answer = registry.ask(self.secure(registry), Login("alice", "password", key=KEY))
@@ -311,8 +315,8 @@ class TestSecureDoor:
         assert isinstance(answer, LoginResult)
         assert answer.outcome is OK
 
-    def test_a_token_that_is_not_used_dies(self, registry: Registry) -> None:
-        """Thirty days after its last use, which gives another one."""
+    def test_unused_token_expires(self, registry: Registry) -> None:
+        """A token expires thirty days after its last use, which replaces it."""
         token = self.register(registry).token
         for days, outcome in ((29, OK), (29, OK), (31, FAIL)):
             registry.wall_clock.time += days * 24 * 3600
@@ -324,8 +328,8 @@ class TestSecureDoor:
                 assert answer.grant.token != token
                 token = answer.grant.token
 
-    def test_another_key_ends_the_old_ones_tokens(self, registry: Registry) -> None:
-        """Whoever knows the password may come with a new key; the search publishes that one."""
+    def test_new_key_revokes_tokens_of_the_old_one(self, registry: Registry) -> None:
+        """A login by password may bring a new key, which searches then return."""
         old = self.register(registry)
         registry.ask(self.secure(registry), Login("alice", "password", key=OTHER_KEY))
         answer = registry.ask(self.secure(registry), Login("alice", token=old.token, key=KEY))
@@ -334,8 +338,8 @@ class TestSecureDoor:
         assert isinstance(found, SearchResult)
         assert found.key == OTHER_KEY
 
-    def test_an_errand_disturbs_nobody(self, registry: Registry) -> None:
-        """It is not online and replaces no session."""
+    def test_transient_login_does_not_go_online(self, registry: Registry) -> None:
+        """A transient login is not online and replaces no session."""
         online = self.secure(registry)
         registry.ask(online, Register("alice", "password", KEY))
         registry.ask(online, AnnouncePort(4000))
@@ -348,10 +352,10 @@ class TestSecureDoor:
         found = registry.ask(self.secure(registry), Search("alice"))
         assert found == SearchResult(Presence.ONLINE, "10.0.0.1", 4000, KEY)
 
-    def test_an_account_with_a_key_keeps_out_of_the_original_listener(
+    def test_account_with_a_key_is_kept_from_the_original_listener(
         self, registry: Registry
     ) -> None:
-        """Neither logged in there, nor found there, unless its owner allows it."""
+        """Unless its owner allows it, the account can neither log in nor be found there."""
         client_session = self.secure(registry)
         registry.ask(client_session, Register("alice", "password", KEY))
         registry.ask(client_session, AnnouncePort(4000))
@@ -371,14 +375,14 @@ class TestSecureDoor:
         assert isinstance(answer, LoginResult)
         assert answer.outcome is OK
 
-    def test_who_is_at_the_original_listener_is_marked(self, registry: Registry) -> None:
-        """So that nobody talks in clear without knowing."""
+    def test_user_of_the_original_listener_is_marked(self, registry: Registry) -> None:
+        """A search marks users who can be reached in clear only."""
         registry.online("bob", 5000)
         found = registry.ask(self.secure(registry), Search("bob"))
         assert found == SearchResult(Presence.ONLINE, "10.0.0.1", 5000, None, in_clear=True)
 
-    def test_watchers_are_told(self, registry: Registry) -> None:
-        """Of every change of an address, at once, until they leave or watch others."""
+    def test_watchers_are_told_of_changes(self, registry: Registry) -> None:
+        """Watchers are told of each change until they leave or watch others."""
         watcher, other = self.secure(registry), self.secure(registry)
         self.register(registry, "bob")
         here = registry.ask(watcher, Watch(("bob", "nobody")))
@@ -401,10 +405,10 @@ class TestSecureDoor:
         registry.ask(self.secure(registry), Login("bob", "password", key=KEY))
         assert len(registry.told) == 3
 
-    def test_heartbeats_of_an_errand_are_answered_and_keep_nobody_online(
+    def test_transient_heartbeats_are_answered_but_keep_no_user_online(
         self, registry: Registry
     ) -> None:
-        """They say whether UDP comes through; the node's own patience goes on running out."""
+        """They show whether UDP gets through; the session's own patience is not extended."""
         node = self.secure(registry)
         registry.ask(node, Register("alice", "password", KEY))
         registry.clock.time += 100
@@ -427,8 +431,8 @@ class TestSecureDoor:
         registry.service.leave(errand)
         assert not hear(3)
 
-    def test_heartbeats_must_be_sealed(self, registry: Registry) -> None:
-        """Forged, repeated, from elsewhere, in clear: no effect, no answer."""
+    def test_heartbeats_must_be_authenticated(self, registry: Registry) -> None:
+        """Forged, repeated, redirected or plain heartbeats have no effect and no answer."""
         client_session = self.secure(registry)
         answer = registry.ask(client_session, Register("alice", "password", KEY))
         assert isinstance(answer, RegisterResult)
@@ -455,7 +459,7 @@ class TestSecureDoor:
 
 
 class TestLimits:
-    """What the service does with budgets."""
+    """Limits that the service enforces."""
 
     @pytest.fixture
     def limited(self, tmp_path: Path) -> Iterator[Registry]:
@@ -471,8 +475,8 @@ class TestLimits:
         yield Registry(accounts, wall_clock, limits)
         accounts.close()
 
-    def test_a_guesser_waits_and_the_owner_does_not(self, limited: Registry) -> None:
-        """SlowDown with seconds, and no password is looked at meanwhile."""
+    def test_guesser_waits_and_the_owner_does_not(self, limited: Registry) -> None:
+        """A guesser gets SLOW_DOWN and no password is checked; the owner elsewhere can log in."""
         limited.ask(limited.client_session(secure=True), Register("alice", "password", KEY))
         guess = Login("alice", "wrong password", key=KEY)
         answers = [
@@ -491,8 +495,8 @@ class TestLimits:
         assert isinstance(late, LoginResult)
         assert late.outcome is OK
 
-    def test_registrations_from_one_address(self, limited: Registry) -> None:
-        """The next one is told when."""
+    def test_registrations_per_address_are_limited(self, limited: Registry) -> None:
+        """The next registration is refused with the time to wait."""
         answers = [
             limited.ask(limited.client_session(secure=True), Register(f"user{i}", "password"))
             for i in range(3)
@@ -500,8 +504,8 @@ class TestLimits:
         assert [type(answer) for answer in answers] == [RegisterResult] * 2 + [SlowDown]
         assert answers[2] == SlowDown(1800.0)
 
-    def test_searches_by_one_account(self, limited: Registry) -> None:
-        """From wherever it asks; at the original listener, by one address."""
+    def test_searches_per_account_are_limited(self, limited: Registry) -> None:
+        """Searches are limited per account, and at the original listener per address."""
         for host in ("10.0.0.1", "10.0.0.2"):
             client_session = limited.client_session(host, secure=True)
             client_session.username = "alice"
@@ -510,8 +514,8 @@ class TestLimits:
         answers = [limited.ask(limited.client_session(), Search("bob")) for _ in range(3)]
         assert answers[1:] == [SearchResult(Presence.NOT_FOUND), SlowDown(30.0)]
 
-    def test_requests_from_one_address(self, limited: Registry) -> None:
-        """Whatever they ask."""
+    def test_requests_per_address_are_limited(self, limited: Registry) -> None:
+        """Requests of any kind are limited per address."""
         client_session = limited.client_session()
         answers = [limited.ask(client_session, AnnouncePort(None)) for _ in range(10)]
         assert answers.count(SlowDown(1.0)) == 2
@@ -519,8 +523,8 @@ class TestLimits:
             limited.ask(limited.client_session("10.0.0.2"), AnnouncePort(1)), SlowDown
         )
 
-    def test_whose_password_is_looked_at_first(self, limited: Registry) -> None:
-        """Tokens need no hash; whoever has logged in from there goes before the rest."""
+    def test_logins_are_ranked(self, limited: Registry) -> None:
+        """Tokens need no hash and come first, then known addresses, strangers and guessers."""
         grant = limited.ask(limited.client_session(secure=True), Register("alice", "password", KEY))
         assert isinstance(grant, RegisterResult)
         assert grant.grant is not None
@@ -540,7 +544,7 @@ class TestLimits:
 
 
 class TestRegistration:
-    """Who may make an account."""
+    """The registration policies."""
 
     @pytest.mark.parametrize(
         ("registration", "reason"),
@@ -549,10 +553,10 @@ class TestRegistration:
             (Registration.INVITE, Reason.INVITE_NEEDED),
         ],
     )
-    def test_not_everybody(
+    def test_closed_registration_is_refused(
         self, tmp_path: Path, registration: Registration, reason: Reason
     ) -> None:
-        """At both listeners; a made up code is none."""
+        """Without a valid code, registration is refused at both listeners."""
         wall_clock = FakeClock()
         with closing(OpenedAccounts(tmp_path / "r.sqlite3", wall_clock)) as made:
             registry = Registry(made, wall_clock, registration=registration)
@@ -561,8 +565,8 @@ class TestRegistration:
                     request = Register("alice", "password", invite=invite)
                     assert registry.ask(client_session, request) == RegisterResult(FAIL, reason)
 
-    def test_by_invitation(self, tmp_path: Path) -> None:
-        """Once."""
+    def test_invite_code_works_once(self, tmp_path: Path) -> None:
+        """A code for one account works once."""
         wall_clock = FakeClock()
         with closing(OpenedAccounts(tmp_path / "r.sqlite3", wall_clock)) as made:
             registry = Registry(made, wall_clock, registration=Registration.INVITE)

@@ -1,4 +1,4 @@
-"""What an operator does with accounts, on either kind of database."""
+"""Account administration by the operator, on both kinds of database."""
 
 import threading
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ KEY = b"k" * 32
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """A database with no accounts."""
+    """Yield a database without accounts."""
     if request.param == "sqlite":
         opened: Store = open_file(tmp_path / "a.sqlite3")
     else:
@@ -29,8 +29,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     opened.release()
 
 
-def test_the_list_tells_who_there_is(store: Store) -> None:
-    """By name; when somebody was here last shows in what their tokens end by."""
+def test_entries_list_all_accounts(store: Store) -> None:
+    """Entries are sorted by name; the last use is derived from the expiry of the tokens."""
     clock = FakeClock()
     clock.time = 1_700_000_000
     accounts = Accounts(store, CHEAP, clock)
@@ -44,8 +44,8 @@ def test_the_list_tells_who_there_is(store: Store) -> None:
     assert (entries[1].key, entries[1].allows_original) == (KEY, True)
 
 
-def test_whoever_is_disabled_stays_out_until_enabled(store: Store) -> None:
-    """By password, by token, and if a login was just being checked."""
+def test_disabled_account_cannot_log_in_until_enabled(store: Store) -> None:
+    """A disabled account is refused by password, by token, and in a login under way."""
     accounts, account_admin = Accounts(store, CHEAP), AccountAdmin(store)
     standing = AccountPolicy(KEY, allows_original=False)
     accounts.create("bob", "x", standing, token="t")
@@ -62,8 +62,8 @@ def test_whoever_is_disabled_stays_out_until_enabled(store: Store) -> None:
     assert not account_admin.disable("nobody")
 
 
-def test_a_removed_account_leaves_nothing(store: Store) -> None:
-    """And its name is free."""
+def test_removed_account_leaves_nothing(store: Store) -> None:
+    """The account and its tokens are gone, and its name is free."""
     accounts, account_admin = Accounts(store, CHEAP), AccountAdmin(store)
     accounts.create("bob", "x", token="t")
     assert account_admin.remove("bob")
@@ -73,10 +73,8 @@ def test_a_removed_account_leaves_nothing(store: Store) -> None:
     assert list(account_admin.entries()) == []
 
 
-def test_no_token_slips_through_while_somebody_is_shut_out(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A login that is under way holds the account's row, and its token goes with the others."""
+def test_disabling_ends_the_token_of_a_concurrent_login(database: str) -> None:
+    """A concurrent login holds the account's row, so its token is ended with the others."""
     store = open_shared(database)
     accounts, account_admin = Accounts(store, CHEAP), AccountAdmin(store)
     standing = AccountPolicy(KEY, allows_original=False)

@@ -23,8 +23,8 @@ from tests.accounts import OpenedAccounts
 from tests.fakes import FakeClock
 
 
-def test_an_account_outlives_its_process(tmp_path: Path) -> None:
-    """On disk when `create` returns, known again after a restart."""
+def test_account_survives_a_restart(tmp_path: Path) -> None:
+    """An account is on disk when create() returns and is known after a restart."""
     accounts = OpenedAccounts(tmp_path / "a.sqlite3")
     assert accounts.create("bob", "secret") is Creation.MADE
     assert accounts.create("bob", "other") is Creation.NAME_TAKEN
@@ -38,8 +38,8 @@ def test_an_account_outlives_its_process(tmp_path: Path) -> None:
     again.close()
 
 
-def test_names_are_exact(tmp_path: Path) -> None:
-    """The original tells Bob from bob."""
+def test_names_are_case_sensitive(tmp_path: Path) -> None:
+    """The original dialect distinguishes Bob from bob."""
     accounts = OpenedAccounts(tmp_path / "a.sqlite3")
     accounts.create("bob", "1")
     accounts.create("Bob", "2")
@@ -48,8 +48,8 @@ def test_names_are_exact(tmp_path: Path) -> None:
     accounts.close()
 
 
-def test_the_database_is_as_safe_as_it_can_be(tmp_path: Path) -> None:
-    """WAL with synchronous=FULL; for its owner's eyes; no password in it."""
+def test_database_is_durable_and_private(tmp_path: Path) -> None:
+    """The database uses WAL with synchronous=FULL, has mode 0600 and contains no password."""
     file = tmp_path / "a.sqlite3"
     accounts = OpenedAccounts(file)
     accounts.create("bob", "hush-hush")
@@ -60,8 +60,8 @@ def test_the_database_is_as_safe_as_it_can_be(tmp_path: Path) -> None:
     assert b"hush-hush" not in file.read_bytes()
 
 
-def test_two_registries_in_one_process_do_not_see_each_other(tmp_path: Path) -> None:
-    """Nothing is global, even with both at work on threads at once."""
+def test_two_registries_in_one_process_are_separate(tmp_path: Path) -> None:
+    """Two stores share no state, even with threads at work on both."""
     stores = [OpenedAccounts(tmp_path / f"{i}.sqlite3") for i in range(2)]
     made: list[Creation] = []
 
@@ -85,8 +85,8 @@ def test_two_registries_in_one_process_do_not_see_each_other(tmp_path: Path) -> 
         store.close()
 
 
-def test_the_database_decides_who_was_first(tmp_path: Path) -> None:
-    """Ten threads register one name; one of them has it."""
+def test_concurrent_registrations_create_one_account(tmp_path: Path) -> None:
+    """Of ten threads that register one name, one succeeds."""
     accounts = OpenedAccounts(tmp_path / "a.sqlite3")
     outcomes: list[Creation] = []
 
@@ -104,8 +104,8 @@ def test_the_database_decides_who_was_first(tmp_path: Path) -> None:
     accounts.close()
 
 
-def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
-    """It would not see the names that the first one makes."""
+def test_second_process_is_refused(tmp_path: Path) -> None:
+    """A second process would not see new names of the first."""
     accounts = OpenedAccounts(tmp_path / "a.sqlite3")
     with pytest.raises(StorageError, match="another registry is using"):
         OpenedAccounts(tmp_path / "a.sqlite3")
@@ -113,8 +113,8 @@ def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
     OpenedAccounts(tmp_path / "a.sqlite3").close()
 
 
-def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
-    """An older program would not know what it does not see."""
+def test_newer_schema_is_refused(tmp_path: Path) -> None:
+    """A database of a newer version is refused."""
     with sqlite3.connect(tmp_path / "a.sqlite3") as database:
         database.execute("pragma user_version = 99")
     database.close()
@@ -123,8 +123,8 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
         OpenedAccounts(tmp_path / "a.sqlite3")
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
-    """The error says which file, and nothing is written to it."""
+def test_malformed_database_is_named(tmp_path: Path) -> None:
+    """The error names the file, and nothing is written to it."""
     file = tmp_path / "a.sqlite3"
     file.write_bytes(b"not a database" * 100)
     with pytest.raises(StorageError, match=r"a\.sqlite3"):
@@ -133,15 +133,15 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_of_somebody_else_is_named(tmp_path: Path) -> None:
-    """No traceback for a mode that is wrong."""
+def test_unwritable_folder_is_named(tmp_path: Path) -> None:
+    """A folder with the wrong mode raises an error that names the file."""
     tmp_path.chmod(0o500)
     with pytest.raises(StorageError, match=r"a\.sqlite3"):
         OpenedAccounts(tmp_path / "a.sqlite3")
 
 
-def test_a_login_that_a_new_password_overtakes_gets_no_token(tmp_path: Path) -> None:
-    """Its password was right when it was checked, and is not when the token is written."""
+def test_login_overtaken_by_a_new_password_gets_no_token(tmp_path: Path) -> None:
+    """A password that was changed after it was checked gives no token."""
     with closing(OpenedAccounts(tmp_path / "a.sqlite3")) as accounts:
         standing = AccountPolicy(b"k" * 32, allows_original=False)
         accounts.create("bob", "old", standing, token="first")
@@ -157,8 +157,8 @@ def test_a_login_that_a_new_password_overtakes_gets_no_token(tmp_path: Path) -> 
         assert accounts.redeem_token("third", "bob", standing)
 
 
-def test_an_account_is_there_with_its_token_or_not_at_all(tmp_path: Path) -> None:
-    """A disk that fails in the middle leaves neither, and the name is free."""
+def test_account_and_token_are_created_together(tmp_path: Path) -> None:
+    """If the disk fails in between, neither is created and the name stays free."""
     with closing(OpenedAccounts(tmp_path / "a.sqlite3")) as accounts:
         accounts.store.rows(
             "CREATE TRIGGER full BEFORE INSERT ON token BEGIN SELECT RAISE(ABORT, 'full'); END"
@@ -170,7 +170,7 @@ def test_an_account_is_there_with_its_token_or_not_at_all(tmp_path: Path) -> Non
 
 
 class TestTokens:
-    """A token is one of a chain: each day its successor, and never a client without one."""
+    """Tokens form a chain: each day a token has a successor."""
 
     DAY = 24 * 3600
 
@@ -187,8 +187,8 @@ class TestTokens:
     def use(self, accounts: OpenedAccounts, token: str) -> str | None:
         return accounts.redeem_token(token, "bob", NO_KEY)
 
-    def test_within_a_day_it_stays(self, accounts: OpenedAccounts, clock: FakeClock) -> None:
-        """And nothing is written: a disk that fails keeps nobody out."""
+    def test_token_is_kept_for_a_day(self, accounts: OpenedAccounts, clock: FakeClock) -> None:
+        """Within a day nothing is written, so a failing disk keeps no user out."""
         accounts.store.rows(
             "CREATE TRIGGER full BEFORE INSERT ON token BEGIN SELECT RAISE(ABORT, 'full'); END"
         )
@@ -197,8 +197,12 @@ class TestTokens:
         clock.time += 2
         assert self.use(accounts, "t") == "t"
 
-    def test_then_it_has_a_successor(self, accounts: OpenedAccounts, clock: FakeClock) -> None:
-        """The old one is good until a week after the new one was used: an answer may be lost."""
+    def test_old_token_stays_valid_until_its_successor_was_used(
+        self, accounts: OpenedAccounts, clock: FakeClock
+    ) -> None:
+        """The old token is valid for a week after the new one was used, since an answer may be
+        lost.
+        """
         clock.time += self.DAY
         second = self.use(accounts, "t")
         assert second not in {None, "t"}
@@ -212,8 +216,8 @@ class TestTokens:
         clock.time += self.DAY
         assert self.use(accounts, "t") is None
 
-    def test_unused_it_dies(self, accounts: OpenedAccounts, clock: FakeClock) -> None:
-        """After a month; and what has ended is forgotten at the next login by password."""
+    def test_unused_token_expires(self, accounts: OpenedAccounts, clock: FakeClock) -> None:
+        """A token expires after a month and is deleted at the next login by password."""
         clock.time += TOKEN_LIFETIME_S
         assert self.use(accounts, "t") is None
         match = accounts.verify("bob", "x")
@@ -221,8 +225,10 @@ class TestTokens:
         accounts.enrol("bob", match.password_hash, match.standing, "another")
         assert accounts.store.rows("SELECT COUNT(*) FROM token") == [(1,)]
 
-    def test_two_who_hold_it_each_get_one(self, accounts: OpenedAccounts, clock: FakeClock) -> None:
-        """Two processes of one profile, say: neither keeps the other out."""
+    def test_two_processes_with_one_token_each_get_a_successor(
+        self, accounts: OpenedAccounts, clock: FakeClock
+    ) -> None:
+        """Two processes of one profile do not lock each other out."""
         clock.time += self.DAY
         one, two = self.use(accounts, "t"), self.use(accounts, "t")
         assert one is not None
@@ -230,17 +236,17 @@ class TestTokens:
         assert self.use(accounts, one) == one
         assert self.use(accounts, two) == two
 
-    def test_what_the_account_allows_is_kept_with_its_key(
+    def test_allow_original_is_stored_with_the_key(
         self, accounts: OpenedAccounts, clock: FakeClock
     ) -> None:
-        """As the last login has said, whatever it logged in by."""
+        """The last login decides whether the account allows the original dialect."""
         allowed = NO_KEY._replace(allows_original=True)
         assert accounts.redeem_token("t", "bob", allowed) == "t"
         assert accounts.standing("bob") == allowed
 
 
-def test_who_looks_is_told_whether_a_registry_has_the_accounts(tmp_path: Path) -> None:
-    """Looking neither makes a file nor keeps anybody out."""
+def test_in_use_reports_whether_a_registry_runs(tmp_path: Path) -> None:
+    """Asking neither creates a file nor blocks a registry."""
     file = tmp_path / "a.sqlite3"
     assert not in_use(file)
     assert list(tmp_path.iterdir()) == []

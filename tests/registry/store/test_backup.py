@@ -1,4 +1,4 @@
-"""A backup is whole, taken while others write, and for its owner's eyes."""
+"""A backup is consistent, can be made while others write, and is private."""
 
 import stat
 import tarfile
@@ -14,8 +14,8 @@ from p2pchat.registry.store.stores import open_file
 from tests.accounts import CHEAP, OpenedAccounts
 
 
-def test_a_copy_is_of_one_instant(tmp_path: Path) -> None:
-    """While accounts are made; what was made before is there, and the file can be opened."""
+def test_backup_is_of_one_instant(tmp_path: Path) -> None:
+    """A backup made while accounts are created contains all earlier ones and can be opened."""
     folder = tmp_path / "registry"
     folder.mkdir()
     accounts = OpenedAccounts(folder / "accounts.sqlite3")
@@ -48,8 +48,8 @@ def test_a_copy_is_of_one_instant(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["copy.tar", "registry", "restored"]
 
 
-def test_a_backup_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    """And nothing is left behind."""
+def test_unwritable_backup_is_an_error(tmp_path: Path) -> None:
+    """The error names the file, and nothing is left behind."""
     OpenedAccounts(tmp_path / "a.sqlite3").close()
     with pytest.raises(StorageError, match=r"nowhere/copy\.tar cannot be written"):
         back_up(tmp_path / "a.sqlite3", tmp_path / "nowhere" / "copy.tar")

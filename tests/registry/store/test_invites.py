@@ -1,4 +1,4 @@
-"""Invitations in a real SQLite file, from a process beside the registry's."""
+"""Invite codes in a real SQLite file, issued by another process."""
 
 from contextlib import closing
 from pathlib import Path
@@ -10,8 +10,8 @@ from tests.accounts import OpenedAccounts
 from tests.fakes import FakeClock
 
 
-def test_a_code_is_good_for_so_many_accounts_and_so_long(tmp_path: Path) -> None:
-    """It can be issued while the registry runs; a name that is taken uses nothing up."""
+def test_code_is_limited_in_uses_and_time(tmp_path: Path) -> None:
+    """A code can be issued while the registry runs; a refused registration does not use it up."""
     file, clock = tmp_path / "a.sqlite3", FakeClock()
     with (
         closing(OpenedAccounts(file, clock)) as accounts,

@@ -1,4 +1,4 @@
-"""Argon2id: what is stored, and what is checked."""
+"""Password hashing with Argon2id."""
 
 import pytest
 
@@ -9,7 +9,7 @@ CHEAP = Cost(memory_kib=64, passes=1)
 
 @pytest.mark.parametrize("password", ["secret", "pass phrase with spaces ", "пароль", "x" * 2000])
 def test_only_the_password_itself_matches(password: str) -> None:
-    """Any text, long or odd."""
+    """Any text, however long or unusual, matches only itself."""
     passwords = Passwords(CHEAP)
     stored = passwords.hash(password)
     assert password not in stored
@@ -19,7 +19,7 @@ def test_only_the_password_itself_matches(password: str) -> None:
 
 
 def test_hashes_are_salted_phc_strings() -> None:
-    """With their parameters in them, so that the cost may change later."""
+    """A hash contains its salt and parameters, so the cost may change later."""
     passwords = Passwords(CHEAP)
     first, second = passwords.hash("secret"), passwords.hash("secret")
     assert first != second
@@ -27,14 +27,14 @@ def test_hashes_are_salted_phc_strings() -> None:
     assert Passwords(Cost(128, 2)).verify("secret", first)
 
 
-def test_nobodys_password_never_matches() -> None:
-    """An unknown name costs the same, and is False even for the dummy's own password."""
+def test_unknown_user_never_matches() -> None:
+    """A check for an unknown user costs the same and always fails."""
     passwords = Passwords(CHEAP)
     assert not passwords.verify("nobody's", None)
 
 
-def test_the_standard_cost_is_what_owasp_asks_for() -> None:
-    """At least 19 MiB and two passes."""
+def test_standard_cost_meets_the_owasp_minimum() -> None:
+    """The standard cost is at least 19 MiB and two passes."""
     assert Cost(19 * 1024, 2) <= STANDARD_COST
 
 
@@ -47,15 +47,15 @@ def test_the_standard_cost_is_what_owasp_asks_for() -> None:
         ("\uac00", "\u1100\u1161"),
     ],
 )
-def test_a_password_is_the_same_however_it_was_composed(made: str, typed: str) -> None:
-    """One machine's keyboard gives one letter, another's a letter and an accent (RFC 8265)."""
+def test_password_is_normalized(made: str, typed: str) -> None:
+    """A password matches however its characters are composed (RFC 8265)."""
     passwords = Passwords(Cost(memory_kib=64, passes=1))
     assert passwords.verify(typed, passwords.hash(made))
     assert not passwords.verify(typed + "x", passwords.hash(made))
 
 
-def test_a_hash_of_before_still_counts() -> None:
-    """It is of the password as it was typed then."""
+def test_unnormalized_hash_still_matches() -> None:
+    """A hash made before normalization matches the password as it was typed then."""
     passwords = Passwords(Cost(memory_kib=64, passes=1))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("p2pchat.registry.store.passwords.prepared", lambda password: password)

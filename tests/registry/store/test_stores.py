@@ -1,4 +1,4 @@
-"""A registry's database, of either kind: opened, brought to the schema, refused if newer."""
+"""A registry's database of either kind: opened, migrated, refused if newer."""
 
 import sqlite3
 import subprocess
@@ -26,8 +26,8 @@ PRAGMA user_version = 1;
 """
 
 
-def test_a_file_of_an_older_schema_is_led_on(tmp_path: Path) -> None:
-    """Its accounts are there, and nobody is disabled."""
+def test_older_file_is_migrated(tmp_path: Path) -> None:
+    """Accounts of an older schema are kept, and none is disabled."""
     file = tmp_path / "a.sqlite3"
     with closing(sqlite3.connect(file)) as old:
         old.executescript(_SCHEMA_1)
@@ -39,8 +39,8 @@ def test_a_file_of_an_older_schema_is_led_on(tmp_path: Path) -> None:
     store.release()
 
 
-def test_nodes_that_start_at_once_make_one_schema(database: str) -> None:
-    """And nobody waits for ever or fails."""
+def test_concurrent_nodes_create_one_schema(database: str) -> None:
+    """Nodes that start together create the schema once, and none fails."""
     code = f"from p2pchat.registry.store.stores import open_shared; open_shared({database!r})"
     nodes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(4)]
     assert [node.wait() for node in nodes] == [0] * 4
@@ -56,8 +56,8 @@ def test_nodes_that_start_at_once_make_one_schema(database: str) -> None:
 
 
 @pytest.mark.parametrize("usable_from", [99, None])
-def test_a_newer_shared_schema_is_refused(database: str, usable_from: int | None) -> None:
-    """An older program would not know what it does not see."""
+def test_newer_shared_schema_is_refused(database: str, usable_from: int | None) -> None:
+    """A shared database of a newer version is refused."""
     open_shared(database).release()
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(
@@ -68,7 +68,7 @@ def test_a_newer_shared_schema_is_refused(database: str, usable_from: int | None
 
 
 def test_two_versions_share_a_database(database: str) -> None:
-    """A cluster is upgraded node by node: a newer schema that only adds is used by both."""
+    """A cluster is upgraded node by node: both versions use a schema that only adds."""
     ours = open_shared(database)
     before = Accounts(ours, CHEAP)
     assert before.create("alice", "secret") is Creation.MADE
@@ -84,7 +84,7 @@ def test_two_versions_share_a_database(database: str) -> None:
         },
         usable_from=SCHEMA_VERSION,
     )
-    assert before.create("bob", "secret") is Creation.MADE  # by a node that ran all the while
+    assert before.create("bob", "secret") is Creation.MADE  # by a node that was never restarted
     started_later = open_shared(database)
     try_shared(database)
     accounts = Accounts(started_later, CHEAP)
@@ -105,8 +105,8 @@ def test_two_versions_share_a_database(database: str) -> None:
         store.release()
 
 
-def test_a_connection_that_broke_is_made_anew(database: str) -> None:
-    """What was under way fails, the next works; also in the middle of a transaction."""
+def test_broken_connection_is_restored(database: str) -> None:
+    """The current operation fails, even within a transaction, and the next one works."""
     store = open_shared(database)
 
     def cut_in_the_middle() -> None:
