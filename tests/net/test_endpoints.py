@@ -88,9 +88,7 @@ def test_unresponsive_address_does_not_delay_the_dial(
     listener = network.listen(ANY, accepted.append)
     port = listener.address.port
     silent = socket.create_server(("127.0.0.2", port), backlog=0)
-    queued = [
-        socket.socket() for _ in range(3)
-    ]  # fill the backlog
+    queued = [socket.socket() for _ in range(3)]  # fill the backlog: no SYN is answered
     for sock in queued:
         sock.setblocking(False)
         sock.connect_ex(("127.0.0.2", port))
@@ -228,9 +226,7 @@ def test_catch_up_reads_pending_datagrams_at_once(real_loop: Loop, network: Sock
 def test_try_to_bind_reports_the_error_of_a_listener(network: SocketNetwork) -> None:
     """A used TCP or UDP port raises BindError; a free one stays free."""
     pid = os.getpid()
-    ours = Address(
-        f"127.1.{pid // 250 % 250}.{pid % 250 + 1}", 0
-    )  # unused by other tests
+    ours = Address(f"127.1.{pid // 250 % 250}.{pid % 250 + 1}", 0)  # unused by other tests
     listener = network.listen(ours, lambda t: t.abort())
     udp = network.open_udp(ours, lambda _, __: None)
     with pytest.raises(BindError, match=f"tcp {listener.address}: address already in use"):
