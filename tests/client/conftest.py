@@ -15,8 +15,8 @@ from tests.peer.chat.test_conversations import friends
 from tests.world import World
 
 
-class Desk:
-    """Alice's node with its control socket, and bob, whom she knows."""
+class Setup:
+    """Alice's node with its control socket, and bob, one of her contacts."""
 
     def __init__(self, world: World, path: Path) -> None:
         self.world = world
@@ -35,7 +35,7 @@ class Desk:
         return SocketClient(self.world.loop, self.path, Hello(**hello))
 
     def turn(self, until: Callable[[], bool]) -> None:
-        """Run the loop until that is so."""
+        """Run the loop until the condition holds."""
         for _ in range(5000):
             if until():
                 return
@@ -43,16 +43,16 @@ class Desk:
         raise AssertionError("it does not happen")
 
     def texts(self) -> list[str]:
-        """Return what bob has, of alice."""
+        """Return the texts that bob has received from alice."""
         return [line.text for line in self.bob.node.history.lines("alice")]
 
 
 @pytest.fixture
-def desk(secure_world: World, tmp_path: Path) -> Iterator[Desk]:
-    """See Desk."""
-    desk = Desk(secure_world, tmp_path / "n.sock")
-    yield desk
-    desk.listener.close()
+def setup(secure_world: World, tmp_path: Path) -> Iterator[Setup]:
+    """Yield a node with its control socket."""
+    setup = Setup(secure_world, tmp_path / "n.sock")
+    yield setup
+    setup.listener.close()
     for _ in range(10):
         secure_world.loop.run_once(0)
 
@@ -61,7 +61,7 @@ Connect = Callable[..., Client]
 
 
 @pytest.fixture(params=["local", "remote"])
-def connect(request: pytest.FixtureRequest, desk: Desk) -> Connect:
-    """Make a client of either kind, by what its Hello says."""
-    made: Connect = getattr(desk, request.param)
+def connect(request: pytest.FixtureRequest, setup: Setup) -> Connect:
+    """Return a function that makes a client of either kind from the fields of its Hello."""
+    made: Connect = getattr(setup, request.param)
     return made

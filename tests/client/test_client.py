@@ -20,15 +20,15 @@ from p2pchat.protocol.client.events import (
 from p2pchat.protocol.client.lines import LineState
 from p2pchat.protocol.client.state import Security, SessionState
 from p2pchat.protocol.messages import Presence
-from tests.client.conftest import Connect, Desk
+from tests.client.conftest import Connect, Setup
 from tests.world import unread_at
 
 
 class Log:
-    """What a client was told, in its order: events and answers."""
+    """The events and answers that a client received, in order."""
 
-    def __init__(self, desk: Desk, client: Client) -> None:
-        self.desk = desk
+    def __init__(self, setup: Setup, client: Client) -> None:
+        self.setup = setup
         self.client = client
         self.told: list[Any] = []
         client.on_event = self.told.append
@@ -39,7 +39,7 @@ class Log:
         return [told for told in self.told if not isinstance(told, o.Result | P2PError)]
 
     def ask(self, order: o.Order[Any]) -> Any:
-        """Return what an order gives."""
+        """Return the answer to an order."""
         answers: list[Any] = []
 
         def answered(answer: Any) -> None:
@@ -48,18 +48,18 @@ class Log:
 
         self.client.order(order, answered, answered)
         assert not answers, "an answer has come within the call"
-        self.desk.turn(lambda: bool(answers))
+        self.setup.turn(lambda: bool(answers))
         return answers[0]
 
 
-def test_it_begins_with_what_there_is(desk: Desk, connect: Connect) -> None:
-    """Whose node it is, names, unread lines, the state."""
-    desk.bob.node.call("alice")
-    desk.world.settle()
-    desk.bob.say("hello")
-    desk.world.settle()
+def test_client_starts_with_the_current_state(setup: Setup, connect: Connect) -> None:
+    """A new client knows the node's account, names, unread lines and state."""
+    setup.bob.node.call("alice")
+    setup.world.settle()
+    setup.bob.say("hello")
+    setup.world.settle()
     client = connect(follow=True)
-    assert (client.username, client.registry) == ("alice", str(desk.world.url))
+    assert (client.username, client.registry) == ("alice", str(setup.world.url))
     assert (client.secure, client.transient) == (True, False)
     assert client.names == ("bob",)
     assert client.unread == {"bob": 1}
@@ -68,11 +68,11 @@ def test_it_begins_with_what_there_is(desk: Desk, connect: Connect) -> None:
     assert client.state.chats["bob"].security is Security.UNVERIFIED
 
 
-def test_a_line_from_order_to_delivery(desk: Desk, connect: Connect) -> None:
-    """Events and answers in the node's order; the state is that of what was told."""
-    log = Log(desk, connect(follow=True))
+def test_line_from_order_to_delivery(setup: Setup, connect: Connect) -> None:
+    """Events and answers arrive in the node's order, each with the state it belongs to."""
+    log = Log(setup, connect(follow=True))
     assert log.ask(o.Open("bob")) == o.Done()
-    desk.turn(lambda: ChatStarted("bob", Security.UNVERIFIED) in log.told)
+    setup.turn(lambda: ChatStarted("bob", Security.UNVERIFIED) in log.told)
     waiting: list[int] = []
     log.client.on_event = lambda event: (
         log.told.append(event),
@@ -80,19 +80,19 @@ def test_a_line_from_order_to_delivery(desk: Desk, connect: Connect) -> None:
     )[0]
     log.told.clear()
     assert log.ask(o.Say("bob", "hi")) == o.Done()
-    desk.turn(lambda: any(isinstance(told, Delivered) for told in log.told))
+    setup.turn(lambda: any(isinstance(told, Delivered) for told in log.told))
     said, answer, delivered = [t for t in log.told if not isinstance(t, ContactIdle)]
     assert said == Said("bob", "hi", 1)
     assert answer == o.Done()
     assert delivered == Delivered("bob", 0)
     assert waiting[0] == 1
     assert waiting[-1] == 0
-    assert desk.texts() == ["hi"]
+    assert setup.texts() == ["hi"]
 
 
-def test_what_is_refused(desk: Desk, connect: Connect) -> None:
-    """With its kind, what happened and what to try."""
-    log = Log(desk, connect())
+def test_refused_order_returns_its_error(setup: Setup, connect: Connect) -> None:
+    """A refused order returns an error with its kind, what happened and what to try."""
+    log = Log(setup, connect())
     error = log.ask(o.Say("eve", "hi"))
     assert isinstance(error, UsageError)
     assert (error.what, error.advice) == ("you are in no chat with eve", "/chat eve")
@@ -101,9 +101,9 @@ def test_what_is_refused(desk: Desk, connect: Connect) -> None:
     assert isinstance(log.ask(o.Block("alice", True)), UsageError)
 
 
-def test_a_client_that_does_not_follow_is_told_answers_only(desk: Desk, connect: Connect) -> None:
-    """As a command is, which gives an order and ends."""
-    log = Log(desk, connect())
+def test_client_that_does_not_follow_gets_answers_only(setup: Setup, connect: Connect) -> None:
+    """A client that does not follow events, such as a command, gets only its answers."""
+    log = Log(setup, connect())
     assert log.ask(o.Send("bob", ("hi",), wait=5.0)) == o.Number(1)
     assert log.events == []
     assert log.client.unread == {}
@@ -111,192 +111,190 @@ def test_a_client_that_does_not_follow_is_told_answers_only(desk: Desk, connect:
     assert (status.username, status.online) == ("alice", ("bob",))
 
 
-def test_a_search_is_told_to_all_or_quietly(desk: Desk, connect: Connect) -> None:
-    """The answer comes after the event."""
-    log, other = Log(desk, connect(follow=True)), Log(desk, desk.local(follow=True))
+def test_search_is_reported_to_all_clients_unless_quiet(setup: Setup, connect: Connect) -> None:
+    """A search is reported as an event before its answer; a quiet one has no event."""
+    log, other = Log(setup, connect(follow=True)), Log(setup, setup.local(follow=True))
     found = log.ask(o.Search("bob"))
     assert (found.presence, found.host) == (Presence.ONLINE, "10.0.0.3")
     assert isinstance(log.told[-2], Found)
-    desk.turn(lambda: len(other.events) == 1)
+    setup.turn(lambda: len(other.events) == 1)
     assert log.ask(o.Search("eve", quietly=True)) == o.Whereabouts(Presence.NOT_FOUND)
     assert isinstance(log.ask(o.Search("eve")), NoSuchUser)
     assert isinstance(log.told[-2], SearchFailed)
-    desk.turn(lambda: len(other.events) == 2)
+    setup.turn(lambda: len(other.events) == 2)
 
 
-def test_only_one_contact(desk: Desk, connect: Connect) -> None:
-    """Nothing about others."""
-    log = Log(desk, connect(follow=True, only="carol"))
-    all_of_it = Log(desk, desk.local(follow=True))
-    desk.bob.node.call("alice")
-    desk.world.settle()
-    desk.bob.say("hello")
-    desk.turn(lambda: bool(all_of_it.events))
+def test_client_can_follow_one_contact_only(setup: Setup, connect: Connect) -> None:
+    """A client that follows one contact is not told about others."""
+    log = Log(setup, connect(follow=True, only="carol"))
+    all_of_it = Log(setup, setup.local(follow=True))
+    setup.bob.node.call("alice")
+    setup.world.settle()
+    setup.bob.say("hello")
+    setup.turn(lambda: bool(all_of_it.events))
     log.ask(o.GetStatus())
     assert log.events == []
 
 
-def test_the_state_changes_without_an_event(desk: Desk, connect: Connect) -> None:
-    """By another client, or because a contact comes or goes."""
-    client, other = connect(follow=True), Log(desk, desk.local())
+def test_state_changes_without_an_event(setup: Setup, connect: Connect) -> None:
+    """Changes by other clients and of contacts' presence arrive without an event."""
+    client, other = connect(follow=True), Log(setup, setup.local())
     changes: list[bool] = []
     client.on_changed = lambda: changes.append(client.state.dnd)
     client.begin()
     other.ask(o.SetDoNotDisturb(True))
-    desk.turn(lambda: client.state.dnd)
+    setup.turn(lambda: client.state.dnd)
     assert changes[-1] is True
-    desk.bob.node.stop()
-    desk.turn(lambda: client.state.online == ())
+    setup.bob.node.stop()
+    setup.turn(lambda: client.state.online == ())
 
 
-def test_what_is_taken_is_seen_by_who_reads_in_the_persons_place(
-    desk: Desk, connect: Connect
-) -> None:
-    """What is unread comes first; what is not taken stays unread."""
-    desk.bob.node.call("alice")
-    desk.world.settle()
+def test_acknowledged_messages_are_seen(setup: Setup, connect: Connect) -> None:
+    """For a client that reads for the user, unread lines come first and are seen once
+    acknowledged.
+    """
+    setup.bob.node.call("alice")
+    setup.world.settle()
     for text in ("one", "two"):
-        desk.bob.say(text)
-    desk.world.settle()
+        setup.bob.say(text)
+    setup.world.settle()
     client = connect(follow=True, seen=True)
     client.paced = True
-    log = Log(desk, client)
-    desk.turn(lambda: len(log.events) == 2)
+    log = Log(setup, client)
+    setup.turn(lambda: len(log.events) == 2)
     assert [event.text for event in log.events if isinstance(event, TextReceived)] == ["one", "two"]
-    assert len(unread_at(desk.node)) == 2
+    assert len(unread_at(setup.node)) == 2
     client.taken(1)
-    desk.turn(lambda: [line.text for line in unread_at(desk.node)] == ["two"])
-    desk.turn(lambda: Seen("bob") in log.events)
+    setup.turn(lambda: [line.text for line in unread_at(setup.node)] == ["two"])
+    setup.turn(lambda: Seen("bob") in log.events)
 
 
-def test_nothing_is_lost_before_it_begins(desk: Desk, connect: Connect) -> None:
-    """What comes with the greeting waits for the callbacks, and nothing counts as seen."""
-    desk.bob.node.call("alice")
-    desk.world.settle()
-    desk.bob.say("one")
-    desk.world.settle()
+def test_nothing_is_lost_before_begin(setup: Setup, connect: Connect) -> None:
+    """Events that arrive with the greeting wait for begin(), and count as unseen until then."""
+    setup.bob.node.call("alice")
+    setup.world.settle()
+    setup.bob.say("one")
+    setup.world.settle()
     client = connect(follow=True, seen=True)
     for _ in range(20):
-        desk.world.loop.call_soon(lambda: None)
-        desk.world.loop.run_once(0)
-    assert len(unread_at(desk.node)) == 1
-    log = Log(desk, client)
-    desk.turn(lambda: any(isinstance(event, TextReceived) for event in log.events))
-    desk.turn(lambda: unread_at(desk.node) == [])
+        setup.world.loop.call_soon(lambda: None)
+        setup.world.loop.run_once(0)
+    assert len(unread_at(setup.node)) == 1
+    log = Log(setup, client)
+    setup.turn(lambda: any(isinstance(event, TextReceived) for event in log.events))
+    setup.turn(lambda: unread_at(setup.node) == [])
 
 
-def test_a_conversation_is_left_with_the_last_client_that_has_it_open(
-    desk: Desk, connect: Connect
-) -> None:
-    """Whether it closes it or goes."""
-    one, two = Log(desk, connect(follow=True)), Log(desk, desk.local(follow=True))
+def test_conversation_is_left_with_its_last_client(setup: Setup, connect: Connect) -> None:
+    """A conversation is left when the last client closes it or disconnects."""
+    one, two = Log(setup, connect(follow=True)), Log(setup, setup.local(follow=True))
     for log in (one, two):
         log.ask(o.Open("bob"))
-    conversation = desk.node.conversations.get("bob")
+    conversation = setup.node.conversations.get("bob")
     assert conversation is not None
-    desk.turn(lambda: conversation.wished)
+    setup.turn(lambda: conversation.wished)
     assert two.ask(o.Close("bob")) == o.Switch(False)
     assert conversation.wished
     two.ask(o.Open("bob"))
     one.client.close()
-    desk.world.settle()
+    setup.world.settle()
     assert conversation.wished
     assert two.ask(o.Close("bob")) == o.Switch(True)
     assert not conversation.wished
 
 
-def test_a_closed_client_is_told_nothing(desk: Desk, connect: Connect) -> None:
-    """Neither an event nor the answer that was under way."""
-    log = Log(desk, connect(follow=True))
+def test_closed_client_is_told_nothing(setup: Setup, connect: Connect) -> None:
+    """A closed client gets neither events nor pending answers."""
+    log = Log(setup, connect(follow=True))
     log.client.order(o.GetStatus(), log.told.append, log.told.append)
     log.client.close()
     log.client.close()
     log.client.order(o.GetStatus(), log.told.append, log.told.append)
-    desk.bob.node.call("alice")
-    desk.world.settle()
+    setup.bob.node.call("alice")
+    setup.world.settle()
     assert log.told == []
     assert not log.client.is_open
 
 
-def test_a_person_who_looks_is_known(desk: Desk, connect: Connect) -> None:
-    """And that they have gone, however that was."""
-    away = desk.node.conversations.away_status
+def test_attended_client_makes_the_user_active(setup: Setup, connect: Connect) -> None:
+    """The user is active while an attended client is connected."""
+    away = setup.node.conversations.away_status
     away.be(idle=True)
     client = connect(follow=True, attended=True)
-    desk.turn(lambda: not away.ours)
+    setup.turn(lambda: not away.ours)
     client.close()
-    desk.turn(lambda: away.ours)
+    setup.turn(lambda: away.ours)
 
 
-def test_what_was_ordered_before_is_seen_by_an_order(desk: Desk, connect: Connect) -> None:
-    """Although both come at once: the history has the line."""
-    desk.bob.node.stop()
-    desk.world.settle()
-    log = Log(desk, connect(follow=True))
+def test_order_sees_the_effect_of_the_previous_one(setup: Setup, connect: Connect) -> None:
+    """An order that follows another at once sees its effect in the history."""
+    setup.bob.node.stop()
+    setup.world.settle()
+    log = Log(setup, connect(follow=True))
     log.ask(o.Open("bob"))
-    desk.turn(lambda: "bob" in log.client.state.chats)
+    setup.turn(lambda: "bob" in log.client.state.chats)
     log.client.order(o.Say("bob", "for later"))
     lines = log.ask(o.ReadLines(states=(LineState.QUEUED,)))
     assert [line.text for line in lines.lines] == ["for later"]
 
 
-def test_names_are_written_as_at_the_registry(desk: Desk, connect: Connect) -> None:
-    """Whatever is typed; "me" is ourselves."""
+def test_names_are_normalized(setup: Setup, connect: Connect) -> None:
+    """A typed name is written as at the registry, and `me` is the user."""
     client = connect(follow=True)
     assert client.named("BOB") == "bob"
     assert client.named("Me") == "alice"
 
 
-def test_very_long_lines_leave_room_for_few(desk: Desk, connect: Connect) -> None:
-    """An answer fits into a frame whatever was said; it says how many lines it leaves out."""
+def test_answer_with_very_long_lines_is_cut(setup: Setup, connect: Connect) -> None:
+    """An answer fits into a frame and reports how many lines it leaves out."""
     for n in range(30):
-        desk.bob.node.conversations.outbox.queue(
+        setup.bob.node.conversations.outbox.queue(
             "alice", (f"{n} " + "\x7f" * 60_000,), lambda _: None, lambda _: None
         )
-        desk.world.settle()
-    log = Log(desk, connect(follow=True))
+        setup.world.settle()
+    log = Log(setup, connect(follow=True))
     found = log.ask(o.ReadLines("bob", states=(LineState.UNREAD,), limit=200))
     assert 5 < len(found.lines) < 12
     assert len(found.lines) + found.left_out == 30
     assert found.lines[-1].text.startswith("29 ")
 
 
-def test_texts_of_an_event_that_are_too_many_are_cut(desk: Desk, connect: Connect) -> None:
-    """So that it comes at all; how many there were is right."""
-    log = Log(desk, connect(follow=True))
+def test_event_with_too_many_texts_is_cut(setup: Setup, connect: Connect) -> None:
+    """The texts of an event are cut so that it fits; their number stays right."""
+    log = Log(setup, connect(follow=True))
     unsent = tuple("x" * 60_000 for _ in range(200))
-    desk.alice.clients.on_event(ChatEnded("bob", None, unsent))
-    desk.turn(lambda: len(log.events) == 1)
+    setup.alice.clients.on_event(ChatEnded("bob", None, unsent))
+    setup.turn(lambda: len(log.events) == 1)
     (event,) = log.events
     assert isinstance(event, ChatEnded)
     assert [len(text) for text in event.unsent] == [200] * 200
 
 
-def test_what_comes_before_it_begins_is_in_order(desk: Desk, connect: Connect) -> None:
-    """Unread lines come first, and each once, also one that comes as the client does."""
-    desk.bob.node.call("alice")
-    desk.world.settle()
-    desk.bob.say("old")
-    desk.world.settle()
-    desk.bob.say("new")
+def test_events_before_begin_are_in_order(setup: Setup, connect: Connect) -> None:
+    """Unread lines come first and once, even if one arrives while the client connects."""
+    setup.bob.node.call("alice")
+    setup.world.settle()
+    setup.bob.say("old")
+    setup.world.settle()
+    setup.bob.say("new")
     client = connect(follow=True, seen=True)
-    log = Log(desk, client)
-    desk.world.settle()
-    desk.turn(lambda: len([e for e in log.events if isinstance(e, TextReceived)]) >= 2)
-    desk.world.settle()
+    log = Log(setup, client)
+    setup.world.settle()
+    setup.turn(lambda: len([e for e in log.events if isinstance(e, TextReceived)]) >= 2)
+    setup.world.settle()
     texts = [event.text for event in log.events if isinstance(event, TextReceived)]
     assert texts == ["old", "new"]
 
 
-def test_very_many_lines_leave_room_too(desk: Desk, connect: Connect) -> None:
-    """What a line costs besides its text counts as well."""
-    desk.bob.node.stop()
-    desk.world.settle()
-    desk.node.call("bob")
-    desk.world.settle()
+def test_answer_with_very_many_lines_is_cut(setup: Setup, connect: Connect) -> None:
+    """The overhead of each line counts towards the limit of an answer."""
+    setup.bob.node.stop()
+    setup.world.settle()
+    setup.node.call("bob")
+    setup.world.settle()
     for _ in range(3000):
-        desk.node.conversations.say("bob", "x")
-    log = Log(desk, connect(follow=True))
+        setup.node.conversations.say("bob", "x")
+    log = Log(setup, connect(follow=True))
     found = log.ask(o.ReadLines(states=(LineState.QUEUED,), scheduled=True))
     assert 1000 < len(found.lines) < 3000
     assert len(found.lines) + found.left_out == 3000

@@ -1,4 +1,6 @@
-"""All clients of a node are told; who is there, and who has a conversation open."""
+"""All clients of a node are told its events; which are attended and which conversations they have
+open.
+"""
 
 from collections.abc import Collection
 
@@ -11,8 +13,8 @@ from tests.world import Person, World
 A = "10.0.0.2"
 
 
-class Watcher:
-    """A client that keeps what it is told."""
+class Observer:
+    """A client that records what it is told."""
 
     def __init__(self, *opened: str, attended: bool = False) -> None:
         self.opened: Collection[str] = opened
@@ -30,10 +32,10 @@ class Watcher:
         raise AssertionError
 
 
-def test_all_are_told_while_they_are_there(secure_world: World) -> None:
-    """Also those who go because of what is told."""
+def test_all_clients_are_told_until_removed(secure_world: World) -> None:
+    """Each client is told events and changes until it is removed."""
     clients = Clients(secure_world.loop)
-    first, second = Watcher(), Watcher()
+    first, second = Observer(), Observer()
     clients.add(first)
     clients.add(second)
     clients.on_event(Called("bob"))
@@ -45,21 +47,21 @@ def test_all_are_told_while_they_are_there(secure_world: World) -> None:
     assert (first.changes, second.changes) == (0, 1)
 
 
-def test_who_else_has_it_open(secure_world: World) -> None:
-    """A conversation that is open elsewhere is not left."""
-    clients, one = Clients(secure_world.loop), Watcher("bob")
+def test_conversation_open_in_another_client(secure_world: World) -> None:
+    """The clients know whether another one has a conversation open."""
+    clients, one = Clients(secure_world.loop), Observer("bob")
     clients.add(one)
     assert not clients.have_open("bob", besides=one)
-    clients.add(Watcher("bob"))
+    clients.add(Observer("bob"))
     assert clients.have_open("bob", besides=one)
     assert not clients.have_open("carol", besides=one)
 
 
-def test_a_person_comes_and_goes(secure_world: World) -> None:
-    """Programs are nobody; of two screens the last one counts, and contacts are told."""
+def test_user_is_active_while_a_screen_is_attended(secure_world: World) -> None:
+    """The user is active until the last attended client leaves; programs do not count."""
     alice: Person = secure_world.person("alice", A)
     clients = alice.clients
-    one, two, program = Watcher(attended=True), Watcher(attended=True), Watcher()
+    one, two, program = Observer(attended=True), Observer(attended=True), Observer()
     away = alice.node.conversations.away_status
     away.be(idle=True)
     clients.add(program)
@@ -75,12 +77,12 @@ def test_a_person_comes_and_goes(secure_world: World) -> None:
     assert not clients.attended
 
 
-def test_a_contact_is_heard_when_all_have_caught_up(
+def test_contact_is_heard_when_all_clients_have_caught_up(
     secure_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not when the first has; and a new chat with them is not heard before either."""
+    """A contact stays paused until every client has caught up, even if a new chat starts."""
     alice: Person = secure_world.person("alice", A)
-    clients, one, two = alice.clients, Watcher(), Watcher()
+    clients, one, two = alice.clients, Observer(), Observer()
     told: list[bool] = []
     monkeypatch.setattr(alice.node, "wait_for_reader", lambda _, *, behind: told.append(behind))
     for watcher in (one, two):

@@ -1,4 +1,4 @@
-"""`p2p send`'s way: delivered, queued, refused, and never lost by giving up."""
+"""Deliveries of `p2p send`: delivered, queued or refused, and not lost after a timeout."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ from tests.world import Person, World
 
 
 class Sender:
-    """A delivery of alice's, and what came of it."""
+    """A delivery from alice, and its outcome."""
 
     def __init__(self, world: World, alice: Person, contact: str, wait: float = 10) -> None:
         self.result: list[P2PError | None] = []
@@ -32,7 +32,7 @@ class Sender:
 
     @property
     def error(self) -> tuple[int, str]:
-        """Give the one that it ended with."""
+        """Return the exit code and text of the error."""
         (error,) = self.result
         assert error is not None
         return error.exit_code, error.what
@@ -42,16 +42,18 @@ def texts(person: Person) -> list[str]:
     return [e.text for e in person.all_events if isinstance(e, TextReceived)]
 
 
-def test_delivered(secure_world: World) -> None:
-    """The contact's node has acknowledged it; the chat that is open is used if there is one."""
+def test_delivery_succeeds_when_acknowledged(secure_world: World) -> None:
+    """A delivery succeeds when the contact has acknowledged it, over an open chat if
+    there is one.
+    """
     alice, bob = friends(secure_world)
     for _ in range(2):
         assert Sender(secure_world, alice, "bob").result == [None]
     assert texts(bob) == ["one", "two"] * 2
 
 
-def test_offline_is_queued_and_goes_out_later(secure_world: World) -> None:
-    """At once, without waiting for the time to pass."""
+def test_offline_contact_is_reported_at_once(secure_world: World) -> None:
+    """Lines to an offline contact are queued at once and delivered later."""
     alice, bob = friends(secure_world)
     bob.node.stop()
     secure_world.settle()
@@ -61,8 +63,8 @@ def test_offline_is_queued_and_goes_out_later(secure_world: World) -> None:
     assert texts(bob) == ["one", "two"]
 
 
-def test_a_stranger_who_does_not_answer_in_time(secure_world: World) -> None:
-    """It stays in the outbox, and is delivered if they accept later."""
+def test_stranger_who_does_not_answer_in_time(secure_world: World) -> None:
+    """After the timeout the lines stay queued and are delivered if the stranger accepts."""
     alice, bob = secure_world.person("alice", A), secure_world.person("bob", B)
     sender = Sender(secure_world, alice, "bob")
     assert sender.result == []
@@ -73,8 +75,8 @@ def test_a_stranger_who_does_not_answer_in_time(secure_world: World) -> None:
     assert texts(bob) == ["one", "two"]
 
 
-def test_refusals(secure_world: World) -> None:
-    """No such user, rejected: by their own codes; nonsense is said so."""
+def test_refused_delivery_has_its_exit_code(secure_world: World) -> None:
+    """An unknown user, a rejection and an invalid name each have their own error."""
     alice, bob = secure_world.person("alice", A), secure_world.person("bob", B)
     assert Sender(secure_world, alice, "nobody").error[0] == 5
     sender = Sender(secure_world, alice, "bob")
@@ -86,8 +88,8 @@ def test_refusals(secure_world: World) -> None:
     assert Sender(secure_world, alice, "alice").result == [None]
 
 
-def test_what_is_on_its_way_is_not_called_failed(secure_world: World) -> None:
-    """Because other lines were taken back, or the registry tells of another key now."""
+def test_line_on_its_way_is_not_reported_as_failed(secure_world: World) -> None:
+    """A line that was sent is not failed by a cancellation or a changed key."""
     alice, _ = friends(secure_world)
     alice.node.call("bob")
     secure_world.settle()

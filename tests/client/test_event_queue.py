@@ -1,4 +1,4 @@
-"""A client that falls behind costs no memory, ends nothing, and misses no message."""
+"""A client that falls behind costs no memory, stops nothing, and misses no message."""
 
 import pytest
 
@@ -11,7 +11,7 @@ LINES = 3000
 
 
 class Slow:
-    """A client that takes events only when `read` says so."""
+    """A client that acknowledges events only in `read_all`."""
 
     def __init__(self, alice: Person, *, seen: bool = False, waits: bool = False) -> None:
         self.queue = EventQueue(
@@ -66,10 +66,12 @@ def waiting(bob: Person) -> int:
 
 
 @pytest.mark.parametrize("how", [{}, {"seen": True}, {"waits": True}])
-def test_it_gets_every_message_in_order(
+def test_slow_client_gets_every_message_in_order(
     secure_world: World, pair: tuple[Person, Person], how: dict[str, bool]
 ) -> None:
-    """From the history; the contact of one that stands for the person waits, unacknowledged."""
+    """Messages are read from the history; if the client reads for the user, the contact
+    is paused.
+    """
     alice, bob = pair
     slow = Slow(alice, **how)
     say(secure_world, bob, LINES)
@@ -81,8 +83,10 @@ def test_it_gets_every_message_in_order(
     assert waiting(bob) == 0
 
 
-def test_large_messages_are_fewer(secure_world: World, pair: tuple[Person, Person]) -> None:
-    """What is under way is bounded in characters, too."""
+def test_large_messages_are_limited_by_size(
+    secure_world: World, pair: tuple[Person, Person]
+) -> None:
+    """Unacknowledged events are also limited by their size."""
     alice, bob = pair
     slow = Slow(alice)
     for _ in range(40):
@@ -96,7 +100,7 @@ def test_large_messages_are_fewer(secure_world: World, pair: tuple[Person, Perso
 def test_other_events_are_merged_to_the_newest(
     secure_world: World, pair: tuple[Person, Person]
 ) -> None:
-    """However often something toggles."""
+    """Other events that wait are merged into the newest state."""
     alice, bob = pair
     slow = Slow(alice)
     say(secure_world, bob, 2000)
@@ -109,10 +113,10 @@ def test_other_events_are_merged_to_the_newest(
 
 
 @pytest.mark.parametrize("seen", [False, True])
-def test_what_is_said_in_clear_is_in_no_history_and_waits(
-    original_world: World, seen: bool
-) -> None:
-    """At the contact, and a little of it here; each comes once, in order."""
+def test_texts_in_clear_wait_at_the_contact(original_world: World, seen: bool) -> None:
+    """Texts in clear are not in the history, so the contact is paused; each arrives
+    once, in order.
+    """
     alice, bob = original_world.person("alice", A), original_world.person("bob", B)
     bob.node.call("alice")
     original_world.settle()
@@ -125,10 +129,10 @@ def test_what_is_said_in_clear_is_in_no_history_and_waits(
     assert slow.texts == [f"line {n}" for n in range(LINES)]
 
 
-def test_a_client_that_ends_lets_its_contacts_go_on(
+def test_client_that_disconnects_resumes_its_contacts(
     secure_world: World, pair: tuple[Person, Person]
 ) -> None:
-    """What it has not taken stays unread for the next one."""
+    """What it has not acknowledged stays unread for the next client."""
     alice, bob = pair
     slow = Slow(alice, seen=True)
     say(secure_world, bob, LINES)
@@ -138,10 +142,10 @@ def test_a_client_that_ends_lets_its_contacts_go_on(
     assert len(unread_at(alice.node)) == LINES
 
 
-def test_what_was_said_in_clear_is_not_told_from_the_history(
+def test_texts_in_clear_are_not_repeated_from_the_history(
     secure_world: World, pair: tuple[Person, Person]
 ) -> None:
-    """It would come twice, and as if it had been encrypted."""
+    """A text in clear is reported once, and not as if it had been encrypted."""
     alice, bob = pair
     slow = Slow(alice)
     say(secure_world, bob, 1001)

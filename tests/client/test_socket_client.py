@@ -1,4 +1,4 @@
-"""A client on the control socket: what may go wrong between two processes."""
+"""A client on the control socket, and what can go wrong between two processes."""
 
 from contextlib import closing
 from pathlib import Path
@@ -15,12 +15,12 @@ from p2pchat.protocol.client.orders import Done, GetStatus, Open, Say
 from p2pchat.protocol.client.state import NodeState
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.states import Speaker
-from tests.client.conftest import Desk
+from tests.client.conftest import Setup
 from tests.fakes import advance
 
 
-def test_each_account_has_a_name_of_its_own(tmp_path: Path) -> None:
-    """Short, whatever the account is called."""
+def test_each_account_has_its_own_socket_name(tmp_path: Path) -> None:
+    """Socket names are short and differ for each registry and account."""
     names = {
         socket_of(tmp_path, registry, username).name
         for registry in ("p2p://a", "p2p://b" + "b" * 200)
@@ -30,15 +30,15 @@ def test_each_account_has_a_name_of_its_own(tmp_path: Path) -> None:
     assert max(map(len, names)) < 30
 
 
-def test_no_node(loop: Loop, tmp_path: Path) -> None:
-    """None listens."""
+def test_missing_node_is_unreachable(loop: Loop, tmp_path: Path) -> None:
+    """Connecting without a node raises Unreachable."""
     with pytest.raises(Unreachable):
         SocketClient(loop, tmp_path / "n.sock")
 
 
-def test_a_question_and_its_answer(desk: Desk) -> None:
-    """Without callbacks, for a command."""
-    client = desk.remote()
+def test_ask_returns_the_answer(setup: Setup) -> None:
+    """ask() returns the answer or raises the error of an order, without callbacks."""
+    client = setup.remote()
     assert client.ask(GetStatus()).username == "alice"
     assert client.ask(Open("bob")) == Done()
     with pytest.raises(UsageError, match="no chat with eve"):
@@ -46,15 +46,15 @@ def test_a_question_and_its_answer(desk: Desk) -> None:
     client.close()
 
 
-def test_a_node_that_ends_is_told(desk: Desk) -> None:
-    """Orders without an answer have failed before, and `ask` says so too."""
-    client = desk.remote(follow=True)
+def test_end_of_the_node_is_reported(setup: Setup) -> None:
+    """Pending orders fail first, then the end is reported; later calls raise LinkLost."""
+    client = setup.remote(follow=True)
     told: list[P2PError] = []
     client.on_closed = told.append
     client.begin()
     client.order(GetStatus(), failed=told.append)
-    desk.listener.close()
-    desk.turn(lambda: len(told) == 2)
+    setup.listener.close()
+    setup.turn(lambda: len(told) == 2)
     assert isinstance(told[0], NodeEnded)
     assert isinstance(told[1], LinkLost)
     assert not client.is_open
@@ -63,7 +63,7 @@ def test_a_node_that_ends_is_told(desk: Desk) -> None:
 
 
 class ScriptedNode:
-    """A node that greets its client, and then says what it is given to say, and nothing more."""
+    """A node that greets its client and then sends only scripted messages."""
 
     def __init__(self, loop: Loop, path: Path, *says: Message) -> None:
         self._says = says
@@ -83,8 +83,8 @@ class ScriptedNode:
             self.link.send(message)
 
 
-def test_a_node_that_ends_as_it_greets(loop: Loop, tmp_path: Path) -> None:
-    """What it says after its greeting is heard, although both come at once."""
+def test_node_that_ends_right_after_its_greeting(loop: Loop, tmp_path: Path) -> None:
+    """A message that arrives together with the greeting is processed."""
     with closing(ScriptedNode(loop, tmp_path / "n.sock", Bye())) as node:
         client = SocketClient(loop, tmp_path / "n.sock", Hello(follow=True))
         with pytest.raises(LinkLost):
@@ -93,8 +93,8 @@ def test_a_node_that_ends_as_it_greets(loop: Loop, tmp_path: Path) -> None:
         node.link.close()
 
 
-def test_a_node_that_hangs_is_named(loop: Loop, tmp_path: Path) -> None:
-    """It gives no sign of life: the client that follows it is told which process that is."""
+def test_hung_node_is_named(loop: Loop, tmp_path: Path) -> None:
+    """A client that hears no sign of life is told which process hangs."""
     with closing(ScriptedNode(loop, tmp_path / "n.sock", Alive())) as node:
         client = SocketClient(loop, tmp_path / "n.sock", Hello(follow=True))
         told: list[P2PError] = []
@@ -109,15 +109,15 @@ def test_a_node_that_hangs_is_named(loop: Loop, tmp_path: Path) -> None:
         node.link.close()
 
 
-def test_a_node_of_another_version_says_so(desk: Desk) -> None:
-    """With both versions and what to do; nothing is guessed."""
+def test_other_protocol_version_is_refused(setup: Setup) -> None:
+    """The error names both versions and what to do."""
     with pytest.raises(UsageError, match=r"version 2 .* command 7") as caught:
         SocketClient(desk.world.loop, desk.path, Hello(protocol=7))
     assert "restart it" in caught.value.advice
 
 
-def test_an_answer_that_comes_too_late_is_no_bug(loop: Loop, tmp_path: Path) -> None:
-    """Nobody waits for it any more; the next one is heard."""
+def test_late_answer_is_ignored(loop: Loop, tmp_path: Path) -> None:
+    """An answer after its timeout is ignored, and the next one is processed."""
     with closing(ScriptedNode(loop, tmp_path / "n.sock")) as node:
         client = SocketClient(loop, tmp_path / "n.sock", Hello(follow=True))
         loop.call_soon(lambda: loop.call_soon(lambda: None))
@@ -133,9 +133,9 @@ def test_an_answer_that_comes_too_late_is_no_bug(loop: Loop, tmp_path: Path) -> 
         node.link.close()
 
 
-def test_an_owner_that_closes_when_the_node_ends_is_told_no_more(desk: Desk) -> None:
-    """It knows by then; what it had ordered is not failed one by one."""
-    client = desk.remote(follow=True)
+def test_owner_that_closes_in_on_closed_is_told_once(setup: Setup) -> None:
+    """An owner that closes the client when the node ends gets no further errors."""
+    client = setup.remote(follow=True)
     told: list[P2PError] = []
 
     def ended(error: P2PError) -> None:
@@ -144,13 +144,13 @@ def test_an_owner_that_closes_when_the_node_ends_is_told_no_more(desk: Desk) -> 
 
     client.on_closed = ended
     client.order(GetStatus(), failed=told.append)
-    desk.listener.close()
-    desk.turn(lambda: bool(told))
+    setup.listener.close()
+    setup.turn(lambda: bool(told))
     assert [type(error) for error in told] == [NodeEnded]
 
 
-def test_an_order_at_a_node_that_hangs_fails_with_its_name(loop: Loop, tmp_path: Path) -> None:
-    """When its signs of life stop, however long the order may take; so does the next one."""
+def test_order_to_a_hung_node_fails(loop: Loop, tmp_path: Path) -> None:
+    """Pending and later orders fail with the process named once signs of life stop."""
     with closing(ScriptedNode(loop, tmp_path / "n.sock", Alive())) as node:
         client = SocketClient(loop, tmp_path / "n.sock", Hello(follow=True))
         told: list[P2PError] = []
