@@ -1,4 +1,4 @@
-"""A program at a node, on memory wires: each order is answered, and nothing is lost at the end."""
+"""A program at a node, over memory transports: every order is answered and nothing is lost."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from tests.world import Person, World
 
 
 class Bot:
-    """Alice's node with a program instead of a person."""
+    """Alice's node with a program instead of a screen."""
 
     def __init__(
         self, world: World, *, slow: bool = False, password: str = "pw", **how: Any
@@ -36,13 +36,13 @@ class Bot:
         self.node.start()
 
     def order(self, command: str, **fields: Any) -> list[dict[str, Any]]:
-        """Give everything that is told until all is quiet."""
+        """Return everything that is written until the loop is idle."""
         self.app.submit(json.dumps({"command": command, **fields}))
         self.world.settle()
         return self.reader.told()
 
     def answer(self, command: str, **fields: Any) -> dict[str, Any]:
-        """Give the answer alone, without what is in each."""
+        """Return the answer alone, without the fields that all answers have."""
         [told] = [t for t in self.order(command, id=7, **fields) if t.get("id") == 7]
         for name in ("v", "at", "id"):
             del told[name]
@@ -55,7 +55,7 @@ class Bot:
 
 @pytest.fixture
 def bob(secure_world: World) -> Person:
-    """Whom alice knows; her node has ended."""
+    """Return bob, a contact of alice, whose node has stopped."""
     alice, bob = friends(secure_world)
     alice.node.stop()
     secure_world.advance(5)
@@ -65,15 +65,15 @@ def bob(secure_world: World) -> Person:
 
 @pytest.fixture
 def bot(secure_world: World, bob: Person) -> Bot:
-    """Logged in."""
+    """Return a program that is logged in."""
     bot = Bot(secure_world)
     secure_world.settle()
     assert [told["event"] for told in bot.reader.told()] == ["logged_in"]
     return bot
 
 
-def test_sending(bot: Bot, bob: Person) -> None:
-    """It is said, on disk at the answer, and delivered; no chat is opened."""
+def test_sent_line_is_stored_then_delivered(bot: Bot, bob: Person) -> None:
+    """The answer comes once the line is on disk; no chat is opened."""
     told = bot.order("send", to="bob", text="hi", id="x")
     assert [t["event"] for t in told] == ["said", "done", "delivered"]
     assert (told[1]["id"], told[1]["to"], told[1]["number"]) == ("x", "bob", told[2]["up_to"])
@@ -81,8 +81,8 @@ def test_sending(bot: Bot, bob: Person) -> None:
     assert bot.app.opened == set()
 
 
-def test_what_is_said_to_the_program(bot: Bot, bob: Person) -> None:
-    """Stays unread until it says otherwise."""
+def test_received_message_stays_unread_until_seen(bot: Bot, bob: Person) -> None:
+    """A message is unread until the program orders `seen`."""
     bob.node.call("alice")
     bot.world.settle()
     bob.say("hello")
@@ -94,8 +94,8 @@ def test_what_is_said_to_the_program(bot: Bot, bob: Person) -> None:
     assert bot.node.history.unread() == {}
 
 
-def test_a_stranger_is_accepted(bot: Bot) -> None:
-    """As /accept does; a chat of the program's own is left at its end."""
+def test_stranger_is_accepted_and_left(bot: Bot) -> None:
+    """The program accepts a stranger, and its own chats are left when it orders so."""
     carol = bot.world.person("carol", "10.0.0.4")
     carol.node.call("alice")
     bot.world.settle()
@@ -107,8 +107,8 @@ def test_a_stranger_is_accepted(bot: Bot) -> None:
     assert bot.answer("leave", user="carol")["what"] == "you are in no chat with carol"
 
 
-def test_each_order_is_answered(bot: Bot) -> None:
-    """Those that cannot be done with what, likely and try."""
+def test_every_order_is_answered(bot: Bot) -> None:
+    """Every order is answered, with an error that says what to do if it fails."""
     assert bot.answer("search", user="bob") == {"event": "done", "command": "search"}
     assert bot.answer("search", user="nobody")["exit_code"] == 5
     assert bot.answer("send", to="nobody", text="hi")["exit_code"] == 5
@@ -134,8 +134,8 @@ def test_each_order_is_answered(bot: Bot) -> None:
     assert not bot.app.done
 
 
-def test_the_history(bot: Bot) -> None:
-    """A line each, before the answer."""
+def test_history_lines_precede_the_answer(bot: Bot) -> None:
+    """Each line of the history is written before the answer."""
     bot.order("send", to="bob", text="pizza on friday")
     told = bot.order("history", user="bob", id=1)
     assert [(t["text"], t["state"], t["answers"]) for t in told[:-1]] == [
@@ -146,8 +146,8 @@ def test_the_history(bot: Bot) -> None:
     assert [t["event"] for t in told] == ["line", "done"]
 
 
-def test_nonsense_is_answered_and_nothing_is_lost(bot: Bot, bob: Person) -> None:
-    """What is before it and after it is done."""
+def test_malformed_order_does_not_affect_others(bot: Bot, bob: Person) -> None:
+    """Orders before and after a malformed line are carried out."""
     for line in ('{"command":"send","to":"bob","text":"one"}', "nonsense", "", '{"id":5}'):
         bot.app.submit(line)
     bot.app.refuse_line("too long")
@@ -155,8 +155,8 @@ def test_nonsense_is_answered_and_nothing_is_lost(bot: Bot, bob: Person) -> None
     assert texts(bob.told()) == ["one", "two"]
 
 
-def test_errors_have_the_id_of_their_line(bot: Bot) -> None:
-    """As far as it can be read."""
+def test_error_has_the_id_of_its_line(bot: Bot) -> None:
+    """An error repeats the id of its line if it can be read."""
     bot.app.submit('{"id":5}')
     bot.app.submit('{"id":5')
     bot.app.refuse_line("too long")
@@ -168,7 +168,7 @@ def test_errors_have_the_id_of_their_line(bot: Bot) -> None:
 
 
 def test_orders_wait_for_the_login(secure_world: World, bob: Person) -> None:
-    """And at the end of input everything is done and delivered first."""
+    """Orders wait for the login; at the end of input all are carried out and delivered."""
     bot = Bot(secure_world)
     for n in range(100):
         bot.app.submit(json.dumps({"command": "send", "to": "bob", "text": str(n)}))
@@ -181,16 +181,16 @@ def test_orders_wait_for_the_login(secure_world: World, bob: Person) -> None:
     assert [t["event"] for t in bot.reader.told()].count("done") == 100
 
 
-def test_quit_is_in_order_too(bot: Bot, bob: Person) -> None:
-    """What was sent before it is delivered."""
+def test_quit_delivers_earlier_lines_first(bot: Bot, bob: Person) -> None:
+    """Lines sent before `quit` are delivered."""
     bot.app.submit('{"command":"send","to":"bob","text":"one"}')
     bot.order("quit")
     assert bot.app.done
     assert texts(bob.told()) == ["one"]
 
 
-def test_who_is_offline_is_not_waited_for(bot: Bot, bob: Person) -> None:
-    """It waits in the outbox."""
+def test_offline_contact_is_not_waited_for(bot: Bot, bob: Person) -> None:
+    """The program ends although lines are queued for an offline contact."""
     bob.node.stop()
     bot.world.settle()
     bot.order("send", to="bob", text="later")
@@ -199,8 +199,10 @@ def test_who_is_offline_is_not_waited_for(bot: Bot, bob: Person) -> None:
     assert bot.node.history.waiting() == {"bob": 1}
 
 
-def test_the_wait_has_an_end(bot: Bot, bob: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where somebody is online and does not acknowledge."""
+def test_wait_for_delivery_has_a_timeout(
+    bot: Bot, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program ends after a while if an online contact does not acknowledge."""
     monkeypatch.setattr(ChatState, "has_said_all", False)
     bot.order("send", to="bob", text="hi")
     bot.end()
@@ -209,8 +211,8 @@ def test_the_wait_has_an_end(bot: Bot, bob: Person, monkeypatch: pytest.MonkeyPa
     assert bot.app.done
 
 
-def test_a_refused_login(secure_world: World) -> None:
-    """Is told, and raised."""
+def test_refused_login_is_reported_and_raised(secure_world: World) -> None:
+    """A refused login is written as an event and raised as an error."""
     bot = Bot(secure_world, password="wrong")
     secure_world.settle()
     assert bot.app.done
@@ -218,8 +220,8 @@ def test_a_refused_login(secure_world: World) -> None:
     assert bot.reader.told()[-1]["event"] == "login_failed"
 
 
-def test_a_disk_that_fails(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The order is answered with the error, once."""
+def test_failing_disk_is_answered_once(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order that cannot be stored is answered with one error."""
 
     def fail(*_: object, **__: object) -> None:
         raise StorageError("the disk is full")
@@ -232,8 +234,8 @@ def test_a_disk_that_fails(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not_kept" in [t["event"] for t in told]
 
 
-def test_one_call(secure_world: World, bob: Person) -> None:
-    """Whom orders mean that name nobody; the chat is left at the end of input."""
+def test_one_chat_is_the_default_of_orders(secure_world: World, bob: Person) -> None:
+    """With one call, orders without a name address that contact; the chat ends with the input."""
     bot = Bot(secure_world, call=Call("bob"))
     secure_world.settle()
     assert bot.reader.told()[-1]["event"] == "chat_started"
@@ -245,15 +247,15 @@ def test_one_call(secure_world: World, bob: Person) -> None:
     assert states(bob, "alice") == []
 
 
-def test_one_call_that_fails(secure_world: World) -> None:
-    """With its exit code."""
+def test_failed_call_sets_the_exit_code(secure_world: World) -> None:
+    """A call that fails ends the program with its exit code."""
     bot = Bot(secure_world, call=Call("nobody"))
     secure_world.settle()
     assert (bot.app.done, bot.app.exit_code) == (True, 5)
 
 
-def test_one_call_to_somebody_offline(secure_world: World, bob: Person) -> None:
-    """Exit 6 if lines wait."""
+def test_call_to_an_offline_contact_exits_with_6(secure_world: World, bob: Person) -> None:
+    """Lines queued for an offline contact end the program with exit code 6."""
     bob.node.stop()
     secure_world.settle()
     bot = Bot(secure_world, call=Call("bob"))
@@ -262,8 +264,8 @@ def test_one_call_to_somebody_offline(secure_world: World, bob: Person) -> None:
     assert (bot.app.done, bot.app.exit_code) == (True, 6)
 
 
-def test_a_slow_reader_is_not_given_more_orders_to_answer(secure_world: World) -> None:
-    """Input waits while the answers are not read."""
+def test_slow_reader_pauses_the_input(secure_world: World) -> None:
+    """No more input is read while the answers are not read."""
     bot = Bot(secure_world, slow=True)
     secure_world.settle()
     calls: list[bool] = []
@@ -277,8 +279,8 @@ def test_a_slow_reader_is_not_given_more_orders_to_answer(secure_world: World) -
     assert calls == [True]
 
 
-def test_the_original_dialect(world: World) -> None:
-    """A line needs a chat there, and has no number."""
+def test_original_dialect_needs_a_chat(world: World) -> None:
+    """In the original dialect a line needs a chat and has no number."""
     if world.url.secure:
         return
     bob = world.person("bob", B)
@@ -294,8 +296,8 @@ def test_the_original_dialect(world: World) -> None:
     assert texts(bob.told()) == ["hi"]
 
 
-def test_a_program_that_never_reads_is_not_ended(secure_world: World) -> None:
-    """However much happens; its orders wait until it reads."""
+def test_program_that_never_reads_is_not_ended(secure_world: World) -> None:
+    """A program that does not read keeps running with bounded output; its orders wait."""
     bot = Bot(secure_world, slow=True)
     secure_world.settle()
     for n in range(15_000):
@@ -322,8 +324,8 @@ ANSWERS: list[tuple[str, dict[str, object]]] = [
 ]
 
 
-def test_the_tables_say_what_is_told(bot: Bot) -> None:
-    """Every kind of object with its fields, and what each answer gives."""
+def test_documented_answers_match_the_output(bot: Bot) -> None:
+    """Each answer has the fields that the tables list."""
     table = DOCUMENT.read_text().partition("| command |")[2].partition("\n\n")[0]
     gives = {
         cells[1].strip(" `"): re.findall(r"`([a-z_]+)`", cells[3].partition(",")[0])
@@ -340,8 +342,8 @@ def test_the_tables_say_what_is_told(bot: Bot) -> None:
     assert objects["done"][:2] == ["id", "command"]
 
 
-def test_errors_and_unread_lines_are_told_as_the_table_says(secure_world: World) -> None:
-    """The other two."""
+def test_documented_errors_and_unread_match_the_output(secure_world: World) -> None:
+    """The `error` and `unread` objects have the fields that the table lists."""
     alice, bob = friends(secure_world)
     bob.node.call("alice")
     secure_world.settle()

@@ -8,8 +8,10 @@ from p2pchat.protocol.client.events import Called, LoginFailed, TextReceived
 from p2pchat.ui.program.headless import Headless
 
 
-def test_what_is_said_is_not_in_the_log(loop: Loop) -> None:
-    """It waits to be read; the rest is a line each; a refused login ends it."""
+def test_log_contains_no_messages(loop: Loop) -> None:
+    """Messages are not logged; other events are one line each, and a refused login ends
+    the node.
+    """
     out = io.StringIO()
     screen = Headless(out, loop)
     screen.on_event(Called("bob"))

@@ -1,4 +1,4 @@
-"""JSON lines -> orders: what is understood, what is refused, and what the table says."""
+"""JSON lines as orders: accepted, refused, and documented."""
 
 import re
 
@@ -54,21 +54,21 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("line", "order"), UNDERSTOOD)
-def test_what_is_understood(line: str, order: JsonOrder) -> None:
-    """Fields may be left out where the table says so."""
+def test_valid_order_is_accepted(line: str, order: JsonOrder) -> None:
+    """Optional fields may be left out."""
     assert understand(load(line)) == order
 
 
 @pytest.mark.parametrize(("line", "why"), REFUSED, ids=lambda text: text[:40])
-def test_what_is_refused(line: str, why: str) -> None:
-    """By name, with what was probably meant."""
+def test_invalid_order_is_refused_by_name(line: str, why: str) -> None:
+    """Refuse an unknown command and a missing, unknown or wrong field by its name."""
     with pytest.raises(UsageError) as caught:
         understand(load(line))
     assert caught.value.what.startswith(why)
 
 
-def test_advice() -> None:
-    """The exact word."""
+def test_mistyped_word_gets_a_suggestion() -> None:
+    """Suggest the closest command or field."""
     with pytest.raises(UsageError) as caught:
         understand({"command": "sned"})
     assert caught.value.advice == "did you mean 'send'?"
@@ -77,20 +77,20 @@ def test_advice() -> None:
     assert caught.value.advice == "did you mean 'to'?"
 
 
-def test_an_id_can_always_be_said_back() -> None:
-    """Whatever the line is."""
+def test_any_id_can_be_repeated() -> None:
+    """The id of any object can be repeated in an answer, or is None."""
     assert id_of({"id": "\ud800"}) == "�"
     assert id_of({"id": {"a": 1}}) is None
     assert id_of({}) is None
 
 
-def test_what_a_person_can_order_a_program_can() -> None:
-    """But for what is about a prompt."""
+def test_programs_have_the_commands_of_the_prompt() -> None:
+    """Programs have every command of the prompt but those that only make sense there."""
     assert {c.word for c in COMMANDS} - set(ROWS) == {"copy", "help", "later", "me", "next", "run"}
 
 
-def test_the_table_says_what_may_be_ordered() -> None:
-    """Each command with each field, in brackets where it may be left out."""
+def test_documented_fields_match_the_table_of_orders() -> None:
+    """The document lists each command with its required and optional fields."""
     table = DOCUMENT.read_text().partition("| command |")[2].partition("\n\n")[0]
     said = {}
     for line in table.split("\n")[2:]:

@@ -1,4 +1,4 @@
-"""Lines to a real pipe, whose reader is late, or gone."""
+"""Lines written to a real pipe whose reader is slow or gone."""
 
 import os
 from collections.abc import Iterator
@@ -12,14 +12,16 @@ from p2pchat.ui.program.line_out import LineOut
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """A real one."""
+    """Yield a real pipe."""
     r, w = os.pipe()
     yield r, w
     os.close(w)
 
 
-def test_a_reader_that_is_late(real_loop: Loop, pipe: tuple[int, int]) -> None:
-    """Nobody waits for it, and it gets all of it in order; what was written is told then."""
+def test_slow_reader_gets_every_line(real_loop: Loop, pipe: tuple[int, int]) -> None:
+    """Writing never blocks; a slow reader gets all lines in order, each then reported
+    as written.
+    """
     r, w = pipe
     out = LineOut(real_loop, w)
     written: list[int] = []
@@ -41,8 +43,8 @@ def test_a_reader_that_is_late(real_loop: Loop, pipe: tuple[int, int]) -> None:
     os.close(r)
 
 
-def test_lines_that_are_written_when_others_are(real_loop: Loop, pipe: tuple[int, int]) -> None:
-    """As a stream does it."""
+def test_line_written_in_a_callback(real_loop: Loop, pipe: tuple[int, int]) -> None:
+    """A callback may write another line."""
     r, w = pipe
     out = LineOut(real_loop, w)
     done: list[bool] = []
@@ -54,8 +56,8 @@ def test_lines_that_are_written_when_others_are(real_loop: Loop, pipe: tuple[int
 
 
 @pytest.mark.parametrize("due", [0, 1])
-def test_a_reader_that_is_gone(real_loop: Loop, pipe: tuple[int, int], due: int) -> None:
-    """Is noticed without anything to say; nothing counts as written."""
+def test_closed_pipe_is_noticed(real_loop: Loop, pipe: tuple[int, int], due: int) -> None:
+    """A closed pipe raises BrokenPipeError even if nothing is to be written."""
     r, w = pipe
     out = LineOut(real_loop, w)
     written: list[bool] = []
@@ -68,8 +70,8 @@ def test_a_reader_that_is_gone(real_loop: Loop, pipe: tuple[int, int], due: int)
     out.close()
 
 
-def test_a_file(real_loop: Loop, tmp_path: Path) -> None:
-    """Is always ready."""
+def test_file_is_always_ready(real_loop: Loop, tmp_path: Path) -> None:
+    """Lines can be written to a plain file."""
     with (tmp_path / "out").open("w") as file:
         out = LineOut(real_loop, file.fileno())
         done: list[bool] = []

@@ -1,4 +1,4 @@
-"""Plain lines: from a pipe or a file, whole, in pieces, and at the end."""
+"""Plain lines from a pipe or a file: whole, in pieces, and at the end."""
 
 import io
 import os
@@ -18,7 +18,7 @@ from tests.fakes import settle
 
 
 class Typed:
-    """Stands for the app: keeps what is submitted."""
+    """A fake app that records what is submitted."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -45,7 +45,7 @@ def turns(loop: Loop) -> None:
 
 
 def test_lines_from_a_pipe(loop: Loop) -> None:
-    """Cut anywhere, in the middle of a character too; the last line needs no line feed."""
+    """Lines may be split anywhere, even within a character; the last needs no line feed."""
     r, w = os.pipe()
     app = Typed()
     LineInput(loop, r, app)  # type: ignore[arg-type]
@@ -63,7 +63,7 @@ def test_lines_from_a_pipe(loop: Loop) -> None:
 
 
 def test_lines_from_a_file(loop: Loop, tmp_path: Path) -> None:
-    """A redirected stdin, which epoll refuses."""
+    """Lines are read from a redirected file, which epoll refuses."""
     (tmp_path / "in").write_text("one\ntwo\n")
     descriptor = os.open(tmp_path / "in", os.O_RDONLY)
     app = Typed()
@@ -74,8 +74,8 @@ def test_lines_from_a_file(loop: Loop, tmp_path: Path) -> None:
     os.close(descriptor)
 
 
-def test_bytes_that_are_no_text_are_replaced(loop: Loop) -> None:
-    """Not a crash."""
+def test_invalid_utf8_is_replaced(loop: Loop) -> None:
+    """Bytes that are not UTF-8 are replaced."""
     r, w = os.pipe()
     app = Typed()
     LineInput(loop, r, app)  # type: ignore[arg-type]
@@ -86,8 +86,8 @@ def test_bytes_that_are_no_text_are_replaced(loop: Loop) -> None:
     os.close(r)
 
 
-def test_each_line_is_written_at_once(loop: Loop) -> None:
-    """Whoever reads the pipe waits for it."""
+def test_each_line_is_flushed(loop: Loop) -> None:
+    """Each line is flushed, since a reader of the pipe waits for it."""
 
     class Flushed(io.StringIO):
         flushes = 0
@@ -103,8 +103,8 @@ def test_each_line_is_written_at_once(loop: Loop) -> None:
     assert out.flushes == 3
 
 
-def test_nobody_reads_any_more(loop: Loop) -> None:
-    """It is raised between what the loop does, once; what follows goes nowhere."""
+def test_closed_pipe_is_raised_once(loop: Loop) -> None:
+    """A closed pipe raises BrokenPipeError once, between turns; later lines are dropped."""
     r, w = os.pipe()
     with open(w, "w", encoding="utf-8") as out:
         writer = LineWriter(out, loop.end_with)
@@ -119,19 +119,19 @@ def test_nobody_reads_any_more(loop: Loop) -> None:
             loop.run_once(0)
         loop.run_once(0)
         devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, w)  # what is left in the buffer
+        os.dup2(devnull, w)  # so that what is left in the buffer can be flushed
         os.close(devnull)
 
 
-def test_only_a_pipes_reader_is_looked_for(loop: Loop, tmp_path: Path) -> None:
-    """A file or a terminal has none."""
+def test_only_pipes_are_checked_for_a_reader(loop: Loop, tmp_path: Path) -> None:
+    """A file has no reader to wait for."""
     with (tmp_path / "out").open("w") as out, ended_with_reader(loop, out.fileno()):
         assert loop.next_deadline() is None
 
 
 @pytest.mark.parametrize("closes", [1, 2])
-def test_closing_stops_reading_and_leaves_the_descriptor(loop: Loop, closes: int) -> None:
-    """It is stdin's, not ours."""
+def test_close_leaves_the_descriptor_open(loop: Loop, closes: int) -> None:
+    """close() stops reading and leaves the descriptor, which is stdin's."""
     r, w = os.pipe()
     app = Typed()
     lines = LineInput(loop, r, app)  # type: ignore[arg-type]
@@ -173,8 +173,8 @@ def test_a_line_without_end_is_not_kept(loop: Loop) -> None:
     os.close(r)
 
 
-def test_a_reader_that_sleeps_holds_nobody_up(real_loop: Loop) -> None:
-    """What it does not take waits, up to a limit, and that much waits is told."""
+def test_slow_reader_does_not_block_the_node(real_loop: Loop) -> None:
+    """Unread lines wait up to a limit, which is reported."""
     r, w = os.pipe()
     told: list[bool] = []
     with open(w, "w", encoding="utf-8") as out, open(r, encoding="utf-8") as reader:

@@ -1,4 +1,6 @@
-"""What a program is told: at its own pace, one contact's if it likes, and what counts as seen."""
+"""The output of a program: at the reader's pace, of one contact or all, and what is
+marked as seen.
+"""
 
 import json
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from tests.world import Person, World, unread_at
 
 
 class Reader:
-    """Keeps what is written; `slow`: says only by `read` that it is there."""
+    """Records lines; if `slow`, each is reported as written only by `read`."""
 
     def __init__(self, *, slow: bool = False) -> None:
         self.lines: list[str] = []
@@ -37,7 +39,7 @@ class Reader:
 
 @pytest.fixture
 def alice(secure_world: World) -> Person:
-    """She has two unread lines of bob's."""
+    """Return alice, who has two unread lines of bob."""
     alice, bob = friends(secure_world)
     bob.node.call("alice")
     secure_world.settle()
@@ -49,15 +51,15 @@ def alice(secure_world: World) -> Person:
 
 
 def follow(alice: Person, stream: Stream, **hello: Any) -> None:
-    """Write what happens at alice's node from now on."""
+    """Write the events of alice's node to the stream from now on."""
     client = alice.client(**hello)
     client.paced = True
     client.on_event = stream.show
     stream.begin(client)
 
 
-def test_a_bystander_changes_nothing(alice: Person, secure_world: World) -> None:
-    """It is told how much is unread, and what comes stays unread."""
+def test_bystander_marks_nothing_as_seen(alice: Person, secure_world: World) -> None:
+    """A bystander is told the number of unread lines, and messages stay unread."""
     reader = Reader()
     follow(alice, Stream(reader.write))
     [unread] = reader.told()
@@ -68,10 +70,8 @@ def test_a_bystander_changes_nothing(alice: Person, secure_world: World) -> None
     assert len(unread_at(alice.node)) == 2
 
 
-def test_who_reads_in_the_persons_place_begins_with_what_is_unread(
-    alice: Person, secure_world: World
-) -> None:
-    """And what was written is seen: not before."""
+def test_reader_for_the_user_starts_with_unread_lines(alice: Person, secure_world: World) -> None:
+    """A line counts as seen only once it was written."""
     reader = Reader(slow=True)
     follow(alice, Stream(reader.write, seen=True), seen=True)
     secure_world.settle()
@@ -86,8 +86,8 @@ def test_who_reads_in_the_persons_place_begins_with_what_is_unread(
     assert unread_at(alice.node) == []
 
 
-def test_one_contacts_only(alice: Person, secure_world: World) -> None:
-    """Nothing about others, nothing about nobody."""
+def test_one_contact_only(alice: Person, secure_world: World) -> None:
+    """A stream of one contact has no events of others and no general ones."""
     reader = Reader()
     follow(alice, Stream(reader.write, only="carol", seen=True), only="carol", seen=True)
     for event in (Called("bob"), RegistryBack("here"), Called("carol")):
@@ -97,8 +97,8 @@ def test_one_contacts_only(alice: Person, secure_world: World) -> None:
     assert len(unread_at(alice.node)) == 2
 
 
-def test_plain_lines(alice: Person, secure_world: World) -> None:
-    """The same words as on a screen; a text is seen with its last line."""
+def test_plain_lines_have_the_words_of_the_screen(alice: Person, secure_world: World) -> None:
+    """Plain lines have the same words as the screen; a text is seen with its last line."""
     reader = Reader()
     follow(alice, Stream(reader.write, as_json=False, seen=True), seen=True)
     secure_world.settle()
@@ -115,8 +115,8 @@ def test_plain_lines(alice: Person, secure_world: World) -> None:
     assert unread_at(alice.node) == []
 
 
-def test_the_reader_sets_the_pace(alice: Person) -> None:
-    """Little is under way at once, the rest waits in order; the end comes when all is written."""
+def test_reader_sets_the_pace(alice: Person) -> None:
+    """Few lines are under way at once, the rest waits in order, and close() waits for all."""
     reader = Reader(slow=True)
     stream = Stream(reader.write)
     ended: list[bool] = []
@@ -134,8 +134,8 @@ def test_the_reader_sets_the_pace(alice: Person) -> None:
     assert [told.get("n") for told in reader.told()] == [None, *range(10)]
 
 
-def test_what_is_not_shown_takes_nothing_that_waits(alice: Person, secure_world: World) -> None:
-    """Events that do not concern a reader, or come as it ends, leave unwritten messages unread."""
+def test_hidden_event_does_not_mark_messages_as_seen(alice: Person, secure_world: World) -> None:
+    """Events that are not written do not mark unwritten messages as seen."""
     reader = Reader(slow=True)
     stream = Stream(reader.write, only="bob", seen=True)
     follow(alice, stream, only="bob", seen=True)

@@ -1,4 +1,4 @@
-"""A command of the user's, and what it printed."""
+"""A command that the user runs, and its output."""
 
 import pytest
 
@@ -32,18 +32,18 @@ def _run(command: str, *, stop: bool = False) -> str:
         (r"printf '\377\n  x'", [r"$ printf '\377\n  x'", "\ufffd", "  x"]),
     ],
 )
-def test_what_it_printed_is_a_block(command: str, lines: list[str]) -> None:
-    """Both streams in order, without a terminal's escapes; and how it ended, if not well."""
+def test_output_is_a_code_block(command: str, lines: list[str]) -> None:
+    """Both streams are shown in order without escape sequences, with the exit code if not 0."""
     assert _run(command).split("\n") == ["```", *lines, "```"]
 
 
-def test_no_more_than_a_message_takes() -> None:
-    """The rest is left out, and the command ended."""
+def test_output_is_cut_to_a_message() -> None:
+    """Output above the size of a message is cut and the command ended."""
     block = _run("yes")
     assert len(block.encode()) < 60_000
     assert block.endswith("... (output truncated)\n```")
 
 
-def test_it_can_be_stopped() -> None:
-    """With everything that it has started."""
+def test_command_can_be_stopped() -> None:
+    """Stopping a command ends all its processes."""
     assert _run("cat /dev/zero | sleep 1000", stop=True).endswith("(ended by signal 9)\n```")

@@ -1,4 +1,4 @@
-"""What was begun to be written is there again, for its owner alone."""
+"""Drafts of unsent lines, kept for their owner alone."""
 
 import stat
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from p2pchat.ui.prompt.drafts import Drafts
 
 
-def test_drafts_outlive_the_process_and_leave_others_alone(tmp_path: Path) -> None:
-    """Two screens write the same file; each keeps what the other wrote."""
+def test_drafts_survive_and_are_shared(tmp_path: Path) -> None:
+    """Two screens share the file, and each keeps the drafts of the other."""
     file = tmp_path / "drafts.json"
     one, two = Drafts(file), Drafts(file)
     one.keep("bob", "dear bob,\nI was just")
@@ -20,8 +20,8 @@ def test_drafts_outlive_the_process_and_leave_others_alone(tmp_path: Path) -> No
     assert [p.name for p in tmp_path.iterdir()] == ["drafts.json"]
 
 
-def test_a_file_that_is_no_use_costs_nobody_the_prompt(tmp_path: Path) -> None:
-    """Malformed, of something else, in a folder that is gone; or none at all."""
+def test_unusable_file_does_not_break_the_prompt(tmp_path: Path) -> None:
+    """A malformed or unwritable file is ignored; without a file drafts are kept in memory."""
     file = tmp_path / "drafts.json"
     for content in ("{", "[1]", '{"bob": 5}'):
         file.write_text(content)
@@ -33,8 +33,8 @@ def test_a_file_that_is_no_use_costs_nobody_the_prompt(tmp_path: Path) -> None:
     assert memory.of("bob") == "x"
 
 
-def test_bytes_that_are_no_utf8_are_replaced(tmp_path: Path) -> None:
-    """A terminal gives them as lone surrogates, which JSON cannot hold: the prompt ended."""
+def test_invalid_utf8_is_replaced(tmp_path: Path) -> None:
+    """Lone surrogates from the terminal, which JSON cannot hold, are replaced."""
     drafts = Drafts(tmp_path / "drafts.json")
     drafts.keep("bob", "caf\udce9")
     assert drafts.of("bob") == Drafts(tmp_path / "drafts.json").of("bob") == "caf?"

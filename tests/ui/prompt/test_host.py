@@ -1,4 +1,4 @@
-"""Our loop inside prompt_toolkit's, with a pipe for a keyboard: keys, events, failures."""
+"""Our loop inside prompt_toolkit's, with a pipe as the keyboard."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from p2pchat.ui.screen.around import Around
 
 
 class App:
-    """Stands for the chat app: does with a line what the test says."""
+    """A fake app that handles lines as the test says."""
 
     def __init__(self, on_line: Callable[["App", str], None] = lambda app, _: app.finish()) -> None:
         self.lines: list[str] = []
@@ -32,29 +32,29 @@ class App:
 
 @pytest.fixture
 def keyboard() -> Iterator[PipeInput]:
-    """What is typed."""
+    """Yield the keyboard."""
     with create_pipe_input() as pipe:
         yield pipe
 
 
 @pytest.fixture
 def prompt(keyboard: PipeInput) -> Prompt:
-    """A prompt with a pipe for a keyboard and no screen."""
+    """Return a prompt with a pipe as the keyboard and no screen."""
     return Prompt(lambda: Around("> "), history_file=None, input=keyboard, output=DummyOutput())
 
 
 def test_lines_go_to_the_app_until_it_is_done(
     real_loop: Loop, prompt: Prompt, keyboard: PipeInput
 ) -> None:
-    """One prompt after the other."""
+    """The app receives one line after the other until it is done."""
     app = App(lambda app, line: app.finish() if line == "two" else None)
     keyboard.send_text("one\ntwo\nthree\n")
     host.run(real_loop, app, prompt)  # type: ignore[arg-type]
     assert app.lines == ["one", "two"]
 
 
-def test_what_our_loop_does_can_end_the_prompt(real_loop: Loop, prompt: Prompt) -> None:
-    """A deadline of ours, with nobody typing."""
+def test_our_timer_can_end_the_prompt(real_loop: Loop, prompt: Prompt) -> None:
+    """A timer of our loop ends the prompt without any input."""
     app = App()
     real_loop.call_later(0.01, app.finish)
     host.run(real_loop, app, prompt)  # type: ignore[arg-type]
@@ -62,7 +62,9 @@ def test_what_our_loop_does_can_end_the_prompt(real_loop: Loop, prompt: Prompt) 
 
 
 def test_our_descriptors_wake_the_host(real_loop: Loop, prompt: Prompt) -> None:
-    """A call from another thread comes through the selector's descriptor; no thread is made."""
+    """A call from another thread arrives through the selector's descriptor, without a
+    new thread.
+    """
     app = App()
     threads: list[int] = []
 
@@ -79,17 +81,17 @@ def test_our_descriptors_wake_the_host(real_loop: Loop, prompt: Prompt) -> None:
     assert threads[0] <= before + 1
 
 
-def test_a_bug_in_a_callback_ends_the_prompt_and_is_raised(real_loop: Loop, prompt: Prompt) -> None:
-    """Not swallowed by the other loop, which would leave the prompt hanging."""
+def test_exception_in_a_callback_is_raised(real_loop: Loop, prompt: Prompt) -> None:
+    """An exception in a callback ends the prompt and is raised."""
     real_loop.call_later(0.01, partial(divmod, 1, 0))
     with pytest.raises(ZeroDivisionError):
         host.run(real_loop, App(), prompt)  # type: ignore[arg-type]
 
 
-def test_a_bug_in_a_command_is_raised_too(
+def test_exception_in_a_command_is_raised(
     real_loop: Loop, prompt: Prompt, keyboard: PipeInput
 ) -> None:
-    """What the app does with a line runs inside the other loop as well."""
+    """An exception in the handling of a line is raised as well."""
     keyboard.send_text("divide\n")
     with pytest.raises(ZeroDivisionError):
         host.run(real_loop, App(lambda *_: 1 // 0), prompt)  # type: ignore[arg-type]
@@ -98,7 +100,7 @@ def test_a_bug_in_a_command_is_raised_too(
 def test_ctrl_d_finishes_and_ctrl_c_interrupts(
     real_loop: Loop, prompt: Prompt, keyboard: PipeInput
 ) -> None:
-    """Ctrl-D is leaving, Ctrl-C is 130."""
+    """Ctrl-D finishes the app, and Ctrl-C raises KeyboardInterrupt."""
     app = App()
     keyboard.send_text("\x04")
     host.run(real_loop, app, prompt)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The prompt: what stands around the line, its completion, its history."""
+"""The prompt: the text around the line, its completion, its history."""
 
 import asyncio
 import stat
@@ -21,8 +21,8 @@ def text_of(formatted: object) -> str:
     return fragment_list_to_text(to_formatted_text(formatted))  # type: ignore[arg-type]
 
 
-def test_what_is_given_stands_around_the_line() -> None:
-    """Lines that are not settled above it, with their states, and the toolbar below."""
+def test_text_around_the_line() -> None:
+    """Unsettled lines with their states are above the line, the toolbar is below."""
     given = Around("alice to bob> ")
     with create_pipe_input() as keyboard:
         prompt = Prompt(lambda: given, history_file=None, input=keyboard, output=DummyOutput())
@@ -45,8 +45,8 @@ def test_what_is_given_stands_around_the_line() -> None:
 
 
 @pytest.mark.parametrize("state", ["", "sent", "delivered", "not sent", "waits for an answer"])
-def test_a_line_is_shown_whatever_words_its_state_has(state: str) -> None:
-    """A word of it that was taken for a colour once ended the prompt."""
+def test_any_state_of_a_line_can_be_shown(state: str) -> None:
+    """No word of a state is taken for a colour, which once ended the prompt."""
     screen = Screen()
     with create_pipe_input() as keyboard:
         prompt = Prompt(lambda: Around("> "), history_file=None, input=keyboard, output=screen)
@@ -56,7 +56,7 @@ def test_a_line_is_shown_whatever_words_its_state_has(state: str) -> None:
 
 
 class Screen(DummyOutput):
-    """Keeps the text that is written to it."""
+    """Records the text that is written."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -65,8 +65,8 @@ class Screen(DummyOutput):
         self.text += data
 
 
-def test_completion_and_a_private_history(tmp_path: Path) -> None:
-    """Commands and known names; what was typed is its owner's."""
+def test_completion_and_private_history(tmp_path: Path) -> None:
+    """Commands and known names are completed, and the history file has mode 0600."""
     file = tmp_path / "input-history"
     given = Around("> ", names=(("bea", ""), ("bob", "online")))
     with create_pipe_input() as keyboard:
@@ -85,7 +85,7 @@ def test_completion_and_a_private_history(tmp_path: Path) -> None:
 
 
 def test_arrow_up_right_after_enter(tmp_path: Path) -> None:
-    """Finds what was entered: before the prompt was drawn again, it once found nothing."""
+    """Arrow up finds the line just entered, even before the prompt is redrawn."""
     lines: list[str] = []
     with create_pipe_input() as keyboard:
         prompt = Prompt(

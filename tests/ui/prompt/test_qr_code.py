@@ -1,4 +1,4 @@
-"""A text as a QR code: what is drawn are the code's own dots."""
+"""A text drawn as a QR code."""
 
 import segno
 
@@ -9,8 +9,8 @@ DOTS = {"█": (0, 0), "▀": (0, 1), "▄": (1, 0), " ": (1, 1)}
 """The upper and the lower one of each character; 1 is dark."""
 
 
-def test_every_dot_is_drawn_with_a_margin_and_nothing_else() -> None:
-    """No colour, no escape; as wide as a terminal."""
+def test_every_dot_is_drawn_with_a_margin() -> None:
+    """The drawing has exactly the dots of the code and a margin, and fits a terminal."""
     lines = draw(LINK).splitlines()
     assert {len(line) for line in lines} == {len(lines[0])}
     assert len(lines[0]) <= 80

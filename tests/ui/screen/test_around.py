@@ -1,4 +1,4 @@
-"""What stands around the line, of a real node."""
+"""The text around the line, from a real node."""
 
 import re
 
@@ -16,13 +16,13 @@ def toolbar(app: ChatApp, width: int = 120) -> str:
 
 
 def sides(app: ChatApp) -> list[str]:
-    """The contact's side and ours."""
+    """Return the contact's part of the toolbar and ours."""
     left, right = re.split(" {2,}", toolbar(app).strip())
     return [left, right]
 
 
-def test_the_toolbar_tells_who_where_and_with_whom(world: World) -> None:
-    """And changes with the node."""
+def test_toolbar_shows_contact_account_and_registry(world: World) -> None:
+    """The toolbar shows the contact, the account and the registry, and follows the node."""
     assert around(ChatApp(Screen())).prompt == "> "
     app, _ = start(world)
     bob = world.person("bob", B)
@@ -48,8 +48,8 @@ def test_the_toolbar_tells_who_where_and_with_whom(world: World) -> None:
     assert "registry lost, next try in" in sides(app)[1]
 
 
-def test_the_last_lines_that_are_not_settled_stand_above(secure_world: World) -> None:
-    """So few that a small screen has room for what was said, and the number of the others."""
+def test_last_unsettled_lines_are_shown(secure_world: World) -> None:
+    """The last few unsettled lines are shown, and the number of the others."""
     alice, bob = friends(secure_world)
     alice.node.stop()
     bob.node.stop()

@@ -1,4 +1,4 @@
-"""Commands down, events up: a person or a script at a node, on memory wires."""
+"""Commands and events of a user or a script at a node, over memory transports."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,7 @@ ENCRYPTED = {
 
 
 class Screen(View):
-    """A view that keeps what it is shown, and in `typed` what becomes of what was typed."""
+    """A view that records its lines, and in `typed` the states of typed lines."""
 
     def __init__(self) -> None:
         super().__init__(self._keep, plain=True)
@@ -44,13 +44,13 @@ class Screen(View):
 
 
 class AppAtNode(ChatApp):
-    """An app, and the node that it is at."""
+    """An app, and its node."""
 
     node: Node
 
 
 def start(world: World, password: str = "pw", **how: Any) -> tuple[AppAtNode, Screen]:
-    """Give alice's app, logged in."""
+    """Return alice's app, logged in."""
     screen = Screen()
     app = AppAtNode(screen, **how)
     clients = world.clients("alice", A, password)
@@ -65,8 +65,8 @@ def heard(person: Person) -> list[str]:
     return [line for event in person.events for line in plain_lines(event)]
 
 
-def test_a_person_chats(world: World) -> None:
-    """Search, chat, say, leave, quit."""
+def test_user_searches_chats_and_quits(world: World) -> None:
+    """A user searches, chats, leaves and quits."""
     bob = world.person("bob", B)
     app, screen = start(world)
     app.submit("/search bob")
@@ -93,8 +93,8 @@ def test_a_person_chats(world: World) -> None:
     assert app.names == {"bob"}
 
 
-def test_mistakes_are_told_and_nothing_happens(world: World) -> None:
-    """Unknown commands, text without a chat."""
+def test_mistake_is_reported_and_does_nothing(world: World) -> None:
+    """An unknown command, and text without a chat, are reported and have no effect."""
     app, screen = start(world)
     rule = "no spaces, nothing invisible, and at most 64 bytes"
     if world.url.secure:
@@ -113,8 +113,8 @@ def test_mistakes_are_told_and_nothing_happens(world: World) -> None:
     assert not app.done
 
 
-def test_help(world: World) -> None:
-    """On request."""
+def test_help_shows_commands(world: World) -> None:
+    """/help lists all commands or explains one."""
     app, screen = start(world)
     app.submit("/help")
     assert any("/chat  /next" in line for line in screen.lines)
@@ -125,12 +125,12 @@ def test_help(world: World) -> None:
 
 
 def _left(world: World, contact: str) -> str:
-    """Return how the notice begins that a contact has left."""
+    """Return the beginning of the notice that a contact has left."""
     return f"* {contact} left the chat" if world.url.secure else f"* chat with {contact} ended"
 
 
-def test_a_script_is_done_in_order(world: World) -> None:
-    """What follows a call waits for its answer, commands too, and the end as well."""
+def test_script_is_carried_out_in_order(world: World) -> None:
+    """In a script everything after a call, commands and the end included, waits for its answer."""
     bob = world.person("bob", B)
     app, _ = start(world, commands_overtake=False)
     for line in ("/chat bob", "one", "two", "/leave"):
@@ -148,8 +148,8 @@ def test_a_script_is_done_in_order(world: World) -> None:
     assert app.done
 
 
-def test_what_is_typed_while_a_friend_is_dialled_waits(secure_world: World) -> None:
-    """Nobody is asked, but it takes a moment."""
+def test_lines_wait_while_a_contact_is_dialled(secure_world: World) -> None:
+    """Lines wait for the chat to open, although a known contact need not accept."""
     alice, bob = friends(secure_world)
     alice.node.stop()
     secure_world.settle()
@@ -165,10 +165,8 @@ def test_what_is_typed_while_a_friend_is_dialled_waits(secure_world: World) -> N
     assert not [line for line in screen.lines if "in no chat" in line]
 
 
-def test_a_script_does_not_wait_for_a_disk_that_is_full(
-    secure_world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is told what was not sent, and why, by its exit too."""
+def test_script_ends_on_a_full_disk(secure_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script on a full disk ends with an error that names the unsent lines."""
     friends(secure_world)[0].node.stop()
     secure_world.settle()
     app, screen = start(secure_world, commands_overtake=False)
@@ -187,8 +185,8 @@ def test_a_script_does_not_wait_for_a_disk_that_is_full(
     assert "* not sent to bob: lost" in screen.lines
 
 
-def test_a_person_at_a_keyboard_can_give_up(world: World) -> None:
-    """A command is meant now, even if a text waits for an answer."""
+def test_user_at_a_keyboard_can_give_up(world: World) -> None:
+    """A command at a keyboard does not wait for texts before it."""
     world.person("bob", B)
     app, _ = start(world)
     app.submit("/chat bob")
@@ -202,7 +200,7 @@ def test_a_person_at_a_keyboard_can_give_up(world: World) -> None:
     assert app.done
 
 
-def test_the_end_of_input_waits_for_a_search(world: World) -> None:
+def test_end_of_input_waits_for_a_search(world: World) -> None:
     """`echo /search bob | p2p login` shows the answer."""
     world.person("bob", B)
     app, screen = start(world)
@@ -215,8 +213,8 @@ def test_the_end_of_input_waits_for_a_search(world: World) -> None:
     assert screen.lines[-1] == "* there is no user named eve"
 
 
-def test_one_call_and_out(world: World) -> None:
-    """`p2p chat bob`: leaves when the person does; in clear also when bob does."""
+def test_one_chat_ends_the_app(world: World) -> None:
+    """`p2p chat bob` ends when the user leaves; in clear also when bob does."""
     bob = world.person("bob", B)
     app, screen = start(world, call=Call("bob"))
     bob.node.accept()
@@ -235,8 +233,8 @@ def test_one_call_and_out(world: World) -> None:
     assert screen.lines[-1] == "* chat with bob ended"
 
 
-def test_a_contact_who_leaves_takes_no_line_with_them(secure_world: World) -> None:
-    """A pipe is read to its end, and its exit code is what became of all of it."""
+def test_contact_who_leaves_loses_no_line(secure_world: World) -> None:
+    """Input is read to its end after a contact has left, and the exit code tells the outcome."""
     world = secure_world
     bob = world.person("bob", B)
     app, screen = start(world, call=Call("bob"))
@@ -264,8 +262,8 @@ def test_a_contact_who_leaves_takes_no_line_with_them(secure_world: World) -> No
     assert kept == [f"line {n}" for n in range(40)]
 
 
-def test_one_call_and_the_end_of_input(world: World) -> None:
-    """`echo hi | p2p chat bob`: what is left is sent, then it leaves."""
+def test_one_chat_and_the_end_of_input(world: World) -> None:
+    """`echo hi | p2p chat bob` sends everything and then leaves."""
     bob = world.person("bob", B)
     app, _ = start(world, call=Call("bob"))
     app.submit("hi")
@@ -281,8 +279,8 @@ def test_one_call_and_the_end_of_input(world: World) -> None:
     assert left.startswith(_left(world, "alice"))
 
 
-def test_one_call_that_fails_says_so_by_its_code(world: World) -> None:
-    """Offline 6, unknown 5, rejected 7, busy 8."""
+def test_failed_call_sets_the_exit_code(world: World) -> None:
+    """A failed call ends with 5 (unknown), 6 (offline), 7 (rejected) or 8 (busy)."""
     bob, _ = world.person("bob", B), world.person("carol", "10.0.0.4")
 
     def call(name: str, then: Callable[[], None] = lambda: None) -> int:
@@ -306,14 +304,14 @@ def test_one_call_that_fails_says_so_by_its_code(world: World) -> None:
         assert call("bob") == 6
 
 
-def test_one_call_to_somebody_offline_waits_on_the_disk(secure_world: World) -> None:
-    """`echo hi | p2p chat bob` says that it waits, by its exit code too; nothing is lost."""
+def test_lines_to_an_offline_contact_are_queued(secure_world: World) -> None:
+    """`echo hi | p2p chat bob` queues the line and exits with 6."""
     world = secure_world
     bob = world.person("bob", B)
     bob.node.stop()
     world.settle()
     app, screen = start(world, call=Call("bob"))
-    assert not app.done  # a person may want to write all the same
+    assert not app.done  # the user may still want to write
     app.submit("hi")
     app.end_input()
     world.settle()
@@ -328,16 +326,16 @@ def test_one_call_to_somebody_offline_waits_on_the_disk(secure_world: World) -> 
     assert "alice: hi" in heard(bob)
 
 
-def test_a_login_that_fails_is_an_error_to_raise(world: World) -> None:
-    """Not a line among others."""
+def test_failed_login_is_raised(world: World) -> None:
+    """A failed login is raised instead of shown as a line."""
     app, screen = start(world, password="wrong")
     assert app.done
     assert isinstance(app.error, LoginRefused)
     assert screen.lines == []
 
 
-def test_a_chat_outlives_a_refused_login(world: World) -> None:
-    """A node that was replaced leaves when its chat has ended, not before."""
+def test_chat_outlives_a_refused_login(world: World) -> None:
+    """A node that was replaced ends only after its chat has ended."""
     bob = world.person("bob", B)
     app, _ = start(world)
     app.submit("/chat bob")
@@ -356,8 +354,8 @@ def test_a_chat_outlives_a_refused_login(world: World) -> None:
     assert isinstance(app.error, LoginRefused)
 
 
-def test_the_end_of_input_waits_until_all_has_gone_out(world: World) -> None:
-    """However long the contact takes to read it, if nothing would be kept; else some seconds."""
+def test_end_of_input_waits_until_everything_is_sent(world: World) -> None:
+    """Unstored lines are waited for without limit, stored ones for some seconds."""
     bob = world.person("bob", B)
     app, _ = start(world, call=Call("bob"))
     bob.node.accept()
@@ -365,7 +363,7 @@ def test_the_end_of_input_waits_until_all_has_gone_out(world: World) -> None:
     bobs_ends = [end for pair in world.internet.wires for end in pair if end.local.host == B]
     for end in bobs_ends:
         end.pause_reading()
-    said = [f"{i}" * 60_000 for i in range(3)]  # two fit on the wire, one waits
+    said = [f"{i}" * 60_000 for i in range(3)]  # two fit on the wire, one has to wait
     for text in said:
         app.submit(text)
     app.end_input()
@@ -382,8 +380,8 @@ def test_the_end_of_input_waits_until_all_has_gone_out(world: World) -> None:
     ]
 
 
-def test_nothing_but_the_person_moves_the_front(secure_world: World) -> None:
-    """Whatever happens behind it: what is typed goes to whom it was meant for."""
+def test_only_the_user_changes_the_open_chat(secure_world: World) -> None:
+    """No event changes which contact a typed line goes to."""
     world = secure_world
     friends(world)[0].node.stop()
     carol = world.person("carol", "10.0.0.4")
@@ -412,8 +410,8 @@ def test_nothing_but_the_person_moves_the_front(secure_world: World) -> None:
     assert screen.lines[-1].startswith("* you are in no chat")
 
 
-def test_a_name_is_the_same_at_every_interface_however_it_is_typed(secure_world: World) -> None:
-    """Lower case at a secure registry; what is no name is refused, and nobody new is made of it."""
+def test_name_is_normalized_in_every_command(secure_world: World) -> None:
+    """Names are lower-cased at a secure registry; invalid ones are refused."""
     world = secure_world
     alice, bob = friends(world)
     alice.node.stop()
@@ -441,11 +439,11 @@ def test_a_name_is_the_same_at_every_interface_however_it_is_typed(secure_world:
     assert bob.node.standing.value == "online"
 
 
-def test_a_script_that_quits_has_its_answers_first(world: World) -> None:
-    """`printf '/search bob\\n/quit\\n' | p2p login`."""
+def test_script_gets_its_answers_before_it_quits(world: World) -> None:
+    """The answers to `printf '/search bob... /quit' | p2p login` are shown before it ends."""
     world.person("bob", B)
     app, screen = start(world, commands_overtake=False)
-    app.node.search("bob")  # as another screen does
+    app.node.search("bob")  # as by another screen
     world.settle()
     for line in ("/search bob", "/search nobody", "/quit"):
         app.submit(line)
@@ -462,8 +460,8 @@ def test_a_script_that_quits_has_its_answers_first(world: World) -> None:
     assert app.done
 
 
-def test_how_to_verify_is_told_at_most_once_a_day(secure_world: World) -> None:
-    """At the first chat, and no more once it is done."""
+def test_verification_hint_is_shown_once_a_day(secure_world: World) -> None:
+    """The hint is shown in the first chat of a day, until the contact is verified."""
     world = secure_world
     bob = world.person("bob", B)
     app, screen = start(world)
@@ -492,8 +490,8 @@ def test_how_to_verify_is_told_at_most_once_a_day(secure_world: World) -> None:
     assert hints_of_a_chat() == 0
 
 
-def test_an_offline_contact_is_told_although_lines_wait_already(secure_world: World) -> None:
-    """When the chat is opened, and not again while it is in front."""
+def test_offline_contact_is_reported_when_a_chat_opens(secure_world: World) -> None:
+    """The notice is shown when the chat is opened, even if lines are queued already."""
     alice, bob = friends(secure_world)
     alice.node.stop()
     bob.node.stop()
@@ -510,8 +508,8 @@ def test_an_offline_contact_is_told_although_lines_wait_already(secure_world: Wo
         secure_world.settle()
 
 
-def test_a_command_sees_what_was_said_before_it(secure_world: World) -> None:
-    """Although both came at once, as from a pipe: the outbox lists the line, once."""
+def test_command_sees_the_line_before_it(secure_world: World) -> None:
+    """A line and a command that arrive together are handled in order."""
     alice, bob = friends(secure_world)
     alice.node.stop()
     bob.node.stop()
@@ -526,8 +524,8 @@ def test_a_command_sees_what_was_said_before_it(secure_world: World) -> None:
     assert "1 waits" in screen.lines[-1]
 
 
-def test_a_scripts_orders_are_answered_in_order(secure_world: World) -> None:
-    """What comes after a search waits for its answer."""
+def test_answers_of_a_script_are_in_order(secure_world: World) -> None:
+    """Each order of a script waits for the answer to the previous one."""
     secure_world.person("bob", B)
     app, screen = start(secure_world, commands_overtake=False)
     screen.lines.clear()
@@ -541,8 +539,8 @@ def test_a_scripts_orders_are_answered_in_order(secure_world: World) -> None:
     assert "nothing is queued" in outbox
 
 
-def test_only_who_can_be_there_is_blocked_or_muted(secure_world: World) -> None:
-    """Not what is no name, not ourselves; and who was only looked up is no contact."""
+def test_only_valid_contacts_are_blocked_or_muted(secure_world: World) -> None:
+    """Invalid names and oneself are refused; a name that was only looked up is no contact."""
     secure_world.person("bob", B)
     app, screen = start(secure_world)
     app.submit("/search bob")
@@ -561,10 +559,8 @@ def test_only_who_can_be_there_is_blocked_or_muted(secure_world: World) -> None:
     assert app.names == {"bob"}
 
 
-def test_a_node_that_ends_leaves_it_untold_what_was_typed(
-    secure_world: World, tmp_path: Path
-) -> None:
-    """Whatever was under way: the shell can see what is on the disk, and say the rest."""
+def test_end_of_the_node_leaves_unsent_lines_to_the_shell(secure_world: World) -> None:
+    """If the node ends, the app keeps the unsent lines for the shell to report."""
     alice, _ = friends(secure_world)
     listener = NodeListener(secure_world.loop, tmp_path / "n.sock")
     listener.serve(alice.clients)
@@ -586,8 +582,8 @@ def test_a_node_that_ends_leaves_it_untold_what_was_typed(
     assert app.untold.all_typed
 
 
-def test_what_is_typed_for_one_contact_is_not_said_to_another(secure_world: World) -> None:
-    """Although it has to wait, and a command at a keyboard does not."""
+def test_line_for_one_contact_is_not_sent_to_another(secure_world: World) -> None:
+    """A waiting line is refused or sent to its own contact if the open chat changes."""
     world = secure_world
     friends(world)[0].node.stop()
     carol = world.person("carol", "10.0.0.4")
@@ -597,7 +593,7 @@ def test_what_is_typed_for_one_contact_is_not_said_to_another(secure_world: Worl
     carol.node.accept()
     world.settle()
     app.submit("/contacts")
-    app.submit("for carol alone")  # waits for the answer
+    app.submit("for carol alone")  # waits for the answer to /contacts
     app.submit("/chat bob")
     world.settle()
     assert app.front == "bob"

@@ -1,4 +1,4 @@
-"""The list of contacts: the important ones first, in columns, with what is to be known of each."""
+"""The list of contacts: ordered by importance, in columns."""
 
 import re
 import time
@@ -12,8 +12,8 @@ from tests.ui.screen.test_chat_app import start
 from tests.world import World
 
 
-def test_unread_then_online_then_the_latest() -> None:
-    """Each column as wide as it must be, and none that is empty."""
+def test_unread_then_online_then_latest() -> None:
+    """Columns are as wide as needed, and empty ones are left out."""
     now = int(time.time() * 1000)
     rows = [
         ListedContact("dave", "unverified", online=False),
@@ -33,8 +33,8 @@ def test_unread_then_online_then_the_latest() -> None:
     ]
 
 
-def test_since_when_lines_wait() -> None:
-    """As people say it: a weekday, or a date if that is long ago."""
+def test_waiting_since_is_a_weekday_or_a_date() -> None:
+    """The time since lines are queued is a weekday, or a date if long ago."""
     day = 86_400_000
     now = int(time.time() * 1000)
     for since, shown in ((now - 2 * day, r"[A-Z][a-z]{2}"), (now - 20 * day, r"\d{4}-\d\d-\d\d")):
@@ -44,15 +44,15 @@ def test_since_when_lines_wait() -> None:
         assert re.fullmatch(rf"bob  1 waits since {shown}  unverified", line)
 
 
-def test_what_no_node_knows_is_not_claimed() -> None:
-    """Without one, nobody is called offline."""
+def test_presence_is_omitted_without_a_node() -> None:
+    """Without a node, no contact is called offline."""
     assert contact_lines([ListedContact("bob", "unverified")]) == ["bob  unverified"]
     assert contact_lines([]) == []
 
 
 @pytest.mark.parametrize("word", ["contacts", "who", "names", "list", "friends"])
-def test_it_is_shown_at_the_prompt(secure_world: World, word: str) -> None:
-    """By whatever word people bring; with a hint where there is nobody."""
+def test_contacts_command_and_its_synonyms(secure_world: World, word: str) -> None:
+    """The list is shown for each synonym of /contacts."""
     world = secure_world
     alice, bob = friends(world)
     alice.node.stop()

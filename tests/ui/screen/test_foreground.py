@@ -1,4 +1,4 @@
-"""What is in front, and what waits behind it."""
+"""The open chat, and what arrives outside it."""
 
 import pytest
 
@@ -10,10 +10,10 @@ from tests.ui.screen.test_chat_app import Screen, start
 from tests.world import World, unread_at
 
 
-def test_missed_lines_are_shown_once_when_their_contact_is_brought_to_front(
+def test_unread_lines_are_shown_once_when_a_chat_is_opened(
     secure_world: World,
 ) -> None:
-    """In their order, after a mark; in the next run they are not unread any more."""
+    """Unread lines are shown in order after a mark, and are read afterwards."""
     world = secure_world
     alice, bob = friends(world)
     alice.node.call("bob")
@@ -33,8 +33,8 @@ def test_missed_lines_are_shown_once_when_their_contact_is_brought_to_front(
     assert unread_at(bob.node) == []
 
 
-def test_what_comes_behind_the_front_is_told_once_and_counted(secure_world: World) -> None:
-    """Who is in front is seen at once."""
+def test_messages_outside_the_open_chat_are_announced_once(secure_world: World) -> None:
+    """Messages outside the open chat are announced once and counted; those in it are seen."""
     screen = Screen()
     _, bob = friends(secure_world)
     foreground = Foreground(screen, bob.client())
@@ -55,10 +55,10 @@ def test_what_comes_behind_the_front_is_told_once_and_counted(secure_world: Worl
     assert foreground.front is None
 
 
-def test_what_contacts_say_makes_no_sound_where_nobody_is_to_be_disturbed(
+def test_do_not_disturb_suppresses_alerts(
     secure_world: World,
 ) -> None:
-    """No bell and no notification; it counts as unread, and a notice says so."""
+    """With do not disturb there is no bell and no notification, only a notice."""
     world = secure_world
     alice, bob = friends(world)
     alice.node.stop()
@@ -81,8 +81,8 @@ def test_what_contacts_say_makes_no_sound_where_nobody_is_to_be_disturbed(
     assert alerts == ["bob"]
 
 
-def test_a_muted_contact_draws_no_attention(secure_world: World) -> None:
-    """Others do; what was said comes along for the notification that wants it."""
+def test_muted_contact_raises_no_alert(secure_world: World) -> None:
+    """A muted contact raises no alert; an alert of another one contains the text."""
     world = secure_world
     alice, bob = friends(world)
     alice.node.stop()
@@ -104,8 +104,8 @@ def test_a_muted_contact_draws_no_attention(secure_world: World) -> None:
     assert alerts == [("bob", "bob has written", "hey")]
 
 
-def test_a_failed_line_rings_and_names_the_outbox(secure_world: World) -> None:
-    """And so does one that waits for a day."""
+def test_failed_and_overdue_lines_raise_an_alert(secure_world: World) -> None:
+    """A failed line and one that waits for a day raise an alert that names /outbox."""
     world = secure_world
     alice, bob = friends(world)
     alice.node.stop()

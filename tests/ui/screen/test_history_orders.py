@@ -1,4 +1,4 @@
-"""/history and /search-history as they are typed."""
+"""/history, /search-history and /later as they are typed."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from tests.world import Person, World
 def handlers_of(
     world: World, person: Person, screen: Screen, front: Callable[[], str | None]
 ) -> Callable[..., None]:
-    """Return what does an order at a person's node, and lets its answer come."""
+    """Return a function that carries out an order and waits for its answer."""
     client = person.client()
     orders = PendingOrders(screen, lambda: client)
     handlers = HistoryOrders(screen, orders, front, lambda: person.name).handlers
@@ -29,8 +29,8 @@ def handlers_of(
     return do
 
 
-def test_what_was_said_is_shown(secure_world: World) -> None:
-    """Of whom is in front, or anybody; with what has become of it."""
+def test_history_shows_lines_with_their_state(secure_world: World) -> None:
+    """The history of the open chat or a named contact is shown with states."""
     alice, bob = friends(secure_world)
     alice.node.call("bob")
     secure_world.settle()
@@ -58,8 +58,8 @@ def test_what_was_said_is_shown(secure_world: World) -> None:
     assert screen.lines[2].endswith("(unread)")
 
 
-def test_something_is_said_later(secure_world: World) -> None:
-    """To whom is in front; the outbox shows since when it may go out."""
+def test_line_is_scheduled_for_the_open_chat(secure_world: World) -> None:
+    """/later schedules a line, and the outbox shows when it may be sent."""
     alice, _ = friends(secure_world)
     screen = Screen()
     fronts: list[str | None] = ["bob"]

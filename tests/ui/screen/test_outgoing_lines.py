@@ -1,4 +1,4 @@
-"""Each line of ours is shown with what has become of it: queued, sent, delivered, failed."""
+"""Each outgoing line is shown with its state: queued, sent, delivered or failed."""
 
 from tests.peer.chat.test_conversations import friends
 from tests.ui.screen.test_chat_app import AppAtNode, B, Screen, start
@@ -6,7 +6,7 @@ from tests.world import World
 
 
 def chat_with_bob(world: World, *, is_there: bool) -> tuple[AppAtNode, Screen]:
-    """Alice is at it, in a chat with a friend who is there, or was."""
+    """Return alice's app in a chat with a contact who is online or offline."""
     alice, bob = friends(world)
     alice.node.stop()
     if not is_there:
@@ -19,7 +19,7 @@ def chat_with_bob(world: World, *, is_there: bool) -> tuple[AppAtNode, Screen]:
 
 
 def say_on_its_way(world: World, app: AppAtNode) -> None:
-    """Say something, and stop in the turn in which it is on the wire."""
+    """Say a line and stop in the turn in which it was sent."""
     app.submit("one")
     for _ in range(50):
         world.loop.run_once(0)
@@ -27,8 +27,8 @@ def say_on_its_way(world: World, app: AppAtNode) -> None:
             break
 
 
-def test_a_line_turns_from_queued_to_delivered(secure_world: World) -> None:
-    """Written to somebody offline; it settles once they have it, in the next run too."""
+def test_queued_line_becomes_delivered(secure_world: World) -> None:
+    """A line to an offline contact settles once they have it, also after a restart."""
     world = secure_world
     app, screen = chat_with_bob(world, is_there=False)
     app.submit("one")
@@ -48,8 +48,8 @@ def test_a_line_turns_from_queued_to_delivered(secure_world: World) -> None:
     assert screen.typed == [("alice> /chat bob", ""), ("alice to bob> one", "delivered")]
 
 
-def test_a_line_that_is_on_its_way_is_sent(secure_world: World) -> None:
-    """Until the contact's disk has it."""
+def test_line_on_its_way_is_sent(secure_world: World) -> None:
+    """A line is `sent` until the contact has stored it."""
     world = secure_world
     app, screen = chat_with_bob(world, is_there=True)
     say_on_its_way(world, app)
@@ -59,8 +59,8 @@ def test_a_line_that_is_on_its_way_is_sent(secure_world: World) -> None:
     assert screen.typed[-1] == ("alice to bob> one", "delivered")
 
 
-def test_what_is_refused_has_failed(secure_world: World) -> None:
-    """And what nobody can be told was not sent."""
+def test_line_without_a_chat_is_not_sent(secure_world: World) -> None:
+    """A line without a chat is marked as not sent; one to a stranger waits for acceptance."""
     world = secure_world
     bob = world.person("bob", B)
     app, screen = start(world)
@@ -77,8 +77,8 @@ def test_what_is_refused_has_failed(secure_world: World) -> None:
     assert screen.typed[-1] == ("alice to bob> hello", "delivered")
 
 
-def test_what_is_cancelled_has_failed(secure_world: World) -> None:
-    """It moves up with that mark; what is said later waits as ever."""
+def test_cancelled_line_is_failed(secure_world: World) -> None:
+    """A cancelled line settles as failed, and later lines are queued."""
     world = secure_world
     app, screen = chat_with_bob(world, is_there=False)
     app.submit("one")
@@ -92,8 +92,8 @@ def test_what_is_cancelled_has_failed(secure_world: World) -> None:
     assert app.unsettled == [("two", "queued")]
 
 
-def test_what_is_cancelled_stays_where_it_is_on_its_way(secure_world: World) -> None:
-    """Until the contact's disk has it."""
+def test_line_on_its_way_is_not_failed_by_a_cancellation(secure_world: World) -> None:
+    """A line that was sent keeps its state until it is delivered."""
     world = secure_world
     app, screen = chat_with_bob(world, is_there=True)
     say_on_its_way(world, app)
@@ -103,8 +103,8 @@ def test_what_is_cancelled_stays_where_it_is_on_its_way(secure_world: World) -> 
     assert screen.typed[-1] == ("alice to bob> one", "delivered")
 
 
-def test_in_clear_a_line_is_only_sent(original_world: World) -> None:
-    """Nothing is acknowledged in that dialect, so no state is claimed."""
+def test_line_in_clear_has_no_state(original_world: World) -> None:
+    """In clear nothing is acknowledged, so no state is shown."""
     world = original_world
     bob = world.person("bob", B)
     app, screen = start(world)
@@ -117,8 +117,8 @@ def test_in_clear_a_line_is_only_sent(original_world: World) -> None:
     assert screen.typed[-1] == ("alice to bob> hello", "")
 
 
-def test_the_front_that_changes_leaves_lines_as_they_stand(secure_world: World) -> None:
-    """They are shown with their states, and stand there again when one comes back."""
+def test_unsettled_lines_follow_their_chat(secure_world: World) -> None:
+    """Unsettled lines are printed when the chat changes and shown again when it is reopened."""
     world = secure_world
     alice, bob = friends(world)
     carol = world.person("carol", "10.0.0.9")

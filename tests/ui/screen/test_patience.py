@@ -1,12 +1,12 @@
-"""It lasts for some seconds from the first question on, and begins anew when something happens."""
+"""Patience lasts for some seconds from the first question and restarts after activity."""
 
 from p2pchat.net.loop import Loop
 from p2pchat.ui.screen.patience import Patience
 from tests.fakes import advance
 
 
-def test_it_ends_and_begins_anew(loop: Loop) -> None:
-    """And tells when it has ended."""
+def test_patience_ends_and_restarts(loop: Loop) -> None:
+    """Patience reports when it ends, and stop() restarts it."""
     patience, over = Patience(), []
     assert not patience.is_over(loop, lambda: over.append(1))
     advance(loop, 10)

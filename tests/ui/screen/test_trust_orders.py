@@ -1,4 +1,4 @@
-"""/verify, /trust and /block as they are typed."""
+"""/verify, /trust, /block, /mute and /dnd as they are typed."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ from tests.world import Person, World, unread_at
 def handlers_of(
     world: World, person: Person, screen: Screen, front: str | None
 ) -> Callable[[Order], None]:
-    """Return what does an order at a person's node, and lets its answer come."""
+    """Return a function that carries out an order and waits for its answer."""
     client = person.client()
     orders = PendingOrders(screen, lambda: client)
     trust = TrustOrders(screen, orders, lambda: front, lambda: not client.state.dnd)
@@ -29,8 +29,8 @@ def handlers_of(
     return do
 
 
-def test_a_number_is_shown_before_it_is_taken(secure_world: World) -> None:
-    """And the toolbar's word changes with it."""
+def test_number_is_shown_before_it_is_verified(secure_world: World) -> None:
+    """A contact can be verified only after the number was shown."""
     alice, _ = friends(secure_world)
     screen = Screen()
     do = handlers_of(secure_world, alice, screen, "bob")
@@ -44,8 +44,8 @@ def test_a_number_is_shown_before_it_is_taken(secure_world: World) -> None:
     assert screen.lines[-1] == "* no other key of bob has been seen"
 
 
-def test_blocking(secure_world: World) -> None:
-    """And back."""
+def test_contact_is_blocked_and_unblocked(secure_world: World) -> None:
+    """/block ends the conversation, and /unblock allows it again."""
     alice, _ = friends(secure_world)
     screen = Screen()
     do = handlers_of(secure_world, alice, screen, "bob")
@@ -57,8 +57,8 @@ def test_blocking(secure_world: World) -> None:
     assert screen.lines == ["* bob is blocked", "* bob is no longer blocked"]
 
 
-def test_the_blocked_are_hung_up_on(secure_world: World) -> None:
-    """In the middle of a chat; they are not heard, and their next call is rejected."""
+def test_blocked_contact_is_disconnected(secure_world: World) -> None:
+    """Blocking ends an open chat, and later calls are rejected."""
     alice, bob = friends(secure_world)
     bob.node.call("alice")
     secure_world.settle()
@@ -71,8 +71,8 @@ def test_the_blocked_are_hung_up_on(secure_world: World) -> None:
     assert unread_at(alice.node) == []
 
 
-def test_a_muted_contact_makes_no_sound(secure_world: World) -> None:
-    """For a while, for ever, or the one in front; /mute NAME off takes it back."""
+def test_contact_is_muted_and_unmuted(secure_world: World) -> None:
+    """/mute applies for a while or for ever, by default to the open chat; `off` ends it."""
     alice, _ = friends(secure_world)
     view = Screen()
     lines = view.lines
@@ -90,8 +90,8 @@ def test_a_muted_contact_makes_no_sound(secure_world: World) -> None:
         do(Order("mute", "bob", "soon"))
 
 
-def test_not_to_be_disturbed_for_a_while(secure_world: World) -> None:
-    """It ends by itself, and is said then."""
+def test_do_not_disturb_ends_after_its_time(secure_world: World) -> None:
+    """/dnd with a time ends after it, and that is reported."""
     alice, _ = friends(secure_world)
     view = Screen()
     lines = view.lines

@@ -1,11 +1,11 @@
-"""What is typed is done in order, each in its turn."""
+"""Typed lines are handled in order."""
 
 from p2pchat.ui.screen.typed_ahead import END, TypedAhead
 from p2pchat.ui.text.commands import Order, Say
 
 
-def test_what_may_not_go_on_holds_up_the_rest() -> None:
-    """And is done once it may, in the order in which it was typed."""
+def test_blocked_line_holds_up_the_rest() -> None:
+    """Lines wait behind one that may not be handled yet, and are then handled in order."""
     may = [False]
     done: list[object] = []
     typed = TypedAhead(lambda _: may[0], done.append)
@@ -21,8 +21,8 @@ def test_what_may_not_go_on_holds_up_the_rest() -> None:
     assert not typed.ended
 
 
-def test_a_pipe_is_read_no_further_while_much_waits() -> None:
-    """And is told once when there is room again."""
+def test_pipe_is_paused_while_many_lines_wait() -> None:
+    """Reading pauses at a limit, and the room is reported once."""
     may, told = [False], []
     typed = TypedAhead(lambda _: may[0], lambda _: None)
     typed.on_room = lambda: told.append(1)

@@ -1,4 +1,4 @@
-"""Where things are shown: styled for a prompt, plain for pipes."""
+"""The view: styled for a prompt, plain for pipes."""
 
 import datetime as dt
 
@@ -8,7 +8,7 @@ from p2pchat.ui.text.fragments import Fragments
 
 
 def test_plain_lines_have_no_styles_and_no_echo() -> None:
-    """What was typed is on the screen already, or came from a pipe."""
+    """Plain output does not repeat what was typed."""
     shown: list[list[Fragments]] = []
     view = View(shown.append, plain=True)
     view.show(TextReceived("bob", "one\ntwo"))
@@ -20,8 +20,8 @@ def test_plain_lines_have_no_styles_and_no_echo() -> None:
     ]
 
 
-def test_a_prompt_gets_styles_and_states_in_words() -> None:
-    """No meaning is carried by a style alone."""
+def test_prompt_shows_states_in_words() -> None:
+    """No meaning is conveyed by style alone."""
     shown: list[list[Fragments]] = []
     view = View(shown.append, plain=False)
     view.ours("alice> ", "hello", "sent")
@@ -35,8 +35,8 @@ def test_a_prompt_gets_styles_and_states_in_words() -> None:
     ]
 
 
-def test_when_lines_were_said_and_where_a_day_begins() -> None:
-    """By the contact's clock where it says so, in the time zone of whoever looks."""
+def test_timestamps_and_dates() -> None:
+    """Lines have the contact's time in the local zone, and a new day is marked."""
     zone = dt.timezone(dt.timedelta(hours=2))
     now = dt.datetime(2026, 11, 25, 23, 59, tzinfo=zone)
     shown: list[Fragments] = []
@@ -54,15 +54,15 @@ def test_when_lines_were_said_and_where_a_day_begins() -> None:
     ]
 
 
-def test_what_somebody_does_can_pass_for_nothing_else() -> None:
-    """It is on one line, behind a mark of its own."""
+def test_action_cannot_imitate_a_notice() -> None:
+    """A `/me` text is on one line behind a mark of its own."""
     shown: list[Fragments] = []
     View(shown.extend, plain=True).show(TextReceived("eve", "/me waves\n* bob is gone"))
     assert shown == [[("", "~ eve waves * bob is gone")]]
 
 
-def test_what_we_do_looks_like_what_others_do() -> None:
-    """With its state behind it."""
+def test_own_action_looks_like_a_remote_one() -> None:
+    """An own `/me` text has the same form, with its state."""
     shown: list[Fragments] = []
     View(shown.extend, plain=False).ours("alice to bob> ", "/me waves", "delivered", me="alice")
     assert ["".join(t for _, t in line) for line in shown] == ["~ alice waves  ✓"]

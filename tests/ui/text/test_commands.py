@@ -1,4 +1,4 @@
-"""What a typed line means."""
+"""The meaning of a typed line."""
 
 import pytest
 from hypothesis import example, given
@@ -31,8 +31,8 @@ from p2pchat.ui.text.commands import COMMANDS, Order, Say, complete, help_lines,
         ("REJECT", Say("REJECT")),
     ],
 )
-def test_what_a_line_means(line: str, meant: object) -> None:
-    """Text, or a command; typing a word of the protocol is typing a word."""
+def test_line_is_text_or_a_command(line: str, meant: object) -> None:
+    """A line is a text, or a command if it begins with a slash."""
     assert parse(line) == meant
 
 
@@ -48,8 +48,8 @@ def test_what_a_line_means(line: str, meant: object) -> None:
         ("/password hunter2", "p2p passwd"),
     ],
 )
-def test_what_is_not_understood_is_never_sent(line: str, advice: str) -> None:
-    """It may hold a secret; the error says what could be meant."""
+def test_unknown_command_is_never_sent(line: str, advice: str) -> None:
+    """An unknown command is never sent, since it may hold a secret; the error has a suggestion."""
     with pytest.raises(UsageError) as error:
         parse(line)
     assert advice in error.value.advice
@@ -59,8 +59,8 @@ def test_what_is_not_understood_is_never_sent(line: str, advice: str) -> None:
 @given(st.text())
 @example("0\r")
 @example("0\n\n")
-def test_any_line_is_something(line: str) -> None:
-    """A text keeps its every character, but for line feeds at its end."""
+def test_any_line_is_parsed(line: str) -> None:
+    """A text keeps every character but line feeds at its end."""
     try:
         meant = parse(line)
     except UsageError:
@@ -71,7 +71,7 @@ def test_any_line_is_something(line: str) -> None:
 
 
 def test_completion_of_commands_and_names() -> None:
-    """Commands at the start, names after those that take one."""
+    """Commands are completed at the start, names after commands that take one."""
     names = {"bobby": "", "bob": "online", "alice": ""}
     assert [c for c, _ in complete("/", names)] == [f"/{c.word}" for c in COMMANDS]
     assert complete("/se", names)[0] == ("/search", "show whether a user is online, and where")
@@ -83,8 +83,8 @@ def test_completion_of_commands_and_names() -> None:
     assert complete("bo", names) == []
 
 
-def test_help_shows_every_command() -> None:
-    """From the same table."""
+def test_help_lists_every_command() -> None:
+    """The help is short, lists every command and explains each one."""
     assert len(help_lines()) <= 6
     text = "\n".join(help_lines())
     assert all(f"/{c.word}" in text for c in COMMANDS)
@@ -97,8 +97,8 @@ def test_help_shows_every_command() -> None:
 
 
 @pytest.mark.parametrize("word", [*SAME, *ELSEWHERE])
-def test_the_words_that_people_bring(word: str) -> None:
-    """They do what is meant, or say exactly what does."""
+def test_words_of_other_programs(word: str) -> None:
+    """Words of other chat programs do the same here, or the error says what does."""
     if word in SAME:
         assert any(_is_order(f"/{word}{rest}", SAME[word]) for rest in ("", " bob"))
         return
@@ -115,8 +115,8 @@ def _is_order(line: str, word: str) -> bool:
     return isinstance(meant, Order) and meant.word == word
 
 
-def test_there_are_many_of_them_and_none_hides_a_command() -> None:
-    """Eighty that were collected."""
+def test_synonyms_hide_no_command() -> None:
+    """There are at least eighty synonyms, and none hides a command."""
     assert len(SAME) + len(ELSEWHERE) >= 80
     ours = {command.word for command in COMMANDS}
     assert not ours & (SAME.keys() | ELSEWHERE.keys())
@@ -124,8 +124,8 @@ def test_there_are_many_of_them_and_none_hides_a_command() -> None:
     assert set(SAME.values()) <= ours
 
 
-def test_a_message_behind_a_name_is_not_lost_without_a_word() -> None:
-    """`/msg bob hi` is two steps here."""
+def test_message_after_a_name_is_refused() -> None:
+    """`/msg bob hi` is refused with advice instead of losing the message."""
     with pytest.raises(UsageError, match="nothing was sent") as error:
         parse("/msg bob hi there")
     assert error.value.advice == "/chat NAME [--in-clear], then your text"
@@ -133,8 +133,8 @@ def test_a_message_behind_a_name_is_not_lost_without_a_word() -> None:
     assert parse("/chat bob --in-clear") == Order("chat", "bob", "--in-clear")
 
 
-def test_a_blank_before_the_slash_is_neither_said_nor_done() -> None:
-    """Who knows which was meant; with two slashes it is said, blank and all."""
+def test_space_before_a_slash_is_refused() -> None:
+    """A space before a slash is refused; with two slashes the text is sent."""
     with pytest.raises(UsageError, match="the line starts with a space"):
         parse(" /quit")
     assert parse(" //quit") == Say(" /quit")

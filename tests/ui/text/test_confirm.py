@@ -1,4 +1,4 @@
-"""What is asked about before it is said, and what is not."""
+"""Texts that need a confirmation before they are sent."""
 
 import pytest
 
@@ -20,13 +20,13 @@ from p2pchat.ui.text.confirm import as_meant, why_ask
         ("x" * 20_000, "20000 characters"),
     ],
 )
-def test_only_what_may_not_be_meant_is_asked_about(text: str, question: str) -> None:
-    """With how much it is."""
+def test_only_doubtful_text_is_asked_about(text: str, question: str) -> None:
+    """A likely mistyped command and a very long text are asked about, others are not."""
     assert question in why_ask(text)
     assert bool(question) == bool(why_ask(text))
 
 
-def test_what_is_said_after_all_is_said_as_it_was_typed() -> None:
-    """A blank and a slash included, but for the line feed at its end."""
+def test_confirmed_text_is_sent_as_typed() -> None:
+    """A confirmed text is sent as it was typed, but for line feeds at its end."""
     for text in (" /quit", "\t/chat bob", "x\n" * 100):
         assert parse(as_meant(text)) == Say(text.rstrip("\n"))

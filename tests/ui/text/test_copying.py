@@ -1,4 +1,4 @@
-"""What /copy means."""
+"""The meaning of /copy."""
 
 import pytest
 
@@ -16,18 +16,18 @@ TEXTS = [  # newest first
     ("kind", "text"),
     [("line", TEXTS[0]), ("block", "last"), ("link", "http://other.example")],
 )
-def test_the_last_of_a_kind(kind: str, text: str) -> None:
-    """A link without what ends its sentence; a block without its fences."""
+def test_last_of_a_kind_is_copied(kind: str, text: str) -> None:
+    """The last line, block or link is copied, without fences or trailing punctuation."""
     assert to_copy(kind, TEXTS) == text
 
 
-def test_a_block_keeps_its_spaces() -> None:
-    """It is code."""
+def test_block_keeps_its_spaces() -> None:
+    """A block keeps its indentation."""
     assert to_copy("block", ["```\n  a\n\tb\n```"]) == "  a\n\tb"
 
 
 @pytest.mark.parametrize("kind", ["block", "link", "picture"])
-def test_nothing_of_that_kind(kind: str) -> None:
-    """Is said so."""
+def test_missing_kind_is_an_error(kind: str) -> None:
+    """An unknown kind, or one that does not occur, is an error."""
     with pytest.raises(UsageError, match=f"no '?{kind}'? to copy"):
         to_copy(kind, ["plain"])

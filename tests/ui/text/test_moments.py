@@ -1,4 +1,4 @@
-"""Whatever people type for a moment, and all that we print, is taken; nonsense is a usage error."""
+"""Points in time as users type them and as the program prints them."""
 
 import datetime as dt
 import time
@@ -18,7 +18,7 @@ NOW = dt.datetime(2026, 11, 27, 14, 0, tzinfo=ZONE)  # a Friday
 
 @pytest.fixture
 def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Set the machine's time zone, as TZ of POSIX."""
+    """Return a function that sets the machine's time zone, in the form of POSIX TZ."""
 
     def set_zone(name: str) -> None:
         monkeypatch.setenv("TZ", name)
@@ -52,8 +52,8 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
         ("2026-11-20T10:15-05:00", "2026-11-20T10:15-05:00"),
     ],
 )
-def test_what_people_type(typed: str, meant: str, zone: Callable[[str], None]) -> None:
-    """The last such moment."""
+def test_past_moment(typed: str, meant: str, zone: Callable[[str], None]) -> None:
+    """A typed moment is the last such moment."""
     zone("EET-2")
     assert moment_of(typed, NOW) == dt.datetime.fromisoformat(meant)
 
@@ -70,16 +70,18 @@ def test_what_people_type(typed: str, meant: str, zone: Callable[[str], None]) -
         ("2d", "2026-10-24T08:00+01:00"),
     ],
 )
-def test_when_the_clocks_were_changed(typed: str, meant: str, zone: Callable[[str], None]) -> None:
-    """A date is a date in the time that counted then; only `2d` counts hours."""
+def test_past_moment_across_a_clock_change(
+    typed: str, meant: str, zone: Callable[[str], None]
+) -> None:
+    """A date uses the offset valid then; only a duration counts hours."""
     zone("CET-1CEST,M3.5.0,M10.5.0/3")  # summer time ended on Sunday, 2026-10-25
     now = dt.datetime.fromisoformat("2026-10-26T08:00+01:00")
     assert moment_of(typed, now) == dt.datetime.fromisoformat(meant)
 
 
 @given(st.integers(0, 4_000_000_000_000))
-def test_what_we_print_is_taken(at: int) -> None:
-    """To the millisecond."""
+def test_printed_timestamp_is_parsed(at: int) -> None:
+    """A printed timestamp is parsed to the millisecond."""
     assert int(moment_of(timestamp(at), NOW).timestamp() * 1000) in {at, at - 1}
 
 
@@ -101,8 +103,8 @@ def test_what_we_print_is_taken(at: int) -> None:
         ("2026-11-27T12:00:01Z", "2026-11-27T12:00:01+00:00"),
     ],
 )
-def test_what_is_to_come(typed: str, meant: str, zone: Callable[[str], None]) -> None:
-    """The next such moment."""
+def test_coming_moment(typed: str, meant: str, zone: Callable[[str], None]) -> None:
+    """A typed moment for a schedule is the next such moment."""
     zone("EET-2")
     assert coming_moment_of(typed, NOW) == dt.datetime.fromisoformat(meant)
 
@@ -110,15 +112,17 @@ def test_what_is_to_come(typed: str, meant: str, zone: Callable[[str], None]) ->
 @pytest.mark.parametrize(
     "typed", ["now", "today", "yesterday", "today 9:00", "2026-11-27", "soon", "", "25:00"]
 )
-def test_what_is_past_or_nothing_is_not_to_come(typed: str, zone: Callable[[str], None]) -> None:
-    """A line could never be sent then."""
+def test_past_or_malformed_coming_moment_is_refused(
+    typed: str, zone: Callable[[str], None]
+) -> None:
+    """A moment in the past or a malformed one is refused."""
     zone("EET-2")
     with pytest.raises(ValueError, match=r"."):
         coming_moment_of(typed, NOW)
 
 
 @given(st.text(max_size=20))
-def test_any_text_is_a_time_to_come_or_refused(text: str) -> None:
-    """By the errors that an option names."""
+def test_any_text_is_a_coming_moment_or_refused(text: str) -> None:
+    """Any text is a coming moment or raises one of the errors that an option handles."""
     with suppress(ValueError, OverflowError):
         assert coming_moment_of(text, NOW) >= NOW

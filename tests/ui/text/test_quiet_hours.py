@@ -1,4 +1,4 @@
-"""Hours in which nothing rings."""
+"""Quiet hours, in which nothing rings."""
 
 import datetime as dt
 
@@ -15,15 +15,15 @@ from p2pchat.ui.text.quiet_hours import QuietHours
         ("12:00-12:00", [], ["12:00", "11:59"]),
     ],
 )
-def test_also_over_midnight(hours: str, quiet: list[str], loud: list[str]) -> None:
-    """The end is not quiet any more."""
+def test_quiet_hours_may_pass_midnight(hours: str, quiet: list[str], loud: list[str]) -> None:
+    """The start is quiet and the end is not, also across midnight."""
     span = QuietHours.parse(hours)
     assert all(span.contain(dt.time.fromisoformat(time)) for time in quiet)
     assert not any(span.contain(dt.time.fromisoformat(time)) for time in loud)
 
 
 @pytest.mark.parametrize("text", ["", "22", "22:00", "22:00-", "25:00-07:00", "22:61-07:00", "x-y"])
-def test_what_is_no_span(text: str) -> None:
-    """An error for the settings to name."""
+def test_malformed_hours_are_refused(text: str) -> None:
+    """Malformed hours raise an error for the settings."""
     with pytest.raises(ValueError, match=r"."):
         QuietHours.parse(text)

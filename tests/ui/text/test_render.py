@@ -1,4 +1,4 @@
-"""What a person is told, in both forms."""
+"""Events as text, plain and styled."""
 
 import pytest
 
@@ -95,13 +95,13 @@ CASES: list[tuple[Event, list[str]]] = [
 
 @pytest.mark.parametrize(("event", "lines"), CASES)
 def test_plain_lines(event: Event, lines: list[str]) -> None:
-    """`bob: text`, or a line that begins with `* `; no text can pass for a notice."""
+    """A message is `bob: text` and a notice begins with `* `; no text can imitate a notice."""
     assert plain_lines(event) == lines
 
 
 @pytest.mark.parametrize(("event", "lines"), CASES)
-def test_the_prompt_says_the_same(event: Event, lines: list[str]) -> None:
-    """Style adds nothing that the words do not say; further lines of a text are indented."""
+def test_styled_lines_have_the_same_words(event: Event, lines: list[str]) -> None:
+    """Styles add no meaning, and further lines of a text are indented."""
     styled = ["".join(text for _, text in line) for line in styled_lines(event)]
     if isinstance(event, TextReceived):
         assert styled[0] == lines[0]

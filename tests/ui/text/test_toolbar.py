@@ -1,4 +1,4 @@
-"""The toolbar fits, whatever the width: shortened by importance, never in mid-word."""
+"""The toolbar fits any width: shortened by importance, never within a word."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,8 +18,8 @@ def shown(width: int) -> str:
     return "".join(text for _, text in fitted(LEFT, RIGHT, width))
 
 
-def test_what_matters_least_goes_first() -> None:
-    """Our side is at the right edge while there is room for it."""
+def test_least_important_parts_are_dropped_first() -> None:
+    """Our part is at the right edge while there is room for it."""
     whole = " bob (away), encrypted, unverified, 2 queued"
     assert shown(70) == whole + " " * 9 + "alice, connected "
     assert shown(56) == whole + " " * 6 + "alice "
@@ -29,8 +29,10 @@ def test_what_matters_least_goes_first() -> None:
 
 
 @given(st.integers(1, 100))
-def test_it_is_as_wide_as_the_terminal_and_holds_whole_words(width: int) -> None:
-    """Unless not even the shortest forms fit."""
+def test_toolbar_has_the_width_of_the_terminal(width: int) -> None:
+    """The toolbar has the terminal's width and whole words, unless even the shortest forms do not
+    fit.
+    """
     text = shown(width)
     assert len(text) == max(width, len(" bob, unverified, 2 queued "))
     words = {word for piece in (*LEFT, *RIGHT) for form in piece.forms for word in form.split()}

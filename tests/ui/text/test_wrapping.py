@@ -1,4 +1,4 @@
-"""Long lines stay under themselves, whatever is in them, and no character is lost."""
+"""Long lines are wrapped with a hanging indent, and no character is lost."""
 
 import pytest
 from hypothesis import given
@@ -14,8 +14,8 @@ def shown(text: str, width: int, who: str = "bob") -> list[str]:
     return ["".join(t for _, t in piece) for piece in wrapped(line, width, hanging(line))]
 
 
-def test_words_go_below_words() -> None:
-    """Behind the name of who says them."""
+def test_words_are_wrapped_below_words() -> None:
+    """Further lines are indented behind the name."""
     assert shown("one two three four", 15) == ["bob: one two", "     three four"]
     assert shown("short", 15) == ["bob: short"]
     assert shown("", 15) == ["bob: "]
@@ -24,8 +24,8 @@ def test_words_go_below_words() -> None:
     assert shown("one two", 8) == ["bob: one", "two"]
 
 
-def test_a_notice_hangs_behind_its_mark() -> None:
-    """And a time goes before."""
+def test_notice_hangs_behind_its_mark() -> None:
+    """The indent is the width of the mark, or of the time and the name."""
     notice = [("class:notice", "* one two three")]
     assert hanging(notice) == 2
     assert hanging([("class:time", "12:00 "), ("class:contact", "bob"), ("", ": x")]) == 11
@@ -33,8 +33,8 @@ def test_a_notice_hangs_behind_its_mark() -> None:
 
 
 @pytest.mark.parametrize("letter", ["x", " ", "\t", "x ", "你"])
-def test_it_takes_time_linear_in_the_text(letter: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counted in looks at characters: a remote decides how long the text is."""
+def test_wrapping_takes_linear_time(letter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of width lookups grows linearly, since a remote decides the length."""
     looks = 0
 
     def count(character: str) -> int:
@@ -52,8 +52,8 @@ def test_it_takes_time_linear_in_the_text(letter: str, monkeypatch: pytest.Monke
 
 
 @given(st.text(alphabet=st.sampled_from("ab 你e\u0301 "), max_size=60), st.integers(4, 40))
-def test_every_piece_fits_and_nothing_but_blanks_is_lost(text: str, width: int) -> None:
-    """However wide or narrow its characters are."""
+def test_every_piece_fits_and_only_spaces_are_lost(text: str, width: int) -> None:
+    """Each piece fits whatever the width of its characters."""
     pieces = shown(text, width)
     assert all(sum(map(get_cwidth, piece)) <= width for piece in pieces)
     assert "".join(pieces).replace(" ", "") == f"bob: {text}".replace(" ", "")
