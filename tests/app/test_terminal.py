@@ -1,4 +1,4 @@
-"""What the person at a terminal is told and asked beneath a command."""
+"""What a user at a terminal is told and asked."""
 
 import io
 
@@ -8,7 +8,7 @@ from p2pchat.app.terminal import can_confirm, confirm, is_terminal, notify
 
 
 class Terminal(io.StringIO):
-    """A stream that says that it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -19,37 +19,37 @@ class Terminal(io.StringIO):
     [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False)],
     ids=["y", "yes", "n", "enter", "end of input"],
 )
-def test_only_a_yes_is_one(
+def test_only_yes_confirms(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     typed: str,
     answer: bool,
 ) -> None:
-    """And the question goes to stderr, where no program takes it for a result."""
+    """Only `y` and `yes` confirm; the question goes to stderr."""
     monkeypatch.setattr("sys.stdin", Terminal(typed))
     assert confirm("Trust it?") is answer
     assert capsys.readouterr() == ("", "Trust it? [y/N]: ")
 
 
-def test_what_is_neither_is_asked_again(
+def test_unclear_answer_is_asked_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A slip is no decision."""
+    """Another answer repeats the question."""
     monkeypatch.setattr("sys.stdin", Terminal("maybe\ny\n"))
     assert confirm("Trust it?")
     assert capsys.readouterr().err.count("[y/N]") == 2
 
 
-def test_a_terminal_obeys_nothing_of_what_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """A remote's text may be part of a sentence."""
+def test_notification_contains_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    """Control characters of a remote's text are removed."""
     notify("likely: \x1b[2Jgone")
     assert "\x1b" not in capsys.readouterr().err
 
 
-def test_asking_needs_a_terminal_for_the_question_and_the_answer(
+def test_confirmation_needs_a_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A closed standard stream is no terminal."""
+    """Both stdin and stderr must be terminals; a closed stream is not one."""
     monkeypatch.setattr("sys.stdin", Terminal())
     monkeypatch.setattr("sys.stderr", io.StringIO())
     assert not can_confirm()
