@@ -1,11 +1,11 @@
-"""`p2p chat` and a second `p2p login` beside a node that runs: one login, several screens."""
+"""`p2p chat` and a second `p2p login` beside a running node: one login, several screens."""
 
 from tests.people import People
 from tests.programs import Program, running
 
 
-def test_a_pipe_through_the_node_that_runs(people: People) -> None:
-    """No password, no second login, everything delivered at exit 0; the node stays online."""
+def test_pipe_through_the_running_node(people: People) -> None:
+    """Everything is delivered without a password or a second login; the node stays online."""
     with running(people.start("bob")), running(people.start("alice", "--headless")) as alice:
         del people.env["alice"]["P2P_PASSWORD"]
         chat = Program("chat", "bob", env=people.env["alice"])
@@ -19,8 +19,8 @@ def test_a_pipe_through_the_node_that_runs(people: People) -> None:
         assert people.run("alice", "chat", "nobody")[0] == 5
 
 
-def test_a_second_login_is_a_second_screen(people: People) -> None:
-    """It hears what the first hears, and its end ends nothing else; a second node is refused."""
+def test_second_login_is_a_second_screen(people: People) -> None:
+    """A second screen can end without the node; a second node is refused."""
     with running(people.start("alice")) as alice:
         second = Program("login", env=people.env["alice"])
         second.type("/search bob")
@@ -40,8 +40,8 @@ def test_a_second_login_is_a_second_screen(people: People) -> None:
         assert (code, "your node has ended" in err) == (3, True)
 
 
-def test_who_looks_at_nothing_is_away(people: People) -> None:
-    """A node without a screen says so, and that somebody is there while a screen is attached."""
+def test_user_without_a_screen_is_away(people: People) -> None:
+    """The user of a headless node is away unless a screen is attached."""
     with running(people.start("bob", "--headless")), running(people.start("alice")) as alice:
         alice.type("/chat bob")
         alice.wait_for("chat with bob started")
@@ -52,7 +52,7 @@ def test_who_looks_at_nothing_is_away(people: People) -> None:
             alice.wait_for("bob is away from the keyboard")
             screen.type("/chat alice")
             screen.type("here I am")
-            for _ in range(2):  # in either order: what is said of a keyboard is said once a second
+            for _ in range(2):  # in either order, since presence is reported once a second
                 alice.wait_for("^bob: here I am$|bob is back at the keyboard")
             screen.type("/quit")
             screen.end()

@@ -1,4 +1,4 @@
-"""Every command and every error, in-process with CliRunner, at a real registry process."""
+"""Every command and every error, in-process by CliRunner, with a real registry process."""
 
 import json
 import re
@@ -19,7 +19,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """A registry for this module."""
+    """Yield a registry for this module."""
     serve = Serve(tmp_path_factory.mktemp("registry"), "--quiet")
     yield serve
     serve.kill()
@@ -27,7 +27,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Run `p2p` with an empty home."""
+    """Return a function that runs `p2p` with an empty home."""
 
     def invoke(*arguments: str, input: str | None = None, **env: str) -> Result:  # noqa: A002
         return CliRunner(env={"P2P_HOME": str(tmp_path)} | env).invoke(
@@ -38,7 +38,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_help_shows_examples_first(run: Run) -> None:
-    """For the group and each command, with -h and --help."""
+    """Each command has -h and --help, with examples before the options."""
     for command in ([], *([name] for name in cli.commands)):
         for flag in ("-h", "--help"):
             result = run(*command, flag)
@@ -61,10 +61,10 @@ def test_help_shows_examples_first(run: Run) -> None:
         (["xyzzy"], "", "p2p --help"),
     ],
 )
-def test_a_misspelt_command_is_told_which_was_meant(
+def test_misspelt_command_gets_a_suggestion(
     run: Run, words: list[str], likely: str, advice: str
 ) -> None:
-    """Exit 2, and nothing on stdout."""
+    """Exit 2 with a suggestion, and nothing on stdout."""
     result = run(*words)
     assert (result.exit_code, result.stdout) == (2, "")
     named = " ".join(["p2p", *words[: -1 if words[-1] == "bob" else None]])
@@ -72,12 +72,12 @@ def test_a_misspelt_command_is_told_which_was_meant(
 
 
 def test_version(run: Run) -> None:
-    """Of the package."""
+    """--version prints the version of the package."""
     assert __version__ in run("--version").stdout
 
 
-def test_register_search_and_their_codes(run: Run, registry: Serve) -> None:
-    """0 done, 1 refused, 5 no such user, 6 offline."""
+def test_register_and_search_exit_codes(run: Run, registry: Serve) -> None:
+    """The exit code is 0, or 1 (refused), 5 (no such user) or 6 (offline)."""
     where = {"P2P_REGISTRY": registry.url, "P2P_PASSWORD": "x"}
     result = run("register", "alice", **where)
     assert (result.exit_code, result.stdout) == (
@@ -110,18 +110,16 @@ def test_register_search_and_their_codes(run: Run, registry: Serve) -> None:
     assert json.loads(result.stdout) == {"user": "eve", "presence": "not_found"}
 
 
-def test_the_registry_option_outranks_the_environment(run: Run, registry: Serve) -> None:
-    """Flags first."""
+def test_registry_option_overrides_the_environment(run: Run, registry: Serve) -> None:
+    """--registry overrides P2P_REGISTRY."""
     result = run(
         "search", "nobody", "--registry", registry.url, P2P_REGISTRY="original://127.0.0.1:1"
     )
     assert result.exit_code == 5
 
 
-def test_passwords_come_from_a_file_or_the_environment(
-    run: Run, registry: Serve, tmp_path: Path
-) -> None:
-    """The file outranks; its first line is the password, spaces and all."""
+def test_password_from_a_file_or_the_environment(run: Run, registry: Serve, tmp_path: Path) -> None:
+    """The first line of the file is the password, spaces included, and overrides the variable."""
     file = tmp_path / "password"
     file.write_text(" a b \nsecond line\n")
     where = {"P2P_REGISTRY": registry.url, "P2P_PASSWORD": "other"}
@@ -135,24 +133,24 @@ def test_passwords_come_from_a_file_or_the_environment(
 
 
 @pytest.mark.parametrize("command", ["register", "login"])
-def test_no_terminal_no_prompt(run: Run, command: str) -> None:
-    """Exit 4, and how to give a password."""
+def test_password_is_not_asked_for_without_a_terminal(run: Run, command: str) -> None:
+    """Exit 4 with the ways to give a password."""
     result = run(command, "alice", input="secret\n")
     assert result.exit_code == 4
     assert "--password-file" in result.stderr
 
 
 @pytest.mark.parametrize("command", [["login"], ["chat", "bob"]])
-def test_who_am_i_is_asked_for(run: Run, command: list[str]) -> None:
-    """Without an account at that registry."""
+def test_missing_account_is_reported(run: Run, command: list[str]) -> None:
+    """Exit 4 with the registry and the command to register."""
     result = run(*command, P2P_PASSWORD="x")
     assert result.exit_code == 4
     assert "you have no account at p2p://localhost:7117 yet" in result.stderr
     assert "p2p register NAME" in result.stderr
 
 
-def test_who_am_i_is_the_account_used_last(run: Run, registry: Serve) -> None:
-    """On that registry."""
+def test_last_used_account_is_the_default(run: Run, registry: Serve) -> None:
+    """Without a name the account last used at that registry logs in."""
     where = {"P2P_REGISTRY": registry.url, "P2P_PASSWORD": "x"}
     run("register", "first", **where)
     run("register", "second", **where)
@@ -163,8 +161,8 @@ def test_who_am_i_is_the_account_used_last(run: Run, registry: Serve) -> None:
     assert "* logged in as first at" in run("login", input="", **where).stdout
 
 
-def test_a_refused_login(run: Run, registry: Serve) -> None:
-    """Exit 4; on stderr, with what to do; nothing on stdout."""
+def test_refused_login_is_reported(run: Run, registry: Serve) -> None:
+    """Exit 4 with a message on stderr, and nothing on stdout."""
     result = run("login", "nobody-here", P2P_REGISTRY=registry.url, P2P_PASSWORD="x", input="")
     assert result.exit_code == 4
     assert result.stdout == ""
@@ -175,8 +173,8 @@ def test_a_refused_login(run: Run, registry: Serve) -> None:
     "command",
     [["register", "a"], ["login", "a"], ["search", "a"], ["chat", "b", "--as", "a"]],
 )
-def test_no_registry(run: Run, command: list[str]) -> None:
-    """Exit 3, the address that was tried, and what to start."""
+def test_unreachable_registry_is_reported(run: Run, command: list[str]) -> None:
+    """Exit 3 with the address and the command to start a registry."""
     result = run(*command, P2P_REGISTRY="original://127.0.0.1:1", P2P_PASSWORD="x", input="")
     assert result.exit_code == 3
     assert "cannot reach the registry at 127.0.0.1:1: connection refused" in result.stderr
@@ -198,16 +196,16 @@ def test_no_registry(run: Run, command: list[str]) -> None:
         (["login", "a", "--password", "x"], "no such option"),
     ],
 )
-def test_wrong_usage(run: Run, command: list[str], what: str) -> None:
-    """Exit 2, and no control character of the argument's comes back."""
+def test_wrong_usage_is_reported_safely(run: Run, command: list[str], what: str) -> None:
+    """Exit 2, and control characters of an argument are not repeated."""
     result = run(*command, P2P_PASSWORD="x")
     assert result.exit_code == 2
     assert what in result.stderr
     assert "\x1b" not in result.stderr
 
 
-def test_calls_that_fail(run: Run, registry: Serve) -> None:
-    """The line on stdout, the code from the table."""
+def test_failed_calls_have_exit_codes(run: Run, registry: Serve) -> None:
+    """A failed call prints a line on stdout and exits with its code."""
     where = {"P2P_REGISTRY": registry.url, "P2P_PASSWORD": "x"}
     run("register", "caller", **where)
     run("register", "sleeper", **where)
@@ -222,7 +220,7 @@ def test_calls_that_fail(run: Run, registry: Serve) -> None:
 
 
 def test_debug_adds_the_traceback(run: Run) -> None:
-    """Only then."""
+    """--debug adds the traceback of an error."""
     where = {"P2P_REGISTRY": "original://127.0.0.1:1"}
     assert "Traceback" not in run("search", "a", **where).stderr
     result = run("--debug", "search", "a", **where)
@@ -230,8 +228,8 @@ def test_debug_adds_the_traceback(run: Run) -> None:
     assert result.exit_code == 3
 
 
-def test_a_home_that_cannot_be_used_is_named(run: Run, tmp_path: Path) -> None:
-    """Not a traceback."""
+def test_unusable_home_is_named(run: Run, tmp_path: Path) -> None:
+    """A home that cannot be created is named, without a traceback."""
     (tmp_path / "file").write_text("")
     result = run("login", "a", P2P_HOME=str(tmp_path / "file"), P2P_PASSWORD="x")
     assert result.exit_code == 1
@@ -239,10 +237,8 @@ def test_a_home_that_cannot_be_used_is_named(run: Run, tmp_path: Path) -> None:
     assert "P2P_HOME" in result.stderr
 
 
-def test_everything_kept_is_below_p2p_home_for_its_owner_alone(
-    run: Run, registry: Serve, tmp_path: Path
-) -> None:
-    """Folders 0700, files 0600."""
+def test_stored_files_are_private(run: Run, registry: Serve, tmp_path: Path) -> None:
+    """All files are below P2P_HOME and accessible to their owner only."""
     run(
         "register",
         "keeper",
@@ -257,7 +253,7 @@ def test_everything_kept_is_below_p2p_home_for_its_owner_alone(
 
 
 def test_completion_scripts_are_current(run: Run) -> None:
-    """The committed ones are what the program generates."""
+    """The committed scripts are those that the program generates."""
     for shell in ("bash", "zsh", "fish"):
         committed = Path(__file__).parents[2] / "completions" / f"p2p.{shell}"
         assert run("completion", shell).stdout == committed.read_text()
@@ -271,16 +267,16 @@ def test_completion_scripts_are_current(run: Run) -> None:
         ("fish", "fish/vendor_completions.d/p2p.fish"),
     ],
 )
-def test_completion_installs(run: Run, tmp_path: Path, shell: str, file: str) -> None:
-    """Where the shell looks for it."""
+def test_completion_is_installed(run: Run, tmp_path: Path, shell: str, file: str) -> None:
+    """--install writes the script where the shell looks for it."""
     result = run("completion", shell, "--install", XDG_DATA_HOME=str(tmp_path / "share"))
     assert result.exit_code == 0
     assert (tmp_path / "share" / file).read_text() == run("completion", shell).stdout
     assert str(tmp_path / "share" / file) in result.stdout
 
 
-def test_names_complete_from_the_profile(run: Run, registry: Serve) -> None:
-    """Never from the network: the registry of the second call does not exist."""
+def test_names_are_completed_from_the_profile(run: Run, registry: Serve) -> None:
+    """Completion never uses the network."""
     where = {"P2P_REGISTRY": registry.url, "P2P_PASSWORD": "x"}
     run("register", "zoe", **where)
     run("search", "zoe", **where)
@@ -289,15 +285,15 @@ def test_names_complete_from_the_profile(run: Run, registry: Serve) -> None:
         assert result.stdout == "plain,zoe\n"
 
 
-def test_completing_without_a_profile_makes_none(run: Run, tmp_path: Path) -> None:
-    """Looking leaves no traces."""
+def test_completion_creates_no_profile(run: Run, tmp_path: Path) -> None:
+    """Completion without a profile does not create one."""
     result = run(_P2P_COMPLETE="bash_complete", COMP_WORDS="p2p search z", COMP_CWORD="2")
     assert result.stdout.strip() == ""
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_demo_without_a_terminal(run: Run) -> None:
-    """A short conversation, over real sockets, and exit 0."""
+def test_demo_without_a_terminal(run: Run) -> None:
+    """The demo holds a short conversation over real sockets and exits with 0."""
     result = run("demo")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
@@ -307,8 +303,8 @@ def test_the_demo_without_a_terminal(run: Run) -> None:
     assert lines[-1] == "* chat with robot ended"
 
 
-def test_no_name_is_completed_that_means_something_to_a_shell(run: Run, registry: Serve) -> None:
-    """Names of the original dialect may be anything without spaces."""
+def test_names_special_to_a_shell_are_not_completed(run: Run, registry: Serve) -> None:
+    """Names of the original dialect may contain shell syntax and are left out."""
     where = {"P2P_REGISTRY": registry.url, "P2P_PASSWORD": "x"}
     for name in ("y$(touch${IFS}pwned)", "y`id`", "y;id", "yolanda"):
         client = registry.dial()
@@ -319,8 +315,8 @@ def test_no_name_is_completed_that_means_something_to_a_shell(run: Run, registry
 
 
 @pytest.mark.parametrize("url", ["http://x", "original://"])
-def test_completing_with_a_wrong_registry_says_nothing(run: Run, tmp_path: Path, url: str) -> None:
-    """Nobody can be told anything while a word is completed."""
+def test_completion_with_an_invalid_registry_is_silent(run: Run, tmp_path: Path, url: str) -> None:
+    """Errors are not printed during a completion."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "profile.sqlite3").write_bytes(b"no database" * 100)
     result = run(
@@ -330,8 +326,8 @@ def test_completing_with_a_wrong_registry_says_nothing(run: Run, tmp_path: Path,
     assert "Traceback" not in result.stderr
 
 
-def test_another_program_at_the_address_is_said_so(run: Run) -> None:
-    """With the address and what to look at."""
+def test_other_program_at_the_address_is_reported(run: Run) -> None:
+    """A server that does not speak the protocol is reported with its address."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
@@ -351,23 +347,23 @@ def test_another_program_at_the_address_is_said_so(run: Run) -> None:
     assert "likely: another program" in result.stderr
 
 
-def test_a_password_that_fits_nowhere(run: Run, registry: Serve) -> None:
-    """Said as such."""
+def test_overlong_password_is_refused(run: Run, registry: Serve) -> None:
+    """A password above the limit exits with 2."""
     result = run("register", "longy", P2P_REGISTRY=registry.url, P2P_PASSWORD="x" * 3000)
     assert result.exit_code == 2
     assert "3000 bytes" in result.stderr
 
 
-def test_a_time_that_never_ends_is_refused(run: Run) -> None:
-    """inf and nan are numbers to a machine alone."""
+def test_invalid_seconds_are_refused(run: Run) -> None:
+    """Infinite, zero and negative times are refused."""
     for seconds in ("inf", "nan", "0", "-1", "soon"):
         result = run("serve", "--hello-patience", seconds)
         assert result.exit_code == 2
         assert "not a number of seconds" in result.stderr
 
 
-def test_limits_are_settings(run: Run) -> None:
-    """A wrong name lists them all, a wrong value says what is wrong; at both ends."""
+def test_limits_are_validated(run: Run) -> None:
+    """An unknown limit lists all of them, and an invalid value is named, for node and registry."""
     for command, name in ((["serve"], "handshakes=512"), (["login", "a"], "pending-calls=8")):
         result = run(*command, "--limit", "nonsense=5")
         assert result.exit_code == 2
@@ -377,8 +373,8 @@ def test_limits_are_settings(run: Run) -> None:
         assert (result.exit_code, "is not a valid limit" in result.stderr) == (2, True)
 
 
-def test_invitations(run: Run, tmp_path: Path) -> None:
-    """Where the registry wants them: none, a wrong one, a good one, used up."""
+def test_registration_by_invite_code(run: Run, tmp_path: Path) -> None:
+    """A registration needs a valid code, which works once."""
     serve = Serve(tmp_path / "invite", "--quiet", "--registration", "invite")
     with running(serve):
         where = {"P2P_REGISTRY": serve.join, "P2P_PASSWORD": "password"}
@@ -391,8 +387,8 @@ def test_invitations(run: Run, tmp_path: Path) -> None:
         assert run("register", "dave", "--invite", code, **where).exit_code == 1
 
 
-def test_a_closed_registry_says_so(run: Run, tmp_path: Path) -> None:
-    """And whom to ask."""
+def test_closed_registration_is_reported(run: Run, tmp_path: Path) -> None:
+    """The error says to ask the operator."""
     serve = Serve(tmp_path / "closed", "--quiet", "--registration", "closed")
     with running(serve):
         result = run("register", "carol", P2P_REGISTRY=serve.join, P2P_PASSWORD="password")
@@ -410,10 +406,8 @@ def test_a_closed_registry_says_so(run: Run, tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("number", ["nan", "inf", "-1", "1e300"])
-def test_a_number_that_is_none_is_refused(
-    tmp_path: Path, words: tuple[str, ...], number: str
-) -> None:
-    """NaN is in every range for some, and ended a command with a traceback."""
+def test_invalid_numbers_are_refused(tmp_path: Path, words: tuple[str, ...], number: str) -> None:
+    """NaN, infinite and huge numbers are refused without a traceback."""
     result = CliRunner(env={"P2P_HOME": str(tmp_path)}).invoke(cli, [*words, number])
     assert result.exit_code == 2
     assert words[-1] in result.output
@@ -424,8 +418,8 @@ def test_a_number_that_is_none_is_refused(
     "typed",
     ["0001-01-01", "9999-12-31T23:59:59", "25:00", "soon", "", "999999w", "2026-13-01", "1e9"],
 )
-def test_what_is_no_moment_is_a_usage_error(run: Run, option: str, typed: str) -> None:
-    """Or one that cannot be counted; never a traceback."""
+def test_invalid_moments_are_usage_errors(run: Run, option: str, typed: str) -> None:
+    """A malformed or out-of-range moment is a usage error without a traceback."""
     result = run("history", "bob", option, typed)
     assert result.exit_code in {2, 5}, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)

@@ -1,4 +1,4 @@
-"""`p2p help`: every topic says what the room it is about knows; who errs is told what is meant."""
+"""`p2p help`: each topic matches the program, and an unknown topic gets a suggestion."""
 
 import inspect
 import re
@@ -31,29 +31,29 @@ def run(*arguments: str) -> Result:
 
 
 def words(*arguments: str) -> str:
-    """Give what it says, however the lines are broken."""
+    """Return the output with line breaks replaced by spaces."""
     result = run(*arguments)
     assert (result.exit_code, result.stderr) == (0, "")
     return " ".join(result.stdout.split())
 
 
-def test_without_a_topic_it_lists_commands_and_topics() -> None:
-    """The program's own help, and what else there is."""
+def test_overview_lists_commands_and_topics() -> None:
+    """Without a topic, all commands and topics are listed."""
     said = words().replace(",", " ")
     for name in (*cli.commands, *TOPICS):
         assert f" {name} " in said
 
 
-def test_the_overview_names_every_command_once_on_a_small_screen() -> None:
-    """By what it is for; nothing is cut."""
+def test_overview_names_every_command_once() -> None:
+    """The overview names each command once and fits a small screen."""
     named = [name for _, rows in overview.GROUPS for row in rows for name in row.commands]
     assert sorted(named) == sorted(cli.commands)
     shown = CliRunner().invoke(cli, ["--help"], prog_name="p2p").stdout
     assert len(shown.splitlines()) <= 24
 
 
-def test_every_help_fits_a_terminal_and_nothing_is_cut() -> None:
-    """At 80 columns, with its examples, and the commands of families."""
+def test_every_help_fits_a_terminal() -> None:
+    """Each help text fits 80 columns, and nothing is truncated."""
     for path, command in _named(cli, "p2p"):
         shown = CliRunner().invoke(cli, [*path.split()[1:], "--help"], prog_name="p2p").stdout
         for line in shown.splitlines():
@@ -66,7 +66,7 @@ def test_every_help_fits_a_terminal_and_nothing_is_cut() -> None:
 
 
 def test_examples_are_found_by_a_word() -> None:
-    """All of them; those of a command; or the reason why there is none."""
+    """All examples, or those with a word; without a match the error says so."""
     every = run("examples").stdout.splitlines()
     assert 'p2p send bob "dinner is ready"' in every
     some = run("examples", "send").stdout.splitlines()
@@ -77,8 +77,8 @@ def test_examples_are_found_by_a_word() -> None:
     assert "no example has the word 'zebra'" in result.stderr
 
 
-def test_texts_are_there_without_docstrings() -> None:
-    """`PYTHONOPTIMIZE=2` leaves them out of the program: none of them is shown to users."""
+def test_help_does_not_depend_on_docstrings() -> None:
+    """With `PYTHONOPTIMIZE=2`, which removes docstrings, the texts are the same."""
     script = (
         "import sys; from p2pchat.cli.main import cli\n"
         "for words in {}:\n"
@@ -98,14 +98,14 @@ def test_texts_are_there_without_docstrings() -> None:
 
 
 @pytest.mark.parametrize("command", [["send"], ["users", "add"], ["help"]])
-def test_a_command_shows_its_own_help(command: list[str]) -> None:
-    """Also one of a family."""
+def test_command_help_is_the_same(command: list[str]) -> None:
+    """`p2p help COMMAND` prints the command's own help, for subcommands as well."""
     asked = CliRunner().invoke(cli, [*command, "--help"], prog_name="p2p")
     assert run(*command).stdout == asked.stdout
 
 
-def test_every_exit_code_is_told() -> None:
-    """Those of the errors, and 0 and 130; the README's table has the same."""
+def test_every_exit_code_is_explained() -> None:
+    """The exit codes are those of the errors, here and in the README."""
     classes = [cls for _, cls in inspect.getmembers(errors, inspect.isclass)]
     ours = [cls for cls in classes if issubclass(cls, errors.P2PError)]
     codes = {0, errors.INTERRUPTED, *(cls.exit_code for cls in ours)}
@@ -118,7 +118,7 @@ def test_every_exit_code_is_told() -> None:
 
 
 class _Asked(Mapping[str, str]):
-    """An empty environment that remembers what it was asked for."""
+    """An empty environment that records which variables are read."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -134,8 +134,8 @@ class _Asked(Mapping[str, str]):
         return 0
 
 
-def test_every_variable_is_told() -> None:
-    """What settings read, and what options read."""
+def test_every_variable_is_explained() -> None:
+    """Each variable that settings or options read is listed."""
     asked = _Asked()
     from_environment(asked)
     said = run("environment").stdout.split()
@@ -145,8 +145,8 @@ def test_every_variable_is_told() -> None:
             assert option.envvar is None or option.envvar in said
 
 
-def test_every_command_and_key_of_the_prompt_is_told() -> None:
-    """From the prompt's own tables."""
+def test_every_prompt_command_and_key_is_explained() -> None:
+    """The commands and keys of the prompt come from its own tables."""
     said = words("keys")
     for command in COMMANDS:
         assert f"{command.usage} {command.help}" in said
@@ -154,8 +154,8 @@ def test_every_command_and_key_of_the_prompt_is_told() -> None:
         assert f"{key} {does}" in said
 
 
-def test_the_texts_are_about_the_program_as_it_is() -> None:
-    """The wire's words are those of the codecs; lines fit a terminal."""
+def test_protocol_topic_names_every_command() -> None:
+    """The wire commands are those of the codecs, and lines fit a terminal."""
     said = words("protocol")
     assert ALPN in said
     for command in SECURE.limits(SECURE.kinds):
@@ -174,8 +174,8 @@ def test_the_texts_are_about_the_program_as_it_is() -> None:
         (["keys", "more"], "keys"),
     ],
 )
-def test_an_unknown_topic_is_told_what_is_meant(asked: list[str], meant: str) -> None:
-    """Exit 2, in the form of every error."""
+def test_unknown_topic_gets_a_suggestion(asked: list[str], meant: str) -> None:
+    """Exit 2 with a suggestion in the common form of errors."""
     result = run(*asked)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines() == [
@@ -185,16 +185,16 @@ def test_an_unknown_topic_is_told_what_is_meant(asked: list[str], meant: str) ->
     ]
 
 
-def test_nonsense_is_told_where_the_list_is() -> None:
-    """And no control character of it comes back."""
+def test_malformed_topic_is_reported_safely() -> None:
+    """Control characters are not repeated, and the error says where the list is."""
     result = run("\x1b[2J")
     assert result.exit_code == 2
     assert "\x1b" not in result.stderr
     assert "try: p2p help" in result.stderr
 
 
-def test_topics_complete() -> None:
-    """At the first word both, then the commands of a family."""
+def test_topics_are_completed() -> None:
+    """Topics and commands are completed, then subcommands."""
     for typed, offered in (("p2p help e", "environment"), ("p2p help users inv", "invite")):
         result = CliRunner(
             env={
@@ -206,8 +206,8 @@ def test_topics_complete() -> None:
         assert f"plain,{offered}" in result.stdout.splitlines()
 
 
-def test_a_terminal_gets_a_pager_for_what_does_not_fit(tmp_path: Path) -> None:
-    """And none for what does."""
+def test_pager_is_used_for_long_texts_only(tmp_path: Path) -> None:
+    """A text that does not fit the terminal is shown in a pager."""
     pager = tmp_path / "pager"
     pager.write_text("#!/bin/sh\necho paged\ncat > /dev/null\n")
     pager.chmod(0o700)
@@ -219,8 +219,8 @@ def test_a_terminal_gets_a_pager_for_what_does_not_fit(tmp_path: Path) -> None:
         assert ("paged" in screen.text) == (shown == "paged")
 
 
-def test_help_loads_no_more_than_it_shows() -> None:
-    """Neither prompt nor network for a text."""
+def test_help_imports_nothing_heavy() -> None:
+    """A text topic imports neither the prompt nor the network."""
     script = (
         "import sys; from p2pchat.cli.main import cli\n"
         "for topic in ('exit-codes', 'environment', 'security'):\n"

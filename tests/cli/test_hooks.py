@@ -1,4 +1,4 @@
-"""Hooks of a real node: from the command line, with what they need to answer by themselves."""
+"""Hooks of a real node, given on the command line or in the configuration."""
 
 import os
 import signal
@@ -10,8 +10,8 @@ from tests.people import People
 from tests.programs import P2P, Program, environment, running
 
 
-def test_a_hook_answers_through_the_node_that_runs_it(people: People, tmp_path: Path) -> None:
-    """It finds the registry in its environment, and no password; a failing one is told."""
+def test_hook_answers_through_the_running_node(people: People, tmp_path: Path) -> None:
+    """A hook has the registry but no password in its environment; a failing one is reported."""
     answer = tmp_path / "answer"
     answer.write_text(
         f'#!/bin/sh\necho "password: ${{P2P_PASSWORD-none}}" >&2\n'
@@ -37,8 +37,8 @@ def test_a_hook_answers_through_the_node_that_runs_it(people: People, tmp_path: 
     assert (code, err) == (0, "password: none\n")
 
 
-def test_a_hook_from_the_configuration_file(people: People, tmp_path: Path) -> None:
-    """The option of the same event outranks it."""
+def test_hook_from_the_configuration_file(people: People, tmp_path: Path) -> None:
+    """The option for the same event overrides the file."""
     config = tmp_path / "bob" / "config"
     config.mkdir(exist_ok=True)
     out = tmp_path / "out"
@@ -64,8 +64,8 @@ def test_a_hook_from_the_configuration_file(people: People, tmp_path: Path) -> N
         ("message=", "the hook for message is empty"),
     ],
 )
-def test_what_makes_no_sense_ends_it(tmp_path: Path, hook: str, why: str) -> None:
-    """Before a password is asked for, with exit code 2."""
+def test_invalid_hook_is_refused(tmp_path: Path, hook: str, why: str) -> None:
+    """Exit 2 before a password is asked for."""
     program = Program("login", "alice", "--hook", hook, env=environment(tmp_path))
     code, err = program.end()
     assert (code, why in err) == (2, True)

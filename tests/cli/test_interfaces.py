@@ -1,6 +1,5 @@
-"""The same wish has the same answer at the prompt, in plain lines, JSON orders and commands.
-
-A row is a wish; an interface that has no way to say it is left out of the row.
+"""The same request has the same answer at the prompt, in plain lines, as a JSON order and as a
+command. Each row is one request; interfaces that do not support it are left out.
 """
 
 import json
@@ -16,7 +15,7 @@ from tests.terminal.screen import Screen
 
 
 class Wish(NamedTuple):
-    """What is typed at the prompt and as a plain line, ordered, and run; and what all answer."""
+    """What is typed, ordered and run for one request, and the answer that all give."""
 
     typed: str
     order: dict[str, Any] | None
@@ -108,8 +107,8 @@ WISHES = [
 ]
 
 
-def test_at_the_prompt(people: People) -> None:
-    """On a terminal."""
+def test_prompt(people: People) -> None:
+    """The rows at a prompt on a terminal."""
     screen = Screen("login", env=people.env["alice"], desk=[], rows=60)
     try:
         screen.wait_until(lambda: "connected" in screen.toolbar)
@@ -120,12 +119,12 @@ def test_at_the_prompt(people: People) -> None:
         screen.kill()
 
 
-def test_in_plain_lines(people: People) -> None:
-    """From a pipe."""
+def test_plain_lines(people: People) -> None:
+    """The rows as plain lines from a pipe."""
     with running(people.start("alice")) as alice:
         for wish in WISHES:
             if not wish.typed.startswith("/"):
-                alice.type(wish.typed)  # what waits is told by the outbox, the next row
+                alice.type(wish.typed)  # its state is shown by /outbox, the next row
                 continue
             alice.type(wish.typed)
             alice.wait_for(wish.answer)
@@ -133,14 +132,14 @@ def test_in_plain_lines(people: People) -> None:
 
 @pytest.fixture
 def bot(people: People) -> Iterator[Program]:
-    """A program that orders."""
+    """Yield a program that is logged in."""
     with running(Program("login", "--json", env=people.env["alice"])) as bot:
         bot.wait_for("logged_in")
         yield bot
 
 
-def test_by_orders(bot: Program) -> None:
-    """Each answered by its id, with an exit code that a command would end with."""
+def test_json_orders(bot: Program) -> None:
+    """Each order is answered by its id, with the exit code of the command."""
     for number, wish in enumerate(WISHES):
         if wish.order is None:
             continue
@@ -155,8 +154,8 @@ def test_by_orders(bot: Program) -> None:
             assert json.loads(told[-1])["exit_code"] == wish.exit_code, wish
 
 
-def test_by_commands(people: People) -> None:
-    """Of the shell; what failed has the exit code of its kind."""
+def test_shell_commands(people: People) -> None:
+    """The rows as commands of a shell, with their exit codes."""
     people.run("alice", "login", stdin="/block bob\n/chat bob\nfor later\n")
     for wish in WISHES:
         if wish.command is None:

@@ -1,4 +1,4 @@
-"""Commands under other locales than UTF-8: no character ends one; JSON is UTF-8 everywhere."""
+"""Commands in locales other than UTF-8: no character ends one, and JSON is always UTF-8."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ TEXT = "price 5 \u20ac, \u0434\u0430, caf\u00e9, \u4f1a\u8b70 \U0001f600"
 
 @pytest.fixture(scope="module")
 def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with these locales, as this machine may not have them."""
+    """Return a folder with these locales, which the machine may not have."""
     if shutil.which("localedef") is None:
         pytest.skip("there is no localedef, which makes locales")
     folder = tmp_path_factory.mktemp("locales")
@@ -33,7 +33,7 @@ def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
-    """The two at a registry; bob has a line of all kinds unread."""
+    """Yield alice and bob; bob has an unread line with many kinds of characters."""
     folder = tmp_path_factory.mktemp("people")
     with running(registry := Registry(folder / "r")):
         people = People(registry, folder)
@@ -43,8 +43,8 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
 
 
 @pytest.mark.parametrize("name", LOCALES)
-def test_what_a_terminal_cannot_show_ends_nothing(people: People, locales: Path, name: str) -> None:
-    """Printed by a command, by a node in plain lines, and by a listener."""
+def test_unencodable_characters_end_no_command(people: People, locales: Path, name: str) -> None:
+    """Characters that the locale cannot encode end no command, node or listener."""
     locale = name if name == "C" else f"{name}.{LOCALES[name]}"
     env = people.env["bob"] | {
         "LC_ALL": locale,
@@ -72,10 +72,8 @@ def test_what_a_terminal_cannot_show_ends_nothing(people: People, locales: Path,
 
 
 @pytest.mark.parametrize("name", LOCALES)
-def test_stdin_is_utf8_and_bytes_that_are_none_are_replaced(
-    people: People, locales: Path, name: str
-) -> None:
-    """Whatever the locale is."""
+def test_stdin_is_utf8_in_any_locale(people: People, locales: Path, name: str) -> None:
+    """Stdin is read as UTF-8, and invalid bytes are replaced."""
     locale = name if name == "C" else f"{name}.{LOCALES[name]}"
     env = people.env["alice"] | {"LC_ALL": locale, "LOCPATH": str(locales), "PYTHONUTF8": "0"}
     said = f"{name}: ".encode() + TEXT.encode() + b" caf\xe9"

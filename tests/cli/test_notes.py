@@ -7,8 +7,8 @@ from tests.programs import Program, running
 from tests.terminal.screen import Screen
 
 
-def test_a_note_needs_nobody(people: People) -> None:
-    """With a node and without, and while the registry is away."""
+def test_note_needs_no_node_and_no_registry(people: People) -> None:
+    """A note is stored with and without a node."""
     assert people.run("alice", "send", "me", "buy a cake") == (0, [], "")
     with running(people.start("alice", "--headless")):
         assert people.run("alice", "send", "me", "and candles") == (0, [], "")
@@ -18,8 +18,8 @@ def test_a_note_needs_nobody(people: People) -> None:
     assert all("alice" not in line for line in people.run("alice", "contacts")[1])
 
 
-def test_a_chat_with_oneself_at_the_prompt(people: People) -> None:
-    """What is typed is shown once, with its mark."""
+def test_chat_with_oneself_at_the_prompt(people: People) -> None:
+    """A typed note is shown once, as delivered."""
     desk: list[Screen] = []
     alice = Screen("chat", "me", env=people.env["alice"], desk=desk)
     try:
@@ -33,8 +33,8 @@ def test_a_chat_with_oneself_at_the_prompt(people: People) -> None:
         alice.kill()
 
 
-def test_a_bot_is_tried_by_its_own_account(people: People) -> None:
-    """It answers a note, and not its own answer."""
+def test_bot_can_be_tried_with_notes(people: People) -> None:
+    """A bot receives a note but not its own answer."""
     with running(Program("login", "--json", "--seen", env=people.env["alice"])) as bot:
         bot.wait_for('"logged_in"')
         assert people.run("alice", "send", "me", "hello") == (0, [], "")

@@ -1,4 +1,4 @@
-"""A profile that cannot be written to can be read: a backup's disk, a full quota, a wrong owner."""
+"""A profile that cannot be written can still be read."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from tests.programs import P2P
 
 @contextmanager
 def _read_only(folder: Path) -> Iterator[list[str]]:
-    """Yield the words before a command that finds the folder read-only."""
+    """Yield the words of a command prefix that makes the folder read-only."""
     if os.geteuid():
         for path in (folder, *folder.rglob("*")):
             path.chmod(path.stat().st_mode & ~0o222)
@@ -23,7 +23,7 @@ def _read_only(folder: Path) -> Iterator[list[str]]:
         for path in (folder, *folder.rglob("*")):
             path.chmod(path.stat().st_mode | 0o200)
         return
-    # To root every folder is writable, unless it is on a file system that is not.
+    # To root every folder is writable unless its file system is mounted read-only.
     mounting = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
     words = ["unshare", "--mount", "sh", "-c", mounting, str(folder)]
     unshare = shutil.which("unshare")
@@ -44,8 +44,8 @@ def _run(before: list[str], people: People, *words: str) -> tuple[int, str, str]
     return done.returncode, done.stdout, done.stderr
 
 
-def test_what_reads_reads_and_what_must_write_says_so(people: People) -> None:
-    """And nothing is changed."""
+def test_reading_works_and_writing_is_an_error(people: People) -> None:
+    """Commands that only read work, others report the error, and nothing is changed."""
     home = Path(people.env["alice"]["P2P_HOME"])
     assert people.run("alice", "send", "bob", "for later")[0] == 6
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
@@ -81,8 +81,8 @@ def test_what_reads_reads_and_what_must_write_says_so(people: People) -> None:
     assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
 
 
-def test_a_runtime_folder_of_another_user_is_not_used(people: People, tmp_path: Path) -> None:
-    """As after `su`: our own is, with one warning; a missing one likewise."""
+def test_runtime_folder_of_another_user_is_not_used(people: People, tmp_path: Path) -> None:
+    """A missing or foreign XDG_RUNTIME_DIR is replaced by our own folder, with one warning."""
     missing = tmp_path / "missing"
     others = Path("/proc") if os.geteuid() else _owned_by_another(tmp_path)
     home = people.env["alice"]["P2P_HOME"]

@@ -1,4 +1,4 @@
-"""The bot of the README, taken from there, at a real registry, with somebody to talk to."""
+"""The bot of the README, run at a real registry."""
 
 import sys
 import textwrap
@@ -17,15 +17,15 @@ class Bot(Program):
 
 
 def the_bot() -> str:
-    """Give the block that begins with its imports."""
+    """Return the code block that begins with the bot's imports."""
     start = README.read_text().index("    import json, subprocess\n")
     lines = README.read_text()[start:].split("\n")
     end = next(n for n, line in enumerate(lines) if line and not line.startswith("    "))
     return textwrap.dedent("\n".join(lines[:end]))
 
 
-def test_the_bot_of_the_readme(people: People, tmp_path: Path) -> None:
-    """It answers contacts and strangers, and what it has read is seen; it has ten lines or so."""
+def test_readme_bot_answers(people: People, tmp_path: Path) -> None:
+    """The bot answers contacts and strangers, marks messages as seen and is short."""
     code = the_bot()
     assert len([line for line in code.split("\n") if line]) <= 12
     file = tmp_path / "bot.py"

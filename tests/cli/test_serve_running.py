@@ -1,4 +1,4 @@
-"""A registry that runs: its numbers over HTTP, and SIGHUP, by which nobody is dropped."""
+"""A running registry: its metrics over HTTP, and SIGHUP, which disconnects no client."""
 
 import signal
 import urllib.error
@@ -16,7 +16,7 @@ CHEAP = ("--password-cost", "64:1")
 
 
 def numbers(url: str) -> dict[tuple[str, ...], float]:
-    """Read the page as Prometheus does; by name and labels."""
+    """Read the page as Prometheus does; return the values by name and labels."""
     with urllib.request.urlopen(url, timeout=10) as page:  # noqa: S310  # of our own
         text = page.read().decode()
     return {
@@ -26,8 +26,8 @@ def numbers(url: str) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_prometheus_reads_what_happened(tmp_path: Path) -> None:
-    """Who is online, what was answered, what a limit has refused."""
+def test_metrics_count_users_answers_and_refusals(tmp_path: Path) -> None:
+    """The metrics count online users, answers and refusals by limit."""
     limits = ("--limit", "searches-per-minute=3", "--limit", "login-tries=1")
     serve = Serve(tmp_path, *CHEAP, "--quiet", "--metrics", "127.0.0.1:0", *limits)
     with running(serve):
@@ -53,8 +53,8 @@ def test_prometheus_reads_what_happened(tmp_path: Path) -> None:
         alice.close()
 
 
-def test_sighup_takes_the_settings_anew(tmp_path: Path) -> None:
-    """Limits, who may register, and a renewed certificate; whoever is in stays in."""
+def test_sighup_reloads_settings(tmp_path: Path) -> None:
+    """SIGHUP reloads limits, registration and the certificate; clients stay connected."""
     file = tmp_path / "serve.toml"
     file.write_text("[limits]\nsearches-per-minute = 2\n")
     serve = Serve(tmp_path, *CHEAP)
@@ -81,8 +81,8 @@ def test_sighup_takes_the_settings_anew(tmp_path: Path) -> None:
         ("nonsense\n", "not reloaded: .*malformed"),
     ],
 )
-def test_settings_that_are_wrong_change_nothing(tmp_path: Path, damage: str, why: str) -> None:
-    """It runs on as before, and says what is wrong."""
+def test_invalid_settings_are_not_reloaded(tmp_path: Path, damage: str, why: str) -> None:
+    """Invalid settings are logged, and the registry continues unchanged."""
     serve = Serve(tmp_path, *CHEAP)
     with running(serve):
         alice = Member(serve, "alice", port=4001)
@@ -94,8 +94,8 @@ def test_settings_that_are_wrong_change_nothing(tmp_path: Path, damage: str, why
         alice.close()
 
 
-def test_metrics_at_no_address_are_refused(tmp_path: Path) -> None:
-    """With what is wrong."""
+def test_invalid_metrics_address_is_refused(tmp_path: Path) -> None:
+    """A malformed address exits with 2."""
     program = Program("serve", "--metrics", "here", env=environment(tmp_path))
     code, err = program.end()
     assert code == 2
@@ -117,8 +117,8 @@ def _heard(serve: Serve, what: str) -> None:
     raise AssertionError(f"no {what!r} in the log")
 
 
-def test_a_first_contact_is_no_trouble_in_the_log(tmp_path: Path) -> None:
-    """The client looks at our key, hangs up, and comes back; an operator need not read of it."""
+def test_first_contact_is_not_logged_as_an_error(tmp_path: Path) -> None:
+    """A client that disconnects after it has read the key is not logged as an error."""
     serve = Serve(tmp_path / "r")
     with running(serve):
         bare = serve.join.partition("#")[0]

@@ -1,4 +1,4 @@
-"""The real registry under something that listens as systemd does."""
+"""The real registry under a fake service manager."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from tests.programs import Program, Serve, environment, running
 
 @pytest.fixture
 def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[socket.socket, str]]:
-    """A manager's socket, and its name, which is short: the test's own folder may be too long."""
+    """Yield a manager's socket and its name, which is short enough for a socket address."""
     monkeypatch.chdir(tmp_path)
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as sock:
         sock.bind("notify")
@@ -24,8 +24,8 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[s
         yield sock, "notify"
 
 
-def test_ready_alive_and_stopping(tmp_path: Path, manager: tuple[socket.socket, str]) -> None:
-    """Ready once a listener can be dialled; alive all the while; stopping when it is told to."""
+def test_ready_watchdog_and_stopping(tmp_path: Path, manager: tuple[socket.socket, str]) -> None:
+    """READY is sent once a listener is open, WATCHDOG while running, STOPPING on SIGTERM."""
     sock, name = manager
     serve = Serve(tmp_path, "--quiet", env={"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "200000"})
     with running(serve):
@@ -43,10 +43,8 @@ def test_ready_alive_and_stopping(tmp_path: Path, manager: tuple[socket.socket, 
         assert serve.end() == (0, "")
 
 
-def test_what_cannot_start_is_never_ready(
-    tmp_path: Path, manager: tuple[socket.socket, str]
-) -> None:
-    """A port that is taken, say."""
+def test_failed_start_is_never_ready(tmp_path: Path, manager: tuple[socket.socket, str]) -> None:
+    """A registry that cannot start sends no READY."""
     sock, name = manager
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -70,10 +68,10 @@ def test_what_cannot_start_is_never_ready(
         ("", "", None),
     ],
 )
-def test_a_watchdog_is_for_the_process_that_it_names(
+def test_watchdog_applies_to_the_named_process(
     microseconds: str, pid: str, seconds: float | None
 ) -> None:
-    """What another process has passed on does not count."""
+    """A watchdog interval for another process is ignored."""
     pid = pid.format(ours=os.getpid())
     given = {"WATCHDOG_USEC": microseconds, "WATCHDOG_PID": pid, "P2P_HOME": "/nowhere"}
     assert from_environment(given).watchdog_s == seconds

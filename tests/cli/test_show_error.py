@@ -1,4 +1,4 @@
-"""Errors have one style, wherever they come from, and are broken between words on a terminal."""
+"""Errors have one form, whatever their source, and are wrapped on a terminal."""
 
 from pathlib import Path
 
@@ -45,16 +45,16 @@ from tests.terminal.screen import Screen
         ),
     ],
 )
-def test_wrong_usage_looks_like_every_error(words: list[str], said: list[str]) -> None:
-    """Exit 2, nothing on stdout; what it was, what is meant, where it is explained."""
+def test_usage_errors_have_the_common_form(words: list[str], said: list[str]) -> None:
+    """Exit 2 with the error, a suggestion and the help to read, all on stderr."""
     result = CliRunner().invoke(cli, words, prog_name="p2p")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines() == said
 
 
 @pytest.mark.parametrize("command", [["serve"], ["login"], ["chat", "bob"], ["listen"]])
-def test_a_wrong_limit_is_told_at_once(tmp_path: Path, command: list[str]) -> None:
-    """Before an account or a password is needed; all of them are listed."""
+def test_unknown_limit_is_reported_first(tmp_path: Path, command: list[str]) -> None:
+    """An unknown limit is reported before an account or password is needed."""
     result = CliRunner(env={"P2P_HOME": str(tmp_path)}).invoke(cli, [*command, "--limit", "?"])
     assert result.exit_code == 2
     assert "p2p: there is no limit '?'" in result.stderr
@@ -62,8 +62,8 @@ def test_a_wrong_limit_is_told_at_once(tmp_path: Path, command: list[str]) -> No
     assert not (tmp_path / "data").exists()
 
 
-def test_a_terminal_breaks_it_between_words(tmp_path: Path) -> None:
-    """However narrow it is."""
+def test_error_is_wrapped_between_words(tmp_path: Path) -> None:
+    """An error is wrapped at the terminal's width."""
     env = environment(tmp_path)
     screen = Screen("login", "--limit", "?", env=env, desk=[], columns=40)
     assert screen.end() == 2

@@ -1,4 +1,4 @@
-"""`p2p --help` loads nothing heavy, and the process behaves at its edges."""
+"""Start-up imports nothing heavy, and the process handles signals and closed streams."""
 
 import signal
 import subprocess
@@ -29,13 +29,13 @@ HEAVY = (
 
 
 class Background(Program):
-    """A program whose SIGHUP and SIGINT are ignored when it begins."""
+    """A program started with SIGHUP and SIGINT ignored."""
 
     command = ("sh", "-c", f'trap "" HUP INT; exec {P2P} "$@"', "sh")
 
 
 def test_help_imports_nothing_heavy() -> None:
-    """No database, terminal, crypto or network before a command needs it."""
+    """--help imports no database, terminal, crypto or network module."""
     script = (
         "import sys; from p2pchat.cli.main import cli\n"
         "try: cli(['--help'])\nexcept SystemExit: pass\n"
@@ -48,15 +48,15 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stderr == "[]\n"
 
 
-def test_python_can_be_told_to_run_it() -> None:
-    """Under the name by which help and errors call it."""
+def test_module_can_be_run() -> None:
+    """`python -m p2pchat` uses the program's usual name."""
     run = [sys.executable, "-m", "p2pchat", "--help"]
     done = subprocess.run(run, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("Usage: p2p [OPTIONS]")
 
 
-def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
-    """`p2p --help | true`."""
+def test_closed_pipe_has_no_traceback(tmp_path: Path) -> None:
+    """`p2p --help | true` writes nothing to stderr."""
     done = subprocess.run(
         f"{P2P} --help | true",
         shell=True,
@@ -68,8 +68,8 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def test_ctrl_c_is_130_without_a_traceback(tmp_path: Path) -> None:
-    """And the registry sees the user leave at once."""
+def test_ctrl_c_exits_with_130(tmp_path: Path) -> None:
+    """Ctrl-C exits with 130 without a traceback, and the user is offline at once."""
     serve = Serve(tmp_path / "r", "--quiet")
     with running(serve):
         env = environment(tmp_path, P2P_REGISTRY=serve.url, P2P_PASSWORD="x")
@@ -86,8 +86,8 @@ def test_ctrl_c_is_130_without_a_traceback(tmp_path: Path) -> None:
         assert client.ask("SEARCH", "alice") == ("SEARCH_RESP", "OFFLINE")
 
 
-def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
-    """By nohup, or of what a script has put into the background."""
+def test_ignored_signal_stays_ignored(tmp_path: Path) -> None:
+    """Signals ignored at the start, as by nohup, stay ignored."""
     serve = Serve(tmp_path / "r", "--quiet")
     with running(serve):
         env = environment(tmp_path, P2P_REGISTRY=serve.url, P2P_PASSWORD="x")
@@ -102,8 +102,8 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
             assert ours.end() == (0, "")
 
 
-def test_the_demo_leaves_nothing_behind(tmp_path: Path) -> None:
-    """No file in the temporary folder, none in the home."""
+def test_demo_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The demo leaves no file."""
     scratch = tmp_path / "tmp"
     scratch.mkdir()
     program = Program("demo", env=environment(tmp_path / "home", TMPDIR=str(scratch)))
@@ -113,10 +113,8 @@ def test_the_demo_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupted_demo_leaves_nothing_behind_either(
-    tmp_path: Path, number: signal.Signals
-) -> None:
-    """Whoever ends it, it ends, and its folder is gone."""
+def test_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    """The demo removes its folder on any signal."""
     scratch = tmp_path / "tmp"
     scratch.mkdir()
     program = Program("demo", env=environment(tmp_path / "home", TMPDIR=str(scratch)))
@@ -124,14 +122,14 @@ def test_an_interrupted_demo_leaves_nothing_behind_either(
         program.wait_for("logged in as you")
         program.signal(number)
         code, err = program.end()
-    assert code in {0, 128 + number}  # it may have been done already
+    assert code in {0, 128 + number}  # it may have ended already
     assert "Traceback" not in err
     assert list(scratch.iterdir()) == []
 
 
 @pytest.mark.parametrize("how", ["1>&-", "0<&-", "0>/dev/null"])
-def test_closed_and_unreadable_streams_are_no_traceback(tmp_path: Path, how: str) -> None:
-    """As nohup and cron leave them."""
+def test_closed_streams_have_no_traceback(tmp_path: Path, how: str) -> None:
+    """Closed or unreadable standard streams, as by nohup and cron, are no error."""
     serve = Serve(tmp_path / "r", "--quiet")
     with running(serve):
         env = environment(tmp_path, P2P_REGISTRY=serve.url, P2P_PASSWORD="x")
@@ -150,8 +148,8 @@ def test_closed_and_unreadable_streams_are_no_traceback(tmp_path: Path, how: str
 
 
 @pytest.mark.parametrize("command", [["--help"], ["completion", "bash"]])
-def test_a_full_disk_behind_stdout_is_said(tmp_path: Path, command: list[str]) -> None:
-    """One sentence, no traceback, exit 1."""
+def test_full_disk_behind_stdout_is_reported(tmp_path: Path, command: list[str]) -> None:
+    """Exit 1 with one sentence and no traceback."""
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [P2P, *command],
@@ -166,8 +164,8 @@ def test_a_full_disk_behind_stdout_is_said(tmp_path: Path, command: list[str]) -
     assert done.returncode == 1
 
 
-def test_folders_that_we_make_are_for_their_owner(tmp_path: Path) -> None:
-    """Below an empty home too, whatever the umask, and those above them."""
+def test_created_folders_are_private(tmp_path: Path) -> None:
+    """Created folders have mode 0700, whatever the umask."""
     env = environment(tmp_path) | {"HOME": str(tmp_path)}
     del env["P2P_HOME"]
     code = "umask 022; " + P2P + " users invite > /dev/null; exec " + P2P + " contacts"

@@ -1,4 +1,4 @@
-"""Every command line that a help shows is run by a shell, as a reader would paste it."""
+"""Every command line shown in a help text is run by a shell, as a reader would paste it."""
 
 import os
 import signal
@@ -15,14 +15,14 @@ from tests.programs import P2P
 EXAMPLES = [line.partition("    ")[0].rstrip() for line in matching(cli, "p2p", "")]
 
 CODES = {
-    "p2p register alice": {1},  # who it is about is there already
+    "p2p register alice": {1},  # the user exists already
     "p2p register alice --registry 'p2p://chat.example.org#FINGERPRINT'": {2},  # no such key
     "p2p login --registry 'p2p://chat.example.org#FINGERPRINT'": {2},
     "p2p join 'p2p://chat.example.org/alice#...'": {2},
     "p2p join 'p2p://chat.example.org/alice#...' --name bob": {2},
-    "p2p passwd": {4},  # nobody can be asked here
+    "p2p passwd": {4},  # no terminal for a prompt
     "p2p register alice --invite CODE": {1},
-    "p2p trust bob": {2},  # no other key was seen
+    "p2p trust bob": {2},  # there is no other key
     "p2p outbox retry bob": {2},  # nothing has failed
     "p2p users disable mallory": {1, 5},
     "p2p search bob": {0, 6},
@@ -31,7 +31,7 @@ CODES = {
     'echo "dinner is ready" | p2p chat bob': {6},
     "make 2>&1 | p2p send bob": {6},
     'p2p send bob "good morning" --at 9:00 --expires 2h': {6},
-    "p2p profile restore alice.tar": {2},  # it would replace what is there
+    "p2p profile restore alice.tar": {2},  # it would replace the profile
     "p2p doctor": {0, 1},
     "p2p doctor --json": {0, 1},
     "p2p status": {0, 6},
@@ -48,16 +48,16 @@ ENDLESS = {
 """What runs until it is stopped."""
 
 
-def test_each_is_here_once() -> None:
-    """The tables name examples that there are."""
+def test_tables_name_existing_examples() -> None:
+    """Every example named in the tables exists."""
     assert {*CODES, *ENDLESS} <= set(EXAMPLES)
 
 
 @pytest.mark.parametrize("example", [e for e in EXAMPLES if e not in ENDLESS])
-def test_it_runs(
+def test_example_runs(
     acquainted: tuple[Registry, People], people: People, tmp_path: Path, example: str
 ) -> None:
-    """With the exit code that it should have, and without a traceback or a word of usage."""
+    """Each example has the expected exit code and prints no traceback."""
     folder = tmp_path / "here"
     (folder / "FOLDER").mkdir(parents=True)
     (folder / "orders").write_text('{"command": "quit"}\n')
@@ -103,8 +103,8 @@ def test_it_runs(
 
 
 @pytest.mark.parametrize("example", ENDLESS)
-def test_it_runs_until_it_is_stopped(tmp_path: Path, example: str) -> None:
-    """And ends in good order."""
+def test_endless_example_runs_until_stopped(tmp_path: Path, example: str) -> None:
+    """An example that does not end by itself is stopped cleanly by SIGTERM."""
     env = {"HOME": str(tmp_path), "P2P_HOME": str(tmp_path), "PATH": str(Path(P2P).parent)}
     ports = [f"P2P_SERVE_{name}=0" for name in ("PORT", "ORIGINAL_PORT", "ORIGINAL_UDP_PORT")]
     env |= dict(port.split("=") for port in ports)

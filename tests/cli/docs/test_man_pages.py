@@ -1,4 +1,4 @@
-"""The manual: there is a page for each command, as it is, and roff has nothing against it."""
+"""The manual has a current page for each command that groff accepts without warnings."""
 
 import shutil
 import subprocess
@@ -14,13 +14,13 @@ FOLDER = Path(__file__).parents[3] / "p2pchat" / "man"
 PAGES = pages(cli, "p2p")
 
 
-def test_the_committed_pages_are_current() -> None:
-    """If not: python -m p2pchat.cli.write_manual p2pchat/man."""
+def test_committed_pages_are_current() -> None:
+    """If this fails, run: python -m p2pchat.cli.write_manual p2pchat/man."""
     assert {file.name: file.read_text() for file in FOLDER.iterdir()} == PAGES
 
 
 def test_every_command_has_a_page() -> None:
-    """Those of a family too, and the page says what the command says, and all its options."""
+    """Each command and subcommand has a page with its description and options."""
     assert {f"p2p-{name}.1" for name in cli.commands} <= PAGES.keys()
     page = PAGES["p2p-users-import.1"]
     assert "username password" in page
@@ -28,8 +28,8 @@ def test_every_command_has_a_page() -> None:
     assert ".BR p2p\\-users (1)" in page
 
 
-def test_what_roff_takes_for_its_own_is_shown_as_it_is() -> None:
-    """Dots and quotes at the start of a line, backslashes, hyphens."""
+def test_roff_syntax_in_texts_is_escaped() -> None:
+    """Dots and quotes at the start of a line, backslashes and hyphens are escaped."""
 
     @click.command()
     def odd() -> None:
@@ -50,8 +50,8 @@ def test_what_roff_takes_for_its_own_is_shown_as_it_is() -> None:
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="no groff on this machine")
-def test_groff_warns_of_nothing() -> None:
-    """All pages at once."""
+def test_groff_has_no_warnings() -> None:
+    """groff formats all pages without a warning."""
     files = sorted(map(str, FOLDER.iterdir()))
     done = subprocess.run(
         ["groff", "-man", "-ww", "-Tutf8", *files], capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""`p2p doctor`: what is well, what is not, within its time, and without disturbing anybody."""
+"""`p2p doctor`: what works, what does not, within its time and without side effects."""
 
 import json
 import os
@@ -16,7 +16,7 @@ MARKS = {"ok", "warn", "wrong", "skip"}
 
 
 class Patient:
-    """Somebody with a home, who may have an account at a registry."""
+    """A user with a home, who may have an account at a registry."""
 
     def __init__(self, home: Path, registry: str) -> None:
         self.home = home
@@ -27,7 +27,7 @@ class Patient:
         assert Program("register", name, env=env).end()[0] == 0
 
     def look(self, *flags: str) -> tuple[int, dict[str, tuple[str, str]]]:
-        """Give the exit code, and the mark and the words of the last finding of each check."""
+        """Return the exit code, and the result and text of the last finding of each check."""
         program = Program("doctor", "--json", *flags, env=self.env)
         code, err = program.end()
         assert err == ""
@@ -38,7 +38,7 @@ class Patient:
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """A registry for this module."""
+    """Yield a registry for this module."""
     folder = tmp_path_factory.mktemp("registry")
     serve = Serve(folder, "--quiet", "--password-cost", "64:1")
     with running(serve):
@@ -47,12 +47,12 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 @pytest.fixture
 def alice(tmp_path: Path, registry: Serve) -> Patient:
-    """Somebody who knows it by its join link."""
+    """Return a user who knows the registry by its join link."""
     return Patient(tmp_path, registry.join)
 
 
-def test_all_is_well_with_an_account(tmp_path: Path) -> None:
-    """Lines for people; without a node, then with one, which stays online."""
+def test_everything_works_with_an_account(tmp_path: Path) -> None:
+    """Every check passes without and with a running node, which stays online."""
     serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")
     with running(serve):
         alice = Patient(tmp_path / "alice", serve.join)
@@ -81,8 +81,8 @@ def test_all_is_well_with_an_account(tmp_path: Path) -> None:
         assert "logged in elsewhere" not in "\n".join(login.said)
 
 
-def test_nobody_has_an_account(alice: Patient, registry: Serve) -> None:
-    """What cannot be tried is skipped, and nothing is pinned by looking."""
+def test_without_an_account(alice: Patient, registry: Serve) -> None:
+    """Checks that need an account are skipped, and no key is pinned."""
     alice.env["P2P_REGISTRY"] = registry.join.partition("#")[0]
     for _ in range(2):
         code, found = alice.look()
@@ -95,15 +95,15 @@ def test_nobody_has_an_account(alice: Patient, registry: Serve) -> None:
         assert found["door"][0] == "ok"
 
 
-def test_another_key_is_wrong_and_no_token_is_shown_to_it(alice: Patient, registry: Serve) -> None:
-    """Of the registry that the URL names."""
+def test_changed_key_is_wrong_and_gets_no_token(alice: Patient, registry: Serve) -> None:
+    """A key other than the URL's is reported, and no token is sent to that registry."""
     alice.env["P2P_REGISTRY"] = registry.join.partition("#")[0] + "#" + "a2" * 26
     code, found = alice.look()
     assert (code, found["certificate"][0], found["login"][0]) == (1, "wrong", "skip")
 
 
-def test_a_token_that_has_ended_is_wrong(alice: Patient) -> None:
-    """With what to do; once it is forgotten, there is none to try."""
+def test_ended_token_is_wrong(alice: Patient) -> None:
+    """An ended token is reported once and then forgotten."""
     alice.register("anna")
     copy = Patient(alice.home.with_name("copy"), alice.env["P2P_REGISTRY"])
     shutil.copytree(alice.home, copy.home)
@@ -115,8 +115,8 @@ def test_a_token_that_has_ended_is_wrong(alice: Patient) -> None:
     assert (code, found["login"]) == (0, ("skip", "login: not tried; anna would need the password"))
 
 
-def test_heartbeats_that_do_not_arrive_are_wrong(tmp_path: Path) -> None:
-    """Here the registry listens for them elsewhere, as behind a router that forwards TCP alone."""
+def test_unanswered_heartbeat_is_wrong(tmp_path: Path) -> None:
+    """Heartbeats that do not arrive, as behind a router that forwards only TCP, are reported."""
     serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1", "--udp-port", "0")
     with running(serve):
         alice = Patient(tmp_path / "alice", serve.join)
@@ -127,8 +127,8 @@ def test_heartbeats_that_do_not_arrive_are_wrong(tmp_path: Path) -> None:
     assert (found["address"][0], found["door"][0]) == ("skip", "ok")
 
 
-def test_nobody_listens(tmp_path: Path) -> None:
-    """The address is named, and the rest is skipped."""
+def test_unreachable_registry_is_named(tmp_path: Path) -> None:
+    """The address is named, and checks that need the registry are skipped."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"p2p://127.0.0.1:{taken.getsockname()[1]}"
@@ -139,8 +139,8 @@ def test_nobody_listens(tmp_path: Path) -> None:
     assert found["door"][0] == "skip"
 
 
-def test_a_registry_that_hangs_does_not_hang_us(tmp_path: Path) -> None:
-    """It takes connections and says nothing."""
+def test_hung_registry_does_not_hang_doctor(tmp_path: Path) -> None:
+    """A registry that accepts connections and says nothing is reported after the timeout."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"p2p://127.0.0.1:{mute.getsockname()[1]}"
         code, found = Patient(tmp_path, url).look("--timeout", "0.2")
@@ -150,8 +150,8 @@ def test_a_registry_that_hangs_does_not_hang_us(tmp_path: Path) -> None:
     assert found["login"][0] == "skip"
 
 
-def test_a_node_that_hangs_does_not_hang_us(alice: Patient) -> None:
-    """It is stopped in its tracks."""
+def test_hung_node_does_not_hang_doctor(alice: Patient) -> None:
+    """A stopped node is reported with its process number after the timeout."""
     alice.register("aline")
     login = Program("login", env=alice.env)
     with running(login):
@@ -163,8 +163,8 @@ def test_a_node_that_hangs_does_not_hang_us(alice: Patient) -> None:
     assert found["node"] == ("wrong", stopped)
 
 
-def test_others_can_read_our_files(tmp_path: Path) -> None:
-    """Each is named, with the command; what needs them is not tried."""
+def test_files_readable_by_others_are_named(tmp_path: Path) -> None:
+    """The file and the command to fix it are named, and the profile is not opened."""
     patient = Patient(tmp_path, "p2p://127.0.0.1:1")
     assert Program("contacts", env=patient.env).end()[0] == 0
     identity = tmp_path / "data" / "identity.pem"
@@ -180,8 +180,8 @@ def test_others_can_read_our_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"nonsense" * 600])
-def test_a_damaged_database_is_a_finding(alice: Patient, damage: bytes) -> None:
-    """Named with what to do; everything that needs no profile is looked at all the same."""
+def test_damaged_database_is_a_finding(alice: Patient, damage: bytes) -> None:
+    """A damaged database is reported and unchanged; other checks still run."""
     assert Program("contacts", env=alice.env).end()[0] == 0
     database = alice.home / "data" / "profile.sqlite3"
     for other in database.parent.glob("profile.sqlite3-*"):
@@ -199,8 +199,8 @@ def test_a_damaged_database_is_a_finding(alice: Patient, damage: bytes) -> None:
     assert database.read_bytes() == damage
 
 
-def test_a_clock_that_is_behind_what_it_wrote_is_doubted(tmp_path: Path) -> None:
-    """Which is all that can be known of it here."""
+def test_clock_behind_a_file_is_a_warning(tmp_path: Path) -> None:
+    """A clock earlier than the time of the user's own files is reported."""
     patient = Patient(tmp_path, "p2p://127.0.0.1:1")
     assert Program("contacts", env=patient.env).end()[0] == 0
     assert patient.look()[1]["clock"][0] == "ok"
@@ -210,29 +210,29 @@ def test_a_clock_that_is_behind_what_it_wrote_is_doubted(tmp_path: Path) -> None
     assert (mark, f"before {identity} was written" in what) == ("warn", True)
 
 
-def test_the_original_dialect_can_tell_little(alice: Patient, registry: Serve) -> None:
-    """It is reached, and no more is asked of it."""
+def test_original_dialect_has_few_checks(alice: Patient, registry: Serve) -> None:
+    """At an original registry only the connection is checked."""
     alice.env["P2P_REGISTRY"] = registry.url
     code, found = alice.look()
     assert (code, found["registry"][0], found["certificate"][0]) == (0, "ok", "warn")
     assert found["login"][0] == "skip"
 
 
-def test_a_peer_port_that_is_taken_is_wrong(alice: Patient) -> None:
-    """It is the one that the node could not have."""
+def test_taken_peer_port_is_wrong(alice: Patient) -> None:
+    """A peer port that is taken is reported."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code, found = alice.look("--peer-port", str(taken.getsockname()[1]))
     assert (code, found["door"][0]) == (1, "wrong")
     assert "address already in use" in found["door"][1]
 
 
-def test_a_url_that_is_none_is_wrong_usage(alice: Patient) -> None:
-    """As everywhere."""
+def test_malformed_url_is_wrong_usage(alice: Patient) -> None:
+    """A malformed registry URL exits with 2."""
     assert Program("doctor", "--registry", "http://x", env=alice.env).end()[0] == 2
 
 
-def test_a_malformed_configuration_is_a_finding(alice: Patient) -> None:
-    """Everything else is looked at as if there were none."""
+def test_malformed_configuration_is_a_finding(alice: Patient) -> None:
+    """A malformed configuration is reported; other checks run with the defaults."""
     assert Program("contacts", env=alice.env).end()[0] == 0
     (alice.home / "config" / "config.toml").write_text("= =\n")
     code, found = alice.look()
@@ -244,8 +244,8 @@ def test_a_malformed_configuration_is_a_finding(alice: Patient) -> None:
     assert Program("contacts", env=alice.env).end()[0] == 2
 
 
-def test_a_folder_in_place_of_the_database_is_named(alice: Patient) -> None:
-    """And no mode is advised for it."""
+def test_folder_in_place_of_the_database_is_named(alice: Patient) -> None:
+    """A folder in place of the database is named, without advice about its mode."""
     assert Program("contacts", env=alice.env).end()[0] == 0
     database = alice.home / "data" / "profile.sqlite3"
     database.unlink()

@@ -1,4 +1,4 @@
-"""`p2p invite` and `p2p join`: one line between two people."""
+"""`p2p invite` and `p2p join`: one command line from one user to another."""
 
 import shlex
 from collections.abc import Callable
@@ -17,7 +17,7 @@ KEY = "a2" * 26
 
 @pytest.fixture
 def invite(tmp_path: Path) -> Invite:
-    """Invite from a home of one's own."""
+    """Return a function that runs `p2p invite` with an empty home."""
 
     def invoke(*flags: str) -> Result:
         env = {"P2P_HOME": str(tmp_path), "P2P_REGISTRY": ""}
@@ -27,14 +27,14 @@ def invite(tmp_path: Path) -> Invite:
 
 
 def _operator(folder: Path) -> dict[str, str]:
-    """Give the environment of an operator whose registry is the one in `folder / "r"`."""
+    """Return the environment of an operator whose registry is in `folder / "r"`."""
     (folder / "operator" / "data").mkdir(parents=True, mode=0o700)
     (folder / "operator" / "data" / "registry").symlink_to(folder / "r")
     return environment(folder / "operator")
 
 
 def _invited(env: dict[str, str], *flags: str) -> list[str]:
-    """Give the words of the line that `p2p invite` prints."""
+    """Return the words of the command line that `p2p invite` prints."""
     program = Program("invite", *flags, env=env)
     code, err = program.end()
     assert code == 0, err
@@ -42,8 +42,8 @@ def _invited(env: dict[str, str], *flags: str) -> list[str]:
     return shlex.split(line)
 
 
-def test_a_friend_joins_by_the_line_and_both_are_verified(tmp_path: Path) -> None:
-    """With the code of a registry that wants one; alice's node is asked nothing."""
+def test_invited_user_joins_and_both_are_verified(tmp_path: Path) -> None:
+    """The line includes the invite code, and both users are verified without a question."""
     serve = Serve(tmp_path / "r", "--quiet", "--registration", "invite")
     with running(serve):
         codes = Program("users", "invite", "--uses", "2", env=_operator(tmp_path))
@@ -76,8 +76,8 @@ def test_a_friend_joins_by_the_line_and_both_are_verified(tmp_path: Path) -> Non
         assert "refused to register bob" in err
 
 
-def test_a_friend_who_comes_while_nobody_is_there(tmp_path: Path) -> None:
-    """The first line waits, and the invitation is shown when both are online."""
+def test_invited_user_joins_while_the_inviter_is_offline(tmp_path: Path) -> None:
+    """The first line is queued, and the invitation is used when both are online."""
     serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")
     with running(serve):
         alice = environment(tmp_path / "alice", P2P_REGISTRY=serve.join, P2P_PASSWORD="password")
@@ -95,8 +95,8 @@ def test_a_friend_who_comes_while_nobody_is_there(tmp_path: Path) -> None:
             assert host.end()[0] == 0
 
 
-def test_who_has_an_account_there_logs_in(tmp_path: Path) -> None:
-    """By the same line; and at a second invitation nothing is asked."""
+def test_existing_user_logs_in_by_the_same_line(tmp_path: Path) -> None:
+    """A user with an account logs in by the same line; a wrong password is refused."""
     serve = Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")
     with running(serve):
         alice, bob = (
@@ -114,13 +114,13 @@ def test_who_has_an_account_there_logs_in(tmp_path: Path) -> None:
         assert (code, "refused to register bob" in err) == (1, True)
         del bob["P2P_PASSWORD"]
         code, err = Program(*_invited(alice)[1:], "--name", "bob", env=bob).end()
-        assert code == 4, err  # chat needs the password: registering has left no token
+        assert code == 4, err  # chat needs the password, since registering left no token
         code, err = Program(*_invited(alice)[1:], env=environment(tmp_path / "none")).end()
         assert (code, "there is no terminal to ask for a name" in err) == (2, True)
 
 
-def test_nobody_can_be_asked(tmp_path: Path) -> None:
-    """In a script name and password must be given; a damaged link is told before anything."""
+def test_join_without_a_terminal_needs_all_values(tmp_path: Path) -> None:
+    """In a script the name and password must be given; a truncated link is refused first."""
     link = f"p2p://127.0.0.1:1/alice#{KEY}.{'a' * 52}.{'s' * 22}"
     code, err = Program("join", link, env=environment(tmp_path)).end()
     assert code == 3, err
@@ -129,8 +129,8 @@ def test_nobody_can_be_asked(tmp_path: Path) -> None:
     assert "part of it was lost in copying" in err
 
 
-def test_on_the_registrys_own_machine_its_join_link_counts(tmp_path: Path) -> None:
-    """Which others can use; `localhost` they cannot."""
+def test_operator_invites_by_the_join_link(tmp_path: Path) -> None:
+    """On the registry's own machine its join link is used, since others cannot use `localhost`."""
     operator = _operator(tmp_path)
     serve = Serve(tmp_path / "r", "--quiet", "--join-host", "127.0.0.1", "--password-cost", "64:1")
     with running(serve):
@@ -148,8 +148,8 @@ def test_on_the_registrys_own_machine_its_join_link_counts(tmp_path: Path) -> No
         assert "means the machine on which it is typed" in program.end()[1]
 
 
-def test_nothing_is_known_yet(invite: Invite) -> None:
-    """The line is still good, and what it lacks is said on stderr."""
+def test_invitation_without_an_account(invite: Invite) -> None:
+    """The line is valid, and what it lacks is written to stderr."""
     result = invite("--registry", "p2p://chat.example.org")
     assert result.exit_code == 0
     assert result.stdout == "p2p join p2p://chat.example.org:7117\n"
@@ -159,16 +159,16 @@ def test_nothing_is_known_yet(invite: Invite) -> None:
     assert "you have no account there" in result.stderr
 
 
-def test_at_an_original_registry_it_is_only_the_way_there(invite: Invite) -> None:
-    """The settings of the URL go along, and that it is in clear is said."""
+def test_invitation_to_an_original_registry(invite: Invite) -> None:
+    """The line contains the URL with its settings; a warning says that it is in clear."""
     result = invite("--registry", "original://h?udp=5", "--as", "Olga")
     assert result.stdout == "p2p login --registry 'original://h:1235?udp=5'\n"
     assert "can read messages" in result.stderr
     assert invite("--as", "not a name").exit_code == 2
 
 
-def test_a_qr_code_of_the_link(invite: Invite) -> None:
-    """Below the line."""
+def test_qr_code_of_the_link(invite: Invite) -> None:
+    """With --qr a QR code follows the line."""
     link = f"p2p://chat.example.org:7117#{KEY}"
     result = invite("--registry", link, "--as", "alice", "--qr")
     line, *code = result.stdout.splitlines()

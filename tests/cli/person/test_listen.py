@@ -1,4 +1,4 @@
-"""Programs at a node: `listen`, `login --json`, `chat --json`, and pipes that nobody reads."""
+"""Programs at a node: `listen`, `login --json`, `chat --json`, and pipes that are closed early."""
 
 import json
 import os
@@ -22,10 +22,8 @@ def unread(people: People, name: str) -> object:
 
 
 @pytest.mark.parametrize("beside", [True, False], ids=["beside a node", "alone"])
-def test_a_listener_is_a_bystander_unless_it_is_told_otherwise(
-    people: People, beside: bool
-) -> None:
-    """What it prints stays unread; with --seen it begins there, and it is seen once written."""
+def test_listener_is_a_bystander_unless_seen_is_given(people: People, beside: bool) -> None:
+    """Printed lines stay unread; with --seen unread lines come first and are seen once written."""
     node = people.start("bob", "--headless") if beside else None
     try:
         with running(Program("listen", "--json", env=people.env["bob"])) as listener:
@@ -34,7 +32,7 @@ def test_a_listener_is_a_bystander_unless_it_is_told_otherwise(
                 assert people.run("alice", "send", "bob", "first")[0] == 0
             else:
                 assert people.run("alice", "send", "bob", "first")[0] == 0
-                # It may have come before the listener did.
+                # The line may have arrived before the listener did.
                 while not people.run("alice", "send", "bob", "again")[0] and not listener.said:
                     listener.wait_for('"event"')
             listener.wait_for('"message"')
@@ -58,7 +56,7 @@ def test_a_listener_is_a_bystander_unless_it_is_told_otherwise(
 
 @pytest.mark.parametrize("beside", [True, False], ids=["beside a node", "alone"])
 def test_login_as_a_program(people: People, beside: bool) -> None:
-    """Orders in, answers and events out, each line at once; what was sent is delivered at exit."""
+    """Orders are answered and events written at once; sent lines are delivered before the exit."""
     node = people.start("alice", "--headless") if beside else None
     try:
         with (
@@ -87,7 +85,7 @@ def test_login_as_a_program(people: People, beside: bool) -> None:
 
 @pytest.mark.parametrize("beside", [True, False], ids=["beside a node", "alone"])
 def test_chat_as_a_program(people: People, beside: bool) -> None:
-    """Whom it calls is meant; the exit codes are those of chat."""
+    """Orders address the called contact, and the exit codes are those of chat."""
     node = people.start("alice", "--headless") if beside else None
     try:
         orders = '{"command":"send","text":"one"}\n{"command":"send","text":"two"}\n'
@@ -106,8 +104,8 @@ def test_chat_as_a_program(people: People, beside: bool) -> None:
             node.kill()
 
 
-def test_what_does_not_go_together(tmp_path: Path) -> None:
-    """Said, with what does."""
+def test_conflicting_options_are_refused(tmp_path: Path) -> None:
+    """Options that exclude each other are refused with advice."""
     for words in (["--seen"], ["--json", "--headless"]):
         program = Program("login", "alice", *words, env=environment(tmp_path))
         code, err = program.end()
@@ -115,7 +113,7 @@ def test_what_does_not_go_together(tmp_path: Path) -> None:
 
 
 def in_bash(pipe: str, env: dict[str, str]) -> tuple[str, str]:
-    """Give what a pipe prints, with the exit status of its first program, and its errors."""
+    """Return the output of a pipeline with the exit status of its first program, and its stderr."""
     done = subprocess.run(
         ["bash", "-c", f"{pipe}; echo ${{PIPESTATUS[0]}}"],
         capture_output=True,
@@ -127,7 +125,7 @@ def in_bash(pipe: str, env: dict[str, str]) -> tuple[str, str]:
 
 
 def test_history_into_head(people: People) -> None:
-    """It ends as a program that SIGPIPE ends, without a word."""
+    """If the reader closes early, `p2p history` ends by SIGPIPE without a message."""
     long = "line\n" * 60_000
     assert people.run("alice", "send", "bob", "--queue", stdin=long)[0] == 6
     out, err = in_bash(f"{P2P} history bob | head -n 1", people.env["alice"])
@@ -137,7 +135,7 @@ def test_history_into_head(people: People) -> None:
 
 @pytest.mark.parametrize("beside", [True, False], ids=["beside a node", "alone"])
 def test_listen_into_head(people: People, beside: bool) -> None:
-    """It does not wait for another line to find out that nobody reads, and logs out."""
+    """`p2p listen` notices a closed pipe without another line and logs out."""
     if beside:
         with running(people.start("alice", "--headless")):
             people.run("alice", "send", "bob", "--queue", "x")
@@ -157,10 +155,8 @@ def test_listen_into_head(people: People, beside: bool) -> None:
 
 
 @pytest.mark.parametrize("words", [["users", "list"], ["users", "list", "--json"], ["contacts"]])
-def test_a_pipe_that_is_closed_already(
-    acquainted: tuple[Registry, People], words: list[str]
-) -> None:
-    """No traceback, and the status that a shell expects."""
+def test_pipe_that_is_already_closed(acquainted: tuple[Registry, People], words: list[str]) -> None:
+    """A command ends by SIGPIPE without a traceback."""
     registry, people = acquainted
     env = people.env["alice"] | {"P2P_SERVE_DATA_DIR": str(registry.folder)}
     read, write = os.pipe()

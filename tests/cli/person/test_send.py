@@ -1,4 +1,4 @@
-"""send, outbox, history, status: from scripts, with real processes, with and without a node."""
+"""send, outbox, history and status from scripts, with real processes, with and without a node."""
 
 import json
 import re
@@ -15,8 +15,8 @@ from tests.programs import P2P, Program, by_clock, running
 from tests.terminal.screen import Screen
 
 
-def test_sending_to_a_node_without_a_screen(people: People) -> None:
-    """Exit 0 once it is on the contact's disk, where it waits to be read; long texts in parts."""
+def test_send_to_a_headless_node(people: People) -> None:
+    """Exit 0 means that the line is on the contact's disk; long texts are sent in parts."""
     with running(people.start("bob", "--headless")) as bob:
         assert people.run("alice", "send", "bob", "one line") == (0, [], "")
         long = "".join(f"line {n}\n" for n in range(20_000))
@@ -35,8 +35,8 @@ def test_sending_to_a_node_without_a_screen(people: People) -> None:
         bob.wait_for("alice: 5 unread")
 
 
-def test_somebody_offline_gets_it_later(people: People) -> None:
-    """Exit 6; the outbox shows it; a node that runs delivers it by itself."""
+def test_line_to_an_offline_contact_is_delivered_later(people: People) -> None:
+    """Exit 6 means that the line is in the outbox; a running node delivers it."""
     code, _, err = people.run("alice", "send", "bob", "later")
     assert code == 6
     assert "waits in the outbox" in err
@@ -48,15 +48,17 @@ def test_somebody_offline_gets_it_later(people: People) -> None:
             bob.wait_for("alice has written: /chat alice")
             bob.type("/chat alice")
             bob.wait_for("^alice: later$")
-            assert people.run("alice", "send", "bob", "and this")[0] == 0  # so all before it too
+            assert (
+                people.run("alice", "send", "bob", "and this")[0] == 0
+            )  # then all earlier ones are, too
         code, said, _ = people.run("alice", "status")
         assert code == 0
         assert "waiting" not in "".join(said)
     assert people.texts("alice", "bob")[-2] == ("alice", "later", "delivered")
 
 
-def test_queueing_without_a_node(people: People) -> None:
-    """For somebody whom we never met, too: exit 6 means that it is on the disk."""
+def test_queue_without_a_node(people: People) -> None:
+    """With --queue the line is stored without a node, for a stranger as well."""
     assert Program("register", "dora", env=people.env["bob"]).end()[0] == 0
     assert people.run("alice", "send", "dora", "hello", "--queue")[0] == 6
     assert people.run("alice", "send", "bob", "hello", "--queue")[0] == 6
@@ -73,8 +75,8 @@ def test_queueing_without_a_node(people: People) -> None:
     assert (done.returncode, b"nothing to send" in done.stderr) == (2, True)
 
 
-def test_other_commands_use_the_node_that_runs(people: People) -> None:
-    """Without a second login, and without a password."""
+def test_commands_use_the_running_node(people: People) -> None:
+    """Commands use the running node without a second login or a password."""
     with running(people.start("bob")), running(people.start("alice")) as alice:
         del people.env["alice"]["P2P_PASSWORD"]
         assert people.run("alice", "send", "bob", "through the node")[0] == 0
@@ -85,8 +87,8 @@ def test_other_commands_use_the_node_that_runs(people: People) -> None:
         assert "logged in elsewhere" not in "\n".join(alice.said)
 
 
-def test_a_node_that_was_killed_leaves_nothing_in_the_way(people: People) -> None:
-    """Its socket is stale, its lock is free."""
+def test_killed_node_leaves_nothing_behind(people: People) -> None:
+    """The stale socket and lock of a killed node do not matter."""
     with running(people.start("alice")) as alice:
         alice.signal(signal.SIGKILL)
         alice.process.wait()
@@ -95,8 +97,8 @@ def test_a_node_that_was_killed_leaves_nothing_in_the_way(people: People) -> Non
     people.start("alice").kill()
 
 
-def test_cancel_and_retry(people: People) -> None:
-    """What was cancelled has failed, and may be sent again."""
+def test_cancelled_lines_can_be_retried(people: People) -> None:
+    """Cancelled lines have failed and can be sent again."""
     assert people.run("alice", "send", "bob", "maybe")[0] == 6
     assert people.run("alice", "outbox", "cancel", "bob")[1] == ["1 line will not be delivered"]
     with running(people.start("bob", "--headless")):
@@ -108,8 +110,8 @@ def test_cancel_and_retry(people: People) -> None:
     assert people.run("alice", "outbox", "retry", "bob")[0] == 2
 
 
-def test_cancel_and_retry_at_a_node_that_runs(people: People) -> None:
-    """It knows at once, and what it says again goes out by itself."""
+def test_cancel_and_retry_at_a_running_node(people: People) -> None:
+    """A running node knows of a cancellation at once and sends retried lines."""
 
     def waiting() -> object:
         return json.loads(people.run("alice", "status", "--json")[1][0])["waiting"]
@@ -129,9 +131,9 @@ def test_cancel_and_retry_at_a_node_that_runs(people: People) -> None:
         assert [text for _, text, _ in people.texts("bob", "alice")][-3:] == ["one", "two", "three"]
 
 
-def test_a_changed_key_is_said_and_nothing_is_sent_to_it(tmp_path: Path) -> None:
-    """Exit 10, with a node and without; once the key is taken, what waited is said again, once."""
-    registry = Registry(tmp_path / "r")  # of its own: there bob is somebody else from now on
+def test_changed_key_stops_the_outbox(tmp_path: Path) -> None:
+    """A changed key exits with 10; after `trust`, queued lines can be retried, once."""
+    registry = Registry(tmp_path / "r")  # a registry of its own, since bob is replaced there
     with ExitStack() as stack:
         stack.enter_context(running(registry))
         people = People(registry, tmp_path)
@@ -157,8 +159,8 @@ def test_a_changed_key_is_said_and_nothing_is_sent_to_it(tmp_path: Path) -> None
         assert bob.end()[0] == 0
 
 
-def test_history_is_found_and_deleted(people: People) -> None:
-    """By words, over everybody; deleting is for good."""
+def test_history_is_searched_and_deleted(people: People) -> None:
+    """The history is searched over all contacts, and deletion is final."""
     assert people.texts("alice", "--search", "HELLO") == [("alice", "hello there", "delivered")]
     assert people.texts("alice", "bob", "--since", "2100-01-01") == []
     assert people.run("alice", "history")[0] == 2
@@ -171,8 +173,8 @@ def test_history_is_found_and_deleted(people: People) -> None:
     assert people.texts("alice", "bob") == []
 
 
-def test_a_misspelt_name_is_told_whom_we_know(people: People) -> None:
-    """Exit 5; by the names of the profile, with a node that runs and without."""
+def test_misspelt_name_gets_a_suggestion(people: People) -> None:
+    """Exit 5 with a suggestion from the known names, with and without a node."""
     meant = "  likely: did you mean bob?\n"
     nobody = "p2p: there is no user named bobb\n"
 
@@ -193,8 +195,8 @@ def test_a_misspelt_name_is_told_whom_we_know(people: People) -> None:
         assert (code, said[-1]) == (5, "* there is no user named bobb; likely: did you mean bob?")
 
 
-def test_what_cannot_be_sent(people: People) -> None:
-    """To no such user, to what is no name, and nothing."""
+def test_invalid_messages_are_refused(people: People) -> None:
+    """An unknown user, an invalid name and an empty text are refused."""
     for words, code in (
         (("nobody", "x"), 5),
         (("al ice", "x"), 2),
@@ -205,8 +207,8 @@ def test_what_cannot_be_sent(people: People) -> None:
 
 
 @pytest.mark.parametrize("size", [400_000, 3_000_000])
-def test_a_very_long_line_goes_through_the_node(people: People, size: int) -> None:
-    """Whatever fits into memory: in parts, and one request at a time."""
+def test_very_long_line_goes_through_the_node(people: People, size: int) -> None:
+    """A very long line is sent in parts."""
     with running(people.start("alice", "--headless")), running(people.start("bob", "--headless")):
         assert people.run("alice", "send", "bob", stdin="x" * size) == (0, [], "")
     texts = [text for _, text, _ in people.texts("bob", "alice", "--limit", "1000")]
@@ -214,8 +216,8 @@ def test_a_very_long_line_goes_through_the_node(people: People, size: int) -> No
 
 
 @pytest.mark.parametrize("text", ["--help", "-h", "-5 degrees", "--queued", "-"])
-def test_a_text_that_looks_like_an_option(people: People, text: str) -> None:
-    """Never exit 0 without a line; what to type instead is said, and works."""
+def test_text_that_looks_like_an_option_is_refused(people: People, text: str) -> None:
+    """A text that looks like an option is refused with the form that works, which it does."""
     before = people.texts("alice", "bob")
     code, said, err = people.run("alice", "send", "bob", text)
     if text == "-":
@@ -234,24 +236,24 @@ def test_a_text_that_looks_like_an_option(people: People, text: str) -> None:
 @pytest.mark.parametrize(
     "words", [("--wiat", "3", "bob", "hi"), ("bob", "hi", "--wiat", "3"), ("--queu", "bob", "-x")]
 )
-def test_a_mistyped_option(people: People, words: tuple[str, ...]) -> None:
-    """Before the name, or behind a text, it is one: the right name is suggested."""
+def test_mistyped_option_gets_a_suggestion(people: People, words: tuple[str, ...]) -> None:
+    """An unknown option before the name or after a text gets a suggestion."""
     code, _, err = people.run("alice", "send", *words)
     assert (code, "did you mean" in err) == (2, True), err
     assert "taken for an option" not in err
     assert len(people.texts("alice", "bob")) == 1
 
 
-def test_help_is_help_before_the_name(people: People) -> None:
-    """Also behind an option's value."""
+def test_help_option_before_the_name(people: People) -> None:
+    """--help before the name shows the help, also after another option's value."""
     for words in (("--help",), ("-h",), ("--wait", "3", "--help")):
         code, said, _ = people.run("alice", "send", *words)
         assert code == 0
         assert said[0].startswith("Usage: p2p send")
 
 
-def test_what_a_pipe_brought_is_shown_safely_and_given_as_it_was(people: People) -> None:
-    """ESC and OSC of ours are kept, and shown to no terminal; --raw is for files and programs."""
+def test_control_characters_are_kept_but_not_shown(people: People) -> None:
+    """Control characters are stored and shown as replacements; --raw writes them to files only."""
     text = "red \x1b[31m title \x1b]0;x\x07 end"
     assert people.run("alice", "send", "bob", stdin=f"{text}\n")[0] == 6
     for words in (("history", "bob", "--limit", "1"), ("outbox",)):
@@ -269,8 +271,8 @@ def test_what_a_pipe_brought_is_shown_safely_and_given_as_it_was(people: People)
         assert "\x1b" not in chat.wait_for("title")[0]
 
 
-def test_a_message_for_later(people: People, tmp_path: Path) -> None:
-    """It waits where the outbox shows it, and goes out when a node of ours runs then."""
+def test_message_for_later(people: People, tmp_path: Path) -> None:
+    """A scheduled line is shown in the outbox and sent by a node that runs at its time."""
     code, _, err = people.run("alice", "send", "bob", "good morning", "--at", "2h")
     assert code == 6
     assert "it waits until" in err
@@ -297,8 +299,8 @@ def test_a_message_for_later(people: People, tmp_path: Path) -> None:
         assert (code, what in err) == (2, True), err
 
 
-def test_a_message_that_expires(people: People, tmp_path: Path) -> None:
-    """It is given up by the node, and said to have failed."""
+def test_expired_message_fails(people: People, tmp_path: Path) -> None:
+    """A line that expires is given up by the node and marked failed."""
     assert people.run("alice", "send", "bob", "lunch?", "--expires", "1h", "--wait", "0")[0] == 6
     (offset := tmp_path / "offset").write_text("7200")
     with running(people.start("alice", command=by_clock(offset))) as alice:

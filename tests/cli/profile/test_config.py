@@ -1,4 +1,4 @@
-"""Settings of a person: flags before the environment before the file; several selves."""
+"""Settings of a user: options, then the environment, then the file; several profiles."""
 
 import json
 import stat
@@ -17,7 +17,7 @@ from p2pchat.errors import UsageError
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the file is, in a folder that is there."""
+    """Return the path of the configuration file in an existing folder."""
     (tmp_path / "config").mkdir()
     return tmp_path / "config" / "config.toml"
 
@@ -26,10 +26,8 @@ def run(home: Path, *words: str, **environment: str) -> Result:
     return CliRunner(env={"P2P_HOME": str(home), **environment}).invoke(cli, list(words))
 
 
-def test_an_option_counts_before_the_environment_before_the_file(
-    tmp_path: Path, file: Path
-) -> None:
-    """And each says where it comes from."""
+def test_option_overrides_environment_overrides_file(tmp_path: Path, file: Path) -> None:
+    """The nearest source of a setting wins, and `config list` shows it."""
     file.write_text('registry = "p2p://file"\npeer-port = 5\n[prompt]\nedit-mode = "vi"\n')
     listed = run(tmp_path, "config", "list", "--json", P2P_REGISTRY="p2p://variable")
     settings = {found["name"]: found for found in map(json.loads, listed.output.splitlines())}
@@ -57,8 +55,8 @@ def test_an_option_counts_before_the_environment_before_the_file(
     assert given == [5, 6]
 
 
-def test_the_first_file_says_everything_and_changes_nothing(tmp_path: Path, file: Path) -> None:
-    """Each setting is in it as a comment that could stand so."""
+def test_first_file_lists_all_settings_as_comments(tmp_path: Path, file: Path) -> None:
+    """The file created first changes nothing, and each commented setting is valid."""
     before = from_environment({"P2P_HOME": str(tmp_path)}).resolved
     run(tmp_path, "contacts")
     assert file.read_text() == template()
@@ -93,8 +91,10 @@ def test_the_first_file_says_everything_and_changes_nothing(tmp_path: Path, file
         ("= =", "is malformed"),
     ],
 )
-def test_what_makes_no_sense_is_named(file: Path, tmp_path: Path, text: str, what: str) -> None:
-    """With the file, and what was meant where that can be guessed."""
+def test_invalid_setting_in_the_file_is_named(
+    file: Path, tmp_path: Path, text: str, what: str
+) -> None:
+    """The error names the file and the setting, with a suggestion where possible."""
     file.write_text(text)
     with pytest.raises(UsageError) as caught:
         read_configuration(file, None)
@@ -104,14 +104,14 @@ def test_what_makes_no_sense_is_named(file: Path, tmp_path: Path, text: str, wha
     assert result.exit_code == 2
 
 
-def test_a_variable_that_makes_no_sense_is_named(tmp_path: Path) -> None:
-    """Like the file."""
+def test_invalid_variable_is_named(tmp_path: Path) -> None:
+    """An invalid variable is named in the error."""
     with pytest.raises(UsageError, match="P2P_PEER_PORT: 'x' is not a whole number"):
         from_environment({"P2P_HOME": str(tmp_path), "P2P_PEER_PORT": "x"})
 
 
-def test_profiles_share_nothing_but_the_file(tmp_path: Path, file: Path) -> None:
-    """Each has keys, history and settings of its own."""
+def test_profiles_share_only_the_file(tmp_path: Path, file: Path) -> None:
+    """Each profile has its own keys, history and settings."""
     file.write_text('registry = "p2p://a"\n[profiles.work]\nregistry = "p2p://b"\n')
     plain = from_environment({"P2P_HOME": str(tmp_path)})
     work = from_environment({"P2P_HOME": str(tmp_path)}, "work")
@@ -136,10 +136,10 @@ def test_profiles_share_nothing_but_the_file(tmp_path: Path, file: Path) -> None
         '[profiles.work]\npeer-port = 7\n[profiles."a.b"]\n[hooks]\n',
     ],
 )
-def test_a_registry_is_kept_for_the_self_that_asked(
+def test_registry_is_stored_for_its_profile(
     file: Path, old: str | None, profile: str | None
 ) -> None:
-    """Whatever the file holds, in its own table; nothing that was there is lost."""
+    """The registry is added to the profile's table, and everything else is kept."""
     if old is not None:
         file.write_text(old)
     link = 'p2p://é.example:7/"\\x'
@@ -152,8 +152,8 @@ def test_a_registry_is_kept_for_the_self_that_asked(
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
-def test_a_registry_that_cannot_be_kept_leaves_the_file(file: Path) -> None:
-    """Something else stands where its table would be, or the file is malformed."""
+def test_file_that_cannot_be_extended_is_unchanged(file: Path) -> None:
+    """If the file is malformed or has something else in place of the table, it is unchanged."""
     for text in ("profiles = 3\n", "[profiles]\nwork = 3\n", "= nonsense\n"):
         file.write_text(text)
         with pytest.raises(UsageError, match="cannot be added to"):
@@ -162,8 +162,8 @@ def test_a_registry_that_cannot_be_kept_leaves_the_file(file: Path) -> None:
         assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
-def test_a_registry_is_kept_in_the_notation_that_is_there(file: Path) -> None:
-    """With the comments, wherever they are."""
+def test_registry_is_stored_in_the_existing_notation(file: Path) -> None:
+    """Inline tables and comments are kept."""
     for before, profile, after in (
         ("[profiles]\nwork = {peer-port = 7} # w\n", "work", 'registry = "p2p://a"} # w'),
         ("# first\n[prompt]\nbell = true # b\n", None, '# first\nregistry = "p2p://a"\n'),
@@ -176,8 +176,8 @@ def test_a_registry_is_kept_in_the_notation_that_is_there(file: Path) -> None:
         assert read_configuration(file, profile).values["registry"] == "p2p://a"
 
 
-def test_editing_is_looked_at_before_it_counts(tmp_path: Path, file: Path) -> None:
-    """What makes no sense is not kept unless it is mended."""
+def test_edited_file_is_checked_before_it_is_stored(tmp_path: Path, file: Path) -> None:
+    """An edited file with an error is not stored."""
     editor = tmp_path / "editor"
     editor.write_text("#!/bin/sh\necho 'peer-port = 7' > \"$1\"\n")
     editor.chmod(0o755)

@@ -1,4 +1,4 @@
-"""A profile is copied and put back by its person: nothing is lost without a word."""
+"""A profile is backed up and restored without silent losses."""
 
 import shutil
 import signal
@@ -14,8 +14,8 @@ def profile_of(people: People, name: str) -> Path:
     return Path(people.env[name]["P2P_HOME"]) / "data" / "profile.sqlite3"
 
 
-def test_an_older_copy_says_what_it_may_lack(people: People, tmp_path: Path) -> None:
-    """Backed up while online, put back after more was said; both are told, and go on talking."""
+def test_restored_profile_reports_possible_losses(people: People, tmp_path: Path) -> None:
+    """A backup made while online can be restored; both users continue their chat."""
     copy = str(tmp_path / "alice.tar")
     with running(people.start("bob", "--headless")):
         with running(people.start("alice", "--headless")) as alice:
@@ -38,8 +38,8 @@ def test_an_older_copy_says_what_it_may_lack(people: People, tmp_path: Path) -> 
     assert theirs[-6:] == ["one", "two", "three", "four", "five", "six"]
 
 
-def test_on_a_new_machine(people: People, tmp_path: Path) -> None:
-    """The accounts, the contacts and the key are there: no password, and no alarm."""
+def test_profile_is_restored_on_a_new_machine(people: People, tmp_path: Path) -> None:
+    """Accounts, contacts and the key are restored, so no password and no key warning appear."""
     copy = str(tmp_path / "alice.tar")
     assert people.run("alice", "profile", "backup", copy)[0] == 0
     shutil.rmtree(people.env["alice"]["P2P_HOME"])
@@ -49,8 +49,8 @@ def test_on_a_new_machine(people: People, tmp_path: Path) -> None:
         assert people.run("alice", "send", "bob", "from a new machine") == (0, [], "")
 
 
-def test_the_old_profile_is_kept_whole(people: People, tmp_path: Path) -> None:
-    """Each time, and with what a killed node had not yet written to the database itself."""
+def test_old_profile_is_kept_completely(people: People, tmp_path: Path) -> None:
+    """Each restore keeps the previous profile, including its write-ahead log."""
     copy = str(tmp_path / "alice.tar")
     assert people.run("alice", "profile", "backup", copy)[0] == 0
     for n in (1, 2):
@@ -69,8 +69,8 @@ def test_the_old_profile_is_kept_whole(people: People, tmp_path: Path) -> None:
         assert people.texts("alice", "bob")[-1] == ("alice", f"text {n}", "queued")
 
 
-def test_before_a_key_was_needed(people: People, tmp_path: Path) -> None:
-    """A profile that has used the original dialect only can be restored too."""
+def test_profile_without_a_key_is_restored(people: People, tmp_path: Path) -> None:
+    """A profile that has only used the original dialect can be restored."""
     with running(Registry(tmp_path / "r")) as registry:
         people.env["carl"] = environment(
             tmp_path / "carl", P2P_REGISTRY=registry.url, P2P_PASSWORD="password"
@@ -84,8 +84,8 @@ def test_before_a_key_was_needed(people: People, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "nonsense"])
-def test_a_damaged_profile_is_called_so(people: People, tmp_path: Path, damage: str) -> None:
-    """And is not taken for a new one, nor written to; a backup mends it."""
+def test_damaged_profile_is_reported(people: People, tmp_path: Path, damage: str) -> None:
+    """A damaged profile is neither replaced nor written to; a backup repairs it."""
     copy = str(tmp_path / "alice.tar")
     assert people.run("alice", "profile", "backup", copy)[0] == 0
     file = profile_of(people, "alice")
@@ -104,8 +104,8 @@ def test_a_damaged_profile_is_called_so(people: People, tmp_path: Path, damage: 
     assert people.texts("alice", "bob") == [("alice", "hello there", "delivered")]
 
 
-def test_what_is_no_backup(people: People, tmp_path: Path) -> None:
-    """Nothing is changed."""
+def test_malformed_backup_changes_nothing(people: People, tmp_path: Path) -> None:
+    """A malformed backup is refused, and the profile is unchanged."""
     (tmp_path / "x.tar").write_bytes(b"nothing")
     code, _, err = people.run("alice", "profile", "restore", str(tmp_path / "x.tar"), "--force")
     assert code == 1
@@ -113,8 +113,8 @@ def test_what_is_no_backup(people: People, tmp_path: Path) -> None:
     assert len(people.texts("alice", "bob")) == 1
 
 
-def test_the_registry_that_was_used_last_is_meant(people: People) -> None:
-    """Where neither an option, nor a variable, nor the file names one; it is said why."""
+def test_last_used_registry_is_the_default(people: People) -> None:
+    """Without an option, variable or setting, the last used registry is the default."""
     named = people.env["alice"]
     link = named["P2P_REGISTRY"]
     people.env["alice"] = {k: v for k, v in named.items() if k != "P2P_REGISTRY"}

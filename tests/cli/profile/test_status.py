@@ -1,4 +1,4 @@
-"""`p2p status` for a status bar: one line, again when it changes, and never an error."""
+"""`p2p status` for a status bar: one line, repeated when it changes."""
 
 import json
 
@@ -33,19 +33,19 @@ FIELDS = {
     ],
 )
 def test_fields_are_replaced(template: str, text: str) -> None:
-    """Tables and lists by what they count."""
+    """Fields are replaced by their values; tables and lists by their counts."""
     assert formatted(template, FIELDS) == text
 
 
 @pytest.mark.parametrize("template", ["{unred}", "{", "}", "{0}", "{}", "{user.__class__}"])
-def test_what_is_no_field_is_named(template: str) -> None:
-    """With those that there are."""
+def test_unknown_field_is_refused(template: str) -> None:
+    """An invalid template is refused."""
     with pytest.raises(UsageError, match="--format"):
         formatted(template, FIELDS)
 
 
-def test_without_a_node(people: People) -> None:
-    """Exit 0, from what is on the disk."""
+def test_status_without_a_node(people: People) -> None:
+    """Without a node the status is read from the disk, with exit code 0."""
     assert people.run("alice", "send", "bob", "for later")[0] == 6
     code, said, err = people.run("alice", "status", "--format", "{unread} {waiting} {standing}")
     assert (code, said, err) == (0, ["0 1 offline"], "")
@@ -54,8 +54,8 @@ def test_without_a_node(people: People) -> None:
     assert people.run("alice", "status", "--json", "--format", "x")[0] == 2
 
 
-def test_it_is_printed_again_when_it_changes(people: People) -> None:
-    """And only then."""
+def test_watch_prints_changes_only(people: People) -> None:
+    """`--watch` prints a line when it changes, and only then."""
     watching = Program(
         "status", "--watch", "--format", "{unread}|{standing}", env=people.env["alice"]
     )

@@ -1,4 +1,4 @@
-"""`p2p serve --check`: what is well, what is not, and that nothing is changed by looking."""
+"""`p2p serve --check`: what works and what does not, without changing anything."""
 
 import datetime as dt
 import socket
@@ -26,7 +26,7 @@ FREE = ("--port", "0", "--original-port", "0", "--original-udp-port", "0")
 
 @pytest.fixture
 def check(tmp_path: Path) -> Check:
-    """Check a registry in `tmp_path`, on free ports unless others are given."""
+    """Return a function that checks a registry in `tmp_path`, by default on free ports."""
 
     def invoke(*flags: str) -> Result:
         env = {"P2P_HOME": str(tmp_path / "home")}
@@ -38,14 +38,14 @@ def check(tmp_path: Path) -> Check:
 
 
 def make_accounts(folder: Path) -> Path:
-    """Give the database of a registry that has been."""
+    """Return the database of a registry."""
     file = folder / "accounts.sqlite3"
     open_file(file).release()
     return file
 
 
 def certificate_until(folder: Path, since: float, until: float) -> tuple[str, ...]:
-    """Give the options for a certificate that is good from then until then, in days from now."""
+    """Return the options for a certificate that is valid for the given days from now."""
     key = generate_private_key(SECP256R1())
     now = dt.datetime.now(dt.UTC)
     certificate = (
@@ -64,10 +64,8 @@ def certificate_until(folder: Path, since: float, until: float) -> tuple[str, ..
     return "--tls-cert", str(folder / "c.pem"), "--tls-key", str(folder / "k.pem")
 
 
-def test_all_is_well_before_the_first_start_and_stays_as_it_was(
-    check: Check, tmp_path: Path
-) -> None:
-    """A line each; no file is made."""
+def test_check_passes_before_the_first_start(check: Check, tmp_path: Path) -> None:
+    """Each finding is one line, and no file is created."""
     result = check("--data-dir", str(tmp_path / "new"))
     assert result.exit_code == 0
     assert [line.split(":")[0] for line in result.stdout.splitlines()] == [
@@ -81,8 +79,8 @@ def test_all_is_well_before_the_first_start_and_stays_as_it_was(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_all_is_well_while_it_runs(check: Check, tmp_path: Path) -> None:
-    """Its ports are its own."""
+def test_check_passes_while_the_registry_runs(check: Check, tmp_path: Path) -> None:
+    """The registry's own ports are not reported as taken."""
     serve = Serve(tmp_path, "--quiet")
     with running(serve):
         serve.dial().ask("REG", "alice secret")
@@ -95,10 +93,10 @@ def test_all_is_well_while_it_runs(check: Check, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
-def test_a_taken_port_is_wrong_and_the_next_listener_is_tried(
+def test_taken_port_is_wrong_and_other_listeners_are_checked(
     check: Check, kind: socket.SocketKind
 ) -> None:
-    """TCP or UDP; exit 1."""
+    """A taken TCP or UDP port exits with 1; the next listener is still checked."""
     with socket.socket(socket.AF_INET, kind) as taken:
         taken.bind(("127.0.0.1", 0))
         if kind == socket.SOCK_STREAM:
@@ -111,8 +109,8 @@ def test_a_taken_port_is_wrong_and_the_next_listener_is_tried(
     assert "ok listener: secure" in result.stdout
 
 
-def test_an_older_database_is_left_as_it_is(check: Check, tmp_path: Path) -> None:
-    """A look migrates nothing."""
+def test_older_database_is_not_migrated(check: Check, tmp_path: Path) -> None:
+    """A check does not migrate the database."""
     file = make_accounts(tmp_path)
     with closing(sqlite3.connect(file)) as database:
         database.execute("pragma user_version = 0")
@@ -121,8 +119,8 @@ def test_an_older_database_is_left_as_it_is(check: Check, tmp_path: Path) -> Non
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_a_newer_database_is_wrong(check: Check, tmp_path: Path) -> None:
-    """With its schema."""
+def test_newer_database_is_wrong(check: Check, tmp_path: Path) -> None:
+    """A database of a newer version is reported with its schema."""
     with closing(sqlite3.connect(make_accounts(tmp_path))) as database:
         database.execute("pragma user_version = 999")
     result = check()
@@ -130,8 +128,8 @@ def test_a_newer_database_is_wrong(check: Check, tmp_path: Path) -> None:
     assert "was written by a newer p2pchat (schema 999)" in result.stdout
 
 
-def test_what_is_no_database_is_wrong(check: Check, tmp_path: Path) -> None:
-    """Nor one that others can read."""
+def test_unusable_database_is_wrong(check: Check, tmp_path: Path) -> None:
+    """A malformed database, or one that others can read, is reported."""
     file = make_accounts(tmp_path)
     file.chmod(0o644)
     assert f"wrong others can read {file}" in check().stdout
@@ -142,8 +140,8 @@ def test_what_is_no_database_is_wrong(check: Check, tmp_path: Path) -> None:
     assert "accounts.sqlite3 cannot be used: file is not a database" in result.stdout
 
 
-def test_a_folder_that_cannot_be_written_is_wrong(check: Check, tmp_path: Path) -> None:
-    """Below a file: from there even root is kept out."""
+def test_unwritable_folder_is_wrong(check: Check, tmp_path: Path) -> None:
+    """A folder that even root cannot write is reported."""
     (tmp_path / "file").write_text("")
     result = check("--data-dir", str(tmp_path / "file" / "folder"))
     assert result.exit_code == 1
@@ -160,10 +158,10 @@ def test_a_folder_that_cannot_be_written_is_wrong(check: Check, tmp_path: Path) 
         (1, 30, "wrong", "it is not valid before"),
     ],
 )
-def test_a_certificate_has_its_time(
+def test_certificate_validity_is_checked(
     check: Check, tmp_path: Path, since: float, until: float, mark: str, what: str
 ) -> None:
-    """Before which the operator is told; only then is it wrong."""
+    """A certificate that expires soon is a warning; an invalid one is wrong."""
     result = check(*certificate_until(tmp_path, since, until))
     line = next(line for line in result.stdout.splitlines() if " certificate: " in line)
     assert line.startswith(f"{mark} certificate: {tmp_path}/c.pem, until ")
@@ -171,8 +169,8 @@ def test_a_certificate_has_its_time(
     assert result.exit_code == (mark == "wrong")
 
 
-def test_a_key_of_another_certificate_is_wrong(check: Check, tmp_path: Path) -> None:
-    """Both files are named."""
+def test_key_of_another_certificate_is_wrong(check: Check, tmp_path: Path) -> None:
+    """A key that does not match the certificate is reported with both files."""
     options = certificate_until(tmp_path, -1, 30)
     make_certificate(tmp_path / "other.pem", tmp_path / "k.pem", "other")
     result = check(*options)
@@ -180,8 +178,8 @@ def test_a_key_of_another_certificate_is_wrong(check: Check, tmp_path: Path) -> 
     assert f"wrong {tmp_path}/c.pem and {tmp_path}/k.pem cannot be used" in result.stdout
 
 
-def test_half_of_our_own_certificate_is_wrong(check: Check, tmp_path: Path) -> None:
-    """A new key would be made, which nobody has pinned."""
+def test_missing_half_of_our_own_certificate_is_wrong(check: Check, tmp_path: Path) -> None:
+    """A missing certificate beside its key is reported, since a new key would break pinning."""
     make_certificate(tmp_path / "registry-cert.pem", tmp_path / "registry-key.pem", "r")
     assert "ok certificate: " in check().stdout
     (tmp_path / "registry-cert.pem").unlink()
@@ -190,8 +188,8 @@ def test_half_of_our_own_certificate_is_wrong(check: Check, tmp_path: Path) -> N
     assert f"wrong certificate: {tmp_path}/registry-cert.pem is missing" in result.stdout
 
 
-def test_what_may_not_be_meant_is_said(check: Check) -> None:
-    """It is not wrong."""
+def test_doubtful_settings_are_warnings(check: Check) -> None:
+    """Settings that are probably not intended are warnings."""
     result = check("--original-host", "0.0.0.0", "--hello-patience", "5")
     assert result.exit_code == 0
     assert "warn the original listener is open to other machines" in result.stdout
@@ -200,16 +198,16 @@ def test_what_may_not_be_meant_is_said(check: Check) -> None:
     )
 
 
-def test_what_cannot_be_looked_at_is_wrong(check: Check, tmp_path: Path) -> None:
-    """As a folder of somebody else's is; here its name is too long for the system."""
+def test_uninspectable_folder_is_wrong(check: Check, tmp_path: Path) -> None:
+    """A folder that cannot be inspected is reported."""
     folder = tmp_path / ("x" * 300)
     result = check("--data-dir", str(folder))
     assert result.exit_code == 1
     assert f"wrong cannot access {folder}: File name too long\n" in result.stdout
 
 
-def test_a_shared_database_is_asked(check: Check, database: str) -> None:
-    """Whether it answers; and nothing is made in it."""
+def test_shared_database_is_checked(check: Check, database: str) -> None:
+    """The shared database must answer, and nothing is created in it."""
     done = check("--database", database)
     assert done.exit_code == 0
     assert "ok database: shared, reachable" in done.output
@@ -221,8 +219,8 @@ def test_a_shared_database_is_asked(check: Check, database: str) -> None:
     assert "wrong the shared database cannot be used" in done.output
 
 
-def test_metrics_are_looked_at(check: Check) -> None:
-    """Whether they can be told, and there."""
+def test_metrics_are_checked(check: Check) -> None:
+    """The address of the metrics must be free."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

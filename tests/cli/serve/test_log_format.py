@@ -1,4 +1,4 @@
-"""The log as JSON: one object a line, whatever is said."""
+"""The log as JSON: one object per line, whatever it contains."""
 
 import datetime as dt
 import json
@@ -11,7 +11,7 @@ from tests.programs import Serve, running
 
 
 def entry(message: str, *values: object, error: BaseException | None = None) -> dict[str, str]:
-    """Give what the line says; it is one line to any reader."""
+    """Return the object of a log line, which must be a single line."""
     info = (type(error), error, error.__traceback__) if error else None
     record = logging.LogRecord("a.b", logging.WARNING, "f.py", 1, message, values, info)
     record.created = 1_700_000_000.25
@@ -22,8 +22,8 @@ def entry(message: str, *values: object, error: BaseException | None = None) -> 
     return said
 
 
-def test_an_object_a_line() -> None:
-    """The instant in UTC, and who says what how loud."""
+def test_log_line_is_one_object() -> None:
+    """A line has the time in UTC, the level, the message and the logger."""
     assert entry("%s left", "bob") == {
         "time": "2023-11-14T22:13:20.250Z",
         "level": "warning",
@@ -32,14 +32,14 @@ def test_an_object_a_line() -> None:
     }
 
 
-def test_no_text_breaks_the_line() -> None:
-    """Line breaks of every alphabet come back as they were."""
+def test_line_breaks_are_escaped() -> None:
+    """Line breaks of any script survive a round trip within one line."""
     text = 'a\r\nb\x0b\x0c\x1c\x85\u2028\u2029"\\\x1b[2J\ud800é'
     assert entry("%s", text)["message"] == text
 
 
-def test_an_exception_is_in_it() -> None:
-    """With its traceback, and nothing below the line."""
+def test_exception_is_included() -> None:
+    """The traceback is a field of the object."""
     try:
         raise ValueError("two\nlines")
     except ValueError as error:
@@ -48,8 +48,8 @@ def test_an_exception_is_in_it() -> None:
     assert said["exception"].endswith("ValueError: two\nlines")
 
 
-def test_the_real_log(tmp_path: Path) -> None:
-    """Every line of stderr is an object, of this minute."""
+def test_real_log_is_json(tmp_path: Path) -> None:
+    """Every line of the real log is such an object."""
     serve = Serve(tmp_path, "--log-format", "json")
     with running(serve):
         serve.dial().ask("REG", "alice secret")

@@ -1,4 +1,4 @@
-"""Settings of `p2p serve`: what outranks what, and what a slip in one of the places is told."""
+"""Settings of `p2p serve`: the order of their sources, and the errors of each."""
 
 import re
 import signal
@@ -31,7 +31,7 @@ Check = Callable[..., Result]
 
 @pytest.fixture
 def say(tmp_path: Path) -> Say:
-    """Give what some options come to; they are of a command that nobody has heard of."""
+    """Return a function that tells the value of an option of a sample command."""
 
     @click.command(cls=ServeCommand)
     @click.option("--config", type=click.Path(exists=True))
@@ -65,7 +65,7 @@ def say(tmp_path: Path) -> Say:
 
 @pytest.fixture
 def check(tmp_path: Path) -> Check:
-    """Check the settings of the real command with that text as its file."""
+    """Return a function that checks the real command with a text as its file."""
 
     def invoke(file: str | bytes, *flags: str, **env: str) -> Result:
         data = file if isinstance(file, bytes) else file.encode()
@@ -78,8 +78,8 @@ def check(tmp_path: Path) -> Check:
     return invoke
 
 
-def test_flags_then_environment_then_file_then_default(say: Say) -> None:
-    """For every option, without a list of them."""
+def test_option_overrides_environment_overrides_file(say: Say) -> None:
+    """This order holds for every option."""
     env = {"P2P_SERVE_SIZE": "3"}
     assert say("size") == "1"
     assert say("size", file="size = 2") == "2"
@@ -93,15 +93,15 @@ def test_flags_then_environment_then_file_then_default(say: Say) -> None:
 
 
 @pytest.mark.parametrize(("value", "is_on"), [("1", "True"), ("true", "True"), ("0", "False")])
-def test_flags_are_true_or_false_elsewhere(say: Say, value: str, is_on: str) -> None:
-    """1, 0, true, false in the environment; no flag says no to a file, but the environment does."""
+def test_flags_are_true_or_false(say: Say, value: str, is_on: str) -> None:
+    """A flag is true or false in the file and the environment."""
     assert say("yes", P2P_SERVE_YES=value) == is_on
     assert say("yes", file="yes = true", P2P_SERVE_YES=value) == is_on
     assert say("yes", "--yes", P2P_SERVE_YES="0") == "True"
 
 
-def test_of_flags_that_exclude_each_other_the_nearest_counts(say: Say) -> None:
-    """Wherever the other one is."""
+def test_nearest_of_exclusive_flags_wins(say: Say) -> None:
+    """Of flags that exclude each other, the one from the nearest source wins."""
     assert say("voice") == "None"
     assert say("voice", file="soft = true") == "1"
     assert say("voice", file="soft = false") == "None"
@@ -109,8 +109,8 @@ def test_of_flags_that_exclude_each_other_the_nearest_counts(say: Say) -> None:
     assert say("voice", "--soft", P2P_SERVE_LOUD="1") == "1"
 
 
-def test_limits_of_all_places_add_up(say: Say) -> None:
-    """Of one name the last counts: files, environment, flags."""
+def test_limits_of_all_sources_are_combined(say: Say) -> None:
+    """Limits are combined; for one name the nearest source wins."""
     file = "[limits]\na-b = 1\nc = 1.5"
     said = say("settings_of_limits", "--limit", "a-b=3", file=file, P2P_SERVE_LIMIT_A_B="2")
     assert re.findall(r"name='(.*?)', value='(.*?)'", said) == [
@@ -121,15 +121,15 @@ def test_limits_of_all_places_add_up(say: Say) -> None:
     ]
 
 
-def test_files_named_in_a_file_are_beside_it(say: Say, tmp_path: Path) -> None:
-    """Wherever it is read from."""
+def test_relative_paths_are_relative_to_the_file(say: Say, tmp_path: Path) -> None:
+    """A path in a file is relative to that file."""
     (tmp_path / "key.pem").write_text("")
     assert say("key", file='key = "key.pem"') == str(tmp_path / "key.pem")
     assert say("key", file=f'key = "{tmp_path}/key.pem"') == str(tmp_path / "key.pem")
 
 
-def test_the_file_is_in_the_data_folder_unless_another_is_named(say: Say, tmp_path: Path) -> None:
-    """By an option, or by a variable."""
+def test_file_is_in_the_data_folder_by_default(say: Say, tmp_path: Path) -> None:
+    """An option or a variable may name another file."""
     other = tmp_path / "other.toml"
     other.write_text("size = 9")
     assert say("size", "--config", str(other), file="size = 2") == "9"
@@ -162,10 +162,10 @@ def test_the_file_is_in_the_data_folder_unless_another_is_named(say: Say, tmp_pa
         (b"host = '\xff'", "is malformed", ""),
     ],
 )
-def test_a_slip_in_the_file_names_file_and_key(
+def test_error_in_the_file_names_file_and_key(
     check: Check, tmp_path: Path, file: str | bytes, what: str, likely: str
 ) -> None:
-    """And what was meant, where that can be guessed; exit 2."""
+    """Exit 2 with the file, the key and a suggestion where possible."""
     result = check(file)
     assert result.exit_code == 2
     assert f"{tmp_path}/settings.toml" in result.stderr
@@ -174,11 +174,11 @@ def test_a_slip_in_the_file_names_file_and_key(
     assert result.stdout == ""
 
 
-def test_a_file_that_is_not_there_is_said_so(check: Check, tmp_path: Path) -> None:
-    """The one that was named; without a name none is needed."""
+def test_missing_file_is_an_error_if_named(check: Check, tmp_path: Path) -> None:
+    """A named file must exist; without a name none is needed."""
     free = ("--port", "0", "--original-port", "0", "--original-udp-port", "0")
     missing = check("", *free, P2P_SERVE_CONFIG=str(tmp_path / "none.toml")).exit_code
-    assert missing == 0  # the flag outranks it
+    assert missing == 0  # the option overrides the variable
     result = check("", "--config", str(tmp_path / "none.toml"))
     assert result.exit_code == 2
     assert f"{tmp_path}/none.toml: no such file" in result.stderr
@@ -194,17 +194,17 @@ def test_a_file_that_is_not_there_is_said_so(check: Check, tmp_path: Path) -> No
         ("P2P_SERVE_LIMIT_HANDSHAKES", "x", "P2P_SERVE_LIMIT_HANDSHAKES: 'x' is not a valid limit"),
     ],
 )
-def test_a_slip_in_the_environment_names_the_variable(
+def test_error_in_the_environment_names_the_variable(
     check: Check, variable: str, value: str, what: str
 ) -> None:
-    """Exit 2: it would leave a listener open that was to be shut."""
+    """Exit 2, since an ignored variable might leave a listener open."""
     result = check("", **{variable: value})
     assert result.exit_code == 2
     assert what in result.stderr
 
 
 def test_help_names_every_variable_and_needs_no_file(check: Check, tmp_path: Path) -> None:
-    """A broken file does not keep the help away."""
+    """The help is shown even if the file is malformed."""
     result = check("port = ", "--help")
     assert result.exit_code == 0
     text = re.sub(r"\s+", " ", result.stdout)
@@ -214,8 +214,8 @@ def test_help_names_every_variable_and_needs_no_file(check: Check, tmp_path: Pat
             assert f"[env var: {option.envvar}" in text
 
 
-def test_a_registry_runs_by_its_file(tmp_path: Path) -> None:
-    """The real one, with nothing else said; `p2p users` finds the same folder."""
+def test_registry_runs_by_its_file(tmp_path: Path) -> None:
+    """A registry needs no option beside its file; `p2p users` finds the same folder."""
     folder = tmp_path / "folder"
     folder.mkdir(mode=0o700)
     (folder / "serve.toml").write_text(
@@ -245,10 +245,10 @@ def test_a_registry_runs_by_its_file(tmp_path: Path) -> None:
         ("", {"P2P_SERVE_VERBOSE": "1"}, ("--quiet",), "WARNING"),
     ],
 )
-def test_how_much_is_logged_is_as_the_nearest_place_has_it(
+def test_nearest_source_sets_the_log_level(
     tmp_path: Path, file: str, variable: dict[str, str], flag: tuple[str, ...], level: str
 ) -> None:
-    """A debug line is there, or none but the warning."""
+    """Of --quiet and --verbose, the one from the nearest source wins."""
     (tmp_path / "serve.toml").write_text(file)
     serve = Serve(tmp_path, "--hello-patience", "5", *flag, env=variable)
     with running(serve):

@@ -1,4 +1,4 @@
-"""The operator's commands against a registry that runs, one that does not, and several."""
+"""The operator's commands at a running registry, a stopped one, and a cluster."""
 
 import json
 import stat
@@ -13,7 +13,7 @@ from tests.programs import WITH_EXTRAS, Program, Serve, environment, running
 
 
 class Operator:
-    """Whoever runs the registry of that folder, or of that database."""
+    """The operator of the registry in a folder or a shared database."""
 
     def __init__(self, folder: Path, database: str | None = None) -> None:
         extras = WITH_EXTRAS if database else {}
@@ -28,7 +28,7 @@ class Operator:
 
 @pytest.fixture(params=["alone", "shared"])
 def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Serve, Operator]]:
-    """A running registry, and its operator."""
+    """Yield a running registry and its operator."""
     database = None
     options: tuple[str, ...] = ()
     if request.param == "shared":
@@ -40,8 +40,8 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[S
 
 
 @pytest.mark.timeout(240)  # two dozen commands, each a process
-def test_what_the_operator_does_counts_at_once(registry: tuple[Serve, Operator]) -> None:
-    """Each account made, changed and ended is so for the clients of the running registry."""
+def test_commands_take_effect_at_once(registry: tuple[Serve, Operator]) -> None:
+    """Each change takes effect for the clients of the running registry."""
     serve, operator = registry
     assert operator.run("add", "alice")[0] == 0
     assert operator.run("add", "alice")[0] == 1
@@ -77,10 +77,8 @@ def test_what_the_operator_does_counts_at_once(registry: tuple[Serve, Operator])
         assert operator.run(command, "alice")[0] == 5, command
 
 
-def test_the_accounts_of_the_original_system(
-    registry: tuple[Serve, Operator], tmp_path: Path
-) -> None:
-    """Their owners log in as ever; what is no account is named, and the rest is made."""
+def test_accounts_are_imported(registry: tuple[Serve, Operator], tmp_path: Path) -> None:
+    """Accounts of the original system are imported, and invalid lines are named."""
     serve, operator = registry
     file = tmp_path / "users.txt"
     file.write_text("olga her password\nBob x\n\nnobody\nolga again\na\x1bb y\n")
@@ -94,8 +92,8 @@ def test_the_accounts_of_the_original_system(
     assert serve.dial().ask("LOG", "Bob x") == ("LOG_RESP", "OK")
 
 
-def test_an_import_says_beforehand_what_it_would_do(tmp_path: Path) -> None:
-    """Comments are skipped; names for the original listener alone are told; nothing is changed."""
+def test_import_dry_run_changes_nothing(tmp_path: Path) -> None:
+    """A dry run reports what would be imported and changes nothing."""
     operator = Operator(tmp_path)
     file = tmp_path / "users.txt"
     file.write_text("# comment\n  # another\nImp3 x\nolga her password\nolga again\n\nzed y\n")
@@ -109,8 +107,8 @@ def test_an_import_says_beforehand_what_it_would_do(tmp_path: Path) -> None:
     assert [line.split()[0] for line in operator.run("list")[1]] == ["Imp3", "olga", "zed"]
 
 
-def test_a_mistyped_folder_is_said_and_not_made(tmp_path: Path) -> None:
-    """By all but the commands that begin a registry."""
+def test_missing_folder_is_refused_and_not_created(tmp_path: Path) -> None:
+    """Only commands that begin a registry create its folder."""
     operator = Operator(tmp_path / "typo")
     for words in (["list"], ["sessions"], ["kick", "bob"], ["remove", "bob", "--yes"]):
         code, said, err = operator.run(*words)
@@ -127,22 +125,22 @@ def test_a_mistyped_folder_is_said_and_not_made(tmp_path: Path) -> None:
     assert operator.run("list")[0] == 0
 
 
-def test_without_a_running_registry(tmp_path: Path) -> None:
-    """Accounts can be looked after; who is online cannot be asked."""
+def test_commands_without_a_running_registry(tmp_path: Path) -> None:
+    """Accounts can be changed, but there are no sessions to list."""
     operator = Operator(tmp_path)
     assert operator.run("add", "alice")[0] == 0
     assert operator.run("disable", "alice")[0] == 0
     code, _, err = operator.run("sessions")
     assert code == 3
     assert "no registry is running" in err
-    code, _, err = operator.run("remove", "alice")  # nobody can be asked
+    code, _, err = operator.run("remove", "alice")  # there is no terminal to confirm on
     assert code == 2
     assert "use --yes" in err
     assert operator.run("list")[1]
 
 
-def test_the_control_socket_is_its_owners_alone(tmp_path: Path) -> None:
-    """Mode 0600, and gone with the registry."""
+def test_control_socket_is_private(tmp_path: Path) -> None:
+    """The control socket has mode 0600 and is removed with the registry."""
     serve = Serve(tmp_path, *CHEAP)
     with running(serve):
         assert stat.S_IMODE((tmp_path / "control.sock").stat().st_mode) == 0o600
@@ -151,8 +149,8 @@ def test_the_control_socket_is_its_owners_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "control.sock").exists()
 
 
-def test_a_registry_comes_back_from_its_backup(tmp_path: Path) -> None:
-    """With its accounts and the key that clients have pinned."""
+def test_registry_is_restored_from_its_backup(tmp_path: Path) -> None:
+    """A restored registry has its accounts and the key that clients have pinned."""
     serve = Serve(tmp_path / "r", *CHEAP)
     with running(serve):
         Member(serve, "alice")
