@@ -79,7 +79,7 @@ def check(tmp_path: Path) -> Check:
 
 
 def test_option_overrides_environment_overrides_file(say: Say) -> None:
-    """This order holds for every option."""
+    """Every option has this order of sources."""
     env = {"P2P_SERVE_SIZE": "3"}
     assert say("size") == "1"
     assert say("size", file="size = 2") == "2"
