@@ -1,7 +1,6 @@
-"""Everything that turns a remote's bytes into something: what each may do with whatever comes.
-
-Each gives a message or refuses, by the one error that its caller expects. Anything else is a bug,
-which a bulkhead would contain; here it fails the test.
+"""All decoders of a remote's bytes, with payloads for each. A decoder returns a message or raises
+the one error that its caller expects. Anything else is a bug, which a bulkhead would contain in a
+running process; here it fails the test.
 """
 
 import random
@@ -61,9 +60,8 @@ DIALOGUES: Sequence[tuple[Dialogue, Dialect]] = (
 
 
 class Decoder(NamedTuple):
-    """One of them: `take(bytes)` raises AssertionError, or whatever a bug raises.
-
-    `fields` are names that mean something to it, `samples` what it takes.
+    """A decoder: `take(bytes)` raises AssertionError, or whatever a bug raises. `fields` are names
+    that it knows, `samples` are valid inputs.
     """
 
     name: str
@@ -72,13 +70,13 @@ class Decoder(NamedTuple):
     samples: Sequence[bytes] = ()
 
     def payloads(self, rng: random.Random, count: int) -> Iterator[bytes]:
-        """Yield so many that it has to cope with."""
+        """Yield this many random payloads."""
         for _ in range(count):
             yield random_payload(rng, self.fields, self.samples)
 
 
 def decoders() -> list[Decoder]:
-    """Return them all."""
+    """Return all decoders."""
     return [
         *(_of(dialect, kind) for dialect in DIALECTS.values() for kind in dialect.kinds),
         *_streams(),
@@ -116,7 +114,7 @@ def _take_frame(dialect: Dialect, frame: Frame) -> None:
     try:
         written = dialect.encode(message)
     except LocalProtocolError:
-        return  # escaped it is longer than it came, or it is refused in the other direction
+        return  # escaped it is too long, or the other direction refuses it
     assert dialect.decode((written[10:25], written[25:])) == message
 
 
@@ -171,7 +169,7 @@ def _take_nodes(data: bytes) -> None:
     try:
         nodes = msgspec.json.decode(data, type=SignedNodes)
     except (msgspec.DecodeError, ValueError, RecursionError):
-        return  # as the dialect does for the message that it comes in
+        return  # as the dialect does for the message around it
     assert not is_signed(b"statement", nodes.signature, nodes.key)
 
 
@@ -215,7 +213,7 @@ def _take_url(data: bytes) -> None:
 
 
 def _handshakes() -> Iterator[Decoder]:
-    """Yield both engines at both ends, each with what the other end says first."""
+    """Yield both engines at both ends, each with the first bytes of the other end."""
     key = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
     to_peers, accepting = peer_context(key), server_context(*certificate())
     dialling = client_context(checked=False)

@@ -1,6 +1,5 @@
-"""Every decoder against random payloads, for so many seconds: `python -m tests.hostile.fuzz`.
-
-Prints the seed first; `--seed` replays it. What fails is printed with the payload.
+"""Every decoder against random payloads for a given time: `python -m tests.hostile.fuzz`. The seed
+is printed first, and `--seed` replays it. A failing payload is printed.
 """
 
 import argparse
@@ -15,7 +14,7 @@ _AT_ONCE = 20
 
 
 def fuzz(seed: int, seconds: float) -> int:
-    """Return how many payloads were taken; raise what a decoder should not."""
+    """Return the number of payloads; raise whatever a decoder should not raise."""
     rng = random.Random(seed)
     every = decoders()
     taken = 0
@@ -33,7 +32,7 @@ def fuzz(seed: int, seconds: float) -> int:
 
 
 def main() -> None:
-    """Run it from the command line."""
+    """Run from the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32))

@@ -1,4 +1,4 @@
-"""What somebody with bad intentions would send: by a seeded generator, and the classics."""
+"""Malicious payloads: well-known ones, and a seeded generator."""
 
 import json
 import random
@@ -45,7 +45,7 @@ def _texts() -> Iterator[str]:
 
 
 def nested(opening: str, closing: str, depth: int = DEEP) -> str:
-    """Return JSON so many levels deep."""
+    """Return JSON nested to this depth."""
     return opening * depth + closing * depth
 
 
@@ -72,7 +72,7 @@ VALUES = (
 
 
 def classics(fields: Sequence[str]) -> Iterator[bytes]:
-    """Yield an object with each value in each of the fields, and in one that is not known."""
+    """Yield objects with each value in each field and in an unknown one."""
     for value in VALUES:
         for field in (*fields, "x"):
             others = ",".join(f'"{other}":"a"' for other in fields if other != field)
@@ -82,7 +82,7 @@ def classics(fields: Sequence[str]) -> Iterator[bytes]:
 
 
 def random_payload(rng: random.Random, fields: Sequence[str], samples: Sequence[bytes]) -> bytes:
-    """Return an object of those fields, a sample that was damaged, or noise."""
+    """Return an object of these fields, a damaged sample, or noise."""
     kind = rng.random()
     if kind < 0.6 or not samples:
         names = [rng.choice((*fields, "x")) for _ in range(rng.randrange(len(fields) + 3))]
@@ -95,7 +95,7 @@ def random_payload(rng: random.Random, fields: Sequence[str], samples: Sequence[
 
 
 def damaged(rng: random.Random, data: bytes) -> bytes:
-    """Return the bytes with some of them changed, doubled, left out or put in."""
+    """Return the bytes with some of them changed, repeated, removed or inserted."""
     changed = bytearray(data)
     for _ in range(rng.randrange(1, 4)):
         at = rng.randrange(len(changed) + 1)

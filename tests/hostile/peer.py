@@ -1,4 +1,4 @@
-"""A scripted hostile contact: it has an account and a key, was accepted once, and behaves badly."""
+"""A scripted hostile contact: it has an account and a key, was accepted once, and misbehaves."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ NO_SUM = "0" * 32
 
 
 class HostileContact:
-    """Registered as that name; `call` gives a link to a node, on which it can say anything."""
+    """A registered user; `call` returns a link to a node, on which anything can be sent."""
 
     def __init__(self, serve: Serve, folder: Path, name: str = "mallory") -> None:
         self.name = name
@@ -22,18 +22,18 @@ class HostileContact:
         self._links: list[Raw] = []
 
     def hang_up(self) -> None:
-        """End all links to nodes."""
+        """Close all links to nodes."""
         for link in self._links:
             link.close()
         self._links.clear()
 
     def close(self) -> None:
-        """Hang up everywhere."""
+        """Close all links and the session at the registry."""
         self.hang_up()
         self._node.close()
 
     def be_accepted(self, program: Program, port: int) -> Raw:
-        """Call a node whose prompt is read by lines, and be accepted there."""
+        """Call a node whose plain prompt is read, and be accepted."""
         link = self.dial(port)
         link.say("CHAT_REQ", json.dumps({"username": self.name}))
         program.wait_for(rf"^\* {self.name} wants to chat")
@@ -42,7 +42,7 @@ class HostileContact:
         return link
 
     def call(self, port: int) -> Raw:
-        """Call a node that knows us; return the link, on which it is our turn to say SYNC."""
+        """Call a node that knows us; return the link, on which SYNC is due."""
         link = self.dial(port)
         assert link.ask("CHAT_REQ", json.dumps({"username": self.name})) == (
             "CHAT_REQ_RESP",
@@ -51,20 +51,20 @@ class HostileContact:
         return link
 
     def dial(self, port: int) -> Raw:
-        """Return a link on which nothing was said."""
+        """Return a link on which nothing was sent."""
         link = SecurePeer(port, self._identity)
         self._links.append(link)
         return link
 
 
 def sync(link: Raw, last_in: int = 0, total: str = NO_SUM) -> dict[str, Any]:
-    """Say our position; return the node's."""
+    """Send our position and return the node's."""
     link.say("SYNC", json.dumps({"last_in": last_in, "sum": total}))
     return hear(link, "SYNC")
 
 
 def hear(link: Raw, command: str) -> dict[str, Any]:
-    """Return what comes with that command, and pass over what comes before."""
+    """Return the fields of the next message with this command, skipping others."""
     while True:
         said, payload = link.hear()
         if said == command:
@@ -77,6 +77,6 @@ def line(number: int, text: str = "x") -> str:
 
 
 def say_lines(link: Raw, numbers: Sequence[int], text: str = "x") -> None:
-    """Say lines with those numbers, as fast as they go."""
+    """Send lines with these numbers as fast as possible."""
     for number in numbers:
         link.say("MSG", line(number, text))

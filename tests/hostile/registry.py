@@ -1,6 +1,5 @@
-"""A scripted hostile registry: polite where nothing else is said, and then whatever a test wants.
-
-Speaks PROTOCOL's secure dialect with Python's own TLS, nothing of ours.
+"""A scripted hostile registry: well-behaved by default, otherwise as the test says. It speaks the
+secure dialect of PROTOCOL with Python's own TLS and none of our code.
 """
 
 import base64
@@ -25,7 +24,7 @@ Answers = Callable[[dict[str, Any]], Answer]
 
 
 def grant(**fields: Any) -> dict[str, Any]:
-    """Return what a login gives."""
+    """Return the grant of a login."""
     session, key = (base64.b64encode(b"s" * size).decode() for size in (8, 32))
     return {"token": "t", "session": session, "hello_key": key, "hello_interval": 50} | fields
 
@@ -35,10 +34,9 @@ def _ok(command: str, **fields: Any) -> Answers:
 
 
 class HostileRegistry:
-    """Listen on loopback until closed; `join` is its link.
-
-    `answers` says what follows each command; `said` is what clients have asked, `push` speaks
-    unasked on every connection that has announced a port.
+    """Listens on loopback until closed; `join` is its link. `answers` holds the answer to each
+    command and `said` the requests of clients; `push` sends to every connection that has announced
+    a port.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -69,14 +67,14 @@ class HostileRegistry:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def push(self, command: str, payload: str | bytes) -> None:
-        """Say it to every node that is online."""
+        """Send this to every node that is online."""
         for raw in tuple(self._online):
             with suppress(OSError):
                 raw.say(command, payload)
 
     def close(self) -> None:
-        """Listen no more, and hang up."""
-        for sock in (self._listener, *self._open):  # who waits for it in a thread wakes up
+        """Close the listener and all connections."""
+        for sock in (self._listener, *self._open):  # this wakes up the threads that wait
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
             sock.close()
@@ -112,7 +110,7 @@ class HostileRegistry:
 
 
 def _repeating(payload: str | bytes, request: dict[str, Any]) -> str | bytes:
-    """Return the payload with the request's id in it, if it is an object that can have one."""
+    """Return the payload with the request's id, if it is an object."""
     if isinstance(payload, bytes) or "id" not in request:
         return payload
     try:

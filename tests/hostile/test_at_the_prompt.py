@@ -1,4 +1,6 @@
-"""A prompt and a message of nothing: it stays awake, and the terminal is not flooded."""
+"""A message of control characters at a prompt: it stays responsive, and the terminal is not
+flooded.
+"""
 
 from pathlib import Path
 
@@ -11,8 +13,8 @@ from tests.terminal.screen import Screen
 
 
 @pytest.mark.parametrize("letter", ["\n", "\t", "\x1b[2J", "\u0301"])
-def test_a_message_of_nothing(tmp_path: Path, letter: str) -> None:
-    """64 KiB of it is folded; what is typed then is seen, and can be said."""
+def test_large_message_of_control_characters_is_folded(tmp_path: Path, letter: str) -> None:
+    """64 KiB are folded, and the prompt stays usable."""
     with running(registry := Registry(tmp_path / "r")):
         env = environment(tmp_path / "home", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
         assert Program("register", "alice", env=env).end() == (0, "")

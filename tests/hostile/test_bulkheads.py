@@ -1,6 +1,5 @@
-"""A bug costs the part in which it happens: it is logged with its traceback, counted, and survived.
-
-The bugs are put in by hand. Loops are not strict here, as they are in no other test.
+"""A bug costs only the part in which it happens: it is logged with a traceback and counted. The
+bugs are injected by hand. Unlike in other tests, the loops are not strict here.
 """
 
 import logging
@@ -43,7 +42,7 @@ def bug(*_: object) -> None:
 
 @pytest.fixture
 def memory_loop() -> Iterator[Loop]:
-    """A loop by a hand-moved clock that contains what parts hand to it."""
+    """Yield a loop on a fake clock that contains exceptions."""
     loop = Loop(FakeClock())
     yield loop
     loop.close()
@@ -51,7 +50,7 @@ def memory_loop() -> Iterator[Loop]:
 
 @pytest.fixture
 def socket_loop(caplog: pytest.LogCaptureFixture) -> Iterator[Loop]:
-    """One on the machine's clock."""
+    """Yield a loop on the machine's clock that contains exceptions."""
     caplog.set_level(logging.ERROR)
     loop = Loop()
     yield loop
@@ -59,24 +58,24 @@ def socket_loop(caplog: pytest.LogCaptureFixture) -> Iterator[Loop]:
 
 
 def is_logged(caplog: pytest.LogCaptureFixture) -> bool:
-    """Tell whether the log has the traceback of the bug."""
+    """Return whether the log has the traceback of the bug."""
     return any(r.exc_info and r.exc_info[0] is LookupError for r in caplog.records)
 
 
 def link_over(loop: Loop) -> tuple[Link, MemoryTransport]:
-    """Give the registry's end as a link, the client's as a bare wire."""
+    """Return the registry's end as a link and the client's as a raw transport."""
     left, right = wire(loop)
     return Link(loop, right, Connection(REGISTRY_DIALOGUE, ORIGINAL, Speaker.LISTENER)), left
 
 
 @pytest.mark.parametrize("where", ["decoding", "handling"])
-def test_a_link(
+def test_bug_in_a_link_closes_that_link(
     memory_loop: Loop,
     where: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Its bytes are decoded, or its message is handled: it is closed, and no other is."""
+    """A bug in decoding or handling a message closes its link and no other."""
     broken, client = link_over(memory_loop)
     fine, other = link_over(memory_loop)
     closed: list[P2PError | None] = []
@@ -98,8 +97,10 @@ def test_a_link(
     assert is_logged(caplog)
 
 
-def test_a_connection_that_is_accepted(socket_loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
-    """It is hung up on; the next one is accepted."""
+def test_bug_in_accepting_closes_that_connection(
+    socket_loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The connection is closed, and the next one is accepted."""
     network = SocketNetwork(socket_loop, ThreadWorker(socket_loop))
     came: list[Wire] = []
 
@@ -119,8 +120,10 @@ def test_a_connection_that_is_accepted(socket_loop: Loop, caplog: pytest.LogCapt
     assert is_logged(caplog)
 
 
-def test_what_comes_on_a_connection(socket_loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
-    """Below every link, as of a page."""
+def test_bug_in_on_data_closes_that_connection(
+    socket_loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bug below any link, as in a page, closes the connection."""
     network = SocketNetwork(socket_loop, ThreadWorker(socket_loop))
     closed: list[P2PError | None] = []
 
@@ -139,8 +142,8 @@ def test_what_comes_on_a_connection(socket_loop: Loop, caplog: pytest.LogCapture
     assert is_logged(caplog)
 
 
-def test_a_page(socket_loop: Loop) -> None:
-    """Whoever asks is hung up on, and may ask again."""
+def test_bug_in_a_page_closes_that_connection(socket_loop: Loop) -> None:
+    """The client is disconnected and may ask again."""
     network = SocketNetwork(socket_loop, ThreadWorker(socket_loop))
     page = PageListener(socket_loop, network, LOOPBACK, "/", "text/plain", bug)  # type: ignore[arg-type]
     for n in (1, 2):
@@ -151,8 +154,10 @@ def test_a_page(socket_loop: Loop) -> None:
     page.close()
 
 
-def test_a_datagram(socket_loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
-    """The next one is heard."""
+def test_bug_in_a_datagram_costs_that_datagram(
+    socket_loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next datagram is handled."""
     network = SocketNetwork(socket_loop, ThreadWorker(socket_loop))
     heard: list[bytes] = []
 
@@ -171,8 +176,8 @@ def test_a_datagram(socket_loop: Loop, caplog: pytest.LogCaptureFixture) -> None
     assert is_logged(caplog)
 
 
-def test_a_command_of_our_own_machine(socket_loop: Loop, tmp_path: Path) -> None:
-    """As the control socket hears them."""
+def test_bug_in_a_unix_listener_closes_that_connection(socket_loop: Loop, tmp_path: Path) -> None:
+    """The next connection to the control socket is accepted."""
     came: list[Wire] = []
 
     def take(wire: Wire) -> None:
@@ -188,8 +193,10 @@ def test_a_command_of_our_own_machine(socket_loop: Loop, tmp_path: Path) -> None
     assert socket_loop.contained == 1
 
 
-def test_a_handshake(memory_loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine fails."""
+def test_bug_in_a_handshake_closes_that_connection(
+    memory_loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failing TLS engine closes its connection."""
     left, right = wire(memory_loop)
     tls = TlsTransport(memory_loop, right, StandardEngine(server_context(*certificate())))
     closed: list[P2PError | None] = []
@@ -201,8 +208,8 @@ def test_a_handshake(memory_loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("where", ["job", "then"])
-def test_work_on_another_thread(socket_loop: Loop, where: str) -> None:
-    """Whoever waits for it is told; the thread takes the next job."""
+def test_bug_in_a_job_costs_that_job(socket_loop: Loop, where: str) -> None:
+    """The caller gets InternalError, and the thread takes the next job."""
     worker = ThreadWorker(socket_loop, threads=1)
     done: list[object] = []
     with closing(worker), socket_loop.containing():
@@ -217,8 +224,10 @@ def test_work_on_another_thread(socket_loop: Loop, where: str) -> None:
     assert worker.waiting == 0
 
 
-def test_a_screen(memory_loop: Loop, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Or a hook: the others are told, and so is the next event."""
+def test_bug_in_a_client_of_the_node_costs_that_event(
+    memory_loop: Loop, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Other clients, and later events, are not affected."""
     with closing(World(memory_loop, tmp_path, secure=True)) as world:
         alice = world.person("alice", "10.0.0.2")
         told: list[Event] = []
@@ -235,10 +244,10 @@ def test_a_screen(memory_loop: Loop, tmp_path: Path, caplog: pytest.LogCaptureFi
     assert "bug in a client of the node" in caplog.text
 
 
-def test_a_turn_of_a_conversation(
+def test_bug_in_a_conversation_renews_its_link(
     memory_loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its link is made anew, from what is on the disk; other conversations do not notice."""
+    """The link is renewed from what is on disk; other conversations are not affected."""
     with closing(World(memory_loop, tmp_path, secure=True)) as world:
         alice, bob = friends(world)
         alice.node.call("bob")
@@ -258,10 +267,10 @@ def test_a_turn_of_a_conversation(
         assert not alice.node.history.waiting()
 
 
-def test_a_request_at_a_registry(
+def test_bug_in_a_request_closes_that_connection(
     memory_loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its connection is closed; whoever else is there goes on, and whoever asked may come again."""
+    """Other clients are served, and the one that asked may return."""
     with closing(World(memory_loop, tmp_path, secure=True)) as world:
         alice = world.person("alice", A)
         with monkeypatch.context() as patched:
@@ -278,10 +287,10 @@ def test_a_request_at_a_registry(
 
 
 @pytest.mark.parametrize("how", ["soon", "timer", "descriptor", "thread"])
-def test_whatever_else_happens_in_a_long_running_process(
+def test_bug_in_a_callback_is_contained_in_a_long_running_process(
     socket_loop: Loop, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The callback is lost, and not called again and again; in a command it is raised."""
+    """The callback is lost and not repeated; in a one-shot command it is raised."""
     left, right = socket.socketpair()
 
     def provoke() -> None:
@@ -311,8 +320,8 @@ def test_whatever_else_happens_in_a_long_running_process(
             socket_loop.unwatch(left.fileno())
 
 
-def test_what_tests_raise(loop: Loop) -> None:
-    """A strict loop hides nothing."""
+def test_strict_loop_raises_bugs(loop: Loop) -> None:
+    """With the strict loop of the tests, the bug is raised."""
     link, client = link_over(loop)
     link.on_message = bug
     client.write(ORIGINAL.encode(Search("bob")))

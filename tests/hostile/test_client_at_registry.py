@@ -1,4 +1,4 @@
-"""What a hostile client sends a registry costs its own connection and nothing else."""
+"""Whatever a hostile client sends to a registry closes at most its own connection."""
 
 import json
 import signal
@@ -19,13 +19,13 @@ FIELDS = {"username": "a", "password": "p", "port": 1, "usernames": [], "old": "
 
 
 def with_bomb(bomb: str) -> str:
-    """Return a payload that would be good but for a field that nobody knows."""
+    """Return a payload that is valid but for an unknown field with this value."""
     return json.dumps(FIELDS)[:-1] + f',"x":{bomb}}}'
 
 
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """One registry for all of them; none of it may end it, or be a bug."""
+    """Yield a registry for this module, which must not end or meet a bug."""
     folder = tmp_path_factory.mktemp("registry")
     serve = Serve(folder, *CHEAP, env={"PYTHONWARNINGS": "error"})
     with running(serve):
@@ -39,14 +39,16 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 
 def is_up(serve: Serve) -> bool:
-    """Tell whether somebody else is served."""
+    """Return whether another client is served."""
     return serve.dial().ask("SEARCH", "nobody") == ("SEARCH_RESP", "NOT_FOUND")
 
 
 @pytest.mark.parametrize("command", SECURE_COMMANDS)
 @pytest.mark.parametrize("bomb", BOMBS, ids=["lists", "objects", "unfinished"])
-def test_bombs_before_login(serve: Serve, command: str, bomb: str) -> None:
-    """3 KB, without an account."""
+def test_nested_json_before_login_closes_the_connection(
+    serve: Serve, command: str, bomb: str
+) -> None:
+    """Deeply nested JSON without an account closes the connection."""
     client = Secure(serve)
     client.say(command, with_bomb(bomb))
     assert client.closed_by_remote()
@@ -54,8 +56,8 @@ def test_bombs_before_login(serve: Serve, command: str, bomb: str) -> None:
 
 
 @pytest.mark.parametrize("command", SECURE_COMMANDS)
-def test_bombs_after_login(serve: Serve, command: str) -> None:
-    """By somebody with an account, in every field and in one that is not known."""
+def test_nested_json_after_login_closes_the_connection(serve: Serve, command: str) -> None:
+    """Deeply nested JSON in any field closes the connection of a logged-in client."""
     for n, field in enumerate((*FIELDS, "x")):
         member = Member(serve, f"m-{command.lower().replace('_', '-')}-{n}", errand=True)
         member.say(command, f'{{"{field}":{nested("[", "]", 2000)}}}')
@@ -64,8 +66,8 @@ def test_bombs_after_login(serve: Serve, command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["REG", "LOG", "SEARCH", "PS_PORT"])
-def test_bombs_at_the_original_listener(serve: Serve, command: str) -> None:
-    """They are text there: a name, or a refusal, or the end of the connection."""
+def test_nested_json_at_the_original_listener_is_text(serve: Serve, command: str) -> None:
+    """At the original listener it is a name or a violation, and other clients are served."""
     client = serve.dial()
     client.say(command, nested("[", "]"))
     with suppress(AssertionError):
@@ -74,8 +76,8 @@ def test_bombs_at_the_original_listener(serve: Serve, command: str) -> None:
     assert is_up(serve)
 
 
-def test_a_name_that_is_watched_twice(serve: Serve) -> None:
-    """Refused where the message is made, then the registry lives through the hang-up."""
+def test_watching_a_name_twice_is_refused(serve: Serve) -> None:
+    """A WATCH with a repeated name closes the connection, and the registry stays consistent."""
     member = Member(serve, "doubles", errand=True)
     member.say("WATCH", '{"usernames":["bob","bob"]}')
     assert member.closed_by_remote()
@@ -90,16 +92,16 @@ def test_a_name_that_is_watched_twice(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\x1b[2J", "\u3164", "\u2800", "bo\u202eb", "a b", ""])
-def test_names_that_are_none_are_not_watched(serve: Serve, name: str) -> None:
-    """They would come back in news."""
+def test_invalid_names_are_not_watched(serve: Serve, name: str) -> None:
+    """Invalid names are refused, since they would be repeated in presence updates."""
     member = Member(serve, f"w{name.encode().hex()[:24]}", errand=True)
     member.say("WATCH", json.dumps({"usernames": [name]}))
     assert member.closed_by_remote()
     member.close()
 
 
-def test_one_turn_is_one_piece_of_news(serve: Serve) -> None:
-    """Somebody who moves 500 times in one breath is told of a few times, with the last port."""
+def test_changes_of_one_turn_are_one_update(serve: Serve) -> None:
+    """A user who changes ports 500 times at once causes few updates, ending with the last port."""
     moving = Member(serve, "moving", port=30_000)
     watcher = Member(serve, "watching", errand=True)
     watcher.tell("WATCH", usernames=["moving"])
@@ -118,8 +120,8 @@ def test_one_turn_is_one_piece_of_news(serve: Serve) -> None:
     watcher.close()
 
 
-def test_ports_and_passing_logins_have_budgets(tmp_path: Path) -> None:
-    """Of one account; others are not told to slow down."""
+def test_ports_and_transient_logins_are_limited_per_account(tmp_path: Path) -> None:
+    """The limits of one account do not affect others."""
     limits = ("--limit", "announcements-per-minute=10", "--limit", "transient-logins=3")
     serve = Serve(tmp_path, "--quiet", "--password-cost", "64:1", *limits)
     with running(serve), ExitStack() as stack:
@@ -146,8 +148,8 @@ def test_ports_and_passing_logins_have_budgets(tmp_path: Path) -> None:
         )
 
 
-def test_registering_takes_back_no_wrong_password(tmp_path: Path) -> None:
-    """Else an account of one's own, made between guesses, would make guessing free."""
+def test_registering_does_not_reset_wrong_passwords(tmp_path: Path) -> None:
+    """A registration between guesses does not reset the limit on guessing."""
     serve = Serve(tmp_path, "--quiet", "--password-cost", "64:1", "--limit", "login-tries=3")
     with running(serve):
         victim = Member(serve, "victim")
@@ -163,8 +165,8 @@ def test_registering_takes_back_no_wrong_password(tmp_path: Path) -> None:
         assert "SLOW_DOWN" in answers[:6]
 
 
-def test_a_page_that_many_ask_for_shares_nothing_with_clients(tmp_path: Path) -> None:
-    """More connections than it has: the oldest give way, and people are served."""
+def test_flood_on_the_metrics_page_does_not_affect_clients(tmp_path: Path) -> None:
+    """The oldest connections of the page give way, and clients are served."""
     serve = Serve(tmp_path, *CHEAP, "--metrics", "127.0.0.1:0", env={"PYTHONPATH": ""})
     with running(serve), ExitStack() as stack:
         port = int(serve.wait_for(r"metrics .*:(\d+)")[1])
@@ -180,8 +182,8 @@ def test_a_page_that_many_ask_for_shares_nothing_with_clients(tmp_path: Path) ->
         assert is_up(serve)
 
 
-def test_a_flood_of_silence_costs_little_memory(serve: Serve) -> None:
-    """Neither do half frames, which say how much is to come."""
+def test_flood_of_partial_frames_costs_little_memory(serve: Serve) -> None:
+    """200 connections with half a frame cost a bounded amount of memory."""
     before = resident_kib(serve)
     with ExitStack() as stack:
         for _ in range(200):
@@ -194,8 +196,8 @@ def test_a_flood_of_silence_costs_little_memory(serve: Serve) -> None:
     assert grown < 4096
 
 
-def test_the_key_is_the_only_one_that_counts(serve: Serve) -> None:
-    """A token that was stolen is of no use with another key, in either place."""
+def test_stolen_token_needs_its_key(serve: Serve) -> None:
+    """A stolen token is useless with another key or a replayed proof."""
     owner = Member(serve, "owner", errand=True)
     token = owner.grant["token"]
     thief = Secure(serve)
@@ -207,8 +209,8 @@ def test_the_key_is_the_only_one_that_counts(serve: Serve) -> None:
     owner.close()
 
 
-def test_what_was_refused_holds_no_descriptors(serve: Serve) -> None:
-    """Though the remotes never close: no limit counts them any more."""
+def test_refused_connections_hold_no_descriptors(serve: Serve) -> None:
+    """Refused connections are released even if the remotes never close them."""
     descriptors = Path(f"/proc/{serve.process.pid}/fd")
     before = len(list(descriptors.iterdir()))
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Whatever bytes come, a decoder gives a message or refuses: it never raises anything else."""
+"""Whatever the bytes, a decoder returns a message or refuses; it raises nothing else."""
 
 import random
 
@@ -11,21 +11,23 @@ COUNT = 150
 
 
 @pytest.mark.parametrize("decoder", decoders(), ids=lambda d: d.name)
-def test_the_classics(decoder: Decoder) -> None:
-    """Bombs, huge numbers, doubled and unknown fields, halves of pairs, in every field."""
+def test_well_known_payloads(decoder: Decoder) -> None:
+    """Nested JSON, huge numbers, duplicate and unknown fields and lone surrogates, in
+    every field.
+    """
     for payload in classics(decoder.fields):
         decoder.take(payload)
 
 
 @pytest.mark.parametrize("decoder", decoders(), ids=lambda d: d.name)
 def test_random_payloads(decoder: Decoder) -> None:
-    """The seed is always the same here; `fuzz.py` takes others."""
+    """Random payloads with a fixed seed; `fuzz.py` uses others."""
     for payload in decoder.payloads(random.Random(decoder.name), COUNT):
         decoder.take(payload)
 
 
 @pytest.mark.parametrize("decoder", decoders(), ids=lambda d: d.name)
-def test_what_is_good_is_taken(decoder: Decoder) -> None:
-    """So that the others are near something."""
+def test_valid_samples_are_accepted(decoder: Decoder) -> None:
+    """The samples that the random payloads are derived from are valid."""
     for sample in decoder.samples:
         decoder.take(sample)

@@ -1,6 +1,5 @@
-"""Who pretends to be a contact, in clear or with a key of their own, is refused: no more than that.
-
-A whole registry and whole nodes in one process, by a hand-moved clock.
+"""A user who claims to be a contact, in clear or with another key, is refused without side effects.
+A whole registry and whole nodes run in one process on a fake clock.
 """
 
 import pytest
@@ -28,12 +27,12 @@ C = "10.0.0.4"
 
 @pytest.fixture
 def world(secure_world: World) -> World:
-    """The secure dialect, and an original listener for those who are talked to in clear."""
+    """Return a world of the secure dialect with an original listener as well."""
     return secure_world
 
 
 def call_in_clear(world: World, callee: Person, name: str) -> list[bytes]:
-    """Call at the listener for the original dialect as that name; return what is answered."""
+    """Call in clear under this name, and return the answers."""
     (address,) = [
         a for a in world.internet.listeners if a.host == callee.host and a != callee.node.address
     ]
@@ -50,8 +49,8 @@ def call_in_clear(world: World, callee: Person, name: str) -> list[bytes]:
     return answers
 
 
-def test_a_name_with_a_pinned_key_is_not_accepted_in_clear(world: World) -> None:
-    """Whoever calls by that name; the person is told why, and nothing is shown of a chat."""
+def test_name_with_a_pinned_key_is_refused_in_clear(world: World) -> None:
+    """The user is told why, and no chat is shown."""
     alice = world.person("alice", A, allow_original=True)
     bob = world.person("bob", B)
     alice.node.call("bob")
@@ -67,8 +66,8 @@ def test_a_name_with_a_pinned_key_is_not_accepted_in_clear(world: World) -> None
     assert alice.node.called_by == []
 
 
-def test_a_call_in_clear_says_that_anyone_can_claim_the_name(world: World) -> None:
-    """In the request itself, wherever it is shown, and with every message."""
+def test_call_in_clear_is_marked_as_unauthenticated(world: World) -> None:
+    """The request and every message say that anyone can claim the name."""
     alice = world.person("alice", A, allow_original=True)
     olga = world.person("olga", B, url=ORIGINAL_URL)
     alice.told()
@@ -91,8 +90,8 @@ def test_a_call_in_clear_says_that_anyone_can_claim_the_name(world: World) -> No
     assert event_object(text, 0)["security"] == "clear"
 
 
-def test_encrypted_messages_say_so_too(world: World) -> None:
-    """Unverified, until the numbers were compared."""
+def test_encrypted_messages_are_marked_too(world: World) -> None:
+    """An encrypted message is marked as unverified or verified."""
     alice, bob = friends(world)
     bob.node.call("alice")
     world.settle()
@@ -103,9 +102,8 @@ def test_encrypted_messages_say_so_too(world: World) -> None:
 
 
 def impersonate(world: World, callee: Person, name: str, *, vouched: bool = False) -> Person:
-    """Let somebody with a key and an account of their own call as that name.
-
-    `vouched`: the registry says that it is theirs.
+    """Let a user with a key and an account of their own call under this name. If `vouched`, the
+    registry publishes that key for the name.
     """
     mallory = world.person("mallory", C, claims=name)
     if vouched:
@@ -116,8 +114,8 @@ def impersonate(world: World, callee: Person, name: str, *, vouched: bool = Fals
     return mallory
 
 
-def test_a_forged_alarm_plants_no_key(world: World) -> None:
-    """Somebody else calls as bob: it is an impostor, not a new key of bob's."""
+def test_impostor_cannot_plant_a_key(world: World) -> None:
+    """A caller with another key is an impostor; it is not offered as the contact's new key."""
     alice, bob = friends(world)
     before = alice.node.contacts.get("bob")
     impersonate(world, alice, "bob")
@@ -137,8 +135,8 @@ def test_a_forged_alarm_plants_no_key(world: World) -> None:
     assert texts(bob.told()) == ["still you"]
 
 
-def test_a_key_that_the_registry_publishes_too_is_offered(world: World) -> None:
-    """Bob has a new machine: that is worth an alarm, and a number."""
+def test_new_key_published_by_the_registry_is_offered(world: World) -> None:
+    """A contact's new machine raises a warning and offers the number of the new key."""
     alice, bob = friends(world)
     bob.node.stop()
     world.advance(3)
@@ -151,8 +149,8 @@ def test_a_key_that_the_registry_publishes_too_is_offered(world: World) -> None:
     assert alice.node.contacts.other_number("bob")
 
 
-def test_who_answers_at_a_contacts_address_is_an_impostor(world: World) -> None:
-    """The registry's word for where bob is, and the pinned key for who: nothing is planted."""
+def test_impostor_at_a_contacts_address_is_refused(world: World) -> None:
+    """If another node answers at the contact's address, the call fails and no key is planted."""
     alice, bob = friends(world)
     mallory = world.person("mallory", C)
     bobs, mallorys = bob.node.address, mallory.node.address
@@ -174,8 +172,8 @@ def test_who_answers_at_a_contacts_address_is_an_impostor(world: World) -> None:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "::1", "localhost", "printer.local", "0.0.0.0", "::"]
 )
-def test_a_registry_elsewhere_sends_nobody_to_their_own_machine(world: World, host: str) -> None:
-    """Nor to a name, which would be looked up: whatever listens there would be called."""
+def test_remote_registry_cannot_name_local_addresses(world: World, host: str) -> None:
+    """A remote registry cannot make a node dial its own machine or look up a name."""
     alice = world.person("alice", A)
     session = alice.node.registry
     dialled: list[Address] = []
@@ -191,10 +189,9 @@ def test_a_registry_elsewhere_sends_nobody_to_their_own_machine(world: World, ho
 
 
 @pytest.mark.parametrize("when", ["while it asks", "while it waits"])
-def test_a_key_that_is_pinned_while_a_stranger_calls_counts(world: World, when: str) -> None:
-    """Whoever calls as bob with another key is not taken, though nobody knew bob's when it began.
-
-    Not even where the registry vouches for them.
+def test_key_pinned_during_a_call_is_enforced(world: World, when: str) -> None:
+    """A caller with another key is refused even if the contact's key was pinned only during the
+    call, and even if the registry vouches for the caller.
     """
     alice, bob = world.person("alice", A), world.person("bob", B)
     true_key = bob.home.identity.public
@@ -218,8 +215,8 @@ def test_a_key_that_is_pinned_while_a_stranger_calls_counts(world: World, when: 
     assert [e for e in mallory.told() if isinstance(e, CallFailed)]
 
 
-def test_who_is_not_to_be_disturbed_is_not_called_in_clear(world: World) -> None:
-    """Nobody can say who such a caller is, so they are strangers."""
+def test_do_not_disturb_refuses_calls_in_clear(world: World) -> None:
+    """A caller in clear counts as a stranger."""
     alice = world.person("alice", A, allow_original=True)
     alice.node.do_not_disturb.turn(on=True)
     alice.told()

@@ -1,4 +1,6 @@
-"""What a contact sends who was accepted once: it costs their link, waits with them, or is cut."""
+"""Whatever a once accepted contact sends closes at most its link, waits at the contact,
+or is cut.
+"""
 
 import json
 import shlex
@@ -22,27 +24,27 @@ MAX_NUMBER = 2**48
 
 
 class Victim:
-    """Alice, and mallory whom she has accepted once; she starts her node in one way or another."""
+    """Alice's home, and mallory, whom she has accepted once."""
 
     def __init__(self, env: dict[str, str], mallory: HostileContact) -> None:
         self.env = env
         self.mallory = mallory
 
     def start(self, *options: str) -> tuple[Program, int]:
-        """Start her node; give it and its port."""
+        """Start her node and return it with its port."""
         node = Program("login", *options, env=self.env)
         port = node.wait_for(r"listening\W.*?127\.0\.0\.1:(\d+)")[1]
         return node, int(port)
 
     def run(self, *words: str) -> tuple[int, list[str], str]:
-        """Run a command of hers."""
+        """Run one of her commands."""
         program = Program(*words, env=self.env)
         code, err = program.end()
         return code, program.said, err
 
     @property
     def status(self) -> dict[str, Any]:
-        """How her node stands, which must have met no bug."""
+        """Return the status of her node, which must not have met a bug."""
         status = dict(json.loads(self.run("status", "--json")[1][0]))
         assert status["internal_errors"] == 0
         return status
@@ -50,7 +52,7 @@ class Victim:
 
 @pytest.fixture(scope="module")
 def acquaintance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
-    """The two at a registry."""
+    """Yield alice and mallory at a registry."""
     folder = tmp_path_factory.mktemp("acquaintance")
     with running(registry := Registry(folder / "r")):
         env = environment(folder / "home", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
@@ -67,7 +69,7 @@ def acquaintance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
 
 @pytest.fixture
 def victim(acquaintance: Victim, tmp_path: Path) -> Iterator[Victim]:
-    """The two as they were then, for one test."""
+    """Yield the two with a fresh copy of alice's home."""
     env = acquaintance.env | {name: str(tmp_path / "home") for name in ("P2P_HOME", "HOME")}
     shutil.copytree(acquaintance.env["P2P_HOME"], tmp_path / "home")
     yield Victim(env, acquaintance.mallory)
@@ -75,8 +77,8 @@ def victim(acquaintance: Victim, tmp_path: Path) -> Iterator[Victim]:
 
 
 @pytest.mark.parametrize("command", ["CHAT_REQ", "SYNC", "HERE", "IDLE", "MSG", "ACK", "SKIP"])
-def test_bombs(victim: Victim, command: str) -> None:
-    """Before the call is taken, and after it."""
+def test_nested_json_closes_the_link(victim: Victim, command: str) -> None:
+    """Deeply nested JSON closes the link, before and after the call is accepted."""
     node, port = victim.start("--headless")
     with running(node):
         stranger = victim.mallory.dial(port)
@@ -90,8 +92,8 @@ def test_bombs(victim: Victim, command: str) -> None:
         assert victim.status["standing"] == "online"
 
 
-def test_numbers_that_are_not_plausible(victim: Victim) -> None:
-    """They cost the link; later ones come up, after a restart too, at the position before."""
+def test_implausible_numbers_close_the_link(victim: Victim) -> None:
+    """Implausible numbers close the link and leave the position as it was, even after a restart."""
     for _ in range(2):
         node, port = victim.start("--headless")
         with running(node):
@@ -119,10 +121,9 @@ def test_numbers_that_are_not_plausible(victim: Victim) -> None:
 
 
 @pytest.mark.parametrize("seen", [False, True])
-def test_lines_faster_than_a_program_reads(victim: Victim, seen: bool) -> None:
-    """They wait on alice's disk, or, if to be read by the program is to be seen, at the contact.
-
-    The program lives, and reads each once, in order.
+def test_program_slower_than_the_contact_gets_every_line(victim: Victim, seen: bool) -> None:
+    """Lines wait on alice's disk or, with `--seen`, at the contact; the program reads each once, in
+    order.
     """
     count = 4_000 if seen else 15_000
     node, port = victim.start("--json", *(["--seen"] if seen else []))
@@ -133,7 +134,7 @@ def test_lines_faster_than_a_program_reads(victim: Victim, seen: bool) -> None:
         sender.start()
         before: dict[str, int] = {}
         unread = victim.status["unread"]
-        while before != unread or not unread:  # until all waits for us, who read nothing
+        while before != unread or not unread:  # until all has arrived and nothing was read
             before, unread = unread, victim.status["unread"]
         assert (sum(unread.values()) < count) == seen
         numbers = []
@@ -150,8 +151,8 @@ def _say_all(sock: socket.socket, count: int) -> None:
         sock.sendall(frame("MSG", line(n, str(n))))
 
 
-def test_toggles_faster_than_a_program_reads(victim: Victim) -> None:
-    """IDLE and HERE: a few are told, and the last is true."""
+def test_toggling_faster_than_a_program_reads(victim: Victim) -> None:
+    """Of many IDLE and HERE changes few are reported, and the last state is right."""
     node, port = victim.start("--json")
     with running(node):
         link = victim.mallory.call(port)
@@ -168,8 +169,8 @@ def test_toggles_faster_than_a_program_reads(victim: Victim) -> None:
 
 
 @pytest.mark.parametrize("letter", ["\n", "\t", "\x1b[2J"], ids=["newlines", "tabs", "escapes"])
-def test_one_message_of_nothing(victim: Victim, letter: str) -> None:
-    """64 KiB of it: `p2p listen` shows some, says where the rest is, and goes on."""
+def test_large_message_of_control_characters_is_folded(victim: Victim, letter: str) -> None:
+    """`p2p login` shows a part of 64 KiB, says where the rest is, and continues."""
     text = letter * (65_000 // len(letter))
     node, port = victim.start()
     with running(node):
@@ -186,8 +187,8 @@ def test_one_message_of_nothing(victim: Victim, letter: str) -> None:
     assert len(json.loads(history[-2])["text"]) > 65_000 // len(letter) - 1
 
 
-def test_what_is_unread_has_a_quota(victim: Victim) -> None:
-    """Beyond it nothing is acknowledged; alice is told; when she has read, it goes on."""
+def test_unread_lines_have_a_quota(victim: Victim) -> None:
+    """Beyond the quota nothing is acknowledged until alice has read some lines."""
     node, port = victim.start("--limit", "unread-lines=50", "--headless")
     with running(node):
         link = victim.mallory.call(port)
@@ -201,8 +202,8 @@ def test_what_is_unread_has_a_quota(victim: Victim) -> None:
         assert victim.run("history", victim.mallory.name)[0] == 0
 
 
-def test_a_hook_gets_all_of_the_largest_message(victim: Victim, tmp_path: Path) -> None:
-    """Its variables are cut, because an environment has bounds; its stdin has all."""
+def test_hook_gets_all_of_the_largest_message(victim: Victim, tmp_path: Path) -> None:
+    """The environment is cut to its limit, and stdin has the whole text."""
     got = tmp_path / "got"
     script = f'printf %s "$P2P_TEXT" | wc -c > {got}.text; wc -c > {got}.new; mv {got}.new {got}'
     hook = f"message=sh -c {shlex.quote(script)}"
@@ -218,8 +219,8 @@ def test_a_hook_gets_all_of_the_largest_message(victim: Victim, tmp_path: Path) 
         assert int(Path(f"{got}.text").read_text()) <= 8192
 
 
-def test_what_was_said_does_not_flow_twice(victim: Victim) -> None:
-    """To whoever has a contact's key and says that they have nothing."""
+def test_delivered_lines_are_not_resent_to_an_empty_remote(victim: Victim) -> None:
+    """A thief of the contact's key who reports an empty position gets no earlier line."""
     node, port = victim.start("--headless")
     with running(node):
         link = victim.mallory.call(port)
@@ -251,8 +252,8 @@ def test_what_was_said_does_not_flow_twice(victim: Victim) -> None:
         ]
 
 
-def test_lines_faster_than_a_plain_reader_reads(victim: Victim) -> None:
-    """A pipe that nobody empties stops no node; each line is shown once, in order, when it is."""
+def test_plain_reader_slower_than_the_contact_gets_every_line(victim: Victim) -> None:
+    """A full pipe does not block the node; each line is shown once, in order."""
     count = 8_000
     node, port = victim.start("--plain")
     with running(node):

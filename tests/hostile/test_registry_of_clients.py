@@ -1,4 +1,4 @@
-"""A registry that was broken into: no answer of its ends a client, or leads it astray."""
+"""A compromised registry: none of its answers ends a client or misleads it."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ NONSENSE: dict[str, str | bytes] = {
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HostileRegistry, Path]]:
-    """A registry, and the home of alice, who is registered there."""
+    """Yield a registry, and the home of alice, who is registered there."""
     folder = tmp_path_factory.mktemp("hostile")
     registry = HostileRegistry(folder)
     env = environment(folder / "home", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
@@ -42,7 +42,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HostileRegi
 
 @pytest.fixture
 def registry(home: tuple[HostileRegistry, Path]) -> Iterator[HostileRegistry]:
-    """One that is polite until a test says otherwise."""
+    """Yield the registry, which behaves well until a test changes its answers."""
     registry, _ = home
     before = dict(registry.answers)
     yield registry
@@ -51,14 +51,14 @@ def registry(home: tuple[HostileRegistry, Path]) -> Iterator[HostileRegistry]:
 
 @pytest.fixture
 def env(home: tuple[HostileRegistry, Path], tmp_path: Path) -> dict[str, str]:
-    """Alice's."""
+    """Return alice's environment with a fresh copy of her home."""
     registry, folder = home
     shutil.copytree(folder, tmp_path / "home")
     return environment(tmp_path / "home", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
 
 
 def run(env: dict[str, str], *words: str) -> tuple[int, list[str], str]:
-    """Run a command; nothing that a terminal obeys may come of it, nor a traceback."""
+    """Run a command, which must print no control characters and no traceback."""
     program = Program(*words, env=env)
     code, err = program.end()
     for line in (*program.said, *err.splitlines()):
@@ -69,26 +69,26 @@ def run(env: dict[str, str], *words: str) -> tuple[int, list[str], str]:
 
 
 def status(env: dict[str, str]) -> dict[str, Any]:
-    """Ask the node how it stands."""
+    """Return the status of the node."""
     return dict(json.loads(run(env, "status", "--json")[1][0]))
 
 
 @pytest.mark.parametrize("command", ["LOG", "SEARCH"])
 @pytest.mark.parametrize("payload", NONSENSE.values(), ids=NONSENSE.keys())
-def test_a_command_says_what_is_wrong(
+def test_command_reports_a_malformed_answer(
     registry: HostileRegistry, env: dict[str, str], command: str, payload: str | bytes
 ) -> None:
-    """With an exit code of ours, and few words of the registry's."""
+    """The command ends with one of our exit codes and a short excerpt of the answer."""
     registry.answers[command] = lambda _: (f"{command}_RESP", payload)
     code, _, err = run(env, "search", "bob")
     assert code in {3, 4, 8}, err
     assert err.startswith("p2p: ")
 
 
-def test_a_running_node_lives_through_all_of_it(
+def test_running_node_survives_malformed_answers(
     registry: HostileRegistry, env: dict[str, str]
 ) -> None:
-    """Each costs the link to the registry; it is up again, and the asking command was answered."""
+    """Each malformed answer closes the link to the registry, which is then restored."""
     node = Program("login", "--headless", env=env)
     with running(node):
         node.wait_for("logged in as alice")
@@ -102,8 +102,8 @@ def test_a_running_node_lives_through_all_of_it(
         assert node.end()[0] in {0, 143}
 
 
-def test_presence_that_nobody_asked_for(registry: HostileRegistry, env: dict[str, str]) -> None:
-    """It takes no memory and shows nobody; names in it that are none cost the link."""
+def test_unrequested_presence_is_dropped(registry: HostileRegistry, env: dict[str, str]) -> None:
+    """Unrequested presence takes no memory; invalid names in it close the link."""
     node = Program("login", "--headless", env=env)
     with running(node):
         node.wait_for("logged in as alice")
@@ -127,10 +127,10 @@ def test_presence_that_nobody_asked_for(registry: HostileRegistry, env: dict[str
 
 
 @pytest.mark.parametrize("host", ["localhost", "metadata.internal", "a" * 255, "10.0.0.9"])
-def test_hosts_that_it_may_not_send_us_to(
+def test_hostnames_from_the_registry_are_not_dialled(
     registry: HostileRegistry, env: dict[str, str], host: str
 ) -> None:
-    """A name would be looked up by us; loopback it may name, being there itself."""
+    """An address with a hostname is refused, since it would be looked up."""
     key = "A" * 43 + "="
     found = {"presence": "ONLINE", "host": host, "port": 4000, "key": key}
     registry.answers["SEARCH"] = lambda _: ("SEARCH_RESP", json.dumps(found))
@@ -153,8 +153,8 @@ def test_hosts_that_it_may_not_send_us_to(
     ],
     ids=["as before", "unsigned", "badly signed"],
 )
-def test_a_list_of_other_nodes_that_its_key_has_not_signed(nodes: object, tmp_path: Path) -> None:
-    """Refused or not believed; when the registry is away, nobody else is given a secret."""
+def test_unsigned_node_list_is_not_believed(nodes: object, tmp_path: Path) -> None:
+    """A list that the registry's key has not signed is ignored, so no other host gets a secret."""
     registry, evil = (HostileRegistry(_folder(tmp_path / name)) for name in ("good", "evil"))
     env = environment(tmp_path / "home", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
     assert Program("register", "alice", env=env).end() == (0, "")
@@ -169,8 +169,8 @@ def test_a_list_of_other_nodes_that_its_key_has_not_signed(nodes: object, tmp_pa
     evil.close()
 
 
-def test_waits_that_are_none(registry: HostileRegistry, env: dict[str, str]) -> None:
-    """A registry cannot have a client wait for ever, nor hammer it."""
+def test_invalid_waiting_times_are_refused(registry: HostileRegistry, env: dict[str, str]) -> None:
+    """A registry cannot make a client wait for ever or hammer it."""
     for seconds in ("-1", "1e400", "1e9", "9" * 400, '"1"', "null", "NaN"):
         registry.answers["SEARCH"] = lambda _, s=seconds: ("SLOW_DOWN", f'{{"seconds":{s}}}')
         assert run(env, "search", "bob")[0] in {3, 4, 8}
@@ -186,10 +186,10 @@ def _folder(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", [("search", "bob"), ("login", "alice")])
-def test_a_registry_that_refuses_every_token_is_not_asked_again_and_again(
+def test_refused_token_is_not_retried_forever(
     registry: HostileRegistry, env: dict[str, str], command: tuple[str, ...]
 ) -> None:
-    """Once with a token, once with the password: then the login is refused."""
+    """The token and then the password are tried once each."""
     registry.answers["LOG"] = lambda _: (
         "LOG_RESP",
         '{"outcome":"FAIL","reason":"BAD_TOKEN"}',
@@ -203,10 +203,10 @@ def test_a_registry_that_refuses_every_token_is_not_asked_again_and_again(
 
 
 @pytest.mark.parametrize("command", [("search", "bob"), ("login", "alice"), ("doctor",)])
-def test_a_registry_that_lets_in_and_gives_nothing(
+def test_login_without_a_grant_is_an_error(
     registry: HostileRegistry, env: dict[str, str], command: tuple[str, ...]
 ) -> None:
-    """It breaks the protocol; no command takes it for a login, or falls over it."""
+    """A login that is accepted without a grant is a protocol violation."""
     registry.answers["LOG"] = lambda _: ("LOG_RESP", '{"outcome":"OK"}')
     code, said, err = run(env, *command)
     assert code, (said, err)

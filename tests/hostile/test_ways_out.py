@@ -1,4 +1,4 @@
-"""Whichever way a registry ends, it has closed what it opened: Python warns of nothing."""
+"""However a registry ends, it closes what it opened, so Python prints no warning."""
 
 import signal
 import socket
@@ -16,14 +16,14 @@ WARNINGS = {"PYTHONWARNINGS": "default", "PYTHONDEVMODE": "1"}
 
 @pytest.fixture
 def taken() -> Iterator[str]:
-    """A port at which somebody else listens."""
+    """Yield a port that is in use."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         yield str(listener.getsockname()[1])
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_registry_with_connections_is_stopped(tmp_path: Path, how: signal.Signals) -> None:
-    """At both listeners, in the midst of handshakes, half a frame sent."""
+def test_registry_with_connections_is_stopped(tmp_path: Path, how: signal.Signals) -> None:
+    """Connections in handshakes and with half a frame are closed on a signal."""
     serve = Serve(tmp_path, *CHEAP, env=WARNINGS)
     with running(serve):
         silent = [socket.create_connection(serve.secure_tcp, 20) for _ in range(3)]
@@ -48,8 +48,10 @@ def test_a_registry_with_connections_is_stopped(tmp_path: Path, how: signal.Sign
     ],
     ids=["secure", "original", "metrics", "certificate", "database"],
 )
-def test_a_registry_that_cannot_start(tmp_path: Path, taken: str, options: tuple[str, ...]) -> None:
-    """It says why, and that is all that is on stderr."""
+def test_registry_that_cannot_start_prints_one_error(
+    tmp_path: Path, taken: str, options: tuple[str, ...]
+) -> None:
+    """The error is all that is written to stderr."""
     options = tuple(option.replace("TAKEN", taken) for option in options)
     env = environment(tmp_path / "home", **WARNINGS, **WITH_EXTRAS)
     program = Program("serve", "--data-dir", str(tmp_path / "r"), *options, env=env)
@@ -59,8 +61,8 @@ def test_a_registry_that_cannot_start(tmp_path: Path, taken: str, options: tuple
     assert "Warning" not in err
 
 
-def test_a_data_folder_of_another_registry(tmp_path: Path) -> None:
-    """It is locked: the second one gives back what it has opened so far."""
+def test_locked_data_folder_prints_one_error(tmp_path: Path) -> None:
+    """A second registry on a locked folder releases what it has opened."""
     serve = Serve(tmp_path / "r", *CHEAP)
     with running(serve):
         env = environment(tmp_path / "home", **WARNINGS)
@@ -71,8 +73,8 @@ def test_a_data_folder_of_another_registry(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o711, 0o750])
-def test_a_data_folder_that_others_may_enter(tmp_path: Path, mode: int) -> None:
-    """Refused, with what to do about it."""
+def test_data_folder_that_others_can_enter_is_refused(tmp_path: Path, mode: int) -> None:
+    """The error says how to fix the mode."""
     folder = tmp_path / "r"
     folder.mkdir()
     folder.chmod(mode)
@@ -83,8 +85,8 @@ def test_a_data_folder_that_others_may_enter(tmp_path: Path, mode: int) -> None:
     assert f"try: chmod 700 {folder}" in err
 
 
-def test_every_file_is_for_its_owner_alone(tmp_path: Path) -> None:
-    """Of a registry and of a person who was there, whatever the umask is."""
+def test_all_files_are_private(tmp_path: Path) -> None:
+    """All files of a registry and a node have private modes, whatever the umask."""
     serve = Serve(tmp_path / "r", *CHEAP)
     env = environment(tmp_path / "home", P2P_REGISTRY=serve.join, P2P_PASSWORD="password")
     with running(serve):
@@ -103,6 +105,6 @@ def test_every_file_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def _modes(folder: Path) -> dict[Path, int]:
-    """Return the modes of all files and folders below it that are ours."""
+    """Return the modes of all our files and folders below this one."""
     found = (path for path in folder.rglob("*") if not path.is_symlink())
     return {path: path.stat().st_mode & 0o777 for path in found if path.name != "home"}
