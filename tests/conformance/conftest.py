@@ -1,4 +1,4 @@
-"""The registry under test, a real process, and users with names of their own for each test."""
+"""The registry under test, a real process, and users with unique names for each test."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ _count = itertools.count()
 
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """One registry for all tests that do not end it."""
+    """Yield one registry for all tests that do not end it."""
     off = (
         *("requests-per-second=0", "searches-per-minute=0", "new-connections-per-minute=0"),
         *("registrations-per-hour=0", "registrations-per-hour-and-address=0"),
@@ -25,13 +25,13 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 @pytest.fixture
 def name() -> str:
-    """A name that nobody has yet."""
+    """Return an unused name."""
     return f"user{next(_count)}"
 
 
 @pytest.fixture
 def connect(registry: Serve) -> Iterator[Callable[[], Raw]]:
-    """Dial the registry, as often as wanted."""
+    """Yield a function that dials the registry."""
     opened: list[Raw] = []
 
     def dial() -> Raw:
@@ -45,5 +45,5 @@ def connect(registry: Serve) -> Iterator[Callable[[], Raw]]:
 
 @pytest.fixture
 def free_port() -> int:
-    """A port number that no other test announces."""
+    """Return a port number that no other test announces."""
     return 20_000 + next(_count)

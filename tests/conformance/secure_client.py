@@ -1,4 +1,6 @@
-"""A client of the secure listener, and a peer, of Python's own TLS and JSON, nothing of ours."""
+"""A client of the secure listener, and a peer, with Python's own TLS and JSON and none
+of our code.
+"""
 
 import base64
 import datetime as dt
@@ -27,7 +29,7 @@ ONE_KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 
 
 def public_of(key: Ed25519PrivateKey) -> str:
-    """Return a public key as it is said in JSON."""
+    """Return a public key as it is written in JSON."""
     return base64.b64encode(key.public_key().public_bytes_raw()).decode()
 
 
@@ -54,11 +56,11 @@ def proof(tls: ssl.SSLSocket, key: Ed25519PrivateKey, username: str, at: int) ->
 
 
 class Secure(Raw):
-    """A connection that speaks frames of JSON inside TLS."""
+    """A connection that sends frames of JSON over TLS."""
 
     def __init__(self, serve: Serve, key: Ed25519PrivateKey = ONE_KEY) -> None:
         plain = socket.create_connection(serve.secure_tcp, timeout=20)
-        # Else the first request waits until the end of the handshake is acknowledged, 40 ms later.
+        # Otherwise the first request waits 40 ms for the end of the handshake to be acknowledged.
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket: ssl.SSLSocket = context().wrap_socket(plain)
         self.key = key
@@ -66,7 +68,9 @@ class Secure(Raw):
         serve.close_too(self)
 
     def tell(self, command: str, **fields: Any) -> tuple[str, dict[str, Any]]:
-        """Ask, and give the answer; a login proves `self.key`, unless a field says otherwise."""
+        """Send a request and return the answer; a login proves `self.key` unless a field overrides
+        it.
+        """
         login = command in {"LOG", "REG"}
         asked = self.request(**fields) if login else json.dumps(fields)
         answer, payload = self.ask(command, asked)
@@ -81,13 +85,13 @@ class Secure(Raw):
         return proof(self.socket, self.key, username, int(time.time() + self._serve.clock_ahead))
 
     def register(self, name: str, **fields: Any) -> None:
-        """Make an account with the password `password`."""
+        """Create an account with the password `password`."""
         answer = self.tell("REG", username=name, password="password", **fields)
         assert answer[1]["outcome"] == "OK", answer
 
 
 class SecurePeer(Raw):
-    """A peer of the secure dialect that dials: TLS 1.3 with a certificate over its own key."""
+    """A dialling peer of the secure dialect: TLS 1.3 with a certificate over its own key."""
 
     def __init__(self, port: int, identity: "PeerIdentity") -> None:
         made = context()
@@ -97,7 +101,7 @@ class SecurePeer(Raw):
 
 
 class PeerIdentity:
-    """A key, and the certificate that shows it."""
+    """A key, and a certificate for it."""
 
     def __init__(self, folder: Path) -> None:
         key = Ed25519PrivateKey.generate()

@@ -1,4 +1,4 @@
-"""Framing at the registry's listener (PROTOCOL, "Framing"): cut, glued, and refused."""
+"""Framing at the registry's listener (PROTOCOL, "Framing"): split, joined and refused."""
 
 import socket
 from collections.abc import Callable
@@ -35,10 +35,10 @@ BAD = {
 
 
 @pytest.mark.parametrize("data", BAD.values(), ids=BAD.keys())
-def test_bad_bytes_cost_their_own_connection(
+def test_malformed_bytes_close_only_their_own_connection(
     connect: Connect, data: bytes, name: str, free_port: int
 ) -> None:
-    """Before login, and after it; everybody else goes on."""
+    """Malformed bytes before or after a login close that connection; others are served."""
     bystander = connect()
     bystander.ask("REG", f"{name} x")
     bystander.ask("PS_PORT", str(free_port))
@@ -52,7 +52,7 @@ def test_bad_bytes_cost_their_own_connection(
 
 
 def test_one_byte_at_a_time(connect: Connect, name: str, free_port: int) -> None:
-    """The same messages."""
+    """Messages sent byte by byte are answered."""
     client = connect()
     said = frame("REG", f"{name} pass word") + frame("PS_PORT", str(free_port))
     said += frame("SEARCH", name) + frame("LOGOUT")
@@ -64,8 +64,8 @@ def test_one_byte_at_a_time(connect: Connect, name: str, free_port: int) -> None
     assert client.closed_by_remote()
 
 
-def test_all_glued(connect: Connect, name: str, free_port: int) -> None:
-    """A client that does not wait is answered as if it had."""
+def test_all_messages_in_one_write(connect: Connect, name: str, free_port: int) -> None:
+    """Pipelined messages are answered in order."""
     client = connect()
     client.socket.sendall(
         frame("LOG", f"{name} wrong")
@@ -83,25 +83,23 @@ def test_all_glued(connect: Connect, name: str, free_port: int) -> None:
     assert client.closed_by_remote()
 
 
-def test_answers_before_the_violation_are_sent(connect: Connect) -> None:
-    """What was right counts."""
+def test_answers_before_a_violation_are_sent(connect: Connect) -> None:
+    """Valid messages before a violation are answered."""
     client = connect()
     client.socket.sendall(frame("SEARCH", "nobody") + BAD["sign"])
     assert client.hear() == ("SEARCH_RESP", "NOT_FOUND")
     assert client.closed_by_remote()
 
 
-def test_exact_bytes(connect: Connect) -> None:
-    """Header and payload of an answer, as the original reads them: one piece."""
+def test_exact_bytes_of_an_answer(connect: Connect) -> None:
+    """Header and payload of an answer are sent in one piece, as the original client expects."""
     client = connect()
     client.socket.sendall(b"6         SEARCH         nobody")
     assert client.socket.recv(4096) == b"9         SEARCH_RESP    NOT_FOUND"
 
 
-def test_a_client_that_will_say_no_more_still_gets_its_answers(
-    connect: Connect, name: str, free_port: int
-) -> None:
-    """It may shut its sending side down, before a password was checked too."""
+def test_half_closed_client_gets_its_answers(connect: Connect, name: str, free_port: int) -> None:
+    """A client may shut down its sending side before the password was checked."""
     client = connect()
     client.socket.sendall(
         frame("REG", f"{name} secret") + frame("PS_PORT", str(free_port)) + frame("SEARCH", name)

@@ -1,4 +1,4 @@
-"""HELLO (PROTOCOL, "heartbeat, over UDP"), and who stops saying it."""
+"""HELLO (PROTOCOL, "heartbeat, over UDP"), and clients that stop sending it."""
 
 import socket
 from contextlib import suppress
@@ -9,8 +9,10 @@ from tests.programs import Serve, running
 GARBAGE = (b"", b"HELLO", b"HELLO  ", b"HELLO \xff\xfe", b"\x00" * 1400, b"HI x")
 
 
-def test_whoever_stops_saying_hello_is_dropped(tmp_path: Path) -> None:
-    """Offline, its connection closed; who says it stays; garbage and strangers do nothing."""
+def test_client_without_heartbeats_is_disconnected(tmp_path: Path) -> None:
+    """A silent client goes offline; malformed datagrams and those from other hosts have
+    no effect.
+    """
     times = ("--hello-interval", "0.2", "--hello-patience", "4")
     serve = Serve(tmp_path, *times, "--quiet", "--password-cost", "64:1")
     with (

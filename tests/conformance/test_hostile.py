@@ -1,4 +1,4 @@
-"""The real registry among people who mean it no good: guessers, floods, readers that never read."""
+"""The real registry under attack: password guessers, floods, and clients that never read."""
 
 import os
 import selectors
@@ -17,10 +17,8 @@ from tests.programs import Raw, Serve, frame, running
 GUESSERS = 200
 
 
-def test_an_owner_logs_in_among_200_guessers(tmp_path: Path) -> None:
-    """Each from an address of its own, each always with a guess in the queue: the owner's turn
-    comes before all of theirs, so that the wait is that of two or three hashes.
-    """
+def test_owner_logs_in_among_200_guessers(tmp_path: Path) -> None:
+    """With 200 guessers at their own addresses, the owner's login is checked before theirs."""
     serve = Serve(tmp_path, "--quiet", "--limit", "login-tries=0", "--password-cost", "4096:1")
     with running(serve), ExitStack() as stack:
         owner = serve.dial()
@@ -36,7 +34,7 @@ def test_an_owner_logs_in_among_200_guessers(tmp_path: Path) -> None:
         guessed: set[int] = set()
 
         def guess_on() -> int:
-            """Guess again for each answer that is there; give how many there were."""
+            """Send another guess for each answer that is ready; return their number."""
             ready = selector.select(20)
             for key, _ in ready:
                 sock = key.fileobj
@@ -62,8 +60,8 @@ def test_an_owner_logs_in_among_200_guessers(tmp_path: Path) -> None:
         assert between < GUESSERS / 4
 
 
-def test_callers_that_say_nothing_keep_nobody_out(tmp_path: Path) -> None:
-    """More of them than handshakes may be under way; they have a deadline, and others get in."""
+def test_silent_connections_do_not_block_others(tmp_path: Path) -> None:
+    """More silent connections than handshakes are allowed time out, and others get in."""
     limits = ("--limit", "handshakes=50", "--limit", "login-timeout=5")
     serve = Serve(tmp_path, "--quiet", "--password-cost", "64:1", *limits)
     with running(serve), ExitStack() as stack:
@@ -81,8 +79,8 @@ def test_callers_that_say_nothing_keep_nobody_out(tmp_path: Path) -> None:
                 continue
 
 
-def test_who_shakes_hands_and_says_nothing_has_a_deadline(tmp_path: Path) -> None:
-    """And so has half a frame."""
+def test_silence_after_the_handshake_has_a_deadline(tmp_path: Path) -> None:
+    """A client that sends nothing, or half a frame, is disconnected."""
     serve = Serve(
         tmp_path, "--quiet", "--limit", "login-timeout=0.3", "--limit", "frame-timeout=0.3"
     )
@@ -94,8 +92,8 @@ def test_who_shakes_hands_and_says_nothing_has_a_deadline(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("secure", [False, True])
-def test_a_reader_that_never_reads_costs_no_memory(tmp_path: Path, secure: bool) -> None:
-    """Its requests wait in the system's buffers; others are served."""
+def test_client_that_never_reads_costs_no_memory(tmp_path: Path, secure: bool) -> None:
+    """Its requests stay in the system's buffers, and others are served."""
     serve = Serve(tmp_path, "--quiet", "--limits", "none")
     with running(serve):
         client: Raw = Secure(serve) if secure else serve.dial()
@@ -116,8 +114,8 @@ def test_a_reader_that_never_reads_costs_no_memory(tmp_path: Path, secure: bool)
 
 
 @pytest.mark.parametrize("secure", [False, True])
-def test_of_logins_that_race_one_lives(tmp_path: Path, secure: bool) -> None:
-    """Twenty at once with the right password; at the end one connection is open."""
+def test_one_of_many_concurrent_logins_survives(tmp_path: Path, secure: bool) -> None:
+    """Of twenty concurrent logins one session remains."""
     serve = Serve(tmp_path, "--quiet", "--password-cost", "64:1", "--limit", "login-tries=0")
     with running(serve):
         opened: list[Raw] = [Secure(serve) if secure else serve.dial() for _ in range(20)]
@@ -155,7 +153,7 @@ _STATES = ("anonymous", "logged in", "being checked")
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """A registry whose password checks take a while, so that bytes come meanwhile."""
+    """Yield a registry whose password checks take a while."""
     serve = Serve(tmp_path_factory.mktemp("busy"), "--quiet", "--limits", "none")
     yield serve
     serve.signal(signal.SIGTERM)
@@ -166,10 +164,10 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 @pytest.mark.parametrize("state", _STATES)
 @pytest.mark.parametrize("data", BAD.values(), ids=BAD.keys())
-def test_bad_bytes_in_every_state_at_the_secure_listener(
+def test_malformed_bytes_in_every_state_at_the_secure_listener(
     busy: Serve, state: str, data: bytes
 ) -> None:
-    """Cost their own link; the registry says nothing on stderr and goes on."""
+    """Malformed bytes close their own connection in any state, without a message on stderr."""
     client = Secure(busy)
     if state == "logged in":
         client.register(_name())
@@ -183,8 +181,8 @@ def test_bad_bytes_in_every_state_at_the_secure_listener(
 
 
 @pytest.mark.parametrize("data", BAD.values(), ids=BAD.keys())
-def test_bad_bytes_while_a_password_is_checked(busy: Serve, data: bytes) -> None:
-    """At the original listener."""
+def test_malformed_bytes_while_a_password_is_checked(busy: Serve, data: bytes) -> None:
+    """At the original listener the answer is sent, then the connection closed."""
     client = busy.dial()
     client.say("LOG", "nobody password")
     client.socket.sendall(data)
@@ -192,8 +190,8 @@ def test_bad_bytes_while_a_password_is_checked(busy: Serve, data: bytes) -> None
     assert client.closed_by_remote()
 
 
-def test_hellos_that_are_none(busy: Serve) -> None:
-    """Oversized, empty, random, of nobody: no effect, no answer, at either listener."""
+def test_malformed_heartbeats_are_ignored(busy: Serve) -> None:
+    """Malformed heartbeats have no effect and no answer at either listener."""
     rubbish = [
         b"",
         b"HELLO",
@@ -222,7 +220,7 @@ def _name() -> str:
 
 
 def _send_until_stuck(sock: socket.socket, data: bytes) -> int:
-    """Send it again and again until the remote takes no more; give how many bytes that took."""
+    """Send the data repeatedly until the remote stops reading; return the number of bytes."""
     for sent in range(0, 200_000_000, len(data)):
         try:
             sock.sendall(data)

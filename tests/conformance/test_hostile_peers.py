@@ -1,4 +1,4 @@
-"""Every bad header of PROTOCOL in every state at the real peer server, in both dialects."""
+"""Every malformed header of PROTOCOL in every state at the real peer server, in both dialects."""
 
 import itertools
 import json
@@ -16,7 +16,7 @@ _count = itertools.count()
 
 
 class Node:
-    """A person's own `p2p login`, and somebody who calls it with bad intentions."""
+    """A user's `p2p login`, and a hostile caller."""
 
     def __init__(self, serve: Serve, factory: pytest.TempPathFactory, *, secure: bool) -> None:
         self.secure = secure
@@ -25,7 +25,7 @@ class Node:
             P2P_REGISTRY=serve.join if secure else serve.url,
             P2P_PASSWORD="password",
         )
-        # Another one each time: a worker that comes back to this module is at the same registry.
+        # Use a new name: a worker that returns to this module uses the same registry.
         victim = f"victim{next(_count)}"
         assert Program("register", victim, env=env).end() == (0, "")
         self.program = Program("login", "--limit", "calls-per-minute=0", env=env)
@@ -35,7 +35,7 @@ class Node:
         self._meet_somebody_else()
 
     def _meet_somebody_else(self) -> None:
-        """Be a stranger again: whom the person has accepted once is not asked about."""
+        """Become a stranger again, since an accepted caller is not asked about."""
         self.name = f"mallory{next(_count)}"
         self._identity = PeerIdentity(self._folder)
         if self.secure:
@@ -47,7 +47,7 @@ class Node:
         )
 
     def call(self) -> Raw:
-        """Call, and wait until the person is asked."""
+        """Call, and wait until the user is asked."""
         self._meet_somebody_else()
         raw = self.dial()
         raw.say("CHAT_REQ", f'{{"username":"{self.name}"}}' if self.secure else f"{self.name} 1")
@@ -55,7 +55,7 @@ class Node:
         return raw
 
     def wait_for_the_end(self) -> None:
-        """Wait until the person is told that the link is gone."""
+        """Wait until the user is told that the link is gone."""
         self.program.wait_for(rf"^\* ({self.name} is gone|chat with {self.name} ended)")
 
 
@@ -63,7 +63,7 @@ class Node:
 def node(
     request: pytest.FixtureRequest, registry: Serve, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Node]:
-    """One node for all of them: none of it may end it, or be seen on stderr."""
+    """Yield one node for this module, which must not end or write to stderr."""
     node = Node(registry, tmp_path_factory, secure=request.param)
     with running(node.program):
         yield node
@@ -76,8 +76,8 @@ EVERY = pytest.mark.parametrize("data", BAD.values(), ids=BAD.keys())
 
 
 @EVERY
-def test_before_anything_was_said(node: Node, data: bytes) -> None:
-    """Costs the link."""
+def test_malformed_bytes_before_a_call(node: Node, data: bytes) -> None:
+    """Malformed bytes on a new link close it."""
     stranger = node.dial()
     stranger.socket.sendall(data)
     assert stranger.closed_by_remote()
@@ -85,11 +85,11 @@ def test_before_anything_was_said(node: Node, data: bytes) -> None:
 
 
 @EVERY
-def test_while_the_person_is_asked(node: Node, data: bytes) -> None:
-    """Waits for the answer, and costs the chat then, not the node."""
+def test_malformed_bytes_while_the_user_is_asked(node: Node, data: bytes) -> None:
+    """Malformed bytes wait for the user's answer and then close the chat, not the node."""
     caller = node.call()
     caller.socket.sendall(data)
-    if b"MSG" in data and not node.secure:  # that is a text, by the original's rules
+    if b"MSG" in data and not node.secure:  # a valid text in the original dialect
         node.program.type("/reject")
         assert caller.hear() == ("CHAT_REQ_RESP", "REJECT")
     else:
@@ -99,8 +99,8 @@ def test_while_the_person_is_asked(node: Node, data: bytes) -> None:
 
 
 @EVERY
-def test_in_a_chat(node: Node, data: bytes) -> None:
-    """Costs the chat; what was said before it is shown."""
+def test_malformed_bytes_in_a_chat(node: Node, data: bytes) -> None:
+    """Malformed bytes close the chat; texts before them are shown."""
     caller = node.call()
     node.program.type("/accept")
     assert caller.hear()[0] == "CHAT_REQ_RESP"
@@ -118,8 +118,8 @@ def test_in_a_chat(node: Node, data: bytes) -> None:
     caller.close()
 
 
-def test_after_all_that_it_is_still_there(node: Node) -> None:
-    """Calls are taken as ever."""
+def test_node_still_accepts_calls(node: Node) -> None:
+    """After all of these the node accepts a call."""
     caller = node.call()
     node.program.type("/reject")
     assert caller.hear()[0] == "CHAT_REQ_RESP"

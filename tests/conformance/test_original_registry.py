@@ -1,4 +1,4 @@
-"""Our client at a registry that has the original program's habits (PROTOCOL, "HELLO")."""
+"""Our client at a registry with the habits of the original program (PROTOCOL, "HELLO")."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.programs import Program, environment, running
 
 @pytest.fixture
 def original_registry() -> Iterator[OriginalRegistry]:
-    """A registry of the original system, with one account."""
+    """Yield a registry of the original system with one account."""
     registry = OriginalRegistry({"alice": "secret"}, {})
     yield registry
     registry.close()
@@ -19,39 +19,41 @@ def original_registry() -> Iterator[OriginalRegistry]:
 
 @pytest.fixture
 def env(original_registry: OriginalRegistry, tmp_path: Path) -> dict[str, str]:
-    """Our user's environment."""
+    """Return our user's environment."""
     return environment(tmp_path, P2P_REGISTRY=original_registry.url, P2P_PASSWORD="secret")
 
 
-def test_register_leaves_no_ghost(original_registry: OriginalRegistry, env: dict[str, str]) -> None:
-    """It reads a port after REG, so a port comes before the LOGOUT."""
+def test_register_announces_a_port_before_logout(
+    original_registry: OriginalRegistry, env: dict[str, str]
+) -> None:
+    """The original registry reads a port after REG, so PS_PORT precedes LOGOUT."""
     code, err = Program("register", "bob", env=env).end()
     assert (code, err) == (0, "")
     original_registry.close()
     assert original_registry.said == ["REG", "PS_PORT", "LOGOUT"]
 
 
-def test_a_taken_name(env: dict[str, str]) -> None:
-    """Refused."""
+def test_taken_name_is_refused(env: dict[str, str]) -> None:
+    """A taken name exits with 1."""
     code, err = Program("register", "alice", env=env).end()
     assert code == 1
     assert "refused to register alice" in err
 
 
-def test_a_wrong_login_is_refused_by_the_wrong_answer(
+def test_register_result_refuses_a_login(
     original_registry: OriginalRegistry, env: dict[str, str]
 ) -> None:
-    """Our client takes either for a refusal."""
+    """Our client accepts the original's wrong answer as a refusal."""
     original_registry.accounts["alice"] = "changed"
     code, err = Program("login", "alice", env=env).end()
     assert code == 4
     assert "refused the login of alice" in err
 
 
-def test_hello_comes_as_soon_as_the_port_has_been_accepted(
+def test_hello_starts_when_the_port_is_accepted(
     original_registry: OriginalRegistry, env: dict[str, str]
 ) -> None:
-    """Not before, and then at the URL's interval."""
+    """HELLO is sent once PS_PORT is accepted, then at the URL's interval."""
     ours = Program("login", "alice", env=env)
     with running(ours):
         ours.wait_for("logged in as alice")
@@ -64,8 +66,10 @@ def test_hello_comes_as_soon_as_the_port_has_been_accepted(
         assert ours.end()[0] == 0
 
 
-def test_search_and_chat(original_registry: OriginalRegistry, env: dict[str, str]) -> None:
-    """Through the original registry to an original peer."""
+def test_search_and_chat_with_an_original_peer(
+    original_registry: OriginalRegistry, env: dict[str, str]
+) -> None:
+    """Our client finds and chats with an original peer."""
     peer = OriginalPeer()
     original_registry.online["olga"] = f"127.0.0.1 {peer.port}"
     search = Program("search", "olga", env=env)

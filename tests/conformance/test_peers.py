@@ -1,4 +1,4 @@
-"""Peer and peer (PROTOCOL): the real `p2p` with an original peer at the other end, both roles."""
+"""Peer and peer (PROTOCOL): the real `p2p` with an original peer, in both roles."""
 
 import threading
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.programs import Program, Raw, Serve, environment, running
 
 @pytest.fixture
 def original() -> Iterator[OriginalPeer]:
-    """A peer of the original system."""
+    """Yield a peer of the original system."""
     peer = OriginalPeer()
     yield peer
     peer.close()
@@ -20,14 +20,14 @@ def original() -> Iterator[OriginalPeer]:
 
 @pytest.fixture
 def env(registry: Serve, tmp_path: Path) -> dict[str, str]:
-    """The environment of one of our own users."""
+    """Return the environment of one of our users."""
     return environment(tmp_path, P2P_REGISTRY=registry.url, P2P_PASSWORD="secret")
 
 
 @pytest.fixture
 def olga(registry: Serve, name: str, env: dict[str, str], original: OriginalPeer) -> Iterator[str]:
-    """Give the name of a user of the original system who can be called, by us who have one too."""
-    callee = f"a-{name}"  # sorts before ours, whose calls she would take
+    """Yield the name of a callable user of the original system; we have an account, too."""
+    callee = f"a-{name}"  # sorts first, so that our calls win
     session = Raw(registry.tcp)
     session.ask("REG", f"{callee} x")
     session.ask("PS_PORT", str(original.port))
@@ -37,14 +37,16 @@ def olga(registry: Serve, name: str, env: dict[str, str], original: OriginalPeer
 
 
 def log_in(name: str, env: dict[str, str]) -> tuple[Program, int]:
-    """Register and log in with our own program; give it and its peer server's port."""
+    """Register and log in; return the program and the port of its peer server."""
     assert Program("register", name, env=env).end()[0] == 0
     program = Program("login", name, env=env)
     return program, int(program.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1])
 
 
-def test_an_original_caller(name: str, env: dict[str, str], original: OriginalPeer) -> None:
-    """Accepted, chats both ways; a second caller gets `BUSY`; the end is an end."""
+def test_original_caller_is_accepted(
+    name: str, env: dict[str, str], original: OriginalPeer
+) -> None:
+    """An accepted caller chats both ways, and a second one gets BUSY."""
     ours, port = log_in(name, env)
     with running(ours):
         caller = original.dial(port)
@@ -76,10 +78,10 @@ def test_an_original_caller(name: str, env: dict[str, str], original: OriginalPe
         assert ours.end()[0] == 0
 
 
-def test_an_original_contact_that_leaves_and_comes_back(
+def test_original_contact_leaves_and_returns(
     name: str, env: dict[str, str], original: OriginalPeer
 ) -> None:
-    """Its other connection stays open, and what it sends there later is nobody's; a new call is."""
+    """Texts on its old connection are ignored, and a new call is possible."""
     ours, port = log_in(name, env)
     with running(ours):
         for n in range(2):
@@ -98,13 +100,13 @@ def test_an_original_contact_that_leaves_and_comes_back(
             ours.type("are you still there?")
             ours.wait_for(r"^\* you are in no chat")
         ours.type("/quit")
-        assert ours.end()[0] == 2  # two lines could not be said
+        assert ours.end()[0] == 2  # two lines could not be sent
 
 
-def test_a_caller_that_says_nothing_more(
+def test_caller_that_hangs_up_is_reported(
     name: str, env: dict[str, str], original: OriginalPeer
 ) -> None:
-    """It may go away before it is answered, and others may call then."""
+    """A caller may hang up before it is answered, and others may call then."""
     ours, port = log_in(name, env)
     with running(ours):
         caller = original.dial(port)
@@ -117,10 +119,10 @@ def test_a_caller_that_says_nothing_more(
         ours.wait_for("olga wants to chat")
 
 
-def test_bad_bytes_at_the_peer_server(
+def test_malformed_bytes_close_only_their_own_link(
     name: str, env: dict[str, str], original: OriginalPeer
 ) -> None:
-    """Cost their own link; a chat goes on."""
+    """Malformed bytes at the peer server do not affect a chat."""
     ours, port = log_in(name, env)
     with running(ours):
         caller = original.dial(port)
@@ -149,7 +151,7 @@ def test_bad_bytes_at_the_peer_server(
     ("reply", "line", "code"),
     [("REJECT", "rejected your request", 7), ("BUSY", "is busy", 8)],
 )
-def test_an_original_callee_that_does_not_want(
+def test_refusals_of_an_original_callee(
     olga: str,
     name: str,
     env: dict[str, str],
@@ -158,7 +160,7 @@ def test_an_original_callee_that_does_not_want(
     line: str,
     code: int,
 ) -> None:
-    """REJECT and BUSY, told apart by line and exit code."""
+    """REJECT and BUSY have their own messages and exit codes."""
     ours = Program("chat", olga, env=env)
     with running(ours):
         asked = original.accept()
@@ -169,8 +171,8 @@ def test_an_original_callee_that_does_not_want(
         assert ours.end()[0] == code
 
 
-def test_an_original_callee(olga: str, env: dict[str, str], original: OriginalPeer) -> None:
-    """It accepts, dials back, and each side says only on the link that it opened."""
+def test_original_callee_accepts(olga: str, env: dict[str, str], original: OriginalPeer) -> None:
+    """The callee dials back, and each side sends only on the connection it opened."""
     ours = Program("chat", olga, env=env)
     with running(ours):
         asked = original.accept()
@@ -190,10 +192,10 @@ def test_an_original_callee(olga: str, env: dict[str, str], original: OriginalPe
         assert asked.closed_by_remote()
 
 
-def test_at_the_end_of_input_what_is_left_is_sent(
+def test_end_of_input_sends_everything(
     olga: str, env: dict[str, str], original: OriginalPeer
 ) -> None:
-    """`p2p chat` from a pipe: every line, then the end, exit 0."""
+    """`p2p chat` from a pipe sends every line and exits with 0."""
     ours = Program("chat", olga, env=env)
     with running(ours):
         assert ours.process.stdin is not None
@@ -210,10 +212,10 @@ def test_at_the_end_of_input_what_is_left_is_sent(
         assert ours.end()[0] == 0
 
 
-def test_a_reader_that_takes_its_time_gets_every_line(
+def test_slow_reader_gets_every_line(
     olga: str, env: dict[str, str], original: OriginalPeer
 ) -> None:
-    """A file larger than every buffer on the way: our side reads no faster than the contact."""
+    """Input larger than all buffers is read no faster than the contact reads."""
     short = [f"{i} x" for i in range(9000)]
     long = [f"{i} {'y' * 990}" for i in range(6000)]
     ours = Program("chat", olga, env=env)
@@ -236,10 +238,10 @@ def test_a_reader_that_takes_its_time_gets_every_line(
         assert ours.end()[0] == 0
 
 
-def test_a_contact_that_leaves_too_early_is_no_success(
+def test_contact_that_leaves_early_is_an_error(
     olga: str, env: dict[str, str], original: OriginalPeer
 ) -> None:
-    """What could not be said is counted, and the exit code tells."""
+    """Unsent lines are reported and set the exit code."""
     ours = Program("chat", olga, env=env)
     with running(ours):
         text = "".join(f"{i} {'y' * 990}\n" for i in range(20000))
@@ -256,10 +258,10 @@ def test_a_contact_that_leaves_too_early_is_no_success(
         writer.join()
 
 
-def test_a_text_that_overtakes_the_acceptance_is_heard(
+def test_text_before_the_acceptance_is_kept(
     olga: str, env: dict[str, str], original: OriginalPeer
 ) -> None:
-    """Two connections may arrive in either order."""
+    """A text may arrive before the acceptance, since it uses another connection."""
     ours = Program("chat", olga, env=env)
     with running(ours):
         asked = original.accept()
@@ -274,10 +276,10 @@ def test_a_text_that_overtakes_the_acceptance_is_heard(
         ours.wait_for("^" + olga + ": later$")
 
 
-def test_nobody_gets_into_a_chat_by_claiming_to_be_the_one_called(
+def test_callee_cannot_be_impersonated(
     olga: str, env: dict[str, str], original: OriginalPeer
 ) -> None:
-    """A crossing call is taken without asking only from where we call."""
+    """A crossing call is accepted only from the host that we call."""
     ours = Program("chat", olga, env=env)
     with running(ours):
         asked = original.accept()

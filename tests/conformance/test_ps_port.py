@@ -9,10 +9,10 @@ from tests.programs import Raw, Serve
 Connect = Callable[[], Raw]
 
 
-def test_a_taken_port_fails_and_another_may_follow(
+def test_taken_port_fails_and_another_may_follow(
     connect: Connect, name: str, free_port: int
 ) -> None:
-    """As often as the client likes."""
+    """A taken port is refused any number of times, and another one is accepted."""
     first, second = connect(), connect()
     first.ask("REG", f"{name} x")
     second.ask("REG", f"{name}-2 x")
@@ -24,10 +24,10 @@ def test_a_taken_port_fails_and_another_may_follow(
     assert second.ask("SEARCH", f"{name}-2") == ("SEARCH_RESP", f"127.0.0.1 {free_port + 30_000}")
 
 
-def test_a_port_is_taken_at_its_own_ip_address_only(
+def test_port_is_taken_at_its_own_address_only(
     registry: Serve, connect: Connect, name: str, free_port: int
 ) -> None:
-    """Users on different machines may hold the same port."""
+    """Users at different addresses may have the same port."""
     first = connect()
     first.ask("REG", f"{name} x")
     first.ask("PS_PORT", str(free_port))
@@ -38,10 +38,8 @@ def test_a_port_is_taken_at_its_own_ip_address_only(
     elsewhere.close()
 
 
-def test_a_port_is_free_again_after_its_user_left(
-    connect: Connect, name: str, free_port: int
-) -> None:
-    """By a broken connection too."""
+def test_port_is_free_after_its_user_left(connect: Connect, name: str, free_port: int) -> None:
+    """A port is free again after LOGOUT."""
     first, second = connect(), connect()
     first.ask("REG", f"{name} x")
     first.ask("PS_PORT", str(free_port))
@@ -52,15 +50,15 @@ def test_a_port_is_free_again_after_its_user_left(
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-5", "+5", "1_000", "", "abc", "٤٠٠٠", "5 5"])
-def test_no_port_fails(connect: Connect, name: str, port: str) -> None:
-    """`FAIL` where it is no port."""
+def test_invalid_port_fails(connect: Connect, name: str, port: str) -> None:
+    """An invalid port is answered with FAIL."""
     client = connect()
     client.ask("REG", f"{name} x")
     assert client.ask("PS_PORT", port) == ("PS_PORT_RESP", "FAIL")
 
 
-def test_before_login_it_costs_the_link(connect: Connect, free_port: int) -> None:
-    """Out of order."""
+def test_ps_port_before_login_closes_the_connection(connect: Connect, free_port: int) -> None:
+    """PS_PORT before a login is out of order."""
     client = connect()
     client.say("PS_PORT", str(free_port))
     assert client.closed_by_remote()

@@ -7,8 +7,8 @@ from tests.programs import Raw, frame
 Connect = Callable[[], Raw]
 
 
-def test_three_outcomes(connect: Connect, name: str, free_port: int) -> None:
-    """`ip port`, or `OFFLINE`, or `NOT_FOUND`; before login too."""
+def test_search_has_three_outcomes(connect: Connect, name: str, free_port: int) -> None:
+    """An address and port, `OFFLINE` or `NOT_FOUND`, also before a login."""
     user, stranger = connect(), connect()
     assert stranger.ask("SEARCH", name) == ("SEARCH_RESP", "NOT_FOUND")
     user.ask("REG", f"{name} x")
@@ -18,8 +18,8 @@ def test_three_outcomes(connect: Connect, name: str, free_port: int) -> None:
     assert user.ask("SEARCH", name) == ("SEARCH_RESP", f"127.0.0.1 {free_port}")
 
 
-def test_whoever_hung_up_is_offline(connect: Connect, name: str, free_port: int) -> None:
-    """A closed connection is the end of being online."""
+def test_disconnected_user_is_offline(connect: Connect, name: str, free_port: int) -> None:
+    """A user whose connection was closed is offline."""
     user, stranger = connect(), connect()
     user.ask("REG", f"{name} x")
     user.ask("PS_PORT", str(free_port))
@@ -30,8 +30,10 @@ def test_whoever_hung_up_is_offline(connect: Connect, name: str, free_port: int)
     raise AssertionError("still online")
 
 
-def test_logout_closes_and_is_seen_at_once(connect: Connect, name: str, free_port: int) -> None:
-    """No answer: the registry closes the connection."""
+def test_logout_closes_and_takes_effect_at_once(
+    connect: Connect, name: str, free_port: int
+) -> None:
+    """LOGOUT has no answer; the registry closes the connection."""
     user, stranger = connect(), connect()
     user.ask("REG", f"{name} x")
     user.ask("PS_PORT", str(free_port))
@@ -41,21 +43,21 @@ def test_logout_closes_and_is_seen_at_once(connect: Connect, name: str, free_por
 
 
 def test_logout_before_login_closes(connect: Connect) -> None:
-    """Served, as the original does."""
+    """LOGOUT before a login is accepted, as by the original registry."""
     client = connect()
     client.say("LOGOUT")
     assert client.closed_by_remote()
 
 
-def test_what_nobody_can_be_named_is_not_found(connect: Connect) -> None:
-    """Odd names are names that nobody has."""
+def test_invalid_names_are_not_found(connect: Connect) -> None:
+    """Invalid names are answered with NOT_FOUND."""
     client = connect()
     for name in ("", "a b", "\x1b[2J", "x" * 400):
         assert client.ask("SEARCH", name) == ("SEARCH_RESP", "NOT_FOUND")
 
 
-def test_a_thousand_at_once_are_answered_in_order(connect: Connect, name: str) -> None:
-    """Glued into one write."""
+def test_thousand_searches_are_answered_in_order(connect: Connect, name: str) -> None:
+    """A thousand searches in one write are answered in order."""
     client = connect()
     client.ask("REG", f"{name} x")
     names = [name if i % 3 else f"nobody{i}" for i in range(1000)]

@@ -1,4 +1,4 @@
-"""No secret where others can read it: streams, logs, tracebacks, process lists, files."""
+"""No secret is readable by others: in streams, logs, tracebacks, process lists or files."""
 
 import os
 import signal
@@ -24,7 +24,9 @@ MARK = "Hush"
 
 
 class Everything:
-    """What a registry and two people said and left behind in a session with every kind of error."""
+    """Everything that a registry and two users printed and stored in a session with all kinds of
+    errors.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.seen: dict[str, str] = {}
@@ -73,7 +75,7 @@ class Everything:
         return environment(self.folder / f"home-{name}", P2P_REGISTRY=self.serve.join)
 
     def _talk(self) -> None:
-        """Let alice call bob and say it; bob's terminal is where it may be read."""
+        """Let alice call bob and send the text, which only bob's terminal may show."""
         bob = Program("login", env=self._homes["bob"])
         bob.wait_for("logged in as bob")
         self.run("alice", "login", "--password-file", str(self.folder / "new"))
@@ -107,27 +109,27 @@ def _mine(path: Path) -> bool:
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Everything:
-    """The session, played once."""
+    """Return the session, which is played once."""
     folder = tmp_path_factory.mktemp("secrets")
     return Everything(folder)
 
 
-def test_no_stream_and_no_traceback_shows_one(everything: Everything) -> None:
-    """The registry's verbose log, everybody's stderr with --debug, the sender's own screen."""
+def test_no_stream_or_traceback_contains_a_secret(everything: Everything) -> None:
+    """The verbose log, all stderr with --debug, and the sender's screen contain no secret."""
     assert "Traceback" in everything.seen["alice --debug passwd"]
     assert "logged in" in everything.seen["serve"]
     shown = [what for what, text in everything.seen.items() if MARK in text]
     assert shown == []
 
 
-def test_no_process_list_shows_one(everything: Everything) -> None:
+def test_process_list_contains_no_secret(everything: Everything) -> None:
     """Passwords are never arguments."""
     assert "--debug" in everything.processes
     assert MARK not in everything.processes
 
 
-def test_no_file_that_others_can_read_holds_one(everything: Everything) -> None:
-    """Nor a token; and the files that hold tokens are for their owner alone."""
+def test_no_readable_file_contains_a_secret(everything: Everything) -> None:
+    """Files that others can read contain no secret, and files with tokens are private."""
     folder = everything.folder
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert any(path.name == "profile.sqlite3" for path in files)
@@ -153,8 +155,8 @@ def test_no_file_that_others_can_read_holds_one(everything: Everything) -> None:
         LoginResult(Outcome.OK, grant=Grant(PASSWORD, PASSWORD.encode(), PASSWORD.encode(), 1.0)),
     ],
 )
-def test_no_repr_shows_one(message: object) -> None:
-    """What a traceback or a log line would print."""
+def test_no_repr_contains_a_secret(message: object) -> None:
+    """The repr of a message, which a traceback or log may print, contains no secret."""
     assert MARK not in repr(message)
     assert MARK not in str(message)
     assert type(message).__name__ in repr(message)

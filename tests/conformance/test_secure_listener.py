@@ -1,4 +1,4 @@
-"""The secure listener (PROTOCOL, "Secure dialect"), spoken to by Python's own TLS and JSON."""
+"""The secure listener (PROTOCOL, "Secure dialect"), tested with Python's own TLS and JSON."""
 
 import base64
 import hashlib
@@ -20,14 +20,14 @@ from tests.programs import Raw, Serve, frame, running
 
 @pytest.fixture
 def client(registry: Serve) -> Iterator[Secure]:
-    """A connection."""
+    """Yield a connection."""
     secure = Secure(registry)
     yield secure
     secure.close()
 
 
-def test_the_join_link_names_the_key(registry: Serve, client: Secure) -> None:
-    """SHA-256 of the public key (SubjectPublicKeyInfo, DER), base32, lower case, unpadded."""
+def test_join_link_contains_the_key_fingerprint(registry: Serve, client: Secure) -> None:
+    """SHA-256 of the public key (SubjectPublicKeyInfo, DER) in base32, lower case, unpadded."""
     assert isinstance(client.socket, ssl.SSLSocket)
     assert client.socket.version() == "TLSv1.3"
     certificate = client.socket.getpeercert(binary_form=True)
@@ -41,8 +41,8 @@ def test_the_join_link_names_the_key(registry: Serve, client: Secure) -> None:
     assert registry.join.rpartition("#")[2] == expected
 
 
-def test_register_login_search(registry: Serve, client: Secure, name: str) -> None:
-    """With ids, reasons, a grant; the search tells address and key."""
+def test_register_login_and_search(registry: Serve, client: Secure, name: str) -> None:
+    """Answers have ids, reasons and grants, and a search returns address and key."""
     answer, said = client.tell("REG", username=name, password="password", id=7)
     assert (answer, said["outcome"], said["id"]) == ("REG_RESP", "OK", 7)
     grant = said["grant"]
@@ -62,16 +62,16 @@ def test_register_login_search(registry: Serve, client: Secure, name: str) -> No
     assert client.tell("SEARCH", username=name)[1]["presence"] == "ONLINE"
 
 
-def test_only_who_is_logged_in_may_search(client: Secure, name: str) -> None:
-    """Out of order costs the link."""
+def test_search_before_login_closes_the_connection(client: Secure, name: str) -> None:
+    """SEARCH before a login is out of order."""
     client.say("SEARCH", json.dumps({"username": name}))
     assert client.closed_by_remote()
 
 
-def test_a_user_of_the_secure_listener_is_offline_at_the_other(
+def test_user_of_the_secure_listener_is_offline_at_the_other(
     registry: Serve, client: Secure, name: str
 ) -> None:
-    """And cannot log in there."""
+    """The user can neither be found nor log in at the original listener."""
     client.tell("REG", username=name, password="password")
     client.tell("PS_PORT", port=41001)
     original = Raw(registry.tcp)
@@ -89,8 +89,8 @@ def test_a_user_of_the_secure_listener_is_offline_at_the_other(
         bytes(100),
     ],
 )
-def test_plain_bytes_are_refused_at_once(registry: Serve, data: bytes) -> None:
-    """At the secure listener; nothing is guessed from the first bytes."""
+def test_plain_bytes_are_refused(registry: Serve, data: bytes) -> None:
+    """Bytes that are not TLS are refused."""
     plain = Raw(registry.secure_tcp)
     plain.socket.sendall(data)
     while plain.socket.recv(100):
@@ -98,8 +98,8 @@ def test_plain_bytes_are_refused_at_once(registry: Serve, data: bytes) -> None:
     plain.close()
 
 
-def test_other_versions_and_protocols_are_refused(registry: Serve) -> None:
-    """TLS 1.2; another ALPN; none."""
+def test_other_tls_versions_and_protocols_are_refused(registry: Serve) -> None:
+    """TLS 1.2 and another or no ALPN protocol are refused."""
     old = context()
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     with (
@@ -119,14 +119,14 @@ def test_other_versions_and_protocols_are_refused(registry: Serve) -> None:
 @pytest.mark.parametrize(
     "payload", [b"{}", b"[]", b'{"username":5,"password":"x"}', b"not json", b"\xff"]
 )
-def test_wrong_json_costs_the_link(client: Secure, payload: bytes) -> None:
-    """Missing or wrongly typed fields."""
+def test_malformed_json_closes_the_connection(client: Secure, payload: bytes) -> None:
+    """Missing and wrongly typed fields close the connection."""
     client.say("REG", payload)
     assert client.closed_by_remote()
 
 
-def test_the_certificate_is_made_once_and_kept(tmp_path: Path) -> None:
-    """Its key for its owner's eyes; the same link after a restart."""
+def test_certificate_is_created_once(tmp_path: Path) -> None:
+    """The key file is private, and the join link is the same after a restart."""
     links = []
     for _ in range(2):
         serve = Serve(tmp_path, "--quiet")
@@ -139,8 +139,8 @@ def test_the_certificate_is_made_once_and_kept(tmp_path: Path) -> None:
     assert mode == 0o600
 
 
-def test_without_the_original_listener(tmp_path: Path) -> None:
-    """`--no-original` shuts it: its two lines are all that is printed."""
+def test_original_listener_can_be_disabled(tmp_path: Path) -> None:
+    """`--no-original` closes the original listener."""
     from tests.programs import Program, environment
 
     program = Program("serve", "--no-original", "--port", "0", "--quiet", env=environment(tmp_path))

@@ -1,4 +1,4 @@
-"""`p2p serve` as a process: its ready line, its errors, its end, and what outlives it."""
+"""`p2p serve` as a process: its ready lines, its errors, its end, and what it stores."""
 
 import random
 import re
@@ -12,8 +12,8 @@ import pytest
 from tests.programs import Program, Serve, environment, frame, running
 
 
-def test_a_line_a_listener_on_stdout_and_the_rest_on_stderr(tmp_path: Path) -> None:
-    """Who came, logged in and left; never a password."""
+def test_listeners_are_on_stdout_and_the_log_on_stderr(tmp_path: Path) -> None:
+    """The log names users and contains no password."""
     serve = Serve(tmp_path)
     with running(serve):
         client = serve.dial()
@@ -31,14 +31,14 @@ def test_a_line_a_listener_on_stdout_and_the_rest_on_stderr(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_in_good_order(tmp_path: Path, number: signal.Signals) -> None:
-    """Open answers are sent, then everybody is hung up on; exit 0."""
+def test_signal_stops_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    """Open answers are sent, then all clients are disconnected; exit 0."""
     serve = Serve(tmp_path, "--quiet")
     with running(serve):
         waiting = [serve.dial() for _ in range(10)]
         for i, client in enumerate(waiting):
             client.socket.sendall(frame("REG", f"user{i} x"))
-        # An answer to each search proves that the requests before it on the loop were taken.
+        # Once this is answered, the earlier requests have been read.
         prober = serve.dial()
         prober.ask("SEARCH", "x")
         serve.signal(number)
@@ -53,8 +53,8 @@ def test_a_signal_ends_it_in_good_order(tmp_path: Path, number: signal.Signals) 
 
 
 @pytest.mark.parametrize("listener", ["tcp", "udp"])
-def test_a_taken_address_is_named(tmp_path: Path, listener: str) -> None:
-    """Which, and why; exit 1, no ready line, no traceback."""
+def test_taken_address_is_named(tmp_path: Path, listener: str) -> None:
+    """The error names the address; exit 1 without a ready line."""
     kind = socket.SOCK_STREAM if listener == "tcp" else socket.SOCK_DGRAM
     with socket.socket(socket.AF_INET, kind) as taken:
         taken.bind(("127.0.0.1", 0))
@@ -72,7 +72,7 @@ def test_a_taken_address_is_named(tmp_path: Path, listener: str) -> None:
 
 
 def test_accounts_survive_kill_9(tmp_path: Path) -> None:
-    """Every account whose `REG_RESP OK` went out, whenever the kill comes."""
+    """Every account whose registration was answered with OK survives."""
     seed = random.randrange(2**32)
     print("seed", seed)
     rng = random.Random(seed)
@@ -99,8 +99,8 @@ def test_accounts_survive_kill_9(tmp_path: Path) -> None:
         assert client.ask("LOG", f"{made[0]} x") == ("LOG_RESP", "OK")
 
 
-def test_passwords_are_kept_as_argon2id_only(tmp_path: Path) -> None:
-    """In files that only their owner can read."""
+def test_passwords_are_stored_as_argon2id_only(tmp_path: Path) -> None:
+    """The database is private and contains no password."""
     serve = Serve(tmp_path, "--quiet")
     with running(serve):
         serve.dial().ask("REG", "alice hush-hush")
@@ -114,8 +114,8 @@ def test_passwords_are_kept_as_argon2id_only(tmp_path: Path) -> None:
     assert stat.S_IMODE(database.stat().st_mode) == 0o600
 
 
-def test_a_search_does_not_wait_for_logins(tmp_path: Path) -> None:
-    """Among 150 logins that are being checked, every search is answered before the last."""
+def test_search_does_not_wait_for_logins(tmp_path: Path) -> None:
+    """While 150 logins are checked, every search is answered before the last of them."""
     serve = Serve(tmp_path, "--quiet", "--limits", "none")
     with running(serve):
         serve.dial().ask("REG", "alice x")
@@ -130,8 +130,8 @@ def test_a_search_does_not_wait_for_logins(tmp_path: Path) -> None:
             logins[-1].socket.recv(1)
 
 
-def test_a_second_registry_on_the_same_folder_is_refused(tmp_path: Path) -> None:
-    """It would not see the first one's new names."""
+def test_second_registry_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    """A second process would not see new names of the first."""
     serve = Serve(tmp_path, "--quiet")
     with running(serve):
         second = Program(
