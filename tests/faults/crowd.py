@@ -1,4 +1,4 @@
-"""What the fault tests of the registry measure it with, and sealed heartbeats by PROTOCOL."""
+"""Clients and measurements for the fault tests of the registry, with heartbeats by PROTOCOL."""
 
 import base64
 import hmac
@@ -17,9 +17,8 @@ CHEAP = ("--quiet", "--password-cost", "64:1", "--limits", "none")
 
 
 class Member(Secure):
-    """Somebody with an account, who comes by the secure listener: online, or on an `errand` only.
-
-    An account is made unless it `is_known`, or there is a token for it.
+    """A user at the secure listener: online, or with a transient login (`errand`). An account is
+    created unless it `is_known` or has a token.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class Member(Secure):
             assert answer[1].get("outcome") == "OK", answer
 
     def hello(self) -> bytes:
-        """Give the next heartbeat."""
+        """Return the next heartbeat."""
         self._counter += 1
         session = base64.b64decode(self.grant["session"])
         signed = struct.pack("!4s8sQ", b"P2PH", session, self._counter)
@@ -53,30 +52,30 @@ class Member(Secure):
         return signed + hmac.digest(key, signed, "sha256")[:16]
 
     def finds(self, name: str) -> str:
-        """Look somebody up; give OFFLINE or the like."""
+        """Search for a user and return the presence."""
         command, found = self.tell("SEARCH", username=name)
         assert command == "SEARCH_RESP", (command, found)
         return str(found["presence"])
 
 
 def let_pass(seconds: float) -> None:
-    """Let time pass where nothing can happen that could be waited for: somebody is stopped."""
+    """Let time pass while a process is stopped and there is no event to wait for."""
     select.select([], [], [], max(0.0, seconds))
 
 
 def until(deadline: float) -> float:
-    """Give the seconds that are left to an instant of `time.monotonic`."""
+    """Return the seconds left until an instant of `time.monotonic`."""
     return max(0.0, deadline - time.monotonic())
 
 
 def wait_until_stopped(pid: int) -> None:
-    """Wait until the process has taken its SIGSTOP."""
+    """Wait until the process has been stopped by SIGSTOP."""
     found = os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
     assert found is not None
 
 
 def look_up_s(client: Raw, times: int = 50) -> float:
-    """Give the median time of looking somebody up at the original listener."""
+    """Return the median time of a search at the original listener."""
     taken: list[float] = []
     for _ in range(times):
         began = time.perf_counter()
@@ -86,13 +85,13 @@ def look_up_s(client: Raw, times: int = 50) -> float:
 
 
 def cpu_s(serve: Serve) -> float:
-    """Give the CPU seconds that the registry has used."""
+    """Return the CPU seconds used by the registry."""
     fields = Path(f"/proc/{serve.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_kib(serve: Program) -> int:
-    """Give a process's memory."""
+    """Return the resident memory of a process."""
     for line in Path(f"/proc/{serve.process.pid}/status").read_text("utf-8").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1])

@@ -1,7 +1,6 @@
-"""Run me in a network namespace (`unshare -rn`): two nodes whose packets to each other vanish.
-
-Each node has a machine of its own, a namespace behind a pair of virtual cards; the registry is on
-the router between them, and stays reachable. Prints what was seen as one JSON object.
+"""Two nodes whose packets to each other vanish; run in a network namespace (`unshare -rn`). Each
+node is in a namespace behind a pair of virtual interfaces; the registry is on the router between
+them and stays reachable. The result is printed as one JSON object.
 """
 
 import json
@@ -22,7 +21,7 @@ def sh(command: str) -> None:
 
 
 def machine(n: int, name: str, folder: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """Make one; give the process that keeps it, and the `p2p` that runs there."""
+    """Create a namespace; return the process that keeps it, and the `p2p` that runs in it."""
     keeper = subprocess.Popen(
         ["unshare", "-n", "sh", "-c", "echo up; exec cat"],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Many clients of the secure listener in one thread: they dial, say one thing, and stay."""
+"""Many clients of the secure listener in one thread: they dial, send one request, and stay."""
 
 import json
 import selectors
@@ -16,7 +16,7 @@ AT_ONCE = 256
 
 
 class _Client:
-    """One of them: its handshake, its request, its answer."""
+    """A client with its handshake, its request and its answer."""
 
     def __init__(self, tls: ssl.SSLSocket, command: str, fields: dict[str, str]) -> None:
         self.name = fields["username"]
@@ -27,13 +27,13 @@ class _Client:
         self._heard = b""
 
     def go_on(self) -> int:
-        """Do what can be done; give the event to wait for, 0 once the answer is there."""
+        """Do what is possible now; return the event to wait for, or 0 once answered."""
         try:
             if self._fields is not None:
                 self.tls.do_handshake()
                 proven = {**self._fields, **proof(self.tls, ONE_KEY, self.name, int(time.time()))}
                 request = frame(self._command, json.dumps(proven))
-                self.tls.send(request)  # it fits into one record, and into the buffer
+                self.tls.send(request)  # it fits into one record and into the buffer
                 self._fields = None
             while not self._whole():
                 data = self.tls.recv(65536)
@@ -52,7 +52,7 @@ class _Client:
 
 
 class Herd:
-    """All of them; `tokens` are what they were given."""
+    """All clients; `tokens` are those they were granted."""
 
     def __init__(self) -> None:
         self._context = context()
@@ -60,17 +60,17 @@ class Herd:
         self.tokens: dict[str, str] = {}
 
     def register(self, address: tuple[str, int], names: Iterable[str]) -> list[float]:
-        """Make the accounts, as `come`."""
+        """Create the accounts and return the times of `_come`."""
         fields = ({"username": name, "password": "password"} for name in names)
         return self._come(address, "REG", fields)
 
     def log_in(self, address: tuple[str, int]) -> list[float]:
-        """Let everybody come back by token, as `come`."""
+        """Let all clients log in by token and return the times of `_come`."""
         fields = [{"username": name, "token": token} for name, token in self.tokens.items()]
         return self._come(address, "LOG", fields)
 
     def leave(self) -> None:
-        """Hang up, all of them."""
+        """Disconnect all clients."""
         for client in self._inside:
             client.tls.close()
         self._inside.clear()
@@ -78,7 +78,9 @@ class Herd:
     def _come(
         self, address: tuple[str, int], command: str, fields: Iterable[dict[str, str]]
     ) -> list[float]:
-        """Dial for each, ask, stay; give the seconds after which each was in, in order."""
+        """Dial, ask and stay for each; return the seconds after which each was logged
+        in, in order.
+        """
         began = time.monotonic()
         arrivals: list[float] = []
         waiting = iter(fields)

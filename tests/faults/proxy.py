@@ -1,6 +1,5 @@
-"""A TCP proxy that treats its wires badly, by a seed: cuts them at any byte, drips, delays, stalls.
-
-It never sleeps: what is held waits in a heap, and the selector wakes up when the first is due.
+"""A TCP proxy that cuts, drips, delays and stalls its connections, by a seed. It never sleeps: held
+bytes are in a heap, and the selector wakes up when the first is due.
 """
 
 import heapq
@@ -17,11 +16,9 @@ _STALL = (1.0, 1.5)
 
 
 class Proxy:
-    """Passes on from one address to another, until a wire has carried its share of bytes.
-
-    Of both directions of a wire each has its own fate: some bytes are held for milliseconds, and
-    some directions are silent for a second or more before they are cut. With `gentle` nothing is
-    cut and no direction falls silent any more.
+    """Forwards from one address to another until a connection has carried its share of bytes. Each
+    direction has its own fate: some bytes are held for milliseconds, and some directions are silent
+    for a second or more before they are cut. With `gentle` nothing is cut or stalled.
     """
 
     def __init__(
@@ -33,7 +30,7 @@ class Proxy:
         self._selector = selectors.DefaultSelector()
         self._others: dict[socket.socket, socket.socket] = {}
         self._left: dict[socket.socket, int] = {}
-        self._stall_at: dict[socket.socket, int] = {}  # with so few bytes left
+        self._stall_at: dict[socket.socket, int] = {}  # at this number of bytes left
         self._held: list[tuple[float, int, socket.socket, bytes]] = []
         self._stop, self._stopped = socket.socketpair()
         self._listener = socket.create_server(here)
@@ -45,7 +42,7 @@ class Proxy:
         self._thread.start()
 
     def close(self) -> None:
-        """Cut everything and end."""
+        """Close everything and end."""
         self._stop.close()
         self._thread.join()
 
@@ -87,14 +84,14 @@ class Proxy:
         if not data:
             self._cut(end)
         elif pause := self._pause(end, len(data)):
-            # Nobody reads this end meanwhile, so that nothing overtakes what is held.
+            # This end is not read meanwhile, so that nothing overtakes the held bytes.
             self._selector.unregister(end)
             heapq.heappush(self._held, (time.monotonic() + pause, id(end), end, data))
         else:
             self._pass_on(end, data)
 
     def _pause(self, end: socket.socket, size: int) -> float:
-        """Give for how long these bytes are held."""
+        """Return for how long these bytes are held."""
         if self.gentle:
             return 0
         if self._left[end] - size <= self._stall_at.get(end, -self._longest):
@@ -110,7 +107,7 @@ class Proxy:
         return max(0, self._held[0][0] - time.monotonic()) if self._held else None
 
     def _let_go(self) -> None:
-        """Pass on what was held long enough, unless its wire was cut meanwhile."""
+        """Forward what was held long enough, unless its connection was cut."""
         while self._held and self._held[0][0] <= time.monotonic():
             _, _, end, data = heapq.heappop(self._held)
             if end in self._others:

@@ -1,4 +1,4 @@
-"""Three registries that share a PostgreSQL: what a user may rely on, and what breaks."""
+"""Three registries that share a PostgreSQL: their guarantees, and what can break."""
 
 import json
 import select
@@ -23,7 +23,7 @@ LEASE = 1.5
 
 @pytest.fixture
 def nodes(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Iterator[list[Serve]]:
-    """Three of them; the parameter is their lease."""
+    """Yield three nodes; the parameter is their lease."""
     lease = getattr(request, "param", LEASE)
     with ExitStack() as stack:
         made = []
@@ -36,14 +36,14 @@ def nodes(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Iter
 
 
 def wait_until_found(searcher: Member, username: str) -> None:
-    """Wait until the one's node can ask the database, and the other's has a lease."""
+    """Wait until a user at another node is found."""
     deadline = time.monotonic() + 20
     while searcher.tell("SEARCH", username=username)[1].get("presence") != "ONLINE":
         assert time.monotonic() < deadline, f"{username} is not found"
 
 
 def told_of(watcher: Member, username: str, presence: str = "ONLINE") -> dict[str, Any]:
-    """Wait until the watcher is told that the user is there; give where."""
+    """Wait until the watcher is told this presence of the user; return the result."""
     while True:
         command, told = watcher.hear()
         assert command == "PRESENCE", (command, told)
@@ -52,8 +52,8 @@ def told_of(watcher: Member, username: str, presence: str = "ONLINE") -> dict[st
             return dict(news["result"])
 
 
-def test_who_is_at_one_node_is_found_at_all(nodes: list[Serve]) -> None:
-    """At both listeners, and watchers are told; nobody else has the name or the address."""
+def test_user_at_one_node_is_found_at_all(nodes: list[Serve]) -> None:
+    """Users are found and watched at all nodes and listeners; names and addresses are unique."""
     alice = Member(nodes[0], "alice", port=4001)
     bob = Member(nodes[1], "bob", port=4002)
     _, found = bob.tell("SEARCH", username="alice")
@@ -69,7 +69,7 @@ def test_who_is_at_one_node_is_found_at_all(nodes: list[Serve]) -> None:
     assert olga.ask("PS_PORT", "4001") == ("PS_PORT_RESP", "FAIL")
     bob.say("WATCH", '{"usernames":["olga","bob"]}')
     while (heard := bob.hear())[0] != "WATCH_RESP":
-        assert "OFFLINE" in heard[1]  # that olga's port was taken back
+        assert "OFFLINE" in heard[1]  # since olga's port was withdrawn
     assert json.loads(heard[1])["sightings"] == [
         {"username": "olga", "result": {"presence": "OFFLINE"}},
         {
@@ -86,8 +86,8 @@ def test_who_is_at_one_node_is_found_at_all(nodes: list[Serve]) -> None:
     bob.close()
 
 
-def test_a_login_elsewhere_ends_the_older_one(nodes: list[Serve]) -> None:
-    """By the token that the other node gave; and the end of all logins reaches every node."""
+def test_login_at_another_node_ends_the_older_one(nodes: list[Serve]) -> None:
+    """A token works at every node, and ending all logins reaches every node."""
     first = Member(nodes[0], "alice", port=4001)
     second = Member(nodes[1], "alice", token=first.grant["token"], port=4002)
     assert first.hear() == ("BYE", '{"reason":"REPLACED"}')
@@ -99,8 +99,8 @@ def test_a_login_elsewhere_ends_the_older_one(nodes: list[Serve]) -> None:
     errand.close()
 
 
-def test_a_user_who_moves_while_the_old_link_is_open(nodes: list[Serve]) -> None:
-    """Again and again: watchers at every node end with where the user is."""
+def test_user_who_moves_while_the_old_link_is_open(nodes: list[Serve]) -> None:
+    """After many moves the watchers at every node know where the user is."""
     watchers = [Member(serve, f"watcher{n}", errand=True) for n, serve in enumerate(nodes)]
     alice = Member(nodes[0], "alice", port=4001)
     for watcher in watchers:
@@ -123,8 +123,8 @@ def test_a_user_who_moves_while_the_old_link_is_open(nodes: list[Serve]) -> None
     alice.close()
 
 
-def test_one_name_at_two_nodes_at_once(nodes: list[Serve]) -> None:
-    """Exactly one has each."""
+def test_concurrent_registrations_of_one_name(nodes: list[Serve]) -> None:
+    """If two nodes register a name at once, exactly one succeeds."""
     outcomes: dict[str, list[str]] = {f"user{i}": [] for i in range(20)}
     gate = threading.Barrier(2)
 
@@ -146,12 +146,14 @@ def test_one_name_at_two_nodes_at_once(nodes: list[Serve]) -> None:
 
 @pytest.mark.parametrize(
     ("nodes", "how"),
-    [(LEASE, signal.SIGKILL), (60.0, signal.SIGTERM)],  # that is not waited for
+    [(LEASE, signal.SIGKILL), (60.0, signal.SIGTERM)],  # a lease that is not waited for
     indirect=["nodes"],
     ids=["kill", "end"],
 )
-def test_a_node_that_dies(nodes: list[Serve], how: signal.Signals) -> None:
-    """Its users are offline within the lease (at once, if it could say so), and come elsewhere."""
+def test_users_of_a_dead_node_go_offline(nodes: list[Serve], how: signal.Signals) -> None:
+    """They are offline within the lease, or at once if the node could say so, and log
+    in elsewhere.
+    """
     alice = Member(nodes[0], "alice", port=4001)
     bob = Member(nodes[1], "bob", port=4002)
     assert bob.tell("WATCH", usernames=["alice"])[1]["sightings"][0]["result"]["port"] == 4001
@@ -166,8 +168,8 @@ def test_a_node_that_dies(nodes: list[Serve], how: signal.Signals) -> None:
     bob.close()
 
 
-def test_people_go_on_at_another_node(nodes: list[Serve], tmp_path: Path) -> None:
-    """Their programs have learned the others' links, and find each other and what waits there."""
+def test_clients_continue_at_another_node(nodes: list[Serve], tmp_path: Path) -> None:
+    """Clients have learned the links of the other nodes."""
     home = {
         name: environment(tmp_path / name, P2P_REGISTRY=nodes[0].join, P2P_PASSWORD="password")
         for name in ("alice", "bob")
@@ -189,8 +191,8 @@ def test_people_go_on_at_another_node(nodes: list[Serve], tmp_path: Path) -> Non
         assert alice.end()[0] == 0
 
 
-def test_a_node_that_hangs(nodes: list[Serve], tmp_path: Path) -> None:
-    """It is stopped: it takes connections and answers nothing. Its people go elsewhere."""
+def test_clients_of_a_hung_node_move(nodes: list[Serve], tmp_path: Path) -> None:
+    """Clients of a node that accepts connections but does not answer log in elsewhere."""
     env = environment(tmp_path / "alice", P2P_REGISTRY=nodes[0].join, P2P_PASSWORD="password")
     assert Program("register", "alice", env=env).end()[0] == 0
     with running(Program("login", "--headless", env=env)) as alice:
@@ -205,8 +207,8 @@ def test_a_node_that_hangs(nodes: list[Serve], tmp_path: Path) -> None:
         nodes[0].signal(signal.SIGCONT)
 
 
-def test_a_database_that_hangs(nodes: list[Serve], postgres: Postgres) -> None:
-    """Sessions live; what needs it is told to come again; all is well once it goes on."""
+def test_hung_database(nodes: list[Serve], postgres: Postgres) -> None:
+    """Sessions survive; requests that need the database get SLOW_DOWN until it continues."""
     alice = Member(nodes[0], "alice", port=4001)
     bob = Member(nodes[1], "bob", port=4002)
     with postgres.stopped():
@@ -222,8 +224,8 @@ def test_a_database_that_hangs(nodes: list[Serve], postgres: Postgres) -> None:
     bob.close()
 
 
-def test_a_database_that_hangs_up(nodes: list[Serve], database: str) -> None:
-    """Every connection breaks; who came and went meanwhile is known soon."""
+def test_broken_database_connections(nodes: list[Serve], database: str) -> None:
+    """If every connection breaks, changes made meanwhile are known soon."""
     alice = Member(nodes[0], "alice", port=4001)
     bob = Member(nodes[1], "bob", port=4002)
     Member(nodes[2], "carol", errand=True).close()
@@ -242,8 +244,8 @@ def test_a_database_that_hangs_up(nodes: list[Serve], database: str) -> None:
         member.close()
 
 
-def test_a_node_whose_lease_has_ended_comes_back(nodes: list[Serve]) -> None:
-    """Stopped for longer than it: its users were offline, are online again, but for who moved."""
+def test_node_with_an_expired_lease_recovers(nodes: list[Serve]) -> None:
+    """Its users go offline and come back, except those who have moved."""
     alice = Member(nodes[0], "alice", port=4001)
     bob = Member(nodes[0], "bob", port=4002)
     carol = Member(nodes[1], "carol", port=4003)
@@ -260,8 +262,8 @@ def test_a_node_whose_lease_has_ended_comes_back(nodes: list[Serve]) -> None:
         member.close()
 
 
-def test_what_cannot_be_shared_is_said(database: str, tmp_path: Path) -> None:
-    """No such kind of database, none there, and nothing that could speak to it."""
+def test_unusable_shared_database_is_reported(database: str, tmp_path: Path) -> None:
+    """An unsupported, unreachable or driverless database is reported."""
     end_connections(database)
     for url, extras, code, why in (
         ("mysql://localhost/x", WITH_EXTRAS, 2, "no database that registries can share"),
@@ -274,10 +276,10 @@ def test_what_cannot_be_shared_is_said(database: str, tmp_path: Path) -> None:
         assert why in ended[1]
 
 
-def test_a_log_out_that_was_not_heard_counts_all_the_same(
+def test_missed_logout_takes_effect_later(
     nodes: list[Serve], database: str, tmp_path: Path
 ) -> None:
-    """Whoever was disabled, or kicked, while a node was deaf is out once it hears again."""
+    """A user who was disabled or kicked while a node missed notifications is logged out."""
     alice = Member(nodes[0], "alice", port=4001)
     bob = Member(nodes[0], "bob", port=4002)
     carol = Member(nodes[0], "carol", port=4003)
@@ -294,8 +296,8 @@ def test_a_log_out_that_was_not_heard_counts_all_the_same(
     carol.close()
 
 
-def test_two_logins_of_one_user_at_two_nodes_at_once(nodes: list[Serve]) -> None:
-    """One of them is in, in the end, and it is the one that is found."""
+def test_concurrent_logins_at_two_nodes(nodes: list[Serve]) -> None:
+    """One of two concurrent logins remains, and that one is found."""
     first = Member(nodes[2], "alice")
     token = first.grant["token"]
     bob = Member(nodes[2], "bob")

@@ -1,7 +1,5 @@
-"""Real processes, a wire that is cut at any byte, drips, delays and falls silent, and `kill -9`:
-no line lost, twice, or moved.
-
-`P2PCHAT_LINES=10000 P2PCHAT_KILLS=100` makes it long.
+"""Real processes with cut, dripping, delayed and stalled connections and `kill -9`: no line is
+lost, repeated or moved. `P2PCHAT_LINES=10000 P2PCHAT_KILLS=100` makes the test long.
 """
 
 import json
@@ -29,14 +27,14 @@ def free_port() -> int:
 
 
 def start_bob(people: People, port: int) -> Program:
-    """Bob listens at one address and is published at another, where the proxy is."""
+    """Start bob, who listens at one address and is published at the proxy's."""
     where = ("--peer-host", "127.0.0.2", "--peer-port", str(port))
     return people.start("bob", "--headless", "--limit", "calls-per-minute=0", *where)
 
 
 @pytest.mark.timeout(30 * (KILLS + 1))
-def test_lines_through_a_bad_wire_and_kill_9(people: People) -> None:
-    """Either side dies at random moments; every line that a sender kept comes, once, in order."""
+def test_every_kept_line_arrives_once_in_order(people: People) -> None:
+    """Either side is killed at random moments; every line a sender kept arrives once, in order."""
     rng = random.Random(SEED)
     print(f"seed {SEED}")
     port = free_port()
@@ -83,7 +81,7 @@ def outgoing(people: People) -> list[tuple[str, str, str]]:
 
 
 def wait_for_some(people: People, count: int) -> None:
-    """Wait until bob's disk has so many of the lines that were typed, if they come at all."""
+    """Wait until bob has stored this many of the typed lines, if they arrive at all."""
     for _ in range(20):
         status = people.run("bob", "status", "--json")[1]
         if json.loads(status[0])["unread"].get("alice", 0) >= count:

@@ -1,4 +1,4 @@
-"""A disk that is full, at either side of two real nodes: what was accepted is not lost."""
+"""A full disk at either side of two real nodes: no accepted line is lost."""
 
 import resource
 import sys
@@ -11,16 +11,16 @@ from tests.programs import Program, running
 
 LINES = 400
 _AT_ONCE = 40
-_MORE = 60_000  # bytes that a file may grow by before the disk is full
+_MORE = 60_000  # bytes that a file may grow by
 _TYPED = [f"line {n} {'x' * 300}" for n in range(LINES)]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux's")
 
 
 @pytest.mark.parametrize("full", ["alice", "bob"])
-def test_nothing_accepted_is_lost(people: People, full: str) -> None:
-    """Every line is kept or told as not sent; what is kept comes once, in order, and the rest of
-    it comes when there is room again.
+def test_accepted_lines_are_not_lost(people: People, full: str) -> None:
+    """Every line is kept or reported as not sent. A kept line arrives once, in order, at the latest
+    when there is room again.
     """
     bob = people.start("bob", "--headless")
     alice = people.start("alice")
@@ -31,7 +31,7 @@ def test_nothing_accepted_is_lost(people: People, full: str) -> None:
         for start in range(0, LINES, _AT_ONCE):
             for line in _TYPED[start : start + _AT_ONCE]:
                 alice.type(line)
-            alice.type("/search bob")  # is answered after the lines before it were done
+            alice.type("/search bob")  # answered after the lines before it
             alice.wait_for("bob is online")
         if full == "bob":
             if not any(line.startswith("* bob is gone") for line in alice.said):
@@ -58,7 +58,7 @@ def test_nothing_accepted_is_lost(people: People, full: str) -> None:
 
 
 def fill(people: People, name: str, program: Program) -> None:
-    """Leave a little room in the files of a node that runs."""
+    """Leave little room in the files of a running node."""
     files = Path(people.env[name]["P2P_HOME"]).rglob("*.sqlite3*")
     size = max(file.stat().st_size for file in files) + _MORE
     resource.prlimit(program.process.pid, resource.RLIMIT_FSIZE, (size, size))

@@ -1,7 +1,6 @@
-"""What a script is told is what the databases hold: by every way to say something, in every state.
-
-Exit 0: it is on the contact's disk. 6: it waits in the outbox, or is there. 10: it waits for the
-person to decide. 7: it has failed. 3 and others: nothing of it is kept. Real processes.
+"""What a script is told matches the databases, for every way to send and in every state. Exit 0:
+the line is on the contact's disk. 6: it is in the outbox or delivered. 10: the user has to decide.
+7: it has failed. 3 and others: nothing is kept. Real processes.
 """
 
 import json
@@ -45,7 +44,7 @@ WAYS: dict[str, Say] = {"send": _send, "lines": _send_lines, "chat": _chat, "jso
 
 
 def check(people: People, said: dict[str, tuple[int, str]]) -> None:
-    """Compare what was said of each text with what the two databases hold of it."""
+    """Compare the outcome of each text with both databases."""
     ours = {text: state for who, text, state in people.texts("alice", "bob") if who == "alice"}
     theirs = [text for who, text, _ in people.texts("bob", "alice") if who == "alice"]
     for text, (code, told) in said.items():
@@ -58,7 +57,7 @@ def check(people: People, said: dict[str, tuple[int, str]]) -> None:
 
 
 def say_it_all(people: People, prefix: str) -> dict[str, tuple[int, str]]:
-    """Say a text of its own by each way."""
+    """Send a text in each way."""
     return {f"{prefix} {way}": say(people, f"{prefix} {way}") for way, say in WAYS.items()}
 
 
@@ -68,7 +67,7 @@ def codes(said: dict[str, tuple[int, str]]) -> set[int]:
 
 @pytest.mark.parametrize("through", ["a node", "none"])
 def test_online_and_offline(people: People, through: str) -> None:
-    """Delivered, then kept; what waits goes out first when bob is back."""
+    """Lines are delivered or queued, and queued ones are sent first when bob is back."""
     alice = people.start("alice", "--headless") if through == "a node" else None
     with running(people.start("bob", "--headless")) as bob:
         said = say_it_all(people, "online")
@@ -87,8 +86,8 @@ def test_online_and_offline(people: People, through: str) -> None:
 
 
 @pytest.mark.parametrize("state", ["no node", "link up", "no link"])
-def test_the_registry_is_down(tmp_path: Path, state: str) -> None:
-    """A link that is up is used, and what was known of where bob is; else it is kept."""
+def test_registry_down(tmp_path: Path, state: str) -> None:
+    """An open link or a known address is used; otherwise the line is queued."""
     registry = Registry(tmp_path / "r")
     people = People(registry, tmp_path)
     nodes = []
@@ -107,8 +106,8 @@ def test_the_registry_is_down(tmp_path: Path, state: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_node_is_killed(people: People, way: str) -> None:
-    """While it is waited for: what it has kept is 6, and what it has not is not."""
+def test_node_killed(people: People, way: str) -> None:
+    """If the node is killed meanwhile, a line that it has stored exits with 6."""
     with running(people.start("alice", "--headless")) as alice:
         text = f"killed {way}"
         order = json.dumps({"command": "send", "to": "bob", "text": text, "id": 1})
@@ -132,8 +131,8 @@ def test_the_node_is_killed(people: People, way: str) -> None:
     assert code == 6
 
 
-def test_the_node_is_stopped(people: People) -> None:
-    """It is named, within seconds, to who asks and to who is attached; nothing happens later."""
+def test_node_stopped(people: People) -> None:
+    """Commands name the stopped node within seconds, and nothing happens later."""
     env = people.env["alice"]
     with running(people.start("alice", "--headless")) as alice, ExitStack() as stack:
         commands = [Program("chat", "bob", *how, env=env) for how in ((), ("--json",))]
@@ -165,8 +164,8 @@ def test_the_node_is_stopped(people: People) -> None:
 
 
 @pytest.mark.parametrize("through", ["a node", "none"])
-def test_the_key_has_changed(tmp_path: Path, through: str) -> None:
-    """Kept, or refused: never said to the new key."""
+def test_changed_key(tmp_path: Path, through: str) -> None:
+    """A line is queued or refused, and never sent to the new key."""
     with running(registry := Registry(tmp_path / "r")), ExitStack() as stack:
         people = People(registry, tmp_path)
         env = people.env["bob"] | {"P2P_HOME": str(tmp_path / "new")}
@@ -184,8 +183,8 @@ def test_the_key_has_changed(tmp_path: Path, through: str) -> None:
             assert "another key" in told
 
 
-def test_rejected(people: People, tmp_path: Path) -> None:
-    """Bob has lost his contacts and refuses alice: what was said has failed."""
+def test_rejected_call(people: People, tmp_path: Path) -> None:
+    """If bob has lost his contacts and rejects alice, her lines fail."""
     assert people.run("alice", "send", "bob", "early")[0] == 6
     with closing(sqlite3.connect(tmp_path / "bob" / "data" / "profile.sqlite3")) as profile:
         profile.execute("UPDATE contact SET accepted = 0")

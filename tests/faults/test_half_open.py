@@ -1,4 +1,4 @@
-"""A link whose packets vanish is noticed; what was written meanwhile comes once they pass again."""
+"""A link whose packets vanish is noticed, and lines written meanwhile arrive later."""
 
 import json
 import os
@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.long
 @pytest.mark.timeout(150)
-def test_a_half_open_link_is_noticed(tmp_path: Path) -> None:
-    """Within 30 s, as promised of an open chat; each line comes once, in order."""
+def test_half_open_link_is_noticed(tmp_path: Path) -> None:
+    """It is noticed within 30 s, and each line arrives once, in order."""
     path = os.environ["PATH"] + ":/usr/sbin:/sbin"  # noqa: TID251  # where ip is
     probe = subprocess.run(
         ["unshare", "-rn", "ip", "link"], env={"PATH": path}, capture_output=True, check=False

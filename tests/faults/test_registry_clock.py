@@ -1,4 +1,4 @@
-"""The wall clock is set while the registry runs: nobody is logged out by that."""
+"""The wall clock is set while the registry runs, and no client is logged out."""
 
 import socket
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ PATIENCE = 30.0
 
 
 class ServeByAnotherClock(Serve):
-    """A registry whose wall clock can be set; the monotonic one cannot, as everywhere."""
+    """A registry whose wall clock can be set; the monotonic clock cannot."""
 
     def __init__(self, folder: Path) -> None:
         self._offset = folder / "offset"
@@ -28,7 +28,7 @@ class ServeByAnotherClock(Serve):
         super().__init__(folder / "r", *CHEAP, *patience)
 
     def set_clock(self, offset: float) -> None:
-        """Set it to so many seconds from the true time."""
+        """Set the wall clock to this many seconds from the true time."""
         self.clock_ahead = offset
         new = self._offset.with_suffix(".new")
         new.write_text(str(offset), "ascii")
@@ -37,14 +37,14 @@ class ServeByAnotherClock(Serve):
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[ServeByAnotherClock]:
-    """A registry by a clock of its own."""
+    """Yield a registry with a settable clock."""
     serve = ServeByAnotherClock(tmp_path)
     with running(serve):
         yield serve
 
 
-def test_who_is_logged_in_stays(serve: ServeByAnotherClock) -> None:
-    """Whatever the clock is set to, they are found, heard, and may come and ask."""
+def test_sessions_survive_clock_changes(serve: ServeByAnotherClock) -> None:
+    """Whatever the clock, users are found, heartbeats count, and logins work."""
     with ExitStack() as stack:
         alice = Member(serve, "alice", port=40_000)
         stack.callback(alice.close)
@@ -55,7 +55,7 @@ def test_who_is_logged_in_stays(serve: ServeByAnotherClock) -> None:
         udp.settimeout(20)
         for n, jump in enumerate(JUMPS):
             serve.set_clock(jump)
-            newcomer = Member(serve, f"new{n}")  # a login sets the registry's alarm anew
+            newcomer = Member(serve, f"new{n}")  # a login reschedules the expiry
             assert newcomer.finds("alice") == "ONLINE"
             newcomer.close()
             udp.sendto(alice.hello(), serve.secure_udp)
@@ -65,9 +65,9 @@ def test_who_is_logged_in_stays(serve: ServeByAnotherClock) -> None:
         print(f"{len(JUMPS)} jumps, {min(JUMPS)} to {max(JUMPS)} s: 0 of 2 logged out")
 
 
-def test_a_token_lives_by_the_wall_clock(serve: ServeByAnotherClock) -> None:
-    """It outlives the process, so no other clock can tell its age: used within 30 days it, or the
-    one that has replaced it, lives on; later it is refused; a clock that is set back ends none.
+def test_tokens_expire_by_the_wall_clock(serve: ServeByAnotherClock) -> None:
+    """A token used within 30 days stays valid or is replaced; later it is refused. Setting the
+    clock back ends none.
     """
     member = Member(serve, "alice", errand=True)
     member.close()

@@ -1,4 +1,4 @@
-"""A registry that has no descriptor left: RLIMIT_NOFILE 64 and 200 who dial."""
+"""A registry without free descriptors: RLIMIT_NOFILE 64 and 200 connections."""
 
 import resource
 import socket
@@ -18,7 +18,7 @@ WATCHED_S = 1.0
 
 
 def _wait_until_none_is_left(pid: int) -> int:
-    """Let the registry take as many dialers as it can; give how many descriptors it has then."""
+    """Wait until the registry has used up its descriptors; return their number."""
     deadline = time.monotonic() + 20
     while True:
         used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
@@ -28,8 +28,8 @@ def _wait_until_none_is_left(pid: int) -> int:
         let_pass(0.01)
 
 
-def test_who_is_in_is_served_while_nobody_can_come_in(tmp_path: Path) -> None:
-    """At both listeners, without spinning; and once the dialers have gone, new ones come in."""
+def test_clients_are_served_without_free_descriptors(tmp_path: Path) -> None:
+    """Existing clients of both listeners are served without spinning, and new ones later."""
     serve = Serve(tmp_path, *CHEAP)
     with running(serve), ExitStack() as stack:
         pid = serve.process.pid
@@ -51,7 +51,7 @@ def test_who_is_in_is_served_while_nobody_can_come_in(tmp_path: Path) -> None:
                 assert udp.recv(100).startswith(b"P2PA")
                 assert alice.finds("alice") == "ONLINE"
                 took.append(look_up_s(asking, 5))
-                udp.settimeout(0.1)  # a pause: what the registry uses now is for the dialers
+                udp.settimeout(0.1)  # a pause, in which only the waiting connections cost CPU
                 with pytest.raises(TimeoutError):
                     udp.recv(1)
                 udp.settimeout(20)
@@ -72,8 +72,8 @@ def test_who_is_in_is_served_while_nobody_can_come_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("descriptors", [6, 8, 10, 12, 16, 24, 63])
-def test_so_few_that_it_cannot_begin(tmp_path: Path, descriptors: int) -> None:
-    """A plain error with what to do, wherever it ran out."""
+def test_too_few_descriptors_to_start(tmp_path: Path, descriptors: int) -> None:
+    """Wherever descriptors run out, the registry exits with a plain error and advice."""
     words = [P2P, "serve", "--data-dir", str(tmp_path / "r"), "--port", "0", "--no-original"]
     done = subprocess.run(
         ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *words],
@@ -90,8 +90,8 @@ def test_so_few_that_it_cannot_begin(tmp_path: Path, descriptors: int) -> None:
 
 @pytest.mark.parametrize("descriptors", range(8, 20, 3))
 @pytest.mark.parametrize("command", [["contacts"], ["status"], ["send", "bob", "x"], ["doctor"]])
-def test_a_client_that_has_few(tmp_path: Path, command: list[str], descriptors: int) -> None:
-    """Whatever it cannot do any more, it says so without a traceback."""
+def test_client_with_few_descriptors(tmp_path: Path, command: list[str], descriptors: int) -> None:
+    """Commands with too few descriptors fail without a traceback."""
     env = environment(tmp_path, P2P_REGISTRY="p2p://127.0.0.1:1", P2P_PASSWORD="password")
     done = subprocess.run(
         ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", P2P, *command],

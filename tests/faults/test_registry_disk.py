@@ -1,5 +1,5 @@
-"""The disk is full, or another process holds the database: whoever is in stays served, who
-registers is told honestly, and when it is over everything works and nothing is half there.
+"""A full disk or a locked database: clients stay served, registrations are refused truthfully, and
+afterwards everything works and nothing is incomplete.
 """
 
 import resource
@@ -21,7 +21,7 @@ STEPS, STEP_BYTES = 100, 777
 
 @contextmanager
 def full_disk(serve: Serve, folder: Path) -> Iterator[None]:
-    """No file of the registry's may grow."""
+    """Keep all files of the registry from growing."""
     sizes = [file.stat().st_size for file in folder.glob("accounts.sqlite3*")]
     _limit_files(serve, min(filter(None, sizes)))
     yield
@@ -30,7 +30,7 @@ def full_disk(serve: Serve, folder: Path) -> Iterator[None]:
 
 @contextmanager
 def locked_database(serve: Serve, folder: Path) -> Iterator[None]:
-    """As somebody does who looks into it by hand."""
+    """Lock the database, as an operator with a shell might."""
     with closing(sqlite3.connect(folder / "accounts.sqlite3", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         yield
@@ -38,9 +38,9 @@ def locked_database(serve: Serve, folder: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("fault", [full_disk, locked_database])
-def test_registrations_are_refused_honestly_and_nothing_else(tmp_path: Path, fault: Fault) -> None:
-    """At both listeners, while look-ups go on, and logins by token; the same names can be had
-    afterwards.
+def test_only_registrations_are_refused(tmp_path: Path, fault: Fault) -> None:
+    """Registrations are refused at both listeners, while searches and logins by token go on; the
+    names are free afterwards.
     """
     serve = Serve(tmp_path, *CHEAP)
     with running(serve), ExitStack() as stack:
@@ -77,9 +77,9 @@ def test_registrations_are_refused_honestly_and_nothing_else(tmp_path: Path, fau
         )
 
 
-def test_whatever_still_fits_on_the_disk_is_whole(tmp_path: Path) -> None:
-    """The disk ends a little later for each registration, so that a commit breaks anywhere: whoever
-    heard OK has an account and its token, and nobody else has either.
+def test_account_is_complete_or_absent(tmp_path: Path) -> None:
+    """The disk is full at a different byte for each registration; each account that was answered
+    with OK is complete, and no other exists.
     """
     serve = Serve(tmp_path, *CHEAP)
     with running(serve):
@@ -116,14 +116,14 @@ def test_whatever_still_fits_on_the_disk_is_whole(tmp_path: Path) -> None:
 
 
 def _limit_files(serve: Serve, size: int | None) -> None:
-    """Let none of the registry's files grow beyond it; None: let them grow."""
+    """Limit the size of the registry's files; None removes the limit."""
     pid = serve.process.pid
     hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard if size is None else size, hard))
 
 
 def _accounts(folder: Path) -> set[str]:
-    """Read who has an account, after a look at the whole file and at the tokens."""
+    """Return the users with an account, after checking the file and the tokens."""
     with closing(sqlite3.connect(folder / "accounts.sqlite3")) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         stray = "SELECT count(*) FROM token WHERE username NOT IN (SELECT username FROM account)"

@@ -1,4 +1,4 @@
-"""SIGTERM under load: the registry exits 0 in bounded time; whatever it began to say is whole."""
+"""SIGTERM under load: the registry exits with 0 in bounded time, and every answer is complete."""
 
 import select
 import selectors
@@ -19,7 +19,7 @@ BOUND_S = 3.5 + 2.0
 
 
 class Talker:
-    """A connection on which as many requests are under way as the wires take."""
+    """A connection with as many requests under way as the buffers hold."""
 
     def __init__(self, raw: Raw, request: bytes) -> None:
         self.raw = raw
@@ -29,7 +29,7 @@ class Talker:
         raw.socket.setblocking(False)
 
     def ask_more(self) -> None:
-        """Send on, never less than whole requests in the long run."""
+        """Send more of the requests."""
         self._unsent = self._unsent or self._requests
         try:
             self._unsent = self._unsent[self.raw.socket.send(self._unsent) :]
@@ -37,22 +37,21 @@ class Talker:
             return
 
     def hear_more(self) -> bool:
-        """Read what has come; False at the end."""
+        """Read what has arrived; return False at the end."""
         try:
             data = self.raw.socket.recv(65536)
         except ssl.SSLWantReadError:
             return True
-        except ConnectionResetError:  # the registry closed over requests of ours
+        except ConnectionResetError:  # the registry closed before it read our requests
             return False
         self.heard += data
         return bool(data)
 
 
 @pytest.mark.parametrize("stuck", [False, pytest.param(True, marks=pytest.mark.long)])
-def test_every_answer_is_whole(tmp_path: Path, stuck: bool) -> None:
-    """Searches without a pause, and registrations under way, each of which is answered.
-
-    `stuck`: one of those who ask has long stopped reading, and loses what no buffer holds.
+def test_every_answer_is_complete(tmp_path: Path, stuck: bool) -> None:
+    """Searches without a pause and registrations under way are all answered. `stuck`: one client
+    has stopped reading and loses what no buffer holds.
     """
     serve = Serve(tmp_path, "--quiet", "--limits", "none")
     with running(serve), ExitStack() as stack:
@@ -68,7 +67,7 @@ def test_every_answer_is_whole(tmp_path: Path, stuck: bool) -> None:
         for i, client in enumerate(registering):
             client.say("REG", f"r{i} password")
         _talk(talkers)
-        # Who came after them has an answer: the registrations have been read, too.
+        # This answer shows that the registrations have been read, too.
         assert serve.dial().ask("SEARCH", "x") == ("SEARCH_RESP", "NOT_FOUND")
         began = time.monotonic()
         serve.signal(signal.SIGTERM)
@@ -85,7 +84,7 @@ def test_every_answer_is_whole(tmp_path: Path, stuck: bool) -> None:
 
 
 def _talk(talkers: list[Talker]) -> None:
-    """Ask and hear, until all have heard something more."""
+    """Send and read until every client has received more."""
     with selectors.DefaultSelector() as selector:
         for talker in talkers:
             selector.register(talker.raw.socket, selectors.EVENT_READ, talker)
@@ -100,7 +99,7 @@ def _talk(talkers: list[Talker]) -> None:
 
 
 def _fill(talker: Talker) -> None:
-    """Ask and do not read, until the registry does not read either."""
+    """Send without reading until the registry stops reading, too."""
     while select.select([], [talker.raw.socket], [], 0.5)[1]:
         talker.ask_more()
 

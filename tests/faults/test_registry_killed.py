@@ -1,4 +1,4 @@
-"""`kill -9` of the registry, again and again, while people register at both listeners."""
+"""`kill -9` of the registry, repeatedly, while users register at both listeners."""
 
 import random
 import sqlite3
@@ -17,9 +17,8 @@ MOST_BETWEEN_KILLS = 40
 
 
 class Registering(threading.Thread):
-    """Somebody who makes one account after another at one listener, until the registry dies.
-
-    `made` are the names for which an OK came, each with its token (none at the original listener).
+    """A user who creates accounts at one listener until the registry dies. `made` are the names
+    that were answered with OK, with their tokens (none at the original listener).
     """
 
     def __init__(self, serve: Serve, name: str, one_more: threading.Semaphore) -> None:
@@ -35,7 +34,7 @@ class Registering(threading.Thread):
                 self._register(f"{self._name}-{len(self.made)}")
                 self._one_more.release()
         except (OSError, AssertionError):
-            return  # it has died
+            return  # the registry has died
 
     def _register(self, name: str) -> None:
         if name.startswith("secure"):
@@ -50,12 +49,12 @@ class Registering(threading.Thread):
             self.made[name] = ""
 
 
-# Python's ssl leaves a socket open if the remote dies between the connection and the handshake.
+# Python's ssl leaks a socket if the remote dies between the connection and the handshake.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.long)])
-def test_every_account_that_was_acknowledged_is_there(tmp_path: Path, kills: int) -> None:
-    """And whole: each of the secure listener with its token, and no token without its account."""
+def test_every_acknowledged_account_survives(tmp_path: Path, kills: int) -> None:
+    """Each account of the secure listener has its token, and no token is without an account."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     rng = random.Random(seed)
@@ -88,7 +87,7 @@ def test_every_account_that_was_acknowledged_is_there(tmp_path: Path, kills: int
 
 
 def _all_can_log_in(serve: Serve, made: dict[str, str]) -> None:
-    """By token where there is one, by password elsewhere."""
+    """Log in to each account, by token if there is one."""
     for name, token in made.items():
         if token:
             with closing(Secure(serve)) as client:
@@ -100,7 +99,7 @@ def _all_can_log_in(serve: Serve, made: dict[str, str]) -> None:
 
 
 def _accounts(folder: Path) -> set[str]:
-    """Read who has an account, after a look at the whole file and at the tokens."""
+    """Return the users with an account, after checking the file and the tokens."""
     with closing(sqlite3.connect(folder / "accounts.sqlite3")) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         named = {name for (name,) in database.execute("SELECT username FROM account")}

@@ -1,4 +1,4 @@
-"""A registry dies with many logged in, is started again, and all come back at once by token."""
+"""A registry with many sessions dies, is restarted, and all clients return by token."""
 
 import math
 import resource
@@ -18,8 +18,8 @@ SLOW_HASH = f"$argon2id$v=19$m=19456,t=50,p=1${'A' * 22}${'A' * 43}"
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("users", [200, pytest.param(10_000, marks=pytest.mark.long)])
-def test_all_come_back_by_token(tmp_path: Path, users: int) -> None:
-    """And no password is looked at: to check one would take half a second."""
+def test_all_clients_return_by_token(tmp_path: Path, users: int) -> None:
+    """No password is checked, which would take half a second each."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if users + 200 > most:

@@ -1,4 +1,4 @@
-"""Who says nothing, half of something, or a byte at a time costs the registry's others nothing."""
+"""Silent and slow clients cost the registry's other clients nothing."""
 
 import selectors
 import socket
@@ -25,8 +25,8 @@ _LIMITS = {
 _OPTIONS = [word for name, number in _LIMITS.items() for word in ("--limit", f"{name}={number:g}")]
 
 
-def test_500_silent_sockets(tmp_path: Path) -> None:
-    """At each listener as many as its limit stay, the rest are hung up on; others are served."""
+def test_500_silent_connections(tmp_path: Path) -> None:
+    """Each listener keeps as many as its limit and closes the rest; others are served."""
     serve = Serve(tmp_path, "--quiet", "--password-cost", "64:1", *_OPTIONS)
     with running(serve), ExitStack() as stack:
         asking = _logged_in(serve)
@@ -47,13 +47,13 @@ def test_500_silent_sockets(tmp_path: Path) -> None:
             f"{SILENT} silent, {hung_up_on} hung up on: a look-up took {meanwhile / alone:.1f}"
             f" times as long ({alone * 1000:.2f} ms, {meanwhile * 1000:.2f} ms), {grown} KiB more"
         )
-        # All that never shook hands go in the end; who may look up without a login may stay.
+        # Those without a handshake end, too; anonymous clients of the original listener may stay.
         _wait_for_ends(silent, SILENT - ANONYMOUS, 20)
         assert asking.ask("SEARCH", "nobody") == ("SEARCH_RESP", "NOT_FOUND")
 
 
-def test_a_frame_that_does_not_end_has_a_deadline(tmp_path: Path) -> None:
-    """Before login and after it, half a frame or a byte at a time: no byte more puts it off."""
+def test_incomplete_frame_has_a_deadline(tmp_path: Path) -> None:
+    """Further bytes do not extend the deadline, before or after a login."""
     serve = Serve(tmp_path, "--quiet", "--password-cost", "64:1", *_OPTIONS)
     with running(serve), ExitStack() as stack:
         asking = _logged_in(serve)
@@ -118,5 +118,5 @@ def _ended(sock: socket.socket) -> bool:
 
 
 def _drip(sock: socket.socket, byte: bytes) -> None:
-    with suppress(BrokenPipeError, ConnectionResetError):  # the selector says so
+    with suppress(BrokenPipeError, ConnectionResetError):  # the selector reports it
         sock.sendall(byte)

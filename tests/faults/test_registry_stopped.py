@@ -1,4 +1,4 @@
-"""SIGSTOP and SIGCONT, of the registry and of a client: nobody is lost who need not be."""
+"""SIGSTOP and SIGCONT of the registry and of a client: no session is lost without need."""
 
 import json
 import select
@@ -19,10 +19,10 @@ _TIMES = ("--hello-interval", "0.2", "--hello-patience", str(PATIENCE))
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["that waited", "that the system dropped"])
-def test_who_cannot_be_heard_is_not_silent(tmp_path: Path, kept: bool) -> None:
-    """The registry stands still until all patience is over. HELLOs that came in time are read
-    before anybody is put offline; if it stood still for so long that some may have been dropped,
-    patience begins anew. Who says nothing then either is hung up on.
+def test_stopped_registry_does_not_expire_its_clients(tmp_path: Path, kept: bool) -> None:
+    """The registry is stopped past the patience. HELLOs that arrived in time are read before
+    clients expire; after a longer stop, when some may have been dropped, the patience restarts. A
+    silent client is then disconnected.
     """
     serve = Serve(tmp_path / "r", *CHEAP, *_TIMES)
     with running(serve), ExitStack() as stack:
@@ -49,7 +49,7 @@ def test_who_cannot_be_heard_is_not_silent(tmp_path: Path, kept: bool) -> None:
         silent = Member(serve, "silent", port=50_000)
         stack.callback(silent.close)
         all_say_hello()
-        let_pass(0.1)  # and the registry waits in its select, as it nearly always does
+        let_pass(0.1)  # so that the registry waits in its select, as it nearly always does
         _stop(serve)
         stopped = time.monotonic()
         if kept:
@@ -64,8 +64,8 @@ def test_who_cannot_be_heard_is_not_silent(tmp_path: Path, kept: bool) -> None:
         print(f"{MEMBERS + 1} of {MEMBERS + 1} online after the registry stood still")
 
 
-def test_a_client_that_was_stopped_comes_back(tmp_path: Path) -> None:
-    """The real node: online while its patience lasts, offline after that, and back by itself."""
+def test_stopped_client_returns(tmp_path: Path) -> None:
+    """A stopped node is online within its patience, then offline, and returns by itself."""
     serve = Serve(tmp_path / "r", *CHEAP, *_TIMES)
     home = environment(tmp_path / "alice", P2P_REGISTRY=serve.join, P2P_PASSWORD="password")
     with running(serve):

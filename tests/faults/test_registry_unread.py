@@ -1,4 +1,4 @@
-"""A client that never reads what it is told: it costs a bounded memory, and then its own link."""
+"""A client that never reads costs bounded memory, and then its own connection."""
 
 import os
 import socket
@@ -12,8 +12,8 @@ MANY = 30_000
 SEND_QUEUE = 96 * 1024
 
 
-def test_news_that_nobody_reads(tmp_path: Path) -> None:
-    """Nothing can wait for a question here: the registry tells a watcher unasked. Others go on."""
+def test_watcher_that_never_reads_is_disconnected(tmp_path: Path) -> None:
+    """Presence updates are sent unasked, so they cannot wait for the client; others are served."""
     serve = Serve(tmp_path, *CHEAP, "--limit", f"send-queue={SEND_QUEUE}")
     with running(serve), ExitStack() as stack:
         moving = Member(serve, "bob", port=30_000)
@@ -27,14 +27,14 @@ def test_news_that_nobody_reads(tmp_path: Path) -> None:
         told = 0
         while _descriptors(serve) == descriptors:
             assert told < MANY, "the link of who never reads is still open"
-            # One after the other: what happens in one turn is told once.
+            # One at a time, since the changes of one turn are one update.
             assert moving.tell("PS_PORT", port=30_000 + told)[1] == {"outcome": "OK"}
             told += 1
         grown = resident_kib(serve) - memory
         assert other.finds("bob") == "ONLINE"
         print(f"closed after {told} pieces of news that nobody read, {grown} KiB more")
         assert grown < 2048
-        while watcher.socket.recv(65536):  # what the system had taken, and then the end
+        while watcher.socket.recv(65536):  # what was in the system's buffers, then the end
             pass
 
 

@@ -1,4 +1,4 @@
-"""The registry is away when we start: who has a login waits for it, and loses nothing meanwhile."""
+"""The registry is down when a node starts: a node with a token waits for it without losses."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.programs import Program, running
 
 @pytest.fixture
 def people(tmp_path: Path) -> People:
-    """The two; the registry is away, and comes back on the same port at `again`."""
+    """Return the two users of a registry that is down."""
     registry = Registry(tmp_path / "r")
     people = People(registry, tmp_path)
     registry.kill()
@@ -19,15 +19,15 @@ def people(tmp_path: Path) -> People:
 
 
 class Again(Registry):
-    """The same registry, back on the port that its join link names."""
+    """The same registry, back on the port of its join link."""
 
     def __init__(self, folder: Path, join: str) -> None:
         self.port = int(join.partition("#")[0].rpartition(":")[2])
         super().__init__(folder, secure_port=self.port)
 
 
-def test_it_is_waited_for(people: People, tmp_path: Path) -> None:
-    """As a program and as a person; what they write waits, and goes out when it is back."""
+def test_node_waits_for_the_registry(people: People, tmp_path: Path) -> None:
+    """Lines written meanwhile are queued and sent when the registry is back."""
     alice = Program("login", "alice", "--json", env=people.env["alice"])
     bob = Program("login", "bob", env=people.env["bob"])
     with running(alice), running(bob):
@@ -51,15 +51,15 @@ def test_it_is_waited_for(people: People, tmp_path: Path) -> None:
     "words",
     [("login", "alice", "--once"), ("login", "alice", "--json", "--once"), ("search", "bob")],
 )
-def test_who_wants_an_answer_at_once_has_it(people: People, words: tuple[str, ...]) -> None:
-    """Exit 3."""
+def test_one_shot_commands_fail_at_once(people: People, words: tuple[str, ...]) -> None:
+    """Commands that need an answer exit with 3."""
     code, said, err = people.run("alice", *words)
     assert code == 3
     assert "cannot reach the registry" in "".join([*said, err])
 
 
-def test_who_has_no_login_is_told_at_once(people: People) -> None:
-    """There is nothing to wait with: the address may be wrong."""
+def test_login_without_a_token_fails_at_once(people: People) -> None:
+    """Without a token there is nothing to wait with, and the address may be wrong."""
     env = people.env["alice"] | {"P2P_HOME": people.env["alice"]["P2P_HOME"] + "-new"}
     program = Program("login", "alice", env=env)
     code, err = program.end()
