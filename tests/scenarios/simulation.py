@@ -1,7 +1,6 @@
-"""Nodes, a registry and everything that can go wrong between them, by a seed.
-
-Real nodes on memory wires, real profiles on disk, a clock that is moved by hand. A node that
-crashes leaves what its disk has and nothing else: its callbacks, timers and wires are dead.
+"""Nodes, a registry and every failure between them, by a seed. Real nodes on memory transports,
+real profiles on disk, a fake clock. A node that crashes leaves only what is on its disk: its
+callbacks, timers and connections are dead.
 """
 
 import random
@@ -34,7 +33,7 @@ _RECENT = 30
 
 
 class _Row(NamedTuple):
-    """A line, read without the history's own code."""
+    """A line, read without the code of the history."""
 
     id: int
     text: str
@@ -51,7 +50,7 @@ class MortalLoop:
         self._stopped: list[Callable[[], None]] | None = None
 
     def stop(self) -> None:
-        """Call nothing until `go_on`, which calls what was due meanwhile."""
+        """Call nothing until `go_on`, which then calls what was due."""
         if self._stopped is None:
             self._stopped = []
 
@@ -80,7 +79,7 @@ class MortalLoop:
 
 
 class MortalNetwork(MemoryNetwork):
-    """The network as one process sees it: what is dialled when it dies comes to nobody."""
+    """The network as one process sees it: connections that open after its death are closed."""
 
     def __init__(self, internet: MemoryInternet, host: str, life: MortalLoop) -> None:
         super().__init__(internet, host)
@@ -108,7 +107,7 @@ class MortalNetwork(MemoryNetwork):
 
 
 class Life:
-    """One process of one person, from its start to its end, and what it showed."""
+    """One process of one user from its start to its end, and what it showed."""
 
     def __init__(self, world: World, name: str, host: str, home: Home, taken: set[str]) -> None:
         self.name = name
@@ -141,10 +140,9 @@ class Life:
 
 
 class Simulation:
-    """A world that lives through one schedule after another; `check` says what is wrong.
-
-    `copies`: disks are put back from older copies too, and copies of a person run at once. What was
-    said after a copy was made may then be gone with the disk; nothing else may.
+    """A world that runs one schedule after another; `check` returns what is wrong. With `copies`,
+    disks are also replaced by older copies, and copies of a profile run at once. Lines sent after a
+    copy was made may then be lost with the disk; no others may.
     """
 
     def __init__(self, folder: Path, people: int, *, copies: bool = False) -> None:
@@ -153,7 +151,7 @@ class Simulation:
         self._count = 0
         self.taken: set[str] = set()
         """What was ever on a disk of those to whom it was said."""
-        self._was_older: set[str] = set()  # whose disk has been an older one, or one of two
+        self._was_older: set[str] = set()  # whose disk was rewound or copied
         self._weights = _WEIGHTS if copies else (*_WEIGHTS[:-_OF_COPIES], *[0] * _OF_COPIES)
         self.world = World(Loop(FakeClock(), strict=True), folder, secure=True)
         self.names = NAMES[:people]
@@ -171,13 +169,15 @@ class Simulation:
                     self._make_friends(caller, callee)
 
     def start(self, name: str) -> None:
-        """Start somebody's process, at another address than before."""
+        """Start a user's process at a new address."""
         self._hosts += 1
         host = f"10.0.{self._hosts // 250}.{self._hosts % 250 + 2}"
         self.lives[name] = Life(self.world, name, host, self.world.home(name), self.taken)
 
     def crash(self, name: str, *, told: bool = True) -> None:
-        """Let it die between two steps; unless `told`, its machine vanishes, and wires stay."""
+        """Kill a process between two steps. Unless `told`, its machine vanishes and connections
+        stay open.
+        """
         life = self.lives.pop(name)
         life.loop.alive = False
         host = life.host
@@ -191,12 +191,12 @@ class Simulation:
             if told:
                 end.end(None)
             else:
-                end.is_stopped = lambda _: True  # nobody is told, until TCP gives up
+                end.is_stopped = lambda _: True  # the remote notices only when TCP gives up
                 self.world.loop.call_later(_TCP_GIVES_UP, partial(end.other.end, LinkLost("lost")))
         self._check_shown(life)
 
     def run(self, seed: int) -> None:
-        """Live through one schedule, then let everything heal."""
+        """Run one schedule, then let everything recover."""
         rng = random.Random(seed)
         for _ in range(STEPS):
             rng.choices(_STEPS, weights=self._weights)[0](self, rng)
@@ -205,7 +205,7 @@ class Simulation:
         self._heal()
 
     def check(self) -> list[str]:
-        """Compare what every sender kept with what every receiver has."""
+        """Compare what each sender kept with what each receiver has."""
         wrong: list[str] = []
         for sender in self.names:
             for receiver in self.names:
@@ -216,7 +216,7 @@ class Simulation:
         return wrong
 
     def close(self) -> None:
-        """Give back the files."""
+        """Release the files."""
         for name in tuple(self.lives):
             self.crash(name)
         self.world.close()
@@ -228,7 +228,7 @@ class Simulation:
             out = self._lines(homes[0], receiver, outgoing=True)
             got = self._lines(homes[1], sender, outgoing=False, limit=1000)
             untrue = _untrue(out, got, receiver in self._was_older)
-            if {sender, receiver} <= self._was_older:  # nobody can know what a third copy lacks
+            if {sender, receiver} <= self._was_older:  # the lines of a third copy are unknown
                 untrue = [what for what in untrue if what.text not in self.taken]
             return [f"{sender} to {receiver}: {text} {what}" for text, what in untrue]
         out = self._lines(homes[0], receiver, outgoing=True)
@@ -256,7 +256,7 @@ class Simulation:
         return [_Row(*row) for row in rows][::-1]
 
     def _check_shown(self, life: Life) -> None:
-        """What one process showed, it showed once, and it is on the disk."""
+        """Check that the process showed each line once, and that it is on disk."""
         assert len(life.shown) == len(set(life.shown)), f"{life.name} showed a line twice"
         for contact in self.names:
             recent = {line.id for line in self._lines(life.home, contact, outgoing=False)}
@@ -275,9 +275,9 @@ class Simulation:
             self._registry_step(random.Random(0))
         self._go_on_all()
         for name in sorted(set(self.lives) - set(self.names)):
-            self.crash(name)  # of two copies that ran, one is thrown away
-        must_talk = bool(self._was_older)  # what a disk lacks is found out so
-        for pause in (0, 3, 10, 60, *[60] * 20):  # as long as the longest pause between two tries
+            self.crash(name)  # of two running copies one is discarded
+        must_talk = bool(self._was_older)  # which reveals what a disk lacks
+        for pause in (0, 3, 10, 60, *[60] * 20):  # as long as the longest retry pause
             self._start_all()
             if must_talk and self._all_are_online:
                 must_talk = False
@@ -290,7 +290,7 @@ class Simulation:
     def _start_all(self) -> None:
         for name in self.names:
             if name in self.lives and self.lives[name].node.standing is SessionState.STOPPED:
-                self.crash(name)  # there was no registry when it started, so it gave up
+                self.crash(name)  # it gave up, since there was no registry when it started
             if name not in self.lives:
                 self.start(name)
 
@@ -321,11 +321,11 @@ class Simulation:
                 )
 
     def _wish(self, rng: random.Random) -> None:
-        """Everybody wishes to talk to everybody, at once."""
+        """Let users open chats with each other at once."""
         for _, life in sorted(self.lives.items()):
             for contact in self.names:
                 if contact != life.name and rng.random() < 0.5:
-                    with suppress(UsageError):  # it wishes so already
+                    with suppress(UsageError):  # it is open already
                         life.node.call(contact)
 
     def _leave(self, rng: random.Random) -> None:
@@ -335,7 +335,7 @@ class Simulation:
                     life.node.leave(contact)
 
     def _cut(self, rng: random.Random) -> None:
-        """Cut a wire, at any byte of what is on it."""
+        """Cut a connection at any byte under way."""
         wires = self.world.internet.wires
         wires[:] = [pair for pair in wires if not (pair[0].ended and pair[1].ended)]
         if not wires:
@@ -371,13 +371,13 @@ class Simulation:
         advance(self.world.loop, rng.choice((0.1, 0.6, 2.0, 30.0)))
 
     def _jump(self, _: random.Random) -> None:
-        """The machines slept: everything that was due is late."""
+        """Let the machines sleep, so that everything that was due is late."""
         clock = self.world.loop.now
         assert isinstance(clock, FakeClock)
         clock.time += 5000
 
     def _stop(self, rng: random.Random) -> None:
-        """A process is sent SIGSTOP: somebody's, or the registry's."""
+        """Send SIGSTOP to the process of a user or the registry."""
         name = rng.choice(["", *sorted(self.lives)])
         if name:
             self.lives[name].loop.stop()
@@ -393,7 +393,9 @@ class Simulation:
             self.world.internet.go_on(life.host)
 
     def _move(self, rng: random.Random) -> None:
-        """A machine vanishes and its person goes on at another, while the old links stand open."""
+        """Let a machine vanish and its user continue at another one, while old connections stay
+        open.
+        """
         here = sorted(set(self.lives) & set(self.names))
         if here:
             name = rng.choice(here)
@@ -407,7 +409,7 @@ class Simulation:
         self.world.copy_profile(name, self._copies[name])
 
     def _restore(self, rng: random.Random) -> None:
-        """Somebody's disk is an older copy from now on."""
+        """Replace a user's disk by an older copy."""
         if not self._copies:
             self._back_up(rng)
             return
@@ -419,7 +421,7 @@ class Simulation:
         self.start(name)
 
     def _run_a_copy(self, rng: random.Random) -> None:
-        """A second process of somebody's runs on a copy of the profile, beside the first."""
+        """Run a second process of a user on a copy of the profile, beside the first."""
         name = rng.choice(self.names)
         self._count += 1
         copy = f"{name}-{self._count}"
@@ -436,7 +438,7 @@ class _Untrue(NamedTuple):
 
 
 def _untrue(out: list[_Row], got: list[_Row], older_receiver: bool) -> list[_Untrue]:
-    """Return what is not true of lines between two, one of whose disks is an older copy."""
+    """Return what is wrong with the lines between two users, one of whom has an older disk."""
     theirs = [line.text for line in got]
     wrong = [_Untrue(f"{text} again", "came") for text in set(theirs) if theirs.count(text) > 1]
     for line in out:

@@ -1,4 +1,4 @@
-"""A registry that has too much to do says so, and is asked again later."""
+"""A busy registry answers SLOW_DOWN, and clients try again later."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from tests.world import World
 A, B = "10.0.0.2", "10.0.0.3"
 
 
-def test_a_first_login_is_told(secure_world: World) -> None:
-    """With the seconds after which to try again; nothing is guessed about the password."""
+def test_busy_registry_is_reported_at_the_first_login(secure_world: World) -> None:
+    """The error has the time to wait and says nothing about the password."""
     world = secure_world
     world.worker.full = True
     (event,) = world.person("alice", A).told()
@@ -23,8 +23,8 @@ def test_a_first_login_is_told(secure_world: World) -> None:
         )
 
 
-def test_a_node_that_was_online_waits_and_comes_back(secure_world: World) -> None:
-    """At least as long as it was told."""
+def test_node_waits_and_logs_in_again(secure_world: World) -> None:
+    """A node that was online waits at least as long as the registry says."""
     world = secure_world
     alice = world.person("alice", A)
     world.kill_registry()

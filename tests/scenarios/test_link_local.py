@@ -1,4 +1,4 @@
-"""Two people and a registry on one network without addresses of its own (RFC 4291, 2.5.6)."""
+"""Two users and a registry on a network with link-local addresses only (RFC 4291, 2.5.6)."""
 
 import ipaddress
 from pathlib import Path
@@ -11,7 +11,7 @@ _INTERFACES = Path("/proc/net/if_inet6")
 
 
 def _link_local() -> str:
-    """Return an address of this machine with its zone; skip the test where there is none."""
+    """Return a link-local address of this machine with its zone, or skip the test."""
     for line in _INTERFACES.read_text().splitlines() if _INTERFACES.exists() else ():
         digits, *_, name = line.split()
         address = ipaddress.IPv6Address(bytes.fromhex(digits))
@@ -20,8 +20,8 @@ def _link_local() -> str:
     pytest.skip("this machine has no link-local IPv6 address")
 
 
-def test_a_zone_is_kept_from_the_link_to_the_chat(tmp_path: Path) -> None:
-    """In --join-host, in the link, for TCP and UDP, and for contacts, whom the registry names."""
+def test_zone_is_kept_from_the_link_to_the_chat(tmp_path: Path) -> None:
+    """The zone is used for --join-host, the link, TCP, UDP and the addresses of contacts."""
     host = _link_local()
     serve = Program(
         *("serve", "--data-dir", str(tmp_path / "registry"), "--port", "0", "--no-original"),
@@ -58,10 +58,10 @@ def test_a_zone_is_kept_from_the_link_to_the_chat(tmp_path: Path) -> None:
     ("host", "link"),
     [("127.0.0.1", "p2p://127.0.0.1:"), ("::1", "p2p://[::1]:"), ("::", "p2p://")],
 )
-def test_the_join_link_leads_to_where_the_registry_listens(
-    tmp_path: Path, host: str, link: str
-) -> None:
-    """On one address: by that; on all: by the machine's name."""
+def test_join_link_matches_the_listening_address(tmp_path: Path, host: str, link: str) -> None:
+    """The link has the address that the registry listens on, or the machine's name if it listens on
+    all.
+    """
     serve = Program(
         *("serve", "--data-dir", str(tmp_path), "--port", "0", "--no-original", "--host", host),
         env=environment(tmp_path / "home"),
@@ -72,8 +72,8 @@ def test_the_join_link_leads_to_where_the_registry_listens(
         assert ("[::]" in join, host == "::" and "127.0.0.1" in join) == (False, False)
 
 
-def test_a_join_host_that_is_none(tmp_path: Path) -> None:
-    """Nobody could join by it: refused before anything is opened."""
+def test_invalid_join_host_is_refused(tmp_path: Path) -> None:
+    """A join host that no client can use is refused before a listener opens."""
     serve = Program(
         "serve", "--data-dir", str(tmp_path), "--join-host", "*", env=environment(tmp_path)
     )

@@ -1,4 +1,4 @@
-"""A disk is restored from a backup, or two copies of one speak: nothing is lost or flows twice."""
+"""A disk is restored from a backup, or two copies of one are used: no line is lost or repeated."""
 
 import pytest
 
@@ -11,12 +11,12 @@ from tests.world import Person, World
 
 @pytest.fixture
 def world(secure_world: World) -> World:
-    """Only the secure dialect keeps lines."""
+    """Return a world of the secure dialect, which stores lines."""
     return secure_world
 
 
 def say(world: World, who: Person, contact: str, *said: str) -> None:
-    """Queue lines, and let them go out if they can."""
+    """Queue lines and send them if possible."""
     who.node.conversations.outbox.queue(contact, said, lambda _: None, lambda _: None)
     world.settle()
 
@@ -31,8 +31,10 @@ def incoming(person: Person, contact: str) -> list[str]:
     return [line.text for line in person.node.history.lines(contact) if not line.outgoing]
 
 
-def test_an_older_copy_of_the_receivers_disk(world: World) -> None:
-    """What was acknowledged is not said again; both are told; by order it is, and shown once."""
+def test_rewound_receiver(world: World) -> None:
+    """Acknowledged lines are not sent again unasked; both users are told, and a retry shows each
+    line once.
+    """
     alice, bob = friends(world)
     say(world, alice, "bob", "one")
     backup = world.copy_home("bob", "backup of bob")
@@ -61,8 +63,8 @@ def test_an_older_copy_of_the_receivers_disk(world: World) -> None:
     assert set(states(alice, "bob")) == {LineState.DELIVERED}
 
 
-def test_what_is_said_again_is_shown_once(world: World) -> None:
-    """The contact had it after all, and says an older position, as a thief of the key could."""
+def test_retried_lines_are_shown_once(world: World) -> None:
+    """A contact who still has the lines does not show them again."""
     alice, bob = friends(world)
     backup = world.copy_home("bob", "backup of bob")
     say(world, alice, "bob", "one", "two")
@@ -79,8 +81,8 @@ def test_what_is_said_again_is_shown_once(world: World) -> None:
     assert incoming(bob, "alice") == ["one", "two", "four"]
 
 
-def test_an_older_copy_of_the_senders_disk(world: World) -> None:
-    """Its lines have numbers that the contact knows of others: they come nevertheless."""
+def test_rewound_sender(world: World) -> None:
+    """Lines whose numbers the contact knows from other lines still arrive."""
     alice, bob = friends(world)
     say(world, alice, "bob", "one")
     backup = world.copy_home("alice", "backup of alice")
@@ -108,8 +110,8 @@ def test_an_older_copy_of_the_senders_disk(world: World) -> None:
     assert ends == [None]
 
 
-def test_two_copies_of_one_disk_speak_in_turn(world: World) -> None:
-    """Everything that either says comes, once."""
+def test_two_copies_used_in_turn(world: World) -> None:
+    """Every line of either copy arrives once."""
     alice, bob = friends(world)
     world.copy_home("alice", "second machine")
     stop(world, alice)

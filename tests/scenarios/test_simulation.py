@@ -1,7 +1,6 @@
-"""Whatever is cut and whoever crashes: every line that was kept comes, once, in order.
-
-`P2PCHAT_SCHEDULES=50000` runs so many schedules; a failing one names its seeds, and
-`P2PCHAT_SEEDS=300:325:2:0` runs those alone (from, to, people, copies), which replays it.
+"""Whatever is cut and whoever crashes, every stored line arrives once, in order.
+`P2PCHAT_SCHEDULES=50000` runs this many schedules. A failing one prints its seeds, and
+`P2PCHAT_SEEDS=300:325:2:0` (from, to, people, copies) replays it.
 """
 
 import os
@@ -48,7 +47,7 @@ Chunk = tuple[int, int, int, int]
 
 
 def run_chunk(chunk: Chunk) -> str:
-    """Run the schedules of some seeds in one world; give what went wrong first."""
+    """Run the schedules of some seeds in one world; return the first failure."""
     first, last, people, copies = chunk
     shared_memory = Path("/dev/shm")  # noqa: S108  # disks are slow, and may fail elsewhere
     where = shared_memory if shared_memory.is_dir() else None
@@ -68,9 +67,8 @@ def run_chunk(chunk: Chunk) -> str:
 
 
 def chunks(count: int) -> list[Chunk]:
-    """Give the seeds of so many schedules: of two people, and of three in every fifth world.
-
-    In every third world disks are copied.
+    """Return the seeds of this many schedules, in every fifth world with three users instead of
+    two. In every third world disks are copied.
     """
     return [
         (first, min(first + _CHUNK, count), 3 if n % 5 == 4 else 2, n % 3 == 2)
@@ -80,8 +78,8 @@ def chunks(count: int) -> list[Chunk]:
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("part", range(_PARTS))
-def test_every_line_comes_once_and_in_order(part: int) -> None:
-    """In parts, for as many processors as there are."""
+def test_every_line_arrives_once_in_order(part: int) -> None:
+    """Split into parts that run in parallel."""
     wanted = chunks(SCHEDULES)[part::_PARTS]
     if "P2PCHAT_SEEDS" in _ENVIRONMENT:
         first, last, people, copies = map(int, _ENVIRONMENT["P2PCHAT_SEEDS"].split(":"))
@@ -120,7 +118,7 @@ class LosingLink:
 
 
 def no_dedupe(patch: pytest.MonkeyPatch) -> None:
-    """A session forgets what its node has when it is made, and takes it again."""
+    """A session forgets which lines it has and accepts them again."""
 
     def progress(self: Thread) -> Progress:
         return original(self)._replace(last_in=0, in_sum=NO_SUM)
@@ -131,7 +129,7 @@ def no_dedupe(patch: pytest.MonkeyPatch) -> None:
 
 
 def ack_before_commit(patch: pytest.MonkeyPatch) -> None:
-    """A line is acknowledged when it comes, and a slow disk keeps it a few turns later."""
+    """A line is acknowledged on arrival and stored a few turns later."""
     wires: dict[ChatSession, SessionLink] = {}
 
     def init(
@@ -158,7 +156,7 @@ def ack_before_commit(patch: pytest.MonkeyPatch) -> None:
 
 
 def resend_out_of_order(patch: pytest.MonkeyPatch) -> None:
-    """The last line first."""
+    """The last line is sent first."""
 
     def waiting(self: Thread, after: int, limit: int) -> list[KeptLine]:
         return original(self, after, limit)[::-1]
@@ -168,7 +166,7 @@ def resend_out_of_order(patch: pytest.MonkeyPatch) -> None:
 
 
 def lost_queue_on_reconnect(patch: pytest.MonkeyPatch) -> None:
-    """What waited when the link came up is not sent on it."""
+    """Lines that were queued when the link came up are not sent."""
 
     def link_up(self: ChatSession, wire: SessionLink) -> None:
         self.flush()
@@ -179,8 +177,8 @@ def lost_queue_on_reconnect(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ChatSession, "link_up", link_up)
 
 
-def acknowledged_by_number(patch: pytest.MonkeyPatch) -> None:
-    """What a contact has counted is taken for ours, whatever it was."""
+def acknowledge_by_number_only(patch: pytest.MonkeyPatch) -> None:
+    """A contact's position is accepted although it counts other lines."""
 
     def receive(self: ChatSession, message: Message) -> None:
         if isinstance(message, Sync):
@@ -196,8 +194,8 @@ def acknowledged_by_number(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ChatSession, "receive", receive)
 
 
-def older_disk_of_a_contact_is_not_noticed(patch: pytest.MonkeyPatch) -> None:
-    """What was acknowledged stays delivered, though the disk is another one now."""
+def ignore_rewound_contact(patch: pytest.MonkeyPatch) -> None:
+    """Acknowledged lines stay delivered although the contact's disk was rewound."""
 
     def rebase(self: Thread, progress: Progress, number: int, total: str) -> Rebased:
         return original(self, progress, max(number, progress.acked), total)
@@ -220,7 +218,7 @@ def lines_are_known_by_their_numbers(patch: pytest.MonkeyPatch) -> None:
 
 
 def old_link_ends_presence(patch: pytest.MonkeyPatch) -> None:
-    """When the link of a machine that has vanished ends, its user is offline, wherever they are."""
+    """The end of a vanished machine's link makes its user offline, wherever they are now."""
 
     def leave(
         self: PresenceTable, online_session: OnlineSession, *, elsewhere: bool = False
@@ -232,7 +230,7 @@ def old_link_ends_presence(patch: pytest.MonkeyPatch) -> None:
 
 
 def run_here(count: int) -> str:
-    """Run some schedules in this process; give what went wrong first."""
+    """Run some schedules in this process; return the first failure."""
     for chunk in chunks(count):
         said = run_chunk(chunk)
         if said:
@@ -247,29 +245,29 @@ def run_here(count: int) -> str:
         ack_before_commit,
         resend_out_of_order,
         lost_queue_on_reconnect,
-        acknowledged_by_number,
-        older_disk_of_a_contact_is_not_noticed,
-        lines_are_known_by_their_numbers,
+        acknowledge_by_number_only,
+        ignore_rewound_contact,
+        identify_lines_by_number,
         old_link_ends_presence,
     ],
 )
-def test_a_seeded_bug_is_caught(
+def test_seeded_bug_is_caught(
     bug: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The checker can fail."""
+    """The checker finds each seeded bug."""
     bug(monkeypatch)
     said = run_here(500)
     print(said)
     assert said
 
 
-def test_without_the_bugs_the_same_schedules_are_fine() -> None:
-    """So it was the bug."""
+def test_schedules_pass_without_the_bugs() -> None:
+    """The same schedules pass, so it is the bug that the checker finds."""
     assert run_here(50) == ""
 
 
-def test_a_seeded_wrong_key_is_caught(secure_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is published under a name gets what was written to another key."""
+def test_seeded_wrong_key_is_caught(secure_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug that sends lines to whichever key is published is found."""
 
     def key_to_call(self: Contacts, username: str, published: bytes | None) -> bytes:
         return published or b""

@@ -1,4 +1,6 @@
-"""Who is whom: pinned keys, impostors, lying registries, verified, blocked, in clear."""
+"""Identity: pinned keys, impostors, lying registries, verified and blocked contacts, chats in
+clear.
+"""
 
 import dataclasses
 
@@ -25,7 +27,7 @@ A, B, C = "10.0.0.2", "10.0.0.3", "10.0.0.4"
 
 @pytest.fixture
 def world(secure_world: World) -> World:
-    """The secure dialect."""
+    """Return a world of the secure dialect."""
     return secure_world
 
 
@@ -34,7 +36,7 @@ def chat(world: World, caller: Person, callee: Person) -> None:
     world.settle()
     if callee.node.called_by:
         callee.node.accept()
-    else:  # they know each other, and the link is there
+    else:  # they are contacts already
         callee.node.call(caller.name)
     world.settle()
 
@@ -53,8 +55,8 @@ def leave(world: World, *people: Person) -> None:
         person.told()
 
 
-def test_the_first_chat_pins_both_keys(world: World) -> None:
-    """Unverified, until the safety numbers were compared; then for good."""
+def test_first_chat_pins_both_keys(world: World) -> None:
+    """The contact is unverified until marked as verified, which then lasts."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     chat(world, alice, bob)
     assert ChatStarted("bob", Security.UNVERIFIED) in alice.told()
@@ -74,8 +76,8 @@ def test_the_first_chat_pins_both_keys(world: World) -> None:
     assert ChatStarted("alice", Security.UNVERIFIED) in bob.told()
 
 
-def test_nothing_of_a_chat_is_on_the_wire_in_clear(world: World) -> None:
-    """Nor of a login."""
+def test_nothing_of_a_chat_is_sent_in_clear(world: World) -> None:
+    """Neither names nor texts are visible on the wire."""
     seen: list[bytes] = []
     alice, bob = world.person("alice", A), world.person("bob", B)
     for left, right in world.internet.wires:
@@ -93,8 +95,8 @@ def test_nothing_of_a_chat_is_on_the_wire_in_clear(world: World) -> None:
     assert not [d for d in seen if b"the-secret-text" in d or b"alice" in d]
 
 
-def test_the_longest_text_at_its_worst_arrives(world: World) -> None:
-    """64 KiB of what JSON must escape are six times as many on the wire."""
+def test_longest_text_arrives_when_escaped(world: World) -> None:
+    """64 KiB of characters that JSON must escape arrive."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     chat(world, alice, bob)
     for c in ('"', "\x01", "é"):
@@ -106,8 +108,8 @@ def test_the_longest_text_at_its_worst_arrives(world: World) -> None:
         assert len(event.text) == len(text)
 
 
-def test_a_changed_key_of_a_callee_is_refused(world: World) -> None:
-    """Bob comes back with a new profile; the registry publishes the new key; alice is warned."""
+def test_changed_key_of_a_callee_is_refused(world: World) -> None:
+    """Bob returns with a new profile whose key the registry publishes; alice is warned."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     chat(world, alice, bob)
     leave(world, bob)
@@ -120,17 +122,17 @@ def test_a_changed_key_of_a_callee_is_refused(world: World) -> None:
     assert error.exit_code == 10
     assert not [e for e in new_bob.events if isinstance(e, Called)]
     with pytest.raises(UsageError):
-        alice.node.contacts.trust("bob")  # not without having seen its number
+        alice.node.contacts.trust("bob")  # not before its number was shown
     number = alice.node.contacts.other_number("bob")
-    alice.node.contacts.note_published("bob", b"m" * 32)  # yet another one meanwhile
+    alice.node.contacts.note_published("bob", b"m" * 32)  # another key meanwhile
     alice.node.contacts.trust("bob")
     assert alice.node.contacts.safety_number("bob") == number
     chat(world, alice, new_bob)
     assert ChatStarted("bob", Security.UNVERIFIED) in alice.told()
 
 
-def test_a_changed_key_of_a_caller_is_refused(world: World) -> None:
-    """The callee is told, and not asked."""
+def test_changed_key_of_a_caller_is_refused(world: World) -> None:
+    """The callee is told of a caller with a changed key, but not asked."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     chat(world, alice, bob)
     bob.leave()
@@ -145,12 +147,12 @@ def test_a_changed_key_of_a_caller_is_refused(world: World) -> None:
     assert "another key than the one we know" in refused.error.what
 
 
-def test_a_verified_contact_is_not_softened(world: World) -> None:
-    """Taking a new key ends the verification of the old one, and nothing else does."""
+def test_verification_ends_only_with_a_new_key(world: World) -> None:
+    """Only trusting a new key ends the verification of the old one."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     chat(world, alice, bob)
     with pytest.raises(UsageError):
-        alice.node.mark_verified("bob")  # not without having seen the number
+        alice.node.mark_verified("bob")  # not before the number was shown
     alice.node.contacts.safety_number("bob")
     alice.node.mark_verified("bob")
     with pytest.raises(UsageError):
@@ -165,12 +167,12 @@ def test_a_verified_contact_is_not_softened(world: World) -> None:
     alice.node.contacts.safety_number("bob")
     alice.node.trust("bob")
     with pytest.raises(UsageError):
-        alice.node.mark_verified("bob")  # the number that was seen was the old key's
+        alice.node.mark_verified("bob")  # the number shown was that of the old key
     assert not alice.node.contacts.get("bob").verified
 
 
-def test_an_impostor_is_refused_at_the_first_contact_too(world: World) -> None:
-    """Mallory calls bob as "alice", with mallory's own key: the registry knows alice's."""
+def test_impostor_is_refused_at_the_first_contact(world: World) -> None:
+    """A stranger's key is compared with the one that the registry publishes."""
     world.person("alice", A)
     bob, mallory = world.person("bob", B), world.person("mallory", C, claims="alice")
     mallory.node.call("bob")
@@ -180,11 +182,11 @@ def test_an_impostor_is_refused_at_the_first_contact_too(world: World) -> None:
     assert isinstance(refused, CallerRefused)
     assert "publishes another key" in refused.error.what
     with pytest.raises(UsageError):
-        bob.node.contacts.other_number("alice")  # nothing is pinned, so there is nothing to change
+        bob.node.contacts.other_number("alice")  # no key is pinned
 
 
-def test_an_impostor_who_answers_for_another_is_refused(world: World) -> None:
-    """The right key under another name: somebody else listens at bob's address."""
+def test_impostor_who_answers_for_another_is_refused(world: World) -> None:
+    """Another node at bob's address has the wrong key."""
     alice, bob, mallory = (
         world.person("alice", A),
         world.person("bob", B),
@@ -200,8 +202,8 @@ def test_an_impostor_who_answers_for_another_is_refused(world: World) -> None:
     assert not [e for e in mallory.events if isinstance(e, Called)]
 
 
-def test_a_registry_that_lies_at_a_later_contact_is_found_out(world: World) -> None:
-    """It publishes its own key for bob."""
+def test_lying_registry_is_found_out_at_a_later_contact(world: World) -> None:
+    """A registry that publishes another key for a contact is not believed."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     chat(world, alice, bob)
     alice.leave()
@@ -215,8 +217,8 @@ def test_a_registry_that_lies_at_a_later_contact_is_found_out(world: World) -> N
     assert alice.node.contacts.get("bob").key == bob.home.identity.public
 
 
-def test_a_key_that_the_registry_does_not_know_is_not_called(world: World) -> None:
-    """Nobody to make sure of."""
+def test_user_without_a_published_key_is_not_called(world: World) -> None:
+    """Without a key there is no way to authenticate the user."""
     alice, _ = world.person("alice", A), world.person("bob", B)
     world.lie("bob", None)
     alice.node.call("bob")
@@ -224,8 +226,8 @@ def test_a_key_that_the_registry_does_not_know_is_not_called(world: World) -> No
     assert isinstance(last_failure(alice), NotTrusted)
 
 
-def test_the_blocked_are_not_heard(world: World) -> None:
-    """They see a rejection; unblocking lets them call again."""
+def test_blocked_contact_is_rejected(world: World) -> None:
+    """A blocked contact is rejected without notice, and can call again once unblocked."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     bob.told()
     bob.node.contacts.block("alice", blocked=True)
@@ -239,8 +241,8 @@ def test_the_blocked_are_not_heard(world: World) -> None:
     assert bob.told() == [Called("alice")]
 
 
-def test_a_user_of_the_original_listener_is_called_in_clear_only_on_request(world: World) -> None:
-    """And the chat is marked."""
+def test_user_of_the_original_listener_is_called_in_clear_on_request_only(world: World) -> None:
+    """A chat in clear must be requested, and is marked."""
     alice = world.person("alice", A)
     olga = world.person("olga", B, url=ORIGINAL_URL)
     alice.node.call("olga")
@@ -260,8 +262,8 @@ def test_a_user_of_the_original_listener_is_called_in_clear_only_on_request(worl
     assert TextReceived("olga", "ho") in alice.events
 
 
-def test_callers_of_the_original_listener_come_through_where_they_are_allowed(world: World) -> None:
-    """Not otherwise: to them the user is offline."""
+def test_callers_in_clear_need_permission(world: World) -> None:
+    """To callers of the original listener a user is offline unless they allow it."""
     alice = world.person("alice", A)
     olga = world.person("olga", B, url=ORIGINAL_URL)
     olga.node.call("alice")
@@ -276,8 +278,8 @@ def test_callers_of_the_original_listener_come_through_where_they_are_allowed(wo
     assert ChatStarted("olga", Security.CLEAR) in alice.told()
 
 
-def test_a_new_password_ends_every_other_login(world: World) -> None:
-    """Whoever has them may not be the owner."""
+def test_new_password_ends_all_other_logins(world: World) -> None:
+    """Other logins may belong to a thief."""
     registry_commands = world.registry_commands(C, world.home("alice"))
     registry_commands.register(world.credentials("alice", "password"), "password")
     thief = world.person("alice", A, "password", home=world.home("stolen"))
@@ -298,8 +300,8 @@ class TestRegistry:
     def with_fingerprint(self, world: World, fingerprint: str | None) -> RegistryUrl:
         return dataclasses.replace(world.url, fingerprint=fingerprint)
 
-    def test_a_join_link_pins_at_once(self, world: World) -> None:
-        """Another key is refused, and nothing was said to it."""
+    def test_join_link_pins_the_key(self, world: World) -> None:
+        """A registry with another key is refused, and no login is sent to it."""
         wrong = self.with_fingerprint(world, "a" * 52)
         alice = world.person("alice", A, url=wrong)
         (event,) = alice.told()
@@ -307,8 +309,8 @@ class TestRegistry:
         assert isinstance(event.error, NotTrusted)
         assert len(world.presence) == 0
 
-    def test_trust_on_first_use_is_said_and_then_held(self, world: World, loop: Loop) -> None:
-        """A change stops everything."""
+    def test_trust_on_first_use_is_reported_and_kept(self, world: World, loop: Loop) -> None:
+        """The first key is reported and pinned; a changed one is refused."""
         alice = world.person("alice", A, url=self.with_fingerprint(world, None))
         assert isinstance(alice.told()[-1], LoggedIn)
         assert world.trusted_at_first == [world.url.fingerprint]
@@ -324,8 +326,10 @@ class TestRegistry:
         assert isinstance(event.error, NotTrusted)
         assert "join link" in event.error.advice
 
-    def test_a_registry_that_was_vouched_for_must_stay_so(self, world: World) -> None:
-        """Nobody replaces it by one that no authority knows."""
+    def test_registry_vouched_for_must_stay_so(self, world: World) -> None:
+        """A registry known through an authority cannot be replaced by one that no
+        authority knows.
+        """
         world.home("alice").profile.pin_registry(str(world.url), "vouched for by an authority")
         alice = world.person("alice", A, url=self.with_fingerprint(world, None))
         (event,) = alice.told()
@@ -333,8 +337,8 @@ class TestRegistry:
         assert isinstance(event.error, NotTrusted)
         assert len(world.presence) == 0
 
-    def test_a_new_join_link_does_not_replace_what_was_pinned(self, world: World) -> None:
-        """Anyone can write one: the person must say that the new key is right."""
+    def test_new_join_link_does_not_replace_the_pinned_key(self, world: World) -> None:
+        """Anyone can write a join link, so the user must confirm a new key."""
         world.home("alice").profile.pin_registry(str(world.url), "b" * 52)
         alice = world.person("alice", A)
         (event,) = alice.told()

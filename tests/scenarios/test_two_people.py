@@ -1,4 +1,4 @@
-"""Whole nodes and a registry on memory wires: who sees what, in which order."""
+"""Whole nodes and a registry over memory transports: who sees what, in which order."""
 
 import pytest
 
@@ -40,13 +40,13 @@ A, B, C = "10.0.0.2", "10.0.0.3", "10.0.0.4"
 
 
 def chatting(world: World) -> tuple[Person, Person]:
-    """Give alice and bob, in a chat."""
+    """Return alice and bob in a chat."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.settle()
     if bob.node.called_by:
         bob.node.accept()
-    else:  # they know each other, and the link is there
+    else:  # they are contacts already
         bob.node.call("alice")
     world.settle()
     alice.told()
@@ -62,8 +62,8 @@ def texts(person: Person) -> list[str]:
     return [e.text for e in person.events if isinstance(e, TextReceived)]
 
 
-def test_log_in(world: World) -> None:
-    """The registry knows us, our peer server listens, and the profile remembers the account."""
+def test_login_starts_the_node(world: World) -> None:
+    """The node listens, is online, and the profile remembers the account."""
     alice = world.person("alice", A)
     (event,) = alice.told()
     assert isinstance(event, LoggedIn)
@@ -73,8 +73,8 @@ def test_log_in(world: World) -> None:
     assert alice.node.standing is SessionState.ONLINE
 
 
-def test_a_wrong_password_is_a_refusal(world: World) -> None:
-    """And nothing is left open."""
+def test_wrong_password_is_refused(world: World) -> None:
+    """The login fails and nothing stays open."""
     world.person("alice", A).node.stop()
     other = world.person("alice", B, password="wrong", home=world.home("somebody else's"))
     (event,) = other.told()
@@ -84,8 +84,8 @@ def test_a_wrong_password_is_a_refusal(world: World) -> None:
     assert not [a for a in world.internet.listeners if a.host in {A, B}]
 
 
-def test_search(world: World) -> None:
-    """Three outcomes."""
+def test_search_has_three_outcomes(world: World) -> None:
+    """A user is found online, found offline, or unknown."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.told()
     for name in ("bob", "nobody"):
@@ -105,8 +105,8 @@ def test_search(world: World) -> None:
     assert alice.home.profile.known_names(str(world.url)) == ["bob"]
 
 
-def test_a_chat_from_call_to_goodbye(world: World) -> None:
-    """Both see it start, hear each other in order, and see it end."""
+def test_chat_from_call_to_end(world: World) -> None:
+    """Both users see the chat start, its texts in order, and its end."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.told()
     bob.told()
@@ -139,8 +139,8 @@ def test_a_chat_from_call_to_goodbye(world: World) -> None:
     assert alice.chats == bob.chats == []
 
 
-def test_the_last_words_are_heard(world: World) -> None:
-    """Whoever says something and leaves at once was heard, in both roles."""
+def test_last_texts_are_heard(world: World) -> None:
+    """A text sent right before leaving or quitting arrives, in both roles."""
     alice, bob = chatting(world)
     alice.say("bye")
     alice.leave()
@@ -155,8 +155,8 @@ def test_the_last_words_are_heard(world: World) -> None:
     assert [e for e in alice.events if isinstance(e, left)]
 
 
-def test_what_is_said_before_the_way_back_is_open_goes_out(world: World) -> None:
-    """The callee may accept, speak and leave in one breath."""
+def test_texts_before_the_second_link_are_sent(world: World) -> None:
+    """The callee may accept, send and leave at once."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.settle()
@@ -171,8 +171,8 @@ def test_what_is_said_before_the_way_back_is_open_goes_out(world: World) -> None
     assert ChatEnded("alice", None) in bob.told()
 
 
-def test_a_caller_whose_port_is_closed_is_heard_all_the_same(original_world: World) -> None:
-    """What could not be said back is shown as unsent."""
+def test_caller_with_a_closed_port_is_heard(original_world: World) -> None:
+    """Texts to a caller who cannot be dialled back are reported as unsent."""
     world = original_world
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
@@ -192,8 +192,8 @@ def test_a_caller_whose_port_is_closed_is_heard_all_the_same(original_world: Wor
     assert ended.unsent == ("can you hear me",)
 
 
-def test_rejected(world: World) -> None:
-    """No chat, and both are free again."""
+def test_rejected_call_ends_for_both(world: World) -> None:
+    """There is no chat, and both users are free again."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.settle()
@@ -208,8 +208,8 @@ def test_rejected(world: World) -> None:
 
 
 @pytest.mark.parametrize("when", ["being asked", "chatting", "calling"])
-def test_busy(original_world: World, when: str) -> None:
-    """While one chats, calls or is being asked, a further caller gets BUSY."""
+def test_busy_user_refuses_further_callers(original_world: World, when: str) -> None:
+    """During a chat or a call, a further caller gets BUSY."""
     world = original_world
     alice, bob, carol = world.person("alice", A), world.person("bob", B), world.person("carol", C)
     if when == "calling":
@@ -233,8 +233,8 @@ def test_busy(original_world: World, when: str) -> None:
         assert texts(bob) == ["still here"]
 
 
-def test_offline_and_unknown_contacts(world: World) -> None:
-    """Told apart."""
+def test_offline_and_unknown_contacts_are_distinguished(world: World) -> None:
+    """Calling them has different errors."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     bob.node.stop()
     world.settle()
@@ -249,8 +249,8 @@ def test_offline_and_unknown_contacts(world: World) -> None:
     assert isinstance(errors[1], NoSuchUser)
 
 
-def test_a_contact_that_cannot_be_dialled(world: World) -> None:
-    """The registry thinks them online, their listener is closed."""
+def test_contact_that_cannot_be_dialled(world: World) -> None:
+    """A contact who is online but has no listener is unreachable."""
     alice, _ = world.person("alice", A), world.person("bob", B)
     for address in [a for a in world.internet.listeners if a.host == B]:
         del world.internet.listeners[address]
@@ -262,8 +262,8 @@ def test_a_contact_that_cannot_be_dialled(world: World) -> None:
     assert f"bob at {B}" in failed.error.what
 
 
-def test_nobody_answers(world: World) -> None:
-    """The caller gives up after a while, and the callee is told."""
+def test_unanswered_call_times_out(world: World) -> None:
+    """The caller gives up, and the callee is told."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.settle()
@@ -277,8 +277,8 @@ def test_nobody_answers(world: World) -> None:
         bob.node.accept()
 
 
-def test_giving_up_a_call(world: World) -> None:
-    """/leave while it rings."""
+def test_call_can_be_given_up(world: World) -> None:
+    """Leaving during a call withdraws it."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     assert alice.node.leave("bob")
@@ -292,8 +292,8 @@ def test_giving_up_a_call(world: World) -> None:
     assert not alice.node.leave("bob")
 
 
-def test_two_call_each_other_at_once(world: World) -> None:
-    """They wish the same chat, and get it."""
+def test_crossing_calls_become_one_chat(world: World) -> None:
+    """Two users who call each other are in one chat."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     bob.node.call("alice")
@@ -308,8 +308,8 @@ def test_two_call_each_other_at_once(world: World) -> None:
     assert not [e for e in alice.events + bob.events if isinstance(e, CallFailed | CallTurnedAway)]
 
 
-def test_calling_back_whoever_is_calling_accepts(world: World) -> None:
-    """/chat alice while alice rings."""
+def test_calling_a_caller_accepts_the_call(world: World) -> None:
+    """Calling a user who is calling accepts their call."""
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.settle()
@@ -328,15 +328,15 @@ def test_calling_back_whoever_is_calling_accepts(world: World) -> None:
         (lambda n: n.reject(), "nobody is calling"),
     ],
 )
-def test_wishes_that_make_no_sense(world: World, wish: object, why: str) -> None:
-    """An error that says so, and nothing happens."""
+def test_invalid_orders_are_refused(world: World, wish: object, why: str) -> None:
+    """An invalid order raises an error and has no effect."""
     alice = world.person("alice", A)
     with pytest.raises(UsageError, match=why):
         wish(alice.node)  # type: ignore[operator]
 
 
 def test_one_conversation_at_a_time(original_world: World) -> None:
-    """In this dialect."""
+    """In the original dialect there is one chat or call at a time."""
     world = original_world
     alice, bob = chatting(world)
     world.person("carol", C)
@@ -349,8 +349,8 @@ def test_one_conversation_at_a_time(original_world: World) -> None:
         alice.node.call("bob")
 
 
-def test_a_text_too_long_is_not_sent(world: World) -> None:
-    """And the chat goes on."""
+def test_too_long_text_is_not_sent(world: World) -> None:
+    """A text above the limit is refused, and the chat goes on."""
     alice, bob = chatting(world)
     with pytest.raises(UsageError, match="65537 bytes was not sent"):
         alice.say("x" * 65537)
@@ -359,16 +359,16 @@ def test_a_text_too_long_is_not_sent(world: World) -> None:
     assert texts(bob) == ["ü" * 32768]
 
 
-def test_texts_are_made_harmless_on_the_way_in(world: World) -> None:
-    """Once, at ingress."""
+def test_received_texts_are_sanitized(world: World) -> None:
+    """Control characters are replaced when a text is received."""
     alice, bob = chatting(world)
     alice.say("\x1b[31mred\x07 \u202eevil")
     world.settle()
     assert texts(bob) == ["\ufffd[31mred\ufffd \ufffdevil"]
 
 
-def test_an_open_chat_survives_the_registry(world: World) -> None:
-    """The node says that it is lost, tries again with growing pauses, and says that it is back."""
+def test_open_chat_survives_the_registry(world: World) -> None:
+    """The node reports the loss, retries with growing pauses, and reports the return."""
     alice, bob = chatting(world)
     world.kill_registry()
     (lost,) = alice.told()
@@ -395,8 +395,8 @@ def test_an_open_chat_survives_the_registry(world: World) -> None:
     assert alice.chats == ["bob"]
 
 
-def test_heartbeats_keep_one_online(world: World) -> None:
-    """And without them one is hung up on, sees it, and comes back."""
+def test_heartbeats_keep_the_user_online(world: World) -> None:
+    """Without heartbeats the user is disconnected, notices it, and logs in again."""
     alice = world.person("alice", A)
     world.advance(1000)
     assert world.presence.find("alice") is not None
@@ -406,8 +406,8 @@ def test_heartbeats_keep_one_online(world: World) -> None:
     assert [type(e) for e in alice.told()] == [RegistryLost, RegistryBack]
 
 
-def test_a_second_login_ends_the_first_one_without_a_fight(world: World) -> None:
-    """The first node sees who took its place and does not throw it out again."""
+def test_second_login_ends_the_first_for_good(world: World) -> None:
+    """The replaced node does not log in again."""
     first, second = world.person("alice", A), world.person("alice", B)
     world.advance(300)
     events = first.told()
@@ -415,7 +415,7 @@ def test_a_second_login_ends_the_first_one_without_a_fight(world: World) -> None
     assert isinstance(gone, LoginFailed)
     assert "alice has logged in" in gone.error.what
     kinds = [type(event) for event in events]
-    if world.url.secure:  # where the registry says why it hangs up
+    if world.url.secure:  # where the registry says why it disconnects
         assert kinds == [LoggedIn, LoginFailed]
     else:
         assert kinds == [LoggedIn, RegistryLost, LoginFailed]
@@ -423,8 +423,8 @@ def test_a_second_login_ends_the_first_one_without_a_fight(world: World) -> None
     assert [type(e) for e in second.told()] == [LoggedIn]
 
 
-def test_a_password_that_changed_meanwhile_stops_the_tries(world: World) -> None:
-    """Trying again would not help."""
+def test_changed_password_stops_the_retries(world: World) -> None:
+    """Another attempt would not help."""
     alice = world.person("alice", A)
     world.accounts.change_password("alice", "another")
     world.kill_registry()
@@ -434,8 +434,8 @@ def test_a_password_that_changed_meanwhile_stops_the_tries(world: World) -> None
     assert alice.node.standing is SessionState.STOPPED
 
 
-def test_a_port_that_is_taken_is_changed(world: World) -> None:
-    """Two nodes behind one address, by chance at one port."""
+def test_taken_port_is_changed(world: World) -> None:
+    """Two nodes behind one address may choose the same port."""
     alice = world.person("alice", A)
     event = alice.told()[0]
     assert isinstance(event, LoggedIn)
@@ -448,8 +448,8 @@ def test_a_port_that_is_taken_is_changed(world: World) -> None:
     assert event.listening.port not in {taken}
 
 
-def test_stopping_leaves_nothing(world: World) -> None:
-    """Out of a chat, a call and the registry; no listener, no socket, no wire."""
+def test_stopping_closes_everything(world: World) -> None:
+    """No listener, socket, connection or presence is left."""
     alice, bob = chatting(world)
     carol = world.person("carol", C)
     for person in (alice, bob, carol):
@@ -460,8 +460,8 @@ def test_stopping_leaves_nothing(world: World) -> None:
     assert len(world.presence) == 0
 
 
-def test_a_slow_screen_loses_no_last_words(original_world: World) -> None:
-    """Showing each message takes longer than the last words are waited for."""
+def test_slow_screen_loses_no_last_texts(original_world: World) -> None:
+    """Showing texts may take longer than the wait for the last ones."""
     world = original_world
     alice, bob = chatting(world)
     clock = world.loop.now
@@ -473,7 +473,7 @@ def test_a_slow_screen_loses_no_last_words(original_world: World) -> None:
 
     bob.hear_too(show)
     said = [f"{i}" * 60_000 for i in range(3)]
-    bob.say("I am listening")  # so that alice hangs up on a link that she knows
+    bob.say("I am listening")  # so that alice closes a link that she knows
     world.settle()
     (bobs_end,) = [r for _, r in world.internet.wires if r.local.host == B]
     bobs_end.pause_reading()
