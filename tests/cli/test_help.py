@@ -213,7 +213,7 @@ def test_pager_is_used_for_long_texts_only(tmp_path: Path) -> None:
     pager.chmod(0o700)
     env = environment(tmp_path, PAGER=str(pager))
     for topic, rows, shown in (("exit-codes", 24, "interrupted"), ("keys", 10, "paged")):
-        screen = Screen("help", topic, env=env, desk=[], rows=rows)
+        screen = Screen("help", topic, env=env, screens=[], rows=rows)
         screen.wait_for(shown)
         assert screen.end() == 0
         assert ("paged" in screen.text) == (shown == "paged")

@@ -109,7 +109,7 @@ WISHES = [
 
 def test_prompt(people: People) -> None:
     """The rows at a prompt on a terminal."""
-    screen = Screen("login", env=people.env["alice"], desk=[], rows=60)
+    screen = Screen("login", env=people.env["alice"], screens=[], rows=60)
     try:
         screen.wait_until(lambda: "connected" in screen.toolbar)
         for wish in WISHES:

@@ -20,8 +20,8 @@ def test_note_needs_no_node_and_no_registry(people: People) -> None:
 
 def test_chat_with_oneself_at_the_prompt(people: People) -> None:
     """A typed note is shown once, as delivered."""
-    desk: list[Screen] = []
-    alice = Screen("chat", "me", env=people.env["alice"], desk=desk)
+    terminals: list[Screen] = []
+    alice = Screen("chat", "me", env=people.env["alice"], screens=terminals)
     try:
         alice.wait_until(lambda: alice.prompt_line.startswith("alice to me>"))
         alice.enter("buy a cake")

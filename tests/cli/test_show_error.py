@@ -65,7 +65,7 @@ def test_unknown_limit_is_reported_first(tmp_path: Path, command: list[str]) -> 
 def test_error_is_wrapped_between_words(tmp_path: Path) -> None:
     """An error is wrapped at the terminal's width."""
     env = environment(tmp_path)
-    screen = Screen("login", "--limit", "?", env=env, desk=[], columns=40)
+    screen = Screen("login", "--limit", "?", env=env, screens=[], columns=40)
     assert screen.end() == 2
     assert "p2p: there is no limit '?'" in screen.lines
     limits = [line for line in screen.lines if "=" in line]

@@ -19,8 +19,8 @@ def test_large_message_of_control_characters_is_folded(tmp_path: Path, letter: s
         env = environment(tmp_path / "home", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
         assert Program("register", "alice", env=env).end() == (0, "")
         mallory = HostileContact(registry, tmp_path)
-        desk: list[Screen] = []
-        screen = Screen("login", "alice", env=env, desk=desk)
+        terminals: list[Screen] = []
+        screen = Screen("login", "alice", env=env, screens=terminals)
         screen.wait_for("listening on")
         (address,) = [line for line in screen.lines if "listening on" in line]
         link = mallory.dial(int(address.rpartition(":")[2]))

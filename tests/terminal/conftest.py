@@ -1,4 +1,4 @@
-"""A registry, and people at terminals."""
+"""A registry, and users at terminals."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ Person = Callable[..., Screen]
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Serve]:
-    """A registry of the test's own."""
+    """Yield a registry of the test's own."""
     serve = Serve(tmp_path / "registry", "--quiet")
     yield serve
     serve.kill()
@@ -22,18 +22,18 @@ def registry(tmp_path: Path) -> Iterator[Serve]:
 
 @pytest.fixture
 def env(registry: Serve, tmp_path: Path) -> dict[str, str]:
-    """What everybody's environment says."""
+    """Return the environment of all users."""
     return environment(tmp_path / "home", P2P_REGISTRY=registry.url, P2P_PASSWORD="secret")
 
 
 @pytest.fixture
 def at_terminal(env: dict[str, str]) -> Iterator[Person]:
-    """Start a program on a terminal of its own."""
+    """Yield a function that starts a program on its own terminal."""
     screens: list[Screen] = []
 
     def start(*arguments: str, without: str = "", **size: Any) -> Screen:
         mine = {k: v for k, v in env.items() if k != without}
-        return Screen(*arguments, env=mine, desk=screens, **size)
+        return Screen(*arguments, env=mine, screens=screens, **size)
 
     yield start
     for screen in screens:
@@ -42,7 +42,7 @@ def at_terminal(env: dict[str, str]) -> Iterator[Person]:
 
 @pytest.fixture
 def person(env: dict[str, str], at_terminal: Person) -> Person:
-    """Register somebody, and log them in at a terminal."""
+    """Return a function that registers a user and logs them in at a terminal."""
 
     def log_in(name: str, **size: Any) -> Screen:
         assert Program("register", name, env=env).end()[0] == 0

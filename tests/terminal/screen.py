@@ -1,4 +1,4 @@
-"""The real `p2p` on a pseudo-terminal, and the screen that a person would see."""
+"""The real `p2p` on a pseudo-terminal, and the screen that a user would see."""
 
 import os
 import re
@@ -16,24 +16,22 @@ _WHERE_IS_THE_CURSOR = b"\x1b[6n"
 
 
 class Screen:
-    """A terminal with a program in it, on a desk with others.
-
-    Waiting for one lets all of them go on: a program that asks its terminal something waits for
-    the answer.
+    """A terminal with a program in it, among others. Waiting for one reads from all of them, since
+    a program may ask its terminal for something and wait for the answer.
     """
 
     def __init__(
         self,
         *arguments: str,
         env: dict[str, str],
-        desk: "list[Screen]",
+        screens: "list[Screen]",
         columns: int = 80,
         rows: int = 24,
         program: str = P2P,
         tells_cursor: bool = True,
     ) -> None:
-        self._desk = desk
-        desk.append(self)
+        self._screens = screens
+        screens.append(self)
         self.ended = False
         self._tells_cursor = tells_cursor
         self.child = pexpect.spawn(
@@ -60,29 +58,31 @@ class Screen:
 
     @property
     def lines(self) -> list[str]:
-        """What is on the screen, without the empty lines."""
+        """The lines on the screen, without empty ones."""
         return [line.rstrip() for line in self.screen.display if line.strip()]
 
     @property
     def text(self) -> str:
-        """The same as one text."""
+        """The lines as one text."""
         return "\n".join(self.lines)
 
     @property
     def toolbar(self) -> str:
-        """The last line in which something stands."""
+        """The last line that is not empty."""
         return self.lines[-1].strip() if self.lines else ""
 
     @property
     def prompt_line(self) -> str:
-        """The line that the cursor is in."""
+        """The line with the cursor."""
         return self.screen.display[self.screen.cursor.y].rstrip()
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Let everybody's program write until this screen is as wanted."""
+        """Read from all programs until the condition holds for this screen."""
         deadline = time.monotonic() + _TIMEOUT
         while not condition():
-            running = {screen.child.child_fd: screen for screen in self._desk if not screen.ended}
+            running = {
+                screen.child.child_fd: screen for screen in self._screens if not screen.ended
+            }
             ready, _, _ = select.select(list(running), [], [], _TIMEOUT)
             if not ready or self.ended or time.monotonic() > deadline:
                 raise AssertionError(f"the screen never came to be; it is:\n{self.text}")
@@ -90,10 +90,10 @@ class Screen:
                 running[descriptor].read()
 
     def read(self) -> None:
-        """Take what the program has written, and answer as terminals do."""
+        """Read what the program has written, and answer as terminals do."""
         try:
             data = os.read(self.child.child_fd, 65536)
-        except OSError:  # how Linux says that the program has closed its terminal
+        except OSError:  # on Linux: the program has closed its terminal
             data = b""
         if not data:
             self.ended = True
@@ -109,7 +109,7 @@ class Screen:
         self.wait_until(lambda: any(re.search(pattern, line) for line in self.lines))
 
     def resize(self, columns: int, rows: int) -> None:
-        """Change the window's size."""
+        """Change the size of the window."""
         self.screen.resize(rows, columns)
         self.child.setwinsize(rows, columns)
 
@@ -119,12 +119,12 @@ class Screen:
         self.ended = True
 
     def end(self) -> int:
-        """Wait for the end of the program; give its exit code."""
+        """Wait for the end of the program and return its exit code."""
         while not self.ended:
             self.read()
         self.child.wait()
         return int(self.child.exitstatus if self.child.exitstatus is not None else -1)
 
     def kill(self) -> None:
-        """End it for good."""
+        """Kill the program."""
         self.child.close(force=True)

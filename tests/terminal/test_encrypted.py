@@ -1,4 +1,4 @@
-"""The secure dialect at a terminal and in a shell: what people are told, and are asked for."""
+"""The secure dialect at a terminal and in a shell: what users are told and asked for."""
 
 import datetime as dt
 import re
@@ -20,14 +20,14 @@ PASSWORD = "correct horse"
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Serve]:
-    """A registry whose secure listener is open."""
+    """Yield a registry."""
     serve = Serve(tmp_path / "registry", "--quiet")
     yield serve
     serve.kill()
 
 
 def env_of(name: str, registry: Serve, tmp_path: Path, **more: str) -> dict[str, str]:
-    """Each person has a home of their own."""
+    """Return the environment of a user, each with their own home."""
     return environment(tmp_path / f"home-{name}", P2P_REGISTRY=registry.join) | more
 
 
@@ -43,14 +43,16 @@ def run(*arguments: str, env: dict[str, str]) -> tuple[int, list[str], str]:
     return code, program.said, err
 
 
-def test_two_people_chat_encrypted_and_verify(registry: Serve, tmp_path: Path) -> None:
-    """No password after the first time; the toolbar says how well the chat is protected."""
-    desk: list[Screen] = []
+def test_two_users_chat_encrypted_and_verify(registry: Serve, tmp_path: Path) -> None:
+    """No password is needed after the first login, and the toolbar shows the security
+    of the chat.
+    """
+    terminals: list[Screen] = []
     screens = {}
     for name in ("alice", "bob"):
         env = env_of(name, registry, tmp_path)
         register(name, env)
-        screens[name] = Screen("login", env=env, desk=desk, columns=120)
+        screens[name] = Screen("login", env=env, screens=terminals, columns=120)
         screens[name].wait_for(f"logged in as {name} at p2p://127.0.0.1:")
     alice, bob = screens["alice"], screens["bob"]
     alice.enter("/chat bob")
@@ -80,7 +82,7 @@ def test_two_people_chat_encrypted_and_verify(registry: Serve, tmp_path: Path) -
     bob.wait_for("unread of alice:")
     bob.wait_for("^alice: are you there")
     bob.wait_until(lambda: "unread" not in bob.toolbar)
-    for screen in desk:
+    for screen in terminals:
         screen.enter("/quit")
         assert screen.end() == 0
     code, said, _ = run("contacts", env=env_of("alice", registry, tmp_path))
@@ -91,10 +93,8 @@ def test_two_people_chat_encrypted_and_verify(registry: Serve, tmp_path: Path) -
     assert re.fullmatch(r"bob +[a-z2-7]{52}", said[0])
 
 
-def test_first_contact_is_said_once_and_a_change_stops_everything(
-    registry: Serve, tmp_path: Path
-) -> None:
-    """Without the link's fingerprint; exit code 10, and what to do."""
+def test_first_contact_is_reported_and_a_change_is_refused(registry: Serve, tmp_path: Path) -> None:
+    """A new registry is reported once; a changed key exits with 10 and advice."""
     bare = registry.join.partition("#")[0]
     env = env_of("alice", registry, tmp_path) | {"P2P_REGISTRY": bare, "P2P_PASSWORD": PASSWORD}
     code, _, err = run("register", "alice", env=env)
@@ -116,8 +116,8 @@ def test_first_contact_is_said_once_and_a_change_stops_everything(
     other.kill()
 
 
-def test_the_account_in_a_shell(registry: Serve, tmp_path: Path) -> None:
-    """Token, new password, logging out: who asks for a password when."""
+def test_account_commands_ask_for_a_password_when_needed(registry: Serve, tmp_path: Path) -> None:
+    """A token replaces the password until it changes or the user logs out."""
     env = env_of("alice", registry, tmp_path)
     register("alice", env)
     assert run("search", "alice", env=env)[0] == 6
@@ -141,8 +141,8 @@ def test_the_account_in_a_shell(registry: Serve, tmp_path: Path) -> None:
     assert "too short" in err
 
 
-def test_verify_in_a_shell(registry: Serve, tmp_path: Path) -> None:
-    """A contact without a key has no number."""
+def test_verify_in_a_shell_needs_a_key(registry: Serve, tmp_path: Path) -> None:
+    """A contact without a key has no safety number."""
     env = env_of("alice", registry, tmp_path)
     register("alice", env)
     code, _, err = run("verify", "bob", env=env)
@@ -150,8 +150,8 @@ def test_verify_in_a_shell(registry: Serve, tmp_path: Path) -> None:
     assert "no key of bob" in err
 
 
-def test_no_secret_is_in_any_file_or_log(registry: Serve, tmp_path: Path) -> None:
-    """Passwords, tokens and texts that were used, in everything that was kept or written."""
+def test_no_file_or_log_contains_a_secret(registry: Serve, tmp_path: Path) -> None:
+    """Passwords and texts are in no file or log but the private history."""
     alice, bob = (env_of(name, registry, tmp_path) for name in ("alice", "bob"))
     for name, env in (("alice", alice), ("bob", bob)):
         register(name, env)
@@ -170,13 +170,13 @@ def test_no_secret_is_in_any_file_or_log(registry: Serve, tmp_path: Path) -> Non
     for file in kept:
         content = file.read_bytes()
         assert PASSWORD.encode() not in content, file
-        if "profile.sqlite3" not in file.name:  # the history, for its owner's eyes
+        if "profile.sqlite3" not in file.name:  # the history is private
             assert b"the-secret-text" not in content, file
         assert not file.stat().st_mode & 0o077 or file.parent.stat().st_mode & 0o077 == 0, file
 
 
 def _signed_certificate(folder: Path) -> tuple[Path, Path, Path]:
-    """Make an authority, and a certificate of its for localhost; give three files."""
+    """Create an authority and its certificate for localhost; return the three files."""
     files = folder / "ca.pem", folder / "cert.pem", folder / "key.pem"
     now = dt.datetime.now(dt.UTC)
 
@@ -201,8 +201,8 @@ def _signed_certificate(folder: Path) -> tuple[Path, Path, Path]:
     return files
 
 
-def test_an_authority_that_this_machine_knows_vouches(tmp_path: Path) -> None:
-    """The operator's own certificate; no first contact is said, and another name is not vouched."""
+def test_certificate_of_a_known_authority_is_trusted(tmp_path: Path) -> None:
+    """A certificate of a known authority needs no first contact; another hostname does."""
     ca, certificate, key = _signed_certificate(tmp_path)
     serve = Serve(
         tmp_path / "registry",

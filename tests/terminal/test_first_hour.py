@@ -1,4 +1,4 @@
-"""The first hour of a newcomer: README's two machines at 80x24 with empty homes, and every command
+"""A new user's first hour: the README's two machines at 80x24 with empty homes, and every command
 and key that `p2p help keys` names.
 """
 
@@ -18,14 +18,14 @@ from tests.terminal.screen import Screen
 Open = Callable[..., Screen]
 
 
-class Desk:
+class Terminals:
     """The terminals of one test."""
 
     def __init__(self) -> None:
         self.screens: list[Screen] = []
 
     def open(self, *words: str, env: dict[str, str]) -> Screen:
-        return Screen(*words, env=env, desk=self.screens)
+        return Screen(*words, env=env, screens=self.screens)
 
     def close(self) -> None:
         for screen in self.screens:
@@ -33,11 +33,11 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def terminals() -> Iterator[Terminals]:
     """An empty one."""
-    desk = Desk()
-    yield desk
-    desk.close()
+    terminals = Terminals()
+    yield terminals
+    terminals.close()
 
 
 def _answer(screen: Screen, question: str, line: str) -> None:
@@ -46,7 +46,7 @@ def _answer(screen: Screen, question: str, line: str) -> None:
 
 
 def _join(screen: Screen, link: str, name: str) -> None:
-    """Answer what bare `p2p` asks."""
+    """Answer the questions of `p2p` without arguments."""
     _answer(screen, "The registry's link", link)
     _answer(screen, "Your name there", name)
     _answer(screen, "Create a new account", "")
@@ -55,8 +55,8 @@ def _join(screen: Screen, link: str, name: str) -> None:
     screen.wait_until(lambda: "connected" in screen.toolbar)
 
 
-def test_the_first_hour(desk: Desk, tmp_path: Path) -> None:
-    """Nothing that is typed here is unknown, refused without a reason, or off the screen."""
+def test_first_hour(terminals: Terminals, tmp_path: Path) -> None:
+    """Nothing typed here is unknown, refused without a reason, or off the screen."""
     serve = Program(
         *("serve", "--join-host", "127.0.0.1", "--port", "0", "--original-port", "0"),
         *("--original-udp-port", "0", "--password-cost", "64:1"),
@@ -64,9 +64,9 @@ def test_the_first_hour(desk: Desk, tmp_path: Path) -> None:
     )
     with running(serve):
         link = serve.wait_for("^join (.*)$")[1]
-        alice = desk.open(env=environment(tmp_path / "alice"))
+        alice = terminals.open(env=environment(tmp_path / "alice"))
         _join(alice, link, "alice")
-        bob = desk.open(env=environment(tmp_path / "bob"))
+        bob = terminals.open(env=environment(tmp_path / "bob"))
         _join(bob, link, "bob")
 
         alice.enter("/chat bbo")
@@ -103,15 +103,15 @@ def test_the_first_hour(desk: Desk, tmp_path: Path) -> None:
         bob.wait_for("callers are let through")
         _every_command(alice)
         _every_key(alice, tmp_path)
-        _what_waits(desk, tmp_path, alice, bob)
+        _what_waits(terminals, tmp_path, alice, bob)
 
 
-def _what_waits(desk: Desk, folder: Path, alice: Screen, bob: Screen) -> None:
+def _what_waits(terminals: Terminals, folder: Path, alice: Screen, bob: Screen) -> None:
     """Bob leaves, alice writes and leaves, and both come back."""
     bob.enter("/quit")
     assert bob.end() == 0
-    # Which sentence tells it depends on what comes first, the end of the link or the registry's
-    # report; the toolbar shows it in either order.
+    # The notice depends on which comes first, the end of the link or the registry's report; the
+    # toolbar shows the state in either order.
     alice.wait_until(lambda: "bob (away)" in alice.toolbar)
     alice.enter("for tomorrow")
     alice.wait_for("for tomorrow  \\(queued\\)")
@@ -119,15 +119,15 @@ def _what_waits(desk: Desk, folder: Path, alice: Screen, bob: Screen) -> None:
     alice.wait_for("to bob: .*for tomorrow")
     alice.enter("/exit")
     assert alice.end() == 0
-    again = desk.open(env=environment(folder / "bob"))
+    again = terminals.open(env=environment(folder / "bob"))
     again.wait_for("logged in as bob")
-    later = desk.open("chat", "bob", env=environment(folder / "alice"))
+    later = terminals.open("chat", "bob", env=environment(folder / "alice"))
     again.wait_for("alice has written|for tomorrow")
     later.wait_until(lambda: later.prompt_line.startswith("alice to bob>"))
 
 
 def _every_command(screen: Screen) -> None:
-    """Type each command of the table, with what it takes, where it does not leave."""
+    """Type each command of the table that does not leave the chat, with arguments."""
     arguments = {
         "chat": "bob",
         "search": "bob",
@@ -161,7 +161,7 @@ def _every_command(screen: Screen) -> None:
 
 
 def _every_key(screen: Screen, folder: Path) -> None:
-    """Press each key of the table in turn; what it says is what happens."""
+    """Press each key of the table and check its effect."""
     named = {key for key, _ in KEYS}
     assert named == {
         "Tab",
@@ -205,8 +205,8 @@ def _every_key(screen: Screen, folder: Path) -> None:
     assert folder.exists()
 
 
-def test_what_readme_says_to_type_is_known() -> None:
-    """Each `p2p ...` line of README and of the help's topics: its command, and its options."""
+def test_commands_in_documents_exist() -> None:
+    """Each `p2p ...` line of the README and the help topics has a known command and options."""
     root = Path(__file__).parents[2]
     texts = sorted((root / "p2pchat" / "cli" / "docs" / "texts").glob("*.txt"))
     readme = "\n".join(file.read_text() for file in (root / "README.md", *texts))

@@ -1,4 +1,4 @@
-"""`p2p` alone, as somebody who has nothing but the link that a friend sent."""
+"""`p2p` without arguments, for a user with nothing but a link from a friend."""
 
 import shlex
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.terminal.screen import Screen
 
 @pytest.fixture
 def env(registry: Serve, tmp_path: Path) -> dict[str, str]:
-    """An empty home, and nothing said."""
+    """Return an environment with an empty home and no settings."""
     return environment(tmp_path / "home")
 
 
@@ -21,10 +21,10 @@ def answer(screen: Screen, question: str, line: str) -> None:
     screen.enter(line)
 
 
-def test_a_newcomer_is_at_the_prompt_after_four_answers(
+def test_new_user_reaches_the_prompt_after_four_answers(
     at_terminal: Person, registry: Serve, tmp_path: Path
 ) -> None:
-    """The registry is kept: the next time nothing is asked."""
+    """The registry is remembered, and nothing is asked the next time."""
     newcomer = at_terminal()
     answer(newcomer, "The registry's link", "nonsense://x")
     newcomer.wait_for("it must begin with p2p://")
@@ -48,8 +48,10 @@ def test_a_newcomer_is_at_the_prompt_after_four_answers(
     assert again.end() == 0
 
 
-def test_somebody_who_has_an_account(at_terminal: Person, registry: Serve, tmp_path: Path) -> None:
-    """On another machine: a wrong password is said, and asked for again; the rest is kept."""
+def test_existing_user_logs_in_on_another_machine(
+    at_terminal: Person, registry: Serve, tmp_path: Path
+) -> None:
+    """A wrong password is reported and asked for again; the other answers are kept."""
     elsewhere = environment(tmp_path / "else", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
     assert Program("register", "alice", env=elsewhere).end()[0] == 0
     screen = at_terminal()
@@ -65,8 +67,10 @@ def test_somebody_who_has_an_account(at_terminal: Person, registry: Serve, tmp_p
     screen.wait_for("logged in as alice")
 
 
-def test_no_answer_ends_it(at_terminal: Person, registry: Serve, tmp_path: Path) -> None:
-    """A registry that is away, a link for a name, a bad name, a taken one, short passwords."""
+def test_invalid_answers_are_asked_again(
+    at_terminal: Person, registry: Serve, tmp_path: Path
+) -> None:
+    """An unreachable registry, a link or an invalid or taken name, and a short password."""
     elsewhere = environment(tmp_path / "else", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
     assert Program("register", "bob", env=elsewhere).end()[0] == 0
     screen = at_terminal()
@@ -98,8 +102,8 @@ def test_no_answer_ends_it(at_terminal: Person, registry: Serve, tmp_path: Path)
     assert "enough" not in screen.text
 
 
-def test_an_invitation_is_asked_for_where_it_takes_one(at_terminal: Person, tmp_path: Path) -> None:
-    """And nowhere else."""
+def test_invite_code_is_asked_for_if_needed(at_terminal: Person, tmp_path: Path) -> None:
+    """The code is asked for only if the registry requires one."""
     serve = Serve(tmp_path / "r", "--quiet", "--registration", "invite")
     try:
         invite = Program(
@@ -118,25 +122,25 @@ def test_an_invitation_is_asked_for_where_it_takes_one(at_terminal: Person, tmp_
         serve.kill()
 
 
-def test_nobody_is_asked_without_a_terminal(env: dict[str, str]) -> None:
-    """A script is told what to do."""
+def test_nothing_is_asked_without_a_terminal(env: dict[str, str]) -> None:
+    """A script is told to name a command."""
     code, err = Program(env=env).end()
     assert code == 2
     assert "see the commands" in err
 
 
-def test_one_pasted_line_and_two_answers_and_both_are_verified(
+def test_join_with_two_answers_verifies_both(
     at_terminal: Person, registry: Serve, tmp_path: Path
 ) -> None:
-    """Two fresh homes: the host's toolbar and the friend's say the same."""
+    """From two empty homes, both toolbars show a verified chat."""
     host_env = environment(tmp_path / "host", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
     assert Program("register", "hostess", env=host_env).end()[0] == 0
     invite = Program("invite", env=host_env)
     assert invite.end()[0] == 0
     link = shlex.split(invite.said[0])[2]
-    desk: list[Screen] = []
-    host = Screen("login", env=host_env, desk=desk)
-    friend = Screen("join", link, env=environment(tmp_path / "friend"), desk=desk)
+    terminals: list[Screen] = []
+    host = Screen("login", env=host_env, screens=terminals)
+    friend = Screen("join", link, env=environment(tmp_path / "friend"), screens=terminals)
     try:
         host.wait_until(lambda: "connected" in host.toolbar)
         answer(friend, "Your name there:", "guest")
@@ -148,14 +152,14 @@ def test_one_pasted_line_and_two_answers_and_both_are_verified(
         questions = [line for line in friend.lines if line.rstrip().endswith((":", "]:"))]
         assert len(questions) <= 2, friend.text
     finally:
-        for screen in desk:
+        for screen in terminals:
             screen.kill()
 
 
-def test_an_invitation_is_taken_where_a_link_is_asked_for(
+def test_invitation_is_accepted_as_a_link(
     at_terminal: Person, registry: Serve, tmp_path: Path
 ) -> None:
-    """Bare `p2p`, too, leads to the chat with the friend who sent it."""
+    """`p2p` without arguments accepts an invitation and opens the chat with its sender."""
     host_env = environment(tmp_path / "host", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
     assert Program("register", "inviter", env=host_env).end()[0] == 0
     invite = Program("invite", env=host_env)

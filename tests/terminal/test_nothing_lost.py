@@ -1,4 +1,4 @@
-"""Written to somebody offline, on a terminal: it waits, it arrives, and the screen says so."""
+"""Lines to an offline contact, at a terminal: they wait, arrive, and the screen shows it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +12,14 @@ from tests.terminal.test_encrypted import env_of, register
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Serve]:
-    """A registry of this test's own."""
+    """Yield a registry of the test's own."""
     serve = Serve(tmp_path / "registry", "--quiet", "--password-cost", "64:1")
     with running(serve):
         yield serve
 
 
-def test_a_line_to_somebody_offline(registry: Serve, tmp_path: Path) -> None:
-    """The toolbar counts what is not delivered; it arrives when they come, in both restarts."""
+def test_line_to_an_offline_contact(registry: Serve, tmp_path: Path) -> None:
+    """The toolbar counts queued lines, and they arrive after restarts of both."""
     env = {name: env_of(name, registry, tmp_path) for name in ("alice", "bob")}
     for name, theirs in env.items():
         register(name, theirs)
@@ -33,8 +33,8 @@ def test_a_line_to_somebody_offline(registry: Serve, tmp_path: Path) -> None:
         bob.type("/quit")
         assert bob.end()[0] == 0
 
-    desk: list[Screen] = []
-    alice = Screen("login", env=env["alice"], desk=desk, columns=120)
+    terminals: list[Screen] = []
+    alice = Screen("login", env=env["alice"], screens=terminals, columns=120)
     alice.wait_for("logged in as alice")
     alice.enter("/chat bob")
     alice.wait_for("bob is offline: what you write waits until you are both online")
@@ -44,11 +44,11 @@ def test_a_line_to_somebody_offline(registry: Serve, tmp_path: Path) -> None:
     alice.enter("/quit")
     assert alice.end() == 0
 
-    alice = Screen("login", env=env["alice"], desk=desk, columns=120)
+    alice = Screen("login", env=env["alice"], screens=terminals, columns=120)
     alice.wait_for("logged in as alice")
     alice.enter("/chat bob")
     alice.wait_until(lambda: "1 queued" in alice.toolbar)
-    bob_screen = Screen("login", env=env["bob"], desk=desk, columns=120)
+    bob_screen = Screen("login", env=env["bob"], screens=terminals, columns=120)
     bob_screen.wait_for("alice has written: /chat alice")
     alice.wait_until(lambda: "queued" not in alice.toolbar)
     alice.wait_for("^alice to bob> see you at eight  ✓$")
@@ -70,19 +70,19 @@ def test_a_line_to_somebody_offline(registry: Serve, tmp_path: Path) -> None:
         assert screen.end() == 0
 
 
-def test_a_screen_of_a_node_that_runs_elsewhere(registry: Serve, tmp_path: Path) -> None:
-    """A prompt like any other: toolbar, state of each line, completion; the node stays."""
+def test_screen_of_a_node_in_another_process(registry: Serve, tmp_path: Path) -> None:
+    """The prompt has its toolbar, line states and completion, and the node survives it."""
     env = {name: env_of(name, registry, tmp_path) for name in ("alice", "bob")}
     for name, theirs in env.items():
         register(name, theirs)
-    desk: list[Screen] = []
+    terminals: list[Screen] = []
     with (
         running(Program("login", "--headless", env=env["alice"])) as node,
         running(Program("login", env=env["bob"])) as bob,
     ):
         node.wait_for("logged in")
         bob.wait_for("logged in")
-        screen = Screen("chat", "bob", env=env["alice"], desk=desk, columns=120)
+        screen = Screen("chat", "bob", env=env["alice"], screens=terminals, columns=120)
         bob.wait_for("wants to chat")
         bob.type("/accept")
         screen.wait_for("chat with bob started")

@@ -1,4 +1,4 @@
-"""The prompt under hands: keys, pastes, drafts, colours, and two people typing at once."""
+"""The prompt in use: keys, pastes, drafts, colours, and two users who type at once."""
 
 import base64
 import datetime as dt
@@ -18,7 +18,7 @@ from tests.terminal.screen import Screen
 PASTE = "\x1b[200~{}\x1b[201~"
 
 
-class Desk:
+class Terminals:
     """Terminals; `chat` has alice talk to bob, whose node has no screen unless asked."""
 
     def __init__(self, people: People) -> None:
@@ -27,7 +27,7 @@ class Desk:
 
     def open(self, name: str, *words: str, **more: str) -> Screen:
         env = self.people.env[name] | more
-        return Screen(*(words or ("login", name)), env=env, desk=self.screens)
+        return Screen(*(words or ("login", name)), env=env, terminals=self.screens)
 
     def chat(self, **more: str) -> Screen:
         alice = self.open("alice", "chat", "bob", **more)
@@ -41,19 +41,19 @@ class Desk:
 
 
 @pytest.fixture
-def desk(people: People) -> Iterator[Desk]:
-    desk = Desk(people)
-    yield desk
-    desk.close()
+def terminals(people: People) -> Iterator[Terminals]:
+    terminals = Terminals(people)
+    yield terminals
+    terminals.close()
 
 
 def typed(screen: Screen) -> str:
     return screen.prompt_line.partition("> ")[2]
 
 
-def test_grey_text_and_searching_in_what_was_typed(desk: Desk) -> None:
-    """Ghost text is taken with an arrow; Ctrl-R finds; up and down as ever."""
-    alice = desk.chat()
+def test_suggestions_and_history_search(terminals: Terminals) -> None:
+    """Right accepts a suggestion, Ctrl-R searches, and arrow up recalls."""
+    alice = terminals.chat()
     alice.enter("the quick brown fox")
     alice.wait_for("the quick brown fox  \\(queued\\)")
     alice.type("the q")
@@ -69,10 +69,10 @@ def test_grey_text_and_searching_in_what_was_typed(desk: Desk) -> None:
     alice.wait_until(lambda: typed(alice) == "the quick brown fox")
 
 
-def test_completion_tells_what_commands_do_and_who_is_online(desk: Desk) -> None:
-    """As you type."""
-    with running(desk.people.start("bob", "--headless")):
-        alice = desk.open("alice")
+def test_completion_explains_commands_and_shows_presence(terminals: Terminals) -> None:
+    """The menu explains commands and shows who is online."""
+    with running(terminals.people.start("bob", "--headless")):
+        alice = terminals.open("alice")
         alice.wait_until(lambda: "connected" in alice.toolbar)
         alice.type("/se")
         alice.wait_for("/search +show whether a user is online")
@@ -80,9 +80,9 @@ def test_completion_tells_what_commands_do_and_who_is_online(desk: Desk) -> None
         alice.wait_for("bob +online")
 
 
-def test_the_menu_shows_many_commands_and_no_grey_text(desk: Desk) -> None:
-    """Eight rows at least, and nothing of what was typed before beside them."""
-    alice = desk.chat()
+def test_menu_shows_many_commands_and_no_suggestion(terminals: Terminals) -> None:
+    """The menu has at least eight rows, and no suggestion is shown beside it."""
+    alice = terminals.chat()
     alice.enter("/search bob")
     alice.wait_for("bob is offline")
     alice.type("/")
@@ -90,13 +90,13 @@ def test_the_menu_shows_many_commands_and_no_grey_text(desk: Desk) -> None:
     alice.wait_until(lambda: typed(alice) == "/")
 
 
-def test_the_title_tells_what_is_unread_and_is_put_back(desk: Desk) -> None:
-    """Also what the conversation in front is."""
-    alice = desk.open("alice")
+def test_title_shows_unread_count_and_is_restored(terminals: Terminals) -> None:
+    """The title shows the unread count and the open chat, and is restored at the end."""
+    alice = terminals.open("alice")
     heard = bytearray()
     alice.heard = heard.extend
     alice.wait_until(lambda: alice.screen.title == "p2p")
-    code, _, err = desk.people.run("bob", "send", "alice", "are you there?", "--wait", "10")
+    code, _, err = terminals.people.run("bob", "send", "alice", "are you there?", "--wait", "10")
     assert code == 0, err
     alice.wait_until(lambda: alice.screen.title == "(1) p2p")
     alice.enter("/chat bob")
@@ -106,10 +106,10 @@ def test_the_title_tells_what_is_unread_and_is_put_back(desk: Desk) -> None:
     assert bytes(heard).rstrip().endswith(b"\x1b[23;0t")
 
 
-def test_a_terminal_that_does_not_say_where_its_cursor_is(desk: Desk) -> None:
-    """Is no topic in the midst of a chat."""
-    env = desk.people.env["alice"]
-    alice = Screen("chat", "bob", env=env, desk=desk.screens, tells_cursor=False)
+def test_terminal_without_cursor_reports(terminals: Terminals) -> None:
+    """A terminal that does not report its cursor causes no warning."""
+    env = terminals.people.env["alice"]
+    alice = Screen("chat", "bob", env=env, terminals=terminals.screens, tells_cursor=False)
     alice.wait_until(lambda: alice.prompt_line.startswith("alice to bob>"))
     heard = bytearray()
     alice.heard = heard.extend
@@ -118,16 +118,16 @@ def test_a_terminal_that_does_not_say_where_its_cursor_is(desk: Desk) -> None:
     began, lines = time.monotonic(), 0
     while time.monotonic() < began + 3:  # prompt_toolkit gives up after two seconds
         lines += 1
-        desk.people.run("bob", "send", "alice", f"line {lines}", "--wait", "10")
+        terminals.people.run("bob", "send", "alice", f"line {lines}", "--wait", "10")
         alice.wait_for(f"bob: line {lines}$")
     alice.enter("/quit")
     alice.end()
     assert b"WARNING" not in heard
 
 
-def test_code_keeps_its_spaces_and_is_copied(desk: Desk) -> None:
-    """A fenced block is not wrapped anew; /copy block gives it to the terminal, without fences."""
-    alice = desk.chat()
+def test_code_keeps_its_spaces_and_is_copied(terminals: Terminals) -> None:
+    """A code block is not wrapped, and /copy block copies it without fences."""
+    alice = terminals.chat()
     heard = bytearray()
     alice.heard = heard.extend
     code = "def f(x):\n    return  x" + " + 1" * 20
@@ -147,15 +147,15 @@ def test_code_keeps_its_spaces_and_is_copied(desk: Desk) -> None:
     alice.wait_for("there is no 'picture' to copy")
 
 
-def test_what_a_command_prints_is_put_into_the_line(desk: Desk) -> None:
-    """And is sent by Enter only; Ctrl-C ends a command that does not end."""
-    alice = desk.chat()
+def test_command_output_is_inserted_into_the_line(terminals: Terminals) -> None:
+    """The output is sent only by Enter, and Ctrl-C stops a running command."""
+    alice = terminals.chat()
     alice.enter("/run echo built; echo well")
     alice.wait_until(lambda: alice.lines[-2].strip() == "```" and "well" in alice.text)
-    assert desk.people.texts("alice", "bob")[-1][1] == "hello there"
+    assert terminals.people.texts("alice", "bob")[-1][1] == "hello there"
     alice.type(" look\r\r")
     alice.wait_for("queued")
-    sent = desk.people.texts("alice", "bob")[-1][1]
+    sent = terminals.people.texts("alice", "bob")[-1][1]
     assert sent == "```\n$ echo built; echo well\nbuilt\nwell\n``` look"
     alice.enter("/run sleep 1000")
     alice.wait_until(lambda: "running sleep 1000: Ctrl-C ends it" in alice.toolbar)
@@ -165,10 +165,14 @@ def test_what_a_command_prints_is_put_into_the_line(desk: Desk) -> None:
     alice.wait_until(lambda: typed(alice) == "")
 
 
-def test_ctrl_z_suspends_and_comes_back_with_the_screen_right(desk: Desk) -> None:
-    """Nothing of it is in the line."""
+def test_ctrl_z_suspends_and_restores_the_screen(terminals: Terminals) -> None:
+    """After `fg` the prompt and its text are shown again."""
     shell = Screen(
-        "--norc", "--noprofile", env=desk.people.env["alice"], desk=desk.screens, program="bash"
+        "--norc",
+        "--noprofile",
+        env=terminals.people.env["alice"],
+        terminals=terminals.screens,
+        program="bash",
     )
     shell.enter(f"{P2P} chat bob")
     shell.wait_until(lambda: shell.prompt_line.startswith("alice to bob>"))
@@ -185,25 +189,25 @@ def test_ctrl_z_suspends_and_comes_back_with_the_screen_right(desk: Desk) -> Non
     shell.wait_for("half a line, and the rest  \\(queued\\)")
 
 
-def test_several_lines_and_an_editor(desk: Desk, tmp_path: Path) -> None:
-    """Alt-Enter, and Ctrl-X Ctrl-E; what comes out is one text."""
+def test_several_lines_and_an_editor(terminals: Terminals, tmp_path: Path) -> None:
+    """Alt-Enter and Ctrl-X Ctrl-E compose one text."""
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nprintf " and\\nfrom the editor" >> "$1"\n')
     editor.chmod(0o755)
-    alice = desk.chat(EDITOR=str(editor))
+    alice = terminals.chat(EDITOR=str(editor))
     alice.type("one\x1b\rtwo")
     alice.wait_until(lambda: typed(alice) == "" and alice.prompt_line.endswith("two"))
     alice.type("\x18\x05")
     alice.wait_until(lambda: alice.prompt_line.endswith("from the editor"))
     alice.type("\r")
     alice.wait_for("\\(queued\\)")
-    texts = [text for _, text, _ in desk.people.texts("alice", "bob")]
+    texts = [text for _, text, _ in terminals.people.texts("alice", "bob")]
     assert texts[-1] == "one\ntwo and\nfrom the editor"
 
 
-def test_vi_keys(desk: Desk) -> None:
-    """By a setting; Esc and letters move and delete."""
-    alice = desk.chat(P2P_EDIT_MODE="vi")
+def test_vi_keys(terminals: Terminals) -> None:
+    """With the setting, Esc and letters move and edit."""
+    alice = terminals.chat(P2P_EDIT_MODE="vi")
     alice.type("helo wrld")
     alice.wait_until(lambda: typed(alice) == "helo wrld")
     alice.type("\x1b0fla")
@@ -221,9 +225,9 @@ def test_vi_keys(desk: Desk) -> None:
     ],
     ids=["200 lines", "20 kB", "a blank and a slash"],
 )
-def test_what_may_not_be_meant_is_asked_about_once(desk: Desk, paste: str, question: str) -> None:
-    """Enter once more says it, whole; another key goes back to it."""
-    alice = desk.chat()
+def test_doubtful_text_is_confirmed_once(terminals: Terminals, paste: str, question: str) -> None:
+    """Enter again sends the whole text; another key returns to it."""
+    alice = terminals.chat()
     alice.type(PASTE.format(paste))
     alice.type("\r")
     alice.wait_for(question)
@@ -231,32 +235,32 @@ def test_what_may_not_be_meant_is_asked_about_once(desk: Desk, paste: str, quest
     alice.wait_until(lambda: question not in alice.text)
     alice.type("\x7f\r")
     alice.wait_for(question)
-    assert desk.people.texts("alice", "bob")[-1][1] != paste
+    assert terminals.people.texts("alice", "bob")[-1][1] != paste
     alice.type("\r")
     alice.wait_until(lambda: "queued" in alice.text)
-    assert desk.people.texts("alice", "bob")[-1][1] == paste
+    assert terminals.people.texts("alice", "bob")[-1][1] == paste
 
 
-def test_a_draft_stays_with_its_contact_and_outlives_a_crash(desk: Desk) -> None:
-    """Going elsewhere puts it aside; kill -9 loses a second of it at most."""
-    alice = desk.chat()
+def test_draft_belongs_to_its_contact_and_survives_a_crash(terminals: Terminals) -> None:
+    """A draft is stored within a second for its contact."""
+    alice = terminals.chat()
     alice.type("I was just about to")
     alice.wait_until(lambda: typed(alice) == "I was just about to")
-    drafts = next(Path(desk.people.env["alice"]["P2P_HOME"]).glob("state/drafts-*.json"), None)
-    alice.wait_until(lambda: _drafts(desk) == "I was just about to")
+    drafts = next(Path(terminals.people.env["alice"]["P2P_HOME"]).glob("state/drafts-*.json"), None)
+    alice.wait_until(lambda: _drafts(terminals) == "I was just about to")
     assert drafts is None or drafts.stat().st_mode & 0o077 == 0
     alice.child.kill(signal.SIGKILL)
-    again = desk.chat()
+    again = terminals.chat()
     again.wait_until(lambda: typed(again) == "I was just about to")
     again.enter(" say it")
     again.wait_for("I was just about to say it  \\(queued\\)")
-    again.wait_until(lambda: _drafts(desk) == "")
+    again.wait_until(lambda: _drafts(terminals) == "")
 
 
-def test_times_days_and_lines_under_themselves(desk: Desk) -> None:
-    """A long line stays to the right of who says it."""
-    alice = desk.chat(P2P_TIMESTAMPS="true")
-    with running(desk.people.start("bob")) as bob:
+def test_timestamps_and_hanging_indent(terminals: Terminals) -> None:
+    """A long line is indented behind the name."""
+    alice = terminals.chat(P2P_TIMESTAMPS="true")
+    with running(terminals.people.start("bob")) as bob:
         alice.wait_for("bob is back|chat with bob started")
         bob.type("/chat alice")
         bob.type("word " * 40)
@@ -273,16 +277,16 @@ def test_times_days_and_lines_under_themselves(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("quiet", [False, True])
-def test_somebody_else_rings_and_notifies_but_for_whom_is_quiet(desk: Desk, quiet: bool) -> None:
-    """By terminal sequences, as the settings say."""
+def test_message_rings_unless_the_contact_is_quiet(terminals: Terminals, quiet: bool) -> None:
+    """A message rings and notifies by terminal sequences, as the settings say."""
     if quiet:
-        config = Path(desk.people.env["alice"]["P2P_HOME"]) / "config" / "config.toml"
+        config = Path(terminals.people.env["alice"]["P2P_HOME"]) / "config" / "config.toml"
         config.write_text(config.read_text() + "\n[contacts.bob]\nquiet = true\n")
-    alice = desk.open("alice", P2P_NOTIFICATIONS="osc9")
+    alice = terminals.open("alice", P2P_NOTIFICATIONS="osc9")
     heard = bytearray()
     alice.heard = heard.extend
     alice.wait_until(lambda: "connected" in alice.toolbar)
-    code, _, err = desk.people.run("bob", "send", "alice", "are you there?", "--wait", "10")
+    code, _, err = terminals.people.run("bob", "send", "alice", "are you there?", "--wait", "10")
     assert code == 0, err
     alice.wait_for("bob has written")
     alice.enter("/quit")
@@ -301,17 +305,17 @@ def test_somebody_else_rings_and_notifies_but_for_whom_is_quiet(desk: Desk, quie
         ({"P2P_QUIET_HOURS": "00:00-23:59"}, b""),
     ],
 )
-def test_a_notification_tells_as_much_as_is_wanted(
-    desk: Desk, how: dict[str, str], note: bytes
+def test_notification_text_follows_the_setting(
+    terminals: Terminals, how: dict[str, str], note: bytes
 ) -> None:
-    """And nothing in quiet hours."""
+    """There are no notifications in quiet hours."""
     if "P2P_QUIET_HOURS" in how and dt.datetime.now().astimezone().strftime("%H:%M") == "23:59":
         pytest.skip("the one minute that is not quiet")
-    alice = desk.open("alice", P2P_NOTIFICATIONS="osc9", **how)
+    alice = terminals.open("alice", P2P_NOTIFICATIONS="osc9", **how)
     heard = bytearray()
     alice.heard = heard.extend
     alice.wait_until(lambda: "connected" in alice.toolbar)
-    code, _, err = desk.people.run("bob", "send", "alice", "are you there?", "--wait", "10")
+    code, _, err = terminals.people.run("bob", "send", "alice", "are you there?", "--wait", "10")
     assert code == 0, err
     alice.wait_for("bob has written")
     alice.enter("/quit")
@@ -323,9 +327,9 @@ def test_a_notification_tells_as_much_as_is_wanted(
 @pytest.mark.parametrize(
     "how", [{}, {"NO_COLOR": "1"}, {"P2P_THEME": "dark"}, {"P2P_THEME": "light"}]
 )
-def test_no_meaning_is_in_colours(desk: Desk, how: dict[str, str]) -> None:
-    """With NO_COLOR there are none, and the words are the same."""
-    alice = desk.open("alice", **how)
+def test_nothing_is_conveyed_by_colour_alone(terminals: Terminals, how: dict[str, str]) -> None:
+    """With NO_COLOR there are no colours, and the words are the same."""
+    alice = terminals.open("alice", **how)
     heard = bytearray()
     alice.heard = heard.extend
     alice.wait_until(lambda: "connected" in alice.toolbar)
@@ -337,11 +341,11 @@ def test_no_meaning_is_in_colours(desk: Desk, how: dict[str, str]) -> None:
     assert bool(colours) == ("NO_COLOR" not in how)
 
 
-def test_500_lines_come_while_somebody_types(desk: Desk) -> None:
-    """What is typed stays and goes out whole; all that came is there, in order."""
-    with running(desk.people.start("bob")) as bob:
+def test_typing_while_500_lines_arrive(terminals: Terminals) -> None:
+    """The typed text stays intact, and all lines arrive in order."""
+    with running(terminals.people.start("bob")) as bob:
         bob.type("/chat alice")
-        alice = desk.chat()
+        alice = terminals.chat()
         sending = threading.Thread(
             target=lambda: [bob.type(f"line {i} 你好 e\u0301") for i in range(500)]
         )
@@ -354,18 +358,18 @@ def test_500_lines_come_while_somebody_types(desk: Desk) -> None:
         alice.wait_until(lambda: typed(alice) == "typing goes on all the while")
         alice.enter("!")
         bob.wait_for("^alice: typing goes on all the while!$")
-        said = [text for _, text, _ in desk.people.texts("alice", "bob", "--limit", "1000")]
+        said = [text for _, text, _ in terminals.people.texts("alice", "bob", "--limit", "1000")]
         assert [t for t in said if t.startswith("line ")] == [
             f"line {i} 你好 e\u0301" for i in range(500)
         ]
 
 
-def test_two_people_type_at_once(desk: Desk) -> None:
+def test_two_users_type_at_once(terminals: Terminals) -> None:
     """Neither line is torn by the other's, at two sizes and after a resize."""
-    bob = desk.open("bob")
+    bob = terminals.open("bob")
     bob.wait_until(lambda: "connected" in bob.toolbar)
     bob.enter("/chat alice")
-    alice = desk.chat()
+    alice = terminals.chat()
     alice.resize(60, 40)
     for i in range(10):
         alice.type(f"a{i}")
@@ -379,11 +383,11 @@ def test_two_people_type_at_once(desk: Desk) -> None:
     alice.wait_until(lambda: "bob, " in alice.toolbar)
 
 
-def test_a_dumb_terminal_and_a_screen_reader_get_plain_lines(people: People) -> None:
-    """No sequences at all."""
+def test_dumb_terminal_gets_plain_lines(people: People) -> None:
+    """A dumb terminal and P2P_PLAIN get no escape sequences."""
     for more in ({"TERM": "dumb"}, {"P2P_PLAIN": "1"}):
-        desk: list[Screen] = []
-        screen = Screen("login", "alice", env=people.env["alice"] | more, desk=desk)
+        terminals: list[Screen] = []
+        screen = Screen("login", "alice", env=people.env["alice"] | more, terminals=terminals)
         heard = bytearray()
         screen.heard = heard.extend
         screen.wait_for("logged in as alice")
@@ -393,25 +397,25 @@ def test_a_dumb_terminal_and_a_screen_reader_get_plain_lines(people: People) -> 
         screen.kill()
 
 
-def _drafts(desk: Desk) -> str:
-    """Give alice's draft to bob as it is on the disk."""
-    for file in Path(desk.people.env["alice"]["P2P_HOME"]).glob("state/drafts-*.json"):
+def _drafts(terminals: Terminals) -> str:
+    """Return alice's draft to bob as it is on disk."""
+    for file in Path(terminals.people.env["alice"]["P2P_HOME"]).glob("state/drafts-*.json"):
         found = re.search(r'"bob":"([^"]*)"', file.read_text())
         return found[1] if found else ""
     return ""
 
 
-def test_an_unknown_command_is_never_said(desk: Desk) -> None:
-    """And what was meant is guessed."""
-    alice = desk.chat()
+def test_unknown_command_is_not_sent(terminals: Terminals) -> None:
+    """An unknown command gets a suggestion."""
+    alice = terminals.chat()
     alice.enter("/serch bob")
     alice.wait_for("no command /serch; nothing was sent")
     alice.wait_for("did you mean /search")
 
 
-def test_a_line_is_cleared_before_anybody_leaves(desk: Desk) -> None:
-    """Ctrl-C on a line with text gives up the text, and what is begun is there after leaving."""
-    alice = desk.chat()
+def test_ctrl_c_clears_the_line_first(terminals: Terminals) -> None:
+    """Ctrl-C clears a text before it leaves, and a draft is kept."""
+    alice = terminals.chat()
     alice.type("never mind")
     alice.wait_until(lambda: typed(alice) == "never mind")
     alice.type("\x03")
@@ -423,16 +427,16 @@ def test_a_line_is_cleared_before_anybody_leaves(desk: Desk) -> None:
     assert "Ctrl-C again" not in alice.toolbar
     alice.child.kill(signal.SIGINT)
     alice.end()
-    again = desk.chat()
+    again = terminals.chat()
     again.wait_until(lambda: typed(again) == "begun")
 
 
-def test_bytes_that_are_no_utf8_end_nothing(desk: Desk) -> None:
-    """A terminal set to Latin-1, say: drafted, said, and kept, with marks for what was no text."""
-    alice = desk.chat()
+def test_invalid_utf8_is_replaced(terminals: Terminals) -> None:
+    """Bytes of another encoding are kept in drafts and lines as replacements."""
+    alice = terminals.chat()
     alice.child.send(b"caf\xe9")
     alice.wait_until(lambda: typed(alice).startswith("caf"))
-    alice.wait_until(lambda: _drafts(desk).startswith("caf"))
+    alice.wait_until(lambda: _drafts(terminals).startswith("caf"))
     alice.enter(" is closed")
     alice.wait_for("caf. is closed  \\(queued\\)")
     alice.enter("/quit")

@@ -1,4 +1,4 @@
-"""What a screen reader is promised: text is appended, each event once, and states are words."""
+"""Guarantees for screen readers: text is only appended, each event once, and states are words."""
 
 import re
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ from tests.terminal.screen import Screen
 
 
 @pytest.fixture
-def desk() -> Iterator[list[Screen]]:
-    """Terminals, which are closed at the end."""
+def terminals() -> Iterator[list[Screen]]:
+    """Yield a list of terminals, which are closed at the end."""
     screens: list[Screen] = []
     yield screens
     for screen in screens:
         screen.kill()
 
 
-def test_plain_lines_are_appended_and_nothing_else(people: People, desk: list[Screen]) -> None:
-    """No escape, no carriage return but at a line's end, nothing twice; what changes is said."""
-    alice = Screen("chat", "bob", "--plain", env=people.env["alice"], desk=desk)
+def test_plain_lines_are_only_appended(people: People, terminals: list[Screen]) -> None:
+    """There are no escape sequences and no repetitions, and changes are announced."""
+    alice = Screen("chat", "bob", "--plain", env=people.env["alice"], terminals=terminals)
     heard = bytearray()
     alice.heard = heard.extend
     alice.wait_for("bob is offline: what you write waits until you are both online")
@@ -45,9 +45,9 @@ def test_plain_lines_are_appended_and_nothing_else(people: People, desk: list[Sc
     assert all("✓" not in line for line in told)
 
 
-def test_the_prompt_paints_nothing_again_that_was_said(people: People, desk: list[Screen]) -> None:
-    """Lines go up once; no other screen, no clearing of this one."""
-    alice = Screen("chat", "bob", env=people.env["alice"], desk=desk)
+def test_prompt_does_not_repaint_messages(people: People, terminals: list[Screen]) -> None:
+    """Each line is written once, and the screen is neither cleared nor switched."""
+    alice = Screen("chat", "bob", env=people.env["alice"], terminals=terminals)
     heard = bytearray()
     alice.heard = heard.extend
     with running(people.start("bob")) as bob:

@@ -1,4 +1,4 @@
-"""Two people chat, each at a terminal: what they see."""
+"""Two users chat, each at a terminal."""
 
 import re
 import signal
@@ -25,8 +25,8 @@ def start_chat(person: Person, **size: int) -> tuple[Screen, Screen]:
 
 
 @pytest.mark.parametrize("size", [{"columns": 80, "rows": 24}, {"columns": 200, "rows": 60}])
-def test_two_people_chat(person: Person, size: dict[str, int]) -> None:
-    """From call to goodbye; the toolbar says who, where, connected, with whom."""
+def test_two_users_chat(person: Person, size: dict[str, int]) -> None:
+    """From call to end; the toolbar shows the account, the connection and the contact."""
     alice, bob = start_chat(person, **size)
     assert "alice, connected, at 127.0.0.1:" in alice.toolbar
     assert alice.prompt_line == "alice to bob>"
@@ -42,8 +42,8 @@ def test_two_people_chat(person: Person, size: dict[str, int]) -> None:
         assert screen.end() == 0
 
 
-def test_a_message_never_breaks_the_line_being_typed(person: Person) -> None:
-    """It comes in above; what was typed stays, cursor and all, and goes out whole."""
+def test_message_does_not_disturb_the_typed_line(person: Person) -> None:
+    """A message is printed above, and the typed line stays intact."""
     alice, bob = start_chat(person)
     alice.type("I was just about to sa")
     alice.wait_until(lambda: alice.prompt_line.endswith("about to sa"))
@@ -58,8 +58,8 @@ def test_a_message_never_breaks_the_line_being_typed(person: Person) -> None:
     bob.wait_for("^alice: I was just about to say it$")
 
 
-def test_a_request_is_answered_without_leaving_a_chat(person: Person, env: dict[str, str]) -> None:
-    """A further caller is busy; the chat goes on, and says who called."""
+def test_caller_during_a_chat_gets_busy(person: Person, env: dict[str, str]) -> None:
+    """The chat goes on, and the user is told who called."""
     alice, bob = start_chat(person)
     Program("register", "carol", env=env).end()
     carol = Program("chat", "bob", "--as", "carol", env=env)
@@ -70,8 +70,8 @@ def test_a_request_is_answered_without_leaving_a_chat(person: Person, env: dict[
     bob.wait_for("^alice: never mind carol$")
 
 
-def test_resizing(person: Person) -> None:
-    """The toolbar keeps to the last line."""
+def test_resizing_keeps_the_toolbar(person: Person) -> None:
+    """The toolbar stays on the last line."""
     alice, bob = start_chat(person)
     alice.resize(60, 12)
     bob.enter("smaller")
@@ -84,7 +84,7 @@ def test_resizing(person: Person) -> None:
 
 
 def test_hostile_text_is_harmless_on_the_screen(person: Person, registry: Serve) -> None:
-    """No escape sequence of a stranger's reaches the terminal."""
+    """No escape sequence of a contact reaches the terminal."""
     alice, bob = start_chat(person)
     bob.enter("before")
     alice.wait_for("^bob: before$")
@@ -97,7 +97,7 @@ def test_hostile_text_is_harmless_on_the_screen(person: Person, registry: Serve)
 
 
 def test_completion_history_and_mistakes(person: Person) -> None:
-    """Tab, arrow up, and a command that does not exist."""
+    """Tab completes, arrow up recalls, and an unknown command gets a suggestion."""
     alice, _ = person("alice"), person("bob")
     alice.enter("/search bob")
     alice.wait_for("bob is online at")
@@ -115,8 +115,8 @@ def test_completion_history_and_mistakes(person: Person) -> None:
     alice.wait_for(r"/verify NAME \[yes\]: show the safety number")
 
 
-def test_the_registry_dies_and_comes_back(person: Person, registry: Serve, tmp_path: Path) -> None:
-    """The open chat goes on; the toolbar says so; the node logs in again by itself."""
+def test_registry_dies_and_returns(person: Person, registry: Serve, tmp_path: Path) -> None:
+    """The open chat goes on, the toolbar shows the loss, and the node logs in again."""
     alice, bob = start_chat(person)
     registry.signal(signal.SIGKILL)
     registry.process.wait()
@@ -136,7 +136,7 @@ def test_the_registry_dies_and_comes_back(person: Person, registry: Serve, tmp_p
 
 @pytest.mark.parametrize(("key", "code"), [("\x03", 130), ("\x04", 0)])
 def test_ctrl_c_and_ctrl_d(person: Person, registry: Serve, key: str, code: int) -> None:
-    """No traceback, the terminal left in order, offline at once."""
+    """The terminal is restored, and the user is offline at once."""
     alice = person("alice")
     alice.type(key)
     if code:
@@ -148,10 +148,8 @@ def test_ctrl_c_and_ctrl_d(person: Person, registry: Serve, key: str, code: int)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_ends_it_in_good_order(
-    person: Person, registry: Serve, number: signal.Signals
-) -> None:
-    """The terminal is left as it was, with an exit code that tells; offline at once."""
+def test_signal_stops_it_cleanly(person: Person, registry: Serve, number: signal.Signals) -> None:
+    """The terminal is restored, the exit code names the signal, and the user is offline at once."""
     alice = person("alice")
     assert not alice.child.getecho()
     alice.child.kill(number)
@@ -161,8 +159,8 @@ def test_a_signal_ends_it_in_good_order(
     assert registry.dial().ask("SEARCH", "alice") == ("SEARCH_RESP", "OFFLINE")
 
 
-def test_a_terminal_that_is_gone_ends_it(person: Person, registry: Serve) -> None:
-    """As when its window is closed; whoever talks to us is told at once."""
+def test_closed_terminal_stops_it(person: Person, registry: Serve) -> None:
+    """A closed window ends the program, and the contact is told at once."""
     alice, bob = start_chat(person)
     alice.close_window()
     bob.wait_for(r"^\* (alice is gone|chat with alice ended)")
@@ -170,10 +168,10 @@ def test_a_terminal_that_is_gone_ends_it(person: Person, registry: Serve) -> Non
     assert registry.dial().ask("SEARCH", "alice") == ("SEARCH_RESP", "OFFLINE")
 
 
-def test_a_terminal_with_plain_lines_that_is_gone_ends_it_too(
+def test_closed_terminal_stops_it_with_plain_lines(
     env: dict[str, str], at_terminal: Person, person: Person
 ) -> None:
-    """In the midst of a chat."""
+    """The same with plain lines during a chat."""
     bob = person("bob")
     assert Program("register", "alice", env=env).end()[0] == 0
     alice = at_terminal("chat", "bob", "--plain")
@@ -186,7 +184,7 @@ def test_a_terminal_with_plain_lines_that_is_gone_ends_it_too(
 
 
 def test_passwords_are_typed_unseen(at_terminal: Person) -> None:
-    """Twice at register, once at login; two that differ are asked for again."""
+    """A password is typed twice to register, once to log in, and again if the two differ."""
     screen = at_terminal("register", "dave", without="P2P_PASSWORD")
     for i, typed in enumerate(("hush-hush", "hush-hosh", "hush-hush", "hush-hush"), 1):
         screen.wait_until(lambda i=i: len(re.findall("Password of|Repeat", screen.text)) == i)
@@ -202,7 +200,7 @@ def test_passwords_are_typed_unseen(at_terminal: Person) -> None:
 
 
 def test_ctrl_c_at_the_password(at_terminal: Person) -> None:
-    """130, and no account."""
+    """Ctrl-C exits with 130 and creates no account."""
     screen = at_terminal("register", "dave", without="P2P_PASSWORD")
     screen.wait_for("Password of dave")
     screen.type("\x03")
@@ -210,10 +208,10 @@ def test_ctrl_c_at_the_password(at_terminal: Person) -> None:
     assert "Traceback" not in screen.text
 
 
-def test_chat_leaves_when_the_chat_ends(
+def test_chat_command_ends_with_the_chat(
     person: Person, at_terminal: Person, env: dict[str, str]
 ) -> None:
-    """`p2p chat bob` at a terminal."""
+    """`p2p chat bob` ends when bob leaves in the original dialect."""
     bob = person("bob")
     Program("register", "alice", env=env).end()
     alice = at_terminal("chat", "bob", "--as", "alice")
@@ -228,7 +226,7 @@ def test_chat_leaves_when_the_chat_ends(
 def test_plain_lines_on_a_terminal(
     person: Person, at_terminal: Person, env: dict[str, str]
 ) -> None:
-    """For screen readers: no toolbar, no redrawing."""
+    """With --plain there is no toolbar."""
     bob = person("bob")
     Program("register", "alice", env=env).end()
     alice = at_terminal("login", "alice", "--plain")
@@ -244,8 +242,8 @@ def test_plain_lines_on_a_terminal(
     assert alice.end() == 0
 
 
-def test_a_dumb_terminal_gets_plain_lines(person: Person, env: dict[str, str]) -> None:
-    """One that cannot move its cursor."""
+def test_dumb_terminal_gets_plain_lines(person: Person, env: dict[str, str]) -> None:
+    """A terminal that cannot move its cursor gets plain lines."""
     Program("register", "alice", env=env).end()
     child = pexpect.spawn(P2P, ["login", "alice"], env=env | {"TERM": "dumb"}, timeout=20)
     child.expect(r"\* logged in as alice")
@@ -256,7 +254,7 @@ def test_a_dumb_terminal_gets_plain_lines(person: Person, env: dict[str, str]) -
 
 
 def test_ctrl_c_in_the_demo(at_terminal: Person) -> None:
-    """It ends."""
+    """Ctrl-C twice ends the demo."""
     screen = at_terminal("demo")
     screen.wait_for("chat with robot started")
     screen.type("\x03")
@@ -265,8 +263,8 @@ def test_ctrl_c_in_the_demo(at_terminal: Person) -> None:
     assert screen.end() == 130
 
 
-def test_the_demo(at_terminal: Person) -> None:
-    """A person in a chat with the robot."""
+def test_demo_at_a_terminal(at_terminal: Person) -> None:
+    """The user chats with the robot."""
     screen = at_terminal("demo")
     screen.wait_for("chat with robot started")
     screen.enter("hello")

@@ -262,7 +262,7 @@ def test_control_characters_are_kept_but_not_shown(people: People) -> None:
         assert "red \ufffd[31m title \ufffd]0;x\ufffd end" in said[-1]
         assert "\x1b" not in said[-1]
         assert people.run("alice", *words, "--raw")[1] == [text]
-        screen = Screen(*words, "--raw", env=people.env["alice"], desk=[])
+        screen = Screen(*words, "--raw", env=people.env["alice"], screens=[])
         assert screen.end() == 2
         assert "--raw does not print to a terminal" in screen.text
     with running(Program("chat", "bob", "--plain", env=people.env["alice"])) as chat:
