@@ -34,7 +34,7 @@ class Terminals:
 
 @pytest.fixture
 def terminals() -> Iterator[Terminals]:
-    """An empty one."""
+    """Yield an empty set of terminals."""
     terminals = Terminals()
     yield terminals
     terminals.close()

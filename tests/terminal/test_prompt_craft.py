@@ -19,7 +19,7 @@ PASTE = "\x1b[200~{}\x1b[201~"
 
 
 class Terminals:
-    """Terminals; `chat` has alice talk to bob, whose node has no screen unless asked."""
+    """Terminals of two users; `chat` opens alice's chat with bob."""
 
     def __init__(self, people: People) -> None:
         self.people = people
@@ -27,7 +27,7 @@ class Terminals:
 
     def open(self, name: str, *words: str, **more: str) -> Screen:
         env = self.people.env[name] | more
-        return Screen(*(words or ("login", name)), env=env, terminals=self.screens)
+        return Screen(*(words or ("login", name)), env=env, screens=self.screens)
 
     def chat(self, **more: str) -> Screen:
         alice = self.open("alice", "chat", "bob", **more)
@@ -109,7 +109,7 @@ def test_title_shows_unread_count_and_is_restored(terminals: Terminals) -> None:
 def test_terminal_without_cursor_reports(terminals: Terminals) -> None:
     """A terminal that does not report its cursor causes no warning."""
     env = terminals.people.env["alice"]
-    alice = Screen("chat", "bob", env=env, terminals=terminals.screens, tells_cursor=False)
+    alice = Screen("chat", "bob", env=env, screens=terminals.screens, tells_cursor=False)
     alice.wait_until(lambda: alice.prompt_line.startswith("alice to bob>"))
     heard = bytearray()
     alice.heard = heard.extend
@@ -171,7 +171,7 @@ def test_ctrl_z_suspends_and_restores_the_screen(terminals: Terminals) -> None:
         "--norc",
         "--noprofile",
         env=terminals.people.env["alice"],
-        terminals=terminals.screens,
+        screens=terminals.screens,
         program="bash",
     )
     shell.enter(f"{P2P} chat bob")
@@ -387,7 +387,7 @@ def test_dumb_terminal_gets_plain_lines(people: People) -> None:
     """A dumb terminal and P2P_PLAIN get no escape sequences."""
     for more in ({"TERM": "dumb"}, {"P2P_PLAIN": "1"}):
         terminals: list[Screen] = []
-        screen = Screen("login", "alice", env=people.env["alice"] | more, terminals=terminals)
+        screen = Screen("login", "alice", env=people.env["alice"] | more, screens=terminals)
         heard = bytearray()
         screen.heard = heard.extend
         screen.wait_for("logged in as alice")

@@ -21,7 +21,7 @@ def terminals() -> Iterator[list[Screen]]:
 
 def test_plain_lines_are_only_appended(people: People, terminals: list[Screen]) -> None:
     """There are no escape sequences and no repetitions, and changes are announced."""
-    alice = Screen("chat", "bob", "--plain", env=people.env["alice"], terminals=terminals)
+    alice = Screen("chat", "bob", "--plain", env=people.env["alice"], screens=terminals)
     heard = bytearray()
     alice.heard = heard.extend
     alice.wait_for("bob is offline: what you write waits until you are both online")
@@ -47,7 +47,7 @@ def test_plain_lines_are_only_appended(people: People, terminals: list[Screen]) 
 
 def test_prompt_does_not_repaint_messages(people: People, terminals: list[Screen]) -> None:
     """Each line is written once, and the screen is neither cleared nor switched."""
-    alice = Screen("chat", "bob", env=people.env["alice"], terminals=terminals)
+    alice = Screen("chat", "bob", env=people.env["alice"], screens=terminals)
     heard = bytearray()
     alice.heard = heard.extend
     with running(people.start("bob")) as bob:
