@@ -112,7 +112,7 @@ def test_hung_node_is_named(loop: Loop, tmp_path: Path) -> None:
 def test_other_protocol_version_is_refused(setup: Setup) -> None:
     """The error names both versions and what to do."""
     with pytest.raises(UsageError, match=r"version 2 .* command 7") as caught:
-        SocketClient(desk.world.loop, desk.path, Hello(protocol=7))
+        SocketClient(setup.world.loop, setup.path, Hello(protocol=7))
     assert "restart it" in caught.value.advice
 
 

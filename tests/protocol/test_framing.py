@@ -73,8 +73,8 @@ class Counted(bytes):
         return Counted(data)
 
 
-def test_one_byte_at_a_time_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is incomplete is not copied at each byte: the tail alone grows, by that byte."""
+def test_reading_byte_by_byte_takes_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An incomplete frame is not copied for every byte; the buffer only grows."""
     monkeypatch.setattr(Counted, "made", 0)
     reader = FrameReader()
     frame = FrameWriter(pad("MSG")).write(bytes(70_000))

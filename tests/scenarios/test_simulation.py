@@ -125,7 +125,7 @@ def no_dedupe(patch: pytest.MonkeyPatch) -> None:
 
     original = Thread.progress
     patch.setattr(Thread, "progress", progress)
-    lines_are_known_by_their_numbers(patch)
+    identify_lines_by_number(patch)
 
 
 def ack_before_commit(patch: pytest.MonkeyPatch) -> None:
@@ -204,8 +204,8 @@ def ignore_rewound_contact(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Thread, "rebase", rebase)
 
 
-def lines_are_known_by_their_numbers(patch: pytest.MonkeyPatch) -> None:
-    """A line that comes again with another number, after its sender's disk was put back, is new."""
+def identify_lines_by_number(patch: pytest.MonkeyPatch) -> None:
+    """A line sent again with another number, after its sender's disk was restored, is new."""
 
     def write(
         self: Thread, progress: Progress, *, heard: Sequence[NewLine] = (), **more: Any
@@ -282,4 +282,4 @@ def test_seeded_wrong_key_is_caught(secure_world: World, monkeypatch: pytest.Mon
     monkeypatch.setattr(Contacts, "key_to_call", key_to_call)
     monkeypatch.setattr(Conversations, "sighted", sighted)
     with pytest.raises((AssertionError, UsageError)):
-        test_conversations.test_a_changed_key_holds_the_outbox(secure_world)
+        test_conversations.test_changed_key_holds_the_outbox(secure_world)

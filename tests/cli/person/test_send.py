@@ -305,6 +305,8 @@ def test_expired_message_fails(people: People, tmp_path: Path) -> None:
     (offset := tmp_path / "offset").write_text("7200")
     with running(people.start("alice", command=by_clock(offset))) as alice:
         expired = "1 line to bob will not be delivered: it has expired: /outbox"
-        if not any(expired in said for said in alice.said):  # it may come before the login is through, or after
+        if not any(
+            expired in said for said in alice.said
+        ):  # it may come before the login is through, or after
             alice.wait_for(expired)
     assert ("alice", "lunch?", "failed") in people.texts("alice", "bob")

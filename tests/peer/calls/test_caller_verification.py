@@ -14,8 +14,8 @@ from tests.world import World
 A, B = "10.0.0.2", "10.0.0.3"
 
 
-def hang_registry_of(world: World, host: str) -> MemoryTransport:
-    """Drop everything that this machine asks the registry from now on."""
+def session_of(world: World, host: str) -> MemoryTransport:
+    """Return the registry's end of a machine's session."""
     (session,) = [
         right
         for left, right in world.internet.wires
@@ -25,12 +25,12 @@ def hang_registry_of(world: World, host: str) -> MemoryTransport:
 
 
 def hang_registry_of(world: World, host: str) -> None:
-    """Let what the machine asks the registry be lost from now on."""
+    """Drop everything that this machine asks the registry from now on."""
     session_of(world, host).on_data = lambda _: None
 
 
 class HeldQuestions:
-    """What a machine asks the registry from now on, which hears it only at `release`."""
+    """Holds back what a machine sends to the registry from now on, until `release`."""
 
     def __init__(self, world: World, host: str) -> None:
         self._session = session_of(world, host)
@@ -39,7 +39,7 @@ class HeldQuestions:
         self._session.on_data = self._held.append
 
     def release(self) -> None:
-        """Let the registry hear all of it, and what comes after it."""
+        """Deliver all of it to the registry, and what is sent later at once."""
         self._session.on_data = self._hear
         self._hear(b"".join(self._held))
 

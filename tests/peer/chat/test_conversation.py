@@ -14,7 +14,7 @@ A, B = "10.0.0.2", "10.0.0.3"
 
 
 def test_unreachable_contact_is_dialled_with_growing_pauses(
-    secure_world: World,
+    secure_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An unreachable contact is dialled with growing pauses while the registry says ONLINE."""
     world = secure_world

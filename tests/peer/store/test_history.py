@@ -251,7 +251,7 @@ def test_rewound_remote_marks_lines_missing(profile: Profile) -> None:
         Progress(last_in=2, in_sum="short", last_out=3, acked=1),
     ],
 )
-def test_out_of_range_row_is_repaired(profile: Profile, broken: Progress) -> None:
+def test_out_of_range_row_is_repaired(profile: Profile, tmp_path: Path, broken: Progress) -> None:
     """Progress out of range, as an older version may have written, is repaired."""
     _, (bob,) = threads(profile, "bob")
     bob.write(

@@ -73,7 +73,9 @@ def test_removed_account_leaves_nothing(store: Store) -> None:
     assert list(account_admin.entries()) == []
 
 
-def test_disabling_ends_the_token_of_a_concurrent_login(database: str) -> None:
+def test_disabling_ends_the_token_of_a_concurrent_login(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A concurrent login holds the account's row, so its token is ended with the others."""
     store = open_shared(database)
     accounts, account_admin = Accounts(store, CHEAP), AccountAdmin(store)

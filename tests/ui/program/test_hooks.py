@@ -131,8 +131,8 @@ def test_number_of_running_hooks_is_limited(hook_folder: HookFolder) -> None:
     assert len(hooks.processes) == AT_ONCE
     for n in range(1000):
         hooks.on_event(Called(f"c{n}"))
-    assert len(desk.told) == 1
-    assert desk.told[0].what == "1000 hooks are waiting, and some were not run"
+    assert len(hook_folder.told) == 1
+    assert hook_folder.told[0].what == "1000 hooks are waiting, and some were not run"
     processes = hooks.processes
     hooks.close()
     hooks.on_event(Called("late"))

@@ -559,7 +559,9 @@ def test_only_valid_contacts_are_blocked_or_muted(secure_world: World) -> None:
     assert app.names == {"bob"}
 
 
-def test_end_of_the_node_leaves_unsent_lines_to_the_shell(secure_world: World) -> None:
+def test_end_of_the_node_leaves_unsent_lines_to_the_shell(
+    secure_world: World, tmp_path: Path
+) -> None:
     """If the node ends, the app keeps the unsent lines for the shell to report."""
     alice, _ = friends(secure_world)
     listener = NodeListener(secure_world.loop, tmp_path / "n.sock")
