@@ -22,6 +22,9 @@ from tests.fork_server import ForkedProcess
 P2P = str(Path(sys.executable).with_name("p2p"))
 
 
+STARTED = (sys.executable, P2P)
+"""The command of a Program that is started and never forked: its arguments are in /proc."""
+
 NO_EXTRAS = Path(__file__).with_name("no_extras")
 WITH_EXTRAS = {"PYTHONPATH": ""}
 

@@ -17,7 +17,7 @@ from p2pchat.protocol.messages import (
     RevokeTokens,
 )
 from p2pchat.protocol.talk import ChatText
-from tests.programs import Program, Serve, environment
+from tests.programs import STARTED, Program, Serve, environment
 
 PASSWORD, NEW_PASSWORD, WRONG, TEXT = "Hush-pass-1", "Hush-pass-2", "Hush-pass-3", "Hush-text-4"
 MARK = "Hush"
@@ -67,7 +67,7 @@ class Everything:
         self.serve.kill()
 
     def run(self, who: str, *words: str) -> None:
-        program = Program(*words, env=self._homes[who])
+        program = Program(*words, env=self._homes[who], command=STARTED)
         _, err = program.end()
         self._note(" ".join([who, *words[:2]]), "\n".join([*program.said, err]))
 
@@ -76,10 +76,10 @@ class Everything:
 
     def _talk(self) -> None:
         """Let alice call bob and send the text, which only bob's terminal may show."""
-        bob = Program("login", env=self._homes["bob"])
+        bob = Program("login", env=self._homes["bob"], command=STARTED)
         bob.wait_for("logged in as bob")
         self.run("alice", "login", "--password-file", str(self.folder / "new"))
-        alice = Program("--debug", "chat", "bob", env=self._homes["alice"])
+        alice = Program("--debug", "chat", "bob", env=self._homes["alice"], command=STARTED)
         bob.wait_for("alice wants to chat")
         self.processes = self._process_list()
         bob.type("/accept")

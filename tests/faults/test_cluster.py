@@ -35,6 +35,19 @@ def nodes(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Iter
         yield made
 
 
+@pytest.fixture
+def listed_nodes(nodes: list[Serve]) -> list[Serve]:
+    """Return three nodes once the first, by which clients come, has listed the others for them."""
+    deadline = time.monotonic() + 20
+    member = Member(nodes[0], "first", errand=True)
+    while len(member.grant["nodes"]["nodes"]) < len(nodes) - 1:
+        assert time.monotonic() < deadline, "the nodes have not heard of each other"
+        member.close()
+        member = Member(nodes[0], "first", errand=True, is_known=True)
+    member.close()
+    return nodes
+
+
 def wait_until_found(searcher: Member, username: str) -> None:
     """Wait until a user at another node is found."""
     deadline = time.monotonic() + 20
@@ -168,8 +181,9 @@ def test_users_of_a_dead_node_go_offline(nodes: list[Serve], how: signal.Signals
     bob.close()
 
 
-def test_clients_continue_at_another_node(nodes: list[Serve], tmp_path: Path) -> None:
+def test_clients_continue_at_another_node(listed_nodes: list[Serve], tmp_path: Path) -> None:
     """Clients have learned the links of the other nodes."""
+    nodes = listed_nodes
     home = {
         name: environment(tmp_path / name, P2P_REGISTRY=nodes[0].join, P2P_PASSWORD="password")
         for name in ("alice", "bob")
@@ -191,8 +205,9 @@ def test_clients_continue_at_another_node(nodes: list[Serve], tmp_path: Path) ->
         assert alice.end()[0] == 0
 
 
-def test_clients_of_a_hung_node_move(nodes: list[Serve], tmp_path: Path) -> None:
+def test_clients_of_a_hung_node_move(listed_nodes: list[Serve], tmp_path: Path) -> None:
     """Clients of a node that accepts connections but does not answer log in elsewhere."""
+    nodes = listed_nodes
     env = environment(tmp_path / "alice", P2P_REGISTRY=nodes[0].join, P2P_PASSWORD="password")
     assert Program("register", "alice", env=env).end()[0] == 0
     with running(Program("login", "--headless", env=env)) as alice:
@@ -266,7 +281,7 @@ def test_unusable_shared_database_is_reported(database: str, tmp_path: Path) -> 
     """An unsupported, unreachable or driverless database is reported."""
     end_connections(database)
     for url, extras, code, why in (
-        ("mysql://localhost/x", WITH_EXTRAS, 2, "no database that registries can share"),
+        ("mysql://localhost/x", WITH_EXTRAS, 2, "is not a database that registries can share"),
         ("postgresql://127.0.0.1:1/x", WITH_EXTRAS, 1, "the shared database cannot be used"),
         (database, {}, 2, "pip install 'p2pchat[postgres]'"),
     ):
