@@ -8,6 +8,7 @@ Run as a program, this is the server: orders come on the socket that is its stdi
 """
 
 import ctypes
+import fcntl
 import gc
 import importlib
 import json
@@ -18,10 +19,11 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, AnyStr, Final
 
 _ROOT = Path(__file__).parents[1]
 _HEADER: Final = 8  # bytes that hold the length of an order
@@ -44,9 +46,19 @@ class ForkServer:
                 cwd=_ROOT,
             )
 
-    def start(self, arguments: Sequence[str], env: Mapping[str, str], streams: list[int]) -> int:
-        """Start `p2p` with those arguments and streams; return the pid, a child of this process."""
-        order = json.dumps([list(arguments), dict(env), os.getcwd()]).encode()
+    def start(
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        streams: list[int],
+        *,
+        new_session: bool = False,
+    ) -> int:
+        """Start `p2p` with those arguments and streams; return the pid, a child of this process.
+
+        `new_session`: in a session of its own, whose terminal is its stdin.
+        """
+        order = json.dumps([new_session, list(arguments), dict(env), os.getcwd()]).encode()
         header = len(order).to_bytes(_HEADER)
         _adopt_orphans(yes=True)
         try:
@@ -94,10 +106,11 @@ def server_for(env: Mapping[str, str]) -> ForkServer | None:
     return _servers[extras]
 
 
-class ForkedProcess(subprocess.Popen[str]):
+class ForkedProcess(subprocess.Popen[AnyStr]):
     """A Popen whose process `p2p ARGUMENTS` is forked by the server.
 
-    Only the streams and the environment can be chosen; for everything else there is Popen itself.
+    Only the streams, the environment and `start_new_session` can be chosen, which also makes stdin
+    the terminal of the session; for everything else there is Popen itself.
     """
 
     def __init__(self, server: ForkServer, arguments: Sequence[str], **options: Any) -> None:
@@ -123,11 +136,17 @@ class ForkedProcess(subprocess.Popen[str]):
         c2pwrite: int,
         errread: int,
         errwrite: int,
+        _restore_signals: object,
+        _gid: object,
+        _gids: object,
+        _uid: object,
+        _umask: object,
+        start_new_session: bool,
         *_others: object,
     ) -> None:
         chosen = enumerate((p2cread, c2pwrite, errwrite))
         streams = [inherited if fd == -1 else fd for inherited, fd in chosen]
-        self.pid = self._fork_server.start(args, env, streams)
+        self.pid = self._fork_server.start(args, env, streams, new_session=start_new_session)
         self._child_created = True
         pipes = (p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
@@ -165,8 +184,16 @@ def _serve(orders: socket.socket) -> Callable[[], None]:
         return lambda: _become(*json.loads(order))
 
 
-def _become(arguments: list[str], env: dict[str, str], folder: str) -> None:
+def become_session_leader() -> None:
+    """Begin a session whose terminal is stdin."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _become(new_session: bool, arguments: list[str], env: dict[str, str], folder: str) -> None:
     """Run `p2p` as an interpreter that has just started would."""
+    if new_session:
+        become_session_leader()
     os.environ.clear()  # noqa: TID251  # it becomes another process
     os.environ.update(env)  # noqa: TID251
     os.chdir(folder)

@@ -9,12 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tests import fork_server
 from tests.fork_server import ForkedProcess
@@ -59,11 +58,19 @@ def by_clock(offset: Path) -> tuple[str, ...]:
     return sys.executable, "-c", _BY_CLOCK, str(offset)
 
 
-class Program:
-    """A running `p2p` whose streams are pipes; `said` is what came on stdout so far.
+def start(command: Sequence[str], *, env: dict[str, str], **options: Any) -> subprocess.Popen[Any]:
+    """Start a command; `p2p` is forked where the tests have begun to do so (`fork_server`)."""
+    server = fork_server.server_for(env) if command[0] == P2P else None
+    if server is not None:
+        return ForkedProcess(server, command[1:], env=env, **options)
+    if options.get("start_new_session"):
+        options["preexec_fn"] = fork_server.become_session_leader
+        options["start_new_session"] = False
+    return subprocess.Popen(command, env=env, **options)
 
-    It is forked where the tests have begun to do so (`fork_server`), and started otherwise.
-    """
+
+class Program:
+    """A running `p2p` whose streams are pipes; `said` is what it has written to stdout so far."""
 
     command: tuple[str, ...] = (P2P,)
 
@@ -71,11 +78,8 @@ class Program:
         self, *arguments: str, env: dict[str, str], command: tuple[str, ...] | None = None
     ) -> None:
         self.command = command or self.command
-        server = fork_server.server_for(env) if self.command == (P2P,) else None
-        command = arguments if server is not None else (*self.command, *arguments)
-        start = subprocess.Popen if server is None else partial(ForkedProcess, server)
         self.process: subprocess.Popen[str] = start(
-            list(command),
+            [*self.command, *arguments],
             env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -79,4 +79,4 @@ def test_invalid_join_host_is_refused(tmp_path: Path) -> None:
     )
     code, err = serve.end()
     assert (code, serve.said) == (2, [])
-    assert "'*' is no host" in err
+    assert "'*' is not a host" in err

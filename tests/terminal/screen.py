@@ -3,13 +3,14 @@
 import os
 import re
 import select
+import subprocess
+import termios
 import time
 from collections.abc import Callable
 
-import pexpect
 import pyte
 
-from tests.programs import P2P
+from tests.programs import P2P, start
 
 _TIMEOUT = 20
 _WHERE_IS_THE_CURSOR = b"\x1b[6n"
@@ -34,15 +35,18 @@ class Screen:
         screens.append(self)
         self.ended = False
         self._tells_cursor = tells_cursor
-        self.child = pexpect.spawn(
-            program,
-            list(arguments),
+        self.terminal, inside = os.openpty()
+        """The descriptor of the terminal's own end."""
+        termios.tcsetwinsize(self.terminal, (rows, columns))
+        self.process: subprocess.Popen[bytes] = start(
+            [program, *arguments],
             env={"P2P_TIMESTAMPS": "false", "TERM": "xterm-256color"} | env,
-            dimensions=(rows, columns),
-            timeout=_TIMEOUT,
-            encoding=None,
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+            start_new_session=True,
         )
-        self.child.delaybeforesend = None
+        os.close(inside)
         self.heard: Callable[[bytes], object] = lambda _: None
         """Told every byte that the program writes."""
         self.screen = pyte.HistoryScreen(columns, rows, history=2000)
@@ -50,7 +54,16 @@ class Screen:
 
     def type(self, text: str) -> None:
         """Press keys."""
-        self.child.send(text.encode())
+        self.send(text.encode())
+
+    def send(self, data: bytes) -> None:
+        """Send any bytes as input."""
+        os.write(self.terminal, data)
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the terminal echoes input itself."""
+        return bool(termios.tcgetattr(self.terminal)[3] & termios.ECHO)
 
     def enter(self, line: str) -> None:
         """Type a line and press Enter."""
@@ -80,9 +93,7 @@ class Screen:
         """Read from all programs until the condition holds for this screen."""
         deadline = time.monotonic() + _TIMEOUT
         while not condition():
-            running = {
-                screen.child.child_fd: screen for screen in self._screens if not screen.ended
-            }
+            running = {screen.terminal: screen for screen in self._screens if not screen.ended}
             ready, _, _ = select.select(list(running), [], [], _TIMEOUT)
             if not ready or self.ended or time.monotonic() > deadline:
                 raise AssertionError(f"the screen never came to be; it is:\n{self.text}")
@@ -92,7 +103,7 @@ class Screen:
     def read(self) -> None:
         """Read what the program has written, and answer as terminals do."""
         try:
-            data = os.read(self.child.child_fd, 65536)
+            data = os.read(self.terminal, 65536)
         except OSError:  # on Linux: the program has closed its terminal
             data = b""
         if not data:
@@ -111,20 +122,24 @@ class Screen:
     def resize(self, columns: int, rows: int) -> None:
         """Change the size of the window."""
         self.screen.resize(rows, columns)
-        self.child.setwinsize(rows, columns)
+        termios.tcsetwinsize(self.terminal, (rows, columns))
 
     def close_window(self) -> None:
         """Take the terminal away from the program."""
-        self.child.ptyproc.fileobj.close()
+        os.close(self.terminal)
+        self.terminal = -1
         self.ended = True
 
     def end(self) -> int:
         """Wait for the end of the program and return its exit code."""
         while not self.ended:
             self.read()
-        self.child.wait()
-        return int(self.child.exitstatus if self.child.exitstatus is not None else -1)
+        return self.process.wait()
 
     def kill(self) -> None:
         """Kill the program."""
-        self.child.close(force=True)
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if self.terminal != -1:
+            self.close_window()

@@ -249,7 +249,7 @@ def test_draft_belongs_to_its_contact_and_survives_a_crash(terminals: Terminals)
     drafts = next(Path(terminals.people.env["alice"]["P2P_HOME"]).glob("state/drafts-*.json"), None)
     alice.wait_until(lambda: _drafts(terminals) == "I was just about to")
     assert drafts is None or drafts.stat().st_mode & 0o077 == 0
-    alice.child.kill(signal.SIGKILL)
+    alice.process.send_signal(signal.SIGKILL)
     again = terminals.chat()
     again.wait_until(lambda: typed(again) == "I was just about to")
     again.enter(" say it")
@@ -425,7 +425,7 @@ def test_ctrl_c_clears_the_line_first(terminals: Terminals) -> None:
     alice.type("begun")
     alice.wait_until(lambda: typed(alice) == "begun")
     assert "Ctrl-C again" not in alice.toolbar
-    alice.child.kill(signal.SIGINT)
+    alice.process.send_signal(signal.SIGINT)
     alice.end()
     again = terminals.chat()
     again.wait_until(lambda: typed(again) == "begun")
@@ -434,7 +434,7 @@ def test_ctrl_c_clears_the_line_first(terminals: Terminals) -> None:
 def test_invalid_utf8_is_replaced(terminals: Terminals) -> None:
     """Bytes of another encoding are kept in drafts and lines as replacements."""
     alice = terminals.chat()
-    alice.child.send(b"caf\xe9")
+    alice.send(b"caf\xe9")
     alice.wait_until(lambda: typed(alice).startswith("caf"))
     alice.wait_until(lambda: _drafts(terminals).startswith("caf"))
     alice.enter(" is closed")

@@ -151,10 +151,10 @@ def test_ctrl_c_and_ctrl_d(person: Person, registry: Serve, key: str, code: int)
 def test_signal_stops_it_cleanly(person: Person, registry: Serve, number: signal.Signals) -> None:
     """The terminal is restored, the exit code names the signal, and the user is offline at once."""
     alice = person("alice")
-    assert not alice.child.getecho()
-    alice.child.kill(number)
+    assert not alice.echoes
+    alice.process.send_signal(number)
     assert alice.end() == 128 + number
-    assert alice.child.getecho()
+    assert alice.echoes
     assert "Traceback" not in alice.text
     assert registry.dial().ask("SEARCH", "alice") == ("SEARCH_RESP", "OFFLINE")
 
