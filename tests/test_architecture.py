@@ -87,7 +87,6 @@ TESTED_ELSEWHERE = {
     "p2pchat/cli/doctor/local_checks.py": "tests/cli/doctor/test_doctor.py",
     "p2pchat/cli/doctor/network_checks.py": "tests/cli/doctor/test_doctor.py",
     "p2pchat/cli/echo.py": "tests/cli/test_locales.py",
-    "p2pchat/cli/family.py": "tests/cli/test_commands.py",
     "p2pchat/cli/limit_option.py": "tests/cli/test_commands.py",
     "p2pchat/cli/main.py": "tests/cli/test_commands.py",
     "p2pchat/cli/moments.py": "tests/cli/test_commands.py",

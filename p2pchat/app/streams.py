@@ -2,8 +2,10 @@
 
 import sys
 from io import TextIOWrapper
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _BOM: Final = "\ufeff"
 
@@ -23,7 +25,7 @@ def set_streams() -> None:
             sys.stdin.reconfigure(encoding="utf-8", errors="replace")
 
 
-def read_text(file: Path, *, errors: str = "strict") -> str:
+def read_text(file: "Path", *, errors: str = "strict") -> str:
     """Return the text of a UTF-8 file, without a byte order mark, which some editors write.
 
     Raise OSError, or UnicodeDecodeError unless `errors` names another handler.

@@ -1,8 +1,6 @@
 """Print text, with everything removed that a terminal would interpret."""
 
-import shutil
 import sys
-import textwrap
 from typing import TextIO
 
 import click
@@ -21,6 +19,8 @@ def echo_wrapped(text: str, *, err: bool = False, indent: int = 4) -> None:
     if width is None or len(text) <= width:
         echo(text, err=err)
         return
+    import textwrap
+
     for part in textwrap.wrap(
         text,
         width,
@@ -37,6 +37,8 @@ def _width(stream: TextIO) -> int | None:
         is_terminal = stream.isatty()
     except (AttributeError, ValueError):  # not a file, or closed
         return None
+    import shutil
+
     return max(20, shutil.get_terminal_size().columns) if is_terminal else None
 
 

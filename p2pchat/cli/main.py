@@ -2,26 +2,49 @@
 
 import errno
 import os
-import signal
 import sys
-import traceback
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from p2pchat.app import settings
 from p2pchat.app.streams import set_streams
-from p2pchat.cli.docs import completion, help_command, overview
-from p2pchat.cli.doctor import doctor
 from p2pchat.cli.echo import echo
-from p2pchat.cli.family import Family
-from p2pchat.cli.person import account, chat, contacts, demo, invite, join, listen, search, send
-from p2pchat.cli.profile import config, history, status
-from p2pchat.cli.profile import copy as profile_copy
-from p2pchat.cli.serve import backup, serve, users
+from p2pchat.cli.lazy_group import LazyGroup
 from p2pchat.cli.show_error import as_ours, show_error
 from p2pchat.errors import INTERRUPTED, P2PError, StorageError, UsageError
 from p2pchat.version import __version__
+
+if TYPE_CHECKING:
+    from p2pchat.app.settings import Settings
+
+_PLACES: Final = {
+    "backup": "p2pchat.cli.serve.backup:backup",
+    "chat": "p2pchat.cli.person.chat:chat",
+    "completion": "p2pchat.cli.docs.completion:completion",
+    "config": "p2pchat.cli.profile.config:config",
+    "contacts": "p2pchat.cli.person.contacts:contacts",
+    "demo": "p2pchat.cli.person.demo:demo",
+    "doctor": "p2pchat.cli.doctor.doctor:doctor",
+    "help": "p2pchat.cli.docs.help_command:help_",
+    "history": "p2pchat.cli.profile.history:history",
+    "invite": "p2pchat.cli.person.invite:invite",
+    "join": "p2pchat.cli.person.join:join",
+    "listen": "p2pchat.cli.person.listen:listen",
+    "login": "p2pchat.cli.person.chat:login",
+    "logout": "p2pchat.cli.person.account:logout",
+    "outbox": "p2pchat.cli.person.send:outbox",
+    "passwd": "p2pchat.cli.person.account:passwd",
+    "profile": "p2pchat.cli.profile.copy:profile",
+    "register": "p2pchat.cli.person.account:register",
+    "search": "p2pchat.cli.person.search:search",
+    "send": "p2pchat.cli.person.send:send",
+    "serve": "p2pchat.cli.serve.serve:serve",
+    "status": "p2pchat.cli.profile.status:status",
+    "trust": "p2pchat.cli.person.contacts:trust",
+    "users": "p2pchat.cli.serve.users:users",
+    "verify": "p2pchat.cli.person.contacts:verify",
+}
+"""Where each command is, so that only the one that is run is imported."""
 
 _WITHOUT_SETTINGS: Final = frozenset({"doctor", "help"})
 """Commands that work even if the configuration file is malformed."""
@@ -30,7 +53,7 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 _NO_DESCRIPTOR: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
-class _Group(Family):
+class _Group(LazyGroup):
     """The top-level group: shows errors, and exits with their codes, or 130 for Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -39,6 +62,8 @@ class _Group(Family):
             return self._invoke(ctx)
         except P2PError as error:
             if ctx.params.get("debug"):
+                import traceback
+
                 traceback.print_exception(error)
             show_error(error)
             ctx.exit(error.exit_code)
@@ -79,6 +104,8 @@ class _Group(Family):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, by group, then the options."""
+        from p2pchat.cli.docs import overview
+
         formatter.write_paragraph()
         for line in overview.lines():
             formatter.write(f"{line}\n")
@@ -114,6 +141,8 @@ def _end_as_others_do() -> NoReturn:
     The signal is raised, so that the shell sees a death by SIGPIPE. Until now it was ignored: it
     would also come for sockets, and the user would not be logged out.
     """
+    import signal
+
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.raise_signal(signal.SIGPIPE)
     sys.exit(128 + signal.SIGPIPE)  # if the signal is blocked
@@ -121,6 +150,7 @@ def _end_as_others_do() -> NoReturn:
 
 @click.group(
     cls=_Group,
+    places=_PLACES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
     help="Chat from the terminal, peer to peer. Run p2p without a command to begin.",
@@ -131,15 +161,20 @@ def _end_as_others_do() -> NoReturn:
 @click.pass_context
 def cli(ctx: click.Context, /, profile: str | None, **_: Any) -> None:
     """Run `p2p` itself."""
+    from p2pchat.app import settings
+
     try:
         ctx.obj = settings.from_environment(profile=profile)
     except UsageError as error:
         if ctx.invoked_subcommand not in _WITHOUT_SETTINGS:
             raise
         ctx.obj = settings.without_file(error, profile=profile)
-    ctx.default_map = {name: _defaults(command, ctx.obj) for name, command in cli.commands.items()}
-    if ctx.invoked_subcommand is None:
+    name = ctx.invoked_subcommand
+    if name is None:
+        ctx.default_map = {each: _defaults(ctx, each) for each in ("chat", "login")}
         _begin(ctx)
+    else:
+        ctx.default_map = {name: _defaults(ctx, name)}
 
 
 def _begin(ctx: click.Context) -> None:
@@ -151,43 +186,16 @@ def _begin(ctx: click.Context) -> None:
             "no command was given, and there is no terminal to ask on",
             advice="see the commands: p2p --help",
         )
+    from p2pchat.cli.person import join
     from p2pchat.cli.person.onboarding import begin
 
     begun = begin(ctx.obj)
     join.go_on(ctx, ctx.obj, *begun)
 
 
-def _defaults(command: click.Command, found: settings.Settings) -> dict[str, Any]:
+def _defaults(ctx: click.Context, name: str) -> dict[str, Any]:
     """Return the defaults of a command's options as the settings define them."""
-    names = {parameter.name for parameter in command.params}
+    found: Settings = ctx.obj
+    command = cli.get_command(ctx, name)
+    names = {parameter.name for parameter in command.params} if command is not None else set()
     return {name: value for name, value in found.option_defaults.items() if name in names}
-
-
-for command in (
-    serve.serve,
-    account.register,
-    account.passwd,
-    account.logout,
-    invite.invite,
-    join.join,
-    chat.login,
-    chat.chat,
-    search.search,
-    send.send,
-    send.outbox,
-    listen.listen,
-    history.history,
-    status.status,
-    contacts.contacts,
-    contacts.verify,
-    contacts.trust,
-    users.users,
-    backup.backup,
-    profile_copy.profile,
-    doctor.doctor,
-    demo.demo,
-    completion.completion,
-    config.config,
-    help_command.help_,
-):
-    cli.add_command(command)

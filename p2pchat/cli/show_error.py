@@ -17,12 +17,19 @@ def show_error(error: P2PError) -> None:
 
 
 def as_ours(error: click.UsageError) -> UsageError:
-    """Return a usage error of click's as a UsageError."""
+    """Return a usage error of Click's as a UsageError."""
+    path = error.ctx.command_path if error.ctx is not None else "p2p"
+    if isinstance(error, click.NoSuchCommand):
+        near = next(iter(error.possibilities or ()), "")
+        return UsageError(
+            f"there is no command {path} {error.command_name}",
+            likely=near and f"did you mean {near}?",
+            advice=" ".join(filter(None, (path, near, "--help"))),
+        )
     sentence = error.format_message().strip()
     likely = ""
     if isinstance(error, click.NoSuchOption) and error.possibilities:
         sentence = f"no such option '{error.option_name}'"
         likely = f"did you mean {' or '.join(sorted(error.possibilities))}?"
     what = " ".join(sentence.split()).removesuffix(".")
-    path = error.ctx.command_path if error.ctx is not None else "p2p"
     return UsageError(what[:1].lower() + what[1:], likely=likely, advice=f"{path} --help")

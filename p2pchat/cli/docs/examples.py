@@ -6,15 +6,23 @@ from collections.abc import Iterator
 import click
 
 
+def subcommands(command: click.Command) -> dict[str, click.Command]:
+    """Return the commands of a group by name; none of a command that is not a group."""
+    if not isinstance(command, click.Group):
+        return {}
+    ctx = click.Context(command)
+    found = {name: command.get_command(ctx, name) for name in command.list_commands(ctx)}
+    return {name: each for name, each in found.items() if each is not None}
+
+
 def examples(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
     """Yield each example of a command and its subcommands, as the command's path and the line."""
     for block in inspect.cleandoc(command.help or "").split("\n\n"):
         if block.startswith("\b\n"):
             for line in block.splitlines()[1:]:
                 yield path, line
-    if isinstance(command, click.Group):
-        for name, each in command.commands.items():
-            yield from examples(each, f"{path} {name}")
+    for name, each in subcommands(command).items():
+        yield from examples(each, f"{path} {name}")
 
 
 def matching(command: click.Command, path: str, word: str) -> list[str]:

@@ -7,7 +7,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from p2pchat.app.terminal import is_terminal
-from p2pchat.cli.docs.examples import matching
+from p2pchat.cli.docs.examples import matching, subcommands
 from p2pchat.cli.docs.topics import TOPICS, Topic
 from p2pchat.cli.echo import echo
 from p2pchat.errors import UsageError, nearest
@@ -17,7 +17,7 @@ def _known(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Comp
     """Complete topics and commands, or the subcommands of a command already typed."""
     words = list(ctx.params.get("topic") or ())
     found = _find(ctx.find_root(), words)
-    commands = found.command.commands if found and isinstance(found.command, click.Group) else {}
+    commands = subcommands(found.command) if found else {}
     choices = [*commands, *([] if words else (*TOPICS, "examples"))]
     return [CompletionItem(name) for name in choices if name.startswith(incomplete)]
 
@@ -53,9 +53,8 @@ def _find(root: click.Context, words: list[str]) -> click.Context | None:
     """Return a context of the command with that name, as if it were run; None if there is none."""
     found = root
     for word in words:
-        command = (
-            found.command.commands.get(word) if isinstance(found.command, click.Group) else None
-        )
+        group = found.command
+        command = group.get_command(found, word) if isinstance(group, click.Group) else None
         if command is None:
             return None
         found = click.Context(command, info_name=word, parent=found)
@@ -106,11 +105,10 @@ def _show(text: str) -> None:
 
 
 def _unknown(root: click.Context, words: list[str]) -> UsageError:
-    assert isinstance(root.command, click.Group)
-    near = nearest(words[0], [*TOPICS, *root.command.commands])
-    family = root.command.commands.get(words[0])
-    if words[1:] and isinstance(family, click.Group):
-        near = f"{words[0]} {nearest(words[1], family.commands)}".rstrip()
+    commands = subcommands(root.command)
+    near = nearest(words[0], [*TOPICS, *commands])
+    if words[1:] and words[0] in commands:
+        near = f"{words[0]} {nearest(words[1], subcommands(commands[words[0]]))}".rstrip()
     return UsageError(
         f"there is no help on {' '.join(words)!r}",
         likely=near and f"did you mean {near}?",

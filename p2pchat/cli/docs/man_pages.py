@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from p2pchat.cli.docs.examples import subcommands
 from p2pchat.cli.docs.topics import TOPICS, Rows
 from p2pchat.version import __version__
 
@@ -27,12 +28,8 @@ def pages(root: click.Command, name: str) -> dict[str, str]:
 
 def _every(ctx: click.Context) -> Iterator[click.Context]:
     yield ctx
-    for name, command in sorted(_commands(ctx).items()):
+    for name, command in sorted(subcommands(ctx.command).items()):
         yield from _every(click.Context(command, info_name=name, parent=ctx))
-
-
-def _commands(ctx: click.Context) -> dict[str, click.Command]:
-    return dict(ctx.command.commands) if isinstance(ctx.command, click.Group) else {}
 
 
 def _page(ctx: click.Context) -> str:
@@ -50,7 +47,7 @@ def _written(ctx: click.Context) -> str:
         *(".SH DESCRIPTION", *_description(ctx.command)),
         *(".SH OPTIONS", *_rows(_options(ctx))),
     ]
-    if commands := _commands(ctx):
+    if commands := subcommands(ctx.command):
         lines.append(".SH COMMANDS")
         for name, command in sorted(commands.items()):
             lines += [".TP", _reference(f"{page}-{name}"), _text(_about(command))]

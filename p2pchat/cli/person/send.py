@@ -10,7 +10,6 @@ from p2pchat.app.settings import Settings
 from p2pchat.app.terminal import is_terminal
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo
-from p2pchat.cli.family import Family
 from p2pchat.cli.moments import ComingMoment, Duration
 from p2pchat.cli.profile.kept_output import line_options, print_lines, print_scheduled
 from p2pchat.errors import UsageError
@@ -137,7 +136,6 @@ def send(
 
 
 @click.group(
-    cls=Family,
     invoke_without_command=True,
     help="""List undelivered, failed and possibly lost messages.
 

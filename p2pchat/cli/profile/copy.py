@@ -10,13 +10,12 @@ import click
 
 from p2pchat.app.settings import Settings, private_folder
 from p2pchat.cli.echo import echo
-from p2pchat.cli.family import Family
 from p2pchat.errors import AlreadyOnline, UsageError
 
 _ARCHIVE: Final = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.group(cls=Family, help="Back up your profile, or restore it.")
+@click.group(help="Back up your profile, or restore it.")
 def profile() -> None:
     """Run `p2p profile`."""
 

@@ -12,7 +12,6 @@ from p2pchat.app.settings import Settings
 from p2pchat.app.terminal import is_terminal
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
-from p2pchat.cli.family import Family
 from p2pchat.cli.serve.account_import import check_new_name
 from p2pchat.cli.tables import print_table
 from p2pchat.errors import RegistrationRefused, UsageError
@@ -46,7 +45,6 @@ _operating_or_making = functools.partial(_operating, may_make=True)
 
 
 @click.group(
-    cls=Family,
     help="""Manage the accounts of your registry.
 
     \b
