@@ -1,4 +1,4 @@
-"""Accounts in a file of their own, at the least cost of a password."""
+"""Accounts in their own file, with the cheapest password hash."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ CHEAP = Passwords(Cost(memory_kib=64, passes=1))
 
 
 class OpenedAccounts(Accounts):
-    """The accounts of the file, which is theirs alone until they are closed."""
+    """The accounts in a file, which is locked until they are closed."""
 
     def __init__(self, file: Path, wall_clock: Callable[[], float] = time.time) -> None:
         self.store = open_file(file, alone=True)
@@ -23,5 +23,5 @@ class OpenedAccounts(Accounts):
         self.store.close()
 
     def close(self) -> None:
-        """Let others have the file."""
+        """Release the file."""
         self.store.release()

@@ -1,4 +1,4 @@
-"""Fixtures that every floor's tests share."""
+"""Fixtures shared by all tests."""
 
 import os
 import tempfile
@@ -17,7 +17,7 @@ from tests.world import World
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Have a worker more than processors: tests of real programs wait for them."""
+    """Return one worker more than processors, since tests wait for real programs."""
     return (os.cpu_count() or 1) + 1
 
 
@@ -31,7 +31,7 @@ def _fork_programs() -> Iterator[None]:
 
 @pytest.fixture
 def loop() -> Iterator[Loop]:
-    """A loop whose clock is moved by hand."""
+    """Yield a loop on a fake clock."""
     loop = Loop(FakeClock(), strict=True)
     yield loop
     loop.close()
@@ -39,10 +39,10 @@ def loop() -> Iterator[Loop]:
 
 @pytest.fixture
 def real_loop() -> Iterator[Loop]:
-    """A loop on the machine's clock, for real sockets."""
+    """Yield a loop on the machine's clock, for real sockets."""
     loop = Loop(strict=True)
     yield loop
-    for _ in range(10):  # the last calls of what was closed
+    for _ in range(10):  # the last callbacks of what was closed
         loop.run_once(0)
     assert loop.idle, "a descriptor is still watched"
     loop.close()
@@ -56,26 +56,26 @@ def _world(loop: Loop, folder: Path, *, secure: bool) -> Iterator[World]:
 
 @pytest.fixture(params=[False, True], ids=["original", "secure"])
 def world(request: pytest.FixtureRequest, loop: Loop, tmp_path: Path) -> Iterator[World]:
-    """A registry and an internet of memory, where people use one dialect, then the other."""
+    """Yield a registry and a network in memory, once for each dialect."""
     yield from _world(loop, tmp_path, secure=request.param)
 
 
 @pytest.fixture
 def original_world(loop: Loop, tmp_path: Path) -> Iterator[World]:
-    """The same, in the original dialect only."""
+    """Yield the same for the original dialect only."""
     yield from _world(loop, tmp_path, secure=False)
 
 
 @pytest.fixture
 def secure_world(loop: Loop, tmp_path: Path) -> Iterator[World]:
-    """The same, in the secure dialect only."""
+    """Yield the same for the secure dialect only."""
     yield from _world(loop, tmp_path, secure=True)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A real PostgreSQL for all tests that need one."""
-    # Not below pytest's own folder: where we are root, it runs as somebody who may not look there.
+    """Yield a real PostgreSQL for all tests that need one."""
+    # Not below pytest's own folder, which is not readable by the user that PostgreSQL runs as.
     with tempfile.TemporaryDirectory(prefix="p2pchat-postgres-") as folder:
         server = Postgres(Path(folder))
         yield server
@@ -84,13 +84,13 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def database(postgres: Postgres) -> str:
-    """The URL of a database with nothing in it."""
+    """Return the URL of an empty database."""
     return postgres.new_database()
 
 
 @pytest.fixture(scope="session")
 def acquainted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, People]]:
-    """A registry, and two who have talked there; others begin with what they have."""
+    """Yield a registry and two users who have chatted; tests start with copies of their homes."""
     folder = tmp_path_factory.mktemp("acquainted")
     registry = Registry(folder / "r")
     with running(registry):
@@ -99,6 +99,6 @@ def acquainted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Regis
 
 @pytest.fixture
 def people(acquainted: tuple[Registry, People], tmp_path: Path) -> People:
-    """Two who have talked before."""
+    """Return two users who have chatted before."""
     registry, like = acquainted
     return People(registry, tmp_path, like)

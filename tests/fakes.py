@@ -1,4 +1,4 @@
-"""What tests hand in instead of time, wires and threads."""
+"""Fakes of clocks, networks and threads."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ def settle(loop: Loop) -> None:
 
 
 def advance(loop: Loop, seconds: float) -> None:
-    """Move a FakeClock on, stopping at each deadline on the way."""
+    """Advance a FakeClock, stopping at each deadline on the way."""
     clock = loop.now
     assert isinstance(clock, FakeClock)
     settle(loop)
@@ -44,7 +44,7 @@ def advance(loop: Loop, seconds: float) -> None:
 
 
 class InlineWorker:
-    """Do the work in the next turn, on the loop; `held` keeps it until `release`."""
+    """Does the work in the next turn, on the loop; `hold` delays it until `release`."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
@@ -86,7 +86,7 @@ class InlineWorker:
 
 
 class MemoryTransport:
-    """One end of a wire made of memory, under the contract of every transport."""
+    """One end of a connection in memory, which keeps the contract of every transport."""
 
     def __init__(self, loop: Loop, local: Address, remote: Address) -> None:
         self._loop = loop
@@ -135,7 +135,7 @@ class MemoryTransport:
         self.end(None)
 
     def cut(self) -> None:
-        """Break the wire: what has not arrived is lost, both ends are told."""
+        """Break the connection: bytes under way are lost, and both ends are told."""
         self.end(LinkLost("the wire was cut"))
         self.other.end(LinkLost("the wire was cut"))
 
@@ -192,7 +192,7 @@ class MemoryTransport:
 def wire(
     loop: Loop, a: Address = HERE, b: Address = THERE
 ) -> tuple[MemoryTransport, MemoryTransport]:
-    """Give the two ends of a wire."""
+    """Return the two ends of a connection."""
     left, right = MemoryTransport(loop, a, b), MemoryTransport(loop, b, a)
     left.other, right.other = right, left
     return left, right
@@ -222,7 +222,7 @@ class _Datagrams(_Closable):
 
 
 class MemoryInternet:
-    """Machines with addresses, and every wire between them."""
+    """Machines with addresses, and all connections between them."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
@@ -233,11 +233,11 @@ class MemoryInternet:
         self._stopped: dict[str, list[Callable[[], None]]] = {}
 
     def stop(self, host: str) -> None:
-        """Let a machine hear nothing from now on, as if its process had been sent SIGSTOP."""
+        """Let a machine receive nothing from now on, as if its process got SIGSTOP."""
         self._stopped.setdefault(host, [])
 
     def go_on(self, host: str) -> None:
-        """Let it hear again, first what came meanwhile."""
+        """Let a machine receive again, beginning with what is queued."""
         for accept in self._stopped.pop(host, []):
             accept()
         for pair in self.wires:
@@ -248,7 +248,7 @@ class MemoryInternet:
         return host in self._stopped
 
     def arrive(self, host: str, accept: Callable[[], None]) -> None:
-        """Hand a connection to the process, or keep it in its queue."""
+        """Hand a connection to the process, or queue it."""
         if self.is_stopped(host):
             self._stopped[host].append(accept)
         else:
@@ -258,14 +258,14 @@ class MemoryInternet:
         return MemoryNetwork(self, host)
 
     def cut_all(self, host: str) -> None:
-        """Cut every wire of a machine."""
+        """Cut every connection of a machine."""
         for pair in self.wires:
             if host in {pair[0].local.host, pair[1].local.host}:
                 pair[0].cut()
 
 
 class MemoryNetwork:
-    """One machine's network."""
+    """The network of one machine."""
 
     def __init__(self, internet: MemoryInternet, host: str) -> None:
         self._internet = internet

@@ -1,4 +1,4 @@
-"""Identities of tests: keys that are always the same, and what they prove."""
+"""Identities of tests: fixed keys, and proofs made with them."""
 
 from collections.abc import Callable
 
@@ -19,14 +19,14 @@ KEY, OTHER_KEY = _KEYS
 
 
 def channel_of(host: str) -> Channel:
-    """Return the channel of a secure link from that host."""
+    """Return the channel of a secure link from this host."""
     return Channel("registry", host.encode())
 
 
 def proven(
     request: Message, channel: Channel | None, wall: Callable[[], float], *, sign: bool = True
 ) -> Message:
-    """Return a login or registration with what proves its key, KEY if it names none."""
+    """Return a login or registration with a proof of its key, by default KEY."""
     if channel is None or not isinstance(request, Login | Register) or request.proof:
         return request
     key, at = request.key or KEY, int(wall())

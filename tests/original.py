@@ -1,8 +1,8 @@
-"""The original system's habits, acted out with plain sockets and threads.
+"""The original system's peers and registry, imitated with plain sockets and threads.
 
-Its peers and its registry as PROTOCOL describes them, the mistakes included: one `recv` for a
-header and one for a payload, a wrong login refused with `REG_RESP`, a port read next after a login
-whatever comes, connections left open. Written from PROTOCOL; shares no code with the package.
+They follow PROTOCOL, including the mistakes: one `recv` for a header and one for a payload, a wrong
+login refused with `REG_RESP`, a port expected after a login whatever comes, connections left open.
+Written from PROTOCOL; shares no code with the package.
 """
 
 import socket
@@ -12,7 +12,7 @@ from tests.programs import Raw, frame
 
 
 class OriginalPeer:
-    """A peer of the original system: its peer server, and calls that it makes."""
+    """A peer of the original system: its peer server and its calls."""
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -21,19 +21,19 @@ class OriginalPeer:
         self._open: list[Raw] = []
 
     def accept(self) -> Raw:
-        """Take the next connection to our peer server."""
+        """Accept the next connection to our peer server."""
         self._open.append(Raw.of(self.listener.accept()[0]))
         return self._open[-1]
 
     def dial(self, port: int) -> Raw:
-        """Dial somebody's peer server."""
+        """Dial a peer server."""
         self._open.append(Raw(("127.0.0.1", port)))
         return self._open[-1]
 
     def leave(self, connection: Raw) -> None:
-        """End a chat as the original does: close what we opened, and leave the other one open.
+        """End a chat as the original does: close our own connection and leave the other one open.
 
-        Its peer server goes on, and takes the next call on a new connection.
+        Its peer server accepts the next call on a new connection.
         """
         self._open.remove(connection)
         connection.close()
@@ -46,14 +46,14 @@ class OriginalPeer:
         return header[10:].strip(), connection.socket.recv(size).decode() if size else ""
 
     def close(self) -> None:
-        """Close everything, carelessly."""
+        """Close all connections without ceremony."""
         for raw in self._open:
             raw.close()
         self.listener.close()
 
 
 class OriginalRegistry:
-    """The original registry with its mistakes, for one client after the other."""
+    """The original registry with its mistakes, for one client at a time."""
 
     def __init__(self, accounts: dict[str, str], online: dict[str, str]) -> None:
         self.accounts = accounts
@@ -75,12 +75,12 @@ class OriginalRegistry:
 
     @property
     def url(self) -> str:
-        """The URL with the interval that it needs."""
+        """The URL with the heartbeat interval that it needs."""
         tcp, udp = self._listener.getsockname()[1], self._udp.getsockname()[1]
         return f"original://127.0.0.1:{tcp}?udp={udp}&hello=0.2"
 
     def close(self) -> None:
-        """Stop serving, after what clients that have gone had said; harmless when repeated."""
+        """Stop once everything that was sent is read; may be called repeatedly."""
         if self._closed:
             return
         self._closed = True

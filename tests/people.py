@@ -1,4 +1,4 @@
-"""Alice and bob, who have talked before: real homes at a real registry."""
+"""Alice and bob, who have chatted before: real homes at a real registry."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ NAMES = ("alice", "bob")
 
 
 class Registry(Serve):
-    """A registry at which many tests' people are, one after another."""
+    """A registry shared by many tests, one after another."""
 
     def __init__(self, folder: Path, *, secure_port: int = 0) -> None:
         self.folder = folder
@@ -19,7 +19,7 @@ class Registry(Serve):
 
 
 class People:
-    """The two, each with a home below the folder; `like`: copies of those two's, where they are."""
+    """Alice and bob, each with a home below the folder; `like`: copy their homes from there."""
 
     def __init__(self, serve: Serve, folder: Path, like: "People | None" = None) -> None:
         self.env = {

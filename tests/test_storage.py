@@ -1,4 +1,4 @@
-"""The SQLite file under both databases; what each keeps in it is tested with it."""
+"""The SQLite file behind both databases; their contents are tested with them."""
 
 import os
 import threading
@@ -12,13 +12,13 @@ from p2pchat.storage import SqliteFile, try_to_open
 
 
 class Note(Model):
-    """A table of the test's own."""
+    """A table for these tests."""
 
     text = TextField()
 
 
-def test_errors_of_the_database_are_ours(tmp_path: Path) -> None:
-    """With the file and what to try; mistakes in our own code stay themselves."""
+def test_database_errors_become_storage_errors(tmp_path: Path) -> None:
+    """The error has the file and advice; bugs in our own code are raised unchanged."""
     store = SqliteFile(tmp_path / "s.sqlite3", (Note,), 1, "buy a disk")
     with pytest.raises(StorageError, match=r"s\.sqlite3 cannot be used") as error, store.errors():
         store.database.execute_sql("select * from nothing")
@@ -28,8 +28,8 @@ def test_errors_of_the_database_are_ours(tmp_path: Path) -> None:
     store.close()
 
 
-def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
-    """Tables are made once."""
+def test_reopening_keeps_the_data(tmp_path: Path) -> None:
+    """Tables are created once."""
     for expected in (1, 2):
         store = SqliteFile(tmp_path / "s.sqlite3", (Note,), 1, "")
         Note.insert(text="x").execute(store.database)
@@ -37,8 +37,8 @@ def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
         store.close()
 
 
-def test_a_thread_has_its_connection_before_it_needs_one(tmp_path: Path) -> None:
-    """Its descriptors too: later there may be none left."""
+def test_thread_opens_its_connection_early(tmp_path: Path) -> None:
+    """A thread opens its descriptors before it needs them, since none may be left later."""
     file = tmp_path / "s.sqlite3"
     store = SqliteFile(file, (Note,), 1, "")
     Note.insert(text="x").execute(store.database)
@@ -62,13 +62,13 @@ def test_a_thread_has_its_connection_before_it_needs_one(tmp_path: Path) -> None
 
 
 def _descriptors(file: Path) -> int:
-    """Count ours of the file and those beside it."""
+    """Return the number of our descriptors of the file and those beside it."""
     ours = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
     return sum(str(each.readlink()).startswith(str(file)) for each in ours if each.is_symlink())
 
 
-def test_trying_changes_nothing(tmp_path: Path) -> None:
-    """Neither an older file nor what it finds wrong."""
+def test_try_to_open_changes_nothing(tmp_path: Path) -> None:
+    """Neither an older nor a newer file is changed."""
     file = tmp_path / "s #1?.sqlite3"
     SqliteFile(file, (Note,), 1, "").close()
     content = file.read_bytes()
@@ -80,8 +80,8 @@ def test_trying_changes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_trying_finds_damage(tmp_path: Path) -> None:
-    """Also where the file's head is whole."""
+def test_try_to_open_finds_damage(tmp_path: Path) -> None:
+    """Damage is found even if the header is intact."""
     file = tmp_path / "s.sqlite3"
     store = SqliteFile(file, (Note,), 1, "")
     Note.insert_many([(f"{i}" * 500,) for i in range(50)]).execute(store.database)
@@ -93,15 +93,15 @@ def test_trying_finds_damage(tmp_path: Path) -> None:
         try_to_open(file, 1, "")
 
 
-def test_trying_waits_for_no_file(tmp_path: Path) -> None:
-    """One that is not there is not made."""
+def test_try_to_open_creates_no_file(tmp_path: Path) -> None:
+    """A missing file is an error and is not created."""
     with pytest.raises(StorageError, match="cannot be used"):
         try_to_open(tmp_path / "none.sqlite3", 1, "")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_in_its_place_is_named(tmp_path: Path) -> None:
-    """And no mode is advised for it, which would help nobody."""
+def test_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
+    """A folder in place of the file is named, without advice about its mode."""
     folder = tmp_path / "s.sqlite3"
     folder.mkdir()
     for open_it in (

@@ -1,4 +1,4 @@
-"""A registry and whole nodes in one process, on memory wires, by a hand-moved clock."""
+"""A registry and whole nodes in one process, over memory transports, on a fake clock."""
 
 import atexit
 import functools
@@ -44,7 +44,7 @@ PATIENCE = 150.0
 
 @functools.cache
 def certificate() -> tuple[Path, Path]:
-    """Make a registry's certificate, once for all tests; it goes when they are done."""
+    """Create a registry's certificate once for all tests; it is deleted at the end."""
     folder = Path(tempfile.mkdtemp(prefix="p2pchat-tests-"))
     atexit.register(shutil.rmtree, folder)
     files = folder / "cert.pem", folder / "key.pem"
@@ -54,17 +54,17 @@ def certificate() -> tuple[Path, Path]:
 
 @functools.cache
 def signer() -> Signer:
-    """Return what signs as that registry."""
+    """Return the signer of that registry."""
     return Signer(certificate()[1])
 
 
 def unread_at(node: Node, contact: str | None = None) -> list[KeptLine]:
-    """Return the lines of a contact, or of all, that were not seen at a node."""
+    """Return the unread lines of a contact, or of all, at a node."""
     return node.history.lines(contact, states=[LineState.UNREAD])
 
 
 class Home:
-    """What a person has on disk."""
+    """The files of a person."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -72,12 +72,12 @@ class Home:
         self.identity: Identity = load_identity(folder / "identity.pem")
 
     def close(self) -> None:
-        """Give back the files."""
+        """Release the files."""
         self.profile.close()
 
 
 class Person:
-    """A node, and everything that it told."""
+    """A node, and all events that it reported."""
 
     def __init__(
         self, world: "World", name: str, host: str, password: str, home: Home, **how: Any
@@ -109,7 +109,7 @@ class Person:
         return open_ones
 
     def say(self, text: str) -> None:
-        """Say it in the chat that started last."""
+        """Send a text in the chat that started last."""
         self.node.say(self.partner, text)
 
     def leave(self) -> bool:
@@ -130,19 +130,19 @@ class Person:
         return client
 
     def hear_too(self, on_event: Callable[[Event], None]) -> None:
-        """Tell the node's events to somebody else as well."""
+        """Report the node's events to another callback as well."""
         self._hearers.append(on_event)
 
     def told(self) -> list[Event]:
-        """Give what was told since the last time."""
+        """Return the events since the last call."""
         events, self.events[:] = list(self.events), []
         return events
 
 
 class World:
-    """An internet with a registry on it, which can die and come back.
+    """A network with a registry, which can die and return.
 
-    `secure`: people use its secure listener; the original one is open too.
+    With `secure`, people use its secure listener; the original one is open, too.
     """
 
     def __init__(self, loop: Loop, folder: Path, *, secure: bool) -> None:
@@ -161,7 +161,7 @@ class World:
         self.start_registry()
 
     def start_registry(self) -> None:
-        """Open a registry's listeners, with nobody online."""
+        """Open the registry's listeners, with no user online."""
         self.presence = PresenceTable(PATIENCE)
         lists = NodeLists()
         lists.signer = signer()
@@ -176,14 +176,14 @@ class World:
         )
 
     def lie(self, name: str, key: bytes | None) -> None:
-        """Publish another key of somebody who is online."""
+        """Publish another key for a user who is online."""
         online_session = self.presence.find(name)
         assert online_session is not None
         online_session.key = key
         online_session.move(online_session.port, online_session.clear_port)
 
     def kill_registry(self) -> None:
-        """Let it vanish, as by `kill -9`."""
+        """Let the registry vanish, as by `kill -9`."""
         for open_ones in (self.internet.listeners, self.internet.sockets):
             for address in [a for a in open_ones if a.host == REGISTRY]:
                 del open_ones[address]
@@ -191,14 +191,14 @@ class World:
         settle(self.loop)
 
     def home(self, name: str) -> Home:
-        """Give a person's home, made where it is not."""
+        """Return a person's home, which is created at the first call."""
         if name not in self._homes:
             self._homes[name] = Home(self._folder / f"home-{name}")
             self._stack.callback(self._homes[name].close)
         return self._homes[name]
 
     def copy_home(self, name: str, copy: str) -> Home:
-        """Return a home like that person's, as it is now: a backup, or a copy of a machine."""
+        """Return a copy of a person's home as it is now: a backup, or a copied machine."""
         folder, new = (self._folder / f"home-{whose}" for whose in (name, copy))
         new.mkdir(mode=0o700)
         shutil.copy(folder / "identity.pem", new)
@@ -215,7 +215,7 @@ class World:
             database.execute("VACUUM INTO ?", (str(to),))
 
     def restore_profile(self, name: str, copy: Path) -> None:
-        """Put a copy back in place of what is there."""
+        """Replace a person's profile by a copy."""
         home = self.home(name)
         home.profile.close()
         folder = self._folder / f"home-{name}"
@@ -228,7 +228,7 @@ class World:
     def dialer(
         self, network: MemoryNetwork, home: Home, url: RegistryUrl | None = None
     ) -> RegistryDialer:
-        """Give what dials the registry."""
+        """Return a dialler for the registry."""
         return RegistryDialer(
             self.loop, network, url or self.url, home.profile, self.trusted_at_first.append
         )
@@ -236,12 +236,12 @@ class World:
     def credentials(
         self, name: str, password: str | None = "pw", home: Home | None = None
     ) -> Credentials:
-        """Give what an account logs in with."""
+        """Return the credentials of an account."""
         home = home or self.home(name)
         return Credentials(self.url, name, password, profile=home.profile, identity=home.identity)
 
     def registry_commands(self, host: str, home: Home) -> RegistryCommands:
-        """Give errands from a machine."""
+        """Return the registry commands of a machine."""
         network = self.internet.machine(host)
         return RegistryCommands(self.loop, network, self.dialer(network, home))
 
@@ -258,7 +258,7 @@ class World:
         limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
         claims: str = "",
     ) -> Node:
-        """Make a node on a machine; `claims` is the name by which it calls, if not its own."""
+        """Return a node on a machine."""
         network = self.internet.machine(host)
         credentials = Credentials(
             url or self.url,
@@ -291,14 +291,14 @@ class World:
         return clients
 
     def client(self, clients: Clients, **hello: Any) -> LocalClient:
-        """Return a client of a node, which ends with it."""
+        """Return a client of a node; closing it stops the node."""
         client = LocalClient(self.loop, clients, Hello(**{"follow": True, **hello}))
         client.begin()
         client.on_close = clients.node.stop
         return client
 
     def make_account(self, name: str, password: str = "pw") -> None:
-        """Make an account, if there is none."""
+        """Create an account unless it exists."""
         if not self.directory.knows(name):
             self.accounts.create(name, password)
             self.directory.admit(name)
@@ -306,7 +306,7 @@ class World:
     def person(
         self, name: str, host: str, password: str = "pw", home: Home | None = None, **how: object
     ) -> Person:
-        """Give somebody with an account, and their node, logged in."""
+        """Return a person with an account and a node that is logged in."""
         self.make_account(name)
         person = Person(self, name, host, password, home or self.home(name), **how)
         person.node.start()
@@ -314,13 +314,13 @@ class World:
         return person
 
     def settle(self) -> None:
-        """Let everything happen that is due."""
+        """Run everything that is due."""
         settle(self.loop)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock."""
+        """Advance the clock."""
         advance(self.loop, seconds)
 
     def close(self) -> None:
-        """Give back the files."""
+        """Release the files."""
         self._stack.close()

@@ -1,7 +1,9 @@
-"""What one and three registries over a PostgreSQL cost: `python -m tests.bench.cluster`.
+"""Measure the cost of one and of three registries that share a PostgreSQL.
 
-CPU seconds of the registries and of the database, in one run; the numbers of SCALING.md. Wall time
-is not told: on this machine the callers share the cores with what they call.
+    python -m tests.bench.cluster
+
+Prints CPU seconds of the registries and the database in one run, the figures of SCALING.md. There
+is no wall time, since the clients share the cores with the servers on this machine.
 """
 
 import os
@@ -21,7 +23,7 @@ LOOK_UPS = 5_000
 
 
 def database_cpu_s(database: Postgres) -> float:
-    """Give the CPU seconds that PostgreSQL has used, those of ended processes too."""
+    """Return the CPU seconds used by PostgreSQL, ended processes included."""
     used = 0
     for i, pid in enumerate(database.pids()):
         fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
@@ -30,7 +32,7 @@ def database_cpu_s(database: Postgres) -> float:
 
 
 class Cost:
-    """What nodes and database have used since it was made."""
+    """What nodes and database have used since it was created."""
 
     def __init__(self, nodes: list[Serve], database: Postgres) -> None:
         self._nodes = nodes
@@ -38,14 +40,14 @@ class Cost:
         self._before = sum(map(cpu_s, nodes)), database_cpu_s(database)
 
     def of(self, what: str, count: int) -> None:
-        """Print it, for each of so many."""
+        """Print the cost of each of this many operations."""
         nodes = sum(map(cpu_s, self._nodes)) - self._before[0]
         database = database_cpu_s(self._database) - self._before[1]
         print(f"| {what} | {1e6 * nodes / count:.0f} | {1e6 * database / count:.0f} |", flush=True)
 
 
 def measure(database: Postgres, folder: Path, count: int) -> None:
-    """Measure so many nodes."""
+    """Measure this many nodes."""
     url = database.new_database()
     print(f"\n| {count} nodes, us of CPU each | registries | database |\n|---|---|---|")
     with ExitStack() as stack:
@@ -83,7 +85,7 @@ def measure(database: Postgres, folder: Path, count: int) -> None:
 def main() -> None:
     """Measure one node, then three."""
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)  # PostgreSQL runs as somebody else where we are root
+        Path(folder).chmod(0o711)  # PostgreSQL runs as another user if we are root
         database = Postgres(Path(folder) / "postgres")
         try:
             for count in (1, 3):

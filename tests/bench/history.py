@@ -1,4 +1,4 @@
-"""How long a search in a large history takes, against reading all of it.
+"""Measure a search in a large history against reading all of it.
 
 python -m tests.bench.history [--lines 1000000]
 """
@@ -26,7 +26,7 @@ _WORDS: Final[dict[str, Callable[[int], str]]] = {
 
 
 def main() -> None:
-    """Fill a profile, and search it."""
+    """Fill a profile and search it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--script", choices=_WORDS, default="latin")

@@ -1,10 +1,10 @@
-"""What the registry's two listeners cost, the secure one against the original one in the same run.
+"""Measure the cost of the registry's secure listener against the original one in the same run.
 
     python -m tests.bench.listeners
 
-Prints connections made per CPU second of the registry, memory per idle link, and the longest time
-that a search waited while 64 passwords were being checked. A figure is worth something beside the
-other one of its line only: machines are noisy.
+Prints connections per CPU second of the registry, memory per idle connection, and the longest time
+that a search waited while 64 passwords were checked. Compare only figures of the same line, since
+machines are noisy.
 """
 
 import argparse
@@ -22,7 +22,7 @@ LOGINS = 64
 
 
 def main() -> None:
-    """Run all of it at a fresh registry."""
+    """Run all measurements at a new registry."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--links", type=int, default=1000)
     links = parser.parse_args().links
@@ -42,7 +42,7 @@ def _connections(serve: Serve, links: int) -> None:
             cpu, memory = _cpu_s(serve), _resident_kib(serve)
             for _ in range(links):
                 stack.callback(dial().close)
-            Raw(serve.tcp).ask("SEARCH", "nobody")  # everything before it has been seen to
+            Raw(serve.tcp).ask("SEARCH", "nobody")  # everything before it has been handled
             costs[dialect] = (_cpu_s(serve) - cpu) / links
             idle = (_resident_kib(serve) - memory) / links
             print(

@@ -1,9 +1,8 @@
-"""What the registry's benchmark sets a server to do, and what it reads off the server's process.
+"""The load of the registry's benchmark, and the measurements of the server's process.
 
-All who call are in this one thread, in step: all ask, then all hear. That makes it slow on the
-clock, which counts for nothing here; what counts is the CPU and the memory of the server. They
-never sleep until an answer is there: the kernel would put the waking of us down to the server, and
-more of it to a slower one.
+All clients are in this thread, in step: all send, then all receive. That is slow in wall time,
+which does not matter here; the server's CPU and memory do. The clients never sleep while they wait
+for an answer: the kernel would charge the wake-up to the server, and more of it to a slower one.
 """
 
 import hashlib
@@ -30,12 +29,12 @@ _IN_A_MONTH = 30 * 24 * 3600
 
 
 def token_of(name: str) -> str:
-    """Give the token that the user logs in with."""
+    """Return the token that the user logs in with."""
     return f"token of {name}"
 
 
 def fill(folder: Path, accounts: int, *, tokens: int = 0) -> None:
-    """Make so many accounts, the first of them with tokens, past the registry: it has not begun."""
+    """Create accounts, the first ones with tokens, directly in the database of a new registry."""
     folder.mkdir(parents=True)
     file = folder / "accounts.sqlite3"
     open_file(file).close()
@@ -56,10 +55,10 @@ def fill(folder: Path, accounts: int, *, tokens: int = 0) -> None:
 
 
 class Callers:
-    """Connections that look users up.
+    """Connections that search for users.
 
-    `say` writes the payload of a request for a name. What the server answers is asked once, and
-    must be the same each time after that.
+    `say` writes the payload of a request for a name. Each answer is read once, and later ones must
+    equal it.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class Callers:
             sock.setblocking(False)
 
     def look_up(self, times: int, at_once: int) -> None:
-        """Look so many users up, with `at_once` requests under way on each connection."""
+        """Search this many times, with `at_once` requests under way on each connection."""
         rng = random.Random(2)
         batches = []
         for _ in range(_BATCHES):
@@ -99,7 +98,7 @@ class Callers:
 def send_hellos(
     address: tuple[str, int], hellos: Sequence[Callable[[], bytes]], interval: float, seconds: float
 ) -> None:
-    """Let everybody say a heartbeat each `interval`, evenly spread, for so long."""
+    """Send a heartbeat of each user every `interval`, evenly spread, for this long."""
     began = time.monotonic()
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
         for count, hello in enumerate(itertools.cycle(hellos)):
@@ -111,12 +110,12 @@ def send_hellos(
 
 
 def cpu_s(program: Program) -> float:
-    """Give the CPU seconds that the process has used."""
-    # What clock_getcpuclockid(3) gives on Linux; /proc counts in hundredths of a second.
+    """Return the CPU seconds used by the process."""
+    # As clock_getcpuclockid(3) on Linux; /proc counts in hundredths of a second.
     return time.clock_gettime((~program.process.pid << 3) | 2)
 
 
 def memory_kib(program: Program) -> int:
-    """Give the memory that the process alone is to blame for, the shared by halves (Pss)."""
+    """Return the memory of the process, with its share of shared pages (Pss)."""
     rollup = Path(f"/proc/{program.process.pid}/smaps_rollup").read_text("ascii")
     return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))

@@ -1,10 +1,9 @@
-"""What the registry costs its machine, beside the smallest server in Python that could do it.
+"""Measure the cost of the registry beside the smallest comparable server in Python.
 
     python -m tests.bench.registry [--users 1000] [--quick]
 
-Starts both, and prints a Markdown table. All of it is CPU and memory of the server's process, never
-time on the clock; a ratio is of two figures of this run, taken in turns, the median of all turns.
-Linux only.
+Starts both and prints a Markdown table of CPU and memory of the server's process, never wall time.
+A ratio is the median of several turns, in each of which both were measured. Linux only.
 """
 
 import argparse
@@ -38,7 +37,7 @@ TURNS = 5
 
 
 def main() -> None:
-    """Measure all of it, a fresh registry for each part."""
+    """Run all measurements, each at a new registry."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
@@ -57,7 +56,7 @@ def main() -> None:
 
 
 class Smallest(Program):
-    """The smallest server, running; it knows so many users."""
+    """The smallest server, running; it knows this many users."""
 
     command = (sys.executable, "-m", "tests.bench.smallest")
 
@@ -67,19 +66,19 @@ class Smallest(Program):
         self._dialled: list[Raw] = []
 
     def dial(self) -> Raw:
-        """Give a connection, which is closed with the server."""
+        """Return a connection, which is closed with the server."""
         self._dialled.append(Raw(self._address))
         return self._dialled[-1]
 
     def kill(self) -> None:
-        """End it and every connection to it."""
+        """Kill the server and close all connections to it."""
         for raw in self._dialled:
             raw.close()
         super().kill()
 
 
 def _look_ups(folder: Path, users: int, times: int) -> None:
-    """Look users up who are online, at either listener and at the smallest server."""
+    """Search for online users at both listeners and at the smallest server."""
     names = [name_of(n) for n in range(users)]
     with _serving(folder, users + CALLERS, tokens=users + CALLERS) as serve:
         smallest = Smallest(folder, users)
@@ -104,7 +103,7 @@ def _look_ups(folder: Path, users: int, times: int) -> None:
 
 
 def _users(folder: Path, users: int, seconds: float) -> None:
-    """Let users in, at either listener; let them be; let others come by token."""
+    """Log users in at both listeners, leave them idle, and let others log in by token."""
     warm = 64
     with _serving(folder, users + warm, tokens=users + warm) as serve:
         for n in range(users, users + warm):
@@ -139,7 +138,7 @@ def _users(folder: Path, users: int, seconds: float) -> None:
 
 
 def _many_online(folder: Path, most: int, times: int) -> None:
-    """Look users up while few and while many are online."""
+    """Search while few and while many users are online."""
     few, costs = most // 100, []
     with _serving(folder, most) as serve:
         online: list[Raw] = []
@@ -153,7 +152,7 @@ def _many_online(folder: Path, most: int, times: int) -> None:
 
 
 def _many_accounts(folder: Path, most: int, times: int) -> None:
-    """Start with few accounts and with many, and look offline users up."""
+    """Start with few accounts and with many, and search for offline users."""
     few = most // 1000
     costs = []
     for count in (few, most):
@@ -168,7 +167,7 @@ def _many_accounts(folder: Path, most: int, times: int) -> None:
 
 @contextmanager
 def _serving(folder: Path, accounts: int, *, tokens: int = 0) -> Iterator[Serve]:
-    """Run a fresh registry with so many accounts."""
+    """Run a new registry with this many accounts."""
     with tempfile.TemporaryDirectory(dir=folder) as inside:
         data_dir = Path(inside) / "r"
         fill(data_dir, accounts, tokens=tokens)
@@ -181,7 +180,7 @@ def _serving(folder: Path, accounts: int, *, tokens: int = 0) -> Iterator[Serve]
 
 
 def _log_in(serve: Serve, number: int) -> Raw:
-    """Let a user come online by the original listener."""
+    """Log a user in at the original listener."""
     client = serve.dial()
     assert client.ask("LOG", f"{name_of(number)} {PASSWORD}") == ("LOG_RESP", "OK")
     assert client.ask("PS_PORT", str(port_of(number))) == ("PS_PORT_RESP", "OK")
@@ -189,7 +188,7 @@ def _log_in(serve: Serve, number: int) -> Raw:
 
 
 def _member(serve: Serve, number: int, *, port: int = 0, errand: bool = False) -> Member:
-    """Let a user come by the secure listener."""
+    """Log a user in at the secure listener."""
     name = name_of(number)
     return Member(serve, name, port=port, token=token_of(name), errand=errand)
 
@@ -200,13 +199,13 @@ def _hello_of(number: int) -> Callable[[], bytes]:
 
 
 def _in_turns(*measures: Callable[[], float]) -> list[list[float]]:
-    """Measure each in turn, several times: what slows the machine down meets all alike."""
+    """Measure each in turn, several times, so that noise affects all alike."""
     turns = [[measure() for measure in measures] for _ in range(TURNS)]
     return [list(each) for each in zip(*turns, strict=True)]
 
 
 def _cost_s(program: Program, callers: Callers, times: int, at_once: int) -> float:
-    """Give the CPU seconds of 100,000 look-ups."""
+    """Return the CPU seconds of 100,000 searches."""
     before = cpu_s(program)
     callers.look_up(times, at_once)
     return (cpu_s(program) - before) * 100_000 / times

@@ -1,9 +1,9 @@
-"""The smallest server in Python that answers SEARCH: what the registry is measured against.
+"""The smallest server in Python that answers SEARCH, which the registry is compared with.
 
     python -m tests.bench.smallest USERS
 
-Prints `listening PORT`, and runs until it is killed. Knows `u000000` and so on, as many as it is
-told; no accounts, no logins, no limits, no second thought.
+Prints `listening PORT` and runs until it is killed. It knows this many users, `u000000` and so on,
+and has no accounts, no logins and no limits.
 """
 
 import selectors
@@ -17,7 +17,7 @@ _NOT_FOUND = frame("SEARCH_RESP", "NOT_FOUND")
 
 
 class _Caller:
-    """A connection, and what has come on it of a request that is not whole."""
+    """A connection, and the bytes of an incomplete request."""
 
     __slots__ = ("rest", "socket")
 
@@ -27,12 +27,12 @@ class _Caller:
 
 
 def name_of(number: int) -> str:
-    """Give the name of a user; all are as long."""
+    """Return the name of a user; all have the same length."""
     return f"u{number:06}"
 
 
 def port_of(number: int) -> int:
-    """Give where that user listens; all have five digits."""
+    """Return the port of a user; all have five digits."""
     return 20000 + number
 
 
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def _answer(caller: _Caller, data: bytes, answers: dict[bytes, bytes]) -> bytes:
-    """Give the answers to all requests that are whole."""
+    """Return the answers to all complete requests."""
     if caller.rest:
         data = caller.rest + data
     at, said = 0, []

@@ -1,11 +1,11 @@
-"""Hundreds of clients that come and go for an hour: is memory flat, are descriptors given back?
+"""Run hundreds of clients for an hour to see whether memory and descriptors stay flat.
 
     python -m tests.bench.soak --minutes 60 --clients 300
 
-Each client of the registry logs in, announces a port, watches others and looks them up; now and
-then one hangs up, in good order or not, and comes back. Beside them alice writes to bob, who has a
-node. Prints the memory and the descriptors of the registry and of bob's node, and compares the last
-with those after the first sixth of the time.
+Each client of the registry logs in, announces a port, watches and searches for others; now and
+then one disconnects, with or without LOGOUT, and returns. Meanwhile alice writes to bob, who has a
+node. Prints the memory and descriptors of the registry and of bob's node, and compares the last
+figures with those after the first sixth of the time.
 """
 
 import argparse
@@ -34,7 +34,7 @@ class Look(NamedTuple):
 
     @classmethod
     def at(cls, program: Program) -> "Look":
-        """Look at a process."""
+        """Measure a process."""
         folder = Path(f"/proc/{program.process.pid}")
         lines = (folder / "status").read_text("utf-8").splitlines()
         (kib,) = (int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
@@ -42,13 +42,13 @@ class Look(NamedTuple):
 
 
 class Crowd:
-    """The clients; `turn` does something with one of them."""
+    """The clients; `turn` lets one of them do something."""
 
     def __init__(self, serve: Serve, size: int, rng: random.Random) -> None:
         self._serve = serve
         self._rng = rng
         self._names = [f"user{n}" for n in range(size)]
-        self._ports = {  # of one host: each has its own, below those that systems give
+        self._ports = {  # each has its own, below the ephemeral range
             name: itertools.cycle(range(10_000 + 70 * n, 10_070 + 70 * n))
             for n, name in enumerate(self._names)
         }
@@ -70,7 +70,7 @@ class Crowd:
             self._come_back(name)
 
     def leave(self) -> None:
-        """Hang up, all of them."""
+        """Disconnect all clients."""
         for member in self._members.values():
             member.close()
 
@@ -86,14 +86,14 @@ class Crowd:
 
 
 def _ask(member: Member, command: str, **fields: object) -> None:
-    """Ask, and hear what comes unasked before the answer."""
+    """Send a request, and skip what arrives before the answer."""
     member.say(command, json.dumps(fields))
     while member.hear()[0] != f"{command}_RESP":
         pass
 
 
 def main() -> None:
-    """Run it."""
+    """Run the soak test."""
     parser = argparse.ArgumentParser(description="A long run of many clients.")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--clients", type=int, default=300)

@@ -1,8 +1,8 @@
-"""How long until commands answer, beside Python that only imports click, in the same run.
+"""Measure how long commands take to answer, beside a Python that only imports click.
 
     python -m tests.bench.start_up
 
-A ratio is worth something, a time only on this machine.
+Only the ratios are comparable between machines.
 """
 
 import statistics
@@ -20,7 +20,7 @@ ROUNDS = 15
 
 
 def main() -> None:
-    """Measure, round by round, so that a slow moment meets all alike."""
+    """Measure round by round, so that noise affects all alike."""
     with tempfile.TemporaryDirectory() as folder:
         registry = Registry(Path(folder) / "r")
         with running(registry):

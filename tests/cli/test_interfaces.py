@@ -1,5 +1,7 @@
 """The same request has the same answer at the prompt, in plain lines, as a JSON order and as a
-command. Each row is one request; interfaces that do not support it are left out.
+command.
+
+Each row is one request; interfaces that do not support it are left out.
 """
 
 import json

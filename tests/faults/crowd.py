@@ -17,8 +17,9 @@ CHEAP = ("--quiet", "--password-cost", "64:1", "--limits", "none")
 
 
 class Member(Secure):
-    """A user at the secure listener: online, or with a transient login (`errand`). An account is
-    created unless it `is_known` or has a token.
+    """A user at the secure listener: online, or with a transient login (`errand`).
+
+    An account is created unless it `is_known` or has a token.
     """
 
     def __init__(

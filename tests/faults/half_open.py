@@ -1,6 +1,7 @@
-"""Two nodes whose packets to each other vanish; run in a network namespace (`unshare -rn`). Each
-node is in a namespace behind a pair of virtual interfaces; the registry is on the router between
-them and stays reachable. The result is printed as one JSON object.
+"""Two nodes whose packets to each other vanish; run in a network namespace (`unshare -rn`).
+
+Each node is in a namespace behind a pair of virtual interfaces; the registry is on the router
+between them and stays reachable. The result is printed as one JSON object.
 """
 
 import json

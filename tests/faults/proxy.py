@@ -1,5 +1,6 @@
-"""A TCP proxy that cuts, drips, delays and stalls its connections, by a seed. It never sleeps: held
-bytes are in a heap, and the selector wakes up when the first is due.
+"""A TCP proxy that cuts, drips, delays and stalls its connections, by a seed.
+
+It never sleeps: held bytes are in a heap, and the selector wakes up when the first is due.
 """
 
 import heapq
@@ -16,9 +17,10 @@ _STALL = (1.0, 1.5)
 
 
 class Proxy:
-    """Forwards from one address to another until a connection has carried its share of bytes. Each
-    direction has its own fate: some bytes are held for milliseconds, and some directions are silent
-    for a second or more before they are cut. With `gentle` nothing is cut or stalled.
+    """Forwards from one address to another until a connection has carried its share of bytes.
+
+    Each direction has its own fate: some bytes are held for milliseconds, and some directions are
+    silent for a second or more before they are cut. With `gentle` nothing is cut or stalled.
     """
 
     def __init__(

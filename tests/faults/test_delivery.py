@@ -1,5 +1,7 @@
 """Real processes with cut, dripping, delayed and stalled connections and `kill -9`: no line is
-lost, repeated or moved. `P2PCHAT_LINES=10000 P2PCHAT_KILLS=100` makes the test long.
+lost, repeated or moved.
+
+`P2PCHAT_LINES=10000 P2PCHAT_KILLS=100` makes the test long.
 """
 
 import json

@@ -1,6 +1,7 @@
-"""What a script is told matches the databases, for every way to send and in every state. Exit 0:
-the line is on the contact's disk. 6: it is in the outbox or delivered. 10: the user has to decide.
-7: it has failed. 3 and others: nothing is kept. Real processes.
+"""What a script is told matches the databases, for every way to send and in every state.
+
+Exit 0: the line is on the contact's disk. 6: it is in the outbox or delivered. 10: the user has to
+decide. 7: it has failed. 3 and others: nothing is kept. Real processes.
 """
 
 import json

@@ -1,6 +1,7 @@
-"""Closed connections release their memory at once, without the cycle collector. The collector does
-not see OpenSSL's part of a connection; relying on it, a registry with short connections grew from
-50 to 115 MiB. It is switched off here.
+"""Closed connections release their memory at once, without the cycle collector.
+
+The collector does not see OpenSSL's part of a connection; relying on it, a registry with short
+connections grew from 50 to 115 MiB. It is switched off here.
 """
 
 from pathlib import Path

@@ -1,6 +1,8 @@
-"""Hundreds of commands of one profile, started concurrently, some of them killed. Any order works:
-each command does its work or reports truly that another process is in its place, and no line is
-lost or sent twice. `P2PCHAT_COMMANDS=2000` makes it long, and `P2PCHAT_SEED` changes the run.
+"""Hundreds of commands of one profile, started concurrently, some of them killed.
+
+Any order works: each command does its work or reports truly that another process is in its place,
+and no line is lost or sent twice. `P2PCHAT_COMMANDS=2000` makes it long, and `P2PCHAT_SEED` changes
+the run.
 """
 
 import os

@@ -50,8 +50,9 @@ class Talker:
 
 @pytest.mark.parametrize("stuck", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_every_answer_is_complete(tmp_path: Path, stuck: bool) -> None:
-    """Searches without a pause and registrations under way are all answered. `stuck`: one client
-    has stopped reading and loses what no buffer holds.
+    """Searches without a pause and registrations under way are all answered.
+
+    `stuck`: one client has stopped reading and loses what no buffer holds.
     """
     serve = Serve(tmp_path, "--quiet", "--limits", "none")
     with running(serve), ExitStack() as stack:

@@ -17,8 +17,10 @@ MOST_BETWEEN_KILLS = 40
 
 
 class Registering(threading.Thread):
-    """A user who creates accounts at one listener until the registry dies. `made` are the names
-    that were answered with OK, with their tokens (none at the original listener).
+    """A user who creates accounts at one listener until the registry dies.
+
+    `made` are the names that were answered with OK, with their tokens (none at the original
+    listener).
     """
 
     def __init__(self, serve: Serve, name: str, one_more: threading.Semaphore) -> None:

@@ -1,6 +1,7 @@
-"""All decoders of a remote's bytes, with payloads for each. A decoder returns a message or raises
-the one error that its caller expects. Anything else is a bug, which a bulkhead would contain in a
-running process; here it fails the test.
+"""All decoders of a remote's bytes, with payloads for each.
+
+A decoder returns a message or raises the one error that its caller expects. Anything else is a bug,
+which a bulkhead would contain in a running process; here it fails the test.
 """
 
 import random
@@ -60,8 +61,9 @@ DIALOGUES: Sequence[tuple[Dialogue, Dialect]] = (
 
 
 class Decoder(NamedTuple):
-    """A decoder: `take(bytes)` raises AssertionError, or whatever a bug raises. `fields` are names
-    that it knows, `samples` are valid inputs.
+    """A decoder: `take(bytes)` raises AssertionError, or whatever a bug raises.
+
+    `fields` are names that it knows, `samples` are valid inputs.
     """
 
     name: str

@@ -1,5 +1,6 @@
-"""Every decoder against random payloads for a given time: `python -m tests.hostile.fuzz`. The seed
-is printed first, and `--seed` replays it. A failing payload is printed.
+"""Every decoder against random payloads for a given time: `python -m tests.hostile.fuzz`.
+
+The seed is printed first, and `--seed` replays it. A failing payload is printed.
 """
 
 import argparse

@@ -1,5 +1,6 @@
-"""A scripted hostile registry: well-behaved by default, otherwise as the test says. It speaks the
-secure dialect of PROTOCOL with Python's own TLS and none of our code.
+"""A scripted hostile registry: well-behaved by default, otherwise as the test says.
+
+It speaks the secure dialect of PROTOCOL with Python's own TLS and none of our code.
 """
 
 import base64
@@ -34,9 +35,10 @@ def _ok(command: str, **fields: Any) -> Answers:
 
 
 class HostileRegistry:
-    """Listens on loopback until closed; `join` is its link. `answers` holds the answer to each
-    command and `said` the requests of clients; `push` sends to every connection that has announced
-    a port.
+    """Listens on loopback until closed; `join` is its link.
+
+    `answers` holds the answer to each command and `said` the requests of clients; `push` sends to
+    every connection that has announced a port.
     """
 
     def __init__(self, folder: Path) -> None:

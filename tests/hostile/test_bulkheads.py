@@ -1,5 +1,6 @@
-"""A bug costs only the part in which it happens: it is logged with a traceback and counted. The
-bugs are injected by hand. Unlike in other tests, the loops are not strict here.
+"""A bug costs only the part in which it happens: it is logged with a traceback and counted.
+
+The bugs are injected by hand. Unlike in other tests, the loops are not strict here.
 """
 
 import logging

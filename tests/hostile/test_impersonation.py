@@ -1,4 +1,5 @@
 """A user who claims to be a contact, in clear or with another key, is refused without side effects.
+
 A whole registry and whole nodes run in one process on a fake clock.
 """
 
@@ -102,8 +103,9 @@ def test_encrypted_messages_are_marked_too(world: World) -> None:
 
 
 def impersonate(world: World, callee: Person, name: str, *, vouched: bool = False) -> Person:
-    """Let a user with a key and an account of their own call under this name. If `vouched`, the
-    registry publishes that key for the name.
+    """Let a user with a key and an account of their own call under this name.
+
+    If `vouched`, the registry publishes that key for the name.
     """
     mallory = world.person("mallory", C, claims=name)
     if vouched:

@@ -1,4 +1,5 @@
 """The contract that every transport keeps; subclass it and provide the `pair` fixture.
+
 `net/transport.py` states the contract in words.
 """
 

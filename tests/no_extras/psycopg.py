@@ -1,3 +1,3 @@
-"""As on a machine where p2pchat was installed without the extra `postgres`."""
+"""Raises ModuleNotFoundError, as on a machine without the extra `postgres`."""
 
 raise ModuleNotFoundError("No module named 'psycopg'", name="psycopg")

@@ -1,6 +1,7 @@
-"""Nodes, a registry and every failure between them, by a seed. Real nodes on memory transports,
-real profiles on disk, a fake clock. A node that crashes leaves only what is on its disk: its
-callbacks, timers and connections are dead.
+"""Nodes, a registry and every failure between them, by a seed.
+
+Real nodes on memory transports, real profiles on disk, a fake clock. A node that crashes leaves
+only what is on its disk: its callbacks, timers and connections are dead.
 """
 
 import random
@@ -140,9 +141,10 @@ class Life:
 
 
 class Simulation:
-    """A world that runs one schedule after another; `check` returns what is wrong. With `copies`,
-    disks are also replaced by older copies, and copies of a profile run at once. Lines sent after a
-    copy was made may then be lost with the disk; no others may.
+    """A world that runs one schedule after another; `check` returns what is wrong.
+
+    With `copies`, disks are also replaced by older copies, and copies of a profile run at once.
+    Lines sent after a copy was made may then be lost with the disk; no others may.
     """
 
     def __init__(self, folder: Path, people: int, *, copies: bool = False) -> None:

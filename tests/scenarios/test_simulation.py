@@ -1,4 +1,5 @@
 """Whatever is cut and whoever crashes, every stored line arrives once, in order.
+
 `P2PCHAT_SCHEDULES=50000` runs this many schedules. A failing one prints its seeds, and
 `P2PCHAT_SEEDS=300:325:2:0` (from, to, people, copies) replays it.
 """
@@ -68,7 +69,9 @@ def run_chunk(chunk: Chunk) -> str:
 
 def chunks(count: int) -> list[Chunk]:
     """Return the seeds of this many schedules, in every fifth world with three users instead of
-    two. In every third world disks are copied.
+    two.
+
+    In every third world disks are copied.
     """
     return [
         (first, min(first + _CHUNK, count), 3 if n % 5 == 4 else 2, n % 3 == 2)

@@ -17,8 +17,10 @@ _WHERE_IS_THE_CURSOR = b"\x1b[6n"
 
 
 class Screen:
-    """A terminal with a program in it, among others. Waiting for one reads from all of them, since
-    a program may ask its terminal for something and wait for the answer.
+    """A terminal with a program in it, among others.
+
+    Waiting for one reads from all of them, since a program may ask its terminal for something and
+    wait for the answer.
     """
 
     def __init__(
