@@ -56,6 +56,16 @@ def fuzz(session: nox.Session) -> None:
     _python(session, "tests.hostile.fuzz", "--seconds", seconds)
 
 
+@nox.session(python=False)
+def schedules(session: nox.Session) -> None:
+    """Live through five times as many schedules and commands as each test run does."""
+    session.chdir(ROOT)
+    more = {"P2PCHAT_SCHEDULES": "5000", "P2PCHAT_COMMANDS": "200"}
+    tests = ("tests/scenarios/test_simulation.py", "tests/faults/test_processes_of_one_profile.py")
+    selected = ("-k", "every_line or any_order")
+    session.run(sys.executable, "-m", "pytest", "-q", *selected, *tests, external=True, env=more)
+
+
 @nox.session
 def lowest(session: nox.Session) -> None:
     """Run the tests of the packages with the lowest releases that pyproject.toml admits."""
