@@ -222,6 +222,22 @@ class _Sqlite(Store):
     def atomic(self) -> peewee._atomic:
         return self.sqlite.atomic("immediate")
 
+    @contextmanager
+    def quick_transaction(self) -> Iterator[None]:
+        """Commit everything or nothing, without waiting for the disk.
+
+        A crash of the process loses nothing. After a power failure the change may be missing, with
+        all later ones that were not waited for either; the file itself stays whole.
+        """
+        with self.errors():
+            self.rows("PRAGMA synchronous = normal")  # has no effect within a transaction
+        try:
+            with self.transaction():
+                yield
+        finally:
+            with self.errors():
+                self.rows("PRAGMA synchronous = full")
+
     def _likely_cause(self, reason: BaseException) -> str:
         """Return the usual cause of SQLite's error code (https://sqlite.org/rescode.html)."""
         code = getattr(reason, "sqlite_errorcode", 0) & 0xFF

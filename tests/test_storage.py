@@ -111,3 +111,22 @@ def test_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
         with pytest.raises(StorageError, match=r"s\.sqlite3 is a folder") as error:
             open_it()
         assert error.value.advice == f"move it away: mv {folder} {folder}.old"
+
+
+def test_quick_transaction_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+    """Only its own commit skips the fsync; later ones wait again, also after an error."""
+    store = SqliteFile(tmp_path / "s.sqlite3", (Note,), 1, "")
+
+    def synchronous() -> object:
+        return store.rows("PRAGMA synchronous")
+
+    full = synchronous()
+    with store.quick_transaction():
+        Note.insert(text="x").execute(store.database)
+        assert synchronous() == [(1,)]
+    assert synchronous() == full == [(2,)]
+    with pytest.raises(StorageError), store.quick_transaction():
+        store.rows("INSERT INTO note (text) VALUES ('y'), (NULL)")
+    assert synchronous() == full
+    assert Note.select().count(store.database) == 1
+    store.close()

@@ -41,8 +41,12 @@ class StoredThread(Protocol):
         said: Sequence[NewLine] = (),
         heard: Sequence[NewLine] = (),
         instead_of: Sequence[int] = (),
+        durable: bool = True,
     ) -> list[KeptLine]:
-        """Write everything in one transaction; return the received lines that are new."""
+        """Write everything in one transaction; return the received lines that are new.
+
+        `durable`: it is on the disk when this returns; otherwise a power failure may undo it.
+        """
 
     def waiting(self, after: int, limit: int) -> list[KeptLine]:
         """Return at most `limit` of our waiting lines with numbers above `after`."""
@@ -215,8 +219,12 @@ class ChatSession:
         progress = self._next._replace(last_out=before.last_out + len(said))
         new: list[KeptLine] = []
         if progress != before:
+            # The contact repeats what it has acknowledged in its next SYNC; all else is only here.
+            durable = bool(said) or progress.last_in != before.last_in
             try:
-                new = self._thread.write(progress, said=said, heard=heard, instead_of=instead_of)
+                new = self._thread.write(
+                    progress, said=said, heard=heard, instead_of=instead_of, durable=durable
+                )
             except StorageError as error:
                 self._next = before
                 self._ack_due = False

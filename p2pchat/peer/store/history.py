@@ -6,9 +6,8 @@ Knows neither links nor screens. Each call is one transaction, on disk when it r
 from collections.abc import Sequence
 from typing import Any, Final
 
-from p2pchat.peer.store.lines import COLUMNS, is_in, kept
+from p2pchat.peer.store.lines import BY_STATE, COLUMNS, is_in, kept
 from p2pchat.peer.store.models import (
-    EARLIEST,
     LINE_COUNT,
     Contact,
     Line,
@@ -45,13 +44,8 @@ class History:
 
     def waiting_since(self) -> dict[str, int]:
         """Return when the oldest waiting line was written, by contact, in ms since the epoch."""
-        query = (
-            Line.select(Line.username, EARLIEST)
-            .where(self._here & is_in(LineState.QUEUED))
-            .group_by(Line.username)
-        )
         with self._store.errors():
-            return dict(query.tuples().execute(self._store.database))
+            return dict(self._store.rows(_OLDEST, (LineState.QUEUED, self._registry)))
 
     def unread(self) -> dict[str, int]:
         """Return the number of unread lines, by contact."""
@@ -77,12 +71,11 @@ class History:
 
     def unread_ids(self, username: str | None = None) -> list[int]:
         """Return the ids of unread lines, of one contact or of all, oldest first."""
-        which = self._here & is_in(LineState.UNREAD)
-        if username is not None:
-            which &= Line.username == username
-        query = Line.select(Line.id).where(which).order_by(Line.id)
+        whose, names = ("", ()) if username is None else (" AND username = ?", (username,))
+        parameters = (LineState.UNREAD, self._registry, *names)
         with self._store.errors():
-            return [line_id for (line_id,) in query.tuples().execute(self._store.database)]
+            rows = self._store.rows(_IDS.format(whose), parameters)
+        return [line_id for (line_id,) in rows]
 
     def lines_with(self, ids: Sequence[int]) -> list[KeptLine]:
         """Return the existing lines with these ids, oldest first; at most 500 of them."""
@@ -193,13 +186,9 @@ class History:
 
     def mark_read(self, username: str, up_to: int) -> None:
         """Mark all lines of a contact with ids up to `up_to` as read."""
-        seen = self._here & (Line.username == username) & (Line.id <= up_to)
-        seen &= is_in(LineState.UNREAD)
+        statement = _READ if self._keep else _READ_AND_FORGET
         with self._store.errors():
-            if self._keep:
-                Line.update(state=LineState.READ).where(seen).execute(self._store.database)
-            else:
-                Line.delete().where(seen).execute(self._store.database)
+            self._store.rows(statement, (LineState.UNREAD, self._registry, username, up_to))
 
     def drop_queued(
         self,
@@ -225,12 +214,11 @@ class History:
 
     def expired(self, now: int) -> dict[str, list[str]]:
         """Return the ids of expired waiting lines, by contact."""
-        over = self._here & is_in(LineState.QUEUED) & Line.expires_at.between(1, now)
         found: dict[str, list[str]] = {}
         with self._store.errors():
-            query = Line.select(Line.username, Line.uid).where(over)
-            for username, uid in query.tuples().execute(self._store.database):
-                found.setdefault(username, []).append(uid)
+            rows = self._store.rows(_EXPIRED, (LineState.QUEUED, self._registry, now))
+        for username, uid in rows:
+            found.setdefault(username, []).append(uid)
         return found
 
     def count_queued(self, username: str, *, other_than: bytes | None) -> int:
@@ -248,13 +236,8 @@ class History:
         return which
 
     def _counts(self, state: LineState) -> dict[str, int]:
-        query = (
-            Line.select(Line.username, LINE_COUNT)
-            .where(self._here & is_in(state))
-            .group_by(Line.username)
-        )
         with self._store.errors():
-            return dict(query.tuples().execute(self._store.database))
+            return dict(self._store.rows(_COUNTS, (state, self._registry)))
 
     def _forget(self, which: Any) -> int:
         with self._store.errors():
@@ -268,6 +251,15 @@ class History:
                 self._store.database.execute_sql(statement)  # type: ignore[no-untyped-call]
         return count
 
+
+_IN_STATE: Final = f"{BY_STATE} WHERE state = ? AND registry = ?"
+_COUNTS: Final = f"SELECT username, COUNT(*) FROM {_IN_STATE} GROUP BY username"  # noqa: S608
+_OLDEST: Final = f"SELECT username, MIN(at) FROM {_IN_STATE} GROUP BY username"  # noqa: S608
+_IDS: Final = f"SELECT id FROM {_IN_STATE}{{}} ORDER BY id"  # noqa: S608
+_EXPIRED: Final = f"SELECT username, uid FROM {_IN_STATE} AND expires_at BETWEEN 1 AND ?"  # noqa: S608
+_SEEN: Final = "WHERE state = ? AND registry = ? AND username = ? AND id <= ?"
+_READ: Final = f"UPDATE {BY_STATE} SET state = '{LineState.READ}' {_SEEN}"  # noqa: S608
+_READ_AND_FORGET: Final = f"DELETE FROM {BY_STATE} {_SEEN}"  # noqa: S608
 
 _INDEXED_AT_ONCE: Final = 2000
 _UNINDEXED: Final = "SELECT up_to FROM unindexed"

@@ -59,6 +59,17 @@ def kept(row: tuple[Any, ...]) -> KeptLine:
     return KeptLine._make((*row[:-1], LineState(row[-1])))
 
 
+BY_NUMBER: Final = "line INDEXED BY line_registry_username_key_outgoing_seq"
+"""The table of lines, for statements about a range of numbers of one conversation."""
+
+BY_STATE: Final = "line INDEXED BY line_state_registry_username"
+"""The table of lines, for statements about those that wait or are unread.
+
+Without the name of an index SQLite may choose another one and scan a whole conversation: it cannot
+know that few lines have these states.
+"""
+
+
 def is_in(state: LineState) -> Any:
     """Return the condition that a line is in that state."""
     return Line.state == state

@@ -212,7 +212,6 @@ class Scheduled(Model):
 
 
 LINE_COUNT = fn.COUNT(Line.id)
-EARLIEST = fn.MIN(Line.at)
 
 
 class LineWords(Model):

@@ -9,7 +9,16 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from p2pchat.peer.store.lines import NewLine, Progress, Rebased, Volume, kept, new_uid
+from p2pchat.peer.store.lines import (
+    BY_NUMBER,
+    BY_STATE,
+    NewLine,
+    Progress,
+    Rebased,
+    Volume,
+    kept,
+    new_uid,
+)
 from p2pchat.protocol.client.lines import KeptLine, LineState
 from p2pchat.protocol.positions import NO_SUM, SUM_CHARACTERS
 from p2pchat.protocol.talk import MAX_NUMBER
@@ -40,7 +49,7 @@ class Thread:
         self._talk = digest.digest()[:16]
         self.queued = 0
         """The number of our waiting lines; valid once `progress` was called."""
-        self._noted: int | None = None  # the number up to which lines are marked as delivered
+        self._noted = 0  # the number up to which lines are marked as delivered
         self._unpruned = 0
 
     def progress(self) -> Progress:
@@ -48,7 +57,9 @@ class Thread:
         with self._store.errors():
             self.queued = self._count(LineState.QUEUED)
             for row in self._store.rows(_PROGRESS, self._scope):
-                return self._repaired(Progress(*row))
+                progress = self._repaired(Progress(*row))
+                self._noted = progress.acked
+                return progress
         return Progress()
 
     def unread(self) -> Volume:
@@ -63,15 +74,17 @@ class Thread:
         said: Sequence[NewLine] = (),
         heard: Sequence[NewLine] = (),
         instead_of: Sequence[int] = (),
+        durable: bool = True,
     ) -> list[KeptLine]:
         """Store lines of both directions and the progress in one transaction.
 
         `instead_of`: ids of failed lines that are replaced. Acknowledged lines are marked
-        delivered. Return the received lines that are new: a line with the same id may arrive again
-        after either side was restored from an older copy of its disk.
+        delivered. `durable` False: a power failure may undo it. Return the received lines that are
+        new: a line with the same id may arrive again after either side was restored from an older
+        copy of its disk.
         """
         queued = self.queued + len(said)
-        with self._store.transaction():
+        with self._store.transaction() if durable else self._store.quick_transaction():
             self._keep_progress(progress)
             for line_id in instead_of:
                 self._store.rows("DELETE FROM line WHERE id = ?", (line_id,))
@@ -212,7 +225,7 @@ class Thread:
     def _note_delivered(self, up_to: int) -> int:
         """Mark lines as delivered; return how many."""
         statement = _DELIVER if self._keep else _DELIVER_AND_FORGET
-        self._store.rows(statement, (*self._scope, up_to))
+        self._store.rows(statement, (*self._scope, self._noted, up_to))
         return self._changes()
 
     def _count(self, state: LineState) -> int:
@@ -233,9 +246,9 @@ def _is_plausible(progress: Progress) -> bool:
 
 
 _SCOPE: Final = "registry = ? AND username = ? AND key = ?"
-_OURS: Final = f"{_SCOPE} AND outgoing"
+_OURS: Final = f"{_SCOPE} AND outgoing = 1"
 _QUEUED: Final = f"{_OURS} AND state = '{LineState.QUEUED}'"
-_LINE: Final = f"SELECT {', '.join(KeptLine._fields)} FROM line"  # noqa: S608  # constant names
+_COLUMNS: Final = ", ".join(KeptLine._fields)
 
 _PROGRESS: Final = f"SELECT {', '.join(Progress._fields)} FROM conversation WHERE {_SCOPE}"  # noqa: S608
 _KEEP_PROGRESS: Final = (
@@ -246,27 +259,35 @@ _INSERT: Final = (
     "INSERT INTO line (registry, username, key, outgoing, state, kept_at,"  # noqa: S608
     f" {', '.join(NewLine._fields)}) VALUES (?, ?, ?, ?, ?, ?{', ?' * len(NewLine._fields)})"
 )
-_LAST_NUMBER: Final = f"SELECT coalesce(max(seq), 0) FROM line WHERE {_SCOPE} AND outgoing = ?"  # noqa: S608
-_COUNT: Final = f"SELECT COUNT(*) FROM line WHERE {_SCOPE} AND state = ?"  # noqa: S608
+_LAST_NUMBER: Final = (
+    f"SELECT coalesce(max(seq), 0) FROM {BY_NUMBER} WHERE {_SCOPE} AND outgoing = ?"  # noqa: S608
+)
+_COUNT: Final = f"SELECT COUNT(*) FROM {BY_STATE} WHERE {_SCOPE} AND state = ?"  # noqa: S608
 _UNREAD: Final = (
-    "SELECT COUNT(*), COALESCE(SUM(LENGTH(CAST(text AS BLOB))), 0) FROM line"  # noqa: S608
+    f"SELECT COUNT(*), COALESCE(SUM(LENGTH(CAST(text AS BLOB))), 0) FROM {BY_STATE}"  # noqa: S608
     f" WHERE {_SCOPE} AND state = '{LineState.UNREAD}'"
 )
-_WAITING: Final = f"{_LINE} WHERE {_QUEUED} AND seq > ? ORDER BY seq LIMIT ?"
-_WAITING_UP_TO: Final = f"SELECT uid FROM line WHERE {_QUEUED} AND seq <= ? ORDER BY seq"  # noqa: S608
-_NUMBERS: Final = f"SELECT id, seq FROM line WHERE {_QUEUED} ORDER BY seq"  # noqa: S608
-_LAST: Final = (
-    f"SELECT COALESCE(MAX(seq), 0) FROM line WHERE {_SCOPE} AND outgoing = ? AND seq <= ?"  # noqa: S608
+_WAITING: Final = (
+    f"SELECT {_COLUMNS} FROM {BY_NUMBER} WHERE {_QUEUED} AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
 )
-_FAIL: Final = f"UPDATE line SET state = '{LineState.FAILED}' WHERE {_QUEUED} AND seq > ?"  # noqa: S608
+_WAITING_UP_TO: Final = f"SELECT uid FROM {BY_STATE} WHERE {_QUEUED} AND seq <= ? ORDER BY seq"  # noqa: S608
+_NUMBERS: Final = f"SELECT id, seq FROM {BY_STATE} WHERE {_QUEUED} ORDER BY seq"  # noqa: S608
+_LAST: Final = (
+    f"SELECT COALESCE(MAX(seq), 0) FROM {BY_NUMBER}"  # noqa: S608
+    f" WHERE {_SCOPE} AND outgoing = ? AND seq <= ?"
+)
+_FAIL: Final = f"UPDATE {BY_NUMBER} SET state = '{LineState.FAILED}' WHERE {_QUEUED} AND seq > ?"  # noqa: S608
 _FAIL_THESE: Final = f"{_FAIL} AND uid IN ({{}})"
 _MISS: Final = (
-    f"UPDATE line SET state = '{LineState.MISSING}' WHERE {_OURS}"  # noqa: S608
+    f"UPDATE {BY_NUMBER} SET state = '{LineState.MISSING}' WHERE {_OURS}"  # noqa: S608
     f" AND state = '{LineState.DELIVERED}' AND seq > ? AND seq <= ?"
 )
-_DELIVER: Final = f"UPDATE line SET state = '{LineState.DELIVERED}' WHERE {_QUEUED} AND seq <= ?"  # noqa: S608
-_DELIVER_AND_FORGET: Final = f"DELETE FROM line WHERE {_QUEUED} AND seq <= ?"  # noqa: S608
-_NEWEST: Final = f"{_LINE} WHERE {_SCOPE} AND NOT outgoing ORDER BY id DESC LIMIT ?"
+_ACKNOWLEDGED: Final = f"{_QUEUED} AND seq > ? AND seq <= ?"
+_DELIVER: Final = f"UPDATE {BY_NUMBER} SET state = '{LineState.DELIVERED}' WHERE {_ACKNOWLEDGED}"  # noqa: S608
+_DELIVER_AND_FORGET: Final = f"DELETE FROM {BY_NUMBER} WHERE {_ACKNOWLEDGED}"  # noqa: S608
+_NEWEST: Final = (
+    f"SELECT {_COLUMNS} FROM line WHERE {_SCOPE} AND NOT outgoing ORDER BY id DESC LIMIT ?"  # noqa: S608
+)
 _REMEMBER: Final = "INSERT INTO recent (talk, uid) VALUES (?, ?)"
 _PRUNE: Final = (
     "DELETE FROM recent WHERE talk = ? AND n <= (SELECT n FROM recent WHERE talk = ?"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.peer.chat.chat_session import ChatSession
 from p2pchat.peer.store.lines import NewLine, Progress
 from p2pchat.peer.store.profile import Profile
+from p2pchat.peer.store.thread import Thread
 from p2pchat.protocol.client.lines import KeptLine, LineState
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.positions import NO_SUM, add_to_sum
@@ -379,3 +381,28 @@ def test_lines_of_one_turn_share_a_transaction(ours: Ours, monkeypatch: pytest.M
     ours.say(*map(str, range(100)))
     assert len(writes) == 2
     assert wire.said.count(Ack(100)) == 1
+
+
+def test_only_acknowledgements_do_not_wait_for_the_disk(
+    ours: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines of both sides and what is skipped are on disk at once; the next SYNC has the rest."""
+    waited: list[bool] = []
+    write = Thread.write
+
+    def recorded(
+        self: Thread, progress: Progress, *, durable: bool = True, **more: Any
+    ) -> list[KeptLine]:
+        waited.append(durable)
+        return write(self, progress, durable=durable, **more)
+
+    monkeypatch.setattr(Thread, "write", recorded)
+    ours.up()
+    for step in (
+        lambda: ours.say("one"),
+        lambda: ours.hear(Ack(1)),
+        lambda: ours.hear(ChatText("hi", 1, "a", 1)),
+        lambda: ours.hear(Skip(5)),
+    ):
+        step()
+    assert waited == [True, False, True, True]
