@@ -10,8 +10,9 @@ read.
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
+
+from msgspec.structs import replace
 
 from p2pchat.errors import P2PError
 from p2pchat.peer.node import Node

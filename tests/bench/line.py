@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from p2pchat.peer.store.lines import NewLine, Progress
+from p2pchat.peer.store.lines import NewLine
 from p2pchat.peer.store.profile import Profile
 from tests.people import People, Registry
 from tests.programs import Program, running
@@ -74,7 +74,7 @@ def _fill(people: People, kept: int, count: int) -> None:
             lines = [NewLine(-n, f"f{n}", n, f"line {n}") for n in numbers]
             thread.write(progress, heard=lines)
         if count > kept:
-            profile.history(registry).mark_seen("alice", 2**62)
+            profile.history(registry).mark_read("alice", 2**62)
 
 
 def _nodes(people: People, times: int) -> Times:

@@ -26,12 +26,16 @@ def main() -> None:
         with running(registry):
             people = People(registry, Path(folder))
             env = people.env["alice"]
-            with running(people.start("alice", "--headless")):
+            with (
+                running(people.start("alice", "--headless")),
+                running(people.start("bob", "--headless")),
+            ):
                 commands: dict[str, Sequence[str]] = {
                     "python -c 'import click'": (sys.executable, "-c", "import click"),
                     "p2p --help": (P2P, "--help"),
                     "p2p status": (P2P, "status", "--json"),
                     "p2p history": (P2P, "history", "bob", "--limit", "5"),
+                    "p2p send": (P2P, "send", "bob", "hi"),
                 }
                 times: dict[str, list[float]] = {name: [] for name in commands}
                 for _ in range(ROUNDS):

@@ -21,7 +21,7 @@ def event_object(event: e.Event, now: int) -> Object:
     at = event.at if isinstance(event, e.TextReceived) and event.at else now
     fields: Object = {}
     error: Object = {}  # comes last
-    for part, name in zip(row.parts, event.__dataclass_fields__, strict=True):
+    for part, name in zip(row.parts, event.__struct_fields__, strict=True):
         (error if part is _ERROR else fields).update(part.write(getattr(event, name)))
     fields |= error
     if fields.get("machine") == "":

@@ -1,14 +1,39 @@
 """The events of a node: one frozen class for each. EVENTS.md describes their objects."""
 
-from dataclasses import dataclass, field
+from typing import ClassVar
+
+import msgspec
 
 from p2pchat.errors import P2PError
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.state import Security
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedIn:
+class _Event(msgspec.Struct, frozen=True, eq=False):
+    """Any event. `hidden` fields never appear in `repr`; `uncompared` ones do not count in `==`."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset()
+    uncompared: ClassVar[frozenset[str]] = frozenset()
+
+    def __repr__(self) -> str:
+        fields = (
+            f"{name}=..." if name in self.hidden else f"{name}={getattr(self, name)!r}"
+            for name in self.__struct_fields__
+        )
+        return f"{type(self).__name__}({', '.join(fields)})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
+
+    def _compared(self) -> tuple[object, ...]:
+        names = self.__struct_fields__
+        return tuple(getattr(self, name) for name in names if name not in self.uncompared)
+
+
+class LoggedIn(_Event, frozen=True):
     """We are logged in, and contacts can reach us.
 
     `machine`: the registry's machine that answered, if it is not the first of its URL.
@@ -20,137 +45,124 @@ class LoggedIn:
     machine: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LoginFailed:
+class LoginFailed(_Event, frozen=True):
     """The login failed, and retrying would not help."""
 
     error: P2PError
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryLost:
+class RegistryLost(_Event, frozen=True):
     """The registry was lost; the next try is in `retry_in` seconds. Open chats are not affected."""
 
     error: P2PError
     retry_in: float
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryBack:
+class RegistryBack(_Event, frozen=True):
     """Logged in again after RegistryLost; `machine` as in LoggedIn."""
 
     registry: str
     machine: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(_Event, frozen=True):
     """The result of a search: the user's address, or None if they are offline."""
 
     username: str
     address: Address | None
 
 
-@dataclass(frozen=True, slots=True)
-class SearchFailed:
+class SearchFailed(_Event, frozen=True):
     """A search got no answer, or there is no such user."""
 
     username: str
     error: P2PError
 
 
-@dataclass(frozen=True, slots=True)
-class Calling:
+class Calling(_Event, frozen=True):
     """The contact was found and is being asked for a chat."""
 
     contact: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallFailed:
+class CallFailed(_Event, frozen=True):
     """A call of ours did not lead to a chat."""
 
     contact: str
     error: P2PError
 
 
-@dataclass(frozen=True, slots=True)
-class Called:
+class Called(_Event, frozen=True):
     """A user wants to chat with us; in clear, anyone can claim that name."""
 
     contact: str
-    security: Security = field(default=Security.UNVERIFIED, compare=False)
+    security: Security = Security.UNVERIFIED
+    uncompared = frozenset({"security"})
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(_Event, frozen=True):
     """A user has joined by our invitation: a verified contact, who may chat with us."""
 
     contact: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallWithdrawn:
+class CallWithdrawn(_Event, frozen=True):
     """A caller hung up before we answered."""
 
     contact: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallTurnedAway:
+class CallTurnedAway(_Event, frozen=True):
     """A caller was rejected because we are busy."""
 
     contact: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChatStarted:
+class ChatStarted(_Event, frozen=True):
     """A chat has started."""
 
     contact: str
     security: Security = Security.CLEAR
 
 
-@dataclass(frozen=True, slots=True)
-class TextReceived:
+class TextReceived(_Event, frozen=True):
     """A contact's message; `text` is safe to show and may contain line feeds."""
 
     contact: str
-    text: str = field(repr=False)
-    id: int = field(default=0, compare=False)
+    text: str
+    id: int = 0
     """The id of the line in our history; 0 in clear."""
-    at: int = field(default=0, compare=False)
+    at: int = 0
     """When it was written, in milliseconds since the epoch by the contact's clock; 0 in clear."""
-    security: Security = field(default=Security.CLEAR, compare=False)
+    security: Security = Security.CLEAR
+    hidden = frozenset({"text"})
+    uncompared = frozenset({"id", "at", "security"})
 
 
-@dataclass(frozen=True, slots=True)
-class ContactIdle:
+class ContactIdle(_Event, frozen=True):
     """The contact has left the keyboard, or is back."""
 
     contact: str
     idle: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(_Event, frozen=True):
     """A line of ours, from any client, is on our disk; in clear, it is being sent."""
 
     contact: str
-    text: str = field(repr=False)
+    text: str
     number: int = 0
     """Its number in the conversation; 0 in clear, where nothing is acknowledged."""
+    hidden = frozenset({"text"})
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(_Event, frozen=True):
     """The contact's lines were read, on any screen."""
 
     contact: str
 
 
-@dataclass(frozen=True, slots=True)
-class ContactAway:
+class ContactAway(_Event, frozen=True):
     """The chat is open, but the contact is offline, or cannot be reached because of `error`.
 
     Lines are queued.
@@ -160,16 +172,14 @@ class ContactAway:
     error: P2PError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ContactLost:
+class ContactLost(_Event, frozen=True):
     """The link of an open chat was lost; another is sought. None: the contact's program ended."""
 
     contact: str
     error: P2PError | None
 
 
-@dataclass(frozen=True, slots=True)
-class ContactLeft:
+class ContactLeft(_Event, frozen=True):
     """The contact has closed the conversation: lines stay unread there.
 
     The conversation stays open here.
@@ -178,32 +188,29 @@ class ContactLeft:
     contact: str
 
 
-@dataclass(frozen=True, slots=True)
-class ContactBack:
+class ContactBack(_Event, frozen=True):
     """The link of an open chat is back, or the contact has opened the conversation again."""
 
     contact: str
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(_Event, frozen=True):
     """Our lines up to that number are on the contact's disk; `waiting` others are not yet."""
 
     contact: str
     waiting: int
-    up_to: int = field(default=0, compare=False)
+    up_to: int = 0
+    uncompared = frozenset({"up_to"})
 
 
-@dataclass(frozen=True, slots=True)
-class Renumbered:
+class Renumbered(_Event, frozen=True):
     """Waiting lines of ours were renumbered: pairs of the old and the new number."""
 
     contact: str
     numbers: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LinesMissing:
+class LinesMissing(_Event, frozen=True):
     """A disk was restored from an older copy, so up to `count` lines may be missing on it.
 
     If `ours`, it is ours, which may lack lines of the contact; otherwise the contact's may lack
@@ -215,8 +222,7 @@ class LinesMissing:
     ours: bool
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaFull:
+class QuotaFull(_Event, frozen=True):
     """So much of the contact is unread that no more is accepted until some of it is read."""
 
     contact: str
@@ -224,8 +230,7 @@ class QuotaFull:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxFailed:
+class OutboxFailed(_Event, frozen=True):
     """So many lines will not be delivered: rejected, cancelled or expired; see `error`."""
 
     contact: str
@@ -233,50 +238,46 @@ class OutboxFailed:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue:
+class Overdue(_Event, frozen=True):
     """A line for the contact has waited for a day; `since` in milliseconds since the epoch."""
 
     contact: str
     since: int
 
 
-@dataclass(frozen=True, slots=True)
-class NotKept:
+class NotKept(_Event, frozen=True):
     """Our disk failed: these texts were not stored and will not be sent."""
 
     contact: str
     error: P2PError
-    texts: tuple[str, ...] = field(repr=False)
+    texts: tuple[str, ...]
+    hidden = frozenset({"texts"})
 
 
-@dataclass(frozen=True, slots=True)
-class ChatEnded:
+class ChatEnded(_Event, frozen=True):
     """A chat has ended; `unsent` was not sent any more. Without an error, one side has left."""
 
     contact: str
     error: P2PError | None
-    unsent: tuple[str, ...] = field(default=(), repr=False)
+    unsent: tuple[str, ...] = ()
+    hidden = frozenset({"unsent"})
 
 
-@dataclass(frozen=True, slots=True)
-class CallerRefused:
+class CallerRefused(_Event, frozen=True):
     """A caller failed to prove their name, and the link was closed."""
 
     contact: str
     error: P2PError
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryTrusted:
+class RegistryTrusted(_Event, frozen=True):
     """A registry's key was trusted on first use."""
 
     registry: str
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(_Event, frozen=True):
     """Something failed on our side; everything else continues."""
 
     error: P2PError

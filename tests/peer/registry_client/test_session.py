@@ -82,7 +82,7 @@ def test_lost_registry_is_dialled_until_it_is_back(world: World) -> None:
     alice = Account(world)
     world.kill_registry()
     assert isinstance(alice.events[-1], RegistryLost)
-    assert alice.session.standing is SessionState.WAITING
+    assert alice.session.standing.value == "waiting"  # mypy would take an enum for constant
     assert alice.session.next_try_at is not None
     error = alice.search(world, "alice")
     assert isinstance(error, Unreachable)

@@ -138,7 +138,7 @@ def test_every_event_survives_a_round_trip(event: Event) -> None:
     """An event read back from JSON has the same type, fields and errors."""
     read = read_event(json.loads(json_line(event_object(event, AT))))
     assert type(read) is type(event)
-    for name in event.__dataclass_fields__:
+    for name in event.__struct_fields__:
         before, after = getattr(event, name), getattr(read, name)
         if isinstance(before, P2PError):
             assert failure_of(after) == failure_of(before)
