@@ -46,6 +46,12 @@ class ProfileHome:
 
         return Contacts(self.profile, str(self.url), self.identity.public)
 
+    @property
+    def is_known_link(self) -> bool:
+        """Whether the registry's link names no key, or the one that is pinned."""
+        links = (self.url, *self.url.others)
+        return all(u.fingerprint in {None, self.profile.pinned_registry(str(u))} for u in links)
+
     @cached_property
     def history(self) -> History:
         """The message history."""

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from p2pchat.app.profile_home import open_profile_home
+from p2pchat.app.profile_home import ProfileHome, open_profile_home
 from p2pchat.app.running_node import control_path, node_or_place, running_node
-from p2pchat.app.session import UserSession, open_session
 from p2pchat.app.settings import Settings
 from p2pchat.client.client import ANSWER_TIMEOUT
 from p2pchat.client.socket_client import SocketClient
@@ -37,6 +36,7 @@ from p2pchat.protocol.client.orders import Cancel, Send, SendAgain
 from p2pchat.wall_clock import now_ms
 
 if TYPE_CHECKING:
+    from p2pchat.app.session import UserSession
     from p2pchat.client.listener import NodeListener
     from p2pchat.peer.node import Node
 
@@ -62,7 +62,7 @@ def deliver(
     Raise ContactOffline if they are queued, NotTrusted if they are queued until the user decides on
     a key, NoSuchUser with a suggestion, or another P2PError that prevents it.
     """
-    with open_session(settings, registry) as us:
+    with open_profile_home(settings, registry) as us:
         if not us.url.secure:
             raise UsageError(
                 "the original dialect has no acknowledgements", advice=f"p2p chat {contact}"
@@ -140,9 +140,31 @@ class _Order:
 
 
 def _carry_out(
-    settings: Settings, us: UserSession, username: str, order: _Order
+    settings: Settings, files: ProfileHome, username: str, order: _Order
 ) -> P2PError | None:
     """Send the texts through the running node, or run one; return the error that keeps them queued.
+
+    What a node itself needs is imported only if none is running.
+    """
+    if files.is_known_link:
+        with (
+            closing(Loop()) as loop,
+            running_node(loop, settings, files, username) as running,
+        ):
+            if running is not None:
+                outcome = _have_delivered(running, order)
+                if not isinstance(outcome, _NodeGone):
+                    return outcome
+    from p2pchat.app.session import session_of
+
+    with session_of(settings, files) as us:
+        return _be_persistent(settings, us, username, order)
+
+
+def _be_persistent(
+    settings: Settings, us: "UserSession", username: str, order: _Order
+) -> P2PError | None:
+    """Send the texts through any node, or run one.
 
     A node may end or give way at any moment; then the next one is asked, until the order expires.
     """
@@ -161,7 +183,7 @@ def _carry_out(
             return _kept(outcome.what) if _is_kept(us, order) else outcome
 
 
-def _is_kept(us: UserSession, order: _Order) -> bool:
+def _is_kept(us: ProfileHome, order: _Order) -> bool:
     """Return whether all texts are in the outbox, or were delivered from there."""
     if order.texts is None:
         return not us.history.lines(order.contact, states=TO_RETRY)
@@ -213,7 +235,7 @@ def cancel(settings: Settings, registry: str | None, me: str | None, contact: st
 
 
 def _deliver_ourselves(
-    settings: Settings, us: UserSession, username: str, order: _Order, place: "NodeListener"
+    settings: Settings, us: "UserSession", username: str, order: _Order, place: "NodeListener"
 ) -> P2PError | None:
     """Run the node until the texts are delivered, or it gives way to another process."""
     from p2pchat.app.local_node import local_node

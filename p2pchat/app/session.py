@@ -64,7 +64,14 @@ def open_session(settings: Settings, registry: str | None) -> Iterator[UserSessi
 
     At the end, pending bytes are sent. Raise UsageError, StorageError.
     """
-    with open_profile_home(settings, registry) as files, running_loop() as (loop, network):
+    with open_profile_home(settings, registry) as files, session_of(settings, files) as us:
+        yield us
+
+
+@contextmanager
+def session_of(settings: Settings, files: ProfileHome) -> Iterator[UserSession]:
+    """Yield the client side for files that are open already; see `open_session`."""
+    with running_loop() as (loop, network):
         for url in (files.url, *files.url.others):
             _confirm_key(url, files.profile)
         yield UserSession(loop, network, files.url, files.profile, settings.identity_file)
