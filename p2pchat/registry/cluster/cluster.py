@@ -256,7 +256,7 @@ class Cluster:
         if lease.next_end is not None:
             wait = min(wait, max(lease.next_end, 0) + _SWEEP_DELAY)
         self._renewal = self._loop.call_later(wait, self._renew)
-        if lease.anew:
+        if lease.is_new:
             self._publisher.publish_all()
         self._publisher.go_on()
 

@@ -21,13 +21,13 @@ from p2pchat.storage import Store
 
 
 class Lease(NamedTuple):
-    """The state of our node's lease; `anew` if our published entries may be gone.
+    """The state of our node's lease; `is_new` if our published entries may be gone.
 
     `other_nodes` are the links of the other live nodes. `next_end` is the number of seconds until
     the first of their leases ends, or None if there is none.
     """
 
-    anew: bool
+    is_new: bool
     other_nodes: tuple[str, ...]
     next_end: float | None
 

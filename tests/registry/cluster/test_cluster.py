@@ -32,7 +32,7 @@ class SharedTable:
         self.taken: set[int] = set()
 
     def renew(self, url: str) -> Lease:
-        return Lease(anew=False, other_nodes=(), next_end=None)
+        return Lease(is_new=False, other_nodes=(), next_end=None)
 
     def exchange_lists(self, own: object) -> list[object]:
         return []

@@ -29,7 +29,7 @@ def nodes(store: Store) -> list[PresenceStore]:
     """Return two nodes whose leases do not end during a test."""
     tables = [PresenceStore(store, number, 60.0) for number in (1, 2)]
     for i, table in enumerate(tables):
-        assert table.renew(f"p2p://n{i}").anew
+        assert table.renew(f"p2p://n{i}").is_new
     return tables
 
 
@@ -78,11 +78,11 @@ def test_expired_lease_makes_users_offline(store: Store, nodes: list[PresenceSto
     assert two.renew("p2p://n1").other_nodes == ()
     assert one.publish([row("alice", 4000)], []) is None
     lease = one.renew("p2p://n0")
-    assert lease.anew
+    assert lease.is_new
     assert lease.other_nodes == ("p2p://n1",)
     assert lease.next_end is not None
     assert 50 < lease.next_end <= 60
-    assert not one.renew("p2p://n0").anew
+    assert not one.renew("p2p://n0").is_new
 
 
 def test_leaving_node_removes_only_its_own_users(nodes: list[PresenceStore]) -> None:
