@@ -111,7 +111,7 @@ class Contacts:
         return key
 
     def accept(self, username: str, key: bytes) -> None:
-        """Pin the key of a contact with whom a chat was accepted.
+        """Pin the key of a contact after a chat was accepted.
 
         Raise NotTrusted if another key has been pinned meanwhile.
         """

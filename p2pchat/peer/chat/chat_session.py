@@ -176,7 +176,7 @@ class ChatSession:
         return numbers
 
     def give_up(self) -> int:
-        """Give up all waiting lines that were not sent on this link; return how many.
+        """Cancel all waiting lines that were not sent on this link; return how many.
 
         Raise StorageError if the disk fails.
         """
@@ -184,7 +184,7 @@ class ChatSession:
         return self._thread.give_up(self.sent)
 
     def expire(self, uids: Sequence[str]) -> int:
-        """Give up those of these lines that were not sent on this link; return how many.
+        """Cancel those of these lines that were not sent on this link; return how many.
 
         Raise StorageError if the disk fails.
         """

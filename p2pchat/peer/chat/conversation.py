@@ -173,11 +173,11 @@ class Conversation:
         return numbers
 
     def give_up(self) -> int:
-        """Give up all waiting lines that were not sent on this link; return how many."""
+        """Cancel all waiting lines that were not sent on this link; return how many."""
         return self._session.give_up()
 
     def expire(self, uids: Sequence[str]) -> int:
-        """Give up those of these lines that were not sent on this link; return how many."""
+        """Cancel those of these lines that were not sent on this link; return how many."""
         return self._session.expire(uids)
 
     def leave(self) -> None:

@@ -92,7 +92,7 @@ class Outbox:
             self._on_event(OutboxFailed(contact, error, count))
 
     def cancel(self, contact: str) -> int:
-        """Give up all waiting lines that were not sent on the current link; return how many."""
+        """Cancel all waiting lines that were not sent on the current link; return how many."""
         conversation = self._running(contact)
         if conversation is None or isinstance(conversation, Notes):
             count = self._history.drop_queued(contact)

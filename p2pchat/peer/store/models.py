@@ -70,7 +70,7 @@ class Machine(Model):
 
 
 class Contact(Model):
-    """A user of a registry whom we have looked up or called, or who has called us.
+    """A user of a registry that we have looked up or called, or that has called us.
 
     - `key`: the pinned key; None if we have never chatted, or only in clear.
     - `verified`: the safety number was compared.

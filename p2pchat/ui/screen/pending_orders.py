@@ -37,7 +37,7 @@ class PendingOrders:
         then: Callable[[R], None] = ignore,
         failed: OnFailed | None = None,
     ) -> None:
-        """Give an order; on success `then(result)` is called, which may raise UsageError.
+        """Send an order; on success `then(result)` is called, which may raise UsageError.
 
         A failure is shown in the view, or passed to `failed`.
         """
