@@ -60,10 +60,10 @@ OnFailed = Callable[[P2PError], None]
 
 
 class UsageError(P2PError):
-    """What was asked for makes no sense."""
+    """Wrong usage: the request is invalid, or not possible now."""
 
     exit_code = 2
-    meaning = "what was asked for makes no sense"
+    meaning = "wrong usage"
 
 
 class LocalProtocolError(P2PError):
@@ -77,7 +77,7 @@ class RemoteProtocolError(P2PError):
 class AlreadyOnline(UsageError):
     """Another process of ours runs the account's node; `process` is its id, 0 if unknown."""
 
-    meaning = "your account is online in another process of yours"
+    meaning = "another process of yours runs the account's node"
 
     def __init__(self, process: int) -> None:
         which = f"process {process}" if process else "another process"
@@ -119,7 +119,7 @@ class LinkLost(P2PError):
     """
 
     exit_code = 3
-    meaning = "an open link broke, or the other side closed it"
+    meaning = "a connection broke"
 
     def __init__(self, what: str, *, unsent: int = 0, likely: str = "", advice: str = "") -> None:
         super().__init__(what, likely=likely, advice=advice)
@@ -144,7 +144,7 @@ class Unreachable(P2PError):
 class NodeEnded(Unreachable):
     """The node in another process, which we used, has ended."""
 
-    meaning = "the node that was used, of another process, has ended"
+    meaning = "the node in another process has ended"
 
     def __init__(self, *, likely: str) -> None:
         super().__init__(
@@ -157,7 +157,7 @@ class NodeEnded(Unreachable):
 class HungUp(Unreachable):
     """A contact was reached, but hung up without an answer."""
 
-    meaning = "a contact was reached, and hung up without an answer"
+    meaning = "a contact hung up without an answer"
 
 
 class SlowedDown(P2PError):
@@ -167,12 +167,12 @@ class SlowedDown(P2PError):
     """
 
     exit_code = 3
-    meaning = "the registry has too much to do, or we ask for too much"
+    meaning = "the registry is overloaded, or you send too many requests"
 
     def __init__(self, registry: str, seconds: float) -> None:
         super().__init__(
             f"the registry at {registry} asks to slow down",
-            likely="it has too much to do, or too much was asked from your address",
+            likely="it is overloaded, or your address has sent too many requests",
             advice=f"try again in {seconds:.0f} s",
         )
         self.seconds = seconds
@@ -207,17 +207,17 @@ class ContactOffline(P2PError):
 
 
 class CallRejected(P2PError):
-    """The contact does not want to chat."""
+    """The contact rejected the call."""
 
     exit_code = 7
-    meaning = "the contact does not want to chat"
+    meaning = "the contact rejected the call"
 
 
 class ContactBusy(P2PError):
-    """The contact is in a chat, or has another call."""
+    """The contact is in another chat or call."""
 
     exit_code = 8
-    meaning = "the contact is in a chat, or has another call"
+    meaning = "the contact is in another chat or call"
 
 
 class TimedOut(P2PError):
@@ -231,7 +231,14 @@ class NotTrusted(P2PError):
     """A registry or a contact has another key than the known one."""
 
     exit_code = 10
-    meaning = "a registry or a contact shows another key than the one that is known"
+    meaning = "the key of a registry or a contact differs from the known one"
+
+
+def queued(contact: str, why: str) -> ContactOffline:
+    """Return the error for lines that stay in the outbox; `why` has no full stop."""
+    return ContactOffline(
+        f"{why}; it is queued and will be sent when {contact} is online", advice="p2p outbox"
+    )
 
 
 def nearest(slip: str, known: Iterable[str]) -> str:

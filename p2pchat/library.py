@@ -47,7 +47,7 @@ class Sent:
         is impossible.
         """
         if not self.number:
-            raise UsageError("the original dialect acknowledges nothing")
+            raise UsageError("delivery is not acknowledged in the original dialect")
         again = o.Send(self.to, (self._text,), (self._id,), timeout)  # the id prevents duplicates
         self._client.ask(again, timeout + ANSWER_TIMEOUT)
 

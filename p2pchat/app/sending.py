@@ -26,6 +26,7 @@ from p2pchat.errors import (
     TimedOut,
     Unreachable,
     UsageError,
+    queued,
 )
 from p2pchat.net.loop import Loop
 from p2pchat.peer.store.lines import new_uid
@@ -104,8 +105,8 @@ def send_later(
             )
         us.schedule.add(scheduled(contact, texts, not_before, expires))
     raise ContactOffline(
-        f"it waits until {dt.datetime.fromtimestamp(not_before / 1000).astimezone():%A %H:%M}",
-        advice="it is sent if your node is running then, such as p2p login; see p2p outbox",
+        f"it is scheduled for {dt.datetime.fromtimestamp(not_before / 1000).astimezone():%A %H:%M}",
+        advice="keep your node running until then (p2p login); to list it: p2p outbox",
     )
 
 
@@ -180,7 +181,7 @@ def _be_persistent(
         if not isinstance(outcome, _NodeGone):
             return outcome
         if now_ms() > expires_at or (order.texts is None and _is_kept(us, order)):
-            return _kept(outcome.what) if _is_kept(us, order) else outcome
+            return queued(order.contact, outcome.what) if _is_kept(us, order) else outcome
 
 
 def _is_kept(us: ProfileHome, order: _Order) -> bool:
@@ -188,12 +189,6 @@ def _is_kept(us: ProfileHome, order: _Order) -> bool:
     if order.texts is None:
         return not us.history.lines(order.contact, states=TO_RETRY)
     return len(us.history.said_with(order.contact, order.ids)) == len(order.ids)
-
-
-def _kept(why: str) -> ContactOffline:
-    return ContactOffline(
-        why, advice="it waits in the outbox, and is sent automatically; see p2p outbox"
-    )
 
 
 def _have_delivered(running: SocketClient, order: _Order) -> P2PError | None:
@@ -284,4 +279,4 @@ def _kept_for_later(node: "Node", order: _Order, error: P2PError) -> P2PError | 
         node.conversations.outbox.put(order.contact, order.texts, order.ids)
     except P2PError as failure:
         return failure
-    return None if to_ourselves else _kept(error.what)
+    return None if to_ourselves else queued(order.contact, error.what)

@@ -6,7 +6,7 @@ the contact.
 
 from collections.abc import Callable
 
-from p2pchat.errors import ContactOffline, OnFailed, P2PError
+from p2pchat.errors import OnFailed, P2PError, queued
 from p2pchat.net.loop import Loop
 from p2pchat.peer.chat.outbox import Then
 from p2pchat.peer.node import Node
@@ -69,7 +69,7 @@ class Delivery:
         if chat is not None and chat.delivered >= self._last:  # delivered before we knew the number
             self._end(None)
             return
-        late = _queued(f"{self._contact} has not acknowledged it yet")
+        late = queued(self._contact, f"{self._contact} has not acknowledged it yet")
         self._loop.call_later(self._wait, lambda: self._end(late))
         self._node.registry.search(self._contact, self._found, lambda _: None)
 
@@ -92,13 +92,9 @@ class Delivery:
             self._end(error)
             return
         if result.presence is Presence.OFFLINE:
-            self._end(_queued(f"{self._contact} is offline"))
+            self._end(queued(self._contact, f"{self._contact} is offline"))
 
     def _end(self, error: P2PError | None) -> None:
         if not self._over:
             self._over = True
             self._loop.call_soon(lambda: self._then(error, self._last or 0))
-
-
-def _queued(why: str) -> ContactOffline:
-    return ContactOffline(why, advice="it waits in the outbox and is sent later: p2p outbox")

@@ -309,7 +309,7 @@ class Node:
         if username and username not in waiting:
             raise UsageError(f"{username} is not calling you")
         if not waiting:
-            raise UsageError("nobody is calling you")
+            raise UsageError("there is no call to answer")
         return username or waiting[0]
 
     def _sighted(self, sighting: PresenceUpdate) -> None:

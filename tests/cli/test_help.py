@@ -114,7 +114,7 @@ def test_every_exit_code_is_explained() -> None:
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)] == sorted(
         codes
     )
-    assert "the contact does not want to chat" in words("exit-codes")
+    assert "the contact rejected the call" in words("exit-codes")
 
 
 class _Asked(Mapping[str, str]):

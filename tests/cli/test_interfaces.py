@@ -91,7 +91,7 @@ WISHES = [
     Wish(
         "/mute BOB 8h", {"command": "mute", "user": "BOB", "time": "8h"}, None, "bob.*(sound|true)"
     ),
-    Wish("/accept", {"command": "accept"}, None, "nobody is calling you"),
+    Wish("/accept", {"command": "accept"}, None, "there is no call to answer"),
     Wish("/reject bob", {"command": "reject", "user": "bob"}, None, "bob is not calling you"),
     Wish("/leave", {"command": "leave", "user": "bob"}, None, "you are in no chat"),
     Wish(

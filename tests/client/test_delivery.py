@@ -12,6 +12,8 @@ from p2pchat.protocol.messages import Message
 from tests.peer.chat.test_conversations import A, B, friends
 from tests.world import Person, World
 
+QUEUED = "it is queued and will be sent when bob is online"
+
 
 class Sender:
     """A delivery from alice, and its outcome."""
@@ -57,7 +59,7 @@ def test_offline_contact_is_reported_at_once(secure_world: World) -> None:
     alice, bob = friends(secure_world)
     bob.node.stop()
     secure_world.settle()
-    assert Sender(secure_world, alice, "bob").error == (6, "bob is offline")
+    assert Sender(secure_world, alice, "bob").error == (6, f"bob is offline; {QUEUED}")
     bob = secure_world.person("bob", B)
     secure_world.settle()
     assert texts(bob) == ["one", "two"]
@@ -69,7 +71,7 @@ def test_stranger_who_does_not_answer_in_time(secure_world: World) -> None:
     sender = Sender(secure_world, alice, "bob")
     assert sender.result == []
     secure_world.advance(11)
-    assert sender.error == (6, "bob has not acknowledged it yet")
+    assert sender.error == (6, f"bob has not acknowledged it yet; {QUEUED}")
     bob.node.accept()
     secure_world.settle()
     assert texts(bob) == ["one", "two"]

@@ -101,7 +101,7 @@ def test_chat_in_either_dialect(world: World, pair: tuple[Person, Person]) -> No
 def test_invalid_order_is_refused(world: World, pair: tuple[Person, Person]) -> None:
     """Accepting without a caller, invalid names and missing chats are refused."""
     alice, _ = pair
-    with pytest.raises(UsageError, match="nobody is calling you"):
+    with pytest.raises(UsageError, match="there is no call to answer"):
         alice.node.accept()
     with pytest.raises(UsageError, match="bob is not calling you"):
         alice.node.reject("bob")

@@ -273,7 +273,7 @@ def test_unanswered_call_times_out(world: World) -> None:
     assert isinstance(failed, CallFailed)
     assert isinstance(failed.error, TimedOut)
     assert bob.told() == [CallWithdrawn("alice")]
-    with pytest.raises(UsageError, match="nobody is calling"):
+    with pytest.raises(UsageError, match="no call to answer"):
         bob.node.accept()
 
 
@@ -324,8 +324,8 @@ def test_calling_a_caller_accepts_the_call(world: World) -> None:
         (lambda n: n.call("b b"), "not a valid username"),
         (lambda n: n.search("\x1b"), "not a valid username"),
         (lambda n: n.say("bob", "x"), "in no chat"),
-        (lambda n: n.accept(), "nobody is calling"),
-        (lambda n: n.reject(), "nobody is calling"),
+        (lambda n: n.accept(), "no call to answer"),
+        (lambda n: n.reject(), "no call to answer"),
     ],
 )
 def test_invalid_orders_are_refused(world: World, wish: object, why: str) -> None:

@@ -124,9 +124,9 @@ def _raise_what_became(us: "UserSession", contact: str | None, talk: "Talk") -> 
     waiting = us.history.waiting().get(contact, 0)
     if waiting:
         raise ContactOffline(
-            f"{error.what}; {counted(waiting, 'line', 'waits', 'wait')}",
+            f"{error.what}; {counted(waiting, 'line', 'waits', 'wait')} until you are both online",
             likely=error.likely,
-            advice="they are sent when you are both online; see p2p outbox",
+            advice="p2p outbox",
         )
     if not untold.all_typed:
         raise error

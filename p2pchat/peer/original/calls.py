@@ -267,7 +267,7 @@ class OriginalCalls:
 
     def _waiting_call(self) -> IncomingCall:
         if self._incoming is None:
-            raise UsageError("nobody is calling you")
+            raise UsageError("there is no call to answer")
         return self._incoming
 
 

@@ -126,8 +126,8 @@ class MachineDialer:
             failed(
                 Unreachable(
                     f"cannot reach the registry at {self.url.address}: {why or error.what}",
-                    likely="no registry runs there, or a firewall is in the way",
-                    advice="p2p serve, or name another one with --registry",
+                    likely="no registry is running there, or a firewall blocks it",
+                    advice="start one with p2p serve, or name another one with --registry",
                 )
             )
 

@@ -151,7 +151,7 @@ class ProgramOrders:
     def _caller(self, order: JsonOrder) -> str:
         waiting = self._client().state.requests
         if not order.user and not waiting:
-            raise UsageError("nobody is calling you")
+            raise UsageError("there is no call to answer")
         return order.user or waiting[0]
 
     def _accept(self, order: JsonOrder) -> _Plan:

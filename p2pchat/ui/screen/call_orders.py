@@ -50,7 +50,7 @@ class CallOrders:
         """Return the named caller; by default the first who waits for an answer."""
         waiting = self._client().state.requests
         if not order.argument and not waiting:
-            raise UsageError("nobody is calling you")
+            raise UsageError("there is no call to answer")
         return order.argument or waiting[0]
 
     def _accept(self, order: Order) -> None:

@@ -78,7 +78,7 @@ def test_withdrawn_call_is_reported(
     assert alice.node.leave("bob")
     original_world.settle()
     assert bob.told() == [Called("alice"), CallWithdrawn("alice")]
-    with pytest.raises(UsageError, match="nobody is calling you"):
+    with pytest.raises(UsageError, match="there is no call to answer"):
         bob.node.accept()
     carol.node.call("bob")
     original_world.settle()

@@ -115,7 +115,7 @@ def test_every_order_is_answered(bot: Bot) -> None:
     assert bot.answer("send", to="alice", text="hi")["number"] == 1
     assert bot.answer("send", text="hi")["what"].startswith("send needs 'to'")
     assert bot.answer("send", to="bob", text="x" * 70_000)["likely"].startswith("a message may")
-    assert bot.answer("accept")["what"] == "nobody is calling you"
+    assert bot.answer("accept")["what"] == "there is no call to answer"
     assert bot.answer("reject", user="bob")["what"] == "bob is not calling you"
     assert bot.answer("chat", user="me")["user"] == "alice"
     assert bot.answer("dnd")["do_not_disturb"] is True

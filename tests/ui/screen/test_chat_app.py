@@ -105,7 +105,7 @@ def test_mistake_is_reported_and_does_nothing(world: World) -> None:
         world.settle()
     assert screen.lines == [
         "* you are in no chat; try: /chat NAME starts one",
-        "* nobody is calling you",
+        "* there is no call to answer",
         "* you are in no chat",
         "* there is no command /lave; nothing was sent; try: did you mean /leave?",
         "* 'al\ufffdice' is not a valid username; likely: a name has " + rule,
