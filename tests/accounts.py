@@ -1,4 +1,4 @@
-"""Accounts in their own file, with the cheapest password hash."""
+"""Account stores for tests, with the cheapest password hashing."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ CHEAP = Passwords(Cost(memory_kib=64, passes=1))
 
 
 class OpenedAccounts(Accounts):
-    """The accounts in a file, which is locked until they are closed."""
+    """The accounts in a file, which is locked until `close`."""
 
     def __init__(self, file: Path, wall_clock: Callable[[], float] = time.time) -> None:
         self.store = open_file(file, alone=True)

@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests."""
+"""Fixtures shared by the tests of all packages."""
 
 import os
 import tempfile
@@ -17,13 +17,13 @@ from tests.world import World
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than processors, since tests wait for real programs."""
+    """Return one worker more than processors, since tests of real programs mostly wait."""
     return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _fork_programs() -> Iterator[None]:
-    """Let tests fork `p2p` from a process that has imported it: most of a start is importing."""
+    """Fork `p2p` from a process that has imported it, since most of a start is importing."""
     fork_server.enable()
     yield
     fork_server.close_all()
@@ -31,7 +31,7 @@ def _fork_programs() -> Iterator[None]:
 
 @pytest.fixture
 def loop() -> Iterator[Loop]:
-    """Yield a loop on a fake clock."""
+    """A loop with a fake clock."""
     loop = Loop(FakeClock(), strict=True)
     yield loop
     loop.close()
@@ -39,7 +39,7 @@ def loop() -> Iterator[Loop]:
 
 @pytest.fixture
 def real_loop() -> Iterator[Loop]:
-    """Yield a loop on the machine's clock, for real sockets."""
+    """A loop with the real clock, for real sockets."""
     loop = Loop(strict=True)
     yield loop
     for _ in range(10):  # the last callbacks of what was closed
@@ -56,25 +56,25 @@ def _world(loop: Loop, folder: Path, *, secure: bool) -> Iterator[World]:
 
 @pytest.fixture(params=[False, True], ids=["original", "secure"])
 def world(request: pytest.FixtureRequest, loop: Loop, tmp_path: Path) -> Iterator[World]:
-    """Yield a registry and a network in memory, once for each dialect."""
+    """A registry and an in-memory internet, once in each dialect."""
     yield from _world(loop, tmp_path, secure=request.param)
 
 
 @pytest.fixture
 def original_world(loop: Loop, tmp_path: Path) -> Iterator[World]:
-    """Yield the same for the original dialect only."""
+    """Like `world`, in the original dialect only."""
     yield from _world(loop, tmp_path, secure=False)
 
 
 @pytest.fixture
 def secure_world(loop: Loop, tmp_path: Path) -> Iterator[World]:
-    """Yield the same for the secure dialect only."""
+    """Like `world`, in the secure dialect only."""
     yield from _world(loop, tmp_path, secure=True)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """Yield a real PostgreSQL for all tests that need one."""
+    """A real PostgreSQL for all tests that need one."""
     # Not below pytest's own folder, which is not readable by the user that PostgreSQL runs as.
     with tempfile.TemporaryDirectory(prefix="p2pchat-postgres-") as folder:
         server = Postgres(Path(folder))
@@ -84,13 +84,13 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def database(postgres: Postgres) -> str:
-    """Return the URL of an empty database."""
+    """The URL of an empty database."""
     return postgres.new_database()
 
 
 @pytest.fixture(scope="session")
 def acquainted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, People]]:
-    """Yield a registry and two users who have chatted; tests start with copies of their homes."""
+    """A registry, and two users who have chatted there; `people` copies their profiles."""
     folder = tmp_path_factory.mktemp("acquainted")
     registry = Registry(folder / "r")
     with running(registry):
@@ -99,6 +99,6 @@ def acquainted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Regis
 
 @pytest.fixture
 def people(acquainted: tuple[Registry, People], tmp_path: Path) -> People:
-    """Return two users who have chatted before."""
+    """Two users who have chatted before."""
     registry, like = acquainted
     return People(registry, tmp_path, like)

@@ -1,4 +1,4 @@
-"""Fakes of clocks, networks and threads."""
+"""Fakes of the clock, the network and the worker thread."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ HERE, THERE = Address("10.0.0.1", 1), Address("10.0.0.2", 2)
 
 
 class FakeClock:
-    """A clock that is moved by hand."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.time = 1000.0
@@ -22,13 +22,13 @@ class FakeClock:
 
 
 def settle(loop: Loop) -> None:
-    """Run turns until nothing is due at this instant."""
+    """Run turns until nothing is due at the current time."""
     for _ in range(10_000):
         deadline = loop.next_deadline()
         if deadline is None or deadline > loop.now():
             return
         loop.run_once(0)
-    raise AssertionError("the loop does not come to rest")
+    raise AssertionError("the loop never becomes idle")
 
 
 def advance(loop: Loop, seconds: float) -> None:
@@ -44,7 +44,7 @@ def advance(loop: Loop, seconds: float) -> None:
 
 
 class InlineWorker:
-    """Does the work in the next turn, on the loop; `hold` delays it until `release`."""
+    """Runs jobs in the next turn of the loop; after `hold`, it keeps them until `release`."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
@@ -86,7 +86,7 @@ class InlineWorker:
 
 
 class MemoryTransport:
-    """One end of a connection in memory, which keeps the contract of every transport."""
+    """One end of an in-memory wire, with the contract of every transport."""
 
     def __init__(self, loop: Loop, local: Address, remote: Address) -> None:
         self._loop = loop
@@ -135,7 +135,7 @@ class MemoryTransport:
         self.end(None)
 
     def cut(self) -> None:
-        """Break the connection: bytes under way are lost, and both ends are told."""
+        """Break the wire: data in flight is lost, and both ends are notified."""
         self.end(LinkLost("the wire was cut"))
         self.other.end(LinkLost("the wire was cut"))
 
@@ -192,7 +192,7 @@ class MemoryTransport:
 def wire(
     loop: Loop, a: Address = HERE, b: Address = THERE
 ) -> tuple[MemoryTransport, MemoryTransport]:
-    """Return the two ends of a connection."""
+    """Return the two ends of a wire."""
     left, right = MemoryTransport(loop, a, b), MemoryTransport(loop, b, a)
     left.other, right.other = right, left
     return left, right
@@ -222,7 +222,7 @@ class _Datagrams(_Closable):
 
 
 class MemoryInternet:
-    """Machines with addresses, and all connections between them."""
+    """Machines with addresses, and all wires between them."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
@@ -233,7 +233,7 @@ class MemoryInternet:
         self._stopped: dict[str, list[Callable[[], None]]] = {}
 
     def stop(self, host: str) -> None:
-        """Let a machine receive nothing from now on, as if its process got SIGSTOP."""
+        """Stop a machine, as SIGSTOP stops a process: it receives nothing until `go_on`."""
         self._stopped.setdefault(host, [])
 
     def go_on(self, host: str) -> None:
@@ -248,7 +248,7 @@ class MemoryInternet:
         return host in self._stopped
 
     def arrive(self, host: str, accept: Callable[[], None]) -> None:
-        """Hand a connection to the process, or queue it."""
+        """Pass a connection to the process, or queue it while the process is stopped."""
         if self.is_stopped(host):
             self._stopped[host].append(accept)
         else:

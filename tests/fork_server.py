@@ -1,10 +1,10 @@
-"""Processes of `p2p` that are forked from one that has imported the package already.
+"""Forks `p2p` processes from a process that has already imported the package.
 
-Such a process is as real as another: it has its own pid, environment, streams and exit code, and
-ends as an interpreter ends. It only skips what takes most of the time of a short command, which is
-importing. Tests of starting up, of memory and of what an installation lacks start `p2p` itself.
+A forked process has its own pid, environment, streams and exit code, and ends as an interpreter
+ends. It only skips the imports, which take most of the time of a short command. Tests of start-up
+time, memory and missing extras start `p2p` itself.
 
-Run as a program, this is the server: orders come on the socket that is its stdin.
+Run as a program, this module is the server; it receives orders on the socket at its stdin.
 """
 
 import ctypes
@@ -30,11 +30,11 @@ _HEADER: Final = 8  # bytes that hold the length of an order
 _PR_SET_CHILD_SUBREAPER: Final = 36  # linux/prctl.h
 
 _READ_AT_START: Final = {"PYTHONPATH", "PYTHONWARNINGS", "LC_ALL"}
-"""What `programs.environment` sets; the server starts with the same."""
+"""The variables that `programs.environment` sets; the server starts with the same values."""
 
 
 class ForkServer:
-    """A process that has imported the package in an environment, and forks itself on demand."""
+    """A process that has imported the package and forks itself on demand; one per environment."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._socket, theirs = socket.socketpair()
@@ -54,9 +54,9 @@ class ForkServer:
         *,
         new_session: bool = False,
     ) -> int:
-        """Start `p2p` with those arguments and streams; return the pid, a child of this process.
+        """Start `p2p` with these arguments and streams as a child process; return its pid.
 
-        `new_session`: in a session of its own, whose terminal is its stdin.
+        `new_session`: start a session, with stdin as its controlling terminal.
         """
         order = json.dumps([new_session, list(arguments), dict(env), os.getcwd()]).encode()
         header = len(order).to_bytes(_HEADER)
@@ -81,7 +81,7 @@ _enabled = False
 
 
 def enable() -> None:
-    """Fork `p2p` from now on where that is possible, until `close_all`."""
+    """Fork `p2p` from now on where possible, until `close_all`."""
     global _enabled  # noqa: PLW0603  # of the whole test run
     _enabled = sys.platform == "linux"  # prctl
 
@@ -93,9 +93,9 @@ def close_all() -> None:
 
 
 def server_for(env: Mapping[str, str]) -> ForkServer | None:
-    """Return the server of processes in that environment; None if they have to be started.
+    """Return the fork server for an environment; None if `p2p` must be started normally.
 
-    An interpreter reads some variables only as it starts.
+    An interpreter reads some variables only at its start.
     """
     as_started = {name for name in env if name.startswith(("PYTHON", "LC_"))}
     if not _enabled or as_started - _READ_AT_START or env.get("LC_ALL") != "C.UTF-8":
@@ -107,10 +107,10 @@ def server_for(env: Mapping[str, str]) -> ForkServer | None:
 
 
 class ForkedProcess(subprocess.Popen[AnyStr]):
-    """A Popen whose process `p2p ARGUMENTS` is forked by the server.
+    """A Popen whose process, `p2p ARGUMENTS`, is forked by the server.
 
-    Only the streams, the environment and `start_new_session` can be chosen, which also makes stdin
-    the terminal of the session; for everything else there is Popen itself.
+    Supports only the streams, the environment and `start_new_session`, which also makes stdin the
+    controlling terminal.
     """
 
     def __init__(self, server: ForkServer, arguments: Sequence[str], **options: Any) -> None:
@@ -153,12 +153,12 @@ class ForkedProcess(subprocess.Popen[AnyStr]):
 
 
 def _adopt_orphans(*, yes: bool) -> None:
-    """Let processes whose parent has ended become children of this one, or no longer."""
+    """Choose whether orphaned descendants become children of this process."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(yes), 0, 0, 0)
 
 
 def _serve(orders: socket.socket) -> Callable[[], None]:
-    """Fork at each order. Return in each new process, with what it has to do; else exit."""
+    """Fork for each order. Return only in the new processes, with the function to run there."""
     while True:
         header, streams, _, _ = socket.recv_fds(orders, _HEADER, 3)
         if len(header) < _HEADER:
@@ -167,7 +167,7 @@ def _serve(orders: socket.socket) -> Callable[[], None]:
         read_end, write_end = os.pipe()
         middle = os.fork()
         if middle:
-            os.waitpid(middle, 0)  # its child has another parent now
+            os.waitpid(middle, 0)  # so that its child is orphaned
             pid = os.read(read_end, _HEADER)
             for descriptor in (*streams, read_end, write_end):
                 os.close(descriptor)
@@ -185,16 +185,16 @@ def _serve(orders: socket.socket) -> Callable[[], None]:
 
 
 def become_session_leader() -> None:
-    """Begin a session whose terminal is stdin."""
+    """Start a session, with stdin as its controlling terminal."""
     os.setsid()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _become(new_session: bool, arguments: list[str], env: dict[str, str], folder: str) -> None:
-    """Run `p2p` as an interpreter that has just started would."""
+    """Run `p2p` as a freshly started interpreter would."""
     if new_session:
         become_session_leader()
-    os.environ.clear()  # noqa: TID251  # it becomes another process
+    os.environ.clear()  # noqa: TID251  # it acts as another process
     os.environ.update(env)  # noqa: TID251
     os.chdir(folder)
     random.seed()

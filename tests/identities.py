@@ -1,4 +1,4 @@
-"""Identities of tests: fixed keys, and proofs made with them."""
+"""Fixed identity keys for tests, and proofs made with them."""
 
 from collections.abc import Callable
 
@@ -26,7 +26,7 @@ def channel_of(host: str) -> Channel:
 def proven(
     request: Message, channel: Channel | None, wall: Callable[[], float], *, sign: bool = True
 ) -> Message:
-    """Return a login or registration with a proof of its key, by default KEY."""
+    """Return a login or registration with the proof of its key, by default KEY."""
     if channel is None or not isinstance(request, Login | Register) or request.proof:
         return request
     key, at = request.key or KEY, int(wall())

@@ -12,7 +12,7 @@ from tests.programs import Raw, frame
 
 
 class OriginalPeer:
-    """A peer of the original system: its peer server and its calls."""
+    """A peer of the original system: its peer server and its outgoing calls."""
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -26,14 +26,14 @@ class OriginalPeer:
         return self._open[-1]
 
     def dial(self, port: int) -> Raw:
-        """Dial a peer server."""
+        """Dial a contact's peer server."""
         self._open.append(Raw(("127.0.0.1", port)))
         return self._open[-1]
 
     def leave(self, connection: Raw) -> None:
-        """End a chat as the original does: close our own connection and leave the other one open.
+        """End a chat as the original does: close our outgoing connection, not the incoming one.
 
-        Its peer server accepts the next call on a new connection.
+        The peer server keeps running and accepts the next call on a new connection.
         """
         self._open.remove(connection)
         connection.close()
@@ -46,14 +46,14 @@ class OriginalPeer:
         return header[10:].strip(), connection.socket.recv(size).decode() if size else ""
 
     def close(self) -> None:
-        """Close all connections without ceremony."""
+        """Close all connections."""
         for raw in self._open:
             raw.close()
         self.listener.close()
 
 
 class OriginalRegistry:
-    """The original registry with its mistakes, for one client at a time."""
+    """The original registry with its mistakes; serves one client at a time."""
 
     def __init__(self, accounts: dict[str, str], online: dict[str, str]) -> None:
         self.accounts = accounts
@@ -75,12 +75,12 @@ class OriginalRegistry:
 
     @property
     def url(self) -> str:
-        """The URL with the heartbeat interval that it needs."""
+        """The URL, with a short heartbeat interval."""
         tcp, udp = self._listener.getsockname()[1], self._udp.getsockname()[1]
         return f"original://127.0.0.1:{tcp}?udp={udp}&hello=0.2"
 
     def close(self) -> None:
-        """Stop once everything that was sent is read; may be called repeatedly."""
+        """Stop serving, after handling the messages of clients that have left. Idempotent."""
         if self._closed:
             return
         self._closed = True

@@ -1,4 +1,4 @@
-"""Alice and bob, who have chatted before: real homes at a real registry."""
+"""Alice and bob, who have chatted before: real profiles at a real registry."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ NAMES = ("alice", "bob")
 
 
 class Registry(Serve):
-    """A registry shared by many tests, one after another."""
+    """A registry shared by the users of many tests."""
 
     def __init__(self, folder: Path, *, secure_port: int = 0) -> None:
         self.folder = folder
@@ -19,7 +19,7 @@ class Registry(Serve):
 
 
 class People:
-    """Alice and bob, each with a home below the folder; `like`: copy their homes from there."""
+    """Alice and bob, each with a home below the folder; `like`: copy the homes of these two."""
 
     def __init__(self, serve: Serve, folder: Path, like: "People | None" = None) -> None:
         self.env = {

@@ -1,4 +1,4 @@
-"""A real PostgreSQL without root or network: a database for each test, and it can be stopped."""
+"""A real PostgreSQL without root or network, with a database per test; it can be stopped."""
 
 import itertools
 import os
@@ -32,7 +32,7 @@ class Postgres:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Stop it by SIGSTOP: connections stay open but are not answered."""
+        """Stop the processes by SIGSTOP: connections stay open but get no answers."""
         pids = self.pids()
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
@@ -47,7 +47,7 @@ class Postgres:
         self._server.cleanup()
 
     def pids(self) -> list[int]:
-        """Return its processes; the first one is the parent of the others."""
+        """Return its process ids, the parent first."""
         main = self._server.get_pid()
         assert main is not None
         children = Path(f"/proc/{main}/task/{main}/children").read_text("ascii")
@@ -55,7 +55,7 @@ class Postgres:
 
 
 def end_connections(url: str) -> None:
-    """Let the server break every connection to the database but our own."""
+    """End all connections to the database except our own."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

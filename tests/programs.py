@@ -1,4 +1,4 @@
-"""The real `p2p` in its own processes, and raw sockets that speak PROTOCOL's tables to it.
+"""Runs the real `p2p` in processes, and speaks PROTOCOL to it over raw sockets.
 
 Nothing here uses the package: tests check the bytes on the wire and on the streams.
 """
@@ -22,20 +22,20 @@ P2P = str(Path(sys.executable).with_name("p2p"))
 
 
 STARTED = (sys.executable, P2P)
-"""The command of a Program that is started and never forked: its arguments are in /proc."""
+"""The command of a Program that is started, never forked: its arguments are in /proc."""
 
 NO_EXTRAS = Path(__file__).with_name("no_extras")
 WITH_EXTRAS = {"PYTHONPATH": ""}
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """Return an environment without the settings of this machine's user.
+    """Return an environment that is independent of this machine's user.
 
-    Programs run without extras, as in most installations, unless `more` includes WITH_EXTRAS.
+    Programs run as most users install them, without extras, unless `more` contains WITH_EXTRAS.
     """
     kept = {
         k: v
-        for k, v in os.environ.items()  # noqa: TID251  # what a child needs of ours
+        for k, v in os.environ.items()  # noqa: TID251  # inherited by the child
         if k in {"PATH", "LANG", "LC_ALL", "VIRTUAL_ENV"}
     }
     ours = {"P2P_HOME": str(home), "HOME": str(home), "LC_ALL": "C.UTF-8"}
@@ -54,12 +54,12 @@ cli(prog_name="p2p")
 
 
 def by_clock(offset: Path) -> tuple[str, ...]:
-    """Return the command of the real `p2p` whose wall clock is ahead by the seconds in a file."""
+    """Return a command for `p2p` with its wall clock ahead by the number of seconds in a file."""
     return sys.executable, "-c", _BY_CLOCK, str(offset)
 
 
 def start(command: Sequence[str], *, env: dict[str, str], **options: Any) -> subprocess.Popen[Any]:
-    """Start a command; `p2p` is forked where the tests have begun to do so (`fork_server`)."""
+    """Start a command; `p2p` is forked if `fork_server` is enabled."""
     server = fork_server.server_for(env) if command[0] == P2P else None
     if server is not None:
         return ForkedProcess(server, command[1:], env=env, **options)
@@ -70,7 +70,7 @@ def start(command: Sequence[str], *, env: dict[str, str], **options: Any) -> sub
 
 
 class Program:
-    """A running `p2p` with pipes as its streams; `said` is its stdout so far."""
+    """A running `p2p` with pipes as streams; `said` is its stdout so far."""
 
     command: tuple[str, ...] = (P2P,)
 
@@ -91,7 +91,7 @@ class Program:
         self.said: list[str] = []
 
     def wait_for(self, pattern: str) -> re.Match[str]:
-        """Read stdout until a line matches; the test's own timeout is the deadline."""
+        """Read stdout until a line matches; the timeout is that of the test."""
         assert self.process.stdout is not None
         while line := self.process.stdout.readline():
             self.said.append(line.rstrip("\n"))
@@ -106,7 +106,7 @@ class Program:
         self.process.stdin.flush()
 
     def write_all(self, text: str) -> None:
-        """Write to stdin and close it, however slowly the program reads; for a thread."""
+        """Write to stdin and close it; blocks until the program has read all of it."""
         assert self.process.stdin is not None
         stdin, self.process.stdin = self.process.stdin, None
         data = memoryview(text.encode())
@@ -120,14 +120,14 @@ class Program:
         self.process.send_signal(number)
 
     def end(self) -> tuple[int, str]:
-        """Close stdin, wait for the end, and return the exit code and stderr."""
+        """Close stdin and wait for the end; return the exit code and stderr."""
         out, err = self.process.communicate()
         self.said += out.splitlines()
         assert "ResourceWarning" not in err, err
         return self.process.returncode, err
 
     def kill(self) -> None:
-        """Kill the program."""
+        """Kill the process."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()
@@ -139,7 +139,7 @@ class Serve(Program):
     """
 
     clock_ahead = 0.0
-    """Seconds by which its wall clock is ahead of ours."""
+    """Seconds that its wall clock is ahead of ours."""
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class Serve(Program):
         self.join = self.wait_for(r"^join (p2p://127\.0\.0\.1:\d+#[a-z2-7]{52})$")[1]
 
     def dial(self) -> "Raw":
-        """Return a connection, which is closed with the registry."""
+        """Return a new connection, which is closed with the registry."""
         raw = Raw(self.tcp)
         self.close_too(raw)
         return raw
@@ -193,7 +193,7 @@ class Serve(Program):
 
     @property
     def url(self) -> str:
-        """The URL for our own clients."""
+        """The URL of its original listener."""
         return f"original://{self.tcp[0]}:{self.tcp[1]}?udp={self.udp[1]}"
 
 
@@ -202,7 +202,7 @@ P = TypeVar("P", bound=Program)
 
 @contextmanager
 def running(program: P) -> Iterator[P]:
-    """Kill the program at the end, whatever happens."""
+    """Kill the program at the end of the block."""
     try:
         yield program
     finally:
@@ -210,7 +210,7 @@ def running(program: P) -> Iterator[P]:
 
 
 def frame(command: str, payload: str | bytes = b"") -> bytes:
-    """Return the bytes of a frame, by PROTOCOL's table and not by our code."""
+    """Return the bytes of a frame, according to PROTOCOL and not to our code."""
     data = payload.encode() if isinstance(payload, str) else payload
     return str(len(data)).ljust(10).encode() + command.ljust(15).encode() + data
 
@@ -245,7 +245,7 @@ class Raw:
         return self.hear()
 
     def closed_by_remote(self) -> bool:
-        """Wait for the end of the connection; return False if anything else arrives."""
+        """Wait for the end of the connection; return False if data arrives instead."""
         try:
             return self.socket.recv(1) == b""
         except ConnectionResetError:

@@ -1,4 +1,4 @@
-"""A registry and whole nodes in one process, over memory transports, on a fake clock."""
+"""A registry and whole nodes in one process, with an in-memory network and a fake clock."""
 
 import atexit
 import functools
@@ -44,7 +44,7 @@ PATIENCE = 150.0
 
 @functools.cache
 def certificate() -> tuple[Path, Path]:
-    """Create a registry's certificate once for all tests; it is deleted at the end."""
+    """Return the registry's certificate, made once for all tests and deleted at exit."""
     folder = Path(tempfile.mkdtemp(prefix="p2pchat-tests-"))
     atexit.register(shutil.rmtree, folder)
     files = folder / "cert.pem", folder / "key.pem"
@@ -54,17 +54,17 @@ def certificate() -> tuple[Path, Path]:
 
 @functools.cache
 def signer() -> Signer:
-    """Return the signer of that registry."""
+    """Return the signer of the registry."""
     return Signer(certificate()[1])
 
 
 def unread_at(node: Node, contact: str | None = None) -> list[KeptLine]:
-    """Return the unread lines of a contact, or of all, at a node."""
+    """Return the unread lines at a node, of one contact or of all."""
     return node.history.lines(contact, states=[LineState.UNREAD])
 
 
 class Home:
-    """The files of a person."""
+    """A user's files: profile and identity."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -72,12 +72,12 @@ class Home:
         self.identity: Identity = load_identity(folder / "identity.pem")
 
     def close(self) -> None:
-        """Release the files."""
+        """Close the files."""
         self.profile.close()
 
 
 class Person:
-    """A node, and all events that it reported."""
+    """A user's node and its events."""
 
     def __init__(
         self, world: "World", name: str, host: str, password: str, home: Home, **how: Any
@@ -99,7 +99,7 @@ class Person:
 
     @property
     def chats(self) -> list[str]:
-        """Open chats: started and not ended."""
+        """The contacts of the open chats."""
         open_ones: list[str] = []
         for event in self.all_events:
             if isinstance(event, ChatStarted):
@@ -124,13 +124,13 @@ class Person:
         self.clients.on_event(event)
 
     def client(self, **hello: Any) -> LocalClient:
-        """Return a client of the node, which goes on without it."""
+        """Return a client of the node; the node outlives it."""
         client = LocalClient(self.clients.loop, self.clients, Hello(**{"follow": True, **hello}))
         client.begin()
         return client
 
     def hear_too(self, on_event: Callable[[Event], None]) -> None:
-        """Report the node's events to another callback as well."""
+        """Also pass the node's events to this function."""
         self._hearers.append(on_event)
 
     def told(self) -> list[Event]:
@@ -140,9 +140,9 @@ class Person:
 
 
 class World:
-    """A network with a registry, which can die and return.
+    """An internet with a registry, which can crash and restart.
 
-    With `secure`, people use its secure listener; the original one is open, too.
+    `secure`: users connect to its secure listener; the original one is open too.
     """
 
     def __init__(self, loop: Loop, folder: Path, *, secure: bool) -> None:
@@ -161,7 +161,7 @@ class World:
         self.start_registry()
 
     def start_registry(self) -> None:
-        """Open the registry's listeners, with no user online."""
+        """Start a registry; no user is online."""
         self.presence = PresenceTable(PATIENCE)
         lists = NodeLists()
         lists.signer = signer()
@@ -176,14 +176,14 @@ class World:
         )
 
     def lie(self, name: str, key: bytes | None) -> None:
-        """Publish another key for a user who is online."""
+        """Make the registry publish another key for a user who is online."""
         online_session = self.presence.find(name)
         assert online_session is not None
         online_session.key = key
         online_session.move(online_session.port, online_session.clear_port)
 
     def kill_registry(self) -> None:
-        """Let the registry vanish, as by `kill -9`."""
+        """Kill the registry, as by `kill -9`."""
         for open_ones in (self.internet.listeners, self.internet.sockets):
             for address in [a for a in open_ones if a.host == REGISTRY]:
                 del open_ones[address]
@@ -191,14 +191,14 @@ class World:
         settle(self.loop)
 
     def home(self, name: str) -> Home:
-        """Return a person's home, which is created at the first call."""
+        """Return a user's home, created if it does not exist."""
         if name not in self._homes:
             self._homes[name] = Home(self._folder / f"home-{name}")
             self._stack.callback(self._homes[name].close)
         return self._homes[name]
 
     def copy_home(self, name: str, copy: str) -> Home:
-        """Return a copy of a person's home as it is now: a backup, or a copied machine."""
+        """Return a copy of a user's home as it is now, such as a backup or a cloned machine."""
         folder, new = (self._folder / f"home-{whose}" for whose in (name, copy))
         new.mkdir(mode=0o700)
         shutil.copy(folder / "identity.pem", new)
@@ -208,14 +208,14 @@ class World:
         return self.home(copy)
 
     def copy_profile(self, name: str, to: Path) -> None:
-        """Write a copy of a person's profile as it is now."""
+        """Write a copy of a user's profile as it is now."""
         with closing(
             sqlite3.connect(self._folder / f"home-{name}" / "profile.sqlite3")
         ) as database:
             database.execute("VACUUM INTO ?", (str(to),))
 
     def restore_profile(self, name: str, copy: Path) -> None:
-        """Replace a person's profile by a copy."""
+        """Replace a user's profile by a copy."""
         home = self.home(name)
         home.profile.close()
         folder = self._folder / f"home-{name}"
@@ -228,7 +228,7 @@ class World:
     def dialer(
         self, network: MemoryNetwork, home: Home, url: RegistryUrl | None = None
     ) -> RegistryDialer:
-        """Return a dialler for the registry."""
+        """Return a dialer for the registry."""
         return RegistryDialer(
             self.loop, network, url or self.url, home.profile, self.trusted_at_first.append
         )
@@ -258,7 +258,7 @@ class World:
         limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
         claims: str = "",
     ) -> Node:
-        """Return a node on a machine."""
+        """Return a node on a machine; `claims` is the name it calls under, if not its own."""
         network = self.internet.machine(host)
         credentials = Credentials(
             url or self.url,
@@ -278,13 +278,13 @@ class World:
             rng=random.Random(1),
             limits=limits,
         )
-        credentials.username = name  # as which it logs in
+        credentials.username = name  # the name it logs in with
         return node
 
     def clients(
         self, name: str, host: str, password: str = "pw", home: Home | None = None
     ) -> Clients:
-        """Return the clients of the node of an account, which is not started yet."""
+        """Return the clients of an account's node, which is not started yet."""
         self.make_account(name)
         clients = Clients(self.loop)
         clients.serve(self.node(name, host, password, home or self.home(name), clients.on_event))
@@ -298,7 +298,7 @@ class World:
         return client
 
     def make_account(self, name: str, password: str = "pw") -> None:
-        """Create an account unless it exists."""
+        """Create an account, if it does not exist."""
         if not self.directory.knows(name):
             self.accounts.create(name, password)
             self.directory.admit(name)
@@ -306,7 +306,7 @@ class World:
     def person(
         self, name: str, host: str, password: str = "pw", home: Home | None = None, **how: object
     ) -> Person:
-        """Return a person with an account and a node that is logged in."""
+        """Return a user with an account and a node that is logged in."""
         self.make_account(name)
         person = Person(self, name, host, password, home or self.home(name), **how)
         person.node.start()
@@ -314,7 +314,7 @@ class World:
         return person
 
     def settle(self) -> None:
-        """Run everything that is due."""
+        """Run the loop until nothing is due."""
         settle(self.loop)
 
     def advance(self, seconds: float) -> None:
@@ -322,5 +322,5 @@ class World:
         advance(self.loop, seconds)
 
     def close(self) -> None:
-        """Release the files."""
+        """Close the files."""
         self._stack.close()
