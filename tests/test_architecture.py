@@ -1,4 +1,4 @@
-"""The architecture holds: layers, the places of outside libraries, small files, mirrored tests."""
+"""Rules of the architecture: layers, places of libraries, small files, mirrored tests."""
 
 import ast
 import subprocess
@@ -115,8 +115,8 @@ TESTED_ELSEWHERE = {
 }
 
 
-def test_import_contracts_are_kept() -> None:
-    """The contracts in pyproject.toml are kept."""
+def test_imports_follow_the_contracts() -> None:
+    """Imports and outside libraries obey the import-linter contracts of pyproject.toml."""
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(
         [linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -125,15 +125,15 @@ def test_import_contracts_are_kept() -> None:
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda f: str(f.relative_to(ROOT)))
-def test_every_file_has_a_docstring_and_is_short(file: Path) -> None:
-    """Each file begins with its responsibility and is short enough to be read."""
+def test_every_file_is_one_idea(file: Path) -> None:
+    """A module has a docstring and at most MAX_LINES lines."""
     text = file.read_text()
     assert ast.get_docstring(ast.parse(text)), "no docstring"
     assert text.count("\n") <= MAX_LINES
 
 
-def test_tests_mirror_the_source() -> None:
-    """Each source file has its own test file, or one that covers it at a higher layer."""
+def test_the_tests_mirror_the_source() -> None:
+    """Each module has a test file of its own, or an entry in TESTED_ELSEWHERE."""
     missing, needless = [], set(TESTED_ELSEWHERE)
     for file in SOURCES:
         name = str(file.relative_to(ROOT))
@@ -147,8 +147,8 @@ def test_tests_mirror_the_source() -> None:
     assert (missing, needless) == ([], set())
 
 
-def test_top_of_the_repository_has_only_known_entries() -> None:
-    """The top of the repository has no other entries than these, dotfiles apart."""
+def test_top_folder_has_only_known_entries() -> None:
+    """Only known files and folders are tracked at the top, apart from dotfiles."""
     tracked = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\n")

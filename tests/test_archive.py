@@ -1,4 +1,4 @@
-"""An invalid archive is refused, and none of its files is extracted."""
+"""Archives that p2pchat did not write are refused and nothing is extracted."""
 
 import io
 import tarfile
@@ -23,8 +23,8 @@ def archive(folder: Path, *members: tuple[str, bytes], kind: bytes = tarfile.REG
     return file
 
 
-def test_archive_is_extracted_privately(tmp_path: Path) -> None:
-    """Extracted files have mode 0600, whatever the archive says."""
+def test_archive_is_extracted(tmp_path: Path) -> None:
+    """Extracted files are private, whatever mode the archive specifies."""
     (tmp_path / "to").mkdir()
     read_archive(archive(tmp_path, ("data", b"1"), ("key", b"2")), NAMES, tmp_path / "to")
     assert [(tmp_path / "to" / name).read_bytes() for name in NAMES] == [b"1", b"2"]
@@ -43,8 +43,8 @@ def test_archive_is_extracted_privately(tmp_path: Path) -> None:
         [("data", b"1"), *((f"{n}", b"") for n in range(1000))],
     ],
 )
-def test_unexpected_names_are_refused(tmp_path: Path, members: list[tuple[str, bytes]]) -> None:
-    """Missing, additional and outside names are refused."""
+def test_wrong_names_are_refused(tmp_path: Path, members: list[tuple[str, bytes]]) -> None:
+    """Missing, additional, repeated or path-like names are refused."""
     (tmp_path / "to").mkdir()
     with pytest.raises(StorageError, match="not a backup"):
         read_archive(archive(tmp_path, *members), NAMES, tmp_path / "to")
@@ -54,8 +54,8 @@ def test_unexpected_names_are_refused(tmp_path: Path, members: list[tuple[str, b
 @pytest.mark.parametrize(
     "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE]
 )
-def test_special_files_are_refused(tmp_path: Path, kind: bytes) -> None:
-    """Links, folders and pipes are refused."""
+def test_special_members_are_refused(tmp_path: Path, kind: bytes) -> None:
+    """Links, folders and pipes are refused; a link could point anywhere."""
     (tmp_path / "to").mkdir()
     file = archive(tmp_path, ("data", b""), ("key", b""), kind=kind)
     with pytest.raises(StorageError, match="not a backup"):
@@ -64,7 +64,7 @@ def test_special_files_are_refused(tmp_path: Path, kind: bytes) -> None:
 
 
 def test_sparse_file_is_refused(tmp_path: Path) -> None:
-    """A few bytes could become terabytes."""
+    """A sparse file is refused, since a few bytes could become terabytes."""
     (tmp_path / "to").mkdir()
     file = tmp_path / "a.tar"
     with tarfile.open(file, "w", format=tarfile.PAX_FORMAT) as opened:
@@ -78,8 +78,8 @@ def test_sparse_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a tar", b"\0" * 10_000])
-def test_malformed_archive_is_refused(tmp_path: Path, content: bytes) -> None:
-    """A malformed or truncated archive is refused."""
+def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
+    """Files that are not archives, and truncated archives, are reported as such."""
     file = tmp_path / "b.tar"
     file.write_bytes(content or archive(tmp_path, ("data", b"1" * 9999)).read_bytes()[:3000])
     with pytest.raises(StorageError, match="not a backup"):

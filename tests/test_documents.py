@@ -1,4 +1,4 @@
-"""Documents that ship with the code are complete, and every citation of them resolves."""
+"""The shipped documents are complete, and every citation of them resolves."""
 
 import re
 from pathlib import Path
@@ -35,7 +35,7 @@ def _citations() -> list[tuple[str, str, str]]:
 
 
 def test_every_citation_names_a_heading() -> None:
-    """Each cited heading exists in a document of the repository."""
+    """Citations name a heading of a document in the repository."""
     citations = _citations()
     assert len(citations) > 20
     lost = [
@@ -47,8 +47,8 @@ def test_every_citation_names_a_heading() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(SECURE.kinds, key=str))
-def test_protocol_names_every_command_and_field(kind: type[Message]) -> None:
-    """PROTOCOL names each message of the secure dialect and its fields as on the wire."""
+def test_the_protocol_names_every_command_and_field(kind: type[Message]) -> None:
+    """PROTOCOL names each message of the secure dialect with its fields."""
     text = DOCUMENTS["PROTOCOL"].read_text()
     (command,) = (word.decode().strip() for word in SECURE.limits((kind,)))
     assert f"`{command}`" in text
@@ -56,8 +56,8 @@ def test_protocol_names_every_command_and_field(kind: type[Message]) -> None:
         assert f"`{field.name}`" in text, (command, field.name)
 
 
-def test_protocol_names_nested_fields_and_reasons() -> None:
-    """PROTOCOL names grants, node lists, reasons, and the commands of the original dialect."""
+def test_the_protocol_names_what_is_inside_messages() -> None:
+    """PROTOCOL names grants, node lists, reasons and the commands of the original dialect."""
     text = DOCUMENTS["PROTOCOL"].read_text()
     names = [field.name for kind in (Grant, SignedNodes) for field in msgspec.structs.fields(kind)]
     for word in (*names, *Reason):
@@ -67,7 +67,7 @@ def test_protocol_names_nested_fields_and_reasons() -> None:
 
 
 def test_files_named_in_the_architecture_exist() -> None:
-    """The walks lead through existing files."""
+    """The walks of ARCHITECTURE lead through existing files."""
     text = DOCUMENTS["ARCHITECTURE"].read_text()
     files = set(re.findall(r"`([a-z_]+/[a-z_/]+\.py)`", text))
     assert len(files) > 20

@@ -1,4 +1,4 @@
-"""The library in a program: at a real registry, beside a node and as the node."""
+"""The library at a real registry, attached to a running node and as the node itself."""
 
 import subprocess
 import sys
@@ -51,7 +51,7 @@ with p2pchat.connect(seen=True) as me:
 
 
 class Script(Program):
-    """A user's program in Python."""
+    """A Python program that uses the library."""
 
     command = (sys.executable,)
 
@@ -64,10 +64,8 @@ def example(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("beside", [True, False], ids=["beside a node", "alone"])
-def test_library_beside_a_node_and_alone(people: People, example: Path, beside: bool) -> None:
-    """The library works the same with and without a running node; messages received are marked as
-    seen.
-    """
+def test_what_a_program_can_do(people: People, example: Path, beside: bool) -> None:
+    """A program works alike at a running node and alone; received texts are marked as seen."""
     assert people.run("bob", "send", "alice", "before", "--queue")[0] == 6
     node = people.start("alice", "--headless") if beside else None
     try:
@@ -97,8 +95,8 @@ def test_library_beside_a_node_and_alone(people: People, example: Path, beside: 
     assert script.said[2].startswith("offline bob is offline")
 
 
-def test_readme_bot_answers(people: People, tmp_path: Path) -> None:
-    """The README's bot answers contacts and strangers in about six lines."""
+def test_bot_of_the_readme(people: People, tmp_path: Path) -> None:
+    """The bot of the README has at most seven lines and answers contacts and strangers."""
     start = README.read_text().index("    import p2pchat\n")
     code = textwrap.dedent(README.read_text()[start:].partition("\n`help(")[0])
     assert len([line for line in code.split("\n") if line]) <= 7
@@ -119,7 +117,7 @@ def test_readme_bot_answers(people: People, tmp_path: Path) -> None:
 
 
 def test_first_login_needs_a_password(people: People, tmp_path: Path) -> None:
-    """A missing password is reported before anything is sent; with one the login works."""
+    """Without a stored login, `connect` fails before it uses the network; a password is enough."""
     file = tmp_path / "new.py"
     file.write_text(
         "import sys, p2pchat\n"
@@ -142,8 +140,8 @@ def test_first_login_needs_a_password(people: People, tmp_path: Path) -> None:
         assert script.said[-1].startswith(said), words
 
 
-def test_example_is_typed(example: Path) -> None:
-    """The example passes a type check, as for any program outside the package."""
+def test_example_type_checks(example: Path) -> None:
+    """mypy accepts the example, as a program outside the package."""
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--no-incremental", str(example)],
         capture_output=True,
@@ -153,8 +151,8 @@ def test_example_is_typed(example: Path) -> None:
     assert done.stdout.startswith("Success"), done.stdout
 
 
-def test_only_public_names_are_exported() -> None:
-    """The public names are documented and imported on demand."""
+def test_public_names() -> None:
+    """All public names are documented, unknown ones fail, and modules are loaded on demand."""
     for name in p2pchat.__all__:
         assert getattr(p2pchat, name).__doc__ or name == "__version__"
     with pytest.raises(AttributeError, match="nonsense"):

@@ -1,6 +1,4 @@
-"""What is shipped: the wheel, built directly or from the sdist, has exactly what an installation
-needs.
-"""
+"""The wheel, built from the repository or the sdist, has all that is needed and no more."""
 
 import re
 import subprocess
@@ -22,7 +20,7 @@ NAME = f"p2pchat-{__version__}"
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a wheel, built into another folder."""
+    """Build the wheel in a temporary folder."""
     return Path(next(WheelBuilder(str(ROOT)).build(directory=str(tmp_path_factory.mktemp("dist")))))
 
 
@@ -54,8 +52,8 @@ def test_wheel_has_what_an_installation_needs(wheel: Path) -> None:
     assert not any(name.startswith("p2pchat/man/") for name in shipped)
 
 
-def test_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
-    """The wheel built from the sdist is equal to the byte."""
+def test_the_sdist_gives_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    """The wheel built from the sdist is identical to the byte, so that builds can be compared."""
     sdist = next(SdistBuilder(str(ROOT)).build(directory=str(tmp_path)))
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
@@ -65,7 +63,7 @@ def test_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
 
 
 def test_wheel_runs(wheel: Path, tmp_path: Path) -> None:
-    """The program runs from the wheel alone, including its text files."""
+    """The package runs from the wheel alone, and finds its texts there."""
     code = (
         "import p2pchat; print(p2pchat.__file__)\n"
         "from p2pchat.cli.main import cli; cli(['help', 'security'])"

@@ -1,4 +1,4 @@
-"""Private files are never readable by others, from the moment they are created."""
+"""Files that are private from their creation on."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ from p2pchat.private_files import (
 
 @pytest.fixture(autouse=True)
 def _umask() -> Iterator[None]:
-    """Set the most permissive umask, so that no mode is right by luck."""
+    """Set umask 0, so that no mode is right by accident."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -31,8 +31,8 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_created_files_are_private(tmp_path: Path) -> None:
-    """Each way to create a file gives it mode 0600 from the start."""
+def test_new_files_are_private(tmp_path: Path) -> None:
+    """Each function that creates a file creates it with mode 0600."""
     make_private(tmp_path / "made")
     replace_private(tmp_path / "replaced", b"data")
     lock = lock_private(tmp_path / "lock")
@@ -46,7 +46,7 @@ def test_created_files_are_private(tmp_path: Path) -> None:
 def test_file_is_replaced_completely_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk keeps the old file and leaves no part of the new one."""
+    """A full disk leaves the old file in place, and no part of the new one."""
     file = tmp_path / "file"
     replace_private(file, b"old")
 
@@ -60,8 +60,8 @@ def test_file_is_replaced_completely_or_not_at_all(
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_replacement_of_a_readable_file_is_private(tmp_path: Path) -> None:
-    """A readable file of an older version becomes private."""
+def test_a_replacement_of_an_open_file_is_private(tmp_path: Path) -> None:
+    """Replacing a file that others can read makes it private."""
     file = tmp_path / "file"
     file.write_bytes(b"old")
     file.chmod(0o644)
@@ -70,7 +70,7 @@ def test_replacement_of_a_readable_file_is_private(tmp_path: Path) -> None:
 
 
 def test_lock_is_exclusive(tmp_path: Path) -> None:
-    """One holder has the lock until it closes the file."""
+    """One process has the lock until it closes the file."""
     file = tmp_path / "lock"
     assert not is_locked(file)
     assert not file.exists()
@@ -83,8 +83,8 @@ def test_lock_is_exclusive(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bits", [0o040, 0o004, 0o020, 0o002, 0o010, 0o001])
-def test_any_permission_for_others_is_refused(tmp_path: Path, bits: int) -> None:
-    """The error says how to fix the mode."""
+def test_any_right_of_others_is_refused(tmp_path: Path, bits: int) -> None:
+    """A file or folder that others can use is refused, with advice."""
     file, folder = tmp_path / "file", tmp_path / "folder"
     make_private(file)
     folder.mkdir(mode=0o700)

@@ -1,4 +1,4 @@
-"""The SQLite file behind both databases; their contents are tested with them."""
+"""SQLite files, as used by the registry and the node."""
 
 import os
 import threading
@@ -18,7 +18,7 @@ class Note(Model):
 
 
 def test_database_errors_become_storage_errors(tmp_path: Path) -> None:
-    """The error has the file and advice; bugs in our own code are raised unchanged."""
+    """A StorageError names the file and has advice; other exceptions are not converted."""
     store = SqliteFile(tmp_path / "s.sqlite3", (Note,), 1, "buy a disk")
     with pytest.raises(StorageError, match=r"s\.sqlite3 cannot be used") as error, store.errors():
         store.database.execute_sql("select * from nothing")
@@ -28,8 +28,8 @@ def test_database_errors_become_storage_errors(tmp_path: Path) -> None:
     store.close()
 
 
-def test_reopening_keeps_the_data(tmp_path: Path) -> None:
-    """Tables are created once."""
+def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
+    """Opening a file again creates no tables and keeps the rows."""
     for expected in (1, 2):
         store = SqliteFile(tmp_path / "s.sqlite3", (Note,), 1, "")
         Note.insert(text="x").execute(store.database)
@@ -37,8 +37,8 @@ def test_reopening_keeps_the_data(tmp_path: Path) -> None:
         store.close()
 
 
-def test_thread_opens_its_connection_early(tmp_path: Path) -> None:
-    """A thread opens its descriptors before it needs them, since none may be left later."""
+def test_thread_connects_at_its_start(tmp_path: Path) -> None:
+    """A thread opens its descriptors at the start; later there may be none left."""
     file = tmp_path / "s.sqlite3"
     store = SqliteFile(file, (Note,), 1, "")
     Note.insert(text="x").execute(store.database)
@@ -62,13 +62,13 @@ def test_thread_opens_its_connection_early(tmp_path: Path) -> None:
 
 
 def _descriptors(file: Path) -> int:
-    """Return the number of our descriptors of the file and those beside it."""
+    """Count our descriptors of the file and its journal files."""
     ours = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
     return sum(str(each.readlink()).startswith(str(file)) for each in ours if each.is_symlink())
 
 
-def test_try_to_open_changes_nothing(tmp_path: Path) -> None:
-    """Neither an older nor a newer file is changed."""
+def test_trying_changes_nothing(tmp_path: Path) -> None:
+    """`try_to_open` changes neither an older file nor a newer one, which it refuses."""
     file = tmp_path / "s #1?.sqlite3"
     SqliteFile(file, (Note,), 1, "").close()
     content = file.read_bytes()
@@ -80,8 +80,8 @@ def test_try_to_open_changes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_try_to_open_finds_damage(tmp_path: Path) -> None:
-    """Damage is found even if the header is intact."""
+def test_trying_finds_damage(tmp_path: Path) -> None:
+    """`try_to_open` finds damage behind an intact file header."""
     file = tmp_path / "s.sqlite3"
     store = SqliteFile(file, (Note,), 1, "")
     Note.insert_many([(f"{i}" * 500,) for i in range(50)]).execute(store.database)
@@ -93,15 +93,15 @@ def test_try_to_open_finds_damage(tmp_path: Path) -> None:
         try_to_open(file, 1, "")
 
 
-def test_try_to_open_creates_no_file(tmp_path: Path) -> None:
-    """A missing file is an error and is not created."""
+def test_trying_creates_no_file(tmp_path: Path) -> None:
+    """`try_to_open` fails if the file is missing, and does not create it."""
     with pytest.raises(StorageError, match="cannot be used"):
         try_to_open(tmp_path / "none.sqlite3", 1, "")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
-    """A folder in place of the file is named, without advice about its mode."""
+def test_folder_in_place_of_the_file(tmp_path: Path) -> None:
+    """The error says that it is a folder, and advises to move it away."""
     folder = tmp_path / "s.sqlite3"
     folder.mkdir()
     for open_it in (
