@@ -58,7 +58,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def schedules(session: nox.Session) -> None:
-    """Live through five times as many schedules and commands as each test run does."""
+    """Live through many more schedules and commands than each test run does."""
     session.chdir(ROOT)
     more = {"P2PCHAT_SCHEDULES": "5000", "P2PCHAT_COMMANDS": "200"}
     tests = ("tests/scenarios/test_simulation.py", "tests/faults/test_processes_of_one_profile.py")

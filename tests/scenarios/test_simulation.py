@@ -35,7 +35,7 @@ from tests.scenarios.simulation import Simulation
 from tests.world import World
 
 _ENVIRONMENT = os.environ  # noqa: TID251  # how many, and which
-SCHEDULES = int(_ENVIRONMENT.get("P2PCHAT_SCHEDULES", "1000"))
+SCHEDULES = int(_ENVIRONMENT.get("P2PCHAT_SCHEDULES", "500"))
 _CHUNK = 25  # schedules that one world lives through
 _PARTS = 10
 

@@ -16,7 +16,7 @@ from p2pchat.peer.store.lines import NewLine, Progress
 from p2pchat.peer.store.profile import Profile
 from p2pchat.protocol.positions import NO_SUM
 
-SHORT, LONG = 200, 4000
+SHORT, LONG = 200, 2000
 KEY = b"k" * 32
 
 
@@ -123,7 +123,7 @@ def test_cost_does_not_grow_with_the_history(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Twenty times as many lines cost at most a quarter more steps, with statistics or without."""
+    """Ten times as many lines cost at most a quarter more steps, with statistics or without."""
     steps = []
     for count in (SHORT, LONG):
         world = Counted(tmp_path / f"{count}.sqlite3", count, monkeypatch)
