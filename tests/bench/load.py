@@ -5,6 +5,7 @@ which does not matter here; the server's CPU and memory do. The clients never sl
 for an answer: the kernel would charge the wake-up to the server, and more of it to a slower one.
 """
 
+import base64
 import hashlib
 import itertools
 import random
@@ -20,6 +21,7 @@ from pathlib import Path
 from p2pchat.registry.store.passwords import Cost, Passwords
 from p2pchat.registry.store.stores import open_file
 from tests.bench.smallest import name_of
+from tests.conformance.secure_client import KEY
 from tests.programs import Program, Raw, frame
 
 PASSWORD = "password"
@@ -35,9 +37,10 @@ def token_of(name: str) -> str:
 
 def fill(folder: Path, accounts: int, *, tokens: int = 0) -> None:
     """Create accounts, the first ones with tokens, directly in the database of a new registry."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, mode=0o700)
     file = folder / "accounts.sqlite3"
     open_file(file).close()
+    key = base64.b64decode(KEY)
     password_hash, now = Passwords(COST).hash(PASSWORD), int(time.time())
     with closing(sqlite3.connect(file)) as database, database:
         database.executemany(
@@ -46,9 +49,16 @@ def fill(folder: Path, accounts: int, *, tokens: int = 0) -> None:
             ((name_of(n), password_hash, now) for n in range(accounts)),
         )
         database.executemany(
-            "INSERT INTO token (token_hash, username, expires_at) VALUES (?, ?, ?)",
+            "INSERT INTO token (token_hash, username, key, expires_at, issued_at)"
+            " VALUES (?, ?, ?, ?, ?)",
             (
-                (hashlib.sha256(token_of(name).encode()).digest(), name, now + _IN_A_MONTH)
+                (
+                    hashlib.sha256(token_of(name).encode()).digest(),
+                    name,
+                    key,
+                    now + _IN_A_MONTH,
+                    now,
+                )
                 for name in map(name_of, range(tokens))
             ),
         )
