@@ -51,21 +51,23 @@ class RateLimit:
         self._burst = burst
         self.limited = bool(burst and per_second)
 
-    def take(self, key: Hashable, now: float) -> float:
-        """Take a unit and return 0, or take none and return the seconds until one is available."""
-        wait = self.wait(key, now)
+    def take(self, key: Hashable, now: float, count: int = 1) -> float:
+        """Take so many units and return 0, or take none and return the seconds until they are
+        available.
+        """
+        wait = self.wait(key, now, count)
         if self.limited and not wait:
-            self._left[key] = (self._now_left(key, now) - 1, now)
+            self._left[key] = (self._now_left(key, now) - count, now)
             self._left.move_to_end(key)
             if len(self._left) > _MAX_REMEMBERED:
                 self._left.popitem(last=False)
         return wait
 
-    def wait(self, key: Hashable, now: float) -> float:
-        """Return the seconds until a unit is available, without taking it."""
+    def wait(self, key: Hashable, now: float, count: int = 1) -> float:
+        """Return the seconds until so many units are available, without taking them."""
         if not self.limited:
             return 0.0
-        return max(0.0, 1 - self._now_left(key, now)) / self._per_second
+        return max(0.0, count - self._now_left(key, now)) / self._per_second
 
     def _now_left(self, key: Hashable, now: float) -> float:
         left, at = self._left.get(key, (float(self._burst), now))

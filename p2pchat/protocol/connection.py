@@ -79,6 +79,10 @@ class Connection:
         """Return whether we may send a message of that kind now."""
         return kind in self._rules.ours
 
+    def may_receive(self, kind: type[Message]) -> bool:
+        """Return whether the remote may send a message of that kind now, and has sent no other."""
+        return kind in self._rules.theirs and not self.frames.waiting
+
     def send(self, message: Message) -> bytes:
         """Return the bytes of the message; write them in one piece, in this order.
 

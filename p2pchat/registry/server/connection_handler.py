@@ -6,6 +6,7 @@ Logs connections, logins and disconnections, never a password or a message.
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -13,8 +14,9 @@ import msgspec
 from p2pchat.errors import P2PError
 from p2pchat.net.link import Link
 from p2pchat.net.worker import Worker
-from p2pchat.protocol.messages import Goodbye, Logout, Message, Reason, Request, SlowDown
+from p2pchat.protocol.messages import Goodbye, Logout, Message, Reason, Request, Search, SlowDown
 from p2pchat.protocol.text import one_line
+from p2pchat.registry.server.look_ups import LookUps
 from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.pending import BlockingJob
 from p2pchat.registry.service.service import Service
@@ -36,7 +38,10 @@ _WHY_HUNG_UP: Final = {
 
 
 class Client:
-    """One link; calls `on_login(client)` after each login, `on_gone(client)` at the end."""
+    """One link; calls `on_login(client)` after each login, `on_gone(client)` at the end.
+
+    `look_ups` answers searches directly, at the original listener.
+    """
 
     __slots__ = (
         "_answering",
@@ -62,6 +67,7 @@ class Client:
         secure: bool,
         on_login: Callable[["Client"], None],
         on_gone: Callable[["Client"], None],
+        look_ups: LookUps | None = None,
     ) -> None:
         self._on_login = on_login
         self._on_gone = on_gone
@@ -79,6 +85,8 @@ class Client:
         self._why_left = ""
         link.on_message = self._asked
         link.on_closed = self._closed
+        if look_ups is not None:
+            link.take_short_way(Search, partial(look_ups.answer, self._session))
         _log.info("%s came", self)
 
     def __str__(self) -> str:

@@ -28,6 +28,7 @@ from p2pchat.protocol.secure import ALPN, SECURE
 from p2pchat.protocol.states import REGISTRY_DIALOGUE, SECURE_REGISTRY_DIALOGUE, Speaker
 from p2pchat.protocol.text import one_line
 from p2pchat.registry.server.connection_handler import Client
+from p2pchat.registry.server.look_ups import LookUps
 from p2pchat.registry.service.limits import NO_LIMITS, ConnectionCount, Limits
 from p2pchat.registry.service.service import Service
 
@@ -62,6 +63,7 @@ class Server:
         self._network = network
         self._worker = worker
         self._service = service
+        self._look_ups = LookUps(service)
         self._limits = limits
         self._connections = ConnectionCount(limits.connections_per_address)
         self._new_connections = RateLimit.per_minute(limits.new_connections_per_minute)
@@ -211,6 +213,7 @@ class Server:
             secure=secure,
             on_login=self._on_login,
             on_gone=self._on_gone,
+            look_ups=None if secure else self._look_ups,
         )
         self._clients.add(client)
         if not secure:

@@ -128,6 +128,11 @@ class PresenceTable:
         self._by_session: dict[bytes, OnlineSession] = {}
         self._watchers: dict[str, dict[Hashable, OnMoved]] = {}
         self._watched: dict[Hashable, set[str]] = {}
+        self.ready_in_clear: dict[bytes, bytes] = {}
+        """Answers of the original listener that can be sent as they are, by the bytes of the name.
+
+        They are added where they are needed, and dropped when the user's addresses change.
+        """
         self.on_change: Callable[[str], None] = ignore
         """Called with the name of a user who went online, announced ports, or went offline."""
 
@@ -150,7 +155,7 @@ class PresenceTable:
         self._by_name[online_session.username] = online_session
         if online_session.seal is not None:
             self._by_session[online_session.seal.session] = online_session
-        self.on_change(online_session.username)
+        self._changed(online_session)
         return replaced
 
     def hear_heartbeats(self, online_session: OnlineSession) -> None:
@@ -171,7 +176,7 @@ class PresenceTable:
             self._by_address[address] = online_session
         online_session.move(port, clear_port)
         self.tell_watchers(online_session.username, online_session.found)
-        self.on_change(online_session.username)
+        self._changed(online_session)
         return True
 
     def withdraw(self, online_session: OnlineSession) -> None:
@@ -181,7 +186,7 @@ class PresenceTable:
         self._give_addresses_back(online_session)
         online_session.move(0, 0)
         self.tell_watchers(online_session.username, online_session.found)
-        self.on_change(online_session.username)
+        self._changed(online_session)
 
     def watch(self, watcher: Hashable, usernames: tuple[str, ...], on_moved: OnMoved) -> None:
         """Subscribe to these users too, up to the limit in total."""
@@ -242,7 +247,7 @@ class PresenceTable:
             if online_session.port and not elsewhere:
                 offline = SearchResult(Presence.OFFLINE, key=online_session.key)
                 self.tell_watchers(online_session.username, offline)
-            self.on_change(online_session.username)
+            self._changed(online_session)
 
     def next_deadline(self) -> float | None:
         """Return the instant at which the next user's patience ends, or None."""
@@ -281,6 +286,10 @@ class PresenceTable:
             sighting = PresenceUpdate(username, found)
             for on_moved in tuple(self._watchers.get(username, {}).values()):
                 on_moved(sighting)
+
+    def _changed(self, online_session: OnlineSession) -> None:
+        self.ready_in_clear.pop(online_session.username.encode(), None)
+        self.on_change(online_session.username)
 
     def _heard(self, online_session: OnlineSession, now: float) -> None:
         online_session.heard_at = now

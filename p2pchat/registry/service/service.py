@@ -18,11 +18,13 @@ from p2pchat.protocol.messages import (
     Login,
     Message,
     Outcome,
+    Presence,
     PresenceUpdate,
     Reason,
     Register,
     RevokeTokens,
     Search,
+    SearchResult,
     SlowDown,
     Watch,
     WatchResult,
@@ -110,6 +112,36 @@ class Service:
                 self.counters.refusals["requests-per-second"] += 1
                 return SlowDown(wait)
         return self._handlers[type(request)](client_session, request)
+
+    @property
+    def ready_in_clear(self) -> dict[bytes, bytes]:
+        """Answers of the original listener that can be sent as they are; see PresenceTable."""
+        return self._presence.ready_in_clear
+
+    def find_in_clear(self, username: str) -> SearchResult | None:
+        """Return the original listener's answer about a user who is online here; None if not."""
+        online_session = self._presence.find(username)
+        return online_session.found_in_clear if online_session is not None else None
+
+    def take_searches(self, client_session: ClientSession, count: int) -> bool:
+        """Count so many searches for users who are online, against the limits and for operators.
+
+        Return False, and count none, if a limit admits fewer.
+        """
+        limits = (
+            (self._requests, client_session.group),
+            (self._searches, client_session.username or (client_session.group,)),
+        )
+        limited = [(limit, key) for limit, key in limits if limit.limited]
+        if limited:
+            now = self._now()
+            if any(limit.wait(key, now, count) for limit, key in limited):
+                return False
+            for limit, key in limited:
+                limit.take(key, now, count)
+        if self.counters.counts_answers:
+            self.counters.answers["Search", Presence.ONLINE.value] += count
+        return True
 
     def hear(self, hello: Hello, host: str) -> None:
         """Handle a plain heartbeat that came from `host`."""

@@ -1,0 +1,148 @@
+"""The short way of searches gives the answers, and the refusals, of the ordinary way."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pchat.callbacks import ignore
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.protocol.connection import Connection
+from p2pchat.protocol.framing import FrameWriter, pad
+from p2pchat.protocol.original import ORIGINAL
+from p2pchat.protocol.states import REGISTRY_DIALOGUE, Speaker
+from p2pchat.registry.server.connection_handler import Client
+from p2pchat.registry.server.look_ups import LookUps
+from p2pchat.registry.service.directory import MemoryDirectory
+from p2pchat.registry.service.limits import Limits
+from p2pchat.registry.service.presence import OnlineSession, PresenceTable
+from p2pchat.registry.service.service import Service
+from tests.fakes import FakeClock, InlineWorker, settle, wire
+
+HOST = "10.0.0.1"
+NO_ACCOUNTS: Any = None  # no client logs in
+
+
+class Registry:
+    """A registry that knows alice (online), bob (online, no port) and carol (offline)."""
+
+    def __init__(self, limits: Limits, *, short: bool) -> None:
+        self.loop = Loop(FakeClock(), strict=True)
+        self.presence = PresenceTable(150)
+        directory = MemoryDirectory()
+        for name in ("alice", "bob", "carol"):
+            directory.admit(name)
+        self.service = Service(NO_ACCOUNTS, directory, self.presence, self.loop.now, limits=limits)
+        self.service.counters.counts_answers = True
+        self.alice = self.online("alice", 4001)
+        self.online("bob", 0)
+        self.heard = bytearray()
+        ours, theirs = wire(self.loop)
+        self.wire = theirs
+        self.closed = False
+        theirs.on_data = self.heard.extend
+        theirs.on_closed = self._note_closed
+        link = Link(self.loop, ours, Connection(REGISTRY_DIALOGUE, ORIGINAL, Speaker.LISTENER))
+        Client(
+            self.service,
+            InlineWorker(self.loop),
+            link,
+            secure=False,
+            on_login=ignore,
+            on_gone=ignore,
+            look_ups=LookUps(self.service) if short else None,
+        )
+
+    def _note_closed(self, _: object) -> None:
+        self.closed = True
+
+    def online(self, name: str, port: int) -> OnlineSession:
+        session = OnlineSession(name, HOST, 0, ignore)
+        self.presence.arrive(session)
+        if port:
+            self.presence.announce(session, port)
+        return session
+
+    def ask(self, *pieces: bytes) -> bytes:
+        """Send pieces of input one by one; return all that was answered."""
+        self.heard.clear()
+        for piece in pieces:
+            self.wire.write(piece)
+            settle(self.loop)
+        return bytes(self.heard)
+
+
+def frame(command: str, payload: str) -> bytes:
+    return FrameWriter(pad(command)).write(payload.encode())
+
+
+REQUESTS = [
+    *(frame("SEARCH", name) for name in ("alice", "bob", "carol", "nobody", "Ä", "a b", "")),
+    frame("PS_PORT", "4000"),
+    frame("SEARCH", "alice").replace(b"5         ", b"05        "),
+    b"5         SEARCH         \xff\xfe\xfd\xfc\xfb",
+]
+
+
+def pieces_of(data: bytes, cuts: Sequence[int]) -> list[bytes]:
+    places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    return [data[a:b] for a, b in pairwise(places) if a < b]
+
+
+@given(
+    requests=st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=12),
+    cuts=st.lists(st.integers(0, 1000), max_size=4),
+    burst=st.sampled_from([0, 3, 100]),
+)
+def test_answers_are_those_of_the_ordinary_way(
+    requests: list[bytes], cuts: list[int], burst: int
+) -> None:
+    """Whatever is asked, in whatever pieces, and whatever the limits: byte for byte."""
+    limits = Limits(requests_per_second=1, request_burst=burst, searches_per_minute=2 * burst)
+    found = []
+    for short in (False, True):
+        registry = Registry(limits, short=short)
+        answers = registry.ask(*pieces_of(b"".join(requests), cuts))
+        found.append((answers, dict(registry.service.counters.answers), registry.closed))
+        registry.loop.close()
+    assert found[0] == found[1]
+    assert found[0][0] or found[0][2]
+
+
+def test_ready_answer_follows_the_user() -> None:
+    """A user who moves, withdraws, goes offline or returns is answered with the new address."""
+    registry = Registry(Limits(), short=True)
+    search = frame("SEARCH", "alice")
+
+    def answer() -> bytes:
+        return registry.ask(search)[25:]
+
+    assert answer() == answer() == b"10.0.0.1 4001"
+    registry.presence.announce(registry.alice, 4002)
+    assert answer() == b"10.0.0.1 4002"
+    registry.presence.withdraw(registry.alice)
+    assert answer() == b"OFFLINE"
+    registry.presence.announce(registry.alice, 4003)
+    assert answer() == b"10.0.0.1 4003"
+    registry.presence.leave(registry.alice)
+    assert answer() == b"OFFLINE"
+    assert registry.presence.ready_in_clear == {}
+    registry.online("alice", 4004)
+    assert answer() == b"10.0.0.1 4004"
+    registry.loop.close()
+
+
+@pytest.mark.parametrize("count", [1, 16])
+def test_searches_for_online_users_take_the_short_way(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No message is made for them, however many come in one piece."""
+    registry = Registry(Limits(), short=True)
+    monkeypatch.setattr(Connection, "feed", lambda *_: pytest.fail("the ordinary way was taken"))
+    answers = registry.ask(frame("SEARCH", "alice") * count)
+    assert answers == frame("SEARCH_RESP", "10.0.0.1 4001") * count
+    registry.loop.close()
