@@ -54,6 +54,7 @@ class ProgramOrders:
         self._answer = answer
         self._contact = contact
         self._unanswered: dict[int, tuple[int, JsonOrder]] = {}  # time and order
+        self._others_unanswered = 0  # those of them that do not send
         self._last_key = 0
         self._notes: Counter[str] = Counter()  # sent, but not yet seen as an event
         self.opened: set[str] = set()
@@ -99,8 +100,7 @@ class ProgramOrders:
 
     def may_do(self, order: JsonOrder) -> bool:
         """Return whether earlier orders allow it: only sending does not wait for sending."""
-        is_sending = all(other.word == "send" for _, other in self._unanswered.values())
-        return is_sending if order.word == "send" else not self._unanswered
+        return not self._others_unanswered if order.word == "send" else not self._unanswered
 
     def do(self, order: JsonOrder) -> None:
         """Send the order to the node. Raise P2PError if it is invalid."""
@@ -109,9 +109,14 @@ class ProgramOrders:
         self._last_key += 1
         key = self._last_key
         self._unanswered[key] = now_ms(), order
+        self._others_unanswered += order.word != "send"
+
+        def forget() -> None:
+            del self._unanswered[key]
+            self._others_unanswered -= order.word != "send"
 
         def done(result: Any) -> None:
-            del self._unanswered[key]
+            forget()
             try:
                 told = plan.tell(result)
             except P2PError as error:
@@ -122,7 +127,7 @@ class ProgramOrders:
         def failed(error: P2PError) -> None:
             self._notes[order.text] -= order.word == "send" and self._notes[order.text] > 0
             if self._client().is_open:  # otherwise the outcome is unknown
-                del self._unanswered[key]
+                forget()
                 self._answer(order, error)
 
         self._client().order(plan.order, done, failed)
