@@ -128,17 +128,14 @@ class Service:
 
         Return False, and count none, if a limit admits fewer.
         """
-        limits = (
-            (self._requests, client_session.group),
-            (self._searches, client_session.username or (client_session.group,)),
-        )
-        limited = [(limit, key) for limit, key in limits if limit.limited]
-        if limited:
-            now = self._now()
-            if any(limit.wait(key, now, count) for limit, key in limited):
+        requests, searches = self._requests, self._searches
+        if requests.limited or searches.limited:
+            now, group = self._now(), client_session.group
+            searcher = client_session.username or (group,)
+            if requests.wait(group, now, count) or searches.wait(searcher, now, count):
                 return False
-            for limit, key in limited:
-                limit.take(key, now, count)
+            requests.take(group, now, count)
+            searches.take(searcher, now, count)
         if self.counters.counts_answers:
             self.counters.answers["Search", Presence.ONLINE.value] += count
         return True
