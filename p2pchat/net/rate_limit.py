@@ -55,13 +55,16 @@ class RateLimit:
         """Take so many units and return 0, or take none and return the seconds until they are
         available.
         """
-        wait = self.wait(key, now, count)
-        if self.limited and not wait:
-            self._left[key] = (self._now_left(key, now) - count, now)
-            self._left.move_to_end(key)
-            if len(self._left) > _MAX_REMEMBERED:
-                self._left.popitem(last=False)
-        return wait
+        if not self.limited:
+            return 0.0
+        left = self._now_left(key, now)
+        if left < count:
+            return (count - left) / self._per_second
+        self._left[key] = (left - count, now)
+        self._left.move_to_end(key)
+        if len(self._left) > _MAX_REMEMBERED:
+            self._left.popitem(last=False)
+        return 0.0
 
     def wait(self, key: Hashable, now: float, count: int = 1) -> float:
         """Return the seconds until so many units are available, without taking them."""

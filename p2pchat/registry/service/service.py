@@ -132,9 +132,8 @@ class Service:
         if requests.limited or searches.limited:
             now, group = self._now(), client_session.group
             searcher = client_session.username or (group,)
-            if requests.wait(group, now, count) or searches.wait(searcher, now, count):
+            if searches.wait(searcher, now, count) or requests.take(group, now, count):
                 return False
-            requests.take(group, now, count)
             searches.take(searcher, now, count)
         if self.counters.counts_answers:
             self.counters.answers["Search", Presence.ONLINE.value] += count
