@@ -114,6 +114,8 @@ class MemoryTransport:
             return
         self.out.append(data)
         self.queued += len(data)
+        if self.queued > self.send_ceiling and not self.is_stopped(self.local.host):
+            self._send()
         if self.queued > self.send_ceiling:
             self.end(LinkLost(f"{self.remote} does not read its data"))
         else:

@@ -119,20 +119,22 @@ class Link:
         """Whether little is queued; `on_drained` is called when nothing is."""
         return self._transport.queued < SEND_HIGH_WATER
 
-    def take_short_way(self, kind: type[Message], answer: Callable[[bytes], bytes | None]) -> None:
-        """Let `answer` answer received bytes directly while the remote may send that kind of
-        message.
+    def take_short_way(
+        self, kind: type[Message], answer: Callable[[bytes, int], bytes | None]
+    ) -> None:
+        """Pass received bytes to `answer` first, while the remote may send that kind of message.
 
-        It returns the bytes of the answers to all messages that it was given, or None to have them
-        handled as usual. It must give the answers, and leave the dialogue in the state, that the
-        usual way does.
+        `answer(data, room)` returns the answers to all messages in the data, at most `room` bytes,
+        or None if the messages are to be handled one by one. Its answers, and the state in which
+        it leaves the dialogue, must be the same as if they were.
         """
 
         def receive(data: bytes) -> None:
+            """Answer the data directly if that is possible, otherwise message by message."""
             answers = None
             if self.has_room and self._connection.may_receive(kind):
                 try:
-                    answers = answer(data)
+                    answers = answer(data, SEND_HIGH_WATER - self._transport.queued)
                 except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
                     self._break(error)
                     return

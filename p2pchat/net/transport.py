@@ -144,7 +144,7 @@ class TcpTransport:
         self._out.append(data)
         self.queued += len(data)
         if self.queued > self.send_ceiling:
-            self._end(LinkLost(f"{self.remote} does not read its data"))
+            self._send_before_the_flush()
         elif not self._flush_due:
             self._flush_soon()
 
@@ -215,6 +215,17 @@ class TcpTransport:
         """Discard what arrives after we have closed, until the remote has closed too."""
         if self._read() == b"":
             self._end(None)
+
+    def _send_before_the_flush(self) -> None:
+        """Send now, because much is queued; end if the remote has left too much unread.
+
+        What was never offered to the system says nothing about the remote.
+        """
+        self._send()
+        if self.queued > self.send_ceiling:
+            self._end(LinkLost(f"{self.remote} does not read its data"))
+        else:
+            self._loop.call_soon(self._flush)  # watches for room, or reports that there is some
 
     def _flush_soon(self) -> None:
         if not self._flush_due and not self._events & WRITE:

@@ -92,6 +92,26 @@ class TestTcpTransport(TransportContract):
         assert closed == [None]
         right.close()
 
+    @pytest.mark.parametrize("when", ["in a turn", "at received bytes"])
+    def test_ceiling_counts_only_what_the_system_refuses(self, pair: Pair, when: str) -> None:
+        """Much that is written in one turn is sent, whatever the ceiling, if the remote reads."""
+        pair.a.send_ceiling = 1000
+
+        def write(_: object = None) -> None:
+            for _ in range(48):  # each third exceeds the ceiling, and so does the last
+                pair.a.write(b"x" * 400)
+
+        pair.turns()
+        drained = pair.ear_a.drained
+        if when == "in a turn":
+            write()
+        else:
+            pair.a.on_data = write
+            pair.b.write(b"go")
+        pair.run_until(lambda: len(pair.ear_b.data) == 48 * 400)
+        pair.run_until(lambda: pair.ear_a.drained > drained)
+        assert pair.ear_a.closed == []
+
     def test_reset_is_an_error(self, real_loop: Loop) -> None:
         """A reset connection is reported with an error, unlike one that was closed."""
         accepted: list[Transport] = []

@@ -1,9 +1,9 @@
-"""The short way of searches at the original listener: from the bytes of a name to a ready answer.
+"""Direct answers to searches at the original listener, by the bytes of the name.
 
-Most of what a registry is asked is where online users are, often many of them in one piece. Such a
-piece is answered here without a message being made for each frame. Anything unusual (another
-request, a user who is not online, an incomplete frame, a limit that is reached) is left to the
-ordinary way, which gives the same answers.
+Most requests to a registry are searches for online users, and clients may send many at once. They
+are answered here without building a message for each. Anything else (another request, a user who is
+not online, an incomplete frame, a limit that is reached, answers that do not fit into the send
+queue) is left to the connection handler, which gives the same answers.
 """
 
 from typing import Final
@@ -24,14 +24,17 @@ _LENGTHS: Final = {
 
 
 class LookUps:
-    """Answers pieces of input that consist of searches for online users."""
+    """Answers input that consists of searches for online users only."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._ready = service.ready_in_clear
 
-    def answer(self, client_session: ClientSession, data: bytes) -> bytes | None:
-        """Return the answers to all requests in `data`; None if the ordinary way must give them."""
+    def answer(self, client_session: ClientSession, data: bytes, room: int) -> bytes | None:
+        """Return the answers to all requests in `data`, at most `room` bytes.
+
+        Return None, and count nothing, if the connection handler must give them.
+        """
         answers = []
         at = 0
         while length := _LENGTHS.get(data[at : at + HEADER_BYTES]):
@@ -40,13 +43,18 @@ class LookUps:
             if frame is None:
                 return None
             answers.append(frame)
+            room -= len(frame)
             at += length
-        if at != len(data) or not self._service.take_searches(client_session, len(answers)):
+        if (
+            room < 0
+            or at != len(data)
+            or not self._service.take_searches(client_session, len(answers))
+        ):
             return None
         return b"".join(answers)
 
     def _make(self, name: bytes) -> bytes | None:
-        """Make the answer for a user and keep it; return None if the user cannot be reached."""
+        """Return the answer for a user, and keep it; None if the user is not online in clear."""
         try:
             found = self._service.find_in_clear(name.decode())
         except UnicodeDecodeError:

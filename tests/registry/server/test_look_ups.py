@@ -1,4 +1,4 @@
-"""The short way of searches gives the answers, and the refusals, of the ordinary way."""
+"""Direct answers to searches are those of the connection handler, and so are the refusals."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -42,6 +42,7 @@ class Registry:
         self.online("bob", 0)
         self.heard = bytearray()
         ours, theirs = wire(self.loop)
+        ours.send_ceiling = limits.send_queue
         self.wire = theirs
         self.closed = False
         theirs.on_data = self.heard.extend
@@ -99,10 +100,10 @@ def pieces_of(data: bytes, cuts: Sequence[int]) -> list[bytes]:
     cuts=st.lists(st.integers(0, 1000), max_size=3),
     burst=st.sampled_from([0, 3, 100]),
 )
-def test_answers_are_those_of_the_ordinary_way(
+def test_answers_are_those_of_the_connection_handler(
     requests: list[bytes], cuts: list[int], burst: int
 ) -> None:
-    """Whatever is asked, in whatever pieces, and whatever the limits: byte for byte."""
+    """Any requests, split anywhere, get the same bytes, counters and end under any limit."""
     limits = Limits(requests_per_second=1, request_burst=burst, searches_per_minute=2 * burst)
     found = []
     for short in (False, True):
@@ -138,12 +139,36 @@ def test_ready_answer_follows_the_user() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 16])
-def test_searches_for_online_users_take_the_short_way(
+def test_searches_for_online_users_are_answered_directly(
     count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No message is made for them, however many come in one piece."""
+    """Searches for online users are answered directly, one or many at a time."""
     registry = Registry(Limits(), short=True)
-    monkeypatch.setattr(Connection, "feed", lambda *_: pytest.fail("the ordinary way was taken"))
+    monkeypatch.setattr(Connection, "feed", lambda *_: pytest.fail("a message was decoded"))
     answers = registry.ask(frame("SEARCH", "alice") * count)
     assert answers == frame("SEARCH_RESP", "10.0.0.1 4001") * count
+    registry.loop.close()
+
+
+@pytest.mark.parametrize("reads", ["at once", "later"])
+@pytest.mark.parametrize("short", [False, True], ids=["one by one", "directly"])
+def test_answers_larger_than_the_send_queue_arrive(reads: str, *, short: bool) -> None:
+    """A client that pipelines searches gets every answer, even if it begins to read later."""
+    limits = Limits(requests_per_second=0, searches_per_minute=0)
+    registry = Registry(limits, short=short)
+    zoe = OnlineSession("zoe", "2001:db8:1111:2222:3333:4444:5555:6666", 0, ignore)
+    registry.presence.arrive(zoe)
+    registry.presence.announce(zoe, 40001)
+    count = 65536 // len(frame("SEARCH", "zoe"))
+    if reads == "later":
+        registry.wire.pause_reading()
+    piece = frame("SEARCH", "zoe") * count
+    registry.ask(piece, piece)  # the first one's answers may fill what lies between the two ends
+    registry.wire.resume_reading()
+    settle(registry.loop)
+    answer = frame("SEARCH_RESP", "2001:db8:1111:2222:3333:4444:5555:6666 40001")
+    assert len(answer) * count > limits.send_queue
+    assert bytes(registry.heard) == answer * count * 2
+    assert not registry.closed
+    assert registry.service.counters.answers == {("Search", "ONLINE"): 2 * count}
     registry.loop.close()
