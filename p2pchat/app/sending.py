@@ -145,8 +145,10 @@ def _carry_out(
 ) -> P2PError | None:
     """Send the texts through the running node, or run one; return the error that keeps them queued.
 
+    A node may end or give way at any moment; then the next one is asked, until the order expires.
     What a node itself needs is imported only if none is running.
     """
+    expires_at = order.expires_at
     if files.is_known_link:
         with (
             closing(Loop()) as loop,
@@ -154,34 +156,39 @@ def _carry_out(
         ):
             if running is not None:
                 outcome = _have_delivered(running, order)
-                if not isinstance(outcome, _NodeGone):
-                    return outcome
+                if _is_final(files, order, outcome, expires_at):
+                    return _told(files, order, outcome)
     from p2pchat.app.session import session_of
 
     with session_of(settings, files) as us:
-        return _be_persistent(settings, us, username, order)
+        path = control_path(settings, us, username)
+        while True:
+            found = node_or_place(us.loop, path)
+            if isinstance(found, SocketClient):
+                with closing(found):
+                    outcome = _have_delivered(found, order)
+            else:
+                outcome = _deliver_ourselves(settings, us, username, order, found)
+            if _is_final(us, order, outcome, expires_at):
+                return _told(us, order, outcome)
 
 
-def _be_persistent(
-    settings: Settings, us: "UserSession", username: str, order: _Order
-) -> P2PError | None:
-    """Send the texts through any node, or run one.
+def _is_final(files: ProfileHome, order: _Order, outcome: P2PError | None, expires_at: int) -> bool:
+    """Return whether no other node is to be asked.
 
-    A node may end or give way at any moment; then the next one is asked, until the order expires.
+    Failed lines are queued again only once, so another node would find none: unlike texts, which
+    have fixed ids, that order must not be repeated.
     """
-    path = control_path(settings, us, username)
-    expires_at = order.expires_at
-    while True:
-        found = node_or_place(us.loop, path)
-        if isinstance(found, SocketClient):
-            with closing(found):
-                outcome = _have_delivered(found, order)
-        else:
-            outcome = _deliver_ourselves(settings, us, username, order, found)
-        if not isinstance(outcome, _NodeGone):
-            return outcome
-        if now_ms() > expires_at or (order.texts is None and _is_kept(us, order)):
-            return queued(order.contact, outcome.what) if _is_kept(us, order) else outcome
+    if not isinstance(outcome, _NodeGone) or now_ms() > expires_at:
+        return True
+    return order.texts is None and _is_kept(files, order)
+
+
+def _told(files: ProfileHome, order: _Order, outcome: P2PError | None) -> P2PError | None:
+    """Return the outcome as the user is told it."""
+    if isinstance(outcome, _NodeGone) and _is_kept(files, order):
+        return queued(order.contact, outcome.what)
+    return outcome
 
 
 def _is_kept(us: ProfileHome, order: _Order) -> bool:

@@ -131,6 +131,23 @@ def test_cancel_and_retry_at_a_running_node(people: People) -> None:
         assert [text for _, text, _ in people.texts("bob", "alice")][-3:] == ["one", "two", "three"]
 
 
+def test_node_killed_during_a_retry(people: People) -> None:
+    """If the node dies with the order, the retried lines are queued and reported as queued."""
+    assert people.run("alice", "send", "bob", "maybe")[0] == 6
+    assert people.run("alice", "outbox", "cancel", "bob")[0] == 0
+    with running(people.start("bob", "--headless")) as bob:
+        bob.signal(signal.SIGSTOP)
+        with running(people.start("alice", "--headless")) as alice:
+            retry = Program("outbox", "retry", "bob", env=people.env["alice"])
+            with running(retry):
+                while ("alice", "maybe", "queued") not in people.texts("alice", "bob"):
+                    assert retry.process.poll() is None
+                alice.kill()
+                code, err = retry.end()
+    assert (code, "it is queued and will be sent" in err) == (6, True), err
+    assert people.texts("alice", "bob")[-1] == ("alice", "maybe", "queued")
+
+
 def test_changed_key_stops_the_outbox(tmp_path: Path) -> None:
     """A changed key exits with 10; after `trust`, queued lines can be retried, once."""
     registry = Registry(tmp_path / "r")  # a registry of its own, since bob is replaced there
