@@ -2,25 +2,16 @@
 
 from typing import ClassVar
 
-import msgspec
-
 from p2pchat.errors import P2PError
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.state import Security
+from p2pchat.protocol.messages import Message
 
 
-class _Event(msgspec.Struct, frozen=True, eq=False):
-    """Any event. `hidden` fields never appear in `repr`; `uncompared` ones do not count in `==`."""
+class _Event(Message, frozen=True, eq=False):
+    """Any event. Fields named in `uncompared` are ignored by `==`."""
 
-    hidden: ClassVar[frozenset[str]] = frozenset()
     uncompared: ClassVar[frozenset[str]] = frozenset()
-
-    def __repr__(self) -> str:
-        fields = (
-            f"{name}=..." if name in self.hidden else f"{name}={getattr(self, name)!r}"
-            for name in self.__struct_fields__
-        )
-        return f"{type(self).__name__}({', '.join(fields)})"
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self._compared() == other._compared()
