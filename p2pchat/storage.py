@@ -226,8 +226,8 @@ class _Sqlite(Store):
     def quick_transaction(self) -> Iterator[None]:
         """Commit everything or nothing, without waiting for the disk.
 
-        A crash of the process loses nothing. After a power failure the change may be missing, with
-        all later ones that were not waited for either; the file itself stays whole.
+        A crash of the process loses nothing. A power failure may undo the change, and later ones of
+        this kind; it does not damage the file.
         """
         with self.errors():
             self.rows("PRAGMA synchronous = normal")  # has no effect within a transaction
@@ -235,8 +235,10 @@ class _Sqlite(Store):
             with self.transaction():
                 yield
         finally:
-            with self.errors():
+            try:
                 self.rows("PRAGMA synchronous = full")
+            except peewee.DatabaseError:  # a rollback has failed; the next connection is durable
+                self.sqlite.close()
 
     def _likely_cause(self, reason: BaseException) -> str:
         """Return the usual cause of SQLite's error code (https://sqlite.org/rescode.html)."""
@@ -252,7 +254,7 @@ class _Sqlite(Store):
 
 
 class SqliteFile(_Sqlite):
-    """A SQLite file with mode 0600, created if it does not exist; each commit is durable (WAL).
+    """A SQLite file with mode 0600, created if it does not exist; commits are durable (WAL).
 
     `functions`: those that SQL may call, also in triggers.
 

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from peewee import Model, TextField
+from peewee import Model, OperationalError, TextField
 
 from p2pchat.errors import StorageError
 from p2pchat.storage import SqliteFile, try_to_open
@@ -128,5 +128,24 @@ def test_quick_transaction_does_not_wait_for_the_disk(tmp_path: Path) -> None:
     with pytest.raises(StorageError), store.quick_transaction():
         store.rows("INSERT INTO note (text) VALUES ('y'), (NULL)")
     assert synchronous() == full
+    assert Note.select().count(store.database) == 1
+    store.close()
+
+
+def test_quick_transaction_stays_the_exception_after_a_failed_rollback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If SQLite cannot even roll back, later commits still wait for the disk."""
+    store = SqliteFile(tmp_path / "s.sqlite3", (Note,), 1, "")
+
+    def fail(*_: object) -> None:
+        raise OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.sqlite, "rollback", fail)
+        with pytest.raises(StorageError), store.quick_transaction():
+            store.rows("INSERT INTO note (text) VALUES ('y'), (NULL)")
+    assert store.rows("PRAGMA synchronous") == [(2,)]
+    Note.insert(text="x").execute(store.database)
     assert Note.select().count(store.database) == 1
     store.close()

@@ -1,7 +1,7 @@
 """A group whose commands are imported only when they are needed.
 
-`p2p --help` and every single command start faster by that: importing all commands takes longer than
-importing Click. Knows no command; `main` has the table.
+Importing all of them takes as long as importing Click, which every run would pay. Knows no command;
+`main` has the table.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class LazyGroup(click.Group):
         return sorted({*self._places, *super().list_commands(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return the command with that name; None if there is none."""
+        """Return the command with that name, importing it if necessary; None if there is none."""
         if cmd_name in self._places and cmd_name not in self.commands:
             module, _, attribute = self._places[cmd_name].partition(":")
             self.add_command(getattr(import_module(module), attribute), cmd_name)
@@ -32,7 +32,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is named first. Raise NoSuchCommand, with similar names."""
+        """Return the first argument's name, its command, and the rest. Raise NoSuchCommand."""
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:  # Click suggests only what is imported already

@@ -119,7 +119,7 @@ class Link:
         """Whether little is queued; `on_drained` is called when nothing is."""
         return self._transport.queued < SEND_HIGH_WATER
 
-    def take_short_way(
+    def answer_directly(
         self, kind: type[Message], answer: Callable[[bytes, int], bytes | None]
     ) -> None:
         """Pass received bytes to `answer` first, while the remote may send that kind of message.

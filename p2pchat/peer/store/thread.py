@@ -1,8 +1,8 @@
 """One conversation's lines and progress on disk.
 
 Knows neither links nor screens; `chat_session` has the rules. Each call is one transaction, on disk
-when it returns. Statements that run for each line are plain SQL: peewee takes longer to build them
-than SQLite to run them.
+when it returns unless `write` is told otherwise. Statements that run for each line are plain SQL:
+peewee takes longer to build them than SQLite to run them.
 """
 
 import hashlib

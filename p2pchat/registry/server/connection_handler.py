@@ -86,7 +86,7 @@ class Client:
         link.on_message = self._asked
         link.on_closed = self._closed
         if look_ups is not None:
-            link.take_short_way(Search, partial(look_ups.answer, self._session))
+            link.answer_directly(Search, partial(look_ups.answer, self._session))
         _log.info("%s came", self)
 
     def __str__(self) -> str:
