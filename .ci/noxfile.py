@@ -66,6 +66,19 @@ def schedules(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "pytest", "-q", *selected, *tests, external=True, env=more)
 
 
+@nox.session(python=False)
+def benches(session: nox.Session) -> None:
+    """Run the benchmarks briefly: no test runs them, and some had stopped working unnoticed."""
+    session.chdir(ROOT)
+    _python(session, "tests.bench.line", "--lines", "0,1000", "--times", "20")
+    _python(session, "tests.bench.burst", "--lines", "300", "--rounds", "2")
+    _python(session, "tests.bench.frames", "--total", "16777216")
+    _python(session, "tests.bench.history", "--lines", "10000")
+    _python(session, "tests.bench.start_up")
+    _python(session, "tests.bench.listeners")
+    _python(session, "tests.bench.registry", "--quick")
+
+
 @nox.session
 def lowest(session: nox.Session) -> None:
     """Run the tests of the packages with the lowest releases that pyproject.toml admits."""

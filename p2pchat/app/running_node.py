@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from p2pchat.app.profile_home import ProfileHome
 from p2pchat.app.settings import Settings, private_folder
 from p2pchat.app.terminal import notify
-from p2pchat.callbacks import ignore
 from p2pchat.client.socket_client import SocketClient, socket_of
 from p2pchat.errors import AlreadyOnline, LinkLost, Unreachable
 from p2pchat.net.loop import Loop
@@ -177,8 +176,7 @@ def _in_time(loop: Loop, attempt: Callable[[], T]) -> T:
         except _Later as later:
             if loop.now() >= deadline:
                 raise (later.__cause__ or AlreadyOnline(0)) from None
-        timer = loop.call_later(_LOOK_EVERY, ignore)
-        loop.run_until(lambda timer=timer: not timer.live)  # type: ignore[misc]
+        loop.run_for(_LOOK_EVERY)
 
 
 @cache

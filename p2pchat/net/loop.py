@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError, TimedOut
 
 T = TypeVar("T")
@@ -260,6 +261,11 @@ class Loop:
         with self.running():
             while not done():
                 self.run_once()
+
+    def run_for(self, seconds: float) -> None:
+        """Run turns for so many seconds."""
+        timer = self.call_later(seconds, ignore)
+        self.run_until(lambda: not timer.live)
 
     def wait_for(
         self,

@@ -225,3 +225,13 @@ def test_interruption_in_the_last_turn_is_raised_at_its_end(loop: Loop) -> None:
         loop.interrupt()
     loop.call_soon(lambda: None)
     loop.run_until(lambda: loop.idle)
+
+
+def test_run_for_runs_turns_until_the_time_is_over(loop: Loop) -> None:
+    """Callbacks that are due within the time are called, later ones are not."""
+    called: list[str] = []
+    loop.call_soon(lambda: advance(loop, 1.0))
+    loop.call_later(0.5, lambda: called.append("earlier"))
+    loop.call_later(1.5, lambda: called.append("later"))
+    loop.run_for(1.0)
+    assert called == ["earlier"]

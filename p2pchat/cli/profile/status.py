@@ -65,8 +65,7 @@ def _pause() -> None:
     from p2pchat.net.loop import Loop
 
     with closing(Loop()) as loop:
-        timer = loop.call_later(_LOOK_EVERY, lambda: None)
-        loop.run_until(lambda: not timer.live)
+        loop.run_for(_LOOK_EVERY)
 
 
 def _print(

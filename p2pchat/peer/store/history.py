@@ -248,7 +248,7 @@ class History:
                 "INSERT INTO line_grams(line_grams) VALUES ('optimize')",
                 "PRAGMA wal_checkpoint(TRUNCATE)",
             ):
-                self._store.database.execute_sql(statement)  # type: ignore[no-untyped-call]
+                self._store.rows(statement)
         return count
 
 
