@@ -184,7 +184,7 @@ def _begin(ctx: click.Context) -> None:
     if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
         raise UsageError(
             "no command was given, and there is no terminal to ask on",
-            advice="see the commands: p2p --help",
+            advice="p2p --help lists the commands",
         )
     from p2pchat.cli.person import join
     from p2pchat.cli.person.onboarding import begin
