@@ -105,7 +105,7 @@ def test_completion_history_and_mistakes(person: Person) -> None:
     alice.wait_until(lambda: alice.prompt_line == "alice> /chat bob")
     alice.type("\x15")
     alice.enter("/chta bob")
-    alice.wait_for("there is no command /chta; nothing was sent; try: did you mean /chat")
+    alice.wait_for("there is no command /chta; nothing was sent; likely: did you mean /chat")
     alice.type("\x1b[A\x1b[A")
     alice.wait_until(lambda: alice.prompt_line == "alice> /search bob")
     alice.type("\x15")

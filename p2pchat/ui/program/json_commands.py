@@ -105,7 +105,7 @@ def understand(fields: Mapping[str, Any]) -> JsonOrder:
     word = fields.get("command")
     row = ROWS.get(word) if isinstance(word, str) else None
     if row is None:
-        raise UsageError(f"there is no command {word!r}", advice=_meant(str(word), list(ROWS)))
+        raise _unknown(f"there is no command {word!r}", str(word), list(ROWS))
     given = {name: value for name, value in fields.items() if name not in {"command", "id"}}
     _check(str(word), row, given)
     values = {_MEANS.get(name, name): _clean(value) for name, value in given.items()}
@@ -116,8 +116,7 @@ def _check(word: str, row: CommandFields, given: Mapping[str, Any]) -> None:
     known = row.required + row.optional
     for name, value in given.items():
         if name not in known:
-            advice = _meant(name, list(known)) if known else "leave it out"
-            raise UsageError(f"{word} takes no {name!r}", advice=advice)
+            raise _unknown(f"{word} takes no {name!r}", name, list(known))
         try:
             msgspec.convert(value, _TYPES[_MEANS.get(name, name)])
         except msgspec.ValidationError as error:
@@ -149,6 +148,8 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def _meant(word: str, known: list[str]) -> str:
+def _unknown(what: str, word: str, known: list[str]) -> UsageError:
     near = nearest(word, known)
-    return f"did you mean {near!r}?" if near else f"one of {', '.join(known)}"
+    if near:
+        return UsageError(what, likely=f"did you mean {near!r}?")
+    return UsageError(what, advice=f"one of {', '.join(known)}" if known else "leave it out")

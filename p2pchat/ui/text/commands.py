@@ -223,5 +223,8 @@ def _unknown(word: str) -> UsageError:
     if word in ELSEWHERE:
         return UsageError(f"there is no command /{word} here", advice=ELSEWHERE[word])
     near = nearest(word, (*_BY_WORD, *SAME))
-    advice = f"did you mean /{SAME.get(near, near)}?" if near else "/help lists the commands"
-    return UsageError(f"there is no command /{word}; nothing was sent", advice=advice)
+    return UsageError(
+        f"there is no command /{word}; nothing was sent",
+        likely=near and f"did you mean /{SAME.get(near, near)}?",
+        advice="" if near else "/help lists the commands",
+    )

@@ -71,10 +71,10 @@ def test_mistyped_word_gets_a_suggestion() -> None:
     """Suggest the closest command or field."""
     with pytest.raises(UsageError) as caught:
         understand({"command": "sned"})
-    assert caught.value.advice == "did you mean 'send'?"
+    assert caught.value.likely == "did you mean 'send'?"
     with pytest.raises(UsageError) as caught:
         understand({"command": "send", "too": "bob"})
-    assert caught.value.advice == "did you mean 'to'?"
+    assert caught.value.likely == "did you mean 'to'?"
 
 
 def test_any_id_can_be_repeated() -> None:

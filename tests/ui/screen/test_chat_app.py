@@ -107,7 +107,7 @@ def test_mistake_is_reported_and_does_nothing(world: World) -> None:
         "* you are in no chat; try: /chat NAME starts one",
         "* there is no call to answer",
         "* you are in no chat",
-        "* there is no command /lave; nothing was sent; try: did you mean /leave?",
+        "* there is no command /lave; nothing was sent; likely: did you mean /leave?",
         "* 'al\ufffdice' is not a valid username; likely: a name has " + rule,
     ]
     assert not app.done
