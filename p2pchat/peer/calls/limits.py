@@ -12,9 +12,9 @@ class PeerLimits:
     contact's connection back is one such link.
     """
     silent_links_per_host: int = 8
-    """The same, from one IPv4 address or one IPv6 /64 network."""
+    """The same, from one IPv4 address or one IPv6 /64 network. Beyond it, new links are closed."""
     speak_timeout: float = 30.0
-    """Seconds until a silent link is closed, unless links of its host may be silent."""
+    """Until a silent link is closed, unless links of its host may be silent."""
     handshake_bytes: int = 64 * 1024
     """Bytes received on a link that has not proved a key yet."""
     pending_calls: int = 8
