@@ -119,7 +119,7 @@ class LinkLost(P2PError):
     """
 
     exit_code = 3
-    meaning = "a connection broke"
+    meaning = "a connection broke, or the other side closed it"
 
     def __init__(self, what: str, *, unsent: int = 0, likely: str = "", advice: str = "") -> None:
         super().__init__(what, likely=likely, advice=advice)

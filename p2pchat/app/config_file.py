@@ -43,8 +43,12 @@ class Key(NamedTuple):
 
 
 KEYS: Final = (
-    Key("registry", "p2p://localhost", "the registry's join link; separate several with commas"),
-    Key("peer-host", None, "where to accept calls; all addresses of this machine if unset"),
+    Key(
+        "registry",
+        "p2p://localhost",
+        "join links, with commas between; if unset: the registry used last",
+    ),
+    Key("peer-host", None, "where to accept calls; see p2p login --help for the default"),
     Key("peer-port", 0, "the port for calls; 0: any free one"),
     Key("allow-original", False, "also accept calls from users of the original system, in clear"),
     Key("keep-days", None, "delete finished lines after so many days", kind=float),
@@ -57,7 +61,7 @@ KEYS: Final = (
     Key(
         "prompt.notifications",
         "off",
-        "notify then through the terminal, by OSC 9 (iTerm2, kitty) or 777 (rxvt, foot)",
+        "notifications by the terminal: OSC 9 (iTerm2, kitty) or 777 (rxvt, foot)",
         ("off", "osc9", "osc777"),
     ),
     Key(

@@ -40,7 +40,7 @@ registry: Decorator = click.option(
     "--registry",
     metavar="URL",
     help="The registry's join link, p2p://HOST[:7117][#FINGERPRINT], or original://HOST."
-    "  [env: P2P_REGISTRY; default: this machine's]",
+    "  [env: P2P_REGISTRY; default: the one used last, else this machine's]",
 )
 
 password_file: Decorator = click.option(
@@ -68,7 +68,8 @@ database: Decorator = click.option(
     metavar="URL",
     envvar="P2P_SERVE_DATABASE",
     show_envvar=True,
-    help="URL of a database that several registries share.  [default: a file in --data-dir]",
+    help="postgresql:// URL of a database that several registries share."
+    "  [default: a file in --data-dir]",
 )
 
 

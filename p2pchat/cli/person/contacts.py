@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     p2p contacts
     p2p contacts --json
 
-    Your node knows who is online; without one, the list shows when contacts were last seen.
+    Your node knows who is online; without one, the list shows when each last wrote.
     """
 )
 @options.registry

@@ -188,7 +188,7 @@ def cancel(given: tuple[Settings, str | None], user: str, me: str | None) -> Non
 @outbox.command(
     help="""Resend messages to USER that have failed or may be lost.
 
-    They are encrypted to the key that USER has now.
+    They are sent only to the key that USER has now.
 
     These are cancelled messages, those for an older key, and those that USER's disk may have lost.
     USER sees no message twice.

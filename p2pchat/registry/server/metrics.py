@@ -87,7 +87,7 @@ class Metrics:
             answers.add_metric([asked, outcome], count)
         yield answers
         refusals = CounterMetricFamily(
-            "p2pchat_refusals", "Requests refused by a limit.", labels=["limit"]
+            "p2pchat_refusals", "Requests and connections refused, by limit.", labels=["limit"]
         )
         for limit, count in sorted(self._tally.refusals.items()):
             refusals.add_metric([limit], count)

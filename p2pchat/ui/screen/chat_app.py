@@ -351,7 +351,7 @@ class ChatApp:
             no_chat = UsageError("you are in no chat", advice="/chat NAME starts one")
             self._not_said(meant.text, no_chat)
         elif meant.to not in {"", self.front}:
-            moved = UsageError(f"it was typed for {meant.to}, whose chat is no longer open")
+            moved = UsageError(f"it was typed for {meant.to}, whose chat is no longer in front")
             self._not_said(meant.text, moved)
         else:
             self._said.say(self.front, meant.text)
