@@ -228,7 +228,7 @@ class TimedOut(P2PError):
 
 
 class NotTrusted(P2PError):
-    """A registry or a contact has another key than the known one."""
+    """The key of a registry or a contact differs from the known one."""
 
     exit_code = 10
     meaning = "the key of a registry or a contact differs from the known one"

@@ -59,7 +59,7 @@ def test_hook_from_the_configuration_file(people: People, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("hook", "why"),
     [
-        ("mesage=x", "there is no event 'mesage'"),
+        ("mesage=x", "there is no hook event 'mesage'"),
         ("message", "is not of the form EVENT='COMMAND ...'"),
         ("message=", "the hook for message is empty"),
     ],

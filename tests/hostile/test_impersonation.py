@@ -123,7 +123,7 @@ def test_impostor_cannot_plant_a_key(world: World) -> None:
     impersonate(world, alice, "bob")
     (refused,) = [e for e in alice.told() if isinstance(e, CallerRefused)]
     assert isinstance(refused.error, NotTrusted)
-    assert "another key than the one we know" not in refused.error.what
+    assert "a different key from the one we know" not in refused.error.what
     assert "it is not bob" in refused.error.what
     assert "trust" not in refused.error.advice
     assert alice.node.contacts.get("bob") == before
@@ -147,7 +147,7 @@ def test_new_key_published_by_the_registry_is_offered(world: World) -> None:
     new_bob.node.call("alice")
     world.settle()
     (refused,) = [e for e in alice.told() if isinstance(e, CallerRefused)]
-    assert "the registry says that bob has another key" in refused.error.what
+    assert "the registry says that bob has a different key" in refused.error.what
     assert alice.node.contacts.other_number("bob")
 
 

@@ -144,7 +144,7 @@ def test_changed_key_of_a_caller_is_refused(world: World) -> None:
     assert isinstance(last_failure(new_alice), CallRejected)
     (refused,) = bob.told()
     assert isinstance(refused, CallerRefused)
-    assert "another key than the one we know" in refused.error.what
+    assert "a different key from the one we know" in refused.error.what
 
 
 def test_verification_ends_only_with_a_new_key(world: World) -> None:

@@ -111,7 +111,7 @@ def test_first_contact_is_reported_and_a_change_is_refused(registry: Serve, tmp_
             arguments.insert(1, "alice")
         code, _, err = run(*arguments, env=env)
         assert code == 10, (command, err)
-        assert "shows another key" in err
+        assert "presents a different key" in err
         assert "join link" in err
     other.kill()
 

@@ -57,7 +57,7 @@ def pinned_key(url: RegistryUrl, profile: Profile) -> str | None:
 
 
 def check_link(url: RegistryUrl, profile: Profile) -> None:
-    """Raise NotTrusted if a join link gives another key than the pinned one.
+    """Raise NotTrusted if a join link names a different key from the pinned one.
 
     Anyone can write a join link: it introduces an unknown registry, but does not replace the key of
     a known one.
@@ -65,7 +65,7 @@ def check_link(url: RegistryUrl, profile: Profile) -> None:
     pinned = profile.pinned_registry(str(url))
     if url.fingerprint is not None and pinned is not None and pinned != url.fingerprint:
         raise NotTrusted(
-            f"the link names another key of the registry at {url.address} than the one we know",
+            f"the link names a different key for the registry at {url.address}",
             likely="the registry was set up again, or the link is not from its operator",
             advice="ask its operator through another channel; at a terminal, the command then asks"
             " whether to trust the new key",
@@ -190,7 +190,7 @@ class MachineDialer:
 
     def _another_key(self) -> NotTrusted:
         return NotTrusted(
-            f"the registry at {self.url.address} shows another key than the one we know",
+            f"the registry at {self.url.address} presents a different key from the one we know",
             likely="it was set up again, or another machine is between you and it",
             advice="ask its operator for the join link, and pass it as --registry",
         )

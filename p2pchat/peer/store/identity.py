@@ -75,7 +75,7 @@ def safety_number(ours: bytes, theirs: bytes) -> str:
 def another_key(contact: str) -> NotTrusted:
     """Return the error for a contact whose published key is not the pinned one."""
     return NotTrusted(
-        f"the registry says that {contact} has another key than the one we know",
+        f"the registry says that {contact} has a different key from the one we know",
         likely=f"{contact} has a new profile or machine, or the registry is lying",
         advice=f"ask {contact} through another channel; /trust {contact}, or p2p trust {contact},"
         " shows the new key's number",

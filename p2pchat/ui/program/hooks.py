@@ -160,7 +160,7 @@ def parse_hooks(commands: Commands) -> dict[str, tuple[str, ...]]:
         if event not in names:
             near = nearest(event, names)
             advice = f"{near}='{command}'" if near else f"one of {', '.join(names)}"
-            raise UsageError(f"there is no event {event!r} to run a hook at", advice=advice)
+            raise UsageError(f"there is no hook event {event!r}", advice=advice)
         try:
             words = shlex.split(command) if isinstance(command, str) else list(command)
         except ValueError as error:

@@ -66,7 +66,7 @@ def _waiting(contact: ListedContact) -> str:
     """Return how many lines are queued, and since when."""
     if not contact.waiting:
         return ""
-    count = f"{contact.waiting} wait{'s' if contact.waiting == 1 else ''}"
+    count = f"{contact.waiting} queued"
     return f"{count} since {_day(contact.waiting_since)}" if contact.waiting_since else count
 
 

@@ -216,13 +216,13 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
     """Return the text of an event, without a mark."""
     match event:
         case LoggedIn(username, registry, listening, machine):
-            by = f" by way of {machine}" if machine else ""
+            by = f" through {machine}" if machine else ""
             return [f"logged in as {username} at {registry}{by}, listening on {listening}"]
         case RegistryLost(error, retry_in):
             why = error_sentence(error) if isinstance(error, LinkLost) else error.what
             return [f"registry lost: {why}; trying again in {retry_in:.0f} s"]
         case RegistryBack(registry, machine):
-            by = f" by way of {machine}" if machine else ""
+            by = f" through {machine}" if machine else ""
             return [f"registry is back: logged in again at {registry}{by}"]
         case Found(username, None):
             return [f"{username} is offline"]
@@ -263,15 +263,15 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             return [_missing(contact, count, ours=ours)]
         case QuotaFull(contact, lines, size):
             return [
-                f"{contact} has {lines} unread lines here ({size // 1024} KiB): no more are taken"
-                f" until you read some: /chat {contact}"
+                f"{contact} has {lines} unread lines here ({size // 1024} KiB): no more are"
+                f" accepted until you read some: /chat {contact}"
             ]
         case OutboxFailed(contact, error, count):
             failed = f"{counted(count)} to {contact} will not be delivered: {error.what}"
             return [f"{failed}: /outbox"]
         case Overdue(contact, since):
             when = dt.datetime.fromtimestamp(since / 1000, tz=dt.UTC).astimezone()
-            return [f"a line to {contact} waits since {when:%A %H:%M}: /outbox"]
+            return [f"a line to {contact} has been queued since {when:%A %H:%M}: /outbox"]
         case NotKept(contact, error, texts):
             return [
                 *(f"not sent to {contact}: {text}" for text in texts),

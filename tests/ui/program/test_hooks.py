@@ -174,8 +174,8 @@ def test_missing_program_is_reported(hook_folder: HookFolder) -> None:
 @pytest.mark.parametrize(
     ("event", "command", "why", "advice"),
     [
-        ("mesage", "x", "there is no event 'mesage' to run a hook at", "message='x'"),
-        ("answer", "x", "there is no event 'answer' to run a hook at", "one of logged_in, "),
+        ("mesage", "x", "there is no hook event 'mesage'", "message='x'"),
+        ("answer", "x", "there is no hook event 'answer'", "one of logged_in, "),
         ("message", "echo 'hi", "the hook for message: no closing quotation", ""),
         ("message", "  ", "the hook for message is empty", "name a program"),
     ],

@@ -521,7 +521,7 @@ def test_command_sees_the_line_before_it(secure_world: World) -> None:
         app.submit(line)
     secure_world.settle()
     assert sum("for later" in line for line in screen.lines) == 2
-    assert "1 waits" in screen.lines[-1]
+    assert "1 queued" in screen.lines[-1]
 
 
 def test_answers_of_a_script_are_in_order(secure_world: World) -> None:

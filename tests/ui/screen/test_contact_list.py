@@ -25,11 +25,11 @@ def test_unread_then_online_then_latest() -> None:
         ListedContact("mallory", "unverified", online=False, last_at=now - 90_000, blocked=True),
     ]
     assert contact_lines(rows) == [
-        "bob      online     2 unread           verified",
-        "erin     online               4 wait   unverified",
-        "mallory  1 min ago                     unverified, blocked",
-        "carol    3 h ago              1 waits  unverified",
-        "dave     offline                       unverified",
+        "bob      online     2 unread            verified",
+        "erin     online               4 queued  unverified",
+        "mallory  1 min ago                      unverified, blocked",
+        "carol    3 h ago              1 queued  unverified",
+        "dave     offline                        unverified",
     ]
 
 
@@ -41,7 +41,7 @@ def test_waiting_since_is_a_weekday_or_a_date() -> None:
         (line,) = contact_lines(
             [ListedContact("bob", "unverified", waiting=1, waiting_since=since)]
         )
-        assert re.fullmatch(rf"bob  1 waits since {shown}  unverified", line)
+        assert re.fullmatch(rf"bob  1 queued since {shown}  unverified", line)
 
 
 def test_presence_is_omitted_without_a_node() -> None:
@@ -69,8 +69,8 @@ def test_contacts_command_and_its_synonyms(secure_world: World, word: str) -> No
     world.settle()
     app.submit(f"/{word}")
     world.settle()
-    assert re.fullmatch(r"\* bob  offline  1 waits since \d\d:\d\d  unverified", screen.lines[-1])
+    assert re.fullmatch(r"\* bob  offline  1 queued since \d\d:\d\d  unverified", screen.lines[-1])
     world.kill_registry()
     app.submit(f"/{word}")
     world.settle()
-    assert re.fullmatch(r"\* bob  1 waits since \d\d:\d\d  unverified", screen.lines[-1])
+    assert re.fullmatch(r"\* bob  1 queued since \d\d:\d\d  unverified", screen.lines[-1])

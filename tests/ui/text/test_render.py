@@ -64,8 +64,8 @@ CASES: list[tuple[Event, list[str]]] = [
     (
         QuotaFull("bob", 5, 70_000),
         [
-            "* bob has 5 unread lines here (68 KiB): no more are taken until you read some:"
-            " /chat bob"
+            "* bob has 5 unread lines here (68 KiB): no more are accepted until you read"
+            " some: /chat bob"
         ],
     ),
     (CallFailed("bob", CallRejected("bob rejected your request")), ["* bob rejected your request"]),
