@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from p2pchat.cli.docs.examples import subcommands
 from p2pchat.cli.main import cli
 from p2pchat.version import __version__
 from tests.programs import Serve, running
@@ -39,7 +40,7 @@ def run(tmp_path: Path) -> Run:
 
 def test_help_shows_examples_first(run: Run) -> None:
     """Each command has -h and --help, with examples before the options."""
-    for command in ([], *([name] for name in cli.commands)):
+    for command in ([], *([name] for name in subcommands(cli))):
         for flag in ("-h", "--help"):
             result = run(*command, flag)
             assert result.exit_code == 0

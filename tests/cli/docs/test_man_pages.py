@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from p2pchat.cli.docs.examples import subcommands
 from p2pchat.cli.docs.man_pages import pages
 from p2pchat.cli.main import cli
 
@@ -21,7 +22,7 @@ def test_committed_pages_are_current() -> None:
 
 def test_every_command_has_a_page() -> None:
     """Each command and subcommand has a page with its description and options."""
-    assert {f"p2p-{name}.1" for name in cli.commands} <= PAGES.keys()
+    assert {f"p2p-{name}.1" for name in subcommands(cli)} <= PAGES.keys()
     page = PAGES["p2p-users-import.1"]
     assert "username password" in page
     assert r"\fB\-\-data\-dir\fR FOLDER" in page
