@@ -38,18 +38,18 @@ class ClusterNode:
         )
         table = PresenceStore(store, node, lease)
         self.cluster = Cluster(loop, self._worker, table, presence, lists, node=node, lease=lease)
-        self._bulletin: NotifyListener | None = None
+        self._listener: NotifyListener | None = None
 
     def begin(self, join: str) -> None:
         """Take a lease and begin to listen. Raise StorageError."""
         self.cluster.begin(join)
         cluster = self.cluster
-        self._bulletin = NotifyListener(
+        self._listener = NotifyListener(
             self._loop, self._worker, self._url, cluster.hear, cluster.listening
         )
 
     def close(self, timeout: float) -> None:
         """Stop listening, and wait up to `timeout` seconds for pending writes."""
-        if self._bulletin is not None:
-            self._bulletin.close()
+        if self._listener is not None:
+            self._listener.close()
         self._worker.close(timeout)
