@@ -1,8 +1,8 @@
-"""One node of a cluster that shares a database: looks up users of other nodes there, handles their
-notifications, and renews the lease that keeps this node's published entries valid.
+"""One node of a cluster that shares a database.
 
-Runs on the loop and never blocks. While the database is unavailable, this node's users stay online,
-and searches for other users are answered with SlowDown.
+Looks up users of other nodes there, handles their notifications, and renews the lease that keeps
+this node's published entries valid. Runs on the loop and never blocks. While the database is
+unavailable, this node's users stay online, and searches for other users are answered with SlowDown.
 """
 
 import logging
@@ -129,15 +129,17 @@ class Cluster:
     def announced(
         self, online_session: OnlineSession, answer: Callable[[bool], Message]
     ) -> Deferred:
-        """Answer once the ports are published and other nodes can find the user, or publishing
-        failed.
+        """Return a deferred answer that comes once the announced ports are published.
 
-        If another user has the port, the announcement is withdrawn, even if the client was already
-        answered with SlowDown; otherwise only this node would find the user there.
+        If publishing fails or takes too long, the answer is SlowDown. If another user has the port,
+        the announcement is withdrawn, even after SlowDown; otherwise only this node would find the
+        user there.
         """
         asked = online_session.port, online_session.clear_port
 
         def begin(say: Callable[[Message], None]) -> None:
+            """Publish the ports; call `say` with the answer once, in time."""
+
             def outcome(published: Published | None) -> None:
                 now = online_session.port, online_session.clear_port
                 if published is Published.PORT_TAKEN and now == asked:
@@ -195,10 +197,10 @@ class Cluster:
             self._worker.submit(partial(self._table.shut_out, here, with_token), shut_out, failed)
 
     def _see_where_they_are(self, usernames: list[str]) -> None:
-        """Tell watchers where users of other nodes are, according to the table; retry on failure.
+        """Read where these users are from the table, and send it to their watchers here.
 
-        Notifications alone are not enough: one may arrive while this node still considers the user
-        its own.
+        Users who are online at this node are left out. A failure is retried. Notifications alone
+        are not enough: one may arrive while this node still considers the user its own.
         """
         watched = set(self._presence.watched)
         wanted = {n for n in usernames if n in watched and self._presence.find(n) is None}

@@ -16,8 +16,9 @@ _MOST_BYTES: Final = 7_900
 
 
 class Moved(msgspec.Struct, frozen=True, tag="moved"):
-    """A user of that node went online, moved or went offline; `found` is the new search result at a
-    secure listener.
+    """A user of `node` went online, moved or went offline.
+
+    `found` is the new search result at a secure listener.
     """
 
     username: str

@@ -127,7 +127,7 @@ class Publisher:
         self._write()
 
     def _note(self, name: str, online_session: OnlineSession | None, outcome: Published) -> None:
-        """Remember what other nodes can see now."""
+        """Remember what other nodes can see now; disconnect a user who is at another node."""
         if online_session is not None and outcome is Published.KEPT:
             self._published[name] = online_session
             return

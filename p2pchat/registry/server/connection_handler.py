@@ -1,6 +1,6 @@
-"""One client's link at a listener of the registry: passes requests to the service, and answers back
-in order.
+"""One client's link at a listener of the registry.
 
+Passes requests to the service, and sends the answers back in order.
 Logs connections, logins and disconnections, never a password or a message.
 """
 

@@ -45,9 +45,7 @@ class Metrics:
         self._look_again()
 
     def page(self) -> bytes:
-        """Return the metrics in Prometheus' text format, and restart the measurement of the loop's
-        lag.
-        """
+        """Return the metrics in Prometheus' text format, and reset the greatest lag of the loop."""
         page = generate_latest(self._registry)
         self._most_late = 0.0
         return bytes(page)

@@ -113,8 +113,9 @@ class Server:
         self._new_connections.change(new / MINUTE, new)
 
     def stop(self, on_stopped: Callable[[], None]) -> None:
-        """Accept no more connections, send the pending answers, close everything, then call
-        `on_stopped`.
+        """Stop accepting, send the pending answers and close everything; then call `on_stopped`.
+
+        Connections that are still open after STOP_TIMEOUT are closed without their answers.
         """
         if self._on_stopped is not None:
             return
@@ -180,7 +181,7 @@ class Server:
         return opened
 
     def _admit(self, on_transport: OnTransport, transport: Wire) -> None:
-        """Accept a connection, and count it until `forget` or the end of the handshake."""
+        """Accept a connection, and count it until `_forget` or a failed handshake."""
         host = transport.remote.host
         too_fast = self._new_connections.take(group_of(host), self._loop.now())
         if too_fast or not self._connections.open(host):

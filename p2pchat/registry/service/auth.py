@@ -249,6 +249,7 @@ class Authentication:
             return self._accounts.redeem_token(token, username, standing)
 
         def checked(found: str | None) -> Message:
+            """Return the answer; `found` is the token for the next login, None if refused."""
             if found is None:
                 return LoginResult(Outcome.FAIL, Reason.BAD_TOKEN)
             if self._was_logged_out(username, since=before):
@@ -279,6 +280,7 @@ class Authentication:
             return match if kept else None
 
         def checked(match: Match | None) -> Message:
+            """Return the answer; `match` is None if name and password do not match."""
             if match is None or not (client_session.secure or _may_be_in_clear(match.standing)):
                 return LoginResult(Outcome.FAIL, Reason.WRONG_PASSWORD)
             self._tries.succeeded(username, client_session.host, self._now())
@@ -362,7 +364,10 @@ class Authentication:
         return len(hang_ups)
 
     def _was_logged_out(self, username: str, *, since: int) -> bool:
-        """Return whether the user was logged out since then, which makes a check outdated."""
+        """Return whether the user was logged out after a check began, which makes it outdated.
+
+        `since` is the value of `_log_out_count` when the check began.
+        """
         return self._log_outs.get(username, 0) > since
 
     def _log_out_others(self, client_session: ClientSession, username: str) -> None:

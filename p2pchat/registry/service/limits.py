@@ -1,7 +1,7 @@
 """Rate limits of the registry: the numbers, open connections, wrong passwords.
 
-Pure: the time is passed in. Addresses are grouped by `group_of`. No account is locked by its name
-alone, so an attacker who guesses passwords elsewhere cannot lock its owner out.
+Does no I/O: the time is a parameter. Addresses are grouped by `group_of`. No account is locked by
+its name alone, so an attacker who guesses passwords elsewhere cannot lock its owner out.
 """
 
 from collections import Counter, OrderedDict

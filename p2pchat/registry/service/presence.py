@@ -27,8 +27,9 @@ OFFLINE: Final = SearchResult(Presence.OFFLINE)
 
 
 class Whereabouts(NamedTuple):
-    """The search results for a user: `found` at a secure listener, `found_in_clear` at the original
-    one.
+    """The search results for a user at the listeners.
+
+    `found` is for a secure listener, `found_in_clear` for the original one.
     """
 
     found: SearchResult
@@ -189,7 +190,7 @@ class PresenceTable:
         self._changed(online_session)
 
     def watch(self, watcher: Hashable, usernames: tuple[str, ...], on_moved: OnMoved) -> None:
-        """Subscribe to these users too, up to the limit in total."""
+        """Subscribe the watcher to these users too, up to MOST_WATCHED_IN_ALL in total."""
         watched = self._watched.setdefault(watcher, set())
         for username in usernames:
             if len(watched) >= MOST_WATCHED_IN_ALL:

@@ -124,7 +124,7 @@ class Service:
         return online_session.found_in_clear if online_session is not None else None
 
     def take_searches(self, client_session: ClientSession, count: int) -> bool:
-        """Count so many searches for users who are online, against the limits and for operators.
+        """Count `count` searches for online users, against the limits and in the metrics.
 
         Return False, and count none, if a limit admits fewer.
         """

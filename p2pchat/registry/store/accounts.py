@@ -59,10 +59,10 @@ class Match(NamedTuple):
 
 
 class Accounts:
-    """The accounts of one registry. Every method blocks (call it on a worker thread) and may raise
-    StorageError.
+    """The accounts of one registry.
 
-    `wall_clock` returns seconds since the epoch, because tokens outlive the process.
+    Every method blocks (call it on a worker thread) and may raise StorageError. `wall_clock`
+    returns seconds since the epoch, because tokens outlive the process.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class Accounts:
     def enrol(
         self, username: str, password_hash: str, standing: AccountPolicy, token: str = ""
     ) -> bool:
-        """Store the key that the account logged in with, and its new token (if any).
+        """Store the policy that the account logged in with, and its new token (if any).
 
         A different key ends the old key's tokens; expired tokens are deleted. Return False without
         any change if the hash is no longer the account's, or the account is disabled.
@@ -178,13 +178,12 @@ class Accounts:
             stale.execute(self._store.database)
 
     def redeem_token(self, token: str, username: str, standing: AccountPolicy) -> str | None:
-        """Return the token for the next login, or None if this one is invalid for that account and
-        key.
+        """Return the token for the next login; None if this one is not valid.
 
-        Once a day the returned token is a new one. The old one stays valid until the new one is
-        first used (the answer may be lost), and for _GRACE_S after that. Most logins write nothing,
-        so that ten thousand clients reconnecting at once wait for no commit, and a failing disk
-        locks out no client with a valid token.
+        A token is valid for one account and one key. Once a day the returned token is a new one.
+        The old one stays valid until the new one is first used (the answer may be lost), and for
+        _GRACE_S after that. Most logins write nothing, so that ten thousand clients reconnecting at
+        once wait for no commit, and a failing disk locks out no client with a valid token.
         """
         now = int(self._wall_clock())
         found = (
@@ -220,7 +219,10 @@ class Accounts:
         username: str,
         standing: AccountPolicy,
     ) -> None:
-        """Store a token's successor and the policy; end the token that it replaced itself."""
+        """Store a token's successor and the policy.
+
+        The token that it has replaced itself expires after _GRACE_S.
+        """
         last = int(self._wall_clock()) + _GRACE_S
         changed = Account.update(**standing._asdict()).where(Account.username == username)
         with self._store.transaction():

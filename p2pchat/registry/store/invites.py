@@ -17,10 +17,9 @@ _CODE_BYTES: Final = 10  # 80 bits; the listener limits guesses
 
 
 class Invites:
-    """The invitations in the registry's database `store`. Every method blocks and may raise
-    StorageError.
+    """The invitations in the registry's database `store`.
 
-    `wall_clock` returns seconds since the epoch.
+    Every method blocks and may raise StorageError. `wall_clock` returns seconds since the epoch.
     """
 
     def __init__(self, store: Store, wall_clock: Callable[[], float] = time.time) -> None:

@@ -1,4 +1,7 @@
-"""The registry's tables, the same on SQLite and PostgreSQL; `storage` binds them to a database."""
+"""The registry's tables, the same on SQLite and PostgreSQL.
+
+They are not bound to a database; see `storage`.
+"""
 
 from peewee import (
     BigIntegerField,
