@@ -55,10 +55,10 @@ class Node:
     """Our own end, from `start` to `stop`.
 
     `peer_host` None: the peer server listens on loopback for a registry on this machine, otherwise
-    on every interface. `wait_for_registry`: if the profile has a token for the registry, `start`
-    works without it too; lines are queued until it can be reached. `on_changed` is called whenever
-    more can be sent than before, or the state has changed without an event. Methods raise
-    UsageError if the call makes no sense now, and StorageError.
+    on every interface. `wait_for_registry`: if the profile has a token for the registry, a registry
+    that cannot be reached at the start is retried; lines are queued meanwhile. `on_changed` is
+    called whenever more can be sent than before, or the state has changed without an event. Methods
+    raise UsageError if the call makes no sense now, and StorageError.
     """
 
     def __init__(
@@ -284,7 +284,10 @@ class Node:
         return self.key_changed(username)
 
     def key_changed(self, username: str) -> int:
-        """Close a link with the contact's old key; return the number of lines queued for it."""
+        """End a conversation with the contact's old key.
+
+        Lines queued for it are marked failed; return their number.
+        """
         self.conversations.drop(username)
         key = self.contacts.get(username).key
         return self.history.drop_queued(username, other_than=key)
@@ -301,7 +304,7 @@ class Node:
         (self._clear if call.key is None else self._usual).take_call(call)
 
     def _service_of(self, contact: str) -> ChatService:
-        """Return the service for a contact: the original one if they are talking in clear."""
+        """Return the service for a contact: the original one in a chat or call in clear."""
         return self._clear if self._clear.is_with(contact) else self._usual
 
     def _caller(self, username: str) -> str:
@@ -320,7 +323,7 @@ class Node:
         self.on_changed()
 
     def _tell(self, event: Event) -> None:
-        """Remember the users named in events, and pass the event on."""
+        """Follow changes of the session, remember users found or called, and pass the event on."""
         match event:
             case LoggedIn(username):
                 self._remember(self._profile.note_account, username)

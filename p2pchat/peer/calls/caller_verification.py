@@ -33,7 +33,7 @@ PATIENCE: Final = 150.0
 
 
 class CallerVerification:
-    """Callers being verified; each ends in `on_welcome(call)` or is refused."""
+    """Callers being verified; each ends in `on_welcome(call)`, or is refused or hung up on."""
 
     def __init__(
         self,
@@ -147,7 +147,10 @@ class CallerVerification:
                 self._on_event(Joined(call.contact))
 
     def _has_joined(self, call: IncomingCall) -> bool:
-        """Return whether a caller has just redeemed an invitation of ours."""
+        """Redeem the invitation that a caller shows; return whether it made them a contact.
+
+        That is not so if it is not valid, or if an invitation was redeemed before.
+        """
         if not call.invitation or call.key is None or self._contacts.get(call.contact).invited:
             return False
         return self._contacts.redeem(call.invitation, call.contact, call.key)

@@ -140,7 +140,10 @@ class IncomingCall:
 
 
 def pause_after(error: P2PError) -> float | None:
-    """Return the seconds until the contact may be called again; None: at the next opportunity."""
+    """Return the seconds until a contact may be called again after that error.
+
+    None: at the next opportunity.
+    """
     return {ContactBusy: 30.0, TimedOut: 600.0}.get(type(error))
 
 

@@ -11,8 +11,9 @@ from p2pchat.protocol.client.state import ChatState
 
 
 class ChatService(Protocol):
-    """Chats of one dialect. Methods raise UsageError if the call makes no sense now, and
-    StorageError.
+    """Chats of one dialect.
+
+    Methods raise UsageError if the call makes no sense now, and StorageError.
     """
 
     @property
@@ -52,7 +53,7 @@ class ChatService(Protocol):
         """Stop reading from a contact while the client that reads its lines is behind."""
 
     def take_call(self, call: IncomingCall) -> None:
-        """Handle a call from a user whose name has been verified."""
+        """Handle a call that CallerVerification has passed on."""
 
     def close(self) -> None:
-        """Leave all chats and refuse waiting callers."""
+        """Leave all chats, and refuse or hang up on waiting callers."""

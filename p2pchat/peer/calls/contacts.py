@@ -64,9 +64,10 @@ class Contacts:
         return self._profile.known_names(self._registry)
 
     def key_to_call(self, username: str, published: bytes | None) -> bytes:
-        """Return the key that the contact must prove. Raise NotTrusted if none or another one.
+        """Return the key that the contact must prove.
 
-        `published` is the key that the registry gives; it never replaces a pinned one.
+        `published` is the key that the registry gives; it never replaces a pinned one. Raise
+        NotTrusted if it differs from the pinned one, or no key is known.
         """
         pinned = self.get(username).key
         if published is None and pinned is None:
@@ -94,7 +95,8 @@ class Contacts:
     def meet(self, username: str, found: SearchResult) -> bytes:
         """Pin the key of a user who was looked up, unless one is pinned; return the pinned key.
 
-        Raise P2PError if the user has no key, or another one.
+        Raise NoSuchUser, or NotTrusted if the user has no key or another one, or can only chat in
+        clear.
         """
         if found.presence is Presence.NOT_FOUND:
             raise self.no_such_user(username)
@@ -144,9 +146,10 @@ class Contacts:
         )
 
     def redeem(self, secret: str, username: str, key: bytes) -> bool:
-        """Return whether `secret` is that of a valid invitation of ours.
+        """Use an invitation of ours for a user who shows its secret; return whether it is valid.
 
-        If it is, the user's key is pinned as verified.
+        Then the user's key is pinned as verified, and the contact accepted. No invitation is valid
+        for a user with another pinned key.
         """
         contact = self.get(username)
         if contact.key not in {None, key} or not self._profile.use_invitation(
@@ -165,7 +168,7 @@ class Contacts:
         return Security.VERIFIED if self.get(username).verified else Security.UNVERIFIED
 
     def is_to_be_hinted(self, username: str) -> bool:
-        """Return whether to hint now that the contact should be verified.
+        """Return whether to hint now that the contact should be verified, and note that it is done.
 
         True at the first chat with an unverified contact, and then at most once a day.
         """

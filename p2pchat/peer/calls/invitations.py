@@ -3,7 +3,7 @@
 The user sends the link to the friend outside this network. It contains the registry's key and ours,
 so that the friend's first chat is with a verified contact. It also contains a secret that the
 friend's node shows only to ours, in its CHAT_REQ, which verifies the friend here. The registry sees
-neither. This module does no I/O.
+neither the keys in the link nor the secret. This module does no I/O.
 """
 
 import base64

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PeerLimits:
-    """The limits; 0 means none. Times are in seconds, sizes in bytes."""
+    """The limits; 0 means no limit. Times are in seconds, sizes in bytes."""
 
     silent_links: int = 64
     """Links on which nothing was sent yet, from all hosts. Beyond it, the oldest is closed. A

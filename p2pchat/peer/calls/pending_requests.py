@@ -24,7 +24,7 @@ class PendingRequests:
         return list(self._calls)
 
     def take(self, call: IncomingCall) -> None:
-        """Add a call; answer BUSY if there is no room."""
+        """Add a call; answer BUSY if there is no room, or a call of that user waits already."""
         if len(self._calls) >= _MAX_ASKING or call.contact in self._calls:
             call.refuse(Reply.BUSY)
             return

@@ -91,8 +91,7 @@ class SessionListener(Protocol):
         """Note that waiting lines of ours were renumbered: pairs of the old and the new number."""
 
     def on_missing(self, count: int, *, ours: bool) -> None:
-        """Note that one side's disk was restored from an older copy, so up to `count` lines may be
-        missing.
+        """Note that up to `count` lines may be missing on a disk restored from an older copy.
 
         If `ours`, our disk may lack lines of the contact; otherwise theirs may lack lines of ours.
         """
@@ -157,7 +156,7 @@ class ChatSession:
         return self._progress.acked
 
     def say(self, text: str, uid: str = "") -> int:
-        """Write a line to disk, send it as soon as possible, and return its number.
+        """Take a line to write to disk and send as soon as possible; return its number.
 
         The line gets the id `uid`, by default a new one. It is on disk after `flush`, unless
         `on_not_kept` was called. Raise UsageError if it is too long.
@@ -286,7 +285,7 @@ class ChatSession:
             self._listener.on_missing(missing, ours=True)
 
     def _hear_position(self, number: int, total: str) -> None:
-        """Handle the contact's SYNC: the lines that it has received are delivered (PROTOCOL)."""
+        """Handle the contact's SYNC: lines that they have received become delivered (PROTOCOL)."""
         if self._synced:
             raise RemoteProtocolError("SYNC came twice")
         self.flush()

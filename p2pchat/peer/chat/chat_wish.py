@@ -133,7 +133,7 @@ class ChatWish:
             self.fail(error)
 
     def fail(self, error: P2PError, *, even_if_unwished: bool = False) -> None:
-        """Note that the chat cannot take place."""
+        """Note that the chat cannot take place; `even_if_unwished`: report that in any case."""
         if not self.wished and even_if_unwished:
             self._on_event(CallFailed(self._contact, error))
         else:

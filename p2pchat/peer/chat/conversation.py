@@ -1,6 +1,6 @@
 """The link of one conversation: established, lost and re-established below one session.
 
-Knows one contact and one key; it is told the contact's address, and leaves lines to the session. A
+Knows one contact and one key. The owner passes in the contact's address; lines are the session's. A
 bug in one of its timers costs its link, but does not affect other conversations.
 """
 
@@ -350,7 +350,7 @@ class Conversation:
             self._reconnector.call_later()
 
     def _drop_link(self) -> None:
-        """Close the link without looking for another, as a lost link would."""
+        """Abort the link; unlike the loss of a link, this does not begin the search for another."""
         if self._link is not None:
             self._link.on_closed = lambda _: None
             self._link.abort()

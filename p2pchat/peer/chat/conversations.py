@@ -237,8 +237,9 @@ class Conversations:
         self._pending_requests.remove(contact).refuse(Reply.REJECT)
 
     def drop(self, contact: str) -> None:
-        """Close the link to a contact who was blocked or has a new key; the next line opens
-        another.
+        """End the conversation with a contact who was blocked or has a new key.
+
+        The next line begins another.
         """
         conversation = self._by_name.pop(contact, None)
         if conversation is not None:
@@ -263,7 +264,7 @@ class Conversations:
             conversation.security = self._contacts.security(contact)
 
     def close(self) -> None:
-        """Reject waiting calls, and close every link once its lines have been sent."""
+        """Hang up on waiting callers, and close every link once its lines have been sent."""
         self._polling.stop()
         self._pending_requests.close()
         for conversation in self._by_name.values():
@@ -373,7 +374,7 @@ class Conversations:
         return self._contacts.security(conversation.contact)
 
     def _rejected(self, conversation: Conversation, error: P2PError) -> None:
-        """Mark the queued lines as failed: the contact has rejected us."""
+        """End the conversation and mark its queued lines as failed: the contact has rejected us."""
         contact = conversation.contact
         conversation.close()
         del self._by_name[contact]

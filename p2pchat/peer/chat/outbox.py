@@ -67,13 +67,14 @@ class Outbox:
         self._with_key(contact, say, then, failed)
 
     def queue_again(self, contact: str, then: Then, failed: OnFailed) -> None:
-        """Queue again, for the contact's current key, what has failed, is missing, or waits for an
-        older key.
+        """Queue again, for the contact's current key, the lines that would not arrive otherwise.
+
+        These are failed and missing lines, and lines that wait for an older key.
         """
         self._with_key(contact, partial(self._say_again, contact), then, failed)
 
     def put(self, contact: str, texts: Sequence[str] | None, ids: Sequence[str]) -> None:
-        """Queue texts (None: those that have failed) for a contact whose key is known.
+        """Queue texts (None: as `queue_again`) for a contact whose key is known.
 
         They are written to disk at once, and sent the next time that we are online.
         """
@@ -136,7 +137,7 @@ class Outbox:
         then: Then,
         failed: OnFailed,
     ) -> None:
-        """Look up the contact's key if necessary, then call `say`."""
+        """Look up the contact's key if necessary, call `say`, then `then` with the last number."""
 
         def put() -> None:
             try:

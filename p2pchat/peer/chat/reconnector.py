@@ -1,6 +1,6 @@
 """Calls one contact until there is a link, retrying with growing pauses.
 
-Knows neither lines nor chats: it is told whether to call.
+Knows neither lines nor chats; the owner decides whether to call.
 """
 
 import random
@@ -112,7 +112,7 @@ class Reconnector:
         self._retries.hurry()
 
     def rest(self) -> None:
-        """Do not call again when the current pause ends."""
+        """Cancel the pause, and the call that would follow it."""
         self._retries.stop()
 
     def reset(self) -> None:

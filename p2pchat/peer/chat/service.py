@@ -79,5 +79,5 @@ class SecureService:
         self._conversations.take_call(call)
 
     def close(self) -> None:
-        """Reject waiting calls, and close every link once its lines have been sent."""
+        """Hang up on waiting callers, and close every link once its lines have been sent."""
         self._conversations.close()

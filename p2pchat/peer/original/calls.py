@@ -155,7 +155,7 @@ class OriginalCalls:
         self.leave()
 
     def take_call(self, call: IncomingCall) -> None:
-        """Handle a call from a user whose name has been verified."""
+        """Handle a call that CallerVerification has passed on."""
         call.on_gone = self._withdrawn
         if self._yields_to(call):
             self._stop_calling()

@@ -142,7 +142,10 @@ class ClearChat:
             self._end(None)
 
     def cannot_call_back(self, error: P2PError) -> None:
-        """End the chat: the link to send on could not be opened."""
+        """Note that the link to send on could not be opened.
+
+        The chat ends with that error once nothing more is to be received.
+        """
         self._cannot_speak(error)
 
     def nothing_to_hear(self) -> None:

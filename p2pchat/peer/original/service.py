@@ -1,6 +1,6 @@
 """A node's side of the original dialect: its peer server, its calls and its single chat.
 
-In the secure dialect it serves only contacts who are called in clear.
+At a secure registry it serves only chats with contacts in clear.
 """
 
 from collections.abc import Callable
@@ -159,7 +159,7 @@ class OriginalService:
         self._calls.wait_for_reader(contact, behind=behind)
 
     def take_call(self, call: IncomingCall) -> None:
-        """Handle a call from a user whose name has been verified."""
+        """Handle a call that CallerVerification has passed on."""
         if self._do_not_disturb.is_on:
             call.refuse(Reply.BUSY)
         else:

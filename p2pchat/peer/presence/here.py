@@ -24,7 +24,10 @@ class HereStatus:
         self._told = Paced(loop, True, tell)
 
     def say(self, link: Link, *, here: bool) -> None:
-        """Report to the contact whether the conversation is open here, if that has changed."""
+        """Report to the contact whether the conversation is open here.
+
+        That it is closed is reported only if the contact took it for open.
+        """
         if here or self._ours:
             self._ours = here
             link.send(Here(here=here))

@@ -89,7 +89,7 @@ class Credentials:
         self._profile.keep_token(str(self.url), self.username, "")
 
     def try_again(self, answer: object) -> bool:
-        """Return whether to log in again, because a token was refused and there is a password."""
+        """Forget a token that was refused; return whether to log in again with the password."""
         if isinstance(answer, LoginResult) and answer.reason is Reason.BAD_TOKEN:
             self.forget()
             return bool(self._sent_token) and self._password is not None

@@ -29,8 +29,8 @@ _LONGEST_BELIEF_S: Final = 30 * 24 * 3600
 class RegistryDialer:
     """Dials the registry of the URL, any number of times.
 
-    `reached` is the machine that answered last; the next dial tries it first. `on_first_use(
-    fingerprint)` is called when a key is trusted on first use.
+    `reached` is the machine that answered last; the next dial tries it first.
+    `on_first_use(fingerprint)` is called when a key is trusted on first use.
     """
 
     def __init__(
@@ -133,7 +133,10 @@ def _is_elsewhere(ip_address: str) -> bool:
 
 
 class _Attempt:
-    """One round through the machines. If all fail, the first error is reported."""
+    """One round through the machines.
+
+    If all fail, the first error is reported, or the last one that is NotTrusted.
+    """
 
     def __init__(
         self, dialer: RegistryDialer, machines: list[RegistryUrl], then: OnLink, failed: OnFailed
@@ -159,7 +162,7 @@ class _Attempt:
         def not_reached(error: P2PError) -> None:
             if self._why is None or isinstance(error, NotTrusted):
                 self._why = error
-            # A changed key at a machine of the URL ends the attempt.
+            # A changed key at the first machine of the URL ends the attempt.
             if not self._left or (isinstance(error, NotTrusted) and url == self._dialer.url):
                 self._failed(self._why)
             else:

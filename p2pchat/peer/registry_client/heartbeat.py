@@ -29,7 +29,8 @@ class Heartbeat:
 
     A secure registry answers: `on_answer` is called with the address from which it saw a HELLO
     come. An unanswered HELLO is repeated soon; after the third, `on_silence` is called. While no
-    HELLO was ever answered, a firewall may be the cause, and none is repeated.
+    HELLO was ever answered, a firewall may be the cause: then `on_silence` is called after each
+    one, and none is repeated.
     """
 
     def __init__(

@@ -144,6 +144,7 @@ class MachineDialer:
         tls = TlsTransport(self._loop, transport, engine)
 
         def secured(engine: Engine) -> None:
+            """Pass on a link if it is the registry that we know, otherwise fail."""
             try:
                 channel = self._check(engine, attempt)
             except P2PError as error:

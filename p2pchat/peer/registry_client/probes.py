@@ -102,6 +102,7 @@ class Probes:
         listener: Listener | None = None
 
         def meet(then: Callable[[Address], None], failed: OnFailed) -> None:
+            """Listen, and dial that listener; `then` gets its address once a connection arrives."""
             nonlocal listener
 
             def came(wire: Wire) -> None:

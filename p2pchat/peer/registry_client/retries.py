@@ -42,7 +42,7 @@ class Retries:
     def later(
         self, action: Callable[[], None], *, more: float = 0.0, instead: float | None = None
     ) -> float:
-        """Call `action` after the next pause plus `more`, or after `instead`; return the delay."""
+        """Call `action` after the next pause plus `more`, or `instead`; return that delay."""
         pause = min(self._longest, self._first * 2**self._failures) * self._rng.uniform(0.5, 1.0)
         self._failures = min(self._failures + 1, _MOST_DOUBLINGS)
         pause = pause + more if instead is None else instead

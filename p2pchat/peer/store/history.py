@@ -1,6 +1,6 @@
 """All stored lines, searchable. The outbox is the part that is not delivered yet.
 
-Knows neither links nor screens. Each call is one transaction, on disk when it returns.
+Knows neither links nor screens. Each write is one transaction, on disk when it returns.
 """
 
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ class History:
         return self._counts(LineState.UNREAD)
 
     def last_heard(self) -> dict[str, int]:
-        """Return when the last line of each contact was received, in ms since the epoch.
+        """Return when each contact last wrote a line, by their clock, in ms since the epoch.
 
         Only lines with their current key are considered. Each contact costs one probe of an index;
         a maximum over all lines would take seconds for a million of them.

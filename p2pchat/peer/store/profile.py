@@ -1,6 +1,6 @@
 """The profile on disk: our accounts, known registries and contacts, and their keys.
 
-Only this module accesses these tables. Several processes may have the profile open at once.
+Only this module changes these tables. Several processes may have the profile open at once.
 """
 
 import shutil

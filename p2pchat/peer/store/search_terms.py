@@ -10,7 +10,7 @@ class Wanted(NamedTuple):
     """`words` and `grams` are FTS5 queries, or empty; a line must contain every term.
 
     Words match whole words, the last one also the beginning of one. Terms with signs match
-    anywhere, exactly as typed.
+    anywhere, as typed except for case.
     """
 
     words: str

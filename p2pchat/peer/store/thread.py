@@ -1,7 +1,7 @@
 """One conversation's lines and progress on disk.
 
-Knows neither links nor screens; `chat_session` has the rules. Each call is one transaction, on disk
-when it returns unless `write` is told otherwise. Statements that run for each line are plain SQL:
+Knows neither links nor screens; `chat_session` has the rules. Each write is one transaction, on
+disk when it returns unless `durable` is False. Statements that run for each line are plain SQL:
 peewee takes longer to build them than SQLite to run them.
 """
 
@@ -110,7 +110,7 @@ class Thread:
             self._insert([line], outgoing=outgoing, state=state)
 
     def waiting(self, after: int, limit: int) -> list[KeptLine]:
-        """Return our waiting lines with numbers above `after`, in order."""
+        """Return at most `limit` of our waiting lines with numbers above `after`, in order."""
         with self._store.errors():
             rows = self._store.rows(_WAITING, (*self._scope, after, limit))
         return [kept(row) for row in rows]
