@@ -64,7 +64,7 @@ def leads_here(host: str) -> bool:
     """Return whether the IP address leads to the dialling machine, or only to its own link.
 
     Loopback, unspecified (which Linux treats as loopback), link-local and multicast addresses, also
-    as IPv4-mapped IPv6.
+    of IPv4 inside IPv6 (mapped or 6to4).
     """
     address = ipaddress.ip_address(host.partition("%")[0])
     inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)

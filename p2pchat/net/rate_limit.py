@@ -52,9 +52,7 @@ class RateLimit:
         self.limited = bool(burst and per_second)
 
     def take(self, key: Hashable, now: float, count: int = 1) -> float:
-        """Take so many units and return 0, or take none and return the seconds until they are
-        available.
-        """
+        """Take `count` units and return 0, or take none and return the seconds to wait for them."""
         if not self.limited:
             return 0.0
         left = self._now_left(key, now)
@@ -67,7 +65,7 @@ class RateLimit:
         return 0.0
 
     def wait(self, key: Hashable, now: float, count: int = 1) -> float:
-        """Return the seconds until so many units are available, without taking them."""
+        """Return the seconds until `count` units are available, without taking them."""
         if not self.limited:
             return 0.0
         return max(0.0, count - self._now_left(key, now)) / self._per_second

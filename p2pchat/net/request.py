@@ -13,6 +13,8 @@ def ask(loop: Loop, link: Link, request: Request, timeout: float = math.inf) -> 
     """Return the answer. Raise LinkLost if the other process ends meanwhile, or TimedOut."""
 
     def start(then: Callable[[Answer], None], failed: Callable[[P2PError], None]) -> None:
+        """Send the request; pass on the answer, or the end of the link."""
+
         def heard(message: Message) -> None:
             assert isinstance(message, Answer)
             then(message)

@@ -32,7 +32,7 @@ from p2pchat.errors import RemoteProtocolError, StorageError
 from p2pchat.private_files import replace_private
 from p2pchat.protocol.secure import ALPN
 
-_LIFETIME: Final = dt.timedelta(days=3650)  # the key is trusted, which has no expiry
+_LIFETIME: Final = dt.timedelta(days=3650)  # only the key is trusted, and it never expires
 
 
 def self_signed(key: EllipticCurvePrivateKey | Ed25519PrivateKey, name: str) -> x509.Certificate:
@@ -137,7 +137,11 @@ def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
 
 
 def client_context(*, checked: bool) -> ssl.SSLContext:
-    """Return a client's context; `checked`: an authority of this machine must vouch for it."""
+    """Return a client's context: TLS 1.3 only, our ALPN.
+
+    `checked`: an authority of this machine must vouch for the registry; otherwise the caller must
+    check its key.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols([ALPN])

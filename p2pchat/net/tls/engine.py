@@ -48,7 +48,7 @@ class Engine(Protocol):
 class StandardEngine:
     """Python's own TLS, for links with the registry, on either side.
 
-    `server_name` is for the client: the name in the certificate, if that is checked.
+    `server_name`: the name in the certificate, if that is checked; None on the registry's side.
     """
 
     __slots__ = ("_in", "_out", "_tls", "alpn", "binding", "ended", "remote_certificate")

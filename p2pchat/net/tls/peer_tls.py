@@ -31,7 +31,7 @@ def peer_certificate(key: Ed25519PrivateKey) -> x509.Certificate:
 
 
 def peer_context(key: Ed25519PrivateKey) -> SSL.Context:
-    """Return the TLS context of a node, for both roles; create it once."""
+    """Return a new TLS context for a node, for both roles; use it for all links."""
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_3_VERSION)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
@@ -77,7 +77,10 @@ class PeerEngine:
             return b"".join(pieces)
 
     def handshake(self) -> bool:
-        """Continue the handshake. Raise RemoteProtocolError if the certificate is no identity."""
+        """Continue the handshake; return whether it is done.
+
+        Raise RemoteProtocolError if it fails, or the certificate does not contain an identity.
+        """
         try:
             self._tls.do_handshake()
         except SSL.WantReadError:

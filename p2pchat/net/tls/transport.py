@@ -22,7 +22,7 @@ MAX_HANDSHAKE_BYTES: Final = 64 * 1024
 
 
 class TlsTransport:
-    """A transport over a transport.
+    """A TLS session over another transport.
 
     `on_secured` is called once, in the turn in which the handshake is done; close the transport
     there if the certificate or the negotiated protocol is wrong. What was written before is sent
@@ -111,13 +111,16 @@ class TlsTransport:
         self._inner.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read again, beginning with what OpenSSL has already decrypted."""
+        """Read again, beginning with what OpenSSL has buffered."""
         self._reading = not self._closing
         self._inner.resume_reading()
         self._loop.call_soon(self._hear)
 
     def close(self) -> None:
-        """Send what was written and a close notification, after the handshake, then end."""
+        """Send what was written and a close notification, then end.
+
+        Data written during the handshake is sent once that is done.
+        """
         if self._closing:
             return
         self._closing = True
