@@ -80,7 +80,7 @@ class Connection:
         return kind in self._rules.ours
 
     def may_receive(self, kind: type[Message]) -> bool:
-        """Return whether the remote may send a message of that kind now, and has sent no other."""
+        """Return whether the remote may send a message of that kind now, and no bytes wait."""
         return kind in self._rules.theirs and not self.frames.waiting
 
     def send(self, message: Message) -> bytes:
@@ -115,7 +115,10 @@ class Connection:
 
 
 def _choose(step: "_Step", message: Message) -> _Rules:
-    """Return the state after a message, if its outcome decides."""
+    """Return the rules of the state after a message, which may depend on its outcome.
+
+    Raise RemoteProtocolError if the message must not have that outcome here.
+    """
     if isinstance(step, _Rules):
         return step
     outcome = getattr(message, message.__struct_fields__[0])

@@ -96,9 +96,9 @@ NOTHING: Final = Caps({})
 class FrameReader:
     """Splits received bytes into frames, in linear time.
 
-    An incomplete frame is kept in a growing buffer that is examined only once it is complete, so
-    receiving byte by byte costs no more than receiving many frames at once. `waiting` is the number
-    of bytes that were received and not returned as frames yet.
+    An incomplete frame is kept in a growing buffer that is examined only once the header, and then
+    once the whole frame has arrived. So receiving byte by byte costs no more than receiving many
+    frames at once. `waiting` is the number of bytes that were received and not returned as frames.
     """
 
     __slots__ = ("_at", "_data", "_needed", "_tail", "waiting")

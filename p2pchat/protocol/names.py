@@ -99,7 +99,10 @@ def _is_hidden(c: str) -> bool:
 
 
 def _is_one_script(name: str) -> bool:
-    """Return whether all letters are of one script and all marks follow letters."""
+    """Return whether the name mixes no look-alike scripts and has no stray marks.
+
+    Marks are stray at the beginning, or if there are too many in a row.
+    """
     marks = 0
     scripts = set()
     for c in name:

@@ -26,7 +26,7 @@ class Refresh(Request, frozen=True):
 
 
 class Refreshed(Answer, frozen=True):
-    """The account was read again; so many logins were ended."""
+    """The account was read again; `logged_out` is the number of logins that were ended."""
 
     logged_out: int
 
@@ -42,7 +42,7 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class ListSessions(Request, frozen=True):
-    """Return the users who are online, sorted by name, after the given one."""
+    """Return the users who are online, sorted by name, from the first one after `after`."""
 
     after: str = ""
 

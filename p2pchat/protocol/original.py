@@ -1,7 +1,8 @@
 """The original dialect: space-separated UTF-8 text (PROTOCOL, "Original dialect").
 
 A mistake that the user of an unmodified client can make (no password, an invalid port, an
-impossible name) is decoded as a message, so that it gets an answer. Anything else is a violation.
+impossible name) is decoded as a message, so that it gets an answer. Only what no user can have
+meant is a violation.
 """
 
 from collections.abc import Callable
@@ -30,8 +31,7 @@ from p2pchat.protocol.names import is_username
 from p2pchat.protocol.talk import ChatReply, ChatRequest, ChatText, Reply
 
 MAX_TEXT_BYTES: Final = 65536
-"""Of one chat message; the original reads a payload with one `recv`, which may truncate long ones.
-"""
+"""Of one chat message; longer ones may be cut off, as the original reads each with one `recv`."""
 
 _SHORT: Final = 64  # an outcome, a port or an address
 _NAMED: Final = 512  # a payload with a username

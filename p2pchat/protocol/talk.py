@@ -117,8 +117,8 @@ class Ack(Message, frozen=True):
 class Skip(Message, frozen=True):
     """Do not expect lines up to `to`: they were given up, or acknowledged before.
 
-    `missing`: at most so many of them were acknowledged, but the receiver's disk, restored from an
-    older copy, lacks them.
+    `missing`: the greatest number of them that the receiver has acknowledged, but lacks because its
+    disk was restored from an older copy.
     """
 
     to: int

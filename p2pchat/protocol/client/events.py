@@ -104,7 +104,7 @@ class CallWithdrawn(_Event, frozen=True):
 
 
 class CallTurnedAway(_Event, frozen=True):
-    """A caller was rejected because we are busy."""
+    """A caller got the answer that we are busy."""
 
     contact: str
 

@@ -42,7 +42,7 @@ class KeptLine(NamedTuple):
 
 
 class ScheduledLine(NamedTuple):
-    """A line to be sent at `not_before`; it expires at `expires_at` (0: never).
+    """A line to be sent not before `not_before`; it expires at `expires_at` (0: never).
 
     Times are in milliseconds since the epoch, by our clock.
     """

@@ -126,7 +126,7 @@ class Send(Order[Number], frozen=True, tag="send"):
     """Send texts to a contact, with or without a chat: `p2p send`, and a program's `send`.
 
     With `wait`, the order is answered once the texts are acknowledged, and fails if that takes more
-    than so many seconds. Without it, the order is answered once they are on disk. Each text may
+    than `wait` seconds. Without it, the order is answered once they are on disk. Each text may
     have an id, so that it can be sent again after its node has died without being delivered twice.
     After `expires_at` (milliseconds since the epoch; 0: never), the client has given up, and the
     node does nothing.
@@ -160,7 +160,7 @@ class SendAgain(Order[Number], frozen=True, tag="send_again"):
 
 
 class Schedule(Order[Done], frozen=True, tag="schedule"):
-    """Send a text at a time, and give it up so many seconds later (0: never).
+    """Send a text not before a time; give it up `expires_in` seconds after that (0: never).
 
     The time is in milliseconds since the epoch.
     """
@@ -273,7 +273,7 @@ class Block(Order[Done], frozen=True, tag="block"):
 
 
 class Mute(Order[Done], frozen=True, tag="mute"):
-    """Mute a contact for so many seconds; 0 unmutes."""
+    """Mute a contact for `seconds`; 0 unmutes."""
 
     user: str
     seconds: float
