@@ -17,9 +17,10 @@ Queue = Callable[[Then, OnFailed], None]
 
 
 class Delivery:
-    """Begins at once; `then(error, number)` is called once, in a later turn. Pass it all events.
+    """The delivery of lines to one contact, which begins at once. Pass it all events.
 
-    Without an error, all lines up to that number are delivered.
+    `then(error, number)` is called once, in a later turn. Without an error, all lines up to that
+    number are delivered.
 
     `queue(then, failed)` queues the lines, as in `Outbox`. ContactOffline means that all lines are
     on disk and will be sent later; NotTrusted because of a changed key, that they are kept until

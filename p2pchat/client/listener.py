@@ -155,7 +155,10 @@ def _other_version(theirs: int) -> UsageError:
 
 
 def _hold(file: Path) -> IO[bytes]:
-    """Lock the file and write our process id into it; return it. Raise AlreadyOnline."""
+    """Lock the file and write our process id into it; return it.
+
+    Raise AlreadyOnline if another process holds it, StorageError if it cannot be written.
+    """
     try:
         lock = lock_private(file)
     except OSError as error:

@@ -1,6 +1,6 @@
 """The node's end of one client: receives orders; sends answers, events and changes of state.
 
-The messages are in `protocol.client.messages`; `client` and `listener` transport them.
+The messages are in `protocol.client.messages`; `local_client` and `listener` transport them.
 """
 
 from collections.abc import Callable, Collection

@@ -100,6 +100,8 @@ class SocketClient(Client):
         """Run the loop until the node has welcomed us; further messages are handled later."""
 
         def start(then: Callable[[Message], None], failed: OnFailed) -> None:
+            """Send the hello; pass on the first message of the node, or the end of the link."""
+
             def greeted(message: Message) -> None:
                 self._link.on_message, self._link.on_closed = self._heard, self._lost
                 if isinstance(message, Welcome):
