@@ -115,7 +115,7 @@ class InviteNeeded(RegistrationRefused):
 class LinkLost(P2PError):
     """An open link broke or was closed by the remote.
 
-    `unsent`: bytes that were not sent.
+    `unsent`: the number of bytes that were not sent.
     """
 
     exit_code = 3

@@ -257,7 +257,6 @@ class SqliteFile(_Sqlite):
     """A SQLite file with mode 0600, created if it does not exist; commits are durable (WAL).
 
     `functions`: those that SQL may call, also in triggers.
-
     `alone`: no other process may have it open in this way at the same time. A new file appears only
     with its complete schema, so an empty one is damaged. Raise StorageError, with `advice`, if it
     cannot be opened, was written by a newer p2pchat, can be read by others, or is in use alone by
@@ -299,9 +298,9 @@ class SqliteFile(_Sqlite):
         schema_version: int,
         finish: Sequence[str],
     ) -> None:
-        """Create the file under another name, and rename it when it is complete.
+        """Create the file under another name, and link it to its own once it is complete.
 
-        Another process may be faster.
+        If another process was faster, its file is kept.
         """
         with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.stem}-") as folder:
             unnamed = Path(folder) / file.name
@@ -344,7 +343,7 @@ def refuse_if_damaged(file: Path, advice: str) -> None:
 
 
 def _lock(file: Path, advice: str) -> IO[bytes]:
-    """Lock the file beside it until the process ends. Raise StorageError."""
+    """Lock the file beside it until it is closed or the process ends. Raise StorageError."""
     name = file.with_suffix(".lock")
     try:
         lock = lock_private(name)
