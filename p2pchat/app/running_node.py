@@ -136,6 +136,7 @@ def hold_place(loop: Loop, path: Path) -> "NodeListener":
     """
 
     def hold() -> "NodeListener":
+        """Return the account's place; ask a command that holds it to end, and try again."""
         try:
             return _listener(loop, path)
         except AlreadyOnline:

@@ -80,6 +80,7 @@ def hold_conversation() -> int:
         client.order(Say(ROBOT, line))
 
     def on_event(event: Event) -> None:
+        """Show the event, and play the person's part: say the next line after each answer."""
         nonlocal ended
         view.show(event)
         match event:
@@ -165,6 +166,7 @@ def _start_robot(loop: Loop, stack: ExitStack, make_node: MakeNode) -> None:
     ready = False
 
     def on_event(event: Event) -> None:
+        """Accept each call, and answer each line."""
         nonlocal ready
         match event:
             case LoggedIn():
