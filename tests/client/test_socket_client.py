@@ -47,7 +47,7 @@ def test_ask_returns_the_answer(setup: Setup) -> None:
 
 
 def test_end_of_the_node_is_reported(setup: Setup) -> None:
-    """Pending orders fail first, then the end is reported; later calls raise LinkLost."""
+    """The end is reported first, then pending orders fail; later calls raise LinkLost."""
     client = setup.remote(follow=True)
     told: list[P2PError] = []
     client.on_closed = told.append

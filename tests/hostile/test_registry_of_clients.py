@@ -130,7 +130,7 @@ def test_unrequested_presence_is_dropped(registry: HostileRegistry, env: dict[st
 def test_hostnames_from_the_registry_are_not_dialled(
     registry: HostileRegistry, env: dict[str, str], host: str
 ) -> None:
-    """An address with a hostname is refused, since it would be looked up."""
+    """A hostname is refused, since it would be looked up; an IP address need not answer."""
     key = "A" * 43 + "="
     found = {"presence": "ONLINE", "host": host, "port": 4000, "key": key}
     registry.answers["SEARCH"] = lambda _: ("SEARCH_RESP", json.dumps(found))

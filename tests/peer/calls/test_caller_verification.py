@@ -61,7 +61,7 @@ def test_unverifiable_caller_is_refused_in_time(secure_world: World) -> None:
 
 
 def test_stopping_does_not_wait_for_verification(secure_world: World) -> None:
-    """Stopping the node rejects callers that are being verified at once."""
+    """Stopping the node hangs up at once on callers that are being verified."""
     world = secure_world
     alice, bob = world.person("alice", A), world.person("bob", B)
     hang_registry_of(world, A)

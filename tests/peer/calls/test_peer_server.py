@@ -149,7 +149,7 @@ def test_no_host_can_impersonate_a_contact(original_world: World) -> None:
     assert [e.text for e in alice.events if isinstance(e, TextReceived)] == ["no, I am"]
 
 
-def test_original_caller_that_sends_slowly(original_world: World) -> None:
+def test_original_caller_is_reached_at_its_port(original_world: World) -> None:
     """An original caller is accepted and then reached at the port that it named."""
     world = original_world
     alice = world.person("alice", A)

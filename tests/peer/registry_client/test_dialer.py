@@ -224,7 +224,7 @@ def test_changed_key_stops_the_dial_at_the_first_node(machines: Machines) -> Non
 
 
 def test_first_error_is_reported(machines: Machines) -> None:
-    """If no node answers, the error is that of the node the user named."""
+    """If no node answers, the error is that of the first one."""
     error = machines.dial(machines.dialer("p2p://10.0.0.1,p2p://10.0.0.2"))
     assert isinstance(error, Unreachable)
     assert "10.0.0.1" in error.what

@@ -20,7 +20,7 @@ class _Private(ContactOffline):
     ],
 )
 def test_known_error_kind_survives_a_round_trip(error: P2PError) -> None:
-    """An error keeps its type, texts, exit code and number of unsent lines."""
+    """An error keeps its type, texts, exit code and number of unsent bytes."""
     again = error_of(failure_of(error))
     assert type(again) is type(error)
     assert failure_of(again) == failure_of(error)
