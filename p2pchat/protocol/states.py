@@ -140,7 +140,7 @@ def _asked_anonymously(state: State) -> tuple[tuple[State, Speaker], Turn]:
 
 
 def _asked(state: State, answer: type[Message]) -> tuple[tuple[State, Speaker], Turn]:
-    """Return the same after the login, when presence updates may come first."""
+    """Allow only that answer, SlowDown instead of it, and presence updates before it."""
     return (state, _L), {answer: _S.LOGGED_IN, SlowDown: _S.LOGGED_IN, PresenceUpdate: state}
 
 

@@ -175,7 +175,7 @@ class Cluster:
                     self.on_log_out(username)
 
     def listening(self) -> None:
-        """Note that notifications arrive from now on; earlier ones may have been missed."""
+        """Publish our users again and catch up, as notifications may have been missed until now."""
         self._publisher.publish_all()
         self._catch_up()
 
