@@ -72,7 +72,7 @@ class Machine(Model):
 class Contact(Model):
     """A user of a registry that we have looked up or called, or that has called us.
 
-    - `key`: the pinned key; None if we have none, as of users looked up or met in clear.
+    - `key`: the pinned key; None for users only searched for, or met only in clear.
     - `verified`: the safety number was compared.
     - `blocked`: calls are rejected.
     - `other_key`: the last other key presented under the name, which was refused.
