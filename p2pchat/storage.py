@@ -350,7 +350,11 @@ def _lock(file: Path, advice: str) -> IO[bytes]:
     except OSError as error:
         raise StorageError(f"{name} cannot be written: {error.strerror}", advice=advice) from error
     if lock is None:
-        raise StorageError(f"another registry is using {file.parent}", advice=advice)
+        raise StorageError(
+            f"another registry is using {file.parent}",
+            likely="p2p serve is already running, perhaps in a terminal that was closed",
+            advice=f"stop it, or {advice}",
+        )
     return lock
 
 

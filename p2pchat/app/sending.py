@@ -4,7 +4,6 @@ outbox`.
 Uses the running node, or else runs one briefly.
 """
 
-import datetime as dt
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING, Final
@@ -34,7 +33,7 @@ from p2pchat.peer.store.schedule import scheduled
 from p2pchat.protocol.client.lines import TO_RETRY
 from p2pchat.protocol.client.messages import Hello
 from p2pchat.protocol.client.orders import Cancel, Send, SendAgain
-from p2pchat.wall_clock import now_ms
+from p2pchat.wall_clock import local_minute, now_ms
 
 if TYPE_CHECKING:
     from p2pchat.app.session import UserSession
@@ -105,7 +104,7 @@ def send_later(
             )
         us.schedule.add(scheduled(contact, texts, not_before, expires))
     raise ContactOffline(
-        f"it is scheduled for {dt.datetime.fromtimestamp(not_before / 1000).astimezone():%A %H:%M}",
+        f"it is scheduled for {local_minute(not_before)}",
         advice="keep your node running until then (p2p login); to list it: p2p outbox",
     )
 

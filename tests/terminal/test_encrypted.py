@@ -79,7 +79,7 @@ def test_two_users_chat_encrypted_and_verify(registry: Serve, tmp_path: Path) ->
     bob.wait_for("alice has written: /chat alice")
     bob.wait_until(lambda: "alice: 1 unread" in bob.toolbar)
     bob.enter("/chat alice")
-    bob.wait_for("unread of alice:")
+    bob.wait_for("unread from alice:")
     bob.wait_for("^alice: are you there")
     bob.wait_until(lambda: "unread" not in bob.toolbar)
     for screen in terminals:

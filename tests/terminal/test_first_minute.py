@@ -126,7 +126,7 @@ def test_nothing_is_asked_without_a_terminal(env: dict[str, str]) -> None:
     """A script is told to name a command."""
     code, err = Program(env=env).end()
     assert code == 2
-    assert "see the commands" in err
+    assert "p2p --help lists the commands" in err
 
 
 def test_join_with_two_answers_verifies_both(

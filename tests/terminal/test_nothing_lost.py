@@ -54,7 +54,7 @@ def test_line_to_an_offline_contact(registry: Serve, tmp_path: Path) -> None:
     alice.wait_for("^alice to bob> see you at eight  ✓$")
     assert "queued" not in alice.text
     bob_screen.enter("/chat alice")
-    bob_screen.wait_for("unread of alice:")
+    bob_screen.wait_for("unread from alice:")
     bob_screen.wait_for("^alice: see you at eight$")
     bob_screen.enter("/leave")
     alice.wait_for("bob left the chat")

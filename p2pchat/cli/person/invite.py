@@ -84,11 +84,19 @@ def _as_others_reach(url: "RegistryUrl", settings: Settings) -> "RegistryUrl":
 
 
 def _link(us: "ProfileHome", url: "RegistryUrl", account: str | None, code: str) -> str:
-    """Return the invitation; or the registry's link, if there is no account to verify."""
+    """Return the invitation; or the registry's link, if there is no account to verify.
+
+    Raise LoginNeeded for another user's account: the friend would show that user our secret.
+    """
+    from p2pchat.errors import LoginNeeded
     from p2pchat.peer.calls.invitations import LIFETIME, Invitation
 
     if account is None or not url.secure or url.fingerprint is None:
         return url.link
+    if not us.profile.has_account(str(us.url), account):
+        raise LoginNeeded(
+            f"{account} at {us.url} is not an account of yours", advice=f"p2p login {account}"
+        )
     secret = us.contacts.invite(LIFETIME)
     return Invitation(url, account, us.identity.public, secret, code).link
 

@@ -124,6 +124,11 @@ class Profile:
             return str(username)
         return None
 
+    def has_account(self, registry: str, username: str) -> bool:
+        """Return whether the account at the registry is ours."""
+        ours = (Account.registry == registry) & (Account.username == username)
+        return bool(self._rows(Account.select(Account.username).where(ours)))
+
     def last_registry(self) -> str | None:
         """Return the registry at which an account was used last."""
         query = Account.select(Account.registry).order_by(Account.used_at.desc()).limit(1)

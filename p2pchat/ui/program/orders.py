@@ -190,10 +190,10 @@ class ProgramOrders:
         client, contact = self._client(), self._meant(order)
         check_username(contact)
         if order.not_before or order.expires:
-            later, at = to_schedule(
+            later = to_schedule(
                 contact, order.text, order.not_before or "0s", expires=order.expires
             )
-            not_before = timestamp(int(at.timestamp() * 1000))
+            not_before = timestamp(later.not_before)
             return _Plan(later, lambda _: {"to": contact, "not_before": not_before})
         chat = client.state.chats.get(contact)
         in_clear = chat is not None and chat.security is Security.CLEAR

@@ -173,7 +173,7 @@ class Foreground:
         if missed:
             total = max(count, len(missed) + found.left_out)
             more = f" (the last {len(missed)} of {total}; p2p history {contact} shows all)"
-            self._view.tell(f"unread of {contact}:{more if total > len(missed) else ''}")
+            self._view.tell(f"unread from {contact}:{more if total > len(missed) else ''}")
         chat = self._client.state.chats.get(contact)
         security = Security.UNVERIFIED if chat is None else chat.security
         events = [TextReceived(contact, line.text, line.id, line.at, security) for line in missed]

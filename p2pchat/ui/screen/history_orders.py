@@ -15,6 +15,7 @@ from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.commands import Order
 from p2pchat.ui.text.copying import to_copy
 from p2pchat.ui.text.render import kept_lines, scheduled_line
+from p2pchat.wall_clock import local_minute
 
 _LAST: Final = 20
 _LOOKED_THROUGH: Final = 500
@@ -86,8 +87,8 @@ class HistoryOrders:
         time, text = time_and_text(typed)
         if not text:
             raise UsageError("no text was given", advice="/later 9:00 TEXT")
-        order, at = to_schedule(contact, text, time)
-        said = f"it will be sent at {at:%A %H:%M} or later: /outbox"
+        order = to_schedule(contact, text, time)
+        said = f"it will not be sent before {local_minute(order.not_before)}: /outbox"
         self._orders.give(order, lambda _: self._view.tell(said))
 
     def _chat(self) -> str:

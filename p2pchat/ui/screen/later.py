@@ -17,10 +17,8 @@ def time_and_text(typed: str) -> tuple[str, str]:
     return first, rest.strip()
 
 
-def to_schedule(
-    contact: str, text: str, time: str, expires: str = ""
-) -> tuple[Schedule, dt.datetime]:
-    """Return the order to send a text at a future time, and that time.
+def to_schedule(contact: str, text: str, time: str, expires: str = "") -> Schedule:
+    """Return the order to send a text no earlier than a future time.
 
     `expires`: a duration after which it is given up. Raise UsageError.
     """
@@ -29,4 +27,4 @@ def to_schedule(
     except (ValueError, OverflowError, OSError):
         raise UsageError(f"{time!r} is not a time in the future", advice=COMING_EXAMPLES) from None
     expires_in = seconds_of(expires) if expires else 0
-    return Schedule(contact, text, int(at.timestamp() * 1000), expires_in), at
+    return Schedule(contact, text, int(at.timestamp() * 1000), expires_in)

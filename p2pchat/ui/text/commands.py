@@ -163,7 +163,7 @@ def _command(line: str) -> Say | Order:
     extra = arguments.pop() if _is_extra(command, arguments) else ""
     due = len(arguments) == bool(command.takes) or (command.optional and not arguments)
     if not due:
-        raise UsageError(f"/{word} was not understood", advice=command.usage)
+        raise UsageError(f"usage: {command.usage}")
     return Order(word, arguments[0] if arguments else "", extra)
 
 

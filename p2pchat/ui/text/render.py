@@ -49,6 +49,7 @@ from p2pchat.protocol.counting import counted
 from p2pchat.protocol.names import ME
 from p2pchat.ui.text.folding import PIPE, SCREEN, shown_lines
 from p2pchat.ui.text.fragments import Fragments
+from p2pchat.wall_clock import local_minute
 
 NOTICE: Final = "* "
 
@@ -162,13 +163,9 @@ def kept_lines(line: KeptLine, me: str, *, whole: bool) -> list[str]:
 
 def scheduled_line(line: ScheduledLine, me: str) -> str:
     """Return a scheduled line, on one line."""
-    written, due = (
-        dt.datetime.fromtimestamp(at / 1000, tz=dt.UTC).astimezone()
-        for at in (line.written_at, line.not_before)
-    )
+    written, due = local_minute(line.written_at), local_minute(line.not_before)
     first = shown_lines(line.text, line.username)[0]
-    when = f"not before {due:%Y-%m-%d %H:%M}"
-    return f"{written:%Y-%m-%d %H:%M} {me} to {line.username}: {first}  ({when})"
+    return f"{written} {me} to {line.username}: {first}  (not before {due})"
 
 
 def notice(sentence: str) -> Fragments:
@@ -254,7 +251,7 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
         case ContactIdle(contact, idle):
             return [f"{contact} is {'away from' if idle else 'back at'} the keyboard"]
         case ContactLeft(contact):
-            return [f"{contact} left the chat: what you write stays unread there, or waits"]
+            return [f"{contact} left the chat: {contact} will see what you write later"]
         case ContactBack(contact):
             return [f"{contact} is back"]
         case Delivered() | Renumbered() | Said() | Seen():
@@ -270,8 +267,7 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             failed = f"{counted(count)} to {contact} will not be delivered: {error.what}"
             return [f"{failed}: /outbox"]
         case Overdue(contact, since):
-            when = dt.datetime.fromtimestamp(since / 1000, tz=dt.UTC).astimezone()
-            return [f"a line to {contact} has been queued since {when:%A %H:%M}: /outbox"]
+            return [f"a line to {contact} has been queued since {local_minute(since)}: /outbox"]
         case NotKept(contact, error, texts):
             return [
                 *(f"not sent to {contact}: {text}" for text in texts),

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from p2pchat.cli.main import cli
 from p2pchat.peer.calls.invitations import parse_invitation
+from p2pchat.peer.store.profile import Profile
 from tests.programs import Program, Serve, environment, running
 
 Invite = Callable[..., Result]
@@ -167,9 +169,19 @@ def test_invitation_to_an_original_registry(invite: Invite) -> None:
     assert invite("--as", "not a name").exit_code == 2
 
 
-def test_qr_code_of_the_link(invite: Invite) -> None:
+def test_account_of_another_user_invites_nobody(invite: Invite) -> None:
+    """Only the user of an account has the key in its invitation."""
+    result = invite("--registry", f"p2p://chat.example.org#{KEY}", "--as", "bob")
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert "bob at p2p://chat.example.org:7117 is not an account of yours" in result.stderr
+
+
+def test_qr_code_of_the_link(invite: Invite, tmp_path: Path) -> None:
     """With --qr a QR code follows the line."""
     link = f"p2p://chat.example.org:7117#{KEY}"
+    invite("--registry", link)  # makes the folders
+    with closing(Profile(tmp_path / "data" / "profile.sqlite3")) as profile:
+        profile.note_account("p2p://chat.example.org:7117", "alice")
     result = invite("--registry", link, "--as", "alice", "--qr")
     line, *code = result.stdout.splitlines()
     invitation = parse_invitation(shlex.split(line)[2])

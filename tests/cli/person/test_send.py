@@ -295,7 +295,7 @@ def test_message_for_later(people: People, tmp_path: Path) -> None:
     """A scheduled line is shown in the outbox and sent by a node that runs at its time."""
     code, _, err = people.run("alice", "send", "bob", "good morning", "--at", "2h")
     assert code == 6
-    assert "it is scheduled for" in err
+    assert re.search(r"it is scheduled for \d{4}-\d\d-\d\d \d\d:\d\d\n", err)
     code, said, _ = people.run("alice", "outbox")
     assert code == 0
     assert re.search(r"me to bob: good morning  \(not before \d{4}-\d\d-\d\d \d\d:\d\d\)$", said[0])

@@ -253,7 +253,7 @@ def test_contact_who_leaves_loses_no_line(secure_world: World) -> None:
     assert app.done
     assert app.exit_code == 6
     assert [line for line in screen.lines if "left the chat" in line] == [
-        "* bob left the chat: what you write stays unread there, or waits"
+        "* bob left the chat: bob will see what you write later"
     ]
     bob = world.person("bob", B)
     app, _ = start(world)

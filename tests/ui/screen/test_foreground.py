@@ -28,7 +28,7 @@ def test_unread_lines_are_shown_once_when_a_chat_is_opened(
     foreground.bring("alice")
     foreground.bring("alice")
     world.settle()
-    assert screen.lines[1:] == ["* unread of alice:", "alice: one", "alice: two"]
+    assert screen.lines[1:] == ["* unread from alice:", "alice: one", "alice: two"]
     assert foreground.unread == {}
     assert unread_at(bob.node) == []
 

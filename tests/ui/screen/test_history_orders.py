@@ -65,7 +65,9 @@ def test_line_is_scheduled_for_the_open_chat(secure_world: World) -> None:
     fronts: list[str | None] = ["bob"]
     do = handlers_of(secure_world, alice, screen, lambda: fronts[0])
     do("later", "2h good morning")
-    assert re.fullmatch(r"\* it will be sent at \w+ \d\d:\d\d or later: /outbox", screen.lines[-1])
+    assert re.fullmatch(
+        r"\* it will not be sent before \d{4}-\d\d-\d\d \d\d:\d\d: /outbox", screen.lines[-1]
+    )
     do("outbox")
     assert "me to bob: good morning  (not before " in screen.lines[-1]
     for typed, what in (
