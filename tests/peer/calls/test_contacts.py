@@ -83,7 +83,7 @@ def test_verification_applies_to_the_key_that_was_shown(contacts: Contacts) -> N
 
 
 def test_impostor_is_refused(contacts: Contacts) -> None:
-    """A caller with another key than the pinned one is refused."""
+    """A caller with a key other than the pinned one is refused."""
     contacts.accept("bob", THEIRS)
     with pytest.raises(NotTrusted):
         contacts.accept("bob", OTHER)
