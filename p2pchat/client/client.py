@@ -55,6 +55,7 @@ class Client(ABC):
         """The number of the last event."""
         self._orders: dict[int, tuple[Callable[[Any], None], OnFailed]] = {}
         self._last_order = 0
+        self._taken: int | None = None
         self._ended: P2PError | None = None
         self._is_forgotten = False
 
@@ -114,8 +115,10 @@ class Client(ABC):
         return result
 
     def taken(self, number: int) -> None:
-        """Report to the node that events up to that number are processed."""
-        self._send(Taken(number))
+        """Report to the node, after this turn, that events up to that number are processed."""
+        if self._taken is None:
+            self.loop.call_soon(self._report_taken)
+        self._taken = number
 
     @abstractmethod
     def begin(self) -> None:
@@ -158,6 +161,11 @@ class Client(ABC):
             case _:
                 raise AssertionError(message)
 
+    def _report_taken(self) -> None:
+        if self._taken is not None and self.is_open:
+            self._send(Taken(self._taken))
+        self._taken = None
+
     def _change(self, change: StateChanged | None) -> None:
         if change is not None:
             self.state = changed(self.state, change)
@@ -176,7 +184,8 @@ class Client(ABC):
             failed(self._ended)
 
     def _forget(self) -> None:
-        """Drop all callbacks."""
+        """Report what is processed, then drop all callbacks."""
+        self._report_taken()
         self.is_open = False
         self._is_forgotten = True
         self._orders.clear()

@@ -111,14 +111,17 @@ class EventQueue:
 
     def taken(self, number: int) -> None:
         """Note that the client has processed events up to that number."""
+        read: dict[str, int] = {}
         while self._untaken and self._untaken[0].number <= number:
             _, size, message = self._untaken.popleft()
             self._untaken_characters -= size
             if message is not None and self._seen:
-                try:
-                    self._node.seen(message.contact, message.id)
-                except P2PError as error:
-                    self.put(Trouble(error))
+                read[message.contact] = message.id
+        for contact, line_id in read.items():
+            try:
+                self._node.seen(contact, line_id)
+            except P2PError as error:
+                self.put(Trouble(error))
         self._catch_up()
 
     def end(self) -> None:

@@ -117,6 +117,7 @@ class _RemoteEnd:
 
     def close(self) -> None:
         """End the session, because the node ends."""
+        self._session.close()
         self._link.send(Bye())
         self._link.close()
         self._gone()

@@ -46,13 +46,12 @@ class LocalClient(Client):
             self._session.hear(message)
 
     def _told(self, message: Message) -> None:
-        if self._begun and not self._inbox:
-            self.loop.call_soon(self._deliver)
-        self._inbox.append(message)
+        if not self._begun:
+            self._inbox.append(message)
+        elif self.is_open:
+            self._hear(message)  # the node's turn is over, as with a client in another process
 
     def _deliver(self) -> None:
-        """Handle all messages so far; those that arrive meanwhile follow in a later turn."""
-        messages, self._inbox = self._inbox, deque()
-        for message in messages:
-            if self.is_open:
-                self._hear(message)
+        """Handle the messages that came before the beginning."""
+        while self._inbox and self.is_open:
+            self._hear(self._inbox.popleft())

@@ -94,7 +94,7 @@ class Orders:
     def carry_out(self, order: o.Order[Any], then: Then, failed: OnFailed) -> None:
         """Carry out an order; one of the callbacks is called once, perhaps now."""
         try:
-            if not isinstance(order, o.Say):
+            if not isinstance(order, o.Say | o.Send):
                 self._node.conversations.flush()  # so that the order applies to earlier lines
             at_once = self._at_once.get(type(order))
             if at_once is None:

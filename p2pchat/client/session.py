@@ -8,6 +8,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
+from msgspec.structs import replace
+
 from p2pchat.client.clients import Clients
 from p2pchat.client.event_queue import EventQueue
 from p2pchat.client.orders import Orders
@@ -68,7 +70,9 @@ class ClientSession:
         )
         self._told = NodeState()
         self._muted: frozenset[str] = frozenset()
-        self._is_to_look = False
+        self._outgoing: list[Answered | Happened] = []
+        self._is_to_send = False
+        self._is_to_go_on = False
         self._closed = False
 
     @property
@@ -108,7 +112,7 @@ class ClientSession:
                 self._clients.on_changed()
             case Taken(number):
                 self._events.taken(number)
-                self._look_later()
+                self._send_later()
             case _:
                 raise AssertionError(message)
 
@@ -126,12 +130,14 @@ class ClientSession:
         if self.attended and isinstance(event, _MAY_SOUND):
             self._note_whether_muted(contact)
         self._events.put(event)
-        self._look_later()
+        self._send_later()
 
     def on_changed(self) -> None:
         """Note that more lines can be sent than before, or that a client has sent an order."""
-        self._loop.call_soon(self._go_on)  # later, as an event may follow that must come first
-        self._look_later()
+        if not self._is_to_go_on:
+            self._is_to_go_on = True
+            self._loop.call_soon(self._go_on)  # later, as an event may follow that must come first
+        self._send_later()
 
     def on_bug(self) -> None:
         """Do nothing: the bug has been logged."""
@@ -140,6 +146,7 @@ class ClientSession:
         """End the session; leave conversations that no other client has open."""
         if self._closed:
             return
+        self._send_all()
         self._closed = True
         self._events.end()
         self._clients.remove(self)
@@ -148,6 +155,7 @@ class ClientSession:
                 self._node.leave(contact)
 
     def _go_on(self) -> None:
+        self._is_to_go_on = False
         if not self._closed:
             self._orders.go_on()
 
@@ -164,29 +172,42 @@ class ClientSession:
         return self._clients.have_open(contact, besides=self)
 
     def _answer(self, number: int, result: Result) -> None:
-        answer = Answered(number, result, state=self._change())  # type: ignore[arg-type]
-        self._put(answer)
+        self._put(Answered(number, result))  # type: ignore[arg-type]  # each is in AnyResult
 
     def _fail(self, number: int, error: P2PError) -> None:
-        self._put(Answered(number, failure=failure_of(error), state=self._change()))
+        self._put(Answered(number, failure=failure_of(error)))
 
     def _tell(self, number: int, event: Event) -> None:
-        self._put(Happened(number, event, self._change()))
+        self._put(Happened(number, event))
 
-    def _look_later(self) -> None:
-        """Compare the state once this turn has changed it."""
-        if self._hello.follow and not self._is_to_look:
-            self._is_to_look = True
-            self._loop.call_soon(self._look)
+    def _put(self, message: Answered | Happened) -> None:
+        self._outgoing.append(message)
+        self._send_later()
 
-    def _look(self) -> None:
-        """Send a change of state that no event has reported."""
-        self._is_to_look = False
-        if self._events.is_full:  # the client is behind; the next event brings the change, too
+    def _send_later(self) -> None:
+        """Send once this turn is over; the state is compared only once for all of its messages."""
+        if not self._is_to_send:
+            self._is_to_send = True
+            self._loop.call_soon(self._send_all)
+
+    def _send_all(self) -> None:
+        """Send the messages of the last turn, the first of them with the change of state."""
+        self._is_to_send = False
+        messages, self._outgoing = self._outgoing, []
+        change = self._change() if messages or not self._events.is_full else None
+        if change is not None and not messages:
+            self._send_one(change)
+        for message in messages:
+            self._send_one(message if change is None else replace(message, state=change))
+            change = None
+
+    def _send_one(self, message: Message) -> None:
+        if self._closed:
             return
-        change = self._change()
-        if change is not None:
-            self._put(change)
+        try:
+            self._send(message)
+        except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
+            self._loop.contain(error, "telling a client of the node")
 
     def _change(self) -> StateChanged | None:
         """Return the difference between the node's state and the one that the client knows."""
@@ -210,7 +231,3 @@ class ClientSession:
             node.conversations.away_status.ours,
             node.chats,
         )
-
-    def _put(self, message: Message) -> None:
-        if not self._closed:
-            self._send(message)

@@ -169,6 +169,26 @@ def test_acknowledged_messages_are_seen(setup: Setup, connect: Connect) -> None:
     setup.turn(lambda: Seen("bob") in log.events)
 
 
+def test_processed_messages_are_seen_although_the_client_closes(
+    setup: Setup, connect: Connect
+) -> None:
+    """What a client has processed is reported even if it closes in the same turn."""
+    setup.bob.node.call("alice")
+    setup.world.settle()
+    log = Log(setup, connect(follow=True, seen=True))
+    log.client.paced = True
+    log.client.on_event = lambda event: _take_and_close(log.client, event)
+    setup.bob.say("hello")
+    setup.turn(lambda: not log.client.is_open)
+    setup.turn(lambda: not unread_at(setup.node))
+
+
+def _take_and_close(client: Client, event: Event) -> None:
+    if isinstance(event, TextReceived):
+        client.taken(client.number)
+        client.close()
+
+
 def test_nothing_is_lost_before_begin(setup: Setup, connect: Connect) -> None:
     """Events that arrive with the greeting wait for begin(), and count as unseen until then."""
     setup.bob.node.call("alice")

@@ -328,12 +328,12 @@ class Conversations:
         else:
             conversation.hold(wrong_address(conversation.contact, result.host))
 
-    def _queue_for(self, contact: str) -> Conversation | Notes:
+    def _queue_for(self, contact: str) -> Conversation | Notes | None:
         if contact == self._username:
             return self.notes
         conversation = self._with_pinned(contact)
-        assert conversation is not None, "a contact without a key"
-        self._watch_too(contact)
+        if conversation is not None:
+            self._watch_too(contact)
         return conversation
 
     def _with_pinned(self, contact: str) -> Conversation | None:

@@ -25,8 +25,8 @@ Then = Callable[[int], None]
 class Outbox:
     """The outbox of one account at one registry.
 
-    `open_one(contact)` returns the conversation with a contact whose key is known,
-    `running(contact)` the existing one, if any. Methods raise UsageError, StorageError.
+    `open_one(contact)` returns the conversation with a contact, None if the contact's key is not
+    known; `running(contact)` the existing one, if any. Methods raise UsageError, StorageError.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Outbox:
         history: History,
         search: SearchUser,
         *,
-        open_one: Callable[[str], Conversation | Notes],
+        open_one: Callable[[str], Conversation | Notes | None],
         running: Callable[[str], Conversation | Notes | None],
         on_event: Callable[[Event], None],
     ) -> None:
@@ -78,7 +78,7 @@ class Outbox:
 
         They are written to disk at once, and sent the next time that we are online.
         """
-        conversation = self._open_one(contact)
+        conversation = self._open_known(contact)
         if texts is None:
             self._say_again(contact, conversation)
         else:
@@ -87,7 +87,7 @@ class Outbox:
 
     def expire(self, contact: str, uids: Sequence[str]) -> None:
         """Mark expired lines as failed, except those sent on the current link."""
-        count = self._open_one(contact).expire(uids)
+        count = self._open_known(contact).expire(uids)
         if count:
             error = P2PError("it has expired", advice=f"p2p outbox retry {contact}")
             self._on_event(OutboxFailed(contact, error, count))
@@ -104,6 +104,11 @@ class Outbox:
             error = P2PError("it was cancelled", advice=f"p2p outbox retry {contact}")
             self._on_event(OutboxFailed(contact, error, count))
         return count
+
+    def _open_known(self, contact: str) -> Conversation | Notes:
+        conversation = self._open_one(contact)
+        assert conversation is not None, "a contact without a key"
+        return conversation
 
     def _say(
         self,
@@ -139,24 +144,27 @@ class Outbox:
     ) -> None:
         """Look up the contact's key if necessary, call `say`, then `then` with the last number."""
 
-        def put() -> None:
+        def put(conversation: Conversation | Notes) -> None:
             try:
-                numbers = say(self._open_one(contact))
+                numbers = say(conversation)
             except P2PError as error:
-                failed(error)
+                fail(error)
                 return
             self._loop.call_soon(lambda: then(numbers[-1]))  # once they are on disk
+
+        def fail(error: P2PError) -> None:
+            self._loop.call_soon(lambda: failed(error))
 
         def found(result: SearchResult) -> None:
             try:
                 self._contacts.meet(contact, result)
+                put(self._open_known(contact))
             except P2PError as error:
                 failed(error)
-                return
-            put()
 
         check_username(contact)
-        if contact == self._username or self._contacts.get(contact).key is not None:
-            self._loop.call_soon(put)
-        else:
+        conversation = self._open_one(contact)
+        if conversation is None:
             self._search(contact, found, failed)
+        else:
+            put(conversation)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from p2pchat.client.client import Client
-from p2pchat.errors import OnFailed, UsageError
+from p2pchat.errors import OnFailed, P2PError, UsageError
 from p2pchat.protocol.client.orders import Accept, Leave, Open, Reject, Switch
 from p2pchat.ui.screen.foreground import Foreground
 from p2pchat.ui.screen.pending_orders import PendingOrders
@@ -43,8 +43,17 @@ class CallOrders:
         self, contact: str, *, in_clear: bool = False, failed: OnFailed | None = None
     ) -> None:
         """Open a chat with the contact in front; `failed` is called if that fails."""
-        self._foreground().want(contact)
-        self._orders.give(Open(contact, in_clear), failed=failed)
+        self._bring(contact, Open(contact, in_clear), failed)
+
+    def _bring(self, contact: str, order: Open | Accept, failed: OnFailed | None = None) -> None:
+        foreground = self._foreground()
+
+        def has_failed(error: P2PError) -> None:
+            foreground.stop_waiting(contact)
+            (failed or self._orders.show)(error)
+
+        foreground.want(contact)
+        self._orders.give(order, failed=has_failed)
 
     def _caller(self, order: Order) -> str:
         """Return the named caller; by default the first who waits for an answer."""
@@ -55,17 +64,18 @@ class CallOrders:
 
     def _accept(self, order: Order) -> None:
         caller = self._caller(order)
-        self._foreground().want(caller)
-        self._orders.give(Accept(caller))
+        self._bring(caller, Accept(caller))
 
     def _leave(self) -> None:
-        contact = self._foreground().front or self._client().state.calling
+        foreground = self._foreground()
+        contact = foreground.awaited or foreground.front or self._client().state.calling
         if contact is None:
             raise UsageError("you are in no chat")
 
         def left(was_there: Switch) -> None:
             if not was_there.on:
                 raise UsageError("you are in no chat")
+            foreground.stop_waiting(contact)
             self._on_left()
 
         self._orders.give(Leave(contact), left)

@@ -305,7 +305,7 @@ class ChatApp:
     def _may_say(self) -> bool:
         if self._orders:
             return False  # it could change the conversation in front
-        return self._said.have_room if self.front else self.client.state.calling is None
+        return self._said.have_room if self.front else self.foreground.awaited is None
 
     def _has_said_all_in_time(self) -> bool:
         """Return whether nothing is under way, or a contact has acknowledged nothing for too long.

@@ -64,11 +64,21 @@ class Foreground:
         for contact, count in self.unread.items():
             self._view.tell(f"{contact}: {count} unread: /chat {contact}")
 
-    def want(self, contact: str | None) -> None:
+    @property
+    def awaited(self) -> str | None:
+        """The contact whose conversation comes to front as soon as it exists."""
+        return self._wanted if self._wanted != self.front else None
+
+    def want(self, contact: str) -> None:
         """Bring that conversation to front, now or as soon as it exists."""
         self._wanted = self._asked_for = contact
-        if contact is not None and contact in self._client.state.chats:
+        if contact in self._client.state.chats:
             self.bring(contact)
+
+    def stop_waiting(self, contact: str) -> None:
+        """Handle the failure of an order to open that conversation."""
+        if self._wanted == contact:
+            self._wanted = None
 
     def bring(self, contact: str) -> None:
         """Show the contact's unseen lines, and send typed texts to the contact from now on."""
@@ -94,7 +104,8 @@ class Foreground:
         raise UsageError("nothing is unread")
 
     def leave(self, contact: str) -> None:
-        """Handle the end of the conversation."""
+        """Handle the end of the conversation, which perhaps has not begun."""
+        self.stop_waiting(contact)
         if self.front == contact:
             self._put_back()
             self.front = None

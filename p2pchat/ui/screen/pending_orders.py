@@ -53,10 +53,11 @@ class PendingOrders:
 
         def has_failed(error: P2PError) -> None:
             self._count -= 1
-            if failed is not None:
-                failed(error)
-            else:
-                self._view.tell(error_sentence(error))
+            (failed or self.show)(error)
             self._on_answer()
 
         self._client().order(order, answered, has_failed)
+
+    def show(self, error: P2PError) -> None:
+        """Show a failure in the view."""
+        self._view.tell(error_sentence(error))

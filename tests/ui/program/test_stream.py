@@ -78,11 +78,13 @@ def test_reader_for_the_user_starts_with_unread_lines(alice: Person, secure_worl
     assert [told["text"] for told in reader.told()] == ["one", "two"]
     assert len(unread_at(alice.node)) == 2
     reader.read()
+    secure_world.settle()
     assert [line.text for line in unread_at(alice.node)] == ["two"]
     secure_world.settle()
     assert alice.told() == [Seen("bob")]
     assert [told["event"] for told in reader.told()] == ["seen"]
     reader.read()
+    secure_world.settle()
     assert unread_at(alice.node) == []
 
 
@@ -148,6 +150,8 @@ def test_hidden_event_does_not_mark_messages_as_seen(alice: Person, secure_world
     secure_world.settle()
     assert len(unread_at(alice.node)) == 2
     reader.read()
+    secure_world.settle()
     assert len(unread_at(alice.node)) == 1
     reader.read()
+    secure_world.settle()
     assert unread_at(alice.node) == []

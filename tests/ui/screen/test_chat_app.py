@@ -165,6 +165,38 @@ def test_lines_wait_while_a_contact_is_dialled(secure_world: World) -> None:
     assert not [line for line in screen.lines if "in no chat" in line]
 
 
+def test_text_waits_for_the_chat_with_an_invited_contact(secure_world: World) -> None:
+    """Texts typed after "bob has joined" are said to bob, in whichever turn they come."""
+    app, screen = start(secure_world)
+    bob = secure_world.person("bob", B)
+    secret = app.node.contacts.invite(3600)
+    bob.node.contacts.follow("alice", secure_world.home("alice").identity.public, secret)
+    bob.node.call("alice")
+    texts: list[str] = []
+    for _ in range(500):
+        secure_world.loop.run_once(0)
+        if any("bob has joined" in line for line in screen.lines) and len(texts) < 20:
+            texts.append(f"text {len(texts)}")
+            app.submit(texts[-1])
+    secure_world.settle()
+    assert heard(bob)[-20:] == [f"alice: {text}" for text in texts]
+    assert not [line for line in screen.lines if "in no chat" in line]
+
+
+def test_text_does_not_wait_for_a_chat_that_cannot_be(secure_world: World) -> None:
+    """Once a call has failed, is refused at once or is given up, a text is refused as before."""
+    app, screen = start(secure_world)
+    secure_world.person("bob", B)
+    for attempt in (["/chat nobody"], ["/accept bob"], ["/chat bob", "/leave"]):
+        screen.lines.clear()
+        for line in attempt:
+            app.submit(line)
+        secure_world.settle()
+        app.submit("hello?")
+        secure_world.settle()
+        assert screen.lines[-1].startswith("* you are in no chat"), (attempt, screen.lines)
+
+
 def test_script_ends_on_a_full_disk(secure_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script on a full disk ends with an error that names the unsent lines."""
     friends(secure_world)[0].node.stop()
