@@ -143,7 +143,9 @@ class RunningRegistry:
             refuse_unless_private_file(certificate[1])
         self._certificate = certificate
         self._use_certificate(certificate)
-        listener = self.server.open_secure(tcp, udp_port, self._new_engine)
+        handshakes = ThreadWorker(self._loop, waiting=0)  # no password may keep them waiting
+        self._closing.callback(handshakes.close)
+        listener = self.server.open_secure(tcp, udp_port, self._new_engine, handshakes)
         return listener, fingerprint_of_file(certificate[0])
 
     def _use_certificate(self, certificate: tuple[Path, Path]) -> None:

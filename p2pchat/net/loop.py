@@ -91,6 +91,7 @@ class Loop:
         self._plain_files: dict[int, Ready] = {}
         self._unwatched: set[int] = set()
         self._from_threads: deque[Callback] = deque()
+        self._is_waking = False
         self._is_running = False
         self._interrupted = self._interruption_due = False
         self._wake_in, self._wake_out = socket.socketpair()
@@ -146,8 +147,10 @@ class Loop:
     def call_from_thread(self, callback: Callback) -> None:
         """Call on the loop's own thread; for worker threads and signal handlers."""
         self._from_threads.append(callback)
-        with suppress(OSError):  # already full of wake-ups, or the loop is closed
-            self._wake_out.send(b"\0")
+        if not self._is_waking:  # cleared before the callbacks are called, so none is missed
+            self._is_waking = True
+            with suppress(OSError):  # already full of wake-ups, or the loop is closed
+                self._wake_out.send(b"\0")
 
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt from a turn of its own, so that no other callback is cut short.
@@ -316,5 +319,6 @@ class Loop:
                     break
             except BlockingIOError:
                 break
+        self._is_waking = False
         while self._from_threads:
             self._call(self._from_threads.popleft())

@@ -80,6 +80,24 @@ def test_more_wake_ups_than_a_pipe_holds(loop: Loop) -> None:
     assert calls == list(range(100_000))
 
 
+def test_callback_that_a_called_one_queues_is_called(real_loop: Loop) -> None:
+    """A wake-up is sent once for many callbacks, and none of them is missed."""
+    calls: list[int] = []
+
+    def call(number: int) -> None:
+        calls.append(number)
+        if number:
+            real_loop.call_from_thread(partial(call, number - 1))
+
+    real_loop.call_from_thread(partial(call, 3))
+    real_loop.run_until(lambda: len(calls) == 4)
+    thread = threading.Thread(target=lambda: real_loop.call_from_thread(partial(call, 2)))
+    thread.start()
+    real_loop.run_until(lambda: len(calls) == 7)
+    thread.join()
+    assert calls == [3, 2, 1, 0, 2, 1, 0]
+
+
 def test_descriptor_is_readable_when_there_is_work(loop: Loop) -> None:
     """The loop's descriptor becomes readable when there is work, so another loop can host it."""
     outer = Loop()

@@ -19,8 +19,10 @@ class Engine(Protocol):
 
     After the handshake: the negotiated protocol, the remote's certificate (DER), and a value unique
     to this session (see proofs.Channel). `ended` is set by the remote's close notification.
+    `dialling`: this end speaks first.
     """
 
+    dialling: bool
     alpn: str | None
     remote_certificate: bytes | None
     binding: bytes
@@ -51,13 +53,23 @@ class StandardEngine:
     `server_name`: the name in the certificate, if that is checked; None on the registry's side.
     """
 
-    __slots__ = ("_in", "_out", "_tls", "alpn", "binding", "ended", "remote_certificate")
+    __slots__ = (
+        "_in",
+        "_out",
+        "_tls",
+        "alpn",
+        "binding",
+        "dialling",
+        "ended",
+        "remote_certificate",
+    )
 
     def __init__(self, context: ssl.SSLContext, *, server_name: str | None = None) -> None:
+        self.dialling = server_name is not None
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
         self._tls = context.wrap_bio(
-            self._in, self._out, server_side=server_name is None, server_hostname=server_name
+            self._in, self._out, server_side=not self.dialling, server_hostname=server_name
         )
         self.alpn: str | None = None
         self.remote_certificate: bytes | None = None

@@ -51,7 +51,7 @@ class PeerEngine:
 
     def __init__(self, context: SSL.Context, *, dialling: bool) -> None:
         self._tls = SSL.Connection(context, None)
-        self._dialling = dialling
+        self.dialling = dialling
         if dialling:
             self._tls.set_connect_state()
         else:
@@ -106,7 +106,7 @@ class PeerEngine:
         certificate = self._tls.get_peer_certificate(as_cryptography=True)
         chain = self._tls.get_peer_cert_chain(as_cryptography=True) or []
         # Only on the dialling side does OpenSSL include the remote's own certificate in the chain.
-        if certificate is None or len(chain) != int(self._dialling):
+        if certificate is None or len(chain) != int(self.dialling):
             raise RemoteProtocolError("expected exactly one certificate")
         return certificate
 

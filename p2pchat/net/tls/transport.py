@@ -13,6 +13,7 @@ from p2pchat.errors import InternalError, LinkLost, P2PError, RemoteProtocolErro
 from p2pchat.net.loop import Loop
 from p2pchat.net.tls.engine import Engine
 from p2pchat.net.transport import Wire
+from p2pchat.net.worker import Worker
 from p2pchat.protocol.address import Address
 
 HANDSHAKE_TIMEOUT: Final = 15.0
@@ -27,12 +28,14 @@ class TlsTransport:
     `on_secured` is called once, in the turn in which the handshake is done; close the transport
     there if the certificate or the negotiated protocol is wrong. What was written before is sent
     after it. The handshake is limited to `handshake_timeout` seconds (0: no limit) and
-    `handshake_bytes` from the remote.
+    `handshake_bytes` from the remote. `worker` runs its first step, which takes most of the time,
+    if it has room; OpenSSL lets other threads run meanwhile.
     """
 
     __slots__ = (
         "_closing",
         "_deadline",
+        "_early",
         "_engine",
         "_error",
         "_handshake_bytes",
@@ -41,8 +44,10 @@ class TlsTransport:
         "_loop",
         "_reading",
         "_secured",
+        "_shaking",
         "_unsent",
         "_unsent_bytes",
+        "_worker",
         "local",
         "on_closed",
         "on_data",
@@ -60,6 +65,7 @@ class TlsTransport:
         *,
         handshake_timeout: float = HANDSHAKE_TIMEOUT,
         handshake_bytes: int = MAX_HANDSHAKE_BYTES,
+        worker: Worker | None = None,
     ) -> None:
         self._loop = loop
         self._inner = inner
@@ -71,6 +77,9 @@ class TlsTransport:
         self.on_end: Callable[[], None] = self.close
         self.on_closed: Callable[[P2PError | None], None] = ignore
         self.on_secured: Callable[[Engine], None] = ignore
+        self._worker = worker
+        self._shaking = False  # on a thread of the worker; until then the engine is its own
+        self._early: list[bytes] = []  # received meanwhile
         self._secured = False
         self._reading = True
         self._closing = False
@@ -84,7 +93,8 @@ class TlsTransport:
         self._handshake_bytes = handshake_bytes
         self._deadline = loop.call_later(handshake_timeout or math.inf, self._too_late)
         inner.lingers = True  # both ends send, so the remote may be sending when we close
-        loop.call_soon(self._shake)
+        if engine.dialling:
+            loop.call_soon(self._shake)
 
     @property
     def secured(self) -> bool:
@@ -152,6 +162,9 @@ class TlsTransport:
         if self._handshake_bytes < 0:
             self._fail(RemoteProtocolError(f"{self.remote} sent too much in the TLS handshake"))
             return
+        if self._shaking:
+            self._early.append(data)
+            return
         self._engine.take(data)
         self._shake()
 
@@ -161,14 +174,37 @@ class TlsTransport:
     def _shake(self) -> None:
         if self._secured or (self._closing and not self._unsent):
             return
+        worker, self._worker = self._worker, None
+        self._shaking = worker is not None and worker.submit(
+            self._engine.handshake, self._shaken, self._not_shaken
+        )
+        if self._shaking:
+            return
         try:
-            self._secured = self._engine.handshake()
+            secured = self._engine.handshake()
         except RemoteProtocolError as error:
             self._fail(error)
-            return
         except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
             self._break(error)
-            return
+        else:
+            self._has_shaken(secured)
+
+    def _shaken(self, secured: bool) -> None:
+        """Go on after a step of the handshake on another thread."""
+        self._shaking = False
+        self._has_shaken(secured)
+        early, self._early = self._early, []
+        for data in early:
+            self._engine.take(data)
+        if early:
+            self._shake()
+
+    def _not_shaken(self, error: P2PError) -> None:
+        self._shaking = False
+        self._fail(error)
+
+    def _has_shaken(self, secured: bool) -> None:
+        self._secured = secured
         self._flush()
         if not self._secured:
             return
@@ -210,6 +246,8 @@ class TlsTransport:
         self._fail(InternalError(f"the connection with {self.remote} was closed"))
 
     def _flush(self) -> None:
+        if self._shaking:
+            return
         if self._secured:
             self._encrypt()
         data = self._engine.give()

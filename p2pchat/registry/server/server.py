@@ -89,14 +89,19 @@ class Server:
         return self._open(ORIGINAL, tcp, udp, partial(self._came, ORIGINAL), self._heard)
 
     def open_secure(
-        self, tcp: Address, udp_port: int | None, new_engine: Callable[[], tuple[Engine, str]]
+        self,
+        tcp: Address,
+        udp_port: int | None,
+        new_engine: Callable[[], tuple[Engine, str]],
+        handshakes: Worker | None = None,
     ) -> DialectListener:
         """Open the secure dialect's listener. Raise BindError.
 
         `new_engine()` returns a TLS engine for a client, and the fingerprint of the key that it
         presents. If `udp_port` is None, UDP uses the port of TCP, as clients expect by default.
+        `handshakes` runs TLS handshakes; None: the loop does.
         """
-        came = partial(self._came_to_tls, new_engine)
+        came = partial(self._came_to_tls, new_engine, handshakes)
         return self._open(
             SECURE,
             tcp,
@@ -225,7 +230,12 @@ class Server:
                 self._service.counters.refusals["anonymous-links"] += 1
                 oldest.make_room()
 
-    def _came_to_tls(self, new_engine: Callable[[], tuple[Engine, str]], transport: Wire) -> None:
+    def _came_to_tls(
+        self,
+        new_engine: Callable[[], tuple[Engine, str]],
+        handshakes: Worker | None,
+        transport: Wire,
+    ) -> None:
         if self._limits.handshakes and len(self._handshakes) >= self._limits.handshakes:
             # An honest handshake takes one round trip, so the oldest are the silent ones.
             oldest = next(iter(self._handshakes))
@@ -234,7 +244,8 @@ class Server:
             del self._handshakes[oldest]
             oldest.abort()
         new, own_key = new_engine()
-        tls = TlsTransport(self._loop, transport, new, handshake_timeout=self._limits.login_timeout)
+        timeout = self._limits.login_timeout
+        tls = TlsTransport(self._loop, transport, new, handshake_timeout=timeout, worker=handshakes)
         self._handshakes[tls] = None
 
         def secured(engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """The TLS transport keeps the contract and refuses invalid connections."""
 
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from p2pchat.net.tls.certificates import (
     server_context,
 )
 from p2pchat.net.tls.engine import CertificateNotTrusted, Engine, StandardEngine
-from p2pchat.net.tls.transport import HANDSHAKE_TIMEOUT, TlsTransport
-from tests.fakes import advance, settle, wire
+from p2pchat.net.tls.transport import HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_BYTES, TlsTransport
+from p2pchat.net.worker import ThreadWorker, Worker
+from tests.fakes import InlineWorker, advance, settle, wire
 from tests.net.transport_contract import Pair, TransportContract
 
 
@@ -30,13 +32,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def ends(
-    loop: Loop, files: tuple[Path, Path], client: ssl.SSLContext | None = None
+    loop: Loop,
+    files: tuple[Path, Path],
+    client: ssl.SSLContext | None = None,
+    worker: Worker | None = None,
 ) -> tuple[TlsTransport, TlsTransport]:
     left, right = wire(loop)
     context = client or client_context(checked=False)
     return (
         TlsTransport(loop, left, StandardEngine(context, server_name="registry")),
-        TlsTransport(loop, right, StandardEngine(server_context(*files))),
+        TlsTransport(loop, right, StandardEngine(server_context(*files)), worker=worker),
     )
 
 
@@ -55,6 +60,142 @@ class TestTlsTransport(TransportContract):
         pair = Pair(loop, *ends(loop, files), run_until)
         settle(loop)
         return pair
+
+
+class TestTlsTransportWithThreads(TransportContract):
+    """The contract, with the handshake on a worker thread."""
+
+    @pytest.fixture
+    def pair(self, loop: Loop, files: tuple[Path, Path]) -> Iterator[Pair]:
+        worker = ThreadWorker(loop)
+        client, server = ends(loop, files, worker=worker)
+        client.on_secured = server.on_secured = lambda _: None
+        while not (client.secured and server.secured):
+            loop.run_once(5)
+
+        def run_until(condition: object) -> None:
+            for _ in range(2000):
+                if condition():  # type: ignore[operator]
+                    return
+                loop.run_once(0)
+            raise AssertionError("never")
+
+        yield Pair(loop, client, server, run_until)
+        worker.close()
+
+
+def test_handshake_on_a_thread_keeps_what_arrives_meanwhile(
+    loop: Loop, files: tuple[Path, Path]
+) -> None:
+    """A hello that arrives in pieces while a thread has the engine is handled afterwards."""
+    worker = InlineWorker(loop)
+    worker.hold()
+    left, right = wire(loop)
+    server = TlsTransport(loop, right, StandardEngine(server_context(*files)), worker=worker)
+    client = StandardEngine(client_context(checked=False), server_name="registry")
+    secured: list[Engine] = []
+    server.on_secured = secured.append
+    client.handshake()
+    hello = client.give()
+    for start in range(0, len(hello), 100):
+        left.write(hello[start : start + 100])
+        settle(loop)
+    flights: list[bytes] = []
+    left.on_data = flights.append
+    settle(loop)
+    assert not flights, "the engine was used while the thread had it"
+    worker.release()
+    settle(loop)
+    client.take(b"".join(flights))
+    assert client.handshake()
+    left.write(client.give())
+    settle(loop)
+    assert len(secured) == 1
+
+
+@pytest.mark.parametrize("end", ["close", "abort", "remote", "deadline", "too much"])
+def test_transport_ends_while_a_thread_has_the_engine(
+    loop: Loop, files: tuple[Path, Path], end: str
+) -> None:
+    """However a transport ends during the handshake, the thread's result changes nothing."""
+    worker = InlineWorker(loop)
+    worker.hold()
+    left, right = wire(loop)
+    engine = UntouchedEngine(server_context(*files))
+    server = TlsTransport(loop, right, engine, worker=worker)
+    closed: list[P2PError | None] = []
+    secured: list[Engine] = []
+    server.on_closed, server.on_secured = closed.append, secured.append
+    client = StandardEngine(client_context(checked=False), server_name="registry")
+    client.handshake()
+    left.write(client.give())
+    settle(loop)
+    engine.is_on_a_thread = True
+    match end:
+        case "close":
+            server.close()
+        case "abort":
+            server.abort()
+        case "remote":
+            left.close()
+        case "deadline":
+            advance(loop, HANDSHAKE_TIMEOUT + 1)
+        case _:
+            left.write(bytes(MAX_HANDSHAKE_BYTES + 1))
+    settle(loop)
+    assert len(closed) == 1
+    engine.is_on_a_thread = False
+    worker.release()
+    settle(loop)
+    assert len(closed) == 1
+    assert not secured
+    expected = {"deadline": TimedOut, "too much": RemoteProtocolError}.get(end, type(None))
+    assert isinstance(closed[0], expected)
+
+
+class UntouchedEngine(StandardEngine):
+    """An engine that must not be used while a thread has it."""
+
+    is_on_a_thread = False
+
+    def take(self, data: bytes) -> None:
+        assert not self.is_on_a_thread
+        super().take(data)
+
+    def give(self) -> bytes:
+        assert not self.is_on_a_thread
+        return super().give()
+
+    def close(self) -> None:
+        assert not self.is_on_a_thread
+        super().close()
+
+
+def test_full_worker_leaves_the_handshake_to_the_loop(loop: Loop, files: tuple[Path, Path]) -> None:
+    """If the worker has no room, the handshake is done all the same."""
+    worker = InlineWorker(loop)
+    worker.full = True
+    client, server = ends(loop, files, worker=worker)
+    settle(loop)
+    assert client.secured
+    assert server.secured
+
+
+@pytest.mark.parametrize("data", [b"\x16\x03\x01\x00\x05xxxxx"])
+def test_handshake_that_fails_on_a_thread(
+    loop: Loop, files: tuple[Path, Path], data: bytes
+) -> None:
+    """A failure on the thread ends the transport as one on the loop does, with an alert."""
+    left, right = wire(loop)
+    worker = InlineWorker(loop)
+    server = TlsTransport(loop, right, StandardEngine(server_context(*files)), worker=worker)
+    closed: list[P2PError | None] = []
+    alerts: list[bytes] = []
+    server.on_closed, left.on_data = closed.append, alerts.append
+    left.write(data)
+    settle(loop)
+    assert isinstance(closed[0], RemoteProtocolError)
+    assert b"".join(alerts)[:1] == b"\x15"
 
 
 def test_both_ends_know_the_negotiated_parameters(loop: Loop, files: tuple[Path, Path]) -> None:
