@@ -12,9 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, NamedTuple
 
-import peewee
-
 from p2pchat.errors import StorageError
+from p2pchat.orm import peewee
 from p2pchat.private_files import (
     is_locked,
     lock_private,

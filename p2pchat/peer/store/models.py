@@ -2,49 +2,37 @@
 
 from collections.abc import Callable, Mapping
 
-from peewee import (
-    SQL,
-    BigIntegerField,
-    BlobField,
-    BooleanField,
-    CompositeKey,
-    Expression,
-    Function,
-    Model,
-    TextField,
-    fn,
-)
-
+from p2pchat.orm import peewee
 from p2pchat.peer.store.grams import grams, has_term
 from p2pchat.protocol.positions import NO_SUM
 from p2pchat.storage import AddColumn
 
 
-class Account(Model):
+class Account(peewee.Model):
     """An account of ours at a registry, when it was last used, and its token."""
 
-    registry = TextField()
-    username = TextField()
-    used_at = BigIntegerField()  # nanoseconds since the epoch
-    token = TextField(default="")
+    registry = peewee.TextField()
+    username = peewee.TextField()
+    used_at = peewee.BigIntegerField()  # nanoseconds since the epoch
+    token = peewee.TextField(default="")
 
     class Meta:
         """One row for each account."""
 
         table_name = "account"
-        primary_key = CompositeKey("registry", "username")
+        primary_key = peewee.CompositeKey("registry", "username")
 
 
-class Registry(Model):
+class Registry(peewee.Model):
     """A registry whose key is pinned; `fingerprint` is that of its certificate's key.
 
     `nodes_issued_at` is when the current list of its other machines was signed, in seconds since
     the epoch.
     """
 
-    registry = TextField(primary_key=True)
-    fingerprint = TextField()
-    nodes_issued_at = BigIntegerField(default=0)
+    registry = peewee.TextField(primary_key=True)
+    fingerprint = peewee.TextField()
+    nodes_issued_at = peewee.BigIntegerField(default=0)
 
     class Meta:
         """One row for each registry."""
@@ -52,24 +40,24 @@ class Registry(Model):
         table_name = "registry"
 
 
-class Machine(Model):
+class Machine(peewee.Model):
     """Another machine of a registry, as a join link signed with the registry's pinned key.
 
     It is valid until `expires_at`, in seconds since the epoch.
     """
 
-    registry = TextField()
-    url = TextField()
-    expires_at = BigIntegerField()
+    registry = peewee.TextField()
+    url = peewee.TextField()
+    expires_at = peewee.BigIntegerField()
 
     class Meta:
         """One row for each machine."""
 
         table_name = "machine"
-        primary_key = CompositeKey("registry", "url")
+        primary_key = peewee.CompositeKey("registry", "url")
 
 
-class Contact(Model):
+class Contact(peewee.Model):
     """A user of a registry that we have looked up or called, or that has called us.
 
     - `key`: the pinned key; None for users only searched for, or met only in clear.
@@ -83,36 +71,36 @@ class Contact(Model):
     - `invitation`: the secret to show to the contact until it has been received.
     """
 
-    registry = TextField()
-    username = TextField()
-    key = BlobField(null=True)
-    verified = BooleanField(default=False)
-    blocked = BooleanField(default=False)
-    other_key = BlobField(null=True)
-    accepted = BooleanField(default=False)
-    hinted_at = BigIntegerField(default=0)
-    muted_until = BigIntegerField(default=0)
-    invited = BooleanField(default=False)
-    invitation = TextField(default="")
+    registry = peewee.TextField()
+    username = peewee.TextField()
+    key = peewee.BlobField(null=True)
+    verified = peewee.BooleanField(default=False)
+    blocked = peewee.BooleanField(default=False)
+    other_key = peewee.BlobField(null=True)
+    accepted = peewee.BooleanField(default=False)
+    hinted_at = peewee.BigIntegerField(default=0)
+    muted_until = peewee.BigIntegerField(default=0)
+    invited = peewee.BooleanField(default=False)
+    invitation = peewee.TextField(default="")
 
     class Meta:
         """One row for each name."""
 
         table_name = "contact"
-        primary_key = CompositeKey("registry", "username")
+        primary_key = peewee.CompositeKey("registry", "username")
 
 
-class IssuedInvitation(Model):
+class IssuedInvitation(peewee.Model):
     """An invitation that we issued: the digest of its secret, its expiry, and the user who used it.
 
     `expires_at` in seconds since the epoch; `used_by_key` is NULL until it is used.
     """
 
-    digest = BlobField(primary_key=True)
-    registry = TextField()
-    expires_at = BigIntegerField()
-    used_by = TextField(default="")
-    used_by_key = BlobField(null=True)
+    digest = peewee.BlobField(primary_key=True)
+    registry = peewee.TextField()
+    expires_at = peewee.BigIntegerField()
+    used_by = peewee.TextField(default="")
+    used_by_key = peewee.BlobField(null=True)
 
     class Meta:
         """One row for each invitation."""
@@ -120,7 +108,7 @@ class IssuedInvitation(Model):
         table_name = "issued_invitation"
 
 
-class ConversationState(Model):
+class ConversationState(peewee.Model):
     """The state of a conversation with a contact, for each of their keys.
 
     `last_in` and `last_out` are the numbers of the last line on our disk in each direction, `acked`
@@ -128,31 +116,31 @@ class ConversationState(Model):
     (see protocol.positions).
     """
 
-    registry = TextField()
-    username = TextField()
-    key = BlobField()
-    last_in = BigIntegerField(default=0)
-    in_sum = TextField(default=NO_SUM)
-    last_out = BigIntegerField(default=0)
-    acked = BigIntegerField(default=0)
-    acked_sum = TextField(default=NO_SUM)
+    registry = peewee.TextField()
+    username = peewee.TextField()
+    key = peewee.BlobField()
+    last_in = peewee.BigIntegerField(default=0)
+    in_sum = peewee.TextField(default=NO_SUM)
+    last_out = peewee.BigIntegerField(default=0)
+    acked = peewee.BigIntegerField(default=0)
+    acked_sum = peewee.TextField(default=NO_SUM)
 
     class Meta:
         """One row for each key of each contact."""
 
         table_name = "conversation"
-        primary_key = CompositeKey("registry", "username", "key")
+        primary_key = peewee.CompositeKey("registry", "username", "key")
 
 
-class Recent(Model):
+class Recent(peewee.Model):
     """The id of a recently received line; `talk` is a digest that identifies its conversation.
 
     Kept apart from the lines, which may be deleted before the same line arrives again.
     """
 
-    n = BigIntegerField(primary_key=True)
-    talk = BlobField()
-    uid = TextField()
+    n = peewee.BigIntegerField(primary_key=True)
+    talk = peewee.BlobField()
+    uid = peewee.TextField()
 
     class Meta:
         """In order of arrival."""
@@ -161,25 +149,27 @@ class Recent(Model):
         indexes = ((("talk", "uid"), False),)
 
 
-class Line(Model):
+class Line(peewee.Model):
     """A line of a conversation. `state` is one of `lines.LineState`, `uid` the sender's id for it.
 
     `at` is when it was written by the sender's clock, `kept_at` when it was stored by ours, and
     `expires_at` when a waiting line is given up (0: never), all in milliseconds since the epoch.
     """
 
-    id = BigIntegerField(primary_key=True)
-    registry = TextField()
-    username = TextField()
-    key = BlobField()
-    outgoing = BooleanField()
-    seq = BigIntegerField()
-    uid = TextField()
-    at = BigIntegerField()
-    text = TextField()
-    state = TextField()
-    kept_at = BigIntegerField(default=0)
-    expires_at = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # plain SQL inserts
+    id = peewee.BigIntegerField(primary_key=True)
+    registry = peewee.TextField()
+    username = peewee.TextField()
+    key = peewee.BlobField()
+    outgoing = peewee.BooleanField()
+    seq = peewee.BigIntegerField()
+    uid = peewee.TextField()
+    at = peewee.BigIntegerField()
+    text = peewee.TextField()
+    state = peewee.TextField()
+    kept_at = peewee.BigIntegerField(default=0)
+    expires_at = peewee.BigIntegerField(
+        default=0, constraints=[peewee.SQL("DEFAULT 0")]
+    )  # plain peewee.SQL inserts
 
     class Meta:
         """In order of arrival; each number occurs once in a conversation."""
@@ -193,17 +183,17 @@ class Line(Model):
         )
 
 
-class Scheduled(Model):
+class Scheduled(peewee.Model):
     """A line to be sent later; see schedule.ScheduledLine."""
 
-    id = BigIntegerField(primary_key=True)
-    registry = TextField()
-    username = TextField()
-    uid = TextField(unique=True)
-    text = TextField()
-    written_at = BigIntegerField()
-    not_before = BigIntegerField()
-    expires_at = BigIntegerField(default=0)
+    id = peewee.BigIntegerField(primary_key=True)
+    registry = peewee.TextField()
+    username = peewee.TextField()
+    uid = peewee.TextField(unique=True)
+    text = peewee.TextField()
+    written_at = peewee.BigIntegerField()
+    not_before = peewee.BigIntegerField()
+    expires_at = peewee.BigIntegerField(default=0)
 
     class Meta:
         """In the order of writing."""
@@ -211,14 +201,14 @@ class Scheduled(Model):
         table_name = "scheduled"
 
 
-LINE_COUNT = fn.COUNT(Line.id)
+LINE_COUNT = peewee.fn.COUNT(Line.id)
 
 
-class LineWords(Model):
+class LineWords(peewee.Model):
     """The index of the words of all lines (FTS5, see FINISH); the rowid is the line's id."""
 
-    rowid = BigIntegerField(primary_key=True)
-    line_words = TextField()  # FTS5's name for all columns of a row
+    rowid = peewee.BigIntegerField(primary_key=True)
+    line_words = peewee.TextField()  # FTS5's name for all columns of a row
 
     class Meta:
         """Created by FINISH."""
@@ -226,16 +216,16 @@ class LineWords(Model):
         table_name = "line_words"
 
     @classmethod
-    def match(cls, query: str) -> Expression:
+    def match(cls, query: str) -> peewee.Expression:
         """Return the condition that a line's words match a query of FTS5."""
-        return Expression(cls.line_words, "MATCH", query)
+        return peewee.Expression(cls.line_words, "MATCH", query)
 
 
-class LineGrams(Model):
+class LineGrams(peewee.Model):
     """The index of the grams of all lines (see `grams`); the rowid is the line's id."""
 
-    rowid = BigIntegerField(primary_key=True)
-    line_grams = TextField()
+    rowid = peewee.BigIntegerField(primary_key=True)
+    line_grams = peewee.TextField()
 
     class Meta:
         """Created by FINISH."""
@@ -243,20 +233,20 @@ class LineGrams(Model):
         table_name = "line_grams"
 
     @classmethod
-    def match(cls, query: str) -> Expression:
+    def match(cls, query: str) -> peewee.Expression:
         """Return the condition that a line's grams match a query of FTS5."""
-        return Expression(cls.line_grams, "MATCH", query)
+        return peewee.Expression(cls.line_grams, "MATCH", query)
 
 
-def text_has(term: str) -> Function:
+def text_has(term: str) -> peewee.Function:
     """Return the condition that a line's text contains the term, ignoring case."""
-    return fn.has_term(Line.text, term)
+    return peewee.fn.has_term(Line.text, term)
 
 
-class Unindexed(Model):
+class Unindexed(peewee.Model):
     """Lines with ids up to `up_to` were written by an older version and have no grams yet."""
 
-    up_to = BigIntegerField(primary_key=True)
+    up_to = peewee.BigIntegerField(primary_key=True)
 
     class Meta:
         """At most one row."""

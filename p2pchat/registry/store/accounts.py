@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-import peewee
-
 from p2pchat.errors import StorageError
+from p2pchat.orm import peewee
 from p2pchat.registry.store.invites import Invites
 from p2pchat.registry.store.models import Account, Token
 from p2pchat.registry.store.passwords import Passwords

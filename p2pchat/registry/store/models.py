@@ -3,34 +3,23 @@
 They are not bound to a database; see `storage`.
 """
 
-from peewee import (
-    BigIntegerField,
-    BlobField,
-    BooleanField,
-    DateTimeField,
-    IntegerField,
-    Model,
-    TextField,
-    TimestampField,
-    fn,
-)
-
+from p2pchat.orm import peewee
 from p2pchat.storage import AddColumn
 
 
-class Account(Model):
+class Account(peewee.Model):
     """An account, which may log in unless `disabled`. `password_hash` is an Argon2id PHC string.
 
     `key` is the public key of the identity that logged in last through a secure listener, if any;
     such an account may use the original listener only if its owner allows it.
     """
 
-    username = TextField(primary_key=True)
-    password_hash = TextField()
-    key = BlobField(null=True)
-    allows_original = BooleanField(default=False)
-    created_at = TimestampField(utc=True)
-    disabled = BooleanField(default=False)
+    username = peewee.TextField(primary_key=True)
+    password_hash = peewee.TextField()
+    key = peewee.BlobField(null=True)
+    allows_original = peewee.BooleanField(default=False)
+    created_at = peewee.TimestampField(utc=True)
+    disabled = peewee.BooleanField(default=False)
 
     class Meta:
         """Keyed by name."""
@@ -38,19 +27,19 @@ class Account(Model):
         table_name = "account"
 
 
-class Token(Model):
+class Token(peewee.Model):
     """A token replaces the password of one account, with one key, until it expires.
 
     Only its SHA-256 is stored. `replaces` is the hash (in hex) of the token that it succeeds, until
     it is first used. Times are in seconds since the epoch.
     """
 
-    token_hash = BlobField(primary_key=True)
-    username = TextField(index=True)
-    key = BlobField(null=True)
-    expires_at = BigIntegerField()
-    issued_at = BigIntegerField(default=0)
-    replaces = TextField(null=True)
+    token_hash = peewee.BlobField(primary_key=True)
+    username = peewee.TextField(index=True)
+    key = peewee.BlobField(null=True)
+    expires_at = peewee.BigIntegerField()
+    issued_at = peewee.BigIntegerField(default=0)
+    replaces = peewee.TextField(null=True)
 
     class Meta:
         """Keyed by hash."""
@@ -58,15 +47,15 @@ class Token(Model):
         table_name = "token"
 
 
-LAST_ISSUE = fn.MAX(Token.issued_at)
+LAST_ISSUE = peewee.fn.MAX(Token.issued_at)
 
 
-class Invite(Model):
+class Invite(peewee.Model):
     """A code with which accounts can be created; only its SHA-256 is stored."""
 
-    code_hash = BlobField(primary_key=True)
-    uses_left = IntegerField()
-    expires_at = BigIntegerField()
+    code_hash = peewee.BlobField(primary_key=True)
+    uses_left = peewee.IntegerField()
+    expires_at = peewee.BigIntegerField()
 
     class Meta:
         """Keyed by hash."""
@@ -74,21 +63,21 @@ class Invite(Model):
         table_name = "invite"
 
 
-class InstantField(DateTimeField):
+class InstantField(peewee.DateTimeField):
     """An instant by the database's clock, independent of time zones."""
 
     field_type = "TIMESTAMPTZ"
 
 
-class Node(Model):
+class Node(peewee.Model):
     """One of several registry processes that share this database.
 
     Its presence entries are valid until `lease_until`. `url` is the link by which clients join
     there; empty without a secure listener.
     """
 
-    id = BigIntegerField(primary_key=True)
-    url = TextField()
+    id = peewee.BigIntegerField(primary_key=True)
+    url = peewee.TextField()
     lease_until = InstantField()
 
     class Meta:
@@ -97,16 +86,16 @@ class Node(Model):
         table_name = "node"
 
 
-class Presence(Model):
+class Presence(peewee.Model):
     """A user who is online at one of the nodes; see `presence.OnlineSession`."""
 
-    username = TextField(primary_key=True)
-    node = BigIntegerField(index=True)
-    host = TextField()
-    port = IntegerField()
-    clear_port = IntegerField()
-    in_clear = BooleanField()
-    key = BlobField(null=True)
+    username = peewee.TextField(primary_key=True)
+    node = peewee.BigIntegerField(index=True)
+    host = peewee.TextField()
+    port = peewee.IntegerField()
+    clear_port = peewee.IntegerField()
+    in_clear = peewee.BooleanField()
+    key = peewee.BlobField(null=True)
 
     class Meta:
         """Keyed by name: a user is online at one node only."""
@@ -115,15 +104,15 @@ class Presence(Model):
         indexes = ((("host", "port"), False),)
 
 
-class NodeList(Model):
+class NodeList(peewee.Model):
     """A signed list of the other nodes; see proofs.SignedNodes.
 
     `signer` is the fingerprint of the signing node's key, `signed` the list as JSON.
     """
 
-    signer = TextField(primary_key=True)
-    signed = TextField()
-    expires_at = BigIntegerField()
+    signer = peewee.TextField(primary_key=True)
+    signed = peewee.TextField()
+    expires_at = peewee.BigIntegerField()
 
     class Meta:
         """Keyed by signer."""

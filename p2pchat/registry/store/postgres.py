@@ -5,8 +5,10 @@ Knows no table of ours except the one that stores the schema version.
 
 from typing import Any, Final
 
-import peewee
+import psycopg
+from psycopg.pq import TransactionStatus
 
+from p2pchat.orm import peewee
 from p2pchat.storage import Store
 
 CONNECTION: Final[dict[str, Any]] = {
@@ -25,11 +27,32 @@ CONNECTION: Final[dict[str, Any]] = {
 _SCHEMA_LOCK: Final = 0x70327063  # arbitrary, but the same in every p2pchat
 
 
+class _Adapter(peewee.Psycopg3Adapter):
+    """peewee's adapter, which has no driver because `orm` hides it."""
+
+    txn_idle = TransactionStatus.IDLE
+    txn_inerror = TransactionStatus.INERROR
+    txn_unknown = TransactionStatus.UNKNOWN
+
+    def check_driver(self) -> None:
+        """Do nothing: the driver is there."""
+
+    def get_binary_type(self) -> type[object]:
+        return psycopg.Binary
+
+    def connect(self, db: peewee.Database, **params: Any) -> psycopg.Connection:
+        return psycopg.connect(db.database, **params)
+
+
+class _Database(peewee.PostgresqlDatabase):
+    psycopg2_adapter = psycopg3_adapter = _Adapter
+
+
 class Postgres(Store):
     """The database at the URL. A broken connection is replaced at the next statement."""
 
     def __init__(self, url: str) -> None:
-        database = peewee.PostgresqlDatabase(url, prefer_psycopg3=True, **CONNECTION)
+        database = _Database(url, **CONNECTION)
         super().__init__(
             database,
             "the shared database",
