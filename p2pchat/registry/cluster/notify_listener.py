@@ -1,6 +1,6 @@
 """Receives other nodes' notifications on a database connection that the loop watches.
 
-Passes them on as bytes, without decoding them. Besides this module, only those of `store` import psycopg.
+Passes them on as bytes, without decoding them. Besides this module, only `store` imports psycopg.
 """
 
 import logging
