@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import ipaddress
 import struct
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from p2pchat.errors import RemoteProtocolError
@@ -56,7 +57,7 @@ def open_hello(datagram: bytes) -> SealedHello:
 
 def write_answer(counter: int, host: str, port: int) -> bytes:
     """Return the registry's answer, with the address from which the heartbeat came."""
-    return _ANSWER.pack(_ANSWER_MARK, counter, port) + ipaddress.ip_address(host).packed
+    return _ANSWER.pack(_ANSWER_MARK, counter, port) + _packed(host)
 
 
 def read_answer(datagram: bytes) -> tuple[int, str, int]:
@@ -66,6 +67,12 @@ def read_answer(datagram: bytes) -> tuple[int, str, int]:
         raise RemoteProtocolError("the datagram is not an answer to a HELLO")
     _, counter, port = _ANSWER.unpack(datagram[: _ANSWER.size])
     return counter, str(ipaddress.ip_address(address)), port
+
+
+@lru_cache(maxsize=4096)
+def _packed(host: str) -> bytes:
+    """Return the bytes of an IP address: to parse it takes as long as to check the MAC."""
+    return ipaddress.ip_address(host).packed
 
 
 def _mac(key: bytes, signed: bytes) -> bytes:
