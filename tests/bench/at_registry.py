@@ -76,8 +76,8 @@ def member(serve: Serve, number: int, *, port: int = 0, errand: bool = False) ->
 
 
 def secure_request(name: str) -> str:
-    """Return the payload of a search at the secure listener."""
-    return json.dumps({"username": name})
+    """Return the payload of a search at the secure listener, as our clients write it."""
+    return json.dumps({"username": name}, separators=(",", ":"))
 
 
 def in_turns(*measures: Callable[[], float]) -> list[list[float]]:

@@ -40,7 +40,7 @@ _WHY_HUNG_UP: Final = {
 class Client:
     """One link; calls `on_login(client)` after each login, `on_gone(client)` at the end.
 
-    `look_ups` answers searches directly, at the original listener.
+    `look_ups` answers searches directly.
     """
 
     __slots__ = (

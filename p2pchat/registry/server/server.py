@@ -63,7 +63,7 @@ class Server:
         self._network = network
         self._worker = worker
         self._service = service
-        self._look_ups = LookUps(service)
+        self._look_ups = LookUps(service, secure=False), LookUps(service, secure=True)
         self._limits = limits
         self._connections = ConnectionCount(limits.connections_per_address)
         self._new_connections = RateLimit.per_minute(limits.new_connections_per_minute)
@@ -219,7 +219,7 @@ class Server:
             secure=secure,
             on_login=self._on_login,
             on_gone=self._on_gone,
-            look_ups=None if secure else self._look_ups,
+            look_ups=self._look_ups[secure],
         )
         self._clients.add(client)
         if not secure:

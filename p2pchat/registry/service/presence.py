@@ -129,8 +129,9 @@ class PresenceTable:
         self._by_session: dict[bytes, OnlineSession] = {}
         self._watchers: dict[str, dict[Hashable, OnMoved]] = {}
         self._watched: dict[Hashable, set[str]] = {}
-        self.ready_in_clear: dict[bytes, bytes] = {}
-        """Answers of the original listener that can be sent as they are, by the bytes of the name.
+        self.ready: tuple[dict[bytes, bytes], dict[bytes, bytes]] = {}, {}
+        """Answers to searches that can be sent as they are, by the bytes of the name: those of the
+        original listener and those of the secure one.
 
         They are added where they are needed, and dropped when the user's addresses change.
         """
@@ -289,7 +290,9 @@ class PresenceTable:
                 on_moved(sighting)
 
     def _changed(self, online_session: OnlineSession) -> None:
-        self.ready_in_clear.pop(online_session.username.encode(), None)
+        name = online_session.username.encode()
+        for ready in self.ready:
+            ready.pop(name, None)
         self.on_change(online_session.username)
 
     def _heard(self, online_session: OnlineSession, now: float) -> None:

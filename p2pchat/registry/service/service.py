@@ -113,15 +113,16 @@ class Service:
                 return SlowDown(wait)
         return self._handlers[type(request)](client_session, request)
 
-    @property
-    def ready_in_clear(self) -> dict[bytes, bytes]:
-        """Answers of the original listener that can be sent as they are; see PresenceTable."""
-        return self._presence.ready_in_clear
+    def ready_answers(self, *, secure: bool) -> dict[bytes, bytes]:
+        """Return a listener's answers that can be sent as they are; see PresenceTable."""
+        return self._presence.ready[secure]
 
-    def find_in_clear(self, username: str) -> SearchResult | None:
-        """Return the original listener's answer about a user who is online here; None if not."""
+    def find(self, username: str, *, secure: bool) -> SearchResult | None:
+        """Return a listener's answer about a user who is online here; None for any other user."""
         online_session = self._presence.find(username)
-        return online_session.found_in_clear if online_session is not None else None
+        if online_session is None:
+            return None
+        return online_session.found if secure else online_session.found_in_clear
 
     def take_searches(self, client_session: ClientSession, count: int) -> bool:
         """Count `count` searches for online users, against the limits and in the metrics.
@@ -201,9 +202,9 @@ class Service:
             if wait:
                 self.counters.refusals["searches-per-minute"] += 1
                 return SlowDown(wait)
-        online_session = self._presence.find(request.username)
-        if online_session is not None:
-            return online_session.found if client_session.secure else online_session.found_in_clear
+        found = self.find(request.username, secure=client_session.secure)
+        if found is not None:
+            return found
         return self._directory.look_up(request.username, secure=client_session.secure)
 
     def _watch(self, client_session: ClientSession, request: Watch) -> Message | BlockingJob:
