@@ -64,11 +64,17 @@ class RateLimit:
             self._left.popitem(last=False)
         return 0.0
 
-    def wait(self, key: Hashable, now: float, count: int = 1) -> float:
-        """Return the seconds until `count` units are available, without taking them."""
+    def give_back(self, key: Hashable, count: int) -> None:
+        """Undo a take of so many units that was just made."""
+        if self.limited:
+            left, at = self._left[key]
+            self._left[key] = left + count, at
+
+    def wait(self, key: Hashable, now: float) -> float:
+        """Return the seconds until a unit is available, without taking it."""
         if not self.limited:
             return 0.0
-        return max(0.0, count - self._now_left(key, now)) / self._per_second
+        return max(0.0, 1 - self._now_left(key, now)) / self._per_second
 
     def _now_left(self, key: Hashable, now: float) -> float:
         left, at = self._left.get(key, (float(self._burst), now))

@@ -41,6 +41,18 @@ def test_limit_of_0_is_off() -> None:
         assert not any(budget.take("a", 0) for _ in range(1000))
 
 
+def test_units_are_given_back() -> None:
+    """What was taken and given back can be taken again, and no more than that."""
+    budget = RateLimit.per_minute(5)
+    assert budget.take("a", 0, 3) == 0
+    budget.give_back("a", 3)
+    assert budget.take("a", 0, 5) == 0
+    assert budget.take("a", 0) > 0
+    off = RateLimit(0, 0)
+    off.give_back("a", 3)
+    assert off.take("a", 0, 1000) == 0
+
+
 def test_memory_is_bounded() -> None:
     """The number of remembered keys is bounded; the least recently used are forgotten first."""
     budget = RateLimit.per_hour(1)

@@ -133,9 +133,11 @@ class Service:
         if requests.limited or searches.limited:
             now, group = self._now(), client_session.group
             searcher = client_session.username or (group,)
-            if searches.wait(searcher, now, count) or requests.take(group, now, count):
+            if searches.take(searcher, now, count):
                 return False
-            searches.take(searcher, now, count)
+            if requests.take(group, now, count):
+                searches.give_back(searcher, count)
+                return False
         if self.counters.counts_answers:
             self.counters.answers["Search", Presence.ONLINE.value] += count
         return True
