@@ -180,7 +180,8 @@ class World:
         online_session = self.presence.find(name)
         assert online_session is not None
         online_session.key = key
-        online_session.move(online_session.port, online_session.clear_port)
+        session = online_session
+        assert self.presence.announce(session, session.port, session.clear_port)
 
     def kill_registry(self) -> None:
         """Kill the registry, as by `kill -9`."""
