@@ -43,8 +43,8 @@ from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.commands import Order, Say, help_lines, parse, takes_name
 from p2pchat.ui.text.render import error_sentence, prompt_of
 
-_LONGEST_QUIT: Final = 1.0
-"""The most seconds that /quit waits for a line to be stored."""
+_LONGEST_END: Final = 1.0
+"""The most seconds that the end of a session waits for a line to be stored."""
 
 
 class ChatApp:
@@ -70,7 +70,7 @@ class ChatApp:
         self._unsaid = 0  # lines that could not be sent, in any chat
         self._ready = False
         self._reader_is_behind = False
-        self._quits = False  # quit once all sent lines are stored
+        self._end: Callable[[], None] | None = None  # once all sent lines are stored
         self._patience = Patience()  # for what is under way at the end
         self._refused: P2PError | None = None
         self._trust_orders = TrustOrders(
@@ -217,8 +217,8 @@ class ChatApp:
 
     def _answered(self) -> None:
         """Continue with what waited for an answer, or for a line to be stored."""
-        if self._quits and not self._said:
-            self.finish()
+        if self._end is not None and not self._said:
+            self._end()
         self._typed.work_off()
 
     def _take(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
@@ -254,7 +254,9 @@ class ChatApp:
     def _chat_ended(self, contact: str, error: P2PError | None, unsent: int) -> None:
         self.foreground.leave(contact)
         if self._call is not None and contact == self._call.username:
-            self.finish(exit_code=self._outcome.of_end(contact, error, unsent))
+            self._end_once_stored(
+                lambda: self.finish(exit_code=self._outcome.of_end(contact, error, unsent))
+            )
 
     def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:
         """End the session."""
@@ -382,11 +384,20 @@ class ChatApp:
 
     def _quit(self) -> None:
         """End the session as soon as the lines sent before are stored."""
+        self._end_once_stored(self.finish)
+
+    def _end_once_stored(self, end: Callable[[], None]) -> None:
+        """Call `end` once the answers to all sent lines have come, or when that takes too long."""
+
+        def end_once() -> None:
+            if not self.done:
+                end()
+
         if not self._said:
-            self.finish()
-            return
-        self._quits = True
-        self.client.loop.call_later(_LONGEST_QUIT, self.finish)
+            end_once()
+        elif self._end is None:
+            self._end = end_once
+            self.client.loop.call_later(_LONGEST_END, end_once)
 
 
 def _not_here() -> None:

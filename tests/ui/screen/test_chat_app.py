@@ -197,6 +197,22 @@ def test_text_does_not_wait_for_a_chat_that_cannot_be(secure_world: World) -> No
         assert screen.lines[-1].startswith("* you are in no chat"), (attempt, screen.lines)
 
 
+def test_line_that_is_stored_as_the_chat_ends_is_not_called_unsent(secure_world: World) -> None:
+    """A chat that another client ends while a line is being stored has sent that line."""
+    friends(secure_world)[0].node.stop()
+    secure_world.settle()
+    app, screen = start(secure_world, call=Call("bob"), commands_overtake=False)
+    secure_world.settle()
+    app.submit("one")
+    app.node.leave("bob")
+    app.end_input()
+    secure_world.settle()
+    assert app.done
+    assert app.exit_code in {0, 6}
+    assert not [line for line in screen.lines if "not sent" in line]
+    assert [line.text for line in app.node.history.lines("bob")] == ["one"]
+
+
 def test_script_ends_on_a_full_disk(secure_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script on a full disk ends with an error that names the unsent lines."""
     friends(secure_world)[0].node.stop()
