@@ -5,7 +5,6 @@ Knows no terminal. The same for the prompt and plain lines, and wherever the nod
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
 from p2pchat.callbacks import ignore
 from p2pchat.client.client import Client
@@ -43,9 +42,6 @@ from p2pchat.ui.screen.view import View
 from p2pchat.ui.text.commands import Order, Say, help_lines, parse, takes_name
 from p2pchat.ui.text.render import error_sentence, prompt_of
 
-_LONGEST_END: Final = 1.0
-"""The most seconds that the end of a session waits for a line to be stored."""
-
 
 class ChatApp:
     """A user's session with a node, until `done`; then `exit_code` or `error` is the outcome.
@@ -70,7 +66,6 @@ class ChatApp:
         self._unsaid = 0  # lines that could not be sent, in any chat
         self._ready = False
         self._reader_is_behind = False
-        self._end: Callable[[], None] | None = None  # once all sent lines are stored
         self._patience = Patience()  # for what is under way at the end
         self._refused: P2PError | None = None
         self._trust_orders = TrustOrders(
@@ -217,8 +212,6 @@ class ChatApp:
 
     def _answered(self) -> None:
         """Continue with what waited for an answer, or for a line to be stored."""
-        if self._end is not None and not self._said:
-            self._end()
         self._typed.work_off()
 
     def _take(self, event: Event) -> None:  # noqa: C901  # a table, a row an event
@@ -254,9 +247,11 @@ class ChatApp:
     def _chat_ended(self, contact: str, error: P2PError | None, unsent: int) -> None:
         self.foreground.leave(contact)
         if self._call is not None and contact == self._call.username:
-            self._end_once_stored(
-                lambda: self.finish(exit_code=self._outcome.of_end(contact, error, unsent))
-            )
+            self._said.when_answered(lambda: self._end(contact, error, unsent))
+
+    def _end(self, contact: str, error: P2PError | None, unsent: int) -> None:
+        if not self.done:
+            self.finish(exit_code=self._outcome.of_end(contact, error, unsent))
 
     def finish(self, exit_code: int = 0, error: P2PError | None = None) -> None:
         """End the session."""
@@ -384,20 +379,7 @@ class ChatApp:
 
     def _quit(self) -> None:
         """End the session as soon as the lines sent before are stored."""
-        self._end_once_stored(self.finish)
-
-    def _end_once_stored(self, end: Callable[[], None]) -> None:
-        """Call `end` once the answers to all sent lines have come, or when that takes too long."""
-
-        def end_once() -> None:
-            if not self.done:
-                end()
-
-        if not self._said:
-            end_once()
-        elif self._end is None:
-            self._end = end_once
-            self.client.loop.call_later(_LONGEST_END, end_once)
+        self._said.when_answered(self.finish)
 
 
 def _not_here() -> None:

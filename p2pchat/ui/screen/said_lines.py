@@ -4,12 +4,16 @@ import itertools
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from p2pchat.callbacks import ignore
 from p2pchat.client.client import Client
 from p2pchat.errors import P2PError
 from p2pchat.protocol.client.orders import Done, Say
 from p2pchat.wall_clock import now_ms
 
 _MOST: Final = 500
+
+_LONGEST_WAIT: Final = 1.0
+"""The most seconds that the end of a session waits for a line to be stored."""
 
 
 class Untold(NamedTuple):
@@ -42,6 +46,7 @@ class SaidLines:
         self._on_answer = on_answer
         self._keys = itertools.count()
         self._unanswered: dict[int, tuple[int, str]] = {}
+        self._then: Callable[[], None] = ignore
 
     def __len__(self) -> int:
         """Return the number of unanswered texts."""
@@ -62,6 +67,20 @@ class SaidLines:
         """When the first of them was sent, in milliseconds since the epoch; 0 if there is none."""
         return next(iter(self._unanswered.values()), (0, ""))[0]
 
+    def when_answered(self, then: Callable[[], None]) -> None:
+        """Call `then` once no text is unanswered, or when that takes too long."""
+        if self._unanswered:
+            self._then = then
+            self._client().loop.call_later(_LONGEST_WAIT, then)
+        else:
+            then()
+
+    def _answered(self) -> None:
+        if not self._unanswered:
+            then, self._then = self._then, ignore
+            then()
+        self._on_answer()
+
     def say(self, contact: str, text: str) -> None:
         """Send a text to a contact."""
         key = next(self._keys)
@@ -69,12 +88,12 @@ class SaidLines:
 
         def said(_: Done) -> None:
             del self._unanswered[key]
-            self._on_answer()
+            self._answered()
 
         def failed(error: P2PError) -> None:
             if key in self._unanswered and self._client().is_open:
                 del self._unanswered[key]
                 self._not_said(text, error)
-                self._on_answer()
+                self._answered()
 
         self._client().order(Say(contact, text), said, failed)
