@@ -92,6 +92,8 @@ class MemoryTransport:
         self._loop = loop
         self.local = local
         self.remote = remote
+        self.origin = remote.host
+        self.relayed = False
         self.other: MemoryTransport
         self.on_data: Callable[[bytes], None] = lambda _: None
         self.on_drained: Callable[[], None] = lambda: None
@@ -233,6 +235,20 @@ class MemoryInternet:
         self.sockets: dict[Address, Callable[[bytes, Address], None]] = {}
         self.ports = iter(range(40_000, 60_000))
         self._stopped: dict[str, list[Callable[[], None]]] = {}
+        self.walled: set[str] = set()
+        """Machines that nobody outside can connect to, as behind a router."""
+
+    def hides(self, address: Address, host: str) -> bool:
+        """Return whether a machine at `host` gets no answer from that address."""
+        return address.host in self.walled and address.host != host
+
+    def listener_at(
+        self, address: Address, accepts: Callable[[str], bool] | None
+    ) -> Callable[[Any], None] | None:
+        """Return who listens there, if the dialler accepts the address."""
+        if accepts is not None and not accepts(address.host):
+            return None
+        return self.listeners.get(address)
 
     def stop(self, host: str) -> None:
         """Stop a machine, as SIGSTOP stops a process: it receives nothing until `go_on`."""
@@ -266,6 +282,50 @@ class MemoryInternet:
                 pair[0].cut()
 
 
+class _Dial:
+    """A dial under way."""
+
+    def __init__(
+        self,
+        internet: MemoryInternet,
+        host: str,
+        address: Address,
+        on_transport: Callable[[Any], None],
+        on_failed: Callable[[P2PError], None],
+    ) -> None:
+        self._internet = internet
+        self._host = host
+        self._address = address
+        self._on_transport = on_transport
+        self._on_failed = on_failed
+        self._given_up = False
+
+    def close(self) -> None:
+        self._given_up = True
+
+    def connect(self, timeout: float, accepts: Callable[[str], bool] | None) -> None:
+        internet, address = self._internet, self._address
+        if self._given_up:
+            return
+        if internet.hides(address, self._host):
+            internet.loop.call_later(timeout, lambda: self._fail("no answer"))
+            return
+        accept = internet.listener_at(address, accepts)
+        if accept is None:
+            self._fail("connection refused")
+            return
+        pair = wire(internet.loop, Address(self._host, next(internet.ports)), address)
+        internet.wires.append(pair)
+        for end in pair:
+            end.is_stopped = internet.is_stopped
+        internet.arrive(address.host, lambda: accept(pair[1]))
+        self._on_transport(pair[0])
+
+    def _fail(self, why: str) -> None:
+        if not self._given_up:
+            self._on_failed(Unreachable(f"cannot reach {self._address}: {why}", reason=why))
+
+
 class MemoryNetwork:
     """The network of one machine."""
 
@@ -288,34 +348,10 @@ class MemoryNetwork:
         on_transport: Callable[[Any], None],
         on_failed: Callable[[P2PError], None],
         accepts: Callable[[str], bool] | None = None,
-    ) -> _Closable:
-        given_up = False
-
-        def connect() -> None:
-            accept = self._internet.listeners.get(address)
-            if given_up:
-                return
-            if accept is None or (accepts is not None and not accepts(address.host)):
-                on_failed(
-                    Unreachable(
-                        f"cannot reach {address}: connection refused", reason="connection refused"
-                    )
-                )
-                return
-            local = Address(self.host, next(self._internet.ports))
-            pair = wire(self._loop, local, address)
-            self._internet.wires.append(pair)
-            for end in pair:
-                end.is_stopped = self._internet.is_stopped
-            self._internet.arrive(address.host, lambda: accept(pair[1]))
-            on_transport(pair[0])
-
-        def give_up() -> None:
-            nonlocal given_up
-            given_up = True
-
-        self._loop.call_soon(connect)
-        return _Closable(address, give_up)
+    ) -> _Dial:
+        dial = _Dial(self._internet, self.host, address, on_transport, on_failed)
+        self._loop.call_soon(lambda: dial.connect(timeout, accepts))
+        return dial
 
     def open_udp(
         self, address: Address, on_datagram: Callable[[bytes, Address], None]

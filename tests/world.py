@@ -160,13 +160,13 @@ class World:
         self.url = secure_url if secure else ORIGINAL_URL
         self.start_registry()
 
-    def start_registry(self) -> None:
-        """Start a registry; no user is online."""
+    def start_registry(self, **how: Any) -> None:
+        """Start a registry; no user is online. `how`: see Service."""
         self.presence = PresenceTable(PATIENCE)
         lists = NodeLists()
         lists.signer = signer()
         self.directory = MemoryDirectory(self.accounts.standings(), lists)
-        service = Service(self.accounts, self.directory, self.presence, self.loop.now)
+        service = Service(self.accounts, self.directory, self.presence, self.loop.now, **how)
         self.server = Server(self.loop, self.internet.machine(REGISTRY), self.worker, service)
         self.server.open_original(ORIGINAL_URL.address, Address(REGISTRY, ORIGINAL_URL.udp_port))
         context = server_context(*certificate())
@@ -182,6 +182,13 @@ class World:
         online_session.key = key
         session = online_session
         assert self.presence.announce(session, session.port, session.clear_port)
+
+    def cannot_meet(self, *names: str) -> None:
+        """Let nobody meet these users at the registry, as if their clients were older."""
+        for name in names:
+            online_session = self.presence.find(name)
+            assert online_session is not None
+            online_session.on_meeting = None
 
     def kill_registry(self) -> None:
         """Kill the registry, as by `kill -9`."""

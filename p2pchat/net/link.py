@@ -100,6 +100,16 @@ class Link:
         return self._transport.remote
 
     @property
+    def origin(self) -> str:
+        """What limits count the remote by; see Transport."""
+        return self._transport.origin
+
+    @property
+    def relayed(self) -> bool:
+        """Whether a registry passes the bytes on."""
+        return self._transport.relayed
+
+    @property
     def on_drained(self) -> Callable[[], None]:
         """The callback for when everything has been sent."""
         return self._on_drained

@@ -58,11 +58,19 @@ class RateLimit:
         left = self._now_left(key, now)
         if left < count:
             return (count - left) / self._per_second
-        self._left[key] = (left - count, now)
-        self._left.move_to_end(key)
-        if len(self._left) > _MAX_REMEMBERED:
-            self._left.popitem(last=False)
+        self._keep(key, left - count, now)
         return 0.0
+
+    def overdraw(self, key: Hashable, now: float, count: int) -> float:
+        """Take `count` units even if too few are left; return the seconds until none is owed.
+
+        For what has already happened, such as bytes that were received.
+        """
+        if not self.limited:
+            return 0.0
+        left = self._now_left(key, now) - count
+        self._keep(key, left, now)
+        return max(0.0, -left / self._per_second)
 
     def give_back(self, key: Hashable, count: int) -> None:
         """Undo a take of so many units that was just made."""
@@ -79,3 +87,9 @@ class RateLimit:
     def _now_left(self, key: Hashable, now: float) -> float:
         left, at = self._left.get(key, (float(self._burst), now))
         return min(self._burst, left + (now - at) * self._per_second)
+
+    def _keep(self, key: Hashable, left: float, now: float) -> None:
+        self._left[key] = (left, now)
+        self._left.move_to_end(key)
+        if len(self._left) > _MAX_REMEMBERED:
+            self._left.popitem(last=False)

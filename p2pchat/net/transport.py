@@ -56,6 +56,10 @@ class Transport(Protocol):
 
     local: Address
     remote: Address
+    origin: str
+    """What limits count the remote by: its host, or a name that only one remote has."""
+    relayed: bool
+    """Whether a registry passes the bytes on."""
     on_data: Callable[[bytes], None]
     on_drained: Callable[[], None]
     on_end: Callable[[], None]
@@ -94,6 +98,8 @@ class Wire(Transport, Protocol):
 class TcpTransport:
     """A connected, non-blocking TCP socket, which it owns."""
 
+    relayed = False
+
     __slots__ = (
         "_events",
         "_flush_due",
@@ -110,6 +116,7 @@ class TcpTransport:
         "on_data",
         "on_drained",
         "on_end",
+        "origin",
         "queued",
         "remote",
         "send_ceiling",
@@ -121,6 +128,7 @@ class TcpTransport:
         self._state = _State.OPEN
         self.local = local
         self.remote = remote
+        self.origin = remote.host
         self.on_data: Callable[[bytes], None] = ignore
         self.on_drained: Callable[[], None] = ignore
         self.on_end: Callable[[], None] = self.close

@@ -18,12 +18,15 @@ from p2pchat.peer.calls.chat_service import ChatService
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.listen_address import ListenAddress
+from p2pchat.peer.calls.met_callers import MetCallers
 from p2pchat.peer.calls.peer_links import SecureLinks
 from p2pchat.peer.calls.peer_server import PeerServer
+from p2pchat.peer.calls.ways import Ways
 from p2pchat.peer.chat.conversations import Conversations
 from p2pchat.peer.chat.service import SecureService
 from p2pchat.peer.original.service import OriginalService
 from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
+from p2pchat.peer.registry_client.circuits import Circuits
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.session import RegistrySession
@@ -115,12 +118,16 @@ class Node:
         self._listen_address = ListenAddress(
             self._server, self._clear.server if in_clear_too else None, peer_host, peer_port
         )
-        self.conversations = self._make_conversations(loop, links, limits, rng)
+        circuits = Circuits(loop, dialer)
+        self._met_callers = MetCallers(loop, self.contacts, circuits, self._server.take)
+        ways = Ways(loop, links, circuits, self.registry.meet)
+        self.conversations = self._make_conversations(loop, ways, limits, rng)
         secure = SecureService(self.conversations)
         self._services: tuple[ChatService, ...] = (self._clear, secure)
         self._usual: ChatService = secure if self.url.secure else self._clear
         self.registry.on_presence_update = self._sighted
         self.registry.on_connecting = self._has_changed
+        self.registry.on_meeting = self._met_callers.answer
 
     def _original_service(
         self, loop: Loop, network: Network, limits: PeerLimits
@@ -143,14 +150,14 @@ class Node:
         )
 
     def _make_conversations(
-        self, loop: Loop, links: SecureLinks, limits: PeerLimits, rng: random.Random
+        self, loop: Loop, ways: Ways, limits: PeerLimits, rng: random.Random
     ) -> Conversations:
         return Conversations(
             loop,
             self.username,
             self.contacts,
             self.history,
-            links,
+            ways,
             self.registry.search,
             self.registry.watch,
             self.registry.may_send_to,
@@ -201,6 +208,7 @@ class Node:
 
     def stop(self) -> None:
         """Leave all chats, refuse waiting callers, log out, and run the loop until it is idle."""
+        self._met_callers.close()
         self._caller_verification.close()
         self.do_not_disturb.close()
         for service in self._services:

@@ -96,6 +96,10 @@ class Connection:
         self._rules = step if type(step) is _Rules else _choose(step, message)
         return data
 
+    def leave(self) -> bytes:
+        """Return the received bytes that were not returned as messages, and forget them."""
+        return self.frames.take_rest()
+
     def feed(self, data: bytes) -> Iterator[Message]:
         """Accept bytes, and yield the messages that they complete, one by one.
 

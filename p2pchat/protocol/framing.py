@@ -120,6 +120,13 @@ class FrameReader:
             self._tail = bytearray(data)
         self.waiting += len(data)
 
+    def take_rest(self) -> bytes:
+        """Return the waiting bytes, and forget them: what follows is no frame."""
+        rest = bytes(self._data[self._at :] + self._tail) if self.waiting else b""
+        self._data, self._at, self._tail = b"", 0, b""
+        self._needed, self.waiting = HEADER_BYTES, 0
+        return rest
+
     def pull(self, caps: Caps) -> Frame | None:
         """Return the next frame, or None if more bytes are needed.
 

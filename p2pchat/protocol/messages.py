@@ -20,6 +20,11 @@ RequestId = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Timestamp = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 """Seconds since the epoch."""
 
+Abilities = Annotated[
+    tuple[Annotated[str, msgspec.Meta(max_length=16)], ...], msgspec.Meta(max_length=32)
+]
+"""Words for what a program can do beyond the first version; unknown ones are ignored."""
+
 
 class Outcome(StrEnum):
     """The registry's answer to `REG`, `LOG` and `PS_PORT`."""
@@ -53,6 +58,10 @@ class Reason(StrEnum):
     SILENT = "SILENT"
     LOGGED_OUT = "LOGGED_OUT"
     DISABLED = "DISABLED"
+    OFFLINE = "OFFLINE"
+    RELAY_OFF = "RELAY_OFF"
+    RELAY_FULL = "RELAY_FULL"
+    BAD_TICKET = "BAD_TICKET"
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -88,7 +97,7 @@ class Grant(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `session` identifies the login in heartbeats, `hello_key` authenticates them, `hello_interval`
     is in seconds. `nodes` are the registry's other nodes, signed by the key that the client asked
-    for.
+    for. `can`: what the registry can do.
     """
 
     token: str
@@ -96,6 +105,7 @@ class Grant(msgspec.Struct, frozen=True, omit_defaults=True):
     hello_key: bytes
     hello_interval: float
     nodes: SignedNodes | None = None
+    can: Abilities = ()
 
     def __post_init__(self) -> None:
         check_seconds(self.hello_interval, at_least=0.1)
@@ -119,6 +129,7 @@ class Register(Request, frozen=True):
     errand: bool = False
     invite: str = ""
     vouched_by: str = ""
+    can: Abilities = ()
     hidden = frozenset({"password", "proof", "invite"})
 
     def __post_init__(self) -> None:
@@ -140,7 +151,8 @@ class Login(Request, frozen=True):
     its signature of `proofs.login_statement` at the client's time `at`, in seconds since the epoch.
     `allow_original`: the account may use the original listener, and be found there. `errand`: a
     transient login, which does not go online and does not replace another login. `vouched_by` is
-    the fingerprint of the key that must have signed the list of nodes in the answer.
+    the fingerprint of the key that must have signed the list of nodes in the answer. `can`: what
+    the client can do.
     """
 
     username: str
@@ -152,6 +164,7 @@ class Login(Request, frozen=True):
     allow_original: bool = False
     errand: bool = False
     vouched_by: str = ""
+    can: Abilities = ()
     hidden = frozenset({"password", "token", "proof"})
 
     def __post_init__(self) -> None:
@@ -197,7 +210,8 @@ class Search(Request, frozen=True):
 class SearchResult(Answer, frozen=True):
     """The address of a user who is ONLINE, and the user's public key, if any.
 
-    `in_clear`: the user is at the original listener, and can only chat in clear.
+    `in_clear`: the user is at the original listener, and can only chat in clear. `meets`: the user
+    can be met at the registry.
     """
 
     presence: Presence
@@ -205,10 +219,11 @@ class SearchResult(Answer, frozen=True):
     port: int = 0
     key: bytes | None = None
     in_clear: bool = False
+    meets: bool = False
 
     def __post_init__(self) -> None:
         if self.presence is not Presence.ONLINE:
-            if self.port:
+            if self.port or self.meets:
                 raise ValueError("a port of a user who is not online")
         else:
             check_port(self.port)

@@ -10,6 +10,7 @@ import msgspec
 
 from p2pchat.protocol.dialects import Codec, Dialect
 from p2pchat.protocol.framing import HEADER_BYTES
+from p2pchat.protocol.meeting import Meet, Meeting, MeetResult, Ping, Pong
 from p2pchat.protocol.messages import (
     AnnouncePort,
     AnnouncePortResult,
@@ -84,6 +85,11 @@ SECURE: Final = Dialect(
         json_codec(SlowDown, "SLOW_DOWN"),
         json_codec(Logout, "LOGOUT"),
         json_codec(Goodbye, "BYE"),
+        json_codec(Meet, "MEET"),
+        json_codec(MeetResult, "MEET_RESP"),
+        json_codec(Meeting, "MEETING"),
+        json_codec(Ping, "PING"),
+        json_codec(Pong, "PONG"),
         json_codec(ChatRequest, "CHAT_REQ"),
         json_codec(ChatReply, "CHAT_REQ_RESP"),
         json_codec(Sync, "SYNC"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from p2pchat.protocol.meeting import Meet, Meeting, MeetResult, Ping, Pong
 from p2pchat.protocol.messages import (
     AnnouncePort,
     AnnouncePortResult,
@@ -72,6 +73,8 @@ class State(Enum):
     CHANGING_PASSWORD = "changing the password"
     REVOKING = "revoking tokens"
     WATCHING = "asking to watch"
+    MEETING = "asking to meet"
+    PINGING = "sending a heartbeat"
     # between peers
     CONNECTED = "connected"
     ASKED = "asked"
@@ -80,6 +83,10 @@ class State(Enum):
     GREETING = "greeting"
     GREETED = "greeted"
     READY = "ready"
+    # on a circuit
+    TICKET_DUE = "ticket due"
+    WAITING = "waiting for the other end"
+    JOINED = "joined"
     # any
     OVER = "over"
 
@@ -140,8 +147,9 @@ def _asked_anonymously(state: State) -> tuple[tuple[State, Speaker], Turn]:
 
 
 def _asked(state: State, answer: type[Message]) -> tuple[tuple[State, Speaker], Turn]:
-    """Allow only that answer, SlowDown instead of it, and presence updates before it."""
-    return (state, _L), {answer: _S.LOGGED_IN, SlowDown: _S.LOGGED_IN, PresenceUpdate: state}
+    """Allow only that answer, SlowDown instead of it, and news before it."""
+    news: Turn = dict.fromkeys((PresenceUpdate, Meeting), state)
+    return (state, _L), {answer: _S.LOGGED_IN, SlowDown: _S.LOGGED_IN, **news}
 
 
 SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
@@ -159,9 +167,15 @@ SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
             Watch: _S.WATCHING,
             ChangePassword: _S.CHANGING_PASSWORD,
             RevokeTokens: _S.REVOKING,
+            Meet: _S.MEETING,
+            Ping: _S.PINGING,
             Logout: _S.OVER,
         },
-        (_S.LOGGED_IN, _L): {PresenceUpdate: _S.LOGGED_IN, Goodbye: _S.OVER},
+        (_S.LOGGED_IN, _L): {
+            PresenceUpdate: _S.LOGGED_IN,
+            Meeting: _S.LOGGED_IN,
+            Goodbye: _S.OVER,
+        },
         **dict(
             (
                 _asked_anonymously(_S.REGISTERING),
@@ -171,6 +185,8 @@ SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
                 _asked(_S.WATCHING, WatchResult),
                 _asked(_S.CHANGING_PASSWORD, ChangePasswordResult),
                 _asked(_S.REVOKING, RevokeTokensResult),
+                _asked(_S.MEETING, MeetResult),
+                _asked(_S.PINGING, Pong),
             )
         ),
     },

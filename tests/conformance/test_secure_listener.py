@@ -46,7 +46,7 @@ def test_register_login_and_search(registry: Serve, client: Secure, name: str) -
     answer, said = client.tell("REG", username=name, password="password", id=7)
     assert (answer, said["outcome"], said["id"]) == ("REG_RESP", "OK", 7)
     grant = said["grant"]
-    assert set(grant) == {"token", "session", "hello_key", "hello_interval", "nodes"}
+    assert set(grant) == {"token", "session", "hello_key", "hello_interval", "nodes", "can"}
     assert client.tell("PS_PORT", port=41000) == ("PS_PORT_RESP", {"outcome": "OK"})
     _, found = client.tell("SEARCH", username=name)
     assert found == {"presence": "ONLINE", "host": "127.0.0.1", "port": 41000, "key": KEY}

@@ -162,6 +162,7 @@ def test_impostor_at_a_contacts_address_is_refused(world: World) -> None:
     for left, _ in world.internet.wires:
         if {left.local.host, left.remote.host} == {A, B}:
             left.cut()
+    world.cannot_meet("bob")
     alice.told()
     alice.node.call("bob")
     world.advance(1)
@@ -169,6 +170,26 @@ def test_impostor_at_a_contacts_address_is_refused(world: World) -> None:
     assert "it is not bob" in failures[0].error.what
     with pytest.raises(UsageError):
         alice.node.contacts.other_number("bob")
+
+
+def test_impostor_at_a_contacts_address_does_not_keep_us_from_the_contact(world: World) -> None:
+    """The contact is met at the registry, and the impostor gets no call."""
+    alice, bob = friends(world)
+    mallory = world.person("mallory", C)
+    bobs, mallorys = bob.node.address, mallory.node.address
+    assert bobs is not None
+    assert mallorys is not None
+    world.internet.listeners[bobs] = world.internet.listeners[mallorys]
+    for left, _ in world.internet.wires:
+        if {left.local.host, left.remote.host} == {A, B}:
+            left.cut()
+    alice.node.call("bob")
+    world.advance(1)
+    bob.told()
+    alice.node.say("bob", "hello")
+    world.settle()
+    assert [e.text for e in bob.told() if isinstance(e, TextReceived)] == ["hello"]
+    assert not [e for e in mallory.all_events if isinstance(e, Called)]
 
 
 @pytest.mark.parametrize(

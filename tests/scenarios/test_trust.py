@@ -196,6 +196,7 @@ def test_impostor_who_answers_for_another_is_refused(world: World) -> None:
     assert bobs is not None
     assert mallorys is not None
     world.internet.listeners[bobs] = world.internet.listeners[mallorys]
+    world.cannot_meet("bob")
     alice.node.call("bob")
     world.settle()
     assert isinstance(last_failure(alice), NotTrusted)

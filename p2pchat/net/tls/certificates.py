@@ -30,6 +30,7 @@ from cryptography.x509.oid import NameOID
 
 from p2pchat.errors import RemoteProtocolError, StorageError
 from p2pchat.private_files import replace_private
+from p2pchat.protocol.circuit import CIRCUIT_ALPN
 from p2pchat.protocol.secure import ALPN
 
 _LIFETIME: Final = dt.timedelta(days=3650)  # only the key is trusted, and it never expires
@@ -112,10 +113,10 @@ def _first_of(certificate_file: Path) -> x509.Certificate:
 
 
 def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
-    """Return the registry's context: TLS 1.3 only, our ALPN. Raise StorageError."""
+    """Return the registry's context: TLS 1.3 only, our ALPN protocols. Raise StorageError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.set_alpn_protocols([ALPN])
+    context.set_alpn_protocols([ALPN, CIRCUIT_ALPN])
     context.num_tickets = 0  # sessions are not resumed
 
     def refuse_to_ask() -> bytes:
@@ -136,15 +137,15 @@ def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
     return context
 
 
-def client_context(*, checked: bool) -> ssl.SSLContext:
-    """Return a client's context: TLS 1.3 only, our ALPN.
+def client_context(*, checked: bool, alpn: str = ALPN) -> ssl.SSLContext:
+    """Return a client's context: TLS 1.3 only, that ALPN protocol only.
 
     `checked`: an authority of this machine must vouch for the registry; otherwise the caller must
     check its key.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.set_alpn_protocols([ALPN])
+    context.set_alpn_protocols([alpn])
     if checked:
         context.load_default_certs()
     else:

@@ -54,6 +54,8 @@ class TlsTransport:
         "on_drained",
         "on_end",
         "on_secured",
+        "origin",
+        "relayed",
         "remote",
     )
 
@@ -72,6 +74,8 @@ class TlsTransport:
         self._engine = engine
         self.local: Address = inner.local
         self.remote: Address = inner.remote
+        self.origin = inner.origin
+        self.relayed = inner.relayed
         self.on_data: Callable[[bytes], None] = ignore
         self.on_drained: Callable[[], None] = ignore
         self.on_end: Callable[[], None] = self.close
@@ -100,6 +104,24 @@ class TlsTransport:
     def secured(self) -> bool:
         """Whether the handshake is done."""
         return self._secured
+
+    @property
+    def lingers(self) -> bool:
+        """As that of the transport inside."""
+        return self._inner.lingers
+
+    @lingers.setter
+    def lingers(self, lingers: bool) -> None:
+        self._inner.lingers = lingers
+
+    @property
+    def send_ceiling(self) -> int:
+        """As that of the transport inside, in encrypted bytes."""
+        return self._inner.send_ceiling
+
+    @send_ceiling.setter
+    def send_ceiling(self, most: int) -> None:
+        self._inner.send_ceiling = most
 
     @property
     def queued(self) -> int:

@@ -100,7 +100,7 @@ class CallerVerification:
             return self._budget_of_contacts.take(call.contact, now) > 0
         pending = self._limits.pending_calls
         too_many = bool(pending) and len(self._waiting) > pending
-        return self._budget.take(group_of(call.link.remote.host), now) > 0 or too_many
+        return self._budget.take(group_of(call.link.origin), now) > 0 or too_many
 
     def _published(self, call: IncomingCall, result: SearchResult) -> None:
         """Compare a caller's unknown key with the one that the registry publishes.

@@ -9,6 +9,7 @@ from p2pchat.errors import (
     ContactBusy,
     HungUp,
     NotTrusted,
+    OnFailed,
     P2PError,
     TimedOut,
     Unreachable,
@@ -16,7 +17,6 @@ from p2pchat.errors import (
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.peer.calls.peer_links import PeerLinks
-from p2pchat.peer.store.identity import impostor
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatReply, ChatRequest, Reply
@@ -27,33 +27,37 @@ REPLY_TIMEOUT: Final = 120.0
 """Seconds for the contact's user to answer."""
 
 
-class OutgoingCall:
-    """A call to a contact whose peer server is at `address`.
+Connect = Callable[[Callable[[Link], None], OnFailed], Closable]
+"""Passes a link to the contact to the first function, or the reason why there is none."""
 
-    The contact must prove to hold `key`; None in the dialect that proves none. Either
-    `on_accepted(link)`, with the link to chat on, or `on_failed(error)` is called once, unless
-    `cancel` was called first.
+
+class OutgoingCall:
+    """A call to a contact on the link that `connect(then, failed)` establishes.
+
+    Either `on_accepted(link)`, with the link to chat on, or `on_failed(error)` is called once,
+    unless `cancel` was called first.
     """
 
     def __init__(
         self,
-        links: PeerLinks,
         contact: str,
-        address: Address,
-        key: bytes | None,
+        connect: Connect,
         request: ChatRequest,
         *,
         on_accepted: Callable[[Link], None],
         on_failed: Callable[[P2PError], None],
     ) -> None:
         self.contact = contact
-        self.key = key
-        self.address = address
         self._request = request
         self._on_accepted = on_accepted
         self._on_failed = on_failed
         self._link: Link | None = None
-        self._dial: Closable = links.dial(address, DIAL_TIMEOUT, self._connected, self._unreachable)
+        self._dial: Closable = connect(self._connected, on_failed)
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether there is a link, on which the contact has been asked."""
+        return self._link is not None
 
     def cancel(self) -> None:
         """Hang up; no callback follows."""
@@ -63,26 +67,12 @@ class OutgoingCall:
             self._link.on_closed = ignore
             self._link.close()
 
-    def _connected(self, link: Link, key: bytes | None) -> None:
-        if key != self.key:
-            link.on_closed = ignore
-            link.abort()
-            self._on_failed(impostor(self.contact))
-            return
+    def _connected(self, link: Link) -> None:
         self._link = link
         link.on_message = self._replied
         link.on_closed = self._closed
         link.send(self._request)
         link.expect(REPLY_TIMEOUT, f"{self.contact} did not answer")
-
-    def _unreachable(self, error: P2PError) -> None:
-        self._on_failed(
-            Unreachable(
-                f"cannot reach {self.contact} at {self.address}: {error.what.rpartition(': ')[2]}",
-                likely=f"{self.contact} is behind a firewall, or has just left",
-                advice="try again in a minute",
-            )
-        )
 
     def _replied(self, message: Message) -> None:
         assert isinstance(message, ChatReply)

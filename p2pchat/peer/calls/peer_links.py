@@ -100,6 +100,10 @@ class SecureLinks:
         """Begin the handshake on an accepted connection, which is closed if it fails."""
         return self._shake(transport, Speaker.LISTENER, then, failed)
 
+    def shake_as_dialler(self, transport: Wire, then: OnPeerLink, failed: OnFailed) -> Closable:
+        """Begin the handshake on a circuit that we have asked for."""
+        return self._shake(transport, Speaker.DIALLER, then, failed)
+
     def _shake(
         self, transport: Wire, speaker: Speaker, then: OnPeerLink, failed: OnFailed
     ) -> Closable:

@@ -71,7 +71,7 @@ class PeerServer:
         here = self.address
         if here is not None and self._host == host and not again:
             return here
-        listener = self._network.listen(Address(host, port), self._came)
+        listener = self._network.listen(Address(host, port), self.take)
         self._host = host
         if self._listener is not None:
             self._listener.close()
@@ -89,24 +89,25 @@ class PeerServer:
         for link in tuple(self._silent):
             link.close()
 
-    def _came(self, transport: Wire) -> None:
-        group = group_of(transport.remote.host)
-        groups = [group_of(link.remote.host) for link in self._silent]
-        groups += [group_of(other.remote.host) for other in self._handshakes]
+    def take(self, transport: Wire, username: str = "") -> None:
+        """Handle a connection of a caller; `username`: only that one may call on it."""
+        group = group_of(transport.origin)
+        groups = [group_of(link.origin) for link in self._silent]
+        groups += [group_of(other.origin) for other in self._handshakes]
         limits = self._limits
         if limits.silent_links_per_host and groups.count(group) >= limits.silent_links_per_host:
             transport.abort()
             return
         if limits.silent_links and len(groups) >= limits.silent_links:
             self._make_room()
-        linked = partial(self._linked, transport)
+        linked = partial(self._linked, transport, username)
         under_way = self._links.take(transport, linked, lambda _: self._forget(transport))
         if self._links.secure:
             self._handshakes[transport] = under_way
 
-    def _linked(self, transport: Wire, link: Link, key: bytes | None) -> None:
+    def _linked(self, transport: Wire, username: str, link: Link, key: bytes | None) -> None:
         self._forget(transport)
-        link.on_message = partial(self._spoke, link, key)
+        link.on_message = partial(self._spoke, link, key, username)
         link.on_closed = partial(self._gone, link)
         self._watch_silence(link)
 
@@ -144,9 +145,11 @@ class PeerServer:
         else:
             link.close()
 
-    def _spoke(self, link: Link, key: bytes | None, message: Message) -> None:
+    def _spoke(self, link: Link, key: bytes | None, username: str, message: Message) -> None:
         self._is_silent_no_more(link)
-        if isinstance(message, ChatRequest):
+        if username and getattr(message, "username", "") != username:
+            link.close()
+        elif isinstance(message, ChatRequest):
             self._on_call(self._links, link, message, key)
         elif isinstance(message, ChatText):
             self._on_text(link, message)

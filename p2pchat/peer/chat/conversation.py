@@ -12,7 +12,7 @@ from p2pchat.net.compartment import Compartment
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.limits import PeerLimits
-from p2pchat.peer.calls.peer_links import PeerLinks
+from p2pchat.peer.calls.ways import Ways
 from p2pchat.peer.chat.chat_session import ChatSession
 from p2pchat.peer.chat.chat_wish import ChatWish, WishState
 from p2pchat.peer.chat.intake import Intake
@@ -53,7 +53,7 @@ class Conversation:
         contact: str,
         key: bytes,
         thread: Thread,
-        links: PeerLinks,
+        ways: Ways,
         *,
         invitation: Callable[[], str],
         on_event: Callable[[Event], None],
@@ -79,7 +79,7 @@ class Conversation:
             username,
             contact,
             key,
-            links,
+            ways,
             rng,
             invitation=invitation,
             needed=self._needs_link,
@@ -115,9 +115,21 @@ class Conversation:
         return self._link
 
     @property
+    def link_in_words(self) -> str:
+        """The address of the open link, or that it is relayed, and how well it is protected."""
+        assert self._link is not None
+        where = "relayed" if self._link.relayed else f"at {self._link.remote}"
+        return f"{where}, {self.security.value}"
+
+    @property
     def is_calling(self) -> bool:
         """Whether we wait for the contact to answer."""
         return self._reconnector.is_calling
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether we wait for the answer of a contact who has got our call."""
+        return self._reconnector.has_asked
 
     @property
     def is_opening(self) -> bool:
@@ -186,9 +198,9 @@ class Conversation:
         self._session.flush()
         self._loop.call_soon(self._rest_if_done)
 
-    def at(self, address: Address) -> None:
-        """Note that the contact is online at that address."""
-        self._reconnector.at(address)
+    def at(self, address: Address, *, is_news: bool = False) -> None:
+        """Note that the contact is online at that address; `is_news`: since just now."""
+        self._reconnector.at(address, is_news=is_news)
 
     def away(self) -> None:
         """Note that the contact is offline, as far as is known."""

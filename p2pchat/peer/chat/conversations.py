@@ -14,8 +14,8 @@ from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.calls import IncomingCall, wrong_address
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.calls.limits import PeerLimits
-from p2pchat.peer.calls.peer_links import PeerLinks
 from p2pchat.peer.calls.pending_requests import PendingRequests
+from p2pchat.peer.calls.ways import Ways
 from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.notes import Notes
 from p2pchat.peer.chat.outbox import Outbox
@@ -52,7 +52,7 @@ class Conversations:
         username: str,
         contacts: Contacts,
         history: History,
-        links: PeerLinks,
+        ways: Ways,
         search: SearchUser,
         watch: Callable[[list[str]], None],
         may_send_to: Callable[[str], bool],
@@ -68,7 +68,7 @@ class Conversations:
         self._username = username
         self._contacts = contacts
         self._history = history
-        self._links = links
+        self._ways = ways
         self._search = search
         self._may_send_to = may_send_to
         self._on_event = on_event
@@ -114,9 +114,7 @@ class Conversations:
     def links(self) -> dict[str, str]:
         """The contacts with an open link, each with its address and how well it is protected."""
         conversations = self._by_name.values()
-        return {
-            c.contact: f"at {c.link.remote}, {c.security.value}" for c in conversations if c.link
-        }
+        return {c.contact: c.link_in_words for c in conversations if c.link}
 
     @property
     def sought(self) -> str | None:
@@ -156,7 +154,7 @@ class Conversations:
         if conversation is None:
             return
         if sighting.result.presence is Presence.ONLINE:
-            self._found(conversation, sighting.result)
+            self._found(conversation, sighting.result, is_news=True)
         else:
             conversation.away()
 
@@ -206,14 +204,14 @@ class Conversations:
         """Handle a call on a link whose remote has proved its identity."""
         contact = call.contact
         conversation = self._by_name.get(contact)
-        if conversation is not None and conversation.is_calling:
-            # Two users call each other at once: the one whose name sorts first keeps its call.
-            if self._username < contact:
-                call.hang_up()
-            else:
-                self._accept(call)
-        elif contact in self._sought or self._contacts.get(contact).accepted:
-            self._accept(call)
+        if conversation is not None and conversation.has_asked and self._username < contact:
+            call.hang_up()  # of two who call each other at once, the first by name keeps its call
+        elif (
+            (conversation is not None and conversation.is_calling)
+            or contact in self._sought
+            or self._contacts.get(contact).accepted
+        ):
+            self._accept(call)  # a call of ours without a link gives way: it may never get one
         elif self._do_not_disturb.is_on:
             call.refuse(Reply.BUSY)
         else:
@@ -315,7 +313,9 @@ class Conversations:
         if not conversation.link:
             self._on_event(ContactAway(contact, error))
 
-    def _found(self, conversation: Conversation, result: SearchResult) -> None:
+    def _found(
+        self, conversation: Conversation, result: SearchResult, *, is_news: bool = False
+    ) -> None:
         try:
             key = self._contacts.key_to_call(conversation.contact, result.key)
         except P2PError as error:
@@ -324,7 +324,7 @@ class Conversations:
         if key != conversation.key or result.in_clear:
             return
         if self._may_send_to(result.host):
-            conversation.at(Address(result.host, result.port))
+            conversation.at(Address(result.host, result.port), is_news=is_news)
         else:
             conversation.hold(wrong_address(conversation.contact, result.host))
 
@@ -351,7 +351,7 @@ class Conversations:
                 contact,
                 key,
                 self._history.thread(contact, key),
-                self._links,
+                self._ways,
                 invitation=lambda: self._contacts.get(contact).invitation,
                 on_event=self._on_event,
                 on_room=self._on_room,

@@ -5,13 +5,14 @@ Knows neither lines nor chats; the owner decides whether to call.
 
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from p2pchat.errors import HungUp, P2PError
 from p2pchat.net.compartment import Scheduler
 from p2pchat.net.link import Link
 from p2pchat.peer.calls.calls import OutgoingCall, pause_after
-from p2pchat.peer.calls.peer_links import PeerLinks
+from p2pchat.peer.calls.ways import Ways
 from p2pchat.peer.registry_client.retries import Retries
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.talk import ChatRequest
@@ -34,7 +35,7 @@ class Reconnector:
         username: str,
         contact: str,
         key: bytes,
-        links: PeerLinks,
+        ways: Ways,
         rng: random.Random,
         *,
         invitation: Callable[[], str],
@@ -49,13 +50,14 @@ class Reconnector:
         self._invitation = invitation
         self._contact = contact
         self._key = key
-        self._links = links
+        self._ways = ways
         self._needed = needed
         self._on_call = on_call
         self._on_accepted = on_accepted
         self._on_failed = on_failed
         self._retries = Retries(loop, rng, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
         self._call: OutgoingCall | None = None
+        self._was_relayed = False  # the last link
         self._crossed = False  # whether the contact hung up on our last call in favour of theirs
 
     @property
@@ -63,9 +65,17 @@ class Reconnector:
         """Whether we wait for the contact's answer."""
         return self._call is not None
 
-    def at(self, address: Address) -> None:
-        """Note that the contact is online at that address."""
-        if self.address != address:
+    @property
+    def has_asked(self) -> bool:
+        """Whether we wait for the answer of a contact who has got our call."""
+        return self._call is not None and self._call.has_asked
+
+    def at(self, address: Address, *, is_news: bool = False) -> None:
+        """Note that the contact is online at that address.
+
+        `is_news`: the contact has just come online there, so that no pause is needed.
+        """
+        if is_news or self.address != address:
             self.address = address
             self._retries.reset()
             self._retries.stop()
@@ -81,11 +91,16 @@ class Reconnector:
         busy = self._call is not None or self._retries.waiting
         if busy or self.address is None or not self._needed():
             return
-        self._call = OutgoingCall(
-            self._links,
+        connect = partial(
+            self._ways.connect,
             self._contact,
             self.address,
             self._key,
+            both_at_once=self._was_relayed,
+        )
+        self._call = OutgoingCall(
+            self._contact,
+            connect,
             ChatRequest(self._username, invitation=self._invitation()),
             on_accepted=self._accepted,
             on_failed=self._failed,
@@ -128,6 +143,7 @@ class Reconnector:
 
     def _accepted(self, link: Link) -> None:
         self._call = None
+        self._was_relayed = link.relayed
         self._on_accepted(link)
 
     def _failed(self, error: P2PError) -> None:

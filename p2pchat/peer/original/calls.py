@@ -5,10 +5,11 @@ users. Knows nothing of the registry: addresses of contacts are passed in.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from p2pchat.callbacks import ignore
-from p2pchat.errors import P2PError, UsageError
+from p2pchat.errors import OnFailed, P2PError, Unreachable, UsageError
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
@@ -41,6 +42,7 @@ class OriginalCalls:
         self._on_event = on_event
         self._sought: str | None = None
         self._outgoing: OutgoingCall | None = None
+        self._called_host = ""  # of the outgoing call
         self._incoming: IncomingCall | None = None
         self._chat: ClearChat | None = None
         self._calling_back: Closable | None = None
@@ -95,11 +97,10 @@ class OriginalCalls:
         if self._sought != contact:
             return
         self._sought = None
+        self._called_host = address.host
         self._outgoing = OutgoingCall(
-            links,
             contact,
-            address,
-            None,
+            partial(_dial, links, contact, address),
             ChatRequest(self._username, our_port),
             on_accepted=self._accepted,
             on_failed=self._outgoing_failed,
@@ -175,7 +176,7 @@ class OriginalCalls:
         if chat is not None and not chat.heard and host == chat.contact_host:
             chat.hear_on(link)
             chat.hear(message)
-        elif self._early is None and self._outgoing and host == self._outgoing.address.host:
+        elif self._early is None and self._outgoing and host == self._called_host:
             self._early = _EarlyLink(link, message)
         else:
             link.close()
@@ -217,7 +218,7 @@ class OriginalCalls:
         ours = self._outgoing
         if ours is None or ours.contact != call.contact or call.contact > self._username:
             return False
-        return call.link.remote.host == ours.address.host
+        return call.link.remote.host == self._called_host
 
     def _withdrawn(self, call: IncomingCall) -> None:
         if self._incoming is call:
@@ -301,3 +302,24 @@ class _EarlyLink:
 
     def _close(self, _: P2PError | None) -> None:
         self._ended = True
+
+
+def _dial(
+    links: PeerLinks,
+    contact: str,
+    address: Address,
+    then: Callable[[Link], None],
+    failed: OnFailed,
+) -> Closable:
+    """Dial the contact, who proves no key."""
+
+    def unreachable(error: P2PError) -> None:
+        failed(
+            Unreachable(
+                f"cannot reach {contact} at {address}: {error.what.rpartition(': ')[2]}",
+                likely=f"{contact} is behind a firewall, or has just left",
+                advice="try again in a minute",
+            )
+        )
+
+    return links.dial(address, DIAL_TIMEOUT, lambda link, _: then(link), unreachable)

@@ -21,6 +21,7 @@ from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.protocol.meeting import Meeting
 from p2pchat.protocol.messages import Goodbye, Logout, Message, PresenceUpdate, SlowDown
 
 ANSWER_TIMEOUT: Final = 15.0
@@ -39,8 +40,9 @@ class RegistryClient:
 
     `on_lost(error)` is called once if the open connection ends unexpectedly, after `failed` of
     every open request; `on_goodbye` is called before that if the registry gives a reason.
-    `on_presence_update` is called with each presence update of a watched user. After `close` none
-    of them is called, but open requests still fail.
+    `on_presence_update` is called with each presence update of a watched user, `on_meeting` with
+    each user who asks for a circuit. After `close` none of them is called, but open requests still
+    fail.
     """
 
     def __init__(self, loop: Loop, dialer: RegistryDialer) -> None:
@@ -55,6 +57,7 @@ class RegistryClient:
         self.on_lost: OnFailed = ignore
         self.on_goodbye: Callable[[Goodbye], None] = ignore
         self.on_presence_update: Callable[[PresenceUpdate], None] = ignore
+        self.on_meeting: Callable[[Meeting], None] = ignore
 
     def connect(self, then: Callable[[Link], None], failed: OnFailed) -> None:
         """Connect, then call `then(link)` or `failed(error)`."""
@@ -91,6 +94,7 @@ class RegistryClient:
         self.on_lost = ignore
         self.on_goodbye = ignore
         self.on_presence_update = ignore
+        self.on_meeting = ignore
         if self._lost is None:
             self._lost = LinkLost(f"the connection to the registry at {self._address} was closed")
             self._loop.call_soon(self._fail_questions)
@@ -115,6 +119,9 @@ class RegistryClient:
             return
         if isinstance(answer, PresenceUpdate):
             self.on_presence_update(answer)
+            return
+        if isinstance(answer, Meeting):
+            self.on_meeting(answer)
             return
         if self._asked is None:
             raise RemoteProtocolError("an answer came without a request")

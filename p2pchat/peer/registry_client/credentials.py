@@ -13,6 +13,7 @@ from p2pchat.peer.registry_client.link import pinned_key
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.peer.store.identity import Identity
 from p2pchat.peer.store.profile import Profile
+from p2pchat.protocol.meeting import CAN_MEET
 from p2pchat.protocol.messages import Grant, Login, LoginResult, Outcome, Reason, Register
 from p2pchat.protocol.proofs import login_statement
 
@@ -73,6 +74,7 @@ class Credentials:
             "proof": self.identity.sign(statement),
             "at": at,
             "vouched_by": pinned_key(self.url, self._profile) or "",
+            "can": (CAN_MEET,),
         }
 
     def keep(self, grant: Grant) -> None:

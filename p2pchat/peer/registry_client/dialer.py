@@ -66,6 +66,16 @@ class RegistryDialer:
         self._hangs = None
         return _Attempt(self, list(machines.values()), then, failed)
 
+    def machine_at(self, relay: str) -> MachineDialer | None:
+        """Return a dialer for the machine with that join link; empty: the one that answered last.
+
+        None if it is none of the registry's, so that a registry cannot have us dial anything else.
+        """
+        if not relay:
+            return self.machine(self.reached)
+        believed = [*self._named, *self._told()]
+        return next((self.machine(url) for url in believed if url.link == relay), None)
+
     def try_others_first(self) -> None:
         """Try the machine that answered last after all others: it hangs."""
         self._hangs = self.reached

@@ -41,6 +41,9 @@ BY_AUTHORITY: Final = "vouched for by an authority"
 
 OnLink = Callable[[Link], None]
 
+OnTls = Callable[[TlsTransport, Channel], None]
+"""Receives the connection with the right registry, and what a login on it is bound to."""
+
 SearchUser = Callable[[str, Callable[[SearchResult], None], OnFailed], None]
 """Asks the registry for a user's address and key."""
 
@@ -102,6 +105,16 @@ class MachineDialer:
         """Call `then` with a link, or `failed` with an error, in a later turn of the loop."""
         if not self.url.secure:
             return self._reach(lambda transport: then(self._link(transport)), failed)
+
+        def secured(tls: TlsTransport, channel: Channel) -> None:
+            link = self._link(tls)
+            link.channel = channel
+            then(link)
+
+        return self.dial_tls(ALPN, secured, failed)
+
+    def dial_tls(self, alpn: str, then: OnTls, failed: OnFailed) -> Closable:
+        """Call `then` with a connection of that ALPN protocol, or `failed`, in a later turn."""
         attempt = _SecureAttempt(due_key(self.url, self._profile))
         try:
             if self._pins:
@@ -111,7 +124,7 @@ class MachineDialer:
             return attempt
 
         def connected(transport: Wire) -> None:
-            attempt.transport = self._shake(transport, attempt, then, failed)
+            attempt.transport = self._shake(transport, attempt, alpn, then, failed)
 
         def again() -> None:
             attempt.dial = self._reach(connected, failed)
@@ -136,25 +149,28 @@ class MachineDialer:
         )
 
     def _shake(
-        self, transport: Wire, attempt: "_SecureAttempt", then: OnLink, failed: OnFailed
+        self,
+        transport: Wire,
+        attempt: "_SecureAttempt",
+        alpn: str,
+        then: OnTls,
+        failed: OnFailed,
     ) -> TlsTransport:
         engine = StandardEngine(
-            client_context(checked=attempt.by_authority), server_name=self.url.host
+            client_context(checked=attempt.by_authority, alpn=alpn), server_name=self.url.host
         )
         tls = TlsTransport(self._loop, transport, engine)
 
         def secured(engine: Engine) -> None:
-            """Pass on a link if it is the registry that we know, otherwise fail."""
+            """Pass on the connection if it is the registry that we know, otherwise fail."""
             try:
-                channel = self._check(engine, attempt)
+                channel = self._check(engine, attempt, alpn)
             except P2PError as error:
                 tls.on_closed = lambda _: None
                 tls.abort()
                 failed(error)
                 return
-            link = self._link(tls)
-            link.channel = channel
-            then(link)
+            then(tls, channel)
 
         def ended(error: P2PError | None) -> None:
             if not isinstance(error, CertificateNotTrusted):
@@ -169,10 +185,10 @@ class MachineDialer:
         tls.on_closed = ended
         return tls
 
-    def _check(self, engine: Engine, attempt: "_SecureAttempt") -> Channel:
+    def _check(self, engine: Engine, attempt: "_SecureAttempt", alpn: str) -> Channel:
         """Return what a login is bound to. Raise NotTrusted if it is another registry."""
-        if engine.alpn != ALPN or engine.remote_certificate is None:
-            raise RemoteProtocolError(f"{self.url.address} does not speak {ALPN}")
+        if engine.alpn != alpn or engine.remote_certificate is None:
+            raise RemoteProtocolError(f"{self.url.address} does not speak {alpn}")
         shown = fingerprint(engine.remote_certificate)
         channel = Channel(shown, engine.binding)
         if attempt.by_authority:

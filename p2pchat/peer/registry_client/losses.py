@@ -1,11 +1,12 @@
-"""Explains the loss of a registry whose link was up, when heartbeats are probably being lost.
+"""Explains why a session with a registry has ended.
 
-Many firewalls, NATs and containers pass TCP but not UDP (PROTOCOL, "HELLO").
+Heartbeats may be the cause: many firewalls, NATs and containers pass TCP but not UDP (PROTOCOL,
+"HELLO").
 """
 
 from typing import Final
 
-from p2pchat.errors import LinkLost, P2PError
+from p2pchat.errors import LinkLost, LoginNeeded, LoginRefused, P2PError, Unreachable
 from p2pchat.peer.registry_client.url import RegistryUrl
 
 _NO_HELLO: Final = "our HELLO does not reach its UDP port {}, or not as often as it expects"
@@ -32,6 +33,31 @@ def put_offline(url: RegistryUrl, udp_port: int) -> P2PError:
         f"the registry at {url.address} has put you offline: your contacts cannot find you",
         likely=_NO_HELLO.format(udp_port),
         advice=_shorter_interval(url),
+    )
+
+
+def cannot_ask(url: RegistryUrl) -> Unreachable:
+    """Return the error for a request while there is no session."""
+    return Unreachable(
+        f"cannot ask the registry at {url.address}: it is lost", advice="wait until it is back"
+    )
+
+
+def replaced(username: str, where: str = "") -> LoginRefused:
+    """Return the error for a login that another one has replaced; `where`: " at ADDRESS"."""
+    return LoginRefused(
+        f"{username} has logged in{where or ' elsewhere'}",
+        likely="you started p2p a second time, and the second login replaced this one",
+        advice="quit one of the two",
+    )
+
+
+def logged_out(username: str) -> LoginNeeded:
+    """Return the error for a login that was ended elsewhere."""
+    return LoginNeeded(
+        f"{username} was logged out from elsewhere",
+        likely="the password was changed, or all logins were ended",
+        advice=f"p2p login {username}",
     )
 
 

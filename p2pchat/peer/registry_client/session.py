@@ -14,8 +14,6 @@ import msgspec
 from p2pchat.callbacks import ignore
 from p2pchat.errors import (
     LinkLost,
-    LoginNeeded,
-    LoginRefused,
     NotTrusted,
     OnFailed,
     P2PError,
@@ -24,15 +22,21 @@ from p2pchat.errors import (
     Unreachable,
     UsageError,
 )
-from p2pchat.net.address import is_ip, leads_here, with_zone_of
 from p2pchat.net.endpoints import Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.registry_client.client import RegistryClient
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.peer.registry_client.given_addresses import in_zone, may_be_dialled
 from p2pchat.peer.registry_client.heartbeat import Heartbeat, sealed_hellos
-from p2pchat.peer.registry_client.losses import explained, put_offline
+from p2pchat.peer.registry_client.losses import (
+    cannot_ask,
+    explained,
+    logged_out,
+    put_offline,
+    replaced,
+)
 from p2pchat.peer.registry_client.retries import Retries
 from p2pchat.peer.registry_client.self_search import SelfSearch
 from p2pchat.peer.registry_client.sleep_watch import SleepWatch
@@ -46,6 +50,7 @@ from p2pchat.protocol.client.events import (
     Trouble,
 )
 from p2pchat.protocol.client.state import SessionState
+from p2pchat.protocol.meeting import CAN_MEET, Meet, Meeting, MeetResult, Ping
 from p2pchat.protocol.messages import (
     MAX_WATCHED,
     AnnouncePort,
@@ -118,6 +123,8 @@ class RegistrySession:
         self._sleep_watch: SleepWatch | None = None
         self.on_connecting: Callable[[], None] = ignore
         self.on_presence_update: Callable[[PresenceUpdate], None] = ignore
+        self.on_meeting: Callable[[Meeting], None] = ignore
+        """Called with each user who asks for a circuit with us."""
         self.standing = SessionState.CONNECTING
 
     @property
@@ -126,18 +133,8 @@ class RegistrySession:
         return self._retries.due_at
 
     def may_send_to(self, host: str) -> bool:
-        """Return whether we may connect to a host that the registry gives for a contact.
-
-        This machine, its local link and host names are excluded unless the registry is there
-        itself: it could otherwise have us connect where only we can.
-        """
-        if host == self._registry_host:
-            return True
-        if not is_ip(host):
-            return False
-        return not leads_here(host) or (
-            is_ip(self._registry_host) and leads_here(self._registry_host)
-        )
+        """Return whether we may connect to a host that the registry gives for a contact."""
+        return may_be_dialled(host, self._registry_host)
 
     def start(self) -> None:
         """Begin to log in; LoggedIn or LoginFailed follows, or RegistryLost if it is retried."""
@@ -160,19 +157,37 @@ class RegistrySession:
 
     def search(self, username: str, then: Callable[[SearchResult], None], failed: OnFailed) -> None:
         """Look up a user; `then` or `failed` is called in a later turn."""
-        if self.standing is not SessionState.ONLINE or self._client is None:
-            error = Unreachable(
-                f"cannot ask the registry at {self._url.address}: it is lost",
-                advice="wait until it is back",
-            )
-            self._loop.call_soon(partial(failed, error))
-            return
 
         def answered(answer: Message) -> None:
             assert isinstance(answer, SearchResult)
-            then(self._in_our_zone(answer))
+            then(in_zone(answer, self._registry_host))
 
-        self._client.ask(Search(username), answered, failed)
+        self._ask_if_online(Search(username), answered, failed)
+
+    def meet(self, username: str, then: Callable[[MeetResult], None], failed: OnFailed) -> None:
+        """Ask for a circuit with a user; `then` or `failed` is called in a later turn."""
+
+        def answered(answer: Message) -> None:
+            assert isinstance(answer, MeetResult)
+            then(answer)
+
+        if self._can_meet:
+            self._ask_if_online(Meet(username), answered, failed)
+        else:
+            error = Unreachable(f"the registry at {self._url.address} has no circuits")
+            self._loop.call_soon(partial(failed, error))
+
+    def _ask_if_online(
+        self, request: Message, then: Callable[[Message], None], failed: OnFailed
+    ) -> None:
+        if self.standing is not SessionState.ONLINE or self._client is None:
+            self._loop.call_soon(partial(failed, cannot_ask(self._url)))
+        else:
+            self._client.ask(request, then, failed)
+
+    @property
+    def _can_meet(self) -> bool:
+        return self._grant is not None and CAN_MEET in self._grant.can
 
     def watch(self, usernames: list[str]) -> None:
         """Subscribe to these users; the registry reports their presence now and on each change.
@@ -190,20 +205,16 @@ class RegistrySession:
             self._client.ask(Watch(some, add), self._watching, ignore)
 
     def _seen(self, sighting: PresenceUpdate) -> None:
-        result = self._in_our_zone(sighting.result)
+        result = in_zone(sighting.result, self._registry_host)
         self.on_presence_update(msgspec.structs.replace(sighting, result=result))
+
+    def _met(self, meeting: Meeting) -> None:
+        self.on_meeting(meeting)
 
     def _watching(self, answer: Message) -> None:
         assert isinstance(answer, WatchResult)
         for sighting in answer.sightings:
             self._seen(sighting)
-
-    def _in_our_zone(self, found: SearchResult) -> SearchResult:
-        """Return the result with the IPv6 zone of our link to the registry, which knows none."""
-        if "%" not in self._registry_host or not found.host:
-            return found
-        host = with_zone_of(found.host, self._registry_host)
-        return msgspec.structs.replace(found, host=host)
 
     def _connect(self) -> None:
         self.standing = SessionState.CONNECTING
@@ -212,6 +223,7 @@ class RegistrySession:
         self._client.on_lost = self._lost
         self._client.on_goodbye = self._told_goodbye
         self._client.on_presence_update = self._seen
+        self._client.on_meeting = self._met
         self._client.connect(self._connected, self._not_connected)
 
     def _not_connected(self, error: P2PError) -> None:
@@ -236,29 +248,17 @@ class RegistrySession:
         assert isinstance(answer, SearchResult)
         ours = self._listening
         if answer.presence is Presence.ONLINE and ours is not None and answer.port != ours.port:
-            self._give_up(self._replaced(f" at {Address(answer.host, answer.port)}"))
+            where = f" at {Address(answer.host, answer.port)}"
+            self._give_up(replaced(self._username, where))
         else:
             self._log_in(link)
 
     def _told_goodbye(self, goodbye: Goodbye) -> None:
         self._is_silent = goodbye.reason is Reason.SILENT
         if goodbye.reason is Reason.REPLACED:
-            self._give_up(self._replaced(""))
+            self._give_up(replaced(self._username))
         elif goodbye.reason is Reason.LOGGED_OUT:
-            self._give_up(
-                LoginNeeded(
-                    f"{self._username} was logged out from elsewhere",
-                    likely="the password was changed, or all logins were ended",
-                    advice=f"p2p login {self._username}",
-                )
-            )
-
-    def _replaced(self, where: str) -> LoginRefused:
-        return LoginRefused(
-            f"{self._username} has logged in{where or ' elsewhere'}",
-            likely="you started p2p a second time, and the second login replaced this one",
-            advice="quit one of the two",
-        )
+            self._give_up(logged_out(self._username))
 
     def _log_in(self, link: Link) -> None:
         self._registry_host = link.remote.host
@@ -332,10 +332,13 @@ class RegistrySession:
             self._on_event(LoggedIn(self._username, str(self._url), self._listening, machine))
 
     def _see_whether_it_lives(self) -> None:
-        """Send a request to a registry that answers no heartbeat, so that a dead link times out."""
+        """Send a request to a registry that answers no heartbeat, so that a dead link times out.
+
+        PING also counts as a heartbeat, so that we stay online where no datagram passes.
+        """
         if self._client is not None:
-            search = Search(self._username)
-            self._client.ask(search, lambda _: None, self._unanswered, timeout=_PROBE_TIMEOUT)
+            request = Ping() if self._can_meet else Search(self._username)
+            self._client.ask(request, ignore, self._unanswered, timeout=_PROBE_TIMEOUT)
 
     def _next_hello(self) -> Callable[[], bytes]:
         """Return the function that makes the heartbeats' datagrams."""

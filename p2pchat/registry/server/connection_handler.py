@@ -76,7 +76,7 @@ class Client:
         self._link = link
         self.host = link.remote.host
         self._session = ClientSession(
-            link.remote.host, self._hang_up, self._tell, secure=secure, channel=link.channel
+            link.remote, self._hang_up, self._tell, secure=secure, channel=link.channel
         )
         self._answering = False
         self._is_in = False

@@ -19,6 +19,7 @@ from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Transport, Wire
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.address import Address
+from p2pchat.protocol.circuit import CIRCUIT_ALPN
 from p2pchat.protocol.connection import Connection
 from p2pchat.protocol.dialects import Dialect
 from p2pchat.protocol.heartbeat import open_hello, write_answer
@@ -29,6 +30,7 @@ from p2pchat.protocol.states import REGISTRY_DIALOGUE, SECURE_REGISTRY_DIALOGUE,
 from p2pchat.protocol.text import one_line
 from p2pchat.registry.server.connection_handler import Client
 from p2pchat.registry.server.look_ups import LookUps
+from p2pchat.registry.server.relay import Relay
 from p2pchat.registry.service.limits import NO_LIMITS, ConnectionCount, Limits
 from p2pchat.registry.service.service import Service
 
@@ -65,6 +67,7 @@ class Server:
         self._service = service
         self._look_ups = LookUps(service, secure=False), LookUps(service, secure=True)
         self._limits = limits
+        self.relay = Relay(loop, service.meetings, limits)
         self._connections = ConnectionCount(limits.connections_per_address)
         self._new_connections = RateLimit.per_minute(limits.new_connections_per_minute)
         self._listeners: list[DialectListener] = []
@@ -113,6 +116,7 @@ class Server:
     def reconfigure(self, limits: Limits) -> None:
         """Apply these limits from now on; open connections stay."""
         self._limits = limits
+        self.relay.reconfigure(limits)
         self._connections.per_address = limits.connections_per_address
         new = limits.new_connections_per_minute
         self._new_connections.change(new / MINUTE, new)
@@ -129,6 +133,7 @@ class Server:
         self._loop.call_later(STOP_TIMEOUT, self._hang_up_on_all)
         for tls in tuple(self._handshakes):
             tls.abort()
+        self.relay.close()
         for client in tuple(self._clients):
             client.close_when_answered()
         self._loop.call_soon(self._check_stopped)
@@ -138,6 +143,7 @@ class Server:
         self._close_listeners()
         for tls in tuple(self._handshakes):
             tls.abort()
+        self.relay.close()
         self._hang_up_on_all()
 
     def _close_listeners(self) -> None:
@@ -252,6 +258,8 @@ class Server:
             self._handshakes.pop(tls, None)
             if engine.alpn == ALPN:
                 self._came(SECURE, tls, Channel(own_key, engine.binding))
+            elif engine.alpn == CIRCUIT_ALPN:
+                self.relay.take(tls, partial(self._connections.close, tls.remote.host))
             else:
                 _log.info("%s hung up on: it does not speak %s", tls.remote, ALPN)
                 tls.abort()
@@ -273,7 +281,7 @@ class Server:
         except RemoteProtocolError as error:
             _log.debug("datagram from %s ignored: %s", remote, error.what)
             return
-        if self._service.hear_sealed(hello, remote.host):
+        if self._service.hear_sealed(hello):
             datagrams.send(write_answer(hello.counter, remote.host, remote.port), remote)
 
     def _heard(self, _: Datagrams, datagram: bytes, remote: Address) -> None:

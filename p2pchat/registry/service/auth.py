@@ -14,7 +14,9 @@ from typing import Final
 
 from p2pchat.net.rate_limit import HOUR, RateLimit
 from p2pchat.protocol.heartbeat import KEY_BYTES, SESSION_BYTES
+from p2pchat.protocol.meeting import CAN_MEET
 from p2pchat.protocol.messages import (
+    Abilities,
     ChangePassword,
     ChangePasswordResult,
     Grant,
@@ -75,7 +77,7 @@ class Registration(StrEnum):
 class Authentication:
     """The decisions about accounts. Requests over a limit are answered with SlowDown.
 
-    `wall` returns seconds since the epoch.
+    `wall` returns seconds since the epoch; `can` is what the registry can do.
     """
 
     def __init__(
@@ -89,7 +91,9 @@ class Authentication:
         registration: Registration,
         counters: Counters,
         wall: Callable[[], float] = time.time,
+        can: Abilities = (),
     ) -> None:
+        self._can = can
         self._wall = wall
         self._accounts = accounts
         self._directory = directory
@@ -143,11 +147,11 @@ class Authentication:
                 return RegisterResult(Outcome.FAIL, _NOT_CREATED[creation])
             self._registrations.take("", self._now())
             self._directory.admit(username, standing)
-            self._tries.note_known(username, client_session.host)
+            self._tries.note_known(username, client_session.remote.host)
             grant = self._enter(client_session, request, standing, token)
             return RegisterResult(Outcome.OK, grant=grant)
 
-        rank = self._tries.rank(username, client_session.host, now)
+        rank = self._tries.rank(username, client_session.remote.host, now)
         refusal = RegisterResult(Outcome.FAIL, Reason.BAD_PROOF)
         return once_proven(client_session, request, refusal, BlockingJob(create, created, rank))
 
@@ -176,8 +180,8 @@ class Authentication:
         assert username is not None
         if len(request.new) < MIN_PASSWORD:
             return ChangePasswordResult(Outcome.FAIL, Reason.WEAK_PASSWORD)
-        rank = self._tries.rank(username, client_session.host, now)
-        wait = self._tries.begin(username, client_session.host, now)
+        rank = self._tries.rank(username, client_session.remote.host, now)
+        wait = self._tries.begin(username, client_session.remote.host, now)
         if wait:
             self._refusals["login-tries"] += 1
             return SlowDown(wait)
@@ -191,7 +195,7 @@ class Authentication:
         def changed(done: bool) -> Message:
             if not done:
                 return ChangePasswordResult(Outcome.FAIL, Reason.WRONG_PASSWORD)
-            self._tries.succeeded(username, client_session.host, self._now())
+            self._tries.succeeded(username, client_session.remote.host, self._now())
             self._log_out_others(client_session, username)
             return ChangePasswordResult(Outcome.OK)
 
@@ -264,8 +268,8 @@ class Authentication:
 
     def _by_password(self, client_session: ClientSession, request: Login) -> Message | BlockingJob:
         username, now = request.username, self._now()
-        rank = self._tries.rank(username, client_session.host, now)
-        wait = self._tries.begin(username, client_session.host, now)
+        rank = self._tries.rank(username, client_session.remote.host, now)
+        wait = self._tries.begin(username, client_session.remote.host, now)
         if wait:
             self._refusals["login-tries"] += 1
             return SlowDown(wait)
@@ -283,7 +287,7 @@ class Authentication:
             """Return the answer; `match` is None if name and password do not match."""
             if match is None or not (client_session.secure or _may_be_in_clear(match.standing)):
                 return LoginResult(Outcome.FAIL, Reason.WRONG_PASSWORD)
-            self._tries.succeeded(username, client_session.host, self._now())
+            self._tries.succeeded(username, client_session.remote.host, self._now())
             if match.disabled:
                 return LoginResult(Outcome.FAIL, Reason.DISABLED)
             if self._was_logged_out(username, since=before):
@@ -312,25 +316,25 @@ class Authentication:
             self._transient_logins.setdefault(username, []).append(client_session)
             if seal is not None:  # it may test UDP with heartbeats, which are answered
                 client_session.transient = self._online_session(
-                    client_session, username, standing, seal
+                    client_session, request, standing, seal
                 )
                 self._presence.hear_heartbeats(client_session.transient)
         else:
-            self._arrive(client_session, username, standing, seal)
+            self._arrive(client_session, request, standing, seal)
         if seal is None:
             return None
         nodes = self._directory.nodes_vouched_by(request.vouched_by)
-        return Grant(token, seal.session, seal.hello_key, self._hello_interval, nodes)
+        return Grant(token, seal.session, seal.hello_key, self._hello_interval, nodes, self._can)
 
     def _arrive(
         self,
         client_session: ClientSession,
-        username: str,
+        request: Register | Login,
         standing: AccountPolicy,
         seal: Seal | None,
     ) -> None:
         client_session.online_session = self._online_session(
-            client_session, username, standing, seal
+            client_session, request, standing, seal
         )
         replaced = self._presence.arrive(client_session.online_session)
         if replaced is not None:
@@ -339,12 +343,18 @@ class Authentication:
     def _online_session(
         self,
         client_session: ClientSession,
-        username: str,
+        request: Register | Login,
         standing: AccountPolicy,
         seal: Seal | None,
     ) -> OnlineSession:
         return OnlineSession(
-            username, client_session.host, self._now(), client_session.hang_up, seal, standing.key
+            request.username,
+            client_session.remote.host,
+            self._now(),
+            client_session.hang_up,
+            seal,
+            standing.key,
+            client_session.tell if CAN_MEET in request.can else None,
         )
 
     def log_out_here(self, username: str, but: ClientSession | None = None) -> int:

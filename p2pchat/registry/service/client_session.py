@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from p2pchat.callbacks import ignore
 from p2pchat.net.rate_limit import group_of
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.messages import Message, Reason
 from p2pchat.protocol.proofs import Channel
 from p2pchat.registry.service.presence import OnlineSession
@@ -14,9 +15,9 @@ class ClientSession:
 
     `transient` is set instead of `online_session` for the login of a single command; it receives
     heartbeats. `secure`: connected to a secure listener. `hang_up(reason)` closes the connection,
-    `tell(news)` sends an unsolicited message on it; `gone` is set once it has ended. `group` is the
-    key of its address in rate limits. `channel` is the TLS channel that its login is bound to, at a
-    secure listener.
+    `tell(news)` sends an unsolicited message on it; `gone` is set once it has ended. `remote` is
+    its address, `group` the key of that in rate limits. `channel` is the TLS channel that its login
+    is bound to, at a secure listener.
     """
 
     __slots__ = (
@@ -24,8 +25,8 @@ class ClientSession:
         "gone",
         "group",
         "hang_up",
-        "host",
         "online_session",
+        "remote",
         "secure",
         "tell",
         "transient",
@@ -34,7 +35,7 @@ class ClientSession:
 
     def __init__(
         self,
-        host: str,
+        remote: Address,
         hang_up: Callable[[Reason], None],
         tell: Callable[[Message], None],
         *,
@@ -42,8 +43,8 @@ class ClientSession:
         channel: Channel | None = None,
     ) -> None:
         self.channel = channel
-        self.host = host
-        self.group = group_of(host)
+        self.remote = remote
+        self.group = group_of(remote.host)
         self.hang_up = hang_up
         self.tell = tell
         self.secure = secure

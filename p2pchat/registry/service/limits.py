@@ -54,6 +54,20 @@ class Limits:
     """Password checks waiting, for each rank."""
     send_queue: int = 96 * 1024
     """Unsent bytes of one connection whose client does not read."""
+    meets_per_minute: int = 60
+    """Circuits that one account asks for."""
+    circuits: int = 4096
+    """Open at once, of all accounts."""
+    circuits_per_account: int = 32
+    """Open at once, that the account has asked for."""
+    circuits_per_pair: int = 4
+    """Between the same two users; beyond it the oldest is closed."""
+    waiting_circuits: int = 512
+    """Ends that wait for the other one; beyond it the oldest is closed."""
+    circuit_bytes_per_second: int = 1024 * 1024
+    """Of all circuits that an account has asked for, after a burst of four seconds."""
+    relay_bytes_per_day: int = 1024 * 1024 * 1024
+    """The same, in a day; beyond it they end."""
 
 
 NO_LIMITS: Final = Limits(**{field.name: 0 for field in fields(Limits)})

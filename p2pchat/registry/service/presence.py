@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from p2pchat.callbacks import ignore
 from p2pchat.protocol.heartbeat import SealedHello
+from p2pchat.protocol.meeting import Meeting
 from p2pchat.protocol.messages import (
     MOST_WATCHED_IN_ALL,
     Presence,
@@ -37,12 +38,18 @@ class Whereabouts(NamedTuple):
 
 
 def whereabouts(
-    host: str, port: int, clear_port: int, key: bytes | None, *, in_clear: bool
+    host: str,
+    port: int,
+    clear_port: int,
+    key: bytes | None,
+    *,
+    in_clear: bool,
+    meets: bool = False,
 ) -> Whereabouts:
     """Return the search results for an online user with these ports; see OnlineSession."""
     if not port:
         return Whereabouts(SearchResult(Presence.OFFLINE, key=key), OFFLINE)
-    found = SearchResult(Presence.ONLINE, host, port, key, in_clear)
+    found = SearchResult(Presence.ONLINE, host, port, key, in_clear, meets)
     port = port if in_clear else clear_port
     return Whereabouts(found, SearchResult(Presence.ONLINE, host, port) if port else OFFLINE)
 
@@ -60,6 +67,8 @@ class OnlineSession:
     `seal` is None if the user logged in at the original listener. `port` is for calls in the
     dialect of the user's listener, `clear_port` for calls in clear that a user of a secure listener
     also accepts. `hang_up(reason)` closes the user's connection. `key` is the user's public key.
+    `on_meeting(meeting)` tells the user that another one asks for a circuit; None if the user's
+    client cannot meet.
     Search results are built once per change: `found` for a secure listener, and `found_in_clear`
     for the original one, which omits users who cannot be reached in clear.
     """
@@ -73,6 +82,7 @@ class OnlineSession:
         "heard_at",
         "host",
         "key",
+        "on_meeting",
         "port",
         "seal",
         "username",
@@ -86,8 +96,10 @@ class OnlineSession:
         hang_up: Callable[[Reason], None],
         seal: Seal | None = None,
         key: bytes | None = None,
+        on_meeting: Callable[[Meeting], None] | None = None,
     ) -> None:
         self.username = username
+        self.on_meeting = on_meeting
         self.host = host
         self.key = key
         self.heard_at = now
@@ -101,7 +113,12 @@ class OnlineSession:
         self.port = port
         self.clear_port = clear_port
         self.found, self.found_in_clear = whereabouts(
-            self.host, port, clear_port, self.key, in_clear=self.seal is None
+            self.host,
+            port,
+            clear_port,
+            self.key,
+            in_clear=self.seal is None,
+            meets=self.on_meeting is not None,
         )
 
 
@@ -220,21 +237,28 @@ class PresenceTable:
         ):
             self._heard(online_session, now)
 
-    def hear_sealed(self, hello: SealedHello, host: str, now: float) -> bool:
-        """Note a sealed heartbeat; return False if it is forged, repeated, or from elsewhere."""
+    def hear_sealed(self, hello: SealedHello, now: float) -> bool:
+        """Note a sealed heartbeat; return False if it is forged or repeated.
+
+        It may come from any host: its MAC proves whose it is, and networks of carriers give TCP and
+        UDP of one customer different addresses.
+        """
         online_session = self._by_session.get(hello.session)
         if (
             online_session is None
             or online_session.seal is None
-            or online_session.host != host
             or hello.counter <= online_session.counter
             or not hello.is_true(online_session.seal.hello_key)
         ):
             return False
         online_session.counter = hello.counter
+        self.note_alive(online_session, now)
+        return True
+
+    def note_alive(self, online_session: OnlineSession, now: float) -> None:
+        """Note a sign of life, if that user is still online there."""
         if self._by_name.get(online_session.username) is online_session:
             self._heard(online_session, now)
-        return True
 
     def leave(self, online_session: OnlineSession, *, elsewhere: bool = False) -> None:
         """Put the user offline; harmless if replaced or gone already.

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from p2pchat.net.rate_limit import MINUTE, RateLimit
 from p2pchat.protocol.heartbeat import SealedHello
+from p2pchat.protocol.meeting import CAN_MEET, Meet, Meeting, MeetResult, Ping, Pong
 from p2pchat.protocol.messages import (
+    Abilities,
     AnnouncePort,
     AnnouncePortResult,
     ChangePassword,
@@ -34,6 +36,7 @@ from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.counters import Counters
 from p2pchat.registry.service.directory import NOWHERE, Directory
 from p2pchat.registry.service.limits import NO_LIMITS, Limits
+from p2pchat.registry.service.meetings import Meetings, Pair
 from p2pchat.registry.service.pending import BlockingJob, Deferred
 from p2pchat.registry.service.presence import PresenceTable, Whereabouts
 from p2pchat.registry.store.accounts import Accounts
@@ -45,10 +48,10 @@ _STOOD_STILL: Final = 1.0
 class Service:
     """The registry's decisions over its accounts and its presence table.
 
-    `now` returns the loop's time in seconds, `wall` the time since the epoch; `hello_interval` is
-    sent to secure clients. The dialogue's table decides which request is allowed when, so every
-    request that arrives here is allowed. Requests over a limit are answered with SlowDown, even if
-    the dialect cannot express it.
+    `now` returns the loop's time in seconds, `wall` the time since the epoch; `hello_interval` and
+    `can`, what the registry can do, are sent to secure clients. The dialogue's table decides which
+    request is allowed when, so every request that arrives here is allowed. Requests over a limit
+    are answered with SlowDown, even if the dialect cannot express it.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Service:
         registration: Registration = Registration.OPEN,
         counters: Counters | None = None,
         wall: Callable[[], float] = time.time,
+        can: Abilities = (CAN_MEET,),
     ) -> None:
         self._directory = directory
         self._presence = presence
@@ -77,10 +81,12 @@ class Service:
             registration,
             self.counters,
             wall,
+            can,
         )
         self._requests = RateLimit(limits.requests_per_second, limits.request_burst)
         self._searches = RateLimit.per_minute(limits.searches_per_minute)
         self._announcements = RateLimit.per_minute(limits.announcements_per_minute)
+        self.meetings = Meetings(limits)
         self._handlers: dict[
             type[Message], Callable[[ClientSession, Any], Message | BlockingJob | Deferred]
         ] = {
@@ -91,6 +97,8 @@ class Service:
             Watch: self._watch,
             ChangePassword: self._auth.change_password,
             RevokeTokens: self._auth.revoke_tokens,
+            Meet: self._meet,
+            Ping: self._ping,
         }
 
     def reconfigure(self, limits: Limits, registration: Registration) -> None:
@@ -100,6 +108,7 @@ class Service:
         self._searches.change(searches / MINUTE, searches)
         announcements = limits.announcements_per_minute
         self._announcements.change(announcements / MINUTE, announcements)
+        self.meetings.reconfigure(limits)
         self._auth.reconfigure(limits, registration)
 
     def answer(
@@ -146,9 +155,9 @@ class Service:
         """Handle a plain heartbeat that came from `host`."""
         self._presence.hear(hello.username, host, self._now())
 
-    def hear_sealed(self, hello: SealedHello, host: str) -> bool:
-        """Handle a sealed heartbeat that came from `host`; return whether to answer it."""
-        return self._presence.hear_sealed(hello, host, self._now())
+    def hear_sealed(self, hello: SealedHello) -> bool:
+        """Handle a sealed heartbeat; return whether to answer it."""
+        return self._presence.hear_sealed(hello, self._now())
 
     def leave(self, client_session: ClientSession) -> None:
         """Put the client offline; its connection has ended or is about to."""
@@ -208,6 +217,33 @@ class Service:
         if found is not None:
             return found
         return self._directory.look_up(request.username, secure=client_session.secure)
+
+    def _meet(self, client_session: ClientSession, request: Meet) -> Message:
+        """Give both users a ticket for a circuit, if the other one can come."""
+        caller, now = client_session.username, self._now()
+        assert caller is not None
+        wait = self.meetings.wait(caller, now)
+        if wait:
+            self.counters.refusals["meets-per-minute"] += 1
+            return SlowDown(wait)
+        callee = self._presence.find(request.username)
+        if callee is None or callee.on_meeting is None:
+            return MeetResult(Outcome.FAIL, Reason.OFFLINE)
+        why_not = self.meetings.why_not(caller, now)
+        if why_not is not None:
+            self.counters.refusals["circuits"] += 1
+            return MeetResult(Outcome.FAIL, why_not)
+        ours, theirs = self.meetings.arrange(Pair(caller, request.username), now)
+        callee.on_meeting(Meeting(caller, theirs))
+        return MeetResult(Outcome.OK, ticket=ours)
+
+    def _ping(self, client_session: ClientSession, _: Ping) -> Message:
+        """Count a heartbeat over TCP; answer with the address that it came from."""
+        session = client_session.online_session
+        if session is not None:
+            self._presence.note_alive(session, self._now())
+        remote = client_session.remote
+        return Pong(remote.host, remote.port)
 
     def _watch(self, client_session: ClientSession, request: Watch) -> Message | BlockingJob:
         def answer(elsewhere: Mapping[str, Whereabouts]) -> Message:

@@ -73,6 +73,7 @@ def test_lines_to_an_unreachable_address_wait(secure_world: World) -> None:
     bobs = bob.node.address
     assert bobs is not None
     listener = world.internet.listeners.pop(bobs)
+    world.cannot_meet("bob")
     for left, _ in world.internet.wires:
         if {left.local.host, left.remote.host} == {alice.host, bob.host}:
             left.cut()

@@ -21,6 +21,7 @@ def test_unreachable_contact_is_dialled_with_growing_pauses(
     alice, bob = friends(world)
     listener = next(a for a in world.internet.listeners if a.host == B)
     accept = world.internet.listeners.pop(listener)
+    world.cannot_meet("bob")
     alice.node.call("bob")
     world.settle()
     alice.node.call("bob")

@@ -1,0 +1,116 @@
+"""Tickets for circuits: who may be joined to whom, once and soon.
+
+No socket; the time is passed in.
+"""
+
+import secrets
+from collections import Counter, OrderedDict
+from typing import Final, NamedTuple
+
+from p2pchat.net.rate_limit import RateLimit
+from p2pchat.protocol.meeting import TICKET_BYTES, TICKET_LIFETIME
+from p2pchat.protocol.messages import Reason
+from p2pchat.registry.service.limits import Limits
+
+_DAY: Final = 86400.0
+_BURST_S: Final = 4
+"""Seconds of the bytes of a circuit that may come at once."""
+
+_MOST_TICKETS: Final = 10_000
+"""The oldest are dropped first."""
+
+
+class Pair(NamedTuple):
+    """The users of a circuit; the caller's budget is used."""
+
+    caller: str
+    callee: str
+
+
+class Seat(NamedTuple):
+    """One end of an arranged circuit; both have the same `number`."""
+
+    number: int
+    pair: Pair
+    is_caller: bool
+
+
+class Meetings:
+    """The tickets that were given out, and what circuits may use.
+
+    `open` and `close` are called with each circuit. Bytes are counted for the caller.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._tickets: OrderedDict[bytes, tuple[Seat, float]] = OrderedDict()
+        self._count = 0
+        self._open: Counter[str] = Counter()
+        self._meets = RateLimit.per_minute(0)
+        self._rate = RateLimit(0, 0)
+        self._daily = RateLimit(0, 0)
+        self.reconfigure(limits)
+
+    def reconfigure(self, limits: Limits) -> None:
+        """Apply these limits from now on; open circuits stay."""
+        self._limits = limits
+        self._meets.change(limits.meets_per_minute / 60, limits.meets_per_minute)
+        rate = limits.circuit_bytes_per_second
+        self._rate.change(rate, rate * _BURST_S)
+        daily = limits.relay_bytes_per_day
+        self._daily.change(daily / _DAY, daily)
+
+    def wait(self, caller: str, now: float) -> float:
+        """Count a request for a circuit; return the seconds to wait if there are too many."""
+        return self._meets.take(caller, now)
+
+    def why_not(self, caller: str, now: float) -> Reason | None:
+        """Return why the caller can have no further circuit now; None if there can be one."""
+        limits = self._limits
+        if limits.circuits and self._open.total() >= limits.circuits:
+            return Reason.RELAY_FULL
+        if limits.circuits_per_account and self._open[caller] >= limits.circuits_per_account:
+            return Reason.RELAY_FULL
+        return Reason.RELAY_FULL if self._daily.wait(caller, now) else None
+
+    def arrange(self, pair: Pair, now: float) -> tuple[bytes, bytes]:
+        """Return a ticket for the caller and one for the callee."""
+        self._drop_expired(now)
+        self._count += 1
+        tickets = secrets.token_bytes(TICKET_BYTES), secrets.token_bytes(TICKET_BYTES)
+        for ticket, is_caller in zip(tickets, (True, False), strict=True):
+            self._tickets[ticket] = Seat(self._count, pair, is_caller), now + TICKET_LIFETIME
+        while len(self._tickets) > _MOST_TICKETS:
+            self._tickets.popitem(last=False)
+        return tickets
+
+    def redeem(self, ticket: bytes, now: float) -> Seat | None:
+        """Return the seat that the ticket is for, which is used up; None if it is not valid."""
+        self._drop_expired(now)
+        seat, _ = self._tickets.pop(ticket, (None, 0.0))
+        return seat
+
+    def note_open(self, caller: str) -> None:
+        """Count a circuit."""
+        self._open[caller] += 1
+
+    def note_closed(self, caller: str) -> None:
+        """Count a circuit less."""
+        self._open[caller] -= 1
+        if not self._open[caller]:
+            del self._open[caller]
+
+    def count_bytes(self, caller: str, count: int, now: float) -> float | None:
+        """Count bytes of a circuit; return the seconds to wait before more are read.
+
+        None: the day's bytes are used up, and the circuit ends.
+        """
+        if self._daily.take(caller, now, count):
+            return None
+        return self._rate.overdraw(caller, now, count)
+
+    def _drop_expired(self, now: float) -> None:
+        while self._tickets:
+            _, (_, deadline) = next(iter(self._tickets.items()))
+            if deadline > now:
+                return
+            self._tickets.popitem(last=False)

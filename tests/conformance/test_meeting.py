@@ -1,0 +1,162 @@
+"""Meetings, circuits and PING (PROTOCOL, "Meeting", "Circuit"), by raw bytes over Python's TLS."""
+
+import base64
+import json
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.conformance.secure_client import KEY, Secure, context
+from tests.programs import Raw, Serve, frame
+
+
+class Circuit(Raw):
+    """A connection with the circuit's ALPN protocol."""
+
+    def __init__(self, serve: Serve) -> None:
+        plain = socket.create_connection(serve.secure_tcp, timeout=20)
+        self.socket: ssl.SSLSocket = context(["p2pchat-circuit/1"]).wrap_socket(plain)
+        serve.close_too(self)
+
+    def join(self, ticket: str) -> None:
+        self.say("JOIN", json.dumps({"ticket": ticket}))
+
+    def hears(self) -> tuple[str, dict[str, Any]]:
+        command, payload = self.hear()
+        return command, json.loads(payload)
+
+
+Online = Callable[..., Secure]
+
+
+@pytest.fixture
+def online(registry: Serve, free_port: int) -> Online:
+    """Return a function that brings a user online, whose client can meet by default."""
+    ports = iter(range(free_port + 20_000, 65_000))
+
+    def online(name: str, can: list[str] | None = None) -> Secure:
+        client = Secure(registry)
+        client.register(name, can=["meet"] if can is None else can)
+        assert client.tell("PS_PORT", port=next(ports))[1]["outcome"] == "OK"
+        return client
+
+    return online
+
+
+@pytest.fixture
+def pair(online: Online, name: str) -> tuple[Secure, Secure]:
+    """Return two users who can meet; their names are `name` with -a and -b."""
+    return online(f"{name}-a"), online(f"{name}-b")
+
+
+def _meeting(pair: tuple[Secure, Secure], name: str) -> tuple[str, str]:
+    """Let the first user ask for the second; return both tickets."""
+    alice, bob = pair
+    command, result = alice.tell("MEET", username=f"{name}-b", id=3)
+    assert (command, result["outcome"], result["id"]) == ("MEET_RESP", "OK", 3)
+    command, payload = bob.hear()
+    meeting = json.loads(payload)
+    assert (command, meeting["username"]) == ("MEETING", f"{name}-a")
+    assert len(base64.b64decode(meeting["ticket"])) == 16
+    assert meeting["ticket"] != result["ticket"]
+    return result["ticket"], meeting["ticket"]
+
+
+def test_circuit_from_meeting_to_end(
+    registry: Serve, pair: tuple[Secure, Secure], name: str
+) -> None:
+    """Two ends with tickets are joined; bytes pass in both directions until one ends."""
+    tickets = _meeting(pair, name)
+    alice, bob = Circuit(registry), Circuit(registry)
+    alice.join(tickets[0])
+    alice.socket.sendall(b"early ")
+    bob.join(tickets[1])
+    for end in (alice, bob):
+        command, joined = end.hears()
+        assert (command, joined["host"]) == ("JOINED", "127.0.0.1")
+        assert joined["port"] == end.socket.getsockname()[1]
+    alice.socket.sendall(b"and later")
+    heard = b""
+    while len(heard) < 15:
+        heard += bob.socket.recv(100)
+    assert heard == b"early and later"
+    bob.socket.sendall(b"back")
+    assert alice.socket.recv(100) == b"back"
+    bob.close()
+    assert alice.closed_by_remote()
+
+
+def test_ticket_opens_one_circuit_only(
+    registry: Serve, pair: tuple[Secure, Secure], name: str
+) -> None:
+    """A ticket that was used, or never given, is refused."""
+    ours, _ = _meeting(pair, name)
+    Circuit(registry).join(ours)
+    for ticket in (ours, base64.b64encode(bytes(16)).decode()):
+        thief = Circuit(registry)
+        thief.join(ticket)
+        assert thief.hears() == ("NO_CIRCUIT", {"reason": "BAD_TICKET"})
+        assert thief.closed_by_remote()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame("JOIN", '{"ticket":"AAAA"}'),
+        frame("JOIN", "{}"),
+        frame("LOG", '{"username":"alice"}'),
+        b"x" * 25,
+        frame("JOIN", '{"ticket":"' + "A" * 300 + '"}'),
+    ],
+)
+def test_invalid_first_bytes_close_a_circuit(registry: Serve, data: bytes) -> None:
+    """Whatever is no ticket ends the connection."""
+    end = Circuit(registry)
+    end.socket.sendall(data)
+    assert end.closed_by_remote()
+
+
+def test_users_who_cannot_be_met(online: Online, name: str) -> None:
+    """Unknown users, those who are offline, and those with older clients are all OFFLINE."""
+    alice = online(f"{name}-a")
+    online(f"{name}-old", can=[])
+    online(f"{name}-gone").close()
+    for other in ("nobody", f"{name}-old", f"{name}-gone"):
+        _, result = alice.tell("MEET", username=other)
+        assert result == {"outcome": "FAIL", "reason": "OFFLINE"}
+
+
+def test_search_tells_who_can_be_met(online: Online, name: str) -> None:
+    """SEARCH_RESP has `meets` for clients that can meet, and not for others."""
+    alice = online(f"{name}-a")
+    online(f"{name}-old", can=["something-else"])
+    assert alice.tell("SEARCH", username=f"{name}-a")[1]["meets"] is True
+    assert "meets" not in alice.tell("SEARCH", username=f"{name}-old")[1]
+
+
+def test_ping_says_where_we_are(online: Online, name: str) -> None:
+    """PONG has the address from which the registry sees the connection."""
+    alice = online(name)
+    assert alice.tell("PING", id=9) == (
+        "PONG",
+        {"host": "127.0.0.1", "port": alice.socket.getsockname()[1], "id": 9},
+    )
+
+
+@pytest.mark.parametrize("command", ["MEET", "PING"])
+def test_meeting_needs_a_login(registry: Serve, command: str) -> None:
+    """Before a login, MEET and PING are out of order."""
+    client = Secure(registry)
+    client.say(command, "{}")
+    assert client.closed_by_remote()
+
+
+def test_too_many_abilities_are_refused(registry: Serve, name: str) -> None:
+    """At most 32 words of at most 16 letters are accepted."""
+    for can in (["a"] * 33, ["a" * 17]):
+        client = Secure(registry)
+        client.say("REG", client.request(name, password="password", key=KEY, can=can))
+        assert client.closed_by_remote()
