@@ -55,6 +55,11 @@ def is_ip(host: str) -> bool:
     return True
 
 
+def is_near(host: str) -> bool:
+    """Return whether the IP address is of this machine or of a private network."""
+    return ipaddress.ip_address(host.partition("%")[0]).is_private
+
+
 def is_host(text: str) -> bool:
     """Return whether the text is an IP address or a possible host name."""
     return is_ip(text) or _HOST_NAME.fullmatch(text) is not None

@@ -17,6 +17,7 @@ from p2pchat.peer.chat.chat_session import ChatSession
 from p2pchat.peer.chat.chat_wish import ChatWish, WishState
 from p2pchat.peer.chat.intake import Intake
 from p2pchat.peer.chat.lingering import Lingering
+from p2pchat.peer.chat.link_path import PathReport
 from p2pchat.peer.chat.reconnector import Reconnector
 from p2pchat.peer.presence.away_status import AwayStatus
 from p2pchat.peer.presence.here import HereStatus
@@ -101,6 +102,7 @@ class Conversation:
         )
         self._link: Link | None = None
         self._here = self._new_here()
+        self._path_report = PathReport(contact, on_event)
         self._held = False  # because the contact has another key
         self._closed = False
 
@@ -113,13 +115,6 @@ class Conversation:
     def link(self) -> Link | None:
         """The link, if there is one."""
         return self._link
-
-    @property
-    def link_in_words(self) -> str:
-        """The address of the open link, or that it is relayed, and how well it is protected."""
-        assert self._link is not None
-        where = "relayed" if self._link.relayed else f"at {self._link.remote}"
-        return f"{where}, {self.security.value}"
 
     @property
     def is_calling(self) -> bool:
@@ -232,6 +227,7 @@ class Conversation:
         link.on_message = self._received
         link.on_closed = self._lost
         link.on_drained = self._has_room_again
+        self._path_report.note(link)
         self._here = self._new_here()
         self._session.link_up(link)
         self._away_status.linked(link)

@@ -17,6 +17,7 @@ from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.pending_requests import PendingRequests
 from p2pchat.peer.calls.ways import Ways
 from p2pchat.peer.chat.conversation import Conversation
+from p2pchat.peer.chat.link_path import in_words
 from p2pchat.peer.chat.notes import Notes
 from p2pchat.peer.chat.outbox import Outbox
 from p2pchat.peer.presence.away_status import AwayStatus
@@ -112,9 +113,8 @@ class Conversations:
 
     @property
     def links(self) -> dict[str, str]:
-        """The contacts with an open link, each with its address and how well it is protected."""
-        conversations = self._by_name.values()
-        return {c.contact: c.link_in_words for c in conversations if c.link}
+        """The contacts with an open link: how it runs, to where, and how well it is protected."""
+        return {c.contact: in_words(c.link, c.security) for c in self._by_name.values() if c.link}
 
     @property
     def sought(self) -> str | None:

@@ -34,6 +34,9 @@ class Notes:
     waiting = 0
     is_away = False
 
+    link = None
+    """There is none; see Conversation."""
+
     def __init__(
         self,
         username: str,

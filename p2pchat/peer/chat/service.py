@@ -4,6 +4,7 @@ from typing import Final
 
 from p2pchat.peer.calls.calls import IncomingCall
 from p2pchat.peer.chat.conversations import Conversations
+from p2pchat.peer.chat.link_path import path_of
 from p2pchat.protocol.client.state import ChatState
 
 _MAX_WAITING: Final = 1000
@@ -43,6 +44,7 @@ class SecureService:
             conversation.sent,
             conversation.delivered,
             self._conversations.away_status.of(contact),
+            path=path_of(conversation.link),
         )
 
     def has_room(self, contact: str) -> bool:

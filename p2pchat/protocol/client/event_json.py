@@ -12,7 +12,7 @@ from p2pchat.protocol.address import written_address
 from p2pchat.protocol.client import events as e
 from p2pchat.protocol.client.failure import Failure, error_of
 from p2pchat.protocol.client.objects import Object, error_fields, json_object, moment, timestamp
-from p2pchat.protocol.client.state import Security
+from p2pchat.protocol.client.state import LinkPath, Security
 
 
 def event_object(event: e.Event, now: int) -> Object:
@@ -90,6 +90,7 @@ _SECURITY: Final = _Part(
     lambda security: {"security": security.name.lower()},
     lambda fields: Security[fields["security"].upper()],
 )
+_PATH: Final = _Part(lambda path: {"path": path.value}, lambda fields: LinkPath(fields["path"]))
 _MACHINE: Final = _Part(
     lambda machine: {"machine": machine},
     lambda fields: "" if fields["machine"] == fields["registry"] else fields["machine"],
@@ -291,6 +292,13 @@ _ROWS: Final[Mapping[type[e.Event], _Row]] = {
         (
             _USER,
             _plain("idle"),
+        ),
+    ),
+    e.PathChanged: _Row(
+        "path",
+        (
+            _USER,
+            _PATH,
         ),
     ),
     e.Trouble: _Row("trouble", (_ERROR,)),

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from p2pchat.errors import P2PError
 from p2pchat.protocol.address import Address
-from p2pchat.protocol.client.state import Security
+from p2pchat.protocol.client.state import LinkPath, Security
 from p2pchat.protocol.messages import Message
 
 
@@ -135,6 +135,13 @@ class ContactIdle(_Event, frozen=True):
 
     contact: str
     idle: bool
+
+
+class PathChanged(_Event, frozen=True):
+    """The link to the contact runs in another way than the one before."""
+
+    contact: str
+    path: LinkPath
 
 
 class Said(_Event, frozen=True):
@@ -294,6 +301,7 @@ Event = (
     | ContactAway
     | ContactLost
     | ContactIdle
+    | PathChanged
     | ContactBack
     | ContactLeft
     | Delivered

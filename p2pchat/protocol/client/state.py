@@ -20,6 +20,15 @@ class Security(Enum):
     VERIFIED = "encrypted, verified"
 
 
+class LinkPath(Enum):
+    """How a link to a contact runs."""
+
+    LAN = "direct lan"
+    DIRECT = "direct"
+    RELAYED = "relayed"
+    """Through the registry, which passes the encrypted bytes on."""
+
+
 class SessionState(Enum):
     """The state of our session with the registry."""
 
@@ -35,7 +44,7 @@ class ChatState(msgspec.Struct, frozen=True, omit_defaults=True):
     `waiting`: number of unacknowledged lines. Lines up to the number `sent` were sent on this link
     or delivered; those up to `delivered` are delivered. `away`: there is no link, and the contact
     is not known to be online. `idle`: the contact is away from the keyboard. `queued`: unsent bytes
-    of a chat in clear, where nothing is acknowledged.
+    of a chat in clear, where nothing is acknowledged. `path`: how the link runs, if there is one.
     """
 
     security: Security
@@ -45,6 +54,7 @@ class ChatState(msgspec.Struct, frozen=True, omit_defaults=True):
     delivered: int = 0
     idle: bool = False
     queued: int = 0
+    path: LinkPath | None = None
 
     @property
     def has_said_all(self) -> bool:

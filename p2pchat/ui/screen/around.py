@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from p2pchat.client.client import Client
-from p2pchat.protocol.client.state import SessionState
+from p2pchat.protocol.client.state import LinkPath, SessionState
 from p2pchat.ui.screen.chat_app import ChatApp
 from p2pchat.ui.text.fragments import Piece
 
@@ -87,6 +87,8 @@ def _about_contacts(app: ChatApp) -> Iterator[Piece]:
     if front is not None and chat is not None and state.calling != front:
         how = "away" if chat.away else "idle" if chat.idle else ""
         yield Piece("", (f"{front} ({how})" if how else front, front), 9)
+        if chat.path is LinkPath.RELAYED:
+            yield Piece("", (chat.path.value, ""), 2)
         yield Piece("", (chat.security.value, chat.security.value.removeprefix("encrypted, ")), 8)
         if chat.waiting:
             yield Piece("", (f"{chat.waiting} queued",), 6)

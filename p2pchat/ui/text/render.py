@@ -32,6 +32,7 @@ from p2pchat.protocol.client.events import (
     NotKept,
     OutboxFailed,
     Overdue,
+    PathChanged,
     QuotaFull,
     RegistryBack,
     RegistryLost,
@@ -254,7 +255,7 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             return [f"{contact} left the chat: {contact} will see what you write later"]
         case ContactBack(contact):
             return [f"{contact} is back"]
-        case Delivered() | Renumbered() | Said() | Seen():
+        case Delivered() | PathChanged() | Renumbered() | Said() | Seen():
             return []
         case LinesMissing(contact, count, ours):
             return [_missing(contact, count, ours=ours)]

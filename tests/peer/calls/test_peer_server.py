@@ -2,15 +2,18 @@
 
 import gc
 
+import pytest
+
 from p2pchat.net.link import Link
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.peer_links import SecureLinks
+from p2pchat.peer.calls.peer_server import PeerServer
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import Called, CallTurnedAway, TextReceived
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.original import ORIGINAL
 from p2pchat.protocol.talk import ChatReply, ChatRequest, ChatText, Reply
-from tests.fakes import MemoryTransport
+from tests.fakes import MemoryTransport, wire
 from tests.world import Person, World
 
 A, B = "10.0.0.2", "10.0.0.3"
@@ -223,3 +226,36 @@ def test_closed_link_is_released(secure_world: World) -> None:
 
 def _links() -> int:
     return sum(isinstance(thing, Link) for thing in gc.get_objects())
+
+
+@pytest.mark.parametrize("name", ["mallory", "alice"])
+def test_circuit_is_for_the_caller_whom_the_registry_has_announced(
+    secure_world: World, name: str
+) -> None:
+    """A call under another name closes the circuit, before anything is asked."""
+    world = secure_world
+    mallory, bob = world.person("mallory", A), world.person("bob", B)
+    calls: list[str] = []
+    ours = SecureLinks(world.loop, world.internet.machine(B), bob.home.identity, 0)
+    theirs = SecureLinks(world.loop, world.internet.machine(A), mallory.home.identity, 0)
+    server = PeerServer(
+        world.loop,
+        world.internet.machine(B),
+        ours,
+        PeerLimits(),
+        on_call=lambda _, __, request, ___: calls.append(request.username),
+    )
+    left, right = wire(world.loop)
+    closed: list[object] = []
+
+    def linked(link: Link, _: bytes | None) -> None:
+        link.on_closed = closed.append
+        link.send(ChatRequest(name))
+
+    theirs.shake_as_dialler(left, linked, closed.append)
+    server.take(right, "mallory")
+    world.settle()
+    is_honest = name == "mallory"
+    assert calls == (["mallory"] if is_honest else [])
+    assert bool(closed) is not is_honest
+    server.close()

@@ -34,6 +34,7 @@ from p2pchat.protocol.client.events import (
     NotKept,
     OutboxFailed,
     Overdue,
+    PathChanged,
     QuotaFull,
     RegistryBack,
     RegistryLost,
@@ -49,7 +50,7 @@ from p2pchat.protocol.client.events import (
 from p2pchat.protocol.client.failure import failure_of
 from p2pchat.protocol.client.lines import KeptLine, LineState
 from p2pchat.protocol.client.objects import error_fields, kept_object, timestamp
-from p2pchat.protocol.client.state import Security
+from p2pchat.protocol.client.state import LinkPath, Security
 from p2pchat.protocol.text import json_line
 
 DOCUMENT = Path(__file__).parents[3] / "p2pchat" / "protocol" / "client" / "EVENTS.md"
@@ -88,6 +89,7 @@ EVENTS: list[Event] = [
     ContactBack("bob"),
     ContactLeft("bob"),
     ContactIdle("bob", idle=True),
+    PathChanged("bob", LinkPath.RELAYED),
     Trouble(ERROR),
 ]
 

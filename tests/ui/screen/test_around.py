@@ -48,6 +48,19 @@ def test_toolbar_shows_contact_account_and_registry(world: World) -> None:
     assert "registry lost, next try in" in sides(app)[1]
 
 
+def test_toolbar_shows_a_relayed_chat(secure_world: World) -> None:
+    """A chat through the registry is marked, and no longer if the width is small."""
+    app, _ = start(secure_world)
+    bob = secure_world.person("bob", B)
+    secure_world.internet.walled |= {bob.host, "10.0.0.2"}
+    bob.node.call("alice")
+    secure_world.advance(1)
+    app.submit("/accept")
+    secure_world.settle()
+    assert sides(app)[0] == "bob, relayed, encrypted, unverified"
+    assert "relayed" not in toolbar(app, 40)
+
+
 def test_last_unsettled_lines_are_shown(secure_world: World) -> None:
     """The last few unsettled lines are shown, and the number of the others."""
     alice, bob = friends(secure_world)
