@@ -153,6 +153,8 @@ class Store:
     def _take(self, step: Step) -> None:
         if isinstance(step, str):
             self.rows(step)
+        elif not self.database.table_exists(step.table):
+            return  # this kind of database does without it
         elif step.name not in {column.name for column in self.database.get_columns(step.table)}:
             self.rows(f"ALTER TABLE {step.table} ADD COLUMN {step.name} {step.definition}")
 

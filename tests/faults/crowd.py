@@ -31,13 +31,14 @@ class Member(Secure):
         token: str = "",
         errand: bool = False,
         is_known: bool = False,
+        can: tuple[str, ...] = (),
     ) -> None:
         super().__init__(serve)
         self.name = name
         self._counter = 0
         known = {"token": token} if token else {"password": "password"}
         command = "LOG" if token or is_known else "REG"
-        answer = self.tell(command, username=name, errand=errand, **known)
+        answer = self.tell(command, username=name, errand=errand, can=can, **known)
         assert answer[1].get("outcome") == "OK", answer
         self.grant: dict[str, Any] = answer[1]["grant"]
         if port:

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.conformance.secure_client import KEY, Secure
+from tests.conformance.test_meeting import Circuit
 from tests.faults.crowd import CHEAP, Member
 from tests.postgres import Postgres, end_connections
 from tests.programs import WITH_EXTRAS, Program, Serve, environment, running
@@ -179,6 +180,56 @@ def test_users_of_a_dead_node_go_offline(nodes: list[Serve], how: signal.Signals
     assert told_of(bob, "alice")["port"] == 4003
     again.close()
     bob.close()
+
+
+def test_people_at_different_nodes_are_joined(nodes: list[Serve]) -> None:
+    """The caller's node keeps the circuit, and the callee's node tells the callee of it."""
+    alice = Member(nodes[0], "alice", port=4001, can=("meet",))
+    bob = Member(nodes[1], "bob", port=4002, can=("meet",))
+    Member(nodes[1], "older", port=4003)
+    assert alice.tell("SEARCH", username="bob")[1]["meets"] is True
+    for name in ("older", "nobody"):
+        refusal = {"outcome": "FAIL", "reason": "OFFLINE"}
+        assert alice.tell("MEET", username=name)[1] == refusal
+    result = alice.tell("MEET", username="bob")[1]
+    assert result["outcome"] == "OK"
+    assert "relay" not in result
+    command, payload = bob.hear()
+    meeting = json.loads(payload)
+    assert (command, meeting["username"]) == ("MEETING", "alice")
+    assert meeting["relay"].partition("#")[2] == nodes[0].join.partition("#")[2]
+    ends = Circuit(nodes[0]), Circuit(nodes[0])
+    for end, ticket in zip(ends, (result["ticket"], meeting["ticket"]), strict=True):
+        end.join(ticket)
+    for end in ends:
+        assert end.hears()[0] == "JOINED"
+    ends[0].socket.sendall(b"hello")
+    assert ends[1].socket.recv(100) == b"hello"
+
+
+def test_people_at_different_nodes_chat(listed_nodes: list[Serve], tmp_path: Path) -> None:
+    """Two programs at two nodes, neither of which accepts connections, send each other lines."""
+    env = {}
+    for name, serve in (("alice", listed_nodes[0]), ("bob", listed_nodes[1])):
+        env[name] = environment(tmp_path / name) | {
+            "P2P_REGISTRY": serve.join,
+            "P2P_PASSWORD": "password",
+        }
+        assert Program("register", name, env=env[name]).end()[0] == 0
+    lost = ("--peer-host", "127.0.0.9")  # where the registry tells nobody to dial
+    with (
+        running(Program("login", "--json", *lost, env=env["alice"])) as alice,
+        running(Program("login", "--json", *lost, env=env["bob"])) as bob,
+    ):
+        for program in (alice, bob):
+            program.wait_for('"logged_in"')
+        alice.type('{"command": "chat", "user": "bob"}')
+        bob.wait_for('"request"')
+        bob.type('{"command": "accept", "user": "alice"}')
+        alice.wait_for('"path": *"relayed"')
+        alice.type('{"command": "send", "to": "bob", "text": "across"}')
+        bob.wait_for('"text": *"across"')
+        alice.wait_for('"delivered"')
 
 
 def test_clients_continue_at_another_node(listed_nodes: list[Serve], tmp_path: Path) -> None:

@@ -73,8 +73,14 @@ class RegistryDialer:
         """
         if not relay:
             return self.machine(self.reached)
-        believed = [*self._named, *self._told()]
-        return next((self.machine(url) for url in believed if url.link == relay), None)
+        try:
+            named = parse_registry_url(relay)
+        except UsageError:
+            return None
+        for url in (*self._named, *self._told()):
+            if (url.address, url.fingerprint) == (named.address, named.fingerprint):
+                return self.machine(url)
+        return None
 
     def try_others_first(self) -> None:
         """Try the machine that answered last after all others: it hangs."""

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
+from msgspec.structs import replace
+
 from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.worker import Worker
+from p2pchat.protocol.meeting import Meeting
 from p2pchat.protocol.messages import Message, SearchResult, SlowDown
 from p2pchat.protocol.proofs import SignedNodes
-from p2pchat.registry.cluster.notifications import LoggedOut, Moved, decode
+from p2pchat.registry.cluster.notifications import LoggedOut, Met, Moved, decode
 from p2pchat.registry.cluster.presence_store import Lease, PresenceStore, Published
 from p2pchat.registry.cluster.publisher import Publisher
 from p2pchat.registry.service.directory import NOWHERE, BuildAnswer
@@ -157,6 +160,13 @@ class Cluster:
 
         return Deferred(begin)
 
+    def tell_meeting(
+        self, username: str, meeting: Meeting, answer: Callable[[bool], Message]
+    ) -> BlockingJob:
+        """Tell a user of another node of the meeting here; answer whether that was possible."""
+        told = replace(meeting, relay=self.url)
+        return BlockingJob(partial(self._table.tell_meeting, username, told), answer, Rank.QUICK)
+
     def log_out(self, username: str) -> None:
         """End all logins of the account at other nodes."""
         self._worker.submit(partial(self._table.log_out, username), ignore, self._unwell)
@@ -173,6 +183,8 @@ class Cluster:
                     self._moved(username, found)
                 case LoggedOut(username):
                     self.on_log_out(username)
+                case Met(username, _, meeting):
+                    self._met(username, meeting)
 
     def listening(self) -> None:
         """Publish our users again and catch up, as notifications may have been missed until now."""
@@ -230,6 +242,11 @@ class Cluster:
             self._presence.tell_watchers(username, found)
         else:  # even while ours is being written: it may have been written before theirs
             self._publisher.publish(username)  # the table decides whose the user is
+
+    def _met(self, username: str, meeting: Meeting) -> None:
+        here = self._presence.find(username)
+        if here is not None and here.on_meeting is not None:
+            here.on_meeting(meeting)
 
     # Our lease
 

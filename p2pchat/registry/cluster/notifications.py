@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from p2pchat.protocol.meeting import Meeting
 from p2pchat.protocol.messages import SearchResult
 
 CHANNEL: Final = "p2pchat"
@@ -33,7 +34,18 @@ class LoggedOut(msgspec.Struct, frozen=True, tag="logged out"):
     node: int
 
 
-Notification = Moved | LoggedOut
+class Met(msgspec.Struct, frozen=True, tag="met"):
+    """A user who is online at another node, `username`, is asked for a circuit by one of `node`.
+
+    The fields of `meeting` are those that the user is told.
+    """
+
+    username: str
+    node: int
+    meeting: Meeting
+
+
+Notification = Moved | LoggedOut | Met
 
 _decoder: Final = msgspec.json.Decoder(list[Notification])
 

@@ -11,10 +11,18 @@ from typing import NamedTuple
 import msgspec
 
 from p2pchat.net.tls.certificates import fingerprint_of_key
+from p2pchat.protocol.meeting import Meeting
 from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.protocol.operator import Session
 from p2pchat.protocol.proofs import SignedNodes
-from p2pchat.registry.cluster.notifications import CHANNEL, LoggedOut, Moved, Notification, encode
+from p2pchat.registry.cluster.notifications import (
+    CHANNEL,
+    LoggedOut,
+    Met,
+    Moved,
+    Notification,
+    encode,
+)
 from p2pchat.registry.service.presence import OFFLINE, Whereabouts, whereabouts
 from p2pchat.registry.store.accounts import as_bytes
 from p2pchat.storage import Store
@@ -41,13 +49,19 @@ class PresenceRow(NamedTuple):
     clear_port: int
     in_clear: bool
     key: bytes | None
+    meets: bool
     is_new: bool
 
     @property
     def found(self) -> SearchResult:
         """The search result for this user at a secure listener."""
         return whereabouts(
-            self.host, self.port, self.clear_port, self.key, in_clear=self.in_clear
+            self.host,
+            self.port,
+            self.clear_port,
+            self.key,
+            in_clear=self.in_clear,
+            meets=self.meets,
         ).found
 
 
@@ -81,8 +95,8 @@ class PresenceStore:
             )
             if not kept:
                 self._store.rows(
-                    "INSERT INTO node (id, url, lease_until)"
-                    " VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s))",
+                    "INSERT INTO node (id, url, meets, lease_until)"
+                    " VALUES (%s, %s, TRUE, clock_timestamp() + make_interval(secs => %s))",
                     (self._node, url, self._lease),
                 )
             dead = self._store.rows(
@@ -155,8 +169,10 @@ class PresenceStore:
         """Return the presence of these users; users without an account are left out."""
         with self._store.errors():
             rows = self._store.rows(
-                "SELECT a.username, a.key, o.host, o.port, o.clear_port, o.in_clear, o.key"
-                " FROM account a LEFT JOIN (SELECT p.* FROM presence p JOIN node n"
+                "SELECT a.username, a.key, o.host, o.port, o.clear_port, o.in_clear, o.key,"
+                " o.meets FROM account a LEFT JOIN (SELECT p.username, p.host, p.port,"
+                " p.clear_port, p.in_clear, p.key, p.meets AND n.meets AS meets"
+                " FROM presence p JOIN node n"
                 " ON n.id = p.node AND n.lease_until > clock_timestamp()) o"
                 " ON o.username = a.username WHERE a.username = ANY(%s)",
                 ([name for name in usernames if "\0" not in name],),  # NUL would be an error
@@ -191,6 +207,19 @@ class PresenceStore:
         with self._store.transaction():
             self._tell([LoggedOut(username, self._node)])
 
+    def tell_meeting(self, username: str, meeting: Meeting) -> bool:
+        """Tell a user of another node of a meeting; return False if none there can be told."""
+        with self._store.transaction():
+            found = self._store.rows(
+                "SELECT 1 FROM presence p JOIN node n ON n.id = p.node"
+                " WHERE p.username = %s AND p.meets AND n.meets AND p.node <> %s"
+                " AND n.lease_until > clock_timestamp()",
+                (username, self._node),
+            )
+            if found:
+                self._tell([Met(username, self._node, meeting)])
+        return bool(found)
+
     def _publish(self, row: PresenceRow) -> Published:
         ports = [p for p in (row.port, row.clear_port) if p]
         taken = ports and self._store.rows(
@@ -202,10 +231,11 @@ class PresenceStore:
         if taken:
             return Published.PORT_TAKEN
         kept = self._store.rows(
-            "INSERT INTO presence (username, node, host, port, clear_port, in_clear, key)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (username) DO UPDATE SET"
+            "INSERT INTO presence (username, node, host, port, clear_port, in_clear, key, meets)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (username) DO UPDATE SET"
             " node = excluded.node, host = excluded.host, port = excluded.port,"
-            " clear_port = excluded.clear_port, in_clear = excluded.in_clear, key = excluded.key"
+            " clear_port = excluded.clear_port, in_clear = excluded.in_clear, key = excluded.key,"
+            " meets = excluded.meets"
             " WHERE %s OR presence.node = excluded.node OR NOT EXISTS"
             " (SELECT 1 FROM node n"
             " WHERE n.id = presence.node AND n.lease_until > clock_timestamp())"
@@ -218,6 +248,7 @@ class PresenceStore:
                 row.clear_port,
                 row.in_clear,
                 row.key,
+                row.meets,
                 row.is_new,
             ),
         )
@@ -258,7 +289,8 @@ def _whereabouts(  # a row of `find`
     clear_port: int,
     in_clear: bool,
     key: bytes | None,
+    meets: bool,
 ) -> Whereabouts:
     if host is None:
         return Whereabouts(SearchResult(Presence.OFFLINE, key=as_bytes(account_key)), OFFLINE)
-    return whereabouts(host, port, clear_port, as_bytes(key), in_clear=in_clear)
+    return whereabouts(host, port, clear_port, as_bytes(key), in_clear=in_clear, meets=meets)

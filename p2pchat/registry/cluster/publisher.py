@@ -156,5 +156,6 @@ class Publisher:
             online_session.clear_port,
             in_clear=online_session.seal is None,
             key=online_session.key,
+            meets=online_session.on_meeting is not None,
             is_new=not self.is_published(online_session),
         )

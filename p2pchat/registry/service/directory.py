@@ -8,6 +8,7 @@ several nodes.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
+from p2pchat.protocol.meeting import Meeting
 from p2pchat.protocol.messages import Message, Presence, SearchResult
 from p2pchat.protocol.proofs import SignedNodes
 from p2pchat.registry.service.node_lists import NodeLists
@@ -44,6 +45,11 @@ class Directory(Protocol):
 
     def look_up_all(self, usernames: Iterable[str], answer: BuildAnswer) -> Message | BlockingJob:
         """Return the answer built from the presence of these users, who are not online here."""
+
+    def tell_meeting(
+        self, username: str, meeting: Meeting, answer: Callable[[bool], Message]
+    ) -> Message | BlockingJob:
+        """Tell a user who is not online here of a meeting; answer whether that was possible."""
 
     def announced(
         self, online_session: OnlineSession, answer: Callable[[bool], Message]
@@ -98,6 +104,10 @@ class MemoryDirectory:
                 for name in usernames
             }
         )
+
+    def tell_meeting(self, _: str, __: Meeting, answer: Callable[[bool], Message]) -> Message:
+        """Return the answer that the user could not be told: there is no other node."""
+        return answer(False)
 
     def announced(self, _: OnlineSession, answer: Callable[[bool], Message]) -> Message:
         """Return the answer at once: there is no other node to ask."""

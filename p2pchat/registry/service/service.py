@@ -218,7 +218,7 @@ class Service:
             return found
         return self._directory.look_up(request.username, secure=client_session.secure)
 
-    def _meet(self, client_session: ClientSession, request: Meet) -> Message:
+    def _meet(self, client_session: ClientSession, request: Meet) -> Message | BlockingJob:
         """Give both users a ticket for a circuit, if the other one can come."""
         caller, now = client_session.username, self._now()
         assert caller is not None
@@ -226,16 +226,26 @@ class Service:
         if wait:
             self.counters.refusals["meets-per-minute"] += 1
             return SlowDown(wait)
-        callee = self._presence.find(request.username)
-        if callee is None or callee.on_meeting is None:
-            return MeetResult(Outcome.FAIL, Reason.OFFLINE)
         why_not = self.meetings.why_not(caller, now)
         if why_not is not None:
             self.counters.refusals["circuits"] += 1
             return MeetResult(Outcome.FAIL, why_not)
         ours, theirs = self.meetings.arrange(Pair(caller, request.username), now)
-        callee.on_meeting(Meeting(caller, theirs))
-        return MeetResult(Outcome.OK, ticket=ours)
+
+        def answer(told: bool) -> Message:
+            if told:
+                return MeetResult(Outcome.OK, ticket=ours)
+            self.meetings.redeem(ours, now)
+            self.meetings.redeem(theirs, now)
+            return MeetResult(Outcome.FAIL, Reason.OFFLINE)
+
+        meeting = Meeting(caller, theirs)
+        callee = self._presence.find(request.username)
+        if callee is None:
+            return self._directory.tell_meeting(request.username, meeting, answer)
+        if callee.on_meeting is not None:
+            callee.on_meeting(meeting)
+        return answer(callee.on_meeting is not None)
 
     def _ping(self, client_session: ClientSession, _: Ping) -> Message:
         """Count a heartbeat over TCP; answer with the address that it came from."""

@@ -73,12 +73,14 @@ class Node(peewee.Model):
     """One of several registry processes that share this database.
 
     Its presence entries are valid until `lease_until`. `url` is the link by which clients join
-    there; empty without a secure listener.
+    there; empty without a secure listener. `meets`: it can tell its users that others ask for a
+    circuit.
     """
 
     id = peewee.BigIntegerField(primary_key=True)
     url = peewee.TextField()
     lease_until = InstantField()
+    meets = peewee.BooleanField()
 
     class Meta:
         """Keyed by a number that each process chooses at random."""
@@ -96,6 +98,7 @@ class Presence(peewee.Model):
     clear_port = peewee.IntegerField()
     in_clear = peewee.BooleanField()
     key = peewee.BlobField(null=True)
+    meets = peewee.BooleanField()
 
     class Meta:
         """Keyed by name: a user is online at one node only."""
@@ -123,7 +126,7 @@ class NodeList(peewee.Model):
 ACCOUNT_TABLES = (Account, Token, Invite)
 SHARED_TABLES = (*ACCOUNT_TABLES, Node, NodeList, Presence)
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Stored in the database. A newer schema is refused, unless it is marked as usable from ours."""
 
 USABLE_FROM = 4
@@ -141,4 +144,8 @@ STEPS = {
         AddColumn("token", "replaces", "TEXT"),
     ),
     4: (),  # from here on the database stores USABLE_FROM
+    5: (
+        AddColumn("node", "meets", "BOOLEAN NOT NULL DEFAULT FALSE"),
+        AddColumn("presence", "meets", "BOOLEAN NOT NULL DEFAULT FALSE"),
+    ),
 }

@@ -2,14 +2,22 @@
 
 import random
 
+from p2pchat.protocol.meeting import Meeting
 from p2pchat.protocol.messages import Presence, SearchResult
-from p2pchat.registry.cluster.notifications import LoggedOut, Moved, decode, encode
+from p2pchat.registry.cluster.notifications import (
+    LoggedOut,
+    Met,
+    Moved,
+    Notification,
+    decode,
+    encode,
+)
 
 
 def test_many_notifications_are_split_in_order() -> None:
     """Many notifications are split into texts below PostgreSQL's limit of 8000 bytes, in order."""
     rng = random.Random(1)
-    news = [
+    news: list[Notification] = [
         Moved(
             f"user{i}" * 5,
             i,
@@ -17,6 +25,7 @@ def test_many_notifications_are_split_in_order() -> None:
         )
         for i in range(500)
     ]
+    news += [Met("bob", 1, Meeting("carol", rng.randbytes(16), "p2p://h:1#f"))]
     texts = list(encode([*news, LoggedOut("bob", 1)]))
     assert len(texts) > 1
     assert max(len(text.encode()) for text in texts) < 8000

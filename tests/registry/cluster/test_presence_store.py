@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from p2pchat.protocol.meeting import Meeting
 from p2pchat.protocol.messages import Presence
 from p2pchat.registry.cluster.presence_store import PresenceRow, PresenceStore, Published
 from p2pchat.registry.store.accounts import Accounts
@@ -33,8 +34,17 @@ def nodes(store: Store) -> list[PresenceStore]:
     return tables
 
 
-def row(username: str, port: int, *, is_new: bool = True, host: str = "10.0.0.1") -> PresenceRow:
-    return PresenceRow(username, host, port, 0, in_clear=False, key=b"k" * 32, is_new=is_new)
+def row(
+    username: str,
+    port: int,
+    *,
+    is_new: bool = True,
+    host: str = "10.0.0.1",
+    meets: bool = False,
+) -> PresenceRow:
+    return PresenceRow(
+        username, host, port, 0, in_clear=False, key=b"k" * 32, meets=meets, is_new=is_new
+    )
 
 
 def end_lease(store: Store, node: int) -> None:
@@ -95,3 +105,24 @@ def test_leaving_node_removes_only_its_own_users(nodes: list[PresenceStore]) -> 
     assert found["alice"].found.presence is Presence.OFFLINE
     assert found["bob"].found.presence is Presence.ONLINE
     assert two.renew("p2p://n1").other_nodes == ()
+
+
+def test_only_users_who_can_be_met_are_told(store: Store, nodes: list[PresenceStore]) -> None:
+    """A meeting is told to a user of another live node, if program and node know what it is."""
+    one, two = nodes
+    meeting = Meeting("carol", bytes(16), "p2p://n0")
+    two.publish([row("alice", 4000, meets=True), row("bob", 4001)], [])
+    assert one.find(["alice"])["alice"].found.meets
+    assert not one.find(["bob"])["bob"].found.meets
+    assert one.tell_meeting("alice", meeting)
+    assert not one.tell_meeting("bob", meeting)
+    assert not one.tell_meeting("nobody", meeting)
+    assert not two.tell_meeting("alice", meeting)  # who is at that node itself
+    with store.transaction():
+        store.rows("UPDATE node SET meets = FALSE WHERE id = 2")  # a node of an older version
+    assert not one.tell_meeting("alice", meeting)
+    assert not one.find(["alice"])["alice"].found.meets
+    with store.transaction():
+        store.rows("UPDATE node SET meets = TRUE WHERE id = 2")
+    end_lease(store, 2)
+    assert not one.tell_meeting("alice", meeting)
