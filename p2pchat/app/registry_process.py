@@ -43,8 +43,9 @@ class RunningRegistry:
     """A registry with its files in `folder`; open listeners of `server`, `begin`, run the loop.
 
     `patience` is in seconds. `database` is the URL of a database shared with other nodes, each of
-    which has a lease of `lease` seconds; without it, accounts are in a file in the folder. Raise
-    StorageError, UsageError. Call `close` when `stopped`, or on an error.
+    which has a lease of `lease` seconds; without it, accounts are in a file in the folder.
+    `relays`: join users who cannot dial each other. Raise StorageError, UsageError. Call `close`
+    when `stopped`, or on an error.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class RunningRegistry:
         registration: Registration = Registration.OPEN,
         database: str | None = None,
         lease: float = 15.0,
+        relays: bool = True,
     ) -> None:
         private_folder(folder)
         self._loop = loop
@@ -69,6 +71,7 @@ class RunningRegistry:
             self._put_together(
                 opened, hello_interval, patience, cost, limits, registration, database, lease
             )
+            self._service.meetings.is_off = not relays
             self._closing = opened.pop_all()
 
     def _put_together(

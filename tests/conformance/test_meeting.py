@@ -5,12 +5,13 @@ import json
 import socket
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conformance.secure_client import KEY, Secure, context
-from tests.programs import Raw, Serve, frame
+from tests.programs import Raw, Serve, frame, running
 
 
 class Circuit(Raw):
@@ -160,3 +161,16 @@ def test_too_many_abilities_are_refused(registry: Serve, name: str) -> None:
         client = Secure(registry)
         client.say("REG", client.request(name, password="password", key=KEY, can=can))
         assert client.closed_by_remote()
+
+
+def test_registry_that_passes_nothing_on(tmp_path: Path) -> None:
+    """With --no-relay, users are told that there are no circuits."""
+    with running(Serve(tmp_path / "r", "--quiet", "--no-relay", "--password-cost", "64:1")) as off:
+        clients = [Secure(off), Secure(off)]
+        for n, client in enumerate(clients):
+            client.register(f"user{n}", can=["meet"])
+            assert client.tell("PS_PORT", port=30_000 + n)[1]["outcome"] == "OK"
+        assert clients[0].tell("MEET", username="user1")[1] == {
+            "outcome": "FAIL",
+            "reason": "RELAY_OFF",
+        }

@@ -53,6 +53,7 @@ class Configuration:
     hello_interval: float
     hello_patience: float
     limits: Limits
+    relays: bool
     cost: Cost
 
     def doubts(self) -> list[str]:
@@ -95,6 +96,7 @@ def configure(
     hello_patience: float,
     limits: str,
     settings_of_limits: tuple[limit_option.Given, ...],
+    no_relay: bool,
     password_cost: tuple[int, int] | None,
 ) -> Configuration:
     """Return the configuration for the options of `p2p serve`. Raise UsageError if they
@@ -126,5 +128,6 @@ def configure(
         hello_interval=hello_interval,
         hello_patience=hello_patience,
         limits=limit_option.apply(NO_LIMITS if limits == "none" else Limits(), settings_of_limits),
+        relays=not no_relay,
         cost=Cost(*password_cost) if password_cost else STANDARD_COST,
     )

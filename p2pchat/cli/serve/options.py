@@ -166,6 +166,11 @@ _OPTIONS: Final = (
     ),
     limit_option.limit_of(_registry_limits),
     click.option(
+        "--no-relay",
+        is_flag=True,
+        help="Join no users who cannot reach each other: pass no bytes on.",
+    ),
+    click.option(
         "--password-cost",
         type=_Cost(),
         metavar="KIB:PASSES",

@@ -112,6 +112,7 @@ def _run(
             registration=configuration.registration,
             database=configuration.database,
             lease=configuration.lease,
+            relays=configuration.relays,
         )
         stack.callback(registry.close)
         lines = _open(registry, configuration)

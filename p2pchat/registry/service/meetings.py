@@ -44,6 +44,8 @@ class Meetings:
     def __init__(self, limits: Limits) -> None:
         self._tickets: OrderedDict[bytes, tuple[Seat, float]] = OrderedDict()
         self._count = 0
+        self.is_off = False
+        """Whether there are no circuits at all."""
         self._open: Counter[str] = Counter()
         self._meets = RateLimit.per_minute(0)
         self._rate = RateLimit(0, 0)
@@ -65,6 +67,8 @@ class Meetings:
 
     def why_not(self, caller: str, now: float) -> Reason | None:
         """Return why the caller can have no further circuit now; None if there can be one."""
+        if self.is_off:
+            return Reason.RELAY_OFF
         limits = self._limits
         if limits.circuits and self._open.total() >= limits.circuits:
             return Reason.RELAY_FULL

@@ -73,3 +73,10 @@ def test_bytes_of_a_caller_are_limited_in_a_second_and_in_a_day() -> None:
     assert meetings.count_bytes("alice", 52, 200) == 0
     assert meetings.why_not("alice", 200) is Reason.RELAY_FULL
     assert meetings.why_not("alice", 20_000) is None
+
+
+def test_registry_without_circuits() -> None:
+    """A registry that passes nothing on says so to each caller."""
+    meetings = Meetings(NO_LIMITS)
+    meetings.is_off = True
+    assert meetings.why_not("alice", 0) is Reason.RELAY_OFF
