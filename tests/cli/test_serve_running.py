@@ -1,5 +1,6 @@
 """A running registry: its metrics over HTTP, and SIGHUP, which disconnects no client."""
 
+import json
 import signal
 import urllib.error
 import urllib.request
@@ -9,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from p2pchat.net.tls.certificates import make_certificate
+from tests.conformance.test_meeting import Circuit
 from tests.faults.crowd import Member
 from tests.programs import Program, Serve, environment, running
 
@@ -51,6 +53,31 @@ def test_metrics_count_users_answers_and_refusals(tmp_path: Path) -> None:
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(url.replace("/metrics", "/"), timeout=10)  # noqa: S310
         alice.close()
+
+
+def test_metrics_count_circuits_and_their_bytes(tmp_path: Path) -> None:
+    """A circuit is counted while it is open, and what it has passed on for ever."""
+    serve = Serve(tmp_path, *CHEAP, "--metrics", "127.0.0.1:0")
+    with running(serve):
+        url = serve.wait_for("^metrics (http://.*)$")[1]
+        alice = Member(serve, "alice", port=4001, can=("meet",))
+        bob = Member(serve, "bob", port=4002, can=("meet",))
+        tickets = [alice.tell("MEET", username="bob")[1]["ticket"]]
+        tickets.append(json.loads(bob.hear()[1])["ticket"])
+        ends = Circuit(serve), Circuit(serve)
+        for end, ticket in zip(ends, tickets, strict=True):
+            end.join(ticket)
+        for end in ends:
+            assert end.hears()[0] == "JOINED"
+        ends[0].socket.sendall(b"hello")
+        assert ends[1].socket.recv(10) == b"hello"
+        seen = numbers(url)
+        assert seen["p2pchat_circuits",] == 1
+        assert seen["p2pchat_circuit_bytes_total",] == 5
+        assert seen["p2pchat_answers_total", "Meet", "OK"] == 1
+        ends[0].close()
+        assert ends[1].closed_by_remote()
+        assert numbers(url)["p2pchat_circuits",] == 0
 
 
 def test_sighup_reloads_settings(tmp_path: Path) -> None:

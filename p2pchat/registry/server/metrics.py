@@ -62,6 +62,7 @@ class Metrics:
                 "Connections at the listeners, after their handshake.",
                 len(self._server),
             ),
+            ("circuits", "Circuits between two users.", len(self._server.relay)),
             ("handshakes", "TLS handshakes in progress.", self._server.handshakes),
             ("work_waiting", "Password checks and writes in the queue.", self._worker.waiting),
             (
@@ -75,6 +76,9 @@ class Metrics:
             "p2pchat_internal_errors",
             "Bugs; each ended one connection or task. See the log for tracebacks.",
             value=self._loop.contained,
+        )
+        yield CounterMetricFamily(
+            "p2pchat_circuit_bytes", "Bytes passed on in circuits.", value=self._server.relay.bytes
         )
         answers = CounterMetricFamily(
             "p2pchat_answers",
