@@ -1,6 +1,6 @@
 """Fakes of the clock, the network and the worker thread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from p2pchat.errors import BindError, LinkLost, P2PError, Unreachable
@@ -235,7 +235,7 @@ class MemoryInternet:
         self.sockets: dict[Address, Callable[[bytes, Address], None]] = {}
         self.ports = iter(range(40_000, 60_000))
         self._stopped: dict[str, list[Callable[[], None]]] = {}
-        self.walled: set[str] = set()
+        self.walled: Container[str] = set()
         """Machines that nobody outside can connect to, as behind a router."""
 
     def hides(self, address: Address, host: str) -> bool:

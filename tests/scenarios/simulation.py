@@ -107,6 +107,16 @@ class MortalNetwork(MemoryNetwork):
         return super().dial(address, timeout, came, failed, accepts)
 
 
+class EverybodyBut:
+    """All hosts except one."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+
+    def __contains__(self, host: object) -> bool:
+        return host != self._host
+
+
 class Life:
     """One process of one user from its start to its end, and what it showed."""
 
@@ -147,7 +157,9 @@ class Simulation:
     Lines sent after a copy was made may then be lost with the disk; no others may.
     """
 
-    def __init__(self, folder: Path, people: int, *, copies: bool = False) -> None:
+    def __init__(
+        self, folder: Path, people: int, *, copies: bool = False, walls: bool = False
+    ) -> None:
         self._folder = folder
         self._copies: dict[str, Path] = {}
         self._count = 0
@@ -156,6 +168,8 @@ class Simulation:
         self._was_older: set[str] = set()  # whose disk was rewound or copied
         self._weights = _WEIGHTS if copies else (*_WEIGHTS[:-_OF_COPIES], *[0] * _OF_COPIES)
         self.world = World(Loop(FakeClock(), strict=True), folder, secure=True)
+        if walls:
+            self.world.internet.walled = EverybodyBut(REGISTRY)
         self.names = NAMES[:people]
         self._hosts = 0
         self.lives: dict[str, Life] = {}
@@ -267,7 +281,7 @@ class Simulation:
 
     def _make_friends(self, caller: str, callee: str) -> None:
         self.lives[caller].node.call(callee)
-        self._settle()
+        advance(self.world.loop, 1)  # a dial in vain, and a circuit
         if self.lives[callee].node.called_by:
             self.lives[callee].node.accept()
         self._settle()

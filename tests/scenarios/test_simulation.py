@@ -1,7 +1,7 @@
 """Whatever is cut and whoever crashes, every stored line arrives once, in order.
 
 `P2PCHAT_SCHEDULES=50000` runs this many schedules. A failing one prints its seeds, and
-`P2PCHAT_SEEDS=300:325:2:0` (from, to, people, copies) replays it.
+`P2PCHAT_SEEDS=300:325:2:0:1` (from, to, people, copies, walls) replays it.
 """
 
 import os
@@ -43,17 +43,19 @@ _PARTS = 10
 Soon = Callable[[Callable[[], None]], None]
 """Calls at the end of the turn."""
 
-Chunk = tuple[int, int, int, int]
-"""The first seed, the one after the last, how many people, and whether disks are copied."""
+Chunk = tuple[int, int, int, int, int]
+"""The first seed, the one after the last, how many people, whether disks are copied, and whether
+nobody can be dialled.
+"""
 
 
 def run_chunk(chunk: Chunk) -> str:
     """Run the schedules of some seeds in one world; return the first failure."""
-    first, last, people, copies = chunk
+    first, last, people, copies, walls = chunk
     shared_memory = Path("/dev/shm")  # noqa: S108  # disks are slow, and may fail elsewhere
     where = shared_memory if shared_memory.is_dir() else None
     with tempfile.TemporaryDirectory(dir=where) as folder:
-        simulation = Simulation(Path(folder), people, copies=bool(copies))
+        simulation = Simulation(Path(folder), people, copies=bool(copies), walls=bool(walls))
         try:
             for seed in range(first, last):
                 simulation.run(seed)
@@ -71,10 +73,10 @@ def chunks(count: int) -> list[Chunk]:
     """Return the seeds of this many schedules, in every fifth world with three users instead of
     two.
 
-    In every third world disks are copied.
+    In every third world disks are copied; in every second one people meet at the registry.
     """
     return [
-        (first, min(first + _CHUNK, count), 3 if n % 5 == 4 else 2, n % 3 == 2)
+        (first, min(first + _CHUNK, count), 3 if n % 5 == 4 else 2, n % 3 == 2, n % 2)
         for n, first in enumerate(range(0, count, _CHUNK))
     ]
 
@@ -85,8 +87,8 @@ def test_every_line_arrives_once_in_order(part: int) -> None:
     """Split into parts that run in parallel."""
     wanted = chunks(SCHEDULES)[part::_PARTS]
     if "P2PCHAT_SEEDS" in _ENVIRONMENT:
-        first, last, people, copies = map(int, _ENVIRONMENT["P2PCHAT_SEEDS"].split(":"))
-        wanted = [] if part else [(first, last, people, copies)]
+        first, last, people, copies, walls = map(int, _ENVIRONMENT["P2PCHAT_SEEDS"].split(":"))
+        wanted = [] if part else [(first, last, people, copies, walls)]
     wrong = [said for said in map(run_chunk, wanted) if said]
     assert not wrong, "\n".join(wrong)
 
