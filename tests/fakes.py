@@ -93,7 +93,7 @@ class MemoryTransport:
         self.local = local
         self.remote = remote
         self.origin = remote.host
-        self.relayed = False
+        self.seen_as: Address | None = None
         self.other: MemoryTransport
         self.on_data: Callable[[bytes], None] = lambda _: None
         self.on_drained: Callable[[], None] = lambda: None
@@ -237,10 +237,15 @@ class MemoryInternet:
         self._stopped: dict[str, list[Callable[[], None]]] = {}
         self.walled: Container[str] = set()
         """Machines that nobody outside can connect to, as behind a router."""
+        self.punchable = True
+        """Whether a dial opens a firewall for the answer; not so with symmetric NATs."""
+        self.opened: set[tuple[Address, Address]] = set()
+        """Which local address has dialled which one: a firewall then lets that one in."""
 
-    def hides(self, address: Address, host: str) -> bool:
-        """Return whether a machine at `host` gets no answer from that address."""
-        return address.host in self.walled and address.host != host
+    def hides(self, address: Address, local: Address) -> bool:
+        """Return whether a dial from the local address gets no answer from that one."""
+        is_open = self.punchable and (address, local) in self.opened
+        return address.host in self.walled and address.host != local.host and not is_open
 
     def listener_at(
         self, address: Address, accepts: Callable[[str], bool] | None
@@ -282,19 +287,23 @@ class MemoryInternet:
                 pair[0].cut()
 
 
+_SYN_AGAIN = 1.0
+"""Seconds after which the system sends a SYN again that was not answered."""
+
+
 class _Dial:
     """A dial under way."""
 
     def __init__(
         self,
         internet: MemoryInternet,
-        host: str,
+        local: Address,
         address: Address,
         on_transport: Callable[[Any], None],
         on_failed: Callable[[P2PError], None],
     ) -> None:
         self._internet = internet
-        self._host = host
+        self._local = local
         self._address = address
         self._on_transport = on_transport
         self._on_failed = on_failed
@@ -307,14 +316,19 @@ class _Dial:
         internet, address = self._internet, self._address
         if self._given_up:
             return
-        if internet.hides(address, self._host):
-            internet.loop.call_later(timeout, lambda: self._fail("no answer"))
+        internet.opened.add((self._local, address))
+        if internet.hides(address, self._local):
+            if timeout > 0:
+                again = min(_SYN_AGAIN, timeout)
+                internet.loop.call_later(again, lambda: self.connect(timeout - again, accepts))
+            else:
+                self._fail("no answer")
             return
         accept = internet.listener_at(address, accepts)
         if accept is None:
             self._fail("connection refused")
             return
-        pair = wire(internet.loop, Address(self._host, next(internet.ports)), address)
+        pair = wire(internet.loop, self._local, address)
         internet.wires.append(pair)
         for end in pair:
             end.is_stopped = internet.is_stopped
@@ -334,7 +348,12 @@ class MemoryNetwork:
         self._loop = internet.loop
         self.host = host
 
-    def listen(self, address: Address, on_transport: Callable[[Any], None]) -> _Closable:
+    def own_hosts(self) -> list[str]:
+        return [self.host]
+
+    def listen(
+        self, address: Address, on_transport: Callable[[Any], None], *, shared: bool = False
+    ) -> _Closable:
         here = self._free(address)
         if here in self._internet.listeners:
             raise BindError(f"cannot listen on tcp {here}: address already in use")
@@ -348,8 +367,11 @@ class MemoryNetwork:
         on_transport: Callable[[Any], None],
         on_failed: Callable[[P2PError], None],
         accepts: Callable[[str], bool] | None = None,
+        *,
+        from_port: int | None = None,
     ) -> _Dial:
-        dial = _Dial(self._internet, self.host, address, on_transport, on_failed)
+        local = Address(self.host, from_port or next(self._internet.ports))
+        dial = _Dial(self._internet, local, address, on_transport, on_failed)
         self._loop.call_soon(lambda: dial.connect(timeout, accepts))
         return dial
 

@@ -18,6 +18,8 @@ TESTED_ELSEWHERE = {
     "p2pchat/protocol/circuit.py": "tests/registry/server/test_relay.py",
     "p2pchat/protocol/meeting.py": "tests/conformance/test_meeting.py",
     "p2pchat/peer/chat/link_path.py": "tests/scenarios/test_reach.py",
+    "p2pchat/peer/chat/link_place.py": "tests/scenarios/test_reach.py",
+    "p2pchat/peer/chat/upgrade.py": "tests/scenarios/test_reach.py",
     "p2pchat/peer/calls/ways.py": "tests/scenarios/test_reach.py",
     "p2pchat/peer/registry_client/circuits.py": "tests/scenarios/test_reach.py",
     "p2pchat/peer/registry_client/given_addresses.py": "tests/hostile/test_impersonation.py",

@@ -3,9 +3,17 @@
 import ipaddress
 import re
 import socket
+from enum import Enum, auto
 from typing import Final
 
 from p2pchat.protocol.address import Address
+
+_PRIVATE: Final = tuple(
+    map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+)
+_OF_A_CARRIER: Final = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598
+_UNIQUE_LOCAL: Final = ipaddress.ip_network("fc00::/7")  # RFC 4193
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
 
 _HOST_NAME: Final = re.compile(r"\w([\w.-]*[\w.])?")
 
@@ -55,11 +63,6 @@ def is_ip(host: str) -> bool:
     return True
 
 
-def is_near(host: str) -> bool:
-    """Return whether the IP address is of this machine or of a private network."""
-    return ipaddress.ip_address(host.partition("%")[0]).is_private
-
-
 def is_host(text: str) -> bool:
     """Return whether the text is an IP address or a possible host name."""
     return is_ip(text) or _HOST_NAME.fullmatch(text) is not None
@@ -88,3 +91,37 @@ def is_this_machine(host: str) -> bool:
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach the IP address."""
     return ipaddress.ip_address(host).is_loopback
+
+
+class Kind(Enum):
+    """Where an IP address has a meaning."""
+
+    NOWHERE = auto()
+    """It must not be dialled: this machine, its link, many machines, reserved."""
+    PRIVATE = auto()
+    CARRIER = auto()
+    UNIQUE_LOCAL = auto()
+    GLOBAL = auto()
+
+
+def kind_of(host: str) -> Kind:
+    """Return the kind of an IP address; IPv4 inside IPv6 counts as what is inside."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return kind_of(str(inner))
+    if leads_here(host) or address.is_reserved or host.startswith("0."):
+        return Kind.NOWHERE
+    if any(address in network for network in _PRIVATE):
+        return Kind.PRIVATE
+    if address in _OF_A_CARRIER:
+        return Kind.CARRIER
+    return Kind.UNIQUE_LOCAL if address in _UNIQUE_LOCAL else Kind.GLOBAL
+
+
+def is_near(host: str) -> bool:
+    """Return whether the IP address is of this machine or its own or a private network."""
+    return kind_of(host) is not Kind.GLOBAL

@@ -18,8 +18,14 @@ from p2pchat.net.transport import Wire
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.address import Address
 
+ANY_PORT: Final = 0
+
 OnTransport = Callable[[Wire], None]
 OnDatagram = Callable[[bytes, Address], None]
+
+_FAR_IPV4: Final = "192.0.2.1"
+_FAR_IPV6: Final = "2001:db8::1"
+"""Addresses for documentation (RFC 5737, RFC 3849): routed as any other, and never dialled."""
 
 _BACKLOG: Final = 4096
 _ACCEPTS_PER_TURN: Final = 64  # so that a flood of connections does not delay others
@@ -63,8 +69,10 @@ class Datagrams(Closable, Protocol):
 class Network(Protocol):
     """Creates transports; tests use one that works in memory."""
 
-    def listen(self, address: Address, on_transport: OnTransport) -> Listener:
-        """Accept connections. Raise BindError."""
+    def listen(
+        self, address: Address, on_transport: OnTransport, *, shared: bool = False
+    ) -> Listener:
+        """Accept connections. Raise BindError. `shared`: at a port that we also dial from."""
 
     def dial(
         self,
@@ -73,11 +81,17 @@ class Network(Protocol):
         on_transport: OnTransport,
         on_failed: OnFailed,
         accepts: Callable[[str], bool] | None = None,
+        *,
+        from_port: int | None = None,
     ) -> Closable:
         """Connect within `timeout` seconds; one of the two callbacks follows in a later turn.
 
         `accepts` returns whether to connect to one of the host's IP addresses; None: to any.
+        `from_port`: connect from that port, or from any one (ANY_PORT) that may be used again.
         """
+
+    def own_hosts(self) -> list[str]:
+        """Return this machine's addresses on the way to the internet, for each kind of IP."""
 
     def open_udp(self, address: Address, on_datagram: OnDatagram) -> Datagrams:
         """Open a UDP socket. Raise BindError."""
@@ -90,9 +104,11 @@ class SocketNetwork:
         self._loop = loop
         self._worker = worker
 
-    def listen(self, address: Address, on_transport: OnTransport) -> "TcpListener":
+    def listen(
+        self, address: Address, on_transport: OnTransport, *, shared: bool = False
+    ) -> "TcpListener":
         """Accept connections at the address. Raise BindError."""
-        sock = _bound(socket.SOCK_STREAM, address)
+        sock = _bound(socket.SOCK_STREAM, address, shared=shared)
         sock.listen(_BACKLOG)
         return TcpListener(self._loop, sock, on_transport)
 
@@ -103,9 +119,29 @@ class SocketNetwork:
         on_transport: OnTransport,
         on_failed: OnFailed,
         accepts: Callable[[str], bool] | None = None,
+        *,
+        from_port: int | None = None,
     ) -> "TcpDial":
         """Connect to the first of the host's addresses that answers."""
-        return TcpDial(self._loop, self._worker, address, timeout, on_transport, on_failed, accepts)
+        return TcpDial(
+            self._loop,
+            self._worker,
+            address,
+            timeout,
+            on_transport,
+            on_failed,
+            accepts,
+            from_port=from_port,
+        )
+
+    def own_hosts(self) -> list[str]:
+        """Return the addresses from which we would send to the internet; nothing is sent."""
+        hosts = []
+        for family, far in ((socket.AF_INET, _FAR_IPV4), (socket.AF_INET6, _FAR_IPV6)):
+            with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as sock:
+                sock.connect((far, 9))
+                hosts.append(from_socket_name(sock.getsockname()).host)
+        return hosts
 
     def open_udp(self, address: Address, on_datagram: OnDatagram) -> "UdpSocket":
         """Open a UDP socket at the address. Raise BindError."""
@@ -275,7 +311,7 @@ def try_to_bind(tcp: Address, udp_port: int | None) -> None:
         _bound(socket.SOCK_DGRAM, tcp.at_port(port)).close()
 
 
-def _bound(kind: int, address: Address) -> socket.socket:
+def _bound(kind: int, address: Address, *, shared: bool = False) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     name = "tcp" if kind == socket.SOCK_STREAM else "udp"
     try:
@@ -285,6 +321,8 @@ def _bound(kind: int, address: Address) -> socket.socket:
     try:
         if kind == socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:  # [::] must cover IPv4 as well
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address.host != "::")
         sock.setblocking(False)

@@ -107,7 +107,12 @@ class Link:
     @property
     def relayed(self) -> bool:
         """Whether a registry passes the bytes on."""
-        return self._transport.relayed
+        return self._transport.seen_as is not None
+
+    @property
+    def seen_as(self) -> Address | None:
+        """Where the registry sees our end of a relayed link come from; see Transport."""
+        return self._transport.seen_as
 
     @property
     def on_drained(self) -> Callable[[], None]:

@@ -36,6 +36,7 @@ class TcpDial:
 
     The next address is tried as soon as one has failed, and after a quarter of a second anyway.
     `accepts` returns whether an address may be dialled; a name can resolve to any address.
+    `from_port`: see Network.dial.
     """
 
     def __init__(
@@ -47,8 +48,11 @@ class TcpDial:
         on_transport: Callable[[Wire], None],
         on_failed: Callable[[P2PError], None],
         accepts: Callable[[str], bool] | None = None,
+        *,
+        from_port: int | None = None,
     ) -> None:
         self._loop = loop
+        self._from_port = from_port
         self._address = address
         self._on_transport = on_transport
         self._on_failed = on_failed
@@ -94,7 +98,7 @@ class TcpDial:
             return
         candidate = self._candidates.pop(0)
         try:
-            attempt = _Attempt(self._loop, candidate, self._settled)
+            attempt = _Attempt(self._loop, candidate, self._settled, self._from_port)
         except OSError as error:
             self._failed_one(error.errno)
             return
@@ -140,6 +144,7 @@ class _Attempt:
         loop: Loop,
         remote: Address,
         settled: Callable[["_Attempt", socket.socket | None, int], None],
+        from_port: int | None,
     ) -> None:
         self._loop = loop
         self._settled = settled
@@ -148,6 +153,10 @@ class _Attempt:
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setblocking(False)
         try:
+            if from_port is not None:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                self._socket.bind(("", from_port))
             self._socket.connect(socket_name(remote))
         except BlockingIOError:
             pass

@@ -58,8 +58,8 @@ class Transport(Protocol):
     remote: Address
     origin: str
     """What limits count the remote by: its host, or a name that only one remote has."""
-    relayed: bool
-    """Whether a registry passes the bytes on."""
+    seen_as: Address | None
+    """If a registry passes the bytes on: where it sees our end of the connection come from."""
     on_data: Callable[[bytes], None]
     on_drained: Callable[[], None]
     on_end: Callable[[], None]
@@ -98,7 +98,7 @@ class Wire(Transport, Protocol):
 class TcpTransport:
     """A connected, non-blocking TCP socket, which it owns."""
 
-    relayed = False
+    seen_as: Address | None = None
 
     __slots__ = (
         "_events",

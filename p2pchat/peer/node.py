@@ -16,6 +16,7 @@ from p2pchat.peer.calls.caller_verification import CallerVerification
 from p2pchat.peer.calls.calls import IncomingCall
 from p2pchat.peer.calls.chat_service import ChatService
 from p2pchat.peer.calls.contacts import Contacts
+from p2pchat.peer.calls.direct_paths import DirectPaths
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.listen_address import ListenAddress
 from p2pchat.peer.calls.met_callers import MetCallers
@@ -101,6 +102,7 @@ class Node:
         )
         self._caller_verification = CallerVerification(
             loop,
+            self.username,
             self.contacts,
             self.registry.search,
             limits,
@@ -120,7 +122,8 @@ class Node:
         )
         circuits = Circuits(loop, dialer)
         self._met_callers = MetCallers(loop, self.contacts, circuits, self._server.take)
-        ways = Ways(loop, links, circuits, self.registry.meet)
+        direct = DirectPaths(loop, network, links, self._listen_port)
+        ways = Ways(loop, links, circuits, self.registry.meet, direct)
         self.conversations = self._make_conversations(loop, ways, limits, rng)
         secure = SecureService(self.conversations)
         self._services: tuple[ChatService, ...] = (self._clear, secure)
@@ -307,6 +310,9 @@ class Node:
 
     def _open_port(self, local_host: str, again: bool) -> tuple[Address, int | None]:
         return self._listen_address.open(local_host, again)
+
+    def _listen_port(self) -> int | None:
+        return None if self.address is None else self.address.port
 
     def _take_call(self, call: IncomingCall) -> None:
         (self._clear if call.key is None else self._usual).take_call(call)

@@ -32,7 +32,18 @@ from p2pchat.protocol.messages import (
     Watch,
     WatchResult,
 )
-from p2pchat.protocol.talk import Ack, ChatReply, ChatRequest, ChatText, Here, Idle, Skip, Sync
+from p2pchat.protocol.talk import (
+    Ack,
+    ChatReply,
+    ChatRequest,
+    ChatText,
+    Go,
+    Here,
+    Idle,
+    Paths,
+    Skip,
+    Sync,
+)
 
 ALPN: Final = "p2pchat/3"
 """The ALPN protocol that both ends must agree on in the TLS handshake, which prevents downgrades.
@@ -42,6 +53,7 @@ MAX_FRAME_BYTES: Final = HEADER_BYTES + 400 * 1024
 """Of the longest frame: 64 KiB of text in the worst case, escaped as JSON."""
 
 _BEFORE_LOGIN: Final = 8 * 1024  # bytes accepted from a client that is not logged in
+_ON_CIRCUITS: Final = 1024
 _AFTER_LOGIN: Final = 64 * 1024
 
 _encoder = msgspec.json.Encoder()
@@ -97,6 +109,8 @@ SECURE: Final = Dialect(
         json_codec(Idle, "IDLE"),
         json_codec(Ack, "ACK"),
         json_codec(Skip, "SKIP"),
+        json_codec(Paths, "PATHS", _ON_CIRCUITS),
+        json_codec(Go, "GO", _ON_CIRCUITS),
         json_codec(ChatText, "MSG", MAX_FRAME_BYTES - HEADER_BYTES),
     ),
 )

@@ -39,8 +39,10 @@ from p2pchat.protocol.talk import (
     ChatReply,
     ChatRequest,
     ChatText,
+    Go,
     Here,
     Idle,
+    Paths,
     Reply,
     Skip,
     Sync,
@@ -216,7 +218,7 @@ PEER_DIALOGUE: Final = Dialogue(
 """The dialogue of a node (dialler) and a peer server (listener); each sends on the link it opened.
 """
 
-_TALK: Final[Turn] = dict.fromkeys((Sync, Here, Idle, ChatText, Ack, Skip), _S.TALKING)
+_TALK: Final[Turn] = dict.fromkeys((Sync, Here, Idle, ChatText, Ack, Skip, Paths, Go), _S.TALKING)
 
 SECURE_PEER_DIALOGUE: Final = Dialogue(
     _S.CONNECTED,

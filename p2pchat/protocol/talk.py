@@ -4,6 +4,7 @@ The original dialect has a request, a reply and texts. In the secure dialect tex
 synchronised when a link comes up, and acknowledged (ARCHITECTURE, "Nothing lost").
 """
 
+import ipaddress
 import re
 from enum import StrEnum
 from typing import Final
@@ -42,12 +43,16 @@ class ChatRequest(Message, frozen=True):
     """Ask the user at this peer server for a chat.
 
     `port`: of the caller's own peer server, in the dialect where each side opens a connection.
-    `invitation`: the secret of the invitation by which the caller has joined.
+    `invitation`: the secret of the invitation by which the caller has joined. `to`: the name of the
+    user who is called; empty in older programs. `instead`: this link is to take the place of the
+    relayed one between the two.
     """
 
     username: str
     port: int | None = None
     invitation: str = ""
+    to: str = ""
+    instead: bool = False
     hidden = frozenset({"invitation"})
 
     def __post_init__(self) -> None:
@@ -103,6 +108,37 @@ class Idle(Message, frozen=True):
     """Whether the sender's user is away from the keyboard."""
 
     idle: bool
+
+
+MOST_PATHS: Final = 8
+_LOWEST_PORT: Final = 1024
+
+Place = tuple[str, int]
+"""An IP address and a port."""
+
+
+class Paths(Message, frozen=True):
+    """On a circuit: where the sender might be reached directly.
+
+    `punch`: where the port from which it has dialled the circuit can be; `listens`: where its peer
+    server can be.
+    """
+
+    punch: tuple[Place, ...] = ()
+    listens: tuple[Place, ...] = ()
+
+    def __post_init__(self) -> None:
+        for places in (self.punch, self.listens):
+            if len(places) > MOST_PATHS:
+                raise ValueError(f"at most {MOST_PATHS} addresses can be offered")
+            for host, port in places:
+                ipaddress.ip_address(host)
+                if not _LOWEST_PORT <= port < 65536:
+                    raise ValueError(f"{port} is not a port that may be offered")
+
+
+class Go(Message, frozen=True):
+    """On a circuit: begin to dial what PATHS has offered."""
 
 
 class Ack(Message, frozen=True):

@@ -93,6 +93,8 @@ class MortalNetwork(MemoryNetwork):
         on_transport: Callable[[Any], None],
         on_failed: Callable[[P2PError], None],
         accepts: Callable[[str], bool] | None = None,
+        *,
+        from_port: int | None = None,
     ) -> Any:
         def came(transport: MemoryTransport) -> None:
             if self._life.alive:
@@ -104,7 +106,7 @@ class MortalNetwork(MemoryNetwork):
             if self._life.alive:
                 on_failed(error)
 
-        return super().dial(address, timeout, came, failed, accepts)
+        return super().dial(address, timeout, came, failed, accepts, from_port=from_port)
 
 
 class EverybodyBut:

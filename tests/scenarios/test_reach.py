@@ -3,19 +3,47 @@
 import pytest
 
 from p2pchat.protocol.address import Address
-from p2pchat.protocol.client.events import ChatStarted, PathChanged, TextReceived
+from p2pchat.protocol.client.events import (
+    ChatStarted,
+    ContactBack,
+    ContactLost,
+    Delivered,
+    PathChanged,
+    TextReceived,
+)
 from p2pchat.protocol.client.state import LinkPath, Security
 from tests.peer.chat.test_conversations import friends
-from tests.world import Person, World
+from tests.scenarios.simulation import EverybodyBut
+from tests.world import REGISTRY, Person, World
 
 A, B = "10.0.0.2", "10.0.0.3"
 
 
 @pytest.fixture
 def world(secure_world: World) -> World:
-    """Return a world of the secure dialect, whose people cannot be dialled."""
-    secure_world.internet.walled = {A, B}
+    """Return a world of the secure dialect, where only the registry can be dialled."""
+    secure_world.internet.walled = EverybodyBut(REGISTRY)
     return secure_world
+
+
+def _talk(world: World, *hosts: str) -> tuple[Person, Person]:
+    """Return two people who have just begun to chat on a circuit."""
+    alice, bob = (
+        world.person(name, host) for name, host in zip(("alice", "bob"), hosts, strict=True)
+    )
+    alice.node.call("bob")
+    for _ in range(500):
+        world.advance(0.05)
+        if bob.node.called_by:
+            break
+    bob.node.accept()
+    return alice, bob
+
+
+def _path(person: Person, contact: str) -> LinkPath | None:
+    state = person.node.chat(contact)
+    assert state is not None
+    return state.path
 
 
 def _texts(person: Person) -> list[str]:
@@ -24,6 +52,7 @@ def _texts(person: Person) -> list[str]:
 
 def test_strangers_behind_routers_chat(world: World) -> None:
     """A call between two people who cannot be dialled is asked, accepted and used both ways."""
+    world.internet.punchable = False
     alice, bob = world.person("alice", A), world.person("bob", B)
     alice.node.call("bob")
     world.advance(1)
@@ -106,3 +135,89 @@ def test_user_without_udp_stays_online(secure_world: World) -> None:
     session = world.presence.find("alice")
     world.advance(2000)
     assert world.presence.find("alice") is session
+
+
+def test_talk_moves_to_a_direct_link(world: World) -> None:
+    """Two people behind firewalls punch holes while they talk; the circuit is then closed."""
+    alice, bob = _talk(world, "5.5.5.2", "5.5.5.3")
+    world.advance(3)
+    assert (_path(alice, "bob"), _path(bob, "alice")) == (LinkPath.PUNCHED, LinkPath.PUNCHED)
+    for person, contact in ((alice, "bob"), (bob, "alice")):
+        paths = [e.path for e in person.all_events if isinstance(e, PathChanged)]
+        assert paths == [LinkPath.RELAYED, LinkPath.PUNCHED]
+        moved = [e for e in person.all_events if isinstance(e, ContactLost | ContactBack)]
+        assert moved == [], contact
+    world.advance(3)
+    assert len(world.server.relay) == 0
+    alice.node.say("bob", "directly")
+    world.settle()
+    assert _texts(bob) == ["directly"]
+
+
+@pytest.mark.parametrize("hosts", [("192.168.0.2", "192.168.0.3"), ("fd00::2", "fd00::3")])
+def test_people_of_one_private_network_find_each_other(
+    world: World, hosts: tuple[str, str]
+) -> None:
+    """Their own addresses are told inside the circuit only, and lead to the shortest way."""
+    alice, bob = _talk(world, *hosts)
+    world.advance(3)
+    assert (_path(alice, "bob"), _path(bob, "alice")) == (LinkPath.LAN, LinkPath.LAN)
+
+
+def test_lines_survive_the_move(world: World) -> None:
+    """Lines that both say in every turn meanwhile arrive once and in order."""
+    alice, bob = _talk(world, "5.5.5.2", "5.5.5.3")
+    world.settle()
+    count = 0
+    while _path(alice, "bob") is not LinkPath.PUNCHED or count < 60:
+        alice.node.say("bob", f"a{count}")
+        bob.node.say("alice", f"b{count}")
+        count += 1
+        assert count < 1000
+        for _ in range(3):
+            world.loop.run_once(0)
+        if count % 5 == 0:
+            world.advance(0.05)
+    world.advance(5)
+    assert _texts(bob) == [f"a{n}" for n in range(count)]
+    assert _texts(alice) == [f"b{n}" for n in range(count)]
+    last = [e for e in alice.all_events if isinstance(e, Delivered)][-1]
+    assert last.waiting == 0
+
+
+def test_talk_stays_on_the_circuit_and_tries_again(world: World) -> None:
+    """Where no hole can be punched the circuit stays; the next round may succeed."""
+    world.internet.punchable = False
+    alice, bob = _talk(world, "5.5.5.2", "5.5.5.3")
+    world.advance(20)
+    assert _path(alice, "bob") is LinkPath.RELAYED
+    world.internet.punchable = True
+    world.advance(25)
+    assert (_path(alice, "bob"), _path(bob, "alice")) == (LinkPath.PUNCHED, LinkPath.PUNCHED)
+
+
+def test_talk_goes_on_without_the_registry_after_the_move(world: World) -> None:
+    """Whoever has moved no longer needs the registry."""
+    alice, bob = _talk(world, "5.5.5.2", "5.5.5.3")
+    world.advance(5)
+    bob.told()
+    world.kill_registry()
+    alice.node.say("bob", "still here")
+    world.advance(1)
+    assert _texts(bob) == ["still here"]
+
+
+def test_circuit_that_ends_during_the_trial(world: World) -> None:
+    """A cut before the move costs nothing: the two connect again, and lines arrive once."""
+    alice, bob = _talk(world, "5.5.5.2", "5.5.5.3")
+    alice.node.say("bob", "one")
+    for turns in range(1, 60, 7):
+        for _ in range(turns):
+            world.loop.run_once(0)
+        for left, right in world.internet.wires:
+            if REGISTRY in {left.remote.host, right.remote.host} and left.remote.port == 7117:
+                left.cut()
+        world.advance(70)
+    alice.node.say("bob", "two")
+    world.advance(70)
+    assert _texts(bob) == ["one", "two"]

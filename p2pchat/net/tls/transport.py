@@ -55,8 +55,8 @@ class TlsTransport:
         "on_end",
         "on_secured",
         "origin",
-        "relayed",
         "remote",
+        "seen_as",
     )
 
     def __init__(
@@ -75,7 +75,7 @@ class TlsTransport:
         self.local: Address = inner.local
         self.remote: Address = inner.remote
         self.origin = inner.origin
-        self.relayed = inner.relayed
+        self.seen_as: Address | None = inner.seen_as
         self.on_data: Callable[[bytes], None] = ignore
         self.on_drained: Callable[[], None] = ignore
         self.on_end: Callable[[], None] = self.close

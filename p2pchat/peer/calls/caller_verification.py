@@ -38,6 +38,7 @@ class CallerVerification:
     def __init__(
         self,
         loop: Loop,
+        username: str,
         contacts: Contacts,
         search: SearchUser,
         limits: PeerLimits,
@@ -46,6 +47,7 @@ class CallerVerification:
         on_event: Callable[[Event], None],
     ) -> None:
         self._loop = loop
+        self._username = username
         self._contacts = contacts
         self._search = search
         self._on_welcome = on_welcome
@@ -60,6 +62,9 @@ class CallerVerification:
     ) -> None:
         """Handle a call on a link whose remote has proved to hold `key` (None: in clear)."""
         call = IncomingCall(links, link, request, key)
+        if call.to not in {"", self._username}:
+            call.hang_up()  # meant for another user, whom somebody has led here
+            return
         if key is not None and not is_plain_username(call.contact):
             call.refuse(Reply.REJECT)  # no registry accepts such a name
             return

@@ -101,6 +101,8 @@ class IncomingCall:
         self.links = links
         self.contact = request.username
         self.invitation = request.invitation
+        self.to = request.to
+        self.instead = request.instead
         self.link = link
         self.key = key
         self.call_back = Address(link.remote.host, request.port or 0)

@@ -16,6 +16,7 @@ from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.transport import Wire
 from p2pchat.peer.calls.calls import DIAL_TIMEOUT
+from p2pchat.peer.calls.direct_paths import DirectPaths
 from p2pchat.peer.calls.peer_links import SecureLinks
 from p2pchat.peer.registry_client.circuits import Circuits
 from p2pchat.peer.store.identity import impostor
@@ -43,7 +44,16 @@ _NO_CIRCUIT: Final = {
 class Ways:
     """Finds links to contacts. `meet(username, then, failed)` asks the registry for a circuit."""
 
-    def __init__(self, loop: Loop, links: SecureLinks, circuits: Circuits, meet: MeetUser) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        links: SecureLinks,
+        circuits: Circuits,
+        meet: MeetUser,
+        direct: DirectPaths,
+    ) -> None:
+        self.direct = direct
+        """The ways from a circuit to a direct connection."""
         self._loop = loop
         self._links = links
         self._circuits = circuits

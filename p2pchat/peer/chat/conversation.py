@@ -7,6 +7,7 @@ bug in one of its timers costs its link, but does not affect other conversations
 import random
 from collections.abc import Callable, Sequence
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import CallRejected, NotTrusted, P2PError, StorageError
 from p2pchat.net.compartment import Compartment
 from p2pchat.net.link import Link
@@ -17,7 +18,7 @@ from p2pchat.peer.chat.chat_session import ChatSession
 from p2pchat.peer.chat.chat_wish import ChatWish, WishState
 from p2pchat.peer.chat.intake import Intake
 from p2pchat.peer.chat.lingering import Lingering
-from p2pchat.peer.chat.link_path import PathReport
+from p2pchat.peer.chat.link_place import LinkPlace
 from p2pchat.peer.chat.reconnector import Reconnector
 from p2pchat.peer.presence.away_status import AwayStatus
 from p2pchat.peer.presence.here import HereStatus
@@ -75,6 +76,10 @@ class Conversation:
         self._on_accepted = on_accepted
         self._on_rejected = on_rejected
         self._away_status = away_status
+        self.place = LinkPlace(
+            self._loop, username, contact, key, ways.direct, on_move=self._move, on_event=on_event
+        )
+        """The link, and its move from a circuit to a direct one."""
         self._reconnector = Reconnector(
             self._loop,
             username,
@@ -88,7 +93,8 @@ class Conversation:
             on_accepted=self._accepted,
             on_failed=self._not_accepted,
         )
-        self._session = ChatSession(thread, self, self._loop.call_soon)
+        self.session = ChatSession(thread, self, self._loop.call_soon)
+        """The lines, and how far they have come."""
         self.intake = Intake(
             self._loop,
             thread.unread,
@@ -100,9 +106,7 @@ class Conversation:
         self._lingering = Lingering(
             self._loop, limits.idle_link_timeout, self._link_is_needed, self.close_idle_link
         )
-        self._link: Link | None = None
         self._here = self._new_here()
-        self._path_report = PathReport(contact, on_event)
         self._held = False  # because the contact has another key
         self._closed = False
 
@@ -114,7 +118,7 @@ class Conversation:
     @property
     def link(self) -> Link | None:
         """The link, if there is one."""
-        return self._link
+        return self.place.link
 
     @property
     def is_calling(self) -> bool:
@@ -122,9 +126,9 @@ class Conversation:
         return self._reconnector.is_calling
 
     @property
-    def has_asked(self) -> bool:
-        """Whether we wait for the answer of a contact who has got our call."""
-        return self._reconnector.has_asked
+    def keeps_its_call(self) -> bool:
+        """Whether our call continues if the contact calls at the same time."""
+        return self._reconnector.keeps_its_call
 
     @property
     def is_opening(self) -> bool:
@@ -134,64 +138,57 @@ class Conversation:
     @property
     def is_away(self) -> bool:
         """Whether the contact is not known to be online, or could not be reached."""
-        return self._link is None and (
+        return self.link is None and (
             self._reconnector.address is None or self._wish.state is WishState.UNREACHABLE
         )
 
     @property
     def waiting(self) -> int:
         """The number of our lines that are neither acknowledged nor given up."""
-        return self._session.waiting
-
-    @property
-    def sent(self) -> int:
-        """The number up to which our lines are acknowledged or were sent on this link."""
-        return self._session.sent
+        return self.session.waiting
 
     def wish_to_talk(self, *, stranger: bool) -> None:
         """Request a chat; a stranger must be asked first."""
         self._wish.begin(stranger=stranger)
         self._reconnector.rest()
-        if self._link is not None:
+        if self.link is not None:
             self._begin_to_talk()
-
-    @property
-    def delivered(self) -> int:
-        """The number up to which our lines are on the contact's disk."""
-        return self._session.delivered
 
     def say(self, text: str, uid: str = "") -> int:
         """Send a line now or later, with that id; return its number.
 
         Raise UsageError if it is too long.
         """
-        number = self._session.say(text, uid)
+        number = self.session.say(text, uid)
         self._reconnector.call()
         return number
 
     def flush(self) -> None:
         """Write the lines of this turn to disk."""
-        self._session.flush()
+        self.session.flush()
 
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
         """Replace failed lines by new ones; return their numbers."""
-        numbers = self._session.say_again(lines)
+        numbers = self.session.say_again(lines)
         self._reconnector.call()
         return numbers
 
     def give_up(self) -> int:
         """Cancel all waiting lines that were not sent on this link; return how many."""
-        return self._session.give_up()
+        return self.session.give_up()
 
     def expire(self, uids: Sequence[str]) -> int:
         """Cancel those of these lines that were not sent on this link; return how many."""
-        return self._session.expire(uids)
+        return self.session.expire(uids)
 
-    def leave(self) -> None:
-        """End the wish to chat; the link stays for a while in case more lines follow."""
+    def leave(self) -> bool:
+        """End the wish to chat, if there is one; the link stays for a while for further lines."""
+        if not self.wished:
+            return False
         self._wish.end()
-        self._session.flush()
+        self.session.flush()
         self._loop.call_soon(self._rest_if_done)
+        return True
 
     def at(self, address: Address, *, is_news: bool = False) -> None:
         """Note that the contact is online at that address; `is_news`: since just now."""
@@ -201,13 +198,13 @@ class Conversation:
         """Note that the contact is offline, as far as is known."""
         was_there = self._reconnector.address is not None
         self._reconnector.away()
-        if was_there and self._link is None:
+        if was_there and self.link is None:
             self._wish.away()
 
     def hold(self, error: P2PError) -> None:
         """Do not call the contact until the user has decided about their key."""
         self.away()
-        is_news = self._session.waiting > 0 and not self._held
+        is_news = self.session.waiting > 0 and not self._held
         self._held = True
         self._wish.fail(error, even_if_unwished=is_news)
 
@@ -223,36 +220,50 @@ class Conversation:
         self._reconnector.give_up()
         self._drop_link()
         self.security = security
-        self._link = link
-        link.on_message = self._received
-        link.on_closed = self._lost
-        link.on_drained = self._has_room_again
-        self._path_report.note(link)
-        self._here = self._new_here()
-        self._session.link_up(link)
-        self._away_status.linked(link)
-        self.intake.attach(link)
-        self._lingering.begin(dialled=dialled)
+        self.place.fill(link, dialled=dialled)
+        self._use(link, dialled=dialled)
         if self.wished:
             self._begin_to_talk()
         else:
             self._wish.linked(security)
 
+    def _move(self, link: Link, dialled: bool) -> None:
+        """Go on on this link, without a word to the user.
+
+        Lines under way are sent again, and those that had come are known by their numbers.
+        """
+        self.session.flush()
+        self.session.link_down()
+        self._use(link, dialled=dialled)
+        if self.wished:
+            self._here.say(link, here=True)
+
+    def _use(self, link: Link, *, dialled: bool) -> None:
+        link.on_message = self._received
+        link.on_closed = self._lost
+        link.on_drained = self._has_room_again
+        self._here = self._new_here()
+        self.session.link_up(link)
+        self._away_status.linked(link)
+        self.intake.attach(link)
+        self._lingering.begin(dialled=dialled)
+
     def close_idle_link(self) -> None:
         """Close the link if neither side needs it; a side that needs one later dials."""
-        if self._link is not None and not self._link_is_needed():
-            self._link.close()
+        if self.link is not None and not self._link_is_needed():
+            self.link.close()
 
     def close(self) -> None:
         """Write our lines to disk, send what can be sent, and end."""
         self._closed = True
+        self.place.stay()
         self._reconnector.give_up()
-        self._session.flush()
+        self.session.flush()
         if self._wish.started:
             self._wish.end()
-        if self._link is not None:
-            self._link.send(Here(here=False))
-            self._link.close()
+        if self.link is not None:
+            self.link.send(Here(here=False))
+            self.link.close()
 
     def on_kept(self, lines: Sequence[NewLine]) -> None:
         """Emit an event for each line of ours; see chat_session.SessionListener."""
@@ -268,7 +279,7 @@ class Conversation:
     def on_delivered(self, up_to: int) -> None:
         """Report how many lines still wait."""
         self._reconnector.reset()
-        self._on_event(Delivered(self.contact, self._session.waiting, up_to))
+        self._on_event(Delivered(self.contact, self.session.waiting, up_to))
         self._on_room()
         self._rest_if_done()
 
@@ -283,8 +294,8 @@ class Conversation:
     def on_not_kept(self, error: StorageError, texts: Sequence[str]) -> None:
         """Close the link after a write failed: a new link restarts from what is on disk."""
         self._on_event(NotKept(self.contact, error, tuple(texts)))
-        if self._link is not None:
-            self._link.abort()
+        if self.link is not None:
+            self.link.abort()
 
     def _full(self, unread: Volume) -> None:
         self._on_event(QuotaFull(self.contact, *unread))
@@ -297,13 +308,15 @@ class Conversation:
 
     def _received(self, message: Message) -> None:
         self._lingering.note_activity()
+        if self.place.hear(message):
+            return
         if isinstance(message, Idle):
             self._away_status.hear(self.contact, message)
             return
         if not isinstance(message, Here):
-            self._session.receive(message)
+            self.session.receive(message)
             return
-        self._session.flush()  # the lines received before
+        self.session.flush()  # the lines received before
         self._here.hear(message)
 
     def _new_here(self) -> HereStatus:
@@ -311,14 +324,14 @@ class Conversation:
         return HereStatus(self._loop, lambda here: self._wish.here(here=here))
 
     def _begin_to_talk(self) -> None:
-        assert self._link is not None
-        self._here.say(self._link, here=True)
+        assert self.link is not None
+        self._here.say(self.link, here=True)
         self._wish.linked(self.security)
         self._loop.call_soon(self._on_room)
 
     def _needs_link(self) -> bool:
-        needed = self.wished or self._session.waiting > 0
-        return needed and self._link is None and not self._closed
+        needed = self.wished or self.session.waiting > 0
+        return needed and self.link is None and not self._closed
 
     def _accepted(self, link: Link) -> None:
         try:
@@ -346,42 +359,42 @@ class Conversation:
         self._reconnector.call_later(error)
 
     def _lost(self, error: P2PError | None) -> None:
-        self._link = None
+        self.place.clear()
         self._lingering.stop()
         self.intake.detach()
-        self._session.link_down()
+        self.session.link_down()
         if self._closed:
             return
         self._wish.lost(error)
         self._on_room()
-        if self.wished or self._session.waiting:
+        if self.wished or self.session.waiting:
             self._reconnector.call_later()
 
     def _drop_link(self) -> None:
         """Abort the link; unlike the loss of a link, this does not begin the search for another."""
-        if self._link is not None:
-            self._link.on_closed = lambda _: None
-            self._link.abort()
-            self._link = None
+        link = self.place.clear()
+        if link is not None:
+            link.on_closed = ignore
+            link.abort()
             self._lingering.stop()
             self.intake.detach()
-            self._session.link_down()
+            self.session.link_down()
 
     def _rest_if_done(self) -> None:
         """Stop calling if no link is needed.
 
         The report that we have closed the conversation follows all our lines.
         """
-        if self.wished or self._session.waiting or self._closed:
+        if self.wished or self.session.waiting or self._closed:
             return
         self._reconnector.give_up()
         self._lingering.note_activity()
-        if self._link is not None:
-            self._here.say(self._link, here=False)
+        if self.link is not None:
+            self._here.say(self.link, here=False)
 
     def _link_is_needed(self) -> bool:
-        return self.wished or self._session.waiting > 0 or self._here.theirs
+        return self.wished or self.session.waiting > 0 or self._here.theirs
 
     def _has_room_again(self) -> None:
-        self._session.go_on()
+        self.session.go_on()
         self._on_room()

@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable
 
 from p2pchat.errors import NotTrusted, P2PError, UsageError
-from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.calls import IncomingCall, wrong_address
 from p2pchat.peer.calls.contacts import Contacts
@@ -83,7 +82,9 @@ class Conversations:
         )
         self._watching = Watching(contacts, watch)
         self._do_not_disturb = do_not_disturb
-        self.away_status = AwayStatus(loop, self._all_links, on_event)
+        self.away_status = AwayStatus(
+            loop, lambda: [c.link for c in self._by_name.values() if c.link], on_event
+        )
         self.notes = Notes(username, history, on_event, loop.call_soon)
         self.outbox = Outbox(
             loop,
@@ -114,7 +115,11 @@ class Conversations:
     @property
     def links(self) -> dict[str, str]:
         """The contacts with an open link: how it runs, to where, and how well it is protected."""
-        return {c.contact: in_words(c.link, c.security) for c in self._by_name.values() if c.link}
+        return {
+            c.contact: in_words(c.link, c.place.path, c.security)
+            for c in self._by_name.values()
+            if c.link
+        }
 
     @property
     def sought(self) -> str | None:
@@ -154,7 +159,7 @@ class Conversations:
         if conversation is None:
             return
         if sighting.result.presence is Presence.ONLINE:
-            self._found(conversation, sighting.result, is_news=True)
+            self._found(conversation, sighting.result, news=True)
         else:
             conversation.away()
 
@@ -195,23 +200,22 @@ class Conversations:
             self._sought.discard(contact)
             return True
         conversation = self._by_name.get(contact)
-        if conversation is None or not conversation.wished:
-            return False
-        conversation.leave()
-        return True
+        return conversation is not None and conversation.leave()
 
     def take_call(self, call: IncomingCall) -> None:
         """Handle a call on a link whose remote has proved its identity."""
         contact = call.contact
         conversation = self._by_name.get(contact)
-        if conversation is not None and conversation.has_asked and self._username < contact:
-            call.hang_up()  # of two who call each other at once, the first by name keeps its call
+        if conversation is not None and conversation.place.is_for(call):
+            conversation.place.take_call(call)
+        elif conversation is not None and conversation.keeps_its_call:
+            call.hang_up()
         elif (
             (conversation is not None and conversation.is_calling)
             or contact in self._sought
             or self._contacts.get(contact).accepted
         ):
-            self._accept(call)  # a call of ours without a link gives way: it may never get one
+            self._accept(call)
         elif self._do_not_disturb.is_on:
             call.refuse(Reply.BUSY)
         else:
@@ -268,9 +272,6 @@ class Conversations:
         for conversation in self._by_name.values():
             conversation.close()
 
-    def _all_links(self) -> list[Link]:
-        return [c.link for c in self._by_name.values() if c.link is not None]
-
     def _accept(self, call: IncomingCall) -> Conversation:
         assert call.key is not None
         self._contacts.accept(call.contact, call.key)
@@ -313,20 +314,18 @@ class Conversations:
         if not conversation.link:
             self._on_event(ContactAway(contact, error))
 
-    def _found(
-        self, conversation: Conversation, result: SearchResult, *, is_news: bool = False
-    ) -> None:
+    def _found(self, one: Conversation, result: SearchResult, *, news: bool = False) -> None:
         try:
-            key = self._contacts.key_to_call(conversation.contact, result.key)
+            key = self._contacts.key_to_call(one.contact, result.key)
         except P2PError as error:
-            conversation.hold(error)
+            one.hold(error)
             return
-        if key != conversation.key or result.in_clear:
+        if key != one.key or result.in_clear:
             return
         if self._may_send_to(result.host):
-            conversation.at(Address(result.host, result.port), is_news=is_news)
+            one.at(Address(result.host, result.port), is_news=news)
         else:
-            conversation.hold(wrong_address(conversation.contact, result.host))
+            one.hold(wrong_address(one.contact, result.host))
 
     def _queue_for(self, contact: str) -> Conversation | Notes | None:
         if contact == self._username:

@@ -8,19 +8,17 @@ from p2pchat.protocol.client.events import Event, PathChanged
 from p2pchat.protocol.client.state import LinkPath, Security
 
 
-def path_of(link: Link | None) -> LinkPath | None:
-    """Return how a link runs; None if there is none."""
-    if link is None:
-        return None
+def path_of(link: Link, *, punched: bool = False) -> LinkPath:
+    """Return how a link runs; `punched`: both ends dialled or listened at the same ports."""
     if link.relayed:
         return LinkPath.RELAYED
-    return LinkPath.LAN if is_near(link.remote.host) else LinkPath.DIRECT
+    if is_near(link.remote.host):
+        return LinkPath.LAN
+    return LinkPath.PUNCHED if punched else LinkPath.DIRECT
 
 
-def in_words(link: Link, security: Security) -> str:
+def in_words(link: Link, path: LinkPath, security: Security) -> str:
     """Return how a link runs, to which address unless it is relayed, and how it is protected."""
-    path = path_of(link)
-    assert path is not None
     where = "" if link.relayed else f" at {link.remote}"
     return f"{path.value}{where}, {security.value}"
 
@@ -33,10 +31,9 @@ class PathReport:
         self._on_event = on_event
         self._last: LinkPath | None = None
 
-    def note(self, link: Link) -> None:
-        """Note a new link; report a path that is not as before."""
-        before, path = self._last, path_of(link)
-        self._last = path
+    def note(self, path: LinkPath) -> None:
+        """Note the path of a new link; report it unless it is as before."""
+        before, self._last = self._last, path
         is_usual = before is None and path is not LinkPath.RELAYED
-        if path is not None and path is not before and not is_usual:
+        if path is not before and not is_usual:
             self._on_event(PathChanged(self._contact, path))

@@ -66,9 +66,14 @@ class Reconnector:
         return self._call is not None
 
     @property
-    def has_asked(self) -> bool:
-        """Whether we wait for the answer of a contact who has got our call."""
-        return self._call is not None and self._call.has_asked
+    def keeps_its_call(self) -> bool:
+        """Whether our call continues if the contact calls at the same time.
+
+        Of two users, the one whose name sorts first keeps its call, but one that has no link yet
+        gives way: perhaps only the contact can reach us.
+        """
+        has_asked = self._call is not None and self._call.has_asked
+        return has_asked and self._username < self._contact
 
     def at(self, address: Address, *, is_news: bool = False) -> None:
         """Note that the contact is online at that address.
@@ -101,7 +106,7 @@ class Reconnector:
         self._call = OutgoingCall(
             self._contact,
             connect,
-            ChatRequest(self._username, invitation=self._invitation()),
+            ChatRequest(self._username, invitation=self._invitation(), to=self._contact),
             on_accepted=self._accepted,
             on_failed=self._failed,
         )

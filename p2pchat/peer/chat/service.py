@@ -4,7 +4,7 @@ from typing import Final
 
 from p2pchat.peer.calls.calls import IncomingCall
 from p2pchat.peer.chat.conversations import Conversations
-from p2pchat.peer.chat.link_path import path_of
+from p2pchat.peer.chat.notes import Notes
 from p2pchat.protocol.client.state import ChatState
 
 _MAX_WAITING: Final = 1000
@@ -37,14 +37,15 @@ class SecureService:
         conversation = self._conversations.get(contact)
         if conversation is None:
             return None
+        lines = conversation if isinstance(conversation, Notes) else conversation.session
         return ChatState(
             conversation.security,
             conversation.waiting,
             conversation.is_away,
-            conversation.sent,
-            conversation.delivered,
+            lines.sent,
+            lines.delivered,
             self._conversations.away_status.of(contact),
-            path=path_of(conversation.link),
+            path=None if conversation.link is None else conversation.place.path,
         )
 
     def has_room(self, contact: str) -> bool:

@@ -9,11 +9,12 @@ from typing import Final
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, RemoteProtocolError, TimedOut, Unreachable
-from p2pchat.net.endpoints import Closable
+from p2pchat.net.endpoints import ANY_PORT, Closable
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Wire
 from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.circuit import (
     CIRCUIT,
     CIRCUIT_ALPN,
@@ -87,7 +88,9 @@ class _Joining:
             error = Unreachable("the registry names a machine that is none of its own")
             loop.call_soon(lambda: self._fail(error))
         else:
-            self._dial = machine.dial_tls(CIRCUIT_ALPN, self._secured, self._fail)
+            self._dial = machine.dial_tls(
+                CIRCUIT_ALPN, self._secured, self._fail, from_port=ANY_PORT
+            )
 
     def close(self) -> None:
         """Abandon the attempt; a wire that was handed over stays open."""
@@ -114,16 +117,16 @@ class _Joining:
                     self._fail(Unreachable(f"no circuit: {why}", reason=why))
                     return
                 assert isinstance(message, Joined)
-                self._joined()
+                self._joined(Address(message.host, message.port))
         except RemoteProtocolError as error:
             self._fail(error)
 
-    def _joined(self) -> None:
+    def _joined(self, seen_as: Address) -> None:
         self._deadline.cancel()
         tls, self._tls = self._tls, None
         assert tls is not None
         tls.origin = f"circuit of {self._username}"
-        tls.relayed = True
+        tls.seen_as = seen_as
         tls.on_data, tls.on_closed = ignore, ignore
         self._then(tls)
         early = self._connection.leave()

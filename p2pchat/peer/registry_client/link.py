@@ -113,8 +113,13 @@ class MachineDialer:
 
         return self.dial_tls(ALPN, secured, failed)
 
-    def dial_tls(self, alpn: str, then: OnTls, failed: OnFailed) -> Closable:
-        """Call `then` with a connection of that ALPN protocol, or `failed`, in a later turn."""
+    def dial_tls(
+        self, alpn: str, then: OnTls, failed: OnFailed, *, from_port: int | None = None
+    ) -> Closable:
+        """Call `then` with a connection of that ALPN protocol, or `failed`, in a later turn.
+
+        `from_port`: see Network.dial.
+        """
         attempt = _SecureAttempt(due_key(self.url, self._profile))
         try:
             if self._pins:
@@ -127,13 +132,18 @@ class MachineDialer:
             attempt.transport = self._shake(transport, attempt, alpn, then, failed)
 
         def again() -> None:
-            attempt.dial = self._reach(connected, failed)
+            attempt.dial = self._reach(connected, failed, from_port)
 
         attempt.again = again
         again()
         return attempt
 
-    def _reach(self, connected: Callable[[Wire], None], failed: OnFailed) -> Closable:
+    def _reach(
+        self,
+        connected: Callable[[Wire], None],
+        failed: OnFailed,
+        from_port: int | None = None,
+    ) -> Closable:
         def unreachable(error: P2PError) -> None:
             why = isinstance(error, Unreachable) and error.reason
             failed(
@@ -145,7 +155,12 @@ class MachineDialer:
             )
 
         return self._network.dial(
-            self.url.address, DIAL_TIMEOUT, connected, unreachable, self._accepts
+            self.url.address,
+            DIAL_TIMEOUT,
+            connected,
+            unreachable,
+            self._accepts,
+            from_port=from_port,
         )
 
     def _shake(

@@ -25,6 +25,8 @@ class LinkPath(Enum):
 
     LAN = "direct lan"
     DIRECT = "direct"
+    PUNCHED = "punched"
+    """Direct, although neither end can be dialled by others."""
     RELAYED = "relayed"
     """Through the registry, which passes the encrypted bytes on."""
 

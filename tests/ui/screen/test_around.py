@@ -53,6 +53,7 @@ def test_toolbar_shows_a_relayed_chat(secure_world: World) -> None:
     app, _ = start(secure_world)
     bob = secure_world.person("bob", B)
     secure_world.internet.walled = {bob.host, "10.0.0.2"}
+    secure_world.internet.punchable = False
     bob.node.call("alice")
     secure_world.advance(1)
     app.submit("/accept")

@@ -1,0 +1,171 @@
+"""Ways from a circuit to a direct connection: what we offer, and trying what the contact offers.
+
+An end is reached at the port from which it has dialled the circuit, Q: routers have a mapping for
+it already. Both ends dial and listen there at once, so that each opens its own firewall for the
+other ("hole punching"). Knows neither chats nor who asks; see `chat.upgrade`.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final
+
+from p2pchat.errors import P2PError
+from p2pchat.net.address import Kind, is_ip, kind_of
+from p2pchat.net.endpoints import Closable, Network
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop, Timer
+from p2pchat.net.transport import Wire
+from p2pchat.peer.calls.peer_links import SecureLinks
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.talk import MOST_PATHS, Paths
+
+_AGAIN: Final = 0.1
+"""Seconds after which a refused address is dialled again: the other end may listen by then."""
+
+_RESPONDER_LATER: Final = 0.5
+"""Seconds by which the responder's ordinary dials follow the initiator's."""
+
+
+def dialable(places: Iterable[tuple[str, int]], ours: Iterable[str]) -> list[Address]:
+    """Return the offered addresses that we may dial; `ours` are our own hosts.
+
+    Those of private networks only if we are in one of that kind, and never our own.
+    """
+    own = set(ours)
+    allowed = {Kind.GLOBAL, *map(kind_of, own)} - {Kind.NOWHERE}
+    return [Address(h, p) for h, p in places if h not in own and kind_of(h) in allowed]
+
+
+OnDirectLink = Callable[[Link, bytes | None, bool], None]
+"""Receives a link, the key that its remote proved, and whether it comes from port Q."""
+
+
+class DirectPaths:
+    """Offers and tries direct paths; `listen_port()` is the port of our peer server, if any."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        links: SecureLinks,
+        listen_port: Callable[[], int | None],
+    ) -> None:
+        self._loop = loop
+        self._network = network
+        self._links = links
+        self._listen_port = listen_port
+
+    def offer(self, circuit: Link) -> Paths:
+        """Return where we might be reached directly, by the contact on this circuit."""
+        local, seen_as = circuit.local, circuit.seen_as
+        hosts = [h for h in dict.fromkeys([local.host, *self._network.own_hosts()]) if is_ip(h)]
+        hosts = [host for host in hosts if kind_of(host) is not Kind.NOWHERE]
+        punch = [(host, local.port) for host in hosts]
+        if seen_as is not None and kind_of(seen_as.host) is not Kind.NOWHERE:
+            punch.append((seen_as.host, seen_as.port))
+            hosts = list(dict.fromkeys([*hosts, seen_as.host]))
+        port = self._listen_port()
+        listens = [] if port is None else [(host, port) for host in hosts]
+        return Paths(_some(punch), _some(listens))
+
+    def try_all(
+        self, circuit: Link, theirs: Paths, then: OnDirectLink, *, is_initiator: bool
+    ) -> Closable:
+        """Dial and listen until closed; `then` receives each link whose remote proves a key."""
+        ours = [circuit.local.host, *self._network.own_hosts()]
+        trial = _Trial(self._loop, self._network, self._links, then, is_initiator=is_initiator)
+        trial.listen(circuit.local.port)
+        for address in dialable(theirs.punch, ours):
+            trial.punch(circuit.local.port, address)
+        wait = 0.0 if is_initiator else _RESPONDER_LATER
+        for address in dialable(theirs.listens, ours):
+            trial.dial_later(wait, address)
+        return trial
+
+
+def _some(places: list[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    """Return the places that may be offered, each once."""
+    return tuple(p for p in dict.fromkeys(places) if p[1] >= 1024)[:MOST_PATHS]
+
+
+class _Trial:
+    """The dials, listeners and handshakes of one trial."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        links: SecureLinks,
+        then: OnDirectLink,
+        *,
+        is_initiator: bool,
+    ) -> None:
+        self._loop = loop
+        self._network = network
+        self._links = links
+        self._then = then
+        self._is_initiator = is_initiator
+        self._open = True
+        self._parts: list[Closable] = []  # listeners, dials and handshakes
+        self._timers: set[Timer] = set()
+
+    def close(self) -> None:
+        """Stop everything; links that were handed over stay open."""
+        self._open = False
+        for timer in self._timers:
+            timer.cancel()
+        for part in self._parts:
+            part.close()
+        self._parts.clear()
+
+    def listen(self, port: int) -> None:
+        """Listen at the port Q, for every kind of IP that this machine has."""
+        for host in ("0.0.0.0", "::"):  # noqa: S104  # the contact comes from anywhere
+            try:
+                listener = self._network.listen(Address(host, port), self._punched, shared=True)
+            except P2PError:
+                continue  # no IPv6 here, or IPv4 is covered
+            self._parts.append(listener)
+
+    def punch(self, port: int, address: Address) -> None:
+        """Dial the address from the port Q, and again whenever it refuses."""
+
+        def refused(_: P2PError) -> None:
+            self._later(_AGAIN, partial(self.punch, port, address))
+
+        if self._open:
+            dial = self._network.dial(
+                address, _DIAL_TIMEOUT, self._punched, refused, from_port=port
+            )
+            self._parts.append(dial)
+
+    def dial_later(self, seconds: float, address: Address) -> None:
+        """Dial the contact's peer server there, as any caller would."""
+        self._later(seconds, partial(self._dial, address))
+
+    def _dial(self, address: Address) -> None:
+        then = partial(self._linked, False)  # bound by position
+        self._parts.append(self._links.dial(address, _DIAL_TIMEOUT, then, _ignored))
+
+    def _punched(self, wire: Wire) -> None:
+        """Shake hands on a connection of Q: the initiator is TLS client, whoever has dialled."""
+        if not self._open:
+            wire.abort()
+            return
+        shake = self._links.shake_as_dialler if self._is_initiator else self._links.take
+        self._parts.append(shake(wire, partial(self._linked, True), _ignored))
+
+    def _linked(self, punched: bool, link: Link, key: bytes | None) -> None:
+        self._then(link, key, punched)
+
+    def _later(self, seconds: float, callback: Callable[[], None]) -> None:
+        if self._open:
+            timer = self._loop.call_later(seconds, callback)
+            self._timers = {each for each in self._timers if each.live} | {timer}
+
+
+_DIAL_TIMEOUT: Final = 8.0
+
+
+def _ignored(_: P2PError) -> None:
+    """Ignore that an address does not answer: others may."""

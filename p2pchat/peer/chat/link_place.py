@@ -1,0 +1,112 @@
+"""The present link of a conversation, and its move from a circuit to a direct one."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from p2pchat.callbacks import ignore
+from p2pchat.net.compartment import Scheduler
+from p2pchat.net.link import Link
+from p2pchat.peer.calls.calls import IncomingCall
+from p2pchat.peer.calls.direct_paths import DirectPaths
+from p2pchat.peer.chat.link_path import PathReport, path_of
+from p2pchat.peer.chat.upgrade import Upgrade
+from p2pchat.protocol.client.events import Event
+from p2pchat.protocol.client.state import LinkPath
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.talk import ChatRequest, Go, Paths
+
+_AFTER_MOVE: Final = 2.0
+"""Seconds after which the link that was left is closed: the contact leaves it, too."""
+
+
+class LinkPlace:
+    """The link to one contact, who must prove `key` on any other that takes its place.
+
+    `on_move(link, dialled)` is called when the conversation is to go on on another link, with
+    whether we have dialled it; `link` is that one by then.
+    """
+
+    def __init__(
+        self,
+        loop: Scheduler,
+        username: str,
+        contact: str,
+        key: bytes,
+        direct: DirectPaths,
+        *,
+        on_move: Callable[[Link, bool], None],
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self._loop = loop
+        self._key = key
+        self._direct = direct
+        self._request = ChatRequest(username, to=contact, instead=True)
+        self._on_move = on_move
+        self._report = PathReport(contact, on_event)
+        self._upgrade: Upgrade | None = None
+        self.link: Link | None = None
+        """The link, if there is one."""
+        self.path = LinkPath.DIRECT
+        """How it runs."""
+
+    def fill(self, link: Link, *, dialled: bool) -> None:
+        """Note a new link; look for a better one if it is a circuit."""
+        self._note(link, path_of(link))
+        if link.relayed:
+            self._upgrade = Upgrade(
+                self._loop,
+                self._direct,
+                link,
+                self._key,
+                self._request,
+                is_initiator=dialled,
+                on_moved=partial(self._move, dialled=dialled),
+            )
+            self._upgrade.begin()
+
+    def clear(self) -> Link | None:
+        """Note that there is no link any more; return the last one."""
+        link, self.link = self.link, None
+        self.stay()
+        return link
+
+    def stay(self) -> None:
+        """Look for no better link any more."""
+        if self._upgrade is not None:
+            self._upgrade.close()
+            self._upgrade = None
+
+    def hear(self, message: Message) -> bool:
+        """Handle a message about direct paths; return False for any other."""
+        if not isinstance(message, Paths | Go):
+            return False
+        if self._upgrade is not None:
+            self._upgrade.hear(message)
+        return True
+
+    def is_for(self, call: IncomingCall) -> bool:
+        """Return whether a call is to take the place of the link that there is."""
+        return call.instead and self.link is not None and call.key == self._key
+
+    def take_call(self, call: IncomingCall) -> None:
+        """Move to the link of such a call, unless we have chosen another one ourselves."""
+        if self._upgrade is not None and self._upgrade.has_decided:
+            call.hang_up()
+            return
+        call.accept()
+        if self._upgrade is not None:
+            self._upgrade.moved()
+        self._move(call.link, punched=False, dialled=False)
+
+    def _move(self, link: Link, punched: bool, *, dialled: bool) -> None:
+        old = self.link
+        if old is not None:
+            old.on_message = old.on_closed = ignore
+            self._loop.call_later(_AFTER_MOVE, old.close)
+        self._note(link, path_of(link, punched=punched))
+        self._on_move(link, dialled)
+
+    def _note(self, link: Link, path: LinkPath) -> None:
+        self.link, self.path = link, path
+        self._report.note(path)

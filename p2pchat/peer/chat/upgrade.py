@@ -1,0 +1,207 @@
+"""Leads a conversation from a circuit to a direct link, while it goes on (PROTOCOL, "Leaving a
+circuit").
+
+One of the two ends, the initiator, begins, and decides which link is used. Knows no lines: the
+conversation moves to the link that is passed to it.
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Final
+
+from p2pchat.callbacks import ignore
+from p2pchat.net.compartment import Scheduler
+from p2pchat.net.endpoints import Closable
+from p2pchat.net.link import Link
+from p2pchat.net.loop import Timer
+from p2pchat.peer.calls.direct_paths import DirectPaths
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.talk import ChatReply, ChatRequest, Go, Paths, Reply
+
+_OFFER_TIMEOUT: Final = 10.0
+_TRYING: Final = 8.0
+_REPLY_TIMEOUT: Final = 8.0
+_AFTERGLOW: Final = 1.0
+"""Seconds for which what is left of a trial stays open after the move."""
+
+_PAUSES: Final = (30.0, 120.0, 600.0)
+
+
+class _State(Enum):
+    """The state of an upgrade."""
+
+    IDLE = auto()
+    OFFERED = auto()
+    """The initiator has sent PATHS."""
+    READY = auto()
+    """The responder has answered PATHS."""
+    TRYING = auto()
+    MOVED = auto()
+    FAILED = auto()
+    OVER = auto()
+
+
+class Upgrade:
+    """The upgrade of one circuit, from `begin` until `close` or `on_moved(link, punched)`.
+
+    `request` is the call that takes the place of this link; the contact must prove `key`. Pass
+    PATHS and GO to `hear`.
+    """
+
+    def __init__(
+        self,
+        loop: Scheduler,
+        paths: DirectPaths,
+        circuit: Link,
+        key: bytes,
+        request: ChatRequest,
+        *,
+        is_initiator: bool,
+        on_moved: Callable[[Link, bool], None],
+    ) -> None:
+        self._loop = loop
+        self._paths = paths
+        self._circuit = circuit
+        self._key = key
+        self._request = request
+        self._is_initiator = is_initiator
+        self._on_moved = on_moved
+        self._state = _State.IDLE
+        self._timer: Timer | None = None
+        self._trial: Closable | None = None
+        self._theirs = Paths()
+        self._asked: Link | None = None  # on which we have sent our call
+        self._offered_at = 0.0
+        self._rounds = 0
+
+    @property
+    def has_decided(self) -> bool:
+        """Whether the initiator, which we are, has chosen a link."""
+        return self._is_initiator and (self._asked is not None or self._state is _State.MOVED)
+
+    def begin(self) -> None:
+        """Offer our paths, if we are the initiator."""
+        if self._is_initiator and self._state in {_State.IDLE, _State.FAILED}:
+            self._offered_at = self._loop.now()
+            self._circuit.send(self._paths.offer(self._circuit))
+            self._enter(_State.OFFERED, _OFFER_TIMEOUT)
+
+    def hear(self, message: Paths | Go) -> None:
+        """Handle a message of the contact; one that is not expected now is ignored."""
+        if isinstance(message, Paths):
+            if self._is_initiator:
+                self._answered(message)
+            elif self._state in {_State.IDLE, _State.READY, _State.FAILED}:
+                self._theirs = message
+                self._circuit.send(self._paths.offer(self._circuit))
+                self._enter(_State.READY, _OFFER_TIMEOUT)
+        elif self._state is _State.READY and not self._is_initiator:
+            self._try()
+
+    def close(self) -> None:
+        """End the upgrade: the circuit or the conversation has ended."""
+        self._stop_timer()
+        self._drop_trial()
+        self._state = _State.OVER
+
+    def moved(self) -> None:
+        """Note that the conversation has moved to a link on which the contact has called."""
+        self._stop_timer()
+        self._state = _State.MOVED
+        self._timer = self._loop.call_later(_AFTERGLOW, self.close)
+
+    def _answered(self, theirs: Paths) -> None:
+        if self._state is not _State.OFFERED:
+            return
+        self._theirs = theirs
+        if not (theirs.punch or theirs.listens):
+            self._fail()
+            return
+        round_trip = self._loop.now() - self._offered_at
+        self._circuit.send(Go())
+        self._stop_timer()
+        self._timer = self._loop.call_later(round_trip / 2, self._try)
+
+    def _try(self) -> None:
+        self._enter(_State.TRYING, _TRYING)
+        self._trial = self._paths.try_all(
+            self._circuit, self._theirs, self._linked, is_initiator=self._is_initiator
+        )
+
+    def _linked(self, link: Link, key: bytes | None, punched: bool) -> None:
+        """Handle a direct link: ask on the first of those on which it is ours to ask."""
+        may_ask = self._is_initiator or not punched
+        if self._state is not _State.TRYING or key != self._key:
+            _drop(link)
+        elif not may_ask:
+            link.on_message = lambda message: self._called(link, message)
+            link.on_closed = ignore
+            link.expect(_REPLY_TIMEOUT, "no call came")
+        elif self._asked is None:
+            self._asked = link
+            link.on_message = lambda message: self._replied(link, punched, message)
+            link.on_closed = lambda _: self._refused(link)
+            link.send(self._request)
+            link.expect(_REPLY_TIMEOUT, "no answer came")
+        else:
+            _drop(link)
+
+    def _called(self, link: Link, message: Message) -> None:
+        """Accept the initiator's call on a punched link."""
+        is_right = isinstance(message, ChatRequest) and message.username == self._request.to
+        if not is_right or self._state is not _State.TRYING:
+            _drop(link)
+            return
+        link.relax()
+        link.send(ChatReply(Reply.ACCEPT))
+        self._move(link, punched=True)
+
+    def _replied(self, link: Link, punched: bool, message: Message) -> None:
+        if not isinstance(message, ChatReply) or message.reply is not Reply.ACCEPT:
+            _drop(link)
+            self._refused(link)
+        elif self._state is _State.TRYING:
+            link.relax()
+            self._move(link, punched=punched)
+        else:
+            _drop(link)
+
+    def _refused(self, link: Link) -> None:
+        if self._asked is link:
+            self._asked = None
+
+    def _move(self, link: Link, *, punched: bool) -> None:
+        self.moved()
+        self._on_moved(link, punched)
+
+    def _fail(self) -> None:
+        """Stay on the circuit; the initiator tries again later."""
+        self._drop_trial()
+        if self._asked is not None:
+            _drop(self._asked)
+            self._asked = None
+        self._stop_timer()
+        self._state = _State.FAILED
+        if self._is_initiator and self._rounds < len(_PAUSES):
+            self._timer = self._loop.call_later(_PAUSES[self._rounds], self.begin)
+            self._rounds += 1
+
+    def _enter(self, state: _State, seconds: float) -> None:
+        self._stop_timer()
+        self._state = state
+        self._timer = self._loop.call_later(seconds, self._fail)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _drop_trial(self) -> None:
+        if self._trial is not None:
+            self._trial.close()
+            self._trial = None
+
+
+def _drop(link: Link) -> None:
+    link.on_message = link.on_closed = ignore
+    link.abort()

@@ -1,0 +1,81 @@
+"""What is offered for a direct connection, and which offers are dialled."""
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pchat.net.address import Kind, kind_of, leads_here
+from p2pchat.peer.calls.direct_paths import dialable
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.talk import MOST_PATHS, Paths
+
+
+@pytest.mark.parametrize(
+    ("host", "kind"),
+    [
+        ("8.8.8.8", Kind.GLOBAL),
+        ("2a00::1", Kind.GLOBAL),
+        ("10.1.2.3", Kind.PRIVATE),
+        ("172.16.0.1", Kind.PRIVATE),
+        ("172.32.0.1", Kind.GLOBAL),
+        ("192.168.1.1", Kind.PRIVATE),
+        ("100.64.0.1", Kind.CARRIER),
+        ("fd12::1", Kind.UNIQUE_LOCAL),
+        ("127.0.0.1", Kind.NOWHERE),
+        ("::1", Kind.NOWHERE),
+        ("0.0.0.0", Kind.NOWHERE),
+        ("0.1.2.3", Kind.NOWHERE),
+        ("169.254.1.1", Kind.NOWHERE),
+        ("fe80::1", Kind.NOWHERE),
+        ("224.0.0.1", Kind.NOWHERE),
+        ("ff02::1", Kind.NOWHERE),
+        ("240.0.0.1", Kind.NOWHERE),
+        ("255.255.255.255", Kind.NOWHERE),
+        ("::ffff:127.0.0.1", Kind.NOWHERE),
+        ("::ffff:10.0.0.1", Kind.PRIVATE),
+        ("64:ff9b::7f00:1", Kind.NOWHERE),
+        ("64:ff9b::a00:1", Kind.PRIVATE),
+        ("2002:7f00:1::", Kind.NOWHERE),
+    ],
+)
+def test_kind_of_an_address(host: str, kind: Kind) -> None:
+    """An address inside another one counts as what is inside."""
+    assert kind_of(host) is kind
+
+
+def test_private_addresses_are_dialled_from_their_own_kind_only() -> None:
+    """A contact cannot have us knock at hosts of a network that it is not in itself."""
+    offers = [("10.0.0.9", 5000), ("100.64.0.9", 5000), ("fd00::9", 5000), ("5.5.5.9", 5000)]
+    everywhere = Address("5.5.5.9", 5000)
+    assert dialable(offers, ["7.7.7.7"]) == [everywhere]
+    assert dialable(offers, ["192.168.0.2"]) == [Address("10.0.0.9", 5000), everywhere]
+    assert dialable(offers, ["fd00::2"]) == [Address("fd00::9", 5000), everywhere]
+    assert dialable([("5.5.5.9", 1)], ["5.5.5.9"]) == []
+
+
+@given(st.lists(st.ip_addresses().map(str), max_size=20), st.lists(st.ip_addresses().map(str)))
+def test_nothing_that_leads_here_is_ever_dialled(offered: list[str], ours: list[str]) -> None:
+    """Whatever is offered, and whatever our addresses are."""
+    for address in dialable([(host, 5000) for host in offered], ours):
+        assert not leads_here(address.host)
+        assert not ipaddress.ip_address(address.host).is_multicast
+        assert address.host not in ours
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        [("bob.example", 5000)],
+        [("5.5.5.5", 22)],
+        [("5.5.5.5", 65536)],
+        [("5.5.5.5", 5000 + n) for n in range(MOST_PATHS + 1)],
+    ],
+)
+def test_invalid_offers_are_refused(places: list[tuple[str, int]]) -> None:
+    """Names, low ports and long lists are not accepted from a contact."""
+    with pytest.raises(ValueError, match="address|port|offered"):
+        Paths(tuple(places))
+    with pytest.raises(ValueError, match="address|port|offered"):
+        Paths((), tuple(places))
