@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # it needs the extra `postgres`
 
 _SHARED_THREADS: Final = 4
 _SHARED_PATIENCE: Final = 4.0
+_HANDSHAKES_WAITING: Final = 64
 _STOP_TIMEOUT: Final = 1.0
 """Seconds to wait for work that cannot be cancelled, such as a hanging database."""
 
@@ -146,7 +147,9 @@ class RunningRegistry:
             refuse_unless_private_file(certificate[1])
         self._certificate = certificate
         self._use_certificate(certificate)
-        handshakes = ThreadWorker(self._loop, waiting=0)  # no password may keep them waiting
+        # Not the worker of passwords, which may keep others waiting. With a short queue: under a
+        # flood the loop shakes hands itself, and takes no more than it can.
+        handshakes = ThreadWorker(self._loop, waiting=_HANDSHAKES_WAITING)
         self._closing.callback(handshakes.close)
         listener = self.server.open_secure(tcp, udp_port, self._new_engine, handshakes)
         return listener, fingerprint_of_file(certificate[0])

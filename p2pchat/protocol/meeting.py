@@ -16,7 +16,8 @@ TICKET_BYTES: Final = 16
 TICKET_LIFETIME: Final = 20.0
 """Seconds in which both ends must have used their tickets."""
 
-_MAX_LINK: Final = 160
+_MAX_LINK: Final = 400
+"""Characters; the longest host name and a fingerprint fit."""
 
 
 class Meet(Request, frozen=True):

@@ -95,8 +95,13 @@ class Ways:
                 failed(Unreachable(f"no circuit: {why}", reason=why))
                 return
             attempt.inner = self._circuits.dial(
-                contact, result.ticket, result.relay, joined, failed
+                contact, result.ticket, result.relay, joined, no_circuit
             )
+
+        def no_circuit(error: P2PError) -> None:
+            """Report that; another key of the registry says nothing of the contact."""
+            reason = error.reason if isinstance(error, Unreachable) else ""
+            failed(Unreachable(error.what, reason=reason or error.what))
 
         def joined(wire: Wire) -> None:
             attempt.inner = self._links.shake_as_dialler(wire, then, failed)

@@ -29,6 +29,7 @@ from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import (
     CallerRefused,
     CallFailed,
+    ChatEnded,
     ContactAway,
     Event,
     OutboxFailed,
@@ -198,6 +199,7 @@ class Conversations:
             return self.notes.leave()
         if contact in self._sought:
             self._sought.discard(contact)
+            self._on_event(ChatEnded(contact, None))
             return True
         conversation = self._by_name.get(contact)
         return conversation is not None and conversation.leave()
@@ -304,8 +306,7 @@ class Conversations:
         if contact not in self._sought:
             return
         self._sought.discard(contact)
-        known = self._contacts.get(contact)
-        conversation = self._with_pinned(contact) if known.accepted else None
+        conversation = self._with_pinned(contact) if self._contacts.get(contact).accepted else None
         if conversation is None:
             self._on_event(CallFailed(contact, error))
             return

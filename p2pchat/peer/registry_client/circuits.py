@@ -131,7 +131,7 @@ class _Joining:
         self._then(tls)
         early = self._connection.leave()
         if early:
-            self._loop.call_soon(lambda: tls.on_data(early))
+            tls.on_data(early)  # we are within on_data, and more may follow in this turn
 
     def _ended(self, error: P2PError | None) -> None:
         self._fail(error or Unreachable("no circuit: the registry hung up"))

@@ -78,7 +78,8 @@ class RegistryDialer:
         except UsageError:
             return None
         for url in (*self._named, *self._told()):
-            if (url.address, url.fingerprint) == (named.address, named.fingerprint):
+            expected = url.fingerprint or pinned_key(url, self._profile)
+            if (url.address, expected) == (named.address, named.fingerprint):
                 return self.machine(url)
         return None
 

@@ -65,6 +65,8 @@ class LookUps:
 
     def _make(self, name: bytes) -> bytes | None:
         """Return the answer for a user, and keep it; None if the user is not online here."""
+        if self._secure and (b"\\" in name or b'"' in name):
+            return None  # not the name itself, but JSON for it
         try:
             found = self._service.find(name.decode(), secure=self._secure)
         except UnicodeDecodeError:

@@ -31,6 +31,9 @@ from p2pchat.registry.service.meetings import Meetings, Pair, Seat
 _SEND_CEILING: Final = 4 * SEND_HIGH_WATER
 """Above what a circuit queues before its sender is no longer read."""
 
+_IDLE: Final = 60.0
+"""Seconds without a byte after which a circuit may be closed to make room for another one."""
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -44,6 +47,7 @@ class Relay:
         self._ends: set[_End] = set()
         self._waiting: dict[int, _End] = {}  # by the seat's number, oldest first
         self._circuits: dict[Pair, list[_End]] = {}  # the callers' ends, oldest first
+        meetings.make_room = self._end_the_idlest
         self.bytes = 0
         """Bytes passed on so far."""
 
@@ -64,6 +68,12 @@ class Relay:
         end.on_bytes = partial(self._pass_on, end)
         end.on_closed = partial(self._gone, end, on_gone)
         end.expect(self._limits.login_timeout)
+
+    def end_those_of(self, username: str) -> None:
+        """End the circuits of a user who was logged out."""
+        for end in tuple(self._ends):
+            if end.seat is not None and username in end.seat.pair:
+                end.transport.close()
 
     def close(self) -> None:
         """End all circuits at once."""
@@ -104,11 +114,22 @@ class Relay:
         end.begin()
         other.begin()
 
+    def _end_the_idlest(self) -> bool:
+        """End the circuit that has been idle for longest; return False if none is idle."""
+        ends = [end for circuits in self._circuits.values() for end in circuits]
+        idlest = min(ends, key=lambda end: end.active_at, default=None)
+        if idlest is None or self._loop.now() - idlest.active_at < _IDLE:
+            return False
+        idlest.transport.close()
+        return True
+
     def _pass_on(self, end: "_End", data: bytes) -> None:
         if end.seat is None or end.other is None:
             return  # the other end has just gone
         self.bytes += len(data)
-        pause = self._meetings.count_bytes(end.seat.pair.caller, len(data), self._loop.now())
+        now = self._loop.now()
+        end.active_at = end.other.active_at = now
+        pause = self._meetings.count_bytes(end.seat.username, len(data), now)
         if pause is None:
             end.transport.close()
             return
@@ -147,6 +168,7 @@ class _End:
         self.on_bytes: Callable[[bytes], None] = ignore
         self.on_closed: Callable[[], None] = ignore
         self._connection = Connection(CIRCUIT_DIALOGUE, CIRCUIT, Speaker.LISTENER)
+        self.active_at = loop.now()
         self._deadline: Timer | None = None
         self._rest: Timer | None = None
         self._is_held = False  # until the other end has accepted what it was sent
@@ -230,4 +252,6 @@ class _End:
         self._stop_deadline()
         if self._rest is not None:
             self._rest.cancel()
-        self.on_closed()
+        on_closed = self.on_closed
+        self.on_join, self.on_bytes, self.on_closed = ignore, ignore, ignore  # they refer to us
+        on_closed()

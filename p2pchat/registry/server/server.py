@@ -68,6 +68,7 @@ class Server:
         self._look_ups = LookUps(service, secure=False), LookUps(service, secure=True)
         self._limits = limits
         self.relay = Relay(loop, service.meetings, limits)
+        service.when_logged_out(self.relay.end_those_of)
         self._connections = ConnectionCount(limits.connections_per_address)
         self._new_connections = RateLimit.per_minute(limits.new_connections_per_minute)
         self._listeners: list[DialectListener] = []

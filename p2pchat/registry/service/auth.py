@@ -12,6 +12,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
+from p2pchat.callbacks import ignore
 from p2pchat.net.rate_limit import HOUR, RateLimit
 from p2pchat.protocol.heartbeat import KEY_BYTES, SESSION_BYTES
 from p2pchat.protocol.meeting import CAN_MEET
@@ -94,6 +95,8 @@ class Authentication:
         can: Abilities = (),
     ) -> None:
         self._can = can
+        self.on_log_out: Callable[[str], None] = ignore
+        """Called with each user whose logins here were ended."""
         self._wall = wall
         self._accounts = accounts
         self._directory = directory
@@ -371,6 +374,7 @@ class Authentication:
         hang_ups += [v.hang_up for v in self._transient_logins.get(username, ()) if v is not but]
         for hang_up in hang_ups:
             hang_up(Reason.LOGGED_OUT)
+        self.on_log_out(username)
         return len(hang_ups)
 
     def _was_logged_out(self, username: str, *, since: int) -> bool:

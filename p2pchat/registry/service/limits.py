@@ -57,7 +57,7 @@ class Limits:
     meets_per_minute: int = 60
     """Circuits that one account asks for."""
     circuits: int = 4096
-    """Open at once, of all accounts."""
+    """Open at once, of all accounts; beyond it, one that has been idle for a minute is closed."""
     circuits_per_account: int = 32
     """Open at once, that the account has asked for."""
     circuits_per_pair: int = 4
@@ -65,7 +65,7 @@ class Limits:
     waiting_circuits: int = 512
     """Ends that wait for the other one; beyond it the oldest is closed."""
     circuit_bytes_per_second: int = 1024 * 1024
-    """Of all circuits that an account has asked for, after a burst of four seconds."""
+    """That an account sends in all its circuits, after a burst of four seconds."""
     relay_bytes_per_day: int = 1024 * 1024 * 1024
     """The same, in a day; beyond it they end."""
 

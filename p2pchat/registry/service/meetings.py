@@ -5,6 +5,7 @@ No socket; the time is passed in.
 
 import secrets
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from p2pchat.net.rate_limit import RateLimit
@@ -21,7 +22,7 @@ _MOST_TICKETS: Final = 10_000
 
 
 class Pair(NamedTuple):
-    """The users of a circuit; the caller's budget is used."""
+    """The users of a circuit, which is counted for the caller."""
 
     caller: str
     callee: str
@@ -34,11 +35,16 @@ class Seat(NamedTuple):
     pair: Pair
     is_caller: bool
 
+    @property
+    def username(self) -> str:
+        """The user at this end."""
+        return self.pair.caller if self.is_caller else self.pair.callee
+
 
 class Meetings:
     """The tickets that were given out, and what circuits may use.
 
-    `open` and `close` are called with each circuit. Bytes are counted for the caller.
+    Circuits are counted for the user who has asked for them, bytes for the one who sends them.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -46,6 +52,8 @@ class Meetings:
         self._count = 0
         self.is_off = False
         """Whether there are no circuits at all."""
+        self.make_room: Callable[[], bool] = lambda: False
+        """Ends an idle circuit if there are too many; returns whether there was one."""
         self._open: Counter[str] = Counter()
         self._meets = RateLimit.per_minute(0)
         self._rate = RateLimit(0, 0)
@@ -70,7 +78,7 @@ class Meetings:
         if self.is_off:
             return Reason.RELAY_OFF
         limits = self._limits
-        if limits.circuits and self._open.total() >= limits.circuits:
+        if limits.circuits and self._open.total() >= limits.circuits and not self.make_room():
             return Reason.RELAY_FULL
         if limits.circuits_per_account and self._open[caller] >= limits.circuits_per_account:
             return Reason.RELAY_FULL
@@ -103,14 +111,14 @@ class Meetings:
         if not self._open[caller]:
             del self._open[caller]
 
-    def count_bytes(self, caller: str, count: int, now: float) -> float | None:
-        """Count bytes of a circuit; return the seconds to wait before more are read.
+    def count_bytes(self, sender: str, count: int, now: float) -> float | None:
+        """Count bytes that a user sends; return the seconds to wait before more are read.
 
         None: the day's bytes are used up, and the circuit ends.
         """
-        if self._daily.take(caller, now, count):
+        if self._daily.take(sender, now, count):
             return None
-        return self._rate.overdraw(caller, now, count)
+        return self._rate.overdraw(sender, now, count)
 
     def _drop_expired(self, now: float) -> None:
         while self._tickets:

@@ -165,6 +165,10 @@ class Service:
         self._presence.unwatch(client_session)
         self._auth.leave(client_session)
 
+    def when_logged_out(self, callback: Callable[[str], None]) -> None:
+        """Call the function with each user whose logins at this node are ended."""
+        self._auth.on_log_out = callback
+
     def log_out(self, username: str) -> int:
         """End the user's logins at this node; return how many there were."""
         return self._auth.log_out_here(username)

@@ -73,9 +73,9 @@ class CallOrders:
             raise UsageError("you are in no chat")
 
         def left(was_there: Switch) -> None:
+            foreground.stop_waiting(contact)
             if not was_there.on:
                 raise UsageError("you are in no chat")
-            foreground.stop_waiting(contact)
             self._on_left()
 
         self._orders.give(Leave(contact), left)

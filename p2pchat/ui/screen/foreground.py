@@ -6,7 +6,7 @@ Knows the node's lines and the view; the app handles typed lines.
 from typing import Final
 
 from p2pchat.client.client import Client
-from p2pchat.errors import UsageError
+from p2pchat.errors import P2PError, UsageError
 from p2pchat.protocol.client.events import (
     Called,
     Calling,
@@ -103,6 +103,10 @@ class Foreground:
             return contact
         raise UsageError("nothing is unread")
 
+    def _no_chat(self, contact: str, error: P2PError) -> None:
+        self.stop_waiting(contact)
+        self._orders.show(error)
+
     def leave(self, contact: str) -> None:
         """Handle the end of the conversation, which perhaps has not begun."""
         self.stop_waiting(contact)
@@ -146,7 +150,9 @@ class Foreground:
                 self._alert(contact, f"{contact} has joined")
                 if self.front is None and self._wanted is None:
                     self.want(contact)
-                    self._orders.give(Open(contact))
+                    self._orders.give(
+                        Open(contact), failed=lambda error: self._no_chat(contact, error)
+                    )
             case ContactLeft(contact):
                 self._left.add(contact)
             case ContactBack(contact):

@@ -75,7 +75,7 @@ def test_nothing_that_leads_here_is_ever_dialled(offered: list[str], ours: list[
 )
 def test_invalid_offers_are_refused(places: list[tuple[str, int]]) -> None:
     """Names, low ports and long lists are not accepted from a contact."""
-    with pytest.raises(ValueError, match="address|port|offered"):
+    with pytest.raises(ValueError, match=r"address|port|offered"):
         Paths(tuple(places))
-    with pytest.raises(ValueError, match="address|port|offered"):
+    with pytest.raises(ValueError, match=r"address|port|offered"):
         Paths((), tuple(places))

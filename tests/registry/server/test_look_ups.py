@@ -48,6 +48,7 @@ class Registry:
         self.service.counters.counts_answers = True
         self.alice = self.online("alice", 4001)
         self.online("bob", 0)
+        self.online("\\u00e9", 4009)  # a name that looks like JSON for another
         self.heard = bytearray()
         ours, theirs = wire(self.loop)
         ours.send_ceiling = limits.send_queue
@@ -109,6 +110,7 @@ SECURE_REQUESTS = [
     frame("SEARCH", '{"username":"alice"x'),
     frame("SEARCH", '{"username":"alice}}'),
     frame("SEARCH", '{"username":7}'),
+    frame("SEARCH", '{"username":"\\u00e9"}'),
     frame("PS_PORT", '{"port":4000}'),
     frame("SEARCH", '{"username":"alice"}').replace(b"20        ", b"020       "),
 ]

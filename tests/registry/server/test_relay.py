@@ -260,3 +260,45 @@ def test_ticket_is_base64_in_json() -> None:
     """As PROTOCOL says of all bytes."""
     payload = json.loads(CIRCUIT.encode(Join(bytes(TICKET_BYTES)))[HEADER_BYTES:])
     assert payload == {"ticket": "AAAAAAAAAAAAAAAAAAAAAA=="}
+
+
+def test_idle_circuit_makes_room_for_another() -> None:
+    """If there are too many, one on which nothing has passed for a minute is closed."""
+    world = World(replace(NO_LIMITS, circuits=2))
+    idle, _ = world.circuit()
+    busy, other = world.circuit(Pair("carol", "dave"))
+    now = world.loop.now
+    assert world.meetings.why_not("erin", now()) is Reason.RELAY_FULL
+    advance(world.loop, 61)
+    busy.say(b"hello")
+    assert other.hears() == b"hello"
+    assert world.meetings.why_not("erin", now()) is None
+    settle(world.loop)
+    assert (idle.closed, busy.closed) == (True, False)
+    world.loop.close()
+
+
+def test_bytes_are_counted_for_the_user_who_sends_them() -> None:
+    """A callee cannot use up what the caller may send."""
+    world = World(replace(NO_LIMITS, relay_bytes_per_day=1000))
+    _, mallory = world.circuit(Pair("alice", "mallory"))
+    mallory.say(bytes(999))
+    mallory.say(bytes(2))
+    assert mallory.closed
+    assert world.meetings.why_not("alice", world.loop.now()) is None
+    assert world.meetings.why_not("mallory", world.loop.now()) is None
+    mallory_again = world.circuit(Pair("alice", "mallory"))[1]
+    mallory_again.say(bytes(900))
+    settle(world.loop)
+    assert mallory_again.closed
+    world.loop.close()
+
+
+def test_circuits_of_a_user_who_is_logged_out_end(world: World) -> None:
+    """Whichever end the user is at; others stay."""
+    ours = world.circuit(), world.circuit(Pair("carol", "alice"))
+    theirs = world.circuit(Pair("carol", "dave"))
+    world.relay.end_those_of("alice")
+    settle(world.loop)
+    assert [end.closed for circuit in ours for end in circuit] == [True] * 4
+    assert [end.closed for end in theirs] == [False, False]
