@@ -242,3 +242,24 @@ def test_remote_registry_cannot_name_local_addresses(machines: Machines, host: s
     error = machines.dial(machines.dialer("p2p://10.0.0.1"))
     assert error is not None
     assert machines.came == ["10.0.0.1"]
+
+
+def test_circuit_is_dialled_at_the_registrys_own_machines_only(machines: Machines) -> None:
+    """They are those of the URL, by its key or the pinned one, and those of the signed list."""
+    machines.up("10.0.0.1")
+    dialer = machines.learn(signed(f"p2p://10.0.0.2#{RIGHT}"))
+    for relay in (f"p2p://10.0.0.1#{RIGHT}", f"p2p://10.0.0.2:7117#{RIGHT}", ""):
+        machine = dialer.machine_at(relay)
+        assert machine is not None, relay
+    for relay in (
+        f"p2p://10.0.0.1#{WRONG}",
+        f"p2p://10.0.0.3#{RIGHT}",
+        "p2p://10.0.0.1",
+        "original://10.0.0.1",
+        "nonsense",
+    ):
+        assert dialer.machine_at(relay) is None, relay
+    without_key = machines.dialer("p2p://10.0.0.1")
+    assert machines.dial(without_key) is None  # trusted on first use, and pinned
+    assert without_key.machine_at(f"p2p://10.0.0.1#{RIGHT}") is not None
+    assert without_key.machine_at(f"p2p://10.0.0.1#{WRONG}") is None
