@@ -15,6 +15,7 @@ from typing import Final
 from p2pchat.app.running_node import running_node
 from p2pchat.app.session import UserSession, open_session
 from p2pchat.app.settings import Settings
+from p2pchat.callbacks import ignore
 from p2pchat.cli.doctor.local_checks import clock, files, profile, versions
 from p2pchat.cli.report import Check, Finding, Report, wrong
 from p2pchat.errors import LinkLost, P2PError, StorageError, TimedOut, Unreachable
@@ -28,7 +29,8 @@ from p2pchat.peer.registry_client.url import RegistryUrl, parse_registry_url
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.orders import GetStatus, Search
 from p2pchat.protocol.client.state import SessionState
-from p2pchat.protocol.messages import Presence
+from p2pchat.protocol.meeting import CAN_MEET
+from p2pchat.protocol.messages import Outcome, Presence
 
 _OUTSIDE: Final = "only a call from outside proves that a NAT or firewall lets contacts in"
 
@@ -100,6 +102,7 @@ class _Checkup:
         """Our own address on the route to the registry."""
         self._offered: Address | None = None
         """The address that contacts are given; port 0 if no node is running."""
+        self._node_is_online = False
 
     @property
     def looks(self) -> dict[str, Check]:
@@ -111,6 +114,7 @@ class _Checkup:
             "login": self._login,
             "heartbeat": self._heartbeat,
             "node": self._node,
+            "circuit": self._circuit,
             "address": self._address,
             "door": self._listener,
         }
@@ -216,6 +220,14 @@ class _Checkup:
             try:
                 seen = self._probes.hello(transient_login)
             except TimedOut as error:
+                if CAN_MEET in transient_login.grant.can:
+                    yield Finding(
+                        "warn",
+                        f"heartbeat: by TCP; by UDP to {transient_login.heartbeats} {error.what}",
+                        "a firewall blocks UDP",
+                        "nothing need be done; a lost connection is noticed later without UDP",
+                    )
+                    return
                 yield Finding(
                     "wrong",
                     f"heartbeat: by UDP to {transient_login.heartbeats} {error.what}",
@@ -244,6 +256,7 @@ class _Checkup:
                 )
                 return
             yield Finding("ok", f"node: online as {status.username}")
+            self._node_is_online = True
             try:
                 found = running.ask(Search(self._me, quietly=True), self._timeout)
             except LinkLost:
@@ -251,6 +264,27 @@ class _Checkup:
             if found.presence is Presence.ONLINE:
                 host = with_zone_of(found.host, self._local_host)
                 self._offered = Address(host, found.port)
+
+    def _circuit(self) -> Iterator[Finding]:
+        """Let the registry join us with our own node."""
+        if self._credentials is None or self._me is None or not self._node_is_online:
+            yield Finding("skip", "circuit: not tried; it needs your running node at the other end")
+            return
+        met = self._us.registry_commands.meet(self._me, self._credentials)
+        if met is None or met.outcome is not Outcome.OK:
+            why = "it is older" if met is None or met.reason is None else met.reason.value
+            yield Finding(
+                "warn",
+                f"circuit: the registry joins nobody ({why})",
+                "contacts can call you only if they can dial you",
+                "forward a port, and choose it: p2p login --peer-port PORT",
+            )
+            return
+        took = self._probes.circuit(self._us.dialer(ignore), self._me, met)
+        yield Finding(
+            "ok",
+            f"circuit: the registry joins you with whom you cannot dial, in {took * 1e3:.0f} ms",
+        )
 
     def _address(self) -> Iterator[Finding]:
         offered = self._offered

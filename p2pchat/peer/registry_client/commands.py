@@ -18,6 +18,7 @@ from p2pchat.peer.registry_client.client import RegistryClient
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.protocol.address import Address
+from p2pchat.protocol.meeting import CAN_MEET, Meet, MeetResult
 from p2pchat.protocol.messages import (
     AnnouncePort,
     ChangePassword,
@@ -97,6 +98,16 @@ class RegistryCommands:
                 self._log_in(client, credentials)
             answer = self._ask(client, Search(username))
             assert isinstance(answer, SearchResult)
+            return answer
+
+    def meet(self, username: str, credentials: Credentials) -> MeetResult | None:
+        """Ask for a circuit with a user; return None if the registry knows of none."""
+        with self._connected() as client:
+            grant = self._log_in(client, credentials)
+            if grant is None or CAN_MEET not in grant.can:
+                return None
+            answer = self._ask(client, Meet(username))
+            assert isinstance(answer, MeetResult)
             return answer
 
     def change_password(self, credentials: Credentials, old: str, new: str) -> None:

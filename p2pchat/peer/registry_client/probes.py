@@ -14,9 +14,12 @@ from p2pchat.net.tls.certificates import client_context
 from p2pchat.net.tls.engine import CertificateNotTrusted, Engine, StandardEngine
 from p2pchat.net.tls.transport import TlsTransport
 from p2pchat.net.transport import Wire
+from p2pchat.peer.registry_client.circuits import Circuits
 from p2pchat.peer.registry_client.commands import TransientLogin
+from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.heartbeat import Heartbeat, sealed_hellos
 from p2pchat.protocol.address import Address
+from p2pchat.protocol.meeting import MeetResult
 from p2pchat.protocol.secure import ALPN
 
 _HELLO_INTERVAL: Final = 0.5  # a datagram may be lost
@@ -93,6 +96,20 @@ class Probes:
         finally:
             if heartbeat is not None:
                 heartbeat.close()
+
+    def circuit(self, dialer: RegistryDialer, username: str, met: MeetResult) -> float:
+        """Open a circuit with a ticket, and close it; return the seconds until it was open.
+
+        Raise Unreachable, NotTrusted.
+        """
+        begun = self._loop.now()
+
+        def dial(then: Callable[[Wire], None], failed: OnFailed) -> None:
+            circuits = Circuits(self._loop, dialer)
+            circuits.dial(username, met.ticket, met.relay, then, failed)
+
+        self._loop.wait_for(dial, self._timeout).close()
+        return self._loop.now() - begun
 
     def check_inbound(self, at: Address, host: str) -> Address:
         """Listen at `at` and return the address at which a connection to `host` arrived.
