@@ -151,8 +151,8 @@ def test_new_key_published_by_the_registry_is_offered(world: World) -> None:
     assert alice.node.contacts.other_number("bob")
 
 
-def test_impostor_at_a_contacts_address_is_refused(world: World) -> None:
-    """If another node answers at the contact's address, the call fails and no key is planted."""
+def _impostor(world: World) -> tuple[Person, Person, Person]:
+    """Return alice, bob, whom she knows, and mallory, who answers at his address."""
     alice, bob = friends(world)
     mallory = world.person("mallory", C)
     bobs, mallorys = bob.node.address, mallory.node.address
@@ -162,6 +162,12 @@ def test_impostor_at_a_contacts_address_is_refused(world: World) -> None:
     for left, _ in world.internet.wires:
         if {left.local.host, left.remote.host} == {A, B}:
             left.cut()
+    return alice, bob, mallory
+
+
+def test_impostor_at_a_contacts_address_is_refused(world: World) -> None:
+    """If another node answers at the contact's address, the call fails and no key is planted."""
+    alice, _, _ = _impostor(world)
     world.cannot_meet("bob")
     alice.told()
     alice.node.call("bob")
@@ -174,15 +180,7 @@ def test_impostor_at_a_contacts_address_is_refused(world: World) -> None:
 
 def test_impostor_at_a_contacts_address_does_not_keep_us_from_the_contact(world: World) -> None:
     """The contact is met at the registry, and the impostor gets no call."""
-    alice, bob = friends(world)
-    mallory = world.person("mallory", C)
-    bobs, mallorys = bob.node.address, mallory.node.address
-    assert bobs is not None
-    assert mallorys is not None
-    world.internet.listeners[bobs] = world.internet.listeners[mallorys]
-    for left, _ in world.internet.wires:
-        if {left.local.host, left.remote.host} == {A, B}:
-            left.cut()
+    alice, bob, mallory = _impostor(world)
     alice.node.call("bob")
     world.advance(1)
     bob.told()
