@@ -41,7 +41,10 @@ def socket_name(address: Address) -> tuple[str, int] | tuple[str, int, int, int]
     host, has_zone, zone = address.host.partition("%")
     if not has_zone:
         return address
-    index = int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
+    try:
+        index = int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
+    except ValueError as error:
+        raise OSError(f"{zone!r} is no network of this machine") from error
     return host, address.port, 0, index
 
 
@@ -93,6 +96,12 @@ def is_loopback(host: str) -> bool:
     return ipaddress.ip_address(host).is_loopback
 
 
+def plain_host(host: str) -> str:
+    """Return the usual spelling of an IP address, IPv4 inside IPv6 as IPv4, without a zone."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
 class Kind(Enum):
     """Where an IP address has a meaning."""
 
@@ -115,6 +124,8 @@ def kind_of(host: str) -> Kind:
             return kind_of(str(inner))
     if leads_here(host) or address.is_reserved or host.startswith("0."):
         return Kind.NOWHERE
+    if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
+        return Kind.NOWHERE  # no longer used (RFC 3879)
     if any(address in network for network in _PRIVATE):
         return Kind.PRIVATE
     if address in _OF_A_CARRIER:

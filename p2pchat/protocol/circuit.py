@@ -3,6 +3,7 @@
 After JOINED, the bytes of each end are passed to the other as they are (PROTOCOL, "Circuit").
 """
 
+import ipaddress
 from typing import Final
 
 from p2pchat.protocol.dialects import Dialect
@@ -36,6 +37,7 @@ class Joined(Message, frozen=True):
     port: int
 
     def __post_init__(self) -> None:
+        ipaddress.ip_address(self.host)
         check_port(self.port)
 
 

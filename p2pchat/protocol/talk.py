@@ -132,6 +132,8 @@ class Paths(Message, frozen=True):
             if len(places) > MOST_PATHS:
                 raise ValueError(f"at most {MOST_PATHS} addresses can be offered")
             for host, port in places:
+                if "%" in host:
+                    raise ValueError("a zone means nothing to another machine")
                 ipaddress.ip_address(host)
                 if not _LOWEST_PORT <= port < 65536:
                     raise ValueError(f"{port} is not a port that may be offered")

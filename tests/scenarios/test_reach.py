@@ -1,11 +1,16 @@
 """Two people connect although neither can be dialled: the registry joins their connections."""
 
+from typing import Any
+
 import pytest
 
+from p2pchat.peer.calls.direct_paths import DirectPaths
+from p2pchat.peer.chat.upgrade import Rounds
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import (
     ChatStarted,
     ContactBack,
+    ContactLeft,
     ContactLost,
     Delivered,
     PathChanged,
@@ -221,3 +226,55 @@ def test_circuit_that_ends_during_the_trial(world: World) -> None:
     alice.node.say("bob", "two")
     world.advance(70)
     assert _texts(bob) == ["one", "two"]
+
+
+def test_whether_the_conversation_is_open_survives_the_move(world: World) -> None:
+    """A contact who leaves on the circuit and returns after the move is reported each time."""
+    world.internet.punchable = False
+    alice, bob = _talk(world, "5.5.5.2", "5.5.5.3")
+    world.advance(2)
+    alice.node.leave("bob")
+    world.advance(2)
+    assert [type(e) for e in bob.told()][-1] is ContactLeft
+    world.internet.punchable = True
+    world.advance(40)
+    assert _path(bob, "alice") is LinkPath.PUNCHED
+    bob.told()
+    alice.node.call("bob")
+    world.advance(2)
+    assert ContactBack("alice") in bob.told()
+
+
+def test_contact_that_begins_trials_without_end(world: World, monkeypatch: Any) -> None:
+    """The responder keeps the pauses, too, so that nobody can have it dial for ever."""
+    world.internet.punchable = False
+    monkeypatch.setattr(Rounds, "wait", lambda *_: 0.0)  # a contact who keeps none
+    begun: list[float] = []
+    try_all = DirectPaths.try_all
+
+    def counted(self: DirectPaths, *args: Any, is_initiator: bool) -> Any:
+        if not is_initiator:
+            begun.append(world.loop.now())
+        return try_all(self, *args, is_initiator=is_initiator)
+
+    monkeypatch.setattr(DirectPaths, "try_all", counted)
+    _talk(world, "5.5.5.2", "5.5.5.3")
+    world.advance(900)
+    assert 2 <= len(begun) <= 5
+    assert begun[1] - begun[0] >= 20
+
+
+def test_direct_link_that_does_not_last_is_not_tried_again_at_once(world: World) -> None:
+    """A path that breaks after each move costs a few reconnections, not one every second."""
+    alice, bob = _talk(world, "5.5.5.2", "5.5.5.3")
+    world.advance(3)
+    for _ in range(300):
+        for left, right in world.internet.wires:
+            if REGISTRY not in {left.remote.host, right.remote.host}:
+                left.cut()
+        world.advance(1)
+    paths = [e.path for e in alice.all_events if isinstance(e, PathChanged)]
+    assert paths.count(LinkPath.PUNCHED) <= 4
+    alice.node.say("bob", "still whole")
+    world.advance(5)
+    assert _texts(bob)[-1] == "still whole"

@@ -10,10 +10,11 @@ from functools import partial
 from typing import Final
 
 from p2pchat.errors import P2PError
-from p2pchat.net.address import Kind, is_ip, kind_of
+from p2pchat.net.address import Kind, is_ip, kind_of, plain_host
 from p2pchat.net.endpoints import Closable, Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
+from p2pchat.net.rate_limit import group_of
 from p2pchat.net.transport import Wire
 from p2pchat.peer.calls.peer_links import SecureLinks
 from p2pchat.protocol.address import Address
@@ -21,6 +22,10 @@ from p2pchat.protocol.talk import MOST_PATHS, Paths
 
 _AGAIN: Final = 0.1
 """Seconds after which a refused address is dialled again: the other end may listen by then."""
+
+_MOST_SHAKING: Final = 16
+_MOST_OF_ONE: Final = 4
+"""Handshakes under way at Q, from all and from one address or IPv6 network."""
 
 _RESPONDER_LATER: Final = 0.5
 """Seconds by which the responder's ordinary dials follow the initiator's."""
@@ -31,9 +36,10 @@ def dialable(places: Iterable[tuple[str, int]], ours: Iterable[str]) -> list[Add
 
     Those of private networks only if we are in one of that kind, and never our own.
     """
-    own = set(ours)
+    own = set(map(plain_host, ours))
     allowed = {Kind.GLOBAL, *map(kind_of, own)} - {Kind.NOWHERE}
-    return [Address(h, p) for h, p in places if h not in own and kind_of(h) in allowed]
+    offered = dict.fromkeys((plain_host(host), port) for host, port in places)
+    return [Address(h, p) for h, p in offered if h not in own and kind_of(h) in allowed]
 
 
 OnDirectLink = Callable[[Link, bytes | None, bool], None]
@@ -107,6 +113,7 @@ class _Trial:
         self._is_initiator = is_initiator
         self._open = True
         self._parts: list[Closable] = []  # listeners, dials and handshakes
+        self._shaking: dict[Wire, str] = {}  # at Q, each with the group of its remote
         self._timers: set[Timer] = set()
 
     def close(self) -> None:
@@ -144,19 +151,29 @@ class _Trial:
         self._later(seconds, partial(self._dial, address))
 
     def _dial(self, address: Address) -> None:
-        then = partial(self._linked, False)  # bound by position
-        self._parts.append(self._links.dial(address, _DIAL_TIMEOUT, then, _ignored))
+        def linked(link: Link, key: bytes | None) -> None:
+            self._then(link, key, False)
+
+        self._parts.append(self._links.dial(address, _DIAL_TIMEOUT, linked, _ignored))
 
     def _punched(self, wire: Wire) -> None:
         """Shake hands on a connection of Q: the initiator is TLS client, whoever has dialled."""
-        if not self._open:
+        group, groups = group_of(wire.origin), list(self._shaking.values())
+        is_too_much = len(groups) >= _MOST_SHAKING or groups.count(group) >= _MOST_OF_ONE
+        if not self._open or is_too_much or wire.local == wire.remote:
             wire.abort()
             return
+        self._shaking[wire] = group
         shake = self._links.shake_as_dialler if self._is_initiator else self._links.take
-        self._parts.append(shake(wire, partial(self._linked, True), _ignored))
 
-    def _linked(self, punched: bool, link: Link, key: bytes | None) -> None:
-        self._then(link, key, punched)
+        def linked(link: Link, key: bytes | None) -> None:
+            self._shaking.pop(wire, None)
+            self._then(link, key, True)
+
+        def failed(_: P2PError) -> None:
+            self._shaking.pop(wire, None)
+
+        self._parts.append(shake(wire, linked, failed))
 
     def _later(self, seconds: float, callback: Callable[[], None]) -> None:
         if self._open:

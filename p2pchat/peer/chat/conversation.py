@@ -220,8 +220,10 @@ class Conversation:
         self._reconnector.give_up()
         self._drop_link()
         self.security = security
-        self.place.fill(link, dialled=dialled)
+        self.place.fill(link)
+        self._here = self._new_here()
         self._use(link, dialled=dialled)
+        self.place.improve(dialled=dialled)
         if self.wished:
             self._begin_to_talk()
         else:
@@ -235,14 +237,12 @@ class Conversation:
         self.session.flush()
         self.session.link_down()
         self._use(link, dialled=dialled)
-        if self.wished:
-            self._here.say(link, here=True)
+        self._here.repeat(link, here=self.wished)
 
     def _use(self, link: Link, *, dialled: bool) -> None:
         link.on_message = self._received
         link.on_closed = self._lost
         link.on_drained = self._has_room_again
-        self._here = self._new_here()
         self.session.link_up(link)
         self._away_status.linked(link)
         self.intake.attach(link)

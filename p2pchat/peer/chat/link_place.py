@@ -1,7 +1,7 @@
 """The present link of a conversation, and its move from a circuit to a direct one."""
 
+import math
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 from p2pchat.callbacks import ignore
@@ -10,14 +10,20 @@ from p2pchat.net.link import Link
 from p2pchat.peer.calls.calls import IncomingCall
 from p2pchat.peer.calls.direct_paths import DirectPaths
 from p2pchat.peer.chat.link_path import PathReport, path_of
-from p2pchat.peer.chat.upgrade import Upgrade
+from p2pchat.peer.chat.upgrade import Rounds, Upgrade
 from p2pchat.protocol.client.events import Event
 from p2pchat.protocol.client.state import LinkPath
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatRequest, Go, Paths
 
 _AFTER_MOVE: Final = 2.0
-"""Seconds after which the link that was left is closed: the contact leaves it, too."""
+_AFTER_BEING_MOVED: Final = 10.0
+"""Seconds after which the link that was left is closed, by the end that has called on the new one
+and by the other one, whose answer may be late.
+"""
+
+_LASTING: Final = 60.0
+"""Seconds after which a direct link has proved itself."""
 
 
 class LinkPlace:
@@ -45,34 +51,48 @@ class LinkPlace:
         self._on_move = on_move
         self._report = PathReport(contact, on_event)
         self._upgrade: Upgrade | None = None
+        self._rounds = Rounds()
+        self._moved_at = math.inf
+        self._left: Link | None = None
         self.link: Link | None = None
         """The link, if there is one."""
         self.path = LinkPath.DIRECT
         """How it runs."""
 
-    def fill(self, link: Link, *, dialled: bool) -> None:
-        """Note a new link; look for a better one if it is a circuit."""
+    def fill(self, link: Link) -> None:
+        """Note a new link."""
         self._note(link, path_of(link))
-        if link.relayed:
+
+    def improve(self, *, dialled: bool) -> None:
+        """Look for a better link if the present one is a circuit."""
+        link = self.link
+        if link is not None and link.relayed:
             self._upgrade = Upgrade(
                 self._loop,
                 self._direct,
                 link,
                 self._key,
                 self._request,
+                rounds=self._rounds,
                 is_initiator=dialled,
-                on_moved=partial(self._move, dialled=dialled),
+                on_moved=self._move,
             )
             self._upgrade.begin()
 
     def clear(self) -> Link | None:
         """Note that there is no link any more; return the last one."""
         link, self.link = self.link, None
+        if self._loop.now() - self._moved_at >= _LASTING:
+            self._rounds.reset()
+        self._moved_at = math.inf
         self.stay()
         return link
 
     def stay(self) -> None:
-        """Look for no better link any more."""
+        """Look for no better link any more, and leave none half open."""
+        if self._left is not None:
+            self._left.close()
+            self._left = None
         if self._upgrade is not None:
             self._upgrade.close()
             self._upgrade = None
@@ -97,15 +117,16 @@ class LinkPlace:
         call.accept()
         if self._upgrade is not None:
             self._upgrade.moved()
-        self._move(call.link, punched=False, dialled=False)
+        self._move(call.link, False, False)
 
-    def _move(self, link: Link, punched: bool, *, dialled: bool) -> None:
-        old = self.link
+    def _move(self, link: Link, punched: bool, asked: bool) -> None:
+        old = self._left = self.link
         if old is not None:
             old.on_message = old.on_closed = ignore
-            self._loop.call_later(_AFTER_MOVE, old.close)
+            self._loop.call_later(_AFTER_MOVE if asked else _AFTER_BEING_MOVED, old.close)
+        self._moved_at = self._loop.now()
         self._note(link, path_of(link, punched=punched))
-        self._on_move(link, dialled)
+        self._on_move(link, asked)
 
     def _note(self, link: Link, path: LinkPath) -> None:
         self.link, self.path = link, path

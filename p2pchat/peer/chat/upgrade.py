@@ -5,6 +5,7 @@ One of the two ends, the initiator, begins, and decides which link is used. Know
 conversation moves to the link that is passed to it.
 """
 
+import math
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
@@ -21,10 +22,46 @@ from p2pchat.protocol.talk import ChatReply, ChatRequest, Go, Paths, Reply
 _OFFER_TIMEOUT: Final = 10.0
 _TRYING: Final = 8.0
 _REPLY_TIMEOUT: Final = 8.0
+_TOLERANCE: Final = 0.8
 _AFTERGLOW: Final = 1.0
 """Seconds for which what is left of a trial stays open after the move."""
 
 _PAUSES: Final = (30.0, 120.0, 600.0)
+_MOST_WAITING: Final = 4
+"""Links on which the initiator may still call."""
+
+
+class Rounds:
+    """When a contact and we may try again; kept over the circuits of a conversation.
+
+    The first trial is due at once, then there are pauses. A contact who begins trials must keep
+    them, too, so that it cannot have us dial without end.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._last = -math.inf
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until the next trial is due."""
+        if not self._count:
+            return 0.0
+        return max(0.0, self._last + _PAUSES[min(self._count, len(_PAUSES)) - 1] - now)
+
+    def is_due(self, now: float) -> bool:
+        """Return whether a trial that the contact begins is due, as its clock may run faster."""
+        if not self._count:
+            return True
+        return now - self._last >= _PAUSES[min(self._count, len(_PAUSES)) - 1] * _TOLERANCE
+
+    def note(self, now: float) -> None:
+        """Note that a trial begins."""
+        self._count += 1
+        self._last = now
+
+    def reset(self) -> None:
+        """Note that a direct link has lasted."""
+        self._count = 0
 
 
 class _State(Enum):
@@ -42,10 +79,11 @@ class _State(Enum):
 
 
 class Upgrade:
-    """The upgrade of one circuit, from `begin` until `close` or `on_moved(link, punched)`.
+    """The upgrade of one circuit, from `begin` until `close` or `on_moved`.
 
-    `request` is the call that takes the place of this link; the contact must prove `key`. Pass
-    PATHS and GO to `hear`.
+    `on_moved(link, punched, asked)` receives the direct link, whether it comes from the port of the
+    circuit, and whether we have called on it. `request` is the call that takes the place of this
+    link; the contact must prove `key`. Pass PATHS and GO to `hear`.
     """
 
     def __init__(
@@ -56,14 +94,16 @@ class Upgrade:
         key: bytes,
         request: ChatRequest,
         *,
+        rounds: Rounds,
         is_initiator: bool,
-        on_moved: Callable[[Link, bool], None],
+        on_moved: Callable[[Link, bool, bool], None],
     ) -> None:
         self._loop = loop
         self._paths = paths
         self._circuit = circuit
         self._key = key
         self._request = request
+        self._rounds = rounds
         self._is_initiator = is_initiator
         self._on_moved = on_moved
         self._state = _State.IDLE
@@ -71,8 +111,8 @@ class Upgrade:
         self._trial: Closable | None = None
         self._theirs = Paths()
         self._asked: Link | None = None  # on which we have sent our call
+        self._waiting: list[Link] = []  # on which the initiator may call
         self._offered_at = 0.0
-        self._rounds = 0
 
     @property
     def has_decided(self) -> bool:
@@ -80,8 +120,14 @@ class Upgrade:
         return self._is_initiator and (self._asked is not None or self._state is _State.MOVED)
 
     def begin(self) -> None:
-        """Offer our paths, if we are the initiator."""
-        if self._is_initiator and self._state in {_State.IDLE, _State.FAILED}:
+        """Offer our paths, if we are the initiator, as soon as the next round is due."""
+        if not self._is_initiator or self._state not in {_State.IDLE, _State.FAILED}:
+            return
+        wait = self._rounds.wait(self._loop.now())
+        if wait:
+            self._stop_timer()
+            self._timer = self._loop.call_later(wait, self.begin)
+        else:
             self._offered_at = self._loop.now()
             self._circuit.send(self._paths.offer(self._circuit))
             self._enter(_State.OFFERED, _OFFER_TIMEOUT)
@@ -91,17 +137,23 @@ class Upgrade:
         if isinstance(message, Paths):
             if self._is_initiator:
                 self._answered(message)
-            elif self._state in {_State.IDLE, _State.READY, _State.FAILED}:
+            elif self._may_answer:
                 self._theirs = message
                 self._circuit.send(self._paths.offer(self._circuit))
                 self._enter(_State.READY, _OFFER_TIMEOUT)
         elif self._state is _State.READY and not self._is_initiator:
             self._try()
 
+    @property
+    def _may_answer(self) -> bool:
+        is_at_rest = self._state in {_State.IDLE, _State.FAILED}
+        return is_at_rest and self._rounds.is_due(self._loop.now())
+
     def close(self) -> None:
         """End the upgrade: the circuit or the conversation has ended."""
         self._stop_timer()
         self._drop_trial()
+        self._drop_links()
         self._state = _State.OVER
 
     def moved(self) -> None:
@@ -123,6 +175,7 @@ class Upgrade:
         self._timer = self._loop.call_later(round_trip / 2, self._try)
 
     def _try(self) -> None:
+        self._rounds.note(self._loop.now())
         self._enter(_State.TRYING, _TRYING)
         self._trial = self._paths.try_all(
             self._circuit, self._theirs, self._linked, is_initiator=self._is_initiator
@@ -133,11 +186,13 @@ class Upgrade:
         may_ask = self._is_initiator or not punched
         if self._state is not _State.TRYING or key != self._key:
             _drop(link)
-        elif not may_ask:
+        elif not may_ask and len(self._waiting) < _MOST_WAITING:
+            self._waiting.append(link)
             link.on_message = lambda message: self._called(link, message)
             link.on_closed = ignore
             link.expect(_REPLY_TIMEOUT, "no call came")
-        elif self._asked is None:
+        elif may_ask and self._asked is None:
+            self._enter(_State.TRYING, _REPLY_TIMEOUT)
             self._asked = link
             link.on_message = lambda message: self._replied(link, punched, message)
             link.on_closed = lambda _: self._refused(link)
@@ -154,7 +209,8 @@ class Upgrade:
             return
         link.relax()
         link.send(ChatReply(Reply.ACCEPT))
-        self._move(link, punched=True)
+        self._waiting.remove(link)
+        self._move(link, punched=True, asked=False)
 
     def _replied(self, link: Link, punched: bool, message: Message) -> None:
         if not isinstance(message, ChatReply) or message.reply is not Reply.ACCEPT:
@@ -162,7 +218,8 @@ class Upgrade:
             self._refused(link)
         elif self._state is _State.TRYING:
             link.relax()
-            self._move(link, punched=punched)
+            self._asked = None
+            self._move(link, punched=punched, asked=True)
         else:
             _drop(link)
 
@@ -170,21 +227,17 @@ class Upgrade:
         if self._asked is link:
             self._asked = None
 
-    def _move(self, link: Link, *, punched: bool) -> None:
+    def _move(self, link: Link, *, punched: bool, asked: bool) -> None:
         self.moved()
-        self._on_moved(link, punched)
+        self._on_moved(link, punched, asked)
 
     def _fail(self) -> None:
         """Stay on the circuit; the initiator tries again later."""
         self._drop_trial()
-        if self._asked is not None:
-            _drop(self._asked)
-            self._asked = None
+        self._drop_links()
         self._stop_timer()
         self._state = _State.FAILED
-        if self._is_initiator and self._rounds < len(_PAUSES):
-            self._timer = self._loop.call_later(_PAUSES[self._rounds], self.begin)
-            self._rounds += 1
+        self.begin()
 
     def _enter(self, state: _State, seconds: float) -> None:
         self._stop_timer()
@@ -195,6 +248,15 @@ class Upgrade:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _drop_links(self) -> None:
+        """Drop the links that were not chosen."""
+        links, self._waiting = self._waiting, []
+        if self._asked is not None:
+            links.append(self._asked)
+            self._asked = None
+        for link in links:
+            _drop(link)
 
     def _drop_trial(self) -> None:
         if self._trial is not None:

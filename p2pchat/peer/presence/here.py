@@ -12,7 +12,7 @@ from p2pchat.protocol.talk import Here
 
 
 class HereStatus:
-    """The status of both ends of one link; a new link needs a new one.
+    """The status of both ends of one link; a new link needs a new one, or `repeat`.
 
     `tell(here)` is called when the contact has closed the conversation or opened it again.
     """
@@ -31,6 +31,11 @@ class HereStatus:
         if here or self._ours:
             self._ours = here
             link.send(Here(here=here))
+
+    def repeat(self, link: Link, *, here: bool) -> None:
+        """Report on a link that takes the place of another one; the contact's status stays."""
+        self._ours = here
+        link.send(Here(here=here))
 
     def hear(self, message: Here) -> None:
         """Handle the contact's message."""

@@ -38,6 +38,7 @@ from p2pchat.protocol.talk import MOST_PATHS, Paths
         ("64:ff9b::7f00:1", Kind.NOWHERE),
         ("64:ff9b::a00:1", Kind.PRIVATE),
         ("2002:7f00:1::", Kind.NOWHERE),
+        ("fec0::1", Kind.NOWHERE),
     ],
 )
 def test_kind_of_an_address(host: str, kind: Kind) -> None:
@@ -55,6 +56,12 @@ def test_private_addresses_are_dialled_from_their_own_kind_only() -> None:
     assert dialable([("5.5.5.9", 1)], ["5.5.5.9"]) == []
 
 
+def test_own_addresses_are_recognised_in_every_spelling() -> None:
+    """Our own machine is not dialled, however its address is written."""
+    offers = [("::ffff:5.5.5.2", 5000), ("2A00::5", 5000), ("2a00:0::5", 5000), ("2a00::6", 5000)]
+    assert dialable(offers, ["5.5.5.2", "2a00::5"]) == [Address("2a00::6", 5000)]
+
+
 @given(st.lists(st.ip_addresses().map(str), max_size=20), st.lists(st.ip_addresses().map(str)))
 def test_nothing_that_leads_here_is_ever_dialled(offered: list[str], ours: list[str]) -> None:
     """Whatever is offered, and whatever our addresses are."""
@@ -68,6 +75,8 @@ def test_nothing_that_leads_here_is_ever_dialled(offered: list[str], ours: list[
     "places",
     [
         [("bob.example", 5000)],
+        [("2a00::1%eth0", 5000)],
+        [("2a00::1%a\0b", 5000)],
         [("5.5.5.5", 22)],
         [("5.5.5.5", 65536)],
         [("5.5.5.5", 5000 + n) for n in range(MOST_PATHS + 1)],
@@ -75,7 +84,7 @@ def test_nothing_that_leads_here_is_ever_dialled(offered: list[str], ours: list[
 )
 def test_invalid_offers_are_refused(places: list[tuple[str, int]]) -> None:
     """Names, low ports and long lists are not accepted from a contact."""
-    with pytest.raises(ValueError, match=r"address|port|offered"):
+    with pytest.raises(ValueError, match=r"address|port|offered|zone"):
         Paths(tuple(places))
-    with pytest.raises(ValueError, match=r"address|port|offered"):
+    with pytest.raises(ValueError, match=r"address|port|offered|zone"):
         Paths((), tuple(places))

@@ -302,3 +302,9 @@ def test_circuits_of_a_user_who_is_logged_out_end(world: World) -> None:
     settle(world.loop)
     assert [end.closed for circuit in ours for end in circuit] == [True] * 4
     assert [end.closed for end in theirs] == [False, False]
+
+
+def test_joined_names_an_ip_address() -> None:
+    """A registry cannot have a client take anything else for its address."""
+    with pytest.raises(ValueError, match="evil"):
+        Joined("evil", 4000)
