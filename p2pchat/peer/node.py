@@ -123,7 +123,8 @@ class Node:
         circuits = Circuits(loop, dialer)
         self._met_callers = MetCallers(loop, self.contacts, circuits, self._server.take)
         direct = DirectPaths(loop, network, links, self._listen_port)
-        ways = Ways(loop, links, circuits, self.registry.meet, direct)
+        may_dial = self.registry.may_send_to
+        ways = Ways(loop, links, circuits, self.registry.meet, direct, may_dial=may_dial)
         self.conversations = self._make_conversations(loop, ways, limits, rng)
         secure = SecureService(self.conversations)
         self._services: tuple[ChatService, ...] = (self._clear, secure)
@@ -163,7 +164,6 @@ class Node:
             ways,
             self.registry.search,
             self.registry.watch,
-            self.registry.may_send_to,
             self.do_not_disturb,
             on_event=self._tell,
             on_room=self._has_changed,

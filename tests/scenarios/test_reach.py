@@ -93,6 +93,17 @@ def test_direct_link_is_used_where_there_is_one(secure_world: World) -> None:
     assert bob.node.conversations.links["alice"].startswith(f"direct lan at {A}:")
 
 
+def test_person_on_the_registrys_machine_is_called(secure_world: World) -> None:
+    """Bob logs in by localhost, so that the registry can give only an address of loopback."""
+    world = secure_world
+    alice, bob = _talk(world, A, "127.0.0.1")
+    world.settle()
+    alice.node.say("bob", "hello")
+    world.settle()
+    assert _texts(bob) == ["hello"]
+    assert _path(alice, "bob") is LinkPath.RELAYED
+
+
 def test_reachable_person_does_not_turn_away_the_other(secure_world: World) -> None:
     """Alice has a line for bob, who cannot be dialled; his call is not turned away for hers."""
     world = secure_world

@@ -12,7 +12,6 @@ from p2pchat.errors import (
     OnFailed,
     P2PError,
     TimedOut,
-    Unreachable,
 )
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
@@ -20,7 +19,6 @@ from p2pchat.peer.calls.peer_links import PeerLinks
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatReply, ChatRequest, Reply
-from p2pchat.protocol.text import excerpt
 
 DIAL_TIMEOUT: Final = 10.0
 REPLY_TIMEOUT: Final = 120.0
@@ -144,15 +142,6 @@ def in_clear_though_known(contact: str) -> NotTrusted:
     return NotTrusted(
         f"{contact} may not chat in clear: you know {contact}'s key",
         likely="it is probably someone else: in clear, anyone can claim any name",
-    )
-
-
-def wrong_address(contact: str, host: str) -> Unreachable:
-    """Return the error for an address of a contact that we refuse to dial."""
-    return Unreachable(
-        f"the registry gives a forbidden address for {contact}: {excerpt(host)}",
-        likely="it is not an IP address or one of this machine; the registry is broken or lying",
-        advice="tell its operator",
     )
 
 

@@ -1,8 +1,8 @@
 """The ways to a contact's program: by its address, and through the registry. The first one wins.
 
-Way 1 dials the address that the registry gives. Way 2 begins a fifth of a second later: the
-registry joins a connection of ours with one of the contact's. Whichever first proves the contact's
-key is used; the other is closed. Knows neither chats nor calls.
+Way 1 dials the address that the registry gives, if it may be dialled. Way 2 begins a fifth of a
+second later: the registry joins a connection of ours with one of the contact's. Whichever first
+proves the contact's key is used; the other is closed. Knows neither chats nor calls.
 """
 
 from collections.abc import Callable
@@ -23,6 +23,7 @@ from p2pchat.peer.store.identity import impostor
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.meeting import MeetResult
 from p2pchat.protocol.messages import Outcome, Reason
+from p2pchat.protocol.text import excerpt
 
 _HEAD_START: Final = 0.2
 """Seconds by which a dial precedes the request for a circuit."""
@@ -34,6 +35,8 @@ MeetUser = Callable[[str, Callable[[MeetResult], None], OnFailed], None]
 
 _CIRCUIT: Final = "through the registry"
 
+_WRONG_ADDRESS: Final = "not dialled: it is no IP address, or one of this machine"
+
 _NO_CIRCUIT: Final = {
     Reason.OFFLINE: "it cannot be met there",
     Reason.RELAY_OFF: "it passes nothing on",
@@ -42,7 +45,11 @@ _NO_CIRCUIT: Final = {
 
 
 class Ways:
-    """Finds links to contacts. `meet(username, then, failed)` asks the registry for a circuit."""
+    """Finds links to contacts.
+
+    `meet(username, then, failed)` asks the registry for a circuit. `may_dial(host)` returns whether
+    to dial a host that the registry gives.
+    """
 
     def __init__(
         self,
@@ -51,6 +58,8 @@ class Ways:
         circuits: Circuits,
         meet: MeetUser,
         direct: DirectPaths,
+        *,
+        may_dial: Callable[[str], bool],
     ) -> None:
         self.direct = direct
         """The ways from a circuit to a direct connection."""
@@ -58,6 +67,7 @@ class Ways:
         self._links = links
         self._circuits = circuits
         self._meet = meet
+        self._may_dial = may_dial
 
     def connect(
         self,
@@ -76,6 +86,9 @@ class Ways:
         race = _Race(self._loop, contact, key, then, failed)
         by_circuit = partial(self._by_circuit, contact)
         if address is None:
+            race.begin(_CIRCUIT, by_circuit)
+        elif not self._may_dial(address.host):
+            race.rule_out(f"at {excerpt(address.host)}", _WRONG_ADDRESS)
             race.begin(_CIRCUIT, by_circuit)
         else:
             race.begin(f"at {address}", partial(self._links.dial, address, DIAL_TIMEOUT))
@@ -162,6 +175,10 @@ class _Race:
         """Begin a way after so many seconds, or as soon as the others have failed."""
         self._begin_next = partial(self.begin, name, begin)
         self._start = self._loop.call_later(seconds, self._begin_next)
+
+    def rule_out(self, name: str, why: str) -> None:
+        """Note why a way is not even begun."""
+        self._errors[name] = Unreachable(why, reason=why)
 
     def close(self) -> None:
         """Abandon all ways; no callback follows."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from p2pchat.errors import NotTrusted, P2PError, UsageError
 from p2pchat.net.loop import Loop
-from p2pchat.peer.calls.calls import IncomingCall, wrong_address
+from p2pchat.peer.calls.calls import IncomingCall
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.pending_requests import PendingRequests
@@ -43,8 +43,7 @@ class Conversations:
     """The conversations of an account at one registry.
 
     `watch(names)` subscribes to these users at the registry, whose updates are passed to `sighted`.
-    `may_send_to(host)` returns whether to dial an address that the registry gives. Methods raise
-    UsageError if the call makes no sense now, and StorageError.
+    Methods raise UsageError if the call makes no sense now, and StorageError.
     """
 
     def __init__(
@@ -56,7 +55,6 @@ class Conversations:
         ways: Ways,
         search: SearchUser,
         watch: Callable[[list[str]], None],
-        may_send_to: Callable[[str], bool],
         do_not_disturb: DoNotDisturb,
         *,
         on_event: Callable[[Event], None],
@@ -71,7 +69,6 @@ class Conversations:
         self._history = history
         self._ways = ways
         self._search = search
-        self._may_send_to = may_send_to
         self._on_event = on_event
         self._on_room = on_room
         self._rng = rng
@@ -321,12 +318,8 @@ class Conversations:
         except P2PError as error:
             one.hold(error)
             return
-        if key != one.key or result.in_clear:
-            return
-        if self._may_send_to(result.host):
+        if key == one.key and not result.in_clear:
             one.at(Address(result.host, result.port), is_news=news)
-        else:
-            one.hold(wrong_address(one.contact, result.host))
 
     def _queue_for(self, contact: str) -> Conversation | Notes | None:
         if contact == self._username:

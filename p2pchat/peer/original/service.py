@@ -12,12 +12,13 @@ from p2pchat.errors import (
     NotTrusted,
     P2PError,
     StorageError,
+    Unreachable,
     UsageError,
 )
 from p2pchat.net.endpoints import Network
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import SEND_HIGH_WATER
-from p2pchat.peer.calls.calls import IncomingCall, in_clear_though_known, wrong_address
+from p2pchat.peer.calls.calls import IncomingCall, in_clear_though_known
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.peer_links import ClearLinks
@@ -31,6 +32,7 @@ from p2pchat.protocol.client.events import Event, Said, TextReceived, Trouble
 from p2pchat.protocol.client.state import ChatState, Security
 from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.protocol.talk import Reply
+from p2pchat.protocol.text import excerpt
 
 _ANY_PORT: Final = 0
 _NO_KEY: Final = b""
@@ -213,6 +215,15 @@ class OriginalService:
         if self._contacts.get(contact).key is not None:
             raise in_clear_though_known(contact)
         if not self._may_send_to(result.host):
-            raise wrong_address(contact, result.host)
+            raise _wrong_address(contact, result.host)
         here = self.server.address or self.server.ensure_open(host, _ANY_PORT, again=False)
         self._calls.call(self._links, contact, Address(result.host, result.port), here.port)
+
+
+def _wrong_address(contact: str, host: str) -> Unreachable:
+    """Return the error for an address of a contact that we refuse to dial."""
+    return Unreachable(
+        f"the registry gives a forbidden address for {contact}: {excerpt(host)}",
+        likely="it is not an IP address or one of this machine; the registry is broken or lying",
+        advice="tell its operator",
+    )

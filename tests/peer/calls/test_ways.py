@@ -48,9 +48,9 @@ class Race:
         self.won: list[Link] = []
         self.errors: list[P2PError] = []
         me: Any = self
-        self.race = Ways(loop, me, me, self.meet, me).connect(
-            "bob", address, KEY, self.won.append, self.errors.append, **how
-        )
+        self.race = Ways(
+            loop, me, me, self.meet, me, may_dial=lambda host: host == PLACE.host
+        ).connect("bob", address, KEY, self.won.append, self.errors.append, **how)
 
     def dial(self, *args: Any) -> Way:
         """Dial an address, or a circuit by its ticket."""
@@ -93,6 +93,20 @@ def test_registry_is_asked_at_once_where_that_is_better(loop: Loop, how: str) ->
         race.dials[0].failed(Unreachable("refused"))
     settle(loop)
     assert len(race.asked) == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "bob.example"])
+def test_address_that_may_not_be_dialled_leaves_the_circuit(loop: Loop, host: str) -> None:
+    """Bob logs in on the registry's own machine, so that it gives an address of loopback."""
+    race = Race(loop, Address(host, 4000))
+    settle(loop)
+    assert (race.dials, len(race.asked)) == ([], 1)
+    race.asked[0].then(MeetResult(Outcome.FAIL, Reason.OFFLINE))
+    (error,) = race.errors
+    assert error.what == (
+        f"cannot reach bob at {host}: not dialled: it is no IP address, or one of this machine;"
+        " through the registry: it cannot be met there"
+    )
 
 
 def test_circuit_wins_and_the_dial_is_abandoned(loop: Loop) -> None:
