@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from p2pchat.app.local_node import whole_node
+from p2pchat.app.node_options import configured
 from p2pchat.app.running_node import lasting_node
 from p2pchat.app.session import UserSession, open_session
 from p2pchat.app.settings import Settings, from_environment
@@ -185,14 +186,15 @@ def _own_node(
     settings: Settings, us: UserSession, username: str, password: str | None, hello: Hello
 ) -> Iterator[ChatClient]:
     """Run the account's node, logged in or waiting for the registry."""
-    credentials = us.credentials(username, password or settings.password)
+    options = configured(settings)
+    credentials = us.credentials(username, password or settings.password, options)
     if not credentials.token and not (password or settings.password):
         raise LoginNeeded(
             f"the password of {username} is needed",
             likely="the account has not logged in on this machine yet",
             advice="pass a password to connect, or run p2p login once",
         )
-    with whole_node(settings, us, credentials) as clients:
+    with whole_node(settings, us, credentials, options) as clients:
         local = LocalClient(us.loop, clients, hello)
         local.on_close = clients.node.stop
         client = ChatClient(local)

@@ -263,6 +263,7 @@ class World:
         *,
         url: RegistryUrl | None = None,
         allow_original: bool = False,
+        relay: bool = True,
         limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
         claims: str = "",
     ) -> Node:
@@ -275,6 +276,7 @@ class World:
             profile=home.profile,
             identity=home.identity,
             allow_original=allow_original,
+            relay=relay,
         )
         node = Node(
             self.loop,

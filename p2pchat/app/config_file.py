@@ -53,6 +53,7 @@ KEYS: Final = (
     Key("allow-original", False, "also accept calls from users of the original system, in clear"),
     Key("keep-days", None, "delete finished lines after so many days", kind=float),
     Key("no-history", False, "keep lines only until they are delivered or seen"),
+    Key("no-relay", False, "never connect through the registry: directly or not at all"),
     Key("plain", False, "plain lines instead of the prompt, also for screen readers"),
     Key("prompt.edit-mode", "emacs", "editing keys", ("emacs", "vi")),
     Key("prompt.theme", "auto", "colours", ("auto", "dark", "light")),

@@ -6,6 +6,7 @@ from random import Random
 
 from p2pchat.app.hook_env import hooks_of
 from p2pchat.app.node_log import logged
+from p2pchat.app.node_options import NodeOptions
 from p2pchat.app.running_node import control_path, hold_place
 from p2pchat.app.session import UserSession
 from p2pchat.app.settings import Settings
@@ -13,7 +14,6 @@ from p2pchat.client.clients import Clients
 from p2pchat.client.listener import NodeListener
 from p2pchat.client.local_client import LocalClient
 from p2pchat.errors import P2PError, StorageError
-from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.chat.overdue import OverdueLines
 from p2pchat.peer.chat.scheduled_delivery import ScheduledDelivery
 from p2pchat.peer.node import Node
@@ -29,11 +29,8 @@ def local_node(
     settings: Settings,
     us: UserSession,
     credentials: Credentials,
+    options: NodeOptions,
     *,
-    peer_host: str | None = None,
-    peer_port: int = 0,
-    limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
-    keep_history: bool = True,
     wait_for_registry: bool = False,
     place: NodeListener | None = None,
     on_give_way: Callable[[], None] | None = None,
@@ -53,10 +50,7 @@ def local_node(
             us,
             credentials,
             clients.on_event,
-            peer_host=peer_host,
-            peer_port=peer_port,
-            limits=limits,
-            keep_history=keep_history,
+            options,
             wait_for_registry=wait_for_registry,
         )
         clients.serve(node)
@@ -71,17 +65,13 @@ def whole_node(
     settings: Settings,
     us: UserSession,
     credentials: Credentials,
+    options: NodeOptions,
     *,
-    keep_days: float | None = None,
-    peer_host: str | None = None,
-    peer_port: int = 0,
-    limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
-    keep_history: bool = True,
     wait_for_registry: bool = True,
 ) -> Iterator[Clients]:
     """Yield the clients of a lasting node, including its periodic work.
 
-    Lines older than `keep_days` are deleted; None keeps all. See `local_node`.
+    Lines older than the options' `keep_days` are deleted. See `local_node`.
     """
     with ExitStack() as stack:
         clients = stack.enter_context(
@@ -89,10 +79,7 @@ def whole_node(
                 settings,
                 us,
                 credentials,
-                peer_host=peer_host,
-                peer_port=peer_port,
-                limits=limits,
-                keep_history=keep_history,
+                options,
                 wait_for_registry=wait_for_registry,
             )
         )
@@ -100,8 +87,9 @@ def whole_node(
         def failed(error: StorageError) -> None:
             clients.on_event(Trouble(error))
 
-        if keep_days is not None:
-            stack.enter_context(closing(Retention(us.loop, us.history, keep_days, failed)))
+        if options.keep_days is not None:
+            retention = Retention(us.loop, us.history, options.keep_days, failed)
+            stack.enter_context(closing(retention))
         stack.enter_context(closing(Indexing(us.loop, us.history, failed)))
         stack.enter_context(closing(OverdueLines(us.loop, us.history, clients.on_event)))
         outbox = clients.node.conversations.outbox
@@ -126,11 +114,8 @@ def make_node(
     us: UserSession,
     credentials: Credentials,
     on_event: Callable[[Event], None],
+    options: NodeOptions,
     *,
-    peer_host: str | None = None,
-    peer_port: int = 0,
-    limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
-    keep_history: bool = True,
     wait_for_registry: bool = False,
 ) -> Node:
     """Create a node that passes its events to the function."""
@@ -146,9 +131,9 @@ def make_node(
         profile=us.profile,
         on_event=on_event,
         rng=Random(),
-        peer_host=peer_host,
-        peer_port=peer_port,
-        limits=limits,
-        keep_history=keep_history,
+        peer_host=options.peer_host,
+        peer_port=options.peer_port,
+        limits=options.limits,
+        keep_history=options.keep_history,
         wait_for_registry=wait_for_registry,
     )

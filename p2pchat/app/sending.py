@@ -240,6 +240,7 @@ def _deliver_ourselves(
 ) -> P2PError | None:
     """Run the node until the texts are delivered, or it gives way to another process."""
     from p2pchat.app.local_node import local_node
+    from p2pchat.app.node_options import configured
     from p2pchat.client.local_client import LocalClient
     from p2pchat.protocol.client.events import Event, LoggedIn, LoginFailed
 
@@ -259,9 +260,10 @@ def _deliver_ourselves(
 
     with ExitStack() as stack:
         stack.callback(place.close)
-        credentials = us.credentials(username, settings.password)
+        options = configured(settings)
+        credentials = us.credentials(username, settings.password, options)
         clients = stack.enter_context(
-            local_node(settings, us, credentials, place=place, on_give_way=give_way)
+            local_node(settings, us, credentials, options, place=place, on_give_way=give_way)
         )
         client = stack.enter_context(closing(LocalClient(us.loop, clients, Hello(follow=True))))
         client.on_event = on_event

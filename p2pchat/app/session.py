@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from p2pchat.app.node_options import NodeOptions
 from p2pchat.app.profile_home import ProfileHome, open_profile_home
 from p2pchat.app.settings import Settings
 from p2pchat.app.terminal import can_confirm, confirm, notify
@@ -41,16 +42,18 @@ class UserSession(ProfileHome):
         self.registry_commands = RegistryCommands(loop, network, self.dialer(_say_first_contact))
 
     def credentials(
-        self, username: str, password: str | None, *, allow_original: bool = False
+        self, username: str, password: str | None, options: NodeOptions | None = None
     ) -> Credentials:
-        """Return the account's credentials for a login."""
+        """Return the account's credentials for a login; `options` are those of its node."""
+        options = options or NodeOptions()
         return Credentials(
             self.url,
             username,
             password,
             profile=self.profile,
             identity=self.identity,
-            allow_original=allow_original,
+            allow_original=options.allow_original,
+            relay=options.relay,
         )
 
     def dialer(self, on_first_use: Callable[[str], None]) -> RegistryDialer:

@@ -194,7 +194,12 @@ def _begin(ctx: click.Context) -> None:
 
 
 def _defaults(ctx: click.Context, name: str) -> dict[str, Any]:
-    """Return the defaults of a command's options as the settings define them."""
+    """Return the defaults of a command's options as the settings define them.
+
+    They are the user's: `p2p serve` has a configuration of its own.
+    """
+    if name == "serve":
+        return {}
     found: Settings = ctx.obj
     command = cli.get_command(ctx, name)
     names = {parameter.name for parameter in command.params} if command is not None else set()

@@ -65,6 +65,11 @@ _OPTIONS: Final = (
         help="Keep lines only until they are delivered or seen.",
     ),
     click.option(
+        "--no-relay",
+        is_flag=True,
+        help="Never connect through the registry: directly or not at all.",
+    ),
+    click.option(
         "--once",
         is_flag=True,
         help="Exit if the registry is unreachable at the start.  [default: wait for it]",
@@ -80,6 +85,7 @@ _NAMES: Final = {
     "hooks",
     "keep_days",
     "no_history",
+    "no_relay",
 }
 
 
@@ -116,32 +122,38 @@ def node_maker(
     hooks: tuple[str, ...],
     keep_days: float | None,
     no_history: bool,
+    no_relay: bool,
     once: bool,
 ) -> "MakeNode":
     """Return a factory for the account's node, which asks for the password if necessary."""
     from p2pchat.app.local_node import whole_node
+    from p2pchat.app.node_options import NodeOptions
     from p2pchat.peer.calls.limits import PeerLimits
     from p2pchat.ui.program.hooks import parse_hooks
 
     settings = replace(settings, hooks={**settings.hooks, **dict(map(_hook, hooks))})
     parse_hooks(settings.hooks)  # report errors before asking for a password
-    limits = limit_option.apply(PeerLimits(), settings_of_limits)
+    node_options = NodeOptions(
+        peer_host=peer_host,
+        peer_port=peer_port,
+        allow_original=allow_original,
+        keep_days=keep_days,
+        keep_history=not no_history,
+        relay=not no_relay,
+        limits=limit_option.apply(PeerLimits(), settings_of_limits),
+    )
     password = options.given_password(settings, password_file)
-    credentials = us.credentials(username, password, allow_original=allow_original)
+    credentials = us.credentials(username, password, node_options)
     if password is None and not credentials.token:
         password = options.get_password(settings, password_file, username, twice=False)
-        credentials = us.credentials(username, password, allow_original=allow_original)
+        credentials = us.credentials(username, password, node_options)
 
     return partial(
         whole_node,
         settings,
         us,
         credentials,
-        peer_host=peer_host,
-        peer_port=peer_port,
-        limits=limits,
-        keep_history=not no_history,
-        keep_days=keep_days,
+        node_options,
         wait_for_registry=not once,
     )
 

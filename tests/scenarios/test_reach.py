@@ -8,7 +8,9 @@ from p2pchat.peer.calls.direct_paths import DirectPaths
 from p2pchat.peer.chat.upgrade import Rounds
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import (
+    CallFailed,
     ChatStarted,
+    ContactAway,
     ContactBack,
     ContactLeft,
     ContactLost,
@@ -91,6 +93,26 @@ def test_direct_link_is_used_where_there_is_one(secure_world: World) -> None:
     assert len(world.server.relay) == 0
     assert not [event for event in alice.all_events if isinstance(event, PathChanged)]
     assert bob.node.conversations.links["alice"].startswith(f"direct lan at {A}:")
+
+
+def test_user_who_refuses_circuits(world: World) -> None:
+    """Neither side gets a circuit; the caller learns why, and a direct link is still used."""
+    alice, bob = world.person("alice", A, relay=False), world.person("bob", B)
+    for caller, callee in ((alice, "bob"), (bob, "alice")):
+        caller.node.call(callee)
+        world.advance(30)
+    whys = [
+        [str(event.error) for event in person.told() if isinstance(event, CallFailed | ContactAway)]
+        for person in (alice, bob)
+    ]
+    assert "through the registry: turned off on this side (no-relay)" in whys[0][0]
+    assert "through the registry: it cannot be met there" in whys[1][0]
+    world.internet.walled = frozenset()
+    alice.node.call("bob")
+    world.settle()
+    bob.node.accept()
+    world.settle()
+    assert _path(alice, "bob") is LinkPath.LAN
 
 
 def test_person_on_the_registrys_machine_is_called(secure_world: World) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from p2pchat.app.local_node import make_node
+from p2pchat.app.node_options import NodeOptions
 from p2pchat.app.registry_process import RunningRegistry
 from p2pchat.app.run import (
     TO_END,
@@ -151,7 +152,7 @@ def _stage() -> Iterator[_Stage]:
 
             def make_clients() -> AbstractContextManager[Clients]:
                 clients = Clients(loop)
-                clients.serve(make_node(us, credentials, clients.on_event))
+                clients.serve(make_node(us, credentials, clients.on_event, NodeOptions()))
                 return nullcontext(clients)
 
             return make_clients

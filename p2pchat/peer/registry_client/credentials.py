@@ -21,6 +21,7 @@ from p2pchat.protocol.proofs import login_statement
 class Credentials:
     """An account and its credentials; `password` None: only the token is used.
 
+    `relay` False: the user neither asks for circuits nor comes to any.
     `wall` returns seconds since the epoch.
     """
 
@@ -33,6 +34,7 @@ class Credentials:
         profile: Profile,
         identity: Identity,
         allow_original: bool = False,
+        relay: bool = True,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._wall = wall
@@ -40,6 +42,7 @@ class Credentials:
         self.username = username
         self.identity = identity
         self.allow_original = allow_original
+        self.relay = relay
         self._password = password
         self._sent_token = ""
         self._profile = profile
@@ -74,7 +77,7 @@ class Credentials:
             "proof": self.identity.sign(statement),
             "at": at,
             "vouched_by": pinned_key(self.url, self._profile) or "",
-            "can": (CAN_MEET,),
+            "can": (CAN_MEET,) if self.relay else (),
         }
 
     def keep(self, grant: Grant) -> None:

@@ -171,11 +171,13 @@ class RegistrySession:
             assert isinstance(answer, MeetResult)
             then(answer)
 
-        if self._can_meet:
+        if self._can_meet and self._credentials.relay:
             self._ask_if_online(Meet(username), answered, failed)
-        else:
-            error = Unreachable(f"the registry at {self._url.address} has no circuits")
-            self._loop.call_soon(partial(failed, error))
+            return
+        why = f"the registry at {self._url.address} has no circuits"
+        if not self._credentials.relay:
+            why = "turned off on this side (no-relay)"
+        self._loop.call_soon(partial(failed, Unreachable(why, reason=why)))
 
     def _ask_if_online(
         self, request: Message, then: Callable[[Message], None], failed: OnFailed
@@ -209,7 +211,8 @@ class RegistrySession:
         self.on_presence_update(msgspec.structs.replace(sighting, result=result))
 
     def _met(self, meeting: Meeting) -> None:
-        self.on_meeting(meeting)
+        if self._credentials.relay:
+            self.on_meeting(meeting)
 
     def _watching(self, answer: Message) -> None:
         assert isinstance(answer, WatchResult)

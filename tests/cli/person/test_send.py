@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -33,6 +34,26 @@ def test_send_to_a_headless_node(people: People) -> None:
     assert "\n".join(text for _, text, _ in received[2:]) + "\n" == long
     with running(people.start("bob")) as bob:
         bob.wait_for("alice: 5 unread")
+
+
+@pytest.mark.parametrize("program", ["send", "library"])
+def test_node_that_runs_briefly_follows_the_file(people: People, program: str) -> None:
+    """Without a lasting node, `send` and a program keep no history if the file says so."""
+    file = Path(people.env["alice"]["P2P_HOME"]) / "config" / "config.toml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("no-history = true\n")
+    with running(people.start("bob", "--headless")):
+        if program == "send":
+            assert people.run("alice", "send", "bob", "kept by nobody")[0] == 0
+        else:
+            script = (
+                "import p2pchat\n"
+                "with p2pchat.connect() as chat:\n"
+                "    chat.send('bob', 'kept by nobody').wait(60)\n"
+            )
+            subprocess.run([sys.executable, "-c", script], check=True, env=people.env["alice"])
+    assert "kept by nobody" in str(people.texts("bob", "alice"))
+    assert "kept by nobody" not in str(people.texts("alice", "bob"))
 
 
 def test_line_to_an_offline_contact_is_delivered_later(people: People) -> None:

@@ -55,6 +55,28 @@ def test_option_overrides_environment_overrides_file(tmp_path: Path, file: Path)
     assert given == [5, 6]
 
 
+def test_registry_does_not_take_the_users_settings(tmp_path: Path, file: Path) -> None:
+    """Both have a setting `no-relay`, and `p2p serve` has a file of its own."""
+    file.write_text("no-relay = true\n")
+    given: list[object] = []
+
+    @click.command()
+    @click.option("--no-relay", is_flag=True)
+    def probe(no_relay: bool) -> None:
+        given.append(no_relay)
+
+    for name in ("login", "serve"):
+        kept = cli.commands.get(name)
+        cli.add_command(probe, name)
+        try:
+            run(tmp_path, name)
+        finally:
+            del cli.commands[name]
+            if kept is not None:
+                cli.add_command(kept, name)
+    assert given == [True, False]
+
+
 def test_first_file_lists_all_settings_as_comments(tmp_path: Path, file: Path) -> None:
     """The file created first changes nothing, and each commented setting is valid."""
     before = from_environment({"P2P_HOME": str(tmp_path)}).resolved

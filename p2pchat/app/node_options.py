@@ -1,0 +1,43 @@
+"""How an account's node runs, as its options or the configuration file say.
+
+Every node of a profile follows the file, also one that runs only for `p2p send` or a program.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from p2pchat.peer.calls.limits import PeerLimits
+
+if TYPE_CHECKING:
+    from p2pchat.app.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeOptions:
+    """The options of a node.
+
+    `peer_host` None: the default for the registry. `peer_port` 0: any free one. `allow_original`:
+    also accept calls in clear. `keep_days`: delete finished lines that are older; None keeps all.
+    `relay` False: never connect through the registry.
+    """
+
+    peer_host: str | None = None
+    peer_port: int = 0
+    allow_original: bool = False
+    keep_days: float | None = None
+    keep_history: bool = True
+    relay: bool = True
+    limits: PeerLimits = field(default_factory=PeerLimits)
+
+
+def configured(settings: "Settings") -> NodeOptions:
+    """Return the options of a node that is given none on the command line."""
+    values: dict[str, Any] = {name: value for name, (value, _) in settings.resolved.items()}
+    return NodeOptions(
+        peer_host=values["peer-host"],
+        peer_port=values["peer-port"],
+        allow_original=values["allow-original"],
+        keep_days=values["keep-days"],
+        keep_history=not values["no-history"],
+        relay=not values["no-relay"],
+    )
