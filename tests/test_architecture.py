@@ -77,6 +77,7 @@ TESTED_ELSEWHERE = {
     "p2pchat/app/hook_env.py": "tests/cli/test_hooks.py",
     "p2pchat/app/local_node.py": "tests/cli/test_attach.py",
     "p2pchat/app/node_log.py": "tests/cli/test_attach.py",
+    "p2pchat/app/node_options.py": "tests/cli/person/test_send.py",
     "p2pchat/app/profile_home.py": "tests/cli/test_read_only.py",
     "p2pchat/app/registry_files.py": "tests/cli/serve/test_check.py",
     "p2pchat/app/registry_process.py": "tests/cli/test_serve_running.py",
