@@ -56,6 +56,8 @@ def go_on(
 ) -> None:
     """Run the user's node: in a chat with the friend who sent the invitation, or at the prompt."""
     ctx.obj = from_environment(profile=settings.profile)
+    # click gives defaults only to the command that the user has named.
+    ctx.default_map = dict.fromkeys(("login", "chat"), ctx.obj.option_defaults)
     if invitation is None:
         ctx.invoke(chat.login, user=username, registry=registry)
     else:

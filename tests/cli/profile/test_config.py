@@ -4,6 +4,8 @@ import json
 import stat
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import click
 import pytest
@@ -12,6 +14,7 @@ from click.testing import CliRunner, Result
 from p2pchat.app.config_file import KEYS, keep_registry, read_configuration, template
 from p2pchat.app.settings import from_environment
 from p2pchat.cli.main import cli
+from p2pchat.cli.person import chat, join
 from p2pchat.errors import UsageError
 
 
@@ -75,6 +78,32 @@ def test_registry_does_not_take_the_users_settings(tmp_path: Path, file: Path) -
             if kept is not None:
                 cli.add_command(kept, name)
     assert given == [True, False]
+
+
+@pytest.mark.parametrize("invited", [False, True])
+def test_node_started_by_another_command_follows_the_file(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch, invited: bool
+) -> None:
+    """`p2p join` and a bare `p2p` go on to `login` or `chat`, whose settings apply."""
+    file.write_text("no-history = true\npeer-port = 5\n")
+    monkeypatch.setenv("P2P_HOME", str(tmp_path))
+    given: list[tuple[bool, int]] = []
+
+    @click.command("chat" if invited else "login")
+    @click.option("--no-history", is_flag=True)
+    @click.option("--peer-port", default=0)
+    @click.option("--user")
+    @click.option("--me")
+    @click.option("--registry")
+    def probe(no_history: bool, peer_port: int, **_: object) -> None:
+        given.append((no_history, peer_port))
+
+    monkeypatch.setattr(chat, "chat" if invited else "login", probe)
+    settings = from_environment()
+    invitation: Any = SimpleNamespace(contact="bob") if invited else None
+    with click.Context(cli, obj=settings) as ctx:
+        join.go_on(ctx, settings, "alice", None, invitation)
+    assert given == [(True, 5)]
 
 
 def test_first_file_lists_all_settings_as_comments(tmp_path: Path, file: Path) -> None:
