@@ -30,7 +30,7 @@ from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.orders import GetStatus, Search
 from p2pchat.protocol.client.state import SessionState
 from p2pchat.protocol.meeting import CAN_MEET
-from p2pchat.protocol.messages import Outcome, Presence
+from p2pchat.protocol.messages import Outcome, Presence, Reason
 
 _OUTSIDE: Final = "only a call from outside proves that a NAT or firewall lets contacts in"
 
@@ -266,11 +266,20 @@ class _Checkup:
                 self._offered = Address(host, found.port)
 
     def _circuit(self) -> Iterator[Finding]:
-        """Let the registry join us with our own node."""
+        """Report whether the registry joins a connection of ours with our own node."""
         if self._credentials is None or self._me is None or not self._node_is_online:
             yield Finding("skip", "circuit: not tried; it needs your running node at the other end")
             return
         met = self._us.registry_commands.meet(self._me, self._credentials)
+        if met is not None and met.reason is Reason.OFFLINE:
+            yield Finding(
+                "warn",
+                "circuit: your node cannot be met through the registry",
+                "it runs with --no-relay, or is older",
+                "contacts can call you only if they can dial you; to change it, run p2p login"
+                " without --no-relay",
+            )
+            return
         if met is None or met.outcome is not Outcome.OK:
             why = "it is older" if met is None or met.reason is None else met.reason.value
             yield Finding(

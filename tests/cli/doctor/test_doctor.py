@@ -97,6 +97,21 @@ def test_registry_that_joins_nobody(tmp_path: Path) -> None:
     assert "joins nobody (RELAY_OFF)" in found["circuit"][1]
 
 
+def test_node_that_refuses_circuits(tmp_path: Path) -> None:
+    """It is not the registry that joins nobody."""
+    with running(Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")) as serve:
+        alice = Patient(tmp_path / "alice", serve.join)
+        alice.register("alice")
+        login = Program("login", "alice", "--headless", "--no-relay", env=alice.env)
+        with running(login):
+            login.wait_for("logged in as alice")
+            code, found = alice.look()
+    assert (code, found["circuit"]) == (
+        0,
+        ("warn", "circuit: your node cannot be met through the registry"),
+    )
+
+
 def test_without_an_account(alice: Patient, registry: Serve) -> None:
     """Checks that need an account are skipped, and no key is pinned."""
     alice.env["P2P_REGISTRY"] = registry.join.partition("#")[0]
