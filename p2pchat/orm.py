@@ -13,7 +13,7 @@ _DRIVERS = ("psycopg", "psycopg2", "psycopg2cffi", "pymysql", "MySQLdb", "pysqli
 
 @contextmanager
 def _hidden(*modules: str) -> Iterator[None]:
-    """Let imports of these modules fail, unless they are imported already."""
+    """Make imports of these modules fail, except of those already imported."""
     missing = [module for module in modules if module not in sys.modules]
     sys.modules.update(dict.fromkeys(missing))  # type: ignore[arg-type]  # None: cannot be imported
     try:

@@ -1,4 +1,4 @@
-"""How an account's node runs, as its options or the configuration file say.
+"""The options of an account's node, from the command line or the configuration file.
 
 Every node of a profile follows the file, also one that runs only for `p2p send` or a program.
 """

@@ -184,7 +184,7 @@ def _is_final(files: ProfileHome, order: _Order, outcome: P2PError | None, expir
 
 
 def _told(files: ProfileHome, order: _Order, outcome: P2PError | None) -> P2PError | None:
-    """Return the outcome as the user is told it."""
+    """Return the outcome as it is reported to the user."""
     if isinstance(outcome, _NodeGone) and _is_kept(files, order):
         return queued(order.contact, outcome.what)
     return outcome

@@ -157,7 +157,10 @@ class _Trial:
         self._parts.append(self._links.dial(address, _DIAL_TIMEOUT, linked, _ignored))
 
     def _punched(self, wire: Wire) -> None:
-        """Shake hands on a connection of Q: the initiator is TLS client, whoever has dialled."""
+        """Begin the handshake on a connection of port Q.
+
+        The initiator is the TLS client, whichever end has dialled.
+        """
         group, groups = group_of(wire.origin), list(self._shaking.values())
         is_too_much = len(groups) >= _MOST_SHAKING or groups.count(group) >= _MOST_OF_ONE
         if not self._open or is_too_much or wire.local == wire.remote:

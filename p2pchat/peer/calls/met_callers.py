@@ -1,4 +1,4 @@
-"""Comes to the circuits that callers ask the registry for.
+"""Joins the circuits that callers request from the registry.
 
 What comes on a circuit is then handled like any incoming connection. Strangers cannot use up what
 contacts need.
@@ -47,7 +47,7 @@ class MetCallers:
         self._of_all = RateLimit.per_minute(_OF_STRANGERS)
 
     def answer(self, meeting: Meeting) -> None:
-        """Come to the circuit, unless the caller asks for too many."""
+        """Join the circuit, unless the caller requests too many."""
         name = meeting.username
         if not is_plain_username(name):
             return  # no registry accepts such a name

@@ -230,7 +230,7 @@ class Conversation:
             self._wish.linked(security)
 
     def _move(self, link: Link, dialled: bool) -> None:
-        """Go on on this link, without a word to the user.
+        """Continue on this link, without telling the user.
 
         Lines under way are sent again, and those that had come are known by their numbers.
         """

@@ -89,7 +89,7 @@ class LinkPlace:
         return link
 
     def stay(self) -> None:
-        """Look for no better link any more, and leave none half open."""
+        """Stop looking for a better link, and close those that are half open."""
         if self._left is not None:
             self._left.close()
             self._left = None

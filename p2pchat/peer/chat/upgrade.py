@@ -1,5 +1,5 @@
-"""Leads a conversation from a circuit to a direct link, while it goes on (PROTOCOL, "Leaving a
-circuit").
+"""Moves a conversation from a circuit to a direct link without interrupting it (PROTOCOL,
+"Leaving a circuit").
 
 One of the two ends, the initiator, begins, and decides which link is used. Knows no lines: the
 conversation moves to the link that is passed to it.

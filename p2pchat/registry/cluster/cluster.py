@@ -163,7 +163,7 @@ class Cluster:
     def tell_meeting(
         self, username: str, meeting: Meeting, answer: Callable[[bool], Message]
     ) -> BlockingJob:
-        """Tell a user of another node of the meeting here; answer whether that was possible."""
+        """Return the job that tells a user of another node that a circuit waits at this one."""
         told = replace(meeting, relay=self.url)
         return BlockingJob(partial(self._table.tell_meeting, username, told), answer, Rank.QUICK)
 

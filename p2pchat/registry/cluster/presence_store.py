@@ -208,7 +208,7 @@ class PresenceStore:
             self._tell([LoggedOut(username, self._node)])
 
     def tell_meeting(self, username: str, meeting: Meeting) -> bool:
-        """Tell a user of another node of a meeting; return False if none there can be told."""
+        """Notify the node of a user of a meeting; return False if no other node can tell them."""
         with self._store.transaction():
             found = self._store.rows(
                 "SELECT 1 FROM presence p JOIN node n ON n.id = p.node"

@@ -1,4 +1,4 @@
-"""Joins two connections to a circuit, and passes the bytes of each on to the other.
+"""The circuits of a registry: two connections each, whose bytes are passed on to each other.
 
 The ends speak mutual TLS inside, so the registry cannot read what it passes on. Knows no accounts;
 who may be joined to whom is in `service.meetings`.

@@ -49,7 +49,7 @@ class Directory(Protocol):
     def tell_meeting(
         self, username: str, meeting: Meeting, answer: Callable[[bool], Message]
     ) -> Message | BlockingJob:
-        """Tell a user who is not online here of a meeting; answer whether that was possible."""
+        """Notify a user who is online at another node of a meeting; `answer` gets the success."""
 
     def announced(
         self, online_session: OnlineSession, answer: Callable[[bool], Message]
@@ -106,7 +106,7 @@ class MemoryDirectory:
         )
 
     def tell_meeting(self, _: str, __: Meeting, answer: Callable[[bool], Message]) -> Message:
-        """Return the answer that the user could not be told: there is no other node."""
+        """Return the answer for a user who cannot be notified: there is no other node."""
         return answer(False)
 
     def announced(self, _: OnlineSession, answer: Callable[[bool], Message]) -> Message:

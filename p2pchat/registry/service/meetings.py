@@ -102,11 +102,11 @@ class Meetings:
         return seat
 
     def note_open(self, caller: str) -> None:
-        """Count a circuit."""
+        """Note that a circuit of that caller is open."""
         self._open[caller] += 1
 
     def note_closed(self, caller: str) -> None:
-        """Count a circuit less."""
+        """Note that a circuit of that caller has ended."""
         self._open[caller] -= 1
         if not self._open[caller]:
             del self._open[caller]
