@@ -20,6 +20,7 @@ TESTED_ELSEWHERE = {
     "p2pchat/peer/chat/link_path.py": "tests/scenarios/test_reach.py",
     "p2pchat/peer/chat/link_place.py": "tests/scenarios/test_reach.py",
     "p2pchat/peer/chat/upgrade.py": "tests/scenarios/test_reach.py",
+    "p2pchat/peer/registry_client/announcement.py": "tests/peer/registry_client/test_session.py",
     "p2pchat/peer/registry_client/given_addresses.py": "tests/hostile/test_impersonation.py",
     "p2pchat/protocol/states.py": "tests/protocol/test_connection.py",
     "p2pchat/registry/store/models.py": "tests/registry/store/test_accounts.py",

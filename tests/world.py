@@ -22,6 +22,7 @@ from p2pchat.peer.node import Node
 from p2pchat.peer.registry_client.commands import RegistryCommands
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.peer.registry_client.reach import Reach
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.peer.store.identity import Identity, load_identity
 from p2pchat.peer.store.profile import Profile
@@ -263,7 +264,7 @@ class World:
         *,
         url: RegistryUrl | None = None,
         allow_original: bool = False,
-        relay: bool = True,
+        reach: Reach = Reach(),  # noqa: B008  # a frozen value
         limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
         claims: str = "",
     ) -> Node:
@@ -276,7 +277,7 @@ class World:
             profile=home.profile,
             identity=home.identity,
             allow_original=allow_original,
-            relay=relay,
+            reach=reach,
         )
         node = Node(
             self.loop,

@@ -6,7 +6,9 @@ Every node of a profile follows the file, also one that runs only for `p2p send`
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from p2pchat.errors import UsageError
 from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.registry_client.reach import Reach
 
 if TYPE_CHECKING:
     from p2pchat.app.settings import Settings
@@ -18,7 +20,7 @@ class NodeOptions:
 
     `peer_host` None: the default for the registry. `peer_port` 0: any free one. `allow_original`:
     also accept calls in clear. `keep_days`: delete finished lines that are older; None keeps all.
-    `relay` False: never connect through the registry.
+    `reach`: the paths that it uses. Raise UsageError if these contradict each other.
     """
 
     peer_host: str | None = None
@@ -26,8 +28,16 @@ class NodeOptions:
     allow_original: bool = False
     keep_days: float | None = None
     keep_history: bool = True
-    relay: bool = True
+    reach: Reach = field(default_factory=Reach)
     limits: PeerLimits = field(default_factory=PeerLimits)
+
+    def __post_init__(self) -> None:
+        if self.allow_original and self.reach.is_hidden:
+            raise UsageError(
+                "allow-original and hide-address exclude each other: users of the original system"
+                " must be told your address",
+                advice="drop one of them; p2p config list shows which the file sets",
+            )
 
 
 def configured(settings: "Settings") -> NodeOptions:
@@ -39,5 +49,5 @@ def configured(settings: "Settings") -> NodeOptions:
         allow_original=values["allow-original"],
         keep_days=values["keep-days"],
         keep_history=not values["no-history"],
-        relay=not values["no-relay"],
+        reach=Reach(relay=not values["no-relay"], direct=not values["hide-address"]),
     )

@@ -53,7 +53,7 @@ class UserSession(ProfileHome):
             profile=self.profile,
             identity=self.identity,
             allow_original=options.allow_original,
-            relay=options.relay,
+            reach=options.reach,
         )
 
     def dialer(self, on_first_use: Callable[[str], None]) -> RegistryDialer:

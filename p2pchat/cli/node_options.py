@@ -70,6 +70,13 @@ _OPTIONS: Final = (
         help="Never connect through the registry: directly or not at all.",
     ),
     click.option(
+        "--hide-address",
+        "--no-direct",
+        "hide_address",
+        is_flag=True,
+        help="Always connect through the registry, so that no contact sees your address.",
+    ),
+    click.option(
         "--once",
         is_flag=True,
         help="Exit if the registry is unreachable at the start.  [default: wait for it]",
@@ -86,6 +93,7 @@ _NAMES: Final = {
     "keep_days",
     "no_history",
     "no_relay",
+    "hide_address",
 }
 
 
@@ -123,12 +131,14 @@ def node_maker(
     keep_days: float | None,
     no_history: bool,
     no_relay: bool,
+    hide_address: bool,
     once: bool,
 ) -> "MakeNode":
     """Return a factory for the account's node, which asks for the password if necessary."""
     from p2pchat.app.local_node import whole_node
     from p2pchat.app.node_options import NodeOptions
     from p2pchat.peer.calls.limits import PeerLimits
+    from p2pchat.peer.registry_client.reach import Reach
     from p2pchat.ui.program.hooks import parse_hooks
 
     settings = replace(settings, hooks={**settings.hooks, **dict(map(_hook, hooks))})
@@ -139,7 +149,7 @@ def node_maker(
         allow_original=allow_original,
         keep_days=keep_days,
         keep_history=not no_history,
-        relay=not no_relay,
+        reach=Reach(relay=not no_relay, direct=not hide_address),
         limits=limit_option.apply(PeerLimits(), settings_of_limits),
     )
     password = options.given_password(settings, password_file)

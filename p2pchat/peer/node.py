@@ -122,9 +122,18 @@ class Node:
         )
         circuits = Circuits(loop, dialer)
         self._met_callers = MetCallers(loop, self.contacts, circuits, self._server.take)
-        direct = DirectPaths(loop, network, links, self._listen_port)
+        self._is_hidden = hidden = credentials.reach.is_hidden
+        direct = DirectPaths(loop, network, links, self._listen_port, is_hidden=hidden)
         may_dial = self.registry.may_send_to
-        ways = Ways(loop, links, circuits, self.registry.meet, direct, may_dial=may_dial)
+        ways = Ways(
+            loop,
+            links,
+            circuits,
+            self.registry.meet,
+            direct,
+            may_dial=may_dial,
+            is_hidden=hidden,
+        )
         self.conversations = self._make_conversations(loop, ways, limits, rng)
         secure = SecureService(self.conversations)
         self._services: tuple[ChatService, ...] = (self._clear, secure)
@@ -236,8 +245,7 @@ class Node:
             if result.presence is Presence.NOT_FOUND:
                 has_failed(self.contacts.no_such_user(username))
                 return
-            online = result.presence is Presence.ONLINE
-            self._tell(Found(username, Address(result.host, result.port) if online else None))
+            self._tell(Found(username, result.presence is Presence.ONLINE, result.address))
             then(result)
 
         self.registry.search(username, found, has_failed)
@@ -249,6 +257,11 @@ class Node:
         only with `in_clear`.
         """
         check_username(username)
+        if in_clear and self._is_hidden:
+            raise UsageError(
+                "a call in clear would show your address, which hide-address keeps secret",
+                advice="log in without hide-address for such a call",
+            )
         (self._clear if in_clear else self._service_of(username)).call(username)
 
     def accept(self, username: str = "") -> None:

@@ -24,7 +24,7 @@ class Join(Message, frozen=True):
     """The ticket of one end."""
 
     ticket: bytes
-    hidden = frozenset({"ticket"})
+    secret = frozenset({"ticket"})
 
     def __post_init__(self) -> None:
         check_ticket(self.ticket)

@@ -39,7 +39,7 @@ class MeetResult(Answer, frozen=True):
     reason: Reason | None = None
     ticket: bytes = b""
     relay: str = ""
-    hidden = frozenset({"ticket"})
+    secret = frozenset({"ticket"})
 
     def __post_init__(self) -> None:
         if self.outcome is Outcome.OK:
@@ -53,7 +53,7 @@ class Meeting(Message, frozen=True):
     username: str
     ticket: bytes
     relay: str = ""
-    hidden = frozenset({"ticket"})
+    secret = frozenset({"ticket"})
 
     def __post_init__(self) -> None:
         check_name(self.username)

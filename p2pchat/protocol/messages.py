@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Final
 
 import msgspec
 
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.names import check_name
 from p2pchat.protocol.proofs import SignedNodes
 
@@ -65,16 +66,16 @@ class Reason(StrEnum):
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Any message. Fields named in `hidden` never appear in `repr`, logs or tracebacks.
+    """Any message. Fields named in `secret` never appear in `repr`, logs or tracebacks.
 
     Fields that the original dialect lacks have a default, which they keep there.
     """
 
-    hidden: ClassVar[frozenset[str]] = frozenset()
+    secret: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
         fields = (
-            f"{name}=..." if name in self.hidden else f"{name}={getattr(self, name)!r}"
+            f"{name}=..." if name in self.secret else f"{name}={getattr(self, name)!r}"
             for name in self.__struct_fields__
         )
         return f"{type(self).__name__}({', '.join(fields)})"
@@ -130,7 +131,7 @@ class Register(Request, frozen=True):
     invite: str = ""
     vouched_by: str = ""
     can: Abilities = ()
-    hidden = frozenset({"password", "proof", "invite"})
+    secret = frozenset({"password", "proof", "invite"})
 
     def __post_init__(self) -> None:
         check_key(self.key)
@@ -165,7 +166,7 @@ class Login(Request, frozen=True):
     errand: bool = False
     vouched_by: str = ""
     can: Abilities = ()
-    hidden = frozenset({"password", "token", "proof"})
+    secret = frozenset({"password", "token", "proof"})
 
     def __post_init__(self) -> None:
         check_key(self.key)
@@ -182,13 +183,17 @@ class LoginResult(Answer, frozen=True):
 class AnnouncePort(Request, frozen=True):
     """Announce the port of the client's own peer server; None if it was not a valid port.
 
-    `clear_port`: the port for callers of the original dialect, if it serves them too.
+    `clear_port`: the port for callers of the original dialect, if it serves them too. `hidden`: the
+    client has none, and can only be met at the registry; nobody is told its address.
     """
 
     port: int | None
     clear_port: int | None = None
+    hidden: bool = False
 
     def __post_init__(self) -> None:
+        if self.hidden and not (self.port is None and self.clear_port is None):
+            raise ValueError("a hidden user has no port")
         for port in (self.port, self.clear_port):
             if port is not None:
                 check_port(port)
@@ -211,7 +216,7 @@ class SearchResult(Answer, frozen=True):
     """The address of a user who is ONLINE, and the user's public key, if any.
 
     `in_clear`: the user is at the original listener, and can only chat in clear. `meets`: the user
-    can be met at the registry.
+    can be met at the registry. A user who hides their address has no host and port (0).
     """
 
     presence: Presence
@@ -225,11 +230,21 @@ class SearchResult(Answer, frozen=True):
         if self.presence is not Presence.ONLINE:
             if self.port or self.meets:
                 raise ValueError("a port of a user who is not online")
-        else:
+        elif not self.is_hidden:
             check_port(self.port)
             host = self.host
             if not host or " " in host or not (host.isascii() and host.isprintable()):
                 raise ValueError(f"{self.host!r} is not a valid host")
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the user is online and can only be met, as the address is hidden."""
+        return self.meets and not self.host and not self.port
+
+    @property
+    def address(self) -> Address | None:
+        """The address of the user, if there is one."""
+        return Address(self.host, self.port) if self.port else None
 
 
 MAX_WATCHED: Final = 256
@@ -281,7 +296,7 @@ class ChangePassword(Request, frozen=True):
 
     old: str
     new: str
-    hidden = frozenset({"old", "new"})
+    secret = frozenset({"old", "new"})
 
 
 class ChangePasswordResult(Answer, frozen=True):
@@ -295,7 +310,7 @@ class RevokeTokens(Request, frozen=True):
     """End a token, or without one, all tokens of the account."""
 
     token: str = ""
-    hidden = frozenset({"token"})
+    secret = frozenset({"token"})
 
 
 class RevokeTokensResult(Answer, frozen=True):

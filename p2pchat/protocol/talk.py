@@ -53,7 +53,7 @@ class ChatRequest(Message, frozen=True):
     invitation: str = ""
     to: str = ""
     instead: bool = False
-    hidden = frozenset({"invitation"})
+    secret = frozenset({"invitation"})
 
     def __post_init__(self) -> None:
         check_line_id(self.invitation)
@@ -78,7 +78,7 @@ class ChatText(Message, frozen=True):
     seq: int = 0
     id: str = ""
     at: int = 0
-    hidden = frozenset({"text"})
+    secret = frozenset({"text"})
 
     def __post_init__(self) -> None:
         check_number(self.seq)

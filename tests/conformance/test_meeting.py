@@ -138,6 +138,78 @@ def test_search_tells_who_can_be_met(online: Online, name: str) -> None:
     assert "meets" not in alice.tell("SEARCH", username=f"{name}-old")[1]
 
 
+@pytest.fixture
+def hidden(registry: Serve, name: str) -> Secure:
+    """Return a user `name`-h who hides the address."""
+    client = Secure(registry)
+    client.register(f"{name}-h", can=["meet"])
+    answer = client.tell("PS_PORT", port=None, hidden=True)
+    assert answer == ("PS_PORT_RESP", {"outcome": "OK"})
+    return client
+
+
+def test_hidden_user_is_online_to_clients_that_can_meet(
+    registry: Serve, online: Online, hidden: Secure, name: str
+) -> None:
+    """Nobody is told the address; who cannot meet the user is told that they are offline."""
+    known, alice, old = {"key": KEY}, online(f"{name}-a"), online(f"{name}-b", can=[])
+    for _ in range(2):  # the second answer may come from memory
+        found = alice.tell("SEARCH", username=f"{name}-h")[1]
+        assert found == {"presence": "ONLINE", "meets": True} | known
+        found = old.tell("SEARCH", username=f"{name}-h")[1]
+        assert found == {"presence": "OFFLINE"} | known
+    clear = Raw(registry.tcp)
+    registry.close_too(clear)
+    assert clear.ask("SEARCH", f"{name}-h") == ("SEARCH_RESP", "OFFLINE")
+    _, result = alice.tell("MEET", username=f"{name}-h")
+    assert result["outcome"] == "OK"
+    assert hidden.hear()[0] == "MEETING"
+
+
+def test_watchers_of_a_hidden_user(online: Online, hidden: Secure, name: str) -> None:
+    """Reports, asked for and unasked, tell each watcher what a search would."""
+    alice, old = online(f"{name}-a"), online(f"{name}-b", can=[])
+    for watcher, presence in ((alice, "ONLINE"), (old, "OFFLINE")):
+        (sighting,) = watcher.tell("WATCH", usernames=[f"{name}-h"])[1]["sightings"]
+        assert sighting["result"]["presence"] == presence
+        assert not {"host", "port"} & sighting["result"].keys()
+    hidden.tell("PS_PORT", port=None, hidden=True)
+    for watcher, presence in ((alice, "ONLINE"), (old, "OFFLINE")):
+        command, payload = watcher.hear()
+        assert (command, json.loads(payload)["result"]["presence"]) == ("PRESENCE", presence)
+    hidden.close()
+    for watcher in (alice, old):
+        assert json.loads(watcher.hear()[1])["result"]["presence"] == "OFFLINE"
+
+
+def test_address_that_is_hidden_later(online: Online, name: str) -> None:
+    """A user may hide an address that was announced, and announce one again."""
+    alice, bob = online(f"{name}-a"), online(f"{name}-b")
+    port = bob.tell("SEARCH", username=f"{name}-a")[1]["port"]
+    alice.tell("PS_PORT", port=None, hidden=True)
+    assert "port" not in bob.tell("SEARCH", username=f"{name}-a")[1]
+    assert bob.tell("PS_PORT", port=port)[1] == {"outcome": "OK"}  # it is free again
+    assert alice.tell("PS_PORT", port=port)[1] == {"outcome": "FAIL", "reason": "PORT_TAKEN"}
+    assert "port" not in bob.tell("SEARCH", username=f"{name}-a")[1]
+    assert alice.tell("PS_PORT", port=port + 20_000)[1]["outcome"] == "OK"
+    assert bob.tell("SEARCH", username=f"{name}-a")[1]["port"] == port + 20_000
+
+
+def test_user_who_cannot_be_met_cannot_hide(registry: Serve, name: str) -> None:
+    """Without an address and without circuits the user could not be reached at all."""
+    client = Secure(registry)
+    client.register(name, can=["something-else"])
+    assert client.tell("PS_PORT", port=None, hidden=True)[1] == {"outcome": "FAIL"}
+
+
+@pytest.mark.parametrize("ports", [{"port": 4000}, {"port": None, "clear_port": 4000}])
+def test_hidden_user_with_a_port(online: Online, name: str, ports: dict[str, Any]) -> None:
+    """A contradiction is refused like any invalid field: the connection is closed."""
+    client = online(name)
+    client.say("PS_PORT", json.dumps({"hidden": True, **ports}))
+    assert client.closed_by_remote()
+
+
 def test_ping_says_where_we_are(online: Online, name: str) -> None:
     """PONG has the address from which the registry sees the connection."""
     alice = online(name)

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from p2pchat.errors import UsageError
 from p2pchat.peer.calls.direct_paths import DirectPaths
 from p2pchat.peer.chat.upgrade import Rounds
+from p2pchat.peer.registry_client.reach import Reach
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import (
     CallFailed,
@@ -15,10 +17,13 @@ from p2pchat.protocol.client.events import (
     ContactLeft,
     ContactLost,
     Delivered,
+    Found,
+    LoginFailed,
     PathChanged,
     TextReceived,
 )
 from p2pchat.protocol.client.state import LinkPath, Security
+from p2pchat.protocol.talk import Paths
 from tests.peer.chat.test_conversations import friends
 from tests.scenarios.simulation import EverybodyBut
 from tests.world import REGISTRY, Person, World
@@ -33,11 +38,10 @@ def world(secure_world: World) -> World:
     return secure_world
 
 
-def _talk(world: World, *hosts: str) -> tuple[Person, Person]:
-    """Return two people who have just begun to chat on a circuit."""
-    alice, bob = (
-        world.person(name, host) for name, host in zip(("alice", "bob"), hosts, strict=True)
-    )
+def _talk(world: World, *hosts: str, reach: Reach = Reach()) -> tuple[Person, Person]:  # noqa: B008
+    """Return two people who have just begun to chat on a circuit; `reach` is the second one's."""
+    alice = world.person("alice", hosts[0])
+    bob = world.person("bob", hosts[1], reach=reach)
     alice.node.call("bob")
     for _ in range(500):
         world.advance(0.05)
@@ -97,7 +101,7 @@ def test_direct_link_is_used_where_there_is_one(secure_world: World) -> None:
 
 def test_user_who_refuses_circuits(world: World) -> None:
     """Neither side gets a circuit; the caller learns why, and a direct link is still used."""
-    alice, bob = world.person("alice", A, relay=False), world.person("bob", B)
+    alice, bob = world.person("alice", A, reach=Reach(relay=False)), world.person("bob", B)
     for caller, callee in ((alice, "bob"), (bob, "alice")):
         caller.node.call(callee)
         world.advance(30)
@@ -311,3 +315,78 @@ def test_direct_link_that_does_not_last_is_not_tried_again_at_once(world: World)
     alice.node.say("bob", "still whole")
     world.advance(5)
     assert _texts(bob)[-1] == "still whole"
+
+
+@pytest.mark.parametrize("hidden", [("alice",), ("bob",), ("alice", "bob")])
+def test_hidden_address_is_told_to_no_contact(secure_world: World, hidden: tuple[str, ...]) -> None:
+    """A user who hides it, caller or callee, is talked to on circuits alone."""
+    world = secure_world  # everybody could be dialled, and moves to a direct link without it
+    alice, bob = (
+        world.person(name, host, reach=Reach(direct=name not in hidden))
+        for name, host in (("alice", "5.5.5.2"), ("bob", "5.5.5.3"))
+    )
+    connected: set[frozenset[str]] = set()
+    for caller, callee in ((alice, bob), (bob, alice)):
+        caller.node.call(callee.name)
+        world.advance(1)
+        if callee.node.called_by:  # the second time they know each other
+            callee.node.accept()
+        for _ in range(700):
+            world.advance(1)
+            wires = world.internet.wires
+            connected |= {frozenset((a.local.host, a.remote.host)) for a, _ in wires}
+        assert (_path(alice, "bob"), _path(bob, "alice")) == (LinkPath.RELAYED, LinkPath.RELAYED)
+        caller.node.say(callee.name, "hello")
+        world.settle()
+        assert _texts(callee) == ["hello"]
+        caller.node.leave(callee.name)
+        callee.node.leave(caller.name)
+        world.advance(120)
+    assert connected == {frozenset((REGISTRY, "5.5.5.2")), frozenset((REGISTRY, "5.5.5.3"))}
+
+
+def test_empty_offers_end_the_upgrade(world: World, monkeypatch: Any) -> None:
+    """A contact who offers nothing is asked once, and not without end."""
+    offers: list[float] = []
+    offer = DirectPaths.offer
+
+    def counted(self: DirectPaths, circuit: Any) -> Paths:
+        offers.append(world.loop.now())
+        return Paths() if self.is_hidden else offer(self, circuit)
+
+    monkeypatch.setattr(DirectPaths, "offer", counted)
+    _talk(world, "5.5.5.2", "5.5.5.3", reach=Reach(direct=False))
+    world.advance(2000)
+    assert len(offers) == 2
+
+
+def test_search_for_a_user_who_hides_the_address(secure_world: World) -> None:
+    """The user is online; only clients that could never reach the user are told otherwise."""
+    world = secure_world
+    world.person("alice", A, reach=Reach(direct=False))
+    bob, carol = world.person("bob", B), world.person("carol", "10.0.0.4", reach=Reach(relay=False))
+    for person, online in ((bob, True), (carol, False)):
+        person.node.search("alice")
+        world.settle()
+        assert person.told()[-1] == Found("alice", online, None)
+    for person in (bob, carol):
+        person.node.search("bob")
+        world.settle()
+        (event,) = person.told()
+        assert isinstance(event, Found)
+        assert event.address is not None
+
+
+def test_what_hiding_the_address_excludes(world: World) -> None:
+    """Calls in clear would show the address, and a registry without circuits leaves no path."""
+    alice = world.person("alice", A, reach=Reach(direct=False))
+    with pytest.raises(UsageError, match="hide-address"):
+        alice.node.call("bob", in_clear=True)
+    with pytest.raises(UsageError, match="no path"):
+        Reach(direct=False, relay=False)
+    world.kill_registry()
+    world.start_registry(can=())
+    world.advance(60)
+    failed = alice.told()[-1]
+    assert isinstance(failed, LoginFailed)
+    assert "hide-address" in failed.error.what

@@ -68,6 +68,7 @@ def test_login_starts_the_node(world: World) -> None:
     (event,) = alice.told()
     assert isinstance(event, LoggedIn)
     assert event.username == "alice"
+    assert event.listening is not None
     assert event.listening.port in {a.port for a in world.internet.listeners if a.host == A}
     assert alice.home.profile.last_account(str(world.url)) == "alice"
     assert alice.node.standing is SessionState.ONLINE
@@ -101,7 +102,7 @@ def test_search_has_three_outcomes(world: World) -> None:
     assert found.address.host == B
     assert isinstance(failed, SearchFailed)
     assert isinstance(failed.error, NoSuchUser)
-    assert offline == Found("bob", None)
+    assert offline == Found("bob", False, None)
     assert alice.home.profile.known_names(str(world.url)) == ["bob"]
 
 
@@ -445,13 +446,15 @@ def test_taken_port_is_changed(world: World) -> None:
     alice = world.person("alice", A)
     event = alice.told()[0]
     assert isinstance(event, LoggedIn)
+    assert event.listening is not None
     taken = event.listening.port
     del world.internet.listeners[Address(A, taken)]
     world.internet.ports = iter([50_000, taken, 50_001, *range(50_002, 50_100)])
     bob = world.person("bob", A)
     event = bob.told()[0]
     assert isinstance(event, LoggedIn)
-    assert event.listening.port not in {taken}
+    assert event.listening is not None
+    assert event.listening.port != taken
 
 
 def test_stopping_closes_everything(world: World) -> None:

@@ -103,6 +103,7 @@ class _Checkup:
         self._offered: Address | None = None
         """The address that contacts are given; port 0 if no node is running."""
         self._node_is_online = False
+        self._is_hidden = False
 
     @property
     def looks(self) -> dict[str, Check]:
@@ -261,7 +262,8 @@ class _Checkup:
                 found = running.ask(Search(self._me, quietly=True), self._timeout)
             except LinkLost:
                 return  # the address given to contacts is unknown then
-            if found.presence is Presence.ONLINE:
+            self._is_hidden = found.presence is Presence.ONLINE and not found.port
+            if found.port:
                 host = with_zone_of(found.host, self._local_host)
                 self._offered = Address(host, found.port)
 
@@ -297,6 +299,9 @@ class _Checkup:
 
     def _address(self) -> Iterator[Finding]:
         offered = self._offered
+        if self._is_hidden:
+            yield Finding("ok", "address: hidden; contacts reach you through the registry alone")
+            return
         if offered is None:
             yield Finding("skip", "address: the registry has not reported ours")
             return
@@ -312,6 +317,9 @@ class _Checkup:
         yield Finding("ok", what)
 
     def _listener(self) -> Iterator[Finding]:
+        if self._is_hidden:
+            yield Finding("skip", "listener: there is none, as your address is hidden")
+            return
         if not self._local_host:
             yield Finding("skip", "listener: not tried, no registry was reached")
             return

@@ -8,6 +8,7 @@ from p2pchat.app.settings import Settings
 from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.errors import ContactOffline, NoSuchUser, P2PError, TimedOut
+from p2pchat.protocol.address import Address
 
 if TYPE_CHECKING:
     from p2pchat.app.session import UserSession
@@ -34,7 +35,6 @@ def search(
 ) -> None:
     """Run `p2p search`."""
     from p2pchat.app.session import open_session
-    from p2pchat.protocol.address import Address
     from p2pchat.protocol.messages import Presence
 
     settings: Settings = ctx.obj
@@ -50,20 +50,28 @@ def search(
             us.contacts.note(user)
         meant = us.meant(user)
     said, exit_code = {
-        Presence.ONLINE: (f"{user} is online at {Address(result.host, result.port)}", 0),
+        Presence.ONLINE: (_online(user, result.host, result.port), 0),
         Presence.OFFLINE: (f"{user} is offline", ContactOffline.exit_code),
         Presence.NOT_FOUND: (f"there is no user named {user}", NoSuchUser.exit_code),
     }[result.presence]
     if as_json:
         found: dict[str, object] = {"user": user, "presence": result.presence.lower()}
         if result.presence is Presence.ONLINE:
-            found |= {"host": result.host, "port": result.port}
+            found |= {"host": result.host or None, "port": result.port or None}
         echo_json(found)
     else:
         echo(said)
     if meant and result.presence is Presence.NOT_FOUND:
         echo(f"  likely: {meant}", err=True)
     ctx.exit(exit_code)
+
+
+def _online(user: str, host: str, port: int) -> str:
+    return (
+        f"{user} is online at {Address(host, port)}"
+        if port
+        else f"{user} is online, address hidden"
+    )
 
 
 def _through_node(

@@ -47,7 +47,11 @@ OnDirectLink = Callable[[Link, bytes | None, bool], None]
 
 
 class DirectPaths:
-    """Offers and tries direct paths; `listen_port()` is the port of our peer server, if any."""
+    """Offers and tries direct paths.
+
+    `listen_port()` is the port of our peer server, if any. `is_hidden`: there are none, because the
+    contact would see our address.
+    """
 
     def __init__(
         self,
@@ -55,14 +59,19 @@ class DirectPaths:
         network: Network,
         links: SecureLinks,
         listen_port: Callable[[], int | None],
+        *,
+        is_hidden: bool = False,
     ) -> None:
         self._loop = loop
         self._network = network
         self._links = links
         self._listen_port = listen_port
+        self.is_hidden = is_hidden
 
     def offer(self, circuit: Link) -> Paths:
         """Return where we might be reached directly, by the contact on this circuit."""
+        if self.is_hidden:
+            return Paths()
         local, seen_as = circuit.local, circuit.seen_as
         hosts = [h for h in dict.fromkeys([local.host, *self._network.own_hosts()]) if is_ip(h)]
         hosts = [host for host in hosts if kind_of(host) is not Kind.NOWHERE]

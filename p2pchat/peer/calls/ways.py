@@ -48,7 +48,8 @@ class Ways:
     """Finds links to contacts.
 
     `meet(username, then, failed)` asks the registry for a circuit. `may_dial(host)` returns whether
-    to dial a host that the registry gives.
+    to dial a host that the registry gives. `is_hidden`: never dial, as the contact would see our
+    address.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Ways:
         direct: DirectPaths,
         *,
         may_dial: Callable[[str], bool],
+        is_hidden: bool = False,
     ) -> None:
         self.direct = direct
         """The ways from a circuit to a direct connection."""
@@ -68,6 +70,7 @@ class Ways:
         self._circuits = circuits
         self._meet = meet
         self._may_dial = may_dial
+        self._is_hidden = is_hidden
 
     def connect(
         self,
@@ -81,11 +84,12 @@ class Ways:
     ) -> Closable:
         """Call `then` with a link whose remote has proved `key`, or `failed`, in a later turn.
 
-        `address` None: the registry gives none. `both_at_once`: give the dial no head start.
+        `address` None: the registry gives none, as the contact hides it. `both_at_once`: give the
+        dial no head start.
         """
         race = _Race(self._loop, contact, key, then, failed)
         by_circuit = partial(self._by_circuit, contact)
-        if address is None:
+        if address is None or self._is_hidden:
             race.begin(_CIRCUIT, by_circuit)
         elif not self._may_dial(address.host):
             race.rule_out(f"at {excerpt(address.host)}", _WRONG_ADDRESS)

@@ -139,7 +139,7 @@ class Conversation:
     def is_away(self) -> bool:
         """Whether the contact is not known to be online, or could not be reached."""
         return self.link is None and (
-            self._reconnector.address is None or self._wish.state is WishState.UNREACHABLE
+            not self._reconnector.is_online or self._wish.state is WishState.UNREACHABLE
         )
 
     @property
@@ -190,13 +190,13 @@ class Conversation:
         self._loop.call_soon(self._rest_if_done)
         return True
 
-    def at(self, address: Address, *, is_news: bool = False) -> None:
-        """Note that the contact is online at that address; `is_news`: since just now."""
+    def at(self, address: Address | None, *, is_news: bool = False) -> None:
+        """Note that the contact is online, there or hidden; `is_news`: since just now."""
         self._reconnector.at(address, is_news=is_news)
 
     def away(self) -> None:
         """Note that the contact is offline, as far as is known."""
-        was_there = self._reconnector.address is not None
+        was_there = self._reconnector.is_online
         self._reconnector.away()
         if was_there and self.link is None:
             self._wish.away()

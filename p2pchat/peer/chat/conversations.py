@@ -25,7 +25,6 @@ from p2pchat.peer.presence.presence_polling import PresencePolling
 from p2pchat.peer.presence.watching import Watching
 from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.peer.store.history import History
-from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import (
     CallerRefused,
     CallFailed,
@@ -319,7 +318,7 @@ class Conversations:
             one.hold(error)
             return
         if key == one.key and not result.in_clear:
-            one.at(Address(result.host, result.port), is_news=news)
+            one.at(result.address, is_news=news)
 
     def _queue_for(self, contact: str) -> Conversation | Notes | None:
         if contact == self._username:

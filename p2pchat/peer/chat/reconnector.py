@@ -44,8 +44,9 @@ class Reconnector:
         on_accepted: Callable[[Link], None],
         on_failed: Callable[[P2PError], None],
     ) -> None:
-        self.address: Address | None = None
-        """The contact's address; None if they are not known to be online."""
+        self.is_online = False
+        """Whether the contact is known to be online."""
+        self._address: Address | None = None
         self._username = username
         self._invitation = invitation
         self._contact = contact
@@ -75,31 +76,32 @@ class Reconnector:
         has_asked = self._call is not None and self._call.has_asked
         return has_asked and self._username < self._contact
 
-    def at(self, address: Address, *, is_news: bool = False) -> None:
-        """Note that the contact is online at that address.
+    def at(self, address: Address | None, *, is_news: bool = False) -> None:
+        """Note that the contact is online at that address; None if it is hidden.
 
         `is_news`: the contact has just come online there, so that no pause is needed.
         """
-        if is_news or self.address != address:
-            self.address = address
+        if is_news or not self.is_online or self._address != address:
+            self.is_online = True
+            self._address = address
             self._retries.reset()
             self._retries.stop()
         self.call()
 
     def away(self) -> None:
         """Note that the contact is offline, as far as is known."""
-        self.address = None
+        self.is_online = False
         self._retries.stop()
 
     def call(self) -> None:
-        """Call now, if a call is needed, the address is known and no pause is running."""
+        """Call now, if a call is needed, the contact is online and no pause is running."""
         busy = self._call is not None or self._retries.waiting
-        if busy or self.address is None or not self._needed():
+        if busy or not self.is_online or not self._needed():
             return
         connect = partial(
             self._ways.connect,
             self._contact,
-            self.address,
+            self._address,
             self._key,
             both_at_once=self._was_relayed,
         )

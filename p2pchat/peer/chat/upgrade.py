@@ -121,7 +121,8 @@ class Upgrade:
 
     def begin(self) -> None:
         """Offer our paths, if we are the initiator, as soon as the next round is due."""
-        if not self._is_initiator or self._state not in {_State.IDLE, _State.FAILED}:
+        is_at_rest = self._state in {_State.IDLE, _State.FAILED}
+        if not (self._is_initiator and is_at_rest) or self._paths.is_hidden:
             return
         wait = self._rounds.wait(self._loop.now())
         if wait:
@@ -137,6 +138,8 @@ class Upgrade:
         if isinstance(message, Paths):
             if self._is_initiator:
                 self._answered(message)
+            elif self._paths.is_hidden:
+                self._circuit.send(self._paths.offer(self._circuit))
             elif self._may_answer:
                 self._theirs = message
                 self._circuit.send(self._paths.offer(self._circuit))
@@ -167,7 +170,7 @@ class Upgrade:
             return
         self._theirs = theirs
         if not (theirs.punch or theirs.listens):
-            self._fail()
+            self.close()  # the contact stays on the circuit, so asking again would be in vain
             return
         round_trip = self._loop.now() - self._offered_at
         self._circuit.send(Go())
@@ -233,6 +236,8 @@ class Upgrade:
 
     def _fail(self) -> None:
         """Stay on the circuit; the initiator tries again later."""
+        if self._state is _State.OFFERED:
+            self._rounds.note(self._loop.now())
         self._drop_trial()
         self._drop_links()
         self._stop_timer()

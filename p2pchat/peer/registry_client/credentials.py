@@ -10,6 +10,7 @@ from typing import Any
 from p2pchat.errors import LoginNeeded, LoginRefused, P2PError, RemoteProtocolError
 from p2pchat.net.link import Link
 from p2pchat.peer.registry_client.link import pinned_key
+from p2pchat.peer.registry_client.reach import Reach
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.peer.store.identity import Identity
 from p2pchat.peer.store.profile import Profile
@@ -21,7 +22,7 @@ from p2pchat.protocol.proofs import login_statement
 class Credentials:
     """An account and its credentials; `password` None: only the token is used.
 
-    `relay` False: the user neither asks for circuits nor comes to any.
+    `reach`: the paths that the account's node uses.
     `wall` returns seconds since the epoch.
     """
 
@@ -34,7 +35,7 @@ class Credentials:
         profile: Profile,
         identity: Identity,
         allow_original: bool = False,
-        relay: bool = True,
+        reach: Reach = Reach(),  # noqa: B008  # immutable
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._wall = wall
@@ -42,7 +43,7 @@ class Credentials:
         self.username = username
         self.identity = identity
         self.allow_original = allow_original
-        self.relay = relay
+        self.reach = reach
         self._password = password
         self._sent_token = ""
         self._profile = profile
@@ -77,7 +78,7 @@ class Credentials:
             "proof": self.identity.sign(statement),
             "at": at,
             "vouched_by": pinned_key(self.url, self._profile) or "",
-            "can": (CAN_MEET,) if self.relay else (),
+            "can": (CAN_MEET,) if self.reach.relay else (),
         }
 
     def keep(self, grant: Grant) -> None:

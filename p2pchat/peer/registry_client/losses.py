@@ -6,7 +6,7 @@ Heartbeats may be the cause: many firewalls, NATs and containers pass TCP but no
 
 from typing import Final
 
-from p2pchat.errors import LinkLost, LoginNeeded, LoginRefused, P2PError, Unreachable
+from p2pchat.errors import LinkLost, LoginNeeded, LoginRefused, P2PError, Unreachable, UsageError
 from p2pchat.peer.registry_client.url import RegistryUrl
 
 _NO_HELLO: Final = "our HELLO does not reach its UDP port {}, or not as often as it expects"
@@ -40,6 +40,15 @@ def cannot_ask(url: RegistryUrl) -> Unreachable:
     """Return the error for a request while there is no session."""
     return Unreachable(
         f"cannot ask the registry at {url.address}: it is lost", advice="wait until it is back"
+    )
+
+
+def cannot_hide(url: RegistryUrl) -> UsageError:
+    """Return the error for a hidden address at a registry where nobody can be met."""
+    return UsageError(
+        f"with hide-address nobody could reach you: the registry at {url.address} has no circuits",
+        likely="it is an original or an older one",
+        advice="log in without hide-address, or ask its operator to upgrade",
     )
 
 

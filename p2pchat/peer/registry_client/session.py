@@ -20,11 +20,11 @@ from p2pchat.errors import (
     SlowedDown,
     TimedOut,
     Unreachable,
-    UsageError,
 )
 from p2pchat.net.endpoints import Network
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
+from p2pchat.peer.registry_client.announcement import Announcement, OpenPort
 from p2pchat.peer.registry_client.client import RegistryClient
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
@@ -53,14 +53,11 @@ from p2pchat.protocol.client.state import SessionState
 from p2pchat.protocol.meeting import CAN_MEET, Meet, Meeting, MeetResult, Ping
 from p2pchat.protocol.messages import (
     MAX_WATCHED,
-    AnnouncePort,
-    AnnouncePortResult,
     Goodbye,
     Grant,
     Hello,
     LoginResult,
     Message,
-    Outcome,
     Presence,
     PresenceUpdate,
     Reason,
@@ -74,7 +71,6 @@ from p2pchat.protocol.original import encode_hello
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
 _STEADY_AFTER: Final = 60.0  # after so long a login, the next loss begins with a short pause
-_PORT_TRIES: Final = 5
 _PROBE_TIMEOUT: Final = 5.0
 
 
@@ -94,7 +90,7 @@ class RegistrySession:
         dialer: RegistryDialer,
         credentials: Credentials,
         *,
-        open_port: Callable[[str, bool], tuple[Address, int | None]],
+        open_port: OpenPort,
         on_event: Callable[[Event], None],
         rng: random.Random,
         wait_at_start: bool = False,
@@ -106,12 +102,12 @@ class RegistrySession:
         self._url = dialer.url
         self._credentials = credentials
         self._username = credentials.username
-        self._open_port = open_port
+        self._reach = credentials.reach
         self._on_event = on_event
         self._retries = Retries(loop, rng, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
         self._client: RegistryClient | None = None
         self._heartbeat: Heartbeat | None = None
-        self._listening: Address | None = None
+        self._announcement = Announcement(self._url, self._reach, open_port, self._ask)
         self._grant: Grant | None = None
         self._wait_at_start = wait_at_start
         self._was_online = False
@@ -171,11 +167,11 @@ class RegistrySession:
             assert isinstance(answer, MeetResult)
             then(answer)
 
-        if self._can_meet and self._credentials.relay:
+        if self._can_meet and self._reach.relay:
             self._ask_if_online(Meet(username), answered, failed)
             return
         why = f"the registry at {self._url.address} has no circuits"
-        if not self._credentials.relay:
+        if not self._reach.relay:
             why = "turned off on this side (no-relay)"
         self._loop.call_soon(partial(failed, Unreachable(why, reason=why)))
 
@@ -211,7 +207,7 @@ class RegistrySession:
         self.on_presence_update(msgspec.structs.replace(sighting, result=result))
 
     def _met(self, meeting: Meeting) -> None:
-        if self._credentials.relay:
+        if self._reach.relay:
             self.on_meeting(meeting)
 
     def _watching(self, answer: Message) -> None:
@@ -249,7 +245,7 @@ class RegistrySession:
         reason.
         """
         assert isinstance(answer, SearchResult)
-        ours = self._listening
+        ours = self._announcement.listening
         if answer.presence is Presence.ONLINE and ours is not None and answer.port != ours.port:
             where = f" at {Address(answer.host, answer.port)}"
             self._give_up(replaced(self._username, where))
@@ -284,28 +280,14 @@ class RegistrySession:
         if self._grant is not None:
             self._credentials.keep(self._grant)
             self._dialer.learn(self._grant.nodes, link)
-        self._announce(link, tries=0)
-
-    def _announce(self, link: Link, tries: int) -> None:
-        try:
-            self._listening, clear_port = self._open_port(link.local.host, tries > 0)
-        except P2PError as error:
-            self._give_up(error)
-            return
-        announce = AnnouncePort(self._listening.port, clear_port)
-        self._ask(announce, partial(self._announce_answered, link, tries))
-
-    def _announce_answered(self, link: Link, tries: int, answer: Message) -> None:
-        assert isinstance(answer, AnnouncePortResult)
-        if answer.outcome is Outcome.OK:
-            self._online(link.remote.host)
-        elif tries < _PORT_TRIES:
-            self._announce(link, tries + 1)
-        else:
-            self._give_up(UsageError("the registry rejected all ports that were tried"))
+        self._announcement.make(
+            link,
+            can_meet=self._can_meet,
+            then=partial(self._online, link.remote.host),
+            failed=self._give_up,
+        )
 
     def _online(self, registry_host: str) -> None:
-        assert self._listening is not None
         self.standing = SessionState.ONLINE
         self._online_since = self._loop.now()
         to = Address(registry_host, self._dialer.reached.udp_port)
@@ -332,7 +314,8 @@ class RegistrySession:
             self._on_event(RegistryBack(str(self._url), machine))
         else:
             self._was_online = True
-            self._on_event(LoggedIn(self._username, str(self._url), self._listening, machine))
+            listening = self._announcement.listening
+            self._on_event(LoggedIn(self._username, str(self._url), listening, machine))
 
     def _see_whether_it_lives(self) -> None:
         """Send a request to a registry that answers no heartbeat, so that a dead link times out.

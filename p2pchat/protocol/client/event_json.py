@@ -61,7 +61,10 @@ def _list(key: str) -> _Part:
 
 
 def _address(key: str) -> _Part:
-    return _Part(lambda value: {key: str(value)}, lambda fields: written_address(fields[key]))
+    return _Part(
+        lambda value: {key: str(value or "")},
+        lambda fields: written_address(fields[key]) if fields[key] else None,
+    )
 
 
 def _read_error(fields: Mapping[str, Any]) -> P2PError | None:
@@ -94,10 +97,6 @@ _PATH: Final = _Part(lambda path: {"path": path.value}, lambda fields: LinkPath(
 _MACHINE: Final = _Part(
     lambda machine: {"machine": machine},
     lambda fields: "" if fields["machine"] == fields["registry"] else fields["machine"],
-)
-_PLACE: Final = _Part(
-    lambda address: {"online": address is not None, "address": str(address or "")},
-    lambda fields: written_address(fields["address"]) if fields["online"] else None,
 )
 _RETRY_IN: Final = _Part(
     lambda seconds: {"retry_in": round(seconds, 3)}, lambda fields: fields["retry_in"]
@@ -148,7 +147,8 @@ _ROWS: Final[Mapping[type[e.Event], _Row]] = {
         "found",
         (
             _USER,
-            _PLACE,
+            _plain("online"),
+            _address("address"),
         ),
     ),
     e.SearchFailed: _Row(

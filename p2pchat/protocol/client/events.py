@@ -27,12 +27,13 @@ class _Event(Message, frozen=True, eq=False):
 class LoggedIn(_Event, frozen=True):
     """We are logged in, and contacts can reach us.
 
-    `machine`: the registry's machine that answered, if it is not the first of its URL.
+    `listening`: where we accept calls; None if the user hides the address. `machine`: the
+    registry's machine that answered, if it is not the first of its URL.
     """
 
     username: str
     registry: str
-    listening: Address
+    listening: Address | None
     machine: str = ""
 
 
@@ -57,9 +58,10 @@ class RegistryBack(_Event, frozen=True):
 
 
 class Found(_Event, frozen=True):
-    """The result of a search: the user's address, or None if they are offline."""
+    """The result of a search; `address` is None if the user is offline or hides it."""
 
     username: str
+    online: bool
     address: Address | None
 
 
@@ -126,7 +128,7 @@ class TextReceived(_Event, frozen=True):
     at: int = 0
     """When it was written, in milliseconds since the epoch by the contact's clock; 0 in clear."""
     security: Security = Security.CLEAR
-    hidden = frozenset({"text"})
+    secret = frozenset({"text"})
     uncompared = frozenset({"id", "at", "security"})
 
 
@@ -151,7 +153,7 @@ class Said(_Event, frozen=True):
     text: str
     number: int = 0
     """Its number in the conversation; 0 in clear, where nothing is acknowledged."""
-    hidden = frozenset({"text"})
+    secret = frozenset({"text"})
 
 
 class Seen(_Event, frozen=True):
@@ -249,7 +251,7 @@ class NotKept(_Event, frozen=True):
     contact: str
     error: P2PError
     texts: tuple[str, ...]
-    hidden = frozenset({"texts"})
+    secret = frozenset({"texts"})
 
 
 class ChatEnded(_Event, frozen=True):
@@ -258,7 +260,7 @@ class ChatEnded(_Event, frozen=True):
     contact: str
     error: P2PError | None
     unsent: tuple[str, ...] = ()
-    hidden = frozenset({"unsent"})
+    secret = frozenset({"unsent"})
 
 
 class CallerRefused(_Event, frozen=True):

@@ -80,7 +80,7 @@ class Happened(Message, frozen=True):
     number: int
     event: Any
     state: StateChanged | None = None
-    hidden = frozenset({"event"})
+    secret = frozenset({"event"})
 
 
 class Taken(Message, frozen=True):

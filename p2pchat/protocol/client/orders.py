@@ -53,7 +53,7 @@ class Lines(Result, frozen=True, tag="lines"):
     lines: tuple[KeptLine, ...] = ()
     scheduled: tuple[ScheduledLine, ...] = ()
     left_out: int = 0
-    hidden = frozenset({"lines", "scheduled"})
+    secret = frozenset({"lines", "scheduled"})
 
 
 class Whereabouts(Result, frozen=True, tag="whereabouts"):
@@ -119,7 +119,7 @@ class Say(Order[Done], frozen=True, tag="say"):
 
     to: str
     text: str
-    hidden = frozenset({"text"})
+    secret = frozenset({"text"})
 
 
 class Send(Order[Number], frozen=True, tag="send"):
@@ -137,7 +137,7 @@ class Send(Order[Number], frozen=True, tag="send"):
     ids: tuple[str, ...] = ()
     wait: float | None = None
     expires_at: int = 0
-    hidden = frozenset({"texts"})
+    secret = frozenset({"texts"})
 
     def __post_init__(self) -> None:
         if not self.texts or len(self.ids) not in {0, len(self.texts)}:
@@ -169,7 +169,7 @@ class Schedule(Order[Done], frozen=True, tag="schedule"):
     text: str
     not_before: int
     expires_in: int = 0
-    hidden = frozenset({"text"})
+    secret = frozenset({"text"})
 
 
 class Cancel(Order[Count], frozen=True, tag="cancel"):

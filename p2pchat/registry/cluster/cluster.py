@@ -26,7 +26,7 @@ from p2pchat.registry.service.directory import NOWHERE, BuildAnswer
 from p2pchat.registry.service.limits import Rank
 from p2pchat.registry.service.node_lists import NodeLists
 from p2pchat.registry.service.pending import BlockingJob, Deferred
-from p2pchat.registry.service.presence import OnlineSession, PresenceTable, Whereabouts
+from p2pchat.registry.service.presence import Audience, OnlineSession, PresenceTable, Whereabouts
 from p2pchat.registry.store.accounts import AccountPolicy
 
 _PATIENCE: Final = 4.0
@@ -113,12 +113,11 @@ class Cluster:
     def forget(self, username: str) -> None:
         """Do nothing: the database holds the accounts."""
 
-    def look_up(self, username: str, *, secure: bool) -> BlockingJob:
+    def look_up(self, username: str, audience: Audience) -> BlockingJob:
         """Answer a search for a user who is not online here."""
 
         def answer(found: dict[str, Whereabouts]) -> SearchResult:
-            where = found.get(username, NOWHERE)
-            return where.found if secure else where.found_in_clear
+            return found.get(username, NOWHERE).told(audience)
 
         return BlockingJob(partial(self._table.find, [username]), answer, Rank.QUICK)
 

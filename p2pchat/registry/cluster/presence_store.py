@@ -50,6 +50,7 @@ class PresenceRow(NamedTuple):
     in_clear: bool
     key: bytes | None
     meets: bool
+    hidden: bool
     is_new: bool
 
     @property
@@ -62,6 +63,7 @@ class PresenceRow(NamedTuple):
             self.key,
             in_clear=self.in_clear,
             meets=self.meets,
+            hidden=self.hidden,
         ).found
 
 
@@ -170,8 +172,8 @@ class PresenceStore:
         with self._store.errors():
             rows = self._store.rows(
                 "SELECT a.username, a.key, o.host, o.port, o.clear_port, o.in_clear, o.key,"
-                " o.meets FROM account a LEFT JOIN (SELECT p.username, p.host, p.port,"
-                " p.clear_port, p.in_clear, p.key, p.meets AND n.meets AS meets"
+                " o.meets, o.hidden FROM account a LEFT JOIN (SELECT p.username, p.host, p.port,"
+                " p.clear_port, p.in_clear, p.key, p.meets AND n.meets AS meets, p.hidden"
                 " FROM presence p JOIN node n"
                 " ON n.id = p.node AND n.lease_until > clock_timestamp()) o"
                 " ON o.username = a.username WHERE a.username = ANY(%s)",
@@ -231,11 +233,12 @@ class PresenceStore:
         if taken:
             return Published.PORT_TAKEN
         kept = self._store.rows(
-            "INSERT INTO presence (username, node, host, port, clear_port, in_clear, key, meets)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (username) DO UPDATE SET"
+            "INSERT INTO presence"
+            " (username, node, host, port, clear_port, in_clear, key, meets, hidden)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (username) DO UPDATE SET"
             " node = excluded.node, host = excluded.host, port = excluded.port,"
             " clear_port = excluded.clear_port, in_clear = excluded.in_clear, key = excluded.key,"
-            " meets = excluded.meets"
+            " meets = excluded.meets, hidden = excluded.hidden"
             " WHERE %s OR presence.node = excluded.node OR NOT EXISTS"
             " (SELECT 1 FROM node n"
             " WHERE n.id = presence.node AND n.lease_until > clock_timestamp())"
@@ -249,6 +252,7 @@ class PresenceStore:
                 row.in_clear,
                 row.key,
                 row.meets,
+                row.hidden,
                 row.is_new,
             ),
         )
@@ -290,7 +294,10 @@ def _whereabouts(  # a row of `find`
     in_clear: bool,
     key: bytes | None,
     meets: bool,
+    hidden: bool,
 ) -> Whereabouts:
     if host is None:
         return Whereabouts(SearchResult(Presence.OFFLINE, key=as_bytes(account_key)), OFFLINE)
-    return whereabouts(host, port, clear_port, as_bytes(key), in_clear=in_clear, meets=meets)
+    return whereabouts(
+        host, port, clear_port, as_bytes(key), in_clear=in_clear, meets=meets, hidden=hidden
+    )

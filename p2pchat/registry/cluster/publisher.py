@@ -157,5 +157,6 @@ class Publisher:
             in_clear=online_session.seal is None,
             key=online_session.key,
             meets=online_session.on_meeting is not None,
+            hidden=online_session.hidden,
             is_new=not self.is_published(online_session),
         )

@@ -15,6 +15,7 @@ from p2pchat.protocol.names import MAX_USERNAME_BYTES
 from p2pchat.protocol.original import ORIGINAL
 from p2pchat.protocol.secure import SECURE
 from p2pchat.registry.service.client_session import ClientSession
+from p2pchat.registry.service.presence import Audience
 from p2pchat.registry.service.service import Service
 
 _write: Final = FrameWriter(pad("SEARCH")).write
@@ -27,6 +28,9 @@ class LookUps:
         self._service = service
         self._secure = secure
         self._dialect = SECURE if secure else ORIGINAL
+        self._audience = Audience.SECURE if secure else Audience.ORIGINAL
+        """Of the two kinds at a secure listener, the one that is told less: the other results
+        depend on the client."""
         self._ready = service.ready_answers(secure=secure)
         before, self._after = (b'{"username":"', b'"}') if secure else (b"", b"")
         sizes = range(1, MAX_USERNAME_BYTES + 1)
@@ -68,7 +72,7 @@ class LookUps:
         if self._secure and (b"\\" in name or b'"' in name):
             return None  # not the name itself, but JSON for it
         try:
-            found = self._service.find(name.decode(), secure=self._secure)
+            found = self._service.find(name.decode(), self._audience)
         except UnicodeDecodeError:
             return None
         if found is None or found.presence is not Presence.ONLINE:

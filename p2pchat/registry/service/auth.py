@@ -312,6 +312,7 @@ class Authentication:
         if client_session.gone:
             return None
         username = client_session.username = request.username
+        client_session.meets = CAN_MEET in request.can
         seal = None
         if client_session.secure:
             seal = Seal(secrets.token_bytes(SESSION_BYTES), secrets.token_bytes(KEY_BYTES))
@@ -336,10 +337,9 @@ class Authentication:
         standing: AccountPolicy,
         seal: Seal | None,
     ) -> None:
-        client_session.online_session = self._online_session(
-            client_session, request, standing, seal
-        )
-        replaced = self._presence.arrive(client_session.online_session)
+        session = self._online_session(client_session, request, standing, seal)
+        client_session.online_session = session
+        replaced = self._presence.arrive(session)
         if replaced is not None:
             replaced.hang_up(Reason.REPLACED)
 
@@ -357,7 +357,7 @@ class Authentication:
             client_session.hang_up,
             seal,
             standing.key,
-            client_session.tell if CAN_MEET in request.can else None,
+            client_session.tell if client_session.meets else None,
         )
 
     def log_out_here(self, username: str, but: ClientSession | None = None) -> int:

@@ -7,14 +7,15 @@ from p2pchat.net.rate_limit import group_of
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.messages import Message, Reason
 from p2pchat.protocol.proofs import Channel
-from p2pchat.registry.service.presence import OnlineSession
+from p2pchat.registry.service.presence import Audience, OnlineSession
 
 
 class ClientSession:
     """A client that is logged in as `username` if that is set, and online if `online_session` is.
 
     `transient` is set instead of `online_session` for the login of a single command; it receives
-    heartbeats. `secure`: connected to a secure listener. `hang_up(reason)` closes the connection,
+    heartbeats. `secure`: connected to a secure listener. `meets`: the client has logged in and can
+    meet. `hang_up(reason)` closes the connection,
     `tell(news)` sends an unsolicited message on it; `gone` is set once it has ended. `remote` is
     its address, `group` the key of that in rate limits. `channel` is the TLS channel that its login
     is bound to, at a secure listener.
@@ -25,6 +26,7 @@ class ClientSession:
         "gone",
         "group",
         "hang_up",
+        "meets",
         "online_session",
         "remote",
         "secure",
@@ -52,6 +54,14 @@ class ClientSession:
         self.online_session: OnlineSession | None = None
         self.transient: OnlineSession | None = None
         self.gone = False
+        self.meets = False
+
+    @property
+    def audience(self) -> Audience:
+        """Which search results the client gets."""
+        if not self.secure:
+            return Audience.ORIGINAL
+        return Audience.MEETING if self.meets else Audience.SECURE
 
     def forget(self) -> None:
         """Drop the reference to the ended connection, so that its memory is freed at once."""

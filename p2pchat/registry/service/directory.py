@@ -13,7 +13,7 @@ from p2pchat.protocol.messages import Message, Presence, SearchResult
 from p2pchat.protocol.proofs import SignedNodes
 from p2pchat.registry.service.node_lists import NodeLists
 from p2pchat.registry.service.pending import BlockingJob, Deferred
-from p2pchat.registry.service.presence import OFFLINE, OnlineSession, Whereabouts
+from p2pchat.registry.service.presence import OFFLINE, Audience, OnlineSession, Whereabouts
 from p2pchat.registry.store.accounts import NO_KEY, AccountPolicy
 
 NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
@@ -40,7 +40,7 @@ class Directory(Protocol):
     def forget(self, username: str) -> None:
         """Remove a deleted account."""
 
-    def look_up(self, username: str, *, secure: bool) -> Message | BlockingJob:
+    def look_up(self, username: str, audience: Audience) -> Message | BlockingJob:
         """Answer a search for a user who is not online here."""
 
     def look_up_all(self, usernames: Iterable[str], answer: BuildAnswer) -> Message | BlockingJob:
@@ -87,12 +87,12 @@ class MemoryDirectory:
         """Remove a deleted account."""
         self._known.pop(username, None)
 
-    def look_up(self, username: str, *, secure: bool) -> SearchResult:
+    def look_up(self, username: str, audience: Audience) -> SearchResult:
         """Answer a search for a user who is not online here."""
         standing = self._known.get(username)
         if standing is None:
             return NOT_FOUND
-        if secure and standing.key:
+        if audience is not Audience.ORIGINAL and standing.key:
             return SearchResult(Presence.OFFLINE, key=standing.key)
         return OFFLINE
 
@@ -100,7 +100,9 @@ class MemoryDirectory:
         """Return the answer built from the presence of these users, who are not online here."""
         return answer(
             {
-                name: Whereabouts(self.look_up(name, secure=True), self.look_up(name, secure=False))
+                name: Whereabouts(
+                    self.look_up(name, Audience.SECURE), self.look_up(name, Audience.ORIGINAL)
+                )
                 for name in usernames
             }
         )

@@ -6,6 +6,7 @@ deadlines: one ordered queue, in which each heartbeat moves its sender to the en
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
+from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from p2pchat.callbacks import ignore
@@ -27,14 +28,38 @@ def _at_once(callback: Callable[[], None]) -> None:
 OFFLINE: Final = SearchResult(Presence.OFFLINE)
 
 
-class Whereabouts(NamedTuple):
-    """The search results for a user at the listeners.
+class Audience(Enum):
+    """The kinds of clients, which are told different things about a user."""
 
-    `found` is for a secure listener, `found_in_clear` for the original one.
-    """
+    ORIGINAL = auto()
+    """Clients of the original listener."""
+    SECURE = auto()
+    """Clients of a secure listener that cannot meet."""
+    MEETING = auto()
+    """Clients of a secure listener that can meet."""
+
+
+class Whereabouts(NamedTuple):
+    """The search results for a user: `found_in_clear` at the original listener, else `found`."""
 
     found: SearchResult
     found_in_clear: SearchResult
+
+    def told(self, audience: Audience) -> SearchResult:
+        """Return the search result for clients of that kind."""
+        if audience is Audience.ORIGINAL:
+            return self.found_in_clear
+        return told(self.found, audience)
+
+
+def told(found: SearchResult, audience: Audience) -> SearchResult:
+    """Return a search result of a secure listener as clients of that kind are told it.
+
+    A user who can only be met is offline to clients that cannot meet.
+    """
+    if found.is_hidden and audience is not Audience.MEETING:
+        return SearchResult(Presence.OFFLINE, key=found.key)
+    return found
 
 
 def whereabouts(
@@ -45,8 +70,11 @@ def whereabouts(
     *,
     in_clear: bool,
     meets: bool = False,
+    hidden: bool = False,
 ) -> Whereabouts:
     """Return the search results for an online user with these ports; see OnlineSession."""
+    if hidden and meets:
+        return Whereabouts(SearchResult(Presence.ONLINE, key=key, meets=True), OFFLINE)
     if not port:
         return Whereabouts(SearchResult(Presence.OFFLINE, key=key), OFFLINE)
     found = SearchResult(Presence.ONLINE, host, port, key, in_clear, meets)
@@ -68,7 +96,7 @@ class OnlineSession:
     dialect of the user's listener, `clear_port` for calls in clear that a user of a secure listener
     also accepts. `hang_up(reason)` closes the user's connection. `key` is the user's public key.
     `on_meeting(meeting)` tells the user that another one asks for a circuit; None if the user's
-    client cannot meet.
+    client cannot meet. `hidden`: the user has announced that nobody is told the address.
     Search results are built once per change: `found` for a secure listener, and `found_in_clear`
     for the original one, which omits users who cannot be reached in clear.
     """
@@ -80,6 +108,7 @@ class OnlineSession:
         "found_in_clear",
         "hang_up",
         "heard_at",
+        "hidden",
         "host",
         "key",
         "on_meeting",
@@ -108,10 +137,11 @@ class OnlineSession:
         self.hang_up = hang_up
         self.move(0, 0)
 
-    def move(self, port: int, clear_port: int) -> None:
-        """Set the announced ports."""
+    def move(self, port: int, clear_port: int, *, hidden: bool = False) -> None:
+        """Set what was announced."""
         self.port = port
         self.clear_port = clear_port
+        self.hidden = hidden
         self.found, self.found_in_clear = whereabouts(
             self.host,
             port,
@@ -119,7 +149,14 @@ class OnlineSession:
             self.key,
             in_clear=self.seal is None,
             meets=self.on_meeting is not None,
+            hidden=hidden,
         )
+
+    def told(self, audience: Audience) -> SearchResult:
+        """Return the search result for clients of that kind."""
+        if audience is Audience.ORIGINAL:
+            return self.found_in_clear
+        return told(self.found, audience)
 
 
 OnMoved = Callable[[PresenceUpdate], None]
@@ -144,7 +181,7 @@ class PresenceTable:
         """Returns the session of an online user: the dictionary's own method, for speed."""
         self._by_address: dict[tuple[str, int], OnlineSession] = {}
         self._by_session: dict[bytes, OnlineSession] = {}
-        self._watchers: dict[str, dict[Hashable, OnMoved]] = {}
+        self._watchers: dict[str, dict[Hashable, tuple[Audience, OnMoved]]] = {}
         self._watched: dict[Hashable, set[str]] = {}
         self.ready: tuple[dict[bytes, bytes], dict[bytes, bytes]] = {}, {}
         """Answers to searches that can be sent as they are, by the bytes of the name: those of the
@@ -182,7 +219,14 @@ class PresenceTable:
         assert online_session.seal is not None
         self._by_session[online_session.seal.session] = online_session
 
-    def announce(self, online_session: OnlineSession, port: int, clear_port: int = 0) -> bool:
+    def announce(
+        self,
+        online_session: OnlineSession,
+        port: int,
+        clear_port: int = 0,
+        *,
+        hidden: bool = False,
+    ) -> bool:
         """Set the user's addresses; return False if another user has one of them.
 
         See PROTOCOL, "client and registry".
@@ -193,7 +237,7 @@ class PresenceTable:
         self._give_addresses_back(online_session)
         for address in wanted:
             self._by_address[address] = online_session
-        online_session.move(port, clear_port)
+        online_session.move(port, clear_port, hidden=hidden)
         self.tell_watchers(online_session.username, online_session.found)
         self._changed(online_session)
         return True
@@ -207,14 +251,16 @@ class PresenceTable:
         self.tell_watchers(online_session.username, online_session.found)
         self._changed(online_session)
 
-    def watch(self, watcher: Hashable, usernames: tuple[str, ...], on_moved: OnMoved) -> None:
+    def watch(
+        self, watcher: Hashable, usernames: tuple[str, ...], audience: Audience, on_moved: OnMoved
+    ) -> None:
         """Subscribe the watcher to these users too, up to MOST_WATCHED_IN_ALL in total."""
         watched = self._watched.setdefault(watcher, set())
         for username in usernames:
             if len(watched) >= MOST_WATCHED_IN_ALL:
                 return
             watched.add(username)
-            self._watchers.setdefault(username, {})[watcher] = on_moved
+            self._watchers.setdefault(username, {})[watcher] = audience, on_moved
 
     def unwatch(self, watcher: Hashable) -> None:
         """Drop all subscriptions of the watcher."""
@@ -270,7 +316,7 @@ class PresenceTable:
         if self._by_name.get(online_session.username) is online_session:
             del self._by_name[online_session.username]
             self._give_addresses_back(online_session)
-            if online_session.port and not elsewhere:
+            if online_session.found.presence is Presence.ONLINE and not elsewhere:
                 offline = SearchResult(Presence.OFFLINE, key=online_session.key)
                 self.tell_watchers(online_session.username, offline)
             self._changed(online_session)
@@ -309,9 +355,9 @@ class PresenceTable:
     def _tell(self) -> None:
         moved, self._moved = self._moved, {}
         for username, found in moved.items():
-            sighting = PresenceUpdate(username, found)
-            for on_moved in tuple(self._watchers.get(username, {}).values()):
-                on_moved(sighting)
+            sightings = {each: PresenceUpdate(username, told(found, each)) for each in Audience}
+            for audience, on_moved in tuple(self._watchers.get(username, {}).values()):
+                on_moved(sightings[audience])
 
     def _changed(self, online_session: OnlineSession) -> None:
         name = online_session.username.encode()

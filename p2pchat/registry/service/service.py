@@ -38,7 +38,7 @@ from p2pchat.registry.service.directory import NOWHERE, Directory
 from p2pchat.registry.service.limits import NO_LIMITS, Limits
 from p2pchat.registry.service.meetings import Meetings, Pair
 from p2pchat.registry.service.pending import BlockingJob, Deferred
-from p2pchat.registry.service.presence import PresenceTable, Whereabouts
+from p2pchat.registry.service.presence import Audience, OnlineSession, PresenceTable, Whereabouts
 from p2pchat.registry.store.accounts import Accounts
 
 _STOOD_STILL: Final = 1.0
@@ -126,12 +126,10 @@ class Service:
         """Return a listener's answers that can be sent as they are; see PresenceTable."""
         return self._presence.ready[secure]
 
-    def find(self, username: str, *, secure: bool) -> SearchResult | None:
-        """Return a listener's answer about a user who is online here; None for any other user."""
+    def find(self, username: str, audience: Audience) -> SearchResult | None:
+        """Return what such clients are told of a user who is online here; None for any other."""
         online_session = self._presence.find(username)
-        if online_session is None:
-            return None
-        return online_session.found if secure else online_session.found_in_clear
+        return None if online_session is None else online_session.told(audience)
 
     def take_searches(self, client_session: ClientSession, count: int) -> bool:
         """Count `count` searches for online users, against the limits and in the metrics.
@@ -198,16 +196,21 @@ class Service:
         def answer(accepted: bool) -> Message:
             if accepted:
                 return AnnouncePortResult(Outcome.OK)
-            return AnnouncePortResult(Outcome.FAIL, Reason.PORT_TAKEN)
+            return AnnouncePortResult(
+                Outcome.FAIL, None if request.port is None else Reason.PORT_TAKEN
+            )
 
-        accepted = (
-            online_session is not None
-            and request.port is not None
-            and self._presence.announce(online_session, request.port, request.clear_port or 0)
-        )
-        if online_session is None or not accepted:
+        if online_session is None or not self._accepts(online_session, request):
             return answer(False)
         return self._directory.announced(online_session, answer)
+
+    def _accepts(self, online_session: OnlineSession, request: AnnouncePort) -> bool:
+        """Put a user online as announced; return whether that is possible."""
+        if request.hidden and online_session.on_meeting is not None:
+            return self._presence.announce(online_session, 0, hidden=True)
+        return request.port is not None and self._presence.announce(
+            online_session, request.port, request.clear_port or 0
+        )
 
     def _search(self, client_session: ClientSession, request: Search) -> Message | BlockingJob:
         if self._searches.limited:
@@ -217,10 +220,10 @@ class Service:
             if wait:
                 self.counters.refusals["searches-per-minute"] += 1
                 return SlowDown(wait)
-        found = self.find(request.username, secure=client_session.secure)
+        found = self.find(request.username, client_session.audience)
         if found is not None:
             return found
-        return self._directory.look_up(request.username, secure=client_session.secure)
+        return self._directory.look_up(request.username, client_session.audience)
 
     def _meet(self, client_session: ClientSession, request: Meet) -> Message | BlockingJob:
         """Give both users a ticket for a circuit, if the other one can come."""
@@ -266,11 +269,12 @@ class Service:
         def sighting(username: str, elsewhere: Mapping[str, Whereabouts]) -> PresenceUpdate:
             here = self._presence.find(username)
             if here is not None:
-                return PresenceUpdate(username, here.found)
-            return PresenceUpdate(username, elsewhere.get(username, NOWHERE).found)
+                return PresenceUpdate(username, here.told(audience))
+            return PresenceUpdate(username, elsewhere.get(username, NOWHERE).told(audience))
 
+        audience = client_session.audience
         if not request.add:
             self._presence.unwatch(client_session)
-        self._presence.watch(client_session, request.usernames, client_session.tell)
+        self._presence.watch(client_session, request.usernames, audience, client_session.tell)
         absent = [n for n in request.usernames if self._presence.find(n) is None]
         return self._directory.look_up_all(absent, answer)

@@ -63,6 +63,11 @@ class Invite(peewee.Model):
         table_name = "invite"
 
 
+def _flag() -> peewee.BooleanField:
+    """Return a field that nodes of the version before need not write; see USABLE_FROM."""
+    return peewee.BooleanField(constraints=[peewee.SQL("DEFAULT FALSE")])
+
+
 class InstantField(peewee.DateTimeField):
     """An instant by the database's clock, independent of time zones."""
 
@@ -80,7 +85,7 @@ class Node(peewee.Model):
     id = peewee.BigIntegerField(primary_key=True)
     url = peewee.TextField()
     lease_until = InstantField()
-    meets = peewee.BooleanField()
+    meets = _flag()
 
     class Meta:
         """Keyed by a number that each process chooses at random."""
@@ -98,7 +103,8 @@ class Presence(peewee.Model):
     clear_port = peewee.IntegerField()
     in_clear = peewee.BooleanField()
     key = peewee.BlobField(null=True)
-    meets = peewee.BooleanField()
+    meets = _flag()
+    hidden = _flag()
 
     class Meta:
         """Keyed by name: a user is online at one node only."""
@@ -126,7 +132,7 @@ class NodeList(peewee.Model):
 ACCOUNT_TABLES = (Account, Token, Invite)
 SHARED_TABLES = (*ACCOUNT_TABLES, Node, NodeList, Presence)
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Stored in the database. A newer schema is refused, unless it is marked as usable from ours."""
 
 USABLE_FROM = 4
@@ -148,4 +154,5 @@ STEPS = {
         AddColumn("node", "meets", "BOOLEAN NOT NULL DEFAULT FALSE"),
         AddColumn("presence", "meets", "BOOLEAN NOT NULL DEFAULT FALSE"),
     ),
+    6: (AddColumn("presence", "hidden", "BOOLEAN NOT NULL DEFAULT FALSE"),),
 }

@@ -215,17 +215,17 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
     match event:
         case LoggedIn(username, registry, listening, machine):
             by = f" through {machine}" if machine else ""
-            return [f"logged in as {username} at {registry}{by}, listening on {listening}"]
+            where = f"listening on {listening}" if listening else "address hidden"
+            return [f"logged in as {username} at {registry}{by}, {where}"]
         case RegistryLost(error, retry_in):
             why = error_sentence(error) if isinstance(error, LinkLost) else error.what
             return [f"registry lost: {why}; trying again in {retry_in:.0f} s"]
         case RegistryBack(registry, machine):
             by = f" through {machine}" if machine else ""
             return [f"registry is back: logged in again at {registry}{by}"]
-        case Found(username, None):
-            return [f"{username} is offline"]
-        case Found(username, address):
-            return [f"{username} is online at {address}"]
+        case Found(username, online, address):
+            where = f"online at {address}" if address else "online, address hidden"
+            return [f"{username} is {where if online else 'offline'}"]
         case Calling(contact):
             return [f"calling {contact}, waiting for an answer: /leave gives up"]
         case Called(contact, security):

@@ -7,6 +7,7 @@ import pytest
 from p2pchat.protocol.meeting import Meeting
 from p2pchat.protocol.messages import Presence
 from p2pchat.registry.cluster.presence_store import PresenceRow, PresenceStore, Published
+from p2pchat.registry.service.presence import Audience
 from p2pchat.registry.store.accounts import Accounts
 from p2pchat.registry.store.stores import open_shared
 from p2pchat.storage import Store
@@ -41,9 +42,18 @@ def row(
     is_new: bool = True,
     host: str = "10.0.0.1",
     meets: bool = False,
+    hidden: bool = False,
 ) -> PresenceRow:
     return PresenceRow(
-        username, host, port, 0, in_clear=False, key=b"k" * 32, meets=meets, is_new=is_new
+        username,
+        host,
+        port,
+        0,
+        in_clear=False,
+        key=b"k" * 32,
+        meets=meets,
+        hidden=hidden,
+        is_new=is_new,
     )
 
 
@@ -105,6 +115,30 @@ def test_leaving_node_removes_only_its_own_users(nodes: list[PresenceStore]) -> 
     assert found["alice"].found.presence is Presence.OFFLINE
     assert found["bob"].found.presence is Presence.ONLINE
     assert two.renew("p2p://n1").other_nodes == ()
+
+
+def test_hidden_user_of_another_node(store: Store, nodes: list[PresenceStore]) -> None:
+    """Only clients that can meet are told that the user is online, and none the address."""
+    one, two = nodes
+    two.publish([row("alice", 0, meets=True, hidden=True), row("bob", 0, meets=True)], [])
+    found = one.find(["alice", "bob"])
+    assert found["alice"].told(Audience.MEETING).is_hidden
+    for audience in (Audience.SECURE, Audience.ORIGINAL):
+        assert found["alice"].told(audience).presence is Presence.OFFLINE
+    assert found["bob"].found.presence is Presence.OFFLINE  # has announced nothing yet
+    with store.transaction():
+        store.rows("UPDATE node SET meets = FALSE WHERE id = 2")  # a node of an older version
+    assert one.find(["alice"])["alice"].found.presence is Presence.OFFLINE
+
+
+def test_older_nodes_need_not_write_newer_columns(store: Store) -> None:
+    """A database made by this version takes the rows that nodes of an older one write."""
+    with store.transaction():
+        store.rows("INSERT INTO node (id, url, lease_until) VALUES (9, '', clock_timestamp())")
+        store.rows(
+            "INSERT INTO presence (username, node, host, port, clear_port, in_clear, key)"
+            " VALUES ('alice', 9, '10.0.0.1', 4000, 0, FALSE, NULL)"
+        )
 
 
 def test_only_users_who_can_be_met_are_told(store: Store, nodes: list[PresenceStore]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from p2pchat.protocol.messages import Presence, SearchResult
 from p2pchat.registry.service.directory import NOT_FOUND, NOWHERE, MemoryDirectory
-from p2pchat.registry.service.presence import OFFLINE, Whereabouts
+from p2pchat.registry.service.presence import OFFLINE, Audience, Whereabouts
 from p2pchat.registry.store.accounts import AccountPolicy
 
 KEY = b"k" * 32
@@ -16,10 +16,10 @@ def test_offline_and_unknown_users_are_distinguished() -> None:
     directory = MemoryDirectory([("alice", standing)])
     directory.admit("olga")
     offline = SearchResult(Presence.OFFLINE, key=KEY)
-    assert directory.look_up("alice", secure=True) == offline
-    assert directory.look_up("alice", secure=False) is OFFLINE
-    assert directory.look_up("olga", secure=True) is OFFLINE
-    assert directory.look_up("eve", secure=True) is NOT_FOUND
+    assert directory.look_up("alice", Audience.SECURE) == offline
+    assert directory.look_up("alice", Audience.ORIGINAL) is OFFLINE
+    assert directory.look_up("olga", Audience.MEETING) is OFFLINE
+    assert directory.look_up("eve", Audience.SECURE) is NOT_FOUND
     found: list[object] = []
 
     def answer(there: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from p2pchat.registry.service.presence import OnlineSession, PresenceTable
+from p2pchat.registry.service.presence import Audience, OnlineSession, PresenceTable
 
 PATIENCE = 150.0
 
@@ -127,7 +127,7 @@ def test_late_withdrawal_does_not_affect_the_next_login() -> None:
     table.arrive(new)
     assert table.announce(new, 4000)
     told: list[object] = []
-    table.watch("w", ("alice",), lambda *news: told.append(news))
+    table.watch("w", ("alice",), Audience.MEETING, lambda *news: told.append(news))
     table.withdraw(old)
     assert not told
     assert not table.announce(other, 4000)

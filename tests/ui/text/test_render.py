@@ -76,8 +76,9 @@ CASES: list[tuple[Event, list[str]]] = [
         ChatEnded("bob", LinkLost("it broke"), ("a", "b")),
         ["* not sent: a", "* not sent: b", "* it broke", "* chat with bob ended"],
     ),
-    (Found("bob", Address("::1", 5)), ["* bob is online at [::1]:5"]),
-    (Found("bob", None), ["* bob is offline"]),
+    (Found("bob", True, Address("::1", 5)), ["* bob is online at [::1]:5"]),
+    (Found("bob", True, None), ["* bob is online, address hidden"]),
+    (Found("bob", False, None), ["* bob is offline"]),
     (
         SearchFailed("eve", NoSuchUser("there is no user named eve")),
         ["* there is no user named eve"],
