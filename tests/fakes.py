@@ -1,12 +1,14 @@
 """Fakes of the clock, the network and the worker thread."""
 
 from collections.abc import Callable, Container
-from typing import Any
+from typing import Any, TypeVar
 
 from p2pchat.errors import BindError, LinkLost, P2PError, Unreachable
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import SEND_CEILING
 from p2pchat.protocol.address import Address
+
+T = TypeVar("T")
 
 HERE, THERE = Address("10.0.0.1", 1), Address("10.0.0.2", 2)
 
@@ -238,6 +240,8 @@ class MemoryInternet:
         self.walled: Container[str] = set()
         """Machines that nobody outside can connect to, as behind a router."""
         self.punchable = True
+        self.routers: dict[str, str] = {}
+        """The routers of machines that have one."""
         """Whether a dial opens a firewall for the answer; not so with symmetric NATs."""
         self.opened: set[tuple[Address, Address]] = set()
         """Which local address has dialled which one: a firewall then lets that one in."""
@@ -350,6 +354,17 @@ class MemoryNetwork:
 
     def own_hosts(self) -> list[str]:
         return [self.host]
+
+    def gateway(self) -> tuple[str, str] | None:
+        router = self._internet.routers.get(self.host)
+        return None if router is None else (router, self.host)
+
+    def run(
+        self, job: Callable[[], T], then: Callable[[T], None], failed: Callable[[P2PError], None]
+    ) -> bool:
+        """Fail, as without UPnP."""
+        self._loop.call_soon(lambda: failed(Unreachable("no UPnP in memory")))
+        return True
 
     def listen(
         self, address: Address, on_transport: Callable[[Any], None], *, shared: bool = False

@@ -55,6 +55,7 @@ KEYS: Final = (
     Key("no-history", False, "keep lines only until they are delivered or seen"),
     Key("no-relay", False, "never connect through the registry: directly or not at all"),
     Key("hide-address", False, "always connect through the registry: no contact sees your address"),
+    Key("no-portmap", False, "do not ask the router to open a port for callers"),
     Key("plain", False, "plain lines instead of the prompt, also for screen readers"),
     Key("prompt.edit-mode", "emacs", "editing keys", ("emacs", "vi")),
     Key("prompt.theme", "auto", "colours", ("auto", "dark", "light")),

@@ -3,7 +3,7 @@
 Every node of a profile follows the file, also one that runs only for `p2p send` or a program.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from p2pchat.errors import UsageError
@@ -39,6 +39,10 @@ class NodeOptions:
                 advice="drop one of them; p2p config list shows which the file sets",
             )
 
+    def briefly(self) -> "NodeOptions":
+        """Return the options of a node that runs for one command: too short for a router."""
+        return replace(self, reach=replace(self.reach, port_mapping=False))
+
 
 def configured(settings: "Settings") -> NodeOptions:
     """Return the options of a node that is given none on the command line."""
@@ -49,5 +53,9 @@ def configured(settings: "Settings") -> NodeOptions:
         allow_original=values["allow-original"],
         keep_days=values["keep-days"],
         keep_history=not values["no-history"],
-        reach=Reach(relay=not values["no-relay"], direct=not values["hide-address"]),
+        reach=Reach(
+            relay=not values["no-relay"],
+            direct=not values["hide-address"],
+            port_mapping=not values["no-portmap"],
+        ),
     )

@@ -260,7 +260,7 @@ def _deliver_ourselves(
 
     with ExitStack() as stack:
         stack.callback(place.close)
-        options = configured(settings)
+        options = configured(settings).briefly()
         credentials = us.credentials(username, settings.password, options)
         clients = stack.enter_context(
             local_node(settings, us, credentials, options, place=place, on_give_way=give_way)

@@ -77,6 +77,11 @@ _OPTIONS: Final = (
         help="Always connect through the registry, so that no contact sees your address.",
     ),
     click.option(
+        "--no-portmap",
+        is_flag=True,
+        help="Do not ask the router to open a port for callers.",
+    ),
+    click.option(
         "--once",
         is_flag=True,
         help="Exit if the registry is unreachable at the start.  [default: wait for it]",
@@ -94,6 +99,7 @@ _NAMES: Final = {
     "no_history",
     "no_relay",
     "hide_address",
+    "no_portmap",
 }
 
 
@@ -132,6 +138,7 @@ def node_maker(
     no_history: bool,
     no_relay: bool,
     hide_address: bool,
+    no_portmap: bool,
     once: bool,
 ) -> "MakeNode":
     """Return a factory for the account's node, which asks for the password if necessary."""
@@ -149,7 +156,7 @@ def node_maker(
         allow_original=allow_original,
         keep_days=keep_days,
         keep_history=not no_history,
-        reach=Reach(relay=not no_relay, direct=not hide_address),
+        reach=Reach(relay=not no_relay, direct=not hide_address, port_mapping=not no_portmap),
         limits=limit_option.apply(PeerLimits(), settings_of_limits),
     )
     password = options.given_password(settings, password_file)

@@ -8,15 +8,18 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from p2pchat.errors import BindError, OnFailed
 from p2pchat.net.address import from_socket_name, socket_name
+from p2pchat.net.gateway import default_gateway
 from p2pchat.net.loop import READ, Loop, Timer
 from p2pchat.net.tcp_dial import TcpDial, connected
 from p2pchat.net.transport import Wire
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.address import Address
+
+T = TypeVar("T")
 
 ANY_PORT: Final = 0
 
@@ -93,8 +96,14 @@ class Network(Protocol):
     def own_hosts(self) -> list[str]:
         """Return this machine's addresses on the way to the internet, for each kind of IP."""
 
+    def gateway(self) -> tuple[str, str] | None:
+        """Return the IPv4 addresses of the router and of this machine; None if there is none."""
+
     def open_udp(self, address: Address, on_datagram: OnDatagram) -> Datagrams:
         """Open a UDP socket. Raise BindError."""
+
+    def run(self, job: Callable[[], T], then: Callable[[T], None], failed: OnFailed) -> bool:
+        """Run a job that blocks on the network off the loop; see Worker.submit."""
 
 
 class SocketNetwork:
@@ -142,6 +151,15 @@ class SocketNetwork:
                 sock.connect((far, 9))
                 hosts.append(from_socket_name(sock.getsockname()).host)
         return hosts
+
+    def gateway(self) -> tuple[str, str] | None:
+        """Return the IPv4 addresses of the router and of this machine."""
+        own = next((host for host in self.own_hosts() if ":" not in host), None)
+        return None if own is None else (default_gateway(own), own)
+
+    def run(self, job: Callable[[], T], then: Callable[[T], None], failed: OnFailed) -> bool:
+        """Run the job on a worker thread."""
+        return self._worker.submit(job, then, failed)
 
     def open_udp(self, address: Address, on_datagram: OnDatagram) -> "UdpSocket":
         """Open a UDP socket at the address. Raise BindError."""

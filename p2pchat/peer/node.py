@@ -22,6 +22,7 @@ from p2pchat.peer.calls.listen_address import ListenAddress
 from p2pchat.peer.calls.met_callers import MetCallers
 from p2pchat.peer.calls.peer_links import SecureLinks
 from p2pchat.peer.calls.peer_server import PeerServer
+from p2pchat.peer.calls.port_mapper import PortMapper
 from p2pchat.peer.calls.ways import Ways
 from p2pchat.peer.chat.conversations import Conversations
 from p2pchat.peer.chat.service import SecureService
@@ -123,7 +124,16 @@ class Node:
         circuits = Circuits(loop, dialer)
         self._met_callers = MetCallers(loop, self.contacts, circuits, self._server.take)
         self._is_hidden = hidden = credentials.reach.is_hidden
-        direct = DirectPaths(loop, network, links, self._listen_port, is_hidden=hidden)
+        self._maps_ports = self.url.secure and credentials.reach.maps_ports
+        self._port_mapper = PortMapper(loop, network, self.registry.announce_external)
+        direct = DirectPaths(
+            loop,
+            network,
+            links,
+            self._listen_port,
+            lambda: self._port_mapper.external,
+            is_hidden=hidden,
+        )
         may_dial = self.registry.may_send_to
         ways = Ways(
             loop,
@@ -223,6 +233,7 @@ class Node:
         self._met_callers.close()
         self._caller_verification.close()
         self.do_not_disturb.close()
+        self._port_mapper.close()
         for service in self._services:
             service.close()
         self._server.close()
@@ -376,6 +387,8 @@ class Node:
     def _go_online(self) -> None:
         if not self.url.secure:
             return
+        if self._maps_ports and self.address is not None:
+            self._port_mapper.begin(self.address, self.registry.host)
         try:
             self.conversations.online()
         except StorageError as error:

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,8 +19,12 @@ HOMES = {
     "firewall": "",
     "nat": "masquerade",
     "symmetric": "masquerade random,fully-random",
+    "mapping": "masquerade",
 }
 """The rule by which a home's router translates addresses; empty if there is none to translate."""
+
+NEEDS = {"mapping": "miniupnpd"}
+"""A program that only homes of that kind need: a router's PCP server."""
 
 REGISTRY = "5.5.5.1"
 
@@ -29,9 +34,32 @@ table inet home {{
     iifname "lo" accept; iifname "lan" accept; icmpv6 type {{ nd-neighbor-solicit,
     nd-neighbor-advert }} accept; ct state established,related accept; }}
   chain forward {{ type filter hook forward priority 0; policy drop;
-    iifname "lan" accept; ct state established,related accept; }}
+    iifname "lan" accept; ct state established,related accept; ct status dnat accept; }}
   chain out {{ type nat hook postrouting priority 100; {translate} }}
 }}
+"""
+
+
+_MAPPING = """
+table inet filter {
+  chain forward { type filter hook forward priority -1; jump miniupnpd; }
+  chain miniupnpd { }
+  chain in { type nat hook prerouting priority -100; jump prerouting_miniupnpd; }
+  chain prerouting_miniupnpd { }
+  chain out { type nat hook postrouting priority 99; jump postrouting_miniupnpd; }
+  chain postrouting_miniupnpd { }
+}
+"""
+"""The chains that miniupnpd fills."""
+
+_MINIUPNPD = """ext_ifname=wan
+listening_ip=lan
+enable_natpmp=yes
+enable_upnp=no
+secure_mode=yes
+uuid=00000000-0000-0000-0000-000000000000
+allow 1024-65535 192.168.1.0/24 1024-65535
+deny 0-65535 0.0.0.0/0 0-65535
 """
 
 
@@ -49,6 +77,7 @@ class Internet:
     def __init__(self) -> None:
         self._name = f"p2p{os.getpid()}"
         self._spaces: list[str] = []
+        self._servers: list[subprocess.Popen[bytes]] = []
         self._hosts = 0
         self._add("net")
         self._in("net", "ip link add hub type bridge", "ip link set hub up")
@@ -82,15 +111,41 @@ class Internet:
             place = f"{who}-router" if translate else who
             rule = f'oifname "wan" {translate};' if translate else ""
             self._nft(place, _FIREWALL.format(translate=rule))
+        if home == "mapping":
+            self._map_ports(f"{who}-router")
 
     def inside(self, who: str) -> tuple[str, ...]:
         """Return the command that p2p is started with there."""
-        return ("ip", "netns", "exec", self._space(who), sys.executable, P2P)
+        return (*self._enter(who), sys.executable, P2P)
 
     def close(self) -> None:
-        """Remove all namespaces, and with them what connects them."""
+        """End the servers; remove all namespaces, and with them what connects them."""
+        for server in self._servers:
+            server.kill()
+            server.wait()
         for space in self._spaces:
             subprocess.run(["ip", "netns", "delete", space], check=False)
+
+    def _map_ports(self, router: str) -> None:
+        """Start a server in the router that passes ports on if it is asked to."""
+        self._nft(router, _MAPPING)
+        with tempfile.NamedTemporaryFile("w", delete=False) as file:
+            file.write(_MINIUPNPD)
+        self._servers.append(
+            subprocess.Popen(
+                (
+                    *self._enter(router),
+                    "miniupnpd",
+                    "-d",
+                    "-f",
+                    file.name,
+                    "-P",
+                    f"{file.name}.pid",
+                ),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
 
     def _connect(self, who: str, address: str) -> None:
         """Add a machine with a public address."""
@@ -113,10 +168,13 @@ class Internet:
 
     def _in(self, who: str, *commands: str) -> None:
         for command in commands:
-            _run("ip", "netns", "exec", self._space(who), *command.split())
+            _run(*self._enter(who), *command.split())
 
     def _nft(self, who: str, rules: str) -> None:
-        _run("ip", "netns", "exec", self._space(who), "nft", "-f", "-", text=rules)
+        _run(*self._enter(who), "nft", "-f", "-", text=rules)
+
+    def _enter(self, who: str) -> tuple[str, ...]:
+        return ("ip", "netns", "exec", self._space(who))
 
     def _space(self, who: str) -> str:
         return f"{self._name}-{who}"

@@ -5,7 +5,7 @@ it already. Both ends dial and listen there at once, so that each opens its own 
 other ("hole punching"). Knows neither chats nor who asks; see `chat.upgrade`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -49,7 +49,8 @@ OnDirectLink = Callable[[Link, bytes | None, bool], None]
 class DirectPaths:
     """Offers and tries direct paths.
 
-    `listen_port()` is the port of our peer server, if any. `is_hidden`: there are none, because the
+    `listen_port()` is the port of our peer server, if any, `mapped()` the address at which a router
+    passes connections on to it, if one does. `is_hidden`: there are none, because the
     contact would see our address.
     """
 
@@ -59,6 +60,7 @@ class DirectPaths:
         network: Network,
         links: SecureLinks,
         listen_port: Callable[[], int | None],
+        mapped: Callable[[], Address | None],
         *,
         is_hidden: bool = False,
     ) -> None:
@@ -66,6 +68,7 @@ class DirectPaths:
         self._network = network
         self._links = links
         self._listen_port = listen_port
+        self._mapped = mapped
         self.is_hidden = is_hidden
 
     def offer(self, circuit: Link) -> Paths:
@@ -81,6 +84,9 @@ class DirectPaths:
             hosts = list(dict.fromkeys([*hosts, seen_as.host]))
         port = self._listen_port()
         listens = [] if port is None else [(host, port) for host in hosts]
+        mapped = self._mapped()
+        if mapped is not None:
+            listens.insert(0, mapped)
         return Paths(_some(punch), _some(listens))
 
     def try_all(
@@ -98,7 +104,7 @@ class DirectPaths:
         return trial
 
 
-def _some(places: list[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+def _some(places: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
     """Return the places that may be offered, each once."""
     return tuple(p for p in dict.fromkeys(places) if p[1] >= 1024)[:MOST_PATHS]
 

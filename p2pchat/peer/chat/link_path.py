@@ -8,13 +8,19 @@ from p2pchat.protocol.client.events import Event, PathChanged
 from p2pchat.protocol.client.state import LinkPath, Security
 
 
-def path_of(link: Link, *, punched: bool = False) -> LinkPath:
-    """Return how a link runs; `punched`: both ends dialled or listened at the same ports."""
+def path_of(link: Link, *, punched: bool = False, offered: bool = False) -> LinkPath:
+    """Return how a link runs.
+
+    `punched`: both ends dialled or listened at the same ports. `offered`: we have dialled where the
+    contact's peer server listens, as the contact told us on a circuit.
+    """
     if link.relayed:
         return LinkPath.RELAYED
     if is_near(link.remote.host):
         return LinkPath.LAN
-    return LinkPath.PUNCHED if punched else LinkPath.DIRECT
+    if punched:
+        return LinkPath.PUNCHED
+    return LinkPath.MAPPED if offered and ":" not in link.remote.host else LinkPath.DIRECT
 
 
 def in_words(link: Link, path: LinkPath, security: Security) -> str:

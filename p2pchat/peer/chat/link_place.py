@@ -125,7 +125,7 @@ class LinkPlace:
             old.on_message = old.on_closed = ignore
             self._loop.call_later(_AFTER_MOVE if asked else _AFTER_BEING_MOVED, old.close)
         self._moved_at = self._loop.now()
-        self._note(link, path_of(link, punched=punched))
+        self._note(link, path_of(link, punched=punched, offered=asked and not punched))
         self._on_move(link, asked)
 
     def _note(self, link: Link, path: LinkPath) -> None:

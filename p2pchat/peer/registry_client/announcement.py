@@ -2,20 +2,32 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, UsageError
 from p2pchat.net.link import Link
 from p2pchat.peer.registry_client.losses import cannot_hide
 from p2pchat.peer.registry_client.reach import Reach
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.protocol.address import Address
+from p2pchat.protocol.meeting import Ping, Pong
 from p2pchat.protocol.messages import AnnouncePort, AnnouncePortResult, Message, Outcome
 
 _TRIES: Final = 5
 
-Ask = Callable[[Message, Callable[[Message], None]], None]
-"""Sends a request to the registry; the function receives the answer."""
+
+class Ask(Protocol):
+    """Sends a request to the registry."""
+
+    def __call__(
+        self,
+        request: Message,
+        then: Callable[[Message], None],
+        failed: OnFailed | None = None,
+    ) -> None:
+        """Pass the answer to `then`; without `failed`, a refusal ends the session."""
+
 
 OpenPort = Callable[[str, bool], tuple[Address, int | None]]
 """Opens the peer server; see RegistrySession."""
@@ -27,6 +39,10 @@ class Announcement:
     def __init__(self, url: RegistryUrl, reach: Reach, open_port: OpenPort, ask: Ask) -> None:
         self.listening: Address | None = None
         """Where our peer server listens; None before a login and if the address is hidden."""
+        self.external: Address | None = None
+        """Where a router passes connections on to it, if one does."""
+        self._clear_port: int | None = None
+        self._announced = 0
         self._url = url
         self._reach = reach
         self._open_port = open_port
@@ -52,6 +68,7 @@ class Announcement:
             """Try another port if this one is taken."""
             assert isinstance(answer, AnnouncePortResult)
             if answer.outcome is Outcome.OK:
+                self._announced = port
                 then()
             elif tries < _TRIES:
                 self._announce(link, tries + 1, then, failed)
@@ -59,11 +76,40 @@ class Announcement:
                 failed(UsageError("the registry rejected all ports that were tried"))
 
         try:
-            self.listening, clear_port = self._open_port(link.local.host, tries > 0)
+            self.listening, self._clear_port = self._open_port(link.local.host, tries > 0)
         except P2PError as error:
             failed(error)
             return
-        self._ask(AnnouncePort(self.listening.port, clear_port), answered)
+        port = self.listening.port
+        self._ask(AnnouncePort(port, self._clear_port), answered)
+
+    def renew(self) -> None:
+        """Announce the router's port instead of ours, or ours again.
+
+        Only if the registry sees us at the router's external address, which PONG tells: others
+        combine the port with what it sees. Refusals leave everything as it was.
+        """
+
+        def seen(answer: Message) -> None:
+            assert isinstance(answer, Pong)
+            external = self.external
+            is_router = external is not None and external.host == answer.host
+            self._announce_again(external.port if is_router and external else 0)
+
+        self._ask(Ping(), seen, ignore)
+
+    def _announce_again(self, external_port: int) -> None:
+        if self.listening is None:
+            return
+        port = external_port or self.listening.port
+
+        def answered(answer: Message) -> None:
+            assert isinstance(answer, AnnouncePortResult)
+            if answer.outcome is Outcome.OK:
+                self._announced = port
+
+        if port != self._announced:
+            self._ask(AnnouncePort(port, self._clear_port), answered, ignore)
 
     def _hidden(self, then: Callable[[], None], failed: OnFailed, answer: Message) -> None:
         assert isinstance(answer, AnnouncePortResult)

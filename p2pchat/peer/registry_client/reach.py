@@ -10,11 +10,13 @@ class Reach:
     """The paths that a node uses.
 
     `relay`: circuits through the registry. `direct`: connections between the two machines; without
-    them, no contact is told our address, and we dial none. Raise UsageError if no path is left.
+    them, no contact is told our address, and we dial none. `port_mapping`: a port of the router,
+    for connections from outside. Raise UsageError if no path is left.
     """
 
     relay: bool = True
     direct: bool = True
+    port_mapping: bool = True
 
     def __post_init__(self) -> None:
         if not (self.relay or self.direct):
@@ -27,3 +29,8 @@ class Reach:
     def is_hidden(self) -> bool:
         """Whether our address is kept from everybody but the registry."""
         return not self.direct
+
+    @property
+    def maps_ports(self) -> bool:
+        """Whether to ask the router for a port."""
+        return self.direct and self.port_mapping

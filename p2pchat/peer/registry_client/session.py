@@ -112,7 +112,8 @@ class RegistrySession:
         self._wait_at_start = wait_at_start
         self._was_online = False
         self._online_since = 0.0
-        self._registry_host = ""
+        self.host = ""
+        """The address of the registry's machine."""
         self._self_search: SelfSearch | None = None
         self._is_silent = False  # whether the registry has reported missing heartbeats
         self._wall = wall
@@ -130,7 +131,7 @@ class RegistrySession:
 
     def may_send_to(self, host: str) -> bool:
         """Return whether we may connect to a host that the registry gives for a contact."""
-        return may_be_dialled(host, self._registry_host)
+        return may_be_dialled(host, self.host)
 
     def start(self) -> None:
         """Begin to log in; LoggedIn or LoginFailed follows, or RegistryLost if it is retried."""
@@ -156,7 +157,7 @@ class RegistrySession:
 
         def answered(answer: Message) -> None:
             assert isinstance(answer, SearchResult)
-            then(in_zone(answer, self._registry_host))
+            then(in_zone(answer, self.host))
 
         self._ask_if_online(Search(username), answered, failed)
 
@@ -187,6 +188,12 @@ class RegistrySession:
     def _can_meet(self) -> bool:
         return self._grant is not None and CAN_MEET in self._grant.can
 
+    def announce_external(self, external: Address | None) -> None:
+        """Note where a router passes connections on to our peer server; None: nowhere any more."""
+        self._announcement.external = external
+        if self.standing is SessionState.ONLINE and self._can_meet:
+            self._announcement.renew()
+
     def watch(self, usernames: list[str]) -> None:
         """Subscribe to these users; the registry reports their presence now and on each change.
 
@@ -203,7 +210,7 @@ class RegistrySession:
             self._client.ask(Watch(some, add), self._watching, ignore)
 
     def _seen(self, sighting: PresenceUpdate) -> None:
-        result = in_zone(sighting.result, self._registry_host)
+        result = in_zone(sighting.result, self.host)
         self.on_presence_update(msgspec.structs.replace(sighting, result=result))
 
     def _met(self, meeting: Meeting) -> None:
@@ -260,7 +267,7 @@ class RegistrySession:
             self._give_up(logged_out(self._username))
 
     def _log_in(self, link: Link) -> None:
-        self._registry_host = link.remote.host
+        self.host = link.remote.host
         try:
             request = self._credentials.login(link)
         except P2PError as error:
@@ -283,9 +290,15 @@ class RegistrySession:
         self._announcement.make(
             link,
             can_meet=self._can_meet,
-            then=partial(self._online, link.remote.host),
+            then=self._announced,
             failed=self._give_up,
         )
+
+    def _announced(self) -> None:
+        """Go online; the router's port takes the place of ours."""
+        self._online(self.host)
+        if self._announcement.external is not None:
+            self.announce_external(self._announcement.external)
 
     def _online(self, registry_host: str) -> None:
         self.standing = SessionState.ONLINE
@@ -373,9 +386,14 @@ class RegistrySession:
             self._client.close()
             self._client = None
 
-    def _ask(self, request: Message, then: Callable[[Message], None]) -> None:
+    def _ask(
+        self,
+        request: Message,
+        then: Callable[[Message], None],
+        failed: OnFailed | None = None,
+    ) -> None:
         assert self._client is not None
-        self._client.ask(request, then, self._unanswered)
+        self._client.ask(request, then, failed or self._unanswered)
 
     def _unanswered(self, error: P2PError) -> None:
         if isinstance(error, SlowedDown):  # a lost connection is reported by `on_lost`

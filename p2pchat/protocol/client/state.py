@@ -25,6 +25,8 @@ class LinkPath(Enum):
 
     LAN = "direct lan"
     DIRECT = "direct"
+    MAPPED = "mapped"
+    """Direct, to a port that the contact's router passes on."""
     PUNCHED = "punched"
     """Direct, although neither end can be dialled by others."""
     RELAYED = "relayed"

@@ -121,3 +121,37 @@ def test_stopped_session_reports_nothing(world: World) -> None:
     world.kill_registry()
     world.advance(600)
     assert len(alice.events) == before
+
+
+def test_port_of_a_router_is_announced(secure_world: World) -> None:
+    """Callers are given the router's port, if the registry sees us at the router's address."""
+    world = secure_world
+    alice = Account(world)
+
+    def port() -> int:
+        found = alice.search(world, "alice")
+        assert isinstance(found, SearchResult)
+        return found.port
+
+    for external, announced in (
+        (Address(A, 44000), 44000),
+        (Address("5.5.5.10", 44001), 4000),  # seen by another address: nobody could use it
+        (Address(A, 44002), 44002),
+        (None, 4000),
+    ):
+        alice.session.announce_external(external)
+        world.settle()
+        assert port() == announced
+
+
+def test_port_of_a_router_after_the_registry_was_lost(secure_world: World) -> None:
+    """Each login announces it again, also if it was opened meanwhile."""
+    world = secure_world
+    alice = Account(world)
+    world.kill_registry()
+    alice.session.announce_external(Address(A, 44000))
+    world.start_registry()
+    world.advance(60)
+    found = alice.search(world, "alice")
+    assert isinstance(found, SearchResult)
+    assert found.port == 44000
