@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.programs import P2P
 
@@ -77,6 +78,7 @@ class Internet:
     def __init__(self) -> None:
         self._name = f"p2p{os.getpid()}"
         self._spaces: list[str] = []
+        self._folder = tempfile.TemporaryDirectory()
         self._servers: list[subprocess.Popen[bytes]] = []
         self._hosts = 0
         self._add("net")
@@ -125,23 +127,17 @@ class Internet:
             server.wait()
         for space in self._spaces:
             subprocess.run(["ip", "netns", "delete", space], check=False)
+        self._folder.cleanup()
 
     def _map_ports(self, router: str) -> None:
         """Start a server in the router that passes ports on if it is asked to."""
         self._nft(router, _MAPPING)
-        with tempfile.NamedTemporaryFile("w", delete=False) as file:
-            file.write(_MINIUPNPD)
+        file = Path(self._folder.name) / router
+        file.write_text(_MINIUPNPD)
+        command = ("miniupnpd", "-d", "-f", str(file), "-P", f"{file}.pid")
         self._servers.append(
             subprocess.Popen(
-                (
-                    *self._enter(router),
-                    "miniupnpd",
-                    "-d",
-                    "-f",
-                    file.name,
-                    "-P",
-                    f"{file.name}.pid",
-                ),
+                (*self._enter(router), *command),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
