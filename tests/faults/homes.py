@@ -27,7 +27,8 @@ HOMES = {
 NEEDS = {"mapping": "miniupnpd"}
 """A program that only homes of that kind need: a router's PCP server."""
 
-REGISTRY = "5.5.5.1"
+REGISTRY, SECOND_REGISTRY = "5.5.5.1", "5.5.5.2"
+"""The addresses of the registry's machine: to clients, those of two machines."""
 
 _FIREWALL = """
 table inet home {{
@@ -84,6 +85,7 @@ class Internet:
         self._add("net")
         self._in("net", "ip link add hub type bridge", "ip link set hub up")
         self._connect("registry", REGISTRY)
+        self._in("registry", f"ip address add {SECOND_REGISTRY}/24 dev wan")
 
     def add(self, who: str, home: str) -> None:
         """Add a person whose home is of that kind."""

@@ -1,12 +1,15 @@
 """Real programs in homes behind firewalls and routers, in network namespaces."""
 
+import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.faults.homes import NEEDS, REGISTRY, internet, missing
+from tests.faults.homes import NEEDS, REGISTRY, SECOND_REGISTRY, Internet, internet, missing
 from tests.programs import Program, environment, running
 
 pytestmark = [
@@ -33,20 +36,11 @@ _LINES = 100
 )
 def test_two_homes_connect(homes: tuple[str, str], path: str, tmp_path: Path) -> None:
     """Any two people chat; lines in both directions survive the change of the path."""
-    needed = [NEEDS[home] for home in homes if home in NEEDS]
-    if not all(map(shutil.which, needed)):
-        pytest.skip(f"needs {', '.join(needed)}")
+    _skip_without(*homes)
     with internet() as net:
         for who, home in zip(("alice", "bob"), homes, strict=True):
             net.add(who, home)
-        options = ("--quiet", "--no-original", "--password-cost", "64:1", "--join-host", REGISTRY)
-        serve = Program(
-            *("serve", *options, "--data-dir", str(tmp_path / "r")),
-            env=environment(tmp_path),
-            command=net.inside("registry"),
-        )
-        with running(serve):
-            join = serve.wait_for("^join (p2p://.*)$")[1]
+        with _registry(net, tmp_path / "r") as join:
             people = {}
             for who in ("alice", "bob"):
                 env = environment(tmp_path / who, P2P_REGISTRY=join, P2P_PASSWORD="password")
@@ -67,6 +61,60 @@ def test_two_homes_connect(homes: tuple[str, str], path: str, tmp_path: Path) ->
                     bob.wait_for(f"^alice: line {n}$")
                     alice.wait_for(f"^bob: line {n}$")
                 assert _path(net.inside("alice"), tmp_path / "alice", path) == path
+
+
+@pytest.mark.parametrize(
+    ("home", "nat", "mapping", "router"),
+    [
+        ("open", "none", "", "none"),
+        ("firewall", "none", "", "none"),
+        ("nat", "sees 192.168.1.2 as 5.5.5.11", "ok", "opens no port"),
+        ("symmetric", "sees 192.168.1.2 as 5.5.5.11", "warn", "opens no port"),
+        ("mapping", "sees 192.168.1.2 as 5.5.5.11", "ok", "opens ports by PCP, at 5.5.5.11"),
+    ],
+)
+def test_doctor_tells_the_kind_of_network(
+    home: str, nat: str, mapping: str, router: str, tmp_path: Path
+) -> None:
+    """What it says of a router is what that router does, and nothing is called wrong."""
+    _skip_without(home)
+    with internet() as net:
+        net.add("alice", home)
+        with _registry(net, tmp_path / "r") as join:
+            second = join.replace(REGISTRY, SECOND_REGISTRY)
+            env = environment(
+                tmp_path / "alice", P2P_REGISTRY=f"{join},{second}", P2P_PASSWORD="password"
+            )
+            inside = net.inside("alice")
+            assert Program("register", "alice", env=env, command=inside).end()[0] == 0
+            doctor = Program("doctor", "--json", env=env, command=inside)
+            assert doctor.end() == (0, "")
+    findings = [json.loads(line) for line in doctor.said]
+    said = {finding["what"].partition(":")[0]: finding for finding in findings}
+    assert nat in said["nat"]["what"]
+    assert said.get("mapping", {"result": ""})["result"] == mapping
+    assert router in said["router"]["what"]
+    assert said["listener"]["result"] == "ok"
+
+
+def _skip_without(*homes: str) -> None:
+    """Skip the test if a home needs a program that is missing here."""
+    needed = [NEEDS[home] for home in homes if home in NEEDS]
+    if not all(map(shutil.which, needed)):
+        pytest.skip(f"needs {', '.join(needed)}")
+
+
+@contextmanager
+def _registry(net: Internet, folder: Path) -> Iterator[str]:
+    """Run a registry; yield its join link."""
+    options = ("--quiet", "--no-original", "--password-cost", "64:1", "--join-host", REGISTRY)
+    serve = Program(
+        *("serve", *options, "--data-dir", str(folder)),
+        env=environment(folder),
+        command=net.inside("registry"),
+    )
+    with running(serve):
+        yield serve.wait_for("^join (p2p://.*)$")[1]
 
 
 def _path(inside: tuple[str, ...], home: Path, awaited: str) -> str:

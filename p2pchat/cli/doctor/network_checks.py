@@ -12,11 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from p2pchat.app.node_options import configured
 from p2pchat.app.running_node import running_node
 from p2pchat.app.session import UserSession, open_session
 from p2pchat.app.settings import Settings
 from p2pchat.callbacks import ignore
 from p2pchat.cli.doctor.local_checks import clock, files, profile, versions
+from p2pchat.cli.doctor.reach_checks import ReachChecks
 from p2pchat.cli.report import Check, Finding, Report, wrong
 from p2pchat.errors import LinkLost, P2PError, StorageError, TimedOut, Unreachable
 from p2pchat.net.address import is_loopback, with_zone_of
@@ -32,7 +34,7 @@ from p2pchat.protocol.client.state import SessionState
 from p2pchat.protocol.meeting import CAN_MEET
 from p2pchat.protocol.messages import Outcome, Presence, Reason
 
-_OUTSIDE: Final = "only a call from outside proves that a NAT or firewall lets contacts in"
+_OUTSIDE: Final = "if a NAT or firewall blocks calls from outside, links are punched or relayed"
 
 
 def check_up(
@@ -93,6 +95,8 @@ class _Checkup:
         self._timeout = timeout
         self._probes = Probes(us.loop, us.network, timeout)
         us.registry_commands.patience = timeout
+        maps_ports = configured(settings).reach.maps_ports
+        self._reach = ReachChecks(us, self._probes, maps_ports=maps_ports)
         self._url: RegistryUrl | None = None
         """The first machine of the registry that could be reached."""
         self._is_trusted = False
@@ -114,6 +118,10 @@ class _Checkup:
             "clock": partial(clock, self._settings),
             "login": self._login,
             "heartbeat": self._heartbeat,
+            "machines": lambda: self._reach.machines(self._url),
+            "nat": lambda: self._reach.nat(self._credentials),
+            "ipv6": lambda: self._reach.ipv6(self._local_host),
+            "router": lambda: self._reach.router(self._local_host),
             "node": self._node,
             "circuit": self._circuit,
             "address": self._address,
@@ -299,6 +307,8 @@ class _Checkup:
 
     def _address(self) -> Iterator[Finding]:
         offered = self._offered
+        if offered is None and self._reach.seen_host:
+            offered = self._offered = Address(self._reach.seen_host, 0)
         if self._is_hidden:
             yield Finding("ok", "address: hidden; contacts reach you through the registry alone")
             return
@@ -309,7 +319,8 @@ class _Checkup:
         if is_loopback(offered.host):
             yield Finding(
                 "warn",
-                f"{what}, which means their own machine unless they are on this one",
+                f"{what}: only those on this machine can dial it, others are joined with you by the"
+                " registry",
                 "you reach the registry by loopback",
                 "use the name that others use: --registry p2p://NAME",
             )
@@ -323,27 +334,27 @@ class _Checkup:
         if not self._local_host:
             yield Finding("skip", "listener: not tried, no registry was reached")
             return
-        host = self._offered.host if self._offered else self._local_host
+        # Behind a NAT, this machine can try nothing but its own address.
+        offered = None if self._reach.is_behind_nat else self._offered
         try:
-            address = self._knock(host)
+            address = self._knock(offered)
         except (Unreachable, TimedOut) as error:
-            yield from self._no_way_in(host, error)
+            yield from self._no_way_in(offered.host if offered else self._local_host, error)
             return
         yield Finding(
             "ok", f"listener: {address} accepts connections from this machine; {_OUTSIDE}"
         )
 
-    def _knock(self, host: str) -> Address:
+    def _knock(self, offered: Address | None) -> Address:
         """Connect to our node's listener, or to a test listener on its future port; return its
         address.
         """
-        offered = self._offered
         if offered is not None and offered.port:
             self._probes.reach(offered)
             return offered
-        return self._probes.check_inbound(
-            Address(reachable_by(self._local_host), self._peer_port), host
-        )
+        port = 0 if self._node_is_online else self._peer_port
+        host = offered.host if offered else self._local_host
+        return self._probes.check_inbound(Address(reachable_by(self._local_host), port), host)
 
     def _no_way_in(self, host: str, error: P2PError) -> Iterator[Finding]:
         if host == self._local_host:
@@ -357,8 +368,9 @@ class _Checkup:
         yield Finding(
             "warn",
             f"listener: {error.what}, called from this machine",
-            f"you are behind a NAT; some block calls from outside. {_OUTSIDE}",
-            "forward a port on the router, and choose that port: p2p login --peer-port PORT",
+            f"you are behind a NAT. {_OUTSIDE}",
+            "nothing need be done; for more direct links, forward a port on the router, and choose"
+            " it: p2p login --peer-port PORT",
         )
 
 

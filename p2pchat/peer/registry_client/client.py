@@ -6,7 +6,7 @@ Knows neither heartbeats nor how to reconnect; see `session`.
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import (
@@ -20,7 +20,7 @@ from p2pchat.errors import (
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.protocol.meeting import Meeting
 from p2pchat.protocol.messages import Goodbye, Logout, Message, PresenceUpdate, SlowDown
 
@@ -35,6 +35,15 @@ class _Question(NamedTuple):
     timeout: float
 
 
+class Dialer(Protocol):
+    """Dials a registry, at one machine or any."""
+
+    url: RegistryUrl
+
+    def dial(self, then: Callable[[Link], None], failed: OnFailed) -> Closable:
+        """Call `then` with a link, or `failed` with an error, in a later turn of the loop."""
+
+
 class RegistryClient:
     """Sends requests to the registry that `dialer` dials, one at a time.
 
@@ -45,7 +54,7 @@ class RegistryClient:
     fail.
     """
 
-    def __init__(self, loop: Loop, dialer: RegistryDialer) -> None:
+    def __init__(self, loop: Loop, dialer: Dialer) -> None:
         self._loop = loop
         self._dialer = dialer
         self._address = dialer.url.address

@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from p2pchat.errors import InviteNeeded, LoginNeeded, P2PError, RegistrationRefused, UsageError
 from p2pchat.net.address import with_zone_of
-from p2pchat.net.endpoints import Network
+from p2pchat.net.endpoints import ANY_PORT, Network
 from p2pchat.net.loop import Loop
-from p2pchat.peer.registry_client.client import RegistryClient
+from p2pchat.peer.registry_client.client import Dialer, RegistryClient
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
+from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.protocol.address import Address
-from p2pchat.protocol.meeting import CAN_MEET, Meet, MeetResult
+from p2pchat.protocol.meeting import CAN_MEET, Meet, MeetResult, Ping, Pong
 from p2pchat.protocol.messages import (
     AnnouncePort,
     ChangePassword,
@@ -40,6 +41,13 @@ class TransientLogin(NamedTuple):
     grant: Grant
     local_host: str
     heartbeats: Address
+
+
+class Seen(NamedTuple):
+    """Our end of a link: our own address of it, and the one that the remote sees."""
+
+    local: Address
+    seen: Address
 
 
 class RegistryCommands:
@@ -110,6 +118,26 @@ class RegistryCommands:
             assert isinstance(answer, MeetResult)
             return answer
 
+    def seen_as(
+        self,
+        credentials: Credentials,
+        machine: RegistryUrl | None = None,
+        from_port: int = ANY_PORT,
+    ) -> Seen | None:
+        """Return our address on a link to a machine, and the one that the machine sees.
+
+        By default, the machine that answered last, from any port that may be used again. None if
+        the registry does not tell.
+        """
+        url = machine or self._dialer.reached
+        with self._connected(self._dialer.machine(url, from_port=from_port)) as client:
+            grant = self._log_in(client, credentials)
+            if grant is None or CAN_MEET not in grant.can:
+                return None
+            answer = self._ask(client, Ping())
+            assert isinstance(answer, Pong)
+            return Seen(self._link.local, Address(answer.host, answer.port))
+
     def change_password(self, credentials: Credentials, old: str, new: str) -> None:
         """Set a new password; all tokens of the account end. Raise UsageError if refused."""
         with self._connected() as client:
@@ -128,8 +156,8 @@ class RegistryCommands:
             credentials.forget()
 
     @contextmanager
-    def _connected(self) -> Iterator[RegistryClient]:
-        client = RegistryClient(self._loop, self._dialer)
+    def _connected(self, dialer: Dialer | None = None) -> Iterator[RegistryClient]:
+        client = RegistryClient(self._loop, dialer or self._dialer)
         try:
             self._link = self._loop.wait_for(client.connect, self.patience)
             yield client

@@ -77,7 +77,7 @@ class RegistryDialer:
             named = parse_registry_url(relay)
         except UsageError:
             return None
-        for url in (*self._named, *self._told()):
+        for url in self.machines:
             expected = url.fingerprint or pinned_key(url, self._profile)
             if (url.address, expected) == (named.address, named.fingerprint):
                 return self.machine(url)
@@ -106,9 +106,10 @@ class RegistryDialer:
             expires_at = min(signed.expires_at, int(time.time()) + _LONGEST_BELIEF_S)
             self._profile.keep_machines(str(self.url), signed.nodes, signed.issued_at, expires_at)
 
-    def machine(self, url: RegistryUrl) -> MachineDialer:
+    def machine(self, url: RegistryUrl, *, from_port: int | None = None) -> MachineDialer:
         """Return a dialer for one machine. Only the keys of machines that the URL names are pinned.
 
+        `from_port`: see Network.dial.
         A remote registry must not send us to our own machine, where it could reach services that
         are closed to it.
         """
@@ -122,7 +123,14 @@ class RegistryDialer:
             self._on_first_use,
             pins=is_named,
             accepts=None if is_named or is_here else _is_elsewhere,
+            from_port=from_port,
         )
+
+    @property
+    def machines(self) -> list[RegistryUrl]:
+        """All machines: those that the URL names, and those that the registry has listed."""
+        machines = {url.address: url for url in (*self._told(), *self._named)}
+        return list(machines.values())
 
     @property
     def other_machine(self) -> RegistryUrl | None:

@@ -79,7 +79,7 @@ class MachineDialer:
     """Dials one machine of a registry, any number of times.
 
     `on_first_use(fingerprint)` is called when a key is trusted on first use. `pins`: pin its key as
-    the registry's. `accepts`: see Network.dial.
+    the registry's. `accepts`, `from_port`: see Network.dial.
     """
 
     def __init__(
@@ -92,8 +92,10 @@ class MachineDialer:
         *,
         pins: bool = True,
         accepts: Callable[[str], bool] | None = None,
+        from_port: int | None = None,
     ) -> None:
         self._pins = pins
+        self._from_port = from_port
         self._accepts = accepts
         self.url = url
         self._loop = loop
@@ -111,7 +113,7 @@ class MachineDialer:
             link.channel = channel
             then(link)
 
-        return self.dial_tls(ALPN, secured, failed)
+        return self.dial_tls(ALPN, secured, failed, from_port=self._from_port)
 
     def dial_tls(
         self, alpn: str, then: OnTls, failed: OnFailed, *, from_port: int | None = None

@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, RemoteProtocolError, Unreachable
-from p2pchat.net.endpoints import Listener, Network
+from p2pchat.net.endpoints import ANY_PORT, Listener, Network
 from p2pchat.net.loop import Loop
+from p2pchat.net.port_mapping import PortMapping, Router
 from p2pchat.net.tls.certificates import client_context
 from p2pchat.net.tls.engine import CertificateNotTrusted, Engine, StandardEngine
 from p2pchat.net.tls.transport import TlsTransport
@@ -22,6 +23,7 @@ from p2pchat.protocol.address import Address
 from p2pchat.protocol.meeting import MeetResult
 from p2pchat.protocol.secure import ALPN
 
+_ANY_PLACE: Final = Address("0.0.0.0", ANY_PORT)  # noqa: S104  # a port that is free everywhere
 _HELLO_INTERVAL: Final = 0.5  # a datagram may be lost
 
 
@@ -110,6 +112,27 @@ class Probes:
 
         self._loop.wait_for(dial, self._timeout).close()
         return self._loop.now() - begun
+
+    def router_port(self, timeout: float) -> PortMapping:
+        """Ask the router for a port, and give it back; return what the router has granted.
+
+        Raise Unreachable if there is no router that would, or none at all.
+        """
+        place = self._network.gateway()
+        if place is None:
+            raise Unreachable("this machine has no router for IPv4")
+        router = Router(self._loop, self._network, *place)
+        listener = self._network.listen(_ANY_PLACE, lambda wire: wire.abort())
+
+        def ask(then: Callable[[PortMapping], None], failed: OnFailed) -> None:
+            router.ask(listener.address.port, then, failed)
+
+        try:
+            mapping = self._loop.wait_for(ask, timeout)
+        finally:
+            listener.close()
+        router.remove(mapping)
+        return mapping
 
     def check_inbound(self, at: Address, host: str) -> Address:
         """Listen at `at` and return the address at which a connection to `host` arrived.

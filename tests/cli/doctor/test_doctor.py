@@ -64,8 +64,10 @@ def test_everything_works_with_an_account(tmp_path: Path) -> None:
         assert "ok certificate: its key is the one in the URL, #" in lines
         assert "ok login: as alice, with the stored token" in lines
         assert "ok heartbeat: answered; the registry sees it come from 127.0.0.1:" in lines
+        assert "ok nat: none; the registry sees this machine's own 127.0.0.1" in lines
+        assert "skip router: not asked for a port; the registry is on this machine" in lines
         assert "ok node: none is running" in lines
-        assert "warn address: contacts are told 127.0.0.1, which means their own" in lines
+        assert "warn address: contacts are told 127.0.0.1: only those on this machine" in lines
         assert "  likely: you reach the registry by loopback" in lines
         assert "ok listener: 127.0.0.1:" in lines
         login = Program("login", "alice", env=alice.env)
@@ -76,7 +78,7 @@ def test_everything_works_with_an_account(tmp_path: Path) -> None:
             assert found["node"] == ("ok", "node: online as alice")
             assert found["circuit"][0] == "ok"
             assert f"127.0.0.1:{port} accepts connections" in found["door"][1]
-            assert f"told 127.0.0.1:{port}, " in found["address"][1]
+            assert f"told 127.0.0.1:{port}: " in found["address"][1]
             login.type("/quit")
             assert login.end()[0] == 0
         assert "logged in elsewhere" not in "\n".join(login.said)
@@ -121,7 +123,7 @@ def test_without_an_account(alice: Patient, registry: Serve) -> None:
         assert found["certificate"][0] == "warn"
         assert "will be trusted at first use" in found["certificate"][1]
         assert {n for n, (mark, _) in found.items() if mark == "skip"} == {
-            *("login", "heartbeat", "node", "circuit", "address")
+            *("login", "heartbeat", "nat", "router", "node", "circuit", "address")
         }
         assert found["door"][0] == "ok"
 
@@ -155,7 +157,7 @@ def test_unanswered_heartbeat_is_a_warning(tmp_path: Path) -> None:
         code, found = alice.look("--timeout", "0.3")
     assert (code, found["login"][0], found["heartbeat"][0]) == (0, "ok", "warn")
     assert "no answer came within 0.3 s" in found["heartbeat"][1]
-    assert (found["address"][0], found["door"][0]) == ("skip", "ok")
+    assert (found["address"][0], found["door"][0]) == ("warn", "ok")
 
 
 def test_unreachable_registry_is_named(tmp_path: Path) -> None:
