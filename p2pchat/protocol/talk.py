@@ -60,6 +60,13 @@ class ChatRequest(Message, frozen=True):
         if self.port is not None:
             check_port(self.port)
 
+    def names(self, username: str) -> bool:
+        """Return whether it calls that user; older programs name nobody.
+
+        A link that takes the place of another one must name the user.
+        """
+        return self.to == username or not (self.to or self.instead)
+
 
 class ChatReply(Message, frozen=True):
     """The answer to a chat request."""

@@ -22,7 +22,7 @@ from threading import Event, Thread
 from tests.bench.at_registry import CALLERS, cost_s, head, log_in, row, serving
 from tests.bench.load import Callers, cpu_s, memory_kib
 from tests.bench.smallest import name_of
-from tests.conformance.test_meeting import Circuit
+from tests.conformance.secure_client import Circuit
 from tests.faults.crowd import Member
 from tests.programs import Serve
 

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from p2pchat.net.tls.certificates import make_certificate
-from tests.conformance.test_meeting import Circuit
+from tests.conformance.secure_client import Circuit
 from tests.faults.crowd import Member
 from tests.programs import Program, Serve, environment, running
 

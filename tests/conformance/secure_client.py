@@ -124,3 +124,72 @@ class PeerIdentity:
         )
         self.key = key
         self.public = public_of(key)
+
+
+class Circuit(Raw):
+    """A connection with the circuit's ALPN protocol."""
+
+    def __init__(self, serve: Serve) -> None:
+        plain = socket.create_connection(serve.secure_tcp, timeout=20)
+        self.socket: ssl.SSLSocket = context(["p2pchat-circuit/1"]).wrap_socket(plain)
+        serve.close_too(self)
+
+    def join(self, ticket: str) -> None:
+        self.say("JOIN", json.dumps({"ticket": ticket}))
+
+    def hears(self) -> tuple[str, dict[str, Any]]:
+        command, payload = self.hear()
+        return command, json.loads(payload)
+
+
+class OnCircuit(Raw):
+    """A peer at the other end of an open circuit: TLS 1.3 inside, with a certificate of its own."""
+
+    def __init__(self, circuit: Circuit, identity: PeerIdentity, *, dialled: bool) -> None:
+        self.socket: Any = _TlsInside(circuit.socket, identity, dialled=dialled)
+
+
+class _TlsInside:
+    """The part of a socket that `Raw` uses, over TLS within TLS."""
+
+    def __init__(self, outer: ssl.SSLSocket, identity: PeerIdentity, *, dialled: bool) -> None:
+        made = context() if dialled else ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        made.set_alpn_protocols(["p2pchat/3"])
+        made.load_cert_chain(identity.file)
+        self._outer = outer
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = made.wrap_bio(self._in, self._out, server_side=not dialled)
+        self._until_done(self._tls.do_handshake)
+
+    def sendall(self, data: bytes) -> None:
+        self._tls.write(data)
+        self._flush()
+
+    def recv(self, size: int) -> bytes:
+        try:
+            return bytes(self._until_done(lambda: self._tls.read(size)))
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError):
+            return b""
+
+    def close(self) -> None:
+        self._outer.close()
+
+    def _until_done(self, step: Any) -> Any:
+        while True:
+            try:
+                done = step()
+            except ssl.SSLWantReadError:
+                self._flush()
+                data = self._outer.recv(65536)
+                if data:
+                    self._in.write(data)
+                else:
+                    self._in.write_eof()
+            else:
+                self._flush()
+                return done
+
+    def _flush(self) -> None:
+        data = self._out.read()
+        if data:
+            self._outer.sendall(data)

@@ -2,33 +2,14 @@
 
 import base64
 import json
-import socket
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conformance.secure_client import KEY, Secure, context
+from tests.conformance.secure_client import KEY, Circuit, Secure
 from tests.programs import Raw, Serve, frame, running
-
-
-class Circuit(Raw):
-    """A connection with the circuit's ALPN protocol."""
-
-    def __init__(self, serve: Serve) -> None:
-        plain = socket.create_connection(serve.secure_tcp, timeout=20)
-        self.socket: ssl.SSLSocket = context(["p2pchat-circuit/1"]).wrap_socket(plain)
-        serve.close_too(self)
-
-    def join(self, ticket: str) -> None:
-        self.say("JOIN", json.dumps({"ticket": ticket}))
-
-    def hears(self) -> tuple[str, dict[str, Any]]:
-        command, payload = self.hear()
-        return command, json.loads(payload)
-
 
 Online = Callable[..., Secure]
 

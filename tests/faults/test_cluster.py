@@ -13,8 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.conformance.secure_client import KEY, Secure
-from tests.conformance.test_meeting import Circuit
+from tests.conformance.secure_client import KEY, Circuit, Secure
 from tests.faults.crowd import CHEAP, Member
 from tests.postgres import Postgres, end_connections
 from tests.programs import WITH_EXTRAS, Program, Serve, environment, running

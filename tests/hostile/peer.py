@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.secure_client import PeerIdentity, Secure, SecurePeer
+from tests.conformance.secure_client import Circuit, OnCircuit, PeerIdentity, Secure, SecurePeer
 from tests.programs import Program, Raw, Serve
 
 NO_SUM = "0" * 32
@@ -18,7 +18,9 @@ class HostileContact:
         self.name = name
         self._identity = PeerIdentity(folder)
         self._node = Secure(serve, self._identity.key)
-        self._node.register(name)
+        self._node.register(name, can=["meet"])
+        self._node.tell("PS_PORT", port=None, hidden=True)
+        self.serve = serve
         self._links: list[Raw] = []
 
     def hang_up(self) -> None:
@@ -48,6 +50,35 @@ class HostileContact:
             "CHAT_REQ_RESP",
             '{"reply":"ACCEPT"}',
         )
+        return link
+
+    def call_by_circuit(self, contact: str) -> Raw:
+        """Call a node that knows us through the registry; return the link, on which SYNC is due."""
+        self._node.say("MEET", json.dumps({"username": contact}))
+        met = hear(self._node, "MEET_RESP")  # the node may ask for us meanwhile
+        assert met["outcome"] == "OK", met
+        link = self._join(met["ticket"], dialled=True)
+        assert link is not None
+        request = json.dumps({"username": self.name, "to": contact})
+        assert link.ask("CHAT_REQ", request) == ("CHAT_REQ_RESP", '{"reply":"ACCEPT"}')
+        return link
+
+    def answer_by_circuit(self) -> Raw:
+        """Accept the next call that comes through the registry; return the link."""
+        link = None
+        while link is None:  # a ticket of a node that has ended is of no use
+            link = self._join(hear(self._node, "MEETING")["ticket"], dialled=False)
+        assert link.hear()[0] == "CHAT_REQ"
+        link.say("CHAT_REQ_RESP", '{"reply":"ACCEPT"}')
+        return link
+
+    def _join(self, ticket: str, *, dialled: bool) -> Raw | None:
+        circuit = Circuit(self.serve)
+        circuit.join(ticket)
+        if circuit.hears()[0] != "JOINED":
+            return None
+        link = OnCircuit(circuit, self._identity, dialled=dialled)
+        self._links.append(link)
         return link
 
     def dial(self, port: int) -> Raw:

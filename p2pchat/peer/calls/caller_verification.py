@@ -62,7 +62,7 @@ class CallerVerification:
     ) -> None:
         """Handle a call on a link whose remote has proved to hold `key` (None: in clear)."""
         call = IncomingCall(links, link, request, key)
-        if call.to not in {"", self._username}:
+        if not request.names(self._username):
             call.hang_up()  # meant for another user, whom somebody has led here
             return
         if key is not None and not is_plain_username(call.contact):

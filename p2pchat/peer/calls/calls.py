@@ -99,7 +99,6 @@ class IncomingCall:
         self.links = links
         self.contact = request.username
         self.invitation = request.invitation
-        self.to = request.to
         self.instead = request.instead
         self.link = link
         self.key = key

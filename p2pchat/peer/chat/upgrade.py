@@ -206,7 +206,12 @@ class Upgrade:
 
     def _called(self, link: Link, message: Message) -> None:
         """Accept the initiator's call on a punched link."""
-        is_right = isinstance(message, ChatRequest) and message.username == self._request.to
+        us, contact = self._request.username, self._request.to
+        is_right = isinstance(message, ChatRequest) and (
+            message.username,
+            message.to,
+            message.instead,
+        ) == (contact, us, True)
         if not is_right or self._state is not _State.TRYING:
             _drop(link)
             return
