@@ -242,6 +242,10 @@ class MemoryInternet:
         self.punchable = True
         self.routers: dict[str, str] = {}
         """The routers of machines that have one."""
+        self.lans: list[set[str]] = []
+        """The machines of each local network."""
+        self.hearing: dict[str, list[Callable[[bytes, Address], None]]] = {}
+        """What hears the local network, by machine."""
         """Whether a dial opens a firewall for the answer; not so with symmetric NATs."""
         self.opened: set[tuple[Address, Address]] = set()
         """Which local address has dialled which one: a firewall then lets that one in."""
@@ -344,6 +348,31 @@ class _Dial:
             self._on_failed(Unreachable(f"cannot reach {self._address}: {why}", reason=why))
 
 
+class _MemoryLan:
+    """The local networks of one machine, in which everybody hears everything."""
+
+    def __init__(
+        self, network: "MemoryNetwork", on_datagram: Callable[[bytes, Address], None]
+    ) -> None:
+        self._internet = network._internet
+        self._host = network.host
+        self._on_datagram = on_datagram
+        self._internet.hearing.setdefault(self._host, []).append(on_datagram)
+        self._asking = network.open_udp(Address(self._host, 0), on_datagram)
+        self.send = self._asking.send
+
+    def ask_all(self, datagram: bytes) -> None:
+        here = self._asking.address
+        for lan in self._internet.lans:
+            for host in sorted(lan) if self._host in lan else ():
+                for hear in tuple(self._internet.hearing.get(host, ())):
+                    self._internet.loop.call_soon(lambda hear=hear: hear(datagram, here))
+
+    def close(self) -> None:
+        self._internet.hearing[self._host].remove(self._on_datagram)
+        self._asking.close()
+
+
 class MemoryNetwork:
     """The network of one machine."""
 
@@ -358,6 +387,9 @@ class MemoryNetwork:
     def gateway(self) -> tuple[str, str] | None:
         router = self._internet.routers.get(self.host)
         return None if router is None else (router, self.host)
+
+    def open_lan(self, port: int, on_datagram: Callable[[bytes, Address], None]) -> _MemoryLan:
+        return _MemoryLan(self, on_datagram)
 
     def run(
         self, job: Callable[[], T], then: Callable[[T], None], failed: Callable[[P2PError], None]

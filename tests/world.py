@@ -265,6 +265,7 @@ class World:
         url: RegistryUrl | None = None,
         allow_original: bool = False,
         reach: Reach = Reach(),  # noqa: B008  # a frozen value
+        wait_for_registry: bool = False,
         limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
         claims: str = "",
     ) -> Node:
@@ -288,6 +289,7 @@ class World:
             on_event=on_event,  # type: ignore[arg-type]
             rng=random.Random(1),
             limits=limits,
+            wait_for_registry=wait_for_registry,
         )
         credentials.username = name  # the name it logs in with
         return node

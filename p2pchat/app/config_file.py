@@ -56,6 +56,7 @@ KEYS: Final = (
     Key("no-relay", False, "never connect through the registry: directly or not at all"),
     Key("hide-address", False, "always connect through the registry: no contact sees your address"),
     Key("no-portmap", False, "do not ask the router to open a port for callers"),
+    Key("no-lan", False, "do not look for contacts in the local network, nor be found there"),
     Key("plain", False, "plain lines instead of the prompt, also for screen readers"),
     Key("prompt.edit-mode", "emacs", "editing keys", ("emacs", "vi")),
     Key("prompt.theme", "auto", "colours", ("auto", "dark", "light")),

@@ -57,5 +57,6 @@ def configured(settings: "Settings") -> NodeOptions:
             relay=not values["no-relay"],
             direct=not values["hide-address"],
             port_mapping=not values["no-portmap"],
+            lan=not values["no-lan"],
         ),
     )

@@ -82,6 +82,11 @@ _OPTIONS: Final = (
         help="Do not ask the router to open a port for callers.",
     ),
     click.option(
+        "--no-lan",
+        is_flag=True,
+        help="Do not look for contacts in the local network, nor be found there.",
+    ),
+    click.option(
         "--once",
         is_flag=True,
         help="Exit if the registry is unreachable at the start.  [default: wait for it]",
@@ -100,6 +105,7 @@ _NAMES: Final = {
     "no_relay",
     "hide_address",
     "no_portmap",
+    "no_lan",
 }
 
 
@@ -139,6 +145,7 @@ def node_maker(
     no_relay: bool,
     hide_address: bool,
     no_portmap: bool,
+    no_lan: bool,
     once: bool,
 ) -> "MakeNode":
     """Return a factory for the account's node, which asks for the password if necessary."""
@@ -156,7 +163,12 @@ def node_maker(
         allow_original=allow_original,
         keep_days=keep_days,
         keep_history=not no_history,
-        reach=Reach(relay=not no_relay, direct=not hide_address, port_mapping=not no_portmap),
+        reach=Reach(
+            relay=not no_relay,
+            direct=not hide_address,
+            port_mapping=not no_portmap,
+            lan=not no_lan,
+        ),
         limits=limit_option.apply(PeerLimits(), settings_of_limits),
     )
     password = options.given_password(settings, password_file)

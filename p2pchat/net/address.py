@@ -32,6 +32,15 @@ def from_socket_name(name: tuple[str, int] | tuple[str, int, int, int]) -> Addre
     return Address(host, name[1])
 
 
+def from_socket_name_with_zone(
+    name: tuple[str, int] | tuple[str, int, int, int],
+) -> Address:
+    """Return the address for a socket name; a link-local host with its zone, as a number."""
+    address = from_socket_name(name)
+    zone = name[3] if len(name) == 4 else 0
+    return Address(f"{address.host}%{zone}", address.port) if zone else address
+
+
 def socket_name(address: Address) -> tuple[str, int] | tuple[str, int, int, int]:
     """Return the operating system's socket name for the address of an IP host.
 
@@ -131,6 +140,12 @@ def kind_of(host: str) -> Kind:
     if address in _OF_A_CARRIER:
         return Kind.CARRIER
     return Kind.UNIQUE_LOCAL if address in _UNIQUE_LOCAL else Kind.GLOBAL
+
+
+def is_local(host: str) -> bool:
+    """Return whether the IP address is one of a local network: private, or of the own link."""
+    is_link_local = ipaddress.ip_address(host.partition("%")[0]).is_link_local
+    return is_link_local or kind_of(host) in {Kind.PRIVATE, Kind.UNIQUE_LOCAL}
 
 
 def is_near(host: str) -> bool:

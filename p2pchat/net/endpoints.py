@@ -10,12 +10,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol, TypeVar
 
-from p2pchat.errors import BindError, OnFailed
-from p2pchat.net.address import from_socket_name, socket_name
+from p2pchat.errors import OnFailed
+from p2pchat.net.address import from_socket_name
+from p2pchat.net.bound_socket import bound
 from p2pchat.net.gateway import default_gateway
+from p2pchat.net.lan_socket import LanSocket
 from p2pchat.net.loop import READ, Loop, Timer
 from p2pchat.net.tcp_dial import TcpDial, connected
 from p2pchat.net.transport import Wire
+from p2pchat.net.udp_socket import OnDatagram, UdpSocket
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.address import Address
 
@@ -24,7 +27,6 @@ T = TypeVar("T")
 ANY_PORT: Final = 0
 
 OnTransport = Callable[[Wire], None]
-OnDatagram = Callable[[bytes, Address], None]
 
 _FAR_IPV4: Final = "192.0.2.1"
 _FAR_IPV6: Final = "2001:db8::1"
@@ -32,9 +34,6 @@ _FAR_IPV6: Final = "2001:db8::1"
 
 _BACKLOG: Final = 4096
 _ACCEPTS_PER_TURN: Final = 64  # so that a flood of connections does not delay others
-_DATAGRAMS_PER_TURN: Final = 512
-_UDP_REST: Final = 0.05  # seconds
-_UDP_BUFFER: Final = 4 * 1024 * 1024
 _OUT_OF_DESCRIPTORS_PAUSE: Final = 0.1
 # The errors of accept(2) on Linux for connections that are broken already.
 _BROKEN_ALREADY: Final = frozenset(
@@ -67,6 +66,16 @@ class Datagrams(Closable, Protocol):
 
     def catch_up(self) -> None:
         """Handle the datagrams that have arrived, now instead of in a later turn."""
+
+
+class LanDatagrams(Closable, Protocol):
+    """Datagrams to and from all machines of the local networks."""
+
+    def ask_all(self, datagram: bytes) -> None:
+        """Send a datagram to all of them; it may be lost without an error."""
+
+    def send(self, datagram: bytes, to: Address) -> None:
+        """Send a datagram to one of them."""
 
 
 class Network(Protocol):
@@ -102,6 +111,12 @@ class Network(Protocol):
     def open_udp(self, address: Address, on_datagram: OnDatagram) -> Datagrams:
         """Open a UDP socket. Raise BindError."""
 
+    def open_lan(self, port: int, on_datagram: OnDatagram) -> LanDatagrams:
+        """Hear what is sent to all machines of the local networks at a port. Raise BindError.
+
+        Other processes may hear it, too.
+        """
+
     def run(self, job: Callable[[], T], then: Callable[[T], None], failed: OnFailed) -> bool:
         """Run a job that blocks on the network off the loop; see Worker.submit."""
 
@@ -117,7 +132,7 @@ class SocketNetwork:
         self, address: Address, on_transport: OnTransport, *, shared: bool = False
     ) -> "TcpListener":
         """Accept connections at the address. Raise BindError."""
-        sock = _bound(socket.SOCK_STREAM, address, shared=shared)
+        sock = bound(socket.SOCK_STREAM, address, shared=shared)
         sock.listen(_BACKLOG)
         return TcpListener(self._loop, sock, on_transport)
 
@@ -157,13 +172,17 @@ class SocketNetwork:
         own = next((host for host in self.own_hosts() if ":" not in host), None)
         return None if own is None else (default_gateway(own), own)
 
+    def open_lan(self, port: int, on_datagram: OnDatagram) -> LanDatagrams:
+        """Open the sockets for the local networks. Raise BindError."""
+        return LanSocket(self._loop, port, on_datagram)
+
     def run(self, job: Callable[[], T], then: Callable[[T], None], failed: OnFailed) -> bool:
         """Run the job on a worker thread."""
         return self._worker.submit(job, then, failed)
 
     def open_udp(self, address: Address, on_datagram: OnDatagram) -> "UdpSocket":
         """Open a UDP socket at the address. Raise BindError."""
-        return UdpSocket(self._loop, _bound(socket.SOCK_DGRAM, address), on_datagram)
+        return UdpSocket(self._loop, bound(socket.SOCK_DGRAM, address), on_datagram)
 
 
 class TcpListener:
@@ -248,119 +267,6 @@ class TcpListener:
         self._loop.watch(self._socket.fileno(), READ, self._ready)
 
 
-class UdpSocket:
-    """A UDP socket that is read in batches, with a pause after each.
-
-    Ten thousand separate heartbeats thus do not wake the loop ten thousand times; meanwhile, the
-    system buffers them.
-    """
-
-    def __init__(self, loop: Loop, sock: socket.socket, on_datagram: OnDatagram) -> None:
-        self._loop = loop
-        self._socket = sock
-        self._on_datagram = on_datagram
-        self._open = True
-        self._rest: Timer | None = None
-        self.address = from_socket_name(sock.getsockname())
-        with suppress(OSError):  # the system may grant less
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UDP_BUFFER)
-        loop.watch(sock.fileno(), READ, self._ready)
-        loop.at_close.add(self.close)
-
-    def send(self, datagram: bytes, to: Address) -> None:
-        """Send one datagram; it may be lost without an error."""
-        if self._socket.family == socket.AF_INET6 and ":" not in to.host:
-            to = Address(f"::ffff:{to.host}", to.port)
-        with suppress(OSError):
-            self._socket.sendto(datagram, socket_name(to))
-
-    def close(self) -> None:
-        """Stop reading."""
-        self._open = False
-        self._loop.at_close.discard(self.close)
-        if self._rest is None:
-            self._loop.unwatch(self._socket.fileno())
-        else:
-            self._rest.cancel()
-        self._socket.close()
-
-    def catch_up(self) -> None:
-        """Handle the datagrams that have arrived, now instead of in a later turn."""
-        self._read()
-
-    def _ready(self, _: int) -> None:
-        if self._read():
-            return
-        self._loop.unwatch(self._socket.fileno())
-        self._rest = self._loop.call_later(_UDP_REST, self._go_on)
-
-    def _read(self) -> bool:
-        """Read one turn's share; return whether there may be more, or the socket is closed."""
-        for _ in range(_DATAGRAMS_PER_TURN):
-            if not self._open:
-                return True
-            try:
-                datagram, name = self._socket.recvfrom(2048)
-            except OSError:
-                return False  # nothing left, or the ICMP error of an earlier datagram
-            try:
-                self._on_datagram(datagram, from_socket_name(name))
-            except Exception as error:  # noqa: BLE001  # logged, counted, raised in tests
-                self._loop.contain(error, f"a datagram of {from_socket_name(name)}")
-        return True
-
-    def _go_on(self) -> None:
-        self._rest = None
-        self._loop.watch(self._socket.fileno(), READ, self._ready)
-
-
 def every_host() -> str:
     """Return the wildcard host: `::` if the system has IPv6, where it covers IPv4 as well."""
     return "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104  # intended
-
-
-def try_to_bind(tcp: Address, udp_port: int | None) -> None:
-    """Raise BindError if the addresses cannot be bound; no connection is accepted.
-
-    `udp_port` None: the TCP port.
-    """
-    with _bound(socket.SOCK_STREAM, tcp) as listening:
-        port = from_socket_name(listening.getsockname()).port if udp_port is None else udp_port
-        _bound(socket.SOCK_DGRAM, tcp.at_port(port)).close()
-
-
-def _bound(kind: int, address: Address, *, shared: bool = False) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    name = "tcp" if kind == socket.SOCK_STREAM else "udp"
-    try:
-        sock = socket.socket(family, kind)
-    except OSError as error:  # no IPv6 on this machine
-        raise _bind_error(name, address, error) from error
-    try:
-        if kind == socket.SOCK_STREAM:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:  # [::] must cover IPv4 as well
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address.host != "::")
-        sock.setblocking(False)
-        sock.bind(socket_name(address))
-    except OSError as error:
-        sock.close()
-        raise _bind_error(name, address, error) from error
-    except OverflowError as error:
-        sock.close()
-        raise BindError(
-            f"cannot listen on {address}: {address.port} is not a valid port"
-        ) from error
-    return sock
-
-
-def _bind_error(kind: str, address: Address, error: OSError) -> BindError:
-    likely, advice = {
-        errno.EADDRINUSE: ("another program listens there", "choose another port, or 0 for any"),
-        errno.EACCES: ("ports below 1024 need privileges", "choose a port above 1023"),
-        errno.EADDRNOTAVAIL: ("this machine has no such address", "choose one of its addresses"),
-    }.get(error.errno or 0, ("", ""))
-    why = (error.strerror or str(error)).lower()
-    return BindError(f"cannot listen on {kind} {address}: {why}", likely=likely, advice=advice)

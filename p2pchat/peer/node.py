@@ -16,19 +16,16 @@ from p2pchat.peer.calls.caller_verification import CallerVerification
 from p2pchat.peer.calls.calls import IncomingCall
 from p2pchat.peer.calls.chat_service import ChatService
 from p2pchat.peer.calls.contacts import Contacts
-from p2pchat.peer.calls.direct_paths import DirectPaths
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.listen_address import ListenAddress
-from p2pchat.peer.calls.met_callers import MetCallers
 from p2pchat.peer.calls.peer_links import SecureLinks
 from p2pchat.peer.calls.peer_server import PeerServer
-from p2pchat.peer.calls.port_mapper import PortMapper
+from p2pchat.peer.calls.reachability import Reachability
 from p2pchat.peer.calls.ways import Ways
 from p2pchat.peer.chat.conversations import Conversations
 from p2pchat.peer.chat.service import SecureService
 from p2pchat.peer.original.service import OriginalService
 from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
-from p2pchat.peer.registry_client.circuits import Circuits
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.session import RegistrySession
@@ -38,6 +35,7 @@ from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import (
     Calling,
     ChatStarted,
+    ContactAway,
     Event,
     Found,
     LoggedIn,
@@ -121,36 +119,24 @@ class Node:
         self._listen_address = ListenAddress(
             self._server, self._clear.server if in_clear_too else None, peer_host, peer_port
         )
-        circuits = Circuits(loop, dialer)
-        self._met_callers = MetCallers(loop, self.contacts, circuits, self._server.take)
-        self._is_hidden = hidden = credentials.reach.is_hidden
-        self._maps_ports = self.url.secure and credentials.reach.maps_ports
-        self._port_mapper = PortMapper(loop, network, self.registry.announce_external)
-        direct = DirectPaths(
+        self._is_hidden = credentials.reach.is_hidden
+        self._reachability = Reachability(
             loop,
             network,
+            dialer,
+            credentials,
+            self.registry,
+            self.contacts,
             links,
-            self._listen_port,
-            lambda: self._port_mapper.external,
-            is_hidden=hidden,
+            self._server,
+            self._listen_address,
         )
-        may_dial = self.registry.may_send_to
-        ways = Ways(
-            loop,
-            links,
-            circuits,
-            self.registry.meet,
-            direct,
-            may_dial=may_dial,
-            is_hidden=hidden,
-        )
-        self.conversations = self._make_conversations(loop, ways, limits, rng)
+        self.conversations = self._make_conversations(loop, self._reachability.ways, limits, rng)
         secure = SecureService(self.conversations)
         self._services: tuple[ChatService, ...] = (self._clear, secure)
         self._usual: ChatService = secure if self.url.secure else self._clear
         self.registry.on_presence_update = self._sighted
         self.registry.on_connecting = self._has_changed
-        self.registry.on_meeting = self._met_callers.answer
 
     def _original_service(
         self, loop: Loop, network: Network, limits: PeerLimits
@@ -226,14 +212,15 @@ class Node:
 
     def start(self) -> None:
         """Begin to log in; LoggedIn, LoginFailed or RegistryLost follows."""
+        conversations = self.conversations
+        self._reachability.open(lambda: conversations.missed, conversations.found_nearby)
         self.registry.start()
 
     def stop(self) -> None:
         """Leave all chats, refuse waiting callers, log out, and run the loop until it is idle."""
-        self._met_callers.close()
+        self._reachability.close()
         self._caller_verification.close()
         self.do_not_disturb.close()
-        self._port_mapper.close()
         for service in self._services:
             service.close()
         self._server.close()
@@ -335,9 +322,6 @@ class Node:
     def _open_port(self, local_host: str, again: bool) -> tuple[Address, int | None]:
         return self._listen_address.open(local_host, again)
 
-    def _listen_port(self) -> int | None:
-        return None if self.address is None else self.address.port
-
     def _take_call(self, call: IncomingCall) -> None:
         (self._clear if call.key is None else self._usual).take_call(call)
 
@@ -355,6 +339,8 @@ class Node:
 
     def _sighted(self, sighting: PresenceUpdate) -> None:
         self.conversations.sighted(sighting)
+        if sighting.result.presence is Presence.OFFLINE:
+            self._reachability.look_nearby()
         self._has_changed()
 
     def _has_changed(self) -> None:
@@ -369,7 +355,9 @@ class Node:
             case RegistryBack():
                 self._go_online()
             case RegistryLost():
-                self.conversations.offline()
+                self._go_offline()
+            case ContactAway():
+                self._reachability.look_nearby()
             case Found(name) | Calling(name) | ChatStarted(name) if name != self.username:
                 # Callers are not remembered.
                 self._remember(self._profile.note_name, name)
@@ -387,9 +375,17 @@ class Node:
     def _go_online(self) -> None:
         if not self.url.secure:
             return
-        if self._maps_ports and self.address is not None:
-            self._port_mapper.begin(self.address, self.registry.host)
+        self._reachability.went_online()
         try:
             self.conversations.online()
         except StorageError as error:
             self._on_event(Trouble(error))
+
+    def _go_offline(self) -> None:
+        if not self.url.secure:
+            return
+        try:
+            self.conversations.offline()
+        except StorageError as error:
+            self._on_event(Trouble(error))
+        self._reachability.look_nearby()

@@ -118,6 +118,16 @@ class Internet:
         if home == "mapping":
             self._map_ports(f"{who}-router")
 
+    def add_together(self, *people: str) -> None:
+        """Add people in one network from which there is no way to the internet."""
+        self._add("home")
+        self._in("home", "ip link add hub type bridge", "ip link set hub up")
+        for number, who in enumerate(people):
+            self._add(who)
+            self._veth(who, "eth", "home", f"p{number}")
+            self._in("home", f"ip link set p{number} master hub", f"ip link set p{number} up")
+            self._in(who, f"ip address add 192.168.1.{number + 2}/24 dev eth", "ip link set eth up")
+
     def inside(self, who: str) -> tuple[str, ...]:
         """Return the command that p2p is started with there."""
         return (*self._enter(who), sys.executable, P2P)

@@ -97,6 +97,48 @@ def test_doctor_tells_the_kind_of_network(
     assert said["listener"]["result"] == "ok"
 
 
+def test_two_people_without_the_internet(tmp_path: Path) -> None:
+    """They have met before; in one network, their nodes start and talk without the registry."""
+    with internet() as net:
+        for who in ("alice", "bob"):
+            net.add(f"{who}-before", "open")
+        with _registry(net, tmp_path / "r") as join:
+            people = {
+                who: environment(tmp_path / who, P2P_REGISTRY=join, P2P_PASSWORD="password")
+                for who in ("alice", "bob")
+            }
+            before = {}
+            for who, env in people.items():
+                inside = net.inside(f"{who}-before")
+                assert Program("register", who, env=env, command=inside).end()[0] == 0
+                before[who] = Program("login", "--plain", env=env, command=inside)
+            with running(before["alice"]) as alice, running(before["bob"]) as bob:
+                for person in (alice, bob):
+                    person.wait_for("logged in")
+                alice.type("/chat bob")
+                bob.wait_for("alice wants to chat")
+                bob.type("/accept")
+                for person in (alice, bob):
+                    person.wait_for("chat with .* started")
+        net.add_together("alice", "bob")
+        now = {
+            who: Program("login", "--plain", env=env, command=net.inside(who))
+            for who, env in people.items()
+        }
+        with running(now["alice"]) as alice, running(now["bob"]) as bob:
+            for person in (alice, bob):
+                person.wait_for("registry lost")
+            alice.type("/chat bob")
+            alice.wait_for("chat with bob started")
+            alice.type("on the train")
+            bob.wait_for("alice")
+            bob.type("/chat alice")
+            bob.wait_for("on the train")
+            status = Program("status", env=people["alice"], command=net.inside("alice"))
+            status.wait_for(r"^link: bob direct lan at (192\.168\.1\.3|\[fe80:)")
+            status.end()
+
+
 def _skip_without(*homes: str) -> None:
     """Skip the test if a home needs a program that is missing here."""
     needed = [NEEDS[home] for home in homes if home in NEEDS]

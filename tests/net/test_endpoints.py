@@ -7,7 +7,8 @@ import socket
 import pytest
 
 from p2pchat.errors import BindError, P2PError, Unreachable
-from p2pchat.net.endpoints import SocketNetwork, try_to_bind
+from p2pchat.net.bound_socket import try_to_bind
+from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import Transport
 from p2pchat.net.worker import ThreadWorker

@@ -95,8 +95,7 @@ class _Checkup:
         self._timeout = timeout
         self._probes = Probes(us.loop, us.network, timeout)
         us.registry_commands.patience = timeout
-        maps_ports = configured(settings).reach.maps_ports
-        self._reach = ReachChecks(us, self._probes, maps_ports=maps_ports)
+        self._reach = ReachChecks(us, self._probes, configured(settings).reach)
         self._url: RegistryUrl | None = None
         """The first machine of the registry that could be reached."""
         self._is_trusted = False
@@ -122,6 +121,7 @@ class _Checkup:
             "nat": lambda: self._reach.nat(self._credentials),
             "ipv6": lambda: self._reach.ipv6(self._local_host),
             "router": lambda: self._reach.router(self._local_host),
+            "lan": self._reach.local_network,
             "node": self._node,
             "circuit": self._circuit,
             "address": self._address,

@@ -8,12 +8,14 @@ from typing import Final
 
 from p2pchat.app.session import UserSession
 from p2pchat.cli.report import Finding
-from p2pchat.errors import P2PError, TimedOut, Unreachable
+from p2pchat.errors import BindError, P2PError, TimedOut, Unreachable
 from p2pchat.net.address import Kind, is_ip, is_loopback, kind_of
 from p2pchat.peer.registry_client.commands import Seen
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.probes import Probes
+from p2pchat.peer.registry_client.reach import Reach
 from p2pchat.peer.registry_client.url import RegistryUrl
+from p2pchat.protocol.lan import LAN_PORT
 
 _ROUTER_PATIENCE: Final = 12.0
 """Seconds for all methods of asking a router."""
@@ -22,12 +24,15 @@ _BEHIND: Final = (Kind.PRIVATE, Kind.CARRIER)
 
 
 class ReachChecks:
-    """The checks of the network around this machine; `probes` are those of the checkup."""
+    """The checks of the network around this machine.
 
-    def __init__(self, us: UserSession, probes: Probes, *, maps_ports: bool) -> None:
+    `probes` are those of the checkup, `reach` is what the user has chosen.
+    """
+
+    def __init__(self, us: UserSession, probes: Probes, reach: Reach) -> None:
         self._us = us
         self._probes = probes
-        self._maps_ports = maps_ports
+        self._reach = reach
         self._seen: Seen | None = None
 
     @property
@@ -130,7 +135,7 @@ class ReachChecks:
         if kind_of(place[1]) not in _BEHIND:
             yield Finding("ok", f"router: none is needed; {place[1]} is a public address")
             return
-        if not self._maps_ports:
+        if not self._reach.maps_ports:
             yield Finding("skip", "router: not asked for a port, as your settings say")
             return
         try:
@@ -155,6 +160,31 @@ class ReachChecks:
             )
             return
         yield Finding("ok", f"router: opens ports by {mapping.method.value}, at {host}")
+
+    def local_network(self) -> Iterator[Finding]:
+        """Report whether questions to the local network are heard."""
+        if not self._reach.uses_lan:
+            yield Finding("skip", "lan: not used, as your settings say")
+            return
+        try:
+            self._probes.local_network()
+        except BindError as error:
+            yield Finding(
+                "warn",
+                f"lan: {error.what}",
+                "another program uses that port",
+                "end it, if contacts in this network are to be found without the registry",
+            )
+        except TimedOut:
+            yield Finding(
+                "warn",
+                f"lan: a question by UDP to port {LAN_PORT} was not heard",
+                "there is no network, or a firewall on this machine blocks that port",
+                f"allow UDP to port {LAN_PORT}, if contacts in this network are to be found without"
+                " the registry",
+            )
+        else:
+            yield Finding("ok", "lan: contacts in this network are found without the registry")
 
 
 def _ignored(_: str) -> None:

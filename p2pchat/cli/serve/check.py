@@ -15,7 +15,7 @@ from p2pchat.app.registry_files import own_certificate, registry_database
 from p2pchat.cli.report import Finding, Report, wrong
 from p2pchat.cli.serve.configuration import Configuration
 from p2pchat.errors import BindError, StorageError
-from p2pchat.net.endpoints import try_to_bind
+from p2pchat.net.bound_socket import try_to_bind
 from p2pchat.net.tls.certificates import fingerprint_of_file, lifetime_of_file, server_context
 from p2pchat.private_files import refuse_unless_private_file
 from p2pchat.registry.store.stores import try_file, try_shared

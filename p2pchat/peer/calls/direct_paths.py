@@ -62,6 +62,7 @@ class DirectPaths:
         listen_port: Callable[[], int | None],
         mapped: Callable[[], Address | None],
         *,
+        lan: bool = True,
         is_hidden: bool = False,
     ) -> None:
         self._loop = loop
@@ -69,6 +70,7 @@ class DirectPaths:
         self._links = links
         self._listen_port = listen_port
         self._mapped = mapped
+        self._lan = lan
         self.is_hidden = is_hidden
 
     def offer(self, circuit: Link) -> Paths:
@@ -77,7 +79,7 @@ class DirectPaths:
             return Paths()
         local, seen_as = circuit.local, circuit.seen_as
         hosts = [h for h in dict.fromkeys([local.host, *self._network.own_hosts()]) if is_ip(h)]
-        hosts = [host for host in hosts if kind_of(host) is not Kind.NOWHERE]
+        hosts = [host for host in hosts if self._may_tell(host)]
         punch = [(host, local.port) for host in hosts]
         if seen_as is not None and kind_of(seen_as.host) is not Kind.NOWHERE:
             punch.append((seen_as.host, seen_as.port))
@@ -88,6 +90,10 @@ class DirectPaths:
         if mapped is not None:
             listens.insert(0, mapped)
         return Paths(_some(punch), _some(listens))
+
+    def _may_tell(self, host: str) -> bool:
+        kind = kind_of(host)
+        return kind is Kind.GLOBAL or (self._lan and kind is not Kind.NOWHERE)
 
     def try_all(
         self, circuit: Link, theirs: Paths, then: OnDirectLink, *, is_initiator: bool

@@ -81,17 +81,18 @@ class Ways:
         failed: OnFailed,
         *,
         both_at_once: bool = False,
+        nearby: bool = False,
     ) -> Closable:
         """Call `then` with a link whose remote has proved `key`, or `failed`, in a later turn.
 
         `address` None: the registry gives none, as the contact hides it. `both_at_once`: give the
-        dial no head start.
+        dial no head start. `nearby`: the address was found in the local network.
         """
         race = _Race(self._loop, contact, key, then, failed)
         by_circuit = partial(self._by_circuit, contact)
         if address is None or self._is_hidden:
             race.begin(_CIRCUIT, by_circuit)
-        elif not self._may_dial(address.host):
+        elif not (nearby or self._may_dial(address.host)):
             race.rule_out(f"at {excerpt(address.host)}", _WRONG_ADDRESS)
             race.begin(_CIRCUIT, by_circuit)
         else:

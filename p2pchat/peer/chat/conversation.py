@@ -4,30 +4,25 @@ Knows one contact and one key. The owner passes in the contact's address; lines 
 bug in one of its timers costs its link, but does not affect other conversations.
 """
 
-import random
 from collections.abc import Callable, Sequence
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import CallRejected, NotTrusted, P2PError, StorageError
 from p2pchat.net.compartment import Compartment
 from p2pchat.net.link import Link
-from p2pchat.net.loop import Loop
-from p2pchat.peer.calls.limits import PeerLimits
-from p2pchat.peer.calls.ways import Ways
 from p2pchat.peer.chat.chat_session import ChatSession
 from p2pchat.peer.chat.chat_wish import ChatWish, WishState
 from p2pchat.peer.chat.intake import Intake
 from p2pchat.peer.chat.lingering import Lingering
 from p2pchat.peer.chat.link_place import LinkPlace
 from p2pchat.peer.chat.reconnector import Reconnector
-from p2pchat.peer.presence.away_status import AwayStatus
+from p2pchat.peer.chat.surroundings import Surroundings
 from p2pchat.peer.presence.here import HereStatus
 from p2pchat.peer.store.lines import NewLine, Volume
 from p2pchat.peer.store.thread import Thread
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import (
     Delivered,
-    Event,
     LinesMissing,
     NotKept,
     QuotaFull,
@@ -45,48 +40,47 @@ class Conversation:
     """A conversation with one key of a contact.
 
     `on_accepted` is called when the contact accepts a call of ours, `on_rejected` when they reject
-    it, `on_room` when more lines can be sent.
+    it.
     """
 
     def __init__(
         self,
-        loop: Loop,
-        username: str,
+        around: Surroundings,
         contact: str,
         key: bytes,
         thread: Thread,
-        ways: Ways,
         *,
         invitation: Callable[[], str],
-        on_event: Callable[[Event], None],
-        on_room: Callable[[], None],
         on_accepted: Callable[["Conversation"], Security],
         on_rejected: Callable[["Conversation", P2PError], None],
-        away_status: AwayStatus,
-        limits: PeerLimits,
-        rng: random.Random,
     ) -> None:
         self.contact = contact
         self.key = key
         self.security = Security.UNVERIFIED
-        self._loop = Compartment(loop, f"the conversation with {contact}", self._broken)
-        self._on_event = on_event
-        self._wish = ChatWish(contact, on_event)
-        self._on_room = on_room
+        self._loop = Compartment(around.loop, f"the conversation with {contact}", self._broken)
+        self._on_event = around.on_event
+        self._wish = ChatWish(contact, around.on_event)
+        self._on_room = around.on_room
         self._on_accepted = on_accepted
         self._on_rejected = on_rejected
-        self._away_status = away_status
+        self._away_status = around.away_status
         self.place = LinkPlace(
-            self._loop, username, contact, key, ways.direct, on_move=self._move, on_event=on_event
+            self._loop,
+            around.username,
+            contact,
+            key,
+            around.ways.direct,
+            on_move=self._move,
+            on_event=around.on_event,
         )
         """The link, and its move from a circuit to a direct one."""
         self._reconnector = Reconnector(
             self._loop,
-            username,
+            around.username,
             contact,
             key,
-            ways,
-            rng,
+            around.ways,
+            around.rng,
             invitation=invitation,
             needed=self._needs_link,
             on_call=self._wish.calling,
@@ -98,13 +92,13 @@ class Conversation:
         self.intake = Intake(
             self._loop,
             thread.unread,
-            limits,
+            around.limits,
             on_full=self._full,
             on_failed=lambda error: self.on_not_kept(error, ()),
         )
         """Decides whether to read from the contact now."""
         self._lingering = Lingering(
-            self._loop, limits.idle_link_timeout, self._link_is_needed, self.close_idle_link
+            self._loop, around.limits.idle_link_timeout, self._link_is_needed, self.close_idle_link
         )
         self._here = self._new_here()
         self._held = False  # because the contact has another key
@@ -190,9 +184,14 @@ class Conversation:
         self._loop.call_soon(self._rest_if_done)
         return True
 
-    def at(self, address: Address | None, *, is_news: bool = False) -> None:
-        """Note that the contact is online, there or hidden; `is_news`: since just now."""
-        self._reconnector.at(address, is_news=is_news)
+    def at(self, address: Address | None, *, is_news: bool = False, nearby: bool = False) -> None:
+        """Note that the contact is online, there or hidden; see Reconnector."""
+        self._reconnector.at(address, is_news=is_news, nearby=nearby)
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether a link is needed and there is none."""
+        return self._needs_link()
 
     def away(self) -> None:
         """Note that the contact is offline, as far as is known."""

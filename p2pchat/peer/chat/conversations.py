@@ -19,12 +19,14 @@ from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.link_path import in_words
 from p2pchat.peer.chat.notes import Notes
 from p2pchat.peer.chat.outbox import Outbox
+from p2pchat.peer.chat.surroundings import Surroundings
 from p2pchat.peer.presence.away_status import AwayStatus
 from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
 from p2pchat.peer.presence.presence_polling import PresencePolling
 from p2pchat.peer.presence.watching import Watching
 from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.peer.store.history import History
+from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import (
     CallerRefused,
     CallFailed,
@@ -62,25 +64,24 @@ class Conversations:
         rng: random.Random,
     ) -> None:
         self._loop = loop
-        self._limits = limits
         self._username = username
         self._contacts = contacts
         self._history = history
-        self._ways = ways
         self._search = search
         self._on_event = on_event
-        self._on_room = on_room
-        self._rng = rng
         self._by_name: dict[str, Conversation] = {}
         self._sought: set[str] = set()
         self._pending_requests = PendingRequests(on_event)
         self._polling = PresencePolling(
-            loop, search, rng, contacts=self._without_link, found=self._found_again
+            loop, search, rng, contacts=lambda: self.missed, found=self._found_again
         )
         self._watching = Watching(contacts, watch)
         self._do_not_disturb = do_not_disturb
         self.away_status = AwayStatus(
             loop, lambda: [c.link for c in self._by_name.values() if c.link], on_event
+        )
+        self._around = Surroundings(
+            loop, username, ways, limits, rng, self.away_status, on_event, on_room
         )
         self.notes = Notes(username, history, on_event, loop.call_soon)
         self.outbox = Outbox(
@@ -138,15 +139,26 @@ class Conversations:
         self._watching.online()
         for conversation in self._by_name.values():
             conversation.wake()
-        for contact in self._history.waiting():
-            self._with_pinned(contact)
+        self._open_waiting()
         self._watching.watch(list(self._by_name))
         self._polling.start()
 
     def offline(self) -> None:
-        """Note that we are logged out; the last reports on contacts are kept."""
+        """Note that we are logged out; keep the last reports on contacts. Raise StorageError."""
         self._watching.offline()
         self._polling.stop()
+        self._open_waiting()
+
+    @property
+    def missed(self) -> list[str]:
+        """The contacts for whom a link is needed that there is not."""
+        return [c.contact for c in self._by_name.values() if c.is_missed]
+
+    def found_nearby(self, contact: str, address: Address) -> None:
+        """Call a contact who is missed at an address of the local network."""
+        conversation = self._by_name.get(contact)
+        if conversation is not None and conversation.is_missed:
+            conversation.at(address, is_news=True, nearby=True)
 
     def sighted(self, sighting: PresenceUpdate) -> None:
         """Handle the registry's report on a user, if it was asked for."""
@@ -320,6 +332,11 @@ class Conversations:
         if key == one.key and not result.in_clear:
             one.at(result.address, is_news=news)
 
+    def _open_waiting(self) -> None:
+        """Begin a conversation with each contact for whom lines wait."""
+        for contact in self._history.waiting():
+            self._with_pinned(contact)
+
     def _queue_for(self, contact: str) -> Conversation | Notes | None:
         if contact == self._username:
             return self.notes
@@ -337,21 +354,15 @@ class Conversations:
         if conversation is None or conversation.key != key:
             if conversation is not None:
                 conversation.close()
+            thread = self._history.thread(contact, key)
             conversation = Conversation(
-                self._loop,
-                self._username,
+                self._around,
                 contact,
                 key,
-                self._history.thread(contact, key),
-                self._ways,
+                thread,
                 invitation=lambda: self._contacts.get(contact).invitation,
-                on_event=self._on_event,
-                on_room=self._on_room,
                 on_accepted=self._accepted,
                 on_rejected=self._rejected,
-                away_status=self.away_status,
-                limits=self._limits,
-                rng=self._rng,
             )
             conversation.security = self._contacts.security(contact)
             self._by_name[contact] = conversation
@@ -373,10 +384,6 @@ class Conversations:
         count = self._history.drop_queued(contact, only=conversation.key)
         if count:
             self._on_event(OutboxFailed(contact, error, count))
-
-    def _without_link(self) -> list[str]:
-        """Return the contacts that have queued lines and no link."""
-        return [c.contact for c in self._by_name.values() if c.waiting and not c.link]
 
     def _found_again(self, contact: str, result: SearchResult) -> None:
         conversation = self._by_name.get(contact)

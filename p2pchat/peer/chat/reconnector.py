@@ -47,6 +47,7 @@ class Reconnector:
         self.is_online = False
         """Whether the contact is known to be online."""
         self._address: Address | None = None
+        self._is_nearby = False  # whether the address is one of the local network
         self._username = username
         self._invitation = invitation
         self._contact = contact
@@ -76,14 +77,15 @@ class Reconnector:
         has_asked = self._call is not None and self._call.has_asked
         return has_asked and self._username < self._contact
 
-    def at(self, address: Address | None, *, is_news: bool = False) -> None:
+    def at(self, address: Address | None, *, is_news: bool = False, nearby: bool = False) -> None:
         """Note that the contact is online at that address; None if it is hidden.
 
-        `is_news`: the contact has just come online there, so that no pause is needed.
+        `is_news`: the contact has just come online there, so that no pause is needed. `nearby`: it
+        was found in the local network, and not by the registry.
         """
         if is_news or not self.is_online or self._address != address:
             self.is_online = True
-            self._address = address
+            self._address, self._is_nearby = address, nearby
             self._retries.reset()
             self._retries.stop()
         self.call()
@@ -104,6 +106,7 @@ class Reconnector:
             self._address,
             self._key,
             both_at_once=self._was_relayed,
+            nearby=self._is_nearby,
         )
         self._call = OutgoingCall(
             self._contact,

@@ -1,4 +1,4 @@
-"""Periodic searches for contacts with queued lines, in case a report of the registry was lost.
+"""Periodic searches for contacts who are missed, in case a report of the registry was lost.
 
 Knows nothing of conversations.
 """

@@ -3,6 +3,7 @@
 Reports the results; the caller interprets them. Stores nothing and pins no key.
 """
 
+import os
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -20,6 +21,7 @@ from p2pchat.peer.registry_client.commands import TransientLogin
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.heartbeat import Heartbeat, sealed_hellos
 from p2pchat.protocol.address import Address
+from p2pchat.protocol.lan import LAN_PORT, NONCE_BYTES, write_question
 from p2pchat.protocol.meeting import MeetResult
 from p2pchat.protocol.secure import ALPN
 
@@ -133,6 +135,29 @@ class Probes:
             listener.close()
         router.remove(mapping)
         return mapping
+
+    def local_network(self) -> None:
+        """Ask the local network a question that nobody can answer, and wait until we hear it.
+
+        Raise BindError if another program has the port, TimedOut if it is not heard.
+        """
+        question = write_question(os.urandom(NONCE_BYTES), (), os.urandom)
+        heard: Callable[[None], None] = ignore
+
+        def hear(datagram: bytes, _: Address) -> None:
+            if datagram == question:
+                heard(None)
+
+        def ask(then: Callable[[None], None], _: OnFailed) -> None:
+            nonlocal heard
+            heard = then
+            sockets.ask_all(question)
+
+        sockets = self._network.open_lan(LAN_PORT, hear)
+        try:
+            self._loop.wait_for(ask, self._timeout)
+        finally:
+            sockets.close()
 
     def check_inbound(self, at: Address, host: str) -> Address:
         """Listen at `at` and return the address at which a connection to `host` arrived.

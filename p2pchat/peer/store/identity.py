@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from p2pchat.errors import NotTrusted, StorageError
 from p2pchat.private_files import refuse_if_others_can_read, refuse_unless_private_file
 
+_FIELD: Final = 2**255 - 19
 _ROUNDS: Final = 5200  # as in Signal: makes searching for a similar number costly
 _GROUPS: Final = 12
 _DIGITS: Final = 5
@@ -36,6 +38,21 @@ class Identity:
     def sign(self, statement: bytes) -> bytes:
         """Return the signature of a statement (64 bytes)."""
         return self.key.sign(statement)
+
+    def agree(self, other: bytes) -> bytes | None:
+        """Return the secret that our key and another one agree on (X25519, RFC 7748).
+
+        Both keys are of Ed25519 and are taken as the points of Curve25519 that they stand for (RFC
+        7748, section 4.1). None if the other key is of small order, so that there is no secret.
+        """
+        seed = hashlib.sha512(self.key.private_bytes_raw()).digest()[:32]
+        y = int.from_bytes(other, "little") % 2**255
+        try:
+            u = (1 + y) * pow(1 - y, -1, _FIELD) % _FIELD
+            theirs = X25519PublicKey.from_public_bytes(u.to_bytes(32, "little"))
+            return X25519PrivateKey.from_private_bytes(seed).exchange(theirs)
+        except ValueError:
+            return None
 
 
 def load_identity(file: Path) -> Identity:

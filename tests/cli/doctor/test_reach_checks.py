@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from p2pchat.cli.doctor.reach_checks import ReachChecks
-from p2pchat.errors import P2PError, Unreachable
+from p2pchat.errors import BindError, P2PError, TimedOut, Unreachable
 from p2pchat.net.port_mapping import Method, PortMapping
 from p2pchat.peer.registry_client.commands import Seen
 from p2pchat.peer.registry_client.probes import Reached
+from p2pchat.peer.registry_client.reach import Reach
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.protocol.address import Address
 
@@ -28,17 +29,24 @@ class Network:
         self.gateway: tuple[str, str] | None = ("192.168.0.1", "192.168.0.2")
         self.own_hosts = ["192.168.0.2"]
         self.machines = [ONE]
+        self.lan: P2PError | None = None
         self.down: list[RegistryUrl] = []
         self.seen: dict[RegistryUrl, Seen | None] = {}
 
-    def checks(self, *, maps_ports: bool = True) -> ReachChecks:
+    def checks(self, reach: Reach = Reach()) -> ReachChecks:  # noqa: B008  # a frozen value
         us: Any = SimpleNamespace(
             network=SimpleNamespace(gateway=lambda: self.gateway, own_hosts=lambda: self.own_hosts),
             dialer=lambda _: SimpleNamespace(machines=self.machines),
             registry_commands=SimpleNamespace(seen_as=self._seen_as),
         )
-        probes: Any = SimpleNamespace(reach=self._reach, router_port=self._router_port)
-        return ReachChecks(us, probes, maps_ports=maps_ports)
+        probes: Any = SimpleNamespace(
+            reach=self._reach, router_port=self._router_port, local_network=self._local_network
+        )
+        return ReachChecks(us, probes, reach)
+
+    def _local_network(self) -> None:
+        if self.lan is not None:
+            raise self.lan
 
     def _seen_as(self, _: Any, url: RegistryUrl = ONE, port: int = 0) -> Seen | None:
         if url in self.down:
@@ -94,7 +102,7 @@ def test_router_that_is_not_asked(
     network = Network()
     network.gateway = gateway
     network.mapping = granted(Method.PCP, "5.5.5.10")
-    (finding,) = network.checks(maps_ports=maps_ports).router(local)
+    (finding,) = network.checks(Reach(port_mapping=maps_ports)).router(local)
     assert finding.mark in {"ok", "skip"}
     assert words in finding.what
 
@@ -163,3 +171,22 @@ def test_ipv6(hosts: list[str], local: str, words: str) -> None:
     network.own_hosts = hosts
     (finding,) = network.checks().ipv6(local)
     assert words in finding.what
+
+
+@pytest.mark.parametrize(
+    ("error", "mark", "words"),
+    [
+        (None, "ok", "found without the registry"),
+        (TimedOut("no answer came within 4 s"), "warn", "port 7118 was not heard"),
+        (BindError("cannot listen on udp 0.0.0.0:7118"), "warn", "cannot listen"),
+    ],
+)
+def test_local_network(error: P2PError | None, mark: str, words: str) -> None:
+    """A firewall and a taken port are told apart."""
+    network = Network()
+    network.lan = error
+    (finding,) = network.checks().local_network()
+    assert finding.mark == mark
+    assert words in finding.what
+    (finding,) = network.checks(Reach(lan=False)).local_network()
+    assert finding.mark == "skip"

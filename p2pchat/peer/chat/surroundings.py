@@ -1,0 +1,24 @@
+"""What all conversations of a node share."""
+
+import random
+from collections.abc import Callable
+from typing import NamedTuple
+
+from p2pchat.net.loop import Loop
+from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.calls.ways import Ways
+from p2pchat.peer.presence.away_status import AwayStatus
+from p2pchat.protocol.client.events import Event
+
+
+class Surroundings(NamedTuple):
+    """What each conversation needs of its node; `on_room` is called when more can be sent."""
+
+    loop: Loop
+    username: str
+    ways: Ways
+    limits: PeerLimits
+    rng: random.Random
+    away_status: AwayStatus
+    on_event: Callable[[Event], None]
+    on_room: Callable[[], None]
