@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from p2pchat.errors import BindError, LinkLost, P2PError, Unreachable
 from p2pchat.net.loop import Loop
-from p2pchat.net.transport import SEND_CEILING
+from p2pchat.net.transport import SEND_CEILING, Circuit
 from p2pchat.protocol.address import Address
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ class MemoryTransport:
         self.local = local
         self.remote = remote
         self.origin = remote.host
-        self.seen_as: Address | None = None
+        self.circuit: Circuit | None = None
         self.other: MemoryTransport
         self.on_data: Callable[[bytes], None] = lambda _: None
         self.on_drained: Callable[[], None] = lambda: None

@@ -167,7 +167,9 @@ class World:
         lists = NodeLists()
         lists.signer = signer()
         self.directory = MemoryDirectory(self.accounts.standings(), lists)
-        service = Service(self.accounts, self.directory, self.presence, self.loop.now, **how)
+        self.service = service = Service(
+            self.accounts, self.directory, self.presence, self.loop.now, **how
+        )
         self.server = Server(self.loop, self.internet.machine(REGISTRY), self.worker, service)
         self.server.open_original(ORIGINAL_URL.address, Address(REGISTRY, ORIGINAL_URL.udp_port))
         context = server_context(*certificate())

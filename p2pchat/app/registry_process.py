@@ -72,7 +72,7 @@ class RunningRegistry:
             self._put_together(
                 opened, hello_interval, patience, cost, limits, registration, database, lease
             )
-            self._service.meetings.is_off = not relays
+            self._service.meetings.relays = relays
             self._closing = opened.pop_all()
 
     def _put_together(

@@ -107,12 +107,19 @@ class Link:
     @property
     def relayed(self) -> bool:
         """Whether a registry passes the bytes on."""
-        return self._transport.seen_as is not None
+        return self._transport.circuit is not None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether a registry passes the bytes on, and ends that soon."""
+        circuit = self._transport.circuit
+        return circuit is not None and circuit.is_short
 
     @property
     def seen_as(self) -> Address | None:
-        """Where the registry sees our end of a relayed link come from; see Transport."""
-        return self._transport.seen_as
+        """Where the registry sees our end of a relayed link come from; see Circuit."""
+        circuit = self._transport.circuit
+        return None if circuit is None else circuit.seen_as
 
     @property
     def on_drained(self) -> Callable[[], None]:

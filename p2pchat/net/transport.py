@@ -20,7 +20,7 @@ import socket
 from collections.abc import Callable
 from enum import Enum, auto
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import InternalError, LinkLost, P2PError
@@ -51,6 +51,16 @@ class _State(Enum):
     CLOSED = auto()
 
 
+class Circuit(NamedTuple):
+    """A connection through a registry, which sees our end of it come from `seen_as`.
+
+    `is_short`: it ends soon, as the registry passes nothing on for long.
+    """
+
+    seen_as: Address
+    is_short: bool
+
+
 class Transport(Protocol):
     """The interface of a transport."""
 
@@ -58,8 +68,8 @@ class Transport(Protocol):
     remote: Address
     origin: str
     """What limits count the remote by: its host, or a name that only one remote has."""
-    seen_as: Address | None
-    """If a registry passes the bytes on: where it sees our end of the connection come from."""
+    circuit: "Circuit | None"
+    """What is known of it if a registry passes the bytes on."""
     on_data: Callable[[bytes], None]
     on_drained: Callable[[], None]
     on_end: Callable[[], None]
@@ -98,7 +108,7 @@ class Wire(Transport, Protocol):
 class TcpTransport:
     """A connected, non-blocking TCP socket, which it owns."""
 
-    seen_as: Address | None = None
+    circuit: "Circuit | None" = None
 
     __slots__ = (
         "_events",

@@ -31,12 +31,19 @@ class Join(Message, frozen=True):
 
 
 class Joined(Message, frozen=True):
-    """The other end has come. `host` and `port`: where this connection comes from."""
+    """The other end has come. `host` and `port`: where this connection comes from.
+
+    `bytes` and `seconds`: what the circuit may carry and last; 0: there is no limit.
+    """
 
     host: str
     port: int
+    bytes: int = 0
+    seconds: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.bytes < 0 or not self.seconds >= 0:
+            raise ValueError("a circuit cannot carry or last less than nothing")
         ipaddress.ip_address(self.host)
         check_port(self.port)
 

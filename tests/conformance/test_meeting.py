@@ -217,12 +217,19 @@ def test_too_many_abilities_are_refused(registry: Serve, name: str) -> None:
 
 
 def test_registry_that_passes_nothing_on(tmp_path: Path) -> None:
-    """With --no-relay, users are told that there are no circuits."""
+    """With --no-relay, circuits are short, and a pair gets few: enough to find a direct link."""
     with running(Serve(tmp_path / "r", "--quiet", "--no-relay", "--password-cost", "64:1")) as off:
         clients = [Secure(off), Secure(off)]
         for n, client in enumerate(clients):
             client.register(f"user{n}", can=["meet"])
             assert client.tell("PS_PORT", port=30_000 + n)[1]["outcome"] == "OK"
+        for _ in range(2):
+            ends = Circuit(off), Circuit(off)
+            ends[0].join(clients[0].tell("MEET", username="user1")[1]["ticket"])
+            ends[1].join(json.loads(clients[1].hear()[1])["ticket"])
+            for end in ends:
+                command, joined = end.hears()
+                assert (command, joined["bytes"], joined["seconds"]) == ("JOINED", 65536, 60)
         assert clients[0].tell("MEET", username="user1")[1] == {
             "outcome": "FAIL",
             "reason": "RELAY_OFF",

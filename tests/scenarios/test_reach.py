@@ -390,3 +390,35 @@ def test_what_hiding_the_address_excludes(world: World) -> None:
     failed = alice.told()[-1]
     assert isinstance(failed, LoginFailed)
     assert "hide-address" in failed.error.what
+
+
+def test_registry_that_only_introduces(world: World) -> None:
+    """With --no-relay, two people still find a direct link, and then need the registry no more."""
+    world.service.meetings.relays = False
+    alice, bob = _talk(world, "5.5.5.2", "5.5.5.3")
+    world.advance(200)
+    assert (_path(alice, "bob"), _path(bob, "alice")) == (LinkPath.PUNCHED, LinkPath.PUNCHED)
+    alice.node.say("bob", "directly")
+    world.settle()
+    assert _texts(bob) == ["directly"]
+
+
+def test_registry_that_only_introduces_those_who_cannot_be_direct(world: World) -> None:
+    """The person is told why, is not called without end, and no line is lost."""
+    world.service.meetings.relays = False
+    world.internet.punchable = False
+    alice, bob = _talk(world, "5.5.5.2", "5.5.5.3")
+    alice.told()
+    joined = []
+    for _ in range(1800):
+        world.advance(1)
+        joined.append(len(world.server.relay))
+    (lost,) = {e.error.what for e in alice.told() if isinstance(e, ContactLost) and e.error}
+    assert lost.startswith("bob can only be reached through the registry")
+    assert 60 < sum(joined) <= 4 * 62  # seconds with a circuit, in half an hour
+    alice.node.say("bob", "later")
+    world.advance(1300)
+    world.internet.punchable = True
+    world.advance(1300)
+    assert _texts(bob) == ["later"]
+    assert _path(alice, "bob") is LinkPath.PUNCHED

@@ -299,7 +299,16 @@ class _Checkup:
                 "forward a port, and choose it: p2p login --peer-port PORT",
             )
             return
-        took = self._probes.circuit(self._us.dialer(ignore), self._me, met)
+        took, is_short = self._probes.circuit(self._us.dialer(ignore), self._me, met)
+        if is_short:
+            yield Finding(
+                "warn",
+                "circuit: the registry joins you with others for a minute, to find a direct link",
+                "it runs with --no-relay, or you have used up the day's bytes",
+                "be reachable for those behind difficult routers: forward a port, and choose it by"
+                " p2p login --peer-port PORT",
+            )
+            return
         yield Finding(
             "ok",
             f"circuit: the registry joins you with whom you cannot dial, in {took * 1e3:.0f} ms",

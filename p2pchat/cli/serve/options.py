@@ -168,7 +168,7 @@ _OPTIONS: Final = (
     click.option(
         "--no-relay",
         is_flag=True,
-        help="Join no users who cannot reach each other: pass no bytes on.",
+        help="Pass next to nothing on: join users only for a minute, to find a direct link.",
     ),
     click.option(
         "--password-cost",

@@ -12,7 +12,7 @@ from p2pchat.callbacks import ignore
 from p2pchat.errors import InternalError, LinkLost, P2PError, RemoteProtocolError, TimedOut
 from p2pchat.net.loop import Loop
 from p2pchat.net.tls.engine import Engine
-from p2pchat.net.transport import Wire
+from p2pchat.net.transport import Circuit, Wire
 from p2pchat.net.worker import Worker
 from p2pchat.protocol.address import Address
 
@@ -48,6 +48,7 @@ class TlsTransport:
         "_unsent",
         "_unsent_bytes",
         "_worker",
+        "circuit",
         "local",
         "on_closed",
         "on_data",
@@ -56,7 +57,6 @@ class TlsTransport:
         "on_secured",
         "origin",
         "remote",
-        "seen_as",
     )
 
     def __init__(
@@ -75,7 +75,7 @@ class TlsTransport:
         self.local: Address = inner.local
         self.remote: Address = inner.remote
         self.origin = inner.origin
-        self.seen_as: Address | None = inner.seen_as
+        self.circuit: Circuit | None = inner.circuit
         self.on_data: Callable[[bytes], None] = ignore
         self.on_drained: Callable[[], None] = ignore
         self.on_end: Callable[[], None] = self.close

@@ -14,6 +14,7 @@ from p2pchat.peer.chat.chat_session import ChatSession
 from p2pchat.peer.chat.chat_wish import ChatWish, WishState
 from p2pchat.peer.chat.intake import Intake
 from p2pchat.peer.chat.lingering import Lingering
+from p2pchat.peer.chat.link_path import why_lost
 from p2pchat.peer.chat.link_place import LinkPlace
 from p2pchat.peer.chat.reconnector import Reconnector
 from p2pchat.peer.chat.surroundings import Surroundings
@@ -358,16 +359,16 @@ class Conversation:
         self._reconnector.call_later(error)
 
     def _lost(self, error: P2PError | None) -> None:
-        self.place.clear()
+        link = self.place.clear()
         self._lingering.stop()
         self.intake.detach()
         self.session.link_down()
         if self._closed:
             return
-        self._wish.lost(error)
+        self._wish.lost(why_lost(self.contact, link, error))
         self._on_room()
         if self.wished or self.session.waiting:
-            self._reconnector.call_later()
+            self._reconnector.call_again(link)
 
     def _drop_link(self) -> None:
         """Abort the link; unlike the loss of a link, this does not begin the search for another."""

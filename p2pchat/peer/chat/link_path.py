@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from p2pchat.errors import P2PError, Unreachable
 from p2pchat.net.address import is_near
 from p2pchat.net.link import Link
 from p2pchat.protocol.client.events import Event, PathChanged
@@ -27,6 +28,17 @@ def in_words(link: Link, path: LinkPath, security: Security) -> str:
     """Return how a link runs, to which address unless it is relayed, and how it is protected."""
     where = "" if link.relayed else f" at {link.remote}"
     return f"{path.value}{where}, {security.value}"
+
+
+def why_lost(contact: str, link: Link | None, error: P2PError | None) -> P2PError | None:
+    """Return why a link was lost: of a short circuit, that no direct link was found."""
+    if link is None or not link.is_short:
+        return error
+    return Unreachable(
+        f"{contact} can only be reached through the registry, which passes on next to nothing",
+        likely="it runs with --no-relay, or one of you has used up the day's bytes",
+        advice="p2p doctor tells how to become reachable; lines wait meanwhile",
+    )
 
 
 class PathReport:

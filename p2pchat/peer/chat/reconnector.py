@@ -19,6 +19,8 @@ from p2pchat.protocol.talk import ChatRequest
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 60.0
+_AFTER_SHORT: Final = 600.0
+"""Seconds after which two whom the registry only introduces try again to find a direct link."""
 
 
 class Reconnector:
@@ -121,6 +123,11 @@ class Reconnector:
         """Call after the next pause, or after the one that `error` requires."""
         instead = None if error is None else pause_after(error)
         self._retries.later(self.call, instead=instead)
+
+    def call_again(self, lost: Link | None) -> None:
+        """Call again after the loss of that link; after a short circuit, only much later."""
+        is_short = lost is not None and lost.is_short
+        self._retries.later(self.call, instead=_AFTER_SHORT if is_short else None)
 
     def has_crossed(self, error: P2PError) -> bool:
         """Return whether a call failed because the contact's own call is on its way to us.

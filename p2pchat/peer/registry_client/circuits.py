@@ -12,7 +12,7 @@ from p2pchat.errors import OnFailed, P2PError, RemoteProtocolError, TimedOut, Un
 from p2pchat.net.endpoints import ANY_PORT, Closable
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.tls.transport import TlsTransport
-from p2pchat.net.transport import Wire
+from p2pchat.net.transport import Circuit, Wire
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.circuit import (
@@ -117,16 +117,17 @@ class _Joining:
                     self._fail(Unreachable(f"no circuit: {why}", reason=why))
                     return
                 assert isinstance(message, Joined)
-                self._joined(Address(message.host, message.port))
+                is_short = bool(message.bytes or message.seconds)
+                self._joined(Circuit(Address(message.host, message.port), is_short))
         except RemoteProtocolError as error:
             self._fail(error)
 
-    def _joined(self, seen_as: Address) -> None:
+    def _joined(self, circuit: Circuit) -> None:
         self._deadline.cancel()
         tls, self._tls = self._tls, None
         assert tls is not None
         tls.origin = f"circuit of {self._username}"
-        tls.seen_as = seen_as
+        tls.circuit = circuit
         tls.on_data, tls.on_closed = ignore, ignore
         self._then(tls)
         early = self._connection.leave()

@@ -101,8 +101,10 @@ class Probes:
             if heartbeat is not None:
                 heartbeat.close()
 
-    def circuit(self, dialer: RegistryDialer, username: str, met: MeetResult) -> float:
-        """Open a circuit with a ticket, and close it; return the seconds until it was open.
+    def circuit(self, dialer: RegistryDialer, username: str, met: MeetResult) -> tuple[float, bool]:
+        """Open a circuit with a ticket, and close it.
+
+        Return the seconds until it was open, and whether it was a short one.
 
         Raise Unreachable, NotTrusted.
         """
@@ -112,8 +114,10 @@ class Probes:
             circuits = Circuits(self._loop, dialer)
             circuits.dial(username, met.ticket, met.relay, then, failed)
 
-        self._loop.wait_for(dial, self._timeout).close()
-        return self._loop.now() - begun
+        wire = self._loop.wait_for(dial, self._timeout)
+        wire.close()
+        is_short = wire.circuit is not None and wire.circuit.is_short
+        return self._loop.now() - begun, is_short
 
     def router_port(self, timeout: float) -> PortMapping:
         """Ask the router for a port, and give it back; return what the router has granted.

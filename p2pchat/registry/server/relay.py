@@ -26,7 +26,7 @@ from p2pchat.protocol.meeting import TICKET_LIFETIME
 from p2pchat.protocol.messages import Message, Reason
 from p2pchat.protocol.states import Speaker
 from p2pchat.registry.service.limits import Limits
-from p2pchat.registry.service.meetings import Meetings, Pair, Seat
+from p2pchat.registry.service.meetings import UNLIMITED, Meetings, Pair, Seat, Terms
 
 _SEND_CEILING: Final = 4 * SEND_HIGH_WATER
 """Above what a circuit queues before its sender is no longer read."""
@@ -98,19 +98,19 @@ class Relay:
     def _join(self, end: "_End", other: "_End") -> None:
         assert end.seat is not None
         pair = end.seat.pair
-        why = self._meetings.why_not(pair.caller, self._loop.now())
+        why = self._meetings.why_not(pair, self._loop.now())
         if why is not None:
             end.refuse(why)
             other.refuse(why)
             return
         circuits = self._circuits.setdefault(pair, [])
-        self._meetings.note_open(pair.caller)
+        terms = self._meetings.note_open(pair, self._loop.now())
         circuits.append(end if end.seat.is_caller else other)
         if self._limits.circuits_per_pair and len(circuits) > self._limits.circuits_per_pair:
             circuits[0].transport.close()
         _log.debug("%s and %s are joined by a circuit", pair.caller, pair.callee)
-        end.join(other)
-        other.join(end)
+        end.join(other, terms)
+        other.join(end, terms)
         end.begin()
         other.begin()
 
@@ -129,8 +129,9 @@ class Relay:
         self.bytes += len(data)
         now = self._loop.now()
         end.active_at = end.other.active_at = now
-        pause = self._meetings.count_bytes(end.seat.username, len(data), now)
-        if pause is None:
+        is_short = end.terms is not UNLIMITED
+        pause = self._meetings.count_bytes(end.seat.username, len(data), now, is_short=is_short)
+        if pause is None or not end.may_carry(len(data)):
             end.transport.close()
             return
         end.other.transport.write(data)
@@ -164,6 +165,8 @@ class _End:
         self.transport = transport
         self.seat: Seat | None = None
         self.other: _End | None = None
+        self.terms = UNLIMITED
+        self._carried = 0
         self.on_join: Callable[[bytes], None] = ignore
         self.on_bytes: Callable[[bytes], None] = ignore
         self.on_closed: Callable[[], None] = ignore
@@ -187,14 +190,23 @@ class _End:
             self._say(NoCircuit(reason))
         self.transport.close()
 
-    def join(self, other: "_End") -> None:
-        """Tell this end that the other one has come."""
+    def join(self, other: "_End", terms: Terms) -> None:
+        """Tell this end that the other one has come, and the terms."""
         self._stop_deadline()
         self.other = other
+        self.terms = terms
+        if terms.seconds:
+            self._deadline = self._loop.call_later(terms.seconds, self.transport.close)
         remote = self.transport.remote
-        self._say(Joined(remote.host, remote.port))
+        self._say(Joined(remote.host, remote.port, terms.bytes, terms.seconds))
         self.transport.on_data = self.on_bytes
         self.transport.on_drained = other.go_on
+
+    def may_carry(self, count: int) -> bool:
+        """Count bytes of this end; return whether the circuit may carry them, by its terms."""
+        assert self.other is not None
+        self._carried += count
+        return not self.terms.bytes or self._carried + self.other._carried <= self.terms.bytes
 
     def begin(self) -> None:
         """Pass on what came after the ticket."""

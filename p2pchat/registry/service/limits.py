@@ -66,8 +66,10 @@ class Limits:
     """Ends that wait for the other one; beyond it the oldest is closed."""
     circuit_bytes_per_second: int = 1024 * 1024
     """That an account sends in all its circuits, after a burst of four seconds."""
+    relay_bytes_per_second: int = 0
+    """That all accounts send in all circuits."""
     relay_bytes_per_day: int = 1024 * 1024 * 1024
-    """The same, in a day; beyond it they end."""
+    """That an account sends in a day; beyond it its circuits end, and new ones are short."""
 
 
 NO_LIMITS: Final = Limits(**{field.name: 0 for field in fields(Limits)})

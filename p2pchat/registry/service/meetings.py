@@ -41,6 +41,22 @@ class Seat(NamedTuple):
         return self.pair.caller if self.is_caller else self.pair.callee
 
 
+class Terms(NamedTuple):
+    """What a circuit may carry, in bytes, and how long it lasts, in seconds; 0: without limit."""
+
+    bytes: int
+    seconds: float
+
+
+UNLIMITED: Final = Terms(0, 0)
+SHORT: Final = Terms(64 * 1024, 60)
+"""Enough for two users to find a direct connection, and for some lines."""
+
+_SHORT_BURST: Final = 2
+_SHORT_EVERY: Final = 30.0
+"""Seconds after which a pair may have another short circuit: they must not replace a long one."""
+
+
 class Meetings:
     """The tickets that were given out, and what circuits may use.
 
@@ -50,14 +66,16 @@ class Meetings:
     def __init__(self, limits: Limits) -> None:
         self._tickets: OrderedDict[bytes, tuple[Seat, float]] = OrderedDict()
         self._count = 0
-        self.is_off = False
-        """Whether there are no circuits at all."""
+        self.relays = True
+        """Whether circuits may last; otherwise all are short."""
         self.make_room: Callable[[], bool] = lambda: False
         """Ends an idle circuit if there are too many; returns whether there was one."""
         self._open: Counter[str] = Counter()
         self._meets = RateLimit.per_minute(0)
         self._rate = RateLimit(0, 0)
+        self._in_all = RateLimit(0, 0)
         self._daily = RateLimit(0, 0)
+        self._short = RateLimit(1 / _SHORT_EVERY, _SHORT_BURST)
         self.reconfigure(limits)
 
     def reconfigure(self, limits: Limits) -> None:
@@ -66,6 +84,8 @@ class Meetings:
         self._meets.change(limits.meets_per_minute / 60, limits.meets_per_minute)
         rate = limits.circuit_bytes_per_second
         self._rate.change(rate, rate * _BURST_S)
+        in_all = limits.relay_bytes_per_second
+        self._in_all.change(in_all, max(in_all // 4, 1) if in_all else 0)
         daily = limits.relay_bytes_per_day
         self._daily.change(daily / _DAY, daily)
 
@@ -73,16 +93,21 @@ class Meetings:
         """Count a request for a circuit; return the seconds to wait if there are too many."""
         return self._meets.take(caller, now)
 
-    def why_not(self, caller: str, now: float) -> Reason | None:
+    def terms(self, pair: Pair, now: float) -> Terms:
+        """Return the terms of a circuit; it is short if either user has used up the day's bytes."""
+        is_short = not self.relays or any(self._daily.wait(user, now) for user in pair)
+        return SHORT if is_short else UNLIMITED
+
+    def why_not(self, pair: Pair, now: float) -> Reason | None:
         """Return why the caller can have no further circuit now; None if there can be one."""
-        if self.is_off:
-            return Reason.RELAY_OFF
-        limits = self._limits
+        limits, caller = self._limits, pair.caller
+        if self.terms(pair, now) is SHORT and self._short.wait(pair, now):
+            return Reason.RELAY_FULL if self.relays else Reason.RELAY_OFF
         if limits.circuits and self._open.total() >= limits.circuits and not self.make_room():
             return Reason.RELAY_FULL
         if limits.circuits_per_account and self._open[caller] >= limits.circuits_per_account:
             return Reason.RELAY_FULL
-        return Reason.RELAY_FULL if self._daily.wait(caller, now) else None
+        return None
 
     def arrange(self, pair: Pair, now: float) -> tuple[bytes, bytes]:
         """Return a ticket for the caller and one for the callee."""
@@ -101,9 +126,13 @@ class Meetings:
         seat, _ = self._tickets.pop(ticket, (None, 0.0))
         return seat
 
-    def note_open(self, caller: str) -> None:
-        """Note that a circuit of that caller is open."""
-        self._open[caller] += 1
+    def note_open(self, pair: Pair, now: float) -> Terms:
+        """Note that a circuit is open, which counts for the caller; return its terms."""
+        self._open[pair.caller] += 1
+        terms = self.terms(pair, now)
+        if terms is SHORT:
+            self._short.take(pair, now)
+        return terms
 
     def note_closed(self, caller: str) -> None:
         """Note that a circuit of that caller has ended."""
@@ -111,14 +140,17 @@ class Meetings:
         if not self._open[caller]:
             del self._open[caller]
 
-    def count_bytes(self, sender: str, count: int, now: float) -> float | None:
+    def count_bytes(
+        self, sender: str, count: int, now: float, *, is_short: bool = False
+    ) -> float | None:
         """Count bytes that a user sends; return the seconds to wait before more are read.
 
-        None: the day's bytes are used up, and the circuit ends.
+        None: the day's bytes are used up, and the circuit ends. A short circuit counts for no day.
         """
-        if self._daily.take(sender, now, count):
+        if not is_short and self._daily.take(sender, now, count):
+            self._daily.overdraw(sender, now, count)  # so that the next circuit is a short one
             return None
-        return self._rate.overdraw(sender, now, count)
+        return max(self._rate.overdraw(sender, now, count), self._in_all.overdraw("", now, count))
 
     def _drop_expired(self, now: float) -> None:
         while self._tickets:

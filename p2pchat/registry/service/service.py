@@ -233,11 +233,12 @@ class Service:
         if wait:
             self.counters.refusals["meets-per-minute"] += 1
             return SlowDown(wait)
-        why_not = self.meetings.why_not(caller, now)
+        pair = Pair(caller, request.username)
+        why_not = self.meetings.why_not(pair, now)
         if why_not is not None:
             self.counters.refusals["circuits"] += 1
             return MeetResult(Outcome.FAIL, why_not)
-        ours, theirs = self.meetings.arrange(Pair(caller, request.username), now)
+        ours, theirs = self.meetings.arrange(pair, now)
 
         def answer(told: bool) -> Message:
             if told:

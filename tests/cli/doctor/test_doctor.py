@@ -84,8 +84,8 @@ def test_everything_works_with_an_account(tmp_path: Path) -> None:
         assert "logged in elsewhere" not in "\n".join(login.said)
 
 
-def test_registry_that_joins_nobody(tmp_path: Path) -> None:
-    """An operator may have turned circuits off."""
+def test_registry_that_passes_nothing_on(tmp_path: Path) -> None:
+    """An operator may have restricted circuits to short ones."""
     serve = Serve(tmp_path / "r", "--quiet", "--no-relay", "--password-cost", "64:1")
     with running(serve):
         alice = Patient(tmp_path / "alice", serve.join)
@@ -96,7 +96,7 @@ def test_registry_that_joins_nobody(tmp_path: Path) -> None:
             login.wait_for("logged in as alice")
             code, found = alice.look()
     assert (code, found["circuit"][0]) == (0, "warn")
-    assert "joins nobody (RELAY_OFF)" in found["circuit"][1]
+    assert "joins you with others for a minute" in found["circuit"][1]
 
 
 def test_node_that_refuses_circuits(tmp_path: Path) -> None:

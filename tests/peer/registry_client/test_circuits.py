@@ -64,7 +64,7 @@ def test_what_follows_joined_keeps_its_order(loop: Loop) -> None:
     settle(loop)
     assert b"".join(attempt.heard) == b"first second"
     (made,) = attempt.wires
-    assert made.seen_as == Address("5.5.5.5", 4000)
+    assert made.circuit == (Address("5.5.5.5", 4000), False)
     assert made.origin == "circuit of bob"
 
 

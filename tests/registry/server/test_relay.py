@@ -14,7 +14,7 @@ from p2pchat.protocol.meeting import TICKET_BYTES, TICKET_LIFETIME
 from p2pchat.protocol.messages import Reason
 from p2pchat.registry.server.relay import Relay
 from p2pchat.registry.service.limits import NO_LIMITS, Limits
-from p2pchat.registry.service.meetings import Meetings, Pair
+from p2pchat.registry.service.meetings import SHORT, UNLIMITED, Meetings, Pair
 from tests.fakes import HERE, FakeClock, MemoryTransport, advance, settle, wire
 
 PAIR = Pair("alice", "bob")
@@ -40,7 +40,10 @@ class World:
         for end, ticket in zip(ends, self.meetings.arrange(pair, self.loop.now()), strict=True):
             end.join(ticket)
         for end in ends:
-            assert end.hears_that() == Joined(HERE.host, HERE.port)
+            joined = end.hears_that()
+            assert isinstance(joined, Joined)
+            assert (joined.host, joined.port) == HERE
+            end.joined = joined
         return ends
 
     def _note_gone(self) -> None:
@@ -55,6 +58,7 @@ class End:
         self.transport = transport
         self.heard = bytearray()
         self.closed = False
+        self.joined = Joined("10.9.9.9", 1)
         transport.on_data = self.heard.extend
         transport.on_closed = lambda _: setattr(self, "closed", True)
 
@@ -235,7 +239,7 @@ def test_sender_over_the_rate_rests_and_loses_nothing() -> None:
 
 
 def test_circuit_ends_when_the_day_is_used_up() -> None:
-    """An open circuit ends, and no other one opens."""
+    """An open circuit ends."""
     world = World(replace(NO_LIMITS, relay_bytes_per_day=1000))
     alice, bob = world.circuit()
     alice.say(bytes(900))
@@ -244,6 +248,37 @@ def test_circuit_ends_when_the_day_is_used_up() -> None:
     settle(world.loop)
     assert alice.closed
     assert bob.closed
+    world.loop.close()
+
+
+def test_short_circuit_ends_in_time() -> None:
+    """The ends are told that before; the registry passes nothing on for long."""
+    world = World()
+    world.meetings.relays = False
+    alice, bob = world.circuit()
+    assert (alice.joined.bytes, alice.joined.seconds) == (64 * 1024, 60)
+    assert bob.joined == alice.joined
+    alice.say(b"hello")
+    assert bob.hears() == b"hello"
+    advance(world.loop, 59)
+    assert not alice.closed
+    advance(world.loop, 2)
+    assert (alice.closed, bob.closed) == (True, True)
+    world.loop.close()
+
+
+def test_short_circuit_ends_after_its_bytes() -> None:
+    """Those of both ends together."""
+    world = World()
+    world.meetings.relays = False
+    alice, bob = world.circuit()
+    alice.say(bytes(40_000))
+    assert len(bob.hears()) == 40_000
+    bob.say(bytes(25_536))
+    assert len(alice.hears()) == 25_536
+    bob.say(b"x")
+    settle(world.loop)
+    assert (alice.closed, bob.closed) == (True, True)
     world.loop.close()
 
 
@@ -268,11 +303,12 @@ def test_idle_circuit_makes_room_for_another() -> None:
     idle, _ = world.circuit()
     busy, other = world.circuit(Pair("carol", "dave"))
     now = world.loop.now
-    assert world.meetings.why_not("erin", now()) is Reason.RELAY_FULL
+    erin = Pair("erin", "bob")
+    assert world.meetings.why_not(erin, now()) is Reason.RELAY_FULL
     advance(world.loop, 61)
     busy.say(b"hello")
     assert other.hears() == b"hello"
-    assert world.meetings.why_not("erin", now()) is None
+    assert world.meetings.why_not(erin, now()) is None
     settle(world.loop)
     assert (idle.closed, busy.closed) == (True, False)
     world.loop.close()
@@ -285,12 +321,9 @@ def test_bytes_are_counted_for_the_user_who_sends_them() -> None:
     mallory.say(bytes(999))
     mallory.say(bytes(2))
     assert mallory.closed
-    assert world.meetings.why_not("alice", world.loop.now()) is None
-    assert world.meetings.why_not("mallory", world.loop.now()) is None
-    mallory_again = world.circuit(Pair("alice", "mallory"))[1]
-    mallory_again.say(bytes(900))
-    settle(world.loop)
-    assert mallory_again.closed
+    now = world.loop.now()
+    assert world.meetings.terms(Pair("alice", "bob"), now) is UNLIMITED
+    assert world.meetings.terms(Pair("alice", "mallory"), now) is SHORT
     world.loop.close()
 
 

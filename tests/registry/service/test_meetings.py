@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from p2pchat.protocol.meeting import TICKET_BYTES, TICKET_LIFETIME
 from p2pchat.protocol.messages import Reason
 from p2pchat.registry.service.limits import NO_LIMITS
-from p2pchat.registry.service.meetings import Meetings, Pair, Seat
+from p2pchat.registry.service.meetings import SHORT, UNLIMITED, Meetings, Pair, Seat
 
 PAIR = Pair("alice", "bob")
 
@@ -45,14 +47,15 @@ def test_circuits_are_limited_in_all_and_for_each_caller() -> None:
     """The limits are those of the caller; closed circuits make room again."""
     meetings = Meetings(replace(NO_LIMITS, circuits=3, circuits_per_account=2))
     for caller in ("alice", "alice", "carol"):
-        assert meetings.why_not(caller, 0) is None
-        meetings.note_open(caller)
-    assert meetings.why_not("dave", 0) is Reason.RELAY_FULL
+        pair = Pair(caller, "bob")
+        assert meetings.why_not(pair, 0) is None
+        assert meetings.note_open(pair, 0) is UNLIMITED
+    assert meetings.why_not(Pair("dave", "bob"), 0) is Reason.RELAY_FULL
     meetings.note_closed("carol")
-    assert meetings.why_not("dave", 0) is None
-    assert meetings.why_not("alice", 0) is Reason.RELAY_FULL
+    assert meetings.why_not(Pair("dave", "bob"), 0) is None
+    assert meetings.why_not(PAIR, 0) is Reason.RELAY_FULL
     meetings.note_closed("alice")
-    assert meetings.why_not("alice", 0) is None
+    assert meetings.why_not(PAIR, 0) is None
 
 
 def test_requests_are_limited_for_each_caller() -> None:
@@ -70,13 +73,33 @@ def test_bytes_of_a_caller_are_limited_in_a_second_and_in_a_day() -> None:
     assert meetings.count_bytes("carol", 50, 0) == 0
     assert meetings.count_bytes("alice", 500, 100) == 1.0
     assert meetings.count_bytes("alice", 500, 200) is None
-    assert meetings.count_bytes("alice", 52, 200) == 0
-    assert meetings.why_not("alice", 200) is Reason.RELAY_FULL
-    assert meetings.why_not("alice", 20_000) is None
+    assert meetings.terms(PAIR, 200) is SHORT
+    assert meetings.terms(Pair("carol", "alice"), 200) is SHORT
+    assert meetings.terms(Pair("carol", "bob"), 200) is UNLIMITED
+    assert meetings.count_bytes("alice", 50, 300, is_short=True) == 0
+    assert meetings.terms(PAIR, 90_000) is UNLIMITED
 
 
-def test_registry_without_circuits() -> None:
-    """A registry that passes nothing on says so to each caller."""
-    meetings = Meetings(NO_LIMITS)
-    meetings.is_off = True
-    assert meetings.why_not("alice", 0) is Reason.RELAY_OFF
+def test_bytes_of_all_are_limited() -> None:
+    """Whoever sends when too many have come must rest until they are owed no longer."""
+    meetings = Meetings(replace(NO_LIMITS, relay_bytes_per_second=1000))
+    assert meetings.count_bytes("alice", 250, 0) == 0  # a quarter of a second at once
+    assert meetings.count_bytes("carol", 500, 0) == 0.5
+    assert meetings.count_bytes("alice", 500, 0) == 1.0
+    assert meetings.count_bytes("alice", 1, 2) == 0
+
+
+@pytest.mark.parametrize("relays", [True, False])
+def test_short_circuits_do_not_replace_long_ones(relays: bool) -> None:
+    """A pair gets two at once, then one every half minute; others are not affected."""
+    meetings = Meetings(replace(NO_LIMITS, relay_bytes_per_day=1))
+    meetings.relays = relays
+    meetings.count_bytes("alice", 100_000, 0)
+    for _ in range(2):
+        assert meetings.why_not(PAIR, 0) is None
+        assert meetings.note_open(PAIR, 0) is SHORT
+    why = Reason.RELAY_FULL if relays else Reason.RELAY_OFF
+    assert meetings.why_not(PAIR, 0) is why
+    assert meetings.why_not(Pair("alice", "carol"), 0) is None
+    assert meetings.why_not(PAIR, 29) is why
+    assert meetings.why_not(PAIR, 30) is None
