@@ -231,6 +231,33 @@ def test_people_at_different_nodes_chat(listed_nodes: list[Serve], tmp_path: Pat
         alice.wait_for('"delivered"')
 
 
+def test_node_that_carries_a_talk_is_killed(listed_nodes: list[Serve], tmp_path: Path) -> None:
+    """The circuit is at the caller's node; both find each other again, and no line is lost."""
+    people = {}
+    with ExitStack() as stack:
+        for name, serve in (("alice", listed_nodes[0]), ("bob", listed_nodes[1])):
+            env = environment(tmp_path / name, P2P_REGISTRY=serve.join, P2P_PASSWORD="password")
+            assert Program("register", name, env=env).end()[0] == 0
+            program = Program("login", "--json", "--hide-address", env=env)
+            people[name] = stack.enter_context(running(program))
+            program.wait_for('"logged_in"')
+        alice, bob = people.values()
+        alice.type('{"command": "chat", "user": "bob"}')
+        bob.wait_for('"request"')
+        bob.type('{"command": "accept", "user": "alice"}')
+        alice.wait_for('"path": *"relayed"')
+        for n in range(40):
+            if n == 20:
+                listed_nodes[0].kill()
+            for person, other in ((alice, "bob"), (bob, "alice")):
+                order = {"command": "send", "to": other, "text": f"line {n}"}
+                person.type(json.dumps(order))
+        for person in (alice, bob):
+            for n in range(40):
+                said = person.wait_for('"text": *"(line [0-9]+)"')[1]
+                assert said == f"line {n}"
+
+
 def test_clients_continue_at_another_node(listed_nodes: list[Serve], tmp_path: Path) -> None:
     """Clients have learned the links of the other nodes."""
     nodes = listed_nodes
