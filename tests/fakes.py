@@ -1,7 +1,7 @@
 """Fakes of the clock, the network and the worker thread."""
 
 from collections.abc import Callable, Container
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from p2pchat.errors import BindError, LinkLost, P2PError, Unreachable
 from p2pchat.net.loop import Loop
@@ -227,6 +227,16 @@ class _Datagrams(_Closable):
             deliver()
 
 
+NO_ANSWER, REFUSED = "no answer", "connection refused"
+
+
+class Route(NamedTuple):
+    """How a connection runs: from where the other end sees it come, and where it leads."""
+
+    seen: Address
+    target: Address
+
+
 class MemoryInternet:
     """Machines with addresses, and all wires between them."""
 
@@ -240,20 +250,23 @@ class MemoryInternet:
         self.walled: Container[str] = set()
         """Machines that nobody outside can connect to, as behind a router."""
         self.punchable = True
+        """Whether a dial opens a firewall for the answer; not so with symmetric NATs."""
         self.routers: dict[str, str] = {}
         """The routers of machines that have one."""
         self.lans: list[set[str]] = []
         """The machines of each local network."""
         self.hearing: dict[str, list[Callable[[bytes, Address], None]]] = {}
         """What hears the local network, by machine."""
-        """Whether a dial opens a firewall for the answer; not so with symmetric NATs."""
         self.opened: set[tuple[Address, Address]] = set()
         """Which local address has dialled which one: a firewall then lets that one in."""
 
-    def hides(self, address: Address, local: Address) -> bool:
-        """Return whether a dial from the local address gets no answer from that one."""
+    def route(self, local: Address, address: Address) -> Route | str:
+        """Return how a connection from the local address to that one runs, or why it does not."""
+        self.opened.add((local, address))
         is_open = self.punchable and (address, local) in self.opened
-        return address.host in self.walled and address.host != local.host and not is_open
+        if address.host in self.walled and address.host != local.host and not is_open:
+            return NO_ANSWER
+        return Route(local, address)
 
     def listener_at(
         self, address: Address, accepts: Callable[[str], bool] | None
@@ -324,23 +337,25 @@ class _Dial:
         internet, address = self._internet, self._address
         if self._given_up:
             return
-        internet.opened.add((self._local, address))
-        if internet.hides(address, self._local):
-            if timeout > 0:
-                again = min(_SYN_AGAIN, timeout)
-                internet.loop.call_later(again, lambda: self.connect(timeout - again, accepts))
-            else:
-                self._fail("no answer")
+        route = internet.route(self._local, address)
+        if route == NO_ANSWER and timeout > 0:
+            again = min(_SYN_AGAIN, timeout)
+            internet.loop.call_later(again, lambda: self.connect(timeout - again, accepts))
             return
-        accept = internet.listener_at(address, accepts)
+        if isinstance(route, str):
+            self._fail(route)
+            return
+        accept = internet.listener_at(route.target, accepts)
         if accept is None:
-            self._fail("connection refused")
+            self._fail(REFUSED)
             return
         pair = wire(internet.loop, self._local, address)
+        pair[1].local, pair[1].remote = route.target, route.seen
+        pair[1].origin = route.seen.host
         internet.wires.append(pair)
         for end in pair:
             end.is_stopped = internet.is_stopped
-        internet.arrive(address.host, lambda: accept(pair[1]))
+        internet.arrive(route.target.host, lambda: accept(pair[1]))
         self._on_transport(pair[0])
 
     def _fail(self, why: str) -> None:

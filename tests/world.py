@@ -146,9 +146,11 @@ class World:
     `secure`: users connect to its secure listener; the original one is open too.
     """
 
-    def __init__(self, loop: Loop, folder: Path, *, secure: bool) -> None:
+    def __init__(
+        self, loop: Loop, folder: Path, *, secure: bool, internet: MemoryInternet | None = None
+    ) -> None:
         self.loop = loop
-        self.internet = MemoryInternet(loop)
+        self.internet = internet or MemoryInternet(loop)
         self.worker = InlineWorker(loop)
         self.trusted_at_first: list[str] = []
         self._folder = folder

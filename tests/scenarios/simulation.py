@@ -21,6 +21,7 @@ from p2pchat.protocol.client.events import Event, TextReceived
 from p2pchat.protocol.client.lines import LineState
 from p2pchat.protocol.client.state import SessionState
 from tests.fakes import FakeClock, MemoryInternet, MemoryNetwork, MemoryTransport, advance, settle
+from tests.nats import KINDS, NatInternet
 from tests.world import REGISTRY, Home, World
 
 NAMES = ("alice", "bob", "carol")
@@ -169,9 +170,11 @@ class Simulation:
         """What was ever on a disk of those to whom it was said."""
         self._was_older: set[str] = set()  # whose disk was rewound or copied
         self._weights = _WEIGHTS if copies else (*_WEIGHTS[:-_OF_COPIES], *[0] * _OF_COPIES)
-        self.world = World(Loop(FakeClock(), strict=True), folder, secure=True)
-        if walls:
-            self.world.internet.walled = EverybodyBut(REGISTRY)
+        loop = Loop(FakeClock(), strict=True)
+        self.nats = NatInternet(loop) if walls else None
+        """The internet, if people are at home behind routers."""
+        self._homes = random.Random(people)
+        self.world = World(loop, folder, secure=True, internet=self.nats)
         self.names = NAMES[:people]
         self._hosts = 0
         self.lives: dict[str, Life] = {}
@@ -188,9 +191,16 @@ class Simulation:
 
     def start(self, name: str) -> None:
         """Start a user's process at a new address."""
+        host = self._new_host()
+        self.lives[name] = Life(self.world, name, host, self.world.home(name), self.taken)
+
+    def _new_host(self) -> str:
+        """Return the address of another machine, perhaps in a home of any kind."""
         self._hosts += 1
         host = f"10.0.{self._hosts // 250}.{self._hosts % 250 + 2}"
-        self.lives[name] = Life(self.world, name, host, self.world.home(name), self.taken)
+        if self.nats is not None:
+            self.nats.settle(host, self._homes.choice(list(KINDS.values())))
+        return host
 
     def crash(self, name: str, *, told: bool = True) -> None:
         """Kill a process between two steps. Unless `told`, its machine vanishes and connections
@@ -445,8 +455,7 @@ class Simulation:
         copy = f"{name}-{self._count}"
         home = self.world.copy_home(name, copy)
         self._was_older.add(name)
-        self._hosts += 1
-        host = f"10.0.{self._hosts // 250}.{self._hosts % 250 + 2}"
+        host = self._new_host()
         self.lives[copy] = Life(self.world, name, host, home, self.taken)
 
 
