@@ -12,6 +12,12 @@ _PRIVATE: Final = tuple(
     map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 )
 _OF_A_CARRIER: Final = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598
+_NO_DESTINATION: Final = tuple(
+    map(ipaddress.ip_network, ("0.0.0.0/8", "198.18.0.0/15", "2001::/32", "fec0::/10"))
+)
+"""This network (RFC 1122), for benchmarks (RFC 2544), Teredo, whose addresses lead elsewhere (RFC
+4380), and site-local (RFC 3879).
+"""
 _UNIQUE_LOCAL: Final = ipaddress.ip_network("fc00::/7")  # RFC 4193
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
 
@@ -131,10 +137,9 @@ def kind_of(host: str) -> Kind:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return kind_of(str(inner))
-    if leads_here(host) or address.is_reserved or host.startswith("0."):
+    is_none = any(address in network for network in _NO_DESTINATION)
+    if is_none or leads_here(host) or address.is_reserved:
         return Kind.NOWHERE
-    if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
-        return Kind.NOWHERE  # no longer used (RFC 3879)
     if any(address in network for network in _PRIVATE):
         return Kind.PRIVATE
     if address in _OF_A_CARRIER:

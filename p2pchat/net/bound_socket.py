@@ -8,6 +8,20 @@ from p2pchat.net.address import from_socket_name, socket_name
 from p2pchat.protocol.address import Address
 
 
+def listening(address: Address, backlog: int, *, shared: bool = False) -> socket.socket:
+    """Return a socket that accepts TCP connections at an address. Raise BindError.
+
+    `shared`: see `bound`; a port may be taken even after it was bound.
+    """
+    sock = bound(socket.SOCK_STREAM, address, shared=shared)
+    try:
+        sock.listen(backlog)
+    except OSError as error:
+        sock.close()
+        raise _bind_error("tcp", address, error) from error
+    return sock
+
+
 def bound(
     kind: int, address: Address, *, shared: bool = False, only_ipv6: bool = False
 ) -> socket.socket:

@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 
 from p2pchat.errors import OnFailed
 from p2pchat.net.address import from_socket_name
-from p2pchat.net.bound_socket import bound
+from p2pchat.net.bound_socket import bound, listening
 from p2pchat.net.gateway import default_gateway
 from p2pchat.net.lan_socket import LanSocket
 from p2pchat.net.loop import READ, Loop, Timer
@@ -132,8 +132,7 @@ class SocketNetwork:
         self, address: Address, on_transport: OnTransport, *, shared: bool = False
     ) -> "TcpListener":
         """Accept connections at the address. Raise BindError."""
-        sock = bound(socket.SOCK_STREAM, address, shared=shared)
-        sock.listen(_BACKLOG)
+        sock = listening(address, _BACKLOG, shared=shared)
         return TcpListener(self._loop, sock, on_transport)
 
     def dial(

@@ -1,12 +1,14 @@
 """Two people connect although neither can be dialled: the registry joins their connections."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from p2pchat.errors import UsageError
+from p2pchat.errors import P2PError, UsageError
 from p2pchat.peer.calls.direct_paths import DirectPaths
-from p2pchat.peer.chat.upgrade import Rounds
+from p2pchat.peer.chat.chat_session import ChatSession, SessionLink
+from p2pchat.peer.chat.upgrade import Rounds, Upgrade
 from p2pchat.peer.registry_client.reach import Reach
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import (
@@ -422,3 +424,42 @@ def test_registry_that_only_introduces_those_who_cannot_be_direct(world: World) 
     world.advance(1300)
     assert _texts(bob) == ["later"]
     assert _path(alice, "bob") is LinkPath.PUNCHED
+
+
+def no_new_session_after_the_move(patch: pytest.MonkeyPatch) -> None:
+    """What was under way on the circuit counts as sent: the session does not begin anew."""
+
+    def link_up(self: ChatSession, wire: SessionLink) -> None:
+        if self in linked:
+            self._link = wire  # type: ignore[attr-defined]
+        else:
+            linked.add(self)
+            original(self, wire)
+
+    linked: set[ChatSession] = set()
+    original = ChatSession.link_up
+    patch.setattr(ChatSession, "link_up", link_up)
+    patch.setattr(ChatSession, "link_down", lambda _: None)
+
+
+def both_ends_choose(patch: pytest.MonkeyPatch) -> None:
+    """The responder, too, calls on the first link that it can, and each end keeps its own."""
+    patch.setattr(Upgrade, "has_decided", False)
+    init = Upgrade.__init__
+
+    def choose(self: Upgrade, *args: Any, **how: Any) -> None:
+        init(self, *args, **how)
+        linked = self._linked
+        patch.setattr(self, "_linked", lambda link, key, _: linked(link, key, False))
+
+    patch.setattr(Upgrade, "__init__", choose)
+
+
+@pytest.mark.parametrize("bug", [no_new_session_after_the_move, both_ends_choose])
+def test_seeded_bug_of_the_move_is_caught(
+    world: World, monkeypatch: pytest.MonkeyPatch, bug: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    """The test of lines under way fails with each of them."""
+    bug(monkeypatch)
+    with pytest.raises((AssertionError, P2PError)):
+        test_lines_survive_the_move(world)

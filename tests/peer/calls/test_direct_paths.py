@@ -39,6 +39,11 @@ from p2pchat.protocol.talk import MOST_PATHS, Paths
         ("64:ff9b::a00:1", Kind.PRIVATE),
         ("2002:7f00:1::", Kind.NOWHERE),
         ("fec0::1", Kind.NOWHERE),
+        ("198.18.0.1", Kind.NOWHERE),
+        ("198.19.255.255", Kind.NOWHERE),
+        ("198.20.0.1", Kind.GLOBAL),
+        ("2001:0:1::1", Kind.NOWHERE),
+        ("2001:db8::1", Kind.GLOBAL),
     ],
 )
 def test_kind_of_an_address(host: str, kind: Kind) -> None:
