@@ -63,6 +63,11 @@ class Reason(StrEnum):
     RELAY_OFF = "RELAY_OFF"
     RELAY_FULL = "RELAY_FULL"
     BAD_TICKET = "BAD_TICKET"
+    NO_BOX = "NO_BOX"
+    NO_PREKEY = "NO_PREKEY"
+    BAD_PASS = "BAD_PASS"
+    FULL = "FULL"
+    TOO_BIG = "TOO_BIG"
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -129,10 +129,85 @@ class NodeList(peewee.Model):
         table_name = "node_list"
 
 
-ACCOUNT_TABLES = (Account, Token, Invite)
+class RegistryId(peewee.Model):
+    """The id of the registry, which sealed runs are bound to: the same at all nodes."""
+
+    row = peewee.IntegerField(primary_key=True)
+    id = peewee.BlobField()
+
+    class Meta:
+        """One row."""
+
+        table_name = "registry_id"
+
+
+class BoxPrekey(peewee.Model):
+    """A prekey of a mailbox; see `protocol.mailbox.Prekey`."""
+
+    id = peewee.AutoField()
+    username = peewee.TextField()
+    key = peewee.BlobField()
+    number = peewee.BlobField()
+    kem = peewee.TextField()
+    public = peewee.BlobField()
+    signature = peewee.BlobField()
+    one_time = peewee.BooleanField()
+    expires_at = peewee.BigIntegerField(index=True)
+
+    class Meta:
+        """An owner has each number once."""
+
+        table_name = "box_prekey"
+        indexes = ((("username", "key", "number"), True),)
+
+
+class BoxPass(peewee.Model):
+    """A pass by which one contact may leave runs in a mailbox; `pass_hash` is its SHA-256.
+
+    `used_bytes` were left with it on the day `used_day` (days since the epoch).
+    """
+
+    username = peewee.TextField()
+    key = peewee.BlobField()
+    pass_hash = peewee.BlobField()
+    used_day = peewee.BigIntegerField(default=0)
+    used_bytes = peewee.BigIntegerField(default=0)
+
+    class Meta:
+        """An owner has each pass once."""
+
+        table_name = "box_pass"
+        indexes = ((("username", "key", "pass_hash"), True),)
+
+
+class BoxRun(peewee.Model):
+    """A sealed run in a mailbox, numbered in the order of leaving.
+
+    Times are in seconds since the epoch; it expires at `until`. `pass_hash` is of the pass by which
+    it was left, which is all that is known of the sender.
+    """
+
+    n = peewee.BigAutoField()
+    id = peewee.BlobField(unique=True)
+    username = peewee.TextField()
+    key = peewee.BlobField()
+    size = peewee.IntegerField()
+    sealed = peewee.BlobField()
+    pass_hash = peewee.BlobField()
+    left_at = peewee.BigIntegerField()
+    until = peewee.BigIntegerField(index=True)
+
+    class Meta:
+        """Found by owner."""
+
+        table_name = "box_run"
+        indexes = ((("username", "key", "n"), False),)
+
+
+ACCOUNT_TABLES = (Account, Token, Invite, RegistryId, BoxPrekey, BoxPass, BoxRun)
 SHARED_TABLES = (*ACCOUNT_TABLES, Node, NodeList, Presence)
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Stored in the database. A newer schema is refused, unless it is marked as usable from ours."""
 
 USABLE_FROM = 4
@@ -155,4 +230,5 @@ STEPS = {
         AddColumn("presence", "meets", "BOOLEAN NOT NULL DEFAULT FALSE"),
     ),
     6: (AddColumn("presence", "hidden", "BOOLEAN NOT NULL DEFAULT FALSE"),),
+    7: (),  # the tables of mailboxes
 }

@@ -1,0 +1,261 @@
+"""The messages about mailboxes: sealed lines that wait at the registry for users who are offline.
+
+A box belongs to one user's key. Contacts encrypt runs of lines to prekeys of its owner, and show a
+pass that the owner has given them (PROTOCOL, "Mailbox"). Only for clients and registries that know
+the word `mailbox`. What a run contains is in `sealed`.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from p2pchat.protocol.messages import (
+    Answer,
+    Message,
+    Outcome,
+    Reason,
+    Request,
+    Timestamp,
+    check_key,
+)
+from p2pchat.protocol.names import check_name
+
+CAN_MAILBOX: Final = "mailbox"
+"""The word by which a client or a registry says that it knows the messages of this module."""
+
+NUMBER_BYTES: Final = 8
+PASS_BYTES: Final = 16
+PASS_HASH_BYTES: Final = 32
+ID_BYTES: Final = 16
+
+MOST_PREKEYS_AT_ONCE: Final = 24
+MOST_PREKEYS: Final = 100
+MOST_PASSES: Final = 500
+MOST_IDS: Final = 200
+"""Of one message; of a box; of a box; of one message."""
+
+MAX_SEALED_BYTES: Final = 76 * 1024
+"""Of one sealed run: the largest padded size and what encryption adds."""
+
+_MOST_PUBLIC_BYTES: Final = 2048
+_SIGNATURE_BYTES: Final = 64
+_LONGEST_KEM: Final = 32
+
+Size = Annotated[int, msgspec.Meta(ge=0, le=2**32)]
+
+
+class Prekey(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A public key to which one run can be sealed, signed by the owner's identity key.
+
+    `number` is chosen at random. `expires_at` is in seconds since the epoch. `one_time`: the
+    registry gives it once; the others are for when no such one is left.
+    """
+
+    number: bytes
+    kem: str
+    public: bytes
+    expires_at: Timestamp
+    signature: bytes
+    one_time: bool = False
+
+    def __post_init__(self) -> None:
+        _check_size(self.number, NUMBER_BYTES, "the number of a prekey")
+        _check_size(self.signature, _SIGNATURE_BYTES, "the signature of a prekey")
+        if not 0 < len(self.kem) <= _LONGEST_KEM or not self.kem.isascii():
+            raise ValueError("the KEM of a prekey has no valid name")
+        if not 0 < len(self.public) <= _MOST_PUBLIC_BYTES:
+            raise ValueError("a prekey is too long")
+
+
+class MailboxGrant(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a login tells of the user's box.
+
+    `registry` is the id of the registry, the same at each of its nodes. `days`: how long a run is
+    kept. `prekeys` are the numbers that are there, `waiting` is how many runs are.
+    """
+
+    registry: bytes
+    days: int
+    prekeys: tuple[bytes, ...] = ()
+    waiting: Size = 0
+
+    def __post_init__(self) -> None:
+        _check_size(self.registry, ID_BYTES, "the id of a registry")
+        if len(self.prekeys) > MOST_PREKEYS:
+            raise ValueError(f"a box has at most {MOST_PREKEYS} prekeys")
+
+
+class BoxKeys(Request, frozen=True):
+    """Add prekeys and passes to our box; `passes` are the SHA-256 of each.
+
+    `replace`: forget all others of the kinds that are given.
+    """
+
+    prekeys: tuple[Prekey, ...] = ()
+    passes: tuple[bytes, ...] | None = None
+    replace: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.prekeys) > MOST_PREKEYS_AT_ONCE:
+            raise ValueError(f"at most {MOST_PREKEYS_AT_ONCE} prekeys can be sent at once")
+        if len(self.passes or ()) > MOST_PASSES:
+            raise ValueError(f"a box has at most {MOST_PASSES} passes")
+        for each in self.passes or ():
+            _check_size(each, PASS_HASH_BYTES, "the hash of a pass")
+
+
+class BoxKeysResult(Answer, frozen=True):
+    """FAIL: the box has too many prekeys (FULL)."""
+
+    outcome: Outcome
+    reason: Reason | None = None
+
+
+class BoxKey(Request, frozen=True):
+    """Ask for a prekey of that user's key, with the pass that the user has given us."""
+
+    username: str
+    key: bytes
+    permit: bytes
+    secret = frozenset({"permit"})
+
+    def __post_init__(self) -> None:
+        _check_box(self.username, self.key, self.permit)
+
+
+class BoxKeyResult(Answer, frozen=True):
+    """FAIL: NO_BOX, NO_PREKEY or BAD_PASS."""
+
+    outcome: Outcome
+    reason: Reason | None = None
+    prekey: Prekey | None = None
+
+    def __post_init__(self) -> None:
+        if (self.outcome is Outcome.OK) != (self.prekey is not None):
+            raise ValueError("a prekey is given if all is well, and only then")
+
+
+class BoxLeave(Request, frozen=True):
+    """Leave a sealed run in a box."""
+
+    username: str
+    key: bytes
+    permit: bytes
+    sealed: bytes
+    secret = frozenset({"permit", "sealed"})
+
+    def __post_init__(self) -> None:
+        _check_box(self.username, self.key, self.permit)
+
+
+class BoxLeaveResult(Answer, frozen=True):
+    """OK: the run has that `run` id, and is kept until `until`, in seconds since the epoch.
+
+    FAIL: NO_BOX, BAD_PASS, FULL or TOO_BIG.
+    """
+
+    outcome: Outcome
+    reason: Reason | None = None
+    run: bytes = b""
+    until: Timestamp = 0
+
+
+class _OfRuns(Request, frozen=True):
+    """A request about runs with these ids; who knows an id may ask."""
+
+    runs: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        _check_ids(self.runs)
+
+
+class _Runs(Answer, frozen=True):
+    """The ids of runs for which the answer is yes."""
+
+    runs: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_ids(self.runs)
+
+
+class BoxHas(_OfRuns, frozen=True):
+    """Ask which of these runs are still in a box."""
+
+
+class BoxHasResult(_Runs, frozen=True):
+    """The runs that are still there."""
+
+
+class BoxUndo(_OfRuns, frozen=True):
+    """Take these runs back."""
+
+
+class BoxUndoResult(_Runs, frozen=True):
+    """The runs that were still there, and no longer are."""
+
+
+class BoxList(Request, frozen=True):
+    """Ask for the runs in our box, in the order of leaving; `after`: those after that one."""
+
+    after: bytes = b""
+
+    def __post_init__(self) -> None:
+        if self.after:
+            _check_size(self.after, ID_BYTES, "the id of a run")
+
+
+class BoxListResult(Answer, frozen=True):
+    """The ids and sizes of at most MOST_IDS runs."""
+
+    runs: tuple[tuple[bytes, Size], ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_ids(tuple(run for run, _ in self.runs))
+
+
+class BoxGet(Request, frozen=True):
+    """Ask for a run in our box."""
+
+    run: bytes
+
+    def __post_init__(self) -> None:
+        _check_size(self.run, ID_BYTES, "the id of a run")
+
+
+class BoxRun(Answer, frozen=True):
+    """A sealed run; empty if it is no longer there."""
+
+    sealed: bytes = b""
+    secret = frozenset({"sealed"})
+
+
+class BoxDone(_OfRuns, frozen=True):
+    """Forget these runs of our box."""
+
+
+class BoxDoneResult(Answer, frozen=True):
+    """They are forgotten."""
+
+
+class BoxNews(Message, frozen=True):
+    """Runs were left in our box; sent without a request. `waiting`: how many there are."""
+
+    waiting: Size
+
+
+def _check_box(username: str, key: bytes, permit: bytes) -> None:
+    check_name(username)
+    check_key(key)
+    _check_size(permit, PASS_BYTES, "a pass")
+
+
+def _check_ids(ids: tuple[bytes, ...]) -> None:
+    if len(ids) > MOST_IDS:
+        raise ValueError(f"at most {MOST_IDS} runs can be named at once")
+    for each in ids:
+        _check_size(each, ID_BYTES, "the id of a run")
+
+
+def _check_size(data: bytes, size: int, what: str) -> None:
+    if len(data) != size:
+        raise ValueError(f"{what} has {size} bytes")

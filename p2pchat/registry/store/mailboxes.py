@@ -1,0 +1,318 @@
+"""The mailboxes: prekeys and passes of their owners, and sealed runs that wait for them.
+
+A box belongs to one key of a user. Nothing here tells who has left a run, or what it says. Every
+method blocks and may raise StorageError; `now` is in seconds since the epoch.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from p2pchat.orm import peewee
+from p2pchat.protocol.mailbox import ID_BYTES, MOST_IDS, MOST_PREKEYS, Prekey
+from p2pchat.protocol.messages import Reason
+from p2pchat.registry.store.models import BoxPass, BoxPrekey, BoxRun, RegistryId
+from p2pchat.storage import Store
+
+_DAY: Final = 86400
+_COUNTED_FOR: Final = 60
+"""Seconds for which the sum over all boxes holds: to count them takes long."""
+
+
+class Owner(NamedTuple):
+    """The owner of a box: a user, and one of the keys that the user has had."""
+
+    username: str
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """What boxes may hold; 0: no limit. `days`: how long a run is kept."""
+
+    total_bytes: int = 0
+    box_bytes: int = 16 * 1024 * 1024
+    box_runs: int = 1000
+    pass_bytes_per_day: int = 4 * 1024 * 1024
+    pass_runs: int = 200
+    days: int = 14
+
+
+class Left(NamedTuple):
+    """A run that was left: its id, and until when it is kept."""
+
+    run: bytes
+    until: int
+
+
+class BoxUse(NamedTuple):
+    """What a box holds: runs, bytes, and when the oldest was left (0: there is none)."""
+
+    username: str
+    runs: int
+    bytes: int
+    oldest: int
+
+
+class Mailboxes:
+    """The boxes of one registry, in its database."""
+
+    def __init__(self, store: Store, quotas: Quotas) -> None:
+        self._store = store
+        self.quotas = quotas
+        self._total = 0
+        self._total_at: int | None = None
+
+    def registry_id(self) -> bytes:
+        """Return the id of the registry, which is made with its database."""
+        made = secrets.token_bytes(ID_BYTES)
+        with self._store.transaction():  # the first of several nodes decides
+            RegistryId.insert(row=1, id=made).on_conflict_ignore().execute(self._store.database)
+        ((found,),) = self._rows(RegistryId.select(RegistryId.id))
+        return bytes(found)
+
+    def numbers(self, owner: Owner, now: int) -> list[bytes]:
+        """Return the numbers of the owner's prekeys that have not expired."""
+        query = BoxPrekey.select(BoxPrekey.number).where(
+            self._of(BoxPrekey, owner) & (BoxPrekey.expires_at > now)
+        )
+        return [bytes(number) for (number,) in self._rows(query)]
+
+    def waiting(self, owner: Owner, now: int) -> int:
+        """Return how many runs wait for the owner."""
+        query = BoxRun.select().where(self._of(BoxRun, owner) & (BoxRun.until > now))
+        with self._store.errors():
+            return int(query.count(self._store.database))
+
+    def publish(
+        self,
+        owner: Owner,
+        prekeys: Sequence[Prekey],
+        passes: Sequence[bytes] | None,
+        *,
+        replace: bool,
+        now: int,
+    ) -> bool:
+        """Add prekeys, and set the passes (None: leave them); return False if there are too many.
+
+        `replace`: forget all earlier prekeys.
+        """
+        database = self._store.database
+        with self._store.transaction():
+            old = self._of(BoxPrekey, owner)
+            if not replace:
+                old &= BoxPrekey.expires_at <= now
+            BoxPrekey.delete().where(old).execute(database)
+            there = BoxPrekey.select().where(self._of(BoxPrekey, owner)).count(database)
+            if there + len(prekeys) > MOST_PREKEYS:
+                return False
+            for prekey in prekeys:
+                BoxPrekey.insert(
+                    username=owner.username,
+                    key=owner.key,
+                    number=prekey.number,
+                    kem=prekey.kem,
+                    public=prekey.public,
+                    signature=prekey.signature,
+                    one_time=prekey.one_time,
+                    expires_at=prekey.expires_at,
+                ).on_conflict_ignore().execute(database)
+            if passes is not None:
+                self._set_passes(owner, passes)
+        return True
+
+    def _set_passes(self, owner: Owner, passes: Sequence[bytes]) -> None:
+        """Keep what was used of those that stay."""
+        database, ours = self._store.database, self._of(BoxPass, owner)
+        known = BoxPass.select(BoxPass.pass_hash).where(ours).tuples().execute(database)
+        before = {bytes(pass_hash) for (pass_hash,) in known}
+        ended = [pass_hash for pass_hash in before if pass_hash not in set(passes)]
+        if ended:
+            BoxPass.delete().where(ours & BoxPass.pass_hash.in_(ended)).execute(database)
+        for pass_hash in set(passes) - before:
+            BoxPass.insert(username=owner.username, key=owner.key, pass_hash=pass_hash).execute(
+                database
+            )
+
+    def take_prekey(self, owner: Owner, permit: bytes, now: int) -> Prekey | Reason:
+        """Return a prekey for the holder of a pass; a one-time one is given once.
+
+        NO_BOX, BAD_PASS, or NO_PREKEY if none is left.
+        """
+        database = self._store.database
+        with self._store.transaction():
+            reason = self._why_not(owner, permit)
+            if reason is not None:
+                return reason
+            query = (
+                BoxPrekey.select()
+                .where(self._of(BoxPrekey, owner) & (BoxPrekey.expires_at > now))
+                .order_by(BoxPrekey.one_time.desc(), BoxPrekey.expires_at.desc(), BoxPrekey.id)
+            )
+            for row in query.execute(database):
+                if row.one_time:
+                    gone = BoxPrekey.delete().where(BoxPrekey.id == row.id).execute(database)
+                    if not gone:
+                        continue  # another client was faster
+                return Prekey(
+                    bytes(row.number),
+                    row.kem,
+                    bytes(row.public),
+                    row.expires_at,
+                    bytes(row.signature),
+                    bool(row.one_time),
+                )
+        return Reason.NO_PREKEY
+
+    def leave(self, owner: Owner, permit: bytes, sealed: bytes, now: int) -> Left | Reason:
+        """Keep a run for the owner; NO_BOX, BAD_PASS or FULL."""
+        with self._store.transaction():
+            reason = self._why_not(owner, permit)
+            if reason is not None:
+                return reason
+            pass_hash = hashlib.sha256(permit).digest()
+            if self._is_full(owner, pass_hash, len(sealed), now):
+                return Reason.FULL
+            self._count_bytes(owner, pass_hash, len(sealed), now)
+            self._total += len(sealed)
+            left = Left(secrets.token_bytes(ID_BYTES), now + self.quotas.days * _DAY)
+            BoxRun.insert(
+                id=left.run,
+                username=owner.username,
+                key=owner.key,
+                size=len(sealed),
+                sealed=sealed,
+                pass_hash=pass_hash,
+                left_at=now,
+                until=left.until,
+            ).execute(self._store.database)
+        return left
+
+    def listed(self, owner: Owner, after: bytes, now: int) -> list[tuple[bytes, int]]:
+        """Return the ids and sizes of the owner's next runs, in the order of leaving."""
+        wanted = self._of(BoxRun, owner) & (BoxRun.until > now)
+        if after:
+            wanted &= BoxRun.n > BoxRun.select(BoxRun.n).where(BoxRun.id == after)
+        query = BoxRun.select(BoxRun.id, BoxRun.size).where(wanted).order_by(BoxRun.n)
+        return [(bytes(run), size) for run, size in self._rows(query.limit(MOST_IDS))]
+
+    def get(self, owner: Owner, run: bytes) -> bytes:
+        """Return a run of the owner's; empty if it is no longer there."""
+        query = BoxRun.select(BoxRun.sealed).where(self._of(BoxRun, owner) & (BoxRun.id == run))
+        return next((bytes(sealed) for (sealed,) in self._rows(query)), b"")
+
+    def forget(self, owner: Owner, runs: Sequence[bytes]) -> None:
+        """Delete runs of the owner's."""
+        if runs:
+            with self._store.transaction():
+                BoxRun.delete().where(self._of(BoxRun, owner) & BoxRun.id.in_(list(runs))).execute(
+                    self._store.database
+                )
+
+    def still_there(self, runs: Sequence[bytes], now: int) -> list[bytes]:
+        """Return those of these runs that are still in a box."""
+        if not runs:
+            return []
+        query = BoxRun.select(BoxRun.id).where(BoxRun.id.in_(list(runs)) & (BoxRun.until > now))
+        there = {bytes(run) for (run,) in self._rows(query)}
+        return [run for run in runs if run in there]
+
+    def take_back(self, runs: Sequence[bytes], now: int) -> list[bytes]:
+        """Delete those of these runs that are still in a box, and return them."""
+        with self._store.transaction():
+            there = self.still_there(runs, now)
+            if there:
+                BoxRun.delete().where(BoxRun.id.in_(there)).execute(self._store.database)
+        return there
+
+    def delete_expired(self, now: int) -> int:
+        """Delete what has expired; return how many runs."""
+        database = self._store.database
+        with self._store.transaction():
+            BoxPrekey.delete().where(BoxPrekey.expires_at <= now).execute(database)
+            return int(BoxRun.delete().where(BoxRun.until <= now).execute(database))
+
+    def clear(self, username: str) -> int:
+        """Delete everything of a user's boxes; return how many runs were there."""
+        database = self._store.database
+        with self._store.transaction():
+            for model in (BoxPrekey, BoxPass):
+                model.delete().where(model.username == username).execute(database)
+            return int(BoxRun.delete().where(BoxRun.username == username).execute(database))
+
+    def uses(self) -> list[BoxUse]:
+        """Return what each box with runs holds, sorted by name."""
+        query = (
+            BoxRun.select(
+                BoxRun.username,
+                peewee.fn.COUNT(BoxRun.n),
+                peewee.fn.SUM(BoxRun.size),
+                peewee.fn.MIN(BoxRun.left_at),
+            )
+            .group_by(BoxRun.username)
+            .order_by(BoxRun.username)
+        )
+        return [BoxUse(name, *map(int, numbers)) for name, *numbers in self._rows(query)]
+
+    def _why_not(self, owner: Owner, permit: bytes) -> Reason | None:
+        """Return why the holder of a pass may not use a box; None if it may."""
+        query = BoxPass.select(BoxPass.pass_hash).where(self._of(BoxPass, owner)).tuples()
+        hashes = {bytes(pass_hash) for (pass_hash,) in query.execute(self._store.database)}
+        if not hashes:
+            return Reason.NO_BOX
+        return None if hashlib.sha256(permit).digest() in hashes else Reason.BAD_PASS
+
+    def _is_full(self, owner: Owner, pass_hash: bytes, size: int, now: int) -> bool:
+        """Return whether a further run of that size would exceed a quota."""
+        quotas, ours = self.quotas, self._of(BoxRun, owner)
+        of_pass = ours & (BoxRun.pass_hash == pass_hash)
+        runs, held = self._sums(ours)
+        pass_runs, _ = self._sums(of_pass)
+        total = self._in_all(now) if quotas.total_bytes else 0
+        used = self._used_today(owner, pass_hash, now)
+        return any(
+            limit and value > limit
+            for value, limit in (
+                (total + size, quotas.total_bytes),
+                (held + size, quotas.box_bytes),
+                (runs + 1, quotas.box_runs),
+                (used + size, quotas.pass_bytes_per_day),
+                (pass_runs + 1, quotas.pass_runs),
+            )
+        )
+
+    def _in_all(self, now: int) -> int:
+        """Return the bytes in all boxes: counted once a minute, and what was left here since."""
+        if self._total_at is None or not 0 <= now - self._total_at < _COUNTED_FOR:
+            _, self._total = self._sums(BoxRun.size >= 0)
+            self._total_at = now
+        return self._total
+
+    def _sums(self, wanted: Any) -> tuple[int, int]:
+        """Return how many runs there are and how many bytes they have."""
+        query = BoxRun.select(peewee.fn.COUNT(BoxRun.n), peewee.fn.SUM(BoxRun.size)).where(wanted)
+        ((runs, held),) = query.tuples().execute(self._store.database)
+        return int(runs), int(held or 0)
+
+    def _used_today(self, owner: Owner, pass_hash: bytes, now: int) -> int:
+        query = BoxPass.select(BoxPass.used_bytes).where(
+            self._of(BoxPass, owner)
+            & (BoxPass.pass_hash == pass_hash)
+            & (BoxPass.used_day == now // _DAY)
+        )
+        return sum(used for (used,) in query.tuples().execute(self._store.database))
+
+    def _count_bytes(self, owner: Owner, pass_hash: bytes, size: int, now: int) -> None:
+        used = self._used_today(owner, pass_hash, now)
+        BoxPass.update(used_day=now // _DAY, used_bytes=used + size).where(
+            self._of(BoxPass, owner) & (BoxPass.pass_hash == pass_hash)
+        ).execute(self._store.database)
+
+    def _of(self, model: Any, owner: Owner) -> Any:
+        return (model.username == owner.username) & (model.key == owner.key)
+
+    def _rows(self, query: Any) -> list[tuple[Any, ...]]:
+        with self._store.errors():
+            return list(query.tuples().execute(self._store.database))
