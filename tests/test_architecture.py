@@ -21,6 +21,7 @@ TESTED_ELSEWHERE = {
     "p2pchat/net/udp_socket.py": "tests/net/test_endpoints.py",
     "p2pchat/peer/calls/reachability.py": "tests/scenarios/test_lan.py",
     "p2pchat/peer/chat/surroundings.py": "tests/peer/chat/test_conversation.py",
+    "p2pchat/protocol/mailbox.py": "tests/registry/store/test_mailboxes.py",
     "p2pchat/peer/chat/link_path.py": "tests/scenarios/test_reach.py",
     "p2pchat/peer/chat/link_place.py": "tests/scenarios/test_reach.py",
     "p2pchat/peer/chat/upgrade.py": "tests/scenarios/test_reach.py",
