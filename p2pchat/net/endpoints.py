@@ -6,7 +6,7 @@ Knows nothing of the data.
 import errno
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final, Protocol, TypeVar
 
@@ -159,17 +159,16 @@ class SocketNetwork:
 
     def own_hosts(self) -> list[str]:
         """Return the addresses from which we would send to the internet; nothing is sent."""
-        hosts = []
-        for family, far in ((socket.AF_INET, _FAR_IPV4), (socket.AF_INET6, _FAR_IPV6)):
-            with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as sock:
-                sock.connect((far, 9))
-                hosts.append(from_socket_name(sock.getsockname()).host)
-        return hosts
+        return _sources([(socket.AF_INET, _FAR_IPV4), (socket.AF_INET6, _FAR_IPV6)])
 
     def gateway(self) -> tuple[str, str] | None:
         """Return the IPv4 addresses of the router and of this machine."""
         own = next((host for host in self.own_hosts() if ":" not in host), None)
-        return None if own is None else (default_gateway(own), own)
+        if own is None:
+            return None
+        router = default_gateway(own)
+        # Behind a tunnel, the router is not on the way to the internet: it must not be asked.
+        return (router, own) if own in _sources([(socket.AF_INET, router)]) else None
 
     def open_lan(self, port: int, on_datagram: OnDatagram) -> LanDatagrams:
         """Open the sockets for the local networks. Raise BindError."""
@@ -264,6 +263,16 @@ class TcpListener:
     def _go_on(self) -> None:
         self._pause = None
         self._loop.watch(self._socket.fileno(), READ, self._ready)
+
+
+def _sources(targets: Iterable[tuple[int, str]]) -> list[str]:
+    """Return our addresses on the ways to these hosts, each with its family; nothing is sent."""
+    hosts = []
+    for family, host in targets:
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((host, 9))
+            hosts.append(from_socket_name(sock.getsockname()).host)
+    return hosts
 
 
 def every_host() -> str:

@@ -9,6 +9,7 @@ import ipaddress
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from p2pchat.errors import Unreachable
 from p2pchat.protocol.address import Address
@@ -35,7 +36,8 @@ def _in_table(table: str) -> str:
     """Return the router of the first default route in Linux's table; empty if there is none."""
     for line in table.splitlines()[1:]:
         fields = line.split()
-        if len(fields) > 2 and int(fields[1], 16) == 0 and int(fields[2], 16):
+        is_default = len(fields) > 7 and not (int(fields[1], 16) or int(fields[7], 16))
+        if is_default and int(fields[2], 16):
             return str(ipaddress.IPv4Address(int(fields[2], 16).to_bytes(4, "little")))
     return ""
 
@@ -45,46 +47,61 @@ def _first_of(own_host: str) -> str:
 
 
 class UpnpPort:
-    """A TCP port that the router passes on to us, found and asked for by UPnP."""
+    """A TCP port that the router passes on to us, asked for by UPnP.
 
-    def __init__(self, port: int, lifetime: int) -> None:
-        """Ask the router for the same external port, for `lifetime` seconds.
+    `router` is its address: another machine that claims to be one is not believed. `open` and
+    `remove` block.
+    """
 
-        Raise Unreachable if there is no such router, or it refuses.
-        """
-        self._router = router = _discover()
+    def __init__(self, router: str, port: int, lifetime: int) -> None:
         self.lifetime = lifetime
-        try:
-            host = router.externalipaddress()
-            try:
-                self._map(port, lifetime)
-            except Exception:  # noqa: BLE001  # the library raises nothing more specific
-                self._map(port, 0)  # some allow only ports without an end
-        except Exception as error:  # noqa: BLE001
-            raise Unreachable(f"the router refuses a port by UPnP: {error}") from None
-        self.external = Address(str(host), port)
+        self.external = Address("", port)
+        """The router's own address, once the port is open, and the same port there."""
+        self._host = router
+        self._router: Any = None
+        self._is_given_up = False
 
-    def _map(self, port: int, lifetime: int) -> None:
-        router = self._router
-        router.addportmapping(port, "TCP", router.lanaddr, port, "p2pchat", "", lifetime)
+    def give_up(self) -> None:
+        """Let `open` give the port back at once: nobody waits for it any more."""
+        self._is_given_up = True
+
+    def open(self) -> "UpnpPort":
+        """Ask the router for the port, for `lifetime` seconds, and return this.
+
+        Raise Unreachable if there is no such router, or it refuses. Those that open a port only
+        for ever are not used: it would outlive a crash.
+        """
+        self._router = router = self._discover()
+        port = self.external.port
+        try:
+            host = str(router.externalipaddress())
+            router.addportmapping(port, "TCP", router.lanaddr, port, "p2pchat", "", self.lifetime)
+        except Exception as error:  # noqa: BLE001  # the library raises nothing more specific
+            raise Unreachable(f"the router refuses a port by UPnP: {error}") from None
+        if self._is_given_up:
+            self.remove()
+            raise Unreachable("the port is no longer wanted")
+        self.external = Address(host, port)
+        return self
 
     def remove(self) -> None:
-        """Take the port back; a router that does not answer keeps it until its time is over."""
+        """Give the port back; a router that does not answer keeps it until its time is over."""
         with suppress(Exception):
             self._router.deleteportmapping(self.external.port, "TCP")
 
-
-def _discover() -> Any:
-    """Return the router that answers by UPnP. Raise Unreachable if none does."""
-    try:
-        import miniupnpc  # optional, and rarely needed
-    except ImportError:
-        raise Unreachable(_NO_LIBRARY, reason=_NO_LIBRARY) from None
-    router = miniupnpc.UPnP()
-    router.discoverdelay = _DISCOVERY_MS
-    try:
-        router.discover()
-        router.selectigd()
-    except Exception as error:  # the library raises nothing more specific
-        raise Unreachable(_NO_IGD, reason=_NO_IGD) from error
-    return router
+    def _discover(self) -> Any:
+        """Return the router, if it answers by UPnP. Raise Unreachable if it does not."""
+        try:
+            import miniupnpc  # optional, and rarely needed
+        except ImportError:
+            raise Unreachable(_NO_LIBRARY, reason=_NO_LIBRARY) from None
+        router = miniupnpc.UPnP()
+        router.discoverdelay = _DISCOVERY_MS
+        try:
+            router.discover()
+            url = router.selectigd()
+        except Exception as error:  # the library raises nothing more specific
+            raise Unreachable(_NO_IGD, reason=_NO_IGD) from error
+        if urlsplit(str(url)).hostname != self._host:
+            raise Unreachable(_NO_IGD, reason=_NO_IGD)
+        return router

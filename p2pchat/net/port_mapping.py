@@ -145,6 +145,7 @@ class PortRequest:
         self._mapped: Mapped | None = None
         self._timer: Timer | None = None
         self._socket: Datagrams | None = None
+        self._upnp: UpnpPort | None = None
         self._open = True
         loop.call_soon(self._begin)
 
@@ -153,6 +154,11 @@ class PortRequest:
         self._open = False
         if self._timer is not None:
             self._timer.cancel()
+        if self._upnp is not None:
+            self._upnp.give_up()
+        self._close_socket()
+
+    def _close_socket(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -193,6 +199,10 @@ class PortRequest:
             mapped = read_pcp(datagram, self._nonce, self._port)
         else:
             mapped = read_nat_pmp(datagram, self._port)
+        if mapped.result == Result.ADDRESS_MISMATCH:
+            # It sees us by another address than we do: the way to the internet is another one.
+            self._end(partial(self._failed, Unreachable("the router is not on our way out")))
+            return
         if mapped.result != Result.SUCCESS:
             self._next()
             return
@@ -213,23 +223,25 @@ class PortRequest:
             self._method = Method.NAT_PMP
             self._send()
         else:
-            self._method = Method.UPNP
             self._by_upnp()
 
     def _by_upnp(self) -> None:
-        if not self._network.run(
-            partial(UpnpPort, self._port, _LIFETIME), self._found_by_upnp, self._not_found
-        ):
+        self._method = Method.UPNP
+        self._close_socket()  # what comes late by the other methods counts no more
+        self._upnp = UpnpPort(self._router.host, self._port, _LIFETIME)
+        if not self._network.run(self._upnp.open, self._found_by_upnp, self._not_found):
             self._not_found(Unreachable("too busy for UPnP"))
 
     def _found_by_upnp(self, found: UpnpPort) -> None:
+        self._upnp = None
         mapping = PortMapping(Method.UPNP, self._port, found.external, found.lifetime, found)
         if self._open:
             self._end(partial(self._then, mapping))
-        else:
+        else:  # it was given up between the worker and us
             self._network.run(found.remove, ignore, ignore)
 
     def _not_found(self, error: P2PError) -> None:
+        self._upnp = None
         if self._open:
             self._end(partial(self._failed, error))
 

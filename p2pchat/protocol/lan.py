@@ -59,17 +59,34 @@ def new_nonce(minutes: int, random: Callable[[int], bytes]) -> bytes:
     return _TIME.pack(minutes & 0xFFFFFFFF) + random(NONCE_BYTES - _TIME.size)
 
 
-def question_tag(secret: bytes, asker: bytes, nonce: bytes) -> bytes:
-    """Return the tag of a question to the other user of a pair; `asker` is the asker's key.
+class Pair(NamedTuple):
+    """Who speaks to whom: their names, the speaker's key, and the secret of the two."""
 
-    The key makes a question useless if it is sent back to its asker.
-    """
-    return _tag(secret, b"?" + asker + nonce)
+    secret: bytes
+    speaker: bytes
+    name: str
+    other: str
+
+    def tag(self, mark: bytes, rest: bytes) -> bytes:
+        """Return the tag of what is said.
+
+        The names tell apart several users of one key; the key makes a question useless if it is
+        sent back to its asker.
+        """
+        names = b"".join(
+            len(n).to_bytes(2, "big") + n for n in (self.name.encode(), self.other.encode())
+        )
+        return hmac.digest(self.secret, mark + self.speaker + names + rest, "sha256")[:TAG_BYTES]
 
 
-def answer_tag(secret: bytes, speaker: bytes, nonce: bytes, port: int) -> bytes:
-    """Return the tag of an answer; `speaker` is the key of the user who gives it."""
-    return _tag(secret, b"!" + speaker + nonce + _PORT.pack(port))
+def question_tag(pair: Pair, nonce: bytes) -> bytes:
+    """Return the tag of a question to the other user of a pair."""
+    return pair.tag(b"?", nonce)
+
+
+def answer_tag(pair: Pair, nonce: bytes, port: int) -> bytes:
+    """Return the tag of an answer to the other user of a pair."""
+    return pair.tag(b"!", nonce + _PORT.pack(port))
 
 
 def write_question(nonce: bytes, tags: Iterable[bytes], random: Callable[[int], bytes]) -> bytes:
@@ -109,7 +126,3 @@ def read_answer(datagram: bytes) -> Answer:
 def is_question(datagram: bytes) -> bool:
     """Return whether a datagram claims to be a question."""
     return datagram.startswith(_QUESTION)
-
-
-def _tag(secret: bytes, said: bytes) -> bytes:
-    return hmac.digest(secret, said, "sha256")[:TAG_BYTES]

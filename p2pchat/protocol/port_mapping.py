@@ -39,6 +39,7 @@ class Result(IntEnum):
 
     SUCCESS = 0
     UNSUPPORTED_VERSION = 1
+    ADDRESS_MISMATCH = 12
 
 
 class Mapped(NamedTuple):

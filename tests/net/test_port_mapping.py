@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from p2pchat.errors import P2PError
+from p2pchat.net import port_mapping
+from p2pchat.net.gateway import UpnpPort
 from p2pchat.net.loop import Loop
 from p2pchat.net.port_mapping import Method, PortMapping, Router
 from p2pchat.protocol.address import Address
@@ -129,3 +131,81 @@ def test_abandoned_request(begin: Begin) -> None:
     request.close()
     advance(home.loop, 10)
     assert (home.found, home.errors) == ([], [])
+
+
+class SlowUpnp:
+    """UPnP jobs of a machine, run when the test says so."""
+
+    def __init__(self, home: Asking, patch: pytest.MonkeyPatch) -> None:
+        self.ports: list[str] = []
+        self.jobs: list[tuple[Any, Any, Any]] = []
+        upnp = self
+
+        class Port(UpnpPort):
+            def _discover(self) -> Any:
+                return upnp
+
+        patch.setattr(port_mapping, "UpnpPort", Port)
+        patch.setattr(home.network, "run", self._run)
+
+    lanaddr = HOME
+
+    def externalipaddress(self) -> str:
+        return OUTSIDE
+
+    def addportmapping(self, outside: int, *_: Any) -> None:
+        self.ports.append(f"+{outside}")
+
+    def deleteportmapping(self, outside: int, _: str) -> None:
+        self.ports.append(f"-{outside}")
+
+    def _run(self, job: Any, then: Any, failed: Any) -> bool:
+        self.jobs.append((job, then, failed))
+        return True
+
+    def work(self) -> None:
+        """Run the jobs so far."""
+        jobs, self.jobs = self.jobs, []
+        for job, then, failed in jobs:
+            try:
+                result = job()
+            except P2PError as error:
+                failed(error)
+            else:
+                then(result)
+
+
+def test_upnp_is_asked_once(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two refusals of one method, and what comes late by it, lead to one job."""
+    home = begin(Method.NAT_PMP)
+    home.device.refusals[Method.NAT_PMP] = 2
+    upnp = SlowUpnp(home, monkeypatch)
+    home.ask()
+    settle(home.loop)
+    assert len(upnp.jobs) == 1
+    assert [a.host for a in home.network._internet.sockets] == [ROUTER]
+    upnp.work()
+    assert [found.method for found in home.found] == [Method.UPNP]
+    assert upnp.ports == ["+4000"]
+
+
+def test_upnp_that_is_given_up(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The port that the router opens nevertheless is given back by the job itself."""
+    home = begin()
+    upnp = SlowUpnp(home, monkeypatch)
+    request = home.ask()
+    advance(home.loop, 10)
+    request.close()
+    upnp.work()
+    assert upnp.ports == ["+4000", "-4000"]
+    assert (home.found, home.errors) == ([], [])
+
+
+def test_router_that_is_not_on_our_way(begin: Begin) -> None:
+    """It sees us by another address (12), as behind a tunnel: it is asked by no other method."""
+    home = begin(Method.PCP, Method.NAT_PMP)
+    home.device.refusals[Method.PCP] = 12
+    home.ask()
+    settle(home.loop)
+    assert (home.found, len(home.errors)) == ([], 1)
+    assert home.device.ports == {}

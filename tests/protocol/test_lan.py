@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from p2pchat.errors import RemoteProtocolError
 from p2pchat.protocol.lan import (
     Answer,
+    Pair,
     answer_tag,
     new_nonce,
     pair_secret,
@@ -34,13 +35,15 @@ def new_tags() -> Callable[[int], bytes]:
 
 
 def test_tags_are_those_of_the_protocol() -> None:
-    """HMAC-SHA-256 over who speaks, the nonce, and in answers the port; cut to 16 bytes."""
+    """HMAC-SHA-256 over who speaks to whom, the nonce, and in answers the port; cut to 16 bytes."""
     secret = pair_secret(b"s" * 32)
     assert secret == hashlib.sha256(b"p2pchat lan 1" + b"s" * 32).digest()
-    due = hmac.new(secret, b"?" + OURS + NONCE, "sha256").digest()[:16]
-    assert question_tag(secret, OURS, NONCE) == due
-    due = hmac.new(secret, b"!" + THEIRS + NONCE + b"\x13\x88", "sha256").digest()[:16]
-    assert answer_tag(secret, THEIRS, NONCE, 5000) == due
+    said = b"?" + OURS + b"\0\5alice\0\3bob" + NONCE
+    due = hmac.new(secret, said, "sha256").digest()[:16]
+    assert question_tag(Pair(secret, OURS, "alice", "bob"), NONCE) == due
+    said = b"!" + THEIRS + b"\0\3bob\0\5alice" + NONCE + b"\x13\x88"
+    due = hmac.new(secret, said, "sha256").digest()[:16]
+    assert answer_tag(Pair(secret, THEIRS, "bob", "alice"), NONCE, 5000) == due
 
 
 @pytest.mark.parametrize(

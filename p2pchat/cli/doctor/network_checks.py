@@ -106,7 +106,7 @@ class _Checkup:
         self._offered: Address | None = None
         """The address that contacts are given; port 0 if no node is running."""
         self._node_is_online = False
-        self._is_hidden = False
+        self._is_hidden = configured(settings).reach.is_hidden
 
     @property
     def looks(self) -> dict[str, Check]:

@@ -81,7 +81,7 @@ class DirectPaths:
         hosts = [h for h in dict.fromkeys([local.host, *self._network.own_hosts()]) if is_ip(h)]
         hosts = [host for host in hosts if self._may_tell(host)]
         punch = [(host, local.port) for host in hosts]
-        if seen_as is not None and kind_of(seen_as.host) is not Kind.NOWHERE:
+        if seen_as is not None and self._may_tell(seen_as.host):
             punch.append((seen_as.host, seen_as.port))
             hosts = list(dict.fromkeys([*hosts, seen_as.host]))
         port = self._listen_port()

@@ -5,6 +5,7 @@ An answer is an address to dial, nothing more: the link proves who is there. Kno
 
 import hmac
 import os
+import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from p2pchat.errors import BindError, RemoteProtocolError, StorageError
 from p2pchat.net.address import is_local, is_loopback
 from p2pchat.net.endpoints import LanDatagrams, Network
 from p2pchat.net.loop import Loop, Timer
-from p2pchat.net.rate_limit import RateLimit
+from p2pchat.net.rate_limit import RateLimit, group_of
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.store.identity import Identity
 from p2pchat.protocol.address import Address
@@ -22,6 +23,7 @@ from p2pchat.protocol.lan import (
     LAN_PORT,
     MOST_ASKED,
     Answer,
+    Pair,
     Question,
     answer_tag,
     is_question,
@@ -43,8 +45,11 @@ _MOST_NONCES: Final = 10_000
 
 _LOWEST_PORT: Final = 1024
 
-_QUESTIONS_PER_SECOND: Final = 20
-"""Each costs a look at all contacts."""
+_QUESTIONS_PER_SECOND: Final = 50
+_QUESTIONS_OF_ONE: Final = 5
+"""Of one machine. Each costs a look at all contacts."""
+_KNOWN_FOR: Final = 10.0
+"""Seconds after which the contacts are read again."""
 _ANSWERS_PER_SECOND: Final = 5
 
 
@@ -66,6 +71,7 @@ class Lan:
         loop: Loop,
         network: Network,
         identity: Identity,
+        username: str,
         contacts: Contacts,
         *,
         listening: Callable[[], Address | None],
@@ -76,6 +82,7 @@ class Lan:
         self._loop = loop
         self._network = network
         self._identity = identity
+        self._username = username
         self._contacts = contacts
         self._listening = listening
         self._wanted = wanted
@@ -87,7 +94,10 @@ class Lan:
         self._asked: dict[bytes, _Asked] = {}
         self._heard: OrderedDict[bytes, int] = OrderedDict()  # nonces, with their minute
         self._secrets: dict[bytes, bytes | None] = {}
+        self._known: list[tuple[str, bytes]] = []  # who may ask, with each one's key
+        self._known_at = -_KNOWN_FOR
         self._questions = RateLimit(_QUESTIONS_PER_SECOND, _QUESTIONS_PER_SECOND)
+        self._questions_of_one = RateLimit(_QUESTIONS_OF_ONE, 2 * _QUESTIONS_OF_ONE)
         self._answers = RateLimit(_ANSWERS_PER_SECOND, _ANSWERS_PER_SECOND)
 
     def open(self) -> None:
@@ -125,13 +135,15 @@ class Lan:
         except StorageError:
             return
         keys = {name: c.key for name, c in known if c.key and c.accepted and not c.blocked}
-        asked = dict(list(keys.items())[:MOST_ASKED])
+        asked = dict(random.sample(list(keys.items()), min(len(keys), MOST_ASKED)))
         if not asked:
             return
         nonce = new_nonce(self._minutes, os.urandom)
-        ours = self._identity.public
-        secrets = filter(None, map(self._secret, asked.values()))
-        tags = [question_tag(secret, ours, nonce) for secret in secrets]
+        tags = [
+            question_tag(Pair(secret, self._identity.public, self._username, name), nonce)
+            for name, key in asked.items()
+            if (secret := self._secret(key)) is not None
+        ]
         self._asked_at = now
         self._asked[nonce] = _Asked(asked, now + _ANSWER_TIMEOUT)
         self._socket.ask_all(write_question(nonce, tags, os.urandom))
@@ -156,30 +168,37 @@ class Lan:
         listening, now = self._listening(), self._loop.now()
         if listening is None or self._socket is None or not _is_reached(listening, sender):
             return
-        if question.nonce in self._asked or self._questions.take("", now):
+        is_too_much = self._questions_of_one.take(group_of(sender.host.partition("%")[0]), now)
+        if question.nonce in self._asked or is_too_much or self._questions.take("", now):
             return
-        if not self._is_new(question):
-            return
-        secret = self._asked_by(question)
-        if secret is not None and not self._answers.take("", now):
+        asker = self._asked_by(question)
+        if asker is not None and self._is_new(question) and not self._answers.take("", now):
+            name, secret = asker
             nonce, port = question.nonce, listening.port
-            tag = answer_tag(secret, self._identity.public, nonce, port)
+            tag = answer_tag(Pair(secret, self._identity.public, self._username, name), nonce, port)
             self._socket.send(write_answer(Answer(nonce, tag, port)), sender)
 
-    def _asked_by(self, question: Question) -> bytes | None:
-        """Return the secret shared with the contact who asks for us; None if none does."""
-        for contact in self._contacts.all():
-            if contact.key is None or contact.blocked or not contact.accepted:
+    def _asked_by(self, question: Question) -> tuple[str, bytes] | None:
+        """Return the contact who asks for us, and the secret of the two; None if none does."""
+        now = self._loop.now()
+        if now - self._known_at >= _KNOWN_FOR:
+            self._known_at = now
+            self._known = [
+                (contact.username, contact.key)
+                for contact in self._contacts.all()
+                if contact.key is not None and contact.accepted and not contact.blocked
+            ]
+        for name, key in self._known:
+            secret = self._secret(key)
+            if secret is None:
                 continue
-            secret = self._secret(contact.key)
-            if secret is not None:
-                due = question_tag(secret, contact.key, question.nonce)
-                if due in question.tags:
-                    return secret
+            due = question_tag(Pair(secret, key, name, self._username), question.nonce)
+            if due in question.tags:
+                return name, secret
         return None
 
     def _is_new(self, question: Question) -> bool:
-        """Note a question; return whether it is neither old nor a recording."""
+        """Note a question to us; return whether it is neither old nor a recording."""
         minutes = self._minutes
         while self._heard:
             nonce, minute = next(iter(self._heard.items()))
@@ -201,7 +220,8 @@ class Lan:
             secret = self._secret(key)
             if secret is None:
                 continue
-            due = answer_tag(secret, key, answer.nonce, answer.port)
+            pair = Pair(secret, key, contact, self._username)
+            due = answer_tag(pair, answer.nonce, answer.port)
             if hmac.compare_digest(due, answer.tag):
                 del asked.contacts[contact]  # further answers, by other ways, are not needed
                 self._on_found(contact, Address(sender.host, answer.port))

@@ -5,6 +5,7 @@ Knows nothing of chats: links are handed on with their first message, a call or 
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError
@@ -21,6 +22,10 @@ from p2pchat.protocol.talk import ChatRequest, ChatText
 
 OnCall = Callable[[PeerLinks, Link, ChatRequest, bytes | None], None]
 """Receives a link, the call that came on it, and the key that the caller proved."""
+
+
+_EVERYWHERE: Final = "::"
+_EVERY_IPV4: Final = "0.0.0.0"  # noqa: S104  # compared
 
 
 class PeerServer:
@@ -65,12 +70,16 @@ class PeerServer:
     def ensure_open(self, host: str, port: int, *, again: bool) -> Address:
         """Listen on `host` only, and return the actual address. Raise BindError.
 
-        If it listens there already, that listener is kept; with `again`, it is replaced by one on
-        `port`.
+        If it listens there already, or everywhere instead of at every IPv4 address, that listener
+        is kept; with `again`, it is replaced by one on `port`.
         """
         here = self.address
-        if here is not None and self._host == host and not again:
+        is_covered = (self._host, host) == (_EVERYWHERE, _EVERY_IPV4)
+        if here is not None and (self._host == host or is_covered) and not again:
             return here
+        if self._listener is not None and self._host != host:  # it may have the same port
+            self._listener.close()
+            self._listener = None
         listener = self._network.listen(Address(host, port), self.take)
         self._host = host
         if self._listener is not None:

@@ -55,6 +55,8 @@ class PortMapper:
             return
         host, own_host = place
         port = listening.port
+        if self._asked_for == (host, own_host, port) and self._request is not None:
+            return  # the answer is on its way
         if self._asked_for != (host, own_host, port):
             self.close()
             self._router = Router(self._loop, self._network, host, own_host)

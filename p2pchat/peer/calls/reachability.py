@@ -7,6 +7,7 @@ Knows no chats.
 from collections.abc import Callable
 
 from p2pchat.errors import P2PError
+from p2pchat.net.address import is_this_machine
 from p2pchat.net.endpoints import Network, every_host
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.contacts import Contacts
@@ -44,10 +45,11 @@ class Reachability:
         listen_address: ListenAddress,
     ) -> None:
         self._reach = reach = credentials.reach
-        self._is_secure = dialer.url.secure
+        self._url = dialer.url
         self._loop = loop
         self._network = network
         self._identity = credentials.identity
+        self._username = credentials.username
         self._registry = registry
         self._contacts = contacts
         self._server = server
@@ -67,7 +69,7 @@ class Reachability:
                 network,
                 links,
                 self._listen_port,
-                lambda: self._port_mapper.external,
+                lambda: registry.announcement.confirmed,
                 lan=reach.lan,
                 is_hidden=reach.is_hidden,
             ),
@@ -82,11 +84,12 @@ class Reachability:
         `missed()` are those whom we would like to reach and cannot; `found(contact, address)` is
         called with one of them.
         """
-        if self._is_secure and self._reach.uses_lan:
+        if self._url.secure and self._reach.uses_lan:
             self._lan = Lan(
                 self._loop,
                 self._network,
                 self._identity,
+                self._username,
                 self._contacts,
                 listening=lambda: self._server.address,
                 wanted=missed,
@@ -97,17 +100,18 @@ class Reachability:
     def went_online(self) -> None:
         """Ask the router for a port: we have just logged in."""
         address = self._server.address
-        if self._is_secure and self._reach.maps_ports and address is not None:
+        if self._url.secure and self._reach.maps_ports and address is not None:
             self._port_mapper.begin(address, self._registry.host)
 
     def look_nearby(self) -> None:
         """Look for contacts in the local network: one of them or the registry is missing.
 
-        The peer server is opened even if we have not logged in yet.
+        The peer server is opened even if we have not logged in yet, unless the registry is on this
+        machine: then it will only listen here.
         """
         if self._lan is None:
             return
-        if self._server.address is None:
+        if self._server.address is None and not is_this_machine(self._url.host):
             try:
                 self._listen_address.open(every_host(), again=False)
             except P2PError:

@@ -96,6 +96,7 @@ class Ways:
             race.rule_out(f"at {excerpt(address.host)}", _WRONG_ADDRESS)
             race.begin(_CIRCUIT, by_circuit)
         else:
+            race.is_nearby = nearby
             race.begin(f"at {address}", partial(self._links.dial, address, DIAL_TIMEOUT))
             race.begin_later(0.0 if both_at_once else _HEAD_START, _CIRCUIT, by_circuit)
         return race
@@ -167,6 +168,8 @@ class _Race:
         self._failed = failed
         self._ways: dict[str, Closable] = {}
         self._errors: dict[str, P2PError] = {}
+        self.is_nearby = False
+        """Whether the dialled address was found in the local network."""
         self._start: Timer | None = None  # of the way that has not begun
         self._begin_next: Callable[[], None] = ignore
         self._deadline = loop.call_later(_PATIENCE, self._too_late)
@@ -198,7 +201,10 @@ class _Race:
         if key != self._key:
             link.on_closed = ignore
             link.abort()
-            self._way_failed(name, impostor(self._contact))
+            # Anybody in the local network may have passed on an answer from elsewhere.
+            is_there = self.is_nearby and name != _CIRCUIT
+            wrong = Unreachable("another program", reason="another program answers there")
+            self._way_failed(name, wrong if is_there else impostor(self._contact))
             return
         self._ways.pop(name, None)  # so that it is not closed
         self.close()

@@ -368,7 +368,7 @@ class Conversation:
         self._wish.lost(why_lost(self.contact, link, error))
         self._on_room()
         if self.wished or self.session.waiting:
-            self._reconnector.call_again(link)
+            self._reconnector.call_again(link if error is not None else None)
 
     def _drop_link(self) -> None:
         """Abort the link; unlike the loss of a link, this does not begin the search for another."""

@@ -31,8 +31,11 @@ def in_words(link: Link, path: LinkPath, security: Security) -> str:
 
 
 def why_lost(contact: str, link: Link | None, error: P2PError | None) -> P2PError | None:
-    """Return why a link was lost: of a short circuit, that no direct link was found."""
-    if link is None or not link.is_short:
+    """Return why a link was lost: of a short circuit, that no direct link was found.
+
+    An error of None, when the contact has hung up, stays.
+    """
+    if link is None or error is None or not link.is_short:
         return error
     return Unreachable(
         f"{contact} can only be reached through the registry, which passes on next to nothing",

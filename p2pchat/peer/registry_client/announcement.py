@@ -40,7 +40,9 @@ class Announcement:
         self.listening: Address | None = None
         """Where our peer server listens; None before a login and if the address is hidden."""
         self.external: Address | None = None
-        """Where a router passes connections on to it, if one does."""
+        """Where a router passes connections on to it, as it says itself."""
+        self.confirmed: Address | None = None
+        """The same, once the registry sees us come from that host."""
         self._clear_port: int | None = None
         self._announced = 0
         self._url = url
@@ -87,26 +89,29 @@ class Announcement:
         """Announce the router's port instead of ours, or ours again.
 
         Only if the registry sees us at the router's external address, which PONG tells: others
-        combine the port with what it sees. Refusals leave everything as it was.
+        combine the port with what it sees, and no router is believed another address.
         """
 
         def seen(answer: Message) -> None:
             assert isinstance(answer, Pong)
             external = self.external
-            is_router = external is not None and external.host == answer.host
-            self._announce_again(external.port if is_router and external else 0)
+            is_true = external is not None and external.host == answer.host
+            self.confirmed = external if is_true else None
+            if self.listening is not None:
+                self._announce_again((self.confirmed or self.listening).port)
 
         self._ask(Ping(), seen, ignore)
 
-    def _announce_again(self, external_port: int) -> None:
-        if self.listening is None:
-            return
-        port = external_port or self.listening.port
-
+    def _announce_again(self, port: int) -> None:
         def answered(answer: Message) -> None:
+            """Announce our own port again if the other one is refused; a cluster forgets both."""
             assert isinstance(answer, AnnouncePortResult)
+            own = None if self.listening is None else self.listening.port
             if answer.outcome is Outcome.OK:
                 self._announced = port
+            elif own is not None and own != port:
+                self.confirmed, self._announced = None, 0
+                self._announce_again(own)
 
         if port != self._announced:
             self._ask(AnnouncePort(port, self._clear_port), answered, ignore)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, P2PError, RemoteProtocolError, Unreachable
-from p2pchat.net.endpoints import ANY_PORT, Listener, Network
+from p2pchat.net.endpoints import ANY_PORT, Closable, Listener, Network
 from p2pchat.net.loop import Loop
 from p2pchat.net.port_mapping import PortMapping, Router
 from p2pchat.net.tls.certificates import client_context
@@ -130,13 +130,18 @@ class Probes:
         router = Router(self._loop, self._network, *place)
         listener = self._network.listen(_ANY_PLACE, lambda wire: wire.abort())
 
+        request: Closable | None = None
+
         def ask(then: Callable[[PortMapping], None], failed: OnFailed) -> None:
-            router.ask(listener.address.port, then, failed)
+            nonlocal request
+            request = router.ask(listener.address.port, then, failed)
 
         try:
             mapping = self._loop.wait_for(ask, timeout)
         finally:
             listener.close()
+            if request is not None:
+                request.close()
         router.remove(mapping)
         return mapping
 

@@ -107,7 +107,7 @@ class RegistrySession:
         self._retries = Retries(loop, rng, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
         self._client: RegistryClient | None = None
         self._heartbeat: Heartbeat | None = None
-        self._announcement = Announcement(self._url, self._reach, open_port, self._ask)
+        self.announcement = Announcement(self._url, self._reach, open_port, self._ask)
         self._grant: Grant | None = None
         self._wait_at_start = wait_at_start
         self._was_online = False
@@ -190,9 +190,10 @@ class RegistrySession:
 
     def announce_external(self, external: Address | None) -> None:
         """Note where a router passes connections on to our peer server; None: nowhere any more."""
-        self._announcement.external = external
+        self.announcement.external = external
+        self.announcement.confirmed = None
         if self.standing is SessionState.ONLINE and self._can_meet:
-            self._announcement.renew()
+            self.announcement.renew()
 
     def watch(self, usernames: list[str]) -> None:
         """Subscribe to these users; the registry reports their presence now and on each change.
@@ -252,7 +253,7 @@ class RegistrySession:
         reason.
         """
         assert isinstance(answer, SearchResult)
-        ours = self._announcement.listening
+        ours = self.announcement.listening
         if answer.presence is Presence.ONLINE and ours is not None and answer.port != ours.port:
             where = f" at {Address(answer.host, answer.port)}"
             self._give_up(replaced(self._username, where))
@@ -287,23 +288,17 @@ class RegistrySession:
         if self._grant is not None:
             self._credentials.keep(self._grant)
             self._dialer.learn(self._grant.nodes, link)
-        self._announcement.make(
+        self.announcement.make(
             link,
             can_meet=self._can_meet,
-            then=self._announced,
+            then=self._online,
             failed=self._give_up,
         )
 
-    def _announced(self) -> None:
-        """Go online; the router's port takes the place of ours."""
-        self._online(self.host)
-        if self._announcement.external is not None:
-            self.announce_external(self._announcement.external)
-
-    def _online(self, registry_host: str) -> None:
+    def _online(self) -> None:
         self.standing = SessionState.ONLINE
         self._online_since = self._loop.now()
-        to = Address(registry_host, self._dialer.reached.udp_port)
+        to = Address(self.host, self._dialer.reached.udp_port)
         interval = self._grant.hello_interval if self._grant else self._url.hello_interval
         try:
             self._heartbeat = Heartbeat(
@@ -327,8 +322,10 @@ class RegistrySession:
             self._on_event(RegistryBack(str(self._url), machine))
         else:
             self._was_online = True
-            listening = self._announcement.listening
+            listening = self.announcement.listening
             self._on_event(LoggedIn(self._username, str(self._url), listening, machine))
+        if self.announcement.external is not None:
+            self.announce_external(self.announcement.external)
 
     def _see_whether_it_lives(self) -> None:
         """Send a request to a registry that answers no heartbeat, so that a dead link times out.

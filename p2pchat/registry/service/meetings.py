@@ -53,6 +53,8 @@ SHORT: Final = Terms(64 * 1024, 60)
 """Enough for two users to find a direct connection, and for some lines."""
 
 _SHORT_BURST: Final = 2
+_SHORT_PER_HOUR: Final = 60
+"""Short circuits that one account asks for."""
 _SHORT_EVERY: Final = 30.0
 """Seconds after which a pair may have another short circuit: they must not replace a long one."""
 
@@ -76,6 +78,7 @@ class Meetings:
         self._in_all = RateLimit(0, 0)
         self._daily = RateLimit(0, 0)
         self._short = RateLimit(1 / _SHORT_EVERY, _SHORT_BURST)
+        self._short_of = RateLimit.per_hour(_SHORT_PER_HOUR)
         self.reconfigure(limits)
 
     def reconfigure(self, limits: Limits) -> None:
@@ -101,7 +104,10 @@ class Meetings:
     def why_not(self, pair: Pair, now: float) -> Reason | None:
         """Return why the caller can have no further circuit now; None if there can be one."""
         limits, caller = self._limits, pair.caller
-        if self.terms(pair, now) is SHORT and self._short.wait(pair, now):
+        is_short = self.terms(pair, now) is SHORT
+        if is_short and (
+            self._short.wait(frozenset(pair), now) or self._short_of.wait(caller, now)
+        ):
             return Reason.RELAY_FULL if self.relays else Reason.RELAY_OFF
         if limits.circuits and self._open.total() >= limits.circuits and not self.make_room():
             return Reason.RELAY_FULL
@@ -131,7 +137,8 @@ class Meetings:
         self._open[pair.caller] += 1
         terms = self.terms(pair, now)
         if terms is SHORT:
-            self._short.take(pair, now)
+            self._short.take(frozenset(pair), now)
+            self._short_of.take(pair.caller, now)
         return terms
 
     def note_closed(self, caller: str) -> None:

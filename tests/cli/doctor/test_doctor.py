@@ -99,6 +99,19 @@ def test_registry_that_passes_nothing_on(tmp_path: Path) -> None:
     assert "joins you with others for a minute" in found["circuit"][1]
 
 
+def test_hidden_address_without_a_node(alice: Patient) -> None:
+    """What the settings say is reported, and no listener is opened."""
+    alice.register("anni")
+    alice.env["P2P_HIDE_ADDRESS"] = "true"
+    code, found = alice.look()
+    assert code == 0
+    assert found["address"] == (
+        "ok",
+        "address: hidden; contacts reach you through the registry alone",
+    )
+    assert found["door"][0] == "skip"
+
+
 def test_node_that_refuses_circuits(tmp_path: Path) -> None:
     """It is not the registry that joins nobody."""
     with running(Serve(tmp_path / "r", "--quiet", "--password-cost", "64:1")) as serve:

@@ -1,13 +1,15 @@
 """What is offered for a direct connection, and which offers are dialled."""
 
 import ipaddress
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pchat.net.address import Kind, kind_of, leads_here
-from p2pchat.peer.calls.direct_paths import dialable
+from p2pchat.peer.calls.direct_paths import DirectPaths, dialable
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.talk import MOST_PATHS, Paths
 
@@ -93,3 +95,17 @@ def test_invalid_offers_are_refused(places: list[tuple[str, int]]) -> None:
         Paths(tuple(places))
     with pytest.raises(ValueError, match=r"address|port|offered|zone"):
         Paths((), tuple(places))
+
+
+def test_private_addresses_are_kept_on_request() -> None:
+    """Neither our own nor the one by which a registry of the local network sees us."""
+    circuit: Any = SimpleNamespace(
+        local=Address("192.168.1.5", 5000), seen_as=Address("192.168.1.5", 5000)
+    )
+    network: Any = SimpleNamespace(own_hosts=lambda: ["192.168.1.5", "2a00::5"])
+    unused: Any = None
+    for lan in (True, False):
+        paths = DirectPaths(unused, network, unused, lambda: 4000, lambda: None, lan=lan)
+        offered = paths.offer(circuit)
+        hosts = {host for host, _ in (*offered.punch, *offered.listens)}
+        assert hosts == ({"192.168.1.5", "2a00::5"} if lan else {"2a00::5"})

@@ -37,6 +37,7 @@ class Machine:
             home.loop,
             MemoryNetwork(home.internet, host),
             self.identity,
+            name,
             self.contacts,
             listening=lambda: self.listening,
             wanted=lambda: self.wanted,
@@ -126,8 +127,10 @@ def test_who_is_not_answered(pair: Pair) -> None:
     eve.knows(bob)
     assert eve.look("bob") == []
     bob.contacts.block("alice", blocked=True)
+    advance(home.loop, 10)
     assert alice.look("bob") == []
     bob.contacts.block("alice", blocked=False)
+    advance(home.loop, 10)
     bob.listening = None
     assert alice.look("bob") == []
     bob.listening = Address("127.0.0.1", 4000)
@@ -284,3 +287,48 @@ def test_port_that_is_taken(home: Home, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(MemoryNetwork, "open_lan", taken)
     alice = home.add("alice", "192.168.0.2")
     assert alice.look("bob") == []
+
+
+def test_every_contact_has_a_turn(pair: Pair) -> None:
+    """With more contacts missing than fit into a question, each is asked for sooner or later."""
+    _, alice, _ = pair
+    others = [f"user{n:02}" for n in range(60)]
+    for number, name in enumerate(others):
+        alice.contacts.accept(name, alice.identity.sign(bytes([number]))[:32])
+    found: list[tuple[str, Address]] = []
+    for _ in range(40):
+        found += alice.look(*others, "bob")
+    assert ("bob", Address("192.168.0.3", 4000)) in found
+
+
+def test_flood_of_one_machine_stops_nobody_else(pair: Pair) -> None:
+    """Questions are limited for each machine first."""
+    home, alice, bob = pair
+    home.listen_in()
+    for number in range(200):
+        junk = b"P2PL" + home_time(alice) + bytes([number]) * 12 + bytes(range(64))
+        home.say(junk, bob)
+    assert alice.look("bob") != []
+
+
+def home_time(machine: Machine) -> bytes:
+    return int(machine.wall // 60).to_bytes(4, "big")
+
+
+def test_two_users_of_one_key(pair: Pair) -> None:
+    """Two accounts of one profile on one machine: each answers for itself only."""
+    home, alice, bob = pair
+    other = Lan(
+        home.loop,
+        MemoryNetwork(home.internet, bob.host),
+        bob.identity,
+        "bobby",
+        bob.contacts,
+        listening=lambda: Address("0.0.0.0", 5555),
+        wanted=list,
+        on_found=lambda *_: None,
+        wall=lambda: bob.wall,
+    )
+    other.open()
+    for _ in range(5):
+        assert alice.look("bob") == [("bob", Address("192.168.0.3", 4000))]

@@ -1,10 +1,15 @@
 """The peer server: strangers that are silent, send nonsense, or send at the wrong time."""
 
 import gc
+import socket
+from typing import Any
 
 import pytest
 
+from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.link import Link
+from p2pchat.net.loop import Loop
+from p2pchat.net.worker import ThreadWorker
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.peer_links import SecureLinks
 from p2pchat.peer.calls.peer_server import PeerServer
@@ -259,3 +264,29 @@ def test_circuit_is_for_the_caller_whom_the_registry_has_announced(
     assert calls == (["mallory"] if is_honest else [])
     assert bool(closed) is not is_honest
     server.close()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [
+        ("::", "0.0.0.0", True),
+        ("::", "::", True),
+        ("::", "127.0.0.1", False),
+        ("0.0.0.0", "127.0.0.1", False),
+        ("0.0.0.0", "::", False),
+    ],
+)
+def test_one_port_at_another_host(real_loop: Loop, before: str, after: str, kept: bool) -> None:
+    """A node may listen before it has logged in, and then elsewhere at the same port."""
+    if "::" in {before, after} and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    worker = ThreadWorker(real_loop)
+    network = SocketNetwork(real_loop, worker)
+    links: Any = None
+    server = PeerServer(real_loop, network, links, PeerLimits(), on_call=lambda *_: None)
+    first = server.ensure_open(before, 0, again=False)
+    second = server.ensure_open(after, first.port, again=False)
+    assert second == (first if kept else Address(after, first.port))
+    assert server.address == second
+    server.close()
+    worker.close()

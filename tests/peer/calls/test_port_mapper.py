@@ -110,3 +110,15 @@ def test_port_that_is_no_longer_needed(loop: Loop) -> None:
     home.begin()
     assert home.device.ports == {}
     assert home.changes == [EXTERNAL, None]
+
+
+def test_second_login_while_the_router_is_asked(loop: Loop) -> None:
+    """The first request goes on: two of one port would be in each other's way."""
+    home = Home(loop)
+    home.device.deaf = 2
+    home.mapper.begin(LISTENING, REGISTRY)
+    advance(loop, 0.3)
+    home.begin()
+    assert len(home.device.heard) == 2
+    advance(loop, 5)
+    assert home.changes == [EXTERNAL]

@@ -167,3 +167,14 @@ def test_given_up_race(loop: Loop) -> None:
     race.asked[0].failed(Unreachable("lost"))
     advance(loop, 60)
     assert (race.won, race.errors, race.dials[0].closed) == ([], [], True)
+
+
+def test_another_key_in_the_local_network_is_nobody(loop: Loop) -> None:
+    """Anybody there may have passed on an answer; the contact is only not reached."""
+    race = Race(loop, nearby=True)
+    settle(loop)
+    race.dials[0].then(link(), b"x" * 32)
+    race.asked[0].then(MeetResult(Outcome.FAIL, Reason.OFFLINE))
+    (error,) = race.errors
+    assert isinstance(error, Unreachable)
+    assert "another program answers there" in error.what

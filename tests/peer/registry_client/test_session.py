@@ -127,6 +127,11 @@ def test_port_of_a_router_is_announced(secure_world: World) -> None:
     """Callers are given the router's port, if the registry sees us at the router's address."""
     world = secure_world
     alice = Account(world)
+    bob = world.person("bob", A)
+    taken = world.presence.find("bob")
+    assert taken is not None
+    world.presence.announce(taken, 44003)
+    assert bob.node.address is not None
 
     def port() -> int:
         found = alice.search(world, "alice")
@@ -136,6 +141,7 @@ def test_port_of_a_router_is_announced(secure_world: World) -> None:
     for external, announced in (
         (Address(A, 44000), 44000),
         (Address("5.5.5.10", 44001), 4000),  # seen by another address: nobody could use it
+        (Address(A, 44003), 4000),  # taken by another user
         (Address(A, 44002), 44002),
         (None, 4000),
     ):

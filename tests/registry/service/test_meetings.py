@@ -101,5 +101,18 @@ def test_short_circuits_do_not_replace_long_ones(relays: bool) -> None:
     why = Reason.RELAY_FULL if relays else Reason.RELAY_OFF
     assert meetings.why_not(PAIR, 0) is why
     assert meetings.why_not(Pair("alice", "carol"), 0) is None
+    assert meetings.why_not(Pair("bob", "alice"), 0) is why
     assert meetings.why_not(PAIR, 29) is why
     assert meetings.why_not(PAIR, 30) is None
+
+
+def test_account_with_many_short_circuits() -> None:
+    """They are few in an hour, with whomever they are."""
+    meetings = Meetings(NO_LIMITS)
+    meetings.relays = False
+    opened = 0
+    while meetings.why_not(pair := Pair("alice", f"user{opened}"), 0) is None:
+        meetings.note_open(pair, 0)
+        opened += 1
+    assert opened == 60
+    assert meetings.why_not(Pair("bob", "user0"), 0) is None
