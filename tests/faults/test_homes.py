@@ -29,7 +29,8 @@ _LINES = 100
         (("nat", "nat"), "punched"),
         (("open", "symmetric"), "punched"),
         (("symmetric", "symmetric"), "relayed"),
-        (("symmetric", "mapping"), "direct"),
+        # "mapped" if alice calls before bob's router has answered
+        (("symmetric", "mapping"), "direct|mapped"),
         (("mapping", "symmetric"), "direct"),
     ],
     ids="/".join,
@@ -60,7 +61,8 @@ def test_two_homes_connect(homes: tuple[str, str], path: str, tmp_path: Path) ->
                         person.type(f"line {n}")
                     bob.wait_for(f"^alice: line {n}$")
                     alice.wait_for(f"^bob: line {n}$")
-                assert _path(net.inside("alice"), tmp_path / "alice", path) == path
+                found = _path(net.inside("alice"), tmp_path / "alice", path)
+                assert re.fullmatch(path, found), found
 
 
 @pytest.mark.parametrize(
@@ -168,6 +170,6 @@ def _path(inside: tuple[str, ...], home: Path, awaited: str) -> str:
         status.end()
         assert match is not None
         found = match[1]
-        if found == awaited:
+        if re.fullmatch(awaited, found):
             break
     return found
