@@ -75,9 +75,13 @@ def test_ticket_opens_one_circuit_only(
     registry: Serve, pair: tuple[Secure, Secure], name: str
 ) -> None:
     """A ticket that was used, or never given, is refused."""
-    ours, _ = _meeting(pair, name)
-    Circuit(registry).join(ours)
-    for ticket in (ours, base64.b64encode(bytes(16)).decode()):
+    ours, theirs = _meeting(pair, name)
+    ends = Circuit(registry), Circuit(registry)
+    for end, ticket in zip(ends, (ours, theirs), strict=True):
+        end.join(ticket)
+    for end in ends:
+        assert end.hears()[0] == "JOINED"  # so that the tickets have been used before the others
+    for ticket in (ours, theirs, base64.b64encode(bytes(16)).decode()):
         thief = Circuit(registry)
         thief.join(ticket)
         assert thief.hears() == ("NO_CIRCUIT", {"reason": "BAD_TICKET"})
