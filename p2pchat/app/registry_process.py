@@ -118,6 +118,7 @@ class RunningRegistry:
         )
         if self._shared is not None:
             self._shared.cluster.on_log_out = service.log_out
+            self._shared.cluster.on_box_news = service.mailbox.tell_here
         self._network = SocketNetwork(loop, self._worker)
         self.server = Server(loop, self._network, self._worker, service, limits)
         opened.callback(self.server.close)

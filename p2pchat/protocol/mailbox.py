@@ -5,9 +5,7 @@ pass that the owner has given them (PROTOCOL, "Mailbox"). Only for clients and r
 the word `mailbox`. What a run contains is in `sealed`.
 """
 
-from typing import Annotated, Final
-
-import msgspec
+from typing import Final
 
 from p2pchat.protocol.messages import (
     Answer,
@@ -15,74 +13,24 @@ from p2pchat.protocol.messages import (
     Outcome,
     Reason,
     Request,
-    Timestamp,
     check_key,
 )
 from p2pchat.protocol.names import check_name
+from p2pchat.protocol.prekeys import ID_BYTES, Prekey, Size, Timestamp, check_size
 
 CAN_MAILBOX: Final = "mailbox"
 """The word by which a client or a registry says that it knows the messages of this module."""
 
-NUMBER_BYTES: Final = 8
 PASS_BYTES: Final = 16
 PASS_HASH_BYTES: Final = 32
-ID_BYTES: Final = 16
 
 MOST_PREKEYS_AT_ONCE: Final = 24
-MOST_PREKEYS: Final = 100
 MOST_PASSES: Final = 500
 MOST_IDS: Final = 200
-"""Of one message; of a box; of a box; of one message."""
+"""Of one message; of a box; of one message."""
 
 MAX_SEALED_BYTES: Final = 76 * 1024
 """Of one sealed run: the largest padded size and what encryption adds."""
-
-_MOST_PUBLIC_BYTES: Final = 2048
-_SIGNATURE_BYTES: Final = 64
-_LONGEST_KEM: Final = 32
-
-Size = Annotated[int, msgspec.Meta(ge=0, le=2**32)]
-
-
-class Prekey(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A public key to which one run can be sealed, signed by the owner's identity key.
-
-    `number` is chosen at random. `expires_at` is in seconds since the epoch. `one_time`: the
-    registry gives it once; the others are for when no such one is left.
-    """
-
-    number: bytes
-    kem: str
-    public: bytes
-    expires_at: Timestamp
-    signature: bytes
-    one_time: bool = False
-
-    def __post_init__(self) -> None:
-        _check_size(self.number, NUMBER_BYTES, "the number of a prekey")
-        _check_size(self.signature, _SIGNATURE_BYTES, "the signature of a prekey")
-        if not 0 < len(self.kem) <= _LONGEST_KEM or not self.kem.isascii():
-            raise ValueError("the KEM of a prekey has no valid name")
-        if not 0 < len(self.public) <= _MOST_PUBLIC_BYTES:
-            raise ValueError("a prekey is too long")
-
-
-class MailboxGrant(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a login tells of the user's box.
-
-    `registry` is the id of the registry, the same at each of its nodes. `days`: how long a run is
-    kept. `prekeys` are the numbers that are there, `waiting` is how many runs are.
-    """
-
-    registry: bytes
-    days: int
-    prekeys: tuple[bytes, ...] = ()
-    waiting: Size = 0
-
-    def __post_init__(self) -> None:
-        _check_size(self.registry, ID_BYTES, "the id of a registry")
-        if len(self.prekeys) > MOST_PREKEYS:
-            raise ValueError(f"a box has at most {MOST_PREKEYS} prekeys")
 
 
 class BoxKeys(Request, frozen=True):
@@ -101,7 +49,7 @@ class BoxKeys(Request, frozen=True):
         if len(self.passes or ()) > MOST_PASSES:
             raise ValueError(f"a box has at most {MOST_PASSES} passes")
         for each in self.passes or ():
-            _check_size(each, PASS_HASH_BYTES, "the hash of a pass")
+            check_size(each, PASS_HASH_BYTES, "the hash of a pass")
 
 
 class BoxKeysResult(Answer, frozen=True):
@@ -201,7 +149,7 @@ class BoxList(Request, frozen=True):
 
     def __post_init__(self) -> None:
         if self.after:
-            _check_size(self.after, ID_BYTES, "the id of a run")
+            check_size(self.after, ID_BYTES, "the id of a run")
 
 
 class BoxListResult(Answer, frozen=True):
@@ -219,7 +167,7 @@ class BoxGet(Request, frozen=True):
     run: bytes
 
     def __post_init__(self) -> None:
-        _check_size(self.run, ID_BYTES, "the id of a run")
+        check_size(self.run, ID_BYTES, "the id of a run")
 
 
 class BoxRun(Answer, frozen=True):
@@ -246,16 +194,11 @@ class BoxNews(Message, frozen=True):
 def _check_box(username: str, key: bytes, permit: bytes) -> None:
     check_name(username)
     check_key(key)
-    _check_size(permit, PASS_BYTES, "a pass")
+    check_size(permit, PASS_BYTES, "a pass")
 
 
 def _check_ids(ids: tuple[bytes, ...]) -> None:
     if len(ids) > MOST_IDS:
         raise ValueError(f"at most {MOST_IDS} runs can be named at once")
     for each in ids:
-        _check_size(each, ID_BYTES, "the id of a run")
-
-
-def _check_size(data: bytes, size: int, what: str) -> None:
-    if len(data) != size:
-        raise ValueError(f"{what} has {size} bytes")
+        check_size(each, ID_BYTES, "the id of a run")

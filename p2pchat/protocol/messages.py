@@ -12,13 +12,13 @@ import msgspec
 
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.names import check_name
+from p2pchat.protocol.prekeys import MailboxGrant, Timestamp
 from p2pchat.protocol.proofs import SignedNodes
 
 RequestId = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """Chosen by the client; small enough for every JSON implementation."""
 
 
-Timestamp = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 """Seconds since the epoch."""
 
 Abilities = Annotated[
@@ -103,7 +103,7 @@ class Grant(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `session` identifies the login in heartbeats, `hello_key` authenticates them, `hello_interval`
     is in seconds. `nodes` are the registry's other nodes, signed by the key that the client asked
-    for. `can`: what the registry can do.
+    for. `can`: what the registry can do. `mailbox`: the user's box, if the registry has boxes.
     """
 
     token: str
@@ -112,6 +112,7 @@ class Grant(msgspec.Struct, frozen=True, omit_defaults=True):
     hello_interval: float
     nodes: SignedNodes | None = None
     can: Abilities = ()
+    mailbox: MailboxGrant | None = None
 
     def __post_init__(self) -> None:
         check_seconds(self.hello_interval, at_least=0.1)

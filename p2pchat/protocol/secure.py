@@ -10,6 +10,25 @@ import msgspec
 
 from p2pchat.protocol.dialects import Codec, Dialect
 from p2pchat.protocol.framing import HEADER_BYTES
+from p2pchat.protocol.mailbox import (
+    BoxDone,
+    BoxDoneResult,
+    BoxGet,
+    BoxHas,
+    BoxHasResult,
+    BoxKey,
+    BoxKeyResult,
+    BoxKeys,
+    BoxKeysResult,
+    BoxLeave,
+    BoxLeaveResult,
+    BoxList,
+    BoxListResult,
+    BoxNews,
+    BoxRun,
+    BoxUndo,
+    BoxUndoResult,
+)
 from p2pchat.protocol.meeting import Meet, Meeting, MeetResult, Ping, Pong
 from p2pchat.protocol.messages import (
     AnnouncePort,
@@ -54,6 +73,10 @@ MAX_FRAME_BYTES: Final = HEADER_BYTES + 400 * 1024
 
 _BEFORE_LOGIN: Final = 8 * 1024  # bytes accepted from a client that is not logged in
 _ON_CIRCUITS: Final = 1024
+_BOX_KEYS: Final = 96 * 1024
+_SEALED: Final = 104 * 1024
+_RUN_IDS: Final = 16 * 1024
+"""Of prekeys and passes, of a sealed run in base64, of ids: below what a connection buffers."""
 _AFTER_LOGIN: Final = 64 * 1024
 
 _encoder = msgspec.json.Encoder()
@@ -102,6 +125,23 @@ SECURE: Final = Dialect(
         json_codec(Meeting, "MEETING"),
         json_codec(Ping, "PING"),
         json_codec(Pong, "PONG"),
+        json_codec(BoxKeys, "BOX_KEYS", _BOX_KEYS),
+        json_codec(BoxKeysResult, "BOX_KEYS_RESP"),
+        json_codec(BoxKey, "BOX_KEY"),
+        json_codec(BoxKeyResult, "BOX_KEY_RESP"),
+        json_codec(BoxLeave, "BOX_LEAVE", _SEALED),
+        json_codec(BoxLeaveResult, "BOX_LEAVE_RESP"),
+        json_codec(BoxHas, "BOX_HAS", _RUN_IDS),
+        json_codec(BoxHasResult, "BOX_HAS_RESP", _RUN_IDS),
+        json_codec(BoxUndo, "BOX_UNDO", _RUN_IDS),
+        json_codec(BoxUndoResult, "BOX_UNDO_RESP", _RUN_IDS),
+        json_codec(BoxList, "BOX_LIST"),
+        json_codec(BoxListResult, "BOX_LIST_RESP", _RUN_IDS),
+        json_codec(BoxGet, "BOX_GET"),
+        json_codec(BoxRun, "BOX_RUN", _SEALED),
+        json_codec(BoxDone, "BOX_DONE", _RUN_IDS),
+        json_codec(BoxDoneResult, "BOX_DONE_RESP"),
+        json_codec(BoxNews, "BOX_NEWS"),
         json_codec(ChatRequest, "CHAT_REQ"),
         json_codec(ChatReply, "CHAT_REQ_RESP"),
         json_codec(Sync, "SYNC"),

@@ -11,6 +11,25 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from p2pchat.protocol.mailbox import (
+    BoxDone,
+    BoxDoneResult,
+    BoxGet,
+    BoxHas,
+    BoxHasResult,
+    BoxKey,
+    BoxKeyResult,
+    BoxKeys,
+    BoxKeysResult,
+    BoxLeave,
+    BoxLeaveResult,
+    BoxList,
+    BoxListResult,
+    BoxNews,
+    BoxRun,
+    BoxUndo,
+    BoxUndoResult,
+)
 from p2pchat.protocol.meeting import Meet, Meeting, MeetResult, Ping, Pong
 from p2pchat.protocol.messages import (
     AnnouncePort,
@@ -77,6 +96,14 @@ class State(Enum):
     WATCHING = "asking to watch"
     MEETING = "asking to meet"
     PINGING = "sending a heartbeat"
+    PUBLISHING_PREKEYS = "publishing prekeys"
+    TAKING_PREKEY = "asking for a prekey"
+    LEAVING_RUN = "leaving lines in a mailbox"
+    ASKING_FOR_RUNS = "asking what is still in mailboxes"
+    TAKING_BACK = "taking back what was left"
+    LISTING_RUNS = "listing the mailbox"
+    FETCHING_RUN = "fetching from the mailbox"
+    FORGETTING_RUNS = "emptying the mailbox"
     # between peers
     CONNECTED = "connected"
     ASKED = "asked"
@@ -150,7 +177,7 @@ def _asked_anonymously(state: State) -> tuple[tuple[State, Speaker], Turn]:
 
 def _asked(state: State, answer: type[Message]) -> tuple[tuple[State, Speaker], Turn]:
     """Allow only that answer, SlowDown instead of it, and news before it."""
-    news: Turn = dict.fromkeys((PresenceUpdate, Meeting), state)
+    news: Turn = dict.fromkeys((PresenceUpdate, Meeting, BoxNews), state)
     return (state, _L), {answer: _S.LOGGED_IN, SlowDown: _S.LOGGED_IN, **news}
 
 
@@ -171,11 +198,20 @@ SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
             RevokeTokens: _S.REVOKING,
             Meet: _S.MEETING,
             Ping: _S.PINGING,
+            BoxKeys: _S.PUBLISHING_PREKEYS,
+            BoxKey: _S.TAKING_PREKEY,
+            BoxLeave: _S.LEAVING_RUN,
+            BoxHas: _S.ASKING_FOR_RUNS,
+            BoxUndo: _S.TAKING_BACK,
+            BoxList: _S.LISTING_RUNS,
+            BoxGet: _S.FETCHING_RUN,
+            BoxDone: _S.FORGETTING_RUNS,
             Logout: _S.OVER,
         },
         (_S.LOGGED_IN, _L): {
             PresenceUpdate: _S.LOGGED_IN,
             Meeting: _S.LOGGED_IN,
+            BoxNews: _S.LOGGED_IN,
             Goodbye: _S.OVER,
         },
         **dict(
@@ -189,6 +225,14 @@ SECURE_REGISTRY_DIALOGUE: Final = Dialogue(
                 _asked(_S.REVOKING, RevokeTokensResult),
                 _asked(_S.MEETING, MeetResult),
                 _asked(_S.PINGING, Pong),
+                _asked(_S.PUBLISHING_PREKEYS, BoxKeysResult),
+                _asked(_S.TAKING_PREKEY, BoxKeyResult),
+                _asked(_S.LEAVING_RUN, BoxLeaveResult),
+                _asked(_S.ASKING_FOR_RUNS, BoxHasResult),
+                _asked(_S.TAKING_BACK, BoxUndoResult),
+                _asked(_S.LISTING_RUNS, BoxListResult),
+                _asked(_S.FETCHING_RUN, BoxRun),
+                _asked(_S.FORGETTING_RUNS, BoxDoneResult),
             )
         ),
     },

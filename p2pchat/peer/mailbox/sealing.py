@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from p2pchat.errors import NotTrusted, RemoteProtocolError
 from p2pchat.peer.store.identity import Identity
-from p2pchat.protocol.mailbox import NUMBER_BYTES, Prekey
+from p2pchat.protocol.prekeys import NUMBER_BYTES, Prekey
 from p2pchat.protocol.sealed import Box, Run, prekey_statement, read_run, write_run
 
 HYBRID: Final = "MLKEM768_X25519"

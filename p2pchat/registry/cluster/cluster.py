@@ -19,7 +19,7 @@ from p2pchat.net.worker import Worker
 from p2pchat.protocol.meeting import Meeting
 from p2pchat.protocol.messages import Message, SearchResult, SlowDown
 from p2pchat.protocol.proofs import SignedNodes
-from p2pchat.registry.cluster.notifications import LoggedOut, Met, Moved, decode
+from p2pchat.registry.cluster.notifications import BoxFilled, LoggedOut, Met, Moved, decode
 from p2pchat.registry.cluster.presence_store import Lease, PresenceStore, Published
 from p2pchat.registry.cluster.publisher import Publisher
 from p2pchat.registry.service.directory import NOWHERE, BuildAnswer
@@ -28,6 +28,7 @@ from p2pchat.registry.service.node_lists import NodeLists
 from p2pchat.registry.service.pending import BlockingJob, Deferred
 from p2pchat.registry.service.presence import Audience, OnlineSession, PresenceTable, Whereabouts
 from p2pchat.registry.store.accounts import AccountPolicy
+from p2pchat.registry.store.mailboxes import Owner
 
 _PATIENCE: Final = 4.0
 """Seconds to wait for an announced port to be published before the client must retry."""
@@ -82,6 +83,8 @@ class Cluster:
         self._well = True
         self._looked_up: list[set[str]] = []  # the users of each lookup under way
         self.on_log_out: Callable[[str], object] = ignore
+        self.on_box_news: Callable[[Owner, int], object] = ignore
+        """Called with a box in which runs were left at another node."""
 
     def begin(self, url: str) -> None:
         """Take a lease for this node, with its join link; blocks. Raise StorageError."""
@@ -166,6 +169,11 @@ class Cluster:
         told = replace(meeting, relay=self.url)
         return BlockingJob(partial(self._table.tell_meeting, username, told), answer, Rank.QUICK)
 
+    def tell_box_news(self, owner: Owner, waiting: int) -> None:
+        """Notify the other nodes of a box whose owner may be online there."""
+        job = partial(self._table.tell_box_news, owner, waiting)
+        self._worker.submit(job, ignore, self._unwell)
+
     def log_out(self, username: str) -> None:
         """End all logins of the account at other nodes."""
         self._worker.submit(partial(self._table.log_out, username), ignore, self._unwell)
@@ -182,6 +190,8 @@ class Cluster:
                     self._moved(username, found)
                 case LoggedOut(username):
                     self.on_log_out(username)
+                case BoxFilled(username, _, key, waiting):
+                    self.on_box_news(Owner(username, key), waiting)
                 case Met(username, _, meeting):
                     self._met(username, meeting)
 

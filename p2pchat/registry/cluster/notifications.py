@@ -45,7 +45,16 @@ class Met(msgspec.Struct, frozen=True, tag="met"):
     meeting: Meeting
 
 
-Notification = Moved | LoggedOut | Met
+class BoxFilled(msgspec.Struct, frozen=True, tag="box filled"):
+    """Runs were left at `node` in the box of that key of a user, where now so many wait."""
+
+    username: str
+    node: int
+    key: bytes
+    waiting: int
+
+
+Notification = Moved | LoggedOut | Met | BoxFilled
 
 _decoder: Final = msgspec.json.Decoder(list[Notification])
 

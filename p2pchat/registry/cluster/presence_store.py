@@ -17,6 +17,7 @@ from p2pchat.protocol.operator import Session
 from p2pchat.protocol.proofs import SignedNodes
 from p2pchat.registry.cluster.notifications import (
     CHANNEL,
+    BoxFilled,
     LoggedOut,
     Met,
     Moved,
@@ -25,6 +26,7 @@ from p2pchat.registry.cluster.notifications import (
 )
 from p2pchat.registry.service.presence import OFFLINE, Whereabouts, whereabouts
 from p2pchat.registry.store.accounts import as_bytes
+from p2pchat.registry.store.mailboxes import Owner
 from p2pchat.storage import Store
 
 
@@ -208,6 +210,11 @@ class PresenceStore:
         """Ask every other node to end the user's logins."""
         with self._store.transaction():
             self._tell([LoggedOut(username, self._node)])
+
+    def tell_box_news(self, owner: Owner, waiting: int) -> None:
+        """Notify every other node of runs in a box."""
+        with self._store.transaction():
+            self._tell([BoxFilled(owner.username, self._node, owner.key, waiting)])
 
     def tell_meeting(self, username: str, meeting: Meeting) -> bool:
         """Notify the node of a user of a meeting; return False if no other node can tell them."""

@@ -15,6 +15,7 @@ from typing import Final
 from p2pchat.callbacks import ignore
 from p2pchat.net.rate_limit import HOUR, RateLimit
 from p2pchat.protocol.heartbeat import KEY_BYTES, SESSION_BYTES
+from p2pchat.protocol.mailbox import CAN_MAILBOX
 from p2pchat.protocol.meeting import CAN_MEET
 from p2pchat.protocol.messages import (
     Abilities,
@@ -313,6 +314,8 @@ class Authentication:
             return None
         username = client_session.username = request.username
         client_session.meets = CAN_MEET in request.can
+        client_session.mailbox = CAN_MAILBOX in request.can
+        client_session.key = standing.key
         seal = None
         if client_session.secure:
             seal = Seal(secrets.token_bytes(SESSION_BYTES), secrets.token_bytes(KEY_BYTES))
@@ -358,6 +361,7 @@ class Authentication:
             seal,
             standing.key,
             client_session.tell if client_session.meets else None,
+            client_session.tell if client_session.mailbox else None,
         )
 
     def log_out_here(self, username: str, but: ClientSession | None = None) -> int:

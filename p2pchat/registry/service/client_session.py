@@ -15,10 +15,10 @@ class ClientSession:
 
     `transient` is set instead of `online_session` for the login of a single command; it receives
     heartbeats. `secure`: connected to a secure listener. `meets`: the client has logged in and can
-    meet. `hang_up(reason)` closes the connection,
-    `tell(news)` sends an unsolicited message on it; `gone` is set once it has ended. `remote` is
-    its address, `group` the key of that in rate limits. `channel` is the TLS channel that its login
-    is bound to, at a secure listener.
+    meet; `mailbox`: it knows mailboxes. `key` is the identity key that it has proved.
+    `hang_up(reason)` closes the connection, `tell(news)` sends an unsolicited message on it; `gone`
+    is set once it has ended. `remote` is its address, `group` the key of that in rate limits.
+    `channel` is the TLS channel that its login is bound to, at a secure listener.
     """
 
     __slots__ = (
@@ -26,6 +26,8 @@ class ClientSession:
         "gone",
         "group",
         "hang_up",
+        "key",
+        "mailbox",
         "meets",
         "online_session",
         "remote",
@@ -55,6 +57,8 @@ class ClientSession:
         self.transient: OnlineSession | None = None
         self.gone = False
         self.meets = False
+        self.mailbox = False
+        self.key: bytes | None = None
 
     @property
     def audience(self) -> Audience:

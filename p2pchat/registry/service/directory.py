@@ -15,6 +15,7 @@ from p2pchat.registry.service.node_lists import NodeLists
 from p2pchat.registry.service.pending import BlockingJob, Deferred
 from p2pchat.registry.service.presence import OFFLINE, Audience, OnlineSession, Whereabouts
 from p2pchat.registry.store.accounts import NO_KEY, AccountPolicy
+from p2pchat.registry.store.mailboxes import Owner
 
 NOT_FOUND: Final = SearchResult(Presence.NOT_FOUND)
 NOWHERE: Final = Whereabouts(NOT_FOUND, NOT_FOUND)
@@ -50,6 +51,9 @@ class Directory(Protocol):
         self, username: str, meeting: Meeting, answer: Callable[[bool], Message]
     ) -> Message | BlockingJob:
         """Notify a user who is online at another node of a meeting; `answer` gets the success."""
+
+    def tell_box_news(self, owner: Owner, waiting: int) -> None:
+        """Notify other nodes that runs were left in a box, whose owner may be online there."""
 
     def announced(
         self, online_session: OnlineSession, answer: Callable[[bool], Message]
@@ -110,6 +114,9 @@ class MemoryDirectory:
     def tell_meeting(self, _: str, __: Meeting, answer: Callable[[bool], Message]) -> Message:
         """Return the answer for a user who cannot be notified: there is no other node."""
         return answer(False)
+
+    def tell_box_news(self, _: Owner, __: int) -> None:
+        """Do nothing: there are no other nodes."""
 
     def announced(self, _: OnlineSession, answer: Callable[[bool], Message]) -> Message:
         """Return the answer at once: there is no other node to ask."""

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from p2pchat.callbacks import ignore
 from p2pchat.protocol.heartbeat import SealedHello
+from p2pchat.protocol.mailbox import BoxNews
 from p2pchat.protocol.meeting import Meeting
 from p2pchat.protocol.messages import (
     MOST_WATCHED_IN_ALL,
@@ -95,8 +96,9 @@ class OnlineSession:
     `seal` is None if the user logged in at the original listener. `port` is for calls in the
     dialect of the user's listener, `clear_port` for calls in clear that a user of a secure listener
     also accepts. `hang_up(reason)` closes the user's connection. `key` is the user's public key.
-    `on_meeting(meeting)` tells the user that another one asks for a circuit; None if the user's
-    client cannot meet. `hidden`: the user has announced that nobody is told the address.
+    `on_box_news(news)` tells the user that lines were left in the mailbox; None if the client knows
+    none. `on_meeting(meeting)` tells the user that another one asks for a circuit; None if the
+    user's client cannot meet. `hidden`: the user has announced that nobody is told the address.
     Search results are built once per change: `found` for a secure listener, and `found_in_clear`
     for the original one, which omits users who cannot be reached in clear.
     """
@@ -111,6 +113,7 @@ class OnlineSession:
         "hidden",
         "host",
         "key",
+        "on_box_news",
         "on_meeting",
         "port",
         "seal",
@@ -126,8 +129,10 @@ class OnlineSession:
         seal: Seal | None = None,
         key: bytes | None = None,
         on_meeting: Callable[[Meeting], None] | None = None,
+        on_box_news: Callable[[BoxNews], None] | None = None,
     ) -> None:
         self.username = username
+        self.on_box_news = on_box_news
         self.on_meeting = on_meeting
         self.host = host
         self.key = key

@@ -36,10 +36,12 @@ from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.counters import Counters
 from p2pchat.registry.service.directory import NOWHERE, Directory
 from p2pchat.registry.service.limits import NO_LIMITS, Limits
+from p2pchat.registry.service.mailbox_service import MailboxService
 from p2pchat.registry.service.meetings import Meetings, Pair
 from p2pchat.registry.service.pending import BlockingJob, Deferred
 from p2pchat.registry.service.presence import Audience, OnlineSession, PresenceTable, Whereabouts
 from p2pchat.registry.store.accounts import Accounts
+from p2pchat.registry.store.mailboxes import Mailboxes
 
 _STOOD_STILL: Final = 1.0
 """Seconds by which a deadline must be missed before heartbeats may have been lost too."""
@@ -49,9 +51,10 @@ class Service:
     """The registry's decisions over its accounts and its presence table.
 
     `now` returns the loop's time in seconds, `wall` the time since the epoch; `hello_interval` and
-    `can`, what the registry can do, are sent to secure clients. The dialogue's table decides which
-    request is allowed when, so every request that arrives here is allowed. Requests over a limit
-    are answered with SlowDown, even if the dialect cannot express it.
+    `can`, what the registry can do, are sent to secure clients. `boxes`: the mailboxes, if there
+    are any. The dialogue's table decides which request is allowed when, so every request that
+    arrives here is allowed. Requests over a limit are answered with SlowDown, even if the dialect
+    cannot express it.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Service:
         counters: Counters | None = None,
         wall: Callable[[], float] = time.time,
         can: Abilities = (CAN_MEET,),
+        boxes: Mailboxes | None = None,
     ) -> None:
         self._directory = directory
         self._presence = presence
@@ -87,11 +91,12 @@ class Service:
         self._searches = RateLimit.per_minute(limits.searches_per_minute)
         self._announcements = RateLimit.per_minute(limits.announcements_per_minute)
         self.meetings = Meetings(limits)
+        self.mailbox = MailboxService(boxes, presence, directory, now, wall, self.counters)
         self._handlers: dict[
             type[Message], Callable[[ClientSession, Any], Message | BlockingJob | Deferred]
         ] = {
-            Register: self._auth.register,
-            Login: self._auth.log_in,
+            Register: self._log_in,
+            Login: self._log_in,
             AnnouncePort: self._announce_port,
             Search: self._search,
             Watch: self._watch,
@@ -99,6 +104,7 @@ class Service:
             RevokeTokens: self._auth.revoke_tokens,
             Meet: self._meet,
             Ping: self._ping,
+            **self.mailbox.handlers,
         }
 
     def reconfigure(self, limits: Limits, registration: Registration) -> None:
@@ -183,6 +189,15 @@ class Service:
         for online_session in self._presence.expire(now):
             online_session.hang_up(Reason.SILENT)
         return self._presence.next_deadline()
+
+    def _log_in(
+        self, client_session: ClientSession, request: Register | Login
+    ) -> Message | BlockingJob:
+        if isinstance(request, Register):
+            login = self._auth.register(client_session, request)
+        else:
+            login = self._auth.log_in(client_session, request)
+        return self.mailbox.beside(request, login)
 
     def _announce_port(
         self, client_session: ClientSession, request: AnnouncePort

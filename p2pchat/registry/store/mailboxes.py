@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from p2pchat.orm import peewee
-from p2pchat.protocol.mailbox import ID_BYTES, MOST_IDS, MOST_PREKEYS, Prekey
+from p2pchat.protocol.mailbox import MOST_IDS
 from p2pchat.protocol.messages import Reason
+from p2pchat.protocol.prekeys import ID_BYTES, MOST_PREKEYS, Prekey
 from p2pchat.registry.store.models import BoxPass, BoxPrekey, BoxRun, RegistryId
 from p2pchat.storage import Store
 

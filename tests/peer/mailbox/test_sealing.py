@@ -18,7 +18,8 @@ from p2pchat.peer.mailbox.sealing import (
     seal,
 )
 from p2pchat.peer.store.identity import Identity, load_identity
-from p2pchat.protocol.mailbox import MAX_SEALED_BYTES, Prekey
+from p2pchat.protocol.mailbox import MAX_SEALED_BYTES
+from p2pchat.protocol.prekeys import Prekey
 from p2pchat.protocol.sealed import PADDED, Position, Run
 from p2pchat.protocol.talk import ChatText
 

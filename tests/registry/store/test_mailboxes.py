@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from p2pchat.protocol.mailbox import MOST_PREKEYS, Prekey
 from p2pchat.protocol.messages import Reason
+from p2pchat.protocol.prekeys import MOST_PREKEYS, Prekey
 from p2pchat.registry.store.mailboxes import Left, Mailboxes, Owner, Quotas
 from p2pchat.registry.store.stores import open_file, open_shared
 from p2pchat.storage import Store
