@@ -1,12 +1,16 @@
 """Composition root of a registry: builds a running registry from its parts."""
 
+import logging
 import secrets
+import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from p2pchat.app.registry_files import own_certificate, registry_database
 from p2pchat.app.settings import JOIN_LINK, private_folder
+from p2pchat.callbacks import ignore
 from p2pchat.errors import StorageError, UsageError
 from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.http_page import PageListener
@@ -22,10 +26,12 @@ from p2pchat.registry.server.server import DialectListener, Server
 from p2pchat.registry.service.auth import Registration
 from p2pchat.registry.service.directory import Directory, MemoryDirectory
 from p2pchat.registry.service.limits import Limits
+from p2pchat.registry.service.mailbox_service import MailboxSettings
 from p2pchat.registry.service.node_lists import NodeLists
 from p2pchat.registry.service.presence import PresenceTable
 from p2pchat.registry.service.service import Service
 from p2pchat.registry.store.accounts import Accounts
+from p2pchat.registry.store.mailboxes import Mailboxes
 from p2pchat.registry.store.passwords import STANDARD_COST, Cost, Passwords
 from p2pchat.registry.store.stores import open_file, open_shared
 from p2pchat.storage import Store
@@ -40,12 +46,18 @@ _STOP_TIMEOUT: Final = 1.0
 """Seconds to wait for work that cannot be cancelled, such as a hanging database."""
 
 
+_SWEEP_EVERY: Final = 3600.0
+
+_log: Final = logging.getLogger(__name__)
+
+
 class RunningRegistry:
     """A registry with its files in `folder`; open listeners of `server`, `begin`, run the loop.
 
     `patience` is in seconds. `database` is the URL of a database shared with other nodes, each of
     which has a lease of `lease` seconds; without it, accounts are in a file in the folder.
-    `relays`: join users who cannot dial each other. Raise StorageError, UsageError. Call `close`
+    `relays`: join users who cannot dial each other. `mailbox`: what is kept for users who are
+    offline. Raise StorageError, UsageError. Call `close`
     when `stopped`, or on an error.
     """
 
@@ -62,11 +74,13 @@ class RunningRegistry:
         database: str | None = None,
         lease: float = 15.0,
         relays: bool = True,
+        mailbox: MailboxSettings = MailboxSettings(),  # noqa: B008  # a frozen value
     ) -> None:
         private_folder(folder)
         self._loop = loop
         self._folder = folder
         self._certificate: tuple[Path, Path] | None = None
+        self._mailbox = mailbox
         self.stopped = False
         with ExitStack() as opened:
             self._put_together(
@@ -113,9 +127,21 @@ class RunningRegistry:
             directory = self._shared.cluster
         else:
             directory = MemoryDirectory(accounts.standings(), self._lists)
-        self._service = service = Service(
-            accounts, directory, presence, loop.now, hello_interval, limits, registration
+        boxes = (
+            Mailboxes(self._store, self._mailbox.quotas(limits)) if self._mailbox.bytes else None
         )
+        self._service = service = Service(
+            accounts,
+            directory,
+            presence,
+            loop.now,
+            hello_interval,
+            limits,
+            registration,
+            boxes=boxes,
+        )
+        if boxes is not None:
+            self._sweep(boxes)
         if self._shared is not None:
             self._shared.cluster.on_log_out = service.log_out
             self._shared.cluster.on_box_news = service.mailbox.tell_here
@@ -132,6 +158,12 @@ class RunningRegistry:
             service=service,
         )
         opened.callback(desk.close)
+
+    def _sweep(self, boxes: Mailboxes) -> None:
+        """Delete what has expired in mailboxes, now and every hour."""
+        self._loop.call_later(_SWEEP_EVERY, partial(self._sweep, boxes))
+        job = partial(boxes.delete_expired, int(time.time()))
+        self._worker.submit(job, ignore, lambda error: _log.warning("%s", error))
 
     def open_secure(
         self, tcp: Address, udp_port: int | None, certificate: tuple[Path, Path] | None = None
@@ -178,6 +210,8 @@ class RunningRegistry:
                 cluster.url = f"{cluster.url.partition('#')[0]}#{fingerprint}"
         self._worker.reconfigure(limits.password_queue)
         self._service.reconfigure(limits, registration)
+        if self._service.mailbox.boxes is not None:
+            self._service.mailbox.boxes.quotas = self._mailbox.quotas(limits)
         self.server.reconfigure(limits)
 
     def open_metrics(self, address: Address) -> Address:

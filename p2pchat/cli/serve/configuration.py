@@ -15,6 +15,7 @@ from p2pchat.net.endpoints import every_host
 from p2pchat.protocol.address import Address
 from p2pchat.registry.service.auth import Registration
 from p2pchat.registry.service.limits import NO_LIMITS, Limits
+from p2pchat.registry.service.mailbox_service import MailboxSettings
 from p2pchat.registry.store.passwords import STANDARD_COST, Cost
 
 
@@ -54,6 +55,7 @@ class Configuration:
     hello_patience: float
     limits: Limits
     relays: bool
+    mailbox: MailboxSettings
     cost: Cost
 
     def doubts(self) -> list[str]:
@@ -97,6 +99,8 @@ def configure(
     limits: str,
     settings_of_limits: tuple[limit_option.Given, ...],
     no_relay: bool,
+    mailbox: int,
+    mailbox_days: int,
     password_cost: tuple[int, int] | None,
 ) -> Configuration:
     """Return the configuration for the options of `p2p serve`. Raise UsageError if they
@@ -129,5 +133,6 @@ def configure(
         hello_patience=hello_patience,
         limits=limit_option.apply(NO_LIMITS if limits == "none" else Limits(), settings_of_limits),
         relays=not no_relay,
+        mailbox=MailboxSettings(mailbox, mailbox_days),
         cost=Cost(*password_cost) if password_cost else STANDARD_COST,
     )

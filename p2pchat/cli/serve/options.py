@@ -4,6 +4,7 @@ Knows neither where values come from (see `settings`) nor how they are used.
 """
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -55,6 +56,23 @@ class _Cost(click.ParamType[tuple[int, int]]):
         if not (memory.isdecimal() and passes.isdecimal() and int(memory) >= 8 and int(passes)):
             self.fail(f"{value} is not a valid cost: KIB:PASSES, at least 8:1", param, ctx)
         return int(memory), int(passes)
+
+
+class _Size(click.ParamType[int]):
+    """A number of bytes, such as 500MB or 1GiB."""
+
+    name = "size"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the bytes."""
+        match = re.fullmatch(r"(\d{1,9}) ?(k|m|g|t)?(i?b)?", str(value).strip().lower())
+        if match is None:
+            self.fail(f"{value} is not a valid size: such as 500MB or 1GiB", param, ctx)
+        step = 1024 if match[3] == "ib" else 1000
+        power: int = " kmgt".index(match[2] or " ")
+        return int(match[1]) * int(step**power)
 
 
 class _HostAndPort(click.ParamType["Address"]):
@@ -169,6 +187,22 @@ _OPTIONS: Final = (
         "--no-relay",
         is_flag=True,
         help="Pass next to nothing on: join users only for a minute, to find a direct link.",
+    ),
+    click.option(
+        "--mailbox",
+        type=_Size(),
+        default=0,
+        metavar="SIZE",
+        help="Keep sealed lines for users who are offline, of all together at most SIZE, such as"
+        " 1GB.  [default: 0, keep none]",
+    ),
+    click.option(
+        "--mailbox-days",
+        type=click.IntRange(1, 365),
+        default=14,
+        show_default=True,
+        metavar="DAYS",
+        help="How long to keep them.",
     ),
     click.option(
         "--password-cost",

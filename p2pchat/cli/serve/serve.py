@@ -113,6 +113,7 @@ def _run(
             database=configuration.database,
             lease=configuration.lease,
             relays=configuration.relays,
+            mailbox=configuration.mailbox,
         )
         stack.callback(registry.close)
         lines = _open(registry, configuration)

@@ -7,7 +7,6 @@ permissions are bound to its key.
 
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
@@ -39,6 +38,7 @@ from p2pchat.registry.service.counters import Counters
 from p2pchat.registry.service.directory import Directory
 from p2pchat.registry.service.identity_proof import once_proven, why_unproven
 from p2pchat.registry.service.limits import Limits, LoginTries, Rank
+from p2pchat.registry.service.log_outs import LogOuts
 from p2pchat.registry.service.pending import BlockingJob
 from p2pchat.registry.service.presence import OnlineSession, PresenceTable, Seal
 from p2pchat.registry.store.accounts import (
@@ -56,8 +56,6 @@ original listener accepts any length, as its clients expect.
 """
 
 _AGAIN: Final = 1.0
-_MOST_LOG_OUTS: Final = 10_000
-"""How many logouts are remembered, to recheck logins that were under way at the time."""
 
 _NOT_CREATED: Final = {
     Creation.NAME_TAKEN: Reason.NAME_TAKEN,
@@ -111,8 +109,7 @@ class Authentication:
         self._registrations_there = RateLimit.per_hour(limits.registrations_per_hour_and_address)
         self._transient_logins: dict[str, list[ClientSession]] = {}
         self._max_transient_logins = limits.transient_logins
-        self._log_outs: OrderedDict[str, int] = OrderedDict()
-        self._log_out_count = 0
+        self._log_outs = LogOuts()
 
     def reconfigure(self, limits: Limits, registration: Registration) -> None:
         """Apply these limits and registration rules from now on."""
@@ -248,7 +245,7 @@ class Authentication:
         return Reason.NAME_TAKEN if self._directory.knows(request.username) else None
 
     def _by_token(self, client_session: ClientSession, request: Login) -> Message | BlockingJob:
-        username, token, before = request.username, request.token, self._log_out_count
+        username, token, before = request.username, request.token, self._log_outs.count
         if not client_session.secure:
             return LoginResult(Outcome.FAIL, Reason.BAD_TOKEN)
         standing = _standing(client_session, request)
@@ -260,7 +257,7 @@ class Authentication:
             """Return the answer; `found` is the token for the next login, None if refused."""
             if found is None:
                 return LoginResult(Outcome.FAIL, Reason.BAD_TOKEN)
-            if self._was_logged_out(username, since=before):
+            if self._log_outs.has(username, since=before):
                 return SlowDown(_AGAIN)
             self._directory.admit(username, standing)
             grant = self._enter(client_session, request, standing, found)
@@ -277,7 +274,7 @@ class Authentication:
         if wait:
             self._refusals["login-tries"] += 1
             return SlowDown(wait)
-        token, before = new_token() if client_session.secure else "", self._log_out_count
+        token, before = new_token() if client_session.secure else "", self._log_outs.count
 
         def check() -> Match | None:
             match = self._accounts.verify(username, request.password)
@@ -294,7 +291,7 @@ class Authentication:
             self._tries.succeeded(username, client_session.remote.host, self._now())
             if match.disabled:
                 return LoginResult(Outcome.FAIL, Reason.DISABLED)
-            if self._was_logged_out(username, since=before):
+            if self._log_outs.has(username, since=before):
                 return SlowDown(_AGAIN)
             self._directory.admit(username, match.standing)
             grant = self._enter(client_session, request, match.standing, token)
@@ -366,11 +363,7 @@ class Authentication:
 
     def log_out_here(self, username: str, but: ClientSession | None = None) -> int:
         """End the account's logins at this node, except `but`; return how many there were."""
-        self._log_out_count += 1
-        self._log_outs[username] = self._log_out_count
-        self._log_outs.move_to_end(username)
-        while len(self._log_outs) > _MOST_LOG_OUTS:
-            self._log_outs.popitem(last=False)
+        self._log_outs.note(username)
         online = self._presence.find(username)
         hang_ups = []
         if online is not None and (but is None or online is not but.online_session):
@@ -380,13 +373,6 @@ class Authentication:
             hang_up(Reason.LOGGED_OUT)
         self.on_log_out(username)
         return len(hang_ups)
-
-    def _was_logged_out(self, username: str, *, since: int) -> bool:
-        """Return whether the user was logged out after a check began, which makes it outdated.
-
-        `since` is the value of `_log_out_count` when the check began.
-        """
-        return self._log_outs.get(username, 0) > since
 
     def _log_out_others(self, client_session: ClientSession, username: str) -> None:
         """End the account's other logins, which may be an intruder's."""

@@ -70,6 +70,12 @@ class Limits:
     """That all accounts send in all circuits."""
     relay_bytes_per_day: int = 1024 * 1024 * 1024
     """That an account sends in a day; beyond it its circuits end, and new ones are short."""
+    box_bytes: int = 16 * 1024 * 1024
+    box_runs: int = 1000
+    """Of sealed lines in the mailbox of one user's key; beyond them, nothing is left there."""
+    pass_bytes_per_day: int = 4 * 1024 * 1024
+    pass_runs: int = 200
+    """Of sealed lines that one contact leaves in one mailbox: in a day, and at once."""
 
 
 NO_LIMITS: Final = Limits(**{field.name: 0 for field in fields(Limits)})

@@ -6,7 +6,7 @@ as if nobody had one.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -47,10 +47,10 @@ from p2pchat.protocol.prekeys import MailboxGrant, Prekey
 from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.counters import Counters
 from p2pchat.registry.service.directory import Directory
-from p2pchat.registry.service.limits import Rank
+from p2pchat.registry.service.limits import Limits, Rank
 from p2pchat.registry.service.pending import BlockingJob
 from p2pchat.registry.service.presence import PresenceTable
-from p2pchat.registry.store.mailboxes import Left, Mailboxes, Owner
+from p2pchat.registry.store.mailboxes import Left, Mailboxes, Owner, Quotas
 
 _KEYS_PER_MINUTE: Final = 10
 _RUNS_PER_MINUTE: Final = 30
@@ -58,6 +58,24 @@ _RUNS_PER_MINUTE: Final = 30
 
 _QUESTIONS_PER_MINUTE: Final = 10
 """Of one user: which runs are still there."""
+
+
+class MailboxSettings(NamedTuple):
+    """What the operator has chosen: bytes of all boxes (0: there are none), and days to keep."""
+
+    bytes: int = 0
+    days: int = 14
+
+    def quotas(self, limits: Limits) -> Quotas:
+        """Return the quotas of boxes under these limits."""
+        return Quotas(
+            self.bytes,
+            limits.box_bytes,
+            limits.box_runs,
+            limits.pass_bytes_per_day,
+            limits.pass_runs,
+            self.days,
+        )
 
 
 class MailboxService:
@@ -155,7 +173,7 @@ class MailboxService:
     def _take_prekey(self, _: ClientSession, request: BoxKey) -> Message | BlockingJob:
         if self.boxes is None:
             return BoxKeyResult(Outcome.FAIL, Reason.NO_BOX)
-        if wait := self._keys.take(request.permit, self._now()):
+        if wait := self._keys.take((request.username, request.permit), self._now()):
             return self._slow_down(wait)
         owner = Owner(request.username, request.key)
 
@@ -173,7 +191,7 @@ class MailboxService:
             return BoxLeaveResult(Outcome.FAIL, Reason.NO_BOX)
         if len(request.sealed) > MAX_SEALED_BYTES:
             return BoxLeaveResult(Outcome.FAIL, Reason.TOO_BIG)
-        if wait := self._runs.take(request.permit, self._now()):
+        if wait := self._runs.take((request.username, request.permit), self._now()):
             return self._slow_down(wait)
         owner, now = Owner(request.username, request.key), int(self._wall())
 

@@ -31,7 +31,10 @@ class Owner(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """What boxes may hold; 0: no limit. `days`: how long a run is kept."""
+    """What boxes may hold; 0: no limit. `days`: how long a run is kept.
+
+    `total_bytes` is of all boxes, `box_...` of one, `pass_...` of what one contact leaves in it.
+    """
 
     total_bytes: int = 0
     box_bytes: int = 16 * 1024 * 1024
