@@ -12,17 +12,25 @@ from pathlib import Path
 
 from p2pchat.errors import StorageError
 from p2pchat.private_files import make_private, open_private
-from p2pchat.storage import Store
+from p2pchat.storage import Store, empty_tables
 
 _MOST_NAMES = 5
 """The most names of files that an error lists."""
 
 
-def write_archive(store: Store, database: Path, beside: Sequence[Path], to: Path) -> None:
+def write_archive(
+    store: Store,
+    database: Path,
+    beside: Sequence[Path],
+    to: Path,
+    *,
+    without: Sequence[str] = (),
+) -> None:
     """Write an archive of the database and of those files beside it that exist.
 
-    The database is copied as of one instant. The archive has mode 0600, is written completely or
-    not at all, and can be unpacked with `tar`. Raise StorageError.
+    The database is copied as of one instant; the rows of the tables `without` are left out. The
+    archive has mode 0600, is written completely or not at all, and can be unpacked with `tar`.
+    Raise StorageError.
     """
     try:
         with tempfile.TemporaryDirectory(dir=to.parent, prefix=".backup-") as scratch:
@@ -30,6 +38,7 @@ def write_archive(store: Store, database: Path, beside: Sequence[Path], to: Path
             make_private(copy)
             with store.errors():
                 store.rows("VACUUM INTO ?", (str(copy),))
+                empty_tables(copy, without)
             unfinished = Path(scratch) / "archive"
             make_private(unfinished)
             with tarfile.open(unfinished, "w") as archive:

@@ -366,3 +366,12 @@ def in_use(file: Path) -> bool:
         return is_locked(name)
     except OSError as error:
         raise StorageError(f"{name} cannot be read: {error.strerror}") from error
+
+
+def empty_tables(file: Path, tables: Sequence[str]) -> None:
+    """Delete all rows of these tables of a SQLite file that nobody else uses, and their traces."""
+    if tables:
+        with closing(sqlite3.connect(file, isolation_level=None)) as database:
+            for table in tables:
+                database.execute(f"DELETE FROM {table}")  # noqa: S608  # a name of the program's
+            database.execute("VACUUM")

@@ -23,9 +23,12 @@ from p2pchat.errors import UsageError
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @options.data_dir
+@click.option("--mailbox", is_flag=True, help="Include what waits in mailboxes.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @click.pass_obj
-def backup(settings: Settings, file: Path, data_dir: Path | None, force: bool) -> None:
+def backup(
+    settings: Settings, file: Path, data_dir: Path | None, mailbox: bool, force: bool
+) -> None:
     """Run `p2p backup`."""
     from p2pchat.cli.serve.registry_access import check_registry, shared_database
     from p2pchat.registry.store.backup import back_up
@@ -37,5 +40,5 @@ def backup(settings: Settings, file: Path, data_dir: Path | None, force: bool) -
     check_registry(folder)
     if file.exists() and not force:
         raise UsageError(f"{file} exists already", advice="choose another file, or use --force")
-    back_up(database, file)
+    back_up(database, file, mailboxes=mailbox)
     echo(f"backed up the accounts and the key to {file}", err=True)

@@ -26,6 +26,7 @@ from p2pchat.registry.server import admin_socket as operator_desk
 from p2pchat.registry.store.account_admin import AccountAdmin
 from p2pchat.registry.store.accounts import Accounts
 from p2pchat.registry.store.invites import Invites
+from p2pchat.registry.store.mailboxes import Mailboxes, Quotas
 from p2pchat.registry.store.passwords import Passwords
 from p2pchat.registry.store.stores import open_file, open_shared
 from p2pchat.storage import Store
@@ -42,6 +43,7 @@ class OperatedRegistry:
         self.accounts = Accounts(store, Passwords())
         self.account_admin = AccountAdmin(store)
         self.invites = Invites(store)
+        self.mailboxes = Mailboxes(store, Quotas())
         self._folder = folder
         self._table = PresenceStore(store, node=0, lease=0.0)
         self.internal_errors = 0

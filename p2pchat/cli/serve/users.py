@@ -1,5 +1,6 @@
 """`p2p users`: the operator's commands on accounts, whether or not the registry is running."""
 
+import datetime as dt
 import functools
 import sys
 from collections.abc import Callable
@@ -229,6 +230,43 @@ def import_(registry: "OperatedRegistry", file: Path, dry_run: bool) -> None:
     echo(f"{counted(made, 'account')} {'would be ' if dry_run else ''}created")
     if trouble:
         raise SystemExit(1)
+
+
+@users.command(
+    help="""List mailboxes and how much each holds.
+
+    \b
+    p2p users mailbox
+    p2p users mailbox bob --clear
+
+    Who has left what is not known. A cleared mailbox loses what waits in it; nothing is lost for
+    good, as the senders keep it, and the owner's node opens the mailbox anew at its next login.
+    """
+)
+@click.argument("name", required=False)
+@click.option("--clear", is_flag=True, help="Delete everything in the mailbox of NAME.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each.")
+@_operating
+def mailbox(registry: "OperatedRegistry", name: str | None, clear: bool, as_json: bool) -> None:
+    """Run `p2p users mailbox`."""
+    from p2pchat.protocol.counting import counted
+
+    if clear:
+        if name is None:
+            raise UsageError("--clear needs the NAME of a user")
+        echo(f"{counted(registry.mailboxes.clear(name), 'run')} deleted")
+        return
+    rows: list[tuple[str, ...]] = []
+    for use in registry.mailboxes.uses():
+        if name not in {None, use.username}:
+            continue
+        oldest = f"{dt.datetime.fromtimestamp(use.oldest, dt.UTC):%Y-%m-%d}"
+        if as_json:
+            fields = {"user": use.username, "runs": use.runs, "bytes": use.bytes, "oldest": oldest}
+            echo_json(fields)
+        else:
+            rows.append((use.username, str(use.runs), str(use.bytes), oldest))
+    print_table(("NAME", "RUNS", "BYTES", "OLDEST"), rows)
 
 
 @users.command(help="List online users: name, address, listener.")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from p2pchat.registry.store.accounts import as_bytes
-from p2pchat.registry.store.models import LAST_ISSUE, Account, Token
+from p2pchat.registry.store.models import LAST_ISSUE, MAILBOX_TABLES, Account, Token
 from p2pchat.storage import Store
 
 
@@ -72,6 +72,8 @@ class AccountAdmin:
         gone = Account.delete().where(Account.username == username)
         with self._store.transaction():
             found = bool(gone.execute(self._store.database))
+            for model in MAILBOX_TABLES:
+                model.delete().where(model.username == username).execute(self._store.database)
             self._end_tokens(username)  # last: deleting the row waits for a login under way
             return found
 

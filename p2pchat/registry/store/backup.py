@@ -8,13 +8,18 @@ from p2pchat.registry.store.stores import open_file
 KEPT_BESIDE = ("registry-cert.pem", "registry-key.pem")
 
 
-def back_up(database: Path, to: Path) -> None:
+_OF_MAILBOXES = ("box_run",)
+
+
+def back_up(database: Path, to: Path, *, mailboxes: bool = False) -> None:
     """Write a tar archive of the database and the key; the registry may be running.
 
-    See `write_archive`. Raise StorageError.
+    What waits in mailboxes is left out unless `mailboxes`: the senders keep it. See
+    `write_archive`. Raise StorageError.
     """
     store = open_file(database)
     try:
-        write_archive(store, database, [database.parent / name for name in KEPT_BESIDE], to)
+        beside = [database.parent / name for name in KEPT_BESIDE]
+        write_archive(store, database, beside, to, without=() if mailboxes else _OF_MAILBOXES)
     finally:
         store.release()

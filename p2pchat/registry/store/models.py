@@ -204,7 +204,8 @@ class BoxRun(peewee.Model):
         indexes = ((("username", "key", "n"), False),)
 
 
-ACCOUNT_TABLES = (Account, Token, Invite, RegistryId, BoxPrekey, BoxPass, BoxRun)
+MAILBOX_TABLES = (BoxPrekey, BoxPass, BoxRun)
+ACCOUNT_TABLES = (Account, Token, Invite, RegistryId, *MAILBOX_TABLES)
 SHARED_TABLES = (*ACCOUNT_TABLES, Node, NodeList, Presence)
 
 SCHEMA_VERSION = 7

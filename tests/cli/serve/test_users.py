@@ -1,13 +1,20 @@
 """The operator's commands at a running registry, a stopped one, and a cluster."""
 
+import base64
+import hashlib
 import json
 import stat
 import tarfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from p2pchat.registry.store.backup import back_up
+from p2pchat.registry.store.mailboxes import Left, Mailboxes, Owner, Quotas
+from p2pchat.registry.store.stores import open_file
+from tests.conformance.secure_client import KEY
 from tests.faults.crowd import CHEAP, Member
 from tests.programs import WITH_EXTRAS, Program, Serve, environment, running
 
@@ -34,6 +41,7 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[S
     if request.param == "shared":
         database = request.getfixturevalue("database")
         options = ("--database", database)
+    options = ("--mailbox", "1MB", *options)
     serve = Serve(tmp_path, *CHEAP, *options, env=WITH_EXTRAS if database else {})
     with running(serve):
         yield serve, Operator(tmp_path, database)
@@ -167,3 +175,47 @@ def test_registry_is_restored_from_its_backup(tmp_path: Path) -> None:
     with running(again):
         assert again.join.partition("#")[2] == serve.join.partition("#")[2]
         assert Member(again, "bob").finds("alice") == "OFFLINE"
+
+
+@pytest.mark.parametrize("registry", ["alone", "shared"], indirect=True)
+def test_mailboxes_of_users(registry: tuple[Serve, Operator]) -> None:
+    """The operator sees how much waits, not from whom, and can delete it."""
+    serve, operator = registry
+    bob = Member(serve, "bob", port=4001)
+    permit = base64.b64encode(b"p" * 16).decode()
+    hashed = base64.b64encode(hashlib.sha256(b"p" * 16).digest()).decode()
+    assert operator.run("mailbox") == (0, [], "")
+    assert bob.tell("BOX_KEYS", passes=[hashed])[1] == {"outcome": "OK"}
+    box = {"username": "bob", "key": KEY, "permit": permit}
+    left = bob.tell("BOX_LEAVE", **box, sealed=base64.b64encode(b"x" * 100).decode())[1]
+    assert left["outcome"] == "OK"
+    (line,) = (json.loads(line) for line in operator.run("mailbox", "--json")[1])
+    assert (line["user"], line["runs"], line["bytes"]) == ("bob", 1, 100)
+    assert operator.run("mailbox", "alice", "--json")[1] == []
+    assert operator.run("mailbox", "--clear")[0] == 2
+    assert operator.run("mailbox", "bob", "--clear")[1] == ["1 run deleted"]
+    assert bob.tell("BOX_LIST")[1] == {}
+    bob.close()
+
+
+def test_backup_leaves_out_what_waits(tmp_path: Path) -> None:
+    """The senders keep it; everything else of the mailboxes is there."""
+    folder = tmp_path / "r"
+    folder.mkdir(mode=0o700)
+    with closing(open_file(folder / "registry.sqlite3")) as store:
+        boxes = Mailboxes(store, Quotas())
+        owner = Owner("bob", b"b" * 32)
+        boxes.publish(owner, [], [hashlib.sha256(b"p" * 16).digest()], replace=False, now=1)
+        boxes.leave(owner, b"p" * 16, b"of some friend", 1)
+    for options, runs in (((), 0), (("--mailbox",), 1)):
+        file = tmp_path / f"{runs}.tar"
+        back_up(folder / "registry.sqlite3", file, mailboxes=bool(options))
+        to = tmp_path / str(runs)
+        to.mkdir()
+        with tarfile.open(file) as archive:
+            archive.extractall(to, filter="data")
+        assert (b"of some friend" in (to / "registry.sqlite3").read_bytes()) is bool(runs)
+        with closing(open_file(to / "registry.sqlite3")) as store:
+            restored = Mailboxes(store, Quotas())
+            assert restored.waiting(owner, 2) == runs
+            assert isinstance(restored.leave(owner, b"p" * 16, b"more", 2), Left)
