@@ -195,19 +195,15 @@ class MailboxService:
             return self._slow_down(wait)
         owner, now = Owner(request.username, request.key), int(self._wall())
 
-        def leave() -> tuple[Left | Reason, int]:
-            left = boxes.leave(owner, request.permit, request.sealed, now)
-            return left, boxes.waiting(owner, now) if isinstance(left, Left) else 0
-
-        def answer(done: tuple[Left | Reason, int]) -> Message:
-            left, waiting = done
+        def answer(left: Left | Reason) -> Message:
             if not isinstance(left, Left):
                 self._refusals["mailbox"] += 1
                 return BoxLeaveResult(Outcome.FAIL, left)
-            self._tell(owner, waiting)
+            self._tell(owner, left.waiting)
             return BoxLeaveResult(Outcome.OK, run=left.run, until=left.until)
 
-        return BlockingJob(leave, answer, Rank.QUICK)
+        job = partial(boxes.leave, owner, request.permit, request.sealed, now)
+        return BlockingJob(job, answer, Rank.QUICK)
 
     def _has(self, client_session: ClientSession, request: BoxHas) -> Message | BlockingJob:
         if self.boxes is None:

@@ -22,6 +22,21 @@ _COUNTED_FOR: Final = 60
 """Seconds for which the sum over all boxes holds: to count them takes long."""
 
 
+_MINE: Final = "username = ? AND key = ?"
+_HAS_BOX: Final = f"SELECT 1 FROM box_pass WHERE {_MINE} LIMIT 1"  # noqa: S608
+_USED: Final = f"SELECT used_day, used_bytes FROM box_pass WHERE {_MINE} AND pass_hash = ?"  # noqa: S608
+_USE: Final = f"UPDATE box_pass SET used_day = ?, used_bytes = ? WHERE {_MINE} AND pass_hash = ?"  # noqa: S608
+_HELD: Final = (
+    "SELECT COUNT(*), COALESCE(SUM(size), 0),"  # noqa: S608
+    f" COALESCE(SUM(CASE WHEN pass_hash = ? THEN 1 ELSE 0 END), 0) FROM box_run WHERE {_MINE}"
+)
+_LEAVE: Final = (
+    "INSERT INTO box_run (id, username, key, size, sealed, pass_hash, left_at, until)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_STATEMENTS: Final = (_HAS_BOX, _USED, _USE, _HELD, _LEAVE)
+
+
 class Owner(NamedTuple):
     """The owner of a box: a user, and one of the keys that the user has had."""
 
@@ -45,10 +60,11 @@ class Quotas:
 
 
 class Left(NamedTuple):
-    """A run that was left: its id, and until when it is kept."""
+    """A run that was left: its id, until when it is kept, and how many runs the box has now."""
 
     run: bytes
     until: int
+    waiting: int
 
 
 class BoxUse(NamedTuple):
@@ -66,6 +82,8 @@ class Mailboxes:
     def __init__(self, store: Store, quotas: Quotas) -> None:
         self._store = store
         self.quotas = quotas
+        # Ready SQL: to build it from the models takes longer than to run it.
+        self._sql = {sql: sql.replace("?", store.database.param) for sql in _STATEMENTS}
         self._total = 0
         self._total_at: int | None = None
 
@@ -172,26 +190,22 @@ class Mailboxes:
 
     def leave(self, owner: Owner, permit: bytes, sealed: bytes, now: int) -> Left | Reason:
         """Keep a run for the owner; NO_BOX, BAD_PASS or FULL."""
+        pass_hash, size, today = hashlib.sha256(permit).digest(), len(sealed), now // _DAY
+        scope = (*owner, pass_hash)
         with self._store.transaction():
             reason = self._why_not(owner, permit)
             if reason is not None:
                 return reason
-            pass_hash = hashlib.sha256(permit).digest()
-            if self._is_full(owner, pass_hash, len(sealed), now):
+            ((used_day, used),) = self._store.rows(self._sql[_USED], scope)
+            used = size + (used if used_day == today else 0)
+            ((runs, held, of_pass),) = self._store.rows(self._sql[_HELD], (pass_hash, *owner))
+            if self._is_full(now, size, used, int(runs), int(held), int(of_pass)):
                 return Reason.FULL
-            self._count_bytes(owner, pass_hash, len(sealed), now)
-            self._total += len(sealed)
-            left = Left(secrets.token_bytes(ID_BYTES), now + self.quotas.days * _DAY)
-            BoxRun.insert(
-                id=left.run,
-                username=owner.username,
-                key=owner.key,
-                size=len(sealed),
-                sealed=sealed,
-                pass_hash=pass_hash,
-                left_at=now,
-                until=left.until,
-            ).execute(self._store.database)
+            self._store.rows(self._sql[_USE], (today, used, *scope))
+            left = Left(secrets.token_bytes(ID_BYTES), now + self.quotas.days * _DAY, int(runs) + 1)
+            run = (left.run, *owner, size, sealed, pass_hash, now, left.until)
+            self._store.rows(self._sql[_LEAVE], run)
+        self._total += size
         return left
 
     def listed(self, owner: Owner, after: bytes, now: int) -> list[tuple[bytes, int]]:
@@ -264,57 +278,36 @@ class Mailboxes:
 
     def _why_not(self, owner: Owner, permit: bytes) -> Reason | None:
         """Return why the holder of a pass may not use a box; None if it may."""
-        query = BoxPass.select(BoxPass.pass_hash).where(self._of(BoxPass, owner)).tuples()
-        hashes = {bytes(pass_hash) for (pass_hash,) in query.execute(self._store.database)}
-        if not hashes:
-            return Reason.NO_BOX
-        return None if hashlib.sha256(permit).digest() in hashes else Reason.BAD_PASS
+        pass_hash = hashlib.sha256(permit).digest()
+        if self._store.rows(self._sql[_USED], (*owner, pass_hash)):
+            return None
+        return Reason.BAD_PASS if self._store.rows(self._sql[_HAS_BOX], owner) else Reason.NO_BOX
 
-    def _is_full(self, owner: Owner, pass_hash: bytes, size: int, now: int) -> bool:
-        """Return whether a further run of that size would exceed a quota."""
-        quotas, ours = self.quotas, self._of(BoxRun, owner)
-        of_pass = ours & (BoxRun.pass_hash == pass_hash)
-        runs, held = self._sums(ours)
-        pass_runs, _ = self._sums(of_pass)
+    def _is_full(self, now: int, size: int, used: int, runs: int, held: int, of_pass: int) -> bool:
+        """Return whether a further run of that size would exceed a quota.
+
+        `used` is what the pass has left today, with it; `runs` and `held` bytes are in the box,
+        `of_pass` runs by the same pass.
+        """
+        quotas = self.quotas
         total = self._in_all(now) if quotas.total_bytes else 0
-        used = self._used_today(owner, pass_hash, now)
         return any(
             limit and value > limit
             for value, limit in (
                 (total + size, quotas.total_bytes),
                 (held + size, quotas.box_bytes),
                 (runs + 1, quotas.box_runs),
-                (used + size, quotas.pass_bytes_per_day),
-                (pass_runs + 1, quotas.pass_runs),
+                (used, quotas.pass_bytes_per_day),
+                (of_pass + 1, quotas.pass_runs),
             )
         )
 
     def _in_all(self, now: int) -> int:
         """Return the bytes in all boxes: counted once a minute, and what was left here since."""
         if self._total_at is None or not 0 <= now - self._total_at < _COUNTED_FOR:
-            _, self._total = self._sums(BoxRun.size >= 0)
-            self._total_at = now
+            ((total,),) = self._store.rows("SELECT COALESCE(SUM(size), 0) FROM box_run")
+            self._total, self._total_at = int(total), now
         return self._total
-
-    def _sums(self, wanted: Any) -> tuple[int, int]:
-        """Return how many runs there are and how many bytes they have."""
-        query = BoxRun.select(peewee.fn.COUNT(BoxRun.n), peewee.fn.SUM(BoxRun.size)).where(wanted)
-        ((runs, held),) = query.tuples().execute(self._store.database)
-        return int(runs), int(held or 0)
-
-    def _used_today(self, owner: Owner, pass_hash: bytes, now: int) -> int:
-        query = BoxPass.select(BoxPass.used_bytes).where(
-            self._of(BoxPass, owner)
-            & (BoxPass.pass_hash == pass_hash)
-            & (BoxPass.used_day == now // _DAY)
-        )
-        return sum(used for (used,) in query.tuples().execute(self._store.database))
-
-    def _count_bytes(self, owner: Owner, pass_hash: bytes, size: int, now: int) -> None:
-        used = self._used_today(owner, pass_hash, now)
-        BoxPass.update(used_day=now // _DAY, used_bytes=used + size).where(
-            self._of(BoxPass, owner) & (BoxPass.pass_hash == pass_hash)
-        ).execute(self._store.database)
 
     def _of(self, model: Any, owner: Owner) -> Any:
         return (model.username == owner.username) & (model.key == owner.key)

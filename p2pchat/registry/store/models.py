@@ -201,7 +201,10 @@ class BoxRun(peewee.Model):
         """Found by owner."""
 
         table_name = "box_run"
-        indexes = ((("username", "key", "n"), False),)
+        indexes = (
+            (("username", "key", "n"), False),
+            (("username", "key", "pass_hash", "size"), False),  # for quotas, without the runs
+        )
 
 
 MAILBOX_TABLES = (BoxPrekey, BoxPass, BoxRun)
