@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from p2pchat.errors import RemoteProtocolError, StorageError, UsageError
+from p2pchat.peer.mailbox.runs import Lines, Verdict, judge, split
 from p2pchat.peer.store.lines import NewLine, Progress, Rebased, check_text, new_uid
 from p2pchat.protocol.client.lines import KeptLine
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.original import MAX_TEXT_BYTES
 from p2pchat.protocol.positions import add_to_sum
+from p2pchat.protocol.sealed import Position
 from p2pchat.protocol.talk import MAX_JUMP, MAX_NUMBER, Ack, ChatText, Skip, Sync
 from p2pchat.protocol.text import printable
 from p2pchat.wall_clock import now_ms
@@ -200,6 +202,34 @@ class ChatSession:
         except StorageError as error:
             self._listener.on_not_kept(error, ())
 
+    @property
+    def position(self) -> Position:
+        """Our position in the contact's lines."""
+        return Position(self._progress.last_in, self._progress.in_sum)
+
+    def runs(self) -> list[Lines]:
+        """Return all waiting lines in runs, for a mailbox."""
+        self.flush()
+        ours = self._progress
+        waiting = self._thread.waiting(ours.acked, self._thread.queued)
+        return list(split(Position(ours.acked, ours.acked_sum), waiting))
+
+    def take_run(self, theirs: Position, after: Position, lines: Sequence[ChatText]) -> Verdict:
+        """Take what is new in a run of our mailbox, each only once, while there is no link.
+
+        `theirs`: the contact's position in our lines; an old one would be believed again. Raise
+        RemoteProtocolError if it breaks the rules, and StorageError.
+        """
+        self.flush()
+        self._believe(theirs.number, theirs.sum)
+        verdict, new = judge(self.position, after, lines)
+        for line in new:
+            self._next = self._next._replace(last_in=line.seq - 1)  # the numbers given up between
+            self._take(line)
+        self._ack_due = False
+        self.flush()
+        return Verdict.NOT_KEPT if new and self._progress.last_in < new[-1].seq else verdict
+
     def go_on(self) -> None:
         """Send more lines: the link has room again."""
         if self._synced:
@@ -289,17 +319,21 @@ class ChatSession:
         if self._synced:
             raise RemoteProtocolError("SYNC came twice")
         self.flush()
+        self._believe(number, total)
+        self._unacknowledged.clear()
+        self._sent = number
+        self._synced = True
+
+    def _believe(self, number: int, total: str) -> None:
+        """Handle the contact's position, by whatever way it came."""
         ours = self._progress
         if number > min(ours.last_out + MAX_JUMP, MAX_NUMBER - self._thread.queued):
-            raise RemoteProtocolError("SYNC contains an implausible number")
+            raise RemoteProtocolError("the contact's position is implausible")
         taken = self._thread.waiting_up_to(number)
         if ours.acked <= number <= ours.last_out and total == add_to_sum(ours.acked_sum, taken):
             self._next = ours._replace(acked=number, acked_sum=total)
         else:
             self._rebase(number, total)
-        self._unacknowledged.clear()
-        self._sent = number
-        self._synced = True
 
     def _rebase(self, number: int, total: str) -> None:
         rebased = self._thread.rebase(self._progress, number, total)
