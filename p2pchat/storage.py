@@ -97,7 +97,7 @@ class Store:
 
     def many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         """Run a statement once for each row of parameters; within a transaction."""
-        self.database.connection().executemany(sql, rows)  # type: ignore[no-untyped-call]
+        self.database.cursor().executemany(sql, rows)  # type: ignore[no-untyped-call]
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

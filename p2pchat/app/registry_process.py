@@ -127,9 +127,7 @@ class RunningRegistry:
             directory = self._shared.cluster
         else:
             directory = MemoryDirectory(accounts.standings(), self._lists)
-        boxes = (
-            Mailboxes(self._store, self._mailbox.quotas(limits)) if self._mailbox.bytes else None
-        )
+        boxes = Mailboxes(self._store, self._mailbox.quotas(limits))
         self._service = service = Service(
             accounts,
             directory,
@@ -138,10 +136,9 @@ class RunningRegistry:
             hello_interval,
             limits,
             registration,
-            boxes=boxes,
+            boxes=boxes if self._mailbox.bytes else None,
         )
-        if boxes is not None:
-            self._sweep(boxes)
+        self._sweep(boxes)  # also what is left of earlier mailboxes
         if self._shared is not None:
             self._shared.cluster.on_log_out = service.log_out
             self._shared.cluster.on_box_news = service.mailbox.tell_here

@@ -29,9 +29,6 @@ MOST_PASSES: Final = 500
 MOST_IDS: Final = 200
 """Of one message; of a box; of one message."""
 
-MAX_SEALED_BYTES: Final = 76 * 1024
-"""Of one sealed run: the largest padded size and what encryption adds."""
-
 
 class BoxKeys(Request, frozen=True):
     """Add prekeys and passes to our box; `passes` are the SHA-256 of each.

@@ -1,5 +1,6 @@
 """Prekeys of a mailbox, and what a login tells of the box; see `mailbox` for the messages."""
 
+import re
 from typing import Annotated, Final
 
 import msgspec
@@ -13,7 +14,10 @@ MOST_PREKEYS: Final = 100
 
 _MOST_PUBLIC_BYTES: Final = 2048
 _SIGNATURE_BYTES: Final = 64
-_LONGEST_KEM: Final = 32
+_KEM: Final = re.compile(r"[A-Z0-9_]{1,32}")
+
+LONGEST_LIFE_S: Final = 60 * 24 * 3600
+"""Of a prekey: an owner who is away for longer is not left anything more."""
 
 Timestamp = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=2**32)]
@@ -36,7 +40,7 @@ class Prekey(msgspec.Struct, frozen=True, omit_defaults=True):
     def __post_init__(self) -> None:
         check_size(self.number, NUMBER_BYTES, "the number of a prekey")
         check_size(self.signature, _SIGNATURE_BYTES, "the signature of a prekey")
-        if not 0 < len(self.kem) <= _LONGEST_KEM or not self.kem.isascii():
+        if not _KEM.fullmatch(self.kem):
             raise ValueError("the KEM of a prekey has no valid name")
         if not 0 < len(self.public) <= _MOST_PUBLIC_BYTES:
             raise ValueError("a prekey is too long")

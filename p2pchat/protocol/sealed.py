@@ -17,10 +17,15 @@ from p2pchat.protocol.talk import ChatText
 PADDED: Final = (512, 2048, 8192, 32768, 73728)
 """The sizes of runs before they are encrypted, in bytes; a line of 64 KiB fits."""
 
+_OVERHEADS: Final = (32 + 16, 1120 + 16)
+"""Bytes that encryption adds: the encapsulated key of X25519, or of MLKEM768_X25519, and a tag."""
+
+SEALED_SIZES: Final = frozenset(size + more for size in PADDED for more in _OVERHEADS)
+"""The sizes of sealed runs; no others are kept."""
+
 MOST_LINES: Final = 1000
 
 _LENGTH_BYTES: Final = 4
-_SIGNATURE_BYTES: Final = 64
 _PASS_BYTES: Final = 16
 
 
@@ -60,7 +65,7 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `sender` and `key` are the sender's name and identity key. `after` is the position before the
     first line. `ack` is the sender's own position in the receiver's lines. `permit` is a pass to
-    the sender's box, for the answer. `signature` is of `statement`.
+    the sender's box, for the answer. Unknown fields are ignored.
     """
 
     sender: str
@@ -69,7 +74,6 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     ack: Position
     lines: tuple[ChatText, ...] = ()
     permit: bytes = b""
-    signature: bytes = b""
 
     def __post_init__(self) -> None:
         check_name(self.sender)
@@ -78,21 +82,26 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
             raise ValueError(f"a run has at most {MOST_LINES} lines")
         if len(self.permit) not in {0, _PASS_BYTES}:
             raise ValueError(f"a pass has {_PASS_BYTES} bytes")
-        if len(self.signature) not in {0, _SIGNATURE_BYTES}:
-            raise ValueError(f"a signature has {_SIGNATURE_BYTES} bytes")
         for before, line in zip(self.lines, self.lines[1:], strict=False):
             if line.seq <= before.seq:
                 raise ValueError("the lines of a run are out of order")
         if self.lines and self.lines[0].seq <= self.after.number:
             raise ValueError("a run begins before its own position")
 
-    def statement(self, box: Box) -> bytes:
-        """Return what the sender's identity key signs.
 
-        It covers the receiver's key, so that the receiver cannot seal the run on to another user.
-        """
-        unsigned = msgspec.structs.replace(self, signature=b"")
-        return b"p2pchat run 1\0" + msgspec.msgpack.encode((box, unsigned))
+class Signed(msgspec.Struct, frozen=True, array_like=True):
+    """The bytes of a run, as its sender has encoded and signed them; see `run_statement`."""
+
+    run: bytes
+    signature: bytes
+
+
+def run_statement(box: Box, run: bytes) -> bytes:
+    """Return what the sender's identity key signs: the bytes of the run, for that box.
+
+    It covers the receiver's key, so that the receiver cannot seal the run on to another user.
+    """
+    return b"p2pchat run 1\0" + msgspec.msgpack.encode(box) + run
 
 
 def prekey_statement(
@@ -111,9 +120,14 @@ def prekey_statement(
     return b"p2pchat prekey 1\0" + msgspec.msgpack.encode(said)
 
 
-def write_run(run: Run) -> bytes:
-    """Return the padded bytes of a run. Raise ValueError if it is too long."""
-    data = msgspec.msgpack.encode(run)
+def encode_run(run: Run) -> bytes:
+    """Return the bytes of a run, to be signed."""
+    return msgspec.msgpack.encode(run)
+
+
+def write_signed(signed: Signed) -> bytes:
+    """Return the padded bytes of a signed run. Raise ValueError if it is too long."""
+    data = msgspec.msgpack.encode(signed)
     whole = _LENGTH_BYTES + len(data)
     size = next((size for size in PADDED if size >= whole), None)
     if size is None:
@@ -121,13 +135,14 @@ def write_run(run: Run) -> bytes:
     return len(data).to_bytes(_LENGTH_BYTES, "big") + data + bytes(size - whole)
 
 
-def read_run(padded: bytes) -> Run:
-    """Return the run in decrypted bytes. Raise RemoteProtocolError if there is none."""
+def read_signed(padded: bytes) -> tuple[Signed, Run]:
+    """Return the signed bytes in decrypted ones, and the run. Raise RemoteProtocolError."""
     length = int.from_bytes(padded[:_LENGTH_BYTES], "big")
     data = padded[_LENGTH_BYTES : _LENGTH_BYTES + length]
     if len(padded) not in PADDED or len(data) != length:
         raise RemoteProtocolError("a sealed run has a wrong size")
     try:
-        return msgspec.msgpack.decode(data, type=Run)
+        signed = msgspec.msgpack.decode(data, type=Signed)
+        return signed, msgspec.msgpack.decode(signed.run, type=Run)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise RemoteProtocolError(f"a sealed run is invalid: {error}") from None

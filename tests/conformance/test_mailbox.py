@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.programs import Serve, running
 
 PASS = base64.b64encode(b"p" * 16).decode()
 PASS_HASH = base64.b64encode(hashlib.sha256(b"p" * 16).digest()).decode()
-RUN = base64.b64encode(b"sealed" * 100).decode()
+RUN = base64.b64encode(b"x" * (512 + 48)).decode()
 CAN = ["meet", "mailbox"]
 
 
@@ -38,7 +39,7 @@ def prekey(**fields: Any) -> dict[str, Any]:
         "number": base64.b64encode(os.urandom(8)).decode(),
         "kem": "X25519",
         "public": base64.b64encode(b"u" * 32).decode(),
-        "expires_at": 4_000_000_000,
+        "expires_at": int(time.time()) + 28 * 86400,
         "signature": base64.b64encode(b"s" * 64).decode(),
         "one_time": True,
         **fields,
@@ -82,7 +83,7 @@ def test_run_from_leaving_to_taking(registry: Serve, alice: Secure, bob: Owner) 
     assert left["outcome"] == "OK"
     assert len(base64.b64decode(left["run"])) == 16
     assert bob.hear() == ("BOX_NEWS", '{"waiting":1}')
-    assert bob.tell("BOX_LIST")[1] == {"runs": [[left["run"], 600]]}
+    assert bob.tell("BOX_LIST")[1] == {"runs": [[left["run"], 560]]}
     assert bob.tell("BOX_GET", run=left["run"])[1] == {"sealed": RUN}
     assert alice.tell("BOX_HAS", runs=[left["run"]])[1] == {"runs": [left["run"]]}
     assert alice.tell("BOX_LIST")[1] == {}
@@ -144,10 +145,10 @@ def test_who_may_not_leave(alice: Secure, bob: Owner, name: str) -> None:
         refused = alice.tell(command, **bob.box(permit=wrong), **more)[1]
         assert refused == {"outcome": "FAIL", "reason": "BAD_PASS"}
         refused = alice.tell(command, **bob.box(username=f"{name}-a"), **more)[1]
-        assert refused == {"outcome": "FAIL", "reason": "NO_BOX"}
+        assert refused == {"outcome": "FAIL", "reason": "BAD_PASS"}
     bob.hear()
     bob.tell("BOX_KEYS", passes=[])
-    assert leave(alice, bob)["reason"] == "NO_BOX"
+    assert leave(alice, bob)["reason"] == "BAD_PASS"
 
 
 def test_full_box(alice: Secure, bob: Owner) -> None:
@@ -155,13 +156,14 @@ def test_full_box(alice: Secure, bob: Owner) -> None:
     for _ in range(3):
         assert leave(alice, bob)["outcome"] == "OK"
     assert leave(alice, bob) == {"outcome": "FAIL", "reason": "FULL"}
-    big = base64.b64encode(bytes(76 * 1024 + 1)).decode()
-    assert leave(alice, bob, big) == {"outcome": "FAIL", "reason": "TOO_BIG"}
+    for size in (0, 1, 559, 76 * 1024):
+        odd = base64.b64encode(bytes(size)).decode()
+        assert leave(alice, bob, odd) == {"outcome": "FAIL", "reason": "TOO_BIG"}
 
 
 def test_largest_run_passes(alice: Secure, bob: Owner) -> None:
     """A frame of that size is below what a connection buffers."""
-    largest = base64.b64encode(os.urandom(76 * 1024)).decode()
+    largest = base64.b64encode(os.urandom(73728 + 1136)).decode()
     run = leave(alice, bob, largest)["run"]
     bob.hear()
     assert bob.tell("BOX_GET", run=run)[1] == {"sealed": largest}
@@ -182,6 +184,7 @@ def test_asking_without_end(alice: Secure, bob: Owner) -> None:
         ("BOX_KEYS", {"prekeys": [prekey()] * 25}),
         ("BOX_KEYS", {"prekeys": [prekey(number="AAAA")]}),
         ("BOX_KEYS", {"prekeys": [prekey(kem="")]}),
+        ("BOX_KEYS", {"prekeys": [prekey(kem="X\0")]}),
         ("BOX_KEYS", {"prekeys": [prekey(expires_at=-1)]}),
         ("BOX_KEYS", {"passes": [PASS]}),
         ("BOX_KEYS", {"passes": [PASS_HASH] * 501}),
@@ -198,6 +201,14 @@ def test_invalid_requests_close_the_connection(
     alice.say(command, json.dumps({**bob.box(), **fields}))
     assert alice.closed_by_remote()
     assert bob.tell("BOX_LIST")[1] == {}
+
+
+def test_owner_who_changes_the_box_without_end(bob: Owner) -> None:
+    """Twenty times a minute; prekeys for more than 60 days are refused."""
+    late = prekey(expires_at=int(time.time()) + 90 * 86400)
+    assert bob.tell("BOX_KEYS", prekeys=[late])[1]["outcome"] == "FAIL"
+    answers = [bob.tell("BOX_KEYS", prekeys=[])[0] for _ in range(19)]
+    assert (answers[-2], answers[-1]) == ("BOX_KEYS_RESP", "SLOW_DOWN")
 
 
 @pytest.mark.parametrize("command", ["BOX_LIST", "BOX_KEY", "BOX_LEAVE", "BOX_KEYS"])

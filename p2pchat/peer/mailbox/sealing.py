@@ -19,12 +19,21 @@ from cryptography.hazmat.primitives.hpke import (
     MLKEM768X25519PublicKey,
     Suite,
 )
-from msgspec.structs import replace
 
 from p2pchat.errors import NotTrusted, RemoteProtocolError
 from p2pchat.peer.store.identity import Identity
-from p2pchat.protocol.prekeys import NUMBER_BYTES, Prekey
-from p2pchat.protocol.sealed import Box, Run, prekey_statement, read_run, write_run
+from p2pchat.protocol.prekeys import LONGEST_LIFE_S, NUMBER_BYTES, Prekey
+from p2pchat.protocol.proofs import MAX_CLOCK_SKEW_S
+from p2pchat.protocol.sealed import (
+    Box,
+    Run,
+    Signed,
+    encode_run,
+    prekey_statement,
+    read_signed,
+    run_statement,
+    write_signed,
+)
 
 HYBRID: Final = "MLKEM768_X25519"
 """X25519 and the post-quantum ML-KEM-768: whoever stores a run now cannot open it later either."""
@@ -90,10 +99,11 @@ def new_prekey(
     return Prekey(private.number, kem, public, expires_at, signature, one_time), private
 
 
-def check_prekey(prekey: Prekey, registry: bytes, username: str, key: bytes) -> Box:
-    """Return the box of a user's key for runs to this prekey.
+def check_prekey(prekey: Prekey, registry: bytes, username: str, key: bytes, now: float) -> Box:
+    """Return the box of a user's key for runs to this prekey, at the time `now`.
 
-    Raise NotTrusted if that key has not signed the prekey: the registry has put in another one.
+    Raise NotTrusted if that key has not signed the prekey, as the registry has put in another one,
+    or it has expired, as the registry keeps giving an old one.
     """
     statement = prekey_statement(
         registry,
@@ -105,9 +115,10 @@ def check_prekey(prekey: Prekey, registry: bytes, username: str, key: bytes) -> 
         prekey.expires_at,
         one_time=prekey.one_time,
     )
-    if not _is_signed(statement, prekey.signature, key):
+    is_current = now < prekey.expires_at < now + LONGEST_LIFE_S + MAX_CLOCK_SKEW_S
+    if not (is_current and _is_signed(statement, prekey.signature, key)):
         raise NotTrusted(
-            f"the registry gives a prekey of {username} that {username}'s key has not signed",
+            f"the registry gives a prekey of {username} that is not {username}'s, or is too old",
             likely="the registry is broken or lying; nothing was left there",
             advice="tell its operator",
         )
@@ -117,13 +128,15 @@ def check_prekey(prekey: Prekey, registry: bytes, username: str, key: bytes) -> 
 def seal(run: Run, identity: Identity, box: Box, prekey: Prekey) -> bytes:
     """Return a run, signed by us and encrypted to a prekey that was checked.
 
-    Raise NoKem if this machine lacks the prekey's KEM; ValueError if the run is too long.
+    Raise NoKem if this machine lacks the prekey's KEM, or nothing can be sealed to it; ValueError
+    if the run is too long.
     """
-    signed = replace(run, signature=identity.sign(run.statement(box)))
+    data = encode_run(run)
+    padded = write_signed(Signed(data, identity.sign(run_statement(box, data))))
     try:
         public = _public(prekey.kem, prekey.public)
-        return _SUITES[prekey.kem].encrypt(write_run(signed), public, box.info)
-    except (KeyError, UnsupportedAlgorithm):
+        return _SUITES[prekey.kem].encrypt(padded, public, box.info)
+    except (KeyError, UnsupportedAlgorithm, ValueError):  # ValueError: a point of small order
         raise NoKem(prekey.kem) from None
 
 
@@ -131,14 +144,15 @@ def open_run(sealed: bytes, box: Box, private: PrivatePrekey) -> Run:
     """Return the run that was sealed to our prekey; its signature is that of its `key`.
 
     Whose key that is must be checked by the caller. Raise RemoteProtocolError if it was not sealed
-    to this prekey and box, or the signature is wrong.
+    to this prekey and box, or the signature is wrong; NoKem if this machine lacks the KEM, so that
+    another one may still open it.
     """
+    key = _private(private.kem, private.seed)
     try:
-        key = _private(private.kem, private.seed)
-        run = read_run(_SUITES[private.kem].decrypt(sealed, key, box.info))
-    except (InvalidTag, ValueError, NoKem):
+        signed, run = read_signed(_SUITES[private.kem].decrypt(sealed, key, box.info))
+    except (InvalidTag, ValueError):
         raise RemoteProtocolError("a sealed run cannot be opened with this prekey") from None
-    if not _is_signed(run.statement(box), run.signature, run.key):
+    if not _is_signed(run_statement(box, signed.run), signed.signature, run.key):
         raise RemoteProtocolError("a sealed run is not signed by its sender")
     return run
 

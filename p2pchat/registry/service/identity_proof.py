@@ -12,7 +12,7 @@ from p2pchat.protocol.proofs import MAX_CLOCK_SKEW_S, login_statement
 from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.pending import BlockingJob
 
-_UNPROVEN: Final = object()
+UNPROVEN: Final = object()
 
 
 def why_unproven(
@@ -46,10 +46,10 @@ def once_proven(
 
     def check_then_do() -> Any:
         if not is_signed_by_identity(statement, request.proof, key):
-            return _UNPROVEN
+            return UNPROVEN
         return work.job()
 
     def answer(result: Any) -> Message:
-        return refusal if result is _UNPROVEN else work.then(result)
+        return refusal if result is UNPROVEN else work.then(result)
 
     return work._replace(job=check_then_do, then=answer)

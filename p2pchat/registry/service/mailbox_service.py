@@ -14,7 +14,6 @@ from p2pchat.errors import StorageError
 from p2pchat.net.rate_limit import RateLimit
 from p2pchat.protocol.mailbox import (
     CAN_MAILBOX,
-    MAX_SEALED_BYTES,
     BoxDone,
     BoxDoneResult,
     BoxGet,
@@ -43,13 +42,16 @@ from p2pchat.protocol.messages import (
     RegisterResult,
     SlowDown,
 )
-from p2pchat.protocol.prekeys import MailboxGrant, Prekey
+from p2pchat.protocol.prekeys import LONGEST_LIFE_S, MailboxGrant, Prekey
+from p2pchat.protocol.sealed import SEALED_SIZES
 from p2pchat.registry.service.client_session import ClientSession
 from p2pchat.registry.service.counters import Counters
 from p2pchat.registry.service.directory import Directory
+from p2pchat.registry.service.identity_proof import UNPROVEN
 from p2pchat.registry.service.limits import Limits, Rank
 from p2pchat.registry.service.pending import BlockingJob
 from p2pchat.registry.service.presence import PresenceTable
+from p2pchat.registry.store.accounts import Creation
 from p2pchat.registry.store.mailboxes import Left, Mailboxes, Owner, Quotas
 
 _KEYS_PER_MINUTE: Final = 10
@@ -57,7 +59,9 @@ _RUNS_PER_MINUTE: Final = 30
 """Of one pass: what is asked for, and what is left."""
 
 _QUESTIONS_PER_MINUTE: Final = 10
-"""Of one user: which runs are still there."""
+_CHANGES_PER_MINUTE: Final = 20
+_ASKS_PER_MINUTE: Final = 600
+"""Of one user: which runs are still there; changes of the own box; requests about others' boxes."""
 
 
 class MailboxSettings(NamedTuple):
@@ -99,6 +103,8 @@ class MailboxService:
         self._keys = RateLimit.per_minute(_KEYS_PER_MINUTE)
         self._runs = RateLimit.per_minute(_RUNS_PER_MINUTE)
         self._questions = RateLimit.per_minute(_QUESTIONS_PER_MINUTE)
+        self._changes = RateLimit.per_minute(_CHANGES_PER_MINUTE)
+        self._asks = RateLimit.per_minute(_ASKS_PER_MINUTE)
         self._registry_id: bytes | None = None
         self.handlers: dict[
             type[Message], Callable[[ClientSession, Any], Message | BlockingJob]
@@ -125,9 +131,14 @@ class MailboxService:
 
         def both() -> tuple[Any, MailboxGrant | None]:
             result = login.job()
+            if result in {None, UNPROVEN, Creation.NAME_TAKEN, Creation.BAD_INVITE}:
+                return (
+                    result,
+                    None,
+                )  # a refused login tells nothing of the box, not even by its time
             try:
                 return result, self._grant(boxes, owner)
-            except StorageError:
+            except (StorageError, ValueError):
                 return result, None  # the login does not depend on it
 
         def answer(done: tuple[Any, MailboxGrant | None]) -> Message:
@@ -154,6 +165,11 @@ class MailboxService:
         owner = _owner(client_session)
         if self.boxes is None or owner is None:
             return BoxKeysResult(Outcome.FAIL, Reason.NO_BOX)
+        if wait := self._changes.take(owner.username, self._now()):
+            return self._slow_down(wait)
+        latest = int(self._wall()) + LONGEST_LIFE_S
+        if any(prekey.expires_at > latest for prekey in request.prekeys):
+            return BoxKeysResult(Outcome.FAIL, Reason.TOO_BIG)
         job = partial(
             self.boxes.publish,
             owner,
@@ -168,11 +184,13 @@ class MailboxService:
                 return BoxKeysResult(Outcome.OK)
             return BoxKeysResult(Outcome.FAIL, Reason.FULL)
 
-        return BlockingJob(job, answer, Rank.QUICK)
+        return BlockingJob(job, answer, Rank.KNOWN)
 
-    def _take_prekey(self, _: ClientSession, request: BoxKey) -> Message | BlockingJob:
+    def _take_prekey(self, client_session: ClientSession, request: BoxKey) -> Message | BlockingJob:
         if self.boxes is None:
             return BoxKeyResult(Outcome.FAIL, Reason.NO_BOX)
+        if wait := self._asks.take(client_session.username, self._now()):
+            return self._slow_down(wait)
         if wait := self._keys.take((request.username, request.permit), self._now()):
             return self._slow_down(wait)
         owner = Owner(request.username, request.key)
@@ -185,11 +203,13 @@ class MailboxService:
         job = partial(self.boxes.take_prekey, owner, request.permit, int(self._wall()))
         return BlockingJob(job, answer, Rank.QUICK)
 
-    def _leave(self, _: ClientSession, request: BoxLeave) -> Message | BlockingJob:
+    def _leave(self, client_session: ClientSession, request: BoxLeave) -> Message | BlockingJob:
         boxes = self.boxes
         if boxes is None:
             return BoxLeaveResult(Outcome.FAIL, Reason.NO_BOX)
-        if len(request.sealed) > MAX_SEALED_BYTES:
+        if wait := self._asks.take(client_session.username, self._now()):
+            return self._slow_down(wait)
+        if len(request.sealed) not in SEALED_SIZES:
             return BoxLeaveResult(Outcome.FAIL, Reason.TOO_BIG)
         if wait := self._runs.take((request.username, request.permit), self._now()):
             return self._slow_down(wait)

@@ -8,14 +8,14 @@ from p2pchat.registry.store.stores import open_file
 KEPT_BESIDE = ("registry-cert.pem", "registry-key.pem")
 
 
-_OF_MAILBOXES = ("box_run",)
+_OF_MAILBOXES = ("box_run", "box_prekey", "box_pass")
 
 
 def back_up(database: Path, to: Path, *, mailboxes: bool = False) -> None:
     """Write a tar archive of the database and the key; the registry may be running.
 
-    What waits in mailboxes is left out unless `mailboxes`: the senders keep it. See
-    `write_archive`. Raise StorageError.
+    Mailboxes are left out unless `mailboxes`: senders keep what waits there, and owners make new
+    prekeys, none of which may be given twice. See `write_archive`. Raise StorageError.
     """
     store = open_file(database)
     try:

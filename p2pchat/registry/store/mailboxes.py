@@ -18,23 +18,33 @@ from p2pchat.registry.store.models import MAILBOX_TABLES, BoxPass, BoxPrekey, Bo
 from p2pchat.storage import Store
 
 _DAY: Final = 86400
+_AT_ONCE: Final = 500
 _COUNTED_FOR: Final = 60
 """Seconds for which the sum over all boxes holds: to count them takes long."""
 
 
 _MINE: Final = "username = ? AND key = ?"
-_HAS_BOX: Final = f"SELECT 1 FROM box_pass WHERE {_MINE} LIMIT 1"  # noqa: S608
+_LOCK: Final = "UPDATE account SET username = username WHERE username = ?"
+"""Makes changes of one user's boxes wait for each other, also those of other nodes."""
+_ADD_PREKEY: Final = (
+    "INSERT INTO box_prekey (username, key, number, kem, public, signature, one_time, expires_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_ADD_PERMIT: Final = (  # SQL
+    "INSERT INTO box_pass (username, key, pass_hash, used_day, used_bytes)"
+    " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
 _USED: Final = f"SELECT used_day, used_bytes FROM box_pass WHERE {_MINE} AND pass_hash = ?"  # noqa: S608
 _USE: Final = f"UPDATE box_pass SET used_day = ?, used_bytes = ? WHERE {_MINE} AND pass_hash = ?"  # noqa: S608
 _HELD: Final = (
-    "SELECT COUNT(*), COALESCE(SUM(size), 0),"  # noqa: S608
-    f" COALESCE(SUM(CASE WHEN pass_hash = ? THEN 1 ELSE 0 END), 0) FROM box_run WHERE {_MINE}"
+    "SELECT COUNT(*), COALESCE(SUM(size), 0),"
+    " COALESCE(SUM(CASE WHEN pass_hash = ? THEN 1 ELSE 0 END), 0) FROM box_run WHERE username = ?"
 )
 _LEAVE: Final = (
     "INSERT INTO box_run (id, username, key, size, sealed, pass_hash, left_at, until)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_STATEMENTS: Final = (_HAS_BOX, _USED, _USE, _HELD, _LEAVE)
+_STATEMENTS: Final = (_LOCK, _ADD_PREKEY, _ADD_PERMIT, _USED, _USE, _HELD, _LEAVE)
 
 
 class Owner(NamedTuple):
@@ -97,8 +107,10 @@ class Mailboxes:
 
     def numbers(self, owner: Owner, now: int) -> list[bytes]:
         """Return the numbers of the owner's prekeys that have not expired."""
-        query = BoxPrekey.select(BoxPrekey.number).where(
-            self._of(BoxPrekey, owner) & (BoxPrekey.expires_at > now)
+        query = (
+            BoxPrekey.select(BoxPrekey.number)
+            .where(self._of(BoxPrekey, owner) & (BoxPrekey.expires_at > now))
+            .limit(MOST_PREKEYS)
         )
         return [bytes(number) for (number,) in self._rows(query)]
 
@@ -119,10 +131,14 @@ class Mailboxes:
     ) -> bool:
         """Add prekeys, and set the passes (None: leave them); return False if there are too many.
 
-        `replace`: forget all earlier prekeys.
+        `replace`: forget all earlier prekeys. Boxes of other keys of the user are closed.
         """
         database = self._store.database
         with self._store.transaction():
+            self._lock(owner)
+            for model in (BoxPrekey, BoxPass):
+                others = (model.username == owner.username) & (model.key != owner.key)
+                model.delete().where(others).execute(database)
             old = self._of(BoxPrekey, owner)
             if not replace:
                 old &= BoxPrekey.expires_at <= now
@@ -130,17 +146,12 @@ class Mailboxes:
             there = BoxPrekey.select().where(self._of(BoxPrekey, owner)).count(database)
             if there + len(prekeys) > MOST_PREKEYS:
                 return False
-            for prekey in prekeys:
-                BoxPrekey.insert(
-                    username=owner.username,
-                    key=owner.key,
-                    number=prekey.number,
-                    kem=prekey.kem,
-                    public=prekey.public,
-                    signature=prekey.signature,
-                    one_time=prekey.one_time,
-                    expires_at=prekey.expires_at,
-                ).on_conflict_ignore().execute(database)
+            rows = [
+                (*owner, p.number, p.kem, p.public, p.signature, p.one_time, p.expires_at)
+                for p in prekeys
+            ]
+            if rows:
+                self._store.many(self._sql[_ADD_PREKEY], rows)
             if passes is not None:
                 self._set_passes(owner, passes)
         return True
@@ -153,15 +164,14 @@ class Mailboxes:
         ended = [pass_hash for pass_hash in before if pass_hash not in set(passes)]
         if ended:
             BoxPass.delete().where(ours & BoxPass.pass_hash.in_(ended)).execute(database)
-        for pass_hash in set(passes) - before:
-            BoxPass.insert(username=owner.username, key=owner.key, pass_hash=pass_hash).execute(
-                database
-            )
+        new = [(*owner, pass_hash, 0, 0) for pass_hash in set(passes) - before]
+        if new:
+            self._store.many(self._sql[_ADD_PERMIT], new)
 
     def take_prekey(self, owner: Owner, permit: bytes, now: int) -> Prekey | Reason:
         """Return a prekey for the holder of a pass; a one-time one is given once.
 
-        NO_BOX, BAD_PASS, or NO_PREKEY if none is left.
+        BAD_PASS, or NO_PREKEY if none is left.
         """
         database = self._store.database
         with self._store.transaction():
@@ -189,16 +199,18 @@ class Mailboxes:
         return Reason.NO_PREKEY
 
     def leave(self, owner: Owner, permit: bytes, sealed: bytes, now: int) -> Left | Reason:
-        """Keep a run for the owner; NO_BOX, BAD_PASS or FULL."""
+        """Keep a run for the owner; BAD_PASS or FULL."""
         pass_hash, size, today = hashlib.sha256(permit).digest(), len(sealed), now // _DAY
         scope = (*owner, pass_hash)
         with self._store.transaction():
+            self._lock(owner)
             reason = self._why_not(owner, permit)
             if reason is not None:
                 return reason
             ((used_day, used),) = self._store.rows(self._sql[_USED], scope)
             used = size + (used if used_day == today else 0)
-            ((runs, held, of_pass),) = self._store.rows(self._sql[_HELD], (pass_hash, *owner))
+            sums = self._store.rows(self._sql[_HELD], (pass_hash, owner.username))
+            ((runs, held, of_pass),) = sums
             if self._is_full(now, size, used, int(runs), int(held), int(of_pass)):
                 return Reason.FULL
             self._store.rows(self._sql[_USE], (today, used, *scope))
@@ -212,7 +224,9 @@ class Mailboxes:
         """Return the ids and sizes of the owner's next runs, in the order of leaving."""
         wanted = self._of(BoxRun, owner) & (BoxRun.until > now)
         if after:
-            wanted &= BoxRun.n > BoxRun.select(BoxRun.n).where(BoxRun.id == after)
+            # If that run is gone, the list begins anew.
+            last = BoxRun.select(peewee.fn.COALESCE(peewee.fn.MAX(BoxRun.n), 0))
+            wanted &= BoxRun.n > last.where(BoxRun.id == after)
         query = BoxRun.select(BoxRun.id, BoxRun.size).where(wanted).order_by(BoxRun.n)
         return [(bytes(run), size) for run, size in self._rows(query.limit(MOST_IDS))]
 
@@ -246,11 +260,15 @@ class Mailboxes:
         return there
 
     def delete_expired(self, now: int) -> int:
-        """Delete what has expired; return how many runs."""
-        database = self._store.database
+        """Delete what has expired, in small transactions; return how many runs."""
+        database, count = self._store.database, 0
         with self._store.transaction():
             BoxPrekey.delete().where(BoxPrekey.expires_at <= now).execute(database)
-            return int(BoxRun.delete().where(BoxRun.until <= now).execute(database))
+        some = BoxRun.select(BoxRun.n).where(BoxRun.until <= now).limit(_AT_ONCE)
+        while expired := [n for (n,) in self._rows(some.clone())]:
+            with self._store.transaction():
+                count += int(BoxRun.delete().where(BoxRun.n.in_(expired)).execute(database))
+        return count
 
     def clear(self, username: str) -> int:
         """Delete everything of a user's boxes; return how many runs were there."""
@@ -277,11 +295,16 @@ class Mailboxes:
         return [BoxUse(name, *map(int, numbers)) for name, *numbers in self._rows(query)]
 
     def _why_not(self, owner: Owner, permit: bytes) -> Reason | None:
-        """Return why the holder of a pass may not use a box; None if it may."""
+        """Return why the holder of a pass may not use a box; None if it may.
+
+        Whether there is a box is not told to those who have no pass.
+        """
         pass_hash = hashlib.sha256(permit).digest()
-        if self._store.rows(self._sql[_USED], (*owner, pass_hash)):
-            return None
-        return Reason.BAD_PASS if self._store.rows(self._sql[_HAS_BOX], owner) else Reason.NO_BOX
+        is_known = self._store.rows(self._sql[_USED], (*owner, pass_hash))
+        return None if is_known else Reason.BAD_PASS
+
+    def _lock(self, owner: Owner) -> None:
+        self._store.rows(self._sql[_LOCK], (owner.username,))
 
     def _is_full(self, now: int, size: int, used: int, runs: int, held: int, of_pass: int) -> bool:
         """Return whether a further run of that size would exceed a quota.

@@ -203,7 +203,9 @@ class BoxRun(peewee.Model):
         table_name = "box_run"
         indexes = (
             (("username", "key", "n"), False),
-            (("username", "key", "pass_hash", "size"), False),  # for quotas, without the runs
+            # For quotas, without reading the runs.
+            (("username", "pass_hash", "size"), False),
+            (("size",), False),
         )
 
 

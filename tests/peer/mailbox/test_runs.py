@@ -19,7 +19,7 @@ from p2pchat.peer.store.lines import NewLine
 from p2pchat.peer.store.profile import Profile
 from p2pchat.protocol.client.lines import KeptLine, LineState
 from p2pchat.protocol.positions import add_to_sum
-from p2pchat.protocol.sealed import Position, Run, write_run
+from p2pchat.protocol.sealed import Position, Run, Signed, encode_run, write_signed
 from p2pchat.protocol.talk import ChatText
 from tests.fakes import FakeClock, settle
 
@@ -232,4 +232,5 @@ def test_every_run_fits(sizes: list[int]) -> None:
     assert [line.seq for run in runs for line in run.lines] == list(range(1, len(sizes) + 1))
     for run in runs:
         assert run.after.number == run.lines[0].seq - 1
-        write_run(Run("alice", KEY, run.after, Position(), run.lines, b"p" * 16, b"s" * 64))
+        whole = Run("alice", KEY, run.after, Position(), run.lines, b"p" * 16)
+        write_signed(Signed(encode_run(whole), b"s" * 64))

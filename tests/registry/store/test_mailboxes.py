@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 
 from p2pchat.protocol.messages import Reason
 from p2pchat.protocol.prekeys import MOST_PREKEYS, Prekey
+from p2pchat.registry.store.accounts import Accounts
 from p2pchat.registry.store.mailboxes import Left, Mailboxes, Owner, Quotas
+from p2pchat.registry.store.passwords import Cost, Passwords
 from p2pchat.registry.store.stores import open_file, open_shared
 from p2pchat.storage import Store
 
@@ -105,14 +108,14 @@ def test_prekeys_are_limited_and_replaced(boxes: Mailboxes) -> None:
 
 
 def test_who_may_not_leave(boxes: Mailboxes) -> None:
-    """No box, or a wrong pass; a pass that was ended; another key's box."""
+    """No box, a wrong pass, one that was ended, another key's box: strangers see no difference."""
     nobody = Owner("nobody", b"n" * 32)
     for ask in (
         lambda owner, permit: boxes.take_prekey(owner, permit, NOW),
         lambda owner, permit: boxes.leave(owner, permit, b"run", NOW),
     ):
-        assert ask(nobody, PASS) is Reason.NO_BOX
-        assert ask(OLD_BOB, PASS) is Reason.NO_BOX
+        assert ask(nobody, PASS) is Reason.BAD_PASS
+        assert ask(OLD_BOB, PASS) is Reason.BAD_PASS
         assert ask(BOB, b"x" * 16) is Reason.BAD_PASS
     boxes.publish(BOB, [], [hash_of(OTHER)], replace=False, now=NOW)
     assert boxes.leave(BOB, PASS, b"run", NOW) is Reason.BAD_PASS
@@ -182,7 +185,7 @@ def test_operator_sees_and_clears(boxes: Mailboxes) -> None:
     assert (name, runs, held, oldest) == ("bob", 2, 20, NOW - 5)
     assert boxes.clear("bob") == 2
     assert boxes.uses() == []
-    assert boxes.leave(BOB, PASS, b"run", NOW) is Reason.NO_BOX
+    assert boxes.leave(BOB, PASS, b"run", NOW) is Reason.BAD_PASS
 
 
 def test_database_names_no_sender(tmp_path: Path) -> None:
@@ -195,3 +198,48 @@ def test_database_names_no_sender(tmp_path: Path) -> None:
         dump = "\n".join(database.iterdump())
     assert PASS.hex() not in dump.lower()
     assert hash_of(PASS).hex() in dump.lower()
+
+
+def test_boxes_of_earlier_keys_are_closed(boxes: Mailboxes) -> None:
+    """Nothing more is left there, and what waits counts for the user."""
+    left(boxes, b"x" * 10)
+    assert boxes.publish(OLD_BOB, [prekey(1)], [hash_of(PASS)], replace=False, now=NOW)
+    assert boxes.leave(BOB, PASS, b"x", NOW) is Reason.BAD_PASS
+    boxes.quotas = replace(Quotas(), box_runs=2)
+    assert isinstance(boxes.leave(OLD_BOB, PASS, b"x", NOW), Left)
+    assert boxes.leave(OLD_BOB, PASS, b"x", NOW) is Reason.FULL
+
+
+def test_list_after_a_run_that_is_gone(boxes: Mailboxes) -> None:
+    """The list begins anew, so that nothing is missed."""
+    runs = [left(boxes).run for _ in range(3)]
+    boxes.take_back([runs[0]], NOW)
+    assert [run for run, _ in boxes.listed(BOB, runs[0], NOW)] == runs[1:]
+
+
+def test_many_expired_runs(boxes: Mailboxes) -> None:
+    """They are deleted in small parts, all of them."""
+    boxes.quotas = replace(Quotas(), box_runs=0, pass_runs=0, days=1)
+    for _ in range(1100):
+        left(boxes, b"x")
+    assert boxes.delete_expired(NOW + DAY) == 1100
+    assert boxes.uses() == []
+
+
+def test_two_threads_at_once(boxes: Mailboxes, store: Store) -> None:
+    """Quotas hold, and prekeys are not too many, however the two interleave."""
+    Accounts(store, Passwords(Cost(8, 1))).create("bob", "password")
+    boxes.quotas = replace(Quotas(), box_runs=5)
+
+    def work(number: int) -> int:
+        mine = Mailboxes(store, boxes.quotas)
+        some = [prekey(n) for n in range(number * 40, number * 40 + 40)]
+        mine.publish(BOB, some, None, replace=False, now=NOW)
+        kept = sum(isinstance(mine.leave(BOB, PASS, b"x", NOW), Left) for _ in range(4))
+        store.close()
+        return kept
+
+    with ThreadPoolExecutor(4) as pool:
+        kept = list(pool.map(work, range(4)))
+    assert sum(kept) == boxes.waiting(BOB, NOW) == 5
+    assert len(boxes.numbers(BOB, NOW)) == 80
