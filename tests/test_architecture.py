@@ -19,7 +19,7 @@ TESTED_ELSEWHERE = {
     "p2pchat/protocol/meeting.py": "tests/conformance/test_meeting.py",
     "p2pchat/net/bound_socket.py": "tests/net/test_endpoints.py",
     "p2pchat/net/udp_socket.py": "tests/net/test_endpoints.py",
-    "p2pchat/peer/calls/reachability.py": "tests/scenarios/test_lan.py",
+    "p2pchat/peer/reach/reachability.py": "tests/scenarios/test_lan.py",
     "p2pchat/peer/chat/surroundings.py": "tests/peer/chat/test_conversation.py",
     "p2pchat/protocol/mailbox.py": "tests/conformance/test_mailbox.py",
     "p2pchat/protocol/prekeys.py": "tests/conformance/test_mailbox.py",

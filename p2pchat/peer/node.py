@@ -20,12 +20,12 @@ from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.listen_address import ListenAddress
 from p2pchat.peer.calls.peer_links import SecureLinks
 from p2pchat.peer.calls.peer_server import PeerServer
-from p2pchat.peer.calls.reachability import Reachability
-from p2pchat.peer.calls.ways import Ways
 from p2pchat.peer.chat.conversations import Conversations
 from p2pchat.peer.chat.service import SecureService
 from p2pchat.peer.original.service import OriginalService
 from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
+from p2pchat.peer.reach.reachability import Reachability
+from p2pchat.peer.reach.ways import Ways
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.session import RegistrySession

@@ -14,7 +14,6 @@ from p2pchat.peer.calls.calls import IncomingCall
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.pending_requests import PendingRequests
-from p2pchat.peer.calls.ways import Ways
 from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.link_path import in_words
 from p2pchat.peer.chat.notes import Notes
@@ -24,6 +23,7 @@ from p2pchat.peer.presence.away_status import AwayStatus
 from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
 from p2pchat.peer.presence.presence_polling import PresencePolling
 from p2pchat.peer.presence.watching import Watching
+from p2pchat.peer.reach.ways import Ways
 from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.peer.store.history import History
 from p2pchat.protocol.address import Address

@@ -8,9 +8,9 @@ from p2pchat.callbacks import ignore
 from p2pchat.net.compartment import Scheduler
 from p2pchat.net.link import Link
 from p2pchat.peer.calls.calls import IncomingCall
-from p2pchat.peer.calls.direct_paths import DirectPaths
 from p2pchat.peer.chat.link_path import PathReport, path_of
 from p2pchat.peer.chat.upgrade import Rounds, Upgrade
+from p2pchat.peer.reach.direct_paths import DirectPaths
 from p2pchat.protocol.client.events import Event
 from p2pchat.protocol.client.state import LinkPath
 from p2pchat.protocol.messages import Message

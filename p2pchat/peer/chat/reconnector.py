@@ -12,7 +12,7 @@ from p2pchat.errors import HungUp, P2PError
 from p2pchat.net.compartment import Scheduler
 from p2pchat.net.link import Link
 from p2pchat.peer.calls.calls import OutgoingCall, pause_after
-from p2pchat.peer.calls.ways import Ways
+from p2pchat.peer.reach.ways import Ways
 from p2pchat.peer.registry_client.retries import Retries
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.talk import ChatRequest

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.limits import PeerLimits
-from p2pchat.peer.calls.ways import Ways
 from p2pchat.peer.presence.away_status import AwayStatus
+from p2pchat.peer.reach.ways import Ways
 from p2pchat.protocol.client.events import Event
 
 

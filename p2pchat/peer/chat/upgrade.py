@@ -15,7 +15,7 @@ from p2pchat.net.compartment import Scheduler
 from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Timer
-from p2pchat.peer.calls.direct_paths import DirectPaths
+from p2pchat.peer.reach.direct_paths import DirectPaths
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.talk import ChatReply, ChatRequest, Go, Paths, Reply
 

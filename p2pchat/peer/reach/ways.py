@@ -16,8 +16,8 @@ from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.transport import Wire
 from p2pchat.peer.calls.calls import DIAL_TIMEOUT
-from p2pchat.peer.calls.direct_paths import DirectPaths
 from p2pchat.peer.calls.peer_links import SecureLinks
+from p2pchat.peer.reach.direct_paths import DirectPaths
 from p2pchat.peer.registry_client.circuits import Circuits
 from p2pchat.peer.store.identity import impostor
 from p2pchat.protocol.address import Address

@@ -1,7 +1,7 @@
 """Circuits that callers ask for: contacts are met although strangers flood us."""
 
 from p2pchat.errors import P2PError, Unreachable
-from p2pchat.peer.calls.met_callers import MetCallers
+from p2pchat.peer.reach.met_callers import MetCallers
 from p2pchat.protocol.meeting import TICKET_BYTES, Meeting
 from tests.fakes import advance
 from tests.peer.chat.test_conversations import friends

@@ -7,7 +7,7 @@ import pytest
 from p2pchat.errors import BindError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.contacts import Contacts
-from p2pchat.peer.calls.lan import Lan
+from p2pchat.peer.reach.lan import Lan
 from p2pchat.peer.store.identity import load_identity
 from p2pchat.peer.store.profile import Profile
 from p2pchat.protocol.address import Address

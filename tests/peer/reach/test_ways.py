@@ -7,7 +7,7 @@ import pytest
 from p2pchat.errors import NotTrusted, P2PError, Unreachable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
-from p2pchat.peer.calls.ways import Ways
+from p2pchat.peer.reach.ways import Ways
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.meeting import MeetResult
 from p2pchat.protocol.messages import Outcome, Reason

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pchat.net.address import Kind, kind_of, leads_here
-from p2pchat.peer.calls.direct_paths import DirectPaths, dialable
+from p2pchat.peer.reach.direct_paths import DirectPaths, dialable
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.talk import MOST_PATHS, Paths
 

@@ -11,14 +11,14 @@ from p2pchat.net.address import is_this_machine
 from p2pchat.net.endpoints import Network, every_host
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.contacts import Contacts
-from p2pchat.peer.calls.direct_paths import DirectPaths
-from p2pchat.peer.calls.lan import Lan
 from p2pchat.peer.calls.listen_address import ListenAddress
-from p2pchat.peer.calls.met_callers import MetCallers
 from p2pchat.peer.calls.peer_links import SecureLinks
 from p2pchat.peer.calls.peer_server import PeerServer
-from p2pchat.peer.calls.port_mapper import PortMapper
-from p2pchat.peer.calls.ways import Ways
+from p2pchat.peer.reach.direct_paths import DirectPaths
+from p2pchat.peer.reach.lan import Lan
+from p2pchat.peer.reach.met_callers import MetCallers
+from p2pchat.peer.reach.port_mapper import PortMapper
+from p2pchat.peer.reach.ways import Ways
 from p2pchat.peer.registry_client.circuits import Circuits
 from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer

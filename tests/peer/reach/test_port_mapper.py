@@ -4,7 +4,7 @@ import pytest
 
 from p2pchat.net.loop import Loop
 from p2pchat.net.port_mapping import Method
-from p2pchat.peer.calls.port_mapper import PortMapper
+from p2pchat.peer.reach.port_mapper import PortMapper
 from p2pchat.protocol.address import Address
 from tests.fakes import MemoryInternet, MemoryNetwork, advance, settle
 from tests.routers import FakeRouter

@@ -1,0 +1,1 @@
+"""The ways between two nodes: dialling, circuits, punched holes, routers, the local network."""
