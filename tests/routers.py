@@ -47,7 +47,7 @@ class FakeRouter:
             self._change(inside, lifetime)
         head = struct.pack("!BBBBII", 2, 0x81, 0, result, self.lifetime, 9) + bytes(12)
         outside = bytes(10) + b"\xff\xff" + ipaddress.IPv4Address(self.outside).packed
-        return head + request[24:40] + struct.pack("!HH", inside, inside + 40000) + outside
+        return head + request[24:40] + struct.pack("!HH", inside, _outside(inside)) + outside
 
     def _nat_pmp_answer(self, request: bytes) -> bytes:
         result = self.refusals.get(Method.NAT_PMP, 0)
@@ -57,10 +57,14 @@ class FakeRouter:
         inside, _, lifetime = struct.unpack_from("!HHI", request, 4)
         if not result:
             self._change(inside, lifetime)
-        return head + struct.pack("!HHI", inside, inside + 40000, self.lifetime)
+        return head + struct.pack("!HHI", inside, _outside(inside), self.lifetime)
 
     def _change(self, inside: int, lifetime: int) -> None:
         if lifetime:
-            self.ports[inside] = inside + 40000
+            self.ports[inside] = _outside(inside)
         else:
             self.ports.pop(inside, None)
+
+
+def _outside(inside: int) -> int:
+    return 40000 + inside % 10000

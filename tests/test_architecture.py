@@ -23,7 +23,6 @@ TESTED_ELSEWHERE = {
     "p2pchat/peer/chat/surroundings.py": "tests/peer/chat/test_conversation.py",
     "p2pchat/protocol/mailbox.py": "tests/conformance/test_mailbox.py",
     "p2pchat/protocol/prekeys.py": "tests/conformance/test_mailbox.py",
-    "p2pchat/registry/service/mailbox_service.py": "tests/conformance/test_mailbox.py",
     "p2pchat/registry/service/log_outs.py": "tests/registry/service/test_auth.py",
     "p2pchat/peer/chat/link_path.py": "tests/scenarios/test_reach.py",
     "p2pchat/peer/chat/link_place.py": "tests/scenarios/test_reach.py",

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from p2pchat.errors import BindError, P2PError, Unreachable
+from p2pchat.net import endpoints
 from p2pchat.net.bound_socket import try_to_bind
 from p2pchat.net.endpoints import SocketNetwork
 from p2pchat.net.loop import Loop
@@ -240,3 +241,15 @@ def test_try_to_bind_reports_the_error_of_a_listener(network: SocketNetwork) -> 
     udp.close()
     for _ in range(2):
         try_to_bind(listener.address, None)
+
+
+@pytest.mark.parametrize(("router", "is_asked"), [("127.0.0.1", False), ("192.0.2.9", True)])
+def test_router_must_be_on_the_way_out(
+    network: SocketNetwork, monkeypatch: pytest.MonkeyPatch, router: str, is_asked: bool
+) -> None:
+    """Behind a tunnel, another address of ours leads to the router: it is not asked for a port."""
+    own = network.own_hosts()
+    if not any("." in host for host in own):
+        pytest.skip("this machine has no way to the internet")
+    monkeypatch.setattr(endpoints, "default_gateway", lambda _: router)
+    assert (network.gateway() is not None) is is_asked

@@ -5,10 +5,12 @@ import datetime as dt
 import pytest
 
 from p2pchat.errors import TimedOut, Unreachable
+from p2pchat.net.port_mapping import Method
 from p2pchat.net.tls.certificates import fingerprint, lifetime
 from p2pchat.peer.registry_client.probes import Probes
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.messages import Presence
+from tests.routers import FakeRouter
 from tests.world import ORIGINAL_URL, World
 
 HERE = "10.0.0.5"
@@ -83,3 +85,15 @@ def test_inbound_probe_dials_our_own_listener(secure_world: World, probes: Probe
         probes.check_inbound(Address(HERE, 0), "203.0.113.5")
     secure_world.settle()
     assert HERE not in {address.host for address in secure_world.internet.listeners}
+
+
+def test_router_probe_gives_the_port_back(secure_world: World, probes: Probes) -> None:
+    """What the router grants is told and given back, and no socket stays open."""
+    internet = secure_world.internet
+    internet.routers[HERE] = "10.0.0.254"
+    device = FakeRouter(internet, "10.0.0.254", "5.5.5.10", Method.PCP)
+    granted = probes.router_port(3)
+    secure_world.settle()
+    assert (granted.method, granted.external.host) == (Method.PCP, "5.5.5.10")
+    assert device.ports == {}
+    assert [address.host for address in internet.sockets if address.host == HERE] == []
