@@ -26,10 +26,10 @@ _SIOCGIFBRDADDR: Final = 0x8919
 
 
 class LanSocket:
-    """Hears what is sent to all machines at a port, and sends to them. Raise BindError.
+    """Exchange datagrams with all machines on the local network. Raise BindError.
 
-    The port is shared with other processes: each hears all. What is sent comes from another port,
-    at which answers are heard by this process alone.
+    The port is shared with other processes, each of which receives every datagram. Ours are sent
+    from a second port, whose answers reach this process alone.
     """
 
     def __init__(self, loop: Loop, port: int, on_datagram: OnDatagram) -> None:

@@ -91,7 +91,7 @@ class Router:
         )
 
     def remove(self, mapping: PortMapping) -> None:
-        """Tell the router that the port is no longer needed; its answer is not awaited."""
+        """Ask the router to close the port, without waiting for its answer."""
         if mapping.by_upnp is not None:
             self._network.run(mapping.by_upnp.remove, ignore, ignore)
             return

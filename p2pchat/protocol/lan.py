@@ -60,7 +60,11 @@ def new_nonce(minutes: int, random: Callable[[int], bytes]) -> bytes:
 
 
 class Pair(NamedTuple):
-    """Who speaks to whom: their names, the speaker's key, and the secret of the two."""
+    """The direction of a message: speaker and listener, and the secret that the two share.
+
+    `speaker` is the key of the speaker, `name` and `other` are the usernames of speaker and
+    listener.
+    """
 
     secret: bytes
     speaker: bytes
@@ -68,7 +72,7 @@ class Pair(NamedTuple):
     other: str
 
     def tag(self, mark: bytes, rest: bytes) -> bytes:
-        """Return the tag of what is said.
+        """Return the tag that authenticates a message of the kind `mark` and the content `rest`.
 
         The names tell apart several users of one key; the key makes a question useless if it is
         sent back to its asker.

@@ -1,6 +1,6 @@
-"""The checks of `p2p doctor` on what kind of network this is, and so who can connect to whom.
+"""The checks of `p2p doctor` that find out who can connect to this machine, and how.
 
-They need a registry that was reached and a login; `network_checks` runs them after those.
+They need a login at a reachable registry, so `network_checks` runs them last.
 """
 
 from collections.abc import Iterator

@@ -59,11 +59,11 @@ class _Asked(NamedTuple):
 
 
 class Lan:
-    """Asks for contacts and answers them, from `open` until `close`.
+    """Find contacts on the local network and answer their questions, from `open` until `close`.
 
-    `listening()` is the address of our peer server, if it is open. `wanted()` are the contacts whom
-    we would like to reach and cannot; `on_found(contact, address)` is called with an address at
-    which one of them says to be. `wall` returns seconds since the epoch.
+    `listening()` returns the address of our peer server, if it is open. `wanted()` returns the
+    contacts to look for: those that we cannot reach. `on_found(contact, address)` is called with
+    the address that a contact has answered with. `wall` returns seconds since the epoch.
     """
 
     def __init__(

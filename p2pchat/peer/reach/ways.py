@@ -107,6 +107,7 @@ class Ways:
         attempt = _CircuitAttempt()
 
         def answered(result: MeetResult) -> None:
+            """Dial the circuit, or report why the registry offers none."""
             if attempt.given_up:
                 return
             if result.outcome is not Outcome.OK:

@@ -44,7 +44,7 @@ def cannot_ask(url: RegistryUrl) -> Unreachable:
 
 
 def cannot_hide(url: RegistryUrl) -> UsageError:
-    """Return the error for a hidden address at a registry where nobody can be met."""
+    """Return the error for hide-address at a registry that offers no circuits."""
     return UsageError(
         f"with hide-address nobody could reach you: the registry at {url.address} has no circuits",
         likely="it is an original or an older one",

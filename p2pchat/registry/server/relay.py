@@ -1,7 +1,7 @@
-"""The circuits of a registry: two connections each, whose bytes are passed on to each other.
+"""The circuits of a registry, each of which forwards the bytes between two connections.
 
-The ends speak mutual TLS inside, so the registry cannot read what it passes on. Knows no accounts;
-who may be joined to whom is in `service.meetings`.
+The two ends speak mutual TLS through it, so the registry cannot read what it forwards. This module
+knows no accounts; `service.meetings` decides who may be joined to whom.
 """
 
 import logging

@@ -130,12 +130,11 @@ class MailboxService:
         owner = Owner(request.username, key or b"")
 
         def both() -> tuple[Any, MailboxGrant | None]:
+            """Return the login's result with the grant of the box, None if it is refused."""
             result = login.job()
             if result in {None, UNPROVEN, Creation.NAME_TAKEN, Creation.BAD_INVITE}:
-                return (
-                    result,
-                    None,
-                )  # a refused login tells nothing of the box, not even by its time
+                # A refused login tells nothing of the box, not even by the time it takes.
+                return result, None
             try:
                 return result, self._grant(boxes, owner)
             except (StorageError, ValueError):

@@ -22,7 +22,6 @@ _AT_ONCE: Final = 500
 _COUNTED_FOR: Final = 60
 """Seconds for which the sum over all boxes holds: to count them takes long."""
 
-
 _MINE: Final = "username = ? AND key = ?"
 _LOCK: Final = "UPDATE account SET username = username WHERE username = ?"
 """Makes changes of one user's boxes wait for each other, also those of other nodes."""
@@ -30,7 +29,7 @@ _ADD_PREKEY: Final = (
     "INSERT INTO box_prekey (username, key, number, kem, public, signature, one_time, expires_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
-_ADD_PERMIT: Final = (  # SQL
+_ADD_PERMIT: Final = (
     "INSERT INTO box_pass (username, key, pass_hash, used_day, used_bytes)"
     " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
