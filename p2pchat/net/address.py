@@ -118,10 +118,10 @@ def plain_host(host: str) -> str:
 
 
 class Kind(Enum):
-    """Where an IP address has a meaning."""
+    """The scope of an IP address."""
 
     NOWHERE = auto()
-    """It must not be dialled: this machine, its link, many machines, reserved."""
+    """Not to be dialled: loopback, link-local, multicast or reserved."""
     PRIVATE = auto()
     CARRIER = auto()
     UNIQUE_LOCAL = auto()

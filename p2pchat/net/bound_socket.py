@@ -1,4 +1,4 @@
-"""Binds sockets to addresses, and explains why that fails."""
+"""Binding of sockets to addresses, with an explanation if it fails."""
 
 import errno
 import socket

@@ -84,7 +84,7 @@ class Network(Protocol):
     def listen(
         self, address: Address, on_transport: OnTransport, *, shared: bool = False
     ) -> Listener:
-        """Accept connections. Raise BindError. `shared`: at a port that we also dial from."""
+        """Accept connections. Raise BindError. `shared`: on a port that we also dial from."""
 
     def dial(
         self,
@@ -112,9 +112,9 @@ class Network(Protocol):
         """Open a UDP socket. Raise BindError."""
 
     def open_lan(self, port: int, on_datagram: OnDatagram) -> LanDatagrams:
-        """Hear what is sent to all machines of the local networks at a port. Raise BindError.
+        """Receive what is sent to all machines of the local networks. Raise BindError.
 
-        Other processes may hear it, too.
+        Other processes on this machine may listen on the same port.
         """
 
     def run(self, job: Callable[[], T], then: Callable[[T], None], failed: OnFailed) -> bool:

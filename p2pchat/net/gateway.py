@@ -62,7 +62,7 @@ class UpnpPort:
         self._is_given_up = False
 
     def give_up(self) -> None:
-        """Let `open` give the port back at once: nobody waits for it any more."""
+        """Have `open` remove the mapping at once, as nobody waits for it any more."""
         self._is_given_up = True
 
     def open(self) -> "UpnpPort":

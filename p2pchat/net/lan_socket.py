@@ -1,7 +1,7 @@
-"""UDP to all machines of the local networks, and from them.
+"""UDP datagrams to and from all machines of the local networks.
 
-IPv4 by broadcast, IPv6 by the multicast address of all nodes of a link (RFC 4291, section 2.7.1).
-Knows nothing of the data.
+IPv4 uses broadcast, IPv6 the multicast address of all nodes of a link (RFC 4291, section 2.7.1).
+This module knows nothing of the data.
 """
 
 import fcntl

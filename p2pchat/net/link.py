@@ -106,18 +106,18 @@ class Link:
 
     @property
     def relayed(self) -> bool:
-        """Whether a registry passes the bytes on."""
+        """Whether a registry forwards the bytes."""
         return self._transport.circuit is not None
 
     @property
     def is_short(self) -> bool:
-        """Whether a registry passes the bytes on, and ends that soon."""
+        """Whether a registry forwards the bytes for a short time only."""
         circuit = self._transport.circuit
         return circuit is not None and circuit.is_short
 
     @property
     def seen_as(self) -> Address | None:
-        """Where the registry sees our end of a relayed link come from; see Circuit."""
+        """The address from which the registry sees us on a relayed link; see Circuit."""
         circuit = self._transport.circuit
         return None if circuit is None else circuit.seen_as
 

@@ -36,7 +36,7 @@ _ANY: Final = Address("0.0.0.0", 0)  # noqa: S104  # only sends
 
 
 class Method(Enum):
-    """How a router is asked."""
+    """The protocol in which a router is asked for a port."""
 
     PCP = "PCP"
     NAT_PMP = "NAT-PMP"
@@ -215,7 +215,7 @@ class PortRequest:
             self._end(partial(self._then, found))
 
     def _next(self) -> None:
-        """Go on with the next method: this one is not answered, or refused."""
+        """Try the next method, as this one was refused or not answered."""
         if self._timer is not None:
             self._timer.cancel()
         self._tries = 0

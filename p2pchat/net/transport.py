@@ -69,7 +69,7 @@ class Transport(Protocol):
     origin: str
     """What limits count the remote by: its host, or a name that only one remote has."""
     circuit: "Circuit | None"
-    """What is known of it if a registry passes the bytes on."""
+    """The circuit that carries the bytes, if a registry forwards them."""
     on_data: Callable[[bytes], None]
     on_drained: Callable[[], None]
     on_end: Callable[[], None]

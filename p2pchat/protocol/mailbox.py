@@ -179,7 +179,7 @@ class BoxDone(_OfRuns, frozen=True):
 
 
 class BoxDoneResult(Answer, frozen=True):
-    """They are forgotten."""
+    """OK: the runs are forgotten."""
 
 
 class BoxNews(Message, frozen=True):

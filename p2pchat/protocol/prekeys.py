@@ -47,7 +47,7 @@ class Prekey(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MailboxGrant(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a login tells of the user's box.
+    """What the answer to a login says about the user's box.
 
     `registry` is the id of the registry, the same at each of its nodes. `days`: how long a run is
     kept. `prekeys` are the numbers that are there, `waiting` is how many runs are.

@@ -162,7 +162,7 @@ class ReachChecks:
         yield Finding("ok", f"router: opens ports by {mapping.method.value}, at {host}")
 
     def local_network(self) -> Iterator[Finding]:
-        """Report whether questions to the local network are heard."""
+        """Report whether a datagram to the whole local network arrives."""
         if not self._reach.uses_lan:
             yield Finding("skip", "lan: not used, as your settings say")
             return

@@ -325,7 +325,7 @@ class ChatSession:
         self._synced = True
 
     def _believe(self, number: int, total: str) -> None:
-        """Handle the contact's position, by whatever way it came."""
+        """Handle the contact's position, however it was received."""
         ours = self._progress
         if number > min(ours.last_out + MAX_JUMP, MAX_NUMBER - self._thread.queued):
             raise RemoteProtocolError("the contact's position is implausible")

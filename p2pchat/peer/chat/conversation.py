@@ -177,7 +177,7 @@ class Conversation:
         return self.session.expire(uids)
 
     def leave(self) -> bool:
-        """End the wish to chat, if there is one; the link stays for a while for further lines."""
+        """Stop wanting to chat, if we do; the link stays open for a while for further lines."""
         if not self.wished:
             return False
         self._wish.end()

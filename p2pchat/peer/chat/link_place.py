@@ -23,7 +23,7 @@ and by the other one, whose answer may be late.
 """
 
 _LASTING: Final = 60.0
-"""Seconds after which a direct link has proved itself."""
+"""Seconds after which a direct link is taken to be stable."""
 
 
 class LinkPlace:
@@ -57,7 +57,7 @@ class LinkPlace:
         self.link: Link | None = None
         """The link, if there is one."""
         self.path = LinkPath.DIRECT
-        """How it runs."""
+        """The path of the link."""
 
     def fill(self, link: Link) -> None:
         """Note a new link."""

@@ -1,4 +1,4 @@
-"""Moves a conversation from a circuit to a direct link without interrupting it (PROTOCOL,
+"""The move of a conversation from a circuit to a direct link, uninterrupted (PROTOCOL,
 "Leaving a circuit").
 
 One of the two ends, the initiator, begins, and decides which link is used. Knows no lines: the
@@ -24,7 +24,7 @@ _TRYING: Final = 8.0
 _REPLY_TIMEOUT: Final = 8.0
 _TOLERANCE: Final = 0.8
 _AFTERGLOW: Final = 1.0
-"""Seconds for which what is left of a trial stays open after the move."""
+"""Seconds for which the unused links of a trial stay open after the move."""
 
 _PAUSES: Final = (30.0, 120.0, 600.0)
 _MOST_WAITING: Final = 4
@@ -32,7 +32,7 @@ _MOST_WAITING: Final = 4
 
 
 class Rounds:
-    """When a contact and we may try again; kept over the circuits of a conversation.
+    """The times at which a contact and we may try again, across all circuits of a conversation.
 
     The first trial is due at once, then there are pauses. A contact who begins trials must keep
     them, too, so that it cannot have us dial without end.

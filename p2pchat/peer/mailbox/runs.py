@@ -21,7 +21,7 @@ _OF_A_LINE: Final = 64
 
 
 class Verdict(Enum):
-    """What becomes of a run."""
+    """The outcome of taking a run."""
 
     TAKEN = auto()
     """It had new lines, which are on our disk."""

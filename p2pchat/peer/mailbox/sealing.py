@@ -1,4 +1,4 @@
-"""Encrypts runs of lines to prekeys, and opens them (HPKE, RFC 9180).
+"""Encryption of runs of lines to prekeys, and decryption (HPKE, RFC 9180).
 
 Signatures are of the identity keys: the sealer checks the prekey's, the opener checks the run's.
 Keeps nothing.

@@ -47,7 +47,7 @@ OnDirectLink = Callable[[Link, bytes | None, bool], None]
 
 
 class DirectPaths:
-    """Offers and tries direct paths.
+    """Offer and try direct paths.
 
     `listen_port()` is the port of our peer server, if any, `mapped()` the address at which a router
     passes connections on to it, if one does. `is_hidden`: there are none, because the
@@ -168,7 +168,7 @@ class _Trial:
             self._parts.append(dial)
 
     def dial_later(self, seconds: float, address: Address) -> None:
-        """Dial the contact's peer server there, as any caller would."""
+        """Dial the contact's peer server at the address, as any caller would."""
         self._later(seconds, partial(self._dial, address))
 
     def _dial(self, address: Address) -> None:

@@ -1,4 +1,4 @@
-"""Finds contacts in the local network without the registry (PROTOCOL, "Local network").
+"""Discovery of contacts in the local network without the registry (PROTOCOL, "Local network").
 
 An answer is an address to dial, nothing more: the link proves who is there. Knows no chats.
 """

@@ -1,4 +1,4 @@
-"""Joins the circuits that callers request from the registry.
+"""Joining of the circuits that callers request from the registry.
 
 What comes on a circuit is then handled like any incoming connection. Strangers cannot use up what
 contacts need.

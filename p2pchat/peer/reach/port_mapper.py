@@ -1,4 +1,4 @@
-"""Keeps a port of the router open for callers while we are online (RFC 6886, RFC 6887).
+"""A port of the router, kept open for callers while we are online (RFC 6886, RFC 6887).
 
 Only behind a router, and only if the registry is elsewhere. Knows no chats.
 """
@@ -31,7 +31,7 @@ class PortMapper:
         self, loop: Loop, network: Network, on_change: Callable[[Address | None], None]
     ) -> None:
         self.external: Address | None = None
-        """Where others reach us through the router."""
+        """The address at which others reach us through the router."""
         self._loop = loop
         self._network = network
         self._on_change = on_change

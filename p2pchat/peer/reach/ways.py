@@ -45,7 +45,7 @@ _NO_CIRCUIT: Final = {
 
 
 class Ways:
-    """Finds links to contacts.
+    """Find links to contacts.
 
     `meet(username, then, failed)` asks the registry for a circuit. `may_dial(host)` returns whether
     to dial a host that the registry gives. `is_hidden`: never dial, as the contact would see our

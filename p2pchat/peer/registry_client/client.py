@@ -36,7 +36,7 @@ class _Question(NamedTuple):
 
 
 class Dialer(Protocol):
-    """Dials a registry, at one machine or any."""
+    """Dial a registry, at one machine or any."""
 
     url: RegistryUrl
 

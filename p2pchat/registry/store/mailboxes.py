@@ -156,7 +156,7 @@ class Mailboxes:
         return True
 
     def _set_passes(self, owner: Owner, passes: Sequence[bytes]) -> None:
-        """Keep what was used of those that stay."""
+        """Replace the passes of a box; those that stay keep their recorded use."""
         database, ours = self._store.database, self._of(BoxPass, owner)
         known = BoxPass.select(BoxPass.pass_hash).where(ours).tuples().execute(database)
         before = {bytes(pass_hash) for (pass_hash,) in known}
