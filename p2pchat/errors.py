@@ -241,6 +241,11 @@ def queued(contact: str, why: str) -> ContactOffline:
     )
 
 
+def in_mailbox(contact: str, why: str) -> ContactOffline:
+    """Return the error for lines that are in a contact's mailbox; `why` has no full stop."""
+    return ContactOffline(f"{why}; it waits in {contact}'s mailbox", advice="p2p outbox")
+
+
 def nearest(slip: str, known: Iterable[str]) -> str:
     """Return the known word that was probably meant; empty if there is none."""
     from difflib import get_close_matches  # imported only after a mistake

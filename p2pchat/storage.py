@@ -375,3 +375,8 @@ def empty_tables(file: Path, tables: Sequence[str]) -> None:
             for table in tables:
                 database.execute(f"DELETE FROM {table}")  # noqa: S608  # a name of the program's
             database.execute("VACUUM")
+
+
+def as_bytes(blob: bytes | memoryview | None) -> bytes | None:
+    """Return the value of a blob column as bytes; its type depends on the database."""
+    return None if blob is None else bytes(blob)

@@ -12,10 +12,10 @@ NAMES = ("alice", "bob")
 class Registry(Serve):
     """A registry shared by the users of many tests."""
 
-    def __init__(self, folder: Path, *, secure_port: int = 0) -> None:
+    def __init__(self, folder: Path, *more: str, secure_port: int = 0) -> None:
         self.folder = folder
         options = ("--quiet", "--password-cost", "64:1", "--limits", "none")
-        super().__init__(folder, *options, secure_port=secure_port)
+        super().__init__(folder, *options, *more, secure_port=secure_port)
 
 
 class People:

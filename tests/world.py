@@ -6,6 +6,7 @@ import random
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -272,6 +273,7 @@ class World:
         wait_for_registry: bool = False,
         limits: PeerLimits = PeerLimits(),  # noqa: B008  # a frozen value
         claims: str = "",
+        wall: Callable[[], float] = time.time,
     ) -> Node:
         """Return a node on a machine; `claims` is the name it calls under, if not its own."""
         network = self.internet.machine(host)
@@ -283,6 +285,7 @@ class World:
             identity=home.identity,
             allow_original=allow_original,
             reach=reach,
+            wall=wall,
         )
         node = Node(
             self.loop,
@@ -294,6 +297,7 @@ class World:
             rng=random.Random(1),
             limits=limits,
             wait_for_registry=wait_for_registry,
+            wall=wall,
         )
         credentials.username = name  # the name it logs in with
         return node

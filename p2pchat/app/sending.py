@@ -5,11 +5,12 @@ Uses the running node, or else runs one briefly.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from p2pchat.app.own_mailbox import ask_running_node, take_back
 from p2pchat.app.profile_home import ProfileHome, open_profile_home
 from p2pchat.app.running_node import control_path, node_or_place, running_node
 from p2pchat.app.settings import Settings
@@ -32,7 +33,7 @@ from p2pchat.peer.store.lines import new_uid
 from p2pchat.peer.store.schedule import scheduled
 from p2pchat.protocol.client.lines import TO_RETRY
 from p2pchat.protocol.client.messages import Hello
-from p2pchat.protocol.client.orders import Cancel, Send, SendAgain
+from p2pchat.protocol.client.orders import Cancel, Count, Send, SendAgain
 from p2pchat.wall_clock import local_minute, now_ms
 
 if TYPE_CHECKING:
@@ -56,11 +57,13 @@ def deliver(
     wait: float,
     *,
     expires: int = 0,
+    left_is_enough: bool = False,
 ) -> None:
     """Send the texts, or (None) resend failed ones, and wait until they are acknowledged.
 
-    Raise ContactOffline if they are queued, NotTrusted if they are queued until the user decides on
-    a key, NoSuchUser with a suggestion, or another P2PError that prevents it.
+    `left_is_enough`: or until they are in the contact's mailbox. Raise ContactOffline if they are
+    queued, NotTrusted if they are queued until the user decides on a key, NoSuchUser with a
+    suggestion, or another P2PError that prevents it.
     """
     with open_profile_home(settings, registry) as us:
         if not us.url.secure:
@@ -68,7 +71,7 @@ def deliver(
                 "the original dialect has no acknowledgements", advice=f"p2p chat {contact}"
             )
         username, contact = us.own_account(me), us.contact_named(contact, me)
-        order = _Order(contact, texts, wait)
+        order = _Order(contact, texts, wait, left_is_enough=left_is_enough)
         error = _carry_out(settings, us, username, order)
         if error is None:
             return
@@ -112,7 +115,15 @@ def send_later(
 class _Order:
     """The texts to send. Their ids are fixed, so each is sent once, however often we ask."""
 
-    def __init__(self, contact: str, texts: tuple[str, ...] | None, wait: float) -> None:
+    def __init__(
+        self,
+        contact: str,
+        texts: tuple[str, ...] | None,
+        wait: float,
+        *,
+        left_is_enough: bool,
+    ) -> None:
+        self._left_is_enough = left_is_enough
         self.contact = contact
         self.texts = texts
         self.ids = tuple(new_uid() for _ in texts or ())
@@ -127,7 +138,13 @@ class _Order:
         """Return everything as one order."""
         if self.texts is None:
             return SendAgain(self.contact, self.wait, 0)
-        return Send(self.contact, self.texts, self.ids, self.wait)
+        return Send(
+            self.contact,
+            self.texts,
+            self.ids,
+            self.wait,
+            left_is_enough=self._left_is_enough,
+        )
 
     def parts(self) -> Iterator[Send | SendAgain]:
         """Yield the orders for the node of another process, some texts at a time."""
@@ -136,7 +153,14 @@ class _Order:
             return
         for start in range(0, len(self.texts), _TEXTS_AT_ONCE):
             some = slice(start, start + _TEXTS_AT_ONCE)
-            yield Send(self.contact, self.texts[some], self.ids[some], self.wait, self.expires_at)
+            yield Send(
+                self.contact,
+                self.texts[some],
+                self.ids[some],
+                self.wait,
+                self.expires_at,
+                self._left_is_enough,
+            )
 
 
 def _carry_out(
@@ -219,20 +243,24 @@ class _NodeGone(P2PError):
     """The node has ended or been replaced before it could answer an order."""
 
 
-def cancel(settings: Settings, registry: str | None, me: str | None, contact: str) -> int:
+def cancel(settings: Settings, registry: str | None, me: str | None, contact: str) -> Count:
     """Cancel the messages queued for a contact; return how many there were.
 
-    A running node is asked, because it knows which are being sent. Raise StorageError.
+    A running node is asked, because it knows which are being sent. What was left in the contact's
+    mailbox is taken back; what may have been fetched from there is kept. Raise StorageError.
     """
-    with open_profile_home(settings, registry) as us, closing(Loop()) as loop:
+    with open_profile_home(settings, registry) as us:
         contact = us.named(contact)
         account = us.profile.last_account(str(us.url)) if me is None else us.named(me)
+        found, fetched = None, 0
         if account is not None:
-            with running_node(loop, settings, us, account) as running:
-                if running is not None:
-                    with suppress(LinkLost):  # it has ended meanwhile
-                        return running.ask(Cancel(contact)).count + us.schedule.drop(contact)
-        return us.history.drop_queued(contact) + us.schedule.drop(contact)
+            found = ask_running_node(settings, us, account, Cancel(contact))
+            if found is None:
+                fetched = take_back(settings, us, account, contact)
+        if found is None:
+            count = us.history.drop_queued(contact, above=fetched)
+            found = Count(count, us.history.waiting().get(contact, 0))
+        return Count(found.count + us.schedule.drop(contact), found.kept)
 
 
 def _deliver_ourselves(

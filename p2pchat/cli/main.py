@@ -30,6 +30,7 @@ _PLACES: Final = {
     "invite": "p2pchat.cli.person.invite:invite",
     "join": "p2pchat.cli.person.join:join",
     "listen": "p2pchat.cli.person.listen:listen",
+    "mailbox": "p2pchat.cli.profile.mailbox:mailbox",
     "login": "p2pchat.cli.person.chat:login",
     "logout": "p2pchat.cli.person.account:logout",
     "outbox": "p2pchat.cli.person.send:outbox",

@@ -6,7 +6,7 @@ the contact.
 
 from collections.abc import Callable
 
-from p2pchat.errors import OnFailed, P2PError, queued
+from p2pchat.errors import OnFailed, P2PError, in_mailbox, queued
 from p2pchat.net.loop import Loop
 from p2pchat.peer.chat.outbox import Then
 from p2pchat.peer.node import Node
@@ -20,7 +20,7 @@ class Delivery:
     """The delivery of lines to one contact, which begins at once. Pass it all events.
 
     `then(error, number)` is called once, in a later turn. Without an error, all lines up to that
-    number are delivered.
+    number are delivered, or with `left_is_enough` at least in the contact's mailbox.
 
     `queue(then, failed)` queues the lines, as in `Outbox`. ContactOffline means that all lines are
     on disk and will be sent later; NotTrusted because of a changed key, that they are kept until
@@ -35,12 +35,16 @@ class Delivery:
         queue: Queue,
         wait: float,
         then: Callable[[P2PError | None, int], None],
+        *,
+        left_is_enough: bool = False,
     ) -> None:
         self._loop = loop
         self._node = node
         self._contact = contact
         self._wait = wait
         self._then = then
+        self._left_is_enough = left_is_enough
+        self._is_leaving = False
         self._last: int | None = None  # the number of our last line
         self._new_numbers: dict[int, int] = {}  # of renumbered lines, by their old numbers
         self._over = False
@@ -70,8 +74,8 @@ class Delivery:
         if chat is not None and chat.delivered >= self._last:  # delivered before we knew the number
             self._end(None)
             return
-        late = queued(self._contact, f"{self._contact} has not acknowledged it yet")
-        self._loop.call_later(self._wait, lambda: self._end(late))
+        late = f"{self._contact} has not acknowledged it yet"
+        self._loop.call_later(self._wait, lambda: self._leave(late))
         self._node.registry.search(self._contact, self._found, lambda _: None)
 
     def _number_now(self, number: int) -> int:
@@ -93,7 +97,25 @@ class Delivery:
             self._end(error)
             return
         if result.presence is Presence.OFFLINE:
-            self._end(queued(self._contact, f"{self._contact} is offline"))
+            self._leave(f"{self._contact} is offline")
+
+    def _leave(self, why: str) -> None:
+        """Leave the lines in the contact's mailbox, as they cannot be delivered now."""
+        if self._over or self._is_leaving:
+            return
+        self._is_leaving = True
+        try:
+            outbox = self._node.conversations.outbox
+            outbox.leave(self._contact, lambda: self._left(why))
+        except P2PError as error:
+            self._end(error)
+
+    def _left(self, why: str) -> None:
+        chat = self._node.chat(self._contact)
+        if chat is None or self._last is None or chat.left < self._last:
+            self._end(queued(self._contact, why))
+        else:
+            self._end(None if self._left_is_enough else in_mailbox(self._contact, why))
 
     def _end(self, error: P2PError | None) -> None:
         if not self._over:

@@ -59,7 +59,6 @@ class Orders:
         self.opened: set[str] = set()
         self._at_once: Mapping[type[o.Order[Any]], Callable[[Any], o.Result]] = {
             o.Schedule: self._schedule,
-            o.Cancel: lambda order: o.Count(self._node.conversations.outbox.cancel(order.user)),
             o.Open: self._open,
             o.Close: self._close,
             o.Leave: lambda order: o.Switch(self._node.leave(order.user)),
@@ -70,20 +69,22 @@ class Orders:
             o.ListContacts: lambda _: self._list_contacts(),
             o.ShowSafetyNumber: self._safety_number,
             o.Verify: self._verify,
-            o.Trust: lambda order: o.Count(self._node.trust(order.user)),
-            o.UseNewKey: lambda order: o.Count(self._node.key_changed(order.user)),
+            o.Trust: lambda order: o.Count(self._node.trust.accept_key(order.user)),
+            o.UseNewKey: lambda order: o.Count(self._node.trust.key_changed(order.user)),
             o.Block: self._block,
             o.Mute: self._mute,
             o.SetAway: self._set_away,
             o.SetDoNotDisturb: self._set_do_not_disturb,
             o.HintAt: lambda order: o.Switch(self._node.contacts.is_to_be_hinted(order.user)),
             o.GetStatus: lambda _: self._status(),
+            o.SetMailbox: self._set_mailbox,
         }
         self._later: Mapping[type[o.Order[Any]], Callable[[Any, Then, OnFailed], None]] = {
             o.Say: self._say,
             o.Send: self._send,
             o.SendAgain: self._send_again,
             o.Search: self._search,
+            o.Cancel: self._cancel,
             o.HandOver: lambda _, then, __: self._hand_over(then),
         }
 
@@ -164,7 +165,15 @@ class Orders:
             return
         outbox = self._node.conversations.outbox
         queue = partial(outbox.queue, order.to, order.texts, ids=order.ids)
-        self._deliver(order.to, queue, order.wait, order.expires_at, then, failed)
+        self._deliver(
+            order.to,
+            queue,
+            order.wait,
+            order.expires_at,
+            then,
+            failed,
+            left_is_enough=order.left_is_enough,
+        )
 
     def _queue(self, waiting: _Waiting, order: o.Send) -> None:
         contact = order.to
@@ -200,7 +209,15 @@ class Orders:
         self._deliver(order.to, queue, order.wait, order.expires_at, then, failed)
 
     def _deliver(
-        self, contact: str, queue: Queue, wait: float, expires_at: int, then: Then, failed: OnFailed
+        self,
+        contact: str,
+        queue: Queue,
+        wait: float,
+        expires_at: int,
+        then: Then,
+        failed: OnFailed,
+        *,
+        left_is_enough: bool = False,
     ) -> None:
         if expires_at and now_ms() > expires_at:
             raise TimedOut("the order came too late")
@@ -212,8 +229,20 @@ class Orders:
             else:
                 failed(error)
 
-        delivery = Delivery(self._loop, self._node, contact, queue, wait, done)
+        delivery = Delivery(
+            self._loop,
+            self._node,
+            contact,
+            queue,
+            wait,
+            done,
+            left_is_enough=left_is_enough,
+        )
         self._deliveries.add(delivery)
+
+    def _cancel(self, order: o.Cancel, then: Then, _: OnFailed) -> None:
+        outbox = self._node.conversations.outbox
+        outbox.cancel(order.user, lambda count, kept: then(o.Count(count, kept)))
 
     def _schedule(self, order: o.Schedule) -> o.Done:
         node, contact = self._node, order.to
@@ -285,16 +314,11 @@ class Orders:
         return o.SafetyNumber(contacts.safety_number(order.user))
 
     def _verify(self, order: o.Verify) -> o.Done:
-        self._node.mark_verified(order.user)
+        self._node.trust.mark_verified(order.user)
         return _DONE
 
     def _block(self, order: o.Block) -> o.Done:
-        if order.user == self._node.username:
-            raise UsageError("that is yourself")
-        check_username(order.user)
-        self._node.contacts.block(order.user, blocked=order.blocked)
-        if order.blocked:
-            self._node.conversations.drop(order.user)
+        self._node.trust.block(order.user, blocked=order.blocked)
         return _DONE
 
     def _mute(self, order: o.Mute) -> o.Done:
@@ -314,6 +338,20 @@ class Orders:
             at_end=self._clients.on_changed,
         )
         return o.Switch(quiet.is_on)
+
+    def _set_mailbox(self, order: o.SetMailbox) -> o.MailboxStatus:
+        mailbox = self._node.mailbox
+        if order.on is not None:
+            mailbox.turn(on=order.on)
+        state = mailbox.state
+        is_online = self._node.standing is SessionState.ONLINE
+        return o.MailboxStatus(
+            state.is_on,
+            state.is_kept if is_online else None,
+            state.waiting,
+            state.unreadable,
+            self._node.history.left(),
+        )
 
     def _status(self) -> o.NodeStatus:
         node = self._node

@@ -5,6 +5,7 @@ dialect are used through the same interface.
 """
 
 import random
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -22,6 +23,7 @@ from p2pchat.peer.calls.peer_links import SecureLinks
 from p2pchat.peer.calls.peer_server import PeerServer
 from p2pchat.peer.chat.conversations import Conversations
 from p2pchat.peer.chat.service import SecureService
+from p2pchat.peer.mailbox.mailbox import Mailbox
 from p2pchat.peer.original.service import OriginalService
 from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
 from p2pchat.peer.reach.reachability import Reachability
@@ -31,6 +33,7 @@ from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.session import RegistrySession
 from p2pchat.peer.store.history import History
 from p2pchat.peer.store.profile import Profile
+from p2pchat.peer.trust import Trust
 from p2pchat.protocol.address import Address
 from p2pchat.protocol.client.events import (
     Calling,
@@ -47,7 +50,7 @@ from p2pchat.protocol.client.events import (
     Trouble,
 )
 from p2pchat.protocol.client.lines import KeptLine
-from p2pchat.protocol.client.state import ChatState, SessionState
+from p2pchat.protocol.client.state import CameBy, ChatState, SessionState
 from p2pchat.protocol.messages import Presence, PresenceUpdate, SearchResult
 from p2pchat.protocol.names import check_username
 
@@ -60,8 +63,9 @@ class Node:
     `peer_host` None: the peer server listens on loopback for a registry on this machine, otherwise
     on every interface. `wait_for_registry`: if the profile has a token for the registry, a registry
     that cannot be reached at the start is retried; lines are queued meanwhile. `on_changed` is
-    called whenever more can be sent than before, or the state has changed without an event. Methods
-    raise UsageError if the call makes no sense now, and StorageError.
+    called whenever more can be sent than before, or the state has changed without an event. `wall`
+    returns seconds since the epoch. Methods raise UsageError if the call makes no sense now, and
+    StorageError.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Node:
         limits: PeerLimits = PeerLimits(),  # noqa: B008  # immutable
         keep_history: bool = True,
         wait_for_registry: bool = False,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.username = credentials.username
         self.url = dialer.url
@@ -131,12 +136,27 @@ class Node:
             self._server,
             self._listen_address,
         )
+        self.mailbox = Mailbox(
+            loop,
+            profile.mailbox(str(self.url), self.username),
+            self.contacts,
+            credentials.identity,
+            self.username,
+            self.registry.ask,
+            on_event=self._tell,
+            wall=wall,
+        )
         self.conversations = self._make_conversations(loop, self._reachability.ways, limits, rng)
+        self.mailbox.open(lambda: self.conversations.talks, self.conversations.talk_with)
+        self.trust = Trust(
+            self.username, self.contacts, self.history, self.conversations, self.mailbox
+        )
         secure = SecureService(self.conversations)
         self._services: tuple[ChatService, ...] = (self._clear, secure)
         self._usual: ChatService = secure if self.url.secure else self._clear
         self.registry.on_presence_update = self._sighted
         self.registry.on_connecting = self._has_changed
+        self.registry.on_box_news = self.mailbox.hear_news
 
     def _original_service(
         self, loop: Loop, network: Network, limits: PeerLimits
@@ -170,6 +190,7 @@ class Node:
             self.registry.search,
             self.registry.watch,
             self.do_not_disturb,
+            self.mailbox,
             on_event=self._tell,
             on_room=self._has_changed,
             limits=limits,
@@ -217,14 +238,17 @@ class Node:
         self.registry.start()
 
     def stop(self) -> None:
-        """Leave all chats, refuse waiting callers, log out, and run the loop until it is idle."""
+        """Leave all chats, refuse waiting callers, log out, and run the loop until it is idle.
+
+        Lines that wait are left in mailboxes before.
+        """
         self._reachability.close()
         self._caller_verification.close()
         self.do_not_disturb.close()
         for service in self._services:
             service.close()
         self._server.close()
-        self.registry.stop()
+        self.mailbox.close(self.registry.stop)
 
     def search(
         self,
@@ -295,29 +319,7 @@ class Node:
     def received(self, line: KeptLine) -> TextReceived:
         """Return the event that reported a contact's line from the history."""
         security = self.contacts.security(line.username)
-        return TextReceived(line.username, line.text, line.id, line.at, security)
-
-    def trust(self, username: str) -> int:
-        """Pin the key whose number `other_number` returned; see Contacts.
-
-        Lines queued for the old key are marked failed; return their number.
-        """
-        self.contacts.trust(username)
-        return self.key_changed(username)
-
-    def key_changed(self, username: str) -> int:
-        """End a conversation with the contact's old key.
-
-        Lines queued for it are marked failed; return their number.
-        """
-        self.conversations.drop(username)
-        key = self.contacts.get(username).key
-        return self.history.drop_queued(username, other_than=key)
-
-    def mark_verified(self, username: str) -> None:
-        """Note that the user has compared the safety numbers; see Contacts."""
-        self.contacts.mark_verified(username)
-        self.conversations.protected(username)
+        return TextReceived(line.username, line.text, line.id, line.at, security, CameBy.HISTORY)
 
     def _open_port(self, local_host: str, again: bool) -> tuple[Address, int | None]:
         return self._listen_address.open(local_host, again)
@@ -380,10 +382,12 @@ class Node:
             self.conversations.online()
         except StorageError as error:
             self._on_event(Trouble(error))
+        self.mailbox.online(self.registry.mailbox)
 
     def _go_offline(self) -> None:
         if not self.url.secure:
             return
+        self.mailbox.offline()
         try:
             self.conversations.offline()
         except StorageError as error:

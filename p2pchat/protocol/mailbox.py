@@ -19,7 +19,7 @@ from p2pchat.protocol.names import check_name
 from p2pchat.protocol.prekeys import ID_BYTES, Prekey, Size, Timestamp, check_size
 
 CAN_MAILBOX: Final = "mailbox"
-"""The word by which a client or a registry says that it knows the messages of this module."""
+"""The word by which a client, a registry or a peer says that it knows these messages."""
 
 PASS_BYTES: Final = 16
 PASS_HASH_BYTES: Final = 32
@@ -186,6 +186,19 @@ class BoxNews(Message, frozen=True):
     """Runs were left in our box; sent without a request. `waiting`: how many there are."""
 
     waiting: Size
+
+
+class BoxPass(Message, frozen=True):
+    """Between peers: the pass with which the receiver may leave lines in the sender's box.
+
+    It ends all earlier ones.
+    """
+
+    permit: bytes
+    secret = frozenset({"permit"})
+
+    def __post_init__(self) -> None:
+        check_size(self.permit, PASS_BYTES, "a pass")
 
 
 def _check_box(username: str, key: bytes, permit: bytes) -> None:

@@ -12,13 +12,16 @@ from p2pchat.errors import RemoteProtocolError
 from p2pchat.protocol.messages import check_key
 from p2pchat.protocol.names import check_name
 from p2pchat.protocol.positions import NO_SUM, check_sum
+from p2pchat.protocol.prekeys import NUMBER_BYTES
 from p2pchat.protocol.talk import ChatText
 
 PADDED: Final = (512, 2048, 8192, 32768, 73728)
 """The sizes of runs before they are encrypted, in bytes; a line of 64 KiB fits."""
 
-_OVERHEADS: Final = (32 + 16, 1120 + 16)
-"""Bytes that encryption adds: the encapsulated key of X25519, or of MLKEM768_X25519, and a tag."""
+_OVERHEADS: Final = (NUMBER_BYTES + 32 + 16, NUMBER_BYTES + 1120 + 16)
+"""Bytes that encryption adds: the prekey's number, the encapsulated key of X25519 or of
+MLKEM768_X25519, and a tag.
+"""
 
 SEALED_SIZES: Final = frozenset(size + more for size in PADDED for more in _OVERHEADS)
 """The sizes of sealed runs; no others are kept."""

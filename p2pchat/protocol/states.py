@@ -26,6 +26,7 @@ from p2pchat.protocol.mailbox import (
     BoxList,
     BoxListResult,
     BoxNews,
+    BoxPass,
     BoxRun,
     BoxUndo,
     BoxUndoResult,
@@ -262,7 +263,9 @@ PEER_DIALOGUE: Final = Dialogue(
 """The dialogue of a node (dialler) and a peer server (listener); each sends on the link it opened.
 """
 
-_TALK: Final[Turn] = dict.fromkeys((Sync, Here, Idle, ChatText, Ack, Skip, Paths, Go), _S.TALKING)
+_TALK: Final[Turn] = dict.fromkeys(
+    (Sync, Here, Idle, ChatText, Ack, Skip, Paths, Go, BoxPass), _S.TALKING
+)
 
 SECURE_PEER_DIALOGUE: Final = Dialogue(
     _S.CONNECTED,

@@ -9,7 +9,7 @@ import re
 from enum import StrEnum
 from typing import Final
 
-from p2pchat.protocol.messages import Message, check_port
+from p2pchat.protocol.messages import Abilities, Message, check_port
 from p2pchat.protocol.positions import check_sum
 
 _LATEST: Final = 4_102_444_800_000
@@ -45,7 +45,7 @@ class ChatRequest(Message, frozen=True):
     `port`: of the caller's own peer server, in the dialect where each side opens a connection.
     `invitation`: the secret of the invitation by which the caller has joined. `to`: the name of the
     user who is called; empty in older programs. `instead`: this link is to take the place of the
-    relayed one between the two.
+    relayed one between the two. `can`: what the caller can do; empty in older programs.
     """
 
     username: str
@@ -53,6 +53,7 @@ class ChatRequest(Message, frozen=True):
     invitation: str = ""
     to: str = ""
     instead: bool = False
+    can: Abilities = ()
     secret = frozenset({"invitation"})
 
     def __post_init__(self) -> None:
@@ -69,9 +70,10 @@ class ChatRequest(Message, frozen=True):
 
 
 class ChatReply(Message, frozen=True):
-    """The answer to a chat request."""
+    """The answer to a chat request; `can`: what the callee can do."""
 
     reply: Reply
+    can: Abilities = ()
 
 
 class ChatText(Message, frozen=True):

@@ -54,7 +54,7 @@ def _measure(serve: Serve, seconds: float, rate: float, full: int) -> None:
     passes = [os.urandom(16) for _ in range(_PASSES)]
     hashes = [base64.b64encode(hashlib.sha256(each).digest()).decode() for each in passes]
     assert bob.tell("BOX_KEYS", passes=hashes)[1] == {"outcome": "OK"}
-    sealed = base64.b64encode(os.urandom(2048 + 1136)).decode()
+    sealed = base64.b64encode(os.urandom(2048 + 1144)).decode()
     payloads = [
         json.dumps(
             {

@@ -15,7 +15,7 @@ from tests.programs import Serve, running
 
 PASS = base64.b64encode(b"p" * 16).decode()
 PASS_HASH = base64.b64encode(hashlib.sha256(b"p" * 16).digest()).decode()
-RUN = base64.b64encode(b"x" * (512 + 48)).decode()
+RUN = base64.b64encode(b"x" * (512 + 56)).decode()
 CAN = ["meet", "mailbox"]
 
 
@@ -83,7 +83,7 @@ def test_run_from_leaving_to_taking(registry: Serve, alice: Secure, bob: Owner) 
     assert left["outcome"] == "OK"
     assert len(base64.b64decode(left["run"])) == 16
     assert bob.hear() == ("BOX_NEWS", '{"waiting":1}')
-    assert bob.tell("BOX_LIST")[1] == {"runs": [[left["run"], 560]]}
+    assert bob.tell("BOX_LIST")[1] == {"runs": [[left["run"], 568]]}
     assert bob.tell("BOX_GET", run=left["run"])[1] == {"sealed": RUN}
     assert alice.tell("BOX_HAS", runs=[left["run"]])[1] == {"runs": [left["run"]]}
     assert alice.tell("BOX_LIST")[1] == {}
@@ -163,7 +163,7 @@ def test_full_box(alice: Secure, bob: Owner) -> None:
 
 def test_largest_run_passes(alice: Secure, bob: Owner) -> None:
     """A frame of that size is below what a connection buffers."""
-    largest = base64.b64encode(os.urandom(73728 + 1136)).decode()
+    largest = base64.b64encode(os.urandom(73728 + 1144)).decode()
     run = leave(alice, bob, largest)["run"]
     bob.hear()
     assert bob.tell("BOX_GET", run=run)[1] == {"sealed": largest}

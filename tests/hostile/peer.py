@@ -9,6 +9,8 @@ from tests.conformance.secure_client import Circuit, OnCircuit, PeerIdentity, Se
 from tests.programs import Program, Raw, Serve
 
 NO_SUM = "0" * 32
+ACCEPTED = '{"reply":"ACCEPT","can":["mailbox"]}'
+"""A node accepts a call, and says what it can do."""
 
 
 class HostileContact:
@@ -40,7 +42,7 @@ class HostileContact:
         link.say("CHAT_REQ", json.dumps({"username": self.name}))
         program.wait_for(rf"^\* {self.name} wants to chat")
         program.type("/accept")
-        assert link.hear() == ("CHAT_REQ_RESP", '{"reply":"ACCEPT"}')
+        assert link.hear() == ("CHAT_REQ_RESP", ACCEPTED)
         return link
 
     def call(self, port: int) -> Raw:
@@ -48,7 +50,7 @@ class HostileContact:
         link = self.dial(port)
         assert link.ask("CHAT_REQ", json.dumps({"username": self.name})) == (
             "CHAT_REQ_RESP",
-            '{"reply":"ACCEPT"}',
+            ACCEPTED,
         )
         return link
 
@@ -60,7 +62,7 @@ class HostileContact:
         link = self._join(met["ticket"], dialled=True)
         assert link is not None
         request = json.dumps({"username": self.name, "to": contact})
-        assert link.ask("CHAT_REQ", request) == ("CHAT_REQ_RESP", '{"reply":"ACCEPT"}')
+        assert link.ask("CHAT_REQ", request) == ("CHAT_REQ_RESP", ACCEPTED)
         return link
 
     def answer_by_circuit(self) -> Raw:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.peer import HostileContact, say_lines, sync
+from tests.hostile.peer import ACCEPTED, HostileContact, say_lines, sync
 from tests.people import Registry
 from tests.programs import Program, environment, running
 from tests.terminal.screen import Screen
@@ -27,7 +27,7 @@ def test_large_message_of_control_characters_is_folded(tmp_path: Path, letter: s
         link.say("CHAT_REQ", '{"username":"mallory"}')
         screen.wait_for("mallory wants to chat")
         screen.enter("/accept")
-        assert link.hear() == ("CHAT_REQ_RESP", '{"reply":"ACCEPT"}')
+        assert link.hear() == ("CHAT_REQ_RESP", ACCEPTED)
         screen.wait_for("chat with mallory started")
         sync(link)
         written = 0

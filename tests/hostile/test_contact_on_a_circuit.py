@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.hostile.peer import NO_SUM, HostileContact, hear, line, sync
+from tests.hostile.peer import ACCEPTED, NO_SUM, HostileContact, hear, line, sync
 from tests.hostile.test_peer_at_node import Victim, acquaintance, victim
 from tests.programs import Program, Raw, running
 
@@ -164,7 +164,7 @@ def test_direct_link_takes_the_place_of_the_circuit(victim: Victim, alice: Any) 
     sync(circuit)
     settled(circuit, 1)
     link = move(victim.mallory, alice.port)
-    assert link.hear() == ("CHAT_REQ_RESP", '{"reply":"ACCEPT"}')
+    assert link.hear() == ("CHAT_REQ_RESP", ACCEPTED)
     assert sync(link)["last_in"] == 1
     circuit.say("MSG", line(2, "on the old one"))
     link.say("MSG", line(2, "on the new one"))

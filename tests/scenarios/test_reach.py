@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from p2pchat.errors import P2PError, UsageError
-from p2pchat.peer.chat.chat_session import ChatSession, SessionLink
+from p2pchat.peer.chat.chat_session import ChatSession
+from p2pchat.peer.chat.line_sender import SessionLink
 from p2pchat.peer.chat.upgrade import Rounds, Upgrade
 from p2pchat.peer.reach.direct_paths import DirectPaths
 from p2pchat.peer.registry_client.reach import Reach

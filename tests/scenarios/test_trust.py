@@ -63,7 +63,7 @@ def test_first_chat_pins_both_keys(world: World) -> None:
     assert alice.node.contacts.get("bob").key == bob.home.identity.public
     assert bob.node.contacts.get("alice").key == alice.home.identity.public
     assert alice.node.contacts.safety_number("bob") == bob.node.contacts.safety_number("alice")
-    alice.node.mark_verified("bob")
+    alice.node.trust.mark_verified("bob")
     state = alice.node.chat("bob")
     assert state is not None
     assert state.security is Security.VERIFIED
@@ -152,9 +152,9 @@ def test_verification_ends_only_with_a_new_key(world: World) -> None:
     alice, bob = world.person("alice", A), world.person("bob", B)
     chat(world, alice, bob)
     with pytest.raises(UsageError):
-        alice.node.mark_verified("bob")  # not before the number was shown
+        alice.node.trust.mark_verified("bob")  # not before the number was shown
     alice.node.contacts.safety_number("bob")
-    alice.node.mark_verified("bob")
+    alice.node.trust.mark_verified("bob")
     with pytest.raises(UsageError):
         alice.node.contacts.trust("bob")
     leave(world, bob)
@@ -165,9 +165,9 @@ def test_verification_ends_only_with_a_new_key(world: World) -> None:
     assert alice.node.contacts.get("bob").verified
     alice.node.contacts.other_number("bob")
     alice.node.contacts.safety_number("bob")
-    alice.node.trust("bob")
+    alice.node.trust.accept_key("bob")
     with pytest.raises(UsageError):
-        alice.node.mark_verified("bob")  # the number shown was that of the old key
+        alice.node.trust.mark_verified("bob")  # the number shown was that of the old key
     assert not alice.node.contacts.get("bob").verified
 
 

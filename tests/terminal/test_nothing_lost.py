@@ -37,7 +37,7 @@ def test_line_to_an_offline_contact(registry: Serve, tmp_path: Path) -> None:
     alice = Screen("login", env=env["alice"], screens=terminals, columns=120)
     alice.wait_for("logged in as alice")
     alice.enter("/chat bob")
-    alice.wait_for("bob is offline: what you write waits until you are both online")
+    alice.wait_for("bob is offline: what you write waits for bob")
     alice.enter("see you at eight")
     alice.wait_until(lambda: "1 queued" in alice.toolbar)
     alice.wait_for(r"^alice to bob> see you at eight  \(queued\)$")

@@ -24,7 +24,7 @@ def test_plain_lines_are_only_appended(people: People, terminals: list[Screen]) 
     alice = Screen("chat", "bob", "--plain", env=people.env["alice"], screens=terminals)
     heard = bytearray()
     alice.heard = heard.extend
-    alice.wait_for("bob is offline: what you write waits until you are both online")
+    alice.wait_for("bob is offline: what you write waits for bob")
     alice.enter("for later")
     with running(people.start("bob")) as bob:
         bob.type("/chat alice")

@@ -35,7 +35,7 @@ GROUPS: Final[tuple[tuple[str, tuple[CommandGroup, ...]], ...]] = (
         (
             CommandGroup(("register", "passwd"), "create an account; change its password"),
             CommandGroup(("logout", "profile"), "end logins; back up or restore a profile"),
-            CommandGroup(("config",), "list and change settings"),
+            CommandGroup(("mailbox", "config"), "messages left for you; change settings"),
         ),
     ),
     (

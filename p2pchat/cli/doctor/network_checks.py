@@ -18,6 +18,7 @@ from p2pchat.app.session import UserSession, open_session
 from p2pchat.app.settings import Settings
 from p2pchat.callbacks import ignore
 from p2pchat.cli.doctor.local_checks import clock, files, profile, versions
+from p2pchat.cli.doctor.mailbox_check import mailbox_findings
 from p2pchat.cli.doctor.reach_checks import ReachChecks
 from p2pchat.cli.report import Check, Finding, Report, wrong
 from p2pchat.errors import LinkLost, P2PError, StorageError, TimedOut, Unreachable
@@ -124,6 +125,7 @@ class _Checkup:
             "lan": self._reach.local_network,
             "node": self._node,
             "circuit": self._circuit,
+            "mailbox": lambda: mailbox_findings(self._us, self._credentials),
             "address": self._address,
             "door": self._listener,
         }

@@ -13,6 +13,7 @@ from p2pchat.cli.echo import echo
 from p2pchat.cli.moments import ComingMoment, Duration
 from p2pchat.cli.profile.kept_output import line_options, print_lines, print_scheduled
 from p2pchat.errors import UsageError
+from p2pchat.protocol.counting import counted
 
 _RETRY_WAIT = 15.0
 """Seconds; the default of p2p send."""
@@ -82,9 +83,9 @@ def _taken_for_an_option(text: str) -> UsageError:
 
     If your node is running, it sends the text; otherwise this command logs in until it is done.
 
-    Exit codes: 0 if USER's node has acknowledged the text, 6 if it is queued, 5 if there is no
-    such user, 7 if USER rejected it, and 10 if USER has a new key: it is queued until you trust
-    that key.
+    Exit codes: 0 if USER's node has acknowledged the text, 6 if it is queued or waits in USER's
+    mailbox, 5 if there is no such user, 7 if USER rejected it, and 10 if USER has a new key: it is
+    queued until you trust that key.
     """,
 )
 @click.argument("user", shell_complete=options.known_names)
@@ -114,6 +115,11 @@ def _taken_for_an_option(text: str) -> UsageError:
     metavar="TIME",
     help="Give up if it is not delivered within that time: 30m, 2h, 1d.",
 )
+@click.option(
+    "--left-is-enough",
+    is_flag=True,
+    help="Exit with 0 also if it waits in USER's mailbox: for machines that are not up for long.",
+)
 @click.pass_obj
 def send(
     settings: Settings,
@@ -125,6 +131,7 @@ def send(
     queue: bool,
     not_before: int | None,
     expires: int,
+    left_is_enough: bool,
 ) -> None:
     """Run `p2p send`."""
     from p2pchat.app.sending import deliver, send_later
@@ -132,7 +139,16 @@ def send(
     if not_before is not None:
         send_later(settings, registry, me, user, _texts(text) or (), not_before, expires)
     else:
-        deliver(settings, registry, me, user, _texts(text), 0.0 if queue else wait, expires=expires)
+        deliver(
+            settings,
+            registry,
+            me,
+            user,
+            _texts(text),
+            0.0 if queue else wait,
+            expires=expires,
+            left_is_enough=left_is_enough,
+        )
 
 
 @click.group(
@@ -182,7 +198,11 @@ def cancel(given: tuple[Settings, str | None], user: str, me: str | None) -> Non
     """Run `p2p outbox cancel`."""
     from p2pchat.app.sending import cancel as cancel_lines
 
-    echo(f"{_lines(cancel_lines(*given, me, user))} will not be delivered")
+    cancelled = cancel_lines(*given, me, user)
+    echo(f"{_lines(cancelled.count)} will not be delivered")
+    if cancelled.kept:
+        kept = counted(cancelled.kept, "line", "stays", "stay")
+        echo(f"{kept}: left in {user}'s mailbox, perhaps already fetched, or being sent now")
 
 
 @outbox.command(

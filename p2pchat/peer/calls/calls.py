@@ -17,8 +17,12 @@ from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.peer.calls.peer_links import PeerLinks
 from p2pchat.protocol.address import Address
-from p2pchat.protocol.messages import Message
+from p2pchat.protocol.mailbox import CAN_MAILBOX
+from p2pchat.protocol.messages import Abilities, Message
 from p2pchat.protocol.talk import ChatReply, ChatRequest, Reply
+
+ABILITIES: Final = (CAN_MAILBOX,)
+"""What we say in calls that we can do."""
 
 DIAL_TIMEOUT: Final = 10.0
 REPLY_TIMEOUT: Final = 120.0
@@ -32,8 +36,8 @@ Connect = Callable[[Callable[[Link], None], OnFailed], Closable]
 class OutgoingCall:
     """A call to a contact on the link that `connect(then, failed)` establishes.
 
-    Either `on_accepted(link)`, with the link to chat on, or `on_failed(error)` is called once,
-    unless `cancel` was called first.
+    Either `on_accepted(link, can)`, with the link to chat on and what the contact can do, or
+    `on_failed(error)` is called once, unless `cancel` was called first.
     """
 
     def __init__(
@@ -42,7 +46,7 @@ class OutgoingCall:
         connect: Connect,
         request: ChatRequest,
         *,
-        on_accepted: Callable[[Link], None],
+        on_accepted: Callable[[Link, Abilities], None],
         on_failed: Callable[[P2PError], None],
     ) -> None:
         self.contact = contact
@@ -77,7 +81,7 @@ class OutgoingCall:
         assert self._link is not None
         if message.reply is Reply.ACCEPT:
             self._link.relax()
-            self._on_accepted(self._link)
+            self._on_accepted(self._link, message.can)
             return
         self.cancel()
         if message.reply is Reply.BUSY:
@@ -100,6 +104,7 @@ class IncomingCall:
         self.contact = request.username
         self.invitation = request.invitation
         self.instead = request.instead
+        self.can = request.can
         self.link = link
         self.key = key
         self.call_back = Address(link.remote.host, request.port or 0)
@@ -111,7 +116,7 @@ class IncomingCall:
     def accept(self) -> None:
         """Accept the call; the conversation then takes over the link."""
         self.link.relax()
-        self.link.send(ChatReply(Reply.ACCEPT))
+        self.link.send(ChatReply(Reply.ACCEPT, ABILITIES))
 
     def hang_up(self) -> None:
         """Close the link without an answer: the caller may call again."""

@@ -6,24 +6,22 @@ is on disk. All changes of one turn are one transaction: `flush` commits it, and
 acknowledges and notifies. The only I/O is through the given thread of lines.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import RemoteProtocolError, StorageError, UsageError
+from p2pchat.peer.chat.line_sender import LineSender, SessionLink
 from p2pchat.peer.mailbox.runs import Lines, Verdict, judge, split
 from p2pchat.peer.store.lines import NewLine, Progress, Rebased, check_text, new_uid
 from p2pchat.protocol.client.lines import KeptLine
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.original import MAX_TEXT_BYTES
 from p2pchat.protocol.positions import add_to_sum
-from p2pchat.protocol.sealed import Position
+from p2pchat.protocol.sealed import MOST_LINES, Position
 from p2pchat.protocol.talk import MAX_JUMP, MAX_NUMBER, Ack, ChatText, Skip, Sync
 from p2pchat.protocol.text import printable
 from p2pchat.wall_clock import now_ms
-
-_READ_AT_ONCE: Final = 200
-"""Lines read from disk at once when lines are sent again."""
 
 
 class StoredThread(Protocol):
@@ -43,11 +41,13 @@ class StoredThread(Protocol):
         said: Sequence[NewLine] = (),
         heard: Sequence[NewLine] = (),
         instead_of: Sequence[int] = (),
+        also: Callable[[], None] = ignore,
         durable: bool = True,
     ) -> list[KeptLine]:
         """Write everything in one transaction; return the received lines that are new.
 
-        `durable`: it is on the disk when this returns; otherwise a power failure may undo it.
+        `also` is called within it, to write what belongs to it. `durable`: it is on the disk when
+        this returns; otherwise a power failure may undo it.
         """
 
     def waiting(self, after: int, limit: int) -> list[KeptLine]:
@@ -64,17 +64,6 @@ class StoredThread(Protocol):
 
     def rebase(self, progress: Progress, number: int, total: str) -> Rebased:
         """Continue from a position of the contact that differs from ours."""
-
-
-class SessionLink(Protocol):
-    """The current link, as a session sees it."""
-
-    def send(self, message: Message) -> None:
-        """Send a message."""
-
-    @property
-    def has_room(self) -> bool:
-        """Whether the link accepts more lines now; `go_on` is called once it does again."""
 
 
 class SessionListener(Protocol):
@@ -124,11 +113,9 @@ class ChatSession:
         self._next = self._progress  # the progress to be written by the next flush
         self._ack_due = False
         self._flush_due = False
+        self._also: Callable[[], None] = ignore  # writes more in the transaction of the next flush
         self._wire: SessionLink | None = None
-        self._synced = False
-        self._sent = 0  # the last number sent on this link
-        self._unacknowledged: deque[tuple[int, str]] = deque()  # (number, id), sent on this link
-        self._missing_there = 0  # lines that the contact's disk may lack, not reported to it yet
+        self._sender = LineSender(thread)
 
     @property
     def waiting(self) -> int:
@@ -138,19 +125,19 @@ class ChatSession:
     @property
     def sent(self) -> int:
         """The number up to which our lines are acknowledged or were sent on this link."""
-        return self._sent if self._synced else self._progress.acked
+        return self._sender.sent if self._sender.is_synced else self._progress.acked
 
     def link_up(self, wire: SessionLink) -> None:
         """Use this link from now on."""
         self.flush()
         self._wire = wire
-        self._synced = False
+        self._sender.stop()
         wire.send(Sync(self._progress.last_in, self._progress.in_sum))
 
     def link_down(self) -> None:
         """Note that the link is gone: further lines are queued."""
         self._wire = None
-        self._synced = False
+        self._sender.stop()
 
     @property
     def delivered(self) -> int:
@@ -176,21 +163,26 @@ class ChatSession:
         self.flush()  # otherwise the lines would still be found as failed in this turn
         return numbers
 
-    def give_up(self) -> int:
+    def give_up(self, fetched: int = 0) -> int:
         """Cancel all waiting lines that were not sent on this link; return how many.
 
-        Raise StorageError if the disk fails.
+        Those up to the number `fetched` stay, as they may have been read. Raise StorageError if the
+        disk fails.
         """
         self.flush()
-        return self._thread.give_up(self.sent)
+        return self._thread.give_up(max(self.sent, fetched))
 
-    def expire(self, uids: Sequence[str]) -> int:
+    def expire(self, uids: Sequence[str], fetched: int = 0) -> int:
         """Cancel those of these lines that were not sent on this link; return how many.
 
-        Raise StorageError if the disk fails.
+        Those up to the number `fetched` stay. Raise StorageError if the disk fails.
         """
         self.flush()
-        return self._thread.fail(uids, self.sent)
+        return self._thread.fail(uids, max(self.sent, fetched))
+
+    def waiting_up_to(self, number: int) -> int:
+        """Return how many of our lines up to that number wait. Raise StorageError."""
+        return len(self._thread.waiting_up_to(number))
 
     def receive(self, message: Message) -> None:
         """Handle a message from the contact.
@@ -207,34 +199,55 @@ class ChatSession:
         """Our position in the contact's lines."""
         return Position(self._progress.last_in, self._progress.in_sum)
 
-    def runs(self) -> list[Lines]:
-        """Return all waiting lines in runs, for a mailbox."""
+    def waits_after(self, number: int) -> bool:
+        """Return whether a line of ours with a number above that one waits."""
         self.flush()
-        ours = self._progress
-        waiting = self._thread.waiting(ours.acked, self._thread.queued)
-        return list(split(Position(ours.acked, ours.acked_sum), waiting))
+        return self.waiting > 0 and bool(self._thread.waiting(number, 1))
 
-    def take_run(self, theirs: Position, after: Position, lines: Sequence[ChatText]) -> Verdict:
-        """Take what is new in a run of our mailbox, each only once, while there is no link.
+    def run_after(self, number: int) -> Lines | None:
+        """Return the first waiting lines with numbers above that one, for a mailbox.
 
-        `theirs`: the contact's position in our lines; an old one would be believed again. Raise
-        RemoteProtocolError if it breaks the rules, and StorageError.
+        None if there are none.
         """
         self.flush()
-        self._believe(theirs.number, theirs.sum)
+        ours = self._progress
+        before = Position(ours.acked, ours.acked_sum)
+        if number > ours.acked:
+            ids = self._thread.waiting_up_to(number)
+            before = Position(number, add_to_sum(ours.acked_sum, ids))
+        return next(split(before, self._thread.waiting(before.number, MOST_LINES)), None)
+
+    def take_run(
+        self,
+        theirs: Position | None,
+        after: Position,
+        lines: Sequence[ChatText],
+        also: Callable[[], None] = ignore,
+    ) -> Verdict:
+        """Take what is new in a run of our mailbox, while there is no link.
+
+        `theirs`: the contact's position in our lines; None if that of this run was heard before, as
+        an old one would be believed again. `also` is called within the transaction that writes
+        lines, if there are any. Raise RemoteProtocolError if it breaks the rules, and StorageError.
+        """
+        self.flush()
+        if theirs is not None:
+            self._believe(theirs.number, theirs.sum)
         verdict, new = judge(self.position, after, lines)
         for line in new:
             self._next = self._next._replace(last_in=line.seq - 1)  # the numbers given up between
             self._take(line)
+        if new:
+            self._also = also
         self._ack_due = False
         self.flush()
         return Verdict.NOT_KEPT if new and self._progress.last_in < new[-1].seq else verdict
 
     def go_on(self) -> None:
         """Send more lines: the link has room again."""
-        if self._synced:
+        if self._sender.is_synced:
             try:
-                self._send_rest()
+                self._sender.send_rest(self._progress.last_out)
             except StorageError as error:
                 self._listener.on_not_kept(error, ())
 
@@ -244,6 +257,7 @@ class ChatSession:
         said, self._said = self._said, []
         heard, self._heard = self._heard, []
         instead_of, self._said_instead_of = self._said_instead_of, []
+        also, self._also = self._also, ignore
         before = self._progress
         progress = self._next._replace(last_out=before.last_out + len(said))
         new: list[KeptLine] = []
@@ -252,7 +266,12 @@ class ChatSession:
             durable = bool(said) or progress.last_in != before.last_in
             try:
                 new = self._thread.write(
-                    progress, said=said, heard=heard, instead_of=instead_of, durable=durable
+                    progress,
+                    said=said,
+                    heard=heard,
+                    instead_of=instead_of,
+                    also=also,
+                    durable=durable,
                 )
             except StorageError as error:
                 self._next = before
@@ -263,9 +282,9 @@ class ChatSession:
         if said:
             self._listener.on_kept(said)
         self._tell(new, delivered=progress.acked > before.acked)
-        if self._synced:
-            if said and self._sent == said[0].seq - 1:
-                self._send(said)
+        if self._sender.is_synced:
+            if said:
+                self._sender.send_new(said)
             self.go_on()
 
     def _say(self, uid: str, at: int, text: str) -> int:
@@ -316,13 +335,12 @@ class ChatSession:
 
     def _hear_position(self, number: int, total: str) -> None:
         """Handle the contact's SYNC: lines that they have received become delivered (PROTOCOL)."""
-        if self._synced:
+        if self._sender.is_synced:
             raise RemoteProtocolError("SYNC came twice")
         self.flush()
         self._believe(number, total)
-        self._unacknowledged.clear()
-        self._sent = number
-        self._synced = True
+        if self._wire is not None:
+            self._sender.begin(self._wire, number)
 
     def _believe(self, number: int, total: str) -> None:
         """Handle the contact's position, however it was received."""
@@ -338,22 +356,17 @@ class ChatSession:
     def _rebase(self, number: int, total: str) -> None:
         rebased = self._thread.rebase(self._progress, number, total)
         self._progress = self._next = rebased.progress
-        self._missing_there = rebased.missing
+        self._sender.note_missing(rebased.missing)
         if rebased.renumbered:
             self._listener.on_renumbered(rebased.renumbered)
         if rebased.missing:
             self._listener.on_missing(rebased.missing, ours=False)
 
     def _hear_ack(self, number: int) -> None:
-        if number > self._sent:
-            raise RemoteProtocolError(f"line {number} was acknowledged but never sent")
-        if number <= self._next.acked:
-            return
-        taken: list[str] = []
-        while self._unacknowledged and self._unacknowledged[0][0] <= number:
-            taken.append(self._unacknowledged.popleft()[1])
-        total = add_to_sum(self._next.acked_sum, taken)
-        self._next = self._next._replace(acked=number, acked_sum=total)
+        taken = self._sender.acknowledged(number)
+        if number > self._next.acked:
+            total = add_to_sum(self._next.acked_sum, taken)
+            self._next = self._next._replace(acked=number, acked_sum=total)
 
     def _tell(self, new: list[KeptLine], *, delivered: bool) -> None:
         if self._ack_due and self._wire is not None:
@@ -363,32 +376,6 @@ class ChatSession:
             self._listener.on_delivered(self._progress.acked)
         if new:
             self._listener.on_heard(new)
-
-    def _send_rest(self) -> None:
-        """Send the lines that are on disk and were not sent on this link, while there is room."""
-        while self._sent < self._progress.last_out and self._wire and self._wire.has_room:
-            lines = self._thread.waiting(self._sent, _READ_AT_ONCE)
-            self._send(lines)
-            if len(lines) < _READ_AT_ONCE and self._has_sent(lines):
-                self._skip_to(self._progress.last_out)  # the last lines were given up
-
-    def _send(self, lines: Sequence[NewLine | KeptLine]) -> None:
-        for line in lines:
-            if self._wire is None or not self._wire.has_room:
-                return
-            self._skip_to(line.seq - 1)
-            self._wire.send(ChatText(line.text, line.seq, line.uid, line.at))
-            self._unacknowledged.append((line.seq, line.uid))
-            self._sent = line.seq
-
-    def _has_sent(self, lines: Sequence[KeptLine]) -> bool:
-        return not lines or self._sent >= lines[-1].seq
-
-    def _skip_to(self, number: int) -> None:
-        if self._sent < number and self._wire is not None:
-            self._wire.send(Skip(number, self._missing_there))
-            self._missing_there = 0
-            self._sent = number
 
     def _flush_soon(self) -> None:
         if not self._flush_due:

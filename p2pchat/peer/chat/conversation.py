@@ -16,9 +16,10 @@ from p2pchat.peer.chat.intake import Intake
 from p2pchat.peer.chat.lingering import Lingering
 from p2pchat.peer.chat.link_path import why_lost
 from p2pchat.peer.chat.link_place import LinkPlace
+from p2pchat.peer.chat.mailbox_talk import MailboxTalk
 from p2pchat.peer.chat.reconnector import Reconnector
+from p2pchat.peer.chat.side_messages import SideMessages
 from p2pchat.peer.chat.surroundings import Surroundings
-from p2pchat.peer.presence.here import HereStatus
 from p2pchat.peer.store.lines import NewLine, Volume
 from p2pchat.peer.store.thread import Thread
 from p2pchat.protocol.address import Address
@@ -32,9 +33,9 @@ from p2pchat.protocol.client.events import (
     TextReceived,
 )
 from p2pchat.protocol.client.lines import KeptLine
-from p2pchat.protocol.client.state import Security
-from p2pchat.protocol.messages import Message
-from p2pchat.protocol.talk import Here, Idle
+from p2pchat.protocol.client.state import CameBy, Security
+from p2pchat.protocol.messages import Abilities, Message
+from p2pchat.protocol.talk import Here
 
 
 class Conversation:
@@ -64,7 +65,7 @@ class Conversation:
         self._on_room = around.on_room
         self._on_accepted = on_accepted
         self._on_rejected = on_rejected
-        self._away_status = around.away_status
+        self._mailbox = around.mailbox
         self.place = LinkPlace(
             self._loop,
             around.username,
@@ -75,7 +76,7 @@ class Conversation:
             on_event=around.on_event,
         )
         """The link, and its move from a circuit to a direct one."""
-        self._reconnector = Reconnector(
+        self.reconnector = Reconnector(
             self._loop,
             around.username,
             contact,
@@ -88,6 +89,7 @@ class Conversation:
             on_accepted=self._accepted,
             on_failed=self._not_accepted,
         )
+        """Calls the contact while a link is needed."""
         self.session = ChatSession(thread, self, self._loop.call_soon)
         """The lines, and how far they have come."""
         self.intake = Intake(
@@ -101,7 +103,17 @@ class Conversation:
         self._lingering = Lingering(
             self._loop, around.limits.idle_link_timeout, self._link_is_needed, self.close_idle_link
         )
-        self._here = self._new_here()
+        self.talk = MailboxTalk(
+            contact, key, self.session, self.intake, self.place, self.reconnector
+        )
+        """The conversation as the mailbox sees it."""
+        self._beside = SideMessages(
+            self._loop,
+            around,
+            self.talk,
+            on_here=lambda here: self._wish.here(here=here),
+            flush=self.session.flush,
+        )
         self._held = False  # because the contact has another key
         self._closed = False
 
@@ -116,16 +128,6 @@ class Conversation:
         return self.place.link
 
     @property
-    def is_calling(self) -> bool:
-        """Whether we wait for the contact to answer."""
-        return self._reconnector.is_calling
-
-    @property
-    def keeps_its_call(self) -> bool:
-        """Whether our call continues if the contact calls at the same time."""
-        return self._reconnector.keeps_its_call
-
-    @property
     def is_opening(self) -> bool:
         """Whether a wanted chat is not open yet but may be soon."""
         return self.wished and not (self._wish.started or self.is_away)
@@ -134,7 +136,7 @@ class Conversation:
     def is_away(self) -> bool:
         """Whether the contact is not known to be online, or could not be reached."""
         return self.link is None and (
-            not self._reconnector.is_online or self._wish.state is WishState.UNREACHABLE
+            not self.reconnector.is_online or self._wish.state is WishState.UNREACHABLE
         )
 
     @property
@@ -145,7 +147,7 @@ class Conversation:
     def wish_to_talk(self, *, stranger: bool) -> None:
         """Request a chat; a stranger must be asked first."""
         self._wish.begin(stranger=stranger)
-        self._reconnector.rest()
+        self.reconnector.rest()
         if self.link is not None:
             self._begin_to_talk()
 
@@ -155,7 +157,7 @@ class Conversation:
         Raise UsageError if it is too long.
         """
         number = self.session.say(text, uid)
-        self._reconnector.call()
+        self.reconnector.call()
         return number
 
     def flush(self) -> None:
@@ -165,16 +167,20 @@ class Conversation:
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
         """Replace failed lines by new ones; return their numbers."""
         numbers = self.session.say_again(lines)
-        self._reconnector.call()
+        self.reconnector.call()
         return numbers
 
-    def give_up(self) -> int:
-        """Cancel all waiting lines that were not sent on this link; return how many."""
-        return self.session.give_up()
+    def give_up(self, fetched: int) -> int:
+        """Cancel waiting lines; see ChatSession."""
+        return self.session.give_up(fetched)
 
-    def expire(self, uids: Sequence[str]) -> int:
-        """Cancel those of these lines that were not sent on this link; return how many."""
-        return self.session.expire(uids)
+    def expire(self, uids: Sequence[str], fetched: int) -> int:
+        """Cancel those of these lines that wait; see ChatSession."""
+        return self.session.expire(uids, fetched)
+
+    def waiting_up_to(self, number: int) -> int:
+        """Return how many of our lines up to that number wait."""
+        return self.session.waiting_up_to(number)
 
     def leave(self) -> bool:
         """Stop wanting to chat, if we do; the link stays open for a while for further lines."""
@@ -187,7 +193,7 @@ class Conversation:
 
     def at(self, address: Address | None, *, is_news: bool = False, nearby: bool = False) -> None:
         """Note that the contact is online, there or hidden; see Reconnector."""
-        self._reconnector.at(address, is_news=is_news, nearby=nearby)
+        self.reconnector.at(address, is_news=is_news, nearby=nearby)
 
     @property
     def is_missed(self) -> bool:
@@ -196,10 +202,11 @@ class Conversation:
 
     def away(self) -> None:
         """Note that the contact is offline, as far as is known."""
-        was_there = self._reconnector.is_online
-        self._reconnector.away()
+        was_there = self.reconnector.is_online
+        self.reconnector.away()
         if was_there and self.link is None:
             self._wish.away()
+            self._mailbox.look()
 
     def hold(self, error: P2PError) -> None:
         """Do not call the contact until the user has decided about their key."""
@@ -208,21 +215,17 @@ class Conversation:
         self._held = True
         self._wish.fail(error, even_if_unwished=is_news)
 
-    def wake(self) -> None:
-        """Note that we are online again: a contact who was away may be back."""
-        self._reconnector.hurry()
-
-    def attach(self, link: Link, security: Security, *, dialled: bool) -> None:
-        """Use this link from now on, whichever side dialled it.
+    def attach(self, link: Link, security: Security, can: Abilities, *, dialled: bool) -> None:
+        """Use this link from now on, whichever side dialled it; the contact can do that.
 
         It replaces an older link, which must be dead if the contact dials again.
         """
-        self._reconnector.give_up()
+        self.reconnector.give_up()
         self._drop_link()
         self.security = security
         self.place.fill(link)
-        self._here = self._new_here()
         self._use(link, dialled=dialled)
+        self._beside.linked(link, can)
         self.place.improve(dialled=dialled)
         if self.wished:
             self._begin_to_talk()
@@ -237,14 +240,13 @@ class Conversation:
         self.session.flush()
         self.session.link_down()
         self._use(link, dialled=dialled)
-        self._here.repeat(link, here=self.wished)
+        self._beside.moved(link, here=self.wished)
 
     def _use(self, link: Link, *, dialled: bool) -> None:
         link.on_message = self._received
         link.on_closed = self._lost
         link.on_drained = self._has_room_again
         self.session.link_up(link)
-        self._away_status.linked(link)
         self.intake.attach(link)
         self._lingering.begin(dialled=dialled)
 
@@ -257,7 +259,7 @@ class Conversation:
         """Write our lines to disk, send what can be sent, and end."""
         self._closed = True
         self.place.stay()
-        self._reconnector.give_up()
+        self.reconnector.give_up()
         self.session.flush()
         if self._wish.started:
             self._wish.end()
@@ -269,22 +271,28 @@ class Conversation:
         """Emit an event for each line of ours; see chat_session.SessionListener."""
         for line in lines:
             self._on_event(Said(self.contact, line.text, line.seq))
+        if self.link is None:
+            self._mailbox.look()
 
     def on_heard(self, lines: Sequence[KeptLine]) -> None:
         """Emit an event for each line of the contact."""
+        by = CameBy.MAILBOX if self.talk.is_taking else CameBy.LINK
         for line in lines:
-            self._on_event(TextReceived(self.contact, line.text, line.id, line.at, self.security))
+            text = TextReceived(self.contact, line.text, line.id, line.at, self.security, by)
+            self._on_event(text)
         self.intake.took([line.text for line in lines])
 
     def on_delivered(self, up_to: int) -> None:
         """Report how many lines still wait."""
-        self._reconnector.reset()
+        self.reconnector.reset()
+        self._mailbox.delivered(self.talk)
         self._on_event(Delivered(self.contact, self.session.waiting, up_to))
         self._on_room()
         self._rest_if_done()
 
     def on_renumbered(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Report the new numbers of our lines."""
+        self._mailbox.renumbered(self.talk)
         self._on_event(Renumbered(self.contact, tuple(pairs)))
 
     def on_missing(self, count: int, *, ours: bool) -> None:
@@ -304,28 +312,16 @@ class Conversation:
         """Handle a bug in a timer: restart from what is on disk."""
         self._drop_link()
         if self._needs_link():
-            self._reconnector.call_later()
+            self.reconnector.call_later()
 
     def _received(self, message: Message) -> None:
         self._lingering.note_activity()
-        if self.place.hear(message):
-            return
-        if isinstance(message, Idle):
-            self._away_status.hear(self.contact, message)
-            return
-        if not isinstance(message, Here):
+        if not (self.place.hear(message) or self._beside.hear(message)):
             self.session.receive(message)
-            return
-        self.session.flush()  # the lines received before
-        self._here.hear(message)
-
-    def _new_here(self) -> HereStatus:
-        """Return a HereStatus for a new link."""
-        return HereStatus(self._loop, lambda here: self._wish.here(here=here))
 
     def _begin_to_talk(self) -> None:
         assert self.link is not None
-        self._here.say(self.link, here=True)
+        self._beside.say_here(self.link, here=True)
         self._wish.linked(self.security)
         self._loop.call_soon(self._on_room)
 
@@ -333,7 +329,7 @@ class Conversation:
         needed = self.wished or self.session.waiting > 0
         return needed and self.link is None and not self._closed
 
-    def _accepted(self, link: Link) -> None:
+    def _accepted(self, link: Link, can: Abilities) -> None:
         try:
             security = self._on_accepted(self)
         except P2PError as error:
@@ -342,7 +338,7 @@ class Conversation:
             self._wish.fail(error)
             return
         self._wish.accepted()
-        self.attach(link, security, dialled=True)
+        self.attach(link, security, can, dialled=True)
 
     def _not_accepted(self, error: P2PError) -> None:
         if isinstance(error, NotTrusted):
@@ -353,10 +349,10 @@ class Conversation:
             self._on_rejected(self, error)
             return
         is_asked = self._wish.state is WishState.ASKING
-        crossed = self._reconnector.has_crossed(error) and not is_asked
+        crossed = self.reconnector.has_crossed(error) and not is_asked
         if not crossed:
             self._wish.not_reached(error)
-        self._reconnector.call_later(error)
+        self.reconnector.call_later(error)
 
     def _lost(self, error: P2PError | None) -> None:
         link = self.place.clear()
@@ -366,9 +362,10 @@ class Conversation:
         if self._closed:
             return
         self._wish.lost(why_lost(self.contact, link, error))
+        self._mailbox.look_again()
         self._on_room()
         if self.wished or self.session.waiting:
-            self._reconnector.call_again(link if error is not None else None)
+            self.reconnector.call_again(link if error is not None else None)
 
     def _drop_link(self) -> None:
         """Abort the link; unlike the loss of a link, this does not begin the search for another."""
@@ -387,13 +384,13 @@ class Conversation:
         """
         if self.wished or self.session.waiting or self._closed:
             return
-        self._reconnector.give_up()
+        self.reconnector.give_up()
         self._lingering.note_activity()
         if self.link is not None:
-            self._here.say(self.link, here=False)
+            self._beside.say_here(self.link, here=False)
 
     def _link_is_needed(self) -> bool:
-        return self.wished or self.session.waiting > 0 or self._here.theirs
+        return self.wished or self.session.waiting > 0 or self._beside.is_open_there
 
     def _has_room_again(self) -> None:
         self.session.go_on()

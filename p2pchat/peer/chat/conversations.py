@@ -15,10 +15,13 @@ from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.calls.limits import PeerLimits
 from p2pchat.peer.calls.pending_requests import PendingRequests
 from p2pchat.peer.chat.conversation import Conversation
+from p2pchat.peer.chat.conversation_table import ConversationTable
 from p2pchat.peer.chat.link_path import in_words
+from p2pchat.peer.chat.mailbox_talk import MailboxTalk
 from p2pchat.peer.chat.notes import Notes
 from p2pchat.peer.chat.outbox import Outbox
 from p2pchat.peer.chat.surroundings import Surroundings
+from p2pchat.peer.mailbox.mailbox import Mailbox
 from p2pchat.peer.presence.away_status import AwayStatus
 from p2pchat.peer.presence.do_not_disturb import DoNotDisturb
 from p2pchat.peer.presence.presence_polling import PresencePolling
@@ -33,9 +36,7 @@ from p2pchat.protocol.client.events import (
     ChatEnded,
     ContactAway,
     Event,
-    OutboxFailed,
 )
-from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.messages import Presence, PresenceUpdate, SearchResult
 from p2pchat.protocol.talk import Reply
 
@@ -57,6 +58,7 @@ class Conversations:
         search: SearchUser,
         watch: Callable[[list[str]], None],
         do_not_disturb: DoNotDisturb,
+        mailbox: Mailbox,
         *,
         on_event: Callable[[Event], None],
         on_room: Callable[[], None],
@@ -69,7 +71,6 @@ class Conversations:
         self._history = history
         self._search = search
         self._on_event = on_event
-        self._by_name: dict[str, Conversation] = {}
         self._sought: set[str] = set()
         self._pending_requests = PendingRequests(on_event)
         self._polling = PresencePolling(
@@ -78,11 +79,13 @@ class Conversations:
         self._watching = Watching(contacts, watch)
         self._do_not_disturb = do_not_disturb
         self.away_status = AwayStatus(
-            loop, lambda: [c.link for c in self._by_name.values() if c.link], on_event
+            loop, lambda: [c.link for c in self._table if c.link], on_event
         )
-        self._around = Surroundings(
-            loop, username, ways, limits, rng, self.away_status, on_event, on_room
+        around = Surroundings(
+            loop, username, ways, limits, rng, self.away_status, mailbox, on_event, on_room
         )
+        self._table = ConversationTable(around, contacts, history, self._watching)
+        self._mailbox = mailbox
         self.notes = Notes(username, history, on_event, loop.call_soon)
         self.outbox = Outbox(
             loop,
@@ -90,8 +93,8 @@ class Conversations:
             contacts,
             history,
             search,
+            mailbox=mailbox,
             open_one=self._queue_for,
-            running=self.get,
             on_event=on_event,
         )
 
@@ -106,41 +109,60 @@ class Conversations:
         return self._watching.online_contacts
 
     @property
+    def talks(self) -> list[MailboxTalk]:
+        """All conversations, for the mailbox."""
+        return [conversation.talk for conversation in self._table]
+
+    def talk_with(self, contact: str) -> MailboxTalk | None:
+        """Return the conversation with the pinned key of a contact; None if none is pinned."""
+        conversation = self._table.with_pinned(contact)
+        return None if conversation is None else conversation.talk
+
+    def left_up_to(self, contact: str) -> int:
+        """Return the number up to which our lines are in the contact's mailbox, or delivered.
+
+        0 if none waits there.
+        """
+        conversation = self._table.get(contact)
+        if conversation is None or not conversation.waiting:
+            return 0
+        number = self._mailbox.left_up_to(conversation.talk)
+        return number if number > conversation.session.delivered else 0
+
+    @property
     def names(self) -> list[str]:
         """The contacts with a conversation in this run, and ourselves, for notes."""
-        return [*self._by_name, self._username]
+        return [*self._table.names, self._username]
 
     @property
     def links(self) -> dict[str, str]:
         """The contacts with an open link: how it runs, to where, and how well it is protected."""
         return {
-            c.contact: in_words(c.link, c.place.path, c.security)
-            for c in self._by_name.values()
-            if c.link
+            c.contact: in_words(c.link, c.place.path, c.security) for c in self._table if c.link
         }
 
     @property
     def sought(self) -> str | None:
         """The contact of a wanted chat who is still being looked up or has not answered."""
-        opening = (c.contact for c in self._by_name.values() if c.is_opening)
+        opening = (c.contact for c in self._table if c.is_opening)
         return next(iter(self._sought), None) or next(opening, None)
 
     def get(self, contact: str) -> Conversation | Notes | None:
         """Return the conversation with a contact; None if there was none in this run."""
-        return self.notes if contact == self._username else self._by_name.get(contact)
+        return self.notes if contact == self._username else self._table.get(contact)
 
     def flush(self) -> None:
         """Write the lines of this turn to disk."""
-        for conversation in self._by_name.values():
+        for conversation in self._table:
             conversation.flush()
 
     def online(self) -> None:
         """Note that we are logged in: subscribe to all relevant contacts."""
         self._watching.online()
-        for conversation in self._by_name.values():
-            conversation.wake()
+        for conversation in self._table:
+            conversation.reconnector.hurry()  # a contact who was away may be back
         self._open_waiting()
-        self._watching.watch(list(self._by_name))
+        self._watching.watch(self._table.names)
         self._polling.start()
 
     def offline(self) -> None:
@@ -152,11 +174,11 @@ class Conversations:
     @property
     def missed(self) -> list[str]:
         """The contacts for whom a link is needed that there is not."""
-        return [c.contact for c in self._by_name.values() if c.is_missed]
+        return [c.contact for c in self._table if c.is_missed]
 
     def found_nearby(self, contact: str, address: Address) -> None:
         """Call a contact who is missed at an address of the local network."""
-        conversation = self._by_name.get(contact)
+        conversation = self._table.get(contact)
         if conversation is not None and conversation.is_missed:
             conversation.at(address, is_news=True, nearby=True)
 
@@ -164,11 +186,11 @@ class Conversations:
         """Handle the registry's report on a user, if it was asked for."""
         if not self._watching.take(sighting):
             return
-        conversation = self._by_name.get(sighting.username)
+        conversation = self._table.get(sighting.username)
         if conversation is None:
             return
         if sighting.result.presence is Presence.ONLINE:
-            self._found(conversation, sighting.result, news=True)
+            self._table.found(conversation, sighting.result, news=True)
         else:
             conversation.away()
 
@@ -177,7 +199,7 @@ class Conversations:
         if contact == self._username:
             self.notes.open()
             return
-        conversation = self._by_name.get(contact)
+        conversation = self._table.get(contact)
         if contact in self._sought or (conversation is not None and conversation.wished):
             return
         if contact in self.asking:
@@ -209,19 +231,19 @@ class Conversations:
             self._sought.discard(contact)
             self._on_event(ChatEnded(contact, None))
             return True
-        conversation = self._by_name.get(contact)
+        conversation = self._table.get(contact)
         return conversation is not None and conversation.leave()
 
     def take_call(self, call: IncomingCall) -> None:
         """Handle a call on a link whose remote has proved its identity."""
         contact = call.contact
-        conversation = self._by_name.get(contact)
+        conversation = self._table.get(contact)
         if conversation is not None and conversation.place.is_for(call):
             conversation.place.take_call(call)
-        elif conversation is not None and conversation.keeps_its_call:
+        elif conversation is not None and conversation.reconnector.keeps_its_call:
             call.hang_up()
         elif (
-            (conversation is not None and conversation.is_calling)
+            (conversation is not None and conversation.reconnector.is_calling)
             or contact in self._sought
             or self._contacts.get(contact).accepted
         ):
@@ -253,25 +275,26 @@ class Conversations:
 
         The next line begins another.
         """
-        conversation = self._by_name.pop(contact, None)
+        conversation = self._table.pop(contact)
         if conversation is not None:
             conversation.close()
 
     def read(self, contact: str) -> None:
         """Note that lines of the contact were read."""
-        conversation = self._by_name.get(contact)
+        conversation = self._table.get(contact)
         if conversation is not None:
             conversation.intake.note_seen()
+            self._mailbox.look_again()
 
     def wait_for_reader(self, contact: str, *, behind: bool) -> None:
         """Stop reading from a contact while the client that reads its lines is behind."""
-        conversation = self._by_name.get(contact)
+        conversation = self._table.get(contact)
         if conversation is not None:
             conversation.intake.wait_for_reader(behind=behind)
 
     def protected(self, contact: str) -> None:
         """Note that the protection of an open chat with the contact may have changed."""
-        conversation = self._by_name.get(contact)
+        conversation = self._table.get(contact)
         if conversation is not None:
             conversation.security = self._contacts.security(contact)
 
@@ -279,16 +302,16 @@ class Conversations:
         """Hang up on waiting callers, and close every link once its lines have been sent."""
         self._polling.stop()
         self._pending_requests.close()
-        for conversation in self._by_name.values():
+        for conversation in self._table:
             conversation.close()
 
     def _accept(self, call: IncomingCall) -> Conversation:
         assert call.key is not None
         self._contacts.accept(call.contact, call.key)
-        conversation = self._with_key(call.contact, call.key)
+        conversation = self._table.with_key(call.contact, call.key)
         call.accept()
         security = self._contacts.security(call.contact)
-        conversation.attach(call.link, security, dialled=False)
+        conversation.attach(call.link, security, call.can, dialled=False)
         return conversation
 
     def _opened(self, contact: str, result: SearchResult) -> None:
@@ -296,14 +319,14 @@ class Conversations:
             return  # given up meanwhile
         self._sought.discard(contact)
         try:
-            conversation = self._with_key(contact, self._contacts.meet(contact, result))
+            conversation = self._table.with_key(contact, self._contacts.meet(contact, result))
         except P2PError as error:
             self._on_event(CallFailed(contact, error))
             return
         conversation.wish_to_talk(stranger=not self._contacts.get(contact).accepted)
         self._watch_too(contact)
         if result.presence is Presence.ONLINE:
-            self._found(conversation, result)
+            self._table.found(conversation, result)
         elif not conversation.link:
             conversation.away()
         if conversation.wished and conversation.is_away:
@@ -314,7 +337,9 @@ class Conversations:
         if contact not in self._sought:
             return
         self._sought.discard(contact)
-        conversation = self._with_pinned(contact) if self._contacts.get(contact).accepted else None
+        conversation = (
+            self._table.with_pinned(contact) if self._contacts.get(contact).accepted else None
+        )
         if conversation is None:
             self._on_event(CallFailed(contact, error))
             return
@@ -323,77 +348,28 @@ class Conversations:
         if not conversation.link:
             self._on_event(ContactAway(contact, error))
 
-    def _found(self, one: Conversation, result: SearchResult, *, news: bool = False) -> None:
-        try:
-            key = self._contacts.key_to_call(one.contact, result.key)
-        except P2PError as error:
-            one.hold(error)
-            return
-        if key == one.key and not result.in_clear:
-            one.at(result.address, is_news=news)
-
     def _open_waiting(self) -> None:
         """Begin a conversation with each contact for whom lines wait."""
         for contact in self._history.waiting():
-            self._with_pinned(contact)
+            self._table.with_pinned(contact)
 
     def _queue_for(self, contact: str) -> Conversation | Notes | None:
         if contact == self._username:
             return self.notes
-        conversation = self._with_pinned(contact)
+        conversation = self._table.with_pinned(contact)
         if conversation is not None:
             self._watch_too(contact)
         return conversation
 
-    def _with_pinned(self, contact: str) -> Conversation | None:
-        key = self._contacts.get(contact).key
-        return None if key is None else self._with_key(contact, key)
-
-    def _with_key(self, contact: str, key: bytes) -> Conversation:
-        conversation = self._by_name.get(contact)
-        if conversation is None or conversation.key != key:
-            if conversation is not None:
-                conversation.close()
-            thread = self._history.thread(contact, key)
-            conversation = Conversation(
-                self._around,
-                contact,
-                key,
-                thread,
-                invitation=lambda: self._contacts.get(contact).invitation,
-                on_accepted=self._accepted,
-                on_rejected=self._rejected,
-            )
-            conversation.security = self._contacts.security(contact)
-            self._by_name[contact] = conversation
-            seen = self._watching.last(contact)
-            if seen is not None and seen.presence is Presence.ONLINE:
-                self._found(conversation, seen)
-        return conversation
-
-    def _accepted(self, conversation: Conversation) -> Security:
-        """Pin the key of a contact who has accepted our call; return the protection."""
-        self._contacts.accept(conversation.contact, conversation.key)
-        return self._contacts.security(conversation.contact)
-
-    def _rejected(self, conversation: Conversation, error: P2PError) -> None:
-        """End the conversation and mark its queued lines as failed: the contact has rejected us."""
-        contact = conversation.contact
-        conversation.close()
-        del self._by_name[contact]
-        count = self._history.drop_queued(contact, only=conversation.key)
-        if count:
-            self._on_event(OutboxFailed(contact, error, count))
-
     def _found_again(self, contact: str, result: SearchResult) -> None:
-        conversation = self._by_name.get(contact)
+        conversation = self._table.get(contact)
         if conversation is None or conversation.link:
             return
         if result.presence is Presence.ONLINE:
-            self._found(conversation, result)
+            self._table.found(conversation, result)
         else:
             conversation.away()
 
     def _watch_too(self, contact: str) -> None:
         """Subscribe to the contact at the registry, unless already subscribed."""
-        self._watching.include(contact, list(self._by_name))
+        self._watching.include(contact, self._table.names)

@@ -46,6 +46,11 @@ class Intake:
         self._told = False
         self._look_again: Timer | None = None
 
+    @property
+    def has_room(self) -> bool:
+        """Whether more lines may be accepted now. Raise StorageError."""
+        return not (self._reader_is_behind or self._is_full())
+
     def attach(self, link: Link) -> None:
         """Read from this link from now on."""
         self._link = link

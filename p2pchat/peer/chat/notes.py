@@ -98,11 +98,15 @@ class Notes:
         """Do nothing: no line has failed."""
         return []
 
-    def expire(self, _: Sequence[str]) -> int:
+    def expire(self, _: Sequence[str], __: int) -> int:
         """Return 0: no line waits."""
         return 0
 
-    def give_up(self) -> int:
+    def give_up(self, _: int) -> int:
+        """Return 0: no line waits."""
+        return 0
+
+    def waiting_up_to(self, _: int) -> int:
         """Return 0: no line waits."""
         return 0
 

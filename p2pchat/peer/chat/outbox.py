@@ -11,6 +11,7 @@ from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.notes import Notes
+from p2pchat.peer.mailbox.mailbox import Mailbox
 from p2pchat.peer.registry_client.link import SearchUser
 from p2pchat.peer.store.history import History
 from p2pchat.protocol.client.events import Event, OutboxFailed
@@ -26,7 +27,7 @@ class Outbox:
     """The outbox of one account at one registry.
 
     `open_one(contact)` returns the conversation with a contact, None if the contact's key is not
-    known; `running(contact)` the existing one, if any. Methods raise UsageError, StorageError.
+    known. Methods raise UsageError, StorageError.
     """
 
     def __init__(
@@ -37,8 +38,8 @@ class Outbox:
         history: History,
         search: SearchUser,
         *,
+        mailbox: Mailbox,
         open_one: Callable[[str], Conversation | Notes | None],
-        running: Callable[[str], Conversation | Notes | None],
         on_event: Callable[[Event], None],
     ) -> None:
         self._loop = loop
@@ -47,7 +48,7 @@ class Outbox:
         self._history = history
         self._search = search
         self._open_one = open_one
-        self._running = running
+        self._mailbox = mailbox
         self._on_event = on_event
 
     def queue(
@@ -86,24 +87,59 @@ class Outbox:
             conversation.flush()
 
     def expire(self, contact: str, uids: Sequence[str]) -> None:
-        """Mark expired lines as failed, except those sent on the current link."""
-        count = self._open_known(contact).expire(uids)
-        if count:
-            error = P2PError("it has expired", advice=f"p2p outbox retry {contact}")
-            self._on_event(OutboxFailed(contact, error, count))
+        """Mark expired lines as failed, except those sent on the current link.
 
-    def cancel(self, contact: str) -> int:
-        """Cancel all waiting lines that were not sent on the current link; return how many."""
-        conversation = self._running(contact)
+        Those in the contact's mailbox are taken back first; what was fetched from there is kept.
+        """
+
+        def expire(fetched: int) -> None:
+            count = conversation.expire(uids, fetched)
+            if count:
+                error = P2PError("it has expired", advice=f"p2p outbox retry {contact}")
+                self._on_event(OutboxFailed(contact, error, count))
+
+        conversation = self._open_known(contact)
+        self._take_back(conversation, expire)
+
+    def leave(self, contact: str, then: Callable[[], None]) -> None:
+        """Leave what waits in the contact's mailbox; `then` follows, also if that is impossible."""
+        conversation = self._open_one(contact)
         if conversation is None or isinstance(conversation, Notes):
-            count = self._history.drop_queued(contact)
+            self._loop.call_soon(then)
         else:
-            count = conversation.give_up()
-            count += self._history.drop_queued(contact, other_than=conversation.key)
-        if count:
-            error = P2PError("it was cancelled", advice=f"p2p outbox retry {contact}")
-            self._on_event(OutboxFailed(contact, error, count))
-        return count
+            self._mailbox.leave_now(conversation.talk, then)
+
+    def cancel(self, contact: str, then: Callable[[int, int], None]) -> None:
+        """Cancel all waiting lines that were not sent on the current link.
+
+        Those in the contact's mailbox are taken back first. `then` gets the number of cancelled
+        lines, and of those that are kept because they may have been fetched from there.
+        """
+
+        def give_up(fetched: int) -> None:
+            count, kept = 0, 0
+            if conversation is None:
+                count = self._history.drop_queued(contact)
+            else:
+                count = conversation.give_up(fetched)
+                count += self._history.drop_queued(contact, other_than=conversation.key)
+                kept = conversation.waiting_up_to(fetched) if fetched else 0
+            if count:
+                error = P2PError("it was cancelled", advice=f"p2p outbox retry {contact}")
+                self._on_event(OutboxFailed(contact, error, count))
+            then(count, kept)
+
+        conversation = self._open_one(contact)
+        if conversation is None:
+            give_up(0)
+        else:
+            self._take_back(conversation, give_up)
+
+    def _take_back(self, conversation: Conversation | Notes, then: Callable[[int], None]) -> None:
+        if isinstance(conversation, Notes):
+            then(0)
+        else:
+            self._mailbox.take_back(conversation.talk, then)
 
     def _open_known(self, contact: str) -> Conversation | Notes:
         conversation = self._open_one(contact)

@@ -11,10 +11,11 @@ from typing import Final
 from p2pchat.errors import HungUp, P2PError
 from p2pchat.net.compartment import Scheduler
 from p2pchat.net.link import Link
-from p2pchat.peer.calls.calls import OutgoingCall, pause_after
+from p2pchat.peer.calls.calls import ABILITIES, OutgoingCall, pause_after
 from p2pchat.peer.reach.ways import Ways
 from p2pchat.peer.registry_client.retries import Retries
 from p2pchat.protocol.address import Address
+from p2pchat.protocol.messages import Abilities
 from p2pchat.protocol.talk import ChatRequest
 
 _FIRST_PAUSE: Final = 0.5
@@ -27,8 +28,9 @@ class Reconnector:
     """Calls the contact, who must prove `key`, as the user `username`, while `needed()`.
 
     `invitation()` returns the secret to show to the contact, empty if there is none. `on_call` is
-    called with each attempt; then `on_accepted(link)` or `on_failed(error)`, unless `give_up` was
-    called. After a failure, the next attempt needs `call_later` or a new address from `at`.
+    called with each attempt; then `on_accepted(link, can)`, with what the contact can do, or
+    `on_failed(error)`, unless `give_up` was called. After a failure, the next attempt needs
+    `call_later` or a new address from `at`.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class Reconnector:
         invitation: Callable[[], str],
         needed: Callable[[], bool],
         on_call: Callable[[], None],
-        on_accepted: Callable[[Link], None],
+        on_accepted: Callable[[Link, Abilities], None],
         on_failed: Callable[[P2PError], None],
     ) -> None:
         self.is_online = False
@@ -113,7 +115,9 @@ class Reconnector:
         self._call = OutgoingCall(
             self._contact,
             connect,
-            ChatRequest(self._username, invitation=self._invitation(), to=self._contact),
+            ChatRequest(
+                self._username, invitation=self._invitation(), to=self._contact, can=ABILITIES
+            ),
             on_accepted=self._accepted,
             on_failed=self._failed,
         )
@@ -158,10 +162,10 @@ class Reconnector:
             self._call.cancel()
             self._call = None
 
-    def _accepted(self, link: Link) -> None:
+    def _accepted(self, link: Link, can: Abilities) -> None:
         self._call = None
         self._was_relayed = link.relayed
-        self._on_accepted(link)
+        self._on_accepted(link, can)
 
     def _failed(self, error: P2PError) -> None:
         self._call = None

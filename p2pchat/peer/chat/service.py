@@ -46,6 +46,7 @@ class SecureService:
             lines.delivered,
             self._conversations.away_status.of(contact),
             path=None if conversation.link is None else conversation.place.path,
+            left=self._conversations.left_up_to(contact),
         )
 
     def has_room(self, contact: str) -> bool:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.limits import PeerLimits
+from p2pchat.peer.mailbox.mailbox import Mailbox
 from p2pchat.peer.presence.away_status import AwayStatus
 from p2pchat.peer.reach.ways import Ways
 from p2pchat.protocol.client.events import Event
@@ -20,5 +21,6 @@ class Surroundings(NamedTuple):
     limits: PeerLimits
     rng: random.Random
     away_status: AwayStatus
+    mailbox: Mailbox
     on_event: Callable[[Event], None]
     on_room: Callable[[], None]

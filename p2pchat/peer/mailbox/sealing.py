@@ -126,7 +126,7 @@ def check_prekey(prekey: Prekey, registry: bytes, username: str, key: bytes, now
 
 
 def seal(run: Run, identity: Identity, box: Box, prekey: Prekey) -> bytes:
-    """Return a run, signed by us and encrypted to a prekey that was checked.
+    """Return a run, signed by us and encrypted to a prekey that was checked, after its number.
 
     Raise NoKem if this machine lacks the prekey's KEM, or nothing can be sealed to it; ValueError
     if the run is too long.
@@ -135,9 +135,14 @@ def seal(run: Run, identity: Identity, box: Box, prekey: Prekey) -> bytes:
     padded = write_signed(Signed(data, identity.sign(run_statement(box, data))))
     try:
         public = _public(prekey.kem, prekey.public)
-        return _SUITES[prekey.kem].encrypt(padded, public, box.info)
+        return prekey.number + _SUITES[prekey.kem].encrypt(padded, public, box.info)
     except (KeyError, UnsupportedAlgorithm, ValueError):  # ValueError: a point of small order
         raise NoKem(prekey.kem) from None
+
+
+def number_of(sealed: bytes) -> bytes:
+    """Return the number of the prekey to which a run is sealed."""
+    return sealed[:NUMBER_BYTES]
 
 
 def open_run(sealed: bytes, box: Box, private: PrivatePrekey) -> Run:
@@ -149,7 +154,9 @@ def open_run(sealed: bytes, box: Box, private: PrivatePrekey) -> Run:
     """
     key = _private(private.kem, private.seed)
     try:
-        signed, run = read_signed(_SUITES[private.kem].decrypt(sealed, key, box.info))
+        signed, run = read_signed(
+            _SUITES[private.kem].decrypt(sealed[NUMBER_BYTES:], key, box.info)
+        )
     except (InvalidTag, ValueError):
         raise RemoteProtocolError("a sealed run cannot be opened with this prekey") from None
     if not _is_signed(run_statement(box, signed.run), signed.signature, run.key):

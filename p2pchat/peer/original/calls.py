@@ -102,7 +102,7 @@ class OriginalCalls:
             contact,
             partial(_dial, links, contact, address),
             ChatRequest(self._username, our_port),
-            on_accepted=self._accepted,
+            on_accepted=lambda link, _: self._accepted(link),
             on_failed=self._outgoing_failed,
         )
         self._on_event(Calling(contact))

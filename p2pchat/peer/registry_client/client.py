@@ -4,9 +4,9 @@ Knows neither heartbeats nor how to reconnect; see `session`.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import (
@@ -21,11 +21,16 @@ from p2pchat.net.endpoints import Closable
 from p2pchat.net.link import Link
 from p2pchat.net.loop import Loop
 from p2pchat.peer.registry_client.url import RegistryUrl
+from p2pchat.protocol.mailbox import BoxNews
 from p2pchat.protocol.meeting import Meeting
 from p2pchat.protocol.messages import Goodbye, Logout, Message, PresenceUpdate, SlowDown
 
 ANSWER_TIMEOUT: Final = 15.0
 """Seconds. A registry that is checking many passwords may be slow."""
+
+
+_NEWS: Final = (PresenceUpdate, Meeting, BoxNews)
+"""What a registry sends without a request, besides its goodbye."""
 
 
 class _Question(NamedTuple):
@@ -48,10 +53,9 @@ class RegistryClient:
     """Sends requests to the registry that `dialer` dials, one at a time.
 
     `on_lost(error)` is called once if the open connection ends unexpectedly, after `failed` of
-    every open request; `on_goodbye` is called before that if the registry gives a reason.
-    `on_presence_update` is called with each presence update of a watched user, `on_meeting` with
-    each user who asks for a circuit. After `close` none of them is called, but open requests still
-    fail.
+    every open request; `on_goodbye` is called before that if the registry gives a reason. `on_news`
+    has what is called with each other message that is sent without a request. After `close` none of
+    them is called, but open requests still fail.
     """
 
     def __init__(self, loop: Loop, dialer: Dialer) -> None:
@@ -65,8 +69,7 @@ class RegistryClient:
         self._lost: P2PError | None = None
         self.on_lost: OnFailed = ignore
         self.on_goodbye: Callable[[Goodbye], None] = ignore
-        self.on_presence_update: Callable[[PresenceUpdate], None] = ignore
-        self.on_meeting: Callable[[Meeting], None] = ignore
+        self.on_news: Mapping[type[Message], Callable[[Any], None]] = {}
 
     def connect(self, then: Callable[[Link], None], failed: OnFailed) -> None:
         """Connect, then call `then(link)` or `failed(error)`."""
@@ -102,8 +105,7 @@ class RegistryClient:
         """Log out and close the connection; open requests fail in a later turn."""
         self.on_lost = ignore
         self.on_goodbye = ignore
-        self.on_presence_update = ignore
-        self.on_meeting = ignore
+        self.on_news = {}
         if self._lost is None:
             self._lost = LinkLost(f"the connection to the registry at {self._address} was closed")
             self._loop.call_soon(self._fail_questions)
@@ -126,11 +128,8 @@ class RegistryClient:
         if isinstance(answer, Goodbye):
             self.on_goodbye(answer)
             return
-        if isinstance(answer, PresenceUpdate):
-            self.on_presence_update(answer)
-            return
-        if isinstance(answer, Meeting):
-            self.on_meeting(answer)
+        if isinstance(answer, _NEWS):
+            self.on_news.get(type(answer), ignore)(answer)
             return
         if self._asked is None:
             raise RemoteProtocolError("an answer came without a request")

@@ -5,7 +5,7 @@ so that a running node of the same account stays online.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.protocol.address import Address
+from p2pchat.protocol.mailbox import MOST_IDS, BoxUndo, BoxUndoResult
 from p2pchat.protocol.meeting import CAN_MEET, Meet, MeetResult, Ping, Pong
 from p2pchat.protocol.messages import (
     AnnouncePort,
@@ -33,6 +34,7 @@ from p2pchat.protocol.messages import (
     Search,
     SearchResult,
 )
+from p2pchat.protocol.prekeys import MailboxGrant
 
 
 class TransientLogin(NamedTuple):
@@ -117,6 +119,26 @@ class RegistryCommands:
             answer = self._ask(client, Meet(username))
             assert isinstance(answer, MeetResult)
             return answer
+
+    def mailbox(self, credentials: Credentials) -> MailboxGrant | None:
+        """Return what the registry says of our mailbox; None if it keeps none."""
+        with self._connected() as client:
+            grant = self._log_in(client, credentials)
+            return None if grant is None else grant.mailbox
+
+    def take_back(self, credentials: Credentials, runs: Sequence[bytes]) -> set[bytes]:
+        """Take back what we have left in mailboxes; return the ids of what was still there."""
+        gone: set[bytes] = set()
+        with self._connected() as client:
+            grant = self._log_in(client, credentials)
+            if grant is None or grant.mailbox is None:
+                return gone
+            for start in range(0, len(runs), MOST_IDS):
+                some = tuple(runs[start : start + MOST_IDS])
+                answer = self._ask(client, BoxUndo(runs=some))
+                assert isinstance(answer, BoxUndoResult)
+                gone.update(answer.runs)
+        return gone
 
     def seen_as(
         self,

@@ -14,6 +14,7 @@ from p2pchat.peer.registry_client.reach import Reach
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.peer.store.identity import Identity
 from p2pchat.peer.store.profile import Profile
+from p2pchat.protocol.mailbox import CAN_MAILBOX
 from p2pchat.protocol.meeting import CAN_MEET
 from p2pchat.protocol.messages import Grant, Login, LoginResult, Outcome, Reason, Register
 from p2pchat.protocol.proofs import login_statement
@@ -78,7 +79,7 @@ class Credentials:
             "proof": self.identity.sign(statement),
             "at": at,
             "vouched_by": pinned_key(self.url, self._profile) or "",
-            "can": (CAN_MEET,) if self.reach.relay else (),
+            "can": (CAN_MEET, CAN_MAILBOX) if self.reach.relay else (CAN_MAILBOX,),
         }
 
     def keep(self, grant: Grant) -> None:

@@ -8,6 +8,8 @@ from typing import Final
 
 from p2pchat.errors import LinkLost, LoginNeeded, LoginRefused, P2PError, Unreachable, UsageError
 from p2pchat.peer.registry_client.url import RegistryUrl
+from p2pchat.protocol.address import Address
+from p2pchat.protocol.messages import Presence, SearchResult
 
 _NO_HELLO: Final = "our HELLO does not reach its UDP port {}, or not as often as it expects"
 _SHORTEST: Final = 3.0  # seconds; the original program expects a HELLO every ten
@@ -59,6 +61,19 @@ def replaced(username: str, where: str = "") -> LoginRefused:
         likely="you started p2p a second time, and the second login replaced this one",
         advice="quit one of the two",
     )
+
+
+def replaced_meanwhile(
+    username: str, found: SearchResult, ours: Address | None
+) -> LoginRefused | None:
+    """Return the error if a registry has us online at another port than `ours`; None otherwise.
+
+    A second login replaces the first, and the original dialect does not tell the first one why its
+    connection was closed: two nodes of one user would log each other out for ever.
+    """
+    if found.presence is Presence.ONLINE and ours is not None and found.port != ours.port:
+        return replaced(username, f" at {Address(found.host, found.port)}")
+    return None
 
 
 def logged_out(username: str) -> LoginNeeded:

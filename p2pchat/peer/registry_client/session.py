@@ -36,6 +36,7 @@ from p2pchat.peer.registry_client.losses import (
     logged_out,
     put_offline,
     replaced,
+    replaced_meanwhile,
 )
 from p2pchat.peer.registry_client.retries import Retries
 from p2pchat.peer.registry_client.self_search import SelfSearch
@@ -50,6 +51,7 @@ from p2pchat.protocol.client.events import (
     Trouble,
 )
 from p2pchat.protocol.client.state import SessionState
+from p2pchat.protocol.mailbox import BoxNews
 from p2pchat.protocol.meeting import CAN_MEET, Meet, Meeting, MeetResult, Ping
 from p2pchat.protocol.messages import (
     MAX_WATCHED,
@@ -58,7 +60,6 @@ from p2pchat.protocol.messages import (
     Hello,
     LoginResult,
     Message,
-    Presence,
     PresenceUpdate,
     Reason,
     Search,
@@ -67,6 +68,7 @@ from p2pchat.protocol.messages import (
     WatchResult,
 )
 from p2pchat.protocol.original import encode_hello
+from p2pchat.protocol.prekeys import MailboxGrant
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
@@ -122,6 +124,7 @@ class RegistrySession:
         self.on_presence_update: Callable[[PresenceUpdate], None] = ignore
         self.on_meeting: Callable[[Meeting], None] = ignore
         """Called with each user who asks for a circuit with us."""
+        self.on_box_news: Callable[[BoxNews], None] = ignore
         self.standing = SessionState.CONNECTING
 
     @property
@@ -159,7 +162,7 @@ class RegistrySession:
             assert isinstance(answer, SearchResult)
             then(in_zone(answer, self.host))
 
-        self._ask_if_online(Search(username), answered, failed)
+        self.ask(Search(username), answered, failed)
 
     def meet(self, username: str, then: Callable[[MeetResult], None], failed: OnFailed) -> None:
         """Ask for a circuit with a user; `then` or `failed` is called in a later turn."""
@@ -169,20 +172,24 @@ class RegistrySession:
             then(answer)
 
         if self._can_meet and self._reach.relay:
-            self._ask_if_online(Meet(username), answered, failed)
+            self.ask(Meet(username), answered, failed)
             return
         why = f"the registry at {self._url.address} has no circuits"
         if not self._reach.relay:
             why = "turned off on this side (no-relay)"
         self._loop.call_soon(partial(failed, Unreachable(why, reason=why)))
 
-    def _ask_if_online(
-        self, request: Message, then: Callable[[Message], None], failed: OnFailed
-    ) -> None:
+    def ask(self, request: Message, then: Callable[[Message], None], failed: OnFailed) -> None:
+        """Send a request if we are online; `then` or `failed` is called in a later turn."""
         if self.standing is not SessionState.ONLINE or self._client is None:
             self._loop.call_soon(partial(failed, cannot_ask(self._url)))
         else:
             self._client.ask(request, then, failed)
+
+    @property
+    def mailbox(self) -> MailboxGrant | None:
+        """What the registry said of our mailbox at the login; None if it keeps none."""
+        return None if self._grant is None else self._grant.mailbox
 
     @property
     def _can_meet(self) -> bool:
@@ -229,8 +236,11 @@ class RegistrySession:
         self._client = RegistryClient(self._loop, self._dialer)
         self._client.on_lost = self._lost
         self._client.on_goodbye = self._told_goodbye
-        self._client.on_presence_update = self._seen
-        self._client.on_meeting = self._met
+        self._client.on_news = {
+            PresenceUpdate: self._seen,
+            Meeting: self._met,
+            BoxNews: self.on_box_news,
+        }
         self._client.connect(self._connected, self._not_connected)
 
     def _not_connected(self, error: P2PError) -> None:
@@ -246,19 +256,12 @@ class RegistrySession:
             self._log_in(link)
 
     def _see_who_i_am(self, link: Link, answer: Message) -> None:
-        """Keep two nodes of one user from logging each other out for ever.
-
-        A second login replaces the first, and the original dialect does not tell the first one why
-        its connection was closed. If the registry has us online at another port, that is the
-        reason.
-        """
         assert isinstance(answer, SearchResult)
-        ours = self.announcement.listening
-        if answer.presence is Presence.ONLINE and ours is not None and answer.port != ours.port:
-            where = f" at {Address(answer.host, answer.port)}"
-            self._give_up(replaced(self._username, where))
-        else:
+        error = replaced_meanwhile(self._username, answer, self.announcement.listening)
+        if error is None:
             self._log_in(link)
+        else:
+            self._give_up(error)
 
     def _told_goodbye(self, goodbye: Goodbye) -> None:
         self._is_silent = goodbye.reason is Reason.SILENT

@@ -18,6 +18,7 @@ from p2pchat.peer.store.models import (
 from p2pchat.peer.store.search_terms import Wanted
 from p2pchat.peer.store.thread import Thread
 from p2pchat.protocol.client.lines import KeptLine, LineState
+from p2pchat.protocol.client.orders import LeftFor
 from p2pchat.storage import SqliteFile
 
 
@@ -46,6 +47,12 @@ class History:
         """Return when the oldest waiting line was written, by contact, in ms since the epoch."""
         with self._store.errors():
             return dict(self._store.rows(_OLDEST, (LineState.QUEUED, self._registry)))
+
+    def left(self) -> tuple[LeftFor, ...]:
+        """Return how much of the waiting lines is in mailboxes, for each contact."""
+        with self._store.errors():
+            rows = self._store.rows(_LEFT_FOR, (LineState.QUEUED, self._registry))
+        return tuple(LeftFor(*row) for row in rows)
 
     def unread(self) -> dict[str, int]:
         """Return the number of unread lines, by contact."""
@@ -137,7 +144,16 @@ class History:
             query = query.limit(limit)
         with self._store.errors():
             rows = list(query.tuples().execute(self._store.database))
-        return [kept(row) for row in reversed(rows)]
+            return self._with_until([kept(row) for row in reversed(rows)])
+
+    def _with_until(self, lines: list[KeptLine]) -> list[KeptLine]:
+        """Return the lines; those in a contact's mailbox with the time until it keeps them."""
+        waiting = [line.id for line in lines if line.state is LineState.QUEUED]
+        until: dict[int, int] = {}
+        for start in range(0, len(waiting), _ROWS_AT_ONCE):
+            some = waiting[start : start + _ROWS_AT_ONCE]
+            until.update(self._store.rows(_LEFT.format(", ".join("?" * len(some))), some))
+        return [line._replace(until=until.get(line.id, 0)) for line in lines] if until else lines
 
     def _with_words(self, query: Any, wanted: Wanted) -> tuple[Any, Any, Any]:
         """Return the query joined to the index that it uses, the condition, and the order."""
@@ -196,12 +212,16 @@ class History:
         *,
         only: bytes | None = None,
         other_than: bytes | None = None,
+        above: int = 0,
     ) -> int:
         """Mark lines that wait for a contact as failed; return how many.
 
-        `only`: those for that key of the contact; `other_than`: those for any other key.
+        `only`: those for that key of the contact; `other_than`: those for any other key. `above`:
+        those with numbers above that one.
         """
         which = self._queued(username, only, other_than)
+        if above:
+            which &= Line.seq > above
         change = Line.update(state=LineState.FAILED).where(which)
         with self._store.errors():
             return int(change.execute(self._store.database))
@@ -252,7 +272,20 @@ class History:
         return count
 
 
+_ROWS_AT_ONCE: Final = 500
+_JOIN_LEFT: Final = (
+    "JOIN left_run ON left_run.registry = line.registry AND left_run.username = line.username"
+    " AND left_run.key = line.key AND line.seq BETWEEN left_run.first AND left_run.last"
+)
+_LEFT: Final = (
+    f"SELECT line.id, max(left_run.until) FROM line {_JOIN_LEFT}"  # noqa: S608
+    " WHERE line.id IN ({}) GROUP BY line.id"
+)
 _IN_STATE: Final = f"{BY_STATE} WHERE state = ? AND registry = ?"
+_LEFT_FOR: Final = (
+    f"SELECT line.username, COUNT(DISTINCT line.id), MIN(left_run.until) FROM {BY_STATE}"  # noqa: S608
+    f" {_JOIN_LEFT} WHERE line.state = ? AND line.registry = ? GROUP BY line.username"
+)
 _COUNTS: Final = f"SELECT username, COUNT(*) FROM {_IN_STATE} GROUP BY username"  # noqa: S608
 _OLDEST: Final = f"SELECT username, MIN(at) FROM {_IN_STATE} GROUP BY username"  # noqa: S608
 _IDS: Final = f"SELECT id FROM {_IN_STATE}{{}} ORDER BY id"  # noqa: S608

@@ -50,13 +50,15 @@ class Rebased(NamedTuple):
     missing: int
 
 
-COLUMNS: Final = [getattr(Line, name) for name in KeptLine._fields]
-"""The columns read of a line, for `kept`."""
+COLUMN_NAMES: Final = KeptLine._fields[:-1]
+"""The columns read of a line, for `kept`; `until` is not one of them."""
+
+COLUMNS: Final = [getattr(Line, name) for name in COLUMN_NAMES]
 
 
 def kept(row: tuple[Any, ...]) -> KeptLine:
     """Return the line in a row."""
-    return KeptLine._make((*row[:-1], LineState(row[-1])))
+    return KeptLine._make((*row[:-1], LineState(row[-1]), 0))
 
 
 BY_NUMBER: Final = "line INDEXED BY line_registry_username_key_outgoing_seq"

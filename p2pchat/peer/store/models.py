@@ -4,17 +4,24 @@ from collections.abc import Callable, Mapping
 
 from p2pchat.orm import peewee
 from p2pchat.peer.store.grams import grams, has_term
+from p2pchat.peer.store.mailbox_models import MAILBOX_TABLES
 from p2pchat.protocol.positions import NO_SUM
 from p2pchat.storage import AddColumn
 
 
 class Account(peewee.Model):
-    """An account of ours at a registry, when it was last used, and its token."""
+    """An account of ours at a registry, when it was last used, and its token.
+
+    `mailbox`: whether contacts may leave lines for us in a mailbox; `passes`: a digest of the
+    passes to it that the registry has.
+    """
 
     registry = peewee.TextField()
     username = peewee.TextField()
     used_at = peewee.BigIntegerField()  # nanoseconds since the epoch
     token = peewee.TextField(default="")
+    mailbox = peewee.BooleanField(default=True, constraints=[peewee.SQL("DEFAULT 1")])
+    passes = peewee.BlobField(null=True)
 
     class Meta:
         """One row for each account."""
@@ -265,9 +272,10 @@ TABLES = (
     Unindexed,
     IssuedInvitation,
     Scheduled,
+    *MAILBOX_TABLES,
 )
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """Stored in SQLite's user_version; databases of newer versions are refused."""
 
 STEPS = {
@@ -289,6 +297,10 @@ STEPS = {
         AddColumn("contact", "invited", "INTEGER NOT NULL DEFAULT 0"),
         AddColumn("contact", "invitation", "TEXT NOT NULL DEFAULT ''"),
         "INSERT INTO unindexed (up_to) SELECT max(id) FROM line HAVING max(id) > 0",
+    ),
+    8: (
+        AddColumn("account", "mailbox", "INTEGER NOT NULL DEFAULT 1"),
+        AddColumn("account", "passes", "BLOB"),
     ),
 }
 """The steps that migrate a profile to each version."""

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from p2pchat.errors import StorageError
 from p2pchat.peer.store.history import History
+from p2pchat.peer.store.mailbox_store import MailboxStore
 from p2pchat.peer.store.models import (
     FINISH,
     FUNCTIONS,
@@ -27,7 +28,7 @@ from p2pchat.peer.store.models import (
 )
 from p2pchat.peer.store.schedule import Schedule
 from p2pchat.private_files import is_read_only, refuse_unless_private_file
-from p2pchat.storage import SqliteFile, try_to_open
+from p2pchat.storage import SqliteFile, as_bytes, try_to_open
 
 
 class KnownContact(NamedTuple):
@@ -254,6 +255,10 @@ class Profile:
         """Return the lines to be sent later at a registry, in the same file."""
         return Schedule(self._store, registry)
 
+    def mailbox(self, registry: str, username: str) -> MailboxStore:
+        """Return what is kept about mailboxes for an account at a registry, in the same file."""
+        return MailboxStore(self._store, registry, username)
+
     def close(self) -> None:
         """Close the database."""
         self._store.close()
@@ -284,17 +289,13 @@ def _contact(row: tuple[Any, ...]) -> KnownContact:
     invited, invitation = rest
     return KnownContact(
         name,
-        _bytes(key),
+        as_bytes(key),
         bool(verified),
         bool(blocked),
-        _bytes(other_key),
+        as_bytes(other_key),
         bool(accepted),
         int(hinted_at),
         int(muted_until),
         bool(invited),
         str(invitation),
     )
-
-
-def _bytes(blob: bytes | memoryview | None) -> bytes | None:
-    return None if blob is None else bytes(blob)

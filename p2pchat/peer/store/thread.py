@@ -6,12 +6,14 @@ peewee takes longer to build them than SQLite to run them.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from p2pchat.callbacks import ignore
 from p2pchat.peer.store.lines import (
     BY_NUMBER,
     BY_STATE,
+    COLUMN_NAMES,
     NewLine,
     Progress,
     Rebased,
@@ -74,14 +76,15 @@ class Thread:
         said: Sequence[NewLine] = (),
         heard: Sequence[NewLine] = (),
         instead_of: Sequence[int] = (),
+        also: Callable[[], None] = ignore,
         durable: bool = True,
     ) -> list[KeptLine]:
         """Store lines of both directions and the progress in one transaction.
 
-        `instead_of`: ids of failed lines that are replaced. Acknowledged lines are marked
-        delivered. `durable` False: a power failure may undo it. Return the received lines that are
-        new: a line with the same id may arrive again after either side was restored from an older
-        copy of its disk.
+        `instead_of`: ids of failed lines that are replaced. `also` is called within it.
+        Acknowledged lines are marked delivered. `durable` False: a power failure may undo it.
+        Return the received lines that are new: a line with the same id may arrive again after
+        either side was restored from an older copy of its disk.
         """
         queued = self.queued + len(said)
         with self._store.transaction() if durable else self._store.quick_transaction():
@@ -94,6 +97,7 @@ class Thread:
             self._remember(heard)
             if progress.acked != self._noted:
                 queued -= self._note_delivered(progress.acked)
+            also()
             lines = self._newest(len(new)) if new else []
         self._noted = progress.acked
         self.queued = queued if progress.acked < progress.last_out else 0
@@ -248,7 +252,7 @@ def _is_plausible(progress: Progress) -> bool:
 _SCOPE: Final = "registry = ? AND username = ? AND key = ?"
 _OURS: Final = f"{_SCOPE} AND outgoing = 1"
 _QUEUED: Final = f"{_OURS} AND state = '{LineState.QUEUED}'"
-_COLUMNS: Final = ", ".join(KeptLine._fields)
+_COLUMNS: Final = ", ".join(COLUMN_NAMES)
 
 _PROGRESS: Final = f"SELECT {', '.join(Progress._fields)} FROM conversation WHERE {_SCOPE}"  # noqa: S608
 _KEEP_PROGRESS: Final = (

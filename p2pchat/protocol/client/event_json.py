@@ -12,7 +12,7 @@ from p2pchat.protocol.address import written_address
 from p2pchat.protocol.client import events as e
 from p2pchat.protocol.client.failure import Failure, error_of
 from p2pchat.protocol.client.objects import Object, error_fields, json_object, moment, timestamp
-from p2pchat.protocol.client.state import LinkPath, Security
+from p2pchat.protocol.client.state import CameBy, LinkPath, Security
 
 
 def event_object(event: e.Event, now: int) -> Object:
@@ -105,6 +105,13 @@ _WHERE: Final = _Part(
     lambda ours: {"where": "here" if ours else "there"}, lambda fields: fields["where"] == "here"
 )
 _SINCE: Final = _Part(lambda at: {"since": timestamp(at)}, lambda fields: moment(fields["since"]))
+_BY: Final = _Part(
+    lambda by: {"by": by.value}, lambda fields: CameBy(fields.get("by", CameBy.LINK.value))
+)
+_UNTIL: Final = _Part(
+    lambda until: {"until": timestamp(until * 1000)},
+    lambda fields: moment(fields["until"]) // 1000,
+)
 _NUMBERS: Final = _Part(
     lambda pairs: {"numbers": [list(pair) for pair in pairs]},
     lambda fields: tuple((old, new) for old, new in fields["numbers"]),
@@ -206,6 +213,7 @@ _ROWS: Final[Mapping[type[e.Event], _Row]] = {
             _plain("id"),
             _WRITTEN_AT,
             _SECURITY,
+            _BY,
         ),
     ),
     e.Seen: _Row("seen", (_USER,)),
@@ -225,6 +233,15 @@ _ROWS: Final[Mapping[type[e.Event], _Row]] = {
             _plain("up_to"),
         ),
     ),
+    e.Left: _Row(
+        "left",
+        (
+            _TO,
+            _plain("up_to"),
+            _UNTIL,
+        ),
+    ),
+    e.MailboxWaiting: _Row("mailbox", (_plain("waiting"),)),
     e.Renumbered: _Row(
         "renumbered",
         (

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from p2pchat.errors import P2PError
 from p2pchat.protocol.address import Address
-from p2pchat.protocol.client.state import LinkPath, Security
+from p2pchat.protocol.client.state import CameBy, LinkPath, Security
 from p2pchat.protocol.messages import Message
 
 
@@ -128,8 +128,9 @@ class TextReceived(_Event, frozen=True):
     at: int = 0
     """When it was written, in milliseconds since the epoch by the contact's clock; 0 in clear."""
     security: Security = Security.CLEAR
+    by: CameBy = CameBy.LINK
     secret = frozenset({"text"})
-    uncompared = frozenset({"id", "at", "security"})
+    uncompared = frozenset({"id", "at", "security", "by"})
 
 
 class ContactIdle(_Event, frozen=True):
@@ -201,6 +202,24 @@ class Delivered(_Event, frozen=True):
     waiting: int
     up_to: int = 0
     uncompared = frozenset({"up_to"})
+
+
+class Left(_Event, frozen=True):
+    """Our lines up to that number are in the contact's mailbox; they are not delivered yet.
+
+    It keeps them until `until`, in seconds since the epoch.
+    """
+
+    contact: str
+    up_to: int
+    until: int
+    uncompared = frozenset({"until"})
+
+
+class MailboxWaiting(_Event, frozen=True):
+    """So much was left for us in our mailbox; it is being fetched."""
+
+    waiting: int
 
 
 class Renumbered(_Event, frozen=True):
@@ -307,6 +326,8 @@ Event = (
     | ContactBack
     | ContactLeft
     | Delivered
+    | Left
+    | MailboxWaiting
     | Renumbered
     | LinesMissing
     | QuotaFull

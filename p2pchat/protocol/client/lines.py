@@ -21,6 +21,9 @@ class LineState(StrEnum):
     HEARD = "heard"
 
 
+LEFT: Final = "left"
+"""The state that users see of a waiting line in the contact's mailbox."""
+
 TO_RETRY: Final = (LineState.FAILED, LineState.MISSING)
 """The states of lines that are sent again only on request."""
 
@@ -29,7 +32,11 @@ UNDELIVERED: Final = (LineState.QUEUED, *TO_RETRY)
 
 
 class KeptLine(NamedTuple):
-    """A stored line; `at` in milliseconds since the epoch; ids increase."""
+    """A stored line; `at` in milliseconds since the epoch; ids increase.
+
+    `until`: a waiting line is in the contact's mailbox, which keeps it until then, in seconds since
+    the epoch; 0: it is in none.
+    """
 
     id: int
     username: str
@@ -39,6 +46,12 @@ class KeptLine(NamedTuple):
     at: int
     text: str
     state: LineState
+    until: int = 0
+
+    @property
+    def shown_state(self) -> str:
+        """The state for the user: "left" if it is in the contact's mailbox."""
+        return LEFT if self.until and self.state is LineState.QUEUED else self.state.value
 
 
 class ScheduledLine(NamedTuple):

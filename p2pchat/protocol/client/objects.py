@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from p2pchat.errors import P2PError
 from p2pchat.protocol.client.failure import failure_of
-from p2pchat.protocol.client.lines import KeptLine, ScheduledLine
+from p2pchat.protocol.client.lines import LEFT, KeptLine, ScheduledLine
+from p2pchat.protocol.client.orders import MailboxStatus
 
 VERSION: Final = 1
 """The version of everything that EVENTS.md describes."""
@@ -21,13 +22,15 @@ def json_object(name: str, at: int, /, **fields: Any) -> Object:
 def kept_object(line: KeptLine, me: str) -> dict[str, Any]:
     """Return the object of a line in the history."""
     sender, receiver = (me, line.username) if line.outgoing else (line.username, me)
+    is_left = line.shown_state == LEFT
     return {
         "id": line.id,
         "at": timestamp(line.at),
         "from": sender,
         "to": receiver,
         "text": line.text,
-        "state": line.state.value,
+        "state": line.shown_state,
+        **({"until": timestamp(line.until * 1000)} if is_left else {}),
     }
 
 
@@ -42,6 +45,21 @@ def scheduled_object(line: ScheduledLine, me: str) -> dict[str, Any]:
         "state": "scheduled",
         "not_before": timestamp(line.not_before),
         "expires_at": timestamp(line.expires_at) if line.expires_at else None,
+    }
+
+
+def mailbox_object(status: MailboxStatus) -> Object:
+    """Return the object of the state of our mailbox, and of what is left in others."""
+    left = [
+        {"to": one.username, "lines": one.lines, "until": timestamp(one.until * 1000)}
+        for one in status.left
+    ]
+    return {
+        "on": status.on,
+        "kept": status.kept,
+        "waiting": status.waiting,
+        "unreadable": status.unreadable,
+        "left": left,
     }
 
 

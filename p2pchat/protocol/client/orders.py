@@ -27,9 +27,13 @@ class Number(Result, frozen=True, tag="number"):
 
 
 class Count(Result, frozen=True, tag="count"):
-    """The number of affected lines."""
+    """The number of affected lines.
+
+    `kept`: of those to be cancelled, how many may have been fetched from a mailbox already.
+    """
 
     count: int
+    kept: int = 0
 
 
 class Switch(Result, frozen=True, tag="switch"):
@@ -88,6 +92,32 @@ class ContactList(Result, frozen=True, tag="contacts"):
     contacts: tuple[ListedContact, ...]
 
 
+class LeftFor(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is left in a contact's mailbox: how many lines, and until when it keeps the first ones.
+
+    `until` is in seconds since the epoch.
+    """
+
+    username: str
+    lines: int
+    until: int
+
+
+class MailboxStatus(Result, frozen=True, tag="mailbox"):
+    """The state of our mailbox, and what we have left in others.
+
+    `on`: contacts may leave lines for us. `kept`: the registry keeps mailboxes; None if unknown.
+    `waiting`: how many runs of lines wait there. `unreadable`: how many could not be opened since
+    the node started.
+    """
+
+    on: bool
+    kept: bool | None = None
+    waiting: int = 0
+    unreadable: int = 0
+    left: tuple[LeftFor, ...] = ()
+
+
 class NodeStatus(Result, frozen=True, tag="status"):
     """The state of a node: session, online contacts, unread and waiting lines, links.
 
@@ -126,10 +156,10 @@ class Send(Order[Number], frozen=True, tag="send"):
     """Send texts to a contact, with or without a chat: `p2p send`, and a program's `send`.
 
     With `wait`, the order is answered once the texts are acknowledged, and fails if that takes more
-    than `wait` seconds. Without it, the order is answered once they are on disk. Each text may
-    have an id, so that it can be sent again after its node has died without being delivered twice.
-    After `expires_at` (milliseconds since the epoch; 0: never), the client has given up, and the
-    node does nothing.
+    than `wait` seconds; with `left_is_enough`, also once they are in the contact's mailbox. Without
+    `wait`, it is answered once they are on disk. Each text may have an id, so that it can be sent
+    again after its node has died without being delivered twice. After `expires_at` (milliseconds
+    since the epoch; 0: never), the client has given up, and the node does nothing.
     """
 
     to: str
@@ -137,6 +167,7 @@ class Send(Order[Number], frozen=True, tag="send"):
     ids: tuple[str, ...] = ()
     wait: float | None = None
     expires_at: int = 0
+    left_is_enough: bool = False
     secret = frozenset({"texts"})
 
     def __post_init__(self) -> None:
@@ -292,6 +323,12 @@ class SetDoNotDisturb(Order[Switch], frozen=True, tag="dnd"):
     seconds: float | None = None
 
 
+class SetMailbox(Order[MailboxStatus], frozen=True, tag="mailbox"):
+    """Return the state of our mailbox, after turning it on or off unless `on` is None."""
+
+    on: bool | None = None
+
+
 class HintAt(Order[Switch], frozen=True, tag="hint"):
     """Return whether to tell the user now how to verify a contact, and note that it was done."""
 
@@ -329,11 +366,21 @@ AnyOrder = (
     | Mute
     | SetAway
     | SetDoNotDisturb
+    | SetMailbox
     | HintAt
     | GetStatus
     | HandOver
 )
 
 AnyResult = (
-    Done | Number | Count | Switch | SafetyNumber | Lines | Whereabouts | ContactList | NodeStatus
+    Done
+    | Number
+    | Count
+    | Switch
+    | SafetyNumber
+    | Lines
+    | Whereabouts
+    | ContactList
+    | MailboxStatus
+    | NodeStatus
 )

@@ -33,6 +33,15 @@ class LinkPath(Enum):
     """Through the registry, which passes the encrypted bytes on."""
 
 
+class CameBy(Enum):
+    """The way by which a message of a contact came."""
+
+    LINK = "link"
+    MAILBOX = "mailbox"
+    HISTORY = "history"
+    """It was received before, and is reported again."""
+
+
 class SessionState(Enum):
     """The state of our session with the registry."""
 
@@ -49,6 +58,7 @@ class ChatState(msgspec.Struct, frozen=True, omit_defaults=True):
     or delivered; those up to `delivered` are delivered. `away`: there is no link, and the contact
     is not known to be online. `idle`: the contact is away from the keyboard. `queued`: unsent bytes
     of a chat in clear, where nothing is acknowledged. `path`: how the link runs, if there is one.
+    `left`: waiting lines up to that number are in the contact's mailbox, or delivered.
     """
 
     security: Security
@@ -59,6 +69,7 @@ class ChatState(msgspec.Struct, frozen=True, omit_defaults=True):
     idle: bool = False
     queued: int = 0
     path: LinkPath | None = None
+    left: int = 0
 
     @property
     def has_said_all(self) -> bool:

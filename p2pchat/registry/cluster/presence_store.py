@@ -25,9 +25,8 @@ from p2pchat.registry.cluster.notifications import (
     encode,
 )
 from p2pchat.registry.service.presence import OFFLINE, Whereabouts, whereabouts
-from p2pchat.registry.store.accounts import as_bytes
 from p2pchat.registry.store.mailboxes import Owner
-from p2pchat.storage import Store
+from p2pchat.storage import Store, as_bytes
 
 
 class Lease(NamedTuple):

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from p2pchat.registry.store.accounts import as_bytes
 from p2pchat.registry.store.models import LAST_ISSUE, MAILBOX_TABLES, Account, Token
-from p2pchat.storage import Store
+from p2pchat.storage import Store, as_bytes
 
 
 class Entry(NamedTuple):

@@ -15,7 +15,7 @@ from p2pchat.orm import peewee
 from p2pchat.registry.store.invites import Invites
 from p2pchat.registry.store.models import Account, Token
 from p2pchat.registry.store.passwords import Passwords
-from p2pchat.storage import Store
+from p2pchat.storage import Store, as_bytes
 
 TOKEN_LIFETIME_S: Final = 30 * 24 * 3600
 """How long a token is valid."""
@@ -269,8 +269,3 @@ def new_token() -> str:
 def _hash(token: str) -> bytes:
     """Return the stored hash of a token; tokens are random, so it needs no salt."""
     return hashlib.sha256(token.encode()).digest()
-
-
-def as_bytes(blob: bytes | memoryview | None) -> bytes | None:
-    """Return the value of a blob column as bytes; its type depends on the database."""
-    return None if blob is None else bytes(blob)

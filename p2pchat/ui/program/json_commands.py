@@ -41,6 +41,7 @@ class JsonOrder(msgspec.Struct, frozen=True):
     expires: str = ""
     yes: bool = False
     up_to: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] = 0
+    on: bool | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = _LAST
 
     def __repr__(self) -> str:
@@ -69,6 +70,7 @@ ROWS: Final[Mapping[str, CommandFields]] = {
     "mute": CommandFields(("user",), ("time",)),
     "send": CommandFields(("text",), ("to", "not_before", "expires")),
     "seen": CommandFields(("user", "up_to")),
+    "mailbox": CommandFields((), ("on",)),
 }
 
 _MEANS: Final = {"to": "user", "in_clear": "yes"}

@@ -15,7 +15,7 @@ from p2pchat.errors import P2PError, UsageError
 from p2pchat.protocol.client import orders as o
 from p2pchat.protocol.client.events import Event, TextReceived
 from p2pchat.protocol.client.lines import UNDELIVERED
-from p2pchat.protocol.client.objects import kept_object, scheduled_object, timestamp
+from p2pchat.protocol.client.objects import kept_object, mailbox_object, scheduled_object, timestamp
 from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.durations import muted_for, seconds_of
 from p2pchat.protocol.names import check_username
@@ -70,6 +70,7 @@ class ProgramOrders:
                 order, o.ReadLines(self._meant(order), limit=order.limit)
             ),
             "leave": self._leave,
+            "mailbox": lambda order: _Plan(o.SetMailbox(order.on), mailbox_object),
             "mute": self._mute,
             "outbox": lambda order: self._lines(
                 order, o.ReadLines(states=UNDELIVERED, scheduled=True)

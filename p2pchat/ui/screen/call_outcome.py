@@ -33,7 +33,7 @@ class CallOutcome:
         queued = self._queued(contact)
         if queued:
             waits = counted(queued, "line", "waits", "wait")
-            self._view.tell(f"{waits} until you are both online")
+            self._view.tell(f"{waits} for {contact}")
         lost = self._tell_unsent(unsent)
         if lost or (isinstance(error, LinkLost) and error.unsent):
             return LinkLost.exit_code

@@ -10,8 +10,9 @@ from typing import Final
 from p2pchat.client.client import Client
 from p2pchat.protocol.client.lines import LineState
 from p2pchat.protocol.client.orders import Lines, ReadLines
+from p2pchat.protocol.client.state import ChatState
 from p2pchat.ui.screen.view import View
-from p2pchat.ui.text.render import SENT, prompt_of
+from p2pchat.ui.text.render import SENT, left_for, prompt_of
 
 _MOST_KEPT: Final = 200
 
@@ -28,14 +29,23 @@ class OutgoingLines:
     @property
     def unsettled(self) -> list[tuple[str, str]]:
         """The texts that are not delivered, each with its state."""
-        sent = self._sent
-        return [(text, SENT if n <= sent else LineState.QUEUED) for n, text in self._lines.items()]
+        return [(text, self._state(n)) for n, text in self._lines.items()]
+
+    def _state(self, number: int) -> str:
+        """Return the state of an undelivered line."""
+        if number <= self._sent:
+            return SENT
+        is_left = self._chat is not None and number <= self._chat.left
+        return left_for(self._contact or "") if is_left else LineState.QUEUED
+
+    @property
+    def _chat(self) -> ChatState | None:
+        return self._client.state.chats.get(self._contact or "")
 
     @property
     def _sent(self) -> int:
         """The number of the last line that is on its way."""
-        chat = self._client.state.chats.get(self._contact or "")
-        return chat.sent if chat is not None else 0
+        return self._chat.sent if self._chat is not None else 0
 
     def bring(self, contact: str | None) -> None:
         """Track the lines to that contact from now on; the lines to the others keep their state."""

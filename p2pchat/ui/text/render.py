@@ -26,9 +26,11 @@ from p2pchat.protocol.client.events import (
     Event,
     Found,
     Joined,
+    Left,
     LinesMissing,
     LoggedIn,
     LoginFailed,
+    MailboxWaiting,
     NotKept,
     OutboxFailed,
     Overdue,
@@ -44,7 +46,7 @@ from p2pchat.protocol.client.events import (
     TextReceived,
     Trouble,
 )
-from p2pchat.protocol.client.lines import KeptLine, LineState, ScheduledLine
+from p2pchat.protocol.client.lines import LEFT, KeptLine, LineState, ScheduledLine
 from p2pchat.protocol.client.state import Security
 from p2pchat.protocol.counting import counted
 from p2pchat.protocol.names import ME
@@ -155,11 +157,18 @@ def kept_lines(line: KeptLine, me: str, *, whole: bool) -> list[str]:
     """
     when = dt.datetime.fromtimestamp(line.at / 1000, tz=dt.UTC).astimezone()
     who = f"{me} to {line.username}" if line.outgoing else line.username
-    told = "" if line.state is LineState.READ else _KEPT_STATES.get(line.state, line.state)
+    told = "" if line.state is LineState.READ else _KEPT_STATES.get(line.state, line.shown_state)
+    if line.shown_state == LEFT:
+        told = f"{left_for(line.username)} until {local_minute(line.until * 1000)}"
     first, *rest = line.text.split("\n") if whole else shown_lines(line.text, line.username)
     lines = [f"{when:%Y-%m-%d %H:%M} {who}: {first}", *(f"{'':>16} {more}" for more in rest)]
     lines[-1] += f"  ({told})" if told else ""
     return lines
+
+
+def left_for(contact: str) -> str:
+    """Return the state of a line that is in a contact's mailbox."""
+    return f"left for {contact}"
 
 
 def scheduled_line(line: ScheduledLine, me: str) -> str:
@@ -245,17 +254,19 @@ def sentences(event: Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912  # a t
             return [f"new registry {registry}; trusting its key from now on: {fingerprint}"]
         case ContactAway(contact, error):
             how = "is offline" if error is None else f"cannot be reached ({error.what})"
-            return [f"{contact} {how}: what you write waits until you are both online"]
+            return [f"{contact} {how}: what you write waits for {contact}"]
         case ContactLost(contact, error):
             why = "" if error is None else f" ({error.what})"
-            return [f"{contact} is gone{why}: what you write waits until you are both online"]
+            return [f"{contact} is gone{why}: what you write waits for {contact}"]
         case ContactIdle(contact, idle):
             return [f"{contact} is {'away from' if idle else 'back at'} the keyboard"]
         case ContactLeft(contact):
             return [f"{contact} left the chat: {contact} will see what you write later"]
         case ContactBack(contact):
             return [f"{contact} is back"]
-        case Delivered() | PathChanged() | Renumbered() | Said() | Seen():
+        case (
+            Delivered() | Left() | MailboxWaiting() | PathChanged() | Renumbered() | Said() | Seen()
+        ):
             return []
         case LinesMissing(contact, count, ours):
             return [_missing(contact, count, ours=ours)]

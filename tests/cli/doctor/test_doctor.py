@@ -136,7 +136,7 @@ def test_without_an_account(alice: Patient, registry: Serve) -> None:
         assert found["certificate"][0] == "warn"
         assert "will be trusted at first use" in found["certificate"][1]
         assert {n for n, (mark, _) in found.items() if mark == "skip"} == {
-            *("login", "heartbeat", "nat", "router", "node", "circuit", "address")
+            *("login", "heartbeat", "nat", "router", "node", "circuit", "mailbox", "address")
         }
         assert found["door"][0] == "ok"
 

@@ -187,10 +187,10 @@ def test_mailboxes_of_users(registry: tuple[Serve, Operator]) -> None:
     assert operator.run("mailbox") == (0, [], "")
     assert bob.tell("BOX_KEYS", passes=[hashed])[1] == {"outcome": "OK"}
     box = {"username": "bob", "key": KEY, "permit": permit}
-    left = bob.tell("BOX_LEAVE", **box, sealed=base64.b64encode(b"x" * 560).decode())[1]
+    left = bob.tell("BOX_LEAVE", **box, sealed=base64.b64encode(b"x" * 568).decode())[1]
     assert left["outcome"] == "OK"
     (line,) = (json.loads(line) for line in operator.run("mailbox", "--json")[1])
-    assert (line["user"], line["runs"], line["bytes"]) == ("bob", 1, 560)
+    assert (line["user"], line["runs"], line["bytes"]) == ("bob", 1, 568)
     assert operator.run("mailbox", "alice", "--json")[1] == []
     assert operator.run("mailbox", "--clear")[0] == 2
     assert operator.run("mailbox", "bob", "--clear")[1] == ["1 run deleted"]

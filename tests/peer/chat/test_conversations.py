@@ -279,7 +279,7 @@ def test_changed_key_holds_the_outbox(world: World) -> None:
     failed = [e for e in alice.told() if isinstance(e, CallFailed)]
     assert len(failed) == 1
     alice.node.contacts.other_number("bob")
-    assert alice.node.trust("bob") == 1
+    assert alice.node.trust.accept_key("bob") == 1
     assert states(alice, "bob")[-1] is LineState.FAILED
     alice.node.call("bob")
     world.settle()

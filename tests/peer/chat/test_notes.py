@@ -61,7 +61,9 @@ def test_note_cannot_be_too_long_cancelled_or_retried(secure_world: World) -> No
     alice = secure_world.person("alice", A)
     with pytest.raises(UsageError, match="was not sent"):
         alice.node.conversations.say("alice", "x" * 65_537)
-    assert alice.node.conversations.outbox.cancel("alice") == 0
+    counts: list[tuple[int, int]] = []
+    alice.node.conversations.outbox.cancel("alice", lambda *count: counts.append(count))
+    assert counts == [(0, 0)]
     with pytest.raises(UsageError, match="nothing for alice has failed"):
         alice.node.conversations.outbox.put("alice", None, ())
 

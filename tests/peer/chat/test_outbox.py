@@ -35,8 +35,10 @@ class Friends:
         self.world.settle()
 
     def cancel(self) -> int:
-        count = self.alice.node.conversations.outbox.cancel("bob")
+        counts: list[int] = []
+        self.alice.node.conversations.outbox.cancel("bob", lambda count, _: counts.append(count))
         self.world.settle()
+        (count,) = counts
         return count
 
     @property

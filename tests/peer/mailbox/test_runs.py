@@ -106,7 +106,11 @@ class Mailboxes:
     def leave(self, name: str) -> None:
         """Leave all waiting lines, or only our position if there is none."""
         end, other = self.ends[name], "b" if name == "a" else "a"
-        runs = end.session.runs() or [Lines(Position(), ())]
+        run = end.session.run_after(0)
+        runs = [] if run else [Lines(Position(), ())]
+        while run is not None:
+            runs.append(run)
+            run = end.session.run_after(run.lines[-1].seq)
         for run in runs:
             self.count += 1
             self.boxes[other].append(Left(self.count, end.session.position, run))

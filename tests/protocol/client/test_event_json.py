@@ -28,9 +28,11 @@ from p2pchat.protocol.client.events import (
     Event,
     Found,
     Joined,
+    Left,
     LinesMissing,
     LoggedIn,
     LoginFailed,
+    MailboxWaiting,
     NotKept,
     OutboxFailed,
     Overdue,
@@ -80,6 +82,8 @@ EVENTS: list[Event] = [
     Seen("bob"),
     Said("bob", "hi", 3),
     Delivered("bob", 0, 3),
+    Left("bob", 3, AT // 1000),
+    MailboxWaiting(3),
     Renumbered("bob", ((1, 5), (2, 6))),
     LinesMissing("bob", 3, ours=True),
     QuotaFull("bob", 20_000, 5),
@@ -169,6 +173,7 @@ def test_message_event_has_the_documented_fields() -> None:
         "text": "hi",
         "id": 7,
         "security": "clear",
+        "by": "link",
     }
     assert event_object(TextReceived("bob", "in clear"), AT)["at"] == timestamp(AT)
     verified = TextReceived("bob", "hi", 7, AT, Security.VERIFIED)

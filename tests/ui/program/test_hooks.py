@@ -85,6 +85,7 @@ def test_hook_gets_fields_and_the_object(hook_folder: HookFolder) -> None:
         "P2P_TEXT": MESSAGE.text,
         "P2P_ID": "7",
         "P2P_SECURITY": "clear",
+        "P2P_BY": "link",
     }
     assert json.loads((hook_folder.folder / "in").read_text()) == event_object(MESSAGE, 0)
     assert {file.name for file in hook_folder.folder.iterdir()} == {"env", "in", "log"}

@@ -142,7 +142,7 @@ def test_script_is_carried_out_in_order(world: World) -> None:
     bob.node.accept()
     world.advance(2)
     assert "* chat with alice started" in heard(bob)
-    *said, left = [line for line in heard(bob) if "until you" not in line][-3:]
+    *said, left = [line for line in heard(bob) if "what you write waits" not in line][-3:]
     assert said == ["alice: one", "alice: two"]
     assert left.startswith(_left(world, "alice"))
     assert app.done
@@ -322,7 +322,7 @@ def test_one_chat_and_the_end_of_input(world: World) -> None:
     world.settle()
     assert app.done
     assert app.exit_code == 0
-    *said, left = [line for line in heard(bob) if "until you" not in line][-3:]
+    *said, left = [line for line in heard(bob) if "what you write waits" not in line][-3:]
     assert said == ["alice: hi", "alice: there"]
     assert left.startswith(_left(world, "alice"))
 
@@ -365,7 +365,7 @@ def test_lines_to_an_offline_contact_are_queued(secure_world: World) -> None:
     world.settle()
     assert app.done
     assert app.exit_code == 6
-    assert "* 1 line waits until you are both online" in screen.lines
+    assert "* 1 line waits for bob" in screen.lines
     app, screen = start(world)
     bob = world.person("bob", B)
     world.settle()
@@ -545,7 +545,7 @@ def test_offline_contact_is_reported_when_a_chat_opens(secure_world: World) -> N
     bob.node.stop()
     secure_world.settle()
     app, screen = start(secure_world)
-    told = "* bob is offline: what you write waits until you are both online"
+    told = "* bob is offline: what you write waits for bob"
     for count in (1, 2):
         app.submit("/chat bob")
         secure_world.settle()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import UsageError
 from p2pchat.protocol.client.events import Overdue, TextReceived
 from p2pchat.ui.screen.foreground import Foreground
@@ -119,7 +120,7 @@ def test_failed_and_overdue_lines_raise_an_alert(secure_world: World) -> None:
     app.submit("for later")
     world.settle()
     app.on_event(Overdue("bob", 0))
-    app.node.conversations.outbox.cancel("bob")
+    app.node.conversations.outbox.cancel("bob", ignore)
     world.settle()
     assert alerts == [
         "a line to bob has waited for a day: /outbox",

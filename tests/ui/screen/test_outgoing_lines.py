@@ -1,5 +1,6 @@
 """Each outgoing line is shown with its state: queued, sent, delivered or failed."""
 
+from p2pchat.callbacks import ignore
 from tests.peer.chat.test_conversations import friends
 from tests.ui.screen.test_chat_app import AppAtNode, B, Screen, start
 from tests.world import World
@@ -83,7 +84,7 @@ def test_cancelled_line_is_failed(secure_world: World) -> None:
     app, screen = chat_with_bob(world, is_there=False)
     app.submit("one")
     world.settle()
-    app.node.conversations.outbox.cancel("bob")
+    app.node.conversations.outbox.cancel("bob", ignore)
     world.settle()
     assert app.unsettled == []
     assert screen.typed[-1] == ("alice to bob> one", "failed")

@@ -1,0 +1,81 @@
+"""A conversation as the mailbox sees it: its waiting lines in runs, and runs to be taken."""
+
+from collections.abc import Callable, Sequence
+
+from p2pchat.peer.chat.chat_session import ChatSession
+from p2pchat.peer.chat.intake import Intake
+from p2pchat.peer.chat.link_place import LinkPlace
+from p2pchat.peer.chat.reconnector import Reconnector
+from p2pchat.peer.mailbox.runs import Lines, Verdict
+from p2pchat.protocol.sealed import Position
+from p2pchat.protocol.talk import ChatText
+
+
+class MailboxTalk:
+    """Implements mailbox.talk.Talk for the parts of one conversation."""
+
+    def __init__(
+        self,
+        contact: str,
+        key: bytes,
+        session: ChatSession,
+        intake: Intake,
+        place: LinkPlace,
+        reconnector: Reconnector,
+    ) -> None:
+        self.contact = contact
+        self.key = key
+        self._session = session
+        self._intake = intake
+        self._place = place
+        self._reconnector = reconnector
+        self.is_taking = False
+        """Whether lines that are heard now come from a mailbox."""
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether there is a link, which brings all lines."""
+        return self._place.link is not None
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether the contact is not known to be online."""
+        return not self._reconnector.is_online
+
+    @property
+    def delivered(self) -> int:
+        """The number up to which our lines are acknowledged."""
+        return self._session.delivered
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more lines of the contact are accepted now. Raise StorageError."""
+        return self._intake.has_room
+
+    @property
+    def position(self) -> Position:
+        """Our position in the contact's lines."""
+        return self._session.position
+
+    def waits_after(self, number: int) -> bool:
+        """Return whether a line of ours with a number above that one waits."""
+        return self._session.waits_after(number)
+
+    def run_after(self, number: int) -> Lines | None:
+        """Return the first waiting lines with numbers above that one; None if there are none."""
+        return self._session.run_after(number)
+
+    def take_run(
+        self,
+        theirs: Position | None,
+        after: Position,
+        lines: Sequence[ChatText],
+        also: Callable[[], None],
+    ) -> Verdict:
+        """Take what is new in a run; see `ChatSession.take_run`."""
+        self._session.flush()  # what came on a link before
+        self.is_taking = True
+        try:
+            return self._session.take_run(theirs, after, lines, also)
+        finally:
+            self.is_taking = False

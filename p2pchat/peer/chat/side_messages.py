@@ -1,0 +1,78 @@
+"""What is said on the links of a conversation beside lines.
+
+Whether each side has it open, whether its user is at the keyboard, and passes to mailboxes.
+"""
+
+from collections.abc import Callable
+
+from p2pchat.net.compartment import Scheduler
+from p2pchat.net.link import Link
+from p2pchat.peer.chat.surroundings import Surroundings
+from p2pchat.peer.mailbox.talk import Talk
+from p2pchat.peer.presence.here import HereStatus
+from p2pchat.protocol.mailbox import CAN_MAILBOX, BoxPass
+from p2pchat.protocol.messages import Abilities, Message
+from p2pchat.protocol.talk import Here, Idle
+
+
+class SideMessages:
+    """Handles these messages for one conversation, over successive links.
+
+    `on_here(here)` is called when the contact has closed the conversation or opened it again;
+    `flush()` writes the lines that were received before.
+    """
+
+    def __init__(
+        self,
+        loop: Scheduler,
+        around: Surroundings,
+        talk: Talk,
+        *,
+        on_here: Callable[[bool], None],
+        flush: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._away_status = around.away_status
+        self._mailbox = around.mailbox
+        self._talk = talk
+        self._on_here = on_here
+        self._flush = flush
+        self._here = HereStatus(loop, on_here)
+
+    @property
+    def is_open_there(self) -> bool:
+        """Whether the contact has the conversation open."""
+        return self._here.theirs
+
+    def linked(self, link: Link, can: Abilities) -> None:
+        """Begin on a new link to a contact who can do that."""
+        self._here = HereStatus(self._loop, self._on_here)
+        self._away_status.linked(link)
+        self._mailbox.linked(self._talk)
+        if CAN_MAILBOX in can:
+            permit = self._mailbox.pass_for(self._talk)
+            if permit:
+                link.send(BoxPass(permit))
+
+    def moved(self, link: Link, *, here: bool) -> None:
+        """Go on on a link that takes the place of the last one."""
+        self._away_status.linked(link)
+        self._here.repeat(link, here=here)
+
+    def say_here(self, link: Link, *, here: bool) -> None:
+        """Report to the contact whether the conversation is open here."""
+        self._here.say(link, here=here)
+
+    def hear(self, message: Message) -> bool:
+        """Handle such a message; return False for any other."""
+        match message:
+            case Idle():
+                self._away_status.hear(self._talk.contact, message)
+            case Here():
+                self._flush()
+                self._here.hear(message)
+            case BoxPass(permit):
+                self._mailbox.take_pass(self._talk, permit)
+            case _:
+                return False
+        return True

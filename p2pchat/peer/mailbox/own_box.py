@@ -1,0 +1,204 @@
+"""Our own mailbox at the registry: its prekeys and passes are kept up to date.
+
+Every private part is on our disk before the registry gets the public one. Knows neither lines nor
+conversations.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from typing import Final
+
+from p2pchat.errors import OnFailed, P2PError
+from p2pchat.peer.calls.contacts import Contacts
+from p2pchat.peer.mailbox.sealing import best_kem, new_prekey
+from p2pchat.peer.store.identity import Identity
+from p2pchat.peer.store.mailbox_store import KeptPrekey, MailboxStore
+from p2pchat.protocol.mailbox import (
+    MOST_PASSES,
+    MOST_PREKEYS_AT_ONCE,
+    PASS_BYTES,
+    BoxKeys,
+    BoxKeysResult,
+)
+from p2pchat.protocol.messages import Message, Outcome
+from p2pchat.protocol.prekeys import MailboxGrant, Prekey
+
+_DAY: Final = 24 * 3600
+_ONE_TIME: Final = 50
+_FEW: Final = 20
+"""One-time prekeys that the registry has after we were there, and so few that it gets more."""
+
+_ONE_TIME_LIFE_S: Final = 56 * _DAY
+_LIFE_S: Final = 28 * _DAY
+_RENEWED_AFTER_S: Final = 7 * _DAY
+"""Of the prekey for when no one-time prekey is left."""
+
+Ask = Callable[[Message, Callable[[Message], None], OnFailed], None]
+"""Sends a request to the registry; one of the functions gets the answer, or why there is none."""
+
+
+class OwnBox:
+    """The mailbox of one account. `wall` returns seconds since the epoch.
+
+    Methods raise StorageError.
+    """
+
+    def __init__(
+        self,
+        store: MailboxStore,
+        contacts: Contacts,
+        identity: Identity,
+        username: str,
+        ask: Ask,
+        wall: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._contacts = contacts
+        self._identity = identity
+        self._username = username
+        self._ask = ask
+        self._wall = wall
+        self._grant: MailboxGrant | None = None
+        self._one_time = 0  # prekeys that the registry has, as far as we know
+        self.is_on = store.is_on
+        """Whether contacts may leave lines for us."""
+
+    def logged_in(self, grant: MailboxGrant) -> None:
+        """Publish what the registry lacks; if it lacks nothing, nothing is sent."""
+        self._grant = grant
+        now = int(self._wall())
+        self._store.delete_old(now, now - (grant.days + 1) * _DAY)
+        if not grant.prekeys:
+            self._store.note_published(None)  # it has lost them, or never had any
+        if self.is_on:
+            self._top_up(grant)
+            self.publish_passes()
+        elif grant.prekeys:
+            self._close()
+
+    def offline(self) -> None:
+        """Note that the registry cannot be told anything."""
+        self._grant = None
+
+    def turn(self, *, on: bool) -> None:
+        """Set whether contacts may leave lines for us; what is there already is still taken."""
+        self._store.turn(on=on)
+        self.is_on = on
+        if self._grant is None:
+            return  # the registry is told at the next login
+        if on:
+            self._top_up(MailboxGrant(self._grant.registry, self._grant.days))
+            self.publish_passes()
+        else:
+            self._close()
+
+    def pass_for(self, contact: str, key: bytes) -> bytes:
+        """Return the pass for a contact, made and published if necessary; empty if there is none.
+
+        That is so if our mailbox is off, or the registry has none.
+        """
+        if not self.is_on or self._grant is None or not self._is_trusted(contact, key):
+            return b""
+        passes = self._store.passes(contact, key)
+        if passes.ours is None:
+            passes = passes._replace(ours=os.urandom(PASS_BYTES))
+            self._store.keep_passes(contact, key, passes)
+            self.publish_passes()
+        return passes.ours or b""
+
+    def publish_passes(self) -> None:
+        """Publish the passes if they differ from those that the registry has.
+
+        Those of users who are no longer contacts, or have another key, end.
+        """
+        if self._grant is None or not self.is_on:
+            return
+        valid: list[bytes] = []
+        for contact, key, permit in self._store.given():
+            if self._is_trusted(contact, key):
+                valid.append(hashlib.sha256(permit).digest())
+            else:
+                passes = self._store.passes(contact, key)
+                self._store.keep_passes(contact, key, passes._replace(ours=None))
+        valid = sorted(valid[-MOST_PASSES:])
+        digest = hashlib.sha256(b"".join(valid)).digest()
+        if digest != self._store.published_passes:
+            self._send((), passes=tuple(valid), then=lambda: self._store.note_published(digest))
+
+    def note_used(self) -> None:
+        """Note that a one-time prekey was used; publish more if few are left."""
+        self._one_time -= 1
+        if self._one_time <= _FEW and self._grant is not None and self.is_on:
+            self._publish(self._new(_ONE_TIME - self._one_time, one_time=True))
+
+    def _is_trusted(self, username: str, key: bytes) -> bool:
+        contact = self._contacts.get(username)
+        return contact.accepted and not contact.blocked and contact.key == key
+
+    def _top_up(self, grant: MailboxGrant) -> None:
+        """Publish new prekeys if few are there, and all of them if we lack any private part."""
+        now, kem = int(self._wall()), best_kem()
+        ours = {p.number: p for p in self._store.prekeys() if p.kem == kem}
+        there = [ours[number] for number in grant.prekeys if number in ours]
+        replace = len(there) < len(grant.prekeys)  # our disk is an older copy, or lacks a KEM
+        if replace:
+            there = []
+        self._one_time = sum(prekey.one_time for prekey in there)
+        new: list[Prekey] = []
+        if self._one_time <= _FEW:
+            new += self._new(_ONE_TIME - self._one_time, one_time=True)
+        if all(p.one_time or p.made_at <= now - _RENEWED_AFTER_S for p in there):
+            new += self._new(1, one_time=False)
+        self._publish(new, replace=replace)
+
+    def _new(self, count: int, *, one_time: bool) -> list[Prekey]:
+        """Return new prekeys, whose private parts are on our disk."""
+        assert self._grant is not None
+        now, kem = int(self._wall()), best_kem()
+        expires_at = now + (_ONE_TIME_LIFE_S if one_time else _LIFE_S)
+        made = [
+            new_prekey(
+                self._identity,
+                self._grant.registry,
+                self._username,
+                kem,
+                expires_at,
+                one_time=one_time,
+            )
+            for _ in range(count)
+        ]
+        self._store.keep_prekeys(
+            KeptPrekey(private.number, kem, private.seed, now, expires_at, one_time)
+            for _, private in made
+        )
+        self._one_time += count if one_time else 0
+        return [public for public, _ in made]
+
+    def _publish(self, prekeys: list[Prekey], *, replace: bool = False) -> None:
+        for start in range(0, len(prekeys), MOST_PREKEYS_AT_ONCE):
+            some = tuple(prekeys[start : start + MOST_PREKEYS_AT_ONCE])
+            self._send(some, replace=replace and not start)
+
+    def _close(self) -> None:
+        """Take all prekeys and passes from the registry."""
+        self._one_time = 0
+        self._send((), passes=(), replace=True, then=lambda: self._store.note_published(None))
+
+    def _send(
+        self,
+        prekeys: tuple[Prekey, ...],
+        *,
+        passes: tuple[bytes, ...] | None = None,
+        replace: bool = False,
+        then: Callable[[], None] = lambda: None,
+    ) -> None:
+        def answered(answer: Message) -> None:
+            assert isinstance(answer, BoxKeysResult)
+            if answer.outcome is Outcome.OK:
+                then()
+
+        def failed(_: P2PError) -> None:
+            """Do nothing: the next login publishes what is missing."""
+
+        self._ask(BoxKeys(prekeys=prekeys, passes=passes, replace=replace), answered, failed)
