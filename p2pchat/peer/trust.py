@@ -39,8 +39,8 @@ class Trust:
         Lines queued for it are marked failed; return their number.
         """
         self._conversations.drop(contact)
-        self._mailbox.trust_changed()
         key = self._contacts.get(contact).key
+        self._mailbox.trust_changed(contact, key)
         return self._history.drop_queued(contact, other_than=key)
 
     def mark_verified(self, contact: str) -> None:
@@ -54,6 +54,6 @@ class Trust:
             raise UsageError("that is yourself")
         check_username(contact)
         self._contacts.block(contact, blocked=blocked)
-        self._mailbox.trust_changed()
+        self._mailbox.trust_changed(contact, self._contacts.get(contact).key)
         if blocked:
             self._conversations.drop(contact)

@@ -20,6 +20,7 @@ LONGEST_LIFE_S: Final = 60 * 24 * 3600
 """Of a prekey: an owner who is away for longer is not left anything more."""
 
 Timestamp = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
+Days = Annotated[int, msgspec.Meta(ge=0, le=3650)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=2**32)]
 
 
@@ -54,7 +55,7 @@ class MailboxGrant(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     registry: bytes
-    days: int
+    days: Days
     prekeys: tuple[bytes, ...] = ()
     waiting: Size = 0
 

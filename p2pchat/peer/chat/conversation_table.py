@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.chat.conversation import Conversation
@@ -92,6 +93,7 @@ class ConversationTable:
         contact = conversation.contact
         conversation.close()
         del self._by_name[contact]
+        self._around.mailbox.take_back(conversation.talk, ignore)
         count = self._history.drop_queued(contact, only=conversation.key)
         if count:
             self._around.on_event(OutboxFailed(contact, error, count))

@@ -46,10 +46,14 @@ class Intake:
         self._told = False
         self._look_again: Timer | None = None
 
-    @property
-    def has_room(self) -> bool:
-        """Whether more lines may be accepted now. Raise StorageError."""
-        return not (self._reader_is_behind or self._is_full())
+    def may_take(self) -> bool:
+        """Return whether lines from a mailbox may be taken now; tell the user if it is full.
+
+        Raise StorageError.
+        """
+        full = self._is_full()
+        self._tell(full=full)
+        return not (full or self._reader_is_behind)
 
     def attach(self, link: Link) -> None:
         """Read from this link from now on."""
@@ -87,15 +91,18 @@ class Intake:
         except StorageError as error:
             self._on_failed(error)
             return
-        if full and not self._told and self._unread is not None:
-            self._on_full(self._unread)
-        self._told = full
+        self._tell(full=full)
         if full:
             self._look_again = self._loop.call_later(_LOOK_AGAIN, self.note_seen)
         if full or self._reader_is_behind:
             self._link.hold()
         else:
             self._link.release()
+
+    def _tell(self, *, full: bool) -> None:
+        if full and not self._told and self._unread is not None:
+            self._on_full(self._unread)
+        self._told = full
 
     def _stop_looking(self) -> None:
         if self._look_again is not None:

@@ -43,14 +43,18 @@ class MailboxTalk:
         return not self._reconnector.is_online
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether lines of ours are neither acknowledged nor given up."""
+        return self._session.waiting > 0
+
+    @property
     def delivered(self) -> int:
         """The number up to which our lines are acknowledged."""
         return self._session.delivered
 
-    @property
-    def has_room(self) -> bool:
-        """Whether more lines of the contact are accepted now. Raise StorageError."""
-        return self._intake.has_room
+    def may_take(self) -> bool:
+        """Return whether more lines of the contact are accepted now. Raise StorageError."""
+        return self._intake.may_take()
 
     @property
     def position(self) -> Position:

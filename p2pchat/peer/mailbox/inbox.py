@@ -28,6 +28,9 @@ from p2pchat.protocol.mailbox import (
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.sealed import Box, Run
 
+_MOST_RUNS: Final = 5000
+"""Of one box, above all quotas: a registry that lists more is not believed."""
+
 _MOST_AGAIN: Final = 5
 """How often runs that wait for earlier ones are looked at again in a row."""
 
@@ -70,6 +73,7 @@ class Inbox:
         self._rest: list[bytes] = []
         self._done: list[bytes] = []
         self._last = b""
+        self._listed_so_far = 0
         self._has_taken = False
         self._gaps = 0
         self._again = 0
@@ -116,6 +120,7 @@ class Inbox:
         self._has_taken = False
         self._gaps = 0
         self._rest, self._done = [], []
+        self._listed_so_far = 0
         self.held = 0
         self._list(b"")
 
@@ -125,7 +130,9 @@ class Inbox:
     def _listed(self, answer: Message) -> None:
         assert isinstance(answer, BoxListResult)
         self._rest = [run for run, _ in answer.runs]
-        self._last = self._rest[-1] if len(self._rest) == MOST_IDS else b""
+        self._listed_so_far += len(self._rest)
+        has_more = len(self._rest) == MOST_IDS and self._listed_so_far < _MOST_RUNS
+        self._last = self._rest[-1] if has_more else b""
         self._next()
 
     def _next(self) -> None:
@@ -174,12 +181,12 @@ class Inbox:
         talk = None if run is None else self._talk_of(run)
         if prekey is None or run is None or talk is None:
             return self._reject(digest, number)
-        if talk.is_linked or not talk.has_room:
+        if talk.is_linked or not talk.may_take():
             return False
         self._keep_pass(run)
         is_done = self._take_run(talk, run, digest, number, is_heard=heard is not None)
         if is_done and prekey.one_time:
-            self._own_box.note_used()
+            self._own_box.note_used(number)
         self._has_taken |= is_done and bool(run.lines)
         return is_done
 
@@ -210,6 +217,9 @@ class Inbox:
         if verdict is Verdict.GAP:
             self._store.note_waiting(digest, now)
             self._gaps += 1
+            if not is_heard:  # perhaps our disk is an older copy, which the sender must be told
+                self._store.owe_answer(run.sender, run.key)
+                self._has_taken = True
         elif verdict is Verdict.KNOWN:
             self._store.take(digest, number, now)
             if run.lines:

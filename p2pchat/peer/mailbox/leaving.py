@@ -21,12 +21,14 @@ from p2pchat.peer.store.mailbox_store import KeptRun, MailboxStore
 from p2pchat.protocol.client.events import Event, Left, Trouble
 from p2pchat.protocol.mailbox import BoxKey, BoxKeyResult, BoxLeave, BoxLeaveResult
 from p2pchat.protocol.messages import Message, Outcome, Reason
+from p2pchat.protocol.prekeys import LONGEST_LIFE_S
 from p2pchat.protocol.sealed import Position, Run
 
 _REFUSED_FOR: Final = 3600.0
 """Seconds after which a mailbox that refused something is tried again."""
 
 NO_PERMIT: Final = "has given you no pass"
+NOT_TRUSTED: Final = "is of a user whom you have blocked, or never talked with"
 NO_KEM: Final = "needs an encryption that this machine's OpenSSL lacks"
 
 _REFUSALS: Final = {
@@ -104,15 +106,32 @@ class Leaving:
             return _REFUSALS[Reason.NO_BOX]
         if self._store.passes(contact, key).theirs is None:
             return NO_PERMIT
+        if not self._own_box.is_trusted(contact, key):
+            return NOT_TRUSTED
         why, until = self._refused.get(contact, ("", 0.0))
         return why if self._loop.now() < until else ""
+
+    def may_leave(self, talk: Talk) -> bool:
+        """Return whether the registry keeps mailboxes, and a contact has given us a pass."""
+        passes = self._store.passes(talk.contact, talk.key)
+        has_pass = self._registry is not None and passes.theirs is not None
+        return has_pass and self._own_box.is_trusted(talk.contact, talk.key)
+
+    def refused_until(self, talk: Talk) -> float:
+        """Return until when a contact's mailbox is not tried again, by the loop's clock."""
+        return self._refused.get(talk.contact, ("", 0.0))[1]
+
+    def owes_answer(self, talk: Talk) -> bool:
+        """Return whether the contact is to be told how far we have received."""
+        return self._store.passes(talk.contact, talk.key).answer_due
 
     def has_work(self, talk: Talk) -> bool:
         """Return whether lines or an answer for the contact are to be left."""
         if talk.is_linked:
             return False
-        is_due = self._store.passes(talk.contact, talk.key).answer_due
-        return is_due or talk.waits_after(self._left.up_to(talk))
+        return self.owes_answer(talk) or (
+            talk.is_waiting and talk.waits_after(self._left.up_to(talk))
+        )
 
     def leave(self, talk: Talk, then: Callable[[], None] = ignore) -> None:
         """Leave what waits for a contact; `then` follows, also if that is impossible."""
@@ -127,8 +146,8 @@ class Leaving:
         """Note that lines to a contact have other numbers now, or were cancelled."""
         self._serials[contact] = self._serials.get(contact, 0) + 1
 
-    def has_pass(self, contact: str) -> None:
-        """Note that a contact has given us a pass: the mailbox may be tried again."""
+    def try_again(self, contact: str) -> None:
+        """Try a mailbox again that has refused something: there is a pass, or another key."""
         self._refused.pop(contact, None)
 
     def _next(self) -> None:
@@ -147,8 +166,7 @@ class Leaving:
         if talk.is_linked:
             return None
         lines = talk.run_after(self._left.up_to(talk))
-        is_due = self._store.passes(talk.contact, talk.key).answer_due
-        return lines or (Lines(Position(), ()) if is_due else None)
+        return lines or (Lines(Position(), ()) if self.owes_answer(talk) else None)
 
     def _got_key(self, talk: Talk, answer: Message) -> None:
         assert isinstance(answer, BoxKeyResult)
@@ -199,9 +217,10 @@ class Leaving:
             self._left.take_back([answer.run])  # its lines are others now
         elif lines and lines[-1].seq > talk.delivered:
             first, last, now = flight.lines.after.number + 1, lines[-1].seq, int(self._wall())
-            run = KeptRun(answer.run, talk.contact, talk.key, first, last, answer.until, now)
+            until = min(answer.until, now + LONGEST_LIFE_S)
+            run = KeptRun(answer.run, talk.contact, talk.key, first, last, until, now)
             self._left.add(run)
-            self._on_event(Left(talk.contact, last, answer.until))
+            self._on_event(Left(talk.contact, last, until))
         self._next()
 
     def _note_answered(self, talk: Talk) -> None:

@@ -65,6 +65,17 @@ class LeftLines:
         self._forget(runs)
         self.take_back([run.id for run in runs])
 
+    def keep_only(self, contact: str, key: bytes | None) -> None:
+        """Take back the runs left for other keys of a contact than that one."""
+        runs = [
+            run
+            for (username, other), each in self._runs.items()
+            if username == contact and other != key
+            for run in each
+        ]
+        self._forget(runs)
+        self.take_back([run.id for run in runs])
+
     def take_back(
         self, ids: Sequence[bytes], then: Callable[[set[bytes]], None] = lambda _: None
     ) -> None:

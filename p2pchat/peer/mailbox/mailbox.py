@@ -4,6 +4,7 @@ Decides when lines are left: after a contact was offline for a while, or could n
 long, and at the end. Everything else is done by the other modules of this room.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -146,9 +147,14 @@ class Mailbox:
         """Set whether contacts may leave lines for us. Raise StorageError."""
         self._own_box.turn(on=on)
 
-    def trust_changed(self) -> None:
-        """Note that a contact was blocked or has another key: passes end."""
+    def trust_changed(self, contact: str, key: bytes | None) -> None:
+        """Note that a contact was blocked or unblocked, or has that other key: passes end.
+
+        What was left for another key is taken back.
+        """
+        self._leaving.try_again(contact)
         self._guarded(self._own_box.publish_passes)()
+        self._guarded(partial(self._left.keep_only, contact, key))()
 
     def pass_for(self, talk: Talk) -> bytes:
         """Return the pass to our mailbox for a contact; empty if there is none."""
@@ -164,7 +170,7 @@ class Mailbox:
             if passes.theirs != permit:
                 new = passes._replace(theirs=permit)
                 self._store.keep_passes(talk.contact, talk.key, new)
-            self._leaving.has_pass(talk.contact)
+            self._leaving.try_again(talk.contact)
 
         self._guarded(keep)()
 
@@ -215,8 +221,13 @@ class Mailbox:
 
         `then` gets the number up to which lines may have been fetched already, 0 if none.
         """
+
+        def taken_back(fetched: int) -> None:
+            then(fetched)
+            self.look()
+
         self._leaving.renumbered(talk.contact)
-        self._left.take_back_all(talk, then)
+        self._left.take_back_all(talk, taken_back)
 
     def look(self) -> None:
         """Look at the end of the turn for what is to be left, and when."""
@@ -283,23 +294,29 @@ class Mailbox:
             self._timer = None
         if not self._is_kept or self._is_closed:
             return
-        now, next_at = self._loop.now(), None
+        now, next_at = self._loop.now(), math.inf
         for talk in self._talks():
-            if not self._can_leave(talk):
-                self._since.pop(talk.contact, None)
-                continue
-            since = self._since.setdefault(talk.contact, now)
-            due = since + (_PATIENCE if talk.is_offline else _PATIENCE_WITH_ONLINE)
+            due = self._due_at(talk)
             if due <= now:
                 self._since.pop(talk.contact)
                 self._leaving.leave(talk, self.look)
             else:
-                next_at = due if next_at is None else min(due, next_at)
-        if next_at is not None:
+                next_at = min(due, next_at)
+        if next_at < math.inf:
             self._timer = self._loop.call_at(next_at, self._guarded(self._look))
 
+    def _due_at(self, talk: Talk) -> float:
+        """Return when lines are to be left for a contact; infinity if there are none."""
+        if not (self._leaving.has_work(talk) and self._leaving.may_leave(talk)):
+            self._since.pop(talk.contact, None)
+            return math.inf
+        since = self._since.setdefault(talk.contact, self._loop.now())
+        is_soon = talk.is_offline or self._leaving.owes_answer(talk)
+        due = since + (_PATIENCE if is_soon else _PATIENCE_WITH_ONLINE)
+        return max(due, self._leaving.refused_until(talk))
+
     def _can_leave(self, talk: Talk) -> bool:
-        return not self.why_not(talk) and self._leaving.has_work(talk)
+        return self._leaving.has_work(talk) and not self.why_not(talk)
 
     def _ask(self, request: Message, then: Callable[[Message], None], failed: OnFailed) -> None:
         self._unanswered += 1

@@ -60,7 +60,7 @@ class OwnBox:
         self._ask = ask
         self._wall = wall
         self._grant: MailboxGrant | None = None
-        self._one_time = 0  # prekeys that the registry has, as far as we know
+        self._one_time: set[bytes] = set()  # those that the registry has, as far as we know
         self.is_on = store.is_on
         """Whether contacts may leave lines for us."""
 
@@ -98,7 +98,7 @@ class OwnBox:
 
         That is so if our mailbox is off, or the registry has none.
         """
-        if not self.is_on or self._grant is None or not self._is_trusted(contact, key):
+        if not self.is_on or self._grant is None or not self.is_trusted(contact, key):
             return b""
         passes = self._store.passes(contact, key)
         if passes.ours is None:
@@ -116,7 +116,7 @@ class OwnBox:
             return
         valid: list[bytes] = []
         for contact, key, permit in self._store.given():
-            if self._is_trusted(contact, key):
+            if self.is_trusted(contact, key):
                 valid.append(hashlib.sha256(permit).digest())
             else:
                 passes = self._store.passes(contact, key)
@@ -126,13 +126,14 @@ class OwnBox:
         if digest != self._store.published_passes:
             self._send((), passes=tuple(valid), then=lambda: self._store.note_published(digest))
 
-    def note_used(self) -> None:
+    def note_used(self, number: bytes) -> None:
         """Note that a one-time prekey was used; publish more if few are left."""
-        self._one_time -= 1
-        if self._one_time <= _FEW and self._grant is not None and self.is_on:
-            self._publish(self._new(_ONE_TIME - self._one_time, one_time=True))
+        self._one_time.discard(number)
+        if len(self._one_time) <= _FEW and self._grant is not None and self.is_on:
+            self._publish(self._new(_ONE_TIME - len(self._one_time), one_time=True))
 
-    def _is_trusted(self, username: str, key: bytes) -> bool:
+    def is_trusted(self, username: str, key: bytes) -> bool:
+        """Return whether a user is a contact with that pinned key, and not blocked."""
         contact = self._contacts.get(username)
         return contact.accepted and not contact.blocked and contact.key == key
 
@@ -144,10 +145,10 @@ class OwnBox:
         replace = len(there) < len(grant.prekeys)  # our disk is an older copy, or lacks a KEM
         if replace:
             there = []
-        self._one_time = sum(prekey.one_time for prekey in there)
+        self._one_time = {prekey.number for prekey in there if prekey.one_time}
         new: list[Prekey] = []
-        if self._one_time <= _FEW:
-            new += self._new(_ONE_TIME - self._one_time, one_time=True)
+        if len(self._one_time) <= _FEW:
+            new += self._new(_ONE_TIME - len(self._one_time), one_time=True)
         if all(p.one_time or p.made_at <= now - _RENEWED_AFTER_S for p in there):
             new += self._new(1, one_time=False)
         self._publish(new, replace=replace)
@@ -172,7 +173,8 @@ class OwnBox:
             KeptPrekey(private.number, kem, private.seed, now, expires_at, one_time)
             for _, private in made
         )
-        self._one_time += count if one_time else 0
+        if one_time:
+            self._one_time.update(private.number for _, private in made)
         return [public for public, _ in made]
 
     def _publish(self, prekeys: list[Prekey], *, replace: bool = False) -> None:
@@ -182,7 +184,7 @@ class OwnBox:
 
     def _close(self) -> None:
         """Take all prekeys and passes from the registry."""
-        self._one_time = 0
+        self._one_time.clear()
         self._send((), passes=(), replace=True, then=lambda: self._store.note_published(None))
 
     def _send(

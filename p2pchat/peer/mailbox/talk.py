@@ -23,12 +23,15 @@ class Talk(Protocol):
         """Whether the contact is not known to be online."""
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether lines of ours are neither acknowledged nor given up."""
+
+    @property
     def delivered(self) -> int:
         """The number up to which our lines are acknowledged."""
 
-    @property
-    def has_room(self) -> bool:
-        """Whether more lines of the contact are accepted now."""
+    def may_take(self) -> bool:
+        """Return whether more lines of the contact are accepted now; tell the user if not."""
 
     @property
     def position(self) -> Position:

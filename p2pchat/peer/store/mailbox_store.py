@@ -50,12 +50,17 @@ class KeptRun(NamedTuple):
 
 
 class MailboxStore:
-    """The tables about mailboxes of one account, `us`, at one registry."""
+    """The tables about mailboxes of one account, `us`, at one registry.
+
+    Only one process at a time, the account's node, changes them, except for runs that another one
+    takes back while no node is running.
+    """
 
     def __init__(self, store: SqliteFile, registry: str, us: str) -> None:
         self._store = store
         self._registry = registry
         self._us = us
+        self._passes: dict[tuple[str, bytes], Passes] = {}  # as they are on disk
         self._prekeys = (OwnPrekey.registry == registry) & (OwnPrekey.username == us)
 
     @property
@@ -109,14 +114,25 @@ class MailboxStore:
 
     def passes(self, username: str, key: bytes) -> Passes:
         """Return the passes between us and a key of a contact."""
+        known = self._passes.get((username, key))
+        if known is not None:
+            return known
         columns = (MailboxPass.ours, MailboxPass.theirs, MailboxPass.answer_due)
-        for row in self._rows(MailboxPass.select(*columns).where(self._passes(username, key))):
-            return Passes(as_bytes(row[0]), as_bytes(row[1]), bool(row[2]))
-        return Passes()
+        which = (
+            (MailboxPass.registry == self._registry)
+            & (MailboxPass.username == username)
+            & (MailboxPass.key == key)
+        )
+        found = Passes()
+        for ours, theirs, answer_due in self._rows(MailboxPass.select(*columns).where(which)):
+            found = Passes(as_bytes(ours), as_bytes(theirs), bool(answer_due))
+        self._passes[username, key] = found
+        return found
 
     def keep_passes(self, username: str, key: bytes, passes: Passes) -> None:
         """Store the passes between us and a key of a contact."""
         row = {"registry": self._registry, "username": username, "key": key, **passes._asdict()}
+        self._passes.pop((username, key), None)
         self._execute(MailboxPass.insert(**row).on_conflict_replace())
 
     def given(self) -> list[tuple[str, bytes, bytes]]:
@@ -150,7 +166,8 @@ class MailboxStore:
 
     def keep_left(self, run: KeptRun) -> None:
         """Store a run that we have left."""
-        self._execute(LeftRun.insert(registry=self._registry, **run._asdict()))
+        row = {"registry": self._registry, **run._asdict()}
+        self._execute(LeftRun.insert(**row).on_conflict_replace())
 
     def forget_left(self, ids: Sequence[bytes]) -> None:
         """Forget runs that were received or taken back, or that are to be left anew."""
@@ -194,18 +211,12 @@ class MailboxStore:
 
     def owe_answer(self, username: str, key: bytes) -> None:
         """Note that a contact is to be told how far we have received; see `take`."""
+        self._passes.pop((username, key), None)
         with self._store.errors():
             self._store.rows(_ANSWER, (self._registry, username, key))
 
     def _account(self) -> Any:
         return (Account.registry == self._registry) & (Account.username == self._us)
-
-    def _passes(self, username: str, key: bytes) -> Any:
-        return (
-            (MailboxPass.registry == self._registry)
-            & (MailboxPass.username == username)
-            & (MailboxPass.key == key)
-        )
 
     def _rows(self, query: Any) -> list[Any]:
         with self._store.errors():
