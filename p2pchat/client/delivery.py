@@ -113,7 +113,8 @@ class Delivery:
     def _left(self, why: str) -> None:
         chat = self._node.chat(self._contact)
         if chat is None or self._last is None or chat.left < self._last:
-            self._end(queued(self._contact, why))
+            refusal = self._node.mailbox.refusal(self._contact)
+            self._end(queued(self._contact, f"{why}, and {refusal}" if refusal else why))
         else:
             self._end(None if self._left_is_enough else in_mailbox(self._contact, why))
 

@@ -244,9 +244,8 @@ def test_full_box(apart: Apart) -> None:
     say(alice, "bob", "two")
     apart.pass_time(30)
     assert apart.states() == ["left", "queued"]
-    talk = alice.node.conversations.talk_with("bob")
-    assert talk is not None
-    assert alice.node.mailbox.why_not(talk) == "is full"
+    (trouble,) = [e for e in alice.told() if isinstance(e, Trouble)]
+    assert trouble.error.what.startswith("bob's mailbox is full")
     apart.boxes.quotas = Quotas()
     for _ in range(3):
         apart.pass_time(1900)

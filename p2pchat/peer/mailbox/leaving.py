@@ -27,16 +27,13 @@ from p2pchat.protocol.sealed import Position, Run
 _REFUSED_FOR: Final = 3600.0
 """Seconds after which a mailbox that refused something is tried again."""
 
-NO_PERMIT: Final = "has given you no pass"
-NOT_TRUSTED: Final = "is of a user whom you have blocked, or never talked with"
-NO_KEM: Final = "needs an encryption that this machine's OpenSSL lacks"
-
-_REFUSALS: Final = {
-    Reason.NO_BOX: "the registry keeps no mailboxes",
-    Reason.NO_PREKEY: "has used up its keys",
-    Reason.BAD_PASS: "does not accept your pass",
+_NO_KEM: Final = "needs an encryption that this machine's OpenSSL lacks: p2p doctor"
+_WHY: Final = {
+    Reason.NO_PREKEY: "has no keys left until its owner is back",
     Reason.FULL: "is full",
+    Reason.TOO_BIG: "does not take it",
 }
+"""What users are told of a refusal. That a pass is not accepted is not: it may be a block."""
 
 
 class _Flight(NamedTuple):
@@ -100,19 +97,16 @@ class Leaving:
             for then in each:
                 self._loop.call_soon(then)
 
-    def why_not(self, contact: str, key: bytes) -> str:
-        """Return why nothing can be left for a contact now, for the user; empty if it can."""
-        if self._registry is None:
-            return _REFUSALS[Reason.NO_BOX]
-        if self._store.passes(contact, key).theirs is None:
-            return NO_PERMIT
-        if not self._own_box.is_trusted(contact, key):
-            return NOT_TRUSTED
+    def refusal(self, contact: str) -> str:
+        """Return why a contact's mailbox takes nothing now, for the user; empty if that is not so.
+
+        That there is none, or no pass, is no reason to tell.
+        """
         why, until = self._refused.get(contact, ("", 0.0))
-        return why if self._loop.now() < until else ""
+        return f"{contact}'s mailbox {why}" if why and self._loop.now() < until else ""
 
     def may_leave(self, talk: Talk) -> bool:
-        """Return whether the registry keeps mailboxes, and a contact has given us a pass."""
+        """Return whether a contact has given us a pass, and nothing speaks against using it."""
         passes = self._store.passes(talk.contact, talk.key)
         has_pass = self._registry is not None and passes.theirs is not None
         return has_pass and self._own_box.is_trusted(talk.contact, talk.key)
@@ -135,7 +129,7 @@ class Leaving:
 
     def leave(self, talk: Talk, then: Callable[[], None] = ignore) -> None:
         """Leave what waits for a contact; `then` follows, also if that is impossible."""
-        if self.why_not(talk.contact, talk.key):
+        if not self.may_leave(talk) or self._loop.now() < self.refused_until(talk):
             self._loop.call_soon(then)
             return
         self._queue.setdefault(talk.contact, talk)
@@ -176,7 +170,7 @@ class Leaving:
         lines = self._work(talk)
         passes = self._store.passes(talk.contact, talk.key)
         if answer.prekey is None:
-            self._refuse(talk, _REFUSALS.get(answer.reason or Reason.NO_BOX, "refuses it"))
+            self._refuse(talk, _WHY.get(answer.reason or Reason.NO_BOX, ""))
             return
         if lines is None or passes.theirs is None:
             self._finish(talk)
@@ -195,10 +189,10 @@ class Leaving:
             sealed = seal(run, self._identity, box, answer.prekey)
         except NotTrusted as error:
             self._on_event(Trouble(error))
-            self._refuse(talk, "was given a wrong key by the registry")
+            self._refuse(talk, "")
             return
         except NoKem:
-            self._refuse(talk, NO_KEM)
+            self._refuse(talk, _NO_KEM)
             return
         self._is_busy = True
         flight = _Flight(talk, lines, self._serials.get(talk.contact, 0))
@@ -210,7 +204,7 @@ class Leaving:
         self._is_busy = False
         talk, lines = flight.talk, flight.lines.lines
         if answer.outcome is not Outcome.OK:
-            self._refuse(talk, _REFUSALS.get(answer.reason or Reason.NO_BOX, "refuses it"))
+            self._refuse(talk, _WHY.get(answer.reason or Reason.NO_BOX, ""))
             return
         self._note_answered(talk)
         if lines and flight.serial != self._serials.get(talk.contact, 0):
@@ -231,6 +225,9 @@ class Leaving:
 
     def _refuse(self, talk: Talk, why: str) -> None:
         self._refused[talk.contact] = why, self._loop.now() + _REFUSED_FOR
+        if why:
+            error = P2PError(f"{self.refusal(talk.contact)}: what you write waits here meanwhile")
+            self._on_event(Trouble(error))
         self._finish(talk)
         self._next()
 

@@ -205,9 +205,9 @@ class Mailbox:
         """Return the number up to which waiting lines are left or delivered."""
         return self._left.up_to(talk)
 
-    def why_not(self, talk: Talk) -> str:
-        """Return why nothing can be left for a contact now, for the user; empty if it can."""
-        return self._leaving.why_not(talk.contact, talk.key)
+    def refusal(self, contact: str) -> str:
+        """Return why a contact's mailbox takes nothing now, for the user; empty if it may."""
+        return self._leaving.refusal(contact)
 
     def leave_now(self, talk: Talk, then: Callable[[], None]) -> None:
         """Leave what waits for a contact; `then` follows, also if that is impossible."""
@@ -316,7 +316,7 @@ class Mailbox:
         return max(due, self._leaving.refused_until(talk))
 
     def _can_leave(self, talk: Talk) -> bool:
-        return self._leaving.has_work(talk) and not self.why_not(talk)
+        return self._leaving.has_work(talk) and self._leaving.may_leave(talk)
 
     def _ask(self, request: Message, then: Callable[[Message], None], failed: OnFailed) -> None:
         self._unanswered += 1

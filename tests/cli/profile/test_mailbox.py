@@ -11,14 +11,20 @@ from pathlib import Path
 import pytest
 
 from tests.people import People, Registry
-from tests.programs import Program, Serve, running
+from tests.programs import STARTED, Program, Serve, running
 
 SECRET = "the-eagle-has-landed-at-dawn"
 
 
+class OwnRegistry(Registry):
+    """A registry that is no fork of a test, which would have the test's memory."""
+
+    command = STARTED
+
+
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
-    with running(Registry(tmp_path / "r", "--mailbox", "10MB")) as serve:
+    with running(OwnRegistry(tmp_path / "r", "--mailbox", "10MB")) as serve:
         yield serve
 
 
