@@ -92,6 +92,7 @@ class Node:
         self.schedule = profile.schedule(str(self.url))
         self.on_changed: Callable[[], None] = ignore
         self._loop = loop
+        self._wall = wall
         self._profile = profile
         self._on_event = on_event
         self.registry = RegistrySession(
@@ -146,7 +147,7 @@ class Node:
             on_event=self._tell,
             wall=wall,
         )
-        self.conversations = self._make_conversations(loop, self._reachability.ways, limits, rng)
+        self.conversations = self._make_conversations(self._reachability.ways, limits, rng)
         self.mailbox.open(lambda: self.conversations.talks, self.conversations.talk_with)
         self.trust = Trust(
             self.username, self.contacts, self.history, self.conversations, self.mailbox
@@ -179,10 +180,10 @@ class Node:
         )
 
     def _make_conversations(
-        self, loop: Loop, ways: Ways, limits: PeerLimits, rng: random.Random
+        self, ways: Ways, limits: PeerLimits, rng: random.Random
     ) -> Conversations:
         return Conversations(
-            loop,
+            self._loop,
             self.username,
             self.contacts,
             self.history,
@@ -195,6 +196,7 @@ class Node:
             on_room=self._has_changed,
             limits=limits,
             rng=rng,
+            clock=lambda: int(self._wall() * 1000),
         )
 
     @property

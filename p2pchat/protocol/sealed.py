@@ -13,7 +13,7 @@ from p2pchat.protocol.messages import check_key
 from p2pchat.protocol.names import check_name
 from p2pchat.protocol.positions import NO_SUM, check_sum
 from p2pchat.protocol.prekeys import NUMBER_BYTES
-from p2pchat.protocol.talk import ChatText
+from p2pchat.protocol.talk import ChatText, check_time
 
 PADDED: Final = (512, 2048, 8192, 32768, 73728)
 """The sizes of runs before they are encrypted, in bytes; a line of 64 KiB fits."""
@@ -67,20 +67,23 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     """Lines of one conversation, in order, and how far its sender has received the other's.
 
     `sender` and `key` are the sender's name and identity key. `after` is the position before the
-    first line. `ack` is the sender's own position in the receiver's lines. `permit` is a pass to
-    the sender's box, for the answer. Unknown fields are ignored.
+    first line. `ack` is the sender's own position in the receiver's lines at the time `at` by the
+    sender's clock, in milliseconds since the epoch. `permit` is a pass to the sender's box, for the
+    answer. Unknown fields are ignored.
     """
 
     sender: str
     key: bytes
     after: Position
     ack: Position
+    at: int
     lines: tuple[ChatText, ...] = ()
     permit: bytes = b""
 
     def __post_init__(self) -> None:
         check_name(self.sender)
         check_key(self.key)
+        check_time(self.at)
         if len(self.lines) > MOST_LINES:
             raise ValueError(f"a run has at most {MOST_LINES} lines")
         if len(self.permit) not in {0, _PASS_BYTES}:

@@ -92,19 +92,23 @@ class ChatText(Message, frozen=True):
     def __post_init__(self) -> None:
         check_number(self.seq)
         check_line_id(self.id)
-        if not 0 <= self.at <= _LATEST:
-            raise ValueError("not a valid time")
+        check_time(self.at)
 
 
 class Sync(Message, frozen=True):
-    """The link is up: the sender's position in the receiver's lines (see `positions`)."""
+    """The link is up: the sender's position in the receiver's lines (see `positions`).
+
+    `at`: the time by the sender's clock, in milliseconds since the epoch; 0 in older programs.
+    """
 
     last_in: int
     sum: str
+    at: int = 0
 
     def __post_init__(self) -> None:
         check_number(self.last_in)
         check_sum(self.sum)
+        check_time(self.at)
 
 
 class Here(Message, frozen=True):
@@ -174,6 +178,12 @@ class Skip(Message, frozen=True):
     def __post_init__(self) -> None:
         check_number(self.to)
         check_number(self.missing)
+
+
+def check_time(at: int) -> None:
+    """Raise ValueError if milliseconds since the epoch are out of range."""
+    if not 0 <= at <= _LATEST:
+        raise ValueError("not a valid time")
 
 
 def check_number(number: int) -> None:

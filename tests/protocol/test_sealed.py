@@ -28,7 +28,7 @@ BOX = Box(b"r" * 16, "bob", b"b" * 32, b"n" * 8, "X25519")
 
 
 def run_of(*lines: ChatText, after: int = 0) -> Run:
-    return Run("alice", KEY, Position(after), Position(), lines, b"p" * 16)
+    return Run("alice", KEY, Position(after), Position(), 1, lines, b"p" * 16)
 
 
 SIGNATURE = b"s" * 64

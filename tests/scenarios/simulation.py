@@ -51,6 +51,10 @@ class MortalLoop:
         self.alive = True
         self._stopped: list[Callable[[], None]] | None = None
 
+    def contain(self, error: Exception, where: str) -> None:
+        """Raise a bug that the loop of a real process would log."""
+        raise error
+
     def stop(self) -> None:
         """Call nothing until `go_on`, which then calls what was due."""
         if self._stopped is None:

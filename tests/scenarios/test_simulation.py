@@ -138,12 +138,12 @@ def ack_before_commit(patch: pytest.MonkeyPatch) -> None:
     wires: dict[ChatSession, SessionLink] = {}
 
     def init(
-        self: ChatSession, thread: StoredThread, listener: SessionListener, soon: Soon
+        self: ChatSession, thread: StoredThread, listener: SessionListener, soon: Soon, *more: Any
     ) -> None:
         def late(callback: Callable[[], None], turns: int = 20) -> None:
             soon(partial(late, callback, turns - 1) if turns else callback)
 
-        make(self, thread, listener, late)
+        make(self, thread, listener, late, *more)
 
     def link_up(self: ChatSession, wire: SessionLink) -> None:
         wires[self] = wire

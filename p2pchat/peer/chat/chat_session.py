@@ -7,7 +7,7 @@ acknowledges and notifies. The only I/O is through the given thread of lines.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import RemoteProtocolError, StorageError, UsageError
@@ -22,6 +22,9 @@ from p2pchat.protocol.sealed import MOST_LINES, Position
 from p2pchat.protocol.talk import MAX_JUMP, MAX_NUMBER, Ack, ChatText, Skip, Sync
 from p2pchat.protocol.text import printable
 from p2pchat.wall_clock import now_ms
+
+_CLOCK_WAS_WRONG: Final = 30 * 24 * 3600 * 1000
+"""Milliseconds: no run waits for so long in a mailbox, so the contact's clock was set back."""
 
 
 class StoredThread(Protocol):
@@ -95,6 +98,7 @@ class ChatSession:
     """The rules of a conversation. Raise StorageError if the thread cannot be read.
 
     Any change schedules a `flush` by `soon(callback)`, which must call back at the end of the turn.
+    `clock` returns milliseconds since the epoch.
     """
 
     def __init__(
@@ -102,7 +106,9 @@ class ChatSession:
         thread: StoredThread,
         listener: SessionListener,
         soon: Callable[[Callable[[], None]], None],
+        clock: Callable[[], int] = now_ms,
     ) -> None:
+        self._clock = clock
         self._thread = thread
         self._listener = listener
         self._soon = soon
@@ -132,7 +138,7 @@ class ChatSession:
         self.flush()
         self._wire = wire
         self._sender.stop()
-        wire.send(Sync(self._progress.last_in, self._progress.in_sum))
+        wire.send(Sync(self._progress.last_in, self._progress.in_sum, self._clock()))
 
     def link_down(self) -> None:
         """Note that the link is gone: further lines are queued."""
@@ -151,7 +157,7 @@ class ChatSession:
         `on_not_kept` was called. Raise UsageError if it is too long.
         """
         check_text(text)
-        return self._say(uid or new_uid(), now_ms(), text)
+        return self._say(uid or new_uid(), self._clock(), text)
 
     def say_again(self, lines: Sequence[KeptLine]) -> list[int]:
         """Replace failed lines by new ones, written as by `say`; return their numbers.
@@ -219,20 +225,23 @@ class ChatSession:
 
     def take_run(
         self,
-        theirs: Position | None,
+        theirs: Position,
+        at: int,
         after: Position,
         lines: Sequence[ChatText],
         also: Callable[[], None] = ignore,
     ) -> Verdict:
         """Take what is new in a run of our mailbox, while there is no link.
 
-        `theirs`: the contact's position in our lines; None if that of this run was heard before, as
-        an old one would be believed again. `also` is called within the transaction that writes
-        lines, if there are any. Raise RemoteProtocolError if it breaks the rules, and StorageError.
+        `theirs`: the contact's position in our lines, at that time by the contact's clock; it is
+        ignored if a later one was heard, as it would look like that of an older disk. `also` is
+        called within the transaction that writes lines, if there are any. Raise RemoteProtocolError
+        if it breaks the rules, and StorageError.
         """
         self.flush()
-        if theirs is not None:
-            self._believe(theirs.number, theirs.sum)
+        before = self._progress.heard_at
+        if at >= before or before - at > _CLOCK_WAS_WRONG:
+            self._believe(theirs.number, theirs.sum, at)
         verdict, new = judge(self.position, after, lines)
         for line in new:
             self._next = self._next._replace(last_in=line.seq - 1)  # the numbers given up between
@@ -302,8 +311,8 @@ class ChatSession:
         match message:
             case ChatText():
                 self._take(message)
-            case Sync(number, total):
-                self._hear_position(number, total)
+            case Sync(number, total, at):
+                self._hear_position(number, total, at or self._next.heard_at)
             case Skip(to, missing):
                 self._skip(to, missing)
             case Ack(number):
@@ -333,25 +342,26 @@ class ChatSession:
         if missing:
             self._listener.on_missing(missing, ours=True)
 
-    def _hear_position(self, number: int, total: str) -> None:
+    def _hear_position(self, number: int, total: str, at: int) -> None:
         """Handle the contact's SYNC: lines that they have received become delivered (PROTOCOL)."""
         if self._sender.is_synced:
             raise RemoteProtocolError("SYNC came twice")
         self.flush()
-        self._believe(number, total)
+        self._believe(number, total, at)
         if self._wire is not None:
             self._sender.begin(self._wire, number)
 
-    def _believe(self, number: int, total: str) -> None:
-        """Handle the contact's position, however it was received."""
+    def _believe(self, number: int, total: str, at: int) -> None:
+        """Handle the contact's position at that time, however it was received."""
         ours = self._progress
         if number > min(ours.last_out + MAX_JUMP, MAX_NUMBER - self._thread.queued):
             raise RemoteProtocolError("the contact's position is implausible")
         taken = self._thread.waiting_up_to(number)
         if ours.acked <= number <= ours.last_out and total == add_to_sum(ours.acked_sum, taken):
-            self._next = ours._replace(acked=number, acked_sum=total)
+            self._next = ours._replace(acked=number, acked_sum=total, heard_at=at)
         else:
             self._rebase(number, total)
+            self._next = self._next._replace(heard_at=at)
 
     def _rebase(self, number: int, total: str) -> None:
         rebased = self._thread.rebase(self._progress, number, total)

@@ -90,7 +90,7 @@ class Conversation:
             on_failed=self._not_accepted,
         )
         """Calls the contact while a link is needed."""
-        self.session = ChatSession(thread, self, self._loop.call_soon)
+        self.session = ChatSession(thread, self, self._loop.call_soon, around.clock)
         """The lines, and how far they have come."""
         self.intake = Intake(
             self._loop,

@@ -45,7 +45,8 @@ class Conversations:
     """The conversations of an account at one registry.
 
     `watch(names)` subscribes to these users at the registry, whose updates are passed to `sighted`.
-    Methods raise UsageError if the call makes no sense now, and StorageError.
+    `clock` returns milliseconds since the epoch. Methods raise UsageError if the call makes no
+    sense now, and StorageError.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Conversations:
         on_room: Callable[[], None],
         limits: PeerLimits,
         rng: random.Random,
+        clock: Callable[[], int],
     ) -> None:
         self._loop = loop
         self._username = username
@@ -82,7 +84,7 @@ class Conversations:
             loop, lambda: [c.link for c in self._table if c.link], on_event
         )
         around = Surroundings(
-            loop, username, ways, limits, rng, self.away_status, mailbox, on_event, on_room
+            loop, username, ways, limits, rng, self.away_status, mailbox, on_event, on_room, clock
         )
         self._table = ConversationTable(around, contacts, history, self._watching)
         self._mailbox = mailbox

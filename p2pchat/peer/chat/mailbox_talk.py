@@ -71,7 +71,8 @@ class MailboxTalk:
 
     def take_run(
         self,
-        theirs: Position | None,
+        theirs: Position,
+        at: int,
         after: Position,
         lines: Sequence[ChatText],
         also: Callable[[], None],
@@ -80,6 +81,6 @@ class MailboxTalk:
         self._session.flush()  # what came on a link before
         self.is_taking = True
         try:
-            return self._session.take_run(theirs, after, lines, also)
+            return self._session.take_run(theirs, at, after, lines, also)
         finally:
             self.is_taking = False

@@ -13,7 +13,10 @@ from p2pchat.protocol.client.events import Event
 
 
 class Surroundings(NamedTuple):
-    """What each conversation needs of its node; `on_room` is called when more can be sent."""
+    """What each conversation needs of its node.
+
+    `on_room` is called when more can be sent; `clock` returns milliseconds since the epoch.
+    """
 
     loop: Loop
     username: str
@@ -24,3 +27,4 @@ class Surroundings(NamedTuple):
     mailbox: Mailbox
     on_event: Callable[[Event], None]
     on_room: Callable[[], None]
+    clock: Callable[[], int]

@@ -74,7 +74,7 @@ class Inbox:
         self._done: list[bytes] = []
         self._last = b""
         self._listed_so_far = 0
-        self._has_taken = False
+        self._has_taken = self._has_lines = False
         self._gaps = 0
         self._again = 0
         self.waiting = 0
@@ -117,7 +117,7 @@ class Inbox:
     def _begin(self) -> None:
         self._is_wanted = False
         self._is_busy = True
-        self._has_taken = False
+        self._has_taken = self._has_lines = False
         self._gaps = 0
         self._rest, self._done = [], []
         self._listed_so_far = 0
@@ -150,7 +150,7 @@ class Inbox:
 
     def _end(self) -> None:
         self._is_busy = False
-        if self._has_taken:
+        if self._has_lines:
             self._on_taken()
         is_progress = bool(self._gaps) and self._has_taken and self._again < _MOST_AGAIN
         self._again = self._again + 1 if is_progress else 0
@@ -170,8 +170,7 @@ class Inbox:
     def _take(self, sealed: bytes) -> bool:
         """Take a run; return whether it may be deleted."""
         digest, number = hashlib.sha256(sealed).digest(), number_of(sealed)
-        heard = self._store.heard(digest)
-        if heard:
+        if self._store.is_taken(digest):
             return True  # our request to delete it was lost, or the registry repeats itself
         prekey = self._store.prekey(number)
         try:
@@ -184,10 +183,11 @@ class Inbox:
         if talk.is_linked or not talk.may_take():
             return False
         self._keep_pass(run)
-        is_done = self._take_run(talk, run, digest, number, is_heard=heard is not None)
+        is_done = self._take_run(talk, run, digest, number)
         if is_done and prekey.one_time:
             self._own_box.note_used(number)
-        self._has_taken |= is_done and bool(run.lines)
+        self._has_lines |= bool(run.lines)
+        self._has_taken |= is_done
         return is_done
 
     def _reject(self, digest: bytes, number: bytes) -> bool:
@@ -196,35 +196,28 @@ class Inbox:
         self._store.take(digest, number, int(self._wall()))
         return True
 
-    def _take_run(
-        self, talk: Talk, run: Run, digest: bytes, number: bytes, *, is_heard: bool
-    ) -> bool:
-        """Take what is new in a run; return whether it may be deleted.
-
-        `is_heard`: the position in it was heard before.
-        """
+    def _take_run(self, talk: Talk, run: Run, digest: bytes, number: bytes) -> bool:
+        """Take what is new in a run; return whether it may be deleted."""
         now = int(self._wall())
 
         def also() -> None:
             self._store.take(digest, number, now)
             self._store.owe_answer(run.sender, run.key)
 
-        theirs = None if is_heard else run.ack
         try:
-            verdict = talk.take_run(theirs, run.after, run.lines, also)
+            verdict = talk.take_run(run.ack, run.at, run.after, run.lines, also)
         except RemoteProtocolError:
             return self._reject(digest, number)
+        if verdict is Verdict.NOT_KEPT:
+            return False
+        if run.lines:  # a gap, too: our disk may be an older copy, which the sender must be told
+            self._store.owe_answer(run.sender, run.key)
         if verdict is Verdict.GAP:
-            self._store.note_waiting(digest, now)
             self._gaps += 1
-            if not is_heard:  # perhaps our disk is an older copy, which the sender must be told
-                self._store.owe_answer(run.sender, run.key)
-                self._has_taken = True
-        elif verdict is Verdict.KNOWN:
+            return False
+        if verdict is Verdict.KNOWN:
             self._store.take(digest, number, now)
-            if run.lines:
-                self._store.owe_answer(run.sender, run.key)
-        return verdict in {Verdict.TAKEN, Verdict.KNOWN}
+        return True
 
     def _opened(self, sealed: bytes, prekey: KeptPrekey) -> Run | None:
         """Return a run; None if it cannot be opened. Raise NoKem."""

@@ -181,6 +181,7 @@ class Leaving:
             self._identity.public,
             lines.after,
             talk.position,
+            int(self._wall() * 1000),
             lines.lines,
             self._own_box.pass_for(talk.contact, talk.key),
         )

@@ -45,7 +45,8 @@ class Talk(Protocol):
 
     def take_run(
         self,
-        theirs: Position | None,
+        theirs: Position,
+        at: int,
         after: Position,
         lines: Sequence[ChatText],
         also: Callable[[], None],

@@ -29,6 +29,7 @@ class Progress(NamedTuple):
     last_out: int = 0
     acked: int = 0
     acked_sum: str = NO_SUM
+    heard_at: int = 0
 
 
 class Volume(NamedTuple):

@@ -74,15 +74,13 @@ class LeftRun(peewee.Model):
 
 
 class TakenRun(peewee.Model):
-    """A run of our mailbox that was opened, by the SHA-256 of its sealed bytes.
+    """A run of our mailbox that was dealt with, by the SHA-256 of its sealed bytes.
 
-    `at` is in seconds since the epoch. If `waits`, only the position in it was heard: lines before
-    it are still missing.
+    `at` is in seconds since the epoch.
     """
 
     digest = peewee.BlobField(primary_key=True)
     at = peewee.BigIntegerField()
-    waits = peewee.BooleanField()
 
     class Meta:
         """One row for each run."""

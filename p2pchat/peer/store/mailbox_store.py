@@ -187,14 +187,9 @@ class MailboxStore:
 
     # What was left for us
 
-    def heard(self, digest: bytes) -> bool | None:
-        """Return whether a run was dealt with; False if only its position was, None if neither."""
-        query = TakenRun.select(TakenRun.waits).where(TakenRun.digest == digest)
-        return next((not waits for (waits,) in self._rows(query)), None)
-
-    def note_waiting(self, digest: bytes, now: int) -> None:
-        """Note that the position in a run was heard, and that its lines must wait."""
-        self._execute(TakenRun.insert(digest=digest, at=now, waits=True).on_conflict_replace())
+    def is_taken(self, digest: bytes) -> bool:
+        """Return whether a run was dealt with."""
+        return bool(self._rows(TakenRun.select(TakenRun.at).where(TakenRun.digest == digest)))
 
     def take(self, digest: bytes, number: bytes, now: int) -> None:
         """Note that a run was dealt with, and delete the prekey of that number if it is used up.
@@ -203,10 +198,7 @@ class MailboxStore:
         """
         rows = self._store.rows
         with self._store.transaction():
-            rows(
-                "INSERT OR REPLACE INTO taken_run (digest, at, waits) VALUES (?, ?, 0)",
-                (digest, now),
-            )
+            rows("INSERT OR REPLACE INTO taken_run (digest, at) VALUES (?, ?)", (digest, now))
             rows("DELETE FROM own_prekey WHERE number = ? AND one_time", (number,))
 
     def owe_answer(self, username: str, key: bytes) -> None:

@@ -120,7 +120,8 @@ class ConversationState(peewee.Model):
 
     `last_in` and `last_out` are the numbers of the last line on our disk in each direction, `acked`
     that of our last line on the contact's disk. `in_sum` and `acked_sum` complete the two positions
-    (see protocol.positions).
+    (see protocol.positions). `heard_at` is when the contact last sent a position, by their clock,
+    in milliseconds since the epoch.
     """
 
     registry = peewee.TextField()
@@ -131,6 +132,7 @@ class ConversationState(peewee.Model):
     last_out = peewee.BigIntegerField(default=0)
     acked = peewee.BigIntegerField(default=0)
     acked_sum = peewee.TextField(default=NO_SUM)
+    heard_at = peewee.BigIntegerField(default=0)
 
     class Meta:
         """One row for each key of each contact."""
@@ -301,6 +303,7 @@ STEPS = {
     8: (
         AddColumn("account", "mailbox", "INTEGER NOT NULL DEFAULT 1"),
         AddColumn("account", "passes", "BLOB"),
+        AddColumn("conversation", "heard_at", "INTEGER NOT NULL DEFAULT 0"),
     ),
 }
 """The steps that migrate a profile to each version."""

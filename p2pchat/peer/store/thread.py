@@ -186,7 +186,7 @@ class Thread:
         )
         with self._store.transaction():
             renumbered = self._renumber(last_out)
-            repaired = Progress(last_in, NO_SUM, last_out + len(renumbered), 0, NO_SUM)
+            repaired = Progress(last_in, NO_SUM, last_out + len(renumbered), 0, NO_SUM, 0)
             self._keep_progress(repaired)
         return repaired
 

@@ -53,7 +53,7 @@ class Ours:
         self.not_kept: list[tuple[str, ...]] = []
         self.renumbered: list[tuple[int, int]] = []
         self.missing: list[tuple[int, bool]] = []
-        self.session = ChatSession(self.thread, self, loop.call_soon)
+        self.session = ChatSession(self.thread, self, loop.call_soon, clock=lambda: 0)
 
     def on_kept(self, lines: Sequence[NewLine]) -> None:
         self.kept += [line.text for line in lines]

@@ -38,7 +38,7 @@ class People:
     def run(self, *texts: str) -> Run:
         """Return a run of alice's lines."""
         lines = tuple(ChatText(text, n, f"id{n}", 1) for n, text in enumerate(texts, 1))
-        return Run("alice", self.alice.public, Position(), Position(), lines)
+        return Run("alice", self.alice.public, Position(), Position(), 1, lines)
 
 
 @pytest.fixture
