@@ -60,8 +60,9 @@ def fuzz(session: nox.Session) -> None:
 def schedules(session: nox.Session) -> None:
     """Live through many more schedules and commands than each test run does."""
     session.chdir(ROOT)
-    more = {"P2PCHAT_SCHEDULES": "5000", "P2PCHAT_COMMANDS": "200"}
-    tests = ("tests/scenarios/test_simulation.py", "tests/faults/test_processes_of_one_profile.py")
+    more = {"P2PCHAT_SCHEDULES": "5000", "P2PCHAT_APART": "2000", "P2PCHAT_COMMANDS": "200"}
+    scenarios = ("tests/scenarios/test_simulation.py", "tests/scenarios/test_apart.py")
+    tests = (*scenarios, "tests/faults/test_processes_of_one_profile.py")
     selected = ("-k", "every_line or any_order")
     session.run(sys.executable, "-m", "pytest", "-q", *selected, *tests, external=True, env=more)
 

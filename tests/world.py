@@ -36,6 +36,7 @@ from p2pchat.registry.service.directory import MemoryDirectory
 from p2pchat.registry.service.node_lists import NodeLists
 from p2pchat.registry.service.presence import PresenceTable
 from p2pchat.registry.service.service import Service
+from p2pchat.registry.store.mailboxes import Mailboxes, Quotas
 from tests.accounts import OpenedAccounts
 from tests.fakes import InlineWorker, MemoryInternet, MemoryNetwork, advance, settle
 
@@ -144,11 +145,18 @@ class Person:
 class World:
     """An internet with a registry, which can crash and restart.
 
-    `secure`: users connect to its secure listener; the original one is open too.
+    `secure`: users connect to its secure listener; the original one is open too. `mailbox`: it
+    keeps mailboxes.
     """
 
     def __init__(
-        self, loop: Loop, folder: Path, *, secure: bool, internet: MemoryInternet | None = None
+        self,
+        loop: Loop,
+        folder: Path,
+        *,
+        secure: bool,
+        internet: MemoryInternet | None = None,
+        mailbox: bool = False,
     ) -> None:
         self.loop = loop
         self.internet = internet or MemoryInternet(loop)
@@ -162,6 +170,7 @@ class World:
         fingerprint = fingerprint_of_file(certificate()[0])
         secure_url = RegistryUrl(REGISTRY, 7117, 7117, secure=True, fingerprint=fingerprint)
         self.url = secure_url if secure else ORIGINAL_URL
+        self.boxes = Mailboxes(self.accounts.store, Quotas()) if mailbox else None
         self.start_registry()
 
     def start_registry(self, **how: Any) -> None:
@@ -171,7 +180,11 @@ class World:
         lists.signer = signer()
         self.directory = MemoryDirectory(self.accounts.standings(), lists)
         self.service = service = Service(
-            self.accounts, self.directory, self.presence, self.loop.now, **how
+            self.accounts,
+            self.directory,
+            self.presence,
+            self.loop.now,
+            **{"boxes": self.boxes, **how},
         )
         self.server = Server(self.loop, self.internet.machine(REGISTRY), self.worker, service)
         self.server.open_original(ORIGINAL_URL.address, Address(REGISTRY, ORIGINAL_URL.udp_port))

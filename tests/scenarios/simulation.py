@@ -5,6 +5,7 @@ only what is on its disk: its callbacks, timers and connections are dead.
 """
 
 import random
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -127,7 +128,15 @@ class EverybodyBut:
 class Life:
     """One process of one user from its start to its end, and what it showed."""
 
-    def __init__(self, world: World, name: str, host: str, home: Home, taken: set[str]) -> None:
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        host: str,
+        home: Home,
+        taken: set[str],
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self.name = name
         self._taken = taken
         self.host = host
@@ -138,7 +147,7 @@ class Life:
         network = MortalNetwork(world.internet, host, self.loop)
         dialer = RegistryDialer(loop, network, world.url, home.profile, lambda _: None)
         credentials = Credentials(
-            world.url, name, "pw", profile=home.profile, identity=home.identity
+            world.url, name, "pw", profile=home.profile, identity=home.identity, wall=wall
         )
         self.node = Node(
             loop,
@@ -148,6 +157,7 @@ class Life:
             profile=home.profile,
             on_event=self._told,
             rng=random.Random(name),
+            wall=wall,
         )
         self.node.start()
 
@@ -161,11 +171,18 @@ class Simulation:
     """A world that runs one schedule after another; `check` returns what is wrong.
 
     With `copies`, disks are also replaced by older copies, and copies of a profile run at once.
-    Lines sent after a copy was made may then be lost with the disk; no others may.
+    Lines sent after a copy was made may then be lost with the disk; no others may. With `mailbox`,
+    the registry keeps mailboxes.
     """
 
     def __init__(
-        self, folder: Path, people: int, *, copies: bool = False, walls: bool = False
+        self,
+        folder: Path,
+        people: int,
+        *,
+        copies: bool = False,
+        walls: bool = False,
+        mailbox: bool = False,
     ) -> None:
         self._folder = folder
         self._copies: dict[str, Path] = {}
@@ -178,7 +195,7 @@ class Simulation:
         self.nats = NatInternet(loop) if walls else None
         """The internet, if people are at home behind routers."""
         self._homes = random.Random(people)
-        self.world = World(loop, folder, secure=True, internet=self.nats)
+        self.world = World(loop, folder, secure=True, internet=self.nats, mailbox=mailbox)
         self.names = NAMES[:people]
         self._hosts = 0
         self.lives: dict[str, Life] = {}

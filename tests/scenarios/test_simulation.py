@@ -55,7 +55,13 @@ def run_chunk(chunk: Chunk) -> str:
     shared_memory = Path("/dev/shm")  # noqa: S108  # disks are slow, and may fail elsewhere
     where = shared_memory if shared_memory.is_dir() else None
     with tempfile.TemporaryDirectory(dir=where) as folder:
-        simulation = Simulation(Path(folder), people, copies=bool(copies), walls=bool(walls))
+        simulation = Simulation(
+            Path(folder),
+            people,
+            copies=bool(copies),
+            walls=bool(walls),
+            mailbox=(first // _CHUNK) % 4 > 1,
+        )
         try:
             for seed in range(first, last):
                 simulation.run(seed)
@@ -73,7 +79,8 @@ def chunks(count: int) -> list[Chunk]:
     """Return the seeds of this many schedules, in every fifth world with three users instead of
     two.
 
-    In every third world disks are copied; in every second one people meet at the registry.
+    In every third world disks are copied; in every second one people meet at the registry; in half
+    of them it keeps mailboxes.
     """
     return [
         (first, min(first + _CHUNK, count), 3 if n % 5 == 4 else 2, n % 3 == 2, n % 2)
