@@ -225,6 +225,7 @@ class RunningRegistry:
             server=self.server,
             worker=self._worker,
             counters=self._service.counters,
+            boxes=self._service.mailbox.boxes,
         )
         self._closing.callback(metrics.close)
         listener = PageListener(

@@ -1,5 +1,7 @@
 """A running registry: its metrics over HTTP, and SIGHUP, which disconnects no client."""
 
+import base64
+import hashlib
 import json
 import signal
 import urllib.error
@@ -10,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from p2pchat.net.tls.certificates import make_certificate
-from tests.conformance.secure_client import Circuit
+from tests.conformance.secure_client import KEY, Circuit
 from tests.faults.crowd import Member
 from tests.programs import Program, Serve, environment, running
 
@@ -78,6 +80,24 @@ def test_metrics_count_circuits_and_their_bytes(tmp_path: Path) -> None:
         ends[0].close()
         assert ends[1].closed_by_remote()
         assert numbers(url)["p2pchat_circuits",] == 0
+
+
+def test_metrics_of_mailboxes(tmp_path: Path) -> None:
+    """How much is in them, from whomever."""
+    serve = Serve(tmp_path, *CHEAP, "--metrics", "127.0.0.1:0", "--mailbox", "1MB")
+    with running(serve):
+        url = serve.wait_for("^metrics (http://.*)$")[1]
+        assert numbers(url)["p2pchat_mailbox_runs",] == 0
+        bob = Member(serve, "bob", port=4002)
+        permit = base64.b64encode(b"p" * 16).decode()
+        hashed = base64.b64encode(hashlib.sha256(b"p" * 16).digest()).decode()
+        assert bob.tell("BOX_KEYS", passes=[hashed])[1] == {"outcome": "OK"}
+        sealed = base64.b64encode(bytes(568)).decode()
+        box = {"username": "bob", "key": KEY, "permit": permit}
+        assert bob.tell("BOX_LEAVE", **box, sealed=sealed)[1]["outcome"] == "OK"
+        seen = numbers(url)
+        assert (seen["p2pchat_mailbox_runs",], seen["p2pchat_mailbox_bytes",]) == (1, 568)
+        bob.close()
 
 
 def test_sighup_reloads_settings(tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ TOPICS: Final = {
     "reliability": Topic("delivery, history and the outbox", text_file="reliability.txt"),
     "trust": Topic("keys, contacts, tokens, passwords", text_file="trust.txt"),
     "reach": Topic("who can reach you", text_file="reach.txt"),
+    "mailbox": Topic("messages for people who are offline", text_file="mailbox.txt"),
     "settings": Topic("your settings, and where they come from", text_file="settings.txt"),
     "scripts": Topic("scripts, bots and hooks", text_file="scripts.txt"),
     "registry": Topic("running a registry", text_file="registry.txt"),

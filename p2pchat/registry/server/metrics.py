@@ -14,6 +14,7 @@ from p2pchat.net.worker import ThreadWorker
 from p2pchat.registry.server.server import Server
 from p2pchat.registry.service.counters import Counters
 from p2pchat.registry.service.presence import PresenceTable
+from p2pchat.registry.store.mailboxes import Mailboxes
 from p2pchat.version import __version__
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -32,12 +33,14 @@ class Metrics:
         server: Server,
         worker: ThreadWorker,
         counters: Counters,
+        boxes: Mailboxes | None = None,
     ) -> None:
         self._loop = loop
         self._presence = presence
         self._server = server
         self._worker = worker
         self._tally = counters
+        self._boxes = boxes
         self._most_late = 0.0
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -80,6 +83,10 @@ class Metrics:
         yield CounterMetricFamily(
             "p2pchat_circuit_bytes", "Bytes passed on in circuits.", value=self._server.relay.bytes
         )
+        if self._boxes is not None:
+            for name, value in self._boxes.held._asdict().items():
+                help_text = f"{name.capitalize()} in mailboxes, counted every hour, and left since."
+                yield GaugeMetricFamily(f"p2pchat_mailbox_{name}", help_text, value=value)
         answers = CounterMetricFamily(
             "p2pchat_answers",
             "Answers by request and outcome.",

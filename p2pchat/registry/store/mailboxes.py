@@ -76,6 +76,13 @@ class Left(NamedTuple):
     waiting: int
 
 
+class Held(NamedTuple):
+    """A number of runs, and their bytes."""
+
+    runs: int = 0
+    bytes: int = 0
+
+
 class BoxUse(NamedTuple):
     """What a box holds: runs, bytes, and when the oldest was left (0: there is none)."""
 
@@ -95,6 +102,8 @@ class Mailboxes:
         self._sql = {sql: sql.replace("?", store.database.param) for sql in _STATEMENTS}
         self._total = 0
         self._total_at: int | None = None
+        self.held = Held()
+        """What all boxes held when that was last counted, and what was left here since."""
 
     def registry_id(self) -> bytes:
         """Return the id of the registry, which is made with its database."""
@@ -217,6 +226,7 @@ class Mailboxes:
             run = (left.run, *owner, size, sealed, pass_hash, now, left.until)
             self._store.rows(self._sql[_LEAVE], run)
         self._total += size
+        self.held = Held(self.held.runs + 1, self.held.bytes + size)
         return left
 
     def listed(self, owner: Owner, after: bytes, now: int) -> list[tuple[bytes, int]]:
@@ -259,7 +269,10 @@ class Mailboxes:
         return there
 
     def delete_expired(self, now: int) -> int:
-        """Delete what has expired, in small transactions; return how many runs."""
+        """Delete what has expired, in small transactions; return how many runs.
+
+        What is left is counted.
+        """
         database, count = self._store.database, 0
         with self._store.transaction():
             BoxPrekey.delete().where(BoxPrekey.expires_at <= now).execute(database)
@@ -267,6 +280,11 @@ class Mailboxes:
         while expired := [n for (n,) in self._rows(some.clone())]:
             with self._store.transaction():
                 count += int(BoxRun.delete().where(BoxRun.n.in_(expired)).execute(database))
+        with self._store.errors():
+            ((runs, size),) = self._store.rows(
+                "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM box_run"
+            )
+        self.held = Held(int(runs), int(size))
         return count
 
     def clear(self, username: str) -> int:
