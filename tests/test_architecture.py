@@ -24,6 +24,7 @@ TESTED_ELSEWHERE = {
     "p2pchat/protocol/mailbox.py": "tests/conformance/test_mailbox.py",
     "p2pchat/protocol/prekeys.py": "tests/conformance/test_mailbox.py",
     "p2pchat/registry/service/log_outs.py": "tests/registry/service/test_auth.py",
+    "p2pchat/peer/chat/session_listener.py": "tests/peer/chat/test_chat_session.py",
     "p2pchat/peer/chat/line_sender.py": "tests/peer/chat/test_chat_session.py",
     "p2pchat/peer/chat/conversation_table.py": "tests/peer/chat/test_conversations.py",
     "p2pchat/peer/chat/mailbox_talk.py": "tests/scenarios/test_mailbox.py",

@@ -25,6 +25,7 @@ from p2pchat.protocol.client.events import (
 from p2pchat.protocol.client.state import CameBy
 from p2pchat.registry.store.mailboxes import Mailboxes, Owner, Quotas
 from tests.fakes import FakeClock
+from tests.nats import KINDS, NatInternet
 from tests.world import Person, World
 
 DAY = 24 * 3600.0
@@ -33,10 +34,11 @@ DAY = 24 * 3600.0
 class Apart:
     """A world with a mailbox, and users who know each other and come one at a time."""
 
-    def __init__(self, folder: Path, *, with_mailbox: bool = True) -> None:
+    def __init__(self, folder: Path, *, with_mailbox: bool = True, walls: bool = False) -> None:
         self.loop = Loop(FakeClock(), strict=True)
         self.now = float(int(time.time()))
-        self.world = World(self.loop, folder, secure=True)
+        self._nats = NatInternet(self.loop) if walls else None
+        self.world = World(self.loop, folder, secure=True, internet=self._nats)
         self.boxes = Mailboxes(self.world.accounts.store, Quotas())
         self.restart_registry(with_mailbox=with_mailbox)
         self._hosts = 1
@@ -46,7 +48,7 @@ class Apart:
         """Let alice and bob be online together once."""
         alice, bob = self.comes("alice"), self.comes("bob")
         alice.node.call("bob")
-        self.world.settle()
+        self.world.advance(2)
         if bob.node.called_by:
             bob.node.accept()
         self.world.settle()
@@ -65,7 +67,10 @@ class Apart:
     def comes(self, name: str) -> Person:
         """Let a user log in."""
         self._hosts += 1
-        return self.world.person(name, f"10.0.0.{self._hosts}", wall=self.wall)
+        host = f"10.0.0.{self._hosts}"
+        if self._nats is not None:
+            self._nats.settle(host, KINDS["symmetric"])
+        return self.world.person(name, host, wall=self.wall)
 
     def goes(self, person: Person) -> None:
         """Let a user quit."""
@@ -209,6 +214,14 @@ def test_contact_who_cannot_be_reached(apart: Apart) -> None:
     assert heard(bob.told()) == ["hello"]
     apart.pass_time(30)
     assert apart.states() == ["delivered"]
+
+
+def test_pass_that_came_on_a_circuit(tmp_path: Path) -> None:
+    """Two who can only meet at the registry can leave each other lines, too."""
+    with closing(Apart(tmp_path, walls=True)) as apart:
+        apart.leaves("through two walls")
+        assert apart.states() == ["left"]
+        assert heard(apart.comes_and_goes("bob")) == ["through two walls"]
 
 
 def test_mailbox_that_loses_everything(apart: Apart) -> None:

@@ -17,12 +17,12 @@ from p2pchat.errors import UsageError
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.chat.chat_session import (
     ChatSession,
-    SessionListener,
     StoredThread,
 )
 from p2pchat.peer.chat.conversation import Conversation
 from p2pchat.peer.chat.conversations import Conversations
 from p2pchat.peer.chat.line_sender import SessionLink
+from p2pchat.peer.chat.session_listener import SessionListener
 from p2pchat.peer.store.lines import NewLine, Progress, Rebased, new_uid
 from p2pchat.peer.store.thread import Thread
 from p2pchat.protocol.client.lines import KeptLine

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from p2pchat.callbacks import ignore
 from p2pchat.errors import RemoteProtocolError, StorageError, UsageError
 from p2pchat.peer.chat.line_sender import LineSender, SessionLink
+from p2pchat.peer.chat.session_listener import SessionListener
 from p2pchat.peer.mailbox.runs import Lines, Verdict, judge, split
 from p2pchat.peer.store.lines import NewLine, Progress, Rebased, check_text, new_uid
 from p2pchat.protocol.client.lines import KeptLine
@@ -67,31 +68,6 @@ class StoredThread(Protocol):
 
     def rebase(self, progress: Progress, number: int, total: str) -> Rebased:
         """Continue from a position of the contact that differs from ours."""
-
-
-class SessionListener(Protocol):
-    """Receives what happens in a session."""
-
-    def on_kept(self, lines: Sequence[NewLine]) -> None:
-        """Note that these lines of ours are on our disk."""
-
-    def on_heard(self, lines: Sequence[KeptLine]) -> None:
-        """Note that these lines of the contact are on our disk."""
-
-    def on_delivered(self, up_to: int) -> None:
-        """Note that our lines up to that number are on the contact's disk."""
-
-    def on_renumbered(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """Note that waiting lines of ours were renumbered: pairs of the old and the new number."""
-
-    def on_missing(self, count: int, *, ours: bool) -> None:
-        """Note that up to `count` lines may be missing on a disk restored from an older copy.
-
-        If `ours`, our disk may lack lines of the contact; otherwise theirs may lack lines of ours.
-        """
-
-    def on_not_kept(self, error: StorageError, texts: Sequence[str]) -> None:
-        """Note that writing failed: these texts of ours are lost, and the link should be closed."""
 
 
 class ChatSession:
@@ -238,6 +214,10 @@ class ChatSession:
         called within the transaction that writes lines, if there are any. Raise RemoteProtocolError
         if it breaks the rules, and StorageError.
         """
+        for line in lines:
+            _check_line(line)
+        if lines and lines[-1].seq > self._progress.last_in + MAX_JUMP:
+            raise RemoteProtocolError("a run skips implausibly many lines")
         self.flush()
         before = self._progress.heard_at
         if at >= before or before - at > _CLOCK_WAS_WRONG:
@@ -322,8 +302,7 @@ class ChatSession:
         self._flush_soon()
 
     def _take(self, text: ChatText) -> None:
-        if not text.seq or not text.id or len(text.text.encode()) > MAX_TEXT_BYTES:
-            raise RemoteProtocolError("a line lacks a number or an id, or is too long")
+        _check_line(text)
         self._ack_due = True
         due = self._next.last_in + 1
         if text.seq < due:
@@ -395,3 +374,9 @@ class ChatSession:
     def _flush_if_due(self) -> None:
         if self._flush_due:
             self.flush()
+
+
+def _check_line(line: ChatText) -> None:
+    """Raise RemoteProtocolError if a line breaks the rules."""
+    if not line.seq or not line.id or len(line.text.encode()) > MAX_TEXT_BYTES:
+        raise RemoteProtocolError("a line lacks a number or an id, or is too long")

@@ -268,7 +268,7 @@ class Conversation:
             self.link.close()
 
     def on_kept(self, lines: Sequence[NewLine]) -> None:
-        """Emit an event for each line of ours; see chat_session.SessionListener."""
+        """Emit an event for each line of ours; see session_listener."""
         for line in lines:
             self._on_event(Said(self.contact, line.text, line.seq))
         if self.link is None:
