@@ -3,7 +3,9 @@
     python -m tests.bench.mailbox [--seconds 10] [--rate 100] [--full 800]
 
 Runs of 2 KiB are left at that rate in boxes of which each holds some hundred already; the delay is
-compared with that of PING, which touches no disk, in the same seconds. On SQLite, with fsync.
+compared with that of PING, which touches no disk, in the same seconds. On SQLite, with fsync. Then
+a program leaves a thousand lines for one that logs in later, and the cryptography of one line is
+measured beside the signatures that it needs at least.
 """
 
 import argparse
@@ -14,17 +16,28 @@ import os
 import statistics
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from p2pchat.peer.mailbox.sealing import best_kem, check_prekey, new_prekey, open_run, seal
+from p2pchat.peer.store.identity import load_identity
+from p2pchat.protocol.sealed import Position, Run
+from p2pchat.protocol.talk import ChatText
 from tests.bench.at_registry import head, row
 from tests.bench.load import cpu_s
+from tests.cli.profile.test_mailbox import log_in
 from tests.conformance.secure_client import KEY
 from tests.faults.crowd import Member
+from tests.people import People
 from tests.programs import Serve, running
 
 _PASSES = 400
+_LINES = 1000
+_TIMES = 500
 _SENDERS = 16  # each asks for less than its limit
 _OFF = (
     *("requests-per-second=0", "box-runs=0", "box-bytes=0", "pass-runs=0", "pass-bytes-per-day=0"),
@@ -45,6 +58,10 @@ def main() -> None:
         serve = Serve(Path(folder), "--quiet", "--mailbox", "1GB", *limits)
         with running(serve):
             _measure(serve, options.seconds, options.rate, options.full)
+        second = Serve(Path(folder) / "second", "--quiet", "--mailbox", "1GB", *limits)
+        with running(second):
+            _leave_a_thousand(People(second, Path(folder)))
+        _seal(Path(folder))
 
 
 def _measure(serve: Serve, seconds: float, rate: float, full: int) -> None:
@@ -85,6 +102,46 @@ def _measure(serve: Serve, seconds: float, rate: float, full: int) -> None:
         centile = statistics.quantiles(each, n=100)[98]
         row(f"{command}: median and p99, ms", f"{statistics.median(each):.2f} {centile:.2f}")
     _take_all(bob)
+
+
+def _leave_a_thousand(people: People) -> None:
+    """Measure how soon after the login of its receiver the last of a thousand lines is there."""
+    alice = log_in(people, "alice")
+    with running(alice):
+        for n in range(_LINES):
+            alice.type(json.dumps({"command": "send", "to": "bob", "text": f"line number {n}"}))
+        alice.wait_for(f'"number": {_LINES + 1}')
+        alice.end()
+    bob = log_in(people, "bob")
+    with running(bob):
+        began = time.perf_counter()
+        bob.wait_for(f'"text": "line number {_LINES - 1}"')
+        row(f"seconds until {_LINES} left lines are there", f"{time.perf_counter() - began:.2f}")
+        bob.end()
+
+
+def _seal(folder: Path) -> None:
+    """Measure the CPU of sealing a line and of opening it."""
+    alice, bob = (load_identity(folder / f"{name}.pem") for name in ("alice", "bob"))
+    registry, expires_at = b"r" * 16, int(time.time()) + 86400
+    line = ChatText("see you on Monday", 1, "0" * 24, 1)
+    run = Run("alice", alice.public, Position(), Position(), 1, (line,), b"p" * 16)
+    costs = dict.fromkeys(("sign and verify", "seal", "open"), 0.0)
+    for _ in range(_TIMES):
+        prekey, private = new_prekey(bob, registry, "bob", best_kem(), expires_at, one_time=True)
+        times = [time.process_time()]
+        signature = alice.sign(b"x" * 512)
+        Ed25519PublicKey.from_public_bytes(alice.public).verify(signature, b"x" * 512)
+        times.append(time.process_time())
+        box = check_prekey(prekey, registry, "bob", bob.public, time.time())
+        sealed = seal(run, alice, box, prekey)
+        times.append(time.process_time())
+        open_run(sealed, box, private)
+        times.append(time.process_time())
+        for name, (since, until) in zip(costs, pairwise(times), strict=True):
+            costs[name] += until - since
+    for name, cost in costs.items():
+        row(f"CPU ms: {name}", f"{cost / _TIMES * 1e3:.3f}")
 
 
 def _take_all(bob: Member) -> None:

@@ -6,12 +6,14 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conformance.secure_client import KEY, Secure
-from tests.programs import Serve, running
+from tests.conformance.secure_client import KEY, PeerIdentity, Secure, SecurePeer
+from tests.programs import Program, Serve, environment, running
 
 PASS = base64.b64encode(b"p" * 16).decode()
 PASS_HASH = base64.b64encode(hashlib.sha256(b"p" * 16).digest()).decode()
@@ -232,3 +234,79 @@ def test_registry_without_mailboxes(tmp_path: Any, name: str) -> None:
         assert client.tell("BOX_LEAVE", **box, sealed=RUN)[1] == none
         for command in ("BOX_LIST", "BOX_HAS", "BOX_UNDO", "BOX_DONE"):
             assert client.tell(command, runs=[PASS])[1] == {}
+
+
+class Called:
+    """A real node, called by a raw peer that it then accepts."""
+
+    def __init__(self, registry: Serve, folder: Path, name: str) -> None:
+        self.callee, self.caller = f"a-{name}", f"b-{name}"
+        self._env = environment(folder / "a", P2P_REGISTRY=registry.join, P2P_PASSWORD="password")
+        assert Program("register", self.callee, env=self._env).end()[0] == 0
+        self._identity = PeerIdentity(folder)
+        self.ours = Secure(registry, self._identity.key)
+        self.ours.register(self.caller, can=["mailbox"])
+        self.ours.tell("PS_PORT", port=4001)
+
+    @contextmanager
+    def accepted(self, **fields: Any) -> Iterator[SecurePeer]:
+        """Yield the link, after checking the node's answer."""
+        with running(Program("login", self.callee, env=self._env)) as node:
+            self._port = int(node.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1])
+            link = SecurePeer(self._port, self._identity)
+            link.say("CHAT_REQ", json.dumps({"username": self.caller, **fields}))
+            node.wait_for(rf"^\* {self.caller} wants to chat")
+            node.type("/accept")
+            assert json.loads(link.hear()[1]) == {"reply": "ACCEPT", "can": ["mailbox"]}
+            yield link
+            link.close()
+
+    def call_again(self) -> str:
+        """Call the same node, which knows us now; return the command of its answer."""
+        again = SecurePeer(self._port, self._identity)
+        answer, _ = again.ask("CHAT_REQ", json.dumps({"username": self.caller}))
+        again.close()
+        return answer
+
+
+@pytest.fixture
+def called(registry: Serve, tmp_path: Path, name: str) -> Called:
+    return Called(registry, tmp_path, name)
+
+
+def test_node_gives_its_pass_to_contacts_who_know_what_it_is(called: Called) -> None:
+    """On each link; with it, a prekey is given, and a run is taken."""
+    with called.accepted(can=["mailbox", "juggle"]) as link:
+        heard = dict(link.hear() for _ in range(4))
+    assert set(heard) == {"SYNC", "IDLE", "HERE", "BOX_PASS"}
+    permit = json.loads(heard["BOX_PASS"])["permit"]
+    assert len(base64.b64decode(permit)) == 16
+    key = called.ours.tell("SEARCH", username=called.callee)[1]["key"]
+    box = {"username": called.callee, "key": key, "permit": permit}
+    assert called.ours.tell("BOX_KEY", **box)[1]["prekey"]["one_time"]
+    assert called.ours.tell("BOX_LEAVE", **box, sealed=RUN)[1]["outcome"] == "OK"
+
+
+def test_peer_that_cannot_is_given_no_pass(called: Called) -> None:
+    """An older program would end the link."""
+    with called.accepted() as link:
+        link.say("SYNC", json.dumps({"last_in": 0, "sum": "0" * 32}))
+        link.say("MSG", json.dumps({"text": "hi", "seq": 1, "id": "m1", "at": 1}))
+        heard = {link.hear()[0] for _ in range(4)}
+        assert heard == {"SYNC", "IDLE", "HERE", "ACK"}
+
+
+@pytest.mark.parametrize("payload", ['{"permit":"AAAA"}', "{}", '{"permit":7}', "[]"])
+def test_malformed_pass_closes_the_link(called: Called, payload: str) -> None:
+    """And nothing else: the node accepts the next call."""
+    with called.accepted() as link:
+        link.say("BOX_PASS", payload)
+        with pytest.raises(AssertionError, match="ended"):
+            _hear_all(link)
+        assert called.call_again() == "CHAT_REQ_RESP"
+
+
+def _hear_all(link: SecurePeer) -> None:
+    """Hear until the link ends. Raise AssertionError then."""
+    while True:
+        link.hear()
