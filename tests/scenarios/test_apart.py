@@ -6,7 +6,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,12 @@ from p2pchat.peer.chat import chat_session
 from p2pchat.peer.chat.chat_session import ChatSession
 from p2pchat.peer.mailbox.left_lines import LeftLines
 from p2pchat.peer.mailbox.runs import Verdict, judge
-from p2pchat.peer.store.lines import NewLine, Progress, new_uid
 from p2pchat.peer.store.mailbox_store import KeptRun
-from p2pchat.peer.store.thread import Thread
-from p2pchat.protocol.client.lines import KeptLine
 from p2pchat.protocol.positions import add_to_sum
 from p2pchat.protocol.sealed import Position
 from p2pchat.protocol.talk import ChatText
 from tests.scenarios.apart_simulation import ApartSimulation
-from tests.scenarios.test_simulation import threads_of_sessions
+from tests.scenarios.test_simulation import identify_lines_by_number, threads_of_sessions
 
 _ENVIRONMENT = os.environ  # noqa: TID251  # how many, and which
 SCHEDULES = int(_ENVIRONMENT.get("P2PCHAT_APART", "100"))
@@ -82,19 +79,6 @@ def run_here(count: int) -> str:
         if said:
             return said
     return ""
-
-
-def no_recent(patch: pytest.MonkeyPatch) -> None:
-    """A line that comes again with another number, from an older disk, is new."""
-
-    def write(
-        self: Thread, progress: Progress, *, heard: Sequence[NewLine] = (), **more: Any
-    ) -> list[KeptLine]:
-        anew = [line._replace(uid=new_uid()) for line in heard]
-        return original(self, progress, heard=anew, **more)
-
-    original = Thread.write
-    patch.setattr(Thread, "write", write)
 
 
 def forgotten_before_commit(patch: pytest.MonkeyPatch) -> None:
@@ -183,7 +167,7 @@ def left_is_delivered(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "bug",
     [
-        no_recent,
+        identify_lines_by_number,
         forgotten_before_commit,
         gap_taken,
         run_by_number,

@@ -317,6 +317,20 @@ def test_registry_without_mailboxes(tmp_path: Path) -> None:
         assert heard(bob.told()) == ["hello"]
 
 
+def test_mailboxes_that_are_offered_no_longer(apart: Apart) -> None:
+    """What was left is queued again, and comes by a link; or is left again after all."""
+    apart.leaves("hello")
+    apart.restart_registry(with_mailbox=False)
+    apart.comes_and_goes("alice")
+    assert apart.states() == ["queued"]
+    apart.restart_registry()
+    apart.comes_and_goes("alice")
+    assert apart.states() == ["left"]
+    assert heard(apart.comes_and_goes("bob")) == ["hello"]
+    apart.comes_and_goes("alice")
+    assert apart.states() == ["delivered"]
+
+
 def test_mailboxes_that_are_offered_later(tmp_path: Path) -> None:
     """The first link after that brings the passes."""
     with closing(Apart(tmp_path, with_mailbox=False)) as apart:

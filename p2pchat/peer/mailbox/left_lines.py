@@ -65,6 +65,10 @@ class LeftLines:
         self._forget(runs)
         self.take_back([run.id for run in runs])
 
+    def forget_all(self) -> None:
+        """Forget what was left: the registry keeps no mailboxes any more."""
+        self._forget([run for runs in self._runs.values() for run in runs])
+
     def keep_only(self, contact: str, key: bytes | None) -> None:
         """Take back the runs left for other keys of a contact than that one."""
         runs = [

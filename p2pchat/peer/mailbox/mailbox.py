@@ -123,6 +123,7 @@ class Mailbox:
         """Note that we are logged in, and what the registry says about our mailbox."""
         self.offline()
         if grant is None:
+            self._guarded(self._left.forget_all)()
             return
         self._is_kept = True
         self._guarded(partial(self._logged_in, grant))()
