@@ -260,6 +260,8 @@ class Called:
             assert json.loads(link.hear()[1]) == {"reply": "ACCEPT", "can": ["mailbox"]}
             yield link
             link.close()
+            node.type("/quit")
+            assert node.end()[0] in {0, 6}  # once the registry knows everything
 
     def call_again(self) -> str:
         """Call the same node, which knows us now; return the command of its answer."""
