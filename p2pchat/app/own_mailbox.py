@@ -3,6 +3,8 @@
 Uses the running node, or else logs in briefly; without the registry, tells what the disk knows.
 """
 
+import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import TypeVar
 
@@ -11,9 +13,21 @@ from p2pchat.app.profile_home import ProfileHome, open_profile_home
 from p2pchat.app.running_node import running_node
 from p2pchat.app.session import UserSession, session_of
 from p2pchat.app.settings import Settings
-from p2pchat.errors import LinkLost, P2PError, SlowedDown, TimedOut, Unreachable, UsageError
+from p2pchat.errors import (
+    LinkLost,
+    OnFailed,
+    P2PError,
+    SlowedDown,
+    TimedOut,
+    Unreachable,
+    UsageError,
+)
 from p2pchat.net.loop import Loop
+from p2pchat.peer.mailbox.own_box import OwnBox
 from p2pchat.protocol.client.orders import MailboxStatus, Order, Result, SetMailbox
+from p2pchat.protocol.mailbox import MOST_IDS, BoxUndo, BoxUndoResult
+from p2pchat.protocol.messages import Message
+from p2pchat.protocol.prekeys import MailboxGrant
 
 R = TypeVar("R", bound=Result)
 
@@ -37,8 +51,8 @@ def mailbox(
 ) -> MailboxStatus:
     """Return the state of our mailbox, after turning it on or off unless `on` is None.
 
-    If no node is running, the registry is asked; if it cannot be, the state there is unknown, and
-    the next login tells it. Raise UsageError in the original dialect, and StorageError.
+    If no node is running, the registry is told and asked; if it cannot be, its state is unknown,
+    and the next login tells it. Raise UsageError in the original dialect, and StorageError.
     """
     with open_profile_home(settings, registry) as us:
         if not us.url.secure:
@@ -55,12 +69,44 @@ def mailbox(
             suppress(LinkLost, SlowedDown, TimedOut, Unreachable),
             session_of(settings, us) as session,
         ):
-            credentials = session.credentials(username, settings.password, configured(settings))
-            session.registry_commands.patience = _PATIENCE
-            grant = session.registry_commands.mailbox(credentials)
+            grant = _told(settings, session, username)
             waiting = 0 if grant is None else grant.waiting
             return MailboxStatus(status.on, grant is not None, waiting, 0, status.left)
         return status
+
+
+def _told(settings: Settings, session: UserSession, username: str) -> MailboxGrant | None:
+    """Publish what the registry lacks of our mailbox; return what it said of it before."""
+    credentials = session.credentials(username, settings.password, configured(settings))
+    session.registry_commands.patience = _PATIENCE
+    with session.registry_commands.mailbox(credentials) as (grant, ask):
+
+        def ask_and_pass_on(
+            request: Message, then: Callable[[Message], None], failed: OnFailed
+        ) -> None:
+            try:
+                answer = ask(request)
+            except SlowedDown as error:
+                failed(error)
+            else:
+                then(answer)
+
+        def later(seconds: float, call: Callable[[], None]) -> None:
+            if not seconds:
+                call()
+
+        if grant is not None:
+            own_box = OwnBox(
+                session.profile.mailbox(str(session.url), username),
+                session.contacts,
+                session.identity,
+                username,
+                ask_and_pass_on,
+                time.time,
+                later,
+            )
+            own_box.logged_in(grant)
+    return grant
 
 
 def take_back(settings: Settings, us: ProfileHome, username: str, contact: str) -> int:
@@ -70,19 +116,19 @@ def take_back(settings: Settings, us: ProfileHome, username: str, contact: str) 
     """
     box = us.profile.mailbox(str(us.url), username)
     key = us.contacts.get(contact).key
-    runs = box.left(contact, key) if key is not None else []
+    now = time.time()
+    runs = [] if key is None else [run for run in box.left(contact, key) if run.until > now]
     if not runs:
         return 0
     gone: set[bytes] = set()
     with suppress(P2PError), session_of(settings, us) as session:
-        gone = _taken_back(settings, session, username, [run.id for run in runs])
+        credentials = session.credentials(username, settings.password, configured(settings))
+        session.registry_commands.patience = _PATIENCE
+        with session.registry_commands.mailbox(credentials) as (grant, ask):
+            for start in range(0, len(runs) if grant else 0, MOST_IDS):
+                ids = tuple(run.id for run in runs[start : start + MOST_IDS])
+                answer = ask(BoxUndo(runs=ids))
+                assert isinstance(answer, BoxUndoResult)
+                gone.update(answer.runs)
     box.forget_left([run.id for run in runs if run.id in gone])
     return max((run.last for run in runs if run.id not in gone), default=0)
-
-
-def _taken_back(
-    settings: Settings, session: UserSession, username: str, ids: list[bytes]
-) -> set[bytes]:
-    credentials = session.credentials(username, settings.password, configured(settings))
-    session.registry_commands.patience = _PATIENCE
-    return session.registry_commands.take_back(credentials, ids)

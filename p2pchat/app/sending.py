@@ -73,10 +73,10 @@ def deliver(
         username, contact = us.own_account(me), us.contact_named(contact, me)
         order = _Order(contact, texts, wait, left_is_enough=left_is_enough)
         error = _carry_out(settings, us, username, order)
-        if error is None:
-            return
         if expires:
             us.history.set_expiry(order.ids, now_ms() + expires * 1000)
+        if error is None:
+            return
         if error.exit_code == NoSuchUser.exit_code:
             raise NoSuchUser(error.what, likely=us.meant(contact))
         raise error

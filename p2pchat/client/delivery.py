@@ -5,6 +5,7 @@ the contact.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from p2pchat.errors import OnFailed, P2PError, in_mailbox, queued
 from p2pchat.net.loop import Loop
@@ -12,6 +13,9 @@ from p2pchat.peer.chat.outbox import Then
 from p2pchat.peer.node import Node
 from p2pchat.protocol.client.events import Delivered, Event, NotKept, OutboxFailed, Renumbered
 from p2pchat.protocol.messages import Presence, SearchResult
+
+_LONGEST_LEAVING: Final = 5.0
+"""Seconds for leaving lines in a mailbox; what takes longer goes on without being waited for."""
 
 Queue = Callable[[Then, OnFailed], None]
 
@@ -104,6 +108,7 @@ class Delivery:
         if self._over or self._is_leaving:
             return
         self._is_leaving = True
+        self._loop.call_later(_LONGEST_LEAVING, lambda: self._left(why))
         try:
             outbox = self._node.conversations.outbox
             outbox.leave(self._contact, lambda: self._left(why))

@@ -240,9 +240,9 @@ class Orders:
         )
         self._deliveries.add(delivery)
 
-    def _cancel(self, order: o.Cancel, then: Then, _: OnFailed) -> None:
+    def _cancel(self, order: o.Cancel, then: Then, failed: OnFailed) -> None:
         outbox = self._node.conversations.outbox
-        outbox.cancel(order.user, lambda count, kept: then(o.Count(count, kept)))
+        outbox.cancel(order.user, lambda count, kept: then(o.Count(count, kept)), failed)
 
     def _schedule(self, order: o.Schedule) -> o.Done:
         node, contact = self._node, order.to

@@ -104,6 +104,10 @@ class BoxLeaveResult(Answer, frozen=True):
     run: bytes = b""
     until: Timestamp = 0
 
+    def __post_init__(self) -> None:
+        if self.outcome is Outcome.OK:
+            check_size(self.run, ID_BYTES, "the id of a run")
+
 
 class _OfRuns(Request, frozen=True):
     """A request about runs with these ids; who knows an id may ask."""

@@ -185,7 +185,10 @@ class ApartSimulation(Simulation):
         self._settle()
 
     def _registry_loses_everything(self, rng: random.Random) -> None:
-        self.boxes.clear(rng.choice(self.names))
+        name = rng.choice(self.names)
+        self.boxes.clear(name)
+        key = self.world.home(name).identity.public
+        self.boxes.publish(Owner(name, key), (), (), replace=True, now=0)
 
     def _disk_goes_back(self, rng: random.Random) -> None:
         """Replace a user's disk by an older copy, while nobody is online."""

@@ -13,7 +13,8 @@ def mailbox_findings(us: UserSession, credentials: Credentials | None) -> Iterat
     if credentials is None:
         yield Finding("skip", "mailbox: not tried without a login")
         return
-    grant = us.registry_commands.mailbox(credentials)
+    with us.registry_commands.mailbox(credentials) as (grant, _):
+        pass
     if grant is None:
         yield Finding(
             "ok",

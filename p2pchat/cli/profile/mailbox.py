@@ -54,7 +54,13 @@ def _turn(settings: Settings, registry: str | None, me: str | None, *, on: bool)
     from p2pchat.app.own_mailbox import mailbox as own_mailbox
 
     status = own_mailbox(settings, registry, me, on=on)
-    echo(_sentence(status))
+    if status.kept is None:
+        echo(
+            f"your mailbox is {'on' if on else 'off'} from your next p2p login on: the registry"
+            " cannot be told now"
+        )
+    else:
+        echo(_sentence(status))
 
 
 def _show(settings: Settings, registry: str | None, me: str | None, *, as_json: bool) -> None:
@@ -69,7 +75,7 @@ def _show(settings: Settings, registry: str | None, me: str | None, *, as_json: 
         return
     echo(_sentence(status))
     if status.waiting:
-        echo("messages wait there for you; they arrive at your next p2p login")
+        echo("messages wait there for you; they come at your next p2p login")
     if status.unreadable:
         echo(f"unreadable, and deleted: {status.unreadable}; their senders leave them again")
     for one in status.left:

@@ -19,6 +19,7 @@ from p2pchat.protocol.client.lines import KeptLine
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.original import MAX_TEXT_BYTES
 from p2pchat.protocol.positions import add_to_sum
+from p2pchat.protocol.proofs import MAX_CLOCK_SKEW_S
 from p2pchat.protocol.sealed import MOST_LINES, Position
 from p2pchat.protocol.talk import MAX_JUMP, MAX_NUMBER, Ack, ChatText, Skip, Sync
 from p2pchat.protocol.text import printable
@@ -333,6 +334,7 @@ class ChatSession:
     def _believe(self, number: int, total: str, at: int) -> None:
         """Handle the contact's position at that time, however it was received."""
         ours = self._progress
+        at = min(at, self._clock() + MAX_CLOCK_SKEW_S * 1000)  # their clock may be ahead for once
         if number > min(ours.last_out + MAX_JUMP, MAX_NUMBER - self._thread.queued):
             raise RemoteProtocolError("the contact's position is implausible")
         taken = self._thread.waiting_up_to(number)

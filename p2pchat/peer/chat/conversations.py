@@ -293,6 +293,8 @@ class Conversations:
         conversation = self._table.get(contact)
         if conversation is not None:
             conversation.intake.wait_for_reader(behind=behind)
+            if not behind:
+                self._mailbox.look_again()
 
     def protected(self, contact: str) -> None:
         """Note that the protection of an open chat with the contact may have changed."""

@@ -51,6 +51,7 @@ class Intake:
 
         Raise StorageError.
         """
+        self._outdated = True  # another process may have made room
         full = self._is_full()
         self._tell(full=full)
         return not (full or self._reader_is_behind)

@@ -6,7 +6,7 @@ The conversations send them once both users are online.
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from p2pchat.errors import OnFailed, P2PError, UsageError
+from p2pchat.errors import OnFailed, P2PError, StorageError, UsageError
 from p2pchat.net.loop import Loop
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.chat.conversation import Conversation
@@ -109,14 +109,27 @@ class Outbox:
         else:
             self._mailbox.leave_now(conversation.talk, then)
 
-    def cancel(self, contact: str, then: Callable[[int, int], None]) -> None:
+    def cancel(self, contact: str, then: Callable[[int, int], None], failed: OnFailed) -> None:
         """Cancel all waiting lines that were not sent on the current link.
 
         Those in the contact's mailbox are taken back first. `then` gets the number of cancelled
-        lines, and of those that are kept because they may have been fetched from there.
+        lines, and of those that are kept because they may have been fetched from there; or `failed`
+        is called.
         """
 
         def give_up(fetched: int) -> None:
+            try:
+                count, kept = counts(fetched)
+            except StorageError as error:
+                failed(error)
+                return
+            if count:
+                error_of_lines = P2PError("it was cancelled", advice=f"p2p outbox retry {contact}")
+                self._on_event(OutboxFailed(contact, error_of_lines, count))
+            then(count, kept)
+
+        def counts(fetched: int) -> tuple[int, int]:
+            """Cancel; return how many lines were cancelled, and how many are kept."""
             count, kept = 0, 0
             if conversation is None:
                 count = self._history.drop_queued(contact)
@@ -124,10 +137,7 @@ class Outbox:
                 count = conversation.give_up(fetched)
                 count += self._history.drop_queued(contact, other_than=conversation.key)
                 kept = conversation.waiting_up_to(fetched) if fetched else 0
-            if count:
-                error = P2PError("it was cancelled", advice=f"p2p outbox retry {contact}")
-                self._on_event(OutboxFailed(contact, error, count))
-            then(count, kept)
+            return count, kept
 
         conversation = self._open_one(contact)
         if conversation is None:

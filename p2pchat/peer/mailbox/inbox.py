@@ -6,10 +6,11 @@ Nothing is deleted at the registry before it is on our disk.
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-from p2pchat.errors import P2PError, RemoteProtocolError, SlowedDown
-from p2pchat.net.loop import Loop
+from p2pchat.errors import P2PError, RemoteProtocolError, SlowedDown, StorageError
+from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.calls.contacts import Contacts
 from p2pchat.peer.mailbox.own_box import Ask, OwnBox
 from p2pchat.peer.mailbox.runs import Verdict
@@ -17,6 +18,7 @@ from p2pchat.peer.mailbox.sealing import NoKem, PrivatePrekey, number_of, open_r
 from p2pchat.peer.mailbox.talk import Talk
 from p2pchat.peer.store.identity import Identity
 from p2pchat.peer.store.mailbox_store import KeptPrekey, MailboxStore
+from p2pchat.protocol.client.events import Event, Trouble
 from p2pchat.protocol.mailbox import (
     MOST_IDS,
     BoxDone,
@@ -28,6 +30,11 @@ from p2pchat.protocol.mailbox import (
 from p2pchat.protocol.messages import Message
 from p2pchat.protocol.sealed import Box, Run
 
+_TRY_AGAIN: Final = 300.0
+"""Seconds after which what could not be taken is fetched again: too much was unread, or the disk
+has failed.
+"""
+
 _MOST_RUNS: Final = 5000
 """Of one box, above all quotas: a registry that lists more is not believed."""
 
@@ -38,7 +45,8 @@ _MOST_AGAIN: Final = 5
 class Inbox:
     """Our mailbox as the user `username`. `talk_with(contact)` returns the conversation.
 
-    `on_taken()` is called after runs were taken. Methods raise StorageError.
+    `on_taken()` is called after runs were taken, `on_pass(contact)` for a new pass. Methods raise
+    StorageError.
     """
 
     def __init__(
@@ -55,6 +63,8 @@ class Inbox:
         *,
         talk_with: Callable[[str], Talk | None],
         on_taken: Callable[[], None],
+        on_pass: Callable[[str], None],
+        on_event: Callable[[Event], None],
     ) -> None:
         self._loop = loop
         self._guarded = guarded
@@ -67,7 +77,10 @@ class Inbox:
         self._wall = wall
         self._talk_with = talk_with
         self._on_taken = on_taken
+        self._on_pass = on_pass
+        self._on_event = on_event
         self._registry: bytes | None = None
+        self._timer: Timer | None = None
         self._is_busy = False
         self._is_wanted = False  # once more, after this time
         self._rest: list[bytes] = []
@@ -88,12 +101,15 @@ class Inbox:
         """Note the id of the registry, and how many runs wait there; fetch them."""
         self._registry = registry
         self._is_busy = False
+        self.held = 0
         self.note_waiting(waiting)
 
     def offline(self) -> None:
         """Note that nothing can be fetched."""
         self._registry = None
         self._is_busy = False
+        if self._timer is not None:
+            self._timer.cancel()
 
     def note_waiting(self, waiting: int) -> None:
         """Note how many runs wait, as the registry reports; fetch them."""
@@ -125,7 +141,7 @@ class Inbox:
         self._list(b"")
 
     def _list(self, after: bytes) -> None:
-        self._ask(BoxList(after=after), self._listed, self._failed)
+        self._ask(BoxList(after=after), self._careful(self._listed), self._failed)
 
     def _listed(self, answer: Message) -> None:
         assert isinstance(answer, BoxListResult)
@@ -138,11 +154,13 @@ class Inbox:
     def _next(self) -> None:
         if self._rest:
             run = self._rest.pop(0)
-            self._ask(BoxGet(run=run), lambda answer: self._got(run, answer), self._failed)
+            got = self._careful(partial(self._got, run))
+            self._ask(BoxGet(run=run), got, self._failed)
         elif self._done:
             done, self._done = self._done, []
             self.waiting = max(0, self.waiting - len(done))
-            self._ask(BoxDone(runs=tuple(done)), lambda _: self._next(), self._failed)
+            next_one = self._careful(lambda _: self._next())
+            self._ask(BoxDone(runs=tuple(done)), next_one, self._failed)
         elif self._last:
             self._list(self._last)
         else:
@@ -152,6 +170,8 @@ class Inbox:
         self._is_busy = False
         if self._has_lines:
             self._on_taken()
+        if self.held > self._gaps:  # otherwise the end of a link, or an earlier run, is waited for
+            self._fetch_later(_TRY_AGAIN)
         is_progress = bool(self._gaps) and self._has_taken and self._again < _MOST_AGAIN
         self._again = self._again + 1 if is_progress else 0
         if self._is_wanted or is_progress:
@@ -241,9 +261,28 @@ class Inbox:
         passes = self._store.passes(run.sender, run.key)
         if run.permit and passes.theirs != run.permit:
             self._store.keep_passes(run.sender, run.key, passes._replace(theirs=run.permit))
+            self._on_pass(run.sender)
 
     def _failed(self, error: P2PError) -> None:
         """Stop; the next login or news begins anew."""
         self._is_busy = False
         if isinstance(error, SlowedDown):
-            self._loop.call_later(error.seconds, self._guarded(self.fetch))
+            self._fetch_later(error.seconds)
+
+    def _fetch_later(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._guarded(self.fetch))
+
+    def _careful(self, step: Callable[[Message], None]) -> Callable[[Message], None]:
+        """Return a function that stops for a while if our disk fails."""
+
+        def take(answer: Message) -> None:
+            try:
+                step(answer)
+            except StorageError as error:
+                self._is_busy = False
+                self._fetch_later(_TRY_AGAIN)
+                self._on_event(Trouble(error))
+
+        return take

@@ -109,13 +109,17 @@ class LeftLines:
 
         `then` gets the number up to which lines may have been fetched, 0 if there are none.
         """
+        now = self._wall()
         runs = self.of(talk.contact, talk.key)
+        asked = [run for run in runs if run.until > now]  # the others were deleted there
 
         def taken_back(gone: set[bytes]) -> None:
-            self._forget([run for run in runs if run.id in gone])
-            then(max((run.last for run in runs if run.id not in gone), default=0))
+            try:
+                self._forget([run for run in runs if run.id in gone or run not in asked])
+            finally:
+                then(max((run.last for run in asked if run.id not in gone), default=0))
 
-        self.take_back([run.id for run in runs], taken_back)
+        self.take_back([run.id for run in asked], taken_back)
 
     def check(self) -> None:
         """Forget the runs that have expired, and those that were gone for a day without an answer.

@@ -15,6 +15,7 @@ from p2pchat.callbacks import ignore
 from p2pchat.errors import OnFailed, StorageError
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.calls.contacts import Contacts
+from p2pchat.peer.mailbox.errand import Desk
 from p2pchat.peer.mailbox.inbox import Inbox
 from p2pchat.peer.mailbox.leaving import Leaving
 from p2pchat.peer.mailbox.left_lines import LeftLines
@@ -32,6 +33,9 @@ _PATIENCE_WITH_ONLINE: Final = 600.0
 """Seconds for which lines wait for a link to a contact who is offline, or cannot be reached."""
 
 _CHECK_EVERY: Final = 3600.0
+_LAST_ANSWERS: Final = 1.0
+"""Seconds at the end in which links may still acknowledge lines."""
+
 _LONGEST_END: Final = 5.0
 """The most seconds for which the end of the node waits until lines are left."""
 
@@ -69,20 +73,12 @@ class Mailbox:
         self._on_event = on_event
         self._talks: Callable[[], Iterable[Talk]] = tuple
         self._talk_with: Callable[[str], Talk | None] = ignore
-        self._own_box = OwnBox(store, contacts, identity, username, self._ask, wall)
+        self._own_box = OwnBox(store, contacts, identity, username, self._ask, wall, self._later)
         self._left = LeftLines(store, self._ask, wall)
-        self._leaving = Leaving(
-            loop,
-            store,
-            self._left,
-            self._own_box,
-            identity,
-            username,
-            self._ask,
-            wall,
-            on_event,
-            self._guarded,
+        self._desk = Desk(
+            store, self._left, self._own_box, identity, username, self._ask, wall, on_event
         )
+        self._leaving = Leaving(loop, self._desk, self.look)
         self._inbox = Inbox(
             loop,
             store,
@@ -95,6 +91,8 @@ class Mailbox:
             self._guarded,
             talk_with=self._find_talk,
             on_taken=self.look,
+            on_pass=self._leaving.try_again,
+            on_event=on_event,
         )
         self._since: dict[str, float] = {}  # when there was first something to leave, by contact
         self._timer: Timer | None = None
@@ -212,7 +210,7 @@ class Mailbox:
 
     def leave_now(self, talk: Talk, then: Callable[[], None]) -> None:
         """Leave what waits for a contact; `then` follows, also if that is impossible."""
-        if talk.is_linked:
+        if talk.is_linked and not self._desk.is_closing:
             self._loop.call_soon(then)
         else:
             self._guarded(partial(self._leaving.leave, talk, then))()
@@ -220,15 +218,19 @@ class Mailbox:
     def take_back(self, talk: Talk, then: Callable[[int], None]) -> None:
         """Take back what was left for a contact, for good.
 
-        `then` gets the number up to which lines may have been fetched already, 0 if none.
+        `then` gets the number up to which lines may have been fetched already, 0 if none; until it
+        has returned, nothing is left. It may raise StorageError.
         """
 
         def taken_back(fetched: int) -> None:
-            then(fetched)
-            self.look()
+            try:
+                then(fetched)
+            finally:
+                self._leaving.release(talk.contact)
+                self.look()
 
-        self._leaving.renumbered(talk.contact)
-        self._left.take_back_all(talk, taken_back)
+        take = partial(self._left.take_back_all, talk, taken_back)
+        self._leaving.hold(talk.contact, self._guarded(take))
 
     def look(self) -> None:
         """Look at the end of the turn for what is to be left, and when."""
@@ -242,16 +244,20 @@ class Mailbox:
         That takes only so long; the rest waits on our disk, or at the registry.
         """
         self._is_closed = True
-        self._leaving.is_closing = True
         self._then = then
         self._deadline = self._loop.call_later(_LONGEST_END, self._end)
-        self._when_quiet(self._leave_all)
+        if any(talk.is_linked and talk.is_waiting for talk in self._talks()):
+            self._loop.call_later(_LAST_ANSWERS, partial(self._when_quiet, self._leave_all))
+        else:
+            self._when_quiet(self._leave_all)
 
     def _leave_all(self) -> None:
+        """Leave what waits; what a link has not brought in a moment is left, too."""
+        self._desk.is_closing = True
         if self._is_kept:
             with suppress(StorageError):
                 for talk in self._talks():
-                    if self._can_leave(talk):
+                    if self._desk.has_work(talk) and self._desk.may_leave(talk):
                         self.leave_now(talk, ignore)
         self._when_quiet(self._end)
 
@@ -286,6 +292,7 @@ class Mailbox:
     def _check_what_is_left(self) -> None:
         self._check = self._loop.call_later(_CHECK_EVERY, self._guarded(self._check_what_is_left))
         self._left.check()
+        self._own_box.renew()
         self.look()
 
     def _look(self) -> None:
@@ -300,7 +307,7 @@ class Mailbox:
             due = self._due_at(talk)
             if due <= now:
                 self._since.pop(talk.contact)
-                self._leaving.leave(talk, self.look)
+                self._leaving.leave(talk)
             else:
                 next_at = min(due, next_at)
         if next_at < math.inf:
@@ -308,16 +315,19 @@ class Mailbox:
 
     def _due_at(self, talk: Talk) -> float:
         """Return when lines are to be left for a contact; infinity if there are none."""
-        if not (self._leaving.has_work(talk) and self._leaving.may_leave(talk)):
+        if not (self._desk.has_work(talk) and self._desk.may_leave(talk)):
             self._since.pop(talk.contact, None)
             return math.inf
         since = self._since.setdefault(talk.contact, self._loop.now())
-        is_soon = talk.is_offline or self._leaving.owes_answer(talk)
+        is_soon = talk.is_offline or self._desk.owes_answer(talk)
         due = since + (_PATIENCE if is_soon else _PATIENCE_WITH_ONLINE)
         return max(due, self._leaving.refused_until(talk))
 
-    def _can_leave(self, talk: Talk) -> bool:
-        return self._leaving.has_work(talk) and self._leaving.may_leave(talk)
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        if seconds:
+            self._loop.call_later(seconds, self._guarded(call))
+        else:
+            self._loop.call_soon(self._guarded(call))
 
     def _ask(self, request: Message, then: Callable[[Message], None], failed: OnFailed) -> None:
         self._unanswered += 1

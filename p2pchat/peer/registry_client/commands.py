@@ -5,7 +5,7 @@ so that a running node of the same account stays online.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -19,7 +19,6 @@ from p2pchat.peer.registry_client.credentials import Credentials
 from p2pchat.peer.registry_client.dialer import RegistryDialer
 from p2pchat.peer.registry_client.url import RegistryUrl
 from p2pchat.protocol.address import Address
-from p2pchat.protocol.mailbox import MOST_IDS, BoxUndo, BoxUndoResult
 from p2pchat.protocol.meeting import CAN_MEET, Meet, MeetResult, Ping, Pong
 from p2pchat.protocol.messages import (
     AnnouncePort,
@@ -120,25 +119,17 @@ class RegistryCommands:
             assert isinstance(answer, MeetResult)
             return answer
 
-    def mailbox(self, credentials: Credentials) -> MailboxGrant | None:
-        """Return what the registry says of our mailbox; None if it keeps none."""
-        with self._connected() as client:
-            grant = self._log_in(client, credentials)
-            return None if grant is None else grant.mailbox
+    @contextmanager
+    def mailbox(
+        self, credentials: Credentials
+    ) -> Iterator[tuple[MailboxGrant | None, Callable[[Message], Message]]]:
+        """Yield what the registry says of our mailbox, and a function that asks about mailboxes.
 
-    def take_back(self, credentials: Credentials, runs: Sequence[bytes]) -> set[bytes]:
-        """Take back what we have left in mailboxes; return the ids of what was still there."""
-        gone: set[bytes] = set()
+        None if it keeps none. The function returns the answer.
+        """
         with self._connected() as client:
             grant = self._log_in(client, credentials)
-            if grant is None or grant.mailbox is None:
-                return gone
-            for start in range(0, len(runs), MOST_IDS):
-                some = tuple(runs[start : start + MOST_IDS])
-                answer = self._ask(client, BoxUndo(runs=some))
-                assert isinstance(answer, BoxUndoResult)
-                gone.update(answer.runs)
-        return gone
+            yield None if grant is None else grant.mailbox, partial(self._ask, client)
 
     def seen_as(
         self,

@@ -276,6 +276,7 @@ _ROWS_AT_ONCE: Final = 500
 _JOIN_LEFT: Final = (
     "JOIN left_run ON left_run.registry = line.registry AND left_run.username = line.username"
     " AND left_run.key = line.key AND line.seq BETWEEN left_run.first AND left_run.last"
+    " AND left_run.until > strftime('%s', 'now')"
 )
 _LEFT: Final = (
     f"SELECT line.id, max(left_run.until) FROM line {_JOIN_LEFT}"  # noqa: S608

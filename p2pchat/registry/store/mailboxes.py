@@ -14,7 +14,7 @@ from p2pchat.orm import peewee
 from p2pchat.protocol.mailbox import MOST_IDS
 from p2pchat.protocol.messages import Reason
 from p2pchat.protocol.prekeys import ID_BYTES, MOST_PREKEYS, Prekey
-from p2pchat.registry.store.models import MAILBOX_TABLES, BoxPass, BoxPrekey, BoxRun, RegistryId
+from p2pchat.registry.store.models import BoxPass, BoxPrekey, BoxRun, RegistryId
 from p2pchat.storage import Store
 
 _DAY: Final = 86400
@@ -288,14 +288,10 @@ class Mailboxes:
         return count
 
     def clear(self, username: str) -> int:
-        """Delete everything of a user's boxes; return how many runs were there."""
-        database = self._store.database
+        """Delete the runs in a user's boxes, which stay open; return how many there were."""
         with self._store.transaction():
-            gone = [
-                model.delete().where(model.username == username).execute(database)
-                for model in MAILBOX_TABLES
-            ]
-        return int(gone[-1])
+            gone = BoxRun.delete().where(BoxRun.username == username)
+            return int(gone.execute(self._store.database))
 
     def uses(self) -> list[BoxUse]:
         """Return what each box with runs holds, sorted by name."""

@@ -80,15 +80,30 @@ def test_left_is_enough(apart: People) -> None:
     assert apart.run("bob", "mailbox", "off")[0] == 0
     assert apart.run("bob", "mailbox")[1] == [
         "your mailbox is off: nobody can leave messages for you",
-        "messages wait there for you; they arrive at your next p2p login",
+        "messages wait there for you; they come at your next p2p login",
     ]
-    come_and_go(apart, "bob")  # tells the registry
     assert apart.run("alice", "send", "bob", "two", "--left-is-enough")[0] == 6
+    come_and_go(apart, "bob")
+    come_and_go(apart, "alice")
     states = {text: state for _, text, state in apart.texts("alice", "bob")}
     assert (states["one"], states["two"]) == ("delivered", "queued")
     assert apart.run("bob", "mailbox", "on")[0] == 0
-    come_and_go(apart, "bob")
-    assert apart.run("alice", "send", "bob", "three", "--left-is-enough")[0] == 0
+    assert apart.run("alice", "send", "bob", "three", "--left-is-enough", "--expires", "1h")[0] == 0
+    file = Path(apart.env["alice"]["P2P_HOME"]) / "data" / "profile.sqlite3"
+    with closing(sqlite3.connect(file)) as database:
+        query = "SELECT expires_at > 0 FROM line WHERE text = 'three'"
+        assert database.execute(query).fetchall() == [(1,)]
+
+
+def test_registry_cannot_be_told(apart: People, registry: Registry) -> None:
+    """Then the next login tells it, and nothing else is claimed."""
+    registry.kill()
+    for state in ("off", "on"):
+        code, said, _ = apart.run("bob", "mailbox", state)
+        assert (code, said[0].partition(":")[0]) == (
+            0,
+            f"your mailbox is {state} from your next p2p login on",
+        )
 
 
 @pytest.mark.parametrize("with_node", [False, True])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import UsageError
 from p2pchat.protocol.client.events import ChatEnded, ChatStarted, Delivered, Said, TextReceived
 from p2pchat.protocol.client.state import Security
@@ -62,7 +63,7 @@ def test_note_cannot_be_too_long_cancelled_or_retried(secure_world: World) -> No
     with pytest.raises(UsageError, match="was not sent"):
         alice.node.conversations.say("alice", "x" * 65_537)
     counts: list[tuple[int, int]] = []
-    alice.node.conversations.outbox.cancel("alice", lambda *count: counts.append(count))
+    alice.node.conversations.outbox.cancel("alice", lambda *count: counts.append(count), ignore)
     assert counts == [(0, 0)]
     with pytest.raises(UsageError, match="nothing for alice has failed"):
         alice.node.conversations.outbox.put("alice", None, ())

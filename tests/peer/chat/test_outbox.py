@@ -2,6 +2,7 @@
 
 import pytest
 
+from p2pchat.callbacks import ignore
 from p2pchat.errors import P2PError, StorageError, UsageError
 from p2pchat.net.link import Link
 from p2pchat.peer.chat.conversation import Conversation
@@ -36,7 +37,8 @@ class Friends:
 
     def cancel(self) -> int:
         counts: list[int] = []
-        self.alice.node.conversations.outbox.cancel("bob", lambda count, _: counts.append(count))
+        outbox = self.alice.node.conversations.outbox
+        outbox.cancel("bob", lambda count, _: counts.append(count), ignore)
         self.world.settle()
         (count,) = counts
         return count

@@ -120,7 +120,7 @@ def test_failed_and_overdue_lines_raise_an_alert(secure_world: World) -> None:
     app.submit("for later")
     world.settle()
     app.on_event(Overdue("bob", 0))
-    app.node.conversations.outbox.cancel("bob", ignore)
+    app.node.conversations.outbox.cancel("bob", ignore, ignore)
     world.settle()
     assert alerts == [
         "a line to bob has waited for a day: /outbox",

@@ -84,7 +84,7 @@ def test_cancelled_line_is_failed(secure_world: World) -> None:
     app, screen = chat_with_bob(world, is_there=False)
     app.submit("one")
     world.settle()
-    app.node.conversations.outbox.cancel("bob", ignore)
+    app.node.conversations.outbox.cancel("bob", ignore, ignore)
     world.settle()
     assert app.unsettled == []
     assert screen.typed[-1] == ("alice to bob> one", "failed")
