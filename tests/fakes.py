@@ -4,6 +4,7 @@ from collections.abc import Callable, Container
 from typing import Any, NamedTuple, TypeVar
 
 from p2pchat.errors import BindError, LinkLost, P2PError, Unreachable
+from p2pchat.net.bulk import Detached
 from p2pchat.net.loop import Loop
 from p2pchat.net.transport import SEND_CEILING, Circuit
 from p2pchat.protocol.address import Address
@@ -139,6 +140,9 @@ class MemoryTransport:
 
     def abort(self) -> None:
         self.end(None)
+
+    def detach(self) -> Detached:
+        raise NotImplementedError("there is no socket")
 
     def cut(self) -> None:
         """Break the wire: data in flight is lost, and both ends are notified."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import InternalError, P2PError, RemoteProtocolError, TimedOut
+from p2pchat.net.bulk import Detached
 from p2pchat.net.loop import Loop, Timer
 from p2pchat.net.transport import SEND_HIGH_WATER, Transport
 from p2pchat.protocol.address import Address
@@ -224,6 +225,16 @@ class Link:
         """End at once."""
         self._stop()
         self._transport.abort()
+
+    def detach(self) -> Detached:
+        """Give the connection away after the last message; no callback follows."""
+        self._stop()
+        self._on_data = ignore
+        self.on_message = self.on_closed = ignore
+        self._on_drained = ignore
+        rest = self._connection.frames.take_rest()
+        detached = self._transport.detach()
+        return detached._replace(data=rest + detached.data)
 
     def _pump(self, data: bytes) -> None:
         """Handle messages until bytes run out, it is our turn, or the remote does not read."""

@@ -18,12 +18,14 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum, auto
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import InternalError, LinkLost, P2PError
+from p2pchat.net.bulk import Detached
 from p2pchat.net.loop import READ, WRITE, Loop, Timer
 from p2pchat.protocol.address import Address
 
@@ -96,6 +98,12 @@ class Transport(Protocol):
 
     def abort(self) -> None:
         """End at once; what was not sent is lost."""
+
+    def detach(self) -> Detached:
+        """Give the connection away, for use outside the loop; no callback follows.
+
+        Bytes that were written are sent before, which may block for a moment.
+        """
 
 
 class Wire(Transport, Protocol):
@@ -189,6 +197,23 @@ class TcpTransport:
     def abort(self) -> None:
         """End at once."""
         self._end(None)
+
+    def detach(self) -> Detached:
+        """Give the socket away; it blocks from now on."""
+        unsent = b"".join([self._rest or b"", *self._out])
+        self._out, self._rest, self.queued = [], None, 0
+        self._loop.at_close.discard(self.abort)
+        if self._events:
+            self._loop.unwatch(self._socket.fileno())
+            self._events = 0
+        self._state, self._reading = _State.CLOSED, False
+        self.on_data, self.on_closed = ignore, ignore
+        self.on_drained = self.on_end = ignore
+        self._socket.setblocking(True)
+        with suppress(OSError):  # whoever uses it notices
+            self._socket.settimeout(_LINGER_TIMEOUT)
+            self._socket.sendall(unsent)
+        return Detached(self._socket, (), str(self.remote))
 
     def _ready(self, events: int) -> None:
         try:

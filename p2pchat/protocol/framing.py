@@ -39,14 +39,15 @@ class FrameWriter:
 
     def __init__(self, padded_command: bytes) -> None:
         self._command = padded_command
-        self._headers = [self._header(size) for size in range(_USUAL_SIZES)]
+        self._headers = [self.header(size) for size in range(_USUAL_SIZES)]
 
     def write(self, payload: bytes) -> bytes:
         """Return the frame's bytes, for one write: the original reads a header with one `recv`."""
         size = len(payload)
-        return (self._headers[size] if size < _USUAL_SIZES else self._header(size)) + payload
+        return (self._headers[size] if size < _USUAL_SIZES else self.header(size)) + payload
 
-    def _header(self, size: int) -> bytes:
+    def header(self, size: int) -> bytes:
+        """Return the header of a frame with so many bytes of payload, which the caller sends."""
         return b"%-10d%b" % (size, self._command)
 
 

@@ -40,7 +40,7 @@ class Engine(Protocol):
     def read(self) -> bytes:
         """Return decrypted bytes; empty if there are none yet. Raise RemoteProtocolError."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Encrypt data."""
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ class StandardEngine:
         self.ended = not data
         return data
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Encrypt data."""
         self._tls.write(data)
 

@@ -122,10 +122,11 @@ class PeerEngine:
         except SSL.Error as error:
             raise RemoteProtocolError(f"TLS failed: {_reason(error)}") from error
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Encrypt data."""
-        while data:
-            data = data[self._tls.send(data[:_CHUNK]) :]
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._tls.send(rest[:_CHUNK]) :]
 
     def close(self) -> None:
         """Send a close notification, without waiting for the remote's."""

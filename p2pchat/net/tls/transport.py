@@ -10,6 +10,7 @@ from typing import Final
 
 from p2pchat.callbacks import ignore
 from p2pchat.errors import InternalError, LinkLost, P2PError, RemoteProtocolError, TimedOut
+from p2pchat.net.bulk import Detached
 from p2pchat.net.loop import Loop
 from p2pchat.net.tls.engine import Engine
 from p2pchat.net.transport import Circuit, Wire
@@ -166,6 +167,17 @@ class TlsTransport:
         self._reading = False
         self._deadline.cancel()
         self._inner.abort()
+
+    def detach(self) -> Detached:
+        """Give the connection away, with its TLS session; only after the handshake."""
+        self._flush()
+        self._closing, self._reading = True, False
+        self.on_data = self.on_closed = self.on_secured = ignore
+        self.on_drained = self.on_end = ignore
+        inner = self._inner.detach()
+        if inner.data:
+            self._engine.take(inner.data)
+        return inner._replace(engines=(self._engine, *inner.engines), data=b"")
 
     def _say_goodbye(self) -> None:
         self._deadline.cancel()

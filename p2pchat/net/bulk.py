@@ -1,0 +1,142 @@
+"""A connection that was taken out of the loop, for much data: blocking, in a thread of its own.
+
+The loop dials, shakes hands and checks who is there; then the socket and its TLS engines are given
+away (`Transport.detach`), and whatever blocks here keeps no chat waiting. OpenSSL, hashing and the
+disk let the loop's thread run meanwhile.
+"""
+
+import select
+import socket
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from p2pchat.errors import LinkLost, RemoteProtocolError, TimedOut
+from p2pchat.net.tls.engine import Engine
+
+_RECEIVE_BYTES: Final = 128 * 1024
+_LINGER_TIMEOUT: Final = 5.0
+
+
+class Detached(NamedTuple):
+    """What is left of a transport outside the loop.
+
+    `engines`: the TLS sessions around the data, that of our own end first. `data`: decrypted bytes
+    that were received and not read yet.
+    """
+
+    socket: socket.socket
+    engines: tuple[Engine, ...]
+    remote: str
+    data: bytes = b""
+
+
+class BulkConnection:
+    """Sends and receives bytes on such a connection, which it owns; use it in one thread.
+
+    A call fails with TimedOut if the remote neither sends nor takes anything for `patience`
+    seconds, with LinkLost if the connection breaks, and with RemoteProtocolError if TLS does.
+    """
+
+    def __init__(self, detached: Detached, patience: float) -> None:
+        self._socket = detached.socket
+        self._engines = detached.engines
+        self._remote = detached.remote
+        self._data = detached.data
+        self._buffer = bytearray(_RECEIVE_BYTES)
+        self._socket.settimeout(patience)
+
+    def send(self, *parts: bytes | memoryview) -> None:
+        """Send these bytes, in order; return once the system has taken them."""
+        data: bytes | memoryview = b""
+        for engine in self._engines[:1]:
+            for part in parts:
+                engine.write(part)
+            data = engine.give()
+        for engine in self._engines[1:]:
+            engine.write(data)
+            data = engine.give()
+        try:
+            self._socket.sendall(data if self._engines else b"".join(parts))
+        except TimeoutError:
+            raise TimedOut(f"{self._remote} takes nothing any more") from None
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def receive(self) -> bytes:
+        """Return some bytes; empty once the remote has ended properly."""
+        while True:
+            if self._data:
+                data, self._data = self._data, b""
+                return data
+            if self._engines and self._engines[0].ended:
+                return b""
+            data = self._decrypted(0)
+            if data:
+                return data
+            if self._engines and self._engines[0].ended:
+                return b""
+            if not self._take_more():
+                if self._engines:
+                    raise LinkLost(f"{self._remote} broke off the connection")
+                return b""
+
+    def receive_now(self) -> bytes:
+        """Return what can be read without waiting; empty if that is nothing.
+
+        What has come may be no data, as TLS speaks too, so `receive` would wait in spite of it.
+        """
+        while True:
+            data, self._data = self._data or self._decrypted(0), b""
+            if data or not select.select([self._socket], [], [], 0)[0]:
+                return data
+            if not self._take_more():
+                raise LinkLost(f"{self._remote} broke off the connection")
+
+    def stop(self) -> None:
+        """Let the call under way fail; this may be called from any thread."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Say that nothing more comes, wait a moment for the remote's end, and close."""
+        with suppress(LinkLost, TimedOut, RemoteProtocolError, OSError):
+            data = b""
+            for engine in self._engines:
+                engine.write(data)
+                engine.close()
+                data = engine.give()
+            self._socket.settimeout(_LINGER_TIMEOUT)
+            self._socket.sendall(data)
+            self._socket.shutdown(socket.SHUT_WR)
+            while self._socket.recv_into(self._buffer):
+                pass
+        self._socket.close()
+
+    def _decrypted(self, level: int) -> bytes:
+        """Return what the engine of that level can decrypt now; the last one is the outermost."""
+        if level >= len(self._engines):
+            return b""
+        while not (data := self._engines[level].read()):
+            outer = self._decrypted(level + 1)
+            if not outer:
+                return b""
+            self._engines[level].take(outer)
+        return data
+
+    def _take_more(self) -> bool:
+        """Receive bytes from the socket; return False at its end."""
+        try:
+            count = self._socket.recv_into(self._buffer)
+        except TimeoutError:
+            raise TimedOut(f"nothing comes from {self._remote} any more") from None
+        except OSError as error:
+            raise self._lost(error) from error
+        data = bytes(memoryview(self._buffer)[:count])
+        if not self._engines:
+            self._data = data
+        elif count:
+            self._engines[-1].take(data)
+        return bool(count)
+
+    def _lost(self, error: OSError) -> LinkLost:
+        return LinkLost(f"the connection to {self._remote} broke: {error.strerror or error}")

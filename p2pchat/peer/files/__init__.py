@@ -1,0 +1,1 @@
+"""Transfers of files: what is on the disk, and what goes over the wire."""

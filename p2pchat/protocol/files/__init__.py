@@ -1,0 +1,1 @@
+"""Files between contacts: what is offered, under which names, and how it is verified."""

@@ -1,0 +1,85 @@
+"""The frames of a data connection, on which the bytes of a file go.
+
+Their payloads are raw bytes. A piece comes in frames of FRAME_BYTES, but for its last one, and its
+sum after it; so progress cannot be faked by single bytes. Does no I/O.
+"""
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import Final
+
+from p2pchat.errors import RemoteProtocolError
+from p2pchat.protocol.files.pieces import SUM_BYTES
+from p2pchat.protocol.framing import Caps, FrameReader, FrameWriter, pad
+
+FRAME_BYTES: Final = 64 * 1024
+"""Of each frame of a piece but its last: larger ones cost more, as they are copied more often."""
+
+_COUNT_BYTES: Final = 8
+
+
+class Kind(Enum):
+    """What a frame says."""
+
+    PIECE = "PIECE"
+    """Bytes of the piece that is coming."""
+    PIECE_SUM = "PIECE_SUM"
+    """The piece is complete; this is its SHA-256."""
+    FILE_END = "FILE_END"
+    """That was all; this is the root."""
+    FILE_GOT = "FILE_GOT"
+    """From the taker: so many pieces are safe on the disk."""
+    FILE_DONE = "FILE_DONE"
+    """From the taker: the file is whole, verified, and has its name; this is the root."""
+
+
+_WRITERS: Final = {kind: FrameWriter(pad(kind.value)) for kind in Kind}
+_KINDS: Final = {pad(kind.value): kind for kind in Kind}
+
+FROM_GIVER: Final = (Kind.PIECE, Kind.PIECE_SUM, Kind.FILE_END)
+FROM_TAKER: Final = (Kind.FILE_GOT, Kind.FILE_DONE)
+
+_LIMITS: Final = {
+    Kind.PIECE: FRAME_BYTES,
+    Kind.PIECE_SUM: SUM_BYTES,
+    Kind.FILE_END: SUM_BYTES,
+    Kind.FILE_GOT: _COUNT_BYTES,
+    Kind.FILE_DONE: SUM_BYTES,
+}
+
+
+def frame(kind: Kind, payload: bytes) -> bytes:
+    """Return the bytes of a frame."""
+    return _WRITERS[kind].write(payload)
+
+
+def piece_header(size: int) -> bytes:
+    """Return the header of a frame with so many bytes of a piece, which follow without a copy."""
+    return _WRITERS[Kind.PIECE].header(size)
+
+
+def got(pieces: int) -> bytes:
+    """Return the frame that says that so many pieces are safe."""
+    return frame(Kind.FILE_GOT, pieces.to_bytes(_COUNT_BYTES, "big"))
+
+
+def count_in(payload: bytes) -> int:
+    """Return the pieces in such a frame."""
+    return int.from_bytes(payload, "big")
+
+
+class DataReader:
+    """Splits received bytes into frames of these kinds. Raise RemoteProtocolError for others."""
+
+    def __init__(self, kinds: tuple[Kind, ...]) -> None:
+        self._reader = FrameReader()
+        self._caps = Caps({pad(kind.value): _LIMITS[kind] for kind in kinds})
+
+    def read(self, data: bytes) -> Iterator[tuple[Kind, bytes]]:
+        """Yield the frames that are complete with these bytes."""
+        self._reader.push(data)
+        while (found := self._reader.pull(self._caps)) is not None:
+            kind, payload = _KINDS[found[0]], found[1]
+            if kind is not Kind.PIECE and len(payload) != _LIMITS[kind]:
+                raise RemoteProtocolError(f"a frame {kind.value} has a wrong length")
+            yield kind, payload

@@ -1,0 +1,145 @@
+"""Measure how fast a file goes from one process to another, verified, on loopback.
+
+    python -m tests.bench.files [--total 1000000000]
+
+Beside it, in the same run: the same bytes through a plain socket, with SHA-256 at both ends, which
+is the least that any tool with verification needs. The file is in shared memory, so that no disk is
+measured.
+"""
+
+import argparse
+import hashlib
+import multiprocessing
+import os
+import resource
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from p2pchat.callbacks import ignore
+from p2pchat.net.bulk import BulkConnection, Detached
+from p2pchat.net.tls.peer_tls import PeerEngine, peer_context
+from p2pchat.peer.files.moving import Source, give, take
+from p2pchat.peer.files.part import Part
+from tests.bench.at_registry import head, row
+
+_BLOCK = 1024 * 1024
+_CHUNK = 64 * 1024
+
+
+def main() -> None:
+    """Run both, and print what each end needs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--total", type=int, default=1_000_000_000)
+    total = parser.parse_args().total
+    print(f"load {os.getloadavg()[0]:.1f}")
+    head("what", "MB/s", "giver: CPU s/GB, KiB more", "taker")
+    shared_memory = Path("/dev/shm")  # noqa: S108  # no disk is to be measured
+    with tempfile.TemporaryDirectory(
+        dir=shared_memory if shared_memory.is_dir() else None
+    ) as folder:
+        path = Path(folder) / "source"
+        block = os.urandom(_BLOCK)
+        with path.open("wb") as file:
+            for _ in range(total // _BLOCK):
+                file.write(block)
+        for name, giver, taker in (
+            ("plain socket, SHA-256", _plain_giver, _plain_taker),
+            ("p2pchat", _giver, _taker),
+        ):
+            _measure(name, path, giver, taker)
+
+
+def _measure(name: str, path: Path, giver: Callable[..., None], taker: Callable[..., None]) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    pipe, other = multiprocessing.Pipe()
+    fork = multiprocessing.get_context("fork")
+    process = fork.Process(target=_in_process, args=(taker, listener, path, other))
+    process.start()
+    sock = socket.create_connection(listener.getsockname())
+    began = time.perf_counter()
+    cpu, memory = _usage()
+    giver(sock, path)
+    took = time.perf_counter() - began
+    cpu_now, memory_now = _usage()
+    taker_cpu, taker_memory = pipe.recv()
+    process.join()
+    listener.close()
+    size = path.stat().st_size / 1e9
+    row(
+        name,
+        f"{size * 1e3 / took:.0f}",
+        f"{(cpu_now - cpu) / size:.2f}, {memory_now - memory}",
+        f"{taker_cpu / size:.2f}, {taker_memory}",
+    )
+
+
+def _in_process(
+    taker: Callable[..., None], listener: socket.socket, path: Path, pipe: Connection
+) -> None:
+    sock, _ = listener.accept()
+    cpu, memory = _usage()
+    taker(sock, path)
+    cpu_now, memory_now = _usage()
+    pipe.send((cpu_now - cpu, memory_now - memory))
+
+
+def _usage() -> tuple[float, int]:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime, used.ru_maxrss
+
+
+def _secured(sock: socket.socket, *, dialling: bool) -> BulkConnection:
+    engine: Any = PeerEngine(peer_context(Ed25519PrivateKey.generate()), dialling=dialling)
+    while True:
+        is_done = engine.handshake()
+        sock.sendall(engine.give())
+        if is_done:
+            return BulkConnection(Detached(sock, (engine,), "them"), 60)
+        engine.take(sock.recv(_CHUNK))
+
+
+def _giver(sock: socket.socket, path: Path) -> None:
+    connection = _secured(sock, dialling=True)
+    with closing(Source(path)) as source:
+        give(connection, source, [], ignore)
+    connection.close()
+
+
+def _taker(sock: socket.socket, path: Path) -> None:
+    connection = _secured(sock, dialling=False)
+    with closing(Part(path.parent, "taken", "u1", path.stat().st_size)) as part:
+        take(connection, part, ignore)
+    connection.close()
+
+
+def _plain_giver(sock: socket.socket, path: Path) -> None:
+    total, buffer = hashlib.sha256(), memoryview(bytearray(_CHUNK))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            total.update(buffer[:count])
+            sock.sendall(buffer[:count])
+    sock.shutdown(socket.SHUT_WR)
+    assert sock.recv(32) == total.digest()
+    sock.close()
+
+
+def _plain_taker(sock: socket.socket, path: Path) -> None:
+    total, buffer = hashlib.sha256(), memoryview(bytearray(_CHUNK))
+    with (path.parent / "plain").open("wb", buffering=0) as file:
+        while count := sock.recv_into(buffer):
+            total.update(buffer[:count])
+            file.write(buffer[:count])
+    sock.sendall(total.digest())
+    sock.close()
+
+
+if __name__ == "__main__":
+    main()

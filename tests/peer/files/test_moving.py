@@ -1,0 +1,273 @@
+"""A file goes from one disk to another, piece by piece; whatever breaks, it goes on from there."""
+
+import os
+import random
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from p2pchat.callbacks import ignore
+from p2pchat.errors import LinkLost, P2PError, RemoteProtocolError, TimedOut
+from p2pchat.net.bulk import BulkConnection, Detached
+from p2pchat.net.tls.peer_tls import PeerEngine, peer_context
+from p2pchat.peer.files.moving import FileChanged, Source, give, take
+from p2pchat.peer.files.part import Part, WrongSum
+from p2pchat.protocol.files.frames import FRAME_BYTES, Kind, frame, piece_header
+from p2pchat.protocol.files.pieces import PIECE_BYTES
+
+CONTEXTS = [peer_context(Ed25519PrivateKey.generate()) for _ in range(2)]
+UID = "u1"
+
+
+def connected(patience: float = 20.0) -> tuple[BulkConnection, BulkConnection]:
+    """Return both ends of a connection with TLS."""
+    engines = [PeerEngine(CONTEXTS[n], dialling=n == 0) for n in (0, 1)]
+    done = [False, False]
+    while not all(done):
+        for n, engine in enumerate(engines):
+            done[n] = engine.handshake()
+            engines[1 - n].take(engine.give())
+    socks = socket.socketpair()
+    left, right = (
+        BulkConnection(Detached(sock, (engine,), "them"), patience)
+        for sock, engine in zip(socks, engines, strict=True)
+    )
+    return left, right
+
+
+class Both:
+    """A giver and a taker, each on a thread."""
+
+    def __init__(self, folder: Path, data: bytes) -> None:
+        self.folder = folder / "there"
+        self.folder.mkdir()
+        self.path = folder / "source"
+        self.path.write_bytes(data)
+        self.size = len(data)
+        self.outcomes: dict[str, Any] = {}
+
+    def move(
+        self,
+        *,
+        ends: tuple[BulkConnection, BulkConnection] | None = None,
+        on_piece: Callable[[int, BulkConnection], None] = ignore,
+    ) -> None:
+        """Move what is missing; the outcome of each end is a path, a root or an error."""
+        giving, taking = ends or connected()
+
+        def giver() -> object:
+            with closing(Source(self.path)) as source:
+                with closing(Part(self.folder, "file", UID, self.size)) as part:
+                    sums = source.sums(part.pieces)  # what the taker says it has
+                return give(giving, source, sums, ignore)
+
+        def taker() -> object:
+            with closing(Part(self.folder, "file", UID, self.size)) as part:
+                return take(taking, part, lambda pieces: on_piece(pieces, taking))
+
+        with closing(Source(self.path)):
+            threads = [
+                threading.Thread(target=self._run, args=("giver", giver, giving), daemon=True),
+                threading.Thread(target=self._run, args=("taker", taker, taking), daemon=True),
+            ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()
+
+    def _run(self, name: str, call: Callable[[], object], end: BulkConnection) -> None:
+        try:
+            self.outcomes[name] = call()
+        except P2PError as error:
+            self.outcomes[name] = error
+            end.stop()
+        finally:
+            end.close()
+
+
+@pytest.mark.parametrize("size", [0, 1, FRAME_BYTES, PIECE_BYTES, 3 * PIECE_BYTES + 70_000])
+def test_file_is_there_when_both_say_so(tmp_path: Path, size: int) -> None:
+    """Its bytes, under its name; the root is the same at both ends."""
+    data = random.Random(size).randbytes(size)
+    both = Both(tmp_path, data)
+    both.move()
+    assert both.outcomes["taker"] == both.folder / "file"
+    assert isinstance(both.outcomes["giver"], bytes)
+    assert (both.folder / "file").read_bytes() == data
+    assert os.listdir(both.folder) == ["file"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_cut_connections(tmp_path: Path, seed: int) -> None:
+    """Each new one goes on after the last whole piece."""
+    rng = random.Random(seed)
+    data = rng.randbytes(8 * PIECE_BYTES + rng.randrange(PIECE_BYTES))
+    both = Both(tmp_path, data)
+    seen: list[int] = []
+
+    def cut(pieces: int, end: BulkConnection) -> None:
+        seen.append(pieces)
+        if rng.random() < 0.3:
+            end.stop()
+
+    for _ in range(30):
+        both.move(on_piece=cut)
+        if both.outcomes["taker"] == both.folder / "file":
+            break
+    assert (both.folder / "file").read_bytes() == data
+    assert seen == sorted(set(seen)), "a piece came twice"
+
+
+def test_file_that_changes_while_it_is_sent(tmp_path: Path) -> None:
+    """The giver says so, and the taker gets no name for it."""
+    data = bytes(4 * PIECE_BYTES)
+    both = Both(tmp_path, data)
+
+    def change(pieces: int, _: BulkConnection) -> None:
+        if pieces == 1:
+            with both.path.open("r+b") as file:
+                file.write(b"something else")
+            os.utime(both.path, ns=(1, 1))
+
+    both.move(on_piece=change)
+    assert isinstance(both.outcomes["giver"], FileChanged)
+    assert isinstance(both.outcomes["taker"], P2PError)
+    assert not (both.folder / "file").exists()
+
+
+def test_file_that_becomes_shorter(tmp_path: Path) -> None:
+    """The same."""
+    both = Both(tmp_path, bytes(6 * PIECE_BYTES))
+    both.move(on_piece=lambda pieces, _: os.truncate(both.path, 10) if pieces == 1 else None)
+    assert isinstance(both.outcomes["giver"], FileChanged)
+    assert not (both.folder / "file").exists()
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """It is not waited for, and not given."""
+    os.mkfifo(tmp_path / "pipe")
+    with closing(Source(tmp_path / "pipe")) as source:
+        assert source.size == 0
+    with pytest.raises(FileChanged, match="cannot be read"):
+        Source(tmp_path / "nothing")
+
+
+def test_file_that_is_another_one_now(tmp_path: Path) -> None:
+    """It was offered with a stamp."""
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    with closing(Source(path)) as source:
+        stamp = source.stamp
+    path.write_bytes(b"another")
+    with pytest.raises(FileChanged, match="since it was offered"):
+        Source(path, stamp)
+
+
+class Hostile:
+    """A taker that waits for what a hostile giver sends."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self.folder = folder
+        self.giving, taking = connected()
+        self.part = Part(folder, "file", UID, size)
+        self.outcome: P2PError | None = None
+
+        def run() -> None:
+            try:
+                take(taking, self.part, ignore)
+            except P2PError as error:
+                self.outcome = error
+            taking.stop()
+            taking.close()
+
+        self._thread = threading.Thread(target=run, daemon=True)
+        self._thread.start()
+
+    def end(self) -> P2PError | None:
+        self.giving.stop()
+        self._thread.join(30)
+        self.giving.close()
+        self.part.close()
+        return self.outcome
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Hostile:
+    return Hostile(tmp_path, 100)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ([piece_header(101), b"x" * 101], WrongSum),
+        ([piece_header(100), b"x" * 100, frame(Kind.PIECE_SUM, bytes(32))], WrongSum),
+        ([frame(Kind.PIECE_SUM, bytes(32))], WrongSum),
+        ([frame(Kind.FILE_END, bytes(32))], WrongSum),
+        ([frame(Kind.FILE_DONE, bytes(32))], RemoteProtocolError),
+        ([frame(Kind.PIECE_SUM, b"short")], RemoteProtocolError),
+        ([piece_header(FRAME_BYTES + 1)], RemoteProtocolError),
+        ([b"GET / HTTP/1.1\r\n\r\n       "], RemoteProtocolError),
+        ([], LinkLost),
+    ],
+    ids=[
+        "more",
+        "damaged",
+        "no bytes",
+        "early end",
+        "taker's word",
+        "short",
+        "long",
+        "HTTP",
+        "cut",
+    ],
+)
+def test_hostile_giver(hostile: Hostile, said: list[bytes], kind: type[P2PError]) -> None:
+    """Nothing gets a name; the part is there for an honest one."""
+    for part in said:
+        hostile.giving.send(part)
+    assert isinstance(hostile.end(), kind)
+    assert not (hostile.folder / "file").exists()
+
+
+def test_taker_that_calls_it_done_too_early(tmp_path: Path) -> None:
+    """Or calls another file done."""
+    path = tmp_path / "a"
+    path.write_bytes(bytes(2 * PIECE_BYTES))
+    for said in (frame(Kind.FILE_DONE, bytes(32)), frame(Kind.FILE_GOT, b"short")):
+        giving, taking = connected()
+        taking.send(said)
+        drained = threading.Thread(target=_drain, args=(taking,), daemon=True)
+        drained.start()
+        with closing(Source(path)) as source, pytest.raises(RemoteProtocolError):
+            give(giving, source, [], ignore)
+        giving.stop()
+        drained.join(30)
+        giving.close()
+        taking.close()
+
+
+def _drain(end: BulkConnection) -> None:
+    try:
+        while end.receive():
+            pass
+    except P2PError:
+        return
+
+
+def test_taker_that_is_silent(tmp_path: Path) -> None:
+    """Costs a thread no more than its patience."""
+    path = tmp_path / "a"
+    path.write_bytes(bytes(20 * PIECE_BYTES))
+    giving, taking = connected(patience=0.05)
+    with closing(Source(path)) as source, pytest.raises(TimedOut):
+        give(giving, source, [], ignore)
+    giving.stop()
+    giving.close()
+    taking.close()
