@@ -23,7 +23,7 @@ from p2pchat.protocol.client import orders as o
 from p2pchat.protocol.client.events import Event, LoggedIn, LoginFailed, RegistryLost
 from p2pchat.protocol.client.lines import KeptLine
 from p2pchat.protocol.client.messages import Hello
-from p2pchat.protocol.client.orders import ListedContact, Whereabouts
+from p2pchat.protocol.client.orders import ListedContact, MailboxStatus, Whereabouts
 from p2pchat.protocol.client.state import SessionState
 
 _ID_BYTES: Final = 12
@@ -40,16 +40,19 @@ class Sent:
         self.number = number
         """Its number in the conversation; 0 in clear, where nothing is acknowledged."""
 
-    def wait(self, timeout: float) -> None:
+    def wait(self, timeout: float, *, left_is_enough: bool = False) -> None:
         """Wait until the contact's node has acknowledged the text.
 
-        Raise ContactOffline if it has not within `timeout` seconds, or cannot: the text stays in
-        the outbox and is sent later. Raise CallRejected, NotTrusted or another P2PError if delivery
-        is impossible.
+        With `left_is_enough`, also return once it is in the contact's mailbox. Raise
+        ContactOffline if it has not within `timeout` seconds, or cannot: the text stays in the
+        outbox and is sent later. Raise CallRejected, NotTrusted or another P2PError if delivery is
+        impossible.
         """
         if not self.number:
             raise UsageError("delivery is not acknowledged in the original dialect")
-        again = o.Send(self.to, (self._text,), (self._id,), timeout)  # the id prevents duplicates
+        again = o.Send(  # the id prevents duplicates
+            self.to, (self._text,), (self._id,), timeout, left_is_enough=left_is_enough
+        )
         self._client.ask(again, timeout + ANSWER_TIMEOUT)
 
 
@@ -144,6 +147,10 @@ class ChatClient:
         """
         name = self._client.named(user) if user else ""
         return self._client.ask(o.ReadLines(name, words, limit=limit)).lines
+
+    def mailbox(self, *, on: bool | None = None) -> MailboxStatus:
+        """Return the state of our mailbox, after turning it on or off unless `on` is None."""
+        return self._client.ask(o.SetMailbox(on))
 
     def seen(self, user: str, line_id: int) -> None:
         """Mark the messages of a contact as read, up to the one with that id."""

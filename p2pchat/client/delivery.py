@@ -52,6 +52,7 @@ class Delivery:
         self._last: int | None = None  # the number of our last line
         self._new_numbers: dict[int, int] = {}  # of renumbered lines, by their old numbers
         self._over = False
+        self._deadline = loop.now() + wait
         queue(self._queued, self._end)
 
     def on_event(self, event: Event) -> None:
@@ -118,10 +119,21 @@ class Delivery:
     def _left(self, why: str) -> None:
         chat = self._node.chat(self._contact)
         if chat is None or self._last is None or chat.left < self._last:
+            if self._will_try_again(why):
+                return
             refusal = self._node.mailbox.refusal(self._contact)
             self._end(queued(self._contact, f"{why}, and {refusal}" if refusal else why))
         else:
             self._end(None if self._left_is_enough else in_mailbox(self._contact, why))
+
+    def _will_try_again(self, why: str) -> bool:
+        """Wait for a registry that has asked to slow down, if there is time."""
+        pause = self._node.conversations.outbox.pause_of(self._contact)
+        if not pause or self._loop.now() + pause > self._deadline:
+            return False
+        self._is_leaving = False
+        self._loop.call_later(pause, lambda: self._leave(why))
+        return True
 
     def _end(self, error: P2PError | None) -> None:
         if not self._over:

@@ -6,11 +6,13 @@ It speaks the secure dialect of PROTOCOL with Python's own TLS and none of our c
 import base64
 import hashlib
 import json
+import queue
+import select
 import socket
 import ssl
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,7 @@ class HostileRegistry:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.join = f"p2p://127.0.0.1:{self._listener.getsockname()[1]}#{digest}"
         self.said: list[tuple[str, dict[str, Any]]] = []
-        self._online: list[Raw] = []
+        self._online: list[_Pushes] = []
         self._open: list[socket.socket] = []
         self.answers: dict[str, Answers] = {
             "REG": _ok("REG_RESP", grant=grant()),
@@ -70,9 +72,8 @@ class HostileRegistry:
 
     def push(self, command: str, payload: str | bytes) -> None:
         """Send this to every node that is online."""
-        for raw in tuple(self._online):
-            with suppress(OSError):
-                raw.say(command, payload)
+        for pushes in tuple(self._online):
+            pushes.add(frame(command, payload))
 
     def close(self) -> None:
         """Close the listener and all connections."""
@@ -94,11 +95,13 @@ class HostileRegistry:
         with (
             suppress(OSError, AssertionError),
             self._context.wrap_socket(plain, server_side=True) as tls,
+            closing(_Pushes()) as pushes,
         ):
             self._open.append(tls)
             raw = Raw.of(tls)
             tls.settimeout(None)
             while True:
+                pushes.send_until_readable(tls)
                 command, payload = raw.hear()
                 fields = json.loads(payload)
                 self.said.append((command, fields))
@@ -108,7 +111,38 @@ class HostileRegistry:
                 said, what = answer(fields)
                 raw.socket.sendall(frame(said, _repeating(what, fields)))
                 if command == "PS_PORT":
-                    self._online.append(raw)
+                    self._online.append(pushes)
+
+
+class _Pushes:
+    """What the test sends unasked on one connection. The connection's own thread sends it, because
+    OpenSSL crashes if two threads use one connection.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._woken, self._waker = socket.socketpair()
+
+    def add(self, frame: bytes) -> None:
+        """Send a frame soon."""
+        self._waiting.put(frame)
+        with suppress(OSError):  # the connection has ended
+            self._waker.send(b"!")
+
+    def close(self) -> None:
+        """Drop what is added from now on."""
+        self._waker.close()
+        self._woken.close()
+
+    def send_until_readable(self, tls: ssl.SSLSocket) -> None:
+        """Send what is added, until the other end has sent something."""
+        while not tls.pending():
+            ready, _, _ = select.select([tls, self._woken], [], [])
+            if self._woken in ready:
+                self._woken.recv(1)
+                tls.sendall(self._waiting.get())
+            elif ready:
+                return
 
 
 def _repeating(payload: str | bytes, request: dict[str, Any]) -> str | bytes:

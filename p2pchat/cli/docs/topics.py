@@ -51,7 +51,8 @@ def exit_codes() -> list[Section]:
             "Exit codes",
             [(str(code), "; ".join(means)) for code, means in sorted(meanings.items())],
             "For p2p send and p2p chat, 0 means that the contact's node has acknowledged every"
-            " line, 6 that lines wait in the outbox.",
+            " line (with --left-is-enough, or is left in the contact's mailbox), 6 that lines wait"
+            " in the outbox or in the contact's mailbox.",
         )
     ]
 

@@ -83,9 +83,9 @@ def _taken_for_an_option(text: str) -> UsageError:
 
     If your node is running, it sends the text; otherwise this command logs in until it is done.
 
-    Exit codes: 0 if USER's node has acknowledged the text, 6 if it is queued or waits in USER's
-    mailbox, 5 if there is no such user, 7 if USER rejected it, and 10 if USER has a new key: it is
-    queued until you trust that key.
+    Exit codes: 0 if USER's node has acknowledged the text (with --left-is-enough also if it waits
+    in USER's mailbox), 6 if it is queued or waits in USER's mailbox, 5 if there is no such user, 7
+    if USER rejected it, and 10 if USER has a new key: it is queued until you trust that key.
     """,
 )
 @click.argument("user", shell_complete=options.known_names)
@@ -100,7 +100,11 @@ def _taken_for_an_option(text: str) -> UsageError:
     metavar="SECONDS",
     help="How long to wait for the acknowledgement.",
 )
-@click.option("--queue", is_flag=True, help="Do not wait; it is sent when you are both online.")
+@click.option(
+    "--queue",
+    is_flag=True,
+    help="Do not wait; it is sent, or left in the mailbox, once that is possible.",
+)
 @click.option(
     "--at",
     "not_before",

@@ -31,30 +31,35 @@ if TYPE_CHECKING:
 @click.pass_context
 def mailbox(ctx: click.Context, registry: str | None, me: str | None, as_json: bool) -> None:
     """Run `p2p mailbox`."""
-    ctx.obj = (ctx.obj, registry, me)
+    ctx.obj = (ctx.obj, registry, me, as_json)
     if ctx.invoked_subcommand is None:
-        _show(*ctx.obj, as_json=as_json)
+        _show(*ctx.obj)
 
 
 @mailbox.command("on", help="Let contacts leave messages for you (the default).")
 @click.pass_obj
-def turn_on(given: tuple[Settings, str | None, str | None]) -> None:
+def turn_on(given: tuple[Settings, str | None, str | None, bool]) -> None:
     """Run `p2p mailbox on`."""
     _turn(*given, on=True)
 
 
 @mailbox.command("off", help="Let nobody leave messages for you; what is there still arrives.")
 @click.pass_obj
-def turn_off(given: tuple[Settings, str | None, str | None]) -> None:
+def turn_off(given: tuple[Settings, str | None, str | None, bool]) -> None:
     """Run `p2p mailbox off`."""
     _turn(*given, on=False)
 
 
-def _turn(settings: Settings, registry: str | None, me: str | None, *, on: bool) -> None:
+def _turn(
+    settings: Settings, registry: str | None, me: str | None, as_json: bool, *, on: bool
+) -> None:
     from p2pchat.app.own_mailbox import mailbox as own_mailbox
+    from p2pchat.protocol.client.objects import mailbox_object
 
     status = own_mailbox(settings, registry, me, on=on)
-    if status.kept is None:
+    if as_json:
+        echo_json(mailbox_object(status))
+    elif status.kept is None:
         echo(
             f"your mailbox is {'on' if on else 'off'} from your next p2p login on: the registry"
             " cannot be told now"
@@ -63,7 +68,7 @@ def _turn(settings: Settings, registry: str | None, me: str | None, *, on: bool)
         echo(_sentence(status))
 
 
-def _show(settings: Settings, registry: str | None, me: str | None, *, as_json: bool) -> None:
+def _show(settings: Settings, registry: str | None, me: str | None, as_json: bool) -> None:
     from p2pchat.app.own_mailbox import mailbox as own_mailbox
     from p2pchat.protocol.client.objects import mailbox_object
     from p2pchat.protocol.counting import counted
@@ -80,7 +85,10 @@ def _show(settings: Settings, registry: str | None, me: str | None, *, as_json: 
         echo(f"unreadable, and deleted: {status.unreadable}; their senders leave them again")
     for one in status.left:
         until = local_minute(one.until * 1000)
-        echo(f"left for {one.username}: {counted(one.lines)}, kept until {until}")
+        if status.kept is False:
+            echo(f"{counted(one.lines)} to {one.username} will be queued again at your next login")
+        else:
+            echo(f"left for {one.username}: {counted(one.lines)}, kept until {until}")
 
 
 def _sentence(status: "MailboxStatus") -> str:

@@ -15,7 +15,7 @@ from p2pchat.cli import options
 from p2pchat.cli.echo import echo, echo_json
 from p2pchat.cli.serve.account_import import check_new_name
 from p2pchat.cli.tables import print_table
-from p2pchat.errors import RegistrationRefused, UsageError
+from p2pchat.errors import NoSuchUser, RegistrationRefused, UsageError
 
 if TYPE_CHECKING:
     from p2pchat.cli.serve.registry_access import OperatedRegistry
@@ -239,8 +239,9 @@ def import_(registry: "OperatedRegistry", file: Path, dry_run: bool) -> None:
     p2p users mailbox
     p2p users mailbox bob --clear
 
-    Who has left what is not known. A cleared mailbox loses what waits in it; nothing is lost for
-    good, as the senders keep it, and the owner's node opens the mailbox anew at its next login.
+    The columns are the user, how many packets of lines wait, their bytes, and the day of the
+    oldest. Who has left what is not known. A cleared mailbox loses what waits in it; nothing is
+    lost for good, as the senders keep it, and leave it again after a day or two.
     """
 )
 @click.argument("name", required=False)
@@ -254,7 +255,9 @@ def mailbox(registry: "OperatedRegistry", name: str | None, clear: bool, as_json
     if clear:
         if name is None:
             raise UsageError("--clear needs the NAME of a user")
-        echo(f"{counted(registry.mailboxes.clear(name), 'run')} deleted")
+        if all(entry.username != name for entry in registry.account_admin.entries()):
+            raise NoSuchUser(f"there is no account {name}", advice="p2p users list")
+        echo(f"{counted(registry.mailboxes.clear(name), 'packet')} deleted")
         return
     rows: list[tuple[str, ...]] = []
     for use in registry.mailboxes.uses():

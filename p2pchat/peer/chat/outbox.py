@@ -109,6 +109,13 @@ class Outbox:
         else:
             self._mailbox.leave_now(conversation.talk, then)
 
+    def pause_of(self, contact: str) -> float:
+        """Return the seconds for which the contact's mailbox takes nothing, as far as is known."""
+        conversation = self._open_one(contact)
+        if conversation is None or isinstance(conversation, Notes):
+            return 0.0
+        return self._mailbox.pause_of(conversation.talk)
+
     def cancel(self, contact: str, then: Callable[[int, int], None], failed: OnFailed) -> None:
         """Cancel all waiting lines that were not sent on the current link.
 

@@ -30,9 +30,10 @@ machine lacks, or for which our disk has failed.
 """
 
 _NO_KEM: Final = "needs an encryption that this machine's OpenSSL lacks: p2p doctor"
+_SLOW: Final = "takes only so much in a minute"
 _WHY: Final = {
     Reason.NO_PREKEY: "has no keys left until its owner is back",
-    Reason.FULL: "is full",
+    Reason.FULL: "is full, or your share of it is",
     Reason.TOO_BIG: "does not take it",
 }
 """What users are told of a refusal. That a pass is not accepted is not: it may be a block."""
@@ -73,12 +74,13 @@ class Desk:
 
 
 class End(NamedTuple):
-    """The end of an errand: why the mailbox took nothing more, for how many seconds it need not be
-    tried again.
+    """The end of an errand: why the mailbox took nothing more, and for how many seconds it need not
+    be tried again. `is_slow`: it need only be waited for.
     """
 
     why: str = ""
     pause: float = 0.0
+    is_slow: bool = False
 
 
 class _Flight(NamedTuple):
@@ -205,7 +207,10 @@ class Errand:
         self._end(End(_WHY.get(reason or Reason.NO_BOX, ""), _REFUSED_FOR))
 
     def _failed(self, error: P2PError) -> None:
-        self._end(End(pause=error.seconds if isinstance(error, SlowedDown) else 0.0))
+        if isinstance(error, SlowedDown):
+            self._end(End(_SLOW, error.seconds, is_slow=True))
+        else:
+            self._end(End())
 
     def _end(self, end: End) -> None:
         if not self._is_over:

@@ -31,6 +31,7 @@ class Leaving:
         self._waiters: dict[str, list[Then]] = {}
         self._held: Counter[str] = Counter()
         self._refused: dict[str, tuple[str, float]] = {}  # why, and until when
+        self._slow: set[str] = set()  # of those, whose mailbox need only be waited for
         self._told: set[tuple[str, str]] = set()  # refusals that the user knows of
 
     def logged_in(self, registry: bytes) -> None:
@@ -92,15 +93,20 @@ class Leaving:
             errand.renumbered()
 
     def try_again(self, contact: str) -> None:
-        """Try a mailbox again that has refused something: there is a pass, or another key."""
-        self._refused.pop(contact, None)
+        """Try a mailbox again that has refused something, unless it must be waited for."""
+        if contact not in self._slow:
+            self._refused.pop(contact, None)
 
     def _ended(self, errand: Errand, end: End) -> None:
         contact = errand.talk.contact
         self._errands.pop(contact, None)
         if end.pause:
             self._refused[contact] = end.why, self._loop.now() + end.pause
-        if end.why and (contact, end.why) not in self._told:
+        if end.is_slow:
+            self._slow.add(contact)
+        else:
+            self._slow.discard(contact)
+        if end.why and not end.is_slow and (contact, end.why) not in self._told:
             self._told.add((contact, end.why))
             error = P2PError(f"{contact}'s mailbox {end.why}: what you write waits here meanwhile")
             self._desk.on_event(Trouble(error))

@@ -213,7 +213,12 @@ class Mailbox:
         if talk.is_linked and not self._desk.is_closing:
             self._loop.call_soon(then)
         else:
+            self._leaving.try_again(talk.contact)
             self._guarded(partial(self._leaving.leave, talk, then))()
+
+    def pause_of(self, talk: Talk) -> float:
+        """Return the seconds for which a contact's mailbox takes nothing, as far as is known."""
+        return max(0.0, self._leaving.refused_until(talk) - self._loop.now())
 
     def take_back(self, talk: Talk, then: Callable[[int], None]) -> None:
         """Take back what was left for a contact, for good.

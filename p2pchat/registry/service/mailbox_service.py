@@ -54,7 +54,7 @@ from p2pchat.registry.service.presence import PresenceTable
 from p2pchat.registry.store.accounts import Creation
 from p2pchat.registry.store.mailboxes import Left, Mailboxes, Owner, Quotas
 
-_KEYS_PER_MINUTE: Final = 10
+_KEYS_PER_MINUTE: Final = 30
 _RUNS_PER_MINUTE: Final = 30
 """Of one pass: what is asked for, and what is left."""
 

@@ -193,7 +193,8 @@ def test_mailboxes_of_users(registry: tuple[Serve, Operator]) -> None:
     assert (line["user"], line["runs"], line["bytes"]) == ("bob", 1, 568)
     assert operator.run("mailbox", "alice", "--json")[1] == []
     assert operator.run("mailbox", "--clear")[0] == 2
-    assert operator.run("mailbox", "bob", "--clear")[1] == ["1 run deleted"]
+    assert operator.run("mailbox", "bobb", "--clear")[0] == 5
+    assert operator.run("mailbox", "bob", "--clear")[1] == ["1 packet deleted"]
     assert bob.tell("BOX_LIST")[1] == {}
     bob.close()
 
