@@ -88,6 +88,9 @@ def test_invalid_answers_are_asked_again(
     answer(screen, "Password of bob .at least 6 characters.:", "five5")
     answer(screen, "Repeat", "five5")
     screen.wait_for("that has 5 characters; at least 6")
+    screen.wait_until(
+        lambda: screen.text.count("Password of bob") == 2
+    )  # it drops what came before
     screen.enter("enough of it")
     screen.wait_until(lambda: screen.text.count("Repeat") == 2)
     screen.enter("enough of it")
