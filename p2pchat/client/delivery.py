@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Final
 
 from p2pchat.errors import OnFailed, P2PError, in_mailbox, queued
-from p2pchat.net.loop import Loop
+from p2pchat.net.loop import Loop, Timer
 from p2pchat.peer.chat.outbox import Then
 from p2pchat.peer.node import Node
 from p2pchat.protocol.client.events import Delivered, Event, NotKept, OutboxFailed, Renumbered
 from p2pchat.protocol.messages import Presence, SearchResult
 
 _LONGEST_LEAVING: Final = 5.0
-"""Seconds for leaving lines in a mailbox; what takes longer goes on without being waited for."""
+"""Seconds for leaving lines in a mailbox once `wait` is over; more is not waited for."""
 
 Queue = Callable[[Then, OnFailed], None]
 
@@ -48,7 +48,7 @@ class Delivery:
         self._wait = wait
         self._then = then
         self._left_is_enough = left_is_enough
-        self._is_leaving = False
+        self._leaving: Timer | None = None  # runs while lines are being left
         self._last: int | None = None  # the number of our last line
         self._new_numbers: dict[int, int] = {}  # of renumbered lines, by their old numbers
         self._over = False
@@ -106,10 +106,10 @@ class Delivery:
 
     def _leave(self, why: str) -> None:
         """Leave the lines in the contact's mailbox, as they cannot be delivered now."""
-        if self._over or self._is_leaving:
+        if self._over or self._leaving is not None:
             return
-        self._is_leaving = True
-        self._loop.call_later(_LONGEST_LEAVING, lambda: self._left(why))
+        longest = max(_LONGEST_LEAVING, self._deadline - self._loop.now())
+        self._leaving = self._loop.call_later(longest, lambda: self._left(why))
         try:
             outbox = self._node.conversations.outbox
             outbox.leave(self._contact, lambda: self._left(why))
@@ -117,6 +117,10 @@ class Delivery:
             self._end(error)
 
     def _left(self, why: str) -> None:
+        if self._over or self._leaving is None:
+            return
+        self._leaving.cancel()
+        self._leaving = None
         chat = self._node.chat(self._contact)
         if chat is None or self._last is None or chat.left < self._last:
             if self._will_try_again(why):
@@ -131,7 +135,6 @@ class Delivery:
         pause = self._node.conversations.outbox.pause_of(self._contact)
         if not pause or self._loop.now() + pause > self._deadline:
             return False
-        self._is_leaving = False
         self._loop.call_later(pause, lambda: self._leave(why))
         return True
 

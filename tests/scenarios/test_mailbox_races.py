@@ -21,6 +21,7 @@ from p2pchat.protocol.mailbox import BoxLeaveResult
 from p2pchat.protocol.messages import Outcome, Reason
 from p2pchat.registry.store.mailboxes import Owner
 from tests.scenarios.test_mailbox import DAY, Apart, heard, patched, say
+from tests.world import Person
 
 
 @pytest.fixture
@@ -109,25 +110,45 @@ def test_busy_contact_keeps_nobody_else_waiting(apart: Apart) -> None:
     assert apart.in_box("carol") == 2
 
 
-def test_slow_registry_is_not_waited_for(apart: Apart) -> None:
-    """`p2p send` ends in time, and says that the lines are queued."""
-    alice = apart.comes("alice")
+def sent(apart: Apart, alice: Person, count: int, wait: float) -> tuple[float, P2PError | None]:
+    """Send long lines to bob as `p2p send` does; return the seconds that it took, and the error."""
     ended: list[tuple[float, P2PError | None]] = []
-    texts = ["x" * 60_000 for _ in range(25)]
-    queue = partial(alice.node.conversations.outbox.queue, "bob", texts)
+    queue = partial(alice.node.conversations.outbox.queue, "bob", ["x" * 60_000] * count)
     began = apart.loop.now()
 
     def end(error: P2PError | None, _: int) -> None:
         ended.append((apart.loop.now() - began, error))
 
-    delivery = Delivery(apart.loop, alice.node, "bob", queue, 5.0, end)
+    delivery = Delivery(apart.loop, alice.node, "bob", queue, wait, end, left_is_enough=True)
     alice.hear_too(delivery.on_event)
-    apart.pass_time(30)
-    ((took, error),) = ended
+    apart.pass_time(wait + 30)
+    (outcome,) = ended
+    return outcome
+
+
+def test_slow_registry_is_not_waited_for_longer(apart: Apart) -> None:
+    """`p2p send` ends in time, and says that the lines are queued."""
+    took, error = sent(apart, apart.comes("alice"), 45, 5.0)
     assert took <= 10
     assert error is not None
     assert error.exit_code == 6
     apart.pass_time(300)
+    assert set(apart.states()) == {"left"}
+
+
+def test_slow_registry_is_waited_for_in_time(apart: Apart, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`p2p send --wait` goes on while there is time, however long each attempt takes."""
+    alice = apart.comes("alice")
+    outbox = alice.node.conversations.outbox
+    leave = outbox.leave
+
+    def leave_slowly(contact: str, then: Callable[[], None]) -> None:
+        apart.loop.call_later(8, lambda: leave(contact, then))
+
+    monkeypatch.setattr(outbox, "leave", leave_slowly)
+    took, error = sent(apart, alice, 45, 200.0)
+    assert error is None
+    assert 16 < took < 200
     assert set(apart.states()) == {"left"}
 
 
