@@ -41,11 +41,11 @@ class PartError(P2PError):
 
 
 class DiskFull(PartError):
-    """There is no room: the transfer can go on when there is some."""
+    """The disk is full; the transfer can continue once there is room."""
 
 
 class WrongSum(PartError):
-    """A piece, or the whole, is not what its sender has: it must come again."""
+    """A piece or the whole file differs from the sender's; it must be sent again."""
 
 
 class Part:
@@ -79,26 +79,26 @@ class Part:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all pieces are here."""
+        """Whether all pieces have been received."""
         return self.pieces == pieces_of(self._size)
 
     @property
     def missing(self) -> int:
-        """The bytes that are not here yet."""
+        """The number of bytes that have not been received yet."""
         return max(0, self._size - self.pieces * PIECE_BYTES)
 
     def reserve(self) -> None:
-        """Take the room on the disk that is needed, where the file system can. Raise DiskFull."""
+        """Allocate the missing bytes on the disk, if the file system can. Raise DiskFull."""
         if self._size and hasattr(os, "posix_fallocate"):
             with _errors(self._folder / self._name), _ignored(errno.EOPNOTSUPP, errno.EINVAL):
                 os.posix_fallocate(self._data, 0, self._size)
 
     def root(self) -> bytes:
-        """Return the root over the pieces that are here, to be compared with the sender's."""
+        """Return the root over the received pieces, to be compared with the sender's."""
         return root_of(self._size, self._read_sums())
 
     def write(self, data: bytes | memoryview) -> None:
-        """Add bytes to the piece that is coming; it must not become longer than it is."""
+        """Append bytes to the current piece, which must not exceed its size."""
         if self._filled + len(data) > piece_size(self._size, self.pieces):
             raise WrongSum("more bytes came than were offered")
         at = self.pieces * PIECE_BYTES + self._filled
@@ -210,7 +210,7 @@ class Part:
         raise PartError(f"too many files are named like {self._folder / self._name}")
 
     def _link(self, name: str) -> None:
-        """Give the part that name too. Raise FileExistsError if it is taken."""
+        """Link the part to that name. Raise FileExistsError if the name is taken."""
         where = {"src_dir_fd": self._dir, "dst_dir_fd": self._dir}
         try:
             os.link(self._part_name, name, **where, follow_symlinks=False)
@@ -220,7 +220,11 @@ class Part:
             # No hard links here: take the name with an empty file of ours, and replace that.
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
             os.close(os.open(name, flags, _MODE, dir_fd=self._dir))
-            os.rename(self._part_name, name, **where)
+            try:
+                os.rename(self._part_name, name, **where)
+            except OSError:
+                os.unlink(name, dir_fd=self._dir)  # a next attempt must not find the name taken
+                raise
 
     def _named_before(self) -> str | None:
         """Return the name that the file has already, if we died after giving it."""

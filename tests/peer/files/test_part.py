@@ -90,6 +90,27 @@ def test_nothing_is_overwritten(
     assert (folder / "a.txt").read_text() == "mine"
 
 
+def test_name_stays_free_if_it_cannot_be_given(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there are no hard links and renaming fails once, no empty file is left behind."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EPERM, "not now")
+
+    data = content(10)
+    monkeypatch.setattr(os, "link", fail)
+    with closing(Part(folder, "a", UID, 10)) as part:
+        fill(part, data)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "rename", fail)
+            with pytest.raises(PartError):
+                part.finish(root(data))
+        assert "a" not in names(folder)
+        assert part.finish(root(data)) == folder / "a"
+    assert (folder / "a").read_bytes() == data
+
+
 def test_goes_on_after_the_last_whole_piece(folder: Path) -> None:
     """With the root over what is here, by which the sender sees that it is the same file."""
     data = content(5 * PIECE_BYTES + 7)
