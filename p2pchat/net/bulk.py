@@ -46,7 +46,7 @@ class BulkConnection:
         self._socket.settimeout(patience)
 
     def send(self, *parts: bytes | memoryview) -> None:
-        """Send these bytes, in order; return once the system has taken them."""
+        """Send these bytes, in order; return once the operating system has accepted them."""
         data: bytes | memoryview = b""
         for engine in self._engines[:1]:
             for part in parts:
@@ -63,7 +63,7 @@ class BulkConnection:
             raise self._lost(error) from error
 
     def receive(self) -> bytes:
-        """Return some bytes; empty once the remote has ended properly."""
+        """Return received bytes; empty once the remote has closed the connection properly."""
         while True:
             if self._data:
                 data, self._data = self._data, b""
@@ -81,9 +81,9 @@ class BulkConnection:
                 return b""
 
     def receive_now(self) -> bytes:
-        """Return what can be read without waiting; empty if that is nothing.
+        """Return the bytes that can be read without waiting; empty if there are none.
 
-        What has come may be no data, as TLS speaks too, so `receive` would wait in spite of it.
+        A readable socket need not hold data, as TLS has messages of its own; `receive` would block.
         """
         while True:
             data, self._data = self._data or self._decrypted(0), b""
@@ -93,12 +93,12 @@ class BulkConnection:
                 raise LinkLost(f"{self._remote} broke off the connection")
 
     def stop(self) -> None:
-        """Let the call under way fail; this may be called from any thread."""
+        """Make the current call fail. May be called from any thread."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Say that nothing more comes, wait a moment for the remote's end, and close."""
+        """Announce the end, wait briefly for the remote to do the same, and close."""
         with suppress(LinkLost, TimedOut, RemoteProtocolError, OSError):
             data = b""
             for engine in self._engines:
@@ -113,7 +113,7 @@ class BulkConnection:
         self._socket.close()
 
     def _decrypted(self, level: int) -> bytes:
-        """Return what the engine of that level can decrypt now; the last one is the outermost."""
+        """Return what the engine of that level can decrypt now; the last is the outermost."""
         if level >= len(self._engines):
             return b""
         while not (data := self._engines[level].read()):

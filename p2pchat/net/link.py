@@ -227,7 +227,7 @@ class Link:
         self._transport.abort()
 
     def detach(self) -> Detached:
-        """Give the connection away after the last message; no callback follows."""
+        """Hand over the connection after the last message; no callback follows."""
         self._stop()
         self._on_data = ignore
         self.on_message = self.on_closed = ignore

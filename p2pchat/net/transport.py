@@ -100,7 +100,7 @@ class Transport(Protocol):
         """End at once; what was not sent is lost."""
 
     def detach(self) -> Detached:
-        """Give the connection away, for use outside the loop; no callback follows.
+        """Hand over the connection for use outside the loop; no callback follows.
 
         Bytes that were written are sent before, which may block for a moment.
         """
@@ -199,7 +199,7 @@ class TcpTransport:
         self._end(None)
 
     def detach(self) -> Detached:
-        """Give the socket away; it blocks from now on."""
+        """Hand over the socket, which is blocking from now on."""
         unsent = b"".join([self._rest or b"", *self._out])
         self._out, self._rest, self.queued = [], None, 0
         self._loop.at_close.discard(self.abort)

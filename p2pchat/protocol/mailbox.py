@@ -183,7 +183,7 @@ class BoxDone(_OfRuns, frozen=True):
 
 
 class BoxDoneResult(Answer, frozen=True):
-    """OK: the runs are forgotten."""
+    """OK: the runs are deleted."""
 
 
 class BoxNews(Message, frozen=True):

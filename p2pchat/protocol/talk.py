@@ -62,7 +62,7 @@ class ChatRequest(Message, frozen=True):
             check_port(self.port)
 
     def names(self, username: str) -> bool:
-        """Return whether it calls that user; older programs name nobody.
+        """Return whether the request is for that user; older programs do not name the callee.
 
         A link that takes the place of another one must name the user.
         """

@@ -169,7 +169,7 @@ class TlsTransport:
         self._inner.abort()
 
     def detach(self) -> Detached:
-        """Give the connection away, with its TLS session; only after the handshake."""
+        """Hand over the connection with its TLS session. Only allowed after the handshake."""
         self._flush()
         self._closing, self._reading = True, False
         self.on_data = self.on_closed = self.on_secured = ignore

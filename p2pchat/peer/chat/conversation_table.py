@@ -15,7 +15,7 @@ from p2pchat.protocol.messages import Presence, SearchResult
 
 
 class ConversationTable:
-    """Begins conversations when they are needed. Methods raise StorageError."""
+    """Holds the conversations, and starts them when needed. Methods raise StorageError."""
 
     def __init__(
         self, around: Surroundings, contacts: Contacts, history: History, watching: Watching
@@ -71,7 +71,7 @@ class ConversationTable:
         return conversation
 
     def found(self, one: Conversation, result: SearchResult, *, news: bool = False) -> None:
-        """Note where a contact is online; a contact with another key is not called.
+        """Record where a contact is online; a contact with another key is not called.
 
         `news`: the contact has just come online there.
         """

@@ -353,7 +353,7 @@ class Conversations:
             self._on_event(ContactAway(contact, error))
 
     def _open_waiting(self) -> None:
-        """Begin a conversation with each contact for whom lines wait."""
+        """Start a conversation with each contact for whom lines are queued."""
         for contact in self._history.waiting():
             self._table.with_pinned(contact)
 

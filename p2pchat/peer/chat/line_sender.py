@@ -53,11 +53,11 @@ class LineSender:
         return self._wire is not None
 
     def stop(self) -> None:
-        """Note that the link is gone, or has not been synchronised yet."""
+        """Note that the link is closed, or not yet synchronised."""
         self._wire = None
 
     def begin(self, wire: SessionLink, position: int) -> None:
-        """Send on this link from now on: what follows the position of the contact."""
+        """Send on this link from now on, starting after the position of the contact."""
         self._wire = wire
         self._unacknowledged.clear()
         self.sent = position

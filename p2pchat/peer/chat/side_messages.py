@@ -1,4 +1,4 @@
-"""What is said on the links of a conversation beside lines.
+"""The messages on the links of a conversation other than lines.
 
 Whether each side has it open, whether its user is at the keyboard, and passes to mailboxes.
 """
@@ -45,7 +45,7 @@ class SideMessages:
         return self._here.theirs
 
     def linked(self, link: Link, can: Abilities) -> None:
-        """Begin on a new link to a contact who can do that."""
+        """Start on a new link to a contact with these abilities."""
         self._here = HereStatus(self._loop, self._on_here)
         self._away_status.linked(link)
         self._mailbox.linked(self._talk)
@@ -55,7 +55,7 @@ class SideMessages:
                 link.send(BoxPass(permit))
 
     def moved(self, link: Link, *, here: bool) -> None:
-        """Go on on a link that takes the place of the last one."""
+        """Continue on a link that replaces the last one."""
         self._away_status.linked(link)
         self._here.repeat(link, here=here)
 
@@ -64,7 +64,7 @@ class SideMessages:
         self._here.say(link, here=here)
 
     def hear(self, message: Message) -> bool:
-        """Handle such a message; return False for any other."""
+        """Handle a message of these kinds; return False for any other."""
         match message:
             case Idle():
                 self._away_status.hear(self._talk.contact, message)

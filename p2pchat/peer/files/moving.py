@@ -35,11 +35,11 @@ Progress = Callable[[int], None]
 
 
 class FileChanged(P2PError):
-    """The file is not what was offered any more."""
+    """The file has changed since it was offered."""
 
 
 class Stamp(NamedTuple):
-    """What shows that a file is still the same one."""
+    """What identifies a version of a file, so that a change is noticed."""
 
     device: int
     inode: int
@@ -54,10 +54,10 @@ def stamp_of(descriptor: int) -> Stamp:
 
 
 class Source:
-    """A file of ours that is given away: opened for reading, and compared with its stamp.
+    """A file that we send: open for reading, and compared with its stamp.
 
-    `stamp`: as it was offered; None if it is being offered. Raise FileChanged if it is another one,
-    or cannot be read. Close it.
+    `stamp` is that of the offer; None while the file is being offered. Raise FileChanged if the
+    file has another stamp, or cannot be read. It must be closed.
     """
 
     def __init__(self, path: Path, stamp: Stamp | None = None) -> None:
@@ -74,11 +74,11 @@ class Source:
 
     @property
     def size(self) -> int:
-        """The bytes of the file."""
+        """The size of the file in bytes."""
         return self.stamp.size
 
     def read(self, buffer: memoryview, at: int) -> int:
-        """Read bytes from a place into the buffer; return how many."""
+        """Read bytes at an offset into the buffer; return how many."""
         try:
             return os.preadv(self._descriptor, [buffer], at)
         except OSError as error:
@@ -135,7 +135,7 @@ def give(
 
 
 def _heard(data: bytes, reader: DataReader, progress: Progress) -> bytes | None:
-    """Handle what the taker has said; return the root if the file is whole."""
+    """Handle received frames; return the root if the receiver has the whole file."""
     for kind, payload in reader.read(data):
         if kind is Kind.FILE_DONE:
             return payload

@@ -109,7 +109,7 @@ class Lan:
         self._timer = self._loop.call_later(_PERIOD, self._ask)
 
     def close(self) -> None:
-        """Stop both."""
+        """Stop asking and answering."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

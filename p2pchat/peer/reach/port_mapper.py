@@ -64,7 +64,7 @@ class PortMapper:
         self._ask()
 
     def close(self) -> None:
-        """Give the port back."""
+        """Release the port."""
         self._stop()
         if self._mapping is not None and self._router is not None:
             self._router.remove(self._mapping)

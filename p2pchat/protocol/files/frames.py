@@ -1,4 +1,4 @@
-"""The frames of a data connection, on which the bytes of a file go.
+"""The frames of a data connection, which carries the bytes of a file.
 
 Their payloads are raw bytes. A piece comes in frames of FRAME_BYTES, but for its last one, and its
 sum after it; so progress cannot be faked by single bytes. Does no I/O.
@@ -19,7 +19,7 @@ _COUNT_BYTES: Final = 8
 
 
 class Kind(Enum):
-    """What a frame says."""
+    """The kind of a frame."""
 
     PIECE = "PIECE"
     """Bytes of the piece that is coming."""
@@ -54,17 +54,17 @@ def frame(kind: Kind, payload: bytes) -> bytes:
 
 
 def piece_header(size: int) -> bytes:
-    """Return the header of a frame with so many bytes of a piece, which follow without a copy."""
+    """Return the header of a frame with `size` bytes of a piece, which the caller sends."""
     return _WRITERS[Kind.PIECE].header(size)
 
 
 def got(pieces: int) -> bytes:
-    """Return the frame that says that so many pieces are safe."""
+    """Return the frame that acknowledges a number of stored pieces."""
     return frame(Kind.FILE_GOT, pieces.to_bytes(_COUNT_BYTES, "big"))
 
 
 def count_in(payload: bytes) -> int:
-    """Return the pieces in such a frame."""
+    """Return the number of pieces in such a frame."""
     return int.from_bytes(payload, "big")
 
 
