@@ -5,9 +5,7 @@
 """
 
 import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +19,7 @@ from p2pchat.protocol.positions import add_to_sum
 from p2pchat.protocol.sealed import Position
 from p2pchat.protocol.talk import ChatText
 from tests.scenarios.apart_simulation import ApartSimulation
+from tests.scenarios.schedules import first_failure
 from tests.scenarios.test_simulation import identify_lines_by_number, threads_of_sessions
 
 _ENVIRONMENT = os.environ  # noqa: TID251  # how many, and which
@@ -34,22 +33,7 @@ Chunk = tuple[int, int, int]
 
 def run_chunk(chunk: Chunk) -> str:
     """Run the schedules of some seeds in one world; return the first failure."""
-    first, last, copies = chunk
-    shared_memory = Path("/dev/shm")  # noqa: S108  # disks are slow, and may fail elsewhere
-    where = shared_memory if shared_memory.is_dir() else None
-    with tempfile.TemporaryDirectory(dir=where) as folder:
-        simulation = ApartSimulation(Path(folder), copies=bool(copies))
-        try:
-            for seed in range(first, last):
-                simulation.run(seed)
-                wrong = simulation.check()
-                if wrong:
-                    return f"seed {seed} of {':'.join(map(str, chunk))}: {'; '.join(wrong)}"
-        except AssertionError as error:
-            return f"seed {seed} of {':'.join(map(str, chunk))}: {error}"
-        finally:
-            simulation.close()
-    return ""
+    return first_failure(lambda folder: ApartSimulation(folder, copies=bool(chunk[2])), chunk)
 
 
 def chunks(count: int) -> list[Chunk]:

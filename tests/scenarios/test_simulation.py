@@ -5,7 +5,6 @@
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -31,6 +30,7 @@ from p2pchat.protocol.positions import NO_SUM, add_to_sum
 from p2pchat.protocol.talk import Ack, ChatText, Sync
 from p2pchat.registry.service.presence import OnlineSession, PresenceTable
 from tests.peer.chat import test_conversations
+from tests.scenarios.schedules import first_failure
 from tests.scenarios.simulation import Simulation
 from tests.world import World
 
@@ -51,28 +51,13 @@ nobody can be dialled.
 
 def run_chunk(chunk: Chunk) -> str:
     """Run the schedules of some seeds in one world; return the first failure."""
-    first, last, people, copies, walls = chunk
-    shared_memory = Path("/dev/shm")  # noqa: S108  # disks are slow, and may fail elsewhere
-    where = shared_memory if shared_memory.is_dir() else None
-    with tempfile.TemporaryDirectory(dir=where) as folder:
-        simulation = Simulation(
-            Path(folder),
-            people,
-            copies=bool(copies),
-            walls=bool(walls),
-            mailbox=(first // _CHUNK) % 4 > 1,
-        )
-        try:
-            for seed in range(first, last):
-                simulation.run(seed)
-                wrong = simulation.check()
-                if wrong:
-                    return f"seed {seed} of {':'.join(map(str, chunk))}: {'; '.join(wrong)}"
-        except AssertionError as error:
-            return f"seed {seed} of {':'.join(map(str, chunk))}: {error}"
-        finally:
-            simulation.close()
-    return ""
+    first, _, people, copies, walls = chunk
+    mailbox = (first // _CHUNK) % 4 > 1
+
+    def world(folder: Path) -> Simulation:
+        return Simulation(folder, people, copies=bool(copies), walls=bool(walls), mailbox=mailbox)
+
+    return first_failure(world, chunk)
 
 
 def chunks(count: int) -> list[Chunk]:
@@ -83,7 +68,7 @@ def chunks(count: int) -> list[Chunk]:
     of them it keeps mailboxes.
     """
     return [
-        (first, min(first + _CHUNK, count), 3 if n % 5 == 4 else 2, n % 3 == 2, n % 2)
+        (first, min(first + _CHUNK, count), 3 if n % 5 == 4 else 2, int(n % 3 == 2), n % 2)
         for n, first in enumerate(range(0, count, _CHUNK))
     ]
 
