@@ -252,11 +252,11 @@ def mailbox(registry: "OperatedRegistry", name: str | None, clear: bool, as_json
     """Run `p2p users mailbox`."""
     from p2pchat.protocol.counting import counted
 
-    if clear:
-        if name is None:
-            raise UsageError("--clear needs the NAME of a user")
-        if all(entry.username != name for entry in registry.account_admin.entries()):
-            raise NoSuchUser(f"there is no account {name}", advice="p2p users list")
+    if name is None and clear:
+        raise UsageError("--clear needs the NAME of a user")
+    if name and all(entry.username != name for entry in registry.account_admin.entries()):
+        raise NoSuchUser(f"there is no account {name}", advice="p2p users list")
+    if name and clear:
         echo(f"{counted(registry.mailboxes.clear(name), 'packet')} deleted")
         return
     rows: list[tuple[str, ...]] = []
@@ -269,7 +269,7 @@ def mailbox(registry: "OperatedRegistry", name: str | None, clear: bool, as_json
             echo_json(fields)
         else:
             rows.append((use.username, str(use.runs), str(use.bytes), oldest))
-    print_table(("NAME", "RUNS", "BYTES", "OLDEST"), rows)
+    print_table(("NAME", "PACKETS", "BYTES", "OLDEST"), rows)
 
 
 @users.command(help="List online users: name, address, listener.")
